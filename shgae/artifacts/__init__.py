@@ -1,0 +1,15 @@
+"""What lies on disk: files, hashes, lineage. No mathematics, no torch.
+
+An artefact is a folder whose ``manifest.json`` is written last: its presence means that the artefact is complete.
+
+=================  ===================================================================================
+``tensors``        safetensors files: written whole or not at all, read memory-mapped
+``manifest``       the manifest: kind, config, facts, hash of each file, parents with their parents
+``store``          ``draft`` makes an artefact beside its target, ``open_artifact`` checks one and opens it
+``crops``          the people and crops of a split
+``activations``    the bottleneck tensors of a split
+``checkpoint``     the state of a training, one file
+``tables``         rows of JSON, a line each
+``lineage``        the family tree of an artefact, drawn and verified
+=================  ===================================================================================
+"""

@@ -1,0 +1,62 @@
+"""The state of a training in one file, replaced whole: weights, optimizer, and where it stands.
+
+One safetensors file holds the tensors, ``model.NAME`` and ``optimizer.PARAMETER.KEY``, and a JSON note with the rest;
+since it is one file, a crash cannot leave weights of one step beside the optimizer of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts.tensors import Array, load_tensors, read_note, save_tensors
+from shgae.errors import Refused
+
+CHECKPOINT = "checkpoint.safetensors"
+MODEL = "model.safetensors"
+HISTORY = "history.jsonl"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a training stands; everything else (order, noise, learning rate) follows from it and the config."""
+
+    epoch: int = 0
+    """Epochs that are complete."""
+    step: int = 0
+    """Steps done in the epoch that is not complete."""
+    loss_sum: float = 0.0
+    """Sum of the losses of these steps, each weighted by its samples."""
+    samples: int = 0
+    """Samples in these steps."""
+    seconds: float = 0.0
+    """Time spent in these steps."""
+    best_epoch: int = 0
+    """The epoch, counted from 1, of the best validation score; 0 before the first."""
+    best_score: float | None = None
+    """Best validation score so far."""
+    lr_factor: float = 1.0
+    """What the plateau rule has made of the learning rate."""
+    stale_epochs: int = 0
+    """Epochs since the best score, for the plateau rule."""
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Array], position: Position) -> None:
+    """Replaces the checkpoint, whole or not at all."""
+    save_tensors(path, tensors, asdict(position))
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
+    """Reads a checkpoint.
+
+    Raises:
+        Refused: no such file, torn, or not a checkpoint.
+    """
+    note: dict[str, Any] = read_note(path)
+    try:
+        position = Position(**note)
+    except TypeError as error:
+        raise Refused("checkpoint", path, "no position in it", "--force to start anew") from error
+    return load_tensors(path), position

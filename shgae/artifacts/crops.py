@@ -1,0 +1,111 @@
+"""The people and crops of one split: written shard by shard, read at random without decoding a photo again.
+
+::
+
+    SPLIT/people.safetensors         one row a person, see :class:`PeopleTable`
+    SPLIT/crops-00000.safetensors    "crops" (n <= 256, size, size, 3) uint8 RGB, zero where the photo does not reach
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shgae.artifacts.store import Artifact, Draft
+from shgae.artifacts.tensors import Array, load_tensors, map_tensor
+from shgae.errors import Refused
+
+SHARD_ROWS = 256
+
+
+@dataclass(frozen=True)
+class PeopleTable:
+    """N people with K keypoints, in the order of their crops."""
+
+    xy_crop: npt.NDArray[np.float32]
+    """(N, K, 2) joints in pixels of the crop; what stands where visibility is 0 has no meaning."""
+    visibility: npt.NDArray[np.uint8]
+    """(N, K) COCO's v: 0 not labelled, 1 labelled but hidden, 2 labelled and visible."""
+    annotation_id: npt.NDArray[np.int64]
+    """(N,) id in the COCO JSON."""
+    photo_id: npt.NDArray[np.int64]
+    """(N,) id of the photo in the COCO JSON."""
+    square: npt.NDArray[np.float64]
+    """(N, 3) the crop's x0, y0 and side in pixels of the photo."""
+    box: npt.NDArray[np.float64]
+    """(N, 4) the annotated box: x, y, width, height in pixels of the photo."""
+    photo_size: npt.NDArray[np.int64]
+    """(N, 2) width and height of the photo in pixels."""
+    valid: npt.NDArray[np.int64]
+    """(N, 4) x0, y0, x1, y1: the pixels of the crop that the photo covers."""
+
+    def __len__(self) -> int:
+        return len(self.annotation_id)
+
+    def head(self, limit: int | None) -> PeopleTable:
+        """The first ``limit`` people (all, when None)."""
+        return PeopleTable(**{field.name: getattr(self, field.name)[:limit] for field in fields(self)})
+
+
+class CropWriter:
+    """Fills one split of a draft; holds one shard in memory."""
+
+    def __init__(self, draft: Draft, split: str, crop_size: int, people: int) -> None:
+        self._draft, self._split, self._people = draft, split, people
+        self._shard = np.zeros((min(SHARD_ROWS, people), crop_size, crop_size, 3), np.uint8)
+        self._rows = 0
+
+    def add(self, crop: npt.NDArray[np.uint8]) -> None:
+        """Adds the next crop: (size, size, 3) uint8 RGB."""
+        self._shard[self._rows % SHARD_ROWS] = crop
+        self._rows += 1
+        if self._rows % SHARD_ROWS == 0:
+            self._write(SHARD_ROWS)
+
+    def finish(self, people: PeopleTable) -> None:
+        """Writes the last shard and the table of people; raises ValueError if their numbers differ."""
+        if self._rows % SHARD_ROWS:
+            self._write(self._rows % SHARD_ROWS)
+        if not self._rows == len(people) == self._people:
+            raise ValueError(f"{self._rows} crops, {len(people)} people, {self._people} announced")
+        arrays: dict[str, Array] = {field.name: getattr(people, field.name) for field in fields(people)}
+        self._draft.write_tensors(f"{self._split}/people.safetensors", arrays)
+
+    def _write(self, rows: int) -> None:
+        name = shard_name(self._split, (self._rows - 1) // SHARD_ROWS)
+        self._draft.write_tensors(name, {"crops": self._shard[:rows]})
+
+
+class Crops:
+    """One split, opened for reading; the crops stay on disk until their rows are asked for."""
+
+    def __init__(self, data: Artifact, split: str, limit: int | None = None) -> None:
+        """Opens a split of prepared data; raises :class:`Refused` if the data has no such split or it is empty."""
+        splits: dict[str, Any] = data.facts["splits"]
+        if not splits.get(split):
+            has = ", ".join(name for name, people in splits.items() if people)
+            fix = f"--{split} (or --hold-out, for test) at shgae prepare"
+            raise Refused(f"split {split}", data.path, f"this data has {has} only", fix)
+        self.crop_size = int(data.facts["crop_size"])
+        table = load_tensors(data.file(f"{split}/people.safetensors"))
+        self.people = PeopleTable(**table).head(limit)
+        shards = -(-len(self.people) // SHARD_ROWS)
+        self._shards = [map_tensor(data.file(shard_name(split, shard)), "crops") for shard in range(shards)]
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """The crops of these rows: (n, size, size, 3) uint8 RGB."""
+        out = np.empty((len(rows), *self._shards[0].shape[1:]), np.uint8)
+        for i, row in enumerate(rows):
+            out[i] = self._shards[row // SHARD_ROWS][row % SHARD_ROWS]
+        return out
+
+
+def shard_name(split: str, shard: int) -> str:
+    """The file of a shard inside the artefact."""
+    return f"{split}/crops-{shard:05d}.safetensors"

@@ -1,0 +1,76 @@
+"""The family tree of an artefact: who was made from whom, and whether every file still is what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shgae.artifacts.manifest import Parent
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.errors import Refused
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """One artefact of a family tree."""
+
+    depth: int
+    """0 is the artefact itself, 1 its parents, and so on."""
+    role: str
+    """What it was to its child: data, model, activations or autoencoder; "" for the artefact itself."""
+    kind: str
+    id: str
+    path: Path
+    """Where it should lie."""
+    present: bool
+    """Whether an artefact of this id lies there."""
+
+
+def ancestors(artifact: Artifact) -> Iterator[Ancestor]:
+    """The artefact itself and everything it was made from, depth first; nothing is hashed."""
+    yield Ancestor(0, "", artifact.manifest.kind, artifact.id, artifact.path, True)
+    yield from _walk(artifact.manifest.parents, artifact.path, 1)
+
+
+def _walk(parents: tuple[Parent, ...], child: Path, depth: int) -> Iterator[Ancestor]:
+    for parent in parents:
+        path = (child / parent.path).resolve()
+        yield Ancestor(depth, parent.role, parent.kind, parent.id, path, _lies_at(path, parent.id))
+        yield from _walk(parent.parents, path, depth + 1)
+
+
+def _lies_at(path: Path, identity: str) -> bool:
+    try:
+        return open_artifact(path, verify=False).id == identity
+    except (Refused, OSError):
+        return False
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What :func:`verify` found."""
+
+    verified: tuple[Path, ...]
+    """Artefacts of which every file was hashed and is as written."""
+    missing: tuple[Ancestor, ...]
+    """Ancestors that do not lie where their child saw them, so nothing can be said."""
+
+
+def verify(artifact: Artifact) -> Verification:
+    """Recomputes every hash of an artefact and of all its ancestors that are there.
+
+    Raises:
+        Refused: a file is missing or changed; its artefact and name are said.
+    """
+    verified: dict[Path, None] = {}
+    missing: dict[str, Ancestor] = {}
+    for ancestor in ancestors(artifact):
+        if ancestor.path in verified or ancestor.id in missing:
+            continue
+        if ancestor.present:
+            verify_files(open_artifact(ancestor.path, verify=False))
+            verified[ancestor.path] = None
+        else:
+            missing[ancestor.id] = ancestor
+    return Verification(tuple(verified), tuple(missing.values()))

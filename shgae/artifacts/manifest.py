@@ -1,0 +1,170 @@
+"""``manifest.json``: what an artefact is, what made it, and the hash of every file in it."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from shgae.artifacts.tables import dumps, read_json
+from shgae.errors import Refused
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+KINDS = ("data", "hourglass", "activations", "autoencoder", "evaluation")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_REPORTED = ("torch", "numpy", "safetensors", "pillow", "pycocotools")
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of an artefact."""
+
+    sha256: str
+    """Hash of its content, in hexadecimal."""
+    size: int
+    """Bytes."""
+    volatile: bool = False
+    """True where the content holds times: verified like the rest, but no part of the artefact's id."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """An artefact that another one was made from, with its own parents: lineage outlives deleted folders."""
+
+    role: str
+    kind: str
+    id: str
+    path: str
+    """Where it lay, relative to the child where possible: a hint, no identity."""
+    parents: tuple[Parent, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in the manifest."""
+        return {
+            "role": self.role,
+            "kind": self.kind,
+            "id": self.id,
+            "path": self.path,
+            "parents": [parent.to_json() for parent in self.parents],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Parent:
+        """The inverse of :meth:`to_json`."""
+        parents = tuple(cls.from_json(parent) for parent in value["parents"])
+        return cls(str(value["role"]), str(value["kind"]), str(value["id"]), str(value["path"]), parents)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that ``manifest.json`` says."""
+
+    kind: str
+    """data, hourglass, activations, autoencoder or evaluation."""
+    config: Mapping[str, Any]
+    """Every option of the step that made it, resolved."""
+    facts: Mapping[str, Any]
+    """What a reader needs to know: shapes, counts, skeleton, mean colour, best scores."""
+    files: Mapping[str, FileEntry]
+    """Every file but the manifest itself, by its path inside the artefact."""
+    parents: tuple[Parent, ...]
+    """What it was made from."""
+    provenance: Mapping[str, Any]
+    """Versions, device, command, time: no part of the id."""
+
+    @property
+    def id(self) -> str:
+        """sha256 of kind, config, facts, parents' ids and the hashes of all files that hold no times."""
+        content = {
+            "schema": SCHEMA,
+            "kind": self.kind,
+            "config": self.config,
+            "facts": self.facts,
+            "files": {name: entry.sha256 for name, entry in self.files.items() if not entry.volatile},
+            "parents": [[parent.role, parent.id] for parent in self.parents],
+        }
+        return hashlib.sha256(dumps(content).encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that is written."""
+        files = {
+            name: {"sha256": entry.sha256, "bytes": entry.size} | ({"volatile": True} if entry.volatile else {})
+            for name, entry in self.files.items()
+        }
+        return {
+            "schema": SCHEMA,
+            "kind": self.kind,
+            "id": self.id,
+            "config": self.config,
+            "facts": self.facts,
+            "files": files,
+            "parents": [parent.to_json() for parent in self.parents],
+            "provenance": self.provenance,
+        }
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads and checks the manifest of an artefact.
+
+    Raises:
+        Refused: there is none, it is torn, of another schema, points outside its folder, or its id does not fit.
+    """
+    path = folder / MANIFEST
+    value = read_json(path)
+    if value.get("schema") != SCHEMA:
+        why = f"schema {value.get('schema')}, this shgae reads {SCHEMA}"
+        raise Refused("manifest", path, why, "the shgae that made it, or make it again")
+    try:
+        manifest = Manifest(
+            kind=str(value["kind"]),
+            config=dict(value["config"]),
+            facts=dict(value["facts"]),
+            files={
+                _inside(name): FileEntry(_sha256(f["sha256"]), int(f["bytes"]), bool(f.get("volatile", False)))
+                for name, f in value["files"].items()
+            },
+            parents=tuple(Parent.from_json(parent) for parent in value["parents"]),
+            provenance=dict(value["provenance"]),
+        )
+        claimed = value["id"]
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise Refused("manifest", path, f"torn or not ours ({error})", "make the artefact again") from error
+    if claimed != manifest.id:
+        raise Refused("manifest", path, "changed since it was written: its id does not fit", "make the artefact again")
+    return manifest
+
+
+def _inside(name: str) -> str:
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name or str(pure) != name:
+        raise ValueError(f"file name {name!r} leaves the artefact")
+    return name
+
+
+def _sha256(text: str) -> str:
+    if not _SHA256.fullmatch(text):
+        raise ValueError("a hash is no sha256")
+    return text
+
+
+def hash_file(path: Path) -> str:
+    """sha256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python, shgae and the packages whose results an artefact depends on."""
+    versions = {"python": platform.python_version()}
+    for name in ("shgae", *_REPORTED):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions

@@ -1,0 +1,74 @@
+"""Tables as JSON, a line a row, and single JSON files: read with a reason when they cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts.tensors import write_bytes
+from shgae.errors import Refused
+
+
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """JSON text with sorted keys; NaN and infinities are refused (ValueError)."""
+    return json.dumps(value, indent=indent, sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes one JSON file, whole or not at all."""
+    write_bytes(path, (dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads one JSON object.
+
+    Raises:
+        Refused: no such file, or its content is no JSON object.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise Refused("JSON", path, "no such file", "check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise Refused("JSON", path, f"not readable ({error})", "make the file again") from error
+    if not isinstance(value, dict):
+        raise Refused("JSON", path, "no JSON object", "make the file again")
+    return value
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes a table, a JSON object a line, streaming; durable when it returns."""
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(dumps(row) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def append_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Adds one line to a table; durable when it returns."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(dumps(row) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a table, one by one.
+
+    Raises:
+        Refused: no such file, or a line that is no JSON object.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    raise Refused("table", f"{path}:{number}", "the line is no JSON", "make the table again") from error
+                yield row
+    except FileNotFoundError as error:
+        raise Refused("table", path, "no such file", "check the path") from error

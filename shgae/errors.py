@@ -1,0 +1,52 @@
+"""What can go wrong by a user's hand: one line of text and one exit code each.
+
+Exit codes (the contract): 0 done; 1 a bug; 2 input, option or artefact refused; 4 training diverged; 5 disk or
+I/O; 130 / 143 interrupted by SIGINT / SIGTERM after saving.
+"""
+
+from __future__ import annotations
+
+
+class ShgaeError(Exception):
+    """An end a user can cause, said in one line: ``error: WHAT in WHERE: WHY. Try: FIX``.
+
+    ``what`` is the thing that failed, ``where`` the file, folder or option, ``why`` the reason and ``fix`` what to
+    type or change next. Line breaks and control characters in any part become blanks, so the message is one line.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, where: object, why: str, fix: str = "") -> None:
+        self.what, self.where, self.why, self.fix = what, str(where), why, fix
+        super().__init__(self.line())
+
+    def line(self) -> str:
+        """The message without its leading ``error:``."""
+        line = f"{self.what} in {self.where}: {self.why.rstrip('.')}."
+        if self.fix:
+            line += f" Try: {self.fix.rstrip('.')}."
+        return " ".join("".join(c if c.isprintable() else " " for c in line).split())
+
+
+class Refused(ShgaeError):
+    """The input, an option or an artefact is refused (exit 2)."""
+
+
+class Diverged(ShgaeError):
+    """Training met a loss that is not finite (exit 4)."""
+
+    exit_code = 4
+
+
+class DiskError(ShgaeError):
+    """The disk is full, or reading or writing failed (exit 5)."""
+
+    exit_code = 5
+
+
+class Interrupted(ShgaeError):
+    """A signal asked to stop; what was done is saved (exit 128 + signal)."""
+
+    def __init__(self, signal_number: int, where: object, fix: str) -> None:
+        self.exit_code = 128 + signal_number
+        super().__init__("interrupted", where, "stopped by a signal; what was done is saved", fix)

@@ -1,0 +1,191 @@
+"""Every choice of the method: one frozen dataclass a stage, and the two recipes that fill them.
+
+``original`` is the study as it was done; ``improved`` (the default) differs in the fields that :data:`RECIPES`
+names, each of which is an option of its own. A docstring under a field is the help text of its option.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+RecipeName = Literal["original", "improved"]
+Precision = Literal["auto", "fp32", "bf16"]
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """Photos and COCO JSON -> crops."""
+
+    crop_size: Literal[256, 128] = 256
+    """Side of a crop in pixels; heatmaps have a quarter of it."""
+    crop_policy: Literal["pad", "inside"] = "pad"
+    """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
+    the square to stay in the photo, and drops a person whose labelled joints no longer fit."""
+    margin: float = 0.1
+    """Growth of the square around box and labelled joints (0.1 = 10 %)."""
+    hold_out: int = 0
+    """People moved from train to a test split of their own."""
+    split_by: Literal["photo", "crop"] = "photo"
+    """Hold out whole photos, or single crops (then people of one photo fall into train and test)."""
+    bad_people: Literal["refuse", "drop"] = "refuse"
+    """What to do about a labelled person with a broken box or joint: end with an error, or drop and list it."""
+    limit: int | None = None
+    """Use only the first N people of each split."""
+    seed: int = 0
+    """Seed of the hold-out draw."""
+
+
+@dataclass(frozen=True)
+class HeatmapConfig:
+    """Joints -> target maps."""
+
+    peak: Literal["one", "mass"] = "one"
+    """Scale of a target Gaussian: its highest cell is 1 (one), or its cells sum to 1 (mass)."""
+    sigma_visible: float = 1.0
+    """Standard deviation for a visible joint (v = 2), in heatmap cells."""
+    sigma_hidden: float = 1.0
+    """Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells."""
+    unlabelled: Literal["masked", "empty"] = "masked"
+    """Joints without a label (v = 0): left out of the loss, or trained towards an empty map."""
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """What the three trainings share."""
+
+    epochs: int = 50
+    """Passes over the training split."""
+    batch_size: int = 16
+    """Samples a step, over all processes together."""
+    optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
+    """Update rule: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9)."""
+    lr: float = 1e-3
+    """First learning rate."""
+    schedule: Literal["plateau", "halve", "cosine"] = "cosine"
+    """Learning rate over epochs: plateau multiplies by 0.2 once, after 5 epochs without a better validation score;
+    halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up."""
+    shuffle: bool = True
+    """Draw a new order of the samples every epoch."""
+    precision: Precision = "auto"
+    """Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively."""
+    limit: int | None = None
+    """Use only the first N samples of each split."""
+    seed: int = 0
+    """Seed of weights, data order and noise."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape of a new hourglass."""
+
+    residual: Literal["original", "newell"] = "original"
+    """Residual block: the study's (a 3x3 convolution on every shortcut) or Newell's (identity; 5 times cheaper)."""
+    stacks: int = 1
+    """Hourglasses in a row, each with its own maps and loss."""
+    width: int = 256
+    """Channels of the network and of its 4 x 4 bottleneck."""
+
+
+@dataclass(frozen=True)
+class FinetuneConfig(HeatmapConfig, FitConfig):
+    """A hourglass, grafted or not, and crops -> the same network, trained on."""
+
+    epochs: int = 15
+
+
+@dataclass(frozen=True)
+class TrainConfig(ModelConfig, HeatmapConfig, FitConfig):
+    """Crops -> baseline hourglass."""
+
+
+@dataclass(frozen=True)
+class ExtractConfig:
+    """A hourglass and crops -> bottleneck tensors."""
+
+    dtype: Literal["fp32", "fp16"] = "fp32"
+    """Number format on disk."""
+    batch_size: int = 32
+    """Crops in one forward pass."""
+    precision: Precision = "auto"
+    """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
+    limit: int | None = None
+    """Use only the first N samples of each split."""
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig(FitConfig):
+    """Bottleneck tensors -> autoencoder."""
+
+    epochs: int = 100
+    code_size: int = 50
+    """Numbers in the code."""
+    output: Literal["identity", "relu"] = "identity"
+    """What follows the decoder's last layer; a relu cannot reach the negative half of the bottleneck."""
+    noise: float = 0.1
+    """Strength of the training noise: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Models and crops -> PCK and predictions."""
+
+    split: Split = "test"
+    """Which split to score."""
+    batch_size: int = 32
+    """Crops in one forward pass."""
+    precision: Precision = "auto"
+    """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
+    limit: int | None = None
+    """Use only the first N samples of the split."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One config for every stage."""
+
+    prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    extract: ExtractConfig = field(default_factory=ExtractConfig)
+    pretrain_ae: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+
+
+_ORIGINAL_POSE: dict[str, Any] = {
+    "peak": "mass",
+    "sigma_visible": 0.5,
+    "sigma_hidden": 1.0,
+    "unlabelled": "empty",
+    "optimizer": "rmsprop",
+    "lr": 2.5e-4,
+    "schedule": "plateau",
+}
+
+RECIPES: Mapping[RecipeName, Recipe] = {
+    "improved": Recipe(),
+    "original": Recipe(
+        prepare=PrepareConfig(crop_policy="inside", split_by="crop"),
+        train=TrainConfig(**_ORIGINAL_POSE),
+        pretrain_ae=AutoencoderConfig(
+            optimizer="sgd", lr=5e-4, schedule="halve", shuffle=False, output="relu", precision="fp32"
+        ),
+        finetune=FinetuneConfig(**_ORIGINAL_POSE),
+    ),
+}
+"""The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys on which two configs (as JSON objects) disagree, as ``key: A here, B there``; empty when equal."""
+    keys = sorted(one.keys() | other.keys())
+    return [f"{key}: {one.get(key)} here, {other.get(key)} there" for key in keys if one.get(key) != other.get(key)]
+
+
+def as_json(config: Any) -> dict[str, Any]:
+    """A config as the flat JSON object that manifests keep."""
+    return dataclasses.asdict(config)
