@@ -1,0 +1,5 @@
+"""Results -> figures; nothing here runs a model.
+
+``style`` holds colours, sizes and how a figure is saved; ``curves`` draws histories of trainings; ``poses`` draws
+joints on crops.
+"""

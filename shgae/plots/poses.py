@@ -1,0 +1,68 @@
+"""Joints and limbs drawn on crops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+
+from shgae.plots.style import LEFT, MIDDLE, RIGHT, SETTINGS, new_figure, save_figure
+from shgae.skeleton import Skeleton
+
+
+def prediction_sheet(
+    crops: npt.NDArray[np.uint8],
+    truth: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]],
+    predicted: Sequence[tuple[str, npt.NDArray[np.float64]]],
+    skeleton: Skeleton,
+    path: Path,
+    command: str,
+) -> None:
+    """Draws people in columns: the annotation in the first row, one row a model below it.
+
+    Args:
+        crops: (N, H, W, 3) uint8 RGB.
+        truth: joints (N, K, 2) in crop pixels and visibility (N, K); v = 1 is drawn hollow, v = 0 left out.
+        predicted: name of a model and its joints (N, K, 2) in crop pixels, drawn where the annotation has a label.
+        skeleton: names and limbs of the K joints.
+        path: the PNG to write.
+        command: what made the figure.
+    """
+    xy, visibility = truth
+    rows = [("annotation", xy.astype(np.float64)), *predicted]
+    with rc_context(dict(SETTINGS)):
+        figure = new_figure(1.6 * len(crops), 1.6 * len(rows) + 0.4)
+        panels = figure.subplots(len(rows), len(crops), squeeze=False)
+        for line, (name, joints) in zip(panels, rows, strict=True):
+            for person, axes in enumerate(line):
+                _person(axes, crops[person], joints[person], visibility[person], skeleton)
+            line[0].set_ylabel(name)
+        figure.suptitle("labelled joints; orange: the person's left, blue: right; hollow: hidden (v = 1)", fontsize=8)
+    save_figure(figure, path, command)
+
+
+def _person(
+    axes: Axes,
+    crop: npt.NDArray[np.uint8],
+    xy: npt.NDArray[np.float64],
+    visibility: npt.NDArray[np.uint8],
+    skeleton: Skeleton,
+) -> None:
+    axes.imshow(crop)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    sides = {
+        i: LEFT if "left" in name else RIGHT if "right" in name else MIDDLE for i, name in enumerate(skeleton.names)
+    }
+    for a, b in skeleton.limbs:
+        if visibility[a] and visibility[b]:
+            colour = sides[a] if sides[a] == sides[b] else MIDDLE
+            axes.plot(xy[[a, b], 0], xy[[a, b], 1], color="black", lw=2.6)
+            axes.plot(xy[[a, b], 0], xy[[a, b], 1], color=colour, lw=1.5)
+    for joint in np.flatnonzero(visibility):
+        fill = sides[int(joint)] if visibility[joint] == 2 else "none"
+        axes.plot(*xy[joint], "o", ms=3.2, mfc=fill, mec="black" if fill != "none" else sides[int(joint)], mew=0.7)

@@ -1,0 +1,126 @@
+"""``shgae demo``: the whole chain on drawn people, on a CPU, in minutes.
+
+The only stage that calls stages. It is the method in the order of the study, so it is also the shortest way to see
+how the stages fit together from Python.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import open_artifact
+from shgae.artifacts.tables import read_rows
+from shgae.data import heatmaps
+from shgae.data.synthetic import SyntheticConfig, draw_dataset
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.plots.curves import training_curves
+from shgae.plots.poses import prediction_sheet
+from shgae.recipes import RECIPES, EvaluateConfig, Split
+from shgae.skeleton import Skeleton
+from shgae.stages import evaluate, extract, finetune, graft, prepare, pretrain_ae, train
+from shgae.stages.evaluate import EvaluateResult
+
+_PHOTOS: dict[Split, int] = {"train": 900, "val": 100, "test": 150}
+_EPOCHS = {"baseline": 6, "autoencoder": 15, "finetuned": 2}
+_SHOWN = 8
+
+Step = Callable[[Path, Execution], object]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Everything the demo made."""
+
+    output: Path
+    evaluation: EvaluateResult
+    pictures: tuple[Path, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        pictures = [str(picture) for picture in self.pictures]
+        return {"output": str(self.output), "evaluation": self.evaluation.to_json(), "pictures": pictures}
+
+
+def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
+    """Draws people, runs the chain on them and ends with the PCK table, curves and a picture of predictions.
+
+    Args:
+        output: the folder to make; every artefact of the chain lies in it.
+        execution: device, threads, progress; ``resume`` continues where an interrupted demo stopped.
+        seed: of the drawings, weights, data order and noise.
+
+    Raises:
+        Refused: the output exists (and neither force nor resume is set).
+        Interrupted: a signal came; what is complete is kept.
+    """
+    if output.exists() and not (execution.force or execution.resume):
+        raise Refused("output", output, "it exists already", "another --output, --force or --resume")
+    say = execution.progress.note
+    sources = _draw(output / "photos", execution, seed)
+    for name, step in _chain(output, sources, seed).items():
+        if execution.resume and (output / name).is_dir():
+            say(f"{name}: already there")
+            continue
+        say(f"-- {name}")
+        step(output / name, execution)
+    models = [output / name for name in ("baseline", "grafted", "finetuned")]
+    anew = dataclasses.replace(execution, force=True)
+    result = evaluate.run(models, output / "data", output / "evaluation", EvaluateConfig(), anew)
+    return DemoResult(output, result, _pictures(output, result))
+
+
+def _draw(folder: Path, execution: Execution, seed: int) -> dict[Split, prepare.Source]:
+    sources: dict[Split, prepare.Source] = {}
+    for i, (split, photos) in enumerate(_PHOTOS.items()):
+        annotations = folder / split / "person_keypoints.json"
+        if not (execution.resume and annotations.is_file()):
+            # Every split is drawn from a seed of its own, so no two splits share a photo.
+            draw_dataset(folder / split, SyntheticConfig(photos, seed=len(_PHOTOS) * seed + i), execution.progress)
+        sources[split] = prepare.Source(annotations, folder / split / "photos")
+    return sources
+
+
+def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int) -> dict[str, Step]:
+    data, baseline, activations = output / "data", output / "baseline", output / "activations"
+    recipe = RECIPES["improved"]
+    pose: dict[str, Any] = {"batch_size": 8, "seed": seed, "sigma_visible": 1.5, "sigma_hidden": 1.5}
+    to_crops = dataclasses.replace(recipe.prepare, crop_size=128, seed=seed)
+    first = dataclasses.replace(recipe.train, residual="newell", epochs=_EPOCHS["baseline"], **pose)
+    code = dataclasses.replace(recipe.pretrain_ae, epochs=_EPOCHS["autoencoder"], seed=seed)
+    second = dataclasses.replace(recipe.finetune, epochs=_EPOCHS["finetuned"], **pose)
+    return {
+        "data": lambda out, how: prepare.run(sources, out, to_crops, how),
+        "baseline": lambda out, how: train.run(data, out, first, how),
+        "activations": lambda out, how: extract.run(baseline, data, out, recipe.extract, how),
+        "autoencoder": lambda out, how: pretrain_ae.run(activations, out, code, how),
+        "grafted": lambda out, how: graft.run(baseline, output / "autoencoder", out, how),
+        "finetuned": lambda out, how: finetune.run(output / "grafted", data, out, second, how),
+    }
+
+
+def _pictures(output: Path, result: EvaluateResult) -> tuple[Path, ...]:
+    curves, poses = output / "curves.png", output / "predictions.png"
+    runs = {name: list(read_rows(output / name / HISTORY)) for name in ("baseline", "autoencoder", "finetuned")}
+    training_curves(runs, curves, "shgae demo")
+    data = open_artifact(output / "data", "data", verify=False)
+    crops = Crops(data, "test")
+    rows = np.argsort(-(crops.people.visibility > 0).sum(1), kind="stable")[:: max(1, len(crops) // 2 // _SHOWN)][
+        :_SHOWN
+    ]
+    joints = [
+        (p.name, heatmaps.map_to_crop(torch.from_numpy(p.cells[rows])).double().numpy()) for p in result.predictions
+    ]
+    truth = (crops.people.xy_crop[rows], crops.people.visibility[rows])
+    skeleton = Skeleton.from_json(data.facts["skeleton"])
+    prediction_sheet(crops.read(rows), truth, joints, skeleton, poses, "shgae demo")
+    return (curves, poses)

@@ -1,0 +1,193 @@
+"""The one training loop: steps, epochs, checkpoints, the best model, the history.
+
+::
+
+    DRAFT/model.safetensors         weights of the best epoch
+    DRAFT/checkpoint.safetensors    weights and optimizer of the last step, and where it stands
+    DRAFT/history.jsonl             a row an epoch
+
+The straight order inside: read ahead -> step -> (checkpoint) -> validate -> best -> history -> checkpoint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from torch import nn
+
+from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, Position, load_checkpoint, save_checkpoint
+from shgae.artifacts.store import Draft
+from shgae.artifacts.tables import append_row, read_rows, write_rows
+from shgae.data.datasets import Rows, in_chunks, read_ahead
+from shgae.errors import Diverged
+from shgae.execution import Execution
+from shgae.models.zoo import load_state, state_arrays
+from shgae.recipes import FitConfig
+from shgae.training.objectives import BatchT, Objective
+from shgae.training.optim import (
+    PLATEAU_FACTOR,
+    PLATEAU_PATIENCE,
+    build_optimizer,
+    learning_rate,
+    load_optimizer,
+    optimizer_arrays,
+)
+from shgae.training.seeding import epoch_order
+
+CHECKPOINT_SECONDS = 600.0
+"""Within a long epoch the state is saved this often."""
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """How a training ended."""
+
+    best_epoch: int
+    """Counted from 1; its weights are in model.safetensors."""
+    best: dict[str, Any]
+    """The history row of the best epoch."""
+    history: list[dict[str, Any]]
+    """A row an epoch."""
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective[BatchT],
+    config: FitConfig,
+    draft: Draft,
+    execution: Execution,
+) -> FitSummary:
+    """Trains a model in place and leaves its best weights in the draft.
+
+    Args:
+        model: on its device; in which mode does not matter.
+        objective: what is trained.
+        config: how long and how.
+        draft: where everything is written; if it was resumed, training goes on from its checkpoint, exactly.
+        execution: threads, progress and the wish to stop.
+
+    Raises:
+        Diverged: a loss was not finite; the checkpoint before it stays.
+        Interrupted: a signal came; the step was finished and saved.
+    """
+    fitting = _Fitting(model, objective, config, draft, execution)
+    fitting.restore()
+    while fitting.position.epoch < config.epochs:
+        fitting.train_epoch()
+        fitting.close_epoch()
+    history = list(read_rows(draft.file(HISTORY)))
+    best_epoch = fitting.position.best_epoch
+    return FitSummary(best_epoch, history[best_epoch - 1], history)
+
+
+class _Fitting(Generic[BatchT]):
+    """The moving parts of one :func:`fit`."""
+
+    def __init__(
+        self, model: nn.Module, objective: Objective[BatchT], config: FitConfig, draft: Draft, execution: Execution
+    ) -> None:
+        self.model, self.objective, self.config = model, objective, config
+        self.draft, self.execution = draft, execution
+        self.optimizer = build_optimizer(model, config)
+        self.position = Position()
+        self.steps = -(-objective.samples // config.batch_size)
+        self._saved_at = time.monotonic()
+
+    def restore(self) -> None:
+        """Goes back to the checkpoint of a resumed draft; the history is cut to its epochs."""
+        path = self.draft.file(CHECKPOINT)
+        rows: list[dict[str, Any]] = []
+        if self.draft.resumed and path.is_file():
+            arrays, self.position = load_checkpoint(path)
+            state = {name.removeprefix("model."): a for name, a in arrays.items() if name.startswith("model.")}
+            moments = {
+                name.removeprefix("optimizer."): a for name, a in arrays.items() if name.startswith("optimizer.")
+            }
+            load_state(self.model, state, path)
+            load_optimizer(self.model, self.optimizer, moments)
+            rows = list(read_rows(self.draft.file(HISTORY)))[: self.position.epoch]
+        write_rows(self.draft.file(HISTORY), rows)
+
+    def save(self) -> None:
+        """Replaces the checkpoint by what is now."""
+        arrays = {f"model.{name}": array for name, array in state_arrays(self.model).items()}
+        for name, array in optimizer_arrays(self.model, self.optimizer).items():
+            arrays[f"optimizer.{name}"] = array
+        save_checkpoint(self.draft.file(CHECKPOINT), arrays, self.position)
+        self._saved_at = time.monotonic()
+
+    def train_epoch(self) -> None:
+        """Runs the steps of the current epoch that are not done yet."""
+        config, epoch = self.config, self.position.epoch
+        order = epoch_order(self.objective.samples, epoch=epoch, seed=config.seed, shuffle=config.shuffle)
+        chunks = list(in_chunks(order, config.batch_size))[self.position.step :]
+        what = f"epoch {epoch + 1}/{config.epochs}"
+        self.execution.progress.start(what, self.objective.samples, "samples", self.position.samples)
+        self.model.train()
+        batches = read_ahead(chunks, lambda rows: self.objective.load(rows, epoch), self.execution.workers)
+        for rows, batch in zip(chunks, batches, strict=True):
+            self._step(rows, batch)
+            if self.execution.stop or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
+                self.save()
+                self.execution.stop.raise_if_set(self.draft.path, "the same command with --resume")
+        self.execution.progress.finish()
+
+    def _step(self, rows: Rows, batch: BatchT) -> None:
+        begun = time.monotonic()
+        at = self.position
+        lr = self._learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.objective.loss(self.model, batch)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            where = f"epoch {at.epoch + 1}, step {at.step + 1} ({self.objective.name_rows(rows)})"
+            raise Diverged("training", where, f"the loss became {value} at learning rate {lr:g}", "a smaller --lr")
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.position = dataclasses.replace(
+            at,
+            step=at.step + 1,
+            loss_sum=at.loss_sum + value * len(rows),
+            samples=at.samples + len(rows),
+            seconds=at.seconds + time.monotonic() - begun,
+        )
+        self.execution.progress.advance(len(rows), f"loss {value:.3g}  lr {lr:.2g}")
+
+    def close_epoch(self) -> None:
+        """Validates, keeps the model if it is the best so far, and records the epoch."""
+        at, lr = self.position, self._learning_rate()
+        self.model.eval()
+        validation = self.objective.validate(self.model, self.execution)
+        better = at.best_score is None or validation.score > at.best_score
+        if better:
+            self.draft.write_tensors(MODEL, state_arrays(self.model))
+        stale = 0 if better else at.stale_epochs + 1
+        strikes = stale >= PLATEAU_PATIENCE and at.lr_factor == 1.0
+        self.position = Position(
+            epoch=at.epoch + 1,
+            best_epoch=at.epoch + 1 if better else at.best_epoch,
+            best_score=validation.score if better else at.best_score,
+            lr_factor=PLATEAU_FACTOR if strikes else at.lr_factor,
+            stale_epochs=stale,
+        )
+        row = {"epoch": at.epoch + 1, "lr": lr, "train_loss": at.loss_sum / at.samples, **validation.values}
+        append_row(self.draft.file(HISTORY), row | {"seconds": round(at.seconds, 3), "samples": at.samples})
+        self.save()
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+        self.execution.progress.note(f"epoch {at.epoch + 1}/{self.config.epochs}  {shown}{'  best' if better else ''}")
+
+    def _learning_rate(self) -> float:
+        at = self.position
+        return learning_rate(
+            self.config,
+            epoch=at.epoch,
+            step=min(at.step, self.steps - 1),
+            steps=self.steps,
+            plateau_factor=at.lr_factor,
+        )

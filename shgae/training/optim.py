@@ -1,0 +1,77 @@
+"""Optimizers and learning rates of the recipes, and an optimizer's state as named arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from shgae.artifacts.tensors import Array
+from shgae.errors import Refused
+from shgae.recipes import FitConfig
+
+PLATEAU_PATIENCE = 5
+PLATEAU_FACTOR = 0.2
+HALVE_EVERY = 25
+WARM_UP_SHARE = 0.03
+COSINE_END = 0.01
+
+
+def build_optimizer(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
+    """The optimizer of a recipe over all parameters that want a gradient."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=config.lr, alpha=0.99)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=config.lr, momentum=0.9)
+    return torch.optim.Adam(parameters, lr=config.lr)
+
+
+def learning_rate(config: FitConfig, *, epoch: int, step: int, steps: int, plateau_factor: float) -> float:
+    """The learning rate of a step.
+
+    Args:
+        config: lr, schedule and epochs of the run.
+        epoch: complete epochs.
+        step: steps done in this epoch, of ``steps``.
+        plateau_factor: 1, or 0.2 once the plateau rule has struck (see :data:`PLATEAU_PATIENCE`).
+    """
+    if config.schedule == "plateau":
+        return config.lr * plateau_factor
+    if config.schedule == "halve":
+        return config.lr * 0.5 ** (epoch // HALVE_EVERY)
+    done = (epoch + step / steps) / config.epochs
+    if done < WARM_UP_SHARE:
+        return config.lr * max(done / WARM_UP_SHARE, COSINE_END)
+    fall = (done - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)
+    return config.lr * (COSINE_END + (1 - COSINE_END) * 0.5 * (1 + math.cos(math.pi * fall)))
+
+
+def optimizer_arrays(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Array]:
+    """The optimizer's state as ``PARAMETER.KEY`` -> array."""
+    arrays: dict[str, Array] = {}
+    for name, parameter in model.named_parameters():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            if value is not None:
+                arrays[f"{name}.{key}"] = torch.as_tensor(value).detach().cpu().numpy()
+    return arrays
+
+
+def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, arrays: Mapping[str, Array]) -> None:
+    """Restores :func:`optimizer_arrays`, onto each parameter's device and memory layout.
+
+    Raises:
+        Refused: an array belongs to no parameter, or has another shape.
+    """
+    parameters = dict(model.named_parameters())
+    for full_name, array in arrays.items():
+        name, _, key = full_name.rpartition(".")
+        parameter = parameters.get(name)
+        value = torch.from_numpy(np.array(array))
+        if parameter is None or (value.ndim and value.shape != parameter.shape):
+            raise Refused("optimizer state", full_name, "fits no weight of this model", "--force to start anew")
+        # A fresh tensor of the parameter's layout: the update then runs as if never interrupted.
+        optimizer.state[parameter][key] = torch.empty_like(parameter).copy_(value) if value.ndim else value

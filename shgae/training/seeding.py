@@ -1,0 +1,35 @@
+"""Chance as a function: data order and noise follow from (seed, epoch, sample), never from what ran before.
+
+There is no random state to save, so a resumed training, another number of reading threads and another split of a
+batch over processes all see the same numbers. Philox is a counter-based generator (Salmon et al., SC 2011): the key
+is the seed, the counter says epoch and sample.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+_ORDER, _NOISE = 1, 2
+
+
+def epoch_order(samples: int, *, epoch: int, seed: int, shuffle: bool) -> npt.NDArray[np.int64]:
+    """The rows 0 .. samples - 1 in the order of this epoch: (samples,) int64."""
+    if not shuffle:
+        return np.arange(samples, dtype=np.int64)
+    return _generator(_ORDER, seed, epoch, 0).permutation(samples)
+
+
+def sample_noise(
+    rows: npt.NDArray[np.int64], shape: tuple[int, ...], *, epoch: int, seed: int
+) -> npt.NDArray[np.float32]:
+    """Standard normal noise of these rows in this epoch: (n, *shape) float32; a row's noise is its own."""
+    noise = np.empty((len(rows), *shape), np.float32)
+    for i, row in enumerate(rows):
+        _generator(_NOISE, seed, epoch, int(row)).standard_normal(dtype=np.float32, out=noise[i])
+    return noise
+
+
+def _generator(purpose: int, seed: int, epoch: int, row: int) -> np.random.Generator:
+    # Philox counts up its first word, so the other three may say where the stream belongs.
+    return np.random.Generator(np.random.Philox(key=seed, counter=[0, purpose, epoch, row]))

@@ -1,0 +1,184 @@
+"""Resumed equals uninterrupted, twice is twice the same, and a loss that is no number ends it."""
+
+import dataclasses
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL
+from shgae.artifacts.store import Draft, draft
+from shgae.artifacts.tables import read_rows
+from shgae.artifacts.tensors import load_tensors
+from shgae.errors import Diverged, Interrupted
+from shgae.execution import Execution, StopFlag
+from shgae.recipes import FitConfig, as_json
+from shgae.training.loop import FitSummary, fit
+from shgae.training.objectives import Validation
+from shgae.training.seeding import sample_noise
+
+CONFIG = FitConfig(epochs=3, batch_size=4, optimizer="adam", lr=0.01, schedule="cosine", precision="fp32")
+STEPS = 3 * 3
+
+
+class StopAfter(StopFlag):
+    """A signal that comes after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.left = steps
+
+    def __bool__(self) -> bool:
+        self.left -= 1
+        if self.left == 0:
+            self.signal_number = signal.SIGTERM
+        return super().__bool__()
+
+
+class Fitting:
+    """Ten points of a noisy line; batch norm is in it because its statistics are state too."""
+
+    samples = 10
+
+    def __init__(self, poison: int | None = None) -> None:
+        rng = np.random.default_rng(0)
+        self.x = rng.normal(size=(10, 3)).astype(np.float32)
+        self.y = self.x.sum(1, keepdims=True)
+        self.poison = poison
+
+    def load(self, rows: Any, epoch: int) -> Any:
+        noise = sample_noise(rows, (3,), epoch=epoch, seed=0)
+        return rows, torch.from_numpy(self.x[rows] + 0.1 * noise), torch.from_numpy(self.y[rows])
+
+    def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
+        rows, x, y = batch
+        loss = (model(x) - y).square().mean()
+        return loss * float("nan") if self.poison in rows else loss
+
+    def validate(self, model: nn.Module, execution: Execution) -> Validation:
+        assert not model.training
+        with torch.inference_mode():
+            error = float((model(torch.from_numpy(self.x)) - torch.from_numpy(self.y)).square().mean())
+        return Validation(-error, {"val_loss": error})
+
+    def name_rows(self, rows: Any) -> str:
+        return "points " + ", ".join(map(str, rows))
+
+
+def network() -> nn.Module:
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))
+
+
+@contextmanager
+def drafted(target: Path, execution: Execution, config: FitConfig = CONFIG) -> Iterator[Draft]:
+    with draft(
+        target, kind="hourglass", config=as_json(config), parents={}, execution=execution, resumable=True
+    ) as made:
+        yield made
+
+
+def trained(target: Path, execution: Execution, goal: Fitting | None = None, config: FitConfig = CONFIG) -> FitSummary:
+    with drafted(target, execution, config) as made:
+        summary = fit(network(), goal or Fitting(), config, made, execution)
+        made.commit({}, volatile=(HISTORY,))
+    return summary
+
+
+def content(run: Path) -> dict[str, Any]:
+    tensors = {**load_tensors(run / MODEL), **{f"c.{k}": v for k, v in load_tensors(run / CHECKPOINT).items()}}
+    return {name: array.tobytes() for name, array in tensors.items()}
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in read_rows(run / HISTORY)]
+
+
+def test_training_twice_gives_equal_weights(tmp_path: Path) -> None:
+    trained(tmp_path / "a", Execution(workers=0))
+    trained(tmp_path / "b", Execution(workers=3))
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    assert history(tmp_path / "a") == history(tmp_path / "b")
+
+
+@pytest.mark.parametrize("step", range(1, STEPS))
+def test_resumed_after_any_step_equals_uninterrupted(tmp_path: Path, step: int) -> None:
+    trained(tmp_path / "whole", Execution())
+    with pytest.raises(Interrupted) as ended:
+        trained(tmp_path / "torn", Execution(stop=StopAfter(step)))
+    assert ended.value.exit_code == 143
+    assert not (tmp_path / "torn").exists()
+    trained(tmp_path / "torn", Execution(resume=True, workers=0))
+    assert content(tmp_path / "torn") == content(tmp_path / "whole")
+    assert history(tmp_path / "torn") == history(tmp_path / "whole")
+
+
+def test_resuming_before_the_first_checkpoint_starts_anew(tmp_path: Path) -> None:
+    trained(tmp_path / "whole", Execution())
+    with pytest.raises(RuntimeError), drafted(tmp_path / "torn", Execution()):
+        raise RuntimeError
+    trained(tmp_path / "torn", Execution(resume=True))
+    assert content(tmp_path / "torn") == content(tmp_path / "whole")
+
+
+def test_weights_move_after_a_resume(tmp_path: Path) -> None:
+    """The study's resume trained nothing: its optimizer no longer owned the weights."""
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(4)))
+    before = load_tensors(tmp_path / "run.partial" / CHECKPOINT)
+    trained(tmp_path / "run", Execution(resume=True))
+    after = load_tensors(tmp_path / "run" / CHECKPOINT)
+    assert all(not np.array_equal(before[name], after[name]) for name in after if name.endswith("weight"))
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_names_the_samples(tmp_path: Path) -> None:
+    with pytest.raises(Diverged, match=r"epoch 1, step \d \(points .*7.*\)") as ended:
+        trained(tmp_path / "run", Execution(), Fitting(poison=7))
+    assert ended.value.exit_code == 4
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
+    class Worsening(Fitting):
+        scores = iter((0.1, 0.5, 0.2))
+
+        def validate(self, model: nn.Module, execution: Execution) -> Validation:
+            score = next(self.scores)
+            self.weights = getattr(self, "weights", [])
+            self.weights.append({k: v.clone() for k, v in model.state_dict().items()})
+            return Validation(score, {"val_loss": -score})
+
+    goal = Worsening()
+    summary = trained(tmp_path / "run", Execution(), goal)
+    assert (summary.best_epoch, summary.best["val_loss"]) == (2, -0.5)
+    best = load_tensors(tmp_path / "run" / MODEL)
+    for name, tensor in goal.weights[1].items():
+        np.testing.assert_array_equal(best[name], tensor.numpy())
+
+
+def test_the_plateau_rule_strikes_once_after_five_stale_epochs(tmp_path: Path) -> None:
+    class Stale(Fitting):
+        def validate(self, model: nn.Module, execution: Execution) -> Validation:
+            return Validation(0.0, {"val_loss": 0.0})
+
+    config = dataclasses.replace(CONFIG, epochs=14, schedule="plateau", lr=1.0, optimizer="sgd")
+    config = dataclasses.replace(config, lr=1e-3)
+    summary = trained(tmp_path / "run", Execution(), Stale(), config)
+    rates = [row["lr"] for row in summary.history]
+    assert rates == pytest.approx([1e-3] * 6 + [2e-4] * 8)
+
+
+def test_a_resume_with_other_options_is_refused_and_names_them(tmp_path: Path) -> None:
+    from shgae.errors import Refused
+
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(2)))
+    other = dataclasses.replace(CONFIG, lr=0.5)
+    with pytest.raises(Refused, match=r"lr: 0\.5 here, 0\.01 there"):
+        trained(tmp_path / "run", Execution(resume=True), config=other)

@@ -1,0 +1,86 @@
+"""Losses equal plain loops, and noise is a thing of training alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import open_artifact
+from shgae.execution import Execution
+from shgae.recipes import HeatmapConfig
+from shgae.training.objectives import PoseObjective, heatmap_errors
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from(["masked", "empty"]))
+def test_the_heatmap_loss_is_the_mean_over_the_maps_that_count(seed: int, unlabelled: str) -> None:
+    rng = np.random.default_rng(seed)
+    maps = torch.from_numpy(rng.normal(size=(3, 2, 4, 5, 5)).astype(np.float32))
+    targets = torch.from_numpy(rng.normal(size=(3, 4, 5, 5)).astype(np.float32))
+    visibility = torch.from_numpy(rng.integers(0, 3, (3, 4)).astype(np.uint8))
+    sums, count = heatmap_errors(maps, targets, visibility, unlabelled)
+    expected, cells = np.zeros(2), 0
+    for n in range(3):
+        for k in range(4):
+            if unlabelled == "empty" or visibility[n, k] > 0:
+                cells += 25
+                for s in range(2):
+                    expected[s] += float(((maps[n, s, k] - targets[n, k]) ** 2).sum())
+    assert int(count) == cells
+    np.testing.assert_allclose(sums.numpy(), expected, rtol=1e-4)
+
+
+class Spy(nn.Module):
+    """Answers a fixed map and keeps what it saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen = images
+        return self.answer.expand(len(images), 1, 17, 32, 32)
+
+
+def objective(data: Path, **heatmap: object) -> PoseObjective:
+    artifact = open_artifact(data, "data")
+    config = HeatmapConfig(**heatmap)  # type: ignore[arg-type]
+    train, val = Crops(artifact, "train"), Crops(artifact, "val")
+    return PoseObjective(train, val, artifact.facts["mean_rgb"], config, torch.device("cpu"), "fp32", 4)
+
+
+def test_a_network_sees_the_crop_minus_the_mean_and_zero_outside_the_photo(tiny_data: Path) -> None:
+    goal, spy = objective(tiny_data), Spy()
+    rows = np.arange(goal.samples)
+    goal.loss(spy, goal.load(rows, 0))
+    crops, people = goal.train.read(rows), goal.train.people
+    mean = np.array(goal.mean_rgb, np.float32)
+    assert (people.valid != [0, 0, 128, 128]).any(), "some drawn person must stand at the border"
+    for row in rows:
+        x0, y0, x1, y1 = people.valid[row]
+        expected = np.zeros((128, 128, 3), np.float32)
+        expected[y0:y1, x0:x1] = crops[row, y0:y1, x0:x1] / np.float32(255) - mean
+        np.testing.assert_allclose(spy.seen[row].permute(1, 2, 0).numpy(), expected, atol=1e-6)
+
+
+def test_a_batch_without_any_label_gives_a_loss_of_zero(tiny_data: Path) -> None:
+    goal = objective(tiny_data)
+    batch = goal.load(np.arange(2), 0)
+    blank = batch._replace(visibility=torch.zeros_like(batch.visibility))
+    assert goal.loss(Spy(), blank).item() == 0.0
+
+
+def test_validation_does_not_depend_on_batch_size_or_threads(tiny_data: Path) -> None:
+    import dataclasses
+
+    goal, spy = objective(tiny_data), Spy()
+    one = goal.validate(spy, Execution(workers=0))
+    for size, workers in ((1, 0), (3, 2), (100, 1)):
+        other = dataclasses.replace(goal, batch_size=size).validate(spy, Execution(workers=workers))
+        assert other.values["val_pck"] == one.values["val_pck"]
+        assert other.values["val_loss"] == pytest.approx(one.values["val_loss"], rel=1e-6)

@@ -1,0 +1,63 @@
+"""Learning rates follow their recipes; an optimizer's state survives as arrays."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from shgae.errors import Refused
+from shgae.recipes import RECIPES, FitConfig
+from shgae.training.optim import build_optimizer, learning_rate, load_optimizer, optimizer_arrays
+
+
+def test_the_autoencoders_rate_halves_every_25_epochs() -> None:
+    config = RECIPES["original"].pretrain_ae
+    rates = [learning_rate(config, epoch=e, step=0, steps=10, plateau_factor=1.0) for e in (0, 24, 25, 50, 99)]
+    assert rates == pytest.approx([5e-4, 5e-4, 2.5e-4, 1.25e-4, 6.25e-5])
+
+
+def test_the_plateau_factor_multiplies_the_rate() -> None:
+    config = RECIPES["original"].train
+    assert learning_rate(config, epoch=30, step=3, steps=10, plateau_factor=0.2) == pytest.approx(5e-5)
+
+
+def test_cosine_warms_up_then_falls_to_one_per_cent() -> None:
+    config = FitConfig(schedule="cosine", lr=1.0, epochs=100)
+    rates = [learning_rate(config, epoch=e, step=0, steps=10, plateau_factor=1.0) for e in range(100)]
+    assert rates[0] == pytest.approx(0.01)
+    assert max(rates) == pytest.approx(1.0, abs=1e-2)
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert rates[-1] < 0.02
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "adam", "sgd"])
+def test_an_optimizer_goes_on_as_if_its_state_had_never_left(name: str) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).to(memory_format=torch.channels_last)
+    config = FitConfig(optimizer=name, lr=0.01)  # type: ignore[arg-type]
+    optimizer = build_optimizer(model, config)
+    x = torch.randn(5, 3, 6, 6)
+
+    def step(m: nn.Module, o: torch.optim.Optimizer) -> None:
+        o.zero_grad()
+        m(x).square().mean().backward()
+        o.step()
+
+    for _ in range(3):
+        step(model, optimizer)
+    other = copy.deepcopy(model)
+    restored = build_optimizer(other, config)
+    load_optimizer(other, restored, optimizer_arrays(model, optimizer))
+    step(model, optimizer)
+    step(other, restored)
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_foreign_optimizer_state_is_refused() -> None:
+    model = nn.Linear(2, 2)
+    optimizer = build_optimizer(model, FitConfig())
+    with pytest.raises(Refused, match="fits no weight"):
+        load_optimizer(model, optimizer, {"other.exp_avg": np.zeros(3, np.float32)})
