@@ -45,7 +45,8 @@ class HeatmapConfig:
     """Joints -> target maps."""
 
     peak: Literal["one", "mass"] = "one"
-    """Scale of a target Gaussian: its highest cell is 1 (one), or its cells sum to 1 (mass)."""
+    """Scale of a target Gaussian: its highest cell is 1 (one), or its cells sum to 1 (mass; at the
+    map's border roughly, as the study's filter repeats edge cells)."""
     sigma_visible: float = 1.0
     """Standard deviation for a visible joint (v = 2), in heatmap cells."""
     sigma_hidden: float = 1.0
@@ -124,7 +125,7 @@ class AutoencoderConfig(FitConfig):
     epochs: int = 100
     code_size: int = 50
     """Numbers in the code."""
-    output: Literal["identity", "relu"] = "identity"
+    decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the decoder's last layer; a relu cannot reach the negative half of the bottleneck."""
     noise: float = 0.1
     """Strength of the training noise: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
@@ -172,7 +173,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         prepare=PrepareConfig(crop_policy="inside", split_by="crop"),
         train=TrainConfig(**_ORIGINAL_POSE),
         pretrain_ae=AutoencoderConfig(
-            optimizer="sgd", lr=5e-4, schedule="halve", shuffle=False, output="relu", precision="fp32"
+            optimizer="sgd", lr=5e-4, schedule="halve", shuffle=False, decoder_output="relu", precision="fp32"
         ),
         finetune=FinetuneConfig(**_ORIGINAL_POSE),
     ),

@@ -158,8 +158,8 @@ def test_predictions_are_in_photo_pixels(chain: Chain, tmp_path: Path) -> None:
         x0, y0, side = crops.people.square[i]
         x, y, score = np.array(row["keypoints"]).reshape(17, 3).T
         cells = result.predictions[0].cells[i]
-        np.testing.assert_allclose(x, x0 + cells[:, 0] * 4 * side / 128, atol=1e-3)
-        np.testing.assert_allclose(y, y0 + cells[:, 1] * 4 * side / 128, atol=1e-3)
+        np.testing.assert_allclose(x, x0 + (4 * cells[:, 0] + 0.5) * side / 128, atol=1e-3)
+        np.testing.assert_allclose(y, y0 + (4 * cells[:, 1] + 0.5) * side / 128, atol=1e-3)
         np.testing.assert_allclose(score, result.predictions[0].score[i], atol=1e-3)
 
 

@@ -1,0 +1,131 @@
+"""The heatmap codec: joints in the crop -> target maps, and maps -> cells and back to the crop.
+
+Two frames meet here. ``xy_crop`` is in pixels of the crop, 0 to crop_size; a *cell* is a whole column and row (x, y) of
+a map, whose side is a quarter of the crop's.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from shgae.recipes import HeatmapConfig
+
+STRIDE = 4
+"""Crop pixels in a cell."""
+_TRUNCATE = 4.0
+"""Standard deviations at which a target Gaussian ends."""
+
+
+class Cells(NamedTuple):
+    """Where joints fall on the map."""
+
+    cells: Tensor
+    """(N, K, 2) int64, x and y in 0 .. size - 1; 0 where ``inside`` is False."""
+    inside: Tensor
+    """(N, K) bool: the joint lies in the crop."""
+
+
+class Decoded(NamedTuple):
+    """Where maps have their peak."""
+
+    cells: Tensor
+    """(N, K, 2) int64, x and y of the highest cell."""
+    score: Tensor
+    """(N, K) float32: its height."""
+
+
+def cells(xy_crop: Tensor, crop_size: int) -> Cells:
+    """Joints (N, K, 2), in pixels of the crop -> the cells that they fall on, and whether they lie in the crop.
+
+    The study's rule: cut to whole pixels, divide by 4, round half to even; rounded down where that leaves the map.
+    """
+    inside = ((xy_crop >= 0) & (xy_crop < crop_size)).all(-1)
+    pixels = torch.where(inside[..., None], xy_crop.floor(), 0)
+    # Rounding up leaves the map by one cell at most, so the last cell is what rounding down gives.
+    return Cells((pixels / STRIDE).round().clamp(max=crop_size // STRIDE - 1).long(), inside)
+
+
+def map_to_crop(cells: Tensor) -> Tensor:
+    """Cells (..., 2) -> ``xy_crop`` (..., 2) float32, 4 x cell + 0.5: the middle of what :func:`cells` takes there.
+
+    The half pixel makes up for the cut to whole pixels, which moves a real-valued joint by half a pixel on average.
+    """
+    return cells.float() * STRIDE + 0.5
+
+
+def encode(xy_crop: Tensor, visibility: Tensor, config: HeatmapConfig, crop_size: int) -> Tensor:
+    """Joints -> target maps (N, K, H, W) float32, H = W = crop_size / 4, on the device of the joints.
+
+    A joint's map is a Gaussian, cut off 4 sigma away on either axis, around its cell. Its sigma goes by visibility.
+    With ``config.peak == "one"`` it is exp(-d^2 / 2 sigma^2). With ``"mass"`` it is what
+    ``scipy.ndimage.gaussian_filter(mode="nearest")`` makes of a map that is 1 in that cell: mass 1, but for cells so
+    near the border that part of the mass is cut off, or, in the outermost ones, repeated.
+
+    Args:
+        xy_crop: (N, K, 2) float, pixels of the crop.
+        visibility: (N, K) integers, v = 0, 1, 2; a joint of v = 0, or outside the crop, has an empty map.
+        config: peak and sigmas.
+        crop_size: rows and columns of the crop.
+
+    Raises:
+        ValueError: a sigma is not positive.
+    """
+    at = cells(xy_crop, crop_size)
+    sigmas = (config.sigma_hidden, config.sigma_visible)
+    gaussians = _gaussians(crop_size // STRIDE, sigmas, config.peak, xy_crop.device)
+    is_visible = (visibility == 2).long()
+    is_drawn = (visibility > 0) & at.inside
+    along_x = gaussians[is_visible, at.cells[..., 0]] * is_drawn[..., None]
+    along_y = gaussians[is_visible, at.cells[..., 1]]
+    return along_y[..., :, None] * along_x[..., None, :]
+
+
+def decode(maps: Tensor) -> Decoded:
+    """Maps (N, K, H, W) -> the highest cell of each, the first in reading order on ties, and its height.
+
+    Raises:
+        ValueError: a map holds a number that is not a number.
+    """
+    score, index = maps.float().flatten(-2).max(-1)
+    if score.isnan().any():
+        raise ValueError("a map holds NaN")
+    width = maps.shape[-1]
+    return Decoded(torch.stack((index % width, index // width), -1), score)
+
+
+@lru_cache(maxsize=8)
+def _gaussians(size: int, sigmas: tuple[float, float], peak: Literal["one", "mass"], device: torch.device) -> Tensor:
+    """(2, size, size) float32: by sigma, row c is one axis of the Gaussian around cell c."""
+    one_axis = _peak_one if peak == "one" else _mass_one
+    return torch.stack([one_axis(size, sigma) for sigma in sigmas]).float().to(device)
+
+
+def _peak_one(size: int, sigma: float) -> Tensor:
+    cell = torch.arange(size)
+    distance = (cell - cell[:, None]).abs()
+    return torch.where(distance <= _radius(sigma), _bell(distance, sigma), 0)
+
+
+def _mass_one(size: int, sigma: float) -> Tensor:
+    offset = torch.arange(-_radius(sigma), _radius(sigma) + 1)
+    weight = _bell(offset, sigma)
+    weight /= weight.sum()
+    cell = torch.arange(size)[:, None].expand(-1, len(offset))
+    # Each cell gathers from its neighbours, and beyond the border stands what stands on it: scipy's "nearest".
+    source = (cell + offset).clamp(0, size - 1)
+    rows = torch.zeros(size, size, dtype=torch.float64)
+    return rows.index_put_((source, cell), weight.expand_as(cell), accumulate=True)
+
+
+def _radius(sigma: float) -> int:
+    if not sigma > 0:
+        raise ValueError(f"sigma is {sigma}, and a Gaussian needs a positive one")
+    return int(_TRUNCATE * sigma + 0.5)
+
+
+def _bell(distance: Tensor, sigma: float) -> Tensor:
+    return torch.exp(-0.5 * (distance.double() / sigma) ** 2)

@@ -1,0 +1,23 @@
+"""Tensors in, tensors out: the networks of the study, one file a box of its figures.
+
+::
+
+    images ─ Stem ─┬─ Hourglass ────────────────────────────── Head ─ maps
+                   │    encode ─ bottleneck ─ graft ─ decode     │
+                   │       └──────── skips ──────────┘           │
+                   └──────────────── (+) ───────────── Merge ────┘   into the next stack, if there is one
+
+===============  ======================================================================================
+``layers``       Residual blocks and the stem: the smallest parts
+``hourglass``    Hourglass, Head, Merge, Stack, StackedHourglass: how the parts are wired
+``autoencoder``  Autoencoder: bottleneck -> code -> bottleneck
+``grafting``     the autoencoder goes into the hourglass's ``graft`` slot, and out again
+``zoo``          specs and builders: the only place with sizes; opening models from artefacts
+``foreign``      reading other people's weight files, safely
+``dialects``     the names that other people gave to our tensors
+===============  ======================================================================================
+
+Letters in shapes: N people (one crop each), S stacks, K keypoints, C channels of the network (its width, 256), H x W
+rows and columns. Images are (N, 3, crop_size, crop_size) float32, RGB in [0, 1] minus the training mean; maps are
+(N, S, K, crop_size / 4, crop_size / 4); the bottleneck is (N, C, 4, 4), signed.
+"""

@@ -1,0 +1,59 @@
+"""The study's autoencoder: a bottleneck tensor squeezed into a few numbers and back."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+SIDE = 4
+"""Rows and columns of the bottleneck."""
+
+
+class Autoencoder(nn.Module):
+    """(N, C, 4, 4) -> a code of non-negative numbers -> (N, C, 4, 4).
+
+    Down: conv3x3 C -> 3C/4 -> C/2 -> C/4, each with a ReLU; flatten; linear to the code; ReLU.
+    Up: linear, ReLU, transposed conv3x3 C/4 -> C/2 -> 3C/4 -> C with ReLUs between. After the last one the study has
+    a ReLU too (``output="relu"``), though that cannot reach the negative half of its target.
+
+    The training noise is not in here: the training objective adds it, so there is none at any other time.
+    """
+
+    def __init__(self, *, width: int, code_size: int, output: Literal["relu", "identity"]) -> None:
+        super().__init__()
+        self.width = width
+        wide, middle, narrow = 3 * width // 4, width // 2, width // 4
+        self.encoder = nn.Sequential(
+            nn.Conv2d(width, wide, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(wide, middle, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(middle, narrow, 3, padding=1),
+            nn.ReLU(),
+        )
+        self.to_code = nn.Linear(narrow * SIDE * SIDE, code_size)
+        self.from_code = nn.Linear(code_size, narrow * SIDE * SIDE)
+        self.decoder = nn.Sequential(
+            nn.ConvTranspose2d(narrow, middle, 3, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(middle, wide, 3, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(wide, width, 3, padding=1),
+            nn.ReLU() if output == "relu" else nn.Identity(),
+        )
+
+    def encode(self, bottleneck: Tensor) -> Tensor:
+        """Bottleneck (N, C, 4, 4) -> code (N, code_size), every number >= 0."""
+        code: Tensor = self.to_code(self.encoder(bottleneck).flatten(1)).relu()
+        return code
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Code (N, code_size) -> bottleneck (N, C, 4, 4)."""
+        narrow = self.from_code(code).relu().unflatten(1, (-1, SIDE, SIDE))
+        bottleneck: Tensor = self.decoder(narrow)
+        return bottleneck
+
+    def forward(self, bottleneck: Tensor) -> Tensor:
+        """(N, C, 4, 4) -> (N, C, 4, 4): there and back."""
+        return self.decode(self.encode(bottleneck))

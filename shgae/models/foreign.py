@@ -1,0 +1,178 @@
+"""Reading other people's weight files: safely, whatever is in them.
+
+A ``.pth`` is a pickle, and a pickle is a program. Torch's ``weights_only`` unpickler refuses everything but tensors; a
+child process with a limit on memory and time reads the file through it and hands back a safetensors file, so that
+not even a flaw in that reader reaches the process that called. A file that is refused is never tried again otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy.typing as npt
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from shgae.artifacts.tensors import load_tensors
+from shgae.errors import Refused
+from shgae.models.dialects import DIALECTS, Dialect
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.models.zoo import misfit, tensor_shapes
+
+Array = npt.NDArray[Any]
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_TIME_LIMIT = 60.0
+"""Seconds in which a file must be read."""
+_MEMORY_LIMIT = 8 << 30
+"""Bytes that the child may take beyond what it starts with."""
+_REFUSES = 3
+"""Exit code of a child that wrote its reason to standard output."""
+_FIX = "a file that torch.save(model.state_dict(), FILE) made"
+
+
+@dataclass(frozen=True)
+class ForeignModel:
+    """Somebody else's weights in our names."""
+
+    family: str
+    """Whose they are, in words."""
+    kind: Literal["hourglass", "autoencoder"]
+    """The kind of artefact they make."""
+    spec: HourglassSpec | AutoencoderSpec
+    """The network that they fit."""
+    arrays: Mapping[str, Array]
+    """Every tensor of that network by our names, float32 or int64."""
+
+
+def read_foreign(path: Path) -> ForeignModel:
+    """Reads a ``.pth`` or ``.safetensors`` file of a known family, with its sizes taken from its shapes.
+
+    Raises:
+        Refused: no such file, no checkpoint of plain tensors (nothing in it was run), an unknown family, or tensors
+            that are missing, left over or of another shape.
+    """
+    if not path.is_file():
+        raise Refused("checkpoint", path, "no such file", "check the path")
+    return translate(_read_in_child(path), path)
+
+
+def translate(arrays: Mapping[str, Array], where: object) -> ForeignModel:
+    """Recognises a family by the names of its tensors and gives them ours; raises like :func:`read_foreign`."""
+    if all(name.startswith("module.") for name in arrays):
+        # Saved from within a DataParallel.
+        arrays = {name.removeprefix("module."): array for name, array in arrays.items()}
+    dialect = next((dialect for dialect in DIALECTS if dialect.known_by in arrays), None)
+    if dialect is None:
+        known = ", ".join(dialect.family for dialect in DIALECTS)
+        names = ", ".join(list(arrays)[:3])
+        raise Refused("checkpoint", where, f"of no known family (tensors {names} ...)", f"a file of {known}")
+    found = {name: array.shape for name, array in arrays.items()}
+    spec = _spec(dialect, found, where)
+    wanted = tensor_shapes(spec)
+    wrong = misfit({dialect.name(ours): shape for ours, shape in wanted.items()}, found)
+    if wrong:
+        raise Refused("tensors", where, f"it looks like {dialect.family}, but {wrong}", "a whole checkpoint")
+    kind: Literal["hourglass", "autoencoder"] = "hourglass" if isinstance(spec, HourglassSpec) else "autoencoder"
+    return ForeignModel(dialect.family, kind, spec, {ours: arrays[dialect.name(ours)] for ours in wanted})
+
+
+def _spec(dialect: Dialect, found: Mapping[str, tuple[int, ...]], where: object) -> HourglassSpec | AutoencoderSpec:
+    try:
+        return dialect.spec(found)
+    except Refused as error:
+        raise Refused(error.what, where, error.why, f"a file of {dialect.family}") from error
+    except (KeyError, IndexError) as error:
+        why = f"it looks like {dialect.family}, but its sizes cannot be told ({error!r})"
+        raise Refused("tensors", where, why, "a whole checkpoint") from error
+
+
+class _NotPlain(Exception):
+    """A checkpoint of something else than plain tensors."""
+
+
+def _read_in_child(path: Path) -> dict[str, Array]:
+    with tempfile.TemporaryDirectory(prefix="shgae-import-") as folder:
+        target = Path(folder) / "tensors.safetensors"
+        # -P and our own path: the child imports what we import, never a torch.py that lies beside the checkpoint.
+        command = [sys.executable, "-P", "-m", __name__, str(path.absolute()), str(target), str(_MEMORY_LIMIT)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        try:
+            child = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIME_LIMIT)
+        except subprocess.TimeoutExpired as error:
+            raise Refused("checkpoint", path, f"reading it took more than {_TIME_LIMIT:.0f} s", _FIX) from error
+        if child.returncode == _REFUSES:
+            raise Refused("checkpoint", path, child.stdout, _FIX)
+        if child.returncode < 0:
+            raise Refused("checkpoint", path, f"its reader died (signal {-child.returncode})", _FIX)
+        if child.returncode:
+            raise RuntimeError(f"the reader of {path} failed:\n{child.stderr}")
+        return load_tensors(target)
+
+
+def _child(source: Path, target: Path, memory: int) -> int:
+    """Reads a hostile file and writes its tensors; the whole life of the child process."""
+    _limit_memory(memory)
+    try:
+        tensors = _plain(_load(source))
+        safetensors.torch.save_file(tensors, target)
+    except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
+        sys.stdout.write(_reason(error))
+        return _REFUSES
+    return 0
+
+
+def _limit_memory(extra: int) -> None:
+    if sys.platform == "linux":  # Elsewhere the limit is not enforced, and our own size is told in other ways.
+        own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (own + extra, own + extra))
+
+
+def _load(source: Path) -> object:
+    if source.suffix == ".safetensors":
+        return safetensors.torch.load_file(source)
+    return torch.load(source, map_location="cpu", weights_only=True)
+
+
+def _plain(loaded: object) -> dict[str, Tensor]:
+    """The state dict inside a checkpoint: every tensor of its own, whole, float32 or int64, and finite."""
+    while isinstance(loaded, Mapping) and any(isinstance(loaded.get(key), Mapping) for key in _WRAPPERS):
+        loaded = next(loaded[key] for key in _WRAPPERS if isinstance(loaded.get(key), Mapping))
+    named = loaded.items() if isinstance(loaded, Mapping) else ()
+    tensors = {name: value for name, value in named if isinstance(name, str) and isinstance(value, Tensor)}
+    if not tensors:
+        raise _NotPlain("there is no tensor in it")
+    for name, value in tensors.items():
+        if value.is_complex() or value.layout != torch.strided:
+            raise _NotPlain(f"{name} is no plain tensor")
+        dtype = torch.float32 if value.is_floating_point() else torch.int64
+        tensors[name] = value.detach().to(dtype, copy=True, memory_format=torch.contiguous_format)
+        if not tensors[name].isfinite().all():
+            raise _NotPlain(f"{name} holds numbers that are not finite")
+    return tensors
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    asked = re.search(r"GLOBAL (\S+)", text)
+    if asked:
+        return f"it asks to make or run {asked[1]}, which is no tensor; nothing of it was run"
+    if isinstance(error, MemoryError) or "allocate memory" in text:
+        return "it needs more memory than a checkpoint may"
+    if isinstance(error, _NotPlain):
+        return text
+    return "it is no checkpoint of tensors, or a torn one"
+
+
+if __name__ == "__main__":
+    sys.exit(_child(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

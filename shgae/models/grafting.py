@@ -1,0 +1,44 @@
+"""The graft: an autoencoder in the slot between an hourglass's encoder and its decoder.
+
+Only the slot's content changes. No weight of the hourglass is touched and no forward is written twice, so an identity
+in the slot gives the plain network's maps bit for bit, and taking the autoencoder out gives the old network back.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from shgae.errors import Refused
+from shgae.models.autoencoder import Autoencoder
+from shgae.models.hourglass import StackedHourglass
+
+
+def graft(model: StackedHourglass, autoencoder: Autoencoder, stack: int = -1) -> None:
+    """Puts the autoencoder after the last bottleneck residual of one stack, in place.
+
+    Raises:
+        Refused: the stack has an autoencoder already, or its bottleneck is of another width.
+        IndexError: there is no such stack.
+    """
+    hourglass = model.hourglass(stack)
+    if not isinstance(hourglass.graft, nn.Identity):
+        raise Refused("graft", "the hourglass", "it carries an autoencoder already", "a model without one")
+    if autoencoder.width != hourglass.width:
+        why = f"the autoencoder is made for {autoencoder.width} channels, the bottleneck has {hourglass.width}"
+        raise Refused("graft", "the hourglass", why, "an autoencoder trained on this hourglass's activations")
+    hourglass.graft = autoencoder
+
+
+def remove(model: StackedHourglass, stack: int = -1) -> Autoencoder:
+    """Takes the autoencoder of one stack out, in place, and returns it.
+
+    Raises:
+        Refused: there is none.
+        IndexError: there is no such stack.
+    """
+    hourglass = model.hourglass(stack)
+    autoencoder = hourglass.graft
+    if not isinstance(autoencoder, Autoencoder):
+        raise Refused("graft", "the hourglass", "it carries no autoencoder", "a grafted model")
+    hourglass.graft = nn.Identity()
+    return autoencoder

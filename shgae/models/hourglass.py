@@ -1,0 +1,179 @@
+"""The Stacked Hourglass (Newell et al., 2016) as wiring: every class here takes finished modules.
+
+The bottleneck and the skips are values that are returned and passed on, never kept in a module: whoever holds them
+may look at them, change them, or leave some out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Encoded(NamedTuple):
+    """What the way down leaves for the way up."""
+
+    bottleneck: Tensor
+    """(N, C, 4, 4): the output of the last bottleneck residual, signed."""
+    skips: tuple[Tensor, ...]
+    """The skip connections (N, C, H, W), the largest first."""
+
+
+class Hourglass(nn.Module):
+    """Down to the bottleneck and up again, with a named slot, ``graft``, between the two ways.
+
+    Going down, each level keeps a residual of its input as a skip, halves the rest by max-pooling and passes it
+    through a residual; the bottleneck residuals follow at the lowest level. Going up, each level doubles its input
+    (nearest neighbour) and adds the skip of that size; a residual stands between two levels, none after the last.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        skips: Sequence[nn.Module],
+        downs: Sequence[nn.Module],
+        bottleneck: nn.Module,
+        ups: Sequence[nn.Module],
+    ) -> None:
+        """Wires finished modules, each from C to C channels at unchanged size.
+
+        Args:
+            width: these channels, C.
+            skips: one a level, the largest first.
+            downs: one a level, after its pooling, the largest first.
+            bottleneck: at the lowest level.
+            ups: one between each two levels, in the order of the way up: one fewer than levels.
+        """
+        super().__init__()
+        self.width = width
+        self.skips = nn.ModuleList(skips)
+        self.downs = nn.ModuleList(downs)
+        self.bottleneck = bottleneck
+        self.graft: nn.Module = nn.Identity()
+        self.ups = nn.ModuleList(ups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        bottleneck, skips = self.encode(x)
+        return self.decode(self.graft(bottleneck), skips)
+
+    def encode(self, x: Tensor) -> Encoded:
+        """(N, C, H, W) -> bottleneck (N, C, H / 2^levels, W / 2^levels) and the skip of each level."""
+        skips = []
+        for skip, down in zip(self.skips, self.downs, strict=True):
+            skips.append(skip(x))
+            x = down(F.max_pool2d(x, 2))
+        return Encoded(self.bottleneck(x), tuple(skips))
+
+    def encode_bottleneck(self, x: Tensor) -> Tensor:
+        """The bottleneck of :meth:`encode`, bit for bit, without computing the skips."""
+        for down in self.downs:
+            x = down(F.max_pool2d(x, 2))
+        bottleneck: Tensor = self.bottleneck(x)
+        return bottleneck
+
+    def decode(self, bottleneck: Tensor, skips: Sequence[Tensor | None]) -> Tensor:
+        """Bottleneck (N, C, 4, 4) and skips, the largest first -> (N, C, H, W); a skip of None is switched off."""
+        x = _double_and_add(bottleneck, skips[-1])
+        for up, skip in zip(self.ups, reversed(skips[:-1]), strict=True):
+            x = _double_and_add(up(x), skip)
+        return x
+
+
+def _double_and_add(x: Tensor, skip: Tensor | None) -> Tensor:
+    doubled = F.interpolate(x, scale_factor=2, mode="nearest")
+    return doubled if skip is None else doubled + skip
+
+
+class Predicted(NamedTuple):
+    """What a head makes of an hourglass's output."""
+
+    features: Tensor
+    """(N, C, H, W): what the maps were made from."""
+    maps: Tensor
+    """(N, K, H, W): one heatmap a keypoint."""
+
+
+class Head(nn.Module):
+    """From an hourglass's output to heatmaps, by way of a feature map that the next stack may see too."""
+
+    def __init__(self, *, features: nn.Module, maps: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+        self.maps = maps
+
+    def forward(self, x: Tensor) -> Predicted:
+        """(N, C, H, W) -> features (N, C, H, W) and maps (N, K, H, W)."""
+        features = self.features(x)
+        return Predicted(features, self.maps(features))
+
+
+class Merge(nn.Module):
+    """Brings a stack's features and maps back to the width of the trunk (intermediate supervision)."""
+
+    def __init__(self, *, features: nn.Module, maps: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+        self.maps = maps
+
+    def forward(self, predicted: Predicted) -> Tensor:
+        """Features (N, C, H, W) and maps (N, K, H, W) -> (N, C, H, W), to be added to the trunk."""
+        merged: Tensor = self.features(predicted.features) + self.maps(predicted.maps)
+        return merged
+
+
+class Stack(nn.Module):
+    """One hourglass with its head, and the merge into the trunk of the next stack; the last stack has none."""
+
+    def __init__(self, *, hourglass: Hourglass, head: Head, merge: Merge | None) -> None:
+        super().__init__()
+        self.hourglass = hourglass
+        self.head = head
+        self.merge = merge
+
+    def forward(self, trunk: Tensor) -> tuple[Tensor, Tensor]:
+        """Trunk (N, C, H, W) -> maps (N, K, H, W) and the trunk (N, C, H, W) for the next stack."""
+        predicted = self.head(self.hourglass(trunk))
+        return predicted.maps, trunk if self.merge is None else trunk + self.merge(predicted)
+
+
+class StackedHourglass(nn.Module):
+    """The whole network: a stem and S >= 1 stacks, each of which predicts every heatmap."""
+
+    def __init__(self, *, stem: nn.Module, stacks: Sequence[Stack]) -> None:
+        super().__init__()
+        self.stem = stem
+        self.stacks = nn.ModuleList(stacks)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W), RGB in [0, 1] minus the training mean -> maps (N, S, K, H / 4, W / 4)."""
+        trunk = self.stem(images)
+        maps = []
+        for stack in self.stacks:
+            stack_maps, trunk = stack(trunk)
+            maps.append(stack_maps)
+        return torch.stack(maps, dim=1)
+
+    def bottleneck(self, images: Tensor, stack: int = -1) -> Tensor:
+        """Images (N, 3, H, W) -> what enters the graft of one stack: (N, C, 4, 4).
+
+        Computes nothing that the result does not need: of that stack neither skips nor decoder nor head, and no
+        later stack. Equals the value inside :meth:`forward` bit for bit.
+
+        Raises:
+            IndexError: there is no such stack.
+        """
+        index = range(len(self.stacks))[stack]
+        trunk = self.stem(images)
+        for earlier in self.stacks[:index]:
+            _, trunk = earlier(trunk)
+        return self.hourglass(index).encode_bottleneck(trunk)
+
+    def hourglass(self, stack: int = -1) -> Hourglass:
+        """The hourglass of one stack, counted from 0, or from the end if negative; raises IndexError."""
+        return cast(Stack, self.stacks[stack]).hourglass

@@ -1,0 +1,255 @@
+"""From a spec to a module, and from an artefact to a module: the only place with sizes and with the choice of class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from shgae.artifacts.checkpoint import MODEL
+from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.tensors import load_tensors
+from shgae.errors import Refused
+from shgae.models.autoencoder import Autoencoder
+from shgae.models.grafting import graft
+from shgae.models.hourglass import Head, Hourglass, Merge, Stack, StackedHourglass
+from shgae.models.layers import NewellResidual, OriginalResidual, Stem
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.skeleton import Skeleton
+
+__all__ = [
+    "AutoencoderSpec",
+    "HourglassSpec",
+    "LoadedAutoencoder",
+    "LoadedHourglass",
+    "build_autoencoder",
+    "build_hourglass",
+    "load_autoencoder",
+    "load_hourglass",
+    "load_state",
+    "misfit",
+    "state_arrays",
+    "tensor_shapes",
+]
+
+Array = npt.NDArray[Any]
+Shapes = Mapping[str, tuple[int, ...]]
+_Module = TypeVar("_Module", bound=nn.Module)
+
+_LEVELS = {256: 4, 128: 3}
+"""Levels of an hourglass by crop size: they bring its map, a quarter of the crop, down to 4 x 4."""
+_BOTTLENECK_RESIDUALS = 3
+_RESIDUALS: Mapping[str, type[OriginalResidual] | type[NewellResidual]] = {
+    "original": OriginalResidual,
+    "newell": NewellResidual,
+}
+
+
+def build_hourglass(spec: HourglassSpec, seed: int = 0) -> StackedHourglass:
+    """A new hourglass, grafts included, in train mode on the CPU; equal seeds give equal weights.
+
+    Weights with more than one axis are Glorot normal, of variance 2 / (fan_in + fan_out), the rest is torch's
+    default. Torch's global random numbers stay as they are.
+    """
+    with _random_numbers_of(seed):
+        return _glorot_normal(_hourglass(spec))
+
+
+def build_autoencoder(spec: AutoencoderSpec, seed: int = 0) -> Autoencoder:
+    """A new autoencoder, in train mode on the CPU; weights as in :func:`build_hourglass`."""
+    with _random_numbers_of(seed):
+        return _glorot_normal(_autoencoder(spec))
+
+
+def _hourglass(spec: HourglassSpec) -> StackedHourglass:
+    stacks = [_stack(spec, is_last=index == spec.stacks - 1) for index in range(spec.stacks)]
+    model = StackedHourglass(stem=_stem(spec), stacks=stacks)
+    for index, autoencoder in enumerate(spec.grafts):
+        if autoencoder is not None:
+            graft(model, _autoencoder(autoencoder), index)
+    return model
+
+
+def _autoencoder(spec: AutoencoderSpec) -> Autoencoder:
+    return Autoencoder(width=spec.width, code_size=spec.code_size, output=spec.output)
+
+
+def _stem(spec: HourglassSpec) -> Stem:
+    residual, width = _RESIDUALS[spec.residual], spec.width
+    widths = {"original": (width, width, width), "newell": (width // 4, width // 2, width // 2)}
+    first, second, third = widths[spec.residual]
+    return Stem(
+        channels=first,
+        before_pool=residual(first, second),
+        after_pool=nn.Sequential(residual(second, third), residual(third, width)),
+    )
+
+
+def _stack(spec: HourglassSpec, *, is_last: bool) -> Stack:
+    residual, width, keypoints, levels = _RESIDUALS[spec.residual], spec.width, spec.keypoints, _LEVELS[spec.crop_size]
+
+    def residuals(count: int) -> list[nn.Module]:
+        return [residual(width, width) for _ in range(count)]
+
+    hourglass = Hourglass(
+        width=width,
+        skips=residuals(levels),
+        downs=residuals(levels),
+        bottleneck=nn.Sequential(*residuals(_BOTTLENECK_RESIDUALS)),
+        ups=residuals(levels - 1),
+    )
+    maps = nn.Sequential(
+        nn.Conv2d(width, keypoints, 1), nn.BatchNorm2d(keypoints), nn.ReLU(), nn.Conv2d(keypoints, keypoints, 1)
+    )
+    head = Head(features=residual(width, width), maps=maps)
+    if is_last:
+        return Stack(hourglass=hourglass, head=head, merge=None)
+    merge = Merge(features=nn.Conv2d(width, width, 1), maps=nn.Conv2d(keypoints, width, 1))
+    return Stack(hourglass=hourglass, head=head, merge=merge)
+
+
+def _glorot_normal(module: _Module) -> _Module:
+    for parameter in module.parameters():
+        if parameter.ndim > 1:
+            nn.init.xavier_normal_(parameter)
+    return module
+
+
+@contextmanager
+def _random_numbers_of(seed: int) -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would reseed the GPUs too, and nothing would set them back.
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+@dataclass(frozen=True)
+class LoadedHourglass:
+    """A hourglass from an artefact, and what it was trained with."""
+
+    module: StackedHourglass
+    """In eval mode, float32, on the CPU."""
+    spec: HourglassSpec
+    """What it is made of."""
+    artifact: Artifact
+    """Where it comes from."""
+    skeleton: Skeleton
+    """Its K keypoints, in the order of its maps."""
+    mean_rgb: tuple[float, float, float]
+    """Mean colour of its training crops, in [0, 1], to be subtracted from images."""
+    crop_size: int
+    """Rows and columns of its images."""
+
+
+@dataclass(frozen=True)
+class LoadedAutoencoder:
+    """An autoencoder from an artefact."""
+
+    module: Autoencoder
+    """In eval mode, float32, on the CPU."""
+    spec: AutoencoderSpec
+    """What it is made of."""
+    artifact: Artifact
+    """Where it comes from."""
+
+
+def load_hourglass(path: Path, verify: bool = True) -> LoadedHourglass:
+    """Opens the hourglass of an artefact or run directory (then its best); ``verify`` hashes its files again.
+
+    Raises:
+        Refused: it is no complete hourglass artefact, a file of it was changed, or its parts do not fit together.
+    """
+    artifact = open_artifact(path, "hourglass", verify=verify)
+    with _facts_of(artifact) as facts:
+        spec = HourglassSpec.from_json(facts["spec"])
+        skeleton = Skeleton.from_json(facts["skeleton"])
+        red, green, blue = (float(channel) for channel in facts["mean_rgb"])
+        if len(skeleton) != spec.keypoints or facts["crop_size"] != spec.crop_size:
+            raise ValueError("skeleton or crop size disagree with the spec")
+        if not all(0 <= channel <= 1 for channel in (red, green, blue)):
+            raise ValueError("mean_rgb is outside [0, 1]")
+    module = _with_weights(lambda: _hourglass(spec), artifact)
+    return LoadedHourglass(module, spec, artifact, skeleton, (red, green, blue), spec.crop_size)
+
+
+def load_autoencoder(path: Path, verify: bool = True) -> LoadedAutoencoder:
+    """Opens the autoencoder of an artefact or run directory (then its best); ``verify`` hashes its files again.
+
+    Raises:
+        Refused: it is no complete autoencoder artefact, a file of it was changed, or its parts do not fit together.
+    """
+    artifact = open_artifact(path, "autoencoder", verify=verify)
+    with _facts_of(artifact) as facts:
+        spec = AutoencoderSpec.from_json(facts["spec"])
+    return LoadedAutoencoder(_with_weights(lambda: _autoencoder(spec), artifact), spec, artifact)
+
+
+@contextmanager
+def _facts_of(artifact: Artifact) -> Iterator[Mapping[str, Any]]:
+    try:
+        yield artifact.facts
+    except Refused as error:
+        raise Refused(error.what, artifact.path, error.why, "make the artefact again") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f"its facts do not describe a model ({error!r})"
+        raise Refused("manifest", artifact.path, why, "make the artefact again") from error
+
+
+def _with_weights(make: Callable[[], _Module], artifact: Artifact) -> _Module:
+    # On the meta device no number is drawn that the weights would overwrite.
+    with torch.device("meta"):
+        module = make()
+    module.to_empty(device="cpu")
+    load_state(module, load_tensors(artifact.file(MODEL)), artifact.path)
+    return module.eval()
+
+
+def state_arrays(module: nn.Module) -> dict[str, Array]:
+    """A copy of every parameter and buffer, by name."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
+
+
+def load_state(module: nn.Module, arrays: Mapping[str, Array], where: object) -> None:
+    """Copies arrays into the module, in place, so that an optimizer keeps its hold on the parameters.
+
+    Raises:
+        Refused: arrays are missing, left over or of another shape; ``where`` they come from is named.
+    """
+    wrong = misfit(
+        {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()},
+        {name: array.shape for name, array in arrays.items()},
+    )
+    if wrong:
+        raise Refused("tensors", where, wrong, "weights of this very network")
+    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+
+
+def tensor_shapes(spec: HourglassSpec | AutoencoderSpec) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every parameter and buffer of a network, without making it."""
+    with torch.device("meta"):
+        module: nn.Module = _hourglass(spec) if isinstance(spec, HourglassSpec) else _autoencoder(spec)
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
+def misfit(wanted: Shapes, found: Shapes) -> str:
+    """What keeps the found tensors from being the wanted ones, by name; empty when they are."""
+    missing = [name for name in wanted if name not in found]
+    unexpected = [name for name in found if name not in wanted]
+    misshapen = [
+        f"{name} {list(found[name])} instead of {list(shape)}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != shape
+    ]
+    lists = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
+    return "; ".join(f"{len(names)} {what}: {_some(names)}" for what, names in lists.items() if names)
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

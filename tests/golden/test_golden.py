@@ -1,0 +1,110 @@
+"""The reference implementations' own numbers, through the same doors that a user goes."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from shgae.data.heatmaps import cells, encode
+from shgae.metrics.pck import count
+from shgae.models.foreign import read_foreign
+from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_autoencoder, build_hourglass, load_state
+from shgae.recipes import RECIPES
+
+GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
+pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the golden numbers are not at {GOLDEN}")
+
+Array = npt.NDArray[Any]
+CODE = AutoencoderSpec(width=256, code_size=50, output="relu")
+SPECS = {
+    "seed_hourglass": HourglassSpec(keypoints=17),
+    "seed_autoencoder": CODE,
+    "seed_grafted": HourglassSpec(keypoints=17).with_graft(CODE),
+}
+Open = Callable[[str], Any]
+
+
+def fill(key: str, shape: list[int], salt: int) -> Array:
+    """One tensor of a golden case: the weights are not stored but made."""
+    n = np.random.default_rng(zlib.crc32(key.encode()) + salt).standard_normal(shape)
+    if key.endswith("num_batches_tracked"):
+        return np.zeros(shape, np.int64)
+    if key.endswith("running_var"):
+        return np.exp(0.1 * n).astype(np.float32)
+    if len(shape) <= 1:
+        return (0.1 * n + (1.0 if key.endswith("weight") else 0.0)).astype(np.float32)
+    return (n / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+
+
+def images(salt: int) -> torch.Tensor:
+    numbers = np.random.default_rng(1234 + salt).uniform(-0.5, 0.5, (2, 3, 256, 256))
+    return torch.from_numpy(numbers.astype(np.float32))
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> Open:
+    def open_case(name: str) -> Any:
+        case = json.loads((GOLDEN / f"{name}.json").read_text())
+        weights = {key: torch.from_numpy(fill(key, shape, case["salt"])) for key, shape in case["tensors"].items()}
+        torch.save(weights, tmp_path / "x.pth")
+        found = read_foreign(tmp_path / "x.pth")
+        spec = found.spec
+        assert spec == SPECS[name]
+        module = build_hourglass(spec) if isinstance(spec, HourglassSpec) else build_autoencoder(spec)
+        load_state(module, found.arrays, "x.pth")
+        return module.eval()
+
+    return open_case
+
+
+def assert_close(found: torch.Tensor, wanted: Array) -> None:
+    """Within 1e-4 of the largest value."""
+    assert found.shape == wanted.shape
+    assert np.abs(found.numpy() - wanted).max() < 1e-4 * np.abs(wanted).max()
+
+
+@torch.no_grad()
+def test_the_studys_hourglass(imported: Open) -> None:
+    model, wanted = imported("seed_hourglass"), np.load(GOLDEN / "seed_hourglass.npz")
+    assert_close(model(images(0))[:, 0], wanted["heatmaps"])
+    assert_close(model.bottleneck(images(0)), wanted["bottleneck"])
+
+
+@torch.no_grad()
+def test_the_studys_autoencoder(imported: Open) -> None:
+    model, wanted = imported("seed_autoencoder"), np.load(GOLDEN / "seed_autoencoder.npz")
+    bottleneck = torch.from_numpy(wanted["bottleneck"])
+    assert_close(model.encode(bottleneck), wanted["latent"])
+    assert_close(model(bottleneck), wanted["reconstruction"])
+
+
+@torch.no_grad()
+def test_the_studys_grafted_hourglass(imported: Open) -> None:
+    model, wanted = imported("seed_grafted"), np.load(GOLDEN / "seed_grafted.npz")
+    assert_close(model(images(0))[:, 0], wanted["heatmaps"])
+
+
+def test_the_studys_target_heatmaps() -> None:
+    people = np.load(GOLDEN / "metrics.npz")
+    xy_crop, visibility = (torch.from_numpy(people[name][:4]) for name in ("keypoints", "visibility"))
+    maps = encode(xy_crop, visibility, RECIPES["original"].train, 256)
+    assert np.abs(maps.numpy() - people["target_heatmaps"]).max() < 1e-6
+
+
+def test_the_studys_pck() -> None:
+    people, wanted = np.load(GOLDEN / "metrics.npz"), json.loads((GOLDEN / "metrics.json").read_text())
+    true_cells = cells(torch.from_numpy(people["keypoints"]), 256).cells.numpy()
+    found = count(people["prediction"], true_cells, people["visibility"], 64).pck()
+    assert found == {
+        "all": pytest.approx(wanted["seed_pck_annotated"], abs=1e-9),
+        "v1": pytest.approx(wanted["seed_pck_hidden_only"], abs=1e-9),
+        "v2": pytest.approx(wanted["seed_pck_visible_only"], abs=1e-9),
+    }

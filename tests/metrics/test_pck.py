@@ -1,0 +1,105 @@
+"""PCK against a loop over people and joints, and sums that no batching can change."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shgae.metrics.pck import GROUPS, PCKCounts, count
+
+Ints = npt.NDArray[np.int64]
+SEEDS = st.integers(0, 10_000)
+
+
+def people(seed: int, n: int = 7, k: int = 4, size: int = 64) -> tuple[Ints, Ints, Ints]:
+    """Predictions near the truth, so that hits and misses are both common."""
+    numbers = np.random.default_rng(seed)
+    truth = numbers.integers(0, size, (n, k, 2))
+    return truth + numbers.integers(-4, 5, truth.shape), truth, numbers.integers(0, 3, (n, k))
+
+
+def by_loops(predicted: Ints, truth: Ints, labelled: npt.NDArray[np.bool_], size: int) -> float | None:
+    scores = []
+    for person in range(len(truth)):
+        hits = []
+        for joint in range(truth.shape[1]):
+            if labelled[person, joint]:
+                distance = np.linalg.norm(predicted[person, joint] - truth[person, joint])
+                hits.append(distance / (size / 10) < 0.5)
+        if hits:
+            scores.append(sum(hits) / len(hits))
+    return sum(scores) / len(scores) if scores else None
+
+
+@given(SEEDS, st.integers(0, 8), st.integers(1, 5), st.sampled_from([32, 64]))
+def test_pck_is_the_mean_over_joints_then_people(seed: int, n: int, k: int, size: int) -> None:
+    predicted, truth, visibility = people(seed, n, k, size)
+    found = count(predicted, truth, visibility, size)
+    groups = {"all": visibility > 0, "v1": visibility == 1, "v2": visibility == 2}
+    for group, labelled in groups.items():
+        wanted = by_loops(predicted, truth, labelled, size)
+        score = found.pck()[group]
+        assert score == (None if wanted is None else pytest.approx(wanted, abs=1e-12))
+        for joint, table in enumerate(found.joints([f"j{joint}" for joint in range(k)]).values()):
+            # People of whom only this joint is looked at: their mean is the share found.
+            only = np.zeros_like(labelled)
+            only[:, joint] = labelled[:, joint]
+            wanted = by_loops(predicted, truth, only, size)
+            assert table[group] == (None if wanted is None else pytest.approx(wanted, abs=1e-12))
+            assert table["count"] == (visibility[:, joint] > 0).sum()
+
+
+@given(SEEDS, st.integers(1, 7))
+def test_neither_batches_nor_order_change_a_score(seed: int, batch: int) -> None:
+    predicted, truth, visibility = people(seed)
+    whole = count(predicted, truth, visibility, 64)
+    order = np.random.default_rng(seed).permutation(len(truth))
+    rows = [order[start : start + batch] for start in range(0, len(order), batch)]
+    parts = [count(predicted[row], truth[row], visibility[row], 64) for row in rows]
+    merged = reduce(PCKCounts.__add__, parts)
+    assert merged.pck() == whole.pck()
+    assert merged.joints("abcd") == whole.joints("abcd")
+
+
+def test_the_truth_scores_one_in_every_group() -> None:
+    _, truth, visibility = people(0)
+    assert count(truth, truth, visibility, 64).pck() == dict.fromkeys(GROUPS, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "off", "score"), [(64, (3, 1), 1.0), (64, (3, 2), 0.0), (32, (1, 1), 1.0), (32, (2, 0), 0.0)]
+)
+def test_the_radius_is_a_twentieth_of_the_map(size: int, off: tuple[int, int], score: float) -> None:
+    truth = np.array([[[9, 9]]])
+    assert count(truth + off, truth, np.array([[2]]), size).pck()["all"] == score
+
+
+def test_a_group_without_a_joint_has_no_score_and_nobody_has_none() -> None:
+    truth = np.zeros((2, 1, 2), np.int64)
+    found = count(truth, truth, np.array([[2], [0]]), 64)
+    assert found.pck() == {"all": 1.0, "v1": None, "v2": 1.0}
+    assert found.joints(["nose"]) == {"nose": {"all": 1.0, "v1": None, "v2": 1.0, "count": 1}}
+    assert count(truth[:0], truth[:0], np.zeros((0, 1)), 64).pck() == dict.fromkeys(GROUPS)
+
+
+def test_a_person_counts_once_however_many_joints_it_has() -> None:
+    truth = np.zeros((2, 3, 2), np.int64)
+    predicted = truth.copy()
+    predicted[0] += 30
+    visibility = np.array([[2, 2, 2], [2, 0, 0]])
+    assert count(predicted, truth, visibility, 64).pck()["all"] == 0.5
+
+
+def test_unsigned_cells_do_not_wrap_around() -> None:
+    low, high = np.zeros((1, 1, 2), np.uint8), np.ones((1, 1, 2), np.uint8)
+    assert count(low, high, np.array([[2]], np.uint8), 64).pck()["all"] == 1.0
+
+
+def test_counts_of_other_skeletons_do_not_add() -> None:
+    with pytest.raises(ValueError, match="3 keypoints and 4"):
+        count(*people(0, k=3), 64) + count(*people(0, k=4), 64)

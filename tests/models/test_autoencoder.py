@@ -1,0 +1,42 @@
+"""The autoencoder: its shapes, its ReLUs, and nothing random in it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from shgae.models.zoo import AutoencoderSpec, build_autoencoder
+
+
+def test_forward_is_decode_of_encode() -> None:
+    model = build_autoencoder(AutoencoderSpec(width=16, code_size=7))
+    x = torch.randn(3, 16, 4, 4)
+    code = model.encode(x)
+    assert code.shape == (3, 7)
+    assert model.decode(code).shape == x.shape
+    assert torch.equal(model(x), model.decode(code))
+
+
+def test_a_code_is_never_negative_and_often_zero() -> None:
+    code = build_autoencoder(AutoencoderSpec(width=16)).encode(torch.randn(20, 16, 4, 4))
+    assert (code >= 0).all()
+    assert (code == 0).any()
+
+
+@pytest.mark.parametrize(("output", "reaches_below_zero"), [("identity", True), ("relu", False)])
+def test_only_the_identity_output_reaches_below_zero(output: str, reaches_below_zero: bool) -> None:
+    model = build_autoencoder(AutoencoderSpec(width=16, output=output))  # type: ignore[arg-type]
+    assert bool((model(torch.randn(20, 16, 4, 4)) < 0).any()) is reaches_below_zero
+
+
+def test_widths_go_down_by_quarters() -> None:
+    model = build_autoencoder(AutoencoderSpec(width=16))
+    convolutions = [layer for layer in model.encoder if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == [12, 8, 4]
+
+
+def test_training_mode_adds_no_noise() -> None:
+    model = build_autoencoder(AutoencoderSpec(width=16)).train()
+    x = torch.randn(3, 16, 4, 4)
+    assert torch.equal(model(x), model(x))

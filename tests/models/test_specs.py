@@ -1,0 +1,90 @@
+"""Specs: to JSON and back, and nothing impossible."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shgae.errors import Refused
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+
+CODE = AutoencoderSpec(width=64, code_size=9, output="relu")
+GRAFTED = HourglassSpec(14, 128, "newell", 3, 64, (None, CODE, None))
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("spec", [HourglassSpec(17), HourglassSpec(5, stacks=8), GRAFTED])
+def test_a_spec_survives_json(spec: HourglassSpec) -> None:
+    assert HourglassSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_an_autoencoder_spec_survives_json() -> None:
+    assert AutoencoderSpec.from_json(json.loads(json.dumps(CODE.to_json()))) == CODE
+
+
+def test_a_spec_without_grafts_has_an_empty_slot_a_stack() -> None:
+    assert HourglassSpec(17, stacks=2).grafts == (None, None)
+
+
+def test_with_graft_fills_the_last_stack_unless_told_otherwise() -> None:
+    plain = HourglassSpec(17, stacks=2, width=64)
+    assert plain.with_graft(CODE).grafts == (None, CODE)
+    assert plain.with_graft(CODE, stack=0).grafts == (CODE, None)
+    assert plain.with_graft(CODE).with_graft(None) == plain
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("keypoints", 0),
+        ("keypoints", 513),
+        ("keypoints", 17.0),
+        ("keypoints", True),
+        ("keypoints", "17"),
+        ("crop_size", 512),
+        ("residual", "mobile"),
+        ("residual", None),
+        ("stacks", 0),
+        ("stacks", 9),
+        ("width", 6),
+        ("width", 1028),
+        ("width", 0),
+        ("width", -4),
+        ("grafts", [None, None]),
+        ("grafts", {"0": None}),
+        ("grafts", [{"width": 128, "code_size": 50, "output": "relu"}]),
+        ("grafts", [{"width": 256, "code_size": 5000, "output": "relu"}]),
+        ("grafts", [{"width": 256, "code_size": 50, "output": "tanh"}]),
+        ("grafts", [{"width": 256}]),
+    ],
+)
+def test_a_spec_out_of_range_is_refused_in_one_line(field: str, value: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        HourglassSpec.from_json({**HourglassSpec(17).to_json(), field: value})
+    assert "spec" in refused.value.line()
+    assert "\n" not in refused.value.line()
+
+
+def test_missing_and_unknown_fields_are_refused() -> None:
+    good = HourglassSpec(17).to_json()
+    for bad in ({**good, "depth": 4}, {name: good[name] for name in good if name != "width"}):
+        with pytest.raises(Refused, match="keypoints"):
+            HourglassSpec.from_json(bad)
+
+
+@given(JSON, st.sampled_from([None, *HourglassSpec(17).to_json()]))
+def test_whatever_json_is_a_spec_or_refused(value: Any, field: str | None) -> None:
+    try:
+        spec = HourglassSpec.from_json(value if field is None else {**HourglassSpec(17).to_json(), field: value})
+    except Refused:
+        return
+    assert HourglassSpec.from_json(spec.to_json()) == spec
