@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from shgae import __version__
 from shgae.artifacts.tables import dumps, read_json
 from shgae.errors import Refused
 
@@ -58,6 +60,8 @@ class Parent:
     def from_json(cls, value: Mapping[str, Any]) -> Parent:
         """The inverse of :meth:`to_json`."""
         parents = tuple(cls.from_json(parent) for parent in value["parents"])
+        if b"\0" in os.fsencode(value["path"]):
+            raise ValueError("the path of a parent is no path")
         return cls(str(value["role"]), str(value["kind"]), str(value["id"]), str(value["path"]), parents)
 
 
@@ -132,17 +136,30 @@ def read_manifest(folder: Path) -> Manifest:
             parents=tuple(Parent.from_json(parent) for parent in value["parents"]),
             provenance=dict(value["provenance"]),
         )
-        claimed = value["id"]
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        if manifest.kind not in KINDS:
+            raise ValueError(f"kind {manifest.kind} is none of {', '.join(KINDS)}")
+        id_fits = value["id"] == manifest.id
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         raise Refused("manifest", path, f"torn or not ours ({error})", "make the artefact again") from error
-    if claimed != manifest.id:
+    if not id_fits:
         raise Refused("manifest", path, "changed since it was written: its id does not fit", "make the artefact again")
     return manifest
 
 
+def has_manifest(folder: Path) -> bool:
+    """Whether its manifest is ours, be it changed or of another schema; other programs have a manifest.json too."""
+    if not (folder / MANIFEST).is_file():
+        return False
+    try:
+        value = read_json(folder / MANIFEST)
+    except Refused:
+        return False
+    return value.get("kind") in KINDS and "schema" in value
+
+
 def _inside(name: str) -> str:
     pure = PurePosixPath(name)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name or str(pure) != name:
+    if pure.is_absolute() or ".." in pure.parts or not pure.name or "\0" in name or str(pure) != name:
         raise ValueError(f"file name {name!r} leaves the artefact")
     return name
 
@@ -161,8 +178,8 @@ def hash_file(path: Path) -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of Python, shgae and the packages whose results an artefact depends on."""
-    versions = {"python": platform.python_version()}
-    for name in ("shgae", *_REPORTED):
+    versions = {"python": platform.python_version(), "shgae": __version__}
+    for name in _REPORTED:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

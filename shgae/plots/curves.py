@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from shgae.plots.style import COLOURS, DASHES, SETTINGS, new_figure, save_figure
+from shgae.plots.style import COLOURS, DASHES, new_figure, save_figure, style
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -24,7 +23,7 @@ def training_curves(runs: Mapping[str, Rows], path: Path, command: str) -> None:
         path: the PNG to write.
         command: what made the figure.
     """
-    with rc_context(dict(SETTINGS)):
+    with style():
         figure = new_figure(7.5, 2.3 * len(runs) + 0.2)
         panels = figure.subplots(len(runs), 2, squeeze=False)
         for (name, rows), (left, right) in zip(runs.items(), panels, strict=True):

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from shgae.plots.style import LEFT, MIDDLE, RIGHT, SETTINGS, new_figure, save_figure
+from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, save_figure, style
 from shgae.skeleton import Skeleton
 
 
@@ -34,7 +33,7 @@ def prediction_sheet(
     """
     xy, visibility = truth
     rows = [("annotation", xy.astype(np.float64)), *predicted]
-    with rc_context(dict(SETTINGS)):
+    with style():
         figure = new_figure(1.6 * len(crops), 1.6 * len(rows) + 0.4)
         panels = figure.subplots(len(rows), len(crops), squeeze=False)
         for line, (name, joints) in zip(panels, rows, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ DASHES = ("-", "--", "-.", ":")
 LEFT, RIGHT, MIDDLE = "#E69F00", "#56B4E9", "#F0F0F0"
 """Limbs of the person's left and right side, and those in the middle."""
 
-SETTINGS: Mapping[str, Any] = {
+_SETTINGS: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -30,9 +30,14 @@ SETTINGS: Mapping[str, Any] = {
 }
 
 
+def style() -> AbstractContextManager[None]:
+    """The look, for everything drawn inside the ``with`` block."""
+    return rc_context(_SETTINGS)
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure; width and height in inches."""
-    with rc_context(dict(SETTINGS)):
+    with style():
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
     return figure
@@ -42,7 +47,7 @@ def save_figure(figure: Figure, path: Path, command: str) -> None:
     """Writes a PNG, whole or not at all, with the command that made it in its lower right corner."""
     figure.text(0.995, 0.005, command, ha="right", va="bottom", fontsize=6, color="#666666", family="monospace")
     buffer = io.BytesIO()
-    with rc_context(dict(SETTINGS)):
+    with style():
         # Without the library's name and version the bytes depend on the picture alone.
         figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
     write_bytes(path, buffer.getvalue())

@@ -19,13 +19,13 @@ from shgae.data.datasets import in_chunks, load_pose_batch, read_ahead, to_image
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.recipes import SPLITS, ExtractConfig, as_json
+from shgae.recipes import SPLITS, ExtractConfig, Split, as_json
 from shgae.stages.disk import check_space
 from shgae.stages.pose_training import check_fits
 from shgae.stages.result import made
 from shgae.training.hardware import autocast, resolve_device, resolve_precision
 
-_NUMBERS = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
+_NUMBERS: dict[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ExtractResult:
     """Finished activations."""
 
     artifact: Artifact
-    splits: dict[str, int]
+    splits: dict[Split, int]
     """Rows a split."""
     shape: tuple[int, int, int]
     """One tensor: (C, 4, 4)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -40,8 +40,9 @@ class Validation(NamedTuple):
 class Objective(Protocol[BatchT]):
     """One of the trainings."""
 
-    samples: int
-    """Rows of the training split."""
+    @property
+    def samples(self) -> int:
+        """Rows of the training split."""
 
     def load(self, rows: Rows, epoch: int) -> BatchT:
         """Reads rows of the training split; called in threads."""
@@ -87,10 +88,11 @@ class PoseObjective:
     device: torch.device
     precision: Precision
     batch_size: int
-    samples: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "samples", len(self.train))
+    @property
+    def samples(self) -> int:
+        """See :class:`Objective`."""
+        return len(self.train)
 
     def load(self, rows: Rows, epoch: int) -> PoseBatch:
         """See :class:`Objective`; the crops do not depend on the epoch."""
@@ -152,10 +154,11 @@ class ReconstructionObjective:
     config: AutoencoderConfig
     device: torch.device
     precision: Precision
-    samples: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "samples", len(self.train))
+    @property
+    def samples(self) -> int:
+        """See :class:`Objective`."""
+        return len(self.train)
 
     def load(self, rows: Rows, epoch: int) -> ActivationBatch:
         """See :class:`Objective`: x + noise * x * e beside x."""

@@ -1,0 +1,16 @@
+"""The command line: options in, one stage called, its result shown. No stage knows that this room exists.
+
+================  ====================================================================================
+``app``           the application and :func:`~shgae.cli.app.main`, the only place that ends the process
+``command``       what every command module is made with: signature, help, config, progress, result
+``commands/``     one thin module a command
+``options``       the options that several commands share
+``fields``        a config dataclass as a list of options: names, types, help, limits
+``config_file``   ``--config FILE.toml``, and recipe < file < command line
+``console``       progress and notes on standard error, results on standard output
+``tables``        results as tables, for people
+``completions``   writes the scripts in ``completions/``
+================  ====================================================================================
+
+Everything here is imported by ``shgae --help``, so torch, numpy and the stages are imported inside functions.
+"""

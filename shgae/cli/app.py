@@ -1,0 +1,126 @@
+"""The application, and how every run of it ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+import typer.main
+from typer.core import TyperGroup
+
+from shgae import __version__
+from shgae.cli.commands import COMMANDS
+from shgae.errors import DiskError, ShgaeError
+
+BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + signal.SIGPIPE
+
+
+class _SectionedGroup(TyperGroup):
+    """Lists the commands in sections, in the order of their registration."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Writes each command under the heading of its section."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, command in self.commands.items():
+            section = getattr(command, "rich_help_panel", None) or "Commands"
+            sections.setdefault(section, []).append((name, command.short_help or ""))
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+app = typer.Typer(
+    cls=_SectionedGroup,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for _command in COMMANDS:
+    _command.add_to(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"shgae {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _shgae(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Does an autoencoder in the bottleneck of a Stacked Hourglass earn its place?
+
+    Every step reads folders and makes one folder (-o); `shgae COMMAND --help` draws it. `shgae demo` runs the whole
+    chain on drawn people, without any data of yours.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code; every end a user can cause is one line on standard error."""
+    arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file name need not be valid text
+    try:
+        # Not app(...): that would end the process itself when a pipe breaks.
+        command = typer.main.get_command(app)
+        with command.make_context("shgae", arguments) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
+    except (Exception, KeyboardInterrupt) as error:
+        if os.environ.get("SHGAE_DEBUG"):
+            traceback.print_exc()
+        return _end(error)
+    return 0
+
+
+def _end(error: BaseException) -> int:
+    """Says why, and gives the exit code."""
+    from shgae.cli.console import error_line
+
+    if isinstance(error, BrokenPipeError):
+        # Python flushes standard output once more at exit; there must be somewhere to flush to.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        return BROKEN_PIPE
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    if isinstance(error, typer.TyperException):
+        command = getattr(getattr(error, "ctx", None), "command_path", "shgae")
+        why = error.format_message().replace("Value error, ", "")
+        error_line(f"{why if why.endswith(('.', '?')) else why + '.'} Try: {command} --help.")
+        return error.exit_code if error.exit_code != BUG else USAGE
+    if isinstance(error, OSError):
+        error = _disk_error(error)
+    if isinstance(error, ShgaeError):
+        error_line(error.line())
+        return error.exit_code
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        error_line(f"not enough memory: {error or type(error).__name__}. Try: a smaller --batch-size.")
+        return BUG
+    error_line(f"this is a bug: {type(error).__name__}: {error}. Set SHGAE_DEBUG=1 for the traceback.")
+    return BUG
+
+
+def _disk_error(error: OSError) -> DiskError:
+    fixes = {
+        errno.ENOSPC: "make room, then the same command (with --resume where it has one)",
+        errno.EDQUOT: "make room, then the same command (with --resume where it has one)",
+        errno.EACCES: "a place that you may read and write",
+        errno.EPERM: "a place that you may read and write",
+        errno.EROFS: "another --output",
+    }
+    why = error.strerror or str(error) or type(error).__name__
+    return DiskError("disk or I/O", error.filename or "a file", why, fixes.get(error.errno or 0, ""))

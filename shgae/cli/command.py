@@ -1,0 +1,176 @@
+"""What a command module is made with.
+
+A command is a function: its parameters are the command's own arguments and options, and two names are handed in
+ready. ``config`` is the stage's config, resolved from recipe, file and command line; its class decides which options
+the command has. ``execution`` says how to run. The function calls one stage and returns an :class:`Outcome`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand
+
+from shgae.cli import config_file
+from shgae.cli.fields import stage_of
+from shgae.cli.options import RECIPE_OPTIONS, RUN_OPTIONS, SHOW_OPTIONS, Parameter, config_options, given
+from shgae.errors import ShgaeError
+from shgae.execution import Execution, Progress
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+CHAIN, BESIDE = "The chain, in order", "Beside it"
+"""Sections of ``shgae --help``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command shows."""
+
+    result: Mapping[str, Any]
+    """What ``--json`` prints; ``output``, ``kind`` and ``id`` in it are the artefact that was made."""
+    tables: Sequence[RenderableType] = ()
+    """What people read instead."""
+    then: str = ""
+    """The next command to type."""
+    failure: ShgaeError | None = None
+    """Raised after the rest was shown."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command, ready to be added to the application."""
+
+    name: str
+    section: str
+    callback: Callable[..., None]
+    help: str
+
+    def add_to(self, app: typer.Typer) -> None:
+        """Registers it."""
+        first_sentence = self.help.partition("\n\n")[0]
+        app.command(
+            self.name, cls=_SectionedCommand, help=self.help, short_help=first_sentence, rich_help_panel=self.section
+        )(self.callback)
+
+
+def command(
+    name: str, *, example: str, section: str = CHAIN, writes: str = "", running: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Outcome]], Command]:
+    """Makes a :class:`Command` of a function, whose docstring becomes the help.
+
+    Args:
+        name: what the user types.
+        example: one line to copy.
+        section: where ``shgae --help`` lists it.
+        writes: the folder it makes, drawn.
+        running: which of :data:`~shgae.cli.options.RUN_OPTIONS` it has.
+    """
+
+    def decorate(body: Callable[..., Outcome]) -> Command:
+        own = inspect.signature(body, eval_str=True).parameters
+        config = own["config"].annotation if "config" in own else None
+        parameters: dict[str, Parameter] = {
+            key: (parameter.annotation, parameter.default)
+            for key, parameter in own.items()
+            if key not in ("config", "execution")
+        }
+        inputs = tuple(parameters)
+        shared = [RECIPE_OPTIONS, config_options(config)] if config else []
+        for options in (*shared, {key: RUN_OPTIONS[key] for key in running}, SHOW_OPTIONS):
+            if twice := parameters.keys() & options.keys():
+                raise TypeError(f"shgae {name} has two options {', '.join(twice)}")
+            parameters |= options
+
+        def callback(**values: Any) -> None:
+            from shgae.cli import console
+
+            arguments = {key: values[key] for key in inputs}
+            if config:
+                chosen = given(config, values)
+                stage = stage_of(config)
+                arguments["config"] = config_file.resolve(stage, chosen, values["recipe"], values["config_file"])
+            # What libraries print is no result: it must not stand beside the JSON object.
+            with console.drawn(quiet=values["quiet"]) as progress, contextlib.redirect_stdout(sys.stderr):
+                if "execution" in own:
+                    execution = _execution(values, running, progress)
+                    with execution.stop.listening():
+                        outcome = body(**arguments, execution=execution)
+                else:
+                    outcome = body(**arguments)
+            console.show(outcome, as_json=values["as_json"], quiet=values["quiet"])
+            if outcome.failure:
+                raise outcome.failure
+
+        _sign(callback, parameters)
+        return Command(name, section, callback, _help(inspect.getdoc(body) or "", writes, example))
+
+    return decorate
+
+
+def typed(*parts: object) -> str:
+    """A command line to copy: ``typed("graft", model, "-o", output)``."""
+    return shlex.join(["shgae", *map(str, parts)])
+
+
+def beside(path: Path, name: str) -> Path:
+    """A proposal for the next output: a sibling of that name."""
+    return path.parent / name
+
+
+def ancestor(path: Path, role: str) -> str:
+    """Where the nearest ancestor of that role lies, to be typed; the role in capitals where it is not there."""
+    from shgae.stages import info
+
+    lineage = [one for one in info.run(path).lineage if one.role == role and one.present]
+    return near(min(lineage, key=lambda one: one.depth).path) if lineage else role.upper()
+
+
+def near(path: Path) -> str:
+    """A path as a person would type it: relative where it lies below the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _execution(values: Mapping[str, Any], running: tuple[str, ...], progress: Progress) -> Execution:
+    return Execution(progress=progress, **{key: values[key] for key in running})
+
+
+def _sign(callback: Callable[..., None], parameters: Mapping[str, Parameter]) -> None:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    signature = [inspect.Parameter(key, keyword, annotation=a, default=d) for key, (a, d) in parameters.items()]
+    callback.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+    callback.__annotations__ = {key: annotation for key, (annotation, _) in parameters.items()}
+
+
+def _help(text: str, writes: str, example: str) -> str:
+    parts = [text]
+    if writes:
+        parts.append("\b\nWrites\n" + "\n".join(f"  {line}" for line in inspect.cleandoc(writes).splitlines()))
+    parts.append(f"\b\nExample\n  {example}")
+    return "\n\n".join(parts)
+
+
+class _SectionedCommand(TyperCommand):
+    """Help in sections, plain text that is the same on a terminal and in a pipe."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Writes arguments and options under the heading of their panel."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                default = "Arguments" if parameter.param_type_name == "argument" else "Options"
+                sections.setdefault(getattr(parameter, "rich_help_panel", None) or default, []).append(record)
+        for name, records in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(records)

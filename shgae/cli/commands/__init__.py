@@ -1,0 +1,37 @@
+"""One module a command.
+
+A command module has one function, made a :class:`~shgae.cli.command.Command` by ``@command``. It imports its stage
+inside the body (torch takes a second, help must not), calls ``run``, and returns an
+:class:`~shgae.cli.command.Outcome`: the result's JSON, tables for people, the next command. To add one: write the
+module, put it into ``COMMANDS``, name it in README.md, run ``python -m shgae.cli.completions completions``.
+"""
+
+from shgae.cli.command import Command
+from shgae.cli.commands.demo import demo
+from shgae.cli.commands.doctor import doctor
+from shgae.cli.commands.evaluate import evaluate
+from shgae.cli.commands.extract import extract
+from shgae.cli.commands.finetune import finetune
+from shgae.cli.commands.graft import graft
+from shgae.cli.commands.import_model import import_model
+from shgae.cli.commands.info import info
+from shgae.cli.commands.prepare import prepare
+from shgae.cli.commands.pretrain_ae import pretrain_ae
+from shgae.cli.commands.train import train
+from shgae.cli.commands.verify import verify
+
+COMMANDS: tuple[Command, ...] = (
+    prepare,
+    train,
+    import_model,
+    extract,
+    pretrain_ae,
+    graft,
+    finetune,
+    evaluate,
+    demo,
+    info,
+    verify,
+    doctor,
+)
+"""In the order of ``shgae --help``: the chain first."""

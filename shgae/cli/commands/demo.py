@@ -1,0 +1,40 @@
+"""``shgae demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.options import Seed
+from shgae.execution import Execution
+
+
+@command(
+    "demo",
+    section=BESIDE,
+    example="shgae demo",
+    writes="""
+    DEMO/
+      photos/                              people that were drawn, with COCO JSON
+      data/ baseline/ activations/         every artefact of the chain
+      autoencoder/ grafted/ finetuned/
+      evaluation/                          PCK and predictions
+      curves.png predictions.png           what to look at
+    """,
+    running=("device", "workers", "resume", "force"),
+)
+def demo(
+    execution: Execution,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = Path("demo"),
+    seed: Seed = 0,
+) -> Outcome:
+    """Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores."""
+    from shgae.cli.tables import pck_table
+    from shgae.stages import demo as stage
+
+    result = stage.run(output, execution, seed=seed).to_json()
+    pictures = [f"picture: {path}" for path in result["pictures"]]
+    return Outcome(result, [pck_table(result["evaluation"]), *pictures], typed("info", output / "finetuned"))

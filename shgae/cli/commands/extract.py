@@ -1,0 +1,29 @@
+"""``shgae extract``."""
+
+from __future__ import annotations
+
+from shgae.cli.command import Outcome, beside, command, typed
+from shgae.cli.options import Data, Model, Output
+from shgae.execution import Execution
+from shgae.recipes import ExtractConfig
+
+
+@command(
+    "extract",
+    example="shgae extract runs/base data -o activations --dtype fp16",
+    writes="""
+    ACTIVATIONS/
+      train/bottleneck-00000.safetensors   4,096 people: (n, 256, 4, 4); val/ and test/ alike
+      train/statistics.safetensors         mean, variance, share of negative values a channel
+      manifest.json                        shape, counts, which model, hashes
+    """,
+    running=("device", "workers", "resume", "force"),
+)
+def extract(model: Model, data: Data, output: Output, config: ExtractConfig, execution: Execution) -> Outcome:
+    """Computes the bottleneck of every crop, and nothing behind it."""
+    from shgae.cli.tables import facts_table
+    from shgae.stages import extract as stage
+
+    result = stage.run(model, data, output, config, execution).to_json()
+    shown = {key: result[key] for key in ("splits", "shape", "bytes", "negative_share")}
+    return Outcome(result, [facts_table(shown)], typed("pretrain-ae", output, "-o", beside(output, "autoencoder")))

@@ -1,0 +1,29 @@
+"""``shgae finetune``."""
+
+from __future__ import annotations
+
+from shgae.cli.command import Outcome, command, typed
+from shgae.cli.options import Data, Model, Output
+from shgae.execution import Execution
+from shgae.recipes import FinetuneConfig
+
+
+@command(
+    "finetune",
+    example="shgae finetune grafted data -o runs/finetuned --epochs 15",
+    writes="""
+    RUN/
+      model.safetensors        weights of the best epoch
+      history.jsonl            losses and validation PCK, a line an epoch
+      checkpoint.safetensors   the last state; --resume goes on from here
+      manifest.json            what the network is, which model it was, hashes
+    """,
+    running=("device", "workers", "resume", "force"),
+)
+def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, execution: Execution) -> Outcome:
+    """Trains a whole network on, grafted or not (not: the control arm)."""
+    from shgae.cli.tables import fit_table
+    from shgae.stages import finetune as stage
+
+    result = stage.run(model, data, output, config, execution).to_json()
+    return Outcome(result, [fit_table(result)], typed("evaluate", model, output, data))

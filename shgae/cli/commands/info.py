@@ -1,0 +1,31 @@
+"""``shgae info``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shgae.cli.command import BESIDE, Outcome, command, typed
+
+
+@command("info", section=BESIDE, example="shgae info runs/finetuned")
+def info(
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact, or an unfinished one.")],
+) -> Outcome:
+    """Shows what a folder holds, how it was made, and the tree of everything it was made from."""
+    from shgae.cli.tables import facts_table, lineage_tree
+    from shgae.stages import info as stage
+    from shgae.stages.disk import readable
+
+    result = stage.run(path).to_json()
+    size = {"files": result["files"], "size": readable(result["bytes"])}
+    config = facts_table(result["config"], "Made with")
+    if not result["complete"]:
+        heading = f"unfinished {result['kind']} in {result['path']}: interrupted (the same command with --resume goes"
+        return Outcome(result, [f"{heading} on), or still running", facts_table(size), config])
+    facts = facts_table(size | result["facts"], "Facts")
+    made_by = facts_table(result["provenance"] | {"command": shlex.join(result["provenance"]["command"])}, "Made by")
+    return Outcome(result, [lineage_tree(result["lineage"]), facts, config, made_by], typed("verify", path))

@@ -1,0 +1,41 @@
+"""``shgae pretrain-ae``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shgae.cli.command import Outcome, ancestor, beside, command, typed
+from shgae.cli.options import Output
+from shgae.execution import Execution
+from shgae.recipes import AutoencoderConfig
+
+
+@command(
+    "pretrain-ae",
+    example="shgae pretrain-ae activations -o runs/autoencoder --code-size 50",
+    writes="""
+    RUN/
+      model.safetensors        weights of the best epoch
+      history.jsonl            losses, a line an epoch
+      checkpoint.safetensors   the last state; --resume goes on from here
+      manifest.json            its shape, its errors, whose activations, hashes
+    """,
+    running=("device", "workers", "resume", "force"),
+)
+def pretrain_ae(
+    activations: Annotated[Path, typer.Argument(metavar="ACTIVATIONS", help="Made by shgae extract.")],
+    output: Output,
+    config: AutoencoderConfig,
+    execution: Execution,
+) -> Outcome:
+    """Trains the autoencoder on stored bottlenecks."""
+    from shgae.cli.tables import facts_table, fit_table
+    from shgae.stages import pretrain_ae as stage
+
+    result = stage.run(activations, output, config, execution).to_json()
+    tables = [fit_table(result), facts_table(result["validation"])]
+    then = typed("graft", ancestor(output, "model"), output, "-o", beside(output, "grafted"))
+    return Outcome(result, tables, then)

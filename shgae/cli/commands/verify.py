@@ -1,0 +1,26 @@
+"""``shgae verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shgae.cli.command import BESIDE, Outcome, command, near
+
+
+@command("verify", section=BESIDE, example="shgae verify runs/finetuned")
+def verify(
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact.")],
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Ancestors that are not there are no fault.")
+    ] = False,
+) -> Outcome:
+    """Hashes every file of an artefact and of all its ancestors again."""
+    from shgae.stages import verify as stage
+
+    result = stage.run(path)
+    lines = [f"as written: {near(folder)}" for folder in result.verified]
+    lines += [f"missing: {one.kind} {one.id[:12]}, once in {near(one.path)}" for one in result.missing]
+    return Outcome(result.to_json(), [*lines], failure=None if allow_missing else result.fault())

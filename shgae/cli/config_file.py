@@ -1,0 +1,106 @@
+"""``--config FILE.toml``: a recipe of one's own. What counts: recipe < file < command line.
+
+::
+
+    recipe = "original"        # improved, where this line is missing
+
+    [train]                    # a table a stage: prepare, train, extract, pretrain-ae, finetune, evaluate
+    epochs = 20                # its options, spelled as on the command line
+    batch-size = 8
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from shgae.cli.fields import fields_of, stages
+from shgae.errors import Refused
+from shgae.recipes import RECIPES, RecipeName
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """What a file says, checked."""
+
+    recipe: RecipeName | None = None
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Stage -> field name -> value."""
+
+
+def read(path: Path) -> ConfigFile:
+    """Reads a whole file; tables of other commands are checked too.
+
+    Raises:
+        Refused: no such file, not TOML, an unknown key, a value of another type or out of range; file and key are said.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Refused("config", path, "no such file", "check the path") from error
+    except IsADirectoryError as error:
+        raise Refused("config", path, "a folder, wanted a TOML file", "check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise Refused("config", path, f"not TOML ({error})", "key = value lines under [train] and the like") from error
+    recipe = document.pop("recipe", None)
+    if recipe is not None and recipe not in get_args(RecipeName):
+        raise Refused("recipe", path, f"{recipe!r} is not improved or original", 'recipe = "original"')
+    values: dict[str, dict[str, Any]] = {}
+    for key, table in document.items():
+        stage = _stage(key, path)
+        if stage in values:
+            raise Refused(key, path, "given twice, with - and with _", "one of the two")
+        values[stage] = _table(key, table, path)
+    return ConfigFile(recipe, values)
+
+
+def resolve(stage: str, given: Mapping[str, Any], recipe: RecipeName | None, path: Path | None) -> Any:
+    """The config of a stage: the recipe's, changed by the file, changed by what the command line gave.
+
+    Args:
+        stage: as a field of :class:`~shgae.recipes.Recipe`: pretrain_ae.
+        given: checked values of the command line, by field name.
+        recipe: what the command line asked for; None leaves it to the file.
+        path: of the file, if there is one.
+    """
+    file = read(path) if path else ConfigFile()
+    config = getattr(RECIPES[recipe or file.recipe or "improved"], stage)
+    return dataclasses.replace(config, **{**file.values.get(stage, {}), **given})
+
+
+def _stage(key: str, path: Path) -> str:
+    stage = key.replace("-", "_")
+    if stage not in stages():
+        _unknown(key, ["recipe", *(name.replace("_", "-") for name in stages())], path)
+    return stage
+
+
+def _table(key: str, table: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise Refused(key, path, "a value, wanted a table", f"[{key}] on a line of its own, options below it")
+    fields = {field.name: field for field in fields_of(stages()[key.replace("-", "_")])}
+    values: dict[str, Any] = {}
+    for option, value in table.items():
+        name = option.replace("-", "_")
+        if name not in fields:
+            _unknown(f"{key}.{option}", [f"{key}.{field.option}" for field in fields.values()], path)
+        if name in values:
+            raise Refused(f"{key}.{option}", path, "given twice, with - and with _", "one of the two")
+        try:
+            values[name] = fields[name].check(value)
+        except ValueError as error:
+            fix = f"{fields[name].option} = {fields[name].example}"
+            raise Refused(f"{key}.{option}", path, str(error), fix) from error
+    return values
+
+
+def _unknown(key: str, known: Iterable[str], path: Path) -> NoReturn:
+    known = list(known)
+    near = difflib.get_close_matches(key, known, 1, 0.5)
+    fix = f"{near[0]} (did you mean that?)" if near else f"one of {', '.join(known)}"
+    raise Refused(key, path, "unknown key", fix)

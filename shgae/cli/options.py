@@ -1,0 +1,136 @@
+"""The options that several commands share, and the options that a config gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from shgae.cli.fields import LIMITS, ConfigField, defaults, fields_of, stage_of
+from shgae.errors import Refused
+from shgae.recipes import RecipeName
+
+_METHOD, _RUNNING, _SHOWING = "Method", "Running", "Showing"
+_SHORT = {"batch_size": "-b", "seed": "-s"}
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,4})?")
+
+Parameter = tuple[Any, Any]
+"""An annotation and a default, as they stand in a signature."""
+
+
+def _is_device(value: str) -> str:
+    if not _DEVICE.fullmatch(value):
+        raise Refused("value", "--device", f"{value} is no device", "--device auto, cpu, cuda or cuda:0")
+    return value
+
+
+def _is_within(name: str) -> Callable[[int], int]:
+    def check(value: int) -> int:
+        if not LIMITS[name].allows(value):
+            raise Refused("value", f"--{name}", f"{value} is not {LIMITS[name]}", f"--{name} {LIMITS[name].low:g}")
+        return value
+
+    return check
+
+
+def _option(type_: Any, default: Any, *names: str, panel: str, help: str, **more: Any) -> Parameter:
+    shows_default = default not in (None, False)
+    option = typer.Option(*names, rich_help_panel=panel, help=help, show_default=shows_default, **more)
+    return Annotated[type_, option], default
+
+
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Prepared data, made by shgae prepare.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An hourglass: a model, or the folder of its training.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")]
+Seed = Annotated[
+    int, typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed"), help="Seed of everything drawn.")
+]
+
+RUN_OPTIONS: Mapping[str, Parameter] = {
+    "device": _option(
+        *(str, "auto", "--device", "-d"),
+        panel=_RUNNING,
+        metavar="DEVICE",
+        callback=_is_device,
+        help="Where to compute: auto (the first GPU, else the CPU), cpu, cuda or cuda:N.",
+    ),
+    "workers": _option(
+        *(int, 2, "--workers", "-j"),
+        panel=_RUNNING,
+        metavar="N",
+        callback=_is_within("workers"),
+        help="Threads that read and decode ahead; 0 reads in line.",
+    ),
+    "resume": _option(
+        *(bool, False, "--resume"),
+        panel=_RUNNING,
+        help="Continue an interrupted run of this output, exactly.",
+    ),
+    "force": _option(
+        *(bool, False, "--force"),
+        panel=_RUNNING,
+        help="Replace an output that exists; the old one stays until the new one is complete.",
+    ),
+}
+"""The fields of :class:`~shgae.execution.Execution` that are options; a command names those that fit it."""
+
+SHOW_OPTIONS: Mapping[str, Parameter] = {
+    "quiet": _option(bool, False, "--quiet", "-q", panel=_SHOWING, help="No progress and no notes."),
+    "as_json": _option(
+        *(bool, False, "--json"),
+        panel=_SHOWING,
+        help="The result as one JSON object on standard output; everything else on standard error.",
+    ),
+}
+"""What every command has."""
+
+RECIPE_OPTIONS: Mapping[str, Parameter] = {
+    "recipe": _option(
+        *(RecipeName | None, None, "--recipe"),
+        panel=_METHOD,
+        help="Where defaults come from: the study as it was, or with its known faults mended. [default: improved]",
+    ),
+    "config_file": _option(
+        *(Path | None, None, "--config"),
+        panel=_METHOD,
+        metavar="FILE",
+        help="A TOML file over the recipe; options given here count more.",
+    ),
+}
+"""What every command with a config has."""
+
+
+def config_options(config: type) -> Mapping[str, Parameter]:
+    """One option a field of a config class; the default None means: as the file or the recipe says."""
+    return {field.name: _config_option(field, stage_of(config)) for field in fields_of(config)}
+
+
+def _config_option(field: ConfigField, stage: str) -> Parameter:
+    type_: Any = Literal[field.choices] if field.choices else field.kind
+    names = [f"--{field.option}/--no-{field.option}" if field.kind is bool else f"--{field.option}"]
+    if field.name in _SHORT:
+        names.append(_SHORT[field.name])
+    metavar = {int: "N", float: "X"}.get(field.kind) if not field.choices else None
+    return _option(
+        *(type_ | None, None, *names), panel=_METHOD, metavar=metavar, help=f"{field.help} [{defaults(stage, field)}]"
+    )
+
+
+def given(config: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a config class that the command line set, checked.
+
+    Raises:
+        Refused: a value out of range; its option is named.
+    """
+    found: dict[str, Any] = {}
+    for field in fields_of(config):
+        if values[field.name] is not None:
+            try:
+                found[field.name] = field.check(values[field.name])
+            except ValueError as error:
+                option = f"--{field.option}"
+                raise Refused("value", option, str(error), f"{option} {field.example}") from error
+    return found

@@ -1,0 +1,114 @@
+"""Results as tables, for people. Everything is read from the JSON that ``--json`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from shgae.cli.command import near
+
+_GROUPS = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
+_MOST_NAMES = 6
+
+
+def facts_table(facts: Mapping[str, Any], heading: str = "") -> Table:
+    """Names and values, a line each."""
+    title = Text(f"\n{heading}", style="bold") if heading else None
+    table = Table(box=None, show_header=False, pad_edge=False, title=title, title_justify="left")
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(Text(name.replace("_", " ")), Text(plain(value)))
+    return table
+
+
+def plain(value: Any) -> str:
+    """A JSON value for people, on one line."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, Mapping):
+        if "names" in value:
+            return f"{len(value['names'])} joints: {plain(value['names'])}"
+        return ", ".join(f"{name.replace('_', ' ')} {_inner(one)}" for name, one in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        shown = ", ".join(_inner(one) for one in value[:_MOST_NAMES])
+        return f"{shown}, ..." if len(value) > _MOST_NAMES else shown or "-"
+    return str(value)
+
+
+def _inner(value: Any) -> str:
+    text = plain(value)
+    return f"({text})" if isinstance(value, Mapping) and value else text
+
+
+def fit_table(result: Mapping[str, Any]) -> Table:
+    """A training: its best epoch, whose weights were kept."""
+    best = {name: value for name, value in result["best"].items() if name not in ("epoch", "seconds", "samples")}
+    epochs = f"{result['best_epoch']} of {len(result['history'])}"
+    return facts_table({"parameters": result["parameters"], "best epoch": epochs} | best)
+
+
+def pck_table(report: Mapping[str, Any]) -> Table:
+    """The study's PCK in per cent, a row a model; what knows nothing of the photo stands below."""
+    table = Table(box=box.SIMPLE_HEAD, title=_title(report), title_justify="left")
+    table.add_column("model", overflow="fold")
+    for _, heading in _GROUPS:
+        table.add_column(f"PCK % {heading}", justify="right")
+    table.add_column("joints", justify="right")
+    models, floors = report["models"], report.get("floors", [])
+    for row in (*models, *floors):
+        count = sum(joint["count"] for joint in row["joints"].values())
+        style = "dim" if row in floors else ""
+        numbers = [_percent(row["pck"][group]) for group, _ in _GROUPS]
+        table.add_row(Text(row["name"]), *numbers, f"{count:,}", style=style)
+    return table
+
+
+def joints_table(report: Mapping[str, Any]) -> Table:
+    """The study's PCK in per cent, a row a joint and a column a model."""
+    rows = [*report["models"], *report.get("floors", [])]
+    table = Table(box=box.SIMPLE_HEAD, title="PCK % of each joint (all labelled)", title_justify="left")
+    table.add_column("joint", no_wrap=True)
+    for row in rows:
+        table.add_column(Text(row["name"]), justify="right", overflow="fold")
+    table.add_column("count", justify="right")
+    for joint, first in rows[0]["joints"].items():
+        numbers = [_percent(row["joints"][joint]["all"]) for row in rows]
+        table.add_row(Text(joint), *numbers, f"{first['count']:,}")
+    return table
+
+
+def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
+    """A family tree, from the artefact itself (first in the list, depth 0) to everything it was made from."""
+    trees: list[Tree] = []
+    for ancestor in lineage:
+        label = Text()
+        if ancestor["role"]:
+            label.append(f"{ancestor['role']}: ", style="cyan")
+        label.append(f"{ancestor['kind']} ", style="bold")
+        label.append(f"{ancestor['id'][:12]}  {near(Path(ancestor['path']))}")
+        if not ancestor["present"]:
+            label.append("  missing", style="red")
+        del trees[ancestor["depth"] :]
+        trees.append(trees[-1].add(label) if trees else Tree(label))
+    return trees[0]
+
+
+def _title(report: Mapping[str, Any]) -> Text:
+    return Text(f"{report['split']}: {report['persons']:,} people of {report['data']}", style="bold")
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"

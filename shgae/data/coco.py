@@ -1,0 +1,167 @@
+"""COCO person keypoints (JSON) -> people, photo by photo.
+
+The whole file is checked (:mod:`shgae.data.coco_json`) before pycocotools indexes it. What is wrong with one person
+only, a box without area, say, stands in :attr:`Person.fault`: the caller decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools.coco import COCO
+
+from shgae.data.coco_json import read_dataset
+from shgae.errors import Refused
+from shgae.skeleton import Skeleton
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo that the JSON names."""
+
+    id: int
+    file_name: str
+    """Relative to the folder of the photos."""
+    size: tuple[int, int]
+    """Width and height in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An annotated person with K keypoints."""
+
+    annotation_id: int
+    photo_id: int
+    file_name: str
+    xy_photo: npt.NDArray[np.float64]
+    """(K, 2) joints in pixels of the photo; what stands where visibility is 0 has no meaning."""
+    visibility: npt.NDArray[np.uint8]
+    """(K,) COCO's v: 0 not labelled, 1 labelled but hidden, 2 labelled and visible."""
+    box: npt.NDArray[np.float64]
+    """(4,) x, y, width, height in pixels of the photo."""
+    iscrowd: bool
+    """True for a group that is annotated as one."""
+    fault: str | None
+    """What is broken about a labelled person (then the arrays are of no use); None where all is well."""
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether any joint is labelled (COCO's own num_keypoints is not believed)."""
+        return bool(self.visibility.any())
+
+    @property
+    def xy_labelled(self) -> npt.NDArray[np.float64]:
+        """(L, 2) the labelled joints in xy_photo."""
+        return self.xy_photo[self.visibility > 0]
+
+
+class CocoPeople:
+    """The people of a COCO JSON that passed every check of :func:`read_coco`."""
+
+    def __init__(self, path: Path, photos: Path, sha256: str, index: COCO, category: Mapping[str, Any]) -> None:
+        self.path = path
+        self.photos = photos
+        self.sha256 = sha256
+        """Of the bytes of the JSON, in hexadecimal."""
+        self.skeleton = Skeleton.from_category(category)
+        self.photo_count = len(index.imgs)
+        self._index = index
+        self._category: int = category["id"]
+        self._root = Path(os.path.realpath(photos))
+        self._count = len(index.getAnnIds(catIds=[self._category]))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[tuple[Photo, list[int]]]:
+        """Each photo that has people, in the order of the JSON, with its people's annotation ids in their order."""
+        for photo_id, image in self._index.imgs.items():
+            ids = self._index.getAnnIds(imgIds=[photo_id], catIds=[self._category])
+            if ids:
+                yield Photo(photo_id, image["file_name"], (image["width"], image["height"])), ids
+
+    def person(self, annotation_id: int, photo: Photo) -> Person:
+        """One person of that photo."""
+        return _person(self._index.loadAnns([annotation_id])[0], photo)
+
+    def photo_path(self, photo: Photo) -> Path:
+        """Where the photo lies.
+
+        Raises:
+            Refused: there is no such file, or a link leads it out of the folder of the photos.
+        """
+        path = self.photos / photo.file_name
+        if not Path(os.path.realpath(path)).is_relative_to(self._root):
+            why = f"a link leads it out of {self.photos}"
+            raise Refused("photo", path, why, "the photo itself in place of the link")
+        if not path.is_file():
+            raise Refused("photo", path, f"no such file, but {self.path} names it", "the folder that holds the photos")
+        return path
+
+
+def read_coco(path: Path, photos: Path) -> CocoPeople:
+    """Reads and checks a COCO JSON with person keypoints; any number of joints.
+
+    Args:
+        path: the JSON.
+        photos: the folder that its file names are relative to.
+
+    Raises:
+        Refused: a file or folder is missing, the JSON is broken or ambiguous, or something in it contradicts the
+            format; the line names the place.
+    """
+    if not photos.is_dir():
+        raise Refused("photos", photos, "no such folder", "the folder that holds the photos of the JSON")
+    dataset, category, sha256 = read_dataset(path)
+    index = COCO()
+    index.dataset = dataset
+    with contextlib.redirect_stdout(io.StringIO()):
+        index.createIndex()
+    return CocoPeople(path, photos, sha256, index, category)
+
+
+def _person(annotation: dict[str, Any], photo: Photo) -> Person:
+    joints = np.array(annotation["keypoints"]).reshape(-1, 3)
+    box = np.array(annotation["bbox"])
+    is_known = (joints[:, 2] == 1) | (joints[:, 2] == 2)
+    fault = _fault_of(joints, is_known, box, photo.size) if joints[:, 2].any() else None
+    return Person(
+        annotation_id=annotation["id"],
+        photo_id=photo.id,
+        file_name=photo.file_name,
+        xy_photo=joints[:, :2],
+        visibility=np.where(is_known, joints[:, 2], 0).astype(np.uint8),
+        box=box,
+        iscrowd=bool(annotation.get("iscrowd", 0)),
+        fault=fault,
+    )
+
+
+def _fault_of(
+    joints: npt.NDArray[np.float64],
+    is_known: npt.NDArray[np.bool_],
+    box: npt.NDArray[np.float64],
+    photo_size: tuple[int, int],
+) -> str | None:
+    if not np.isfinite(joints).all():
+        return "joint that is not finite"
+    if not (is_known | (joints[:, 2] == 0)).all():
+        return "visibility other than 0, 1 and 2"
+    if not np.isfinite(box).all():
+        return "box that is not finite"
+    x, y, width, height = box.tolist()
+    if width <= 0 or height <= 0:
+        return "box without area"
+    points = [(x, y), (x + width, y + height), *joints[is_known, :2].tolist()]
+    reach = max(photo_size)
+    if not all(-reach <= x <= photo_size[0] + reach and -reach <= y <= photo_size[1] + reach for x, y in points):
+        return "joint or box far outside the photo"
+    return None

@@ -1,0 +1,201 @@
+"""Photo -> square crop and back, and the reading of photos.
+
+Frames, both continuous, x to the right and y down, with pixel i covering [i, i + 1):
+
+``xy_photo``
+    pixels of the photo as it is stored (no EXIF turn: COCO's coordinates are of the stored pixels)
+``xy_crop``
+    pixels of the crop: ``xy_crop = (xy_photo - origin) * crop_size / side``
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from shgae.errors import Refused
+
+MIN_SIDE = 8.0
+"""Photo pixels: the least side of a square, for a single joint in a tiny box (a smaller photo bounds it further)."""
+MAX_PHOTO_PIXELS = 80_000_000
+"""Larger photos are refused before they are decoded: a small file can claim gigabytes."""
+# Named one by one: EPS would run Ghostscript, and Pillow turns a TIFF by its EXIF tag.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "GIF")
+_SLACK = 1e-6  # Photo or crop pixels that rounding may cost.
+
+
+class Square(NamedTuple):
+    """A square in xy_photo; it may reach beyond the photo."""
+
+    x0: float
+    y0: float
+    side: float
+    """Always positive."""
+
+
+class Rectangle(NamedTuple):
+    """Whole pixels x0 <= x < x1, y0 <= y < y1 of a crop."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no pixel."""
+        return self.x0 >= self.x1 or self.y0 >= self.y1
+
+
+def square_around(
+    box: Sequence[float] | npt.NDArray[np.float64],
+    xy_labelled: npt.NDArray[np.float64],
+    photo_size: tuple[int, int],
+    policy: Literal["pad", "inside"],
+    margin: float,
+) -> Square | None:
+    """The square that a person is cut out with.
+
+    Its side is the longer side of the union of box and labelled joints, grown by ``margin`` (0.1 = 10 %), and at least
+    :data:`MIN_SIDE`; its centre is the middle of the labelled joints' extent in x and in y. ``pad`` leaves it there;
+    ``inside`` shifts it into the photo, having shrunk it to the photo's shorter side where it is larger. (The study's
+    rule; ``pad`` is ours.)
+
+    Args:
+        box: x, y, width, height in xy_photo.
+        xy_labelled: (L, 2) the labelled joints in xy_photo, L >= 1.
+        photo_size: width and height of the photo in pixels.
+
+    Returns:
+        The square, which holds every labelled joint; None if, under ``inside``, it cannot.
+    """
+    left, top = (float(value) for value in xy_labelled.min(axis=0))
+    right, bottom = (float(value) for value in xy_labelled.max(axis=0))
+    x, y, width, height = (float(value) for value in box)
+    longer = max(max(right, x + width) - min(left, x), max(bottom, y + height) - min(top, y))
+    side = max(longer * (1 + margin), MIN_SIDE)
+    if policy == "inside":
+        side = min(side, *photo_size)
+    x0, y0 = (left + right - side) / 2, (top + bottom - side) / 2
+    if policy == "inside":
+        x0 = min(max(x0, 0.0), photo_size[0] - side)
+        y0 = min(max(y0, 0.0), photo_size[1] - side)
+        if min(left - x0, top - y0, x0 + side - right, y0 + side - bottom) < -_SLACK:
+            return None
+    return Square(x0, y0, side)
+
+
+def to_crop(xy_photo: npt.NDArray[np.float64], square: Square, crop_size: int) -> npt.NDArray[np.float64]:
+    """Takes points (..., 2) from xy_photo to xy_crop."""
+    xy_crop: npt.NDArray[np.float64] = (xy_photo - np.array((square.x0, square.y0))) * (crop_size / square.side)
+    return xy_crop
+
+
+def to_photo(xy_crop: npt.NDArray[np.float64], square: Square, crop_size: int) -> npt.NDArray[np.float64]:
+    """Takes points (..., 2) from xy_crop to xy_photo: the inverse of :func:`to_crop`."""
+    xy_photo: npt.NDArray[np.float64] = xy_crop * (square.side / crop_size) + np.array((square.x0, square.y0))
+    return xy_photo
+
+
+def covered(square: Square, photo_size: tuple[int, int], crop_size: int) -> Rectangle:
+    """The pixels of the crop that lie wholly inside the photo."""
+    x0, x1 = _covered_range(square.x0, square.side / crop_size, photo_size[0], crop_size)
+    y0, y1 = _covered_range(square.y0, square.side / crop_size, photo_size[1], crop_size)
+    return Rectangle(x0, y0, x1, y1)
+
+
+def cut(photo: Image.Image, square: Square, crop_size: int) -> tuple[npt.NDArray[np.uint8], Rectangle]:
+    """Cuts a square out of an RGB photo and resamples it, antialiased and aligned with :func:`to_crop`.
+
+    Returns:
+        The crop (crop_size, crop_size, 3) uint8 RGB, and the pixels of it that the photo covers; the others are 0.
+    """
+    crop = np.zeros((crop_size, crop_size, 3), np.uint8)
+    valid = covered(square, photo.size, crop_size)
+    if valid.is_empty:
+        return crop, valid
+    step = square.side / crop_size
+    source = (
+        max(square.x0 + valid.x0 * step, 0.0),
+        max(square.y0 + valid.y0 * step, 0.0),
+        min(square.x0 + valid.x1 * step, photo.width),
+        min(square.y0 + valid.y1 * step, photo.height),
+    )
+    size = (valid.x1 - valid.x0, valid.y1 - valid.y0)
+    crop[valid.y0 : valid.y1, valid.x0 : valid.x1] = np.asarray(photo.resize(size, Image.Resampling.BILINEAR, source))
+    return crop, valid
+
+
+def open_photo(path: Path, expected_size: tuple[int, int] | None = None) -> Image.Image:
+    """Decodes a photo as RGB, its pixels as stored.
+
+    Grey, palette and CMYK photos are converted, an alpha channel is dropped, 16 bits become 8.
+
+    Args:
+        path: the photo's file.
+        expected_size: width and height in pixels that it must have; None admits any.
+
+    Raises:
+        Refused: no such file, no photo, torn, of another size, or larger than :data:`MAX_PHOTO_PIXELS`.
+    """
+    if expected_size is not None:
+        _refuse_huge(path, expected_size)
+    if not path.is_file():
+        raise Refused("photo", path, "no such file", "check the folder of the photos")
+    try:
+        data = path.read_bytes()
+    except PermissionError as error:
+        raise Refused("photo", path, "it may not be read", "check its permissions") from error
+    try:
+        photo = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except Exception as error:  # About ten types, by format; the bytes are in memory, so none is a disk's error.
+        raise Refused("photo", path, f"no photo ({_reason(error)})", "fetch the file again") from error
+    if expected_size is not None and photo.size != tuple(expected_size):
+        sizes = "{} x {}, the JSON says {} x {}".format(*photo.size, *expected_size)
+        raise Refused("photo", path, f"it is {sizes}", "the photos that belong to the JSON")
+    _refuse_huge(path, photo.size)
+    try:
+        return _as_rgb(photo)
+    except Exception as error:  # As above: SyntaxError, struct.error, zlib.error ...
+        raise Refused("photo", path, f"it cannot be decoded ({_reason(error)})", "fetch the file again") from error
+
+
+def _covered_range(start: float, step: float, photo_length: int, crop_size: int) -> tuple[int, int]:
+    first = math.ceil(-start / step - _SLACK)
+    end = math.floor((photo_length - start) / step + _SLACK)
+    return min(max(first, 0), crop_size), min(max(end, 0), crop_size)
+
+
+def _refuse_huge(path: Path, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MAX_PHOTO_PIXELS:
+        why = f"{size[0]} x {size[1]} pixels, at most {MAX_PHOTO_PIXELS:,} are decoded"
+        raise Refused("photo", path, why, "a smaller copy, with its JSON scaled alike")
+
+
+def _as_rgb(photo: Image.Image) -> Image.Image:
+    photo.load()
+    if photo.mode == "RGB":
+        return photo
+    if photo.mode == "I" or photo.mode.startswith("I;16"):
+        # Pillow would clip 16 bits at 255 instead of scaling them.
+        grey = np.clip(np.asarray(photo).astype(np.int64), 0, 65535) >> 8
+        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+    if photo.mode == "F":
+        raise ValueError("its pixels are floating-point numbers of unknown range")
+    if photo.mode == "P":
+        # By way of RGBA, as Pillow warns about palettes with transparency otherwise.
+        photo = photo.convert("RGBA")
+    return photo.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "none of JPEG, PNG, WebP, BMP, PPM, GIF"
+    return str(error) or type(error).__name__

@@ -1,0 +1,152 @@
+"""Which people become samples, of which split, and why others do not; from the JSON alone, before a photo is opened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shgae.data.coco import CocoPeople, Person, Photo
+from shgae.data.geometry import Square, covered, square_around
+from shgae.errors import Refused
+from shgae.recipes import PrepareConfig, Split
+
+CROWD = "crowd"
+UNLABELLED = "no labelled joint"
+NO_FIT = "labelled joints do not fit into a square inside the photo"
+OUTSIDE = "outside the photo"
+BEYOND_LIMIT = "beyond the limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one person of a JSON."""
+
+    annotation_id: int
+    photo: int
+    """Running number of the photo among those with people."""
+    split: Split | None
+    """None for a dropped person."""
+    reason: str | None
+    """Why the person is dropped; None for a sample."""
+    square: Square | None
+    """What a sample is cut out with, in xy_photo."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The fates of all people of one JSON, in its order of photos, then annotations."""
+
+    people: CocoPeople
+    source: Split
+    """The split that the JSON was given for."""
+    fates: tuple[Fate, ...]
+
+    @property
+    def counts(self) -> Counter[Split]:
+        """Samples of each split."""
+        return Counter(fate.split for fate in self.fates if fate.split is not None)
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Dropped people by reason."""
+        return Counter(fate.reason for fate in self.fates if fate.reason is not None)
+
+    def __iter__(self) -> Iterator[tuple[Photo, list[Fate]]]:
+        """Each photo that has people, with the fates of its people."""
+        fates = iter(self.fates)
+        for photo, annotation_ids in self.people:
+            yield photo, [next(fates) for _ in annotation_ids]
+
+
+def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selection:
+    """Finds the square of everybody who can be a sample.
+
+    Raises:
+        Refused: nobody can, or somebody's annotation is broken and ``bad_people`` is ``refuse``.
+    """
+    fates, broken = [], []
+    for number, (photo, annotation_ids) in enumerate(people):
+        for annotation_id in annotation_ids:
+            person = people.person(annotation_id, photo)
+            reason, square = _judge(person, photo, config)
+            fates.append(Fate(annotation_id, number, source if reason is None else None, reason, square))
+            if reason is not None and reason == person.fault:
+                broken.append((annotation_id, reason))
+    if broken and config.bad_people == "refuse":
+        annotation, reason = broken[0]
+        more = f" ({len(broken)} people are broken)" if len(broken) > 1 else ""
+        raise Refused(f"annotation {annotation}", people.path, reason + more, "--bad-people drop, or repair the JSON")
+    selection = Selection(people, source, tuple(fates))
+    if not selection.counts:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in selection.dropped.most_common())
+        raise Refused("annotations", people.path, f"nobody is left ({reasons})", "a JSON with labelled people")
+    return selection
+
+
+def hold_out(selection: Selection, config: PrepareConfig) -> Selection:
+    """Moves ``config.hold_out`` samples, drawn at random, to the test split.
+
+    By photo, photos are drawn until the number is reached and those with too many people are passed over; where no
+    exact sum comes about, the one of these with the fewest is taken as well. Seed and JSON decide the draw.
+
+    Raises:
+        Refused: nobody would be left.
+    """
+    samples = [place for place, fate in enumerate(selection.fates) if fate.split is not None]
+    order = np.random.default_rng(config.seed).permutation
+    if config.split_by == "crop":
+        moved = {samples[i] for i in order(len(samples))[: config.hold_out]}
+    else:
+        sizes = Counter(selection.fates[place].photo for place in samples)
+        photos = _draw_photos([(photo, sizes[photo]) for photo in order(sorted(sizes)).tolist()], config.hold_out)
+        moved = {place for place in samples if selection.fates[place].photo in photos}
+    if len(moved) >= len(samples):
+        why = f"{config.hold_out} to hold out of {len(samples)} people leave none for training"
+        raise Refused("--hold-out", selection.people.path, why, "a smaller number")
+    fates = (replace(fate, split="test") if place in moved else fate for place, fate in enumerate(selection.fates))
+    return replace(selection, fates=tuple(fates))
+
+
+def limit(selection: Selection, config: PrepareConfig) -> Selection:
+    """Keeps the first ``config.limit`` samples of each split (all, when None)."""
+    if config.limit is None:
+        return selection
+    seen: Counter[Split] = Counter()
+    fates = []
+    for fate in selection.fates:
+        if fate.split is not None:
+            seen[fate.split] += 1
+            if seen[fate.split] > config.limit:
+                fate = replace(fate, split=None, reason=BEYOND_LIMIT, square=None)
+        fates.append(fate)
+    return replace(selection, fates=tuple(fates))
+
+
+def _judge(person: Person, photo: Photo, config: PrepareConfig) -> tuple[str | None, Square | None]:
+    if person.iscrowd:
+        return CROWD, None
+    if person.fault is not None:
+        return person.fault, None
+    if not person.is_labelled:
+        return UNLABELLED, None
+    square = square_around(person.box, person.xy_labelled, photo.size, config.crop_policy, config.margin)
+    if square is None:
+        return NO_FIT, None
+    if covered(square, photo.size, config.crop_size).is_empty:
+        return OUTSIDE, None
+    return None, square
+
+
+def _draw_photos(photos: list[tuple[int, int]], wanted: int) -> set[int]:
+    drawn = set()
+    for photo, people in photos:
+        if people <= wanted:
+            drawn.add(photo)
+            wanted -= people
+    if wanted:
+        rest = [(people, photo) for photo, people in photos if photo not in drawn]
+        drawn.update(photo for _, photo in sorted(rest)[:1])
+    return drawn

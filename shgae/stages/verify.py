@@ -1,0 +1,46 @@
+"""``shgae verify``: every file of an artefact and of all its ancestors, hashed again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts import lineage
+from shgae.artifacts.store import open_artifact
+from shgae.errors import Refused
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What was found up the chain."""
+
+    path: Path
+    verified: tuple[Path, ...]
+    """Artefacts of which every file is as it was written."""
+    missing: tuple[lineage.Ancestor, ...]
+    """Ancestors that do not lie where their child saw them: nothing can be said of these."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        missing = [{"kind": one.kind, "id": one.id, "path": str(one.path)} for one in self.missing]
+        return {"path": str(self.path), "verified": [str(path) for path in self.verified], "missing": missing}
+
+    def fault(self) -> Refused | None:
+        """Why the chain is not whole, if it is not."""
+        if not self.missing:
+            return None
+        first = self.missing[0]
+        more = f" (and {len(self.missing) - 1} more)" if len(self.missing) > 1 else ""
+        why = f"its ancestor {first.kind} {first.id[:12]} is not in {first.path}{more}"
+        return Refused("lineage", self.path, why, "bring it back, or --allow-missing")
+
+
+def run(path: Path) -> VerifyResult:
+    """Recomputes every hash of an artefact and of those of its ancestors that are there.
+
+    Raises:
+        Refused: no artefact, or a file of it or of an ancestor is missing or changed; folder and file are named.
+    """
+    verification = lineage.verify(open_artifact(path, verify=False))
+    return VerifyResult(path, verification.verified, verification.missing)

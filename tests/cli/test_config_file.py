@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shgae.cli.app import main
+from shgae.cli.config_file import ConfigFile, read, resolve
+from shgae.errors import Refused
+from shgae.recipes import RECIPES
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mine.toml"
+
+
+def test_keys_may_be_spelled_as_options_or_as_in_a_manifest(file: Path) -> None:
+    file.write_text("[pretrain-ae]\ncode-size = 9\nbatch_size = 4\n")
+    assert read(file) == ConfigFile(None, {"pretrain_ae": {"code_size": 9, "batch_size": 4}})
+
+
+def test_an_empty_file_changes_nothing(file: Path) -> None:
+    file.write_text("")
+    assert resolve("train", {}, None, file) == RECIPES["improved"].train
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ("[train]\nepoch = 3\n", "train.epoch", "train.epochs"),
+        ("[trian]\nepochs = 3\n", "trian", "train"),
+        ("epochs = 3\n", "epochs", "one of"),
+        ("train = 3\n", "train", "[train]"),
+        ('recipe = "orignal"\n', "recipe", "improved or original"),
+        ("recipe = 1\n", "recipe", "improved or original"),
+        ("recipe = []\n", "recipe", "improved or original"),
+        ('[train]\nepochs = "3"\n', "train.epochs", "'3' is not a whole number"),
+        ("[train]\nepochs = 3.0\n", "train.epochs", "a whole number"),
+        ("[train]\nepochs = true\n", "train.epochs", "a whole number"),
+        ("[train]\nepochs = 0\n", "train.epochs", "at least 1"),
+        ("[train]\nlr = nan\n", "train.lr", "more than 0"),
+        (f"[train]\nlr = 1{'0' * 400}\n", "train.lr", "more than 0"),
+        ("[train]\nshuffle = 1\n", "train.shuffle", "true or false"),
+        ('[train]\noptimizer = "adamw"\n', "train.optimizer", "rmsprop or adam or sgd"),
+        ("[prepare]\ncrop-size = 64\n", "prepare.crop-size", "256 or 128"),
+        ("[prepare]\ncrop-size = 256.0\n", "prepare.crop-size", "256 or 128"),
+        ("[train]\nbatch-size = 3\nbatch_size = 3\n", "train.batch_size", "twice"),
+        ("[pretrain-ae]\n[pretrain_ae]\n", "pretrain_ae", "twice"),
+    ],
+)
+def test_a_mistake_is_refused_with_the_file_the_key_and_what_is_wanted(
+    file: Path, text: str, key: str, said: str
+) -> None:
+    file.write_text(text)
+    with pytest.raises(Refused) as refused:
+        read(file)
+    line = refused.value.line()
+    assert line.startswith(f"{key} in {file}:")
+    assert said in line
+    assert len(line) < 400
+
+
+@pytest.mark.parametrize(
+    "content", [b"[train\n", b"epochs: 3\n", b"\xff\xfe", b"a = 1\na = 2\n", b"a = " + b"[" * 10_000]
+)
+def test_what_is_no_toml_is_refused_with_the_file(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(Refused, match="not TOML") as refused:
+        read(file)
+    assert str(file) in refused.value.line()
+
+
+def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path: Path, capsys) -> None:
+    for path in (tmp_path / "missing.toml", tmp_path):
+        assert main(["train", "data", "-o", str(tmp_path / "out"), "--config", str(path)]) == 2
+        assert capsys.readouterr().err.startswith(f"error: config in {path}:")
+
+
+def as_toml(value: bool | float | str) -> str:
+    if isinstance(value, str):
+        return '"' + "".join(f"\\U{ord(character):08x}" for character in value) + '"'
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    table=st.sampled_from(["train", "prepare", "evaluate", "x"]),
+    option=st.sampled_from(["epochs", "lr", "seed", "limit", "split", "crop-size", "margin", "shuffle", "y"]),
+    value=st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+)
+def test_any_value_is_either_kept_as_it_is_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, table: str, option: str, value: bool | float | str
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    file.write_text(f"[{table}]\n{option} = {as_toml(value)}\n", encoding="utf-8")
+    try:
+        kept = read(file).values[table][option.replace("-", "_")]
+    except Refused:
+        return
+    assert kept == value

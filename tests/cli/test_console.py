@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from shgae.cli.console import Bar, Lines, drawn, duration
+from shgae.execution import Silent
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
+
+
+def test_a_short_task_says_nothing(stream: io.StringIO, clock: Clock) -> None:
+    lines = Lines(stream, clock)
+    lines.start("epoch 1/2", 10, "samples")
+    clock.now += 9
+    lines.advance(10, "loss 1")
+    lines.finish()
+    assert stream.getvalue() == ""
+
+
+def test_a_long_task_says_a_line_every_ten_seconds_and_its_last(stream: io.StringIO, clock: Clock) -> None:
+    lines = Lines(stream, clock)
+    lines.start("extract train", 6000, "people")
+    for _ in range(6):
+        clock.now += 5
+        lines.advance(1000, "loss 0.5")
+    lines.finish()
+    assert stream.getvalue().splitlines() == [
+        "extract train: 2,000/6,000 people, 20 s left  loss 0.5",
+        "extract train: 4,000/6,000 people, 10 s left  loss 0.5",
+        "extract train: 6,000/6,000 people  loss 0.5",
+        "extract train: 6,000/6,000 people  loss 0.5",
+    ]
+
+
+def test_what_an_earlier_run_did_does_not_count_as_speed(stream: io.StringIO, clock: Clock) -> None:
+    lines = Lines(stream, clock)
+    lines.start("epoch 1/1", 100, "samples", done=80)
+    clock.now += 10
+    lines.advance(10)
+    assert stream.getvalue() == "epoch 1/1: 90/100 samples, 10 s left\n"
+
+
+def test_a_stream_that_breaks_does_not_end_the_work(clock: Clock) -> None:
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    lines = Lines(Broken(), clock)
+    lines.note("once")
+    lines.note("twice")
+
+
+def test_advance_without_a_task_is_harmless(stream: io.StringIO) -> None:
+    lines = Lines(stream)
+    lines.advance()
+    lines.finish()
+    assert stream.getvalue() == ""
+
+
+def test_a_pipe_gets_lines_and_quiet_gets_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with drawn(quiet=False) as progress:
+        assert isinstance(progress, Lines)
+        progress.note("a note")
+    with drawn(quiet=True) as progress:
+        assert isinstance(progress, Silent)
+        progress.note("a note")
+    assert capsys.readouterr() == ("", "a note\n")
+
+
+def terminal(stream: io.StringIO) -> Console:
+    return Console(file=stream, force_terminal=True, width=100, markup=False, highlight=False, legacy_windows=False)
+
+
+def test_a_terminal_gets_a_bar_with_facts_and_its_cursor_back(stream: io.StringIO) -> None:
+    bar = Bar(terminal(stream))
+    bar.start("epoch 1/2 [x]", 1000, "samples")
+    bar.advance(250, "loss 0.5")
+    bar.advance(250)
+    bar._bar.refresh()
+    bar.note("epoch [1] is done")
+    bar.close()
+    text = stream.getvalue()
+    assert "epoch 1/2 [x]" in text
+    assert "500/1,000 samples" in text
+    assert "loss 0.5" in text
+    assert "epoch [1] is done" in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_no_color_is_honoured(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    bar = Bar(terminal(stream))
+    bar.start("epoch", 10, "samples")
+    bar.advance(5)
+    bar._bar.refresh()
+    bar.close()
+    assert "epoch" in stream.getvalue()
+    assert "\x1b[3" not in stream.getvalue(), "a colour"
+
+
+def test_a_second_task_replaces_the_first(stream: io.StringIO) -> None:
+    bar = Bar(terminal(stream))
+    bar.start("first", 1, "x")
+    bar.start("second", 0, "x")
+    bar.finish()
+    bar.finish()
+    assert "second" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (3600, "1 h 00 min"), (7500, "2 h 05 min")],
+)
+def test_durations_are_written_for_people(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+import typer.main
+
+from shgae.cli.app import app, main
+from shgae.cli.commands import COMMANDS
+from shgae.cli.fields import fields_of, stages
+
+NAMES = [command.name for command in COMMANDS]
+HEAVY = ("torch", "numpy", "matplotlib", "scipy", "sklearn", "safetensors", "PIL", "pycocotools")
+GROUP: Any = typer.main.get_command(app)
+
+
+def help_of(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main([name, "--help"]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_chain_stands_first_and_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    chain = ["prepare", "train", "import", "extract", "pretrain-ae", "graft", "finetune", "evaluate"]
+    places = [text.index(f"\n  {name} ") for name in [*chain, "demo", "info", "verify", "doctor"]]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_a_sentence_an_example_and_the_folder_that_is_written(name: str, capsys) -> None:
+    text = help_of(name, capsys)
+    sentence = text.split("\n\n")[1]
+    assert sentence.strip().endswith(".")
+    assert f"\n  Example\n    shgae {name}" in text
+    makes_a_folder = any("--output" in parameter.opts for parameter in GROUP.commands[name].params)
+    assert ("\n  Writes\n" in text) == makes_a_folder
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_the_example_is_a_line_that_the_command_takes(command) -> None:
+    example = command.help.rpartition("Example\n  ")[2].split()
+    assert example[:2] == ["shgae", command.name]
+    GROUP.commands[command.name].make_context(command.name, example[2:])
+
+
+@pytest.mark.parametrize("stage", stages())
+def test_every_field_of_a_config_is_an_option_in_the_help(stage: str, capsys) -> None:
+    text = help_of(stage.replace("_", "-"), capsys)
+    flat = " ".join(text.split())
+    for field in fields_of(stages()[stage]):
+        assert f"--{field.option}" in text
+        assert " ".join(field.help.split()[:4]) in flat
+        assert all(str(choice) in text for choice in field.choices)
+
+
+def test_where_the_recipes_differ_the_help_says_both(capsys) -> None:
+    flat = " ".join(help_of("train", capsys).split())
+    assert "[improved: adam; original: rmsprop]" in flat
+    assert "[default: 16]" in flat
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_options_of_a_command_share_a_name(name: str) -> None:
+    parameters = GROUP.commands[name].params
+    flags = [flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts)]
+    assert len(flags) == len(set(flags))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_can_be_quiet_and_speak_json(name: str) -> None:
+    flags = {flag for parameter in GROUP.commands[name].params for flag in parameter.opts}
+    assert {"--json", "--quiet", "-q"} <= flags
+
+
+def test_no_help_imports_torch_or_anything_else_that_is_slow() -> None:
+    script = (
+        "import sys\nfrom shgae.cli.app import main\n"
+        f"for name in {NAMES}:\n    main([name, '--help'])\n"
+        "main(['--help'])\n"
+        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == "[]\n"
+
+
+def test_help_answers_at_once() -> None:
+    def seconds() -> float:
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "shgae", "train", "--help"], capture_output=True, check=True, timeout=60)
+        return time.perf_counter() - begun
+
+    # 0.2 s where nothing else runs; the bound leaves room for a busy machine, torch alone would take longer.
+    assert min(seconds() for _ in range(3)) < 0.8

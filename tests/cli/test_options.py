@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from shgae.cli.fields import LIMITS, ConfigField, Limit, fields_of, stage_of, stages
+from shgae.recipes import RECIPES, TrainConfig
+
+ALL_FIELDS = [(stage, field) for stage, config in stages().items() for field in fields_of(config)]
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def test_without_options_the_improved_recipe_counts(probe) -> None:
+    assert probe() == 0
+    assert probe.config == RECIPES["improved"].train
+
+
+def test_recipe_original_is_the_study_exactly(probe) -> None:
+    assert probe("--recipe", "original") == 0
+    assert probe.config == RECIPES["original"].train
+
+
+def test_the_file_counts_more_than_the_recipe_and_the_command_line_more_than_the_file(probe, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('recipe = "original"\n[train]\nepochs = 7\nbatch-size = 3\nlr = 1\n[finetune]\nepochs = 2\n')
+    assert probe("--config", str(file), "--epochs", "9") == 0
+    expected = dataclasses.replace(RECIPES["original"].train, epochs=9, batch_size=3, lr=1.0)
+    assert probe.config == expected
+    assert isinstance(probe.config.lr, float)
+
+
+def test_the_recipe_of_the_command_line_beats_the_one_in_the_file(probe, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('recipe = "original"\n')
+    assert probe("--config", str(file), "--recipe", "improved") == 0
+    assert probe.config == RECIPES["improved"].train
+
+
+def test_a_value_equal_to_the_improved_default_still_beats_the_original_recipe(probe) -> None:
+    assert probe("--recipe", "original", "--optimizer", "adam", "--shuffle") == 0
+    assert probe.config.optimizer == "adam"
+
+
+def test_flags_choices_and_short_forms_arrive_as_python_values(probe) -> None:
+    assert (
+        probe("--no-shuffle", "--residual", "newell", "-b", "4", "-s", "5", "--limit", "10", "-d", "cpu", "-j", "0")
+        == 0
+    )
+    config = probe.config
+    assert (config.shuffle, config.residual, config.batch_size, config.seed, config.limit) == (
+        False,
+        "newell",
+        4,
+        5,
+        10,
+    )
+    assert (probe.execution.device, probe.execution.workers) == ("cpu", 0)
+    assert not probe.execution.resume
+    assert probe("--resume", "--force") == 0
+    assert probe.execution.resume
+    assert probe.execution.force
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--epochs", "0"),
+        ("--batch-size", "-1"),
+        ("--lr", "0"),
+        ("--lr", "nan"),
+        ("--lr", "inf"),
+        ("--limit", "0"),
+        ("--stacks", "9"),
+        ("--width", "30"),
+        ("--width", "2048"),
+        ("--sigma-visible", "0"),
+        ("--seed", "-1"),
+        ("--seed", str(2**63)),
+        ("--workers", "-1"),
+        ("--device", "tpu"),
+        ("--device", "cuda:"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_in_one_line_that_names_the_option(probe, capsys, arguments) -> None:
+    assert probe(*arguments) == 2
+    assert arguments[0] in error_of(capsys)
+    assert probe.config is None, "the command must not have begun"
+
+
+@pytest.mark.parametrize("arguments", [("--epochs", "many"), ("--residual", "neweII"), ("--epoch",), ("--epochs",)])
+def test_what_is_no_value_or_no_option_is_refused_with_a_hint_to_the_help(probe, capsys, arguments) -> None:
+    assert probe(*arguments) == 2
+    assert "--help" in error_of(capsys)
+
+
+@pytest.mark.parametrize(("stage", "field"), ALL_FIELDS, ids=lambda value: getattr(value, "name", value))
+def test_every_field_has_a_help_text_and_a_default_that_its_own_check_allows(stage: str, field: ConfigField) -> None:
+    assert field.help.endswith(".")
+    for recipe in RECIPES.values():
+        value = getattr(getattr(recipe, stage), field.name)
+        assert value is None or field.check(value) == value
+    if field.kind in (int, float) and not field.choices:
+        assert field.name in LIMITS
+        assert field.check(field.kind(field.example)) is not None
+
+
+def test_no_limit_is_left_over_from_a_field_that_is_gone() -> None:
+    assert {field.name for _, field in ALL_FIELDS} | {"workers"} >= LIMITS.keys()
+
+
+def test_an_inherited_field_keeps_the_help_of_its_base_class() -> None:
+    texts = {(stage, field.name): field.help for stage, field in ALL_FIELDS}
+    assert texts["finetune", "epochs"] == texts["train", "epochs"] == "Passes over the training split."
+
+
+def test_a_config_class_belongs_to_one_stage() -> None:
+    assert stage_of(TrainConfig) == "train"
+    assert len(set(stages().values())) == len(stages())
+
+
+@pytest.mark.parametrize(
+    ("limit", "inside", "outside", "text"),
+    [
+        (Limit(1), [1, 10**9], [0, -1, 10**400, float("nan"), float("inf")], "at least 1"),
+        (Limit(0, above=True), [1e-9, 1], [0, -1e-9], "more than 0"),
+        (Limit(4, 1024, step=4), [4, 8, 1024], [0, 2, 6, 1028], "a multiple of 4, 4 to 1024"),
+    ],
+)
+def test_a_limit_allows_what_it_says(limit: Limit, inside: list[float], outside: list[float], text: str) -> None:
+    assert all(limit.allows(value) for value in inside)
+    assert not any(limit.allows(value) for value in outside)
+    assert str(limit) == text

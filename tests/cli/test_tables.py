@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from shgae.cli.tables import facts_table, fit_table, joints_table, lineage_tree, pck_table, plain
+
+
+def text_of(table: RenderableType, width: int = 160) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=width, no_color=True, highlight=False).print(table)
+    return stream.getvalue()
+
+
+def row_of(text: str, name: str) -> list[str]:
+    return next(line for line in text.splitlines() if name in line).replace(name, "").split()
+
+
+def scored(name: str, share: float | None) -> dict[str, Any]:
+    joint = {"all": share, "v1": None, "v2": share, "count": 1200}
+    return {"name": name, "pck": {"all": share, "v1": None, "v2": 1.0}, "joints": {"nose": joint, "hip": joint}}
+
+
+@pytest.fixture
+def report() -> dict[str, Any]:
+    models = [scored("base", 0.4331), scored("[grafted]", 0.4674)]
+    return {"data": "d", "split": "test", "persons": 5064, "models": models, "floors": [scored("mean pose", 0.037)]}
+
+
+def test_pck_is_shown_in_per_cent_with_counts_and_the_floor_below(report: dict[str, Any]) -> None:
+    text = text_of(pck_table(report))
+    assert "test: 5,064 people of d" in text
+    assert row_of(text, "base") == ["43.3", "-", "100.0", "2,400"]
+    assert row_of(text, "[grafted]") == ["46.7", "-", "100.0", "2,400"]
+    assert text.index("mean pose") > text.index("[grafted]")
+    assert row_of(text, "mean pose")[0] == "3.7"
+
+
+def test_a_report_without_floors_is_a_table_too(report: dict[str, Any]) -> None:
+    del report["floors"]
+    assert "mean pose" not in text_of(pck_table(report))
+
+
+def test_every_joint_has_a_row_and_every_model_a_column(report: dict[str, Any]) -> None:
+    text = text_of(joints_table(report))
+    assert row_of(text, "nose") == ["43.3", "46.7", "3.7", "1,200"]
+    assert row_of(text, "hip") == ["43.3", "46.7", "3.7", "1,200"]
+
+
+def test_a_long_name_is_folded_not_lost_on_a_narrow_terminal(report: dict[str, Any]) -> None:
+    report["models"][0]["name"] = "a-very-long-name-" * 5
+    text = text_of(pck_table(report), width=80)
+    assert "43.3" in text
+    assert "".join(part for line in text.splitlines() for part in line.split()[:1]).count("very-long") == 5
+
+
+def test_a_training_shows_its_best_epoch() -> None:
+    result = {"parameters": 14_526_053, "best_epoch": 2, "best": {"epoch": 2, "val_pck": 0.5}, "history": [{}, {}, {}]}
+    text = text_of(fit_table(result))
+    assert "14,526,053" in text
+    assert "2 of 3" in text
+    assert row_of(text, "val pck") == ["0.5"]
+
+
+def test_the_lineage_is_drawn_as_a_tree_and_what_is_gone_is_marked() -> None:
+    def one(depth: int, role: str, kind: str, present: bool = True) -> dict[str, Any]:
+        return {"depth": depth, "role": role, "kind": kind, "id": kind[0] * 64, "path": f"/{kind}", "present": present}
+
+    lineage = [
+        one(0, "", "hourglass"),
+        one(1, "model", "baseline"),
+        one(2, "data", "crops", False),
+        one(1, "data", "crops"),
+    ]
+    lines = text_of(lineage_tree(lineage)).splitlines()
+    assert lines[0] == "hourglass hhhhhhhhhhhh  /hourglass"
+    assert lines[1].endswith("model: baseline bbbbbbbbbbbb  /baseline")
+    assert lines[2].endswith("data: crops cccccccccccc  /crops  missing")
+    assert lines[2].index("data") > lines[1].index("model")
+    assert lines[3].index("data") == lines[1].index("model")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (True, "yes"),
+        (3, "3"),
+        (14526053, "14,526,053"),
+        (-14526053, "-14,526,053"),
+        (0.000123456, "0.0001235"),
+        ("x", "x"),
+        ([1, 2], "1, 2"),
+        ([], "-"),
+        (list(range(9)), "0, 1, 2, 3, 4, 5, ..."),
+        ({"train": 8000, "val": {"a_b": False}}, "train 8000, val (a b no)"),
+        ({}, "-"),
+        ({"names": ["nose", "hip"], "limbs": []}, "2 joints: nose, hip"),
+    ],
+)
+def test_any_json_value_fits_on_a_line(value: Any, text: str) -> None:
+    assert plain(value) == text
+
+
+def test_facts_are_names_and_values_and_markup_in_them_stays_text() -> None:
+    text = text_of(facts_table({"mean_rgb": [0.5], "note": "[red]x[/red]"}, "Facts"))
+    assert "Facts" in text
+    assert "mean rgb  0.5" in text
+    assert "[red]x[/red]" in text

@@ -1,0 +1,143 @@
+"""Who becomes a sample, the hold-out draw, and the limit."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shgae.data.coco import read_coco
+from shgae.data.selection import BEYOND_LIMIT, CROWD, NO_FIT, OUTSIDE, UNLABELLED, Selection, hold_out, limit, select
+from shgae.errors import Refused
+from shgae.recipes import PrepareConfig
+
+WHOLE = {"bbox": [10, 10, 20, 20], "keypoints": [12, 12, 2, 28, 28, 1]}
+
+
+def chosen(folder: Path, people_of_photos: list[list[dict[str, Any]]], **options: Any) -> Selection:
+    """Selects from photos of 100 x 60 pixels, each given as the annotations of its people."""
+    content: dict[str, Any] = {
+        "images": [{"id": i, "file_name": "a.jpg", "width": 100, "height": 60} for i in range(len(people_of_photos))],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "person", "keypoints": ["head", "foot"], "skeleton": []}],
+    }
+    for photo, people in enumerate(people_of_photos):
+        for person in people:
+            entry = {"id": 100 + len(content["annotations"]), "image_id": photo, "category_id": 1, "iscrowd": 0}
+            content["annotations"].append(entry | WHOLE | person)
+    (folder / "people.json").write_text(json.dumps(content))
+    return select(read_coco(folder / "people.json", folder), "train", PrepareConfig(**options))
+
+
+def reasons(selection: Selection) -> list[str | None]:
+    return [fate.reason for fate in selection.fates]
+
+
+def test_each_dropped_person_has_a_reason(tmp_path: Path):
+    people = [
+        WHOLE,
+        {"iscrowd": 1},
+        {"keypoints": [0] * 6},
+        {"bbox": [1, 1, 0, 5]},
+        {"keypoints": [150, 10, 2, 0, 0, 0], "bbox": [145, 8, 10, 10]},
+    ]
+    selection = chosen(tmp_path, [people], bad_people="drop")
+    assert reasons(selection) == [None, CROWD, UNLABELLED, "box without area", OUTSIDE]
+    assert [fate.split for fate in selection.fates] == ["train", None, None, None, None]
+    assert [fate.annotation_id for fate in selection.fates] == [100, 101, 102, 103, 104]
+    assert selection.counts == {"train": 1}
+    assert selection.dropped.total() == 4
+
+
+def test_inside_drops_whom_no_square_holds_and_pad_keeps_them(tmp_path: Path):
+    people = [[WHOLE, {"keypoints": [5, 30, 2, 95, 30, 2], "bbox": [0, 10, 100, 40]}]]
+    assert reasons(chosen(tmp_path, people, crop_policy="inside")) == [None, NO_FIT]
+    assert reasons(chosen(tmp_path, people, crop_policy="pad")) == [None, None]
+
+
+def test_broken_people_are_refused_by_default_with_one_of_them_and_their_number(tmp_path: Path):
+    broken = {"keypoints": [1, 1, 3, 0, 0, 0]}
+    with pytest.raises(
+        Refused, match=r"annotation 101 .*visibility other .*\(2 people are broken\).*--bad-people drop"
+    ):
+        chosen(tmp_path, [[WHOLE, broken], [WHOLE, broken]])
+
+
+def test_a_crowd_or_a_person_without_labels_is_never_broken(tmp_path: Path):
+    people = [[WHOLE, {"iscrowd": 1, "bbox": [1, 1, 0, 0]}, {"keypoints": [0] * 6, "bbox": [1, 1, 0, 0]}]]
+    assert reasons(chosen(tmp_path, people)) == [None, CROWD, UNLABELLED]
+
+
+def test_nobody_left_is_refused_with_the_reasons(tmp_path: Path):
+    with pytest.raises(Refused, match=r"nobody is left \(no labelled joint: 2, crowd: 1\)"):
+        chosen(tmp_path, [[{"keypoints": [0] * 6}, {"keypoints": [0] * 6}, {"iscrowd": 1}]])
+
+
+def photos_of(selection: Selection, split: str) -> set[int]:
+    return {fate.photo for fate in selection.fates if fate.split == split}
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=8), st.integers(1, 12), st.integers(0, 5))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_hold_out_by_photo_keeps_photos_whole(tmp_path: Path, sizes: list[int], wanted: int, seed: int):
+    sizes = [1, *sizes]
+    before = chosen(tmp_path, [[WHOLE] * size for size in sizes])
+    config = PrepareConfig(hold_out=wanted, seed=seed)
+    try:
+        after = hold_out(before, config)
+    except Refused:
+        assert wanted + max(sizes) > sum(sizes)
+        return
+    assert not photos_of(after, "train") & photos_of(after, "test")
+    assert after.counts.total() == sum(sizes)
+    assert wanted <= after.counts["test"] < wanted + max(sizes)
+    assert hold_out(before, config) == after
+
+
+def test_hold_out_by_photo_is_exact_where_single_people_can_fill_up(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE] * size for size in (3, 1, 1, 2, 1, 1, 3, 1, 1, 1, 1)])
+    for wanted in range(1, 9):
+        assert hold_out(before, PrepareConfig(hold_out=wanted, seed=wanted)).counts["test"] == wanted
+
+
+def test_hold_out_by_crop_is_exact_and_parts_photos(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE] * 4] * 5)
+    after = hold_out(before, PrepareConfig(hold_out=10, split_by="crop"))
+    assert after.counts == {"train": 10, "test": 10}
+    assert photos_of(after, "train") & photos_of(after, "test")
+
+
+def test_the_seed_decides_who_is_held_out(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE]] * 30)
+    draws = [photos_of(hold_out(before, PrepareConfig(hold_out=10, seed=seed)), "test") for seed in range(3)]
+    assert len({frozenset(draw) for draw in draws}) == 3
+
+
+@pytest.mark.parametrize("split_by", ["photo", "crop"])
+@pytest.mark.parametrize("wanted", [4, 5])
+def test_holding_everybody_out_is_refused(tmp_path: Path, split_by: Any, wanted: int):
+    before = chosen(tmp_path, [[WHOLE]] * 4)
+    with pytest.raises(Refused, match="none for training"):
+        hold_out(before, PrepareConfig(hold_out=wanted, split_by=split_by))
+
+
+def test_dropped_people_are_not_held_out(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE, {"iscrowd": 1}], [WHOLE]])
+    after = hold_out(before, PrepareConfig(hold_out=1))
+    assert Counter(reasons(after)) == {None: 2, CROWD: 1}
+
+
+def test_limit_keeps_the_first_of_each_split(tmp_path: Path):
+    before = hold_out(chosen(tmp_path, [[{"iscrowd": 1}, WHOLE]] * 9), PrepareConfig(hold_out=4))
+    after = limit(before, PrepareConfig(limit=3))
+    assert after.counts == {"train": 3, "test": 3}
+    assert after.dropped == {CROWD: 9, BEYOND_LIMIT: 3}
+    for split in ("train", "test"):
+        first = [fate for fate in before.fates if fate.split == split][:3]
+        assert [fate for fate in after.fates if fate.split == split] == first
+    assert limit(before, PrepareConfig()) == before

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shgae.artifacts.store import Artifact, draft
+from shgae.cli.app import main
+from shgae.cli.command import ancestor
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.stages import info, verify
+
+
+def make(target: Path, kind: str, value: int, **parents: Artifact) -> Artifact:
+    with draft(target, kind=kind, config={"seed": value}, parents=parents, execution=Execution()) as made:
+        made.write_tensors("x.safetensors", {"x": np.full(3, value)})
+        return made.commit({"parameters": 12_345 + value})
+
+
+@pytest.fixture
+def graft(tmp_path: Path) -> Path:
+    data = make(tmp_path / "data", "data", 1)
+    base = make(tmp_path / "base", "hourglass", 2, data=data)
+    activations = make(tmp_path / "activations", "activations", 3, model=base, data=data)
+    autoencoder = make(tmp_path / "ae", "autoencoder", 4, activations=activations)
+    return make(tmp_path / "grafted", "hourglass", 5, model=base, autoencoder=autoencoder).path
+
+
+def test_info_tells_what_a_folder_holds_and_its_whole_family(graft: Path) -> None:
+    result = info.run(graft)
+    assert (result.kind, result.complete, result.config, result.facts) == (
+        "hourglass",
+        True,
+        {"seed": 5},
+        {"parameters": 12_350},
+    )
+    assert result.files == 1
+    assert result.bytes == (graft / "x.safetensors").stat().st_size
+    family = [(one.depth, one.role, one.kind, one.present) for one in result.lineage]
+    assert family == [
+        (0, "", "hourglass", True),
+        (1, "model", "hourglass", True),
+        (2, "data", "data", True),
+        (1, "autoencoder", "autoencoder", True),
+        (2, "activations", "activations", True),
+        (3, "model", "hourglass", True),
+        (4, "data", "data", True),
+        (3, "data", "data", True),
+    ]
+
+
+def test_info_of_an_ancestor_that_is_gone_says_so(graft: Path) -> None:
+    shutil.rmtree(graft.parent / "ae")
+    gone = [one.kind for one in info.run(graft).lineage if not one.present]
+    assert gone == ["autoencoder"]
+
+
+def test_info_is_json_and_a_tree_on_the_command_line(graft: Path, capsys) -> None:
+    assert main(["info", str(graft), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["lineage"][0]["id"] == result["id"]
+    assert main(["info", str(graft)]) == 0
+    text = capsys.readouterr().out
+    assert f"hourglass {result['id'][:12]}  {graft}" in text
+    assert "autoencoder: autoencoder" in text
+    assert "12,350" in text
+
+
+@pytest.mark.parametrize("name", ["new", "new.partial"])
+def test_info_of_an_unfinished_artefact_says_so(tmp_path: Path, capsys, name: str) -> None:
+    target = tmp_path / "new"
+    with (
+        pytest.raises(RuntimeError),
+        draft(target, kind="hourglass", config={"epochs": 3}, parents={}, execution=Execution(), resumable=True) as d,
+    ):
+        d.write_tensors("x.safetensors", {"x": np.zeros(3)})
+        raise RuntimeError
+    result = info.run(tmp_path / name)
+    assert (result.complete, result.id, result.kind, result.config) == (False, None, "hourglass", {"epochs": 3})
+    assert result.files == 1
+    assert main(["info", str(tmp_path / name)]) == 0
+    text = capsys.readouterr().out
+    assert "unfinished hourglass" in text
+    assert "--resume" in text
+
+
+@pytest.mark.parametrize("command", ["info", "verify"])
+def test_what_is_no_artefact_is_refused(tmp_path: Path, capsys, command: str) -> None:
+    for path in (tmp_path, tmp_path / "nothing", Path().resolve().root):
+        assert main([command, str(path)]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_verify_hashes_up_the_whole_chain(graft: Path) -> None:
+    result = verify.run(graft)
+    assert {path.name for path in result.verified} == {"data", "base", "activations", "ae", "grafted"}
+    assert result.missing == ()
+    assert result.fault() is None
+
+
+@pytest.mark.parametrize("name", ["data", "base", "activations", "ae", "grafted"])
+def test_verify_names_the_file_that_was_changed_wherever_it_is(graft: Path, name: str) -> None:
+    file = graft.parent / name / "x.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(Refused, match=f"{name}: x.safetensors was changed"):
+        verify.run(graft)
+
+
+def test_an_ancestor_that_is_gone_is_exit_2_unless_allowed(graft: Path, capsys) -> None:
+    shutil.rmtree(graft.parent / "base")
+    assert main(["verify", str(graft)]) == 2
+    out, err = capsys.readouterr()
+    assert f"missing: hourglass {verify.run(graft).missing[0].id[:12]}" in out
+    assert "--allow-missing" in err
+    assert main(["verify", str(graft), "--allow-missing", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [one["kind"] for one in result["missing"]] == ["hourglass"]
+    assert len(result["verified"]) == 4
+
+
+def test_the_next_command_knows_where_the_ancestors_lie(graft: Path, monkeypatch) -> None:
+    monkeypatch.chdir(graft.parent)
+    assert (ancestor(graft, "model"), ancestor(graft, "data")) == ("base", "data")
+    shutil.rmtree(graft.parent / "data")
+    assert ancestor(graft, "data") == "DATA"
