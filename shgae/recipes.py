@@ -47,9 +47,9 @@ class HeatmapConfig:
     peak: Literal["one", "mass"] = "one"
     """Scale of a target Gaussian: its highest cell is 1 (one), or its cells sum to 1 (mass; at the
     map's border roughly, as the study's filter repeats edge cells)."""
-    sigma_visible: float = 1.0
+    sigma_visible: float = 2.0
     """Standard deviation for a visible joint (v = 2), in heatmap cells."""
-    sigma_hidden: float = 1.0
+    sigma_hidden: float = 2.0
     """Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells."""
     unlabelled: Literal["masked", "empty"] = "masked"
     """Joints without a label (v = 0): left out of the loss, or trained towards an empty map."""
