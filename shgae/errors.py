@@ -45,8 +45,9 @@ class DiskError(ShgaeError):
 
 
 class Interrupted(ShgaeError):
-    """A signal asked to stop; what was done is saved (exit 128 + signal)."""
+    """A signal asked to stop (exit 128 + signal); what was done is saved, or else nothing is left of it."""
 
-    def __init__(self, signal_number: int, where: object, fix: str) -> None:
+    def __init__(self, signal_number: int, where: object, fix: str, *, saved: bool = True) -> None:
         self.exit_code = 128 + signal_number
-        super().__init__("interrupted", where, "stopped by a signal; what was done is saved", fix)
+        left = "what was done is saved" if saved else "nothing was written"
+        super().__init__("interrupted", where, f"stopped by a signal; {left}", fix)

@@ -1,16 +1,17 @@
-"""How a stage runs, never what it computes: device, threads, progress, and the wish to stop.
+"""How a stage runs, never what it computes: device, reading threads, progress, and the wish to stop.
 
-Nothing here changes a result, so nothing here enters an artefact's identity.
+Nothing here is part of the method, so nothing here enters an artefact's identity; the device (like the number of
+computing threads) may still change last bits, and stands in the manifest's provenance.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from shgae.errors import Interrupted
 
@@ -30,6 +31,9 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Says one line that stays."""
 
+    def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
+        """Tells the history row of an epoch, one of so many, and whether it is the best so far."""
+
 
 class Silent:
     """A progress that shows nothing."""
@@ -44,6 +48,9 @@ class Silent:
         """See :class:`Progress`."""
 
     def note(self, text: str) -> None:
+        """See :class:`Progress`."""
+
+    def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
         """See :class:`Progress`."""
 
 
@@ -70,12 +77,13 @@ class StopFlag:
             yield
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                # None: a handler that Python did not install and cannot put back.
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def raise_if_set(self, where: object, fix: str) -> None:
-        """Raises :class:`Interrupted` if a signal came; call it after saving."""
+    def raise_if_set(self, where: object, fix: str, *, saved: bool = True) -> None:
+        """Raises :class:`Interrupted` if a signal came; call it after saving, or say that nothing is kept."""
         if self.signal_number is not None:
-            raise Interrupted(self.signal_number, where, fix)
+            raise Interrupted(self.signal_number, where, fix, saved=saved)
 
     def __bool__(self) -> bool:
         return self.signal_number is not None

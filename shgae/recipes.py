@@ -65,8 +65,8 @@ class FitConfig:
     """Samples a step, over all processes together."""
     optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
     """Update rule: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9)."""
-    lr: float = 1e-3
-    """First learning rate."""
+    lr: float = 2e-3
+    """First learning rate; with the cosine schedule the highest one."""
     schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate over epochs: plateau multiplies by 0.2 once, after 5 epochs without a better validation score;
     halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up."""
@@ -123,6 +123,7 @@ class AutoencoderConfig(FitConfig):
     """Bottleneck tensors -> autoencoder."""
 
     epochs: int = 100
+    lr: float = 1e-3
     code_size: int = 50
     """Numbers in the code."""
     decoder_output: Literal["identity", "relu"] = "identity"
@@ -165,6 +166,7 @@ _ORIGINAL_POSE: dict[str, Any] = {
     "optimizer": "rmsprop",
     "lr": 2.5e-4,
     "schedule": "plateau",
+    "precision": "fp32",
 }
 
 RECIPES: Mapping[RecipeName, Recipe] = {
@@ -176,6 +178,8 @@ RECIPES: Mapping[RecipeName, Recipe] = {
             optimizer="sgd", lr=5e-4, schedule="halve", shuffle=False, decoder_output="relu", precision="fp32"
         ),
         finetune=FinetuneConfig(**_ORIGINAL_POSE),
+        extract=ExtractConfig(precision="fp32"),
+        evaluate=EvaluateConfig(precision="fp32"),
     ),
 }
 """The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""

@@ -70,6 +70,7 @@ class Activations:
         if not rows.get(split):
             has = ", ".join(name for name, people in rows.items() if people)
             raise Refused(f"split {split}", artifact.path, f"these activations hold {has} only", "shgae extract again")
+        self._stored = int(rows[split])
         self._rows = int(rows[split]) if limit is None else min(limit, int(rows[split]))
         shards = -(-self._rows // SHARD_ROWS)
         self._shards = [map_tensor(artifact.file(shard_name(split, shard)), "bottleneck") for shard in range(shards)]
@@ -77,6 +78,15 @@ class Activations:
 
     def __len__(self) -> int:
         return self._rows
+
+    def mean(self) -> npt.NDArray[np.float64]:
+        """(C, 4, 4) the mean of these rows: the stored one, or counted anew where a limit leaves rows out."""
+        if self._rows == self._stored:
+            return self.statistics.mean
+        sums = StatisticsSums()
+        for start in range(0, self._rows, SHARD_ROWS):
+            sums.add(self.read(np.arange(start, min(start + SHARD_ROWS, self._rows))))
+        return sums.result().mean
 
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The bottleneck tensors of these rows: (n, C, 4, 4) float32."""

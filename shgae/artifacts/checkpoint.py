@@ -7,7 +7,7 @@ since it is one file, a crash cannot leave weights of one step beside the optimi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,6 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
         Refused: no such file, torn, or not a checkpoint.
     """
     note: dict[str, Any] = read_note(path)
-    try:
-        position = Position(**note)
-    except TypeError as error:
-        raise Refused("checkpoint", path, "no position in it", "--force to start anew") from error
-    return load_tensors(path), position
+    if note.keys() != {field.name for field in fields(Position)}:
+        raise Refused("checkpoint", path, "no position of a training in it", "--force to start anew")
+    return load_tensors(path), Position(**note)

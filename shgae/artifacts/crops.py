@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,6 +19,7 @@ from shgae.artifacts.store import Artifact, Draft
 from shgae.artifacts.tensors import Array, load_tensors, map_tensor
 from shgae.errors import Refused
 
+PEOPLE = "{split}/people.safetensors"
 SHARD_ROWS = 256
 
 
@@ -72,27 +74,33 @@ class CropWriter:
         if not self._rows == len(people) == self._people:
             raise ValueError(f"{self._rows} crops, {len(people)} people, {self._people} announced")
         arrays: dict[str, Array] = {field.name: getattr(people, field.name) for field in fields(people)}
-        self._draft.write_tensors(f"{self._split}/people.safetensors", arrays)
+        self._draft.write_tensors(PEOPLE.format(split=self._split), arrays)
 
     def _write(self, rows: int) -> None:
         name = shard_name(self._split, (self._rows - 1) // SHARD_ROWS)
         self._draft.write_tensors(name, {"crops": self._shard[:rows]})
 
 
+def read_people(data: Artifact, split: str) -> PeopleTable:
+    """The people of a split without their crops; raises :class:`Refused` if the data lacks the split."""
+    splits: dict[str, Any] = data.facts["splits"]
+    if not splits.get(split):
+        has = ", ".join(name for name, people in splits.items() if people)
+        fixes = {"val": "--val at shgae prepare", "test": "--test or --hold-out at shgae prepare, or --split val"}
+        fix = fixes.get(split, "shgae prepare again")
+        raise Refused(f"split {split}", data.path, f"this data has {has} only", fix)
+    return PeopleTable(**load_tensors(data.file(PEOPLE.format(split=split))))
+
+
 class Crops:
     """One split, opened for reading; the crops stay on disk until their rows are asked for."""
 
     def __init__(self, data: Artifact, split: str, limit: int | None = None) -> None:
-        """Opens a split of prepared data; raises :class:`Refused` if the data has no such split or it is empty."""
-        splits: dict[str, Any] = data.facts["splits"]
-        if not splits.get(split):
-            has = ", ".join(name for name, people in splits.items() if people)
-            fix = f"--{split} (or --hold-out, for test) at shgae prepare"
-            raise Refused(f"split {split}", data.path, f"this data has {has} only", fix)
+        """Opens a split of prepared data; raises :class:`Refused` if the data lacks it."""
         self.crop_size = int(data.facts["crop_size"])
-        table = load_tensors(data.file(f"{split}/people.safetensors"))
-        self.people = PeopleTable(**table).head(limit)
+        self.people = read_people(data, split).head(limit)
         shards = -(-len(self.people) // SHARD_ROWS)
+        _allow_open_files(shards)
         self._shards = [map_tensor(data.file(shard_name(split, shard)), "crops") for shard in range(shards)]
 
     def __len__(self) -> int:
@@ -104,6 +112,15 @@ class Crops:
         for i, row in enumerate(rows):
             out[i] = self._shards[row // SHARD_ROWS][row % SHARD_ROWS]
         return out
+
+
+def _allow_open_files(files: int) -> None:
+    # A mapped file keeps its descriptor; all of COCO needs some 600, and macOS lets a process have 256 unless it asks.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * files + 256
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def shard_name(split: str, shard: int) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shgae.artifacts.manifest import Parent
+from shgae.artifacts.manifest import MANIFEST, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 
@@ -35,7 +36,7 @@ def ancestors(artifact: Artifact) -> Iterator[Ancestor]:
 
 def _walk(parents: tuple[Parent, ...], child: Path, depth: int) -> Iterator[Ancestor]:
     for parent in parents:
-        path = (child / parent.path).resolve()
+        path = Path(os.path.realpath(child / parent.path))  # resolve() raises on a circle of symlinks
         yield Ancestor(depth, parent.role, parent.kind, parent.id, path, _lies_at(path, parent.id))
         yield from _walk(parent.parents, path, depth + 1)
 
@@ -63,14 +64,15 @@ def verify(artifact: Artifact) -> Verification:
     Raises:
         Refused: a file is missing or changed; its artefact and name are said.
     """
-    verified: dict[Path, None] = {}
+    verified: dict[Path, str] = {}
     missing: dict[str, Ancestor] = {}
     for ancestor in ancestors(artifact):
-        if ancestor.path in verified or ancestor.id in missing:
-            continue
-        if ancestor.present:
+        if not ancestor.present:
+            if (ancestor.path / MANIFEST).is_file():
+                open_artifact(ancestor.path, verify=False)  # another artefact is an absence, a broken manifest a fault
+            missing.setdefault(ancestor.id, ancestor)
+        elif ancestor.path not in verified:
             verify_files(open_artifact(ancestor.path, verify=False))
-            verified[ancestor.path] = None
-        else:
-            missing[ancestor.id] = ancestor
-    return Verification(tuple(verified), tuple(missing.values()))
+            verified[ancestor.path] = ancestor.id
+    absent = [ancestor for ancestor in missing.values() if ancestor.id not in verified.values()]
+    return Verification(tuple(verified), tuple(absent))

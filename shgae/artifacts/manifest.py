@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -178,10 +179,13 @@ def hash_file(path: Path) -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of Python, shgae and the packages whose results an artefact depends on."""
-    versions = {"python": platform.python_version(), "shgae": __version__}
-    for name in _REPORTED:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
+    own = {"python": platform.python_version(), "shgae": __version__}
+    return own | {name: _version_of(name) for name in _REPORTED}
+
+
+@functools.cache
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

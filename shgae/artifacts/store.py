@@ -7,29 +7,29 @@ never looks whole.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from shgae.artifacts.folders import clear, locked, mend, put_in_place, remove
 from shgae.artifacts.manifest import (
     MANIFEST,
     FileEntry,
     Manifest,
     Parent,
+    has_manifest,
     hash_file,
     package_versions,
     read_manifest,
 )
-from shgae.artifacts.tables import read_json, write_json
-from shgae.artifacts.tensors import Array, save_tensors, sync_folder
+from shgae.artifacts.tables import as_read, read_json, write_json
+from shgae.artifacts.tensors import Array, save_tensors, sync
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import differences
@@ -76,13 +76,14 @@ class Artifact:
         return next((parent for parent in self.manifest.parents if parent.role == role), None)
 
 
-def open_artifact(path: Path, *kinds: str, verify: bool = True) -> Artifact:
+def open_artifact(path: Path, *kinds: str, verify: bool = True, only: tuple[str, ...] = ("",)) -> Artifact:
     """Opens a complete artefact of one of the given kinds (any, when none is given).
 
     Args:
         path: its folder.
         kinds: kinds that are accepted.
-        verify: whether to hash every file again.
+        verify: whether to hash its files again.
+        only: beginnings of the names of the files to hash; a step need not hash what it does not read.
 
     Raises:
         Refused: no such folder, not complete, another kind, or a file is missing or changed.
@@ -94,12 +95,12 @@ def open_artifact(path: Path, *kinds: str, verify: bool = True) -> Artifact:
         why = f"it holds {_a(artifact.manifest.kind)}, wanted {' or '.join(_a(kind) for kind in kinds)}"
         raise Refused("artefact", path, why, "shgae info on it, and check the order of the arguments")
     if verify:
-        verify_files(artifact)
+        verify_files(artifact, only)
     return artifact
 
 
-def verify_files(artifact: Artifact) -> None:
-    """Hashes every file again; raises :class:`Refused` for the first, by name, that is missing or changed."""
+def verify_files(artifact: Artifact, only: tuple[str, ...] = ("",)) -> None:
+    """Hashes the files whose names begin so; raises :class:`Refused`, naming the first that is missing or changed."""
 
     def fault(item: tuple[str, FileEntry]) -> str | None:
         name, entry = item
@@ -110,8 +111,9 @@ def verify_files(artifact: Artifact) -> None:
             return f"{name} has {path.stat().st_size} bytes, {entry.size} were written"
         return None if hash_file(path) == entry.sha256 else f"{name} was changed since it was written"
 
+    items = [item for item in sorted(artifact.manifest.files.items()) if item[0].startswith(only)]
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
-        faults = [found for found in pool.map(fault, sorted(artifact.manifest.files.items())) if found]
+        faults = [found for found in pool.map(fault, items) if found]
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise Refused(artifact.manifest.kind, artifact.path, faults[0] + more, "make the artefact again")
@@ -120,14 +122,17 @@ def verify_files(artifact: Artifact) -> None:
 class Draft:
     """An artefact that is being made; see :func:`draft`."""
 
-    def __init__(self, target: Path, kind: str, config: Mapping[str, Any], parents: Mapping[str, Artifact]) -> None:
+    def __init__(
+        self, target: Path, kind: str, config: Mapping[str, Any], parents: Mapping[str, Artifact], force: bool
+    ) -> None:
         self.target = target
         self.path = partial_of(target)
         self.kind = kind
-        self.config = dict(config)
+        self.config = as_read(config)
         self.parents = tuple(_as_parent(role, parent, target) for role, parent in parents.items())
         self.resumed = False
         self.committed: Artifact | None = None
+        self._force = force
 
     def intent(self) -> dict[str, Any]:
         """What this draft is going to be: an interrupted one is continued only by the same."""
@@ -139,6 +144,14 @@ class Draft:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
+    def holds_files(self) -> bool:
+        """Whether anything was written that a resumed step could go on from."""
+        return any(path.is_file() and not path.name.startswith(".") for path in self.path.rglob("*"))
+
+    def size(self) -> int:
+        """Bytes written so far."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
     def write_tensors(self, name: str, tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> None:
         """Writes a safetensors file, whole or not at all."""
         save_tensors(self.file(name), tensors, note)
@@ -147,8 +160,15 @@ class Draft:
         """Writes a JSON file, whole or not at all."""
         write_json(self.file(name), value)
 
-    def commit(self, facts: Mapping[str, Any], *, volatile: Collection[str] = (), device: str = "cpu") -> Artifact:
-        """Completes the artefact: hashes, manifest, sync, rename. Files in ``volatile`` hold times."""
+    def commit(self, facts: Mapping[str, Any], *, volatile: Collection[str] = (), device: str = "none") -> Artifact:
+        """Completes the artefact: hashes, sync, manifest, rename.
+
+        Args:
+            facts: what a reader needs to know; part of the id.
+            volatile: files that hold times, and are no part of the id.
+            device: where tensors were computed, if any were.
+        """
+        _check_target(self.target, self._force)  # once more: it may have been made since
         names = sorted(
             str(path.relative_to(self.path).as_posix())
             for path in self.path.rglob("*")
@@ -163,19 +183,20 @@ class Draft:
         provenance = {
             "versions": package_versions(),
             "device": device,
-            "threads": os.cpu_count(),
+            "processors": os.cpu_count(),
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        manifest = Manifest(self.kind, self.config, dict(facts), files, self.parents, provenance)
+        manifest = Manifest(self.kind, self.config, as_read(facts), files, self.parents, provenance)
         for name in names:
-            _sync_file(self.path / name)
-        for folder in sorted({self.path, *((self.path / name).parent for name in names)}):
-            sync_folder(folder)
+            sync(self.path / name)
+        for folder in sorted({".", *(str(folder) for name in names for folder in PurePosixPath(name).parents)}):
+            sync(self.path / folder)
         write_json(self.path / MANIFEST, manifest.to_json())
+        put_in_place(self.path, self.target, MANIFEST)
+        # Not before the rename: killed in between, an unfinished folder must still say what it was going to be.
         for hidden in (_INTENT, _LOCK):
-            (self.path / hidden).unlink(missing_ok=True)
-        _swap(self.path, self.target)
+            (self.target / hidden).unlink(missing_ok=True)
         self.committed = Artifact(self.target, manifest)
         return self.committed
 
@@ -192,26 +213,30 @@ def draft(
 ) -> Iterator[Draft]:
     """Begins an artefact at ``target``; without a commit nothing appears there.
 
-    A resumable draft that ends early keeps ``NAME.partial``, and the same step continues it with ``--resume``;
-    others are cleared away.
+    A resumable draft that ends early with something in it keeps ``NAME.partial``, and the same step continues it with
+    ``--resume``; others are cleared away.
 
     Raises:
         Refused: the target exists (and no ``force``), is no artefact, or somebody else is writing it; an interrupted
             draft of other options or parents is to be resumed, or one lies there and neither resume nor force is set.
     """
-    made = Draft(target, kind, config, parents)
-    _check_target(target, execution)
+    made = Draft(target, kind, config, parents, execution.force)
+    _check_parents(target, parents)
+    _check_target(target, execution.force, execution.resume)
+    _check_partial(made)
     try:
         made.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise Refused("output", target, "a file stands in the way", "another --output") from error
-    with _locked(made.path / _LOCK, target):
+    with locked(made.path / _LOCK, target):
+        mend(target, MANIFEST)
+        _check_target(target, execution.force)  # once more: another process may just have finished it
         _begin(made, execution, resumable)
         try:
             yield made
         finally:
-            if made.committed is None and not resumable:
-                shutil.rmtree(made.path, ignore_errors=True)
+            if made.committed is None and not (resumable and made.holds_files()):
+                remove(made.path, _INTENT)
 
 
 def partial_of(target: Path) -> Path:
@@ -227,76 +252,55 @@ def unfinished(path: Path) -> tuple[Path, dict[str, Any]] | None:
     return folder, read_json(folder / _INTENT)
 
 
-def _check_target(target: Path, execution: Execution) -> None:
+def _check_parents(target: Path, parents: Mapping[str, Artifact]) -> None:
+    for parent in parents.values():
+        if parent.path.resolve().is_relative_to(target.resolve()):
+            raise Refused("output", target, f"it holds {parent.path}, an input of this step", "another --output")
+
+
+def _check_target(target: Path, force: bool, resume: bool = False) -> None:
     if not target.name or target.name == "..":
         raise Refused("output", target, "no name for a new folder", "another --output")
     if not target.exists() and not target.is_symlink():
         return
-    if not execution.force:
-        raise Refused("output", target, "it exists already", "another --output, or --force to replace it")
+    if not force:
+        why = "it is complete already" if resume and has_manifest(target) else "it exists already"
+        raise Refused("output", target, why, "another --output, or --force to replace it")
     is_empty = target.is_dir() and not any(target.iterdir())
-    if target.is_symlink() or not ((target / MANIFEST).is_file() or is_empty):
+    if target.is_symlink() or not (is_empty or has_manifest(target)):
         raise Refused("output", target, "it exists and is no artefact, so --force spares it", "another --output")
+
+
+def _check_partial(made: Draft) -> None:
+    """Spares a folder of the user's own that has the name of the draft."""
+    names = []
+    if made.path.is_dir() and not (made.path / _INTENT).is_file():
+        names = [path.name for path in made.path.iterdir()]
+    if made.path.is_symlink() or any(name != _LOCK and not name.startswith(_INTENT) for name in names):
+        why = f"{made.path.name} stands in the way, and it is no unfinished artefact"
+        raise Refused("output", made.target, why, "another --output")
 
 
 def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
     intent = made.path / _INTENT
-    if intent.is_file() and resumable and execution.resume:
-        other = read_json(intent)
-        changed = differences(made.intent(), other)
+    begun = intent.is_file()
+    if begun and resumable and execution.resume:
+        changed = differences(made.intent(), read_json(intent))
         if changed:
             raise Refused("resume", made.path, f"it was begun otherwise ({'; '.join(changed)})", "the same options")
         made.resumed = True
+        # What a kill during a write or the commit left: it must not pass for a part of the artefact, or for all of it.
+        for torn in (made.path / MANIFEST, *made.path.rglob(".*.tmp")):
+            torn.unlink(missing_ok=True)
         return
-    if intent.is_file() and resumable and not execution.force:
-        fix = "--resume to continue it, or --force to start anew"
+    if begun and not execution.force and (resumable or differences(made.intent(), read_json(intent))):
+        fix = "--resume to continue it, or --force to start anew" if resumable else "another --output, or --force"
         raise Refused("output", made.target, f"an interrupted run lies in {made.path.name}", fix)
-    leftovers = [path for path in made.path.iterdir() if path.name != _LOCK]
-    if not intent.is_file() and any(not path.name.startswith((_INTENT, ".tmp")) for path in leftovers):
-        why = f"{made.path.name} stands in the way, and it is no unfinished artefact"
-        raise Refused("output", made.target, why, "another --output")
-    for leftover in leftovers:
-        if leftover.is_dir() and not leftover.is_symlink():
-            shutil.rmtree(leftover)
-        else:
-            leftover.unlink()
+    if begun:
+        # Killed while it is cleared, it is not the run it was: nothing may continue it.
+        write_json(intent, {"kind": made.kind, "cleared": True})
+    clear(made.path, {_INTENT, _LOCK})
     write_json(intent, made.intent())
-
-
-@contextmanager
-def _locked(path: Path, target: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            # The kernel drops this lock when its holder dies, so no stale lock can stay.
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
-            why = f"process {holder} is writing it"
-            raise Refused("output", target, why, "another --output, or wait for it") from error
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _swap(partial: Path, target: Path) -> None:
-    sync_folder(partial)
-    old = target.with_name(f".{target.name}.old-{os.getpid()}")
-    if target.exists():
-        target.rename(old)
-    partial.rename(target)
-    sync_folder(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync_file(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _as_parent(role: str, artifact: Artifact, target: Path) -> Parent:
@@ -307,14 +311,14 @@ def _as_parent(role: str, artifact: Artifact, target: Path) -> Parent:
 
 def _not_an_artifact(path: Path, kinds: Collection[str]) -> Refused:
     wanted = " or ".join(_a(kind) for kind in kinds) or "an artefact"
-    if partial_of(path).is_dir():
-        return Refused("artefact", path, "unfinished: its step was interrupted", "that step again, with --resume")
-    if not path.exists():
-        return Refused("artefact", path, f"no such folder, wanted {wanted}", "check the path")
+    if partial_of(path).is_dir() or (path / _INTENT).is_file():
+        why = "unfinished: its step was interrupted, or is still at work"
+        return Refused("artefact", path, why, "that step again, with --resume if it has that option")
+    if not path.is_dir():
+        found = "it is a file" if path.exists() else "no such folder"
+        return Refused("artefact", path, f"{found}, wanted {wanted}", "check the path")
     return Refused("artefact", path, f"no manifest.json in it, so it is not {wanted}", "check the path")
 
 
 def _a(kind: str) -> str:
-    return {"data": "prepared data", "activations": "activations"}.get(
-        kind, f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
-    )
+    return {"data": "prepared data", "activations": "activations"}.get(kind, f"an {kind}")  # an hourglass, as spoken

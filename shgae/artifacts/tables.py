@@ -8,13 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.tensors import write_bytes
+from shgae.artifacts.tensors import replacing, write_bytes
 from shgae.errors import Refused
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """JSON text with sorted keys; NaN and infinities are refused (ValueError)."""
-    return json.dumps(value, indent=indent, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    """JSON text with sorted keys, in ASCII; NaN and infinities are refused (ValueError)."""
+    return json.dumps(value, indent=indent, sort_keys=True, allow_nan=False)
+
+
+def as_read(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as JSON will give it back, so that what is compared and hashed now is what is read later."""
+    return dict(json.loads(dumps(dict(value))))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -40,12 +45,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes a table, a JSON object a line, streaming; durable when it returns."""
-    with path.open("w", encoding="utf-8") as file:
+    """Writes a table, a JSON object a line, streaming; whole or not at all, and durable when it returns."""
+    with replacing(path) as file:
         for row in rows:
-            file.write(dumps(row) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+            file.write((dumps(row) + "\n").encode())
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
@@ -63,12 +66,14 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
         Refused: no such file, or a line that is no JSON object.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
                     row = json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise Refused("table", f"{path}:{number}", "the line is no JSON", "make the table again") from error
+                if not isinstance(row, dict):
+                    raise Refused("table", f"{path}:{number}", "the line is no JSON object", "make the table again")
                 yield row
     except FileNotFoundError as error:
         raise Refused("table", path, "no such file", "check the path") from error

@@ -8,10 +8,12 @@ keys and headers of 100 MB; so writing is wrapped here, and the header is checke
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,8 @@ Array = npt.NDArray[Any]
 
 MAX_HEADER_BYTES = 4_000_000
 MAX_TENSORS = 20_000
+_MAX_AXES = 32
+_METADATA = "__metadata__"
 _NOTE = "note"
 _DTYPES: dict[str, type[np.generic]] = {
     "F64": np.float64,
@@ -37,23 +41,30 @@ _DTYPES: dict[str, type[np.generic]] = {
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file so that a crash leaves the old content or the new one: sibling, fsync, rename, fsync folder."""
+    """Writes a file so that a crash leaves the old content or the new one."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to fill; when the block ends it takes the place of ``path``: sibling, fsync, rename, fsync folder."""
     sibling = path.with_name(f".{path.name.lstrip('.')}.{os.getpid()}.tmp")
     try:
         with sibling.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         sibling.replace(path)
     except BaseException:
         sibling.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Makes the content of a file, or the names in a folder, durable."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -64,7 +75,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Array], note: Mapping[str, An
     """Writes arrays, and a JSON object beside them, to one safetensors file; equal content gives equal bytes."""
     # One metadata key only: with several, the library's byte order differs from run to run.
     metadata = None if note is None else {_NOTE: json.dumps(note, sort_keys=True)}
-    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     write_bytes(path, safetensors.numpy.save(arrays, metadata))
 
 
@@ -77,15 +88,20 @@ def load_tensors(path: Path) -> dict[str, Array]:
     read_header(path)
     try:
         tensors: dict[str, Array] = safetensors.numpy.load_file(path)
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+    except (AttributeError, TypeError, KeyError) as error:  # numpy has no bfloat16 and no 8-bit floats
+        raise Refused("tensors", path, f"a number format that numpy lacks ({error})", "float32 or float16") from error
+    except (SafetensorError, ValueError) as error:
         raise Refused("tensors", path, str(error), "make the file again") from error
     return tensors
 
 
 def read_note(path: Path) -> dict[str, Any]:
     """The JSON object saved beside the tensors, or an empty one."""
-    metadata = read_header(path)[0].get("__metadata__", {})
-    note = json.loads(metadata[_NOTE]) if _NOTE in metadata else {}
+    metadata = read_header(path)[0].get(_METADATA, {})
+    try:
+        note = json.loads(metadata.get(_NOTE, "{}"))
+    except (ValueError, RecursionError) as error:
+        raise Refused("tensors", path, f"its note is no JSON ({error})", "make the file again") from error
     if not isinstance(note, dict):
         raise Refused("tensors", path, "its note is no JSON object", "make the file again")
     return note
@@ -98,27 +114,27 @@ def map_tensor(path: Path, name: str) -> Array:
         Refused: the file is missing, torn, or has no such array of a known number format.
     """
     header, start = read_header(path)
+    entry = header.get(name)
+    if entry is None or name == _METADATA:
+        raise Refused(f"tensor {name}", path, "the file has none of that name", "make the file again")
+    dtype, shape = _DTYPES.get(entry["dtype"]), tuple(entry["shape"])
+    if dtype is None:
+        why = f"its number format {entry['dtype']} is none of {', '.join(_DTYPES)}"
+        raise Refused(f"tensor {name}", path, why, "make the file again")
+    begin, end = entry["data_offsets"]
     try:
-        entry = header[name]
-        dtype = _DTYPES[entry["dtype"]]
-        shape = tuple(int(size) for size in entry["shape"])
-        begin, end = (int(offset) for offset in entry["data_offsets"])
-        if min(shape, default=0) < 0 or end - begin != int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize:
-            raise ValueError("its size and shape disagree")
-        if not 0 <= begin <= end <= path.stat().st_size - start:
-            raise ValueError("the file is cut short")
-        if begin == end:
+        if begin == end:  # an empty range cannot be mapped
             return np.zeros(shape, dtype)
         return np.memmap(path, dtype=dtype, mode="r", offset=start + begin, shape=shape)
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise Refused(f"tensor {name}", path, f"unreadable ({error})", "make the file again") from error
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """The JSON header of a safetensors file and the byte at which its tensors start.
+    """The JSON header of a safetensors file, checked, and the byte at which its tensors start.
 
     Raises:
-        Refused: no such file, or its header is torn, too large, ambiguous or no JSON object.
+        Refused: no such file, or its header is torn, too large, ambiguous or does not fit the file.
     """
     try:
         with path.open("rb") as file:
@@ -126,16 +142,47 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
             if not 2 <= size <= MAX_HEADER_BYTES:
                 raise ValueError(f"its header claims {size} bytes")
             text = file.read(size)
+            payload = os.fstat(file.fileno()).st_size - 8 - size
         if len(text) < size:
             raise ValueError("it is cut short")
-        header = json.loads(text, object_pairs_hook=_without_duplicates)
-    except FileNotFoundError as error:
+        header = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
+        if not isinstance(header, dict) or len(header) > MAX_TENSORS:
+            raise ValueError("its header is no table of tensors")
+        _check_layout(header, payload)
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise Refused("tensors", path, "no such file", "check the path") from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise Refused("tensors", path, f"no safetensors file ({error})", "make the file again") from error
-    if not isinstance(header, dict) or len(header) > MAX_TENSORS:
-        raise Refused("tensors", path, "its header is no table of tensors", "make the file again")
     return header, 8 + size
+
+
+def _check_layout(header: Mapping[str, Any], payload: int) -> None:
+    """Holds a header to its format: sizes fit shapes, and the tensors fill the file without gap or overlap."""
+    if not all(isinstance(entry, dict) for entry in header.values()):
+        raise ValueError("its header is no table of tensors")
+    if not all(isinstance(value, str) for value in header.get(_METADATA, {}).values()):
+        raise ValueError("its metadata is more than text")
+    spans = []
+    for name, entry in header.items():
+        if name == _METADATA:
+            continue
+        if not {"dtype", "shape", "data_offsets"} <= entry.keys():
+            raise ValueError(f"tensor {name:.80} has no shape or no place")
+        shape, (begin, end) = entry["shape"], entry["data_offsets"]
+        is_fit = isinstance(entry["dtype"], str) and isinstance(shape, list) and len(shape) <= _MAX_AXES
+        if not is_fit or not all(type(n) is int and 0 <= n < 2**63 for n in (*shape, begin, end)):
+            raise ValueError(f"format, shape or place of tensor {name:.80} is out of range")
+        dtype = _DTYPES.get(entry["dtype"])
+        if dtype is not None and end - begin != math.prod(shape) * np.dtype(dtype).itemsize:
+            raise ValueError(f"size and shape of tensor {name:.80} disagree")
+        spans.append((begin, end))
+    at = 0
+    for begin, end in sorted(spans):
+        if not at == begin <= end:
+            raise ValueError("its tensors overlap or leave a gap")
+        at = end
+    if at != payload:
+        raise ValueError(f"{payload} bytes of tensors where {at} are announced")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

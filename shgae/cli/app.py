@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Not app(...): that would end the process itself when a pipe breaks.
         command = typer.main.get_command(app)
-        with command.make_context("shgae", arguments) as context:
+        with command.make_context("shgae", list(arguments)) as context:
             command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as end:
@@ -83,11 +83,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("SHGAE_DEBUG"):
             traceback.print_exc()
-        return _end(error)
+        return _end(error, arguments[0])
     return 0
 
 
-def _end(error: BaseException) -> int:
+def _end(error: BaseException, first_word: str) -> int:
     """Says why, and gives the exit code."""
     from shgae.cli.console import error_line
 
@@ -98,7 +98,7 @@ def _end(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         return 128 + signal.SIGINT
     if isinstance(error, typer.TyperException):
-        command = getattr(getattr(error, "ctx", None), "command_path", "shgae")
+        command = f"shgae {first_word}" if first_word in {one.name for one in COMMANDS} else "shgae"
         why = error.format_message().replace("Value error, ", "")
         error_line(f"{why if why.endswith(('.', '?')) else why + '.'} Try: {command} --help.")
         return error.exit_code if error.exit_code != BUG else USAGE

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperArgument, TyperCommand
 
 from shgae.cli import config_file
 from shgae.cli.fields import stage_of
@@ -163,14 +163,21 @@ def _help(text: str, writes: str, example: str) -> str:
 class _SectionedCommand(TyperCommand):
     """Help in sections, plain text that is the same on a terminal and in a pipe."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """What stands behind the name in the usage line: MODEL DATA, where typer would write {MODEL} {DATA}."""
+        arguments = [one for one in self.get_params(ctx) if isinstance(one, TyperArgument)]
+        return ["[OPTIONS]", *(str(argument.metavar) for argument in arguments)]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes arguments and options under the heading of their panel."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
+            panel = getattr(parameter, "rich_help_panel", None)
             record = parameter.get_help_record(ctx)
+            if isinstance(parameter, TyperArgument):
+                panel, record = "Arguments", (str(parameter.metavar), parameter.help or "")
             if record is not None:
-                default = "Arguments" if parameter.param_type_name == "argument" else "Options"
-                sections.setdefault(getattr(parameter, "rich_help_panel", None) or default, []).append(record)
+                sections.setdefault(panel or "Options", []).append(record)
         for name, records in sections.items():
             with formatter.section(name):
                 formatter.write_dl(records)

@@ -6,10 +6,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -130,6 +130,10 @@ class Lines:
         except OSError:
             self._stream = None  # a reader that left, or a full log disk, is no reason to end a training
 
+    def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
+        """See :class:`~shgae.execution.Progress`."""
+        self.note(_epoch_line(row, of, best))
+
     def close(self) -> None:
         """Forgets the task, finished or not."""
         self._task = None
@@ -175,11 +179,20 @@ class Bar:
         """See :class:`~shgae.execution.Progress`; the line stands above the bar."""
         self._console.print(Text(text), soft_wrap=True)
 
+    def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
+        """See :class:`~shgae.execution.Progress`."""
+        self.note(_epoch_line(row, of, best))
+
     def close(self) -> None:
         """Takes the bar away and gives the terminal back its cursor."""
         if self._bar:
             self._bar.stop()
             self._bar = None
+
+
+def _epoch_line(row: Mapping[str, Any], of: int, best: bool) -> str:
+    numbers = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+    return f"epoch {row['epoch']}/{of}  {numbers}{'  best' if best else ''}"
 
 
 def duration(seconds: float) -> str:

@@ -74,9 +74,10 @@ class CocoPeople:
         self.skeleton = Skeleton.from_category(category)
         self.photo_count = len(index.imgs)
         self._index = index
-        self._category: int = category["id"]
+        self.category_id: int = category["id"]
+        """Of the people, for predictions in COCO's results format."""
         self._root = Path(os.path.realpath(photos))
-        self._count = len(index.getAnnIds(catIds=[self._category]))
+        self._count = len(index.getAnnIds(catIds=[self.category_id]))
 
     def __len__(self) -> int:
         return self._count
@@ -84,7 +85,7 @@ class CocoPeople:
     def __iter__(self) -> Iterator[tuple[Photo, list[int]]]:
         """Each photo that has people, in the order of the JSON, with its people's annotation ids in their order."""
         for photo_id, image in self._index.imgs.items():
-            ids = self._index.getAnnIds(imgIds=[photo_id], catIds=[self._category])
+            ids = self._index.getAnnIds(imgIds=[photo_id], catIds=[self.category_id])
             if ids:
                 yield Photo(photo_id, image["file_name"], (image["width"], image["height"])), ids
 
@@ -118,6 +119,8 @@ def read_coco(path: Path, photos: Path) -> CocoPeople:
         Refused: a file or folder is missing, the JSON is broken or ambiguous, or something in it contradicts the
             format; the line names the place.
     """
+    if photos.is_file():
+        raise Refused("photos", photos, "it is a file", "the JSON first, then the folder of photos")
     if not photos.is_dir():
         raise Refused("photos", photos, "no such folder", "the folder that holds the photos of the JSON")
     dataset, category, sha256 = read_dataset(path)

@@ -49,6 +49,12 @@ def cells(xy_crop: Tensor, crop_size: int) -> Cells:
     return Cells((pixels / STRIDE).round().clamp(max=crop_size // STRIDE - 1).long(), inside)
 
 
+def truth(xy_crop: Tensor, visibility: Tensor, crop_size: int) -> tuple[Tensor, Tensor]:
+    """What a prediction is scored against: cells (N, K, 2), and visibility (N, K), 0 also outside the crop."""
+    at = cells(xy_crop, crop_size)
+    return at.cells, torch.where(at.inside, visibility, 0)
+
+
 def map_to_crop(cells: Tensor) -> Tensor:
     """Cells (..., 2) -> ``xy_crop`` (..., 2) float32, 4 x cell + 0.5: the middle of what :func:`cells` takes there.
 

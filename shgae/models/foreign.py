@@ -62,6 +62,8 @@ def read_foreign(path: Path) -> ForeignModel:
         Refused: no such file, no checkpoint of plain tensors (nothing in it was run), an unknown family, or tensors
             that are missing, left over or of another shape.
     """
+    if path.is_dir():
+        raise Refused("checkpoint", path, "a folder, wanted a .pth or .safetensors file", "check the path")
     if not path.is_file():
         raise Refused("checkpoint", path, "no such file", "check the path")
     return translate(_read_in_child(path), path)
@@ -74,7 +76,7 @@ def translate(arrays: Mapping[str, Array], where: object) -> ForeignModel:
         arrays = {name.removeprefix("module."): array for name, array in arrays.items()}
     dialect = next((dialect for dialect in DIALECTS if dialect.known_by in arrays), None)
     if dialect is None:
-        known = ", ".join(dialect.family for dialect in DIALECTS)
+        known = " or ".join(dialect.family for dialect in DIALECTS)
         names = ", ".join(list(arrays)[:3])
         raise Refused("checkpoint", where, f"of no known family (tensors {names} ...)", f"a file of {known}")
     found = {name: array.shape for name, array in arrays.items()}

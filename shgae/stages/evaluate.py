@@ -12,18 +12,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from shgae.artifacts.crops import Crops, PeopleTable
+from shgae.artifacts.crops import PEOPLE, Crops, read_people
+from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact, draft, open_artifact
 from shgae.data import geometry, heatmaps
-from shgae.data.datasets import in_chunks, load_pose_batch, read_ahead, to_images
+from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.metrics import pck
+from shgae.metrics import floors, pck
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.skeleton import Skeleton
 from shgae.stages.pose_training import check_fits
 from shgae.stages.result import made
-from shgae.training.hardware import autocast, resolve_device, resolve_precision
+from shgae.training.hardware import describe, resolve_device, resolve_precision
+from shgae.training.inference import Inference
 
 REPORT = "report.json"
 
@@ -71,71 +73,96 @@ def run(
     Raises:
         Refused: a model and the data do not belong together, or the data lacks the split.
     """
-    prepared = open_artifact(data, "data")
+    wanted = (f"{config.split}/", PEOPLE.format(split="train"))
+    prepared = open_artifact(data, "data", only=wanted)
     loaded = [load_hourglass(path) for path in models]
     for path, model in zip(models, loaded, strict=True):
-        check_fits(dict(model.artifact.facts), prepared, path)
+        check_fits(model.artifact.facts, prepared, path, execution.progress)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     crops = Crops(prepared, config.split, config.limit)
-    skeleton = Skeleton.from_json(prepared.facts["skeleton"])
     names = _names(models)
-    predicted = tuple(
-        predict(model, name, crops, config, device, execution) for model, name in zip(loaded, names, strict=True)
-    )
-    report = {
-        "data": str(data),
-        "split": config.split,
-        "persons": len(crops),
-        "models": [{"name": p.name} | scores(p.cells, crops, skeleton) for p in predicted],
-        "floors": [{"name": "mean pose"} | scores(_mean_pose(prepared, len(crops)), crops, skeleton)],
-    }
     if output is None:
-        return EvaluateResult(report, predicted, None)
-    parents = {"data": prepared, **{f"model {name}": m.artifact for name, m in zip(names, loaded, strict=True)}}
+        report, predicted = _score(loaded, names, crops, prepared, config, device, execution)
+        return EvaluateResult(report | {"data": str(data)}, predicted, None)
+    parents = {"data": prepared, **{f"model {i}": model.artifact for i, model in enumerate(loaded, 1)}}
+    # Begun before the work, so that an output that cannot be made is refused at once.
     with draft(output, kind="evaluation", config=as_json(config), parents=parents, execution=execution) as draft_:
-        # The report in the artefact names no path: equal evaluations are equal, wherever the data lies.
-        draft_.write_json(REPORT, report | {"data": prepared.id})
+        report, predicted = _score(loaded, names, crops, prepared, config, device, execution)
+        draft_.write_json(REPORT, report)
         for p in predicted:
-            draft_.write_json(f"predictions-{p.name}.json", coco_results(p, crops))
-        artifact = draft_.commit({"split": config.split, "persons": len(crops), "models": list(names)})
-    return EvaluateResult(report, predicted, artifact)
+            draft_.write_json(f"predictions-{p.name}.json", coco_results(p, crops, prepared.facts["category_id"]))
+        facts = {"split": config.split, "persons": len(crops), "models": list(names)}
+        artifact = draft_.commit(facts, device=describe(device))
+    return EvaluateResult(report | {"data": str(data)}, predicted, artifact)
 
 
-def predict(
-    model: LoadedHourglass,
-    name: str,
+def _score(
+    loaded: Sequence[LoadedHourglass],
+    names: Sequence[str],
     crops: Crops,
+    prepared: Artifact,
     config: EvaluateConfig,
     device: torch.device,
     execution: Execution,
-) -> Predictions:
-    """Arg-max of the last stack's maps for every person of a split."""
-    module = model.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    keypoints = crops.people.visibility.shape[1]
-    cells = np.empty((len(crops), keypoints, 2), np.int64)
-    score = np.empty((len(crops), keypoints), np.float32)
+) -> tuple[dict[str, Any], tuple[Predictions, ...]]:
+    skeleton = Skeleton.from_json(prepared.facts["skeleton"])
+    predicted, entries = [], []
+    for model, name in zip(loaded, names, strict=True):
+        inference = Inference(device, config.precision, config.batch_size, model.mean_rgb)
+        predictions = predict(model, name, crops, inference, execution)
+        predicted.append(predictions)
+        entry = {"name": name, "id": model.artifact.id} | scores(predictions.cells, crops, skeleton)
+        if not _knows(model.artifact.manifest.parents, prepared.id):
+            entry["trained_on_other_data"] = True
+            execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
+        entries.append(entry)
+    train = read_people(prepared, "train")
+    mean = floors.mean_pose(train.xy_crop, train.visibility).astype(np.float32)
+    cells = heatmaps.cells(torch.from_numpy(mean)[None], crops.crop_size).cells.numpy().repeat(len(crops), axis=0)
+    report = {
+        "data": prepared.id,
+        "split": config.split,
+        "persons": len(crops),
+        "models": entries,
+        "floors": [{"name": "mean pose"} | scores(cells, crops, skeleton)],
+    }
+    return report, tuple(predicted)
+
+
+def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inference, execution: Execution) -> Predictions:
+    """Arg-max of the last stack's maps for every person of a split.
+
+    Raises:
+        Refused: the model's maps hold NaN.
+        Interrupted: a signal came.
+    """
+    module = model.module.to(device=inference.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    cells = np.empty((len(crops), len(model.skeleton), 2), np.int64)
+    score = np.empty(cells.shape[:2], np.float32)
     execution.progress.start(f"evaluate {name}", len(crops), "people")
-    chunks = in_chunks(np.arange(len(crops)), config.batch_size)
-    for batch in read_ahead(chunks, lambda rows: load_pose_batch(crops, rows), execution.workers):
-        execution.stop.raise_if_set(name, "the same command again")
-        on_device = batch.to(device)
-        with torch.inference_mode(), autocast(device, config.precision):
-            maps = module(to_images(on_device.crops, on_device.valid, model.mean_rgb))[:, -1]
-        decoded = heatmaps.decode(maps.float())
+    for batch, maps in inference.over(module, crops, execution):
+        execution.stop.raise_if_set(name, "the same command again", saved=False)
+        try:
+            decoded = heatmaps.decode(maps[:, -1])
+        except ValueError as error:
+            raise Refused("model", name, str(error), "a model whose training did not diverge") from error
         cells[batch.rows], score[batch.rows] = decoded.cells.cpu().numpy(), decoded.score.cpu().numpy()
-        execution.progress.advance(len(batch.rows))
     execution.progress.finish()
     return Predictions(name, cells, score)
 
 
 def scores(cells: npt.NDArray[np.int64], crops: Crops, skeleton: Skeleton) -> dict[str, Any]:
     """The study's PCK of predicted cells (N, K, 2): all, v1 and v2, and each joint."""
-    counts = pck.count(cells, *_truth(crops.people, crops.crop_size), crops.crop_size // 4)
+    people = crops.people
+    true_cells, visibility = heatmaps.truth(
+        torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility), crops.crop_size
+    )
+    counts = pck.count(cells, true_cells.numpy(), visibility.numpy(), crops.crop_size // heatmaps.STRIDE)
     return {"pck": counts.pck(), "joints": counts.joints(skeleton.names)}
 
 
-def coco_results(predictions: Predictions, crops: Crops) -> list[dict[str, Any]]:
+def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> list[dict[str, Any]]:
     """Predictions in COCO's results format: joints in photo pixels, the score of a person the mean of its joints'."""
     people = crops.people
     xy_crop = heatmaps.map_to_crop(torch.from_numpy(predictions.cells)).numpy()
@@ -146,7 +173,7 @@ def coco_results(predictions: Predictions, crops: Crops) -> list[dict[str, Any]]
         results.append(
             {
                 "image_id": int(people.photo_id[row]),
-                "category_id": 1,
+                "category_id": category_id,
                 "annotation_id": int(people.annotation_id[row]),
                 "keypoints": [float(number) for number in joints.ravel()],
                 "score": round(float(predictions.score[row].mean()), 6),
@@ -155,22 +182,17 @@ def coco_results(predictions: Predictions, crops: Crops) -> list[dict[str, Any]]
     return results
 
 
-def _truth(people: PeopleTable, crop_size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    cells, inside = heatmaps.cells(torch.from_numpy(people.xy_crop), crop_size)
-    return cells.numpy(), np.where(inside.numpy(), people.visibility, 0).astype(np.uint8)
-
-
-def _mean_pose(data: Artifact, people: int) -> npt.NDArray[np.int64]:
-    train = Crops(data, "train").people
-    labelled = (train.visibility > 0)[..., None]
-    mean = (train.xy_crop * labelled).sum(0) / np.maximum(labelled.sum(0), 1)
-    cells, _ = heatmaps.cells(torch.from_numpy(mean.astype(np.float32))[None], data.facts["crop_size"])
-    return np.repeat(cells.numpy(), people, axis=0)
+def _knows(parents: Sequence[Parent], data: str) -> bool:
+    return any(parent.id == data or _knows(parent.parents, data) for parent in parents)
 
 
 def _names(models: Sequence[Path]) -> list[str]:
     names: list[str] = []
     for path in models:
-        name = path.resolve().name
-        names.append(name if name not in names else f"{name}-{len(names) + 1}")
+        name = base = path.resolve().name
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{base}-{number}"
+        names.append(name)
     return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from shgae.artifacts.activations import SHARD_ROWS, StatisticsSums, shard_name
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact, Draft, draft, open_artifact
 from shgae.artifacts.tensors import Array, map_tensor
-from shgae.data.datasets import in_chunks, load_pose_batch, read_ahead, to_images
+from shgae.data.datasets import Rows, in_chunks
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import LoadedHourglass, load_hourglass
@@ -23,7 +24,8 @@ from shgae.recipes import SPLITS, ExtractConfig, Split, as_json
 from shgae.stages.disk import check_space
 from shgae.stages.pose_training import check_fits
 from shgae.stages.result import made
-from shgae.training.hardware import autocast, resolve_device, resolve_precision
+from shgae.training.hardware import describe, resolve_device, resolve_precision
+from shgae.training.inference import Inference
 
 _NUMBERS: dict[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 
@@ -65,23 +67,23 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
     """
     loaded = load_hourglass(model)
     prepared = open_artifact(data, "data")
-    check_fits(dict(loaded.artifact.facts), prepared, model)
+    check_fits(loaded.artifact.facts, prepared, model, execution.progress)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     crops = {split: Crops(prepared, split, config.limit) for split in SPLITS if prepared.facts["splits"].get(split)}
     shape = (loaded.spec.width, 4, 4)
-    size = sum(len(rows) for rows in crops.values()) * int(np.prod(shape)) * _NUMBERS[config.dtype].itemsize
-    check_space(output, size, f"{sum(len(rows) for rows in crops.values()):,} bottleneck tensors", execution.progress)
-
+    people = sum(len(rows) for rows in crops.values())
+    size = people * math.prod(shape) * _NUMBERS[config.dtype].itemsize
     parents = {"model": loaded.artifact, "data": prepared}
     with draft(
         output, kind="activations", config=as_json(config), parents=parents, execution=execution, resumable=True
     ) as draft_:
+        check_space(output, size - draft_.size(), f"{people:,} bottleneck tensors", execution.progress)
         extraction = _Extraction(loaded, config, device, draft_, execution)
         negative = {split: extraction.split(split, rows) for split, rows in crops.items()}
         splits = {split: len(rows) for split, rows in crops.items()}
         facts = {"splits": splits, "shape": list(shape), "dtype": config.dtype, "site": "third bottleneck residual"}
-        artifact = draft_.commit(facts, device=str(device))
+        artifact = draft_.commit(facts, device=describe(device))
     return ExtractResult(artifact, splits, shape, size, negative.get("train", next(iter(negative.values()))))
 
 
@@ -93,7 +95,8 @@ class _Extraction:
     ) -> None:
         self._model: StackedHourglass = loaded.module
         self._model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._mean_rgb, self._config, self._device = loaded.mean_rgb, config, device
+        self._inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
+        self._dtype = _NUMBERS[config.dtype]
         self._draft, self._execution = draft, execution
         self._shape = (loaded.spec.width, 4, 4)
 
@@ -106,7 +109,7 @@ class _Extraction:
             if path.is_file():  # shards are written whole or not at all
                 self._execution.progress.advance(len(rows), "already there")
             else:
-                out = np.empty((len(rows), *self._shape), _NUMBERS[self._config.dtype])
+                out = np.empty((len(rows), *self._shape), self._dtype)
                 done = 0
                 for tensors in self._tensors(crops, rows):
                     out[done : done + len(tensors)] = tensors
@@ -118,12 +121,7 @@ class _Extraction:
         self._execution.progress.finish()
         return float(statistics.channel_negative.mean())
 
-    def _tensors(self, crops: Crops, rows: Array) -> Iterator[Array]:
-        chunks = in_chunks(rows, self._config.batch_size)
-        for batch in read_ahead(chunks, lambda part: load_pose_batch(crops, part), self._execution.workers):
+    def _tensors(self, crops: Crops, rows: Rows) -> Iterator[Array]:
+        for _, tensors in self._inference.over(self._model.bottleneck, crops, self._execution, rows):
             self._execution.stop.raise_if_set(self._draft.path, "the same command with --resume")
-            batch = batch.to(self._device)
-            with torch.inference_mode(), autocast(self._device, self._config.precision):
-                tensors = self._model.bottleneck(to_images(batch.crops, batch.valid, self._mean_rgb))
             yield tensors.float().cpu().numpy()
-            self._execution.progress.advance(len(batch.rows))

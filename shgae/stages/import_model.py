@@ -64,6 +64,7 @@ def _travels(spec: HourglassSpec) -> dict[str, Any]:
         skeleton = Skeleton.from_names([f"joint_{i}" for i in range(spec.keypoints)])
     return {
         "skeleton": skeleton.to_json(),
+        "category_id": 1,
         "mean_rgb": list(COCO_MEAN_RGB),
         "crop_size": spec.crop_size,
         "crop_policy": "inside",

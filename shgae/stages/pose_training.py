@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +13,16 @@ from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact, Draft
 from shgae.errors import Refused
-from shgae.execution import Execution
+from shgae.execution import Execution, Progress
 from shgae.models.hourglass import StackedHourglass
 from shgae.recipes import FinetuneConfig, HeatmapConfig, TrainConfig
 from shgae.stages.result import made
-from shgae.training.hardware import resolve_device
+from shgae.training.hardware import describe, resolve_device
+from shgae.training.inference import Inference
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import PoseObjective
 
-TRAVELS = ("skeleton", "mean_rgb", "crop_size", "crop_policy", "margin")
+TRAVELS = ("skeleton", "category_id", "mean_rgb", "crop_size", "crop_policy", "margin")
 """Facts of the prepared data that a network trained on it must keep: what it saw, and how."""
 
 
@@ -39,19 +41,33 @@ class FitResult:
         return made(self.artifact) | {"parameters": self.parameters} | best | {"history": self.summary.history}
 
 
-def check_fits(facts: dict[str, Any], data: Artifact, where: object) -> None:
-    """Refuses a network (by its facts) and prepared data of other joints or another crop size."""
-    for key, name in (("crop_size", "crop size"), ("skeleton", "joints")):
+def check_fits(facts: Mapping[str, Any], data: Artifact, where: object, progress: Progress) -> None:
+    """Refuses a network (by its facts) and prepared data of other joints or another crop size.
+
+    Crops that were cut in another way than those the network was trained on are allowed, with a note.
+    """
+    if facts["crop_size"] != data.facts["crop_size"]:
+        why = f"trained on crop size {facts['crop_size']}, the data in {data.path} has {data.facts['crop_size']}"
+        raise Refused("model", where, why, "data prepared with the model's --crop-size")
+    mine, theirs = facts["skeleton"]["names"], data.facts["skeleton"]["names"]
+    if mine != theirs:
+        first = next((f"{a} against {b}" for a, b in zip(mine, theirs, strict=False) if a != b), "the first ones agree")
+        why = f"trained on {len(mine)} joints, the data in {data.path} has {len(theirs)} ({first})"
+        raise Refused("model", where, why, "data with the model's joints, in its order")
+    for key in ("crop_policy", "margin"):
         if facts[key] != data.facts[key]:
-            mine, theirs = _short(facts[key]), _short(data.facts[key])
-            why = f"trained on {name} {mine}, the data in {data.path} has {theirs}"
-            raise Refused("model", where, why, f"data prepared with the model's {name}")
+            progress.note(f"note: {where} was trained with {key} = {facts[key]}, this data has {data.facts[key]}")
+
+
+def open_splits(data: Artifact, limit: int | None) -> tuple[Crops, Crops]:
+    """The train and the val split of prepared data; raises :class:`Refused` if it lacks one."""
+    return Crops(data, "train", limit), Crops(data, "val", limit)
 
 
 def fit_pose(
     model: StackedHourglass,
     facts: dict[str, Any],
-    data: Artifact,
+    splits: tuple[Crops, Crops],
     config: TrainConfig | FinetuneConfig,
     draft: Draft,
     execution: Execution,
@@ -61,7 +77,7 @@ def fit_pose(
     Args:
         model: the network, on the CPU.
         facts: its ``spec`` and what :data:`TRAVELS`; they go into the manifest.
-        data: prepared data; its train and val splits are used.
+        splits: the people to train on and those to validate on.
         config: with the precision resolved.
         draft: the artefact being made.
         execution: device, threads, progress.
@@ -70,15 +86,8 @@ def fit_pose(
     # channels last: convolutions run in this layout without copies, on CPUs and GPUs alike
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     heatmap = HeatmapConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(HeatmapConfig)})
-    objective = PoseObjective(
-        train=Crops(data, "train", config.limit),
-        val=Crops(data, "val", config.limit),
-        mean_rgb=facts["mean_rgb"],
-        heatmap=heatmap,
-        device=device,
-        precision=config.precision,
-        batch_size=config.batch_size,
-    )
+    inference = Inference(device, config.precision, config.batch_size, facts["mean_rgb"])
+    objective = PoseObjective(train=splits[0], val=splits[1], heatmap=heatmap, inference=inference)
     summary = fit(model, objective, config, draft, execution)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     scores = {key: value for key, value in summary.best.items() if key.startswith("val_")}
@@ -89,12 +98,5 @@ def fit_pose(
         "epochs": len(summary.history),
         **scores,
     }
-    artifact = draft.commit(facts, volatile=(HISTORY,), device=str(device))
+    artifact = draft.commit(facts, volatile=(HISTORY,), device=describe(device))
     return FitResult(artifact, summary, parameters)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, dict) and "names" in value:
-        names = value["names"]
-        return f"{len(names)} ({names[0]} ... {names[-1]})"
-    return str(value)

@@ -91,6 +91,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
         dropped = dict(sorted(sum((selection.dropped for selection in selections), Counter()).items()))
         facts = {
             "skeleton": selections[0].people.skeleton.to_json(),
+            "category_id": selections[0].people.category_id,
             "mean_rgb": list(mean_rgb),
             "crop_size": config.crop_size,
             "crop_policy": config.crop_policy,
@@ -184,7 +185,7 @@ def _cut_all(
         }
         with closing(cut_people(selection, config.crop_size, execution.workers)) as photos:
             for samples in photos:
-                execution.stop.raise_if_set(unfinished.target, "the same command again")
+                execution.stop.raise_if_set(unfinished.target, "the same command again", saved=False)
                 for sample in samples:
                     writers[sample.split].add(sample)
                     if sample.split == "train":

@@ -7,25 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.checkpoint import HISTORY, MODEL
 from shgae.artifacts.store import Artifact, draft, open_artifact
 from shgae.artifacts.tensors import load_tensors
-from shgae.data.datasets import in_chunks, read_ahead
 from shgae.execution import Execution
-from shgae.metrics.reconstruction import Reconstruction, ReconstructionSums
-from shgae.models.autoencoder import Autoencoder
+from shgae.metrics.reconstruction import Reconstruction
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
 from shgae.recipes import AutoencoderConfig, as_json
 from shgae.stages.result import made
-from shgae.training.hardware import resolve_device, resolve_precision
+from shgae.training.hardware import describe, resolve_device, resolve_precision
 from shgae.training.loop import FitSummary, fit
-from shgae.training.objectives import ReconstructionObjective
-
-_BATCH = 256
+from shgae.training.objectives import ReconstructionObjective, reconstruct
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     ) as draft_:
         summary = fit(model, objective, config, draft_, execution)
         load_state(model, load_tensors(draft_.file(MODEL)), draft_.path)
-        reconstruction = measure(model.eval(), train.statistics.mean, val, device, execution)
+        reconstruction = reconstruct(model.eval(), val, objective.mean, device, "fp32", execution)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         facts = {
             "made_by": "pretrain-ae",
@@ -81,18 +74,5 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
             "epochs": len(summary.history),
             "validation": dataclasses.asdict(reconstruction),
         }
-        artifact = draft_.commit(facts, volatile=(HISTORY,), device=str(device))
+        artifact = draft_.commit(facts, volatile=(HISTORY,), device=describe(device))
     return AutoencoderResult(artifact, summary, reconstruction, parameters)
-
-
-def measure(
-    autoencoder: Autoencoder, mean: np.ndarray[Any, Any], rows: Activations, device: torch.device, execution: Execution
-) -> Reconstruction:
-    """One float64 pass over a split: MSE, FVU against the given mean, the floor of a final ReLU, dead code units."""
-    sums = ReconstructionSums(mean)
-    for x in read_ahead(in_chunks(np.arange(len(rows)), _BATCH), rows.read, execution.workers):
-        with torch.inference_mode():
-            code = autoencoder.encode(torch.from_numpy(x).to(device))
-            decoded = autoencoder.decode(code)
-        sums.add(x, decoded.cpu().numpy(), code.cpu().numpy())
-    return sums.result()

@@ -9,7 +9,7 @@ from shgae.artifacts.store import draft, open_artifact
 from shgae.execution import Execution
 from shgae.models.zoo import HourglassSpec, build_hourglass
 from shgae.recipes import TrainConfig, as_json
-from shgae.stages.pose_training import TRAVELS, FitResult, fit_pose
+from shgae.stages.pose_training import TRAVELS, FitResult, fit_pose, open_splits
 from shgae.training.hardware import resolve_device, resolve_precision
 
 
@@ -26,6 +26,7 @@ def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> 
         Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
     prepared = open_artifact(data, "data")
+    splits = open_splits(prepared, config.limit)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     spec = HourglassSpec(
@@ -40,4 +41,4 @@ def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> 
     with draft(
         output, kind="hourglass", config=as_json(config), parents=parents, execution=execution, resumable=True
     ) as made:
-        return fit_pose(build_hourglass(spec, seed=config.seed), facts, prepared, config, made, execution)
+        return fit_pose(build_hourglass(spec, seed=config.seed), facts, splits, config, made, execution)

@@ -21,12 +21,12 @@ def resolve_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise Refused("--device", name, "no such kind of device", "auto, cpu, cuda or cuda:0") from error
+        raise Refused("value", "--device", f"{name} is no device", "--device auto, cpu, cuda or cuda:0") from error
     if device.type not in ("cpu", "cuda"):
-        raise Refused("--device", name, "not supported", "auto, cpu, cuda or cuda:0")
+        raise Refused("value", "--device", f"{name} is not supported", "--device auto, cpu, cuda or cuda:0")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        why = f"this machine offers torch {torch.cuda.device_count()} GPUs"
-        raise Refused("--device", name, why, "shgae doctor, or --device cpu")
+        why = f"there is no {name}: torch sees {torch.cuda.device_count()} GPUs here"
+        raise Refused("value", "--device", why, "shgae doctor, or --device cpu")
     return device
 
 
@@ -39,10 +39,24 @@ def multiplies_bf16(device: torch.device) -> bool:
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Precision:
-    """``auto`` becomes bf16 where the hardware multiplies it natively, fp32 elsewhere."""
+    """``auto`` becomes bf16 where the hardware multiplies it natively, fp32 elsewhere; fp32 is never TF32."""
+    _forbid_tf32()
     if precision != "auto":
         return precision
     return "bf16" if multiplies_bf16(device) else "fp32"
+
+
+def describe(device: torch.device) -> str:
+    """The device in words, with what may change the last bits of a result: the GPU, or the number of threads."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({torch.get_num_threads()} threads)"
+
+
+def _forbid_tf32() -> None:
+    # On GPUs torch lets float32 convolutions round to TF32 by default.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:

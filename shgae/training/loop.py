@@ -12,6 +12,7 @@ The straight order inside: read ahead -> step -> (checkpoint) -> validate -> bes
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class _Fitting(Generic[BatchT]):
     def restore(self) -> None:
         """Goes back to the checkpoint of a resumed draft; the history is cut to its epochs."""
         path = self.draft.file(CHECKPOINT)
-        rows: list[dict[str, Any]] = []
+        history, rows = self.draft.file(HISTORY), list[dict[str, Any]]()
         if self.draft.resumed and path.is_file():
             arrays, self.position = load_checkpoint(path)
             state = {name.removeprefix("model."): a for name, a in arrays.items() if name.startswith("model.")}
@@ -109,11 +110,14 @@ class _Fitting(Generic[BatchT]):
             }
             load_state(self.model, state, path)
             load_optimizer(self.model, self.optimizer, moments)
-            rows = list(read_rows(self.draft.file(HISTORY)))[: self.position.epoch]
-        write_rows(self.draft.file(HISTORY), rows)
+            rows = list(itertools.islice(read_rows(history), self.position.epoch)) if self.position.epoch else []
+        if history.is_file():  # not made before there is a row: a run that ends at once leaves nothing to resume
+            write_rows(history, rows)
 
     def save(self) -> None:
-        """Replaces the checkpoint by what is now."""
+        """Replaces the checkpoint by what is now; weights that are not finite never replace the last good ones."""
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            raise self._diverged("a weight is no finite number any more")
         arrays = {f"model.{name}": array for name, array in state_arrays(self.model).items()}
         for name, array in optimizer_arrays(self.model, self.optimizer).items():
             arrays[f"optimizer.{name}"] = array
@@ -135,6 +139,7 @@ class _Fitting(Generic[BatchT]):
                 self.save()
                 self.execution.stop.raise_if_set(self.draft.path, "the same command with --resume")
         self.execution.progress.finish()
+        self.save()  # validation may take long, and may be interrupted
 
     def _step(self, rows: Rows, batch: BatchT) -> None:
         begun = time.monotonic()
@@ -146,8 +151,7 @@ class _Fitting(Generic[BatchT]):
         loss = self.objective.loss(self.model, batch)
         value = float(loss.detach())
         if not math.isfinite(value):
-            where = f"epoch {at.epoch + 1}, step {at.step + 1} ({self.objective.name_rows(rows)})"
-            raise Diverged("training", where, f"the loss became {value} at learning rate {lr:g}", "a smaller --lr")
+            raise self._diverged(f"the loss became {value}", f" ({self.objective.name_rows(rows)})")
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.position = dataclasses.replace(
@@ -164,6 +168,8 @@ class _Fitting(Generic[BatchT]):
         at, lr = self.position, self._learning_rate()
         self.model.eval()
         validation = self.objective.validate(self.model, self.execution)
+        if not all(math.isfinite(value) for value in (validation.score, *validation.values.values())):
+            raise self._diverged(f"validation gave {validation.values}")
         better = at.best_score is None or validation.score > at.best_score
         if better:
             self.draft.write_tensors(MODEL, state_arrays(self.model))
@@ -179,8 +185,13 @@ class _Fitting(Generic[BatchT]):
         row = {"epoch": at.epoch + 1, "lr": lr, "train_loss": at.loss_sum / at.samples, **validation.values}
         append_row(self.draft.file(HISTORY), row | {"seconds": round(at.seconds, 3), "samples": at.samples})
         self.save()
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
-        self.execution.progress.note(f"epoch {at.epoch + 1}/{self.config.epochs}  {shown}{'  best' if better else ''}")
+        self.execution.progress.record(row, of=self.config.epochs, best=better)
+
+    def _diverged(self, why: str, what: str = "") -> Diverged:
+        at = self.position
+        where = f"epoch {at.epoch + 1}, step {at.step + 1}{what}"
+        fix = "a smaller --lr, with --force"
+        return Diverged("training", where, f"{why} at learning rate {self._learning_rate():g}", fix)
 
     def _learning_rate(self) -> float:
         at = self.position

@@ -7,25 +7,31 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
-from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, read_ahead, to_images
+from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, read_ahead
 from shgae.execution import Execution
 from shgae.metrics import pck
+from shgae.metrics.reconstruction import Reconstruction, ReconstructionSums
+from shgae.models.autoencoder import Autoencoder
 from shgae.recipes import AutoencoderConfig, HeatmapConfig, Precision
 from shgae.training.hardware import autocast
+from shgae.training.inference import Inference
 from shgae.training.seeding import sample_noise
 
 BatchT = TypeVar("BatchT")
+
+_RECONSTRUCTED = 256
+"""Tensors in one pass of an autoencoder outside training."""
 
 
 class Validation(NamedTuple):
@@ -83,11 +89,8 @@ class PoseObjective:
 
     train: Crops
     val: Crops
-    mean_rgb: Sequence[float]
     heatmap: HeatmapConfig
-    device: torch.device
-    precision: Precision
-    batch_size: int
+    inference: Inference
 
     @property
     def samples(self) -> int:
@@ -101,41 +104,42 @@ class PoseObjective:
 
     def loss(self, model: nn.Module, batch: PoseBatch) -> torch.Tensor:
         """See :class:`Objective`."""
-        sums, count, _ = self._errors(model, batch)
+        on_device = batch.to(self.inference.device)
+        sums, count = self._errors(self.inference.forward(model, on_device), on_device)
         return (sums / count.clamp(min=1)).sum()
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
         """See :class:`Objective`: ``val_loss`` and ``val_pck`` (all labelled joints, 0 to 1)."""
         squares, cells = 0.0, 0.0
         counts: list[pck.PCKCounts] = []
-        chunks = in_chunks(np.arange(len(self.val)), self.batch_size)
-        for batch in read_ahead(chunks, lambda rows: load_pose_batch(self.val, rows), execution.workers):
-            with torch.inference_mode():
-                sums, count, maps = self._errors(model, batch)
+        execution.progress.start("validation", len(self.val), "people")
+        for batch, maps in self.inference.over(model, self.val, execution):
+            _end_if_stopped(execution)
+            sums, count = self._errors(maps, batch)
             squares, cells = squares + float(sums.double().sum()), cells + float(count)
             counts.append(score_maps(maps[:, -1], batch))
-        score = functools.reduce(operator.add, counts).pck()["all"]
-        return Validation(score or 0.0, {"val_loss": squares / max(cells, 1.0), "val_pck": score or 0.0})
+        execution.progress.finish()
+        score = functools.reduce(operator.add, counts).pck()["all"] or 0.0
+        return Validation(score, {"val_loss": squares / max(cells, 1.0), "val_pck": score})
 
     def name_rows(self, rows: Rows) -> str:
         """See :class:`Objective`."""
         return "people " + ", ".join(str(i) for i in self.train.people.annotation_id[rows])
 
-    def _errors(self, model: nn.Module, batch: PoseBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        batch = batch.to(self.device)
-        crop_size = batch.crops.shape[1]
-        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self.heatmap, crop_size=crop_size)
-        with autocast(self.device, self.precision):
-            maps = model(to_images(batch.crops, batch.valid, self.mean_rgb))
-        return *heatmap_errors(maps, targets, batch.visibility, self.heatmap.unlabelled), maps
+    def _errors(self, maps: torch.Tensor, batch: PoseBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self.heatmap, crop_size=batch.crops.shape[1])
+        return heatmap_errors(maps, targets, batch.visibility, self.heatmap.unlabelled)
 
 
 def score_maps(maps: torch.Tensor, batch: PoseBatch) -> pck.PCKCounts:
     """Counts the study's PCK of one batch of maps (N, K, H, W)."""
-    true_cells, inside = heatmaps.cells(batch.xy_crop, batch.crops.shape[1])
-    visibility = torch.where(inside, batch.visibility, 0)
-    predicted = heatmaps.decode(maps.float().cpu()).cells
-    return pck.count(predicted.numpy(), true_cells.numpy(), visibility.numpy(), maps.shape[-1])
+    true_cells, visibility = heatmaps.truth(batch.xy_crop, batch.visibility, batch.crops.shape[1])
+    predicted = heatmaps.decode(maps).cells
+    return pck.count(predicted.cpu().numpy(), true_cells.cpu().numpy(), visibility.cpu().numpy(), maps.shape[-1])
+
+
+def _end_if_stopped(execution: Execution) -> None:
+    execution.stop.raise_if_set("validation", "the same command with --resume")
 
 
 class ActivationBatch(NamedTuple):
@@ -160,6 +164,11 @@ class ReconstructionObjective:
         """See :class:`Objective`."""
         return len(self.train)
 
+    @functools.cached_property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """(C, 4, 4): the mean of the training rows that are used."""
+        return self.train.mean()
+
     def load(self, rows: Rows, epoch: int) -> ActivationBatch:
         """See :class:`Objective`: x + noise * x * e beside x."""
         clean = self.train.read(rows)
@@ -176,19 +185,31 @@ class ReconstructionObjective:
         return nn.functional.mse_loss(decoded.float(), batch.clean.to(self.device))
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
-        """See :class:`Objective`: ``val_loss`` (MSE) and ``val_fvu`` against the training mean."""
-        squares, variance, values = 0.0, 0.0, 0
-        mean = self.train.statistics.mean
-        chunks = in_chunks(np.arange(len(self.val)), 256)
-        for x in read_ahead(chunks, self.val.read, execution.workers):
-            with torch.inference_mode(), autocast(self.device, self.precision):
-                decoded = model(torch.from_numpy(x).to(self.device)).float().cpu().numpy()
-            squares += float(np.square(x.astype(np.float64) - decoded).sum())
-            variance += float(np.square(x - mean).sum())
-            values += x.size
-        mse = squares / values
-        return Validation(-mse, {"val_loss": mse, "val_fvu": squares / variance if variance else 0.0})
+        """See :class:`Objective`: ``val_loss`` (MSE) and ``val_fvu`` against the mean of the training split."""
+        if not isinstance(model, Autoencoder):
+            raise TypeError("only an autoencoder reconstructs")
+        found = reconstruct(model, self.val, self.mean, self.device, self.precision, execution)
+        return Validation(-found.mse, {"val_loss": found.mse, "val_fvu": found.fvu or 0.0})
 
     def name_rows(self, rows: Rows) -> str:
         """See :class:`Objective`."""
         return "activation rows " + ", ".join(str(row) for row in rows)
+
+
+def reconstruct(
+    autoencoder: Autoencoder,
+    rows: Activations,
+    mean: npt.NDArray[np.float64],
+    device: torch.device,
+    precision: Precision,
+    execution: Execution,
+) -> Reconstruction:
+    """One float64 pass over a split, without noise: MSE, FVU against a mean (C, 4, 4), ReLU floor, dead code units."""
+    sums = ReconstructionSums(mean)
+    for x in read_ahead(in_chunks(np.arange(len(rows)), _RECONSTRUCTED), rows.read, execution.workers):
+        _end_if_stopped(execution)
+        with torch.inference_mode(), autocast(device, precision):
+            code = autoencoder.encode(torch.from_numpy(x).to(device))
+            decoded = autoencoder.decode(code)
+        sums.add(x, decoded.float().cpu().numpy(), code.float().cpu().numpy())
+    return sums.result()

@@ -225,8 +225,8 @@ def test_a_torch_py_beside_the_checkpoint_is_not_imported(tmp_path: Path, monkey
 
 def test_a_missing_file_is_refused_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foreign, "_read_in_child", lambda path: pytest.fail(f"a child was started for {path}"))
-    for path in (tmp_path / "no.pth", tmp_path):
-        with pytest.raises(Refused, match="no such file"):
+    for path, why in ((tmp_path / "no.pth", "no such file"), (tmp_path, "a folder, wanted a .pth")):
+        with pytest.raises(Refused, match=why):
             read_foreign(path)
 
 

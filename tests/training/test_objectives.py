@@ -1,5 +1,6 @@
 """Losses equal plain loops, and noise is a thing of training alone."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
 from shgae.recipes import HeatmapConfig
+from shgae.training.inference import Inference
 from shgae.training.objectives import PoseObjective, heatmap_errors
 
 
@@ -51,7 +53,8 @@ def objective(data: Path, **heatmap: object) -> PoseObjective:
     artifact = open_artifact(data, "data")
     config = HeatmapConfig(**heatmap)  # type: ignore[arg-type]
     train, val = Crops(artifact, "train"), Crops(artifact, "val")
-    return PoseObjective(train, val, artifact.facts["mean_rgb"], config, torch.device("cpu"), "fp32", 4)
+    inference = Inference(torch.device("cpu"), "fp32", 4, artifact.facts["mean_rgb"])
+    return PoseObjective(train, val, config, inference)
 
 
 def test_a_network_sees_the_crop_minus_the_mean_and_zero_outside_the_photo(tiny_data: Path) -> None:
@@ -59,7 +62,7 @@ def test_a_network_sees_the_crop_minus_the_mean_and_zero_outside_the_photo(tiny_
     rows = np.arange(goal.samples)
     goal.loss(spy, goal.load(rows, 0))
     crops, people = goal.train.read(rows), goal.train.people
-    mean = np.array(goal.mean_rgb, np.float32)
+    mean = np.array(goal.inference.mean_rgb, np.float32)
     assert (people.valid != [0, 0, 128, 128]).any(), "some drawn person must stand at the border"
     for row in rows:
         x0, y0, x1, y1 = people.valid[row]
@@ -76,11 +79,10 @@ def test_a_batch_without_any_label_gives_a_loss_of_zero(tiny_data: Path) -> None
 
 
 def test_validation_does_not_depend_on_batch_size_or_threads(tiny_data: Path) -> None:
-    import dataclasses
-
     goal, spy = objective(tiny_data), Spy()
     one = goal.validate(spy, Execution(workers=0))
     for size, workers in ((1, 0), (3, 2), (100, 1)):
-        other = dataclasses.replace(goal, batch_size=size).validate(spy, Execution(workers=workers))
+        inference = dataclasses.replace(goal.inference, batch_size=size)
+        other = dataclasses.replace(goal, inference=inference).validate(spy, Execution(workers=workers))
         assert other.values["val_pck"] == one.values["val_pck"]
         assert other.values["val_loss"] == pytest.approx(one.values["val_loss"], rel=1e-6)

@@ -24,6 +24,9 @@ def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, e
     """Trains a whole network on, grafted or not (not: the control arm)."""
     from shgae.cli.tables import fit_table
     from shgae.stages import finetune as stage
+    from shgae.stages import info
 
     result = stage.run(model, data, output, config, execution).to_json()
-    return Outcome(result, [fit_table(result)], typed("evaluate", model, output, data))
+    has_test = "test" in info.run(data).facts["splits"]
+    then = typed("evaluate", model, output, data, *(() if has_test else ("--split", "val")))
+    return Outcome(result, [fit_table(result)], then)

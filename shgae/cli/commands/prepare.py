@@ -16,6 +16,12 @@ _Pair = tuple[Path, Path]
 _PAIR = "JSON DIR"
 
 
+def _is_pair(value: _Pair | None) -> _Pair | None:
+    if value and str(value[1]).startswith("-"):  # an option that stands where the folder was forgotten
+        raise typer.BadParameter(f"it takes two paths, {_PAIR}; {value[1]} stands in the place of the second.")
+    return value
+
+
 @command(
     "prepare",
     example="shgae prepare --train train.json train2017 --val val.json val2017 --hold-out 5000 -o data",
@@ -29,12 +35,16 @@ _PAIR = "JSON DIR"
     running=("workers", "force"),
 )
 def prepare(
-    train: Annotated[_Pair, typer.Option(metavar=_PAIR, help="COCO JSON and photo folder to train on.")],
+    train: Annotated[
+        _Pair, typer.Option(metavar=_PAIR, callback=_is_pair, help="COCO JSON and photo folder to train on.")
+    ],
     output: Output,
     config: PrepareConfig,
     execution: Execution,
-    val: Annotated[_Pair | None, typer.Option(metavar=_PAIR, help="The same, to validate on.")] = None,
-    test: Annotated[_Pair | None, typer.Option(metavar=_PAIR, help="The same, to test on.")] = None,
+    val: Annotated[
+        _Pair | None, typer.Option(metavar=_PAIR, callback=_is_pair, help="The same, to validate on.")
+    ] = None,
+    test: Annotated[_Pair | None, typer.Option(metavar=_PAIR, callback=_is_pair, help="The same, to test on.")] = None,
 ) -> Outcome:
     """Cuts every person out of photos with COCO keypoints: crops, splits and the mean colour."""
     from shgae.cli.tables import facts_table
@@ -43,5 +53,7 @@ def prepare(
     pairs: dict[Split, _Pair | None] = {"train": train, "val": val, "test": test}
     sources = {split: stage.Source(*pair) for split, pair in pairs.items() if pair}
     result = stage.run(sources, output, config, execution).to_json()
-    shown = {key: result[key] for key in ("splits", "dropped", "mean_rgb")}
-    return Outcome(result, [facts_table(shown)], typed("train", output, "-o", beside(output, "base")))
+    tables = [facts_table({key: result[key] for key in ("splits", "dropped", "mean_rgb")})]
+    if "val" not in result["splits"]:
+        return Outcome(result, [*tables, "no val split: shgae train will want one (--val JSON DIR)"])
+    return Outcome(result, tables, typed("train", output, "-o", beside(output, "base")))

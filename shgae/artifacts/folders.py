@@ -1,0 +1,77 @@
+"""Whole folders: locked, cleared and put in place; what a crash leaves at any moment explains itself."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from shgae.artifacts.tensors import sync
+from shgae.errors import Refused
+
+
+@contextlib.contextmanager
+def locked(path: Path, target: Path) -> Iterator[None]:
+    """Holds a lock file; raises :class:`Refused`, naming the process, if another one that makes ``target`` holds it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            # The kernel drops this lock when its holder dies, so no stale lock can stay.
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
+            why = f"process {holder} is writing it"
+            raise Refused("output", target, why, "another --output, or wait for it") from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def clear(folder: Path, keep: Collection[str]) -> None:
+    """Deletes everything in a folder but the files named in ``keep``; follows no symlink."""
+    for path in folder.iterdir():
+        if path.name in keep:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def remove(folder: Path, mark: str) -> None:
+    """Deletes a folder as far as it can, the file that marks it as ours last: what a crash leaves is still known."""
+    with contextlib.suppress(OSError):
+        clear(folder, {mark})
+        shutil.rmtree(folder)
+
+
+def put_in_place(made: Path, target: Path, mark: str) -> None:
+    """Renames ``made`` to ``target``; an old target is put aside first, and deleted when the new one is durable."""
+    aside = target.with_name(f".{target.name}.old-{os.getpid()}")
+    try:
+        if target.exists():
+            target.rename(aside)
+        made.rename(target)
+    except BaseException:
+        if aside.exists() and not target.exists():
+            aside.rename(target)
+        raise
+    sync(target.parent)
+    remove(aside, mark)
+
+
+def mend(target: Path, mark: str) -> None:
+    """Ends a :func:`put_in_place` that was killed: the old folder goes back if nothing took its place, or else away."""
+    for aside in target.parent.glob(f".{glob.escape(target.name)}.old-*"):
+        if not (aside / mark).is_file():
+            continue
+        if target.exists():
+            remove(aside, mark)
+        else:
+            aside.rename(target)

@@ -1,0 +1,47 @@
+"""A network over the crops of a split, in order, batch by batch, without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from shgae.artifacts.crops import Crops
+from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, read_ahead, to_images
+from shgae.execution import Execution
+from shgae.recipes import Precision
+from shgae.training.hardware import autocast
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Where, in which number format and in which portions a network runs."""
+
+    device: torch.device
+    precision: Precision
+    batch_size: int
+    mean_rgb: Sequence[float]
+    """The mean colour that the network was trained with, 0 to 1."""
+
+    def forward(self, network: Callable[[torch.Tensor], torch.Tensor], batch: PoseBatch) -> torch.Tensor:
+        """Images of a batch that is on the device, through a network (or a part of one such as its bottleneck)."""
+        with autocast(self.device, self.precision):
+            return network(to_images(batch.crops, batch.valid, self.mean_rgb))
+
+    def over(
+        self,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        crops: Crops,
+        execution: Execution,
+        rows: Rows | None = None,
+    ) -> Iterator[tuple[PoseBatch, torch.Tensor]]:
+        """Batches of a split (of all its rows, if none are given) with what the network makes of them."""
+        chunks = in_chunks(np.arange(len(crops)) if rows is None else rows, self.batch_size)
+        for batch in read_ahead(chunks, lambda part: load_pose_batch(crops, part), execution.workers):
+            on_device = batch.to(self.device)
+            with torch.inference_mode():
+                out = self.forward(network, on_device)
+            yield on_device, out
+            execution.progress.advance(len(batch.rows))

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shgae.artifacts import activations as activations_module
+from shgae.artifacts.activations import Activations, StatisticsSums, shard_name
+from shgae.artifacts.store import Artifact, draft, open_artifact
+from shgae.errors import Refused
+from shgae.execution import Execution
+
+SHAPE = (3, 4, 4)
+
+
+def drawn(count: int, seed: int = 7) -> npt.NDArray[np.float32]:
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal((count, *SHAPE)) * [[[10.0]], [[1.0]], [[0.01]]] + 0.5).astype(np.float32)
+
+
+def extracted(target: Path, dtype: str = "float32", **splits: int) -> Artifact:
+    with draft(target, kind="activations", config={}, parents={}, execution=Execution()) as made:
+        for split, count in splits.items():
+            sums = StatisticsSums()
+            for shard, first in enumerate(range(0, count, 4)):
+                rows = drawn(count)[first : first + 4].astype(dtype)
+                made.write_tensors(shard_name(split, shard), {"bottleneck": rows})
+                sums.add(rows)
+            if count:
+                made.write_tensors(f"{split}/statistics.safetensors", asdict(sums.result()))
+        return made.commit({"splits": splits})
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activations_module, "SHARD_ROWS", 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("count", [1, 4, 5, 11])
+def test_tensors_come_back_over_any_number_of_shards(tmp_path: Path, count: int, dtype: str) -> None:
+    extracted(tmp_path / "a", dtype, train=count)
+    rows = Activations(open_artifact(tmp_path / "a", "activations"), "train")
+    assert len(rows) == count
+    read = rows.read(np.arange(count)[::-1])
+    assert read.dtype == np.float32
+    np.testing.assert_array_equal(read, drawn(count).astype(dtype)[::-1])
+
+
+@pytest.mark.parametrize(("limit", "rows"), [(1, 1), (4, 4), (5, 5), (99, 11), (None, 11)])
+def test_a_limit_keeps_the_first_rows(tmp_path: Path, limit: int | None, rows: int) -> None:
+    read = Activations(extracted(tmp_path / "a", train=11), "train", limit)
+    assert len(read) == rows
+    assert len(read._shards) == -(-rows // 4)
+    np.testing.assert_array_equal(read.read(np.arange(rows)), drawn(11)[:rows])
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_split_that_is_not_there_is_refused_with_what_is_and_how_to_get_it(tmp_path: Path, split: str) -> None:
+    artifact = extracted(tmp_path / "a", train=2, val=1, test=0)
+    with pytest.raises(Refused, match=f"split {split} in .*: these activations hold train, val only. Try: shgae ext"):
+        Activations(artifact, split)
+
+
+def test_the_statistics_lie_beside_the_tensors(tmp_path: Path) -> None:
+    statistics = Activations(extracted(tmp_path / "a", train=11), "train").statistics
+    x = drawn(11).astype(np.float64)
+    np.testing.assert_allclose(statistics.mean, x.mean(0), rtol=1e-12)
+    assert statistics.mean.shape == SHAPE
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.integers(0, 99), st.sampled_from(["f4", "f2"]))
+def test_statistics_equal_numpys_direct_answer_in_batches_of_any_size(
+    batches: list[int], seed: int, dtype: str
+) -> None:
+    everyone = drawn(sum(batches), seed).astype(dtype)
+    sums = StatisticsSums()
+    for batch in np.split(everyone, np.cumsum(batches)[:-1]):
+        sums.add(batch)
+    found, x = sums.result(), everyone.astype(np.float64)
+    np.testing.assert_allclose(found.mean, x.mean(0), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.channel_mean, x.mean((0, 2, 3)), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.channel_variance, x.var((0, 2, 3)), rtol=1e-8, atol=1e-12)
+    np.testing.assert_array_equal(found.channel_negative, (x < 0).mean((0, 2, 3)))
+    assert all(array.dtype == np.float64 for array in asdict(found).values())
+
+
+def test_a_constant_channel_has_no_variance_and_never_a_negative_one() -> None:
+    sums = StatisticsSums()
+    for _ in range(100):
+        sums.add(np.full((3, *SHAPE), 0.1, np.float32))
+    np.testing.assert_allclose(sums.result().channel_variance, 0, atol=1e-15)
+    assert (sums.result().channel_variance >= 0).all()
+
+
+def test_zero_counts_as_not_negative_whatever_its_sign() -> None:
+    sums = StatisticsSums()
+    sums.add(np.full((2, *SHAPE), -0.0, np.float32))
+    np.testing.assert_array_equal(sums.result().channel_negative, np.zeros(3))

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from shgae.artifacts import crops as crops_module
+from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, shard_name
+from shgae.artifacts.store import Artifact, draft, open_artifact
+from shgae.errors import Refused
+from shgae.execution import Execution
+
+SIZE, KEYPOINTS = 6, 3
+
+
+def people(count: int) -> PeopleTable:
+    rng = np.random.default_rng(count)
+    return PeopleTable(
+        xy_crop=rng.uniform(0, SIZE, (count, KEYPOINTS, 2)).astype(np.float32),
+        visibility=rng.integers(0, 3, (count, KEYPOINTS), np.uint8),
+        annotation_id=rng.integers(0, 2**53, count),
+        photo_id=np.arange(count) // 2,
+        square=rng.uniform(-9, 640, (count, 3)),
+        box=rng.uniform(0, 640, (count, 4)),
+        photo_size=np.full((count, 2), (640, 480)),
+        valid=np.full((count, 4), (0, 0, SIZE, SIZE)),
+    )
+
+
+def drawn(count: int) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(7).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
+
+
+def prepared(target: Path, **splits: int) -> Artifact:
+    with draft(target, kind="data", config={}, parents={}, execution=Execution()) as made:
+        for split, count in splits.items():
+            if count:
+                writer = CropWriter(made, split, SIZE, count)
+                for crop in drawn(count):
+                    writer.add(crop)
+                writer.finish(people(count))
+        return made.commit({"splits": splits, "crop_size": SIZE})
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crops_module, "SHARD_ROWS", 4)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])
+def test_crops_and_people_come_back_over_any_number_of_shards(tmp_path: Path, count: int) -> None:
+    prepared(tmp_path / "data", train=count)
+    data = open_artifact(tmp_path / "data", "data")
+    assert sum(name.startswith("train/crops-") for name in data.manifest.files) == -(-count // 4)
+    crops = Crops(data, "train")
+    assert (len(crops), crops.crop_size) == (count, SIZE)
+    np.testing.assert_array_equal(crops.read(np.arange(count)), drawn(count))
+    for name, array in vars(people(count)).items():
+        np.testing.assert_array_equal(getattr(crops.people, name), array)
+        assert getattr(crops.people, name).dtype == array.dtype
+
+
+def test_rows_are_read_in_any_order_and_as_often_as_asked(tmp_path: Path) -> None:
+    crops = Crops(prepared(tmp_path / "data", train=11), "train")
+    rows = np.array([10, 0, 4, 3, 3, 7])
+    read = crops.read(rows)
+    np.testing.assert_array_equal(read, drawn(11)[rows])
+    read[:] = 0  # what is read is a copy
+    np.testing.assert_array_equal(crops.read(rows), drawn(11)[rows])
+
+
+@pytest.mark.parametrize(("limit", "rows"), [(1, 1), (4, 4), (5, 5), (11, 11), (99, 11), (None, 11)])
+def test_a_limit_keeps_the_first_people(tmp_path: Path, limit: int | None, rows: int) -> None:
+    crops = Crops(prepared(tmp_path / "data", train=11), "train", limit)
+    assert len(crops) == len(crops.people) == rows
+    np.testing.assert_array_equal(crops.people.annotation_id, people(11).annotation_id[:rows])
+    np.testing.assert_array_equal(crops.read(np.arange(rows)), drawn(11)[:rows])
+    assert len(crops._shards) == -(-rows // 4)
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_split_that_is_not_there_is_refused_with_what_is_and_how_to_get_it(tmp_path: Path, split: str) -> None:
+    data = prepared(tmp_path / "data", train=2, val=1, test=0)
+    with pytest.raises(Refused, match=f"split {split} in .*: this data has train, val only. Try: .*shgae prepare"):
+        Crops(data, split)
+
+
+def test_splits_do_not_mix(tmp_path: Path) -> None:
+    data = prepared(tmp_path / "data", train=5, val=2)
+    assert (len(Crops(data, "train")), len(Crops(data, "val"))) == (5, 2)
+    assert data.file(shard_name("val", 0)).is_file()
+
+
+@pytest.mark.parametrize(("crops", "rows", "announced"), [(2, 3, 3), (3, 2, 3), (2, 2, 3)])
+def test_a_writer_that_was_given_other_numbers_than_announced_fails(
+    tmp_path: Path, crops: int, rows: int, announced: int
+) -> None:
+    with draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
+        writer = CropWriter(made, "train", SIZE, announced)
+        for crop in drawn(crops):
+            writer.add(crop)
+        with pytest.raises(ValueError, match=f"{crops} crops, {rows} people, {announced} announced"):
+            writer.finish(people(rows))
+
+
+def test_a_writer_holds_one_shard_at_most(tmp_path: Path) -> None:
+    with draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
+        assert CropWriter(made, "train", SIZE, 1_000_000)._shard.shape == (4, SIZE, SIZE, 3)
+        assert CropWriter(made, "val", SIZE, 2)._shard.shape == (2, SIZE, SIZE, 3)

@@ -1,0 +1,546 @@
+"""Whatever a user gets wrong ends in one line and exit 2 (5: the disk), and leaves the disk as it was."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from shgae.artifacts.store import draft, partial_of
+from shgae.cli.app import main
+from shgae.execution import Execution
+from tests.end_to_end.conftest import TRAIN, Shell, one_line, snapshot
+
+Document = dict[str, Any]
+
+
+def edited(**changes: Any) -> Callable[[Document], None]:
+    """An edit of the first labelled person of a JSON; a dotted key edits the photo."""
+
+    def edit(document: Document) -> None:
+        person = next(one for one in document["annotations"] if any(one["keypoints"]))
+        person.update(changes)
+
+    return edit
+
+
+def all_people(**changes: Any) -> Callable[[Document], None]:
+    def edit(document: Document) -> None:
+        for person in document["annotations"]:
+            person.update(changes)
+
+    return edit
+
+
+def photo(**changes: Any) -> Callable[[Document], None]:
+    return lambda document: document["images"][0].update(changes)
+
+
+BROKEN_JSON: dict[str, tuple[Callable[[Document], object], str]] = {
+    "no people": (lambda document: document["annotations"].clear(), "it holds no people"),
+    "no list of people": (lambda document: document.pop("annotations"), "no list of objects called 'annotations'"),
+    "no category with joints": (lambda document: document["categories"][0].pop("keypoints"), "category with keypoints"),
+    "a joint too few": (edited(keypoints=[1] * 48), "has 48 numbers as its keypoints, 17 joints need 51"),
+    "nobody labelled": (all_people(keypoints=[0] * 51), "nobody is left (no labelled joint: "),
+    "crowds only": (all_people(iscrowd=1), "nobody is left (crowd: "),
+    "a box without area": (edited(bbox=[10, 10, 0, 40]), "box without area"),
+    "a box that is not finite": (edited(bbox=[10, 10, math.nan, 40]), "box that is not finite"),
+    "a box far away": (edited(bbox=[9000, 10, 10, 40]), "far outside the photo"),
+    "a box of three numbers": (edited(bbox=[1, 2, 3]), "no four numbers as its bbox"),
+    "a visibility of 3": (edited(keypoints=[5, 5, 3] * 17), "visibility other than 0, 1 and 2"),
+    "words for numbers": (edited(keypoints=["left"] * 51), "no list of numbers as its keypoints"),
+    "an unknown photo": (edited(image_id=999), "a photo that is not listed (image_id 999)"),
+    "an id given twice": (all_people(id=7), "annotation id 7 is given twice"),
+    "a photo outside of its folder": (photo(file_name="../../secret.jpg"), "leads out of the folder of photos"),
+    "a photo of no width": (photo(width=0), "no positive whole number as its width"),
+    "a photo that is not there": (photo(file_name="gone.jpg"), "no such file"),
+    "another size than the photo's": (photo(width=321), "the JSON says 321 x "),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN_JSON)
+def test_a_json_with_a_fault_is_refused_with_its_place(shell: Shell, fault: str) -> None:
+    edit, words = BROKEN_JSON[fault]
+    line = shell.refused("prepare", "--train", *shell.people(edit), "-o", "data")
+    assert words in line
+    assert "people.json" in line or "photos" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no valid JSON"),
+        (b"{'images': []}", "no valid JSON"),
+        (b'{"images": [', "no valid JSON"),
+        (b"[]", "no JSON object"),
+        (b"\xff\xd8\xff\xe0", "not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_file_that_is_no_coco_json_is_refused(shell: Shell, content: bytes, words: str) -> None:
+    Path("people.json").write_bytes(content)
+    assert words in shell.refused("prepare", "--train", "people.json", "drawn/train/photos", "-o", "data")
+
+
+def _truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def _linked_away(path: Path) -> None:
+    path.rename("elsewhere.jpg")
+    path.symlink_to(Path("elsewhere.jpg").absolute())
+
+
+BROKEN_PHOTO: dict[str, tuple[Callable[[Path], object], str]] = {
+    "truncated": (_truncated, "it cannot be decoded"),
+    "empty": (lambda path: path.write_bytes(b""), "no photo"),
+    "text": (lambda path: path.write_text("<html>404</html>"), "no photo"),
+    "of another size": (lambda path: Image.new("RGB", (50, 40)).save(path), "it is 50 x 40, the JSON says"),
+    "missing": (Path.unlink, "no such file"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), "no such file"),
+    "a link out of the folder": (_linked_away, "a link leads it out"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN_PHOTO)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_photo_with_a_fault_is_refused_with_its_name_and_a_person_of_it(
+    shell: Shell, fault: str, workers: int
+) -> None:
+    shutil.copytree("drawn/train", "mine")
+    victim = sorted(Path("mine/photos").iterdir())[4]
+    break_it, words = BROKEN_PHOTO[fault]
+    break_it(victim)
+    line = shell.refused(
+        "prepare", "--train", "mine/person_keypoints.json", "mine/photos", "-o", "data", "--workers", workers
+    )
+    assert words in line
+    assert f"{victim} (annotation " in line
+
+
+def test_splits_of_other_joints_are_refused(shell: Shell) -> None:
+    def fewer(document: Document) -> None:
+        document["categories"][0] |= {"keypoints": ["a", "b"], "skeleton": []}
+        for person in document["annotations"]:
+            del person["keypoints"][6:]
+
+    train = ("drawn/train/person_keypoints.json", "drawn/train/photos")
+    line = shell.refused("prepare", "--train", *train, "--val", *shell.people(fewer), "-o", "data")
+    assert "people.json: 2 joints, 17 in drawn/train" in line
+
+
+def test_a_person_with_a_fault_can_be_dropped_on_request(shell: Shell) -> None:
+    people = shell.people(edited(bbox=[10, 10, 0, 40]))
+    assert "--bad-people drop" in shell.refused("prepare", "--train", *people, "-o", "data")
+    result = shell.json("prepare", "--train", *people, "-o", "data", "--crop-size", 128, "--bad-people", "drop")
+    assert result["dropped"]["box without area"] == 1
+
+
+JSON, PHOTOS = "drawn/train/person_keypoints.json", "drawn/train/photos"
+PAIR = f"{JSON} {PHOTOS}"
+REFUSED = {
+    # What is given is not there, or is something else.
+    f"prepare --train none.json {PHOTOS} -o x": "none.json: no such file",
+    f"prepare --train {JSON} none -o x": "none: no such folder",
+    f"prepare --train {PHOTOS} {JSON} -o x": "the JSON first, then the folder",
+    f"prepare --train {PHOTOS} {PHOTOS} -o x": "it is a folder",
+    f"prepare --train {JSON} -o x": "--train",
+    f"prepare --train {JSON} drawn/val -o x": "the folder that holds the photos",
+    "train none -o x": "none: no such folder, wanted prepared data",
+    "train . -o x": "no manifest.json in it",
+    f"train {JSON} -o x": "it is a file",
+    "train made/baseline -o x": "it holds an hourglass, wanted prepared data",
+    "train made/activations -o x": "it holds activations, wanted prepared data",
+    "extract made/data made/baseline -o x": "it holds prepared data, wanted an hourglass",
+    "extract made/autoencoder made/data -o x": "it holds an autoencoder, wanted an hourglass",
+    "pretrain-ae made/data -o x": "it holds prepared data, wanted activations",
+    "pretrain-ae made/baseline -o x": "it holds an hourglass, wanted activations",
+    "graft made/autoencoder made/baseline -o x": "it holds an autoencoder, wanted an hourglass",
+    "graft made/baseline made/activations -o x": "it holds activations, wanted an autoencoder",
+    "graft made/grafted made/autoencoder -o x": "autoencoder",
+    "graft made/finetuned made/autoencoder -o x": "not of made/finetuned",
+    "finetune made/data made/grafted -o x": "it holds prepared data, wanted an hourglass",
+    "finetune made/autoencoder made/data -o x": "it holds an autoencoder, wanted an hourglass",
+    "evaluate made/data made/baseline": "wanted prepared data",
+    "evaluate made/baseline": "Missing argument",
+    "evaluate made/baseline none made/data": "none: no such folder, wanted an hourglass",
+    "info none": "no such folder",
+    "verify drawn": "no manifest.json in it",
+    "import none.pth -o x": "none.pth: no such file",
+    "import made/baseline -o x": "a folder, wanted a .pth or .safetensors file",
+    "import made/baseline/model.safetensors -o x": "of no known family",
+    # Numbers and names that cannot be.
+    f"prepare --train {PAIR} -o x --limit 0": "--limit: 0 is not at least 1",
+    f"prepare --train {PAIR} -o x --hold-out 10000": "10000 to hold out of ",
+    f"prepare --train {PAIR} --test {PAIR} -o x --hold-out 3": "--test is given too",
+    f"prepare --train {PAIR} -o x --crop-size 64": "--crop-size",
+    f"prepare --train {PAIR} -o x --margin=-0.1": "--margin: -0.1 is not at least 0",
+    "train made/data -o x --limit 0": "--limit: 0 is not at least 1",
+    "train made/data -o x --epochs 0": "--epochs: 0 is not at least 1",
+    "train made/data -o x --lr nan": "--lr: nan is not more than 0",
+    "train made/data -o x --width 18": "--width: 18 is not a multiple of 4",
+    "train made/data -o x --batch-size none": "--batch-size",
+    "train made/data -o x --widht 16": "Possible options: --width",
+    "train made/data made/data -o x": "unexpected extra argument",
+    "train made/data -o": "Option '-o' requires an argument. Try: shgae train --help",
+    "train made/data": "Missing option '--output'",
+    "train": "Missing argument 'DATA'",
+    "trian made/data -o x": "Did you mean 'train'",
+    "train made/data -o x --device tpu": "--device: tpu is no device",
+    "train made/data -o x --device cuda:99": "there is no cuda:99: torch sees ",
+    "train made/data -o x --config none.toml": "none.toml: no such file",
+    f"train made/data -o x --config {JSON}": "not TOML",
+    "train made/data -o x --recipe best": "'best' is not one of 'original', 'improved'",
+    "evaluate made/baseline made/data --split dev": "'dev' is not one of 'train', 'val', 'test'",
+    # Outputs that cannot be.
+    "train made/data -o made/data/manifest.json/x": "a file stands in the way",
+    "train made/data -o made/data": "an input of this step",
+    "train made/data -o made --force": "an input of this step",
+    "train made/data -o . --force": "an input of this step",
+    "graft made/baseline made/autoencoder -o made/grafted": "it exists already",
+    "graft made/baseline made/autoencoder -o drawn": "it exists already",
+    "graft made/baseline made/autoencoder -o drawn/val --force": "it is no artefact",
+    "graft made/baseline made/autoencoder -o made/baseline/manifest.json --force": "it is no artefact",
+    f"prepare --train {PAIR} -o {PHOTOS} --force": "it is no artefact",
+    f"prepare --train {PAIR} -o made/activations": "it exists already",
+    "train made/data -o made/baseline": "it exists already",
+    "train made/data -o made/baseline --resume": "it is complete already",
+    "extract made/baseline made/data -o made/activations --resume": "it is complete already",
+    "demo -o drawn": "it exists already",
+}
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_what_cannot_be_done_is_refused(shell: Shell, command: str) -> None:
+    assert REFUSED[command] in shell.refused(*command.split())
+
+
+def test_a_gpu_that_is_not_there_is_refused(shell: Shell) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    for command in ("train made/data", "extract made/baseline made/data", "finetune made/baseline made/data"):
+        line = shell.refused(*command.split(), "-o", "x", "--device", "cuda")
+        assert "there is no cuda: torch sees 0 GPUs here. Try: shgae doctor, or --device cpu." in line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_a_fault_of_the_disk(shell: Shell) -> None:
+    Path("closed").mkdir(mode=0o555)
+    line = shell.refused("graft", "made/baseline", "made/autoencoder", "-o", "closed/x", code=5)
+    assert "Permission denied" in line
+
+
+@pytest.fixture
+def other_data(shell: Shell) -> Path:
+    """Data of 256-pixel crops, without val and test."""
+    shell.run("prepare", "--train", *PAIR.split(), "-o", "other", "--limit", 4)
+    return Path("other")
+
+
+def test_data_without_the_split_that_a_step_needs_is_refused(shell: Shell, other_data: Path) -> None:
+    for words in (("train", other_data), ("train", other_data, "--force"), ("train", other_data, "--resume")):
+        assert "this data has train only. Try: --val at shgae prepare" in shell.refused(*words, "-o", "x")
+    shell.run("train", "made/data", "-o", "base", *TRAIN[:-1], 1)
+    some = shell.json("prepare", "--train", *PAIR.split(), "--val", *PAIR.split(), "-o", "some", "--crop-size", 128)
+    assert set(some["splits"]) == {"train", "val"}
+    line = shell.refused("evaluate", "base", "some")
+    assert "split test in some: this data has train, val only. Try: --test or --hold-out at shgae prepare" in line
+
+
+def test_activations_without_a_val_split_are_refused(shell: Shell) -> None:
+    shell.run("prepare", "--train", *PAIR.split(), "-o", "alone", "--crop-size", 128, "--limit", 4)
+    shell.run("extract", "made/baseline", "alone", "-o", "activations")
+    line = shell.refused("pretrain-ae", "activations", "-o", "x")
+    assert "split val in activations: these activations hold train only" in line
+
+
+@pytest.mark.parametrize("command", ["extract made/baseline", "finetune made/grafted", "evaluate made/baseline"])
+def test_data_of_another_crop_size_is_refused_naming_both(shell: Shell, other_data: Path, command: str) -> None:
+    line = shell.refused(*command.split(), other_data, *([] if "evaluate" in command else ["-o", "x"]))
+    assert "trained on crop size 128, the data in other has 256" in line
+
+
+def test_data_of_other_joints_is_refused_naming_both(shell: Shell) -> None:
+    def renamed(document: Document) -> None:
+        document["categories"][0]["keypoints"] = [f"joint {i}" for i in range(17)]
+
+    shell.run("prepare", "--train", *shell.people(renamed), "-o", "other", "--limit", 2, "--crop-size", 128)
+    line = shell.refused("extract", "made/baseline", "other", "-o", "x")
+    assert "trained on joints 17 (nose ... right_ankle), the data in other has 17 (joint 0 ... joint 16)" in line
+
+
+def test_an_autoencoder_of_another_models_activations_is_refused_naming_both(shell: Shell) -> None:
+    base = shell.json("train", "made/data", "-o", "base", *TRAIN, "--seed", 7, "--limit", 4)
+    line = shell.refused("graft", "base", "made/autoencoder", "-o", "x")
+    mine = shell.json("info", "made/baseline")["id"]
+    assert f"activations of model {mine[:12]}, not of base ({base['id'][:12]})" in line
+
+
+def test_an_autoencoder_of_another_width_is_refused(shell: Shell) -> None:
+    from shgae.models.autoencoder import Autoencoder
+    from shgae.models.dialects import DIALECTS
+
+    dialect = next(one for one in DIALECTS if one.family == "the study's autoencoder")
+    state = Autoencoder(width=32, code_size=5, output="relu").state_dict()
+    torch.save({dialect.name(ours): tensor for ours, tensor in state.items()}, "code.pth")
+    shell.run("import", "code.pth", "-o", "code")
+    line = shell.refused("graft", "made/baseline", "code", "-o", "x")
+    assert "32" in line
+    assert "16" in line
+
+
+class _Payload:
+    """What a pickle can hold: a program."""
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, ("touch ran",)
+
+
+FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "text": (lambda path: path.write_text("weights"), "no checkpoint of tensors"),
+    "empty": (Path.touch, "no checkpoint of tensors"),
+    "a bare payload": (lambda path: path.write_bytes(pickle.dumps(_Payload())), "no checkpoint of tensors"),
+    "a payload": (lambda path: torch.save({"state_dict": _Payload()}, path), "nothing of it was run"),
+    "a whole module": (lambda path: torch.save(torch.nn.Linear(2, 2), path), "nothing of it was run"),
+    "no tensors": (lambda path: torch.save([1, 2], path), "there is no tensor in it"),
+    "strange tensors": (lambda path: torch.save({"w": torch.zeros(2)}, path), "of no known family"),
+    "half of it": (
+        lambda path: torch.save(
+            {"pre_conv1.weight": torch.zeros(16, 3, 7, 7), "last_conv_2.weight": torch.zeros(17, 17, 1, 1)}, path
+        ),
+        "missing: pre_conv1.bias",
+    ),
+}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_that_is_no_checkpoint_of_ours_or_the_studys_is_refused_and_not_run(shell: Shell, file: str) -> None:
+    make, words = FILES[file]
+    make(Path("weights.pth"))
+    line = shell.refused("import", "weights.pth", "-o", "x")
+    assert line.startswith(("error: checkpoint in weights.pth: ", "error: tensors in weights.pth: "))
+    assert words in line
+    assert not Path("ran").exists()
+
+
+def _json_edit(change: Callable[[Document], object]) -> Callable[[Path], None]:
+    def edit(path: Path) -> None:
+        document = json.loads(path.read_text())
+        change(document)
+        path.write_text(json.dumps(document))
+
+    return edit
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-7] ^= 1
+    path.write_bytes(content)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something done to an artefact, and what the next step says."""
+
+    artefact: str
+    file: str
+    harm: Callable[[Path], object]
+    words: str
+
+
+DAMAGES = {
+    "a manifest edited": Damage(
+        "data", "manifest.json", _json_edit(lambda m: m["facts"].update(crop_size=256)), "its id does not fit"
+    ),
+    "a manifest of the future": Damage(
+        "data", "manifest.json", _json_edit(lambda m: m.update(schema=99)), "schema 99, this shgae reads 1"
+    ),
+    "a manifest cut": Damage("data", "manifest.json", _truncated, "not readable"),
+    "a manifest that is a list": Damage("data", "manifest.json", lambda p: p.write_text("[]"), "no JSON object"),
+    "no manifest": Damage("data", "manifest.json", Path.unlink, "no manifest.json in it"),
+    "a shard of crops deleted": Damage(
+        "data", "train/crops-00000.safetensors", Path.unlink, "train/crops-00000.safetensors is missing"
+    ),
+    "a shard of crops cut": Damage("data", "train/crops-00000.safetensors", _truncated, "has 2000 bytes"),
+    "a bit of the crops flipped": Damage("data", "val/crops-00000.safetensors", _flip, "was changed since"),
+    "the people of a split deleted": Damage("data", "val/people.safetensors", Path.unlink, "is missing"),
+    "weights deleted": Damage("baseline", "model.safetensors", Path.unlink, "model.safetensors is missing"),
+    "a bit of the weights flipped": Damage("baseline", "model.safetensors", _flip, "was changed since"),
+    "a bottleneck deleted": Damage("activations", "train/bottleneck-00000.safetensors", Path.unlink, "is missing"),
+    "statistics cut": Damage("activations", "train/statistics.safetensors", _truncated, "has 2000 bytes"),
+    "a code flipped": Damage("autoencoder", "model.safetensors", _flip, "was changed since"),
+}
+NEXT = {
+    "data": ["train data -o x", "extract made/baseline data -o x", "evaluate made/baseline data", "verify data"],
+    "baseline": ["extract baseline made/data -o x", "graft baseline made/autoencoder -o x", "verify baseline"],
+    "activations": ["pretrain-ae activations -o x", "verify activations"],
+    "autoencoder": ["graft made/baseline autoencoder -o x", "verify autoencoder"],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_an_artefact_that_was_damaged_is_refused_by_every_step_that_reads_it(shell: Shell, damage: str) -> None:
+    done = DAMAGES[damage]
+    done.harm(shell.copy(done.artefact) / done.file)
+    for command in NEXT[done.artefact]:
+        line = shell.refused(*command.split())
+        assert done.words in line
+        assert f"in {done.artefact}" in line
+
+
+def test_verify_tells_of_an_ancestor_that_is_gone(shell: Shell) -> None:
+    shell.copy("data")
+    shell.run("extract", "made/baseline", "data", "-o", "activations")
+    shutil.rmtree("data")
+    before = snapshot(shell.here)
+    assert main(["verify", "activations"]) == 2
+    out, err = shell.read_streams()
+    assert "missing: data " in out
+    assert "its ancestor data" in one_line(err)
+    assert snapshot(shell.here) == before
+    shell.run("verify", "activations", "--allow-missing")
+
+
+STEPS = {
+    "prepare": f"prepare --train {PAIR} --crop-size 128",
+    "train": " ".join(["train made/data", *TRAIN]),
+    "extract": "extract made/baseline made/data",
+    "pretrain-ae": "pretrain-ae made/activations --epochs 1",
+    "graft": "graft made/baseline made/autoencoder",
+    "finetune": "finetune made/grafted made/data --epochs 1 --batch-size 4",
+    "evaluate": "evaluate made/baseline made/data",
+}
+
+
+def full_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the given write on, the disk has no room."""
+    left = [writes]
+    fsync = os.fsync
+
+    def fill(handle: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device", "x.partial/file")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", fill)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_full_disk_is_exit_5_and_leaves_nothing_that_looks_whole(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    before = snapshot(shell.here, *shell.shared)
+    with monkeypatch.context() as patch:
+        full_after(4, patch)
+        assert main([*STEPS[step].split(), "-o", "x"]) == 5
+    out, err = shell.read_streams()
+    line = one_line(err)
+    assert out == ""
+    assert "No space left on device" in line
+    assert "make room" in line
+    left = {path: content for path, content in snapshot(shell.here, *shell.shared).items() if path not in before}
+    assert snapshot(shell.here, *shell.shared).items() >= before.items()
+    assert all(path.startswith(str(shell.here / "x.partial")) for path in left)
+    if step in ("train", "extract", "pretrain-ae", "finetune"):
+        assert left, "what was done before the disk was full is kept"
+        again = ["--resume"]
+    else:
+        assert not left
+        again = []
+    whole = shell.json(*STEPS[step].split(), "-o", "whole")
+    assert shell.json(*STEPS[step].split(), "-o", "x", *again)["id"] == whole["id"]
+    assert not partial_of(Path("x")).exists()
+
+
+def test_a_full_disk_while_an_output_is_replaced_spares_the_old_one(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.copy("grafted")
+    before = snapshot(shell.here)
+    for writes in (0, 1, 2, 3):
+        with monkeypatch.context() as patch:
+            full_after(writes, patch)
+            assert main([*STEPS["graft"].split(), "-o", "grafted", "--force"]) == 5
+        one_line(shell.read_streams()[1])
+        assert snapshot(shell.here) == before
+
+
+@pytest.mark.parametrize("step", ["prepare", "extract"])
+def test_too_little_room_is_told_before_the_work(shell: Shell, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    usage = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=64_000_100))
+    line = shell.refused(*STEPS[step].split(), "-o", "x", code=5)
+    assert "64.0 MB are free" in line
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_output_that_somebody_else_is_writing_is_refused(shell: Shell, step: str) -> None:
+    with draft(Path("x"), kind="hourglass", config={}, parents={}, execution=Execution(), resumable=True) as other:
+        other.write_json("theirs.json", {})
+        for more in ([], ["--force"]):
+            line = shell.refused(*STEPS[step].split(), "-o", "x", *more)
+            assert f"process {os.getpid()} is writing it" in line
+
+
+def interrupted(shell: Shell, monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    with monkeypatch.context() as patch:
+        full_after(9, patch)
+        assert main([str(word) for word in words]) == 5
+    shell.read_streams()
+
+
+def test_an_interrupted_run_goes_on_only_as_it_was_begun(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = ("train", "made/data", "-o", "x", *TRAIN)
+    interrupted(shell, monkeypatch, *train)
+    assert "an interrupted run lies in x.partial. Try: --resume" in shell.refused(*train)
+    line = shell.refused(*train, "--resume", "--lr", "0.5", "--epochs", "3")
+    assert "begun otherwise (epochs: 3 here, 2 there; lr: 0.5 here, 0.001 there)" in line
+    shell.run("prepare", "--train", *PAIR.split(), "--val", *PAIR.split(), "-o", "other", "--crop-size", "128")
+    assert "begun otherwise (data: " in shell.refused("train", "other", "-o", "x", *TRAIN, "--resume")
+    assert "an interrupted run lies in x.partial" in shell.refused(*STEPS["graft"].split(), "-o", "x")
+    for reader in ("extract x made/data -o y", "verify x"):
+        assert "unfinished" in shell.refused(*reader.split())
+
+
+def test_a_start_anew_that_is_refused_spares_the_interrupted_run(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, other_data: Path
+) -> None:
+    interrupted(shell, monkeypatch, "train", "made/data", "-o", "x", *TRAIN)
+    for words in (("train", other_data), ("train", "none"), ("train", "made/baseline"), ("graft", "none", "none")):
+        shell.refused(*words, "-o", "x", "--force")
+
+
+def test_a_folder_of_the_users_own_beside_the_output_is_spared(shell: Shell) -> None:
+    Path("x.partial").mkdir()
+    Path("x.partial/thesis.txt").write_text("years of work")
+    for step in STEPS.values():
+        assert "x.partial stands in the way" in shell.refused(*step.split(), "-o", "x", "--force")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "none", "-o", "x"], "none: no such folder"),
+        (["--bogus"], "No such option: --bogus"),
+        (["train", "made/data", "-o", "x", "--limit", "0"], "--limit: 0 is not at least 1"),
+    ],
+)
+def test_it_is_the_same_in_a_process_of_its_own(shell: Shell, words: list[str], said: str) -> None:
+    before = snapshot(shell.here)
+    done = shell.python(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert said in one_line(done.stderr)
+    assert snapshot(shell.here) == before

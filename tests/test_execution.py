@@ -1,0 +1,101 @@
+"""The wish to stop: one signal asks, a second one ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from shgae.errors import Interrupted
+from shgae.execution import Execution, StopFlag
+
+BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+
+LISTENER = """
+import time
+from shgae.execution import StopFlag
+stop = StopFlag()
+with stop.listening():
+    print("listening", flush=True)
+    while not stop:
+        time.sleep(0.01)
+    print(stop.signal_number, flush=True)
+    time.sleep(60)
+"""
+
+
+@BOTH
+def test_the_first_signal_sets_the_flag_and_nothing_else(number: signal.Signals) -> None:
+    stop = StopFlag()
+    assert not stop
+    stop.raise_if_set("run", "--resume")
+    with stop.listening():
+        os.kill(os.getpid(), number)
+        assert stop
+        assert stop.signal_number == number
+        with pytest.raises(Interrupted, match="interrupted in run: stopped by a signal.* Try: --resume") as caught:
+            stop.raise_if_set("run", "--resume")
+    assert caught.value.exit_code == 128 + number
+
+
+@BOTH
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM], ids=["then SIGINT", "then SIGTERM"])
+def test_the_second_signal_ends_the_process_at_once(number: signal.Signals, second: signal.Signals) -> None:
+    process = subprocess.Popen([sys.executable, "-c", LISTENER], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"listening\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == b"%d\n" % number
+        begun = time.monotonic()
+        process.send_signal(second)
+        assert process.wait(timeout=20) == -second
+        assert time.monotonic() - begun < 10
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("signalled", [False, True], ids=["in peace", "after a signal"])
+def test_the_handlers_of_before_are_put_back(signalled: bool) -> None:
+    def mine(*_: object) -> None:
+        """Somebody else's handler."""
+
+    before = {number: signal.signal(number, mine) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        stop = StopFlag()
+        with pytest.raises(RuntimeError), stop.listening():
+            assert signal.getsignal(signal.SIGINT) is not mine
+            if signalled:
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert stop
+            raise RuntimeError
+        assert signal.getsignal(signal.SIGINT) is mine
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_handler_that_python_cannot_put_back_becomes_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(signal, "getsignal", lambda _: None)
+            with StopFlag().listening():
+                pass
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_every_execution_has_a_flag_of_its_own() -> None:
+    one, other = Execution(), Execution()
+    one.stop.signal_number = signal.SIGINT
+    assert one.stop
+    assert not other.stop
