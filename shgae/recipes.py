@@ -97,6 +97,7 @@ class FinetuneConfig(HeatmapConfig, FitConfig):
     """A hourglass, grafted or not, and crops -> the same network, trained on."""
 
     epochs: int = 15
+    lr: float = 1e-3
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,15 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks are faster on one thread, and results repeat
 
 import pytest
+from hypothesis import settings
 
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.execution import Execution
 from shgae.recipes import AutoencoderConfig, ExtractConfig, FinetuneConfig, PrepareConfig, Split, TrainConfig
 from shgae.stages import prepare
+
+settings.register_profile("shgae", deadline=None)  # a busy machine is no failure
+settings.load_profile("shgae")
 
 TINY = TrainConfig(
     residual="newell", width=16, epochs=2, batch_size=4, precision="fp32", schedule="plateau", sigma_visible=1.5

@@ -231,7 +231,13 @@ def draft(
     with locked(made.path / _LOCK, target):
         mend(target, MANIFEST)
         _check_target(target, execution.force)  # once more: another process may just have finished it
-        _begin(made, execution, resumable)
+        is_new = not (made.path / _INTENT).is_file()
+        try:
+            _begin(made, execution, resumable)
+        except OSError:
+            if is_new:  # nothing of it is worth keeping
+                remove(made.path, _INTENT)
+            raise
         try:
             yield made
         finally:

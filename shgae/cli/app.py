@@ -107,11 +107,20 @@ def _end(error: BaseException, first_word: str) -> int:
     if isinstance(error, ShgaeError):
         error_line(error.line())
         return error.exit_code
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        error_line(f"not enough memory: {error or type(error).__name__}. Try: a smaller --batch-size.")
-        return BUG
+    if _is_out_of_memory(error):
+        error_line(f"memory in shgae {first_word}: there is not enough of it. Try: a smaller --batch-size.")
+        return USAGE
     error_line(f"this is a bug: {type(error).__name__}: {error}. Set SHGAE_DEBUG=1 for the traceback.")
     return BUG
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # torch has a class of its own for GPUs, and a plain RuntimeError for the CPU.
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )
 
 
 def _disk_error(error: OSError) -> DiskError:

@@ -16,6 +16,8 @@ from shgae.recipes import HeatmapConfig
 
 STRIDE = 4
 """Crop pixels in a cell."""
+_SLACK = 1e-3
+"""Crop pixels that float32 may cost at a border."""
 _TRUNCATE = 4.0
 """Standard deviations at which a target Gaussian ends."""
 
@@ -42,9 +44,10 @@ def cells(xy_crop: Tensor, crop_size: int) -> Cells:
     """Joints (N, K, 2), in pixels of the crop -> the cells that they fall on, and whether they lie in the crop.
 
     The study's rule: cut to whole pixels, divide by 4, round half to even; rounded down where that leaves the map.
+    The crop's borders belong to it, as they do to the square that it was cut out with.
     """
-    inside = ((xy_crop >= 0) & (xy_crop < crop_size)).all(-1)
-    pixels = torch.where(inside[..., None], xy_crop.floor(), 0)
+    inside = ((xy_crop >= -_SLACK) & (xy_crop <= crop_size + _SLACK)).all(-1)
+    pixels = torch.where(inside[..., None], xy_crop.floor().clamp(min=0), 0)
     # Rounding up leaves the map by one cell at most, so the last cell is what rounding down gives.
     return Cells((pixels / STRIDE).round().clamp(max=crop_size // STRIDE - 1).long(), inside)
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from shgae.artifacts.tensors import write_bytes
 from shgae.data.drawing.backdrop import draw_backdrop, draw_obstacle
 from shgae.data.drawing.puppet import Colour, Puppet, draw_puppet, shade
 from shgae.data.drawing.stance import Array
@@ -104,7 +105,7 @@ def draw_dataset(directory: Path, config: SyntheticConfig, progress: Progress | 
         "categories": [_category()],
     }
     path = directory / "person_keypoints.json"
-    path.write_text(json.dumps(dataset, separators=(",", ":")), encoding="utf-8")
+    write_bytes(path, json.dumps(dataset, separators=(",", ":")).encode())
     return path
 
 

@@ -39,6 +39,8 @@ def new_figure(width: float, height: float) -> Figure:
     """An empty figure; width and height in inches."""
     with style():
         figure = Figure(figsize=(width, height), layout="constrained")
+        # Room at the lower border for the command that made the figure.
+        figure.get_layout_engine().set(rect=(0, 0.12 / height, 1, 1 - 0.12 / height))  # type: ignore[union-attr, call-arg]
         FigureCanvasAgg(figure)
     return figure
 

@@ -18,14 +18,14 @@ import torch
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
-from shgae.artifacts.tables import read_rows
+from shgae.artifacts.tables import read_json, read_rows, write_json
 from shgae.data import heatmaps
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.plots.curves import training_curves
 from shgae.plots.poses import prediction_sheet
-from shgae.recipes import RECIPES, EvaluateConfig, Split
+from shgae.recipes import RECIPES, EvaluateConfig, Split, differences
 from shgae.skeleton import Skeleton
 from shgae.stages import evaluate, extract, finetune, graft, prepare, pretrain_ae, train
 from shgae.stages.evaluate import EvaluateResult
@@ -33,6 +33,7 @@ from shgae.stages.evaluate import EvaluateResult
 _PHOTOS: dict[Split, int] = {"train": 600, "val": 80, "test": 150}
 _EPOCHS = {"baseline": 5, "autoencoder": 15, "finetuned": 2}
 _SHOWN = 8
+_NOTE = "demo.json"
 
 Step = Callable[[Path, Execution], object]
 
@@ -63,8 +64,7 @@ def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
         Refused: the output exists (and neither force nor resume is set).
         Interrupted: a signal came; what is complete is kept.
     """
-    if output.exists() and not (execution.force or execution.resume):
-        raise Refused("output", output, "it exists already", "another --output, --force or --resume")
+    _begin(output, execution, seed)
     say = execution.progress.note
     sources = _draw(output / "photos", execution, seed)
     for name, step in _chain(output, sources, seed).items():
@@ -79,6 +79,21 @@ def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
     return DemoResult(output, result, _pictures(output, result))
 
 
+def _begin(output: Path, execution: Execution, seed: int) -> None:
+    note = output / _NOTE
+    wanted = {"seed": seed, "photos": _PHOTOS, "epochs": _EPOCHS}
+    if output.exists() and not note.is_file():
+        raise Refused("output", output, "it exists and is no demo", "another --output")
+    if output.exists() and not (execution.force or execution.resume):
+        raise Refused("output", output, "it exists already", "another --output, --force or --resume")
+    if execution.resume and not execution.force and note.is_file():
+        changed = differences(wanted, read_json(note))
+        if changed:
+            raise Refused("resume", output, f"it was begun otherwise ({'; '.join(changed)})", "--force")
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(note, wanted)
+
+
 def _draw(folder: Path, execution: Execution, seed: int) -> dict[Split, prepare.Source]:
     sources: dict[Split, prepare.Source] = {}
     for i, (split, photos) in enumerate(_PHOTOS.items()):
@@ -86,6 +101,7 @@ def _draw(folder: Path, execution: Execution, seed: int) -> dict[Split, prepare.
         if not (execution.resume and annotations.is_file()):
             # Every split is drawn from a seed of its own, so no two splits share a photo.
             draw_dataset(folder / split, SyntheticConfig(photos, seed=len(_PHOTOS) * seed + i), execution.progress)
+            execution.stop.raise_if_set(folder, "the same command with --resume")
         sources[split] = prepare.Source(annotations, folder / split / "photos")
     return sources
 

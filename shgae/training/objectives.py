@@ -116,7 +116,7 @@ class PoseObjective:
         for batch, maps in self.inference.over(model, self.val, execution):
             _end_if_stopped(execution)
             sums, count = self._errors(maps, batch)
-            squares, cells = squares + float(sums.double().sum()), cells + float(count)
+            squares, cells = squares + sums.double().sum().item(), cells + count.item()
             counts.append(score_maps(maps[:, -1], batch))
         execution.progress.finish()
         score = functools.reduce(operator.add, counts).pck()["all"] or 0.0

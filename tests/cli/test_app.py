@@ -29,8 +29,9 @@ ENDS = [
     (OSError(errno.ENOSPC, "No space left on device", "/x/y"), 5, "error: disk or I/O in /x/y: No space left"),
     (PermissionError(errno.EACCES, "Permission denied", "/x"), 5, "error: disk or I/O in /x: Permission denied"),
     (OSError("strange"), 5, "error: disk or I/O in a file: strange."),
-    (MemoryError(), 1, "error: not enough memory"),
-    (OutOfMemoryError("CUDA out of memory"), 1, "error: not enough memory: CUDA out of memory"),
+    (MemoryError(), 2, "error: memory in shgae"),
+    (OutOfMemoryError("CUDA out of memory"), 2, "error: memory in shgae"),
+    (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "error: memory in shgae"),
     (ValueError("two\nlines"), 1, "error: this is a bug: ValueError: two lines. Set SHGAE_DEBUG=1"),
     (EOFError(), 1, "error: this is a bug: EOFError"),
 ]

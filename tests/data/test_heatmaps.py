@@ -82,13 +82,13 @@ def test_the_way_back_is_the_middle_of_the_joints_that_fall_on_a_cell() -> None:
 
 @pytest.mark.parametrize(
     ("pixel", "cell"),
-    [(0, 0), (1.9, 0), (2.9, 0), (3, 1), (5.9, 1), (6, 2), (10.99, 2), (14, 4), (253.9, 63), (255.9, 63)],
+    [(0, 0), (1.9, 0), (2.9, 0), (3, 1), (5.9, 1), (6, 2), (10.99, 2), (14, 4), (253.9, 63), (255.9, 63), (256, 63)],
 )
 def test_rounding_cuts_to_pixels_then_goes_half_to_even_but_never_off_the_map(pixel: float, cell: int) -> None:
     assert cells(joint(pixel, 100.0), 256).cells[0, 0, 0] == cell
 
 
-@pytest.mark.parametrize("x", [-0.01, 128.0, 1e9, float("nan"), float("inf")])
+@pytest.mark.parametrize("x", [-0.01, 128.01, 1e9, float("nan"), float("inf")])
 def test_a_joint_outside_the_crop_has_an_empty_map_and_no_cell(x: float) -> None:
     found = cells(joint(5.0, x), 128)
     assert not found.inside.any()

@@ -64,7 +64,7 @@ def test_with_graft_fills_the_last_stack_unless_told_otherwise() -> None:
         ("grafts", [{"width": 128, "code_size": 50, "output": "relu"}]),
         ("grafts", [{"width": 256, "code_size": 5000, "output": "relu"}]),
         ("grafts", [{"width": 256, "code_size": 50, "output": "tanh"}]),
-        ("grafts", [{"width": 256}]),
+        ("grafts", [{"width": 256, "depth": 1}]),
     ],
 )
 def test_a_spec_out_of_range_is_refused_in_one_line(field: str, value: Any) -> None:
@@ -76,9 +76,13 @@ def test_a_spec_out_of_range_is_refused_in_one_line(field: str, value: Any) -> N
 
 def test_missing_and_unknown_fields_are_refused() -> None:
     good = HourglassSpec(17).to_json()
-    for bad in ({**good, "depth": 4}, {name: good[name] for name in good if name != "width"}):
+    for bad in ({**good, "depth": 4}, {name: good[name] for name in good if name != "keypoints"}):
         with pytest.raises(Refused, match="keypoints"):
             HourglassSpec.from_json(bad)
+
+
+def test_a_spec_from_before_a_field_was_added_takes_its_default() -> None:
+    assert HourglassSpec.from_json({"keypoints": 17}) == HourglassSpec(17)
 
 
 @given(JSON, st.sampled_from([None, *HourglassSpec(17).to_json()]))

@@ -184,7 +184,7 @@ def test_changed_weights_are_refused_unless_nobody_asks(saved: tuple[Path, Stack
         ({"skeleton": None}, "facts"),
         ({"mean_rgb": [0.4, 0.5]}, "facts"),
         ({"mean_rgb": [0.4, 0.5, 104.0]}, "mean_rgb"),
-        ({"spec": {"keypoints": 3}}, "does not consist of"),
+        ({"spec": {"width": 8}}, "does not consist of"),
         ({"spec": HourglassSpec(3, 128, width=12).to_json()}, "misshapen"),
         ({"spec": HourglassSpec(3, 128, "newell", width=8).to_json()}, "unexpected"),
     ],

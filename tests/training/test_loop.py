@@ -144,6 +144,28 @@ def test_a_loss_that_is_no_number_ends_the_training_and_names_the_samples(tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+def test_validation_that_gives_no_number_is_a_divergence(tmp_path: Path) -> None:
+    class Blind(Fitting):
+        def validate(self, model: nn.Module, execution: Execution) -> Validation:
+            return Validation(float("nan"), {"val_loss": float("nan")})
+
+    with pytest.raises(Diverged, match="validation gave"):
+        trained(tmp_path / "run", Execution(), Blind())
+
+
+def test_a_gradient_that_is_no_number_never_reaches_the_checkpoint(tmp_path: Path) -> None:
+    class Cliff(Fitting):
+        """On the last step of an epoch its loss is finite and its gradient is not: the square root of zero."""
+
+        def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
+            loss = super().loss(model, batch)
+            return loss + sum((p - p).abs().sqrt().sum() for p in model.parameters()) if len(batch[0]) == 2 else loss
+
+    with pytest.raises(Diverged, match="a weight is no finite number"):
+        trained(tmp_path / "run", Execution(), Cliff())
+    assert not (tmp_path / "run.partial" / CHECKPOINT).exists()
+
+
 def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     class Worsening(Fitting):
         scores = iter((0.1, 0.5, 0.2))
