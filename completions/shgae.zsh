@@ -56,7 +56,7 @@ _shgae() {
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
                         '--optimizer[Update rule\: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9).]:value:(rmsprop adam sgd)' \
-                        '--lr[First learning rate.]:value: ' \
+                        '--lr[First learning rate; with the cosine schedule the highest one.]:value: ' \
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
@@ -111,7 +111,7 @@ _shgae() {
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
                         '--optimizer[Update rule\: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9).]:value:(rmsprop adam sgd)' \
-                        '--lr[First learning rate.]:value: ' \
+                        '--lr[First learning rate; with the cosine schedule the highest one.]:value: ' \
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
@@ -145,7 +145,7 @@ _shgae() {
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
                         '--optimizer[Update rule\: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9).]:value:(rmsprop adam sgd)' \
-                        '--lr[First learning rate.]:value: ' \
+                        '--lr[First learning rate; with the cosine schedule the highest one.]:value: ' \
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \

@@ -184,7 +184,7 @@ class Draft:
             "versions": package_versions(),
             "device": device,
             "processors": os.cpu_count(),
-            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "command": [Path(sys.argv[0]).name.replace("__main__.py", "shgae"), *sys.argv[1:]],
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         manifest = Manifest(self.kind, self.config, as_read(facts), files, self.parents, provenance)

@@ -56,8 +56,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         sibling.replace(path)
-    except BaseException:
+    except BaseException as error:
         sibling.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a write to a full disk does not say where
         raise
     sync(path.parent)
 

@@ -14,7 +14,7 @@ from shgae.skeleton import Skeleton
 
 
 def prediction_sheet(
-    crops: npt.NDArray[np.uint8],
+    crops: npt.NDArray[np.float32],
     truth: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]],
     predicted: Sequence[tuple[str, npt.NDArray[np.float64]]],
     skeleton: Skeleton,
@@ -24,7 +24,7 @@ def prediction_sheet(
     """Draws people in columns: the annotation in the first row, one row a model below it.
 
     Args:
-        crops: (N, H, W, 3) uint8 RGB.
+        crops: (N, H, W, 3) RGB in [0, 1].
         truth: joints (N, K, 2) in crop pixels and visibility (N, K); v = 1 is drawn hollow, v = 0 left out.
         predicted: name of a model and its joints (N, K, 2) in crop pixels, drawn where the annotation has a label.
         skeleton: names and limbs of the K joints.
@@ -46,7 +46,7 @@ def prediction_sheet(
 
 def _person(
     axes: Axes,
-    crop: npt.NDArray[np.uint8],
+    crop: npt.NDArray[np.float32],
     xy: npt.NDArray[np.float64],
     visibility: npt.NDArray[np.uint8],
     skeleton: Skeleton,

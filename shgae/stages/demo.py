@@ -7,12 +7,13 @@ how the stages fit together from Python.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from shgae.artifacts.checkpoint import HISTORY
@@ -20,6 +21,7 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_json, read_rows, write_json
 from shgae.data import heatmaps
+from shgae.data.datasets import to_images
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -139,5 +141,12 @@ def _pictures(output: Path, result: EvaluateResult) -> tuple[Path, ...]:
     ]
     truth = (crops.people.xy_crop[rows], crops.people.visibility[rows])
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    prediction_sheet(crops.read(rows), truth, joints, skeleton, poses, "shgae demo")
+    prediction_sheet(_shown(crops, rows, data.facts["mean_rgb"]), truth, joints, skeleton, poses, "shgae demo")
     return (curves, poses)
+
+
+def _shown(crops: Crops, rows: npt.NDArray[np.int64], mean_rgb: Sequence[float]) -> npt.NDArray[np.float32]:
+    """Crops (n, H, W, 3) as a network sees them, in [0, 1]: the mean colour where the photo does not reach."""
+    images = to_images(torch.from_numpy(crops.read(rows)), torch.from_numpy(crops.people.valid[rows]), mean_rgb)
+    shown: npt.NDArray[np.float32] = images.permute(0, 2, 3, 1).numpy() + np.array(mean_rgb, np.float32)
+    return shown.clip(0, 1)

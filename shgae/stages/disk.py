@@ -23,7 +23,7 @@ def check_space(output: Path, size: int, what: str, progress: Progress) -> None:
     free = shutil.disk_usage(folder).free
     progress.note(f"{what} will take {readable(size)} ({readable(free)} are free)")
     if free < size + _RESERVE:
-        why = f"{what} need {readable(size)}, {readable(free)} are free"
+        why = f"{what} need {readable(size)} with {readable(_RESERVE)} to spare, {readable(free)} are free"
         raise DiskError("output", output, why, "another disk, or --limit")
 
 

@@ -22,7 +22,7 @@ from shgae.data.cutting import Sample, check_photos, cut_people
 from shgae.data.geometry import to_crop
 from shgae.data.selection import Selection, hold_out, limit, select
 from shgae.errors import Refused
-from shgae.execution import Execution
+from shgae.execution import Execution, Progress
 from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
 from shgae.stages.disk import check_space
 from shgae.stages.result import made
@@ -80,6 +80,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
     _check_options(sources, config)
     with draft(output, kind="data", config=as_json(config), parents={}, execution=execution) as unfinished:
         selections = _plan(sources, config)
+        _note_shared_people(selections, execution.progress)
         splits = _splits(selections)
         what = f"crops of {sum(splits.values()):,} people out of {sum(len(one.people) for one in selections):,}"
         check_space(output, _size(selections, config.crop_size), what, execution.progress)
@@ -140,6 +141,13 @@ def _check_same_joints(one: CocoPeople, other: CocoPeople) -> None:
         count = f"{len(other.skeleton)} joints, {len(one.skeleton)} in {one.path}"
         why = count if len(one.skeleton) != len(other.skeleton) else f"other joints than in {one.path}"
         raise Refused("annotations", other.path, why, "splits with the same joints in the same order")
+
+
+def _note_shared_people(selections: Sequence[Selection], progress: Progress) -> None:
+    for i, one in enumerate(selections):
+        for other in selections[i + 1 :]:
+            if one.people.sha256 == other.people.sha256:
+                progress.note(f"note: {one.source} and {other.source} come from one JSON: scores will flatter")
 
 
 def _size(selections: Sequence[Selection], crop_size: int) -> int:

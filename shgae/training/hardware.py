@@ -25,7 +25,7 @@ def resolve_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise Refused("value", "--device", f"{name} is not supported", "--device auto, cpu, cuda or cuda:0")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        why = f"there is no {name}: torch sees {torch.cuda.device_count()} GPUs here"
+        why = f"there is no {name} (GPUs that torch sees: {torch.cuda.device_count()})"
         raise Refused("value", "--device", why, "shgae doctor, or --device cpu")
     return device
 
@@ -50,7 +50,7 @@ def describe(device: torch.device) -> str:
     """The device in words, with what may change the last bits of a result: the GPU, or the number of threads."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)"
+    return f"cpu (threads: {torch.get_num_threads()})"
 
 
 def _forbid_tf32() -> None:

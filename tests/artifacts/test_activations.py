@@ -74,6 +74,12 @@ def test_the_statistics_lie_beside_the_tensors(tmp_path: Path) -> None:
     assert statistics.mean.shape == SHAPE
 
 
+@pytest.mark.parametrize("limit", [1, 5, 11, None])
+def test_the_mean_is_that_of_the_rows_in_use(tmp_path: Path, limit: int | None) -> None:
+    rows = Activations(extracted(tmp_path / "a", train=11), "train", limit)
+    np.testing.assert_allclose(rows.mean(), drawn(11)[:limit].astype(np.float64).mean(0), rtol=1e-12)
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.integers(0, 99), st.sampled_from(["f4", "f2"]))
 def test_statistics_equal_numpys_direct_answer_in_batches_of_any_size(

@@ -23,6 +23,22 @@ from tests.stages.conftest import Chain, chain
 __all__ = ["chain"]
 
 ROOT = Path(__file__).parents[2]
+PAIR = "drawn/train/person_keypoints.json drawn/train/photos"
+"""A JSON and its photos, as prepare takes them."""
+TINY_CONFIG = """
+[train]
+width = 16
+residual = "newell"
+epochs = 1
+batch-size = 4
+[pretrain-ae]
+epochs = 2
+batch-size = 4
+[finetune]
+epochs = 1
+batch-size = 4
+"""
+"""A config file that makes the whole chain a matter of seconds."""
 LONGEST_LINE = 400
 """Of an error, without the folders in it."""
 TRAIN = ("--width", "16", "--residual", "newell", "--precision", "fp32", "--batch-size", "4", "--epochs", "2")
@@ -44,7 +60,7 @@ def snapshot(*folders: Path) -> dict[str, str]:
 
 @dataclass
 class Shell:
-    """The program in a folder of its own; ``made/`` holds the artefacts of a chain, ``drawn/`` photos with their JSON."""
+    """The program in a folder of its own; ``made/`` holds a chain's artefacts, ``drawn/`` photos and JSON."""
 
     here: Path
     """The current folder."""
@@ -90,6 +106,11 @@ class Shell:
         (self.here / "people.json").write_text(json.dumps(document))
         return Path("people.json"), Path("drawn/train/photos")
 
+    def train_only(self) -> Path:
+        """Prepared data of 256-pixel crops with a train split and no other."""
+        self.run("prepare", "--train", *PAIR.split(), "-o", "alone", "--limit", 4)
+        return Path("alone")
+
     def copy(self, name: str) -> Path:
         """A copy of an artefact of the chain, to be broken."""
         shutil.copytree(self.here / "made" / name, self.here / name)
@@ -98,7 +119,7 @@ class Shell:
 
 def environment() -> dict[str, str]:
     """For a process of its own: it imports this very program, wherever it runs."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error::DeprecationWarning:shgae"}
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def one_line(err: str, here: Path = ROOT) -> str:

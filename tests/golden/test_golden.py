@@ -13,11 +13,13 @@ import numpy.typing as npt
 import pytest
 import torch
 
+import shgae
 from shgae.data.heatmaps import cells, encode
+from shgae.execution import Execution
 from shgae.metrics.pck import count
-from shgae.models.foreign import read_foreign
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_autoencoder, build_hourglass, load_state
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.recipes import RECIPES
+from shgae.stages import import_model
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the golden numbers are not at {GOLDEN}")
@@ -55,12 +57,9 @@ def imported(tmp_path: Path) -> Open:
         case = json.loads((GOLDEN / f"{name}.json").read_text())
         weights = {key: torch.from_numpy(fill(key, shape, case["salt"])) for key, shape in case["tensors"].items()}
         torch.save(weights, tmp_path / "x.pth")
-        found = read_foreign(tmp_path / "x.pth")
-        spec = found.spec
-        assert spec == SPECS[name]
-        module = build_hourglass(spec) if isinstance(spec, HourglassSpec) else build_autoencoder(spec)
-        load_state(module, found.arrays, "x.pth")
-        return module.eval()
+        made = import_model.run(tmp_path / "x.pth", tmp_path / name, Execution()).artifact
+        assert made.facts["spec"] == SPECS[name].to_json()
+        return (shgae.open_autoencoder if made.manifest.kind == "autoencoder" else shgae.open_model)(made.path)
 
     return open_case
 

@@ -319,7 +319,7 @@ def test_hold_out_and_a_test_split_exclude_each_other(tmp_path: Path):
 def test_a_disk_too_small_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=64_600_000))
-    with pytest.raises(DiskError, match=r"need 695\.\d kB, 64\.6 MB are free"):
+    with pytest.raises(DiskError, match=r"need 695\.\d kB with 64\.0 MB to spare, 64\.6 MB are free"):
         prepare({"train": make(tmp_path / "train")}, tmp_path / "out" / "data")
     assert not list((tmp_path / "out").iterdir())
 
@@ -363,6 +363,7 @@ def test_a_signal_ends_it_between_two_photos_and_nothing_is_left(tmp_path: Path)
     with pytest.raises(Interrupted) as caught:
         prepare({"train": make(tmp_path / "train")}, tmp_path / "out" / "data", execution)
     assert caught.value.exit_code == 143
+    assert "stopped by a signal; nothing was written" in caught.value.line()
     assert stopper.done == 2
     assert not list((tmp_path / "out").iterdir())
 

@@ -36,5 +36,6 @@ def demo(
     from shgae.stages import demo as stage
 
     result = stage.run(output, execution, seed=seed).to_json()
+    caution = "The finetuned graft also trained longer: this table cannot say what the autoencoder itself gave."
     pictures = [f"picture: {path}" for path in result["pictures"]]
-    return Outcome(result, [pck_table(result["evaluation"]), *pictures], typed("info", output / "finetuned"))
+    return Outcome(result, [pck_table(result["evaluation"]), caution, *pictures], typed("info", output / "finetuned"))

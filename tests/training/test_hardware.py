@@ -1,0 +1,52 @@
+"""Where and in which number format: decided from what the machine has, said when it is not there."""
+
+import pytest
+import torch
+
+from shgae.errors import Refused
+from shgae.training import hardware
+
+CPU = torch.device("cpu")
+
+
+def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert hardware.resolve_device("auto") == CPU
+
+
+def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert hardware.resolve_device("auto") == torch.device("cuda")
+
+
+@pytest.mark.parametrize("name", ["cuda:7", "tpu", "meta", "cuda:x"])
+def test_a_device_that_is_not_there_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(Refused, match="--device"):
+        hardware.resolve_device(name)
+
+
+@pytest.mark.parametrize(("abilities", "precision"), [({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "fp32")])
+def test_auto_precision_is_bf16_only_where_it_is_native(
+    abilities: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities)
+    assert hardware.resolve_precision("auto", CPU) == precision
+    assert hardware.resolve_precision("fp32", CPU) == "fp32"
+
+
+def test_float32_never_means_tf32() -> None:
+    torch.backends.cudnn.allow_tf32 = True
+    hardware.resolve_precision("fp32", CPU)
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
+def test_only_the_forward_pass_changes_its_format(precision: str, dtype: torch.dtype) -> None:
+    layer = torch.nn.Linear(3, 3)
+    with hardware.autocast(CPU, precision):  # type: ignore[arg-type]
+        out = layer(torch.ones(1, 3))
+    assert out.dtype == dtype
+    assert layer.weight.dtype == torch.float32
