@@ -17,7 +17,7 @@ __all__ = ["__version__", "open_autoencoder", "open_model"]
 
 
 def open_model(path: str | Path) -> StackedHourglass:
-    """Opens a hourglass artefact or run directory (then its best model), in eval mode, on the CPU, in float32.
+    """Opens an hourglass artefact or run directory (then its best model), in eval mode, on the CPU, in float32.
 
     The result maps images (N, 3, H, W), RGB in [0, 1] with the mean already subtracted, to heatmaps
     (N, S stacks, K keypoints, H / 4, W / 4); ``.bottleneck(images, stack=-1)`` gives (N, 256, 4, 4).

@@ -94,7 +94,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class FinetuneConfig(HeatmapConfig, FitConfig):
-    """A hourglass, grafted or not, and crops -> the same network, trained on."""
+    """An hourglass, grafted or not, and crops -> the same network, trained on."""
 
     epochs: int = 15
     lr: float = 1e-3
@@ -107,7 +107,7 @@ class TrainConfig(ModelConfig, HeatmapConfig, FitConfig):
 
 @dataclass(frozen=True)
 class ExtractConfig:
-    """A hourglass and crops -> bottleneck tensors."""
+    """An hourglass and crops -> bottleneck tensors."""
 
     dtype: Literal["fp32", "fp16"] = "fp32"
     """Number format on disk."""

@@ -131,7 +131,7 @@ def _random_numbers_of(seed: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class LoadedHourglass:
-    """A hourglass from an artefact, and what it was trained with."""
+    """An hourglass from an artefact, and what it was trained with."""
 
     module: StackedHourglass
     """In eval mode, float32, on the CPU."""

@@ -1,4 +1,4 @@
-"""``shgae extract``: a hourglass and prepared data -> the bottleneck tensors of every split."""
+"""``shgae extract``: an hourglass and prepared data -> the bottleneck tensors of every split."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
     """Computes the bottleneck of every person (nothing after it, no skip residual) and writes it in shards.
 
     Args:
-        model: a hourglass artefact or run directory (then its best weights).
+        model: an hourglass artefact or run directory (then its best weights).
         data: prepared data of the model's joints and crop size.
         output: the folder to make.
         config: number formats and batch size.

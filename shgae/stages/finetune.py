@@ -1,4 +1,4 @@
-"""``shgae finetune``: a hourglass, grafted or not, and prepared data -> the same network, trained on."""
+"""``shgae finetune``: an hourglass, grafted or not, and prepared data -> the same network, trained on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from shgae.training.hardware import resolve_device, resolve_precision
 
 
 def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution: Execution) -> FitResult:
-    """Trains all weights of a network on, without noise in its autoencoder, and writes a hourglass artefact.
+    """Trains all weights of a network on, without noise in its autoencoder, and writes an hourglass artefact.
 
     Args:
-        model: a hourglass artefact or run directory (then its best weights).
+        model: an hourglass artefact or run directory (then its best weights).
         data: prepared data with a train and a val split, of the model's joints and crop size.
         output: the folder to make.
         config: targets and training.

@@ -1,4 +1,4 @@
-"""``shgae graft``: a hourglass and an autoencoder of its own activations -> one network."""
+"""``shgae graft``: an hourglass and an autoencoder of its own activations -> one network."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class GraftResult:
 
 
 def run(model: Path, autoencoder: Path, output: Path, execution: Execution) -> GraftResult:
-    """Puts the autoencoder behind the third bottleneck residual and writes a hourglass artefact; nothing is trained.
+    """Puts the autoencoder behind the third bottleneck residual and writes an hourglass artefact; nothing is trained.
 
     Args:
-        model: a hourglass artefact or run directory (then its best weights), not grafted yet.
+        model: an hourglass artefact or run directory (then its best weights), not grafted yet.
         autoencoder: an autoencoder pre-trained on activations of exactly this model, or an imported one.
         output: the folder to make.
         execution: force and progress.

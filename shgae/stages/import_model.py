@@ -1,4 +1,4 @@
-"""``shgae import``: somebody else's weight file -> a hourglass or autoencoder artefact."""
+"""``shgae import``: somebody else's weight file -> an hourglass or autoencoder artefact."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from shgae.training.hardware import resolve_device, resolve_precision
 
 
 def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> FitResult:
-    """Trains a new hourglass and writes a hourglass artefact (best weights, checkpoint, history).
+    """Trains a new hourglass and writes an hourglass artefact (best weights, checkpoint, history).
 
     Args:
         data: prepared data with a train and a val split.

@@ -162,7 +162,7 @@ def test_a_saved_autoencoder_opens(tmp_path: Path, small_code: AutoencoderSpec) 
     x = torch.randn(2, 8, 4, 4)
     assert torch.equal(loaded.module.decode(loaded.module.encode(x)), model(x))
     assert loaded.spec == small_code
-    with pytest.raises(Refused, match="wanted a hourglass|wanted an hourglass"):
+    with pytest.raises(Refused, match="wanted an hourglass|wanted an hourglass"):
         load_hourglass(tmp_path / "ae")
 
 
