@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,10 @@ import numpy.typing as npt
 
 from shgae.data.coco import Person, Photo
 from shgae.data.geometry import Rectangle, Square, cut, open_photo
+from shgae.data.lookahead import ahead
 from shgae.data.selection import Selection
 from shgae.errors import Refused
 from shgae.recipes import Split
-
-_AHEAD = 2  # Photos for each thread that wait to be taken: what bounds the memory.
 
 
 @dataclass(frozen=True)
@@ -60,22 +57,7 @@ def cut_people(selection: Selection, crop_size: int, workers: int) -> Generator[
     Raises:
         Refused: a photo is missing, torn or of another size than the JSON says; the line names one of its people.
     """
-    jobs = _jobs(selection, crop_size)
-    if workers <= 0:
-        yield from (job.run() for job in jobs)
-        return
-    waiting: deque[Future[list[Sample]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for job in jobs:
-                waiting.append(pool.submit(job.run))
-                if len(waiting) > _AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    yield from ahead(_jobs(selection, crop_size), _Job.run, workers)
 
 
 @dataclass(frozen=True)

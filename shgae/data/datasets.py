@@ -1,11 +1,9 @@
-"""Stored rows -> batches: crops become images with the mean taken off, reading runs ahead in threads."""
+"""Stored rows -> batches: crops become images with the mean taken off."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +12,6 @@ import torch
 from shgae.artifacts.crops import Crops
 
 Rows = npt.NDArray[np.int64]
-Batch = TypeVar("Batch")
 
 
 class PoseBatch(NamedTuple):
@@ -77,25 +74,3 @@ def in_chunks(order: Rows, size: int) -> Iterator[Rows]:
     """The rows in batches of ``size``; the last may be smaller."""
     for start in range(0, len(order), size):
         yield order[start : start + size]
-
-
-def read_ahead(chunks: Iterable[Rows], load: Callable[[Rows], Batch], workers: int) -> Iterator[Batch]:
-    """Loads batches in order, up to ``workers`` of them ahead in threads; 0 loads in line.
-
-    Threads suffice: reading mapped files, NumPy's copies and Pillow's decoding let go of the interpreter's lock.
-    """
-    if workers <= 0:
-        yield from map(load, chunks)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            for chunk in chunks:
-                waiting.append(pool.submit(load, chunk))
-                if len(waiting) > workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

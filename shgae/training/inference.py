@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from shgae.artifacts.crops import Crops
-from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, read_ahead, to_images
+from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, to_images
+from shgae.data.lookahead import ahead
 from shgae.execution import Execution
 from shgae.recipes import Precision
 from shgae.training.hardware import autocast
@@ -39,7 +40,7 @@ class Inference:
     ) -> Iterator[tuple[PoseBatch, torch.Tensor]]:
         """Batches of a split (of all its rows, if none are given) with what the network makes of them."""
         chunks = in_chunks(np.arange(len(crops)) if rows is None else rows, self.batch_size)
-        for batch in read_ahead(chunks, lambda part: load_pose_batch(crops, part), execution.workers):
+        for batch in ahead(chunks, lambda part: load_pose_batch(crops, part), execution.workers):
             on_device = batch.to(self.device)
             with torch.inference_mode():
                 out = self.forward(network, on_device)

@@ -23,7 +23,8 @@ from torch import nn
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, Position, load_checkpoint, save_checkpoint
 from shgae.artifacts.store import Draft
 from shgae.artifacts.tables import append_row, read_rows, write_rows
-from shgae.data.datasets import Rows, in_chunks, read_ahead
+from shgae.data.datasets import Rows, in_chunks
+from shgae.data.lookahead import ahead
 from shgae.errors import Diverged
 from shgae.execution import Execution
 from shgae.models.zoo import load_state, state_arrays
@@ -132,7 +133,7 @@ class _Fitting(Generic[BatchT]):
         what = f"epoch {epoch + 1}/{config.epochs}"
         self.execution.progress.start(what, self.objective.samples, "samples", self.position.samples)
         self.model.train()
-        batches = read_ahead(chunks, lambda rows: self.objective.load(rows, epoch), self.execution.workers)
+        batches = ahead(chunks, lambda rows: self.objective.load(rows, epoch), self.execution.workers)
         for rows, batch in zip(chunks, batches, strict=True):
             self._step(rows, batch)
             if self.execution.stop or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:

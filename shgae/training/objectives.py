@@ -18,7 +18,8 @@ from torch import nn
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
-from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, read_ahead
+from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch
+from shgae.data.lookahead import ahead
 from shgae.execution import Execution
 from shgae.metrics import pck
 from shgae.metrics.reconstruction import Reconstruction, ReconstructionSums
@@ -206,7 +207,7 @@ def reconstruct(
 ) -> Reconstruction:
     """One float64 pass over a split, without noise: MSE, FVU against a mean (C, 4, 4), ReLU floor, dead code units."""
     sums = ReconstructionSums(mean)
-    for x in read_ahead(in_chunks(np.arange(len(rows)), _RECONSTRUCTED), rows.read, execution.workers):
+    for x in ahead(in_chunks(np.arange(len(rows)), _RECONSTRUCTED), rows.read, execution.workers):
         _end_if_stopped(execution)
         with torch.inference_mode(), autocast(device, precision):
             code = autoencoder.encode(torch.from_numpy(x).to(device))
