@@ -63,9 +63,9 @@ class FitConfig:
     """Passes over the training split."""
     batch_size: int = 16
     """Samples a step, over all processes together."""
-    optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
+    optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
     """Update rule: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9)."""
-    lr: float = 2e-3
+    lr: float = 1e-3
     """First learning rate; with the cosine schedule the highest one."""
     schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate over epochs: plateau multiplies by 0.2 once, after 5 epochs without a better validation score;
@@ -97,7 +97,7 @@ class FinetuneConfig(HeatmapConfig, FitConfig):
     """An hourglass, grafted or not, and crops -> the same network, trained on."""
 
     epochs: int = 15
-    lr: float = 1e-3
+    lr: float = 5e-4
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class AutoencoderConfig(FitConfig):
     """Bottleneck tensors -> autoencoder."""
 
     epochs: int = 100
-    lr: float = 1e-3
+    optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
+    lr: float = 3e-4
     code_size: int = 50
     """Numbers in the code."""
     decoder_output: Literal["identity", "relu"] = "identity"
@@ -164,7 +165,6 @@ _ORIGINAL_POSE: dict[str, Any] = {
     "sigma_visible": 0.5,
     "sigma_hidden": 1.0,
     "unlabelled": "empty",
-    "optimizer": "rmsprop",
     "lr": 2.5e-4,
     "schedule": "plateau",
     "precision": "fp32",

@@ -111,8 +111,8 @@ def _draw(folder: Path, execution: Execution, seed: int) -> dict[Split, prepare.
 def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int) -> dict[str, Step]:
     data, baseline, activations = output / "data", output / "baseline", output / "activations"
     recipe = RECIPES["improved"]
-    # Few people: many small steps at a high rate learn more in the same minutes than few large ones.
-    pose: dict[str, Any] = {"batch_size": 4, "lr": 4e-3, "seed": seed}
+    # Few people: many small steps learn more in the same minutes than few large ones.
+    pose: dict[str, Any] = {"batch_size": 4, "seed": seed}
     to_crops = dataclasses.replace(recipe.prepare, crop_size=128, seed=seed)
     first = dataclasses.replace(recipe.train, residual="newell", epochs=_EPOCHS["baseline"], **pose)
     code = dataclasses.replace(recipe.pretrain_ae, epochs=_EPOCHS["autoencoder"], seed=seed)

@@ -64,7 +64,7 @@ def test_every_field_of_a_config_is_an_option_in_the_help(stage: str, capsys) ->
 
 def test_where_the_recipes_differ_the_help_says_both(capsys) -> None:
     flat = " ".join(help_of("train", capsys).split())
-    assert "[improved: adam; original: rmsprop]" in flat
+    assert "[improved: cosine; original: plateau]" in flat
     assert "[default: 16]" in flat
 
 
