@@ -14,7 +14,7 @@ BIN := .venv/bin
 	touch $@
 
 demo: .venv/.ready
-	$(BIN)/shgae demo -o demo --force
+	$(BIN)/shgae demo -o demo $(if $(wildcard demo/demo.json),--resume)
 
 test: check
 	$(BIN)/pytest

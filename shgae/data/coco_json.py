@@ -159,7 +159,7 @@ def _check_categories(categories: list[dict[str, Any]]) -> dict[str, Any]:
     if len(found) > 1:
         found = [category for category in found if category.get("name") == "person"]
     if len(found) != 1:
-        raise _Fault("not exactly one category with keypoints (or one called person)")
+        raise _Fault("not exactly one category with keypoints (or one called person), as person_keypoints_*.json has")
     names, limbs = found[0]["keypoints"], found[0].get("skeleton", [])
     if not isinstance(names, list) or not all(_is_text(name) for name in names) or len({*names}) < len(names):
         raise _Fault("the category's keypoints are no list of different names")

@@ -50,7 +50,7 @@ def _score(axes: Axes, name: str, rows: Rows) -> None:
     axes.plot(epochs, values, color=COLOURS[2], marker=".")
     at = values.index(best(values))
     axes.plot([epochs[at]], [values[at]], "o", mfc="none", ms=9, color=COLOURS[6])
-    axes.annotate(f"best {values[at]:.3g}", (epochs[at], values[at]), (0, -14), textcoords="offset points", ha="center")
+    axes.annotate(f"best {values[at]:.3g}", (epochs[at], values[at]), (6, -14), textcoords="offset points", ha="right")
     axes.set(title=f"{name}: {'PCK' if best is max else 'variance unexplained'}", xlabel="epoch", ylabel=label)
     axes.margins(y=0.25)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -111,6 +111,8 @@ class _Fitting(Generic[BatchT]):
             }
             load_state(self.model, state, path)
             load_optimizer(self.model, self.optimizer, moments)
+            at = self.position
+            self.execution.progress.note(f"going on in epoch {at.epoch + 1}/{self.config.epochs} after step {at.step}")
             rows = list(itertools.islice(read_rows(history), self.position.epoch)) if self.position.epoch else []
         if history.is_file():  # not made before there is a row: a run that ends at once leaves nothing to resume
             write_rows(history, rows)

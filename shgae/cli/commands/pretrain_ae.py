@@ -36,6 +36,6 @@ def pretrain_ae(
     from shgae.stages import pretrain_ae as stage
 
     result = stage.run(activations, output, config, execution).to_json()
-    tables = [fit_table(result), facts_table(result["validation"], "On val, without noise")]
+    tables = [fit_table(result), facts_table(result["validation"], "Validation")]
     then = typed("graft", ancestor(output, "model"), output, "-o", beside(output, "grafted"))
     return Outcome(result, tables, then)

@@ -21,6 +21,6 @@ def verify(
     from shgae.stages import verify as stage
 
     result = stage.run(path)
-    lines = [f"as written: {near(folder)}" for folder in result.verified]
+    lines = [f"intact: {near(folder)}" for folder in result.verified]
     lines += [f"missing: {one.kind} {one.id[:12]}, once in {near(one.path)}" for one in result.missing]
     return Outcome(result.to_json(), [*lines], failure=None if allow_missing else result.fault())
