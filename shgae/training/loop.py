@@ -119,7 +119,7 @@ class _Fitting(Generic[BatchT]):
 
     def save(self) -> None:
         """Replaces the checkpoint by what is now; weights that are not finite never replace the last good ones."""
-        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+        if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
             raise self._diverged("a weight is no finite number any more")
         arrays = {f"model.{name}": array for name, array in state_arrays(self.model).items()}
         for name, array in optimizer_arrays(self.model, self.optimizer).items():

@@ -6,6 +6,7 @@ The loop knows none of this; an objective knows nothing of epochs, optimizers or
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
@@ -118,6 +119,8 @@ class PoseObjective:
             _end_if_stopped(execution)
             sums, count = self._errors(maps, batch)
             squares, cells = squares + sums.double().sum().item(), cells + count.item()
+            if not math.isfinite(squares):  # such maps have no peak to score; the loop ends the training
+                return Validation(math.nan, {"val_loss": squares})
             counts.append(score_maps(maps[:, -1], batch))
         execution.progress.finish()
         score = functools.reduce(operator.add, counts).pck()["all"] or 0.0

@@ -166,6 +166,17 @@ def test_a_gradient_that_is_no_number_never_reaches_the_checkpoint(tmp_path: Pat
     assert not (tmp_path / "run.partial" / CHECKPOINT).exists()
 
 
+def test_batch_statistics_that_blew_up_never_reach_the_checkpoint(tmp_path: Path) -> None:
+    class Overflowing(Fitting):
+        def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
+            model[1].running_var.fill_(float("inf"))  # type: ignore[index]
+            return super().loss(model, batch)
+
+    with pytest.raises(Diverged, match="a weight is no finite number"):
+        trained(tmp_path / "run", Execution(), Overflowing())
+    assert not (tmp_path / "run.partial" / CHECKPOINT).exists()
+
+
 def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     class Worsening(Fitting):
         scores = iter((0.1, 0.5, 0.2))
