@@ -16,8 +16,11 @@ _shgae() {
         --peak) COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
         --unlabelled) COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
         --residual) COMPREPLY=($(compgen -W "original newell" -- "$word")); return ;;
+        --stack) COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
         --dtype) COMPREPLY=($(compgen -W "fp32 fp16" -- "$word")); return ;;
         --decoder-output) COMPREPLY=($(compgen -W "identity relu" -- "$word")); return ;;
+        --train) COMPREPLY=($(compgen -W "all decoder autoencoder head" -- "$word")); return ;;
+        --joints) COMPREPLY=($(compgen -W "same match new-head" -- "$word")); return ;;
         --split) COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
     esac
     case "$command" in
@@ -25,10 +28,10 @@ _shgae() {
         prepare) words="--train -o --output --val --test --recipe --config --crop-size --crop-policy --margin --hold-out --split-by --bad-people --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --residual --stacks --width -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         import) words="-o --output --force -q --quiet --json -h --help" ;;
-        extract) words="-o --output --recipe --config --dtype -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
-        pretrain-ae) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --code-size --decoder-output --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
+        extract) words="-o --output --recipe --config --stack --dtype -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
+        pretrain-ae) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --code-size --stack --decoder-output --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         graft) words="-o --output --force -q --quiet --json -h --help" ;;
-        finetune) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
+        finetune) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --train --joints -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         evaluate) words="-o --output --per-joint --recipe --config --split -b --batch-size --precision --limit -d --device -j --workers --force -q --quiet --json -h --help" ;;
         demo) words="-o --output -s --seed -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         info) words="-q --quiet --json -h --help" ;;

@@ -91,6 +91,7 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--stack[Which hourglass of the row\: its number from 0, the last one, or all of them.]:value:(last all 0 1 2 3 4 5 6 7)' \
                         '--dtype[Number format on disk.]:value:(fp32 fp16)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
                         '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
@@ -119,6 +120,7 @@ _shgae() {
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--code-size[Numbers in the code.]:value: ' \
+                        '--stack[Which hourglass’s bottleneck to learn, of the ones extracted\: its number from 0, the last one, or all of them together (for one autoencoder that they are going to share).]:value:(last all 0 1 2 3 4 5 6 7)' \
                         '--decoder-output[What follows the decoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--noise[Strength of the training noise\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
@@ -156,6 +158,8 @@ _shgae() {
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--train[What learns\: everything; what comes after the bottleneck (way up, heads, merges); the autoencoders; or the heads. The rest stays as it is, its batch normalisation’s statistics too.]:value:(all decoder autoencoder head)' \
+                        '--joints[Data of other joints than the model’s\: an error (same); carry over what the heads know of joints of the same name (match); or start the heads’ channels anew (new-head).]:value:(same match new-head)' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly.]' \

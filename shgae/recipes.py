@@ -15,6 +15,8 @@ RecipeName = Literal["original", "improved"]
 Precision = Literal["auto", "fp32", "bf16"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Stack = Literal["last", "all", "0", "1", "2", "3", "4", "5", "6", "7"]
+"""An hourglass of the row, counted from 0, the last one, or all of them."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,12 @@ class FinetuneConfig(HeatmapConfig, FitConfig):
 
     epochs: int = 15
     lr: float = 5e-4
+    train: Literal["all", "decoder", "autoencoder", "head"] = "all"
+    """What learns: everything; what comes after the bottleneck (way up, heads, merges); the autoencoders; or the
+    heads. The rest stays as it is, its batch normalisation's statistics too."""
+    joints: Literal["same", "match", "new-head"] = "same"
+    """Data of other joints than the model's: an error (same); carry over what the heads know of joints of the same
+    name (match); or start the heads' channels anew (new-head)."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,8 @@ class TrainConfig(ModelConfig, HeatmapConfig, FitConfig):
 class ExtractConfig:
     """An hourglass and crops -> bottleneck tensors."""
 
+    stack: Stack = "last"
+    """Which hourglass of the row: its number from 0, the last one, or all of them."""
     dtype: Literal["fp32", "fp16"] = "fp32"
     """Number format on disk."""
     batch_size: int = 32
@@ -128,6 +138,9 @@ class AutoencoderConfig(FitConfig):
     lr: float = 3e-4
     code_size: int = 50
     """Numbers in the code."""
+    stack: Stack = "last"
+    """Which hourglass's bottleneck to learn, of the ones extracted: its number from 0, the last one, or all of them
+    together (for one autoencoder that they are going to share)."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the decoder's last layer; a relu cannot reach the negative half of the bottleneck."""
     noise: float = 0.1
@@ -149,6 +162,27 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
+class PredictConfig:
+    """A model and photos -> joints."""
+
+    decode: Literal["quarter", "argmax"] = "quarter"
+    """Where in a map a joint is: its highest cell (argmax), or that moved a quarter of a cell towards the higher
+    neighbour on either axis (quarter)."""
+    flip_test: bool = False
+    """Average the maps of the crop and of its mirror image."""
+    min_score: float = 0.1
+    """Joints whose map is lower than this are drawn hollow, and limbs to them thin."""
+    overlays: bool = True
+    """Draw the joints on a copy of every photo."""
+    batch_size: int = 32
+    """Crops in one forward pass."""
+    precision: Precision = "auto"
+    """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
+    limit: int | None = None
+    """Use only the first N photos."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One config for every stage."""
 
@@ -158,6 +192,7 @@ class Recipe:
     pretrain_ae: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    predict: PredictConfig = field(default_factory=PredictConfig)
 
 
 _ORIGINAL_POSE: dict[str, Any] = {
@@ -181,6 +216,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         finetune=FinetuneConfig(**_ORIGINAL_POSE),
         extract=ExtractConfig(precision="fp32"),
         evaluate=EvaluateConfig(precision="fp32"),
+        predict=PredictConfig(decode="argmax", precision="fp32"),
     ),
 }
 """The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""

@@ -19,7 +19,7 @@ from shgae.errors import Refused
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
-KINDS = ("data", "hourglass", "activations", "autoencoder", "evaluation")
+KINDS = ("data", "hourglass", "activations", "autoencoder", "evaluation", "predictions")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REPORTED = ("torch", "numpy", "safetensors", "pillow", "pycocotools")
 

@@ -29,6 +29,19 @@ def graft(model: StackedHourglass, autoencoder: Autoencoder, stack: int = -1) ->
     hourglass.graft = autoencoder
 
 
+def share(model: StackedHourglass, *, of: int, stack: int) -> None:
+    """Puts the very autoencoder of one stack (the same module, the same weights) into another one too, in place.
+
+    Raises:
+        Refused: there is none to share, or the other stack has one already.
+        IndexError: there is no such stack.
+    """
+    autoencoder = model.hourglass(of).graft
+    if not isinstance(autoencoder, Autoencoder):
+        raise Refused("graft", f"stack {of} of the hourglass", "it carries no autoencoder", "a stack that does")
+    graft(model, autoencoder, stack)
+
+
 def remove(model: StackedHourglass, stack: int = -1) -> Autoencoder:
     """Takes the autoencoder of one stack out, in place, and returns it.
 

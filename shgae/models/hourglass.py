@@ -6,7 +6,7 @@ may look at them, change them, or leave some out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -21,6 +21,15 @@ class Encoded(NamedTuple):
     """(N, C, 4, 4): the output of the last bottleneck residual, signed."""
     skips: tuple[Tensor, ...]
     """The skip connections (N, C, H, W), the largest first."""
+
+
+class Passed(NamedTuple):
+    """What one pass through an hourglass gives."""
+
+    features: Tensor
+    """(N, C, H, W): the output."""
+    bottleneck: Tensor
+    """(N, C, 4, 4): what entered the graft, signed."""
 
 
 class Hourglass(nn.Module):
@@ -57,10 +66,10 @@ class Hourglass(nn.Module):
         self.graft: nn.Module = nn.Identity()
         self.ups = nn.ModuleList(ups)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
+    def forward(self, x: Tensor) -> Passed:
+        """(N, C, H, W) -> features (N, C, H, W), and the bottleneck (N, C, 4, 4) on the way."""
         bottleneck, skips = self.encode(x)
-        return self.decode(self.graft(bottleneck), skips)
+        return Passed(self.decode(self.graft(bottleneck), skips), bottleneck)
 
     def encode(self, x: Tensor) -> Encoded:
         """(N, C, H, W) -> bottleneck (N, C, H / 2^levels, W / 2^levels) and the skip of each level."""
@@ -127,6 +136,17 @@ class Merge(nn.Module):
         return merged
 
 
+class StackOutput(NamedTuple):
+    """What a stack gives."""
+
+    maps: Tensor
+    """(N, K, H, W): one heatmap a keypoint."""
+    trunk: Tensor
+    """(N, C, H, W): what the next stack starts from."""
+    bottleneck: Tensor
+    """(N, C, 4, 4): what entered the graft."""
+
+
 class Stack(nn.Module):
     """One hourglass with its head, and the merge into the trunk of the next stack; the last stack has none."""
 
@@ -136,10 +156,12 @@ class Stack(nn.Module):
         self.head = head
         self.merge = merge
 
-    def forward(self, trunk: Tensor) -> tuple[Tensor, Tensor]:
-        """Trunk (N, C, H, W) -> maps (N, K, H, W) and the trunk (N, C, H, W) for the next stack."""
-        predicted = self.head(self.hourglass(trunk))
-        return predicted.maps, trunk if self.merge is None else trunk + self.merge(predicted)
+    def forward(self, trunk: Tensor) -> StackOutput:
+        """Trunk (N, C, H, W) -> maps (N, K, H, W), the next stack's trunk (N, C, H, W), bottleneck (N, C, 4, 4)."""
+        features, bottleneck = self.hourglass(trunk)
+        predicted = self.head(features)
+        onward = trunk if self.merge is None else trunk + self.merge(predicted)
+        return StackOutput(predicted.maps, onward, bottleneck)
 
 
 class StackedHourglass(nn.Module):
@@ -152,27 +174,37 @@ class StackedHourglass(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W), RGB in [0, 1] minus the training mean -> maps (N, S, K, H / 4, W / 4)."""
+        return torch.stack([output.maps for output in self.passes(images)], dim=1)
+
+    def passes(self, images: Tensor) -> Iterator[StackOutput]:
+        """Images (N, 3, H, W) -> what each stack gives, one after another; a stack runs when it is asked for."""
         trunk = self.stem(images)
-        maps = []
         for stack in self.stacks:
-            stack_maps, trunk = stack(trunk)
-            maps.append(stack_maps)
-        return torch.stack(maps, dim=1)
+            output: StackOutput = stack(trunk)
+            yield output
+            trunk = output.trunk
 
     def bottleneck(self, images: Tensor, stack: int = -1) -> Tensor:
-        """Images (N, 3, H, W) -> what enters the graft of one stack: (N, C, 4, 4).
+        """Images (N, 3, H, W) -> what enters the graft of one stack: (N, C, 4, 4); see :meth:`bottlenecks`."""
+        return self.bottlenecks(images, (stack,))[0]
 
-        Computes nothing that the result does not need: of that stack neither skips nor decoder nor head, and no
-        later stack. Equals the value inside :meth:`forward` bit for bit.
+    def bottlenecks(self, images: Tensor, stacks: Sequence[int]) -> tuple[Tensor, ...]:
+        """Images (N, 3, H, W) -> what enters the graft of each of these stacks: (N, C, 4, 4) each.
+
+        Computes nothing that the result does not need: of the last of them neither skips nor decoder nor head, and no
+        later stack. Equals the values inside :meth:`forward` bit for bit.
 
         Raises:
             IndexError: there is no such stack.
         """
-        index = range(len(self.stacks))[stack]
+        wanted = [range(len(self.stacks))[stack] for stack in stacks]
+        found: dict[int, Tensor] = {}
         trunk = self.stem(images)
-        for earlier in self.stacks[:index]:
-            _, trunk = earlier(trunk)
-        return self.hourglass(index).encode_bottleneck(trunk)
+        for index in range(max(wanted)):
+            output: StackOutput = self.stacks[index](trunk)
+            found[index], trunk = output.bottleneck, output.trunk
+        found[max(wanted)] = self.hourglass(max(wanted)).encode_bottleneck(trunk)
+        return tuple(found[index] for index in wanted)
 
     def hourglass(self, stack: int = -1) -> Hourglass:
         """The hourglass of one stack, counted from 0, or from the end if negative; raises IndexError."""

@@ -50,8 +50,17 @@ class HourglassSpec:
     """Hourglasses in a row, S: 1 to 8."""
     width: int = 256
     """Channels, C: a multiple of 4 up to 1024."""
-    grafts: tuple[AutoencoderSpec | None, ...] = ()
-    """The autoencoder in each stack's bottleneck, or None; left out, there is none anywhere."""
+    grafts: tuple[AutoencoderSpec | int | None, ...] = ()
+    """What lies in each stack's bottleneck: an autoencoder of its own, the number of the earlier stack whose very
+    autoencoder (the same weights) it is, or None; left out, there is nothing anywhere."""
+    stem: tuple[int, ...] = ()
+    """Channels of the stem on their way to the width: after its convolution, its first and its second residual; left
+    out, what the residual block comes with (the study's are as wide as the network, Newell's are 1/4, 1/2, 1/2)."""
+    bottleneck: int = 3
+    """Residuals at the lowest level after the one that follows the last pooling, 1 to 8: the study has 3, others 2."""
+    head: Literal["original", "newell"] = "original"
+    """From features to maps: the study's (residual, conv1x1 to K, BN, ReLU, conv1x1), or Newell's (residual, conv1x1
+    to C, BN, ReLU, conv1x1 to K)."""
 
     def __post_init__(self) -> None:
         _check("keypoints", self.keypoints, range(1, 513))
@@ -59,32 +68,57 @@ class HourglassSpec:
         _check("residual", self.residual, ("original", "newell"))
         _check("stacks", self.stacks, range(1, 9))
         _check_width(self.width)
+        _check("bottleneck", self.bottleneck, range(1, 9))
+        _check("head", self.head, ("original", "newell"))
+        if not self.stem:
+            quarters = (4, 4, 4) if self.residual == "original" else (1, 2, 2)
+            object.__setattr__(self, "stem", tuple(self.width * quarter // 4 for quarter in quarters))
+        _check("number of widths of the stem", len(self.stem), (3,))
+        for width in self.stem:
+            _check("width of the stem", width, range(2, 1025))
         if not self.grafts:
             object.__setattr__(self, "grafts", (None,) * self.stacks)
         _check("number of grafts", len(self.grafts), (self.stacks,))
-        for autoencoder in self.grafts:
-            if autoencoder is not None:
-                _check("width of the graft", autoencoder.width, (self.width,))
+        for stack, graft in enumerate(self.grafts):
+            if isinstance(graft, AutoencoderSpec):
+                _check("width of the graft", graft.width, (self.width,))
+            elif graft is not None:
+                own = tuple(i for i, one in enumerate(self.grafts[:stack]) if isinstance(one, AutoencoderSpec))
+                _check("stack whose autoencoder is shared", graft, own or ("a stack with an autoencoder",))
 
-    def with_graft(self, autoencoder: AutoencoderSpec | None, stack: int = -1) -> HourglassSpec:
-        """The same network with this autoencoder in one stack, or with none there."""
+    def autoencoder(self, stack: int) -> AutoencoderSpec | None:
+        """The autoencoder in one stack, its own or a shared one, or None."""
+        graft = self.grafts[stack]
+        # A shared one belongs to a stack that has it of its own.
+        return self.autoencoder(graft) if isinstance(graft, int) else graft
+
+    def with_graft(self, autoencoder: AutoencoderSpec | int | None, stack: int = -1) -> HourglassSpec:
+        """The same network with this autoencoder (or that of an earlier stack) in one stack, or with none there."""
         grafts = list(self.grafts)
         grafts[stack] = autoencoder
         return replace(self, grafts=tuple(grafts))
 
     def to_json(self) -> dict[str, Any]:
         """The form in a manifest."""
-        return {**asdict(self), "grafts": [spec and spec.to_json() for spec in self.grafts]}
+        grafts = [graft.to_json() if isinstance(graft, AutoencoderSpec) else graft for graft in self.grafts]
+        return {**asdict(self), "stem": list(self.stem), "grafts": grafts}
 
     @classmethod
     def from_json(cls, value: Any) -> HourglassSpec:
         """The inverse of :meth:`to_json`; raises :class:`Refused` for anything else."""
         _check_fields(cls, value)
-        listed = value.get("grafts", [])
-        if not isinstance(listed, list):
-            raise Refused("grafts", "the model's spec", f"{listed!r} is no list", "make the model again")
-        grafts = tuple(None if spec is None else AutoencoderSpec.from_json(spec) for spec in listed)
-        return cls(**{**value, "grafts": grafts})
+        grafts = tuple(
+            graft if graft is None or isinstance(graft, int) else AutoencoderSpec.from_json(graft)
+            for graft in _listed(value, "grafts")
+        )
+        return cls(**{**value, "grafts": grafts, "stem": tuple(_listed(value, "stem"))})
+
+
+def _listed(value: dict[str, Any], name: str) -> list[Any]:
+    listed = value.get(name, [])
+    if not isinstance(listed, list):
+        raise Refused(name, "the model's spec", f"{listed!r} is no list", "make the model again")
+    return listed
 
 
 def _check(name: str, value: object, allowed: range | tuple[object, ...]) -> None:

@@ -17,7 +17,7 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.grafting import graft
+from shgae.models.grafting import graft, share
 from shgae.models.hourglass import Head, Hourglass, Merge, Stack, StackedHourglass
 from shgae.models.layers import NewellResidual, OriginalResidual, Stem
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
@@ -44,7 +44,6 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 _LEVELS = {256: 4, 128: 3}
 """Levels of an hourglass by crop size: they bring its map, a quarter of the crop, down to 4 x 4."""
-_BOTTLENECK_RESIDUALS = 3
 _RESIDUALS: Mapping[str, type[OriginalResidual] | type[NewellResidual]] = {
     "original": OriginalResidual,
     "newell": NewellResidual,
@@ -71,7 +70,9 @@ def _hourglass(spec: HourglassSpec) -> StackedHourglass:
     stacks = [_stack(spec, is_last=index == spec.stacks - 1) for index in range(spec.stacks)]
     model = StackedHourglass(stem=_stem(spec), stacks=stacks)
     for index, autoencoder in enumerate(spec.grafts):
-        if autoencoder is not None:
+        if isinstance(autoencoder, int):
+            share(model, of=autoencoder, stack=index)
+        elif autoencoder is not None:
             graft(model, _autoencoder(autoencoder), index)
     return model
 
@@ -81,18 +82,17 @@ def _autoencoder(spec: AutoencoderSpec) -> Autoencoder:
 
 
 def _stem(spec: HourglassSpec) -> Stem:
-    residual, width = _RESIDUALS[spec.residual], spec.width
-    widths = {"original": (width, width, width), "newell": (width // 4, width // 2, width // 2)}
-    first, second, third = widths[spec.residual]
+    residual = _RESIDUALS[spec.residual]
+    first, second, third = spec.stem
     return Stem(
         channels=first,
         before_pool=residual(first, second),
-        after_pool=nn.Sequential(residual(second, third), residual(third, width)),
+        after_pool=nn.Sequential(residual(second, third), residual(third, spec.width)),
     )
 
 
 def _stack(spec: HourglassSpec, *, is_last: bool) -> Stack:
-    residual, width, keypoints, levels = _RESIDUALS[spec.residual], spec.width, spec.keypoints, _LEVELS[spec.crop_size]
+    residual, width, levels = _RESIDUALS[spec.residual], spec.width, _LEVELS[spec.crop_size]
 
     def residuals(count: int) -> list[nn.Module]:
         return [residual(width, width) for _ in range(count)]
@@ -101,17 +101,26 @@ def _stack(spec: HourglassSpec, *, is_last: bool) -> Stack:
         width=width,
         skips=residuals(levels),
         downs=residuals(levels),
-        bottleneck=nn.Sequential(*residuals(_BOTTLENECK_RESIDUALS)),
+        bottleneck=nn.Sequential(*residuals(spec.bottleneck)),
         ups=residuals(levels - 1),
     )
-    maps = nn.Sequential(
-        nn.Conv2d(width, keypoints, 1), nn.BatchNorm2d(keypoints), nn.ReLU(), nn.Conv2d(keypoints, keypoints, 1)
-    )
-    head = Head(features=residual(width, width), maps=maps)
     if is_last:
-        return Stack(hourglass=hourglass, head=head, merge=None)
-    merge = Merge(features=nn.Conv2d(width, width, 1), maps=nn.Conv2d(keypoints, width, 1))
-    return Stack(hourglass=hourglass, head=head, merge=merge)
+        return Stack(hourglass=hourglass, head=_head(spec), merge=None)
+    merge = Merge(features=nn.Conv2d(width, width, 1), maps=nn.Conv2d(spec.keypoints, width, 1))
+    return Stack(hourglass=hourglass, head=_head(spec), merge=merge)
+
+
+def _head(spec: HourglassSpec) -> Head:
+    width, keypoints = spec.width, spec.keypoints
+    residual = _RESIDUALS[spec.residual](width, width)
+
+    def layer(channels: int) -> list[nn.Module]:
+        return [nn.Conv2d(width, channels, 1), nn.BatchNorm2d(channels), nn.ReLU()]
+
+    if spec.head == "original":
+        maps = nn.Sequential(*layer(keypoints), nn.Conv2d(keypoints, keypoints, 1))
+        return Head(features=residual, maps=maps)
+    return Head(features=nn.Sequential(residual, *layer(width)), maps=nn.Conv2d(width, keypoints, 1))
 
 
 def _glorot_normal(module: _Module) -> _Module:
@@ -211,8 +220,13 @@ def _with_weights(make: Callable[[], _Module], artifact: Artifact) -> _Module:
 
 
 def state_arrays(module: nn.Module) -> dict[str, Array]:
-    """A copy of every parameter and buffer, by name."""
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()}
+    """A copy of every parameter and buffer, by name; what two stacks share is there once, under its first name."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in _state(module).items()}
+
+
+def _state(module: nn.Module) -> dict[str, torch.Tensor]:
+    own = {name for name, _ in (*module.named_parameters(), *module.named_buffers())}
+    return {name: tensor for name, tensor in module.state_dict().items() if name in own}
 
 
 def load_state(module: nn.Module, arrays: Mapping[str, Array], where: object) -> None:
@@ -222,19 +236,20 @@ def load_state(module: nn.Module, arrays: Mapping[str, Array], where: object) ->
         Refused: arrays are missing, left over or of another shape; ``where`` they come from is named.
     """
     wrong = misfit(
-        {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()},
+        {name: tuple(tensor.shape) for name, tensor in _state(module).items()},
         {name: array.shape for name, array in arrays.items()},
     )
     if wrong:
         raise Refused("tensors", where, wrong, "weights of this very network")
-    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+    # Not strict: a shared tensor has further names, which were loaded with its first.
+    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()}, strict=False)
 
 
 def tensor_shapes(spec: HourglassSpec | AutoencoderSpec) -> dict[str, tuple[int, ...]]:
     """The name and shape of every parameter and buffer of a network, without making it."""
     with torch.device("meta"):
         module: nn.Module = _hourglass(spec) if isinstance(spec, HourglassSpec) else _autoencoder(spec)
-    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    return {name: tuple(tensor.shape) for name, tensor in _state(module).items()}
 
 
 def misfit(wanted: Shapes, found: Shapes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,15 @@ from torch import Tensor, nn
 from shgae.errors import Refused
 from shgae.models import grafting
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_autoencoder, build_hourglass, state_arrays
+from shgae.models.zoo import (
+    AutoencoderSpec,
+    HourglassSpec,
+    build_autoencoder,
+    build_hourglass,
+    load_state,
+    state_arrays,
+    tensor_shapes,
+)
 
 
 class Unchanged(nn.Module):
@@ -67,6 +76,48 @@ def test_a_stack_of_two_can_be_grafted_alone(
     grafted = model(images)
     assert torch.equal(plain[:, 0], grafted[:, 0])
     assert not torch.equal(plain[:, 1], grafted[:, 1])
+
+
+def test_two_stacks_share_one_autoencoder_and_its_gradients(
+    small_spec: HourglassSpec, small_code: AutoencoderSpec, images: Tensor
+) -> None:
+    model = build_hourglass(replace(small_spec, stacks=2, grafts=(small_code, 0)))
+    assert model.hourglass(0).graft is model.hourglass(1).graft
+    twin = build_hourglass(replace(small_spec, stacks=2, grafts=(small_code, small_code)))
+    assert len(list(twin.parameters())) == len(list(model.parameters())) + 16
+    (model(images)[:, 1] ** 2).mean().backward()
+    shared = model.hourglass(0).graft.to_code.weight.grad
+    arrays = state_arrays(model)
+    load_state(twin, {**arrays, **doubled(arrays)}, "here")
+    (twin(images)[:, 1] ** 2).mean().backward()
+    apart = [twin.hourglass(stack).graft.to_code.weight.grad for stack in (0, 1)]
+    assert torch.allclose(shared, apart[0] + apart[1], rtol=1e-4, atol=1e-9)
+
+
+def test_shared_weights_are_stored_once_and_come_back_shared(
+    small_spec: HourglassSpec, small_code: AutoencoderSpec, images: Tensor
+) -> None:
+    spec = replace(small_spec, stacks=3, grafts=(None, small_code, 1))
+    model = build_hourglass(spec, seed=3).eval()
+    arrays = state_arrays(model)
+    assert not [name for name in arrays if name.startswith("stacks.2.hourglass.graft.")]
+    assert tensor_shapes(spec) == {name: array.shape for name, array in arrays.items()}
+    again = build_hourglass(spec, seed=4).eval()
+    load_state(again, arrays, "here")
+    assert again.hourglass(1).graft is again.hourglass(2).graft
+    assert torch.equal(again(images), model(images))
+
+
+def test_sharing_what_is_not_there_is_refused(small_spec: HourglassSpec) -> None:
+    model = build_hourglass(replace(small_spec, stacks=2, grafts=()))
+    with pytest.raises(Refused, match="carries no autoencoder"):
+        grafting.share(model, of=0, stack=1)
+
+
+def doubled(arrays: dict[str, Any]) -> dict[str, Any]:
+    """The first stack's autoencoder under the second's names."""
+    first, second = "stacks.0.hourglass.graft.", "stacks.1.hourglass.graft."
+    return {second + name.removeprefix(first): arrays[name] for name in arrays if name.startswith(first)}
 
 
 def test_an_autoencoder_of_another_width_is_refused_naming_both(model: StackedHourglass) -> None:

@@ -35,14 +35,16 @@ def test_the_way_down_and_up_by_hand(two_levels: Hourglass) -> None:
     half = F.max_pool2d(x, 2) * 5
     quarter = F.max_pool2d(half, 2) * 7
     double: Callable[[Tensor], Tensor] = nn.Upsample(scale_factor=2)
-    assert torch.equal(two_levels(x), double((double(quarter * 11) + half * 3) * 13) + x * 2)
+    assert torch.equal(two_levels(x).features, double((double(quarter * 11) + half * 3) * 13) + x * 2)
 
 
 def test_the_slot_lies_between_encode_and_decode(two_levels: Hourglass) -> None:
     x = torch.rand(1, 1, 8, 8)
     bottleneck, skips = two_levels.encode(x)
     two_levels.graft = Times(-1)
-    assert torch.equal(two_levels(x), two_levels.decode(-bottleneck, skips))
+    passed = two_levels(x)
+    assert torch.equal(passed.features, two_levels.decode(-bottleneck, skips))
+    assert torch.equal(passed.bottleneck, bottleneck)
 
 
 def test_a_skip_of_none_is_switched_off(two_levels: Hourglass) -> None:
@@ -54,9 +56,9 @@ def test_a_skip_of_none_is_switched_off(two_levels: Hourglass) -> None:
 
 def test_skips_of_another_image_change_nothing_for_the_next_one(two_levels: Hourglass) -> None:
     one, other = torch.rand(2, 1, 1, 8, 8)
-    before = two_levels(one)
+    before = two_levels(one).features
     two_levels.encode(other)
-    assert torch.equal(two_levels(one), before)
+    assert torch.equal(two_levels(one).features, before)
 
 
 def test_too_few_skips_are_an_error(two_levels: Hourglass) -> None:
@@ -88,6 +90,19 @@ def test_the_bottleneck_equals_what_a_hook_sees_in_the_full_forward(
         model(images)
         hook.remove()
         assert torch.equal(model.bottleneck(images, stack), seen[0])
+
+
+def test_the_bottlenecks_of_several_stacks_come_in_the_order_asked_for(
+    small_spec: HourglassSpec, images: Tensor
+) -> None:
+    model = build_hourglass(replace(small_spec, stacks=3, grafts=()), seed=2).eval()
+    with torch.no_grad():
+        several = model.bottlenecks(images, (2, 0, -1))
+        passes = list(model.passes(images))
+        for stack, found in zip((2, 0, 2), several, strict=True):
+            assert torch.equal(found, model.bottleneck(images, stack))
+            assert torch.equal(found, passes[stack].bottleneck)
+        assert torch.equal(model(images), torch.stack([output.maps for output in passes], dim=1))
 
 
 def test_the_bottleneck_computes_no_skip_no_decoder_no_head_and_no_later_stack(

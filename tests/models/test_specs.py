@@ -22,7 +22,11 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("spec", [HourglassSpec(17), HourglassSpec(5, stacks=8), GRAFTED])
+SHARED = HourglassSpec(14, stacks=3, width=64, grafts=(CODE, None, 0))
+FOREIGN = HourglassSpec(16, residual="newell", stem=(64, 128, 256), bottleneck=2, head="newell")
+
+
+@pytest.mark.parametrize("spec", [HourglassSpec(17), HourglassSpec(5, stacks=8), GRAFTED, SHARED, FOREIGN])
 def test_a_spec_survives_json(spec: HourglassSpec) -> None:
     assert HourglassSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
@@ -42,9 +46,32 @@ def test_with_graft_fills_the_last_stack_unless_told_otherwise() -> None:
     assert plain.with_graft(CODE).with_graft(None) == plain
 
 
+def test_a_shared_autoencoder_is_found_behind_its_stack() -> None:
+    assert [SHARED.autoencoder(stack) for stack in range(3)] == [CODE, None, CODE]
+
+
+def test_a_spec_from_before_it_had_stem_head_and_bottleneck_is_the_studys() -> None:
+    old = HourglassSpec(17).to_json()
+    for field in ("stem", "head", "bottleneck"):
+        del old[field]
+    assert HourglassSpec.from_json(old) == HourglassSpec(17, stem=(256, 256, 256), bottleneck=3, head="original")
+
+
+@pytest.mark.parametrize("grafts", [(0, CODE), (CODE, 1), (CODE, -1), (None, 0), (CODE, True), (CODE, 2)])
+def test_only_an_earlier_stacks_own_autoencoder_is_shared(grafts: tuple[Any, ...]) -> None:
+    with pytest.raises(Refused, match="shared"):
+        HourglassSpec(14, stacks=2, width=64, grafts=grafts)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("stem", [64, 128]),
+        ("stem", [64, 128, 0]),
+        ("stem", 64),
+        ("bottleneck", 0),
+        ("bottleneck", "3"),
+        ("head", "linear"),
         ("keypoints", 0),
         ("keypoints", 513),
         ("keypoints", 17.0),
