@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,31 +25,57 @@ class Skeleton:
         return len(self.names)
 
     @classmethod
-    def from_names(cls, names: Sequence[str], limbs: Sequence[tuple[int, int]] = ()) -> Skeleton:
-        """Builds a skeleton whose mirror pairs follow from left/right in the names."""
-        index = {name.lower(): i for i, name in enumerate(names)}
-        pairs = set()
-        for name, i in index.items():
-            for left, right in _SIDES:
-                j = index.get(name.replace(left, right, 1)) if left in name else None
-                if j is not None and j != i:
-                    pairs.add((i, j))
+    def from_names(
+        cls,
+        names: Sequence[str],
+        limbs: Sequence[tuple[int, int]] = (),
+        flip_pairs: Sequence[tuple[int, int]] | None = None,
+    ) -> Skeleton:
+        """Builds a skeleton; mirror pairs that are not given follow from left and right in the names."""
+        pairs = _mirrored(names) if flip_pairs is None else {(min(a, b), max(a, b)) for a, b in flip_pairs}
         return cls(tuple(names), tuple(sorted(pairs)), tuple((int(a), int(b)) for a, b in limbs))
 
     @classmethod
     def from_category(cls, category: Mapping[str, Any]) -> Skeleton:
-        """Reads a COCO category (its ``skeleton`` counts joints from 1)."""
+        """Reads a COCO category; its ``skeleton``, and ``flip_pairs`` if it has them, count joints from 1."""
         limbs = [(a - 1, b - 1) for a, b in category.get("skeleton", [])]
-        return cls.from_names(category["keypoints"], limbs)
+        pairs = [(a - 1, b - 1) for a, b in category["flip_pairs"]] if "flip_pairs" in category else None
+        return cls.from_names(category["keypoints"], limbs, pairs)
+
+    def sources(self, other: Skeleton) -> tuple[int | None, ...]:
+        """For each of these joints the joint of another skeleton that has its name, or None.
+
+        Names are compared without regard to case, to space, hyphen or underscore, and to r and l for right and left.
+        """
+        index = {_plain(name): i for i, name in reversed(list(enumerate(other.names)))}
+        return tuple(index.get(_plain(name)) for name in self.names)
 
     def to_json(self) -> dict[str, Any]:
         """The form in which a manifest keeps it."""
-        return {"names": list(self.names), "limbs": [list(limb) for limb in self.limbs]}
+        pairs = {"limbs": [list(limb) for limb in self.limbs], "flip_pairs": [list(pair) for pair in self.flip_pairs]}
+        return {"names": list(self.names)} | pairs
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Skeleton:
-        """The inverse of :meth:`to_json`."""
-        return cls.from_names(value["names"], [(a, b) for a, b in value["limbs"]])
+        """The inverse of :meth:`to_json` (also of its older form, without mirror pairs)."""
+        pairs = [(a, b) for a, b in value["flip_pairs"]] if "flip_pairs" in value else None
+        return cls.from_names(value["names"], [(a, b) for a, b in value["limbs"]], pairs)
+
+
+def _mirrored(names: Sequence[str]) -> set[tuple[int, int]]:
+    index = {name.lower(): i for i, name in enumerate(names)}
+    pairs = set()
+    for name, i in index.items():
+        for left, right in _SIDES:
+            j = index.get(name.replace(left, right, 1)) if left in name else None
+            if j is not None and j != i:
+                pairs.add((min(i, j), max(i, j)))
+    return pairs
+
+
+def _plain(name: str) -> str:
+    plain = re.sub(r"[\s_-]+", "_", name.strip().lower())
+    return re.sub(r"^(r|l)_", lambda side: {"r": "right_", "l": "left_"}[side[1]], plain)
 
 
 COCO_PERSON = Skeleton.from_names(

@@ -57,7 +57,16 @@ def fit_table(result: Mapping[str, Any]) -> Table:
     """A training: its best epoch, whose weights were kept."""
     best = {name: value for name, value in result["best"].items() if name not in ("epoch", "seconds", "samples")}
     epochs = f"{result['best_epoch']} of {len(result['history'])}"
-    return facts_table({"parameters": result["parameters"], "best epoch": epochs} | best)
+    parameters = f"{result['parameters']:,}"
+    if (trained := result.get("trained_parameters", result["parameters"])) != result["parameters"]:
+        parameters += f", of which {trained:,} learned"
+    return facts_table({"parameters": parameters, "best epoch": epochs} | best)
+
+
+def carried_table(joints: Mapping[str, Any]) -> Table:
+    """Fine-tuning on other joints: which of them had a trained channel."""
+    shown = {"trained channel": joints["trained"], "started anew": joints["new"], "no longer there": joints["gone"]}
+    return facts_table({name: ", ".join(names) or "-" for name, names in shown.items()}, f"joints ({joints['how']})")
 
 
 def pck_table(report: Mapping[str, Any]) -> Table:

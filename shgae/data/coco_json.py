@@ -16,8 +16,19 @@ from typing import Any
 from shgae.errors import Refused
 
 _KEPT = frozenset(
-    ("annotations", "bbox", "categories", "category_id", "file_name", "height", "id", "image_id", "images", "iscrowd")
-    + ("keypoints", "name", "skeleton", "width")
+    (
+        "annotations",
+        "bbox",
+        "categories",
+        "category_id",
+        "file_name",
+        "flip_pairs",
+        "height",
+        "id",
+        "image_id",
+        "images",
+    )
+    + ("iscrowd", "keypoints", "name", "skeleton", "width")
 )
 _FIX = "repair the JSON (format: https://cocodataset.org/#format-data)"
 _MAX_LENGTH = 2**31
@@ -160,16 +171,24 @@ def _check_categories(categories: list[dict[str, Any]]) -> dict[str, Any]:
         found = [category for category in found if category.get("name") == "person"]
     if len(found) != 1:
         raise _Fault("not exactly one category with keypoints (or one called person), as person_keypoints_*.json has")
-    names, limbs = found[0]["keypoints"], found[0].get("skeleton", [])
+    names = found[0]["keypoints"]
     if not isinstance(names, list) or not all(_is_text(name) for name in names) or len({*names}) < len(names):
         raise _Fault("the category's keypoints are no list of different names")
-    if not isinstance(limbs, list):
-        raise _Fault("the category's skeleton is no list")
-    for limb in limbs:
-        is_pair = isinstance(limb, list) and len(limb) == 2
-        if not is_pair or not all(type(end) is int and 1 <= end <= len(names) for end in limb):
-            raise _Fault("the category's skeleton is no list of pairs of joints, counted from 1")
+    for key in ("skeleton", "flip_pairs"):
+        _check_pairs(found[0].get(key, []), key, len(names))
+    mirrored = [joint for pair in found[0].get("flip_pairs", []) for joint in pair]
+    if len({*mirrored}) < len(mirrored):
+        raise _Fault("the category's flip_pairs name a joint twice")
     return found[0]
+
+
+def _check_pairs(pairs: Any, key: str, joints: int) -> None:
+    if not isinstance(pairs, list):
+        raise _Fault(f"the category's {key} is no list")
+    for pair in pairs:
+        is_pair = isinstance(pair, list) and len(pair) == 2
+        if not is_pair or not all(type(end) is int and 1 <= end <= joints for end in pair):
+            raise _Fault(f"the category's {key} is no list of pairs of joints, counted from 1")
 
 
 def _check_ids(dataset: dict[str, Any], name: str, singular: str) -> set[int]:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
-from shgae.artifacts.store import draft, open_artifact
-from shgae.execution import Execution
-from shgae.models.zoo import load_hourglass
+from shgae.artifacts.store import Artifact, draft, open_artifact
+from shgae.errors import Refused
+from shgae.execution import Execution, Progress
+from shgae.models.hourglass import StackedHourglass
+from shgae.models.joints import with_joints
+from shgae.models.zoo import HourglassSpec, LoadedHourglass, load_hourglass
 from shgae.recipes import FinetuneConfig, as_json
-from shgae.stages.pose_training import TRAVELS, FitResult, check_fits, fit_pose, open_splits
+from shgae.skeleton import Skeleton
+from shgae.stages.pose_training import TRAVELS, FitResult, check_crops, fit_pose, open_splits, other_joints
+from shgae.training.freezing import train_only
 from shgae.training.hardware import resolve_device, resolve_precision
 
 
 def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution: Execution) -> FitResult:
-    """Trains all weights of a network on, without noise in its autoencoder, and writes an hourglass artefact.
+    """Trains a network on, without noise in its autoencoder, and writes an hourglass artefact.
 
     Args:
         model: an hourglass artefact or run directory (then its best weights).
-        data: prepared data with a train and a val split, of the model's joints and crop size.
+        data: prepared data with a train and a val split, of the model's crop size; of its joints too, unless
+            ``config.joints`` says what to do.
         output: the folder to make.
-        config: targets and training.
+        config: what learns, joints, targets and training.
         execution: device, threads, progress; ``resume`` continues an interrupted run exactly.
 
     Raises:
@@ -28,22 +35,52 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     """
     loaded = load_hourglass(model)
     prepared = open_artifact(data, "data")
-    before = dict(loaded.artifact.facts)
-    check_fits(before, prepared, model, execution.progress)
+    check_crops(loaded.artifact.facts, prepared, model, execution.progress)
+    module, spec, joints = _on_joints(loaded, prepared, config)
+    train_only(module, config.train)
     splits = open_splits(prepared, config.limit)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
-    trained_on = before.get("heatmap", {})
-    for key, value in trained_on.items():
-        if getattr(config, key) != value:
-            execution.progress.note(
-                f"note: the model was trained with {key} = {value}, now it is {getattr(config, key)}"
-            )
+    _note_other_targets(loaded.artifact, config, execution.progress)
     # The colour that is taken off stays the one that the weights know; the crops are those of the new data.
-    seen = {key: prepared.facts[key] for key in TRAVELS} | {"mean_rgb": before["mean_rgb"]}
-    facts = {"made_by": "finetune", "spec": loaded.spec.to_json()} | seen
+    seen = {key: prepared.facts[key] for key in TRAVELS} | {"mean_rgb": list(loaded.mean_rgb)}
+    facts = {"made_by": "finetune", "spec": spec.to_json()} | ({"joints": joints} if joints else {}) | seen
     parents = {"model": loaded.artifact, "data": prepared}
     with draft(
         output, kind="hourglass", config=as_json(config), parents=parents, execution=execution, resumable=True
     ) as made:
-        return fit_pose(loaded.module, facts, splits, config, made, execution)
+        return fit_pose(module, facts, splits, config, made, execution)
+
+
+def _on_joints(
+    loaded: LoadedHourglass, prepared: Artifact, config: FinetuneConfig
+) -> tuple[StackedHourglass, HourglassSpec, dict[str, Any]]:
+    """The network with the data's joints, its spec, and, where they may differ, which have a trained channel."""
+    mine, theirs = loaded.skeleton, Skeleton.from_json(prepared.facts["skeleton"])
+    if config.joints == "same":
+        if mine.names != theirs.names:
+            why = f"trained on {other_joints(mine.names, theirs.names, prepared.path)}"
+            fix = "--joints match (carry over joints of the same name) or --joints new-head (start all anew)"
+            raise Refused("model", loaded.artifact.path, why, fix)
+        return loaded.module, loaded.spec, {}
+    sources = theirs.sources(mine) if config.joints != "new-head" else (None,) * len(theirs)
+    if config.joints == "match" and not any(source is not None for source in sources):
+        why = f"none of its {len(mine)} joints has the name of one of the data's {len(theirs)}"
+        raise Refused("--joints match", loaded.artifact.path, why, "--joints new-head")
+    trained = [name for name, source in zip(theirs.names, sources, strict=True) if source is not None]
+    gone = [name for joint, name in enumerate(mine.names) if joint not in sources]
+    joints = {
+        "how": config.joints,
+        "trained": trained,
+        "new": [name for name in theirs.names if name not in trained],
+        "gone": gone,
+    }
+    if sources == tuple(range(len(mine))):
+        return loaded.module, loaded.spec, joints
+    return *with_joints(loaded.module, loaded.spec, sources, config.seed), joints
+
+
+def _note_other_targets(model: Artifact, config: FinetuneConfig, progress: Progress) -> None:
+    for key, value in model.facts.get("heatmap", {}).items():
+        if getattr(config, key) != value:
+            progress.note(f"note: the model was trained with {key} = {value}, now it is {getattr(config, key)}")

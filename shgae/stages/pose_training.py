@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +34,15 @@ class FitResult:
     summary: FitSummary
     parameters: int
     """Weights of the network, its batch norms' included."""
+    trained_parameters: int
+    """How many of them learned; the others were frozen."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
+        counts = {"parameters": self.parameters, "trained_parameters": self.trained_parameters}
+        joints = {key: value for key, value in self.artifact.facts.items() if key == "joints"}
         best = {"best_epoch": self.summary.best_epoch, "best": self.summary.best}
-        return made(self.artifact) | {"parameters": self.parameters} | best | {"history": self.summary.history}
+        return made(self.artifact) | counts | joints | best | {"history": self.summary.history}
 
 
 def check_fits(facts: Mapping[str, Any], data: Artifact, where: object, progress: Progress) -> None:
@@ -46,17 +50,27 @@ def check_fits(facts: Mapping[str, Any], data: Artifact, where: object, progress
 
     Crops that were cut in another way than those the network was trained on are allowed, with a note.
     """
+    check_crops(facts, data, where, progress)
+    mine, theirs = facts["skeleton"]["names"], data.facts["skeleton"]["names"]
+    if mine != theirs:
+        fix = "data with the model's joints, in its order; or shgae finetune with --joints match or new-head"
+        raise Refused("model", where, f"trained on {other_joints(mine, theirs, data.path)}", fix)
+
+
+def check_crops(facts: Mapping[str, Any], data: Artifact, where: object, progress: Progress) -> None:
+    """The part of :func:`check_fits` that has nothing to do with joints."""
     if facts["crop_size"] != data.facts["crop_size"]:
         why = f"trained on crop size {facts['crop_size']}, the data in {data.path} has {data.facts['crop_size']}"
         raise Refused("model", where, why, "data prepared with the model's --crop-size")
-    mine, theirs = facts["skeleton"]["names"], data.facts["skeleton"]["names"]
-    if mine != theirs:
-        first = next((f"{a} against {b}" for a, b in zip(mine, theirs, strict=False) if a != b), "the first ones agree")
-        why = f"trained on {len(mine)} joints, the data in {data.path} has {len(theirs)} ({first})"
-        raise Refused("model", where, why, "data with the model's joints, in its order")
     for key in ("crop_policy", "margin"):
         if facts[key] != data.facts[key]:
             progress.note(f"note: {where} was trained with {key} = {facts[key]}, this data has {data.facts[key]}")
+
+
+def other_joints(mine: Sequence[str], theirs: Sequence[str], data: object) -> str:
+    """In words: how the joints of a network differ from those of some data."""
+    first = next((f"{a} against {b}" for a, b in zip(mine, theirs, strict=False) if a != b), "the first ones agree")
+    return f"{len(mine)} joints, the data in {data} has {len(theirs)} ({first})"
 
 
 def open_splits(data: Artifact, limit: int | None) -> tuple[Crops, Crops]:
@@ -90,13 +104,15 @@ def fit_pose(
     objective = PoseObjective(train=splits[0], val=splits[1], heatmap=heatmap, inference=inference)
     summary = fit(model, objective, config, draft, execution)
     parameters = sum(parameter.numel() for parameter in model.parameters())
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     scores = {key: value for key, value in summary.best.items() if key.startswith("val_")}
     facts = facts | {
         "parameters": parameters,
+        "trained_parameters": trained,
         "heatmap": dataclasses.asdict(heatmap),
         "best_epoch": summary.best_epoch,
         "epochs": len(summary.history),
         **scores,
     }
     artifact = draft.commit(facts, volatile=(HISTORY,), device=describe(device))
-    return FitResult(artifact, summary, parameters)
+    return FitResult(artifact, summary, parameters, trained)

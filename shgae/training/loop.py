@@ -29,6 +29,7 @@ from shgae.errors import Diverged
 from shgae.execution import Execution
 from shgae.models.zoo import load_state, state_arrays
 from shgae.recipes import FitConfig
+from shgae.training.freezing import train_mode
 from shgae.training.objectives import BatchT, Objective
 from shgae.training.optim import (
     PLATEAU_FACTOR,
@@ -134,7 +135,7 @@ class _Fitting(Generic[BatchT]):
         chunks = list(in_chunks(order, config.batch_size))[self.position.step :]
         what = f"epoch {epoch + 1}/{config.epochs}"
         self.execution.progress.start(what, self.objective.samples, "samples", self.position.samples)
-        self.model.train()
+        train_mode(self.model)
         batches = ahead(chunks, lambda rows: self.objective.load(rows, epoch), self.execution.workers)
         for rows, batch in zip(chunks, batches, strict=True):
             self._step(rows, batch)

@@ -94,6 +94,20 @@ def test_the_skeleton_is_the_categorys(tmp_path: Path):
     assert skeleton.flip_pairs == ((1, 2),)
 
 
+def test_mirror_pairs_of_the_category_count_more_than_names(tmp_path: Path):
+    content = document()
+    content["categories"][0]["flip_pairs"] = [[1, 3]]
+    assert read(tmp_path, content).skeleton.flip_pairs == ((0, 2),)
+
+
+@pytest.mark.parametrize("pairs", [[[1, 4]], [[0, 1]], [[1]], [1, 2], {"1": 2}, [[1, 2], [2, 3]], [[1, 1]], [[1.0, 2]]])
+def test_impossible_mirror_pairs_are_refused(tmp_path: Path, pairs: object):
+    content = document()
+    content["categories"][0]["flip_pairs"] = pairs
+    with pytest.raises(Refused, match="flip_pairs"):
+        read(tmp_path, content)
+
+
 def test_num_keypoints_is_counted_not_believed(tmp_path: Path):
     liars = everybody(read(tmp_path, document()))
     assert [person.is_labelled for person in liars] == [True, False, False, True]

@@ -166,7 +166,7 @@ def test_the_manifest_says_what_readers_need(tmp_path: Path):
     train = make(tmp_path / "train")
     artifact = prepare({"train": train}, tmp_path / "data", margin=0.2).artifact
     facts = open_artifact(artifact.path, "data").facts
-    assert facts["skeleton"] == {"names": ["head", "foot"], "limbs": [[0, 1]]}
+    assert facts["skeleton"] == {"names": ["head", "foot"], "limbs": [[0, 1]], "flip_pairs": []}
     assert (facts["crop_size"], facts["crop_policy"], facts["margin"]) == (128, "pad", 0.2)
     assert facts["splits"] == {"train": 14}
     assert facts["dropped"] == {"crowd": 7, "no labelled joint": 7}

@@ -21,12 +21,15 @@ from shgae.recipes import FinetuneConfig
     running=("device", "workers", "resume", "force"),
 )
 def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, execution: Execution) -> Outcome:
-    """Trains a whole network on, grafted or not (not: the control arm)."""
-    from shgae.cli.tables import fit_table
+    """Trains a network on, grafted or not (not: the control arm); the whole of it, or one part."""
+    from shgae.cli.tables import carried_table, fit_table
     from shgae.stages import finetune as stage
     from shgae.stages import info
 
     result = stage.run(model, data, output, config, execution).to_json()
+    carried = [carried_table(result["joints"])] if "joints" in result else []
     has_test = "test" in info.run(data).facts["splits"]
-    then = typed("evaluate", model, output, data, *(() if has_test else ("--split", "val")))
-    return Outcome(result, [fit_table(result)], then)
+    # The model it comes from has a score of its own only on the same joints.
+    models = (output,) if carried else (model, output)
+    then = typed("evaluate", *models, data, *(() if has_test else ("--split", "val")))
+    return Outcome(result, [*carried, fit_table(result)], then)
