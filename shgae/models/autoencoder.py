@@ -1,4 +1,4 @@
-"""The study's autoencoder: a bottleneck tensor squeezed into a few numbers and back."""
+"""A bottleneck tensor squeezed into a few numbers and back: the study's autoencoder, and the linear one beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,47 @@ SIDE = 4
 
 
 class Autoencoder(nn.Module):
-    """(N, C, 4, 4) -> a code of non-negative numbers -> (N, C, 4, 4).
+    """What every autoencoder can do; ``width`` are the channels of its bottleneck."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def encode(self, bottleneck: Tensor) -> Tensor:
+        """Bottleneck (N, C, 4, 4) -> code (N, code_size)."""
+        raise NotImplementedError
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Code (N, code_size) -> bottleneck (N, C, 4, 4)."""
+        raise NotImplementedError
+
+    def forward(self, bottleneck: Tensor) -> Tensor:
+        """(N, C, 4, 4) -> (N, C, 4, 4): there and back."""
+        return self.decode(self.encode(bottleneck))
+
+
+class LinearAutoencoder(Autoencoder):
+    """A linear layer to the code and one back, nothing else: with the right weights, a projection on principal
+    components (then the code is signed, in their order)."""
+
+    def __init__(self, *, width: int, code_size: int) -> None:
+        super().__init__(width)
+        self.to_code = nn.Linear(width * SIDE * SIDE, code_size)
+        self.from_code = nn.Linear(code_size, width * SIDE * SIDE)
+
+    def encode(self, bottleneck: Tensor) -> Tensor:
+        """Bottleneck (N, C, 4, 4) -> code (N, code_size), signed."""
+        code: Tensor = self.to_code(bottleneck.flatten(1))
+        return code
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Code (N, code_size) -> bottleneck (N, C, 4, 4)."""
+        bottleneck: Tensor = self.from_code(code).unflatten(1, (self.width, SIDE, SIDE))
+        return bottleneck
+
+
+class ConvAutoencoder(Autoencoder):
+    """The study's: (N, C, 4, 4) -> a code of non-negative numbers -> (N, C, 4, 4).
 
     Down: conv3x3 C -> 3C/4 -> C/2 -> C/4, each with a ReLU; flatten; linear to the code; ReLU.
     Up: linear, ReLU, transposed conv3x3 C/4 -> C/2 -> 3C/4 -> C with ReLUs between. After the last one the study has
@@ -21,8 +61,7 @@ class Autoencoder(nn.Module):
     """
 
     def __init__(self, *, width: int, code_size: int, output: Literal["relu", "identity"]) -> None:
-        super().__init__()
-        self.width = width
+        super().__init__(width)
         wide, middle, narrow = 3 * width // 4, width // 2, width // 4
         self.encoder = nn.Sequential(
             nn.Conv2d(width, wide, 3, padding=1),
@@ -53,7 +92,3 @@ class Autoencoder(nn.Module):
         narrow = self.from_code(code).relu().unflatten(1, (-1, SIDE, SIDE))
         bottleneck: Tensor = self.decoder(narrow)
         return bottleneck
-
-    def forward(self, bottleneck: Tensor) -> Tensor:
-        """(N, C, 4, 4) -> (N, C, 4, 4): there and back."""
-        return self.decode(self.encode(bottleneck))

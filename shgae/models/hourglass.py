@@ -159,9 +159,25 @@ class Stack(nn.Module):
     def forward(self, trunk: Tensor) -> StackOutput:
         """Trunk (N, C, H, W) -> maps (N, K, H, W), the next stack's trunk (N, C, H, W), bottleneck (N, C, 4, 4)."""
         features, bottleneck = self.hourglass(trunk)
+        return StackOutput(*self.predict(features, trunk), bottleneck)
+
+    def predict(self, features: Tensor, trunk: Tensor) -> tuple[Tensor, Tensor]:
+        """The hourglass's features and the trunk it started from, (N, C, H, W) both -> maps, and the next trunk."""
         predicted = self.head(features)
-        onward = trunk if self.merge is None else trunk + self.merge(predicted)
-        return StackOutput(predicted.maps, onward, bottleneck)
+        return predicted.maps, trunk if self.merge is None else trunk + self.merge(predicted)
+
+
+class Descent(NamedTuple):
+    """Where a network stands at the bottom of one of its stacks."""
+
+    stack: int
+    """Which, counted from 0."""
+    trunk: Tensor
+    """(N, C, H, W): what the stack started from."""
+    bottleneck: Tensor
+    """(N, C, 4, 4): what enters the graft."""
+    skips: tuple[Tensor, ...]
+    """The skip connections (N, C, H, W), the largest first."""
 
 
 class StackedHourglass(nn.Module):
@@ -183,6 +199,31 @@ class StackedHourglass(nn.Module):
             output: StackOutput = stack(trunk)
             yield output
             trunk = output.trunk
+
+    def descend(self, images: Tensor, stack: int = -1) -> Descent:
+        """Images (N, 3, H, W) -> the bottom of one stack; raises IndexError if there is no such stack."""
+        index = range(len(self.stacks))[stack]
+        trunk = self.stem(images)
+        for earlier in self.stacks[:index]:
+            trunk = earlier(trunk).trunk
+        return Descent(index, trunk, *self.hourglass(index).encode(trunk))
+
+    def ascend(self, descent: Descent, bottleneck: Tensor, skips: bool = True) -> Tensor:
+        """From the bottom of a stack to the maps (N, K, H / 4, W / 4) of the last one.
+
+        With what the graft makes of ``descent.bottleneck`` these are the last maps of :meth:`forward`, bit for bit.
+
+        Args:
+            descent: what :meth:`descend` gave.
+            bottleneck: (N, C, 4, 4) what the way up starts from: nothing is grafted in between.
+            skips: whether this stack's skip connections are on; other stacks keep theirs.
+        """
+        hourglass = self.hourglass(descent.stack)
+        features = hourglass.decode(bottleneck, descent.skips if skips else (None,) * len(descent.skips))
+        maps, trunk = cast(Stack, self.stacks[descent.stack]).predict(features, descent.trunk)
+        for later in self.stacks[descent.stack + 1 :]:
+            maps, trunk, _ = later(trunk)
+        return maps
 
     def bottleneck(self, images: Tensor, stack: int = -1) -> Tensor:
         """Images (N, 3, H, W) -> what enters the graft of one stack: (N, C, 4, 4); see :meth:`bottlenecks`."""

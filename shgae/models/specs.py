@@ -19,11 +19,14 @@ class AutoencoderSpec:
     """Numbers in the code, 1 to 4096."""
     output: Literal["relu", "identity"] = "identity"
     """What follows the decoder's last layer."""
+    family: Literal["conv", "linear"] = "conv"
+    """The study's convolutions, or one linear layer to the code and one back."""
 
     def __post_init__(self) -> None:
         _check_width(self.width)
         _check("code size", self.code_size, range(1, 4097))
-        _check("output", self.output, ("relu", "identity"))
+        _check("family", self.family, ("conv", "linear"))
+        _check("output", self.output, ("relu", "identity") if self.family == "conv" else ("identity",))
 
     def to_json(self) -> dict[str, Any]:
         """The form in a manifest."""

@@ -16,7 +16,7 @@ from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
-from shgae.models.autoencoder import Autoencoder
+from shgae.models.autoencoder import Autoencoder, ConvAutoencoder, LinearAutoencoder
 from shgae.models.grafting import graft, share
 from shgae.models.hourglass import Head, Hourglass, Merge, Stack, StackedHourglass
 from shgae.models.layers import NewellResidual, OriginalResidual, Stem
@@ -78,7 +78,9 @@ def _hourglass(spec: HourglassSpec) -> StackedHourglass:
 
 
 def _autoencoder(spec: AutoencoderSpec) -> Autoencoder:
-    return Autoencoder(width=spec.width, code_size=spec.code_size, output=spec.output)
+    if spec.family == "linear":
+        return LinearAutoencoder(width=spec.width, code_size=spec.code_size)
+    return ConvAutoencoder(width=spec.width, code_size=spec.code_size, output=spec.output)
 
 
 def _stem(spec: HourglassSpec) -> Stem:

@@ -280,11 +280,11 @@ def test_an_autoencoder_of_another_models_activations_is_refused_naming_both(she
 
 
 def test_an_autoencoder_of_another_width_is_refused(shell: Shell) -> None:
-    from shgae.models.autoencoder import Autoencoder
+    from shgae.models.autoencoder import ConvAutoencoder
     from shgae.models.dialects import DIALECTS
 
     dialect = next(one for one in DIALECTS if one.family == "the study's autoencoder")
-    state = Autoencoder(width=32, code_size=5, output="relu").state_dict()
+    state = ConvAutoencoder(width=32, code_size=5, output="relu").state_dict()
     torch.save({dialect.name(ours): tensor for ours, tensor in state.items()}, "code.pth")
     shell.run("import", "code.pth", "-o", "code")
     line = shell.refused("graft", "made/baseline", "code", "-o", "x")

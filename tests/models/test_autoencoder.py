@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from shgae.errors import Refused
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder
 
 
@@ -40,3 +41,26 @@ def test_training_mode_adds_no_noise() -> None:
     model = build_autoencoder(AutoencoderSpec(width=16)).train()
     x = torch.randn(3, 16, 4, 4)
     assert torch.equal(model(x), model(x))
+
+
+def test_a_linear_autoencoder_with_orthonormal_weights_is_a_projection() -> None:
+    model = build_autoencoder(AutoencoderSpec(width=8, code_size=3, family="linear"))
+    directions = torch.linalg.qr(torch.randn(128, 3, generator=torch.Generator().manual_seed(0)))[0].T
+    mean = torch.randn(128)
+    with torch.no_grad():
+        model.to_code.weight.copy_(directions)
+        model.to_code.bias.copy_(-directions @ mean)
+        model.from_code.weight.copy_(directions.T)
+        model.from_code.bias.copy_(mean)
+        x = torch.randn(5, 8, 4, 4)
+        once = model(x)
+        torch.testing.assert_close(model(once), once)
+        off = (x - once).flatten(1)
+        torch.testing.assert_close(off @ directions.T, torch.zeros(5, 3), atol=1e-5, rtol=0)
+        torch.testing.assert_close(model(mean.view(1, 8, 4, 4)), mean.view(1, 8, 4, 4), atol=1e-5, rtol=1e-5)
+    assert model.encode(x).min() < 0
+
+
+def test_a_linear_autoencoder_has_no_relu_to_end_in() -> None:
+    with pytest.raises(Refused, match="output"):
+        AutoencoderSpec(width=8, code_size=3, output="relu", family="linear")

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shgae.models.hourglass import Hourglass, StackedHourglass
-from shgae.models.zoo import HourglassSpec, build_hourglass
+from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_hourglass
 
 
 class Times(nn.Module):
@@ -123,6 +123,23 @@ def test_there_is_no_bottleneck_of_a_stack_that_does_not_exist(model: StackedHou
     for stack in (1, -2):
         with pytest.raises(IndexError):
             model.bottleneck(images, stack)
+
+
+@pytest.mark.parametrize("stack", [0, 1, -1])
+def test_down_and_up_again_is_the_full_forward_with_any_graft(
+    small_spec: HourglassSpec, images: Tensor, stack: int
+) -> None:
+    code = AutoencoderSpec(width=8, code_size=5)
+    model = build_hourglass(replace(small_spec, stacks=2, grafts=(code, code)), seed=2).eval()
+    with torch.no_grad():
+        descent = model.descend(images, stack)
+        assert torch.equal(descent.bottleneck, model.bottleneck(images, stack))
+        grafted = model.hourglass(stack).graft(descent.bottleneck)
+        assert torch.equal(model.ascend(descent, grafted), model(images)[:, -1])
+        off = model.ascend(descent, grafted, skips=False)
+        zeros = descent._replace(skips=tuple(torch.zeros_like(skip) for skip in descent.skips))
+        assert torch.equal(off, model.ascend(zeros, grafted))
+        assert not torch.equal(off, model.ascend(descent, grafted))
 
 
 def test_an_earlier_stack_feeds_the_next_through_its_maps_and_features(

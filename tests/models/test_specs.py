@@ -31,8 +31,9 @@ def test_a_spec_survives_json(spec: HourglassSpec) -> None:
     assert HourglassSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
-def test_an_autoencoder_spec_survives_json() -> None:
-    assert AutoencoderSpec.from_json(json.loads(json.dumps(CODE.to_json()))) == CODE
+@pytest.mark.parametrize("spec", [CODE, AutoencoderSpec(width=16, code_size=50, family="linear")])
+def test_an_autoencoder_spec_survives_json(spec: AutoencoderSpec) -> None:
+    assert AutoencoderSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 def test_a_spec_without_grafts_has_an_empty_slot_a_stack() -> None:
