@@ -1,0 +1,44 @@
+"""``shgae export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shgae.cli.command import BESIDE, Outcome, command
+from shgae.cli.options import Model
+from shgae.execution import Execution
+
+
+@command(
+    "export",
+    example="shgae export runs/finetuned -o pose.onnx",
+    writes="""
+    FILE.onnx   network and weights; joints, mean colour, crop size and model id in its metadata
+    """,
+    section=BESIDE,
+    running=("force",),
+)
+def export(
+    model: Model,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make, NAME.onnx.")],
+    execution: Execution,
+) -> Outcome:
+    """Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.
+
+    In: images (N, 3, H, W), RGB in [0, 1] minus the mean colour. Out: maps (N, stacks, K, H / 4, W / 4), and the code
+    of every autoencoder in it. Needs the extra packages of pip install 'shgae[onnx]'.
+    """
+    from shgae.cli.tables import facts_table
+    from shgae.stages import export as stage
+    from shgae.stages.disk import readable
+
+    result = stage.run(model, output, execution).to_json()
+    shown = {"file": result["output"], "size": readable(result["bytes"])}
+    for kind in ("inputs", "outputs"):
+        shown |= {f"{kind[:-1]} {name}": f"({', '.join(map(str, shape))})" for name, shape in result[kind].items()}
+    for one in result["checked"]:
+        shown[f"off torch, batch of {one['batch']}"] = f"{max(one['differences'].values()):.1e} of the largest value"
+    return Outcome(result, [facts_table(shown)])

@@ -1,0 +1,107 @@
+"""An hourglass as an ONNX graph: one more way to wire finished modules, and what torch's exporter makes of it.
+
+The packages of the extra ``onnx`` are imported where they are used: nothing else needs them.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from shgae.models.autoencoder import Autoencoder
+from shgae.models.hourglass import StackedHourglass
+
+if TYPE_CHECKING:
+    import onnx
+
+INPUT, MAPS, CODE = "images", "maps", "code"
+_REGISTRY = "torch.onnx._internal.exporter._registration"
+
+
+class MapsAndCodes(nn.Module):
+    """An hourglass that also tells the code of every autoencoder in it."""
+
+    def __init__(self, model: StackedHourglass) -> None:
+        """Wraps a finished network; nothing is copied."""
+        super().__init__()
+        self.model = model
+        self.training = model.training
+        graft = [model.hourglass(stack).graft for stack in range(len(model.stacks))]
+        self.sites = tuple(stack for stack, one in enumerate(graft) if isinstance(one, Autoencoder))
+        """The stacks that carry an autoencoder, their own or a shared one."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what :meth:`forward` returns: maps, and code; with several sites code_0, code_1, by stack."""
+        if len(self.sites) == 1:
+            return (MAPS, CODE)
+        return (MAPS, *(f"{CODE}_{stack}" for stack in self.sites))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images (N, 3, H, W), RGB in [0, 1] minus the mean -> maps (N, S, K, H / 4, W / 4), codes (N, code_size)."""
+        maps, codes = [], []
+        for stack, output in enumerate(self.model.passes(images)):
+            maps.append(output.maps)
+            if stack in self.sites:
+                codes.append(cast(Autoencoder, self.model.hourglass(stack).graft).encode(output.bottleneck))
+        return torch.stack(maps, dim=1), *codes
+
+
+def to_onnx(network: MapsAndCodes, crop_size: int) -> onnx.ModelProto:
+    """The network as one ONNX graph, weights inside, for any number of images at once.
+
+    Its input is "images", (batch, 3, crop_size, crop_size) float32; its outputs are :attr:`MapsAndCodes.outputs`.
+    Equal networks give equal graphs: what the exporter writes of this machine (paths, stack traces) is taken out.
+
+    Args:
+        network: in eval mode, float32, on the CPU.
+        crop_size: rows and columns of the images.
+
+    Raises:
+        ImportError: onnx or onnxscript is not installed.
+    """
+    with _without_needless_warnings():
+        program = torch.onnx.export(
+            network,
+            # Two images: the exporter takes a size of 1 for a constant.
+            (torch.zeros(2, 3, crop_size, crop_size),),
+            dynamo=True,
+            external_data=False,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=[INPUT],
+            output_names=network.outputs,
+            verbose=False,
+        )
+    graph = cast("torch.onnx.ONNXProgram", program).model_proto
+    _forget_this_machine(graph.graph)
+    return graph
+
+
+@contextmanager
+def _without_needless_warnings() -> Iterator[None]:
+    """Keeps two things from the user that no user can change: torchvision is no part of this, and torch's own past."""
+
+    def is_needed(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("torchvision is not installed")
+
+    logger = logging.getLogger(_REGISTRY)
+    logger.addFilter(is_needed)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+            yield
+    finally:
+        logger.removeFilter(is_needed)
+
+
+def _forget_this_machine(graph: onnx.GraphProto) -> None:
+    graph.ClearField("metadata_props")
+    for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")

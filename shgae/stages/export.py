@@ -1,0 +1,248 @@
+"""``shgae export``: an hourglass -> one ONNX file that runs without shgae and without torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from shgae import __version__
+from shgae.artifacts.manifest import hash_file
+from shgae.artifacts.tensors import Array, write_bytes
+from shgae.data import heatmaps
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.models.exporting import INPUT, MapsAndCodes, to_onnx
+from shgae.models.zoo import LoadedHourglass, load_hourglass
+from shgae.stages.disk import readable
+
+if TYPE_CHECKING:
+    import onnx
+
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+"""What the extra ``onnx`` brings."""
+SUFFIX = ".onnx"
+TOLERANCE = 1e-4
+"""How far an output may be from torch's, as a share of torch's largest value."""
+BATCHES = (1, 2, 5)
+"""Numbers of images that a file is checked with."""
+_MOST_BYTES = 2_000_000_000
+"""Of weights: one ONNX file without a second one for its weights holds 2 GiB."""
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One comparison with torch."""
+
+    batch: int
+    """Images at once, N."""
+    differences: Mapping[str, float]
+    """Output -> its largest difference, as a share of the largest value that torch gives."""
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """A file that was checked and kept."""
+
+    path: Path
+    sha256: str
+    size: int
+    """Bytes."""
+    model: str
+    """Id of the hourglass inside."""
+    inputs: Mapping[str, tuple[int | str, ...]]
+    """Name -> shape; "batch" stands for any number of images."""
+    outputs: Mapping[str, tuple[int | str, ...]]
+    """Likewise."""
+    checked: tuple[Checked, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {
+            "output": str(self.path),
+            "sha256": self.sha256,
+            "bytes": self.size,
+            "model": self.model,
+            "inputs": {name: list(shape) for name, shape in self.inputs.items()},
+            "outputs": {name: list(shape) for name, shape in self.outputs.items()},
+            "checked": [{"batch": one.batch, "differences": dict(one.differences)} for one in self.checked],
+        }
+
+
+def run(model: Path, output: Path, execution: Execution) -> ExportResult:
+    """Writes the network as ONNX, if onnxruntime makes of it what torch does; equal models give equal files.
+
+    The file's one input is "images" (N, 3, H, W) float32, RGB in [0, 1] minus the mean colour. Its outputs are "maps"
+    (N, S, K, H / 4, W / 4) and, where autoencoders are grafted, what they make of the bottleneck: "code"
+    (N, code_size), or "code_STACK" for each when there are several. The file tells its joints, mean colour, crop
+    and model in its metadata.
+
+    Args:
+        model: an hourglass artefact or run directory (then its best weights).
+        output: the file to make; its name ends in ``.onnx``.
+        execution: force and progress. All is computed in float32 on the CPU.
+
+    Raises:
+        Refused: the extra ``onnx`` is not installed, the output exists or has another ending, the model is too large
+            for one file or gives numbers that are not finite, or an output differs from torch's by more than 1e-4 of
+            its largest value. Then nothing is left at ``output``.
+        Interrupted: a signal came; nothing was written.
+    """
+    _check_packages()
+    _check_output(output, execution.force)
+    loaded = load_hourglass(model)
+    network = MapsAndCodes(loaded.module)
+    _check_size(network, model)
+    _make_room(output.parent)
+    execution.progress.start("export", 1 + len(BATCHES), "steps")
+    graph = to_onnx(network, loaded.crop_size)
+    _describe(graph, loaded, network)
+    execution.progress.advance(facts="translated")
+    execution.stop.raise_if_set("export", "the same command again", saved=False)
+    data = graph.SerializeToString(deterministic=True)
+    checked = _check(data, network, loaded, execution)
+    _check_output(output, execution.force)  # once more: it may have been made since
+    write_bytes(output, data)
+    execution.progress.finish()
+    shapes = _shapes(graph.graph.input), _shapes(graph.graph.output)
+    return ExportResult(output, hash_file(output), len(data), loaded.artifact.id, *shapes, checked)
+
+
+def _check_packages() -> None:
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        are = "packages {} are" if len(missing) > 1 else "package {} is"
+        why = f"the {are.format(', '.join(missing))} not installed"
+        raise Refused("export", "this environment", why, "pip install 'shgae[onnx]'")
+
+
+def _check_output(output: Path, force: bool) -> None:
+    if output.suffix != SUFFIX:
+        raise Refused("output", output, f"its name does not end in {SUFFIX}", f"a name such as model{SUFFIX}")
+    if not output.exists() and not output.is_symlink():
+        return
+    if not force:
+        raise Refused("output", output, "it exists already", "another --output, or --force to replace it")
+    if output.is_symlink() or not output.is_file():
+        raise Refused("output", output, "it exists and is no file, so --force spares it", "another --output")
+
+
+def _check_size(network: MapsAndCodes, where: Path) -> None:
+    size = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    if size > _MOST_BYTES:
+        why = f"its weights take {readable(size)}, one ONNX file holds {readable(_MOST_BYTES)}"
+        raise Refused("model", where, why, "a model of fewer stacks or channels")
+
+
+def _make_room(folder: Path) -> None:
+    """Makes the folder and sees, before the work, that a file can be made in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise Refused("output", folder, "a file stands in the way", "another --output") from error
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def _check(data: bytes, network: MapsAndCodes, loaded: LoadedHourglass, execution: Execution) -> tuple[Checked, ...]:
+    """Holds the very bytes that will be written to the format, and to torch; raises :class:`Refused`."""
+    import onnx
+    import onnxruntime
+
+    onnx.checker.check_model(data, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    random = torch.Generator().manual_seed(_SEED)
+    mean = torch.tensor(loaded.mean_rgb)[:, None, None]
+    checked = []
+    for batch in BATCHES:
+        images = torch.rand(batch, 3, loaded.crop_size, loaded.crop_size, generator=random) - mean
+        with torch.inference_mode():
+            wanted = dict(zip(network.outputs, (tensor.numpy() for tensor in network(images)), strict=True))
+        found = dict(zip(wanted, session.run(list(wanted), {INPUT: images.numpy()}), strict=True))
+        differences = {name: _difference(name, wanted[name], found[name], loaded) for name in wanted}
+        checked.append(Checked(batch, differences))
+        execution.progress.advance(facts=f"differs by {max(differences.values()):.1e} with a batch of {batch}")
+        execution.stop.raise_if_set("export", "the same command again", saved=False)
+    return tuple(checked)
+
+
+def _difference(name: str, wanted: Array, found: Array, loaded: LoadedHourglass) -> float:
+    where = loaded.artifact.path
+    if not np.isfinite(wanted).all():
+        why = f"its output {name} holds numbers that are not finite"
+        raise Refused("model", where, why, "a model whose training did not diverge")
+    if found.shape != wanted.shape:
+        difference = math.inf
+    else:
+        # The code of dead units is all zeros: then the plain difference counts.
+        difference = float(np.abs(found - wanted).max() / (np.abs(wanted).max() or 1))
+    if not difference <= TOLERANCE:
+        why = f"output {name} in a batch of {len(wanted)} is off torch's by {difference:.2g} of its largest value"
+        fix = f"other versions of {', '.join(PACKAGES)} or torch"
+        raise Refused("export", where, f"{why}, {TOLERANCE:g} is allowed", fix)
+    return difference
+
+
+def _describe(graph: onnx.ModelProto, loaded: LoadedHourglass, network: MapsAndCodes) -> None:
+    """Writes what a reader of the file alone needs to know; every value is a text, lists and the spec are JSON."""
+    skeleton, facts = loaded.skeleton, loaded.artifact.facts
+    about = {
+        "joints": list(skeleton.names),
+        "flip_pairs": [list(pair) for pair in skeleton.flip_pairs],
+        "limbs": [list(limb) for limb in skeleton.limbs],
+        "mean_rgb": list(loaded.mean_rgb),
+        "crop_size": loaded.crop_size,
+        "crop_policy": facts["crop_policy"],
+        "margin": facts["margin"],
+        "stride": heatmaps.STRIDE,
+        "cell_to_pixel": _rule(),
+        "model_id": loaded.artifact.id,
+        "spec": loaded.spec.to_json(),
+        "shgae_version": __version__,
+    }
+    for key, value in about.items():
+        graph.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+    graph.doc_string = " ".join(_explained(graph, loaded, network.sites))
+
+
+def _rule() -> str:
+    # Read off the codec itself: xy_crop of the first cell and of the next.
+    first, second = heatmaps.map_to_crop(torch.tensor([0, 1])).tolist()
+    return f"{second - first:g} * cell + {first:g}"
+
+
+def _explained(graph: onnx.ModelProto, loaded: LoadedHourglass, sites: Sequence[int]) -> Iterator[str]:
+    """What goes in and what comes out, in words."""
+    yield f"A Stacked Hourglass for {len(loaded.skeleton)} joints of one person, exported by shgae {__version__}."
+    [(images, shape)] = _shapes(graph.graph.input).items()
+    yield f"In: {images} {_spelled(shape)} float32: square crops, a person each, RGB in [0, 1] minus mean_rgb; 0 where"
+    yield "the photo does not reach."
+    (maps, shape), *codes = _shapes(graph.graph.output).items()
+    yield f"Out: {maps} {_spelled(shape)} float32: batch, stacks, joints, rows, columns of heatmaps; the last stack's"
+    yield "are the prediction. A joint lies where its map is highest: x (column) and y (row) of that cell are"
+    yield f"{_rule()} in pixels of the crop."
+    for (code, shape), stack in zip(codes, sites, strict=True):
+        yield f"Out: {code} {_spelled(shape)} float32, 0 or more: the code of the autoencoder in stack {stack}, counted"
+        yield "from 0."
+
+
+def _spelled(shape: Sequence[int | str]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _shapes(values: Sequence[onnx.ValueInfoProto]) -> dict[str, tuple[int | str, ...]]:
+    return {
+        value.name: tuple(size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim)
+        for value in values
+    }
