@@ -1,0 +1,67 @@
+"""Principal components of bottleneck tensors, from one pass over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Components:
+    """The principal components of rows of D numbers."""
+
+    mean: Floats
+    """(D,) that was taken off before."""
+    variances: Floats
+    """(D,) along each component, the largest first, never below 0."""
+    directions: npt.NDArray[np.float32]
+    """(D, D): a row a component, of length 1."""
+
+    def count_for(self, share: float) -> int:
+        """How many components hold at least this share (0 to 1) of the variance."""
+        held = np.cumsum(self.variances) / self.variances.sum()
+        return int(np.searchsorted(held, share * (1 - 1e-12))) + 1
+
+    @property
+    def effective_dimension(self) -> float:
+        """Participation ratio (sum of variances)^2 / sum of their squares: D if all are equal, 1 if one has all."""
+        return float(self.variances.sum() ** 2 / np.square(self.variances).sum())
+
+
+class CovarianceSums:
+    """Running sums of products of centred rows; memory is D x D float64, whatever the number of rows."""
+
+    def __init__(self, mean: npt.NDArray[Any]) -> None:
+        """Begins with the mean of the rows, of any shape of D numbers."""
+        self._mean = mean.astype(np.float64).ravel()
+        size = self._mean.size
+        self._rows = 0
+        # The upper triangle only, as BLAS's symmetric product fills it: half the arithmetic.
+        self._products = np.zeros((size, size), order="F")
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        """Counts a block (n, ...) of rows; its products are float32, their sums float64."""
+        if len(rows):
+            centred = rows.reshape(len(rows), -1).astype(np.float32) - self._mean.astype(np.float32)
+            self._products += linalg.blas.ssyrk(1.0, centred.T)
+            self._rows += len(rows)
+
+    def components(self) -> Components:
+        """The principal components of everything added (variances divided by the number of rows).
+
+        Raises:
+            ValueError: nothing was added.
+        """
+        if not self._rows:
+            raise ValueError("nothing was added")
+        variances, vectors = linalg.eigh(
+            self._products / self._rows, lower=False, driver="evd", overwrite_a=True, check_finite=False
+        )
+        order = slice(None, None, -1)
+        return Components(self._mean, np.maximum(variances[order], 0), vectors.T[order].astype(np.float32))
