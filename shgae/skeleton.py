@@ -121,3 +121,42 @@ COCO_PERSON = Skeleton.from_names(
     ),
 )
 """COCO 2017's person: K = 17."""
+
+MPII_PERSON = Skeleton.from_names(
+    (
+        "right_ankle",
+        "right_knee",
+        "right_hip",
+        "left_hip",
+        "left_knee",
+        "left_ankle",
+        "pelvis",
+        "thorax",
+        "neck",
+        "head_top",
+        "right_wrist",
+        "right_elbow",
+        "right_shoulder",
+        "left_shoulder",
+        "left_elbow",
+        "left_wrist",
+    ),
+    (
+        (0, 1),
+        (1, 2),
+        (2, 6),
+        (5, 4),
+        (4, 3),
+        (3, 6),
+        (6, 7),
+        (7, 8),
+        (8, 9),
+        (10, 11),
+        (11, 12),
+        (12, 7),
+        (15, 14),
+        (14, 13),
+        (13, 7),
+    ),
+)
+"""MPII Human Pose's person: K = 16."""

@@ -6,11 +6,23 @@ import json
 
 import pytest
 
-from shgae.skeleton import COCO_PERSON, Skeleton
+from shgae.skeleton import COCO_PERSON, MPII_PERSON, Skeleton
 
 
 def test_cocos_mirror_pairs_are_its_lefts_and_rights() -> None:
     assert COCO_PERSON.flip_pairs == tuple((joint, joint + 1) for joint in range(1, 17, 2))
+
+
+def test_mpiis_mirror_pairs_are_those_that_its_hourglasses_were_flipped_with() -> None:
+    assert MPII_PERSON.flip_pairs == ((0, 5), (1, 4), (2, 3), (10, 15), (11, 14), (12, 13))
+
+
+@pytest.mark.parametrize("skeleton", [COCO_PERSON, MPII_PERSON])
+def test_limbs_connect_joints_and_a_mirrored_limb_is_a_limb(skeleton: Skeleton) -> None:
+    mirrored = dict(skeleton.flip_pairs) | {b: a for a, b in skeleton.flip_pairs}
+    limbs = {frozenset(limb) for limb in skeleton.limbs}
+    assert {joint for limb in limbs for joint in limb} == set(range(len(skeleton)))
+    assert {frozenset(mirrored.get(joint, joint) for joint in limb) for limb in limbs} == limbs
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Reading other people's weight files: safely, whatever is in them.
 
-A ``.pth`` is a pickle, and a pickle is a program. Torch's ``weights_only`` unpickler refuses everything but tensors; a
-child process with a limit on memory and time reads the file through it and hands back a safetensors file, so that
-not even a flaw in that reader reaches the process that called. A file that is refused is never tried again otherwise.
+A ``.pth`` is a pickle, and a pickle is a program. Torch's ``weights_only`` unpickler refuses everything but tensors and
+plain values; a child process with a limit on memory and time reads the file through it and hands back a safetensors
+file, so that not even a flaw in that reader reaches the process that called. A file that is refused is never tried
+again otherwise.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
@@ -25,13 +27,15 @@ from torch import Tensor
 
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
-from shgae.models.dialects import DIALECTS, Dialect
+from shgae.models.dialects import DECLINED, DIALECTS, Dialect, Upbringing
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import misfit, tensor_shapes
 
 Array = npt.NDArray[Any]
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
+_PREFIXES = re.compile(r"((module|model|net|_orig_mod)\.)*")
+"""What DataParallel, torch.compile or a trainer that holds the network put before every name."""
 _TIME_LIMIT = 60.0
 """Seconds in which a file must be read."""
 _MEMORY_LIMIT = 8 << 30
@@ -53,6 +57,10 @@ class ForeignModel:
     """The network that they fit."""
     arrays: Mapping[str, Array]
     """Every tensor of that network by our names, float32 or int64."""
+    upbringing: Upbringing | None
+    """What an hourglass of that family was trained on; None for an autoencoder."""
+    dropped: tuple[str, ...]
+    """Tensors of the file, by their own names, that its network never used."""
 
 
 def read_foreign(path: Path) -> ForeignModel:
@@ -71,29 +79,54 @@ def read_foreign(path: Path) -> ForeignModel:
 
 def translate(arrays: Mapping[str, Array], where: object) -> ForeignModel:
     """Recognises a family by the names of its tensors and gives them ours; raises like :func:`read_foreign`."""
-    if all(name.startswith("module.") for name in arrays):
-        # Saved from within a DataParallel.
-        arrays = {name.removeprefix("module."): array for name, array in arrays.items()}
-    dialect = next((dialect for dialect in DIALECTS if dialect.known_by in arrays), None)
-    if dialect is None:
-        known = " or ".join(dialect.family for dialect in DIALECTS)
-        names = ", ".join(list(arrays)[:3])
-        raise Refused("checkpoint", where, f"of no known family (tensors {names} ...)", f"a file of {known}")
+    arrays = _bare(arrays)
+    dialect = _recognise(arrays, where)
     found = {name: array.shape for name, array in arrays.items()}
     spec = _spec(dialect, found, where)
-    wanted = tensor_shapes(spec)
-    wrong = misfit({dialect.name(ours): shape for ours, shape in wanted.items()}, found)
+    shapes = tensor_shapes(spec)
+    names = {ours: dialect.name(ours) for ours in shapes}
+    wanted = {names[ours]: shape for ours, shape in shapes.items()}
+    unused = {name: shape for name, shape in dialect.unused(wanted).items() if name in found}
+    arrays = _with_counters(arrays, wanted)
+    wrong = misfit(wanted | unused, {name: array.shape for name, array in arrays.items()})
     if wrong:
         raise Refused("tensors", where, f"it looks like {dialect.family}, but {wrong}", "a whole checkpoint")
     kind: Literal["hourglass", "autoencoder"] = "hourglass" if isinstance(spec, HourglassSpec) else "autoencoder"
-    return ForeignModel(dialect.family, kind, spec, {ours: arrays[dialect.name(ours)] for ours in wanted})
+    renamed = {ours: arrays[name] for ours, name in names.items()}
+    return ForeignModel(dialect.family, kind, spec, renamed, dialect.upbringing, tuple(unused))
+
+
+def _bare(arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+    shared = _PREFIXES.match(os.path.commonprefix(list(arrays)))
+    return {name[shared.end() :]: array for name, array in arrays.items()} if shared else arrays
+
+
+def _recognise(arrays: Mapping[str, Array], where: object) -> Dialect:
+    for dialect in DIALECTS:
+        if any(name.startswith(dialect.known_by) for name in arrays):
+            return dialect
+    for declined in DECLINED:
+        if any(re.match(declined.known_by, name) for name in arrays):
+            raise Refused("checkpoint", where, declined.why, declined.fix)
+    known = ", ".join(dialect.family for dialect in DIALECTS)
+    names = ", ".join(f"{name:.80}" for name in list(arrays)[:3])
+    raise Refused("checkpoint", where, f"of no known family (tensors {names} ...)", f"one of these: {known}")
+
+
+def _with_counters(arrays: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> Mapping[str, Array]:
+    """Torch before 0.4.1 did not count the batches of a batch norm; no result depends on their number."""
+    counters = {name for name in wanted if name.endswith(".num_batches_tracked")}
+    if counters & arrays.keys():
+        return arrays
+    return {**arrays, **{name: np.zeros((), np.int64) for name in counters}}
 
 
 def _spec(dialect: Dialect, found: Mapping[str, tuple[int, ...]], where: object) -> HourglassSpec | AutoencoderSpec:
     try:
         return dialect.spec(found)
     except Refused as error:
-        raise Refused(error.what, where, error.why, f"a file of {dialect.family}") from error
+        why = f"it looks like {dialect.family}, but {error.why}"
+        raise Refused(error.what, where, why, "another file of that family") from error
     except (KeyError, IndexError) as error:
         why = f"it looks like {dialect.family}, but its sizes cannot be told ({error!r})"
         raise Refused("tensors", where, why, "a whole checkpoint") from error
@@ -140,18 +173,49 @@ def _limit_memory(extra: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (own + extra, own + extra))
 
 
+class _Skipped:
+    """Stands where a checkpoint has a number of numpy's, such as its best score, and keeps nothing of it."""
+
+    def __init__(self, *arguments: object) -> None:
+        """Takes what numpy would have been called with."""
+
+    def __setstate__(self, state: object) -> None:
+        """Takes what a numpy dtype would have become."""
+
+
+def _skipping(path: str) -> type[_Skipped]:
+    module, _, name = path.rpartition(".")
+    return type(name, (_Skipped,), {"__module__": module})
+
+
+_NUMPY: list[Any] = [
+    _skipping(path) for path in ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+]
+"""What the pickle of a numpy scalar names, in numpy 1 and 2. Numpy's own functions stay refused, for they would be
+called with whatever the file holds; these namesakes do nothing, so that allowing them lets a file reach no code."""
+
+
 def _load(source: Path) -> object:
     if source.suffix == ".safetensors":
         return safetensors.torch.load_file(source)
-    return torch.load(source, map_location="cpu", weights_only=True)
+    with torch.serialization.safe_globals(_NUMPY):
+        # latin1: what Python 2 pickled as text may be the bytes of a number. Names of tensors are ASCII either way.
+        return torch.load(source, map_location="cpu", weights_only=True, encoding="latin1")
+
+
+def _state_dict(loaded: object) -> dict[str, Tensor]:
+    """The tensors by name, from whichever known wrapper holds some, else those that lie bare."""
+    if not isinstance(loaded, Mapping):
+        return {}
+    for key in _WRAPPERS:
+        if inner := _state_dict(loaded.get(key)):
+            return inner
+    return {name: value for name, value in loaded.items() if isinstance(name, str) and isinstance(value, Tensor)}
 
 
 def _plain(loaded: object) -> dict[str, Tensor]:
     """The state dict inside a checkpoint: every tensor of its own, whole, float32 or int64, and finite."""
-    while isinstance(loaded, Mapping) and any(isinstance(loaded.get(key), Mapping) for key in _WRAPPERS):
-        loaded = next(loaded[key] for key in _WRAPPERS if isinstance(loaded.get(key), Mapping))
-    named = loaded.items() if isinstance(loaded, Mapping) else ()
-    tensors = {name: value for name, value in named if isinstance(name, str) and isinstance(value, Tensor)}
+    tensors = _state_dict(loaded)
     if not tensors:
         raise _NotPlain("there is no tensor in it")
     for name, value in tensors.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,14 @@ from typing import Any
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.manifest import hash_file
 from shgae.artifacts.store import Artifact, draft
+from shgae.data.coco_json import read_dataset
+from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.models.dialects import Upbringing
 from shgae.models.foreign import read_foreign
-from shgae.models.zoo import HourglassSpec
+from shgae.models.specs import HourglassSpec
 from shgae.skeleton import COCO_PERSON, Skeleton
 from shgae.stages.result import made
-
-COCO_MEAN_RGB = (0.4103, 0.3741, 0.3536)
-"""Mean colour of the study's training crops, which its weight files do not carry."""
 
 
 @dataclass(frozen=True)
@@ -27,46 +29,100 @@ class ImportResult:
     family: str
     """What the file was recognised as."""
     parameters: int
+    dropped_tensors: int
+    """Tensors of the file that its network never used."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return made(self.artifact) | {"family": self.family, "parameters": self.parameters}
+        facts = self.artifact.facts
+        found = {"family": self.family, "parameters": self.parameters}
+        if self.artifact.manifest.kind == "hourglass":
+            found |= {"stacks": facts["spec"]["stacks"], "joints": facts["skeleton"]["names"]}
+            found |= {"mean_rgb": facts["mean_rgb"]}
+        return made(self.artifact) | found | {"dropped_tensors": self.dropped_tensors}
 
 
-def run(file: Path, output: Path, execution: Execution) -> ImportResult:
+@dataclass(frozen=True)
+class _Joints:
+    """What a COCO JSON says of the joints."""
+
+    skeleton: Skeleton
+    category_id: int
+    sha256: str
+
+
+def run(
+    file: Path,
+    output: Path,
+    execution: Execution,
+    joints: Path | None = None,
+    mean_rgb: Sequence[float] | None = None,
+) -> ImportResult:
     """Reads a weight file without running anything in it and writes an artefact of our own.
 
     Args:
         file: ``.pth`` or ``.safetensors``.
         output: the folder to make.
         execution: force and progress.
+        joints: a COCO JSON whose category names the K joints, in the order of the maps; without it, those of the
+            family's training set, or COCO's for K = 17, or ``joint_0`` and so on.
+        mean_rgb: three numbers in [0, 1], taken off images before the network sees them; without it, the family's.
 
     Raises:
-        Refused: no such file, no checkpoint, of no family we know, or a tensor is missing, unexpected or misshapen.
+        Refused: no such file, no checkpoint, of no family we know, a tensor is missing, unexpected or misshapen, the
+            JSON has another number of joints, or an option is out of range or given for an autoencoder.
     """
+    if mean_rgb is not None and not (len(mean_rgb) == 3 and all(0 <= channel <= 1 for channel in mean_rgb)):
+        shown = ",".join(f"{channel:g}" for channel in mean_rgb)
+        raise Refused("value", "--mean-rgb", f"{shown} is not three numbers from 0 to 1", "--mean-rgb 0.44,0.44,0.43")
+    named = None if joints is None else _read_joints(joints)
     foreign = read_foreign(file)
     parameters = sum(array.size for name, array in foreign.arrays.items() if "running_" not in name and array.ndim)
     facts: dict[str, Any] = {"made_by": "import", "spec": foreign.spec.to_json(), "parameters": parameters}
-    if isinstance(foreign.spec, HourglassSpec):
-        facts |= _travels(foreign.spec)
-    config = {"family": foreign.family, "source_sha256": hash_file(file)}
+    facts["dropped_tensors"] = len(foreign.dropped)
+    if isinstance(foreign.spec, HourglassSpec) and foreign.upbringing:
+        facts |= _travels(foreign.spec, foreign.upbringing, named)
+        if mean_rgb is not None:
+            facts["mean_rgb"] = list(mean_rgb)
+        elif facts["skeleton"]["names"] != list(foreign.upbringing.skeleton.names):
+            taken = ", ".join(f"{channel:g}" for channel in facts["mean_rgb"])
+            told = f"its joints are not those of {foreign.family}, so its mean colour may not be {taken} either"
+            execution.progress.note(f"note: {told}; --mean-rgb sets it")
+    elif named or mean_rgb is not None:
+        option = "--joints" if named else "--mean-rgb"
+        raise Refused("option", option, f"{file} is an autoencoder, which knows neither", f"without {option}")
+    config = {
+        "family": foreign.family,
+        "source_sha256": hash_file(file),
+        "joints_sha256": None if named is None else named.sha256,
+        "mean_rgb": None if mean_rgb is None else list(mean_rgb),
+    }
     with draft(output, kind=foreign.kind, config=config, parents={}, execution=execution) as draft_:
         draft_.write_tensors(MODEL, foreign.arrays)
         artifact = draft_.commit(facts)
-    execution.progress.note(f"recognised {foreign.family} ({parameters:,} parameters)")
-    return ImportResult(artifact, foreign.family, parameters)
+    return ImportResult(artifact, foreign.family, parameters, len(foreign.dropped))
 
 
-def _travels(spec: HourglassSpec) -> dict[str, Any]:
-    if spec.keypoints == len(COCO_PERSON):
-        skeleton = COCO_PERSON
-    else:
-        skeleton = Skeleton.from_names([f"joint_{i}" for i in range(spec.keypoints)])
+def _read_joints(path: Path) -> _Joints:
+    _, category, sha256 = read_dataset(path)
+    return _Joints(Skeleton.from_category(category), category["id"], sha256)
+
+
+def _travels(spec: HourglassSpec, upbringing: Upbringing, named: _Joints | None) -> dict[str, Any]:
+    skeleton = named.skeleton if named else _skeleton(spec.keypoints, upbringing)
+    if len(skeleton) != spec.keypoints:
+        why = f"its category has {len(skeleton)} joints, the network has maps for {spec.keypoints}"
+        raise Refused("joints", "--joints", why, "the JSON that the network was trained on")
     return {
         "skeleton": skeleton.to_json(),
-        "category_id": 1,
-        "mean_rgb": list(COCO_MEAN_RGB),
+        "category_id": named.category_id if named else 1,
+        "mean_rgb": list(upbringing.mean_rgb),
         "crop_size": spec.crop_size,
-        "crop_policy": "inside",
-        "margin": 0.1,
-    }
+        "crop_policy": upbringing.crop_policy,
+        "margin": upbringing.margin,
+    } | ({"heatmap": dataclasses.asdict(upbringing.heatmap)} if upbringing.heatmap else {})
+
+
+def _skeleton(keypoints: int, upbringing: Upbringing) -> Skeleton:
+    known = (one for one in (upbringing.skeleton, COCO_PERSON) if len(one) == keypoints)
+    return next(known, Skeleton.from_names([f"joint_{joint}" for joint in range(keypoints)]))

@@ -176,7 +176,7 @@ REFUSED = {
     "verify drawn": "no manifest.json in it",
     "import none.pth -o x": "none.pth: no such file",
     "import made/baseline -o x": "a folder, wanted a .pth or .safetensors file",
-    "import made/baseline/model.safetensors -o x": "of no known family",
+    "import made/baseline/model.safetensors -o x": "the file of an artefact of shgae's own",
     # Numbers and names that cannot be.
     f"prepare --train {PAIR} -o x --limit 0": "--limit: 0 is not at least 1",
     f"prepare --train {PAIR} -o x --hold-out 10000": "10000 to hold out of ",

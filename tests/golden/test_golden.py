@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import zlib
 from collections.abc import Callable
@@ -26,10 +27,14 @@ pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the golden numbers
 
 Array = npt.NDArray[Any]
 CODE = AutoencoderSpec(width=256, code_size=50, output="relu")
+NEWELL = HourglassSpec(keypoints=16, residual="newell", stem=(64, 128, 256), bottleneck=2, head="newell")
 SPECS = {
     "seed_hourglass": HourglassSpec(keypoints=17),
     "seed_autoencoder": CODE,
     "seed_grafted": HourglassSpec(keypoints=17).with_graft(CODE),
+    "bearpaw_hg1": NEWELL,
+    "bearpaw_hg2": dataclasses.replace(NEWELL, stacks=2, grafts=()),
+    "princeton_hg2": dataclasses.replace(NEWELL, stacks=2, grafts=(), stem=(64, 128, 128)),
 }
 Open = Callable[[str], Any]
 
@@ -89,6 +94,14 @@ def test_the_studys_autoencoder(imported: Open) -> None:
 def test_the_studys_grafted_hourglass(imported: Open) -> None:
     model, wanted = imported("seed_grafted"), np.load(GOLDEN / "seed_grafted.npz")
     assert_close(model(images(0))[:, 0], wanted["heatmaps"])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["bearpaw_hg1", "bearpaw_hg2", "princeton_hg2"])
+def test_other_peoples_hourglasses(imported: Open, name: str) -> None:
+    model, wanted = imported(name), np.load(GOLDEN / f"{name}.npz")
+    assert_close(model(images(0)), wanted["heatmaps"])
+    assert_close(model.bottleneck(images(0)), wanted["bottleneck"])
 
 
 def test_the_studys_target_heatmaps() -> None:

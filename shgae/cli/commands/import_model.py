@@ -9,16 +9,24 @@ import typer
 
 from shgae.cli.command import Outcome, beside, command, typed
 from shgae.cli.options import Output
+from shgae.errors import Refused
 from shgae.execution import Execution
+
+
+def _colour(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(channel) for channel in text.split(","))
+    except ValueError as error:
+        raise Refused("value", "--mean-rgb", f"{text} is not R,G,B", "--mean-rgb 0.44,0.44,0.43") from error
 
 
 @command(
     "import",
-    example="shgae import epoch_47.pth -o base",
+    example="shgae import model_best.pth.tar -o base",
     writes="""
     MODEL/
       model.safetensors   the weights, under our names
-      manifest.json       what the network is, hash of the file it came from
+      manifest.json       what the network is, its joints and mean colour, hash of the file it came from
     """,
     running=("force",),
 )
@@ -26,12 +34,27 @@ def import_model(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: .pth or .safetensors.")],
     output: Output,
     execution: Execution,
+    joints: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="COCO JSON that names its joints, in order; else as its family has them."),
+    ] = None,
+    mean_rgb: Annotated[
+        str | None,
+        typer.Option(metavar="R,G,B", help="Mean colour that it subtracts, each 0 to 1; else its family's."),
+    ] = None,
 ) -> Outcome:
-    """Takes over somebody else's hourglass or autoencoder, without running anything that its file holds."""
+    """Takes over somebody else's hourglass or autoencoder, without running anything that its file holds.
+
+    Recognised by the names of its tensors: the study's hourglass, autoencoder and grafted hourglass; those of
+    bearpaw/pytorch-pose or anibali/pytorch-stacked-hourglass (one residual a place) and of
+    princeton-vl/pytorch_stacked_hourglass.
+    """
     from shgae.cli.tables import facts_table
     from shgae.stages import import_model as stage
 
-    result = stage.run(file, output, execution).to_json()
-    shown = {key: result[key] for key in ("family", "parameters")}
+    mean = None if mean_rgb is None else _colour(mean_rgb)
+    result = stage.run(file, output, execution, joints, mean).to_json()
+    found = {key: value for key, value in result.items() if key not in ("output", "kind", "id")}
+    shown = {key: {"names": value} if key == "joints" else value for key, value in found.items()}
     then = typed("extract", output, "DATA", "-o", beside(output, "activations"))
     return Outcome(result, [facts_table(shown)], then if result["kind"] == "hourglass" else typed("info", output))
