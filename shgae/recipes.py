@@ -171,7 +171,7 @@ class PredictConfig:
     flip_test: bool = False
     """Average the maps of the crop and of its mirror image."""
     min_score: float = 0.1
-    """Joints whose map is lower than this are drawn hollow, and limbs to them thin."""
+    """Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin."""
     overlays: bool = True
     """Draw the joints on a copy of every photo."""
     batch_size: int = 32
@@ -179,7 +179,7 @@ class PredictConfig:
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
     limit: int | None = None
-    """Use only the first N photos."""
+    """Use only the first N photos (with boxes: of those that have one)."""
 
 
 @dataclass(frozen=True)

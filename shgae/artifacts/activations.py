@@ -4,10 +4,13 @@
 
     SPLIT/bottleneck-00000.safetensors    "bottleneck" (n <= 4096, C, 4, 4) float32 or float16
     SPLIT/statistics.safetensors          see :class:`ChannelStatistics`
+
+That is one stack's. Those of several stacks lie in SPLIT/stack-0, SPLIT/stack-1 and so on, in smaller shards.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +20,10 @@ import numpy.typing as npt
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tensors import Array, load_tensors, map_tensor
 from shgae.errors import Refused
+from shgae.recipes import Stack
 
 SHARD_ROWS = 4096
+"""People of a shard where one stack was extracted; see :func:`shard_rows`."""
 
 
 @dataclass(frozen=True)
@@ -62,40 +67,107 @@ class StatisticsSums:
 
 
 class Activations:
-    """One split of bottleneck tensors, memory-mapped."""
+    """The bottleneck tensors of one split at one stack or several, memory-mapped.
 
-    def __init__(self, artifact: Artifact, split: str, limit: int | None = None) -> None:
-        """Opens a split; raises :class:`Refused` if the artefact does not hold it."""
-        rows: dict[str, Any] = artifact.facts["splits"]
-        if not rows.get(split):
-            has = ", ".join(name for name, people in rows.items() if people)
+    Several are pooled: the rows of the first person at each of them, then those of the second person, and so on.
+    """
+
+    def __init__(
+        self, artifact: Artifact, split: str, limit: int | None = None, stacks: Sequence[int] | None = None
+    ) -> None:
+        """Opens a split.
+
+        Args:
+            artifact: activations.
+            split: train, val or test.
+            limit: use only the first N people.
+            stacks: of the ones that the artefact holds; the last of them, if none are given.
+
+        Raises:
+            Refused: the artefact does not hold the split.
+        """
+        people: dict[str, Any] = artifact.facts["splits"]
+        if not people.get(split):
+            has = ", ".join(name for name, rows in people.items() if rows)
             raise Refused(f"split {split}", artifact.path, f"these activations hold {has} only", "shgae extract again")
-        self._stored = int(rows[split])
-        self._rows = int(rows[split]) if limit is None else min(limit, int(rows[split]))
-        shards = -(-self._rows // SHARD_ROWS)
-        self._shards = [map_tensor(artifact.file(shard_name(split, shard)), "bottleneck") for shard in range(shards)]
-        self.statistics = ChannelStatistics(**load_tensors(artifact.file(f"{split}/statistics.safetensors")))
+        stored = int(people[split])
+        self._people = stored if limit is None else min(limit, stored)
+        self._is_whole = self._people == stored
+        there = stacks_of(artifact)
+        self.stacks = pick("last", there) if stacks is None else tuple(stacks)
+        self._shard_rows = shard_rows(len(there))
+        folders = [site_folder(split, stack, there) for stack in self.stacks]
+        numbers = range(-(-self._people // self._shard_rows))
+        self._shards = [
+            [map_tensor(artifact.file(shard_name(folder, number)), "bottleneck") for number in numbers]
+            for folder in folders
+        ]
+        files = [artifact.file(statistics_name(folder)) for folder in folders]
+        self.statistics = tuple(ChannelStatistics(**load_tensors(file)) for file in files)
+        """Of each stack, over all people of the split."""
 
     def __len__(self) -> int:
-        return self._rows
+        return self._people * len(self.stacks)
 
     def mean(self) -> npt.NDArray[np.float64]:
-        """(C, 4, 4) the mean of these rows: the stored one, or counted anew where a limit leaves rows out."""
-        if self._rows == self._stored:
-            return self.statistics.mean
+        """(C, 4, 4) the mean of these rows: the stored one, or counted anew where a limit leaves people out."""
+        if self._is_whole:
+            mean: npt.NDArray[np.float64] = np.mean([one.mean for one in self.statistics], axis=0)
+            return mean
         sums = StatisticsSums()
-        for start in range(0, self._rows, SHARD_ROWS):
-            sums.add(self.read(np.arange(start, min(start + SHARD_ROWS, self._rows))))
+        for start in range(0, len(self), SHARD_ROWS):
+            sums.add(self.read(np.arange(start, min(start + SHARD_ROWS, len(self)))))
         return sums.result().mean
 
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The bottleneck tensors of these rows: (n, C, 4, 4) float32."""
-        out = np.empty((len(rows), *self._shards[0].shape[1:]), np.float32)
+        out = np.empty((len(rows), *self._shards[0][0].shape[1:]), np.float32)
         for i, row in enumerate(rows):
-            out[i] = self._shards[row // SHARD_ROWS][row % SHARD_ROWS]
+            person, site = divmod(int(row), len(self.stacks))
+            shard, place = divmod(person, self._shard_rows)
+            out[i] = self._shards[site][shard][place]
         return out
 
+    def name(self, row: int) -> str:
+        """A row in words: the row of its person, and which stack's it is where there are several."""
+        person, site = divmod(row, len(self.stacks))
+        return str(person) if len(self.stacks) == 1 else f"{person} of stack {self.stacks[site]}"
 
-def shard_name(split: str, shard: int) -> str:
+
+def stacks_of(artifact: Artifact) -> tuple[int, ...]:
+    """The stacks that activations hold, or that an autoencoder learned, in order.
+
+    (-1,), the last one, where the manifest names none: it is from before there was a choice.
+    """
+    return tuple(int(stack) for stack in artifact.facts.get("stacks", (-1,)))
+
+
+def pick(stack: Stack, there: Sequence[int]) -> tuple[int, ...]:
+    """The stacks that an option means, of the ones that are there; none if the one it names is not."""
+    if stack == "all":
+        return tuple(there)
+    return (there[-1],) if stack == "last" else tuple(one for one in there if one == int(stack))
+
+
+def shard_rows(stacks: int) -> int:
+    """People of a shard where so many stacks were extracted.
+
+    A power of two fewer than for one stack, so that the shards of all of them, which are made in one pass, take no
+    more memory than one stack's shard, and batches begin with the same people.
+    """
+    return SHARD_ROWS >> (stacks - 1).bit_length()
+
+
+def site_folder(split: str, stack: int, stacks: Sequence[int]) -> str:
+    """The folder of one stack's tensors inside an artefact that holds those of these stacks."""
+    return split if len(stacks) == 1 else f"{split}/stack-{stack}"
+
+
+def shard_name(folder: str, shard: int) -> str:
     """The file of a shard inside the artefact."""
-    return f"{split}/bottleneck-{shard:05d}.safetensors"
+    return f"{folder}/bottleneck-{shard:05d}.safetensors"
+
+
+def statistics_name(folder: str) -> str:
+    """The file of the statistics inside the artefact."""
+    return f"{folder}/statistics.safetensors"

@@ -81,14 +81,18 @@ def _text(lines: Iterator[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _choices(commands: list[_Command]) -> dict[str, tuple[str, ...]]:
-    """Option -> choices; an option of one name has the same choices in every command."""
-    found: dict[str, tuple[str, ...]] = {}
-    for option in (option for command in commands for option in command.options if option.choices):
-        for name in option.names:
-            if found.setdefault(name, option.choices) != option.choices:
-                raise ValueError(f"{name} has other choices in another command")
-    return found
+def _choices(commands: list[_Command]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What bash matches "COMMAND OPTION" with, and the choices then: one pattern where all commands offer the same."""
+    offered: dict[str, dict[str, tuple[str, ...]]] = {}
+    for command in commands:
+        for option in command.options:
+            for name in option.names if option.choices else ():
+                offered.setdefault(name, {})[command.name] = option.choices
+    for name, by_command in offered.items():
+        if len(set(by_command.values())) == 1:
+            yield f'*" {name}"', next(iter(by_command.values()))
+        else:
+            yield from ((f'"{command} {name}"', choices) for command, choices in by_command.items())
 
 
 def _bash(group: _Command, commands: list[_Command]) -> Iterator[str]:
@@ -96,9 +100,9 @@ def _bash(group: _Command, commands: list[_Command]) -> Iterator[str]:
     yield "    for ((i = 1; i < COMP_CWORD; i++)); do"
     yield '        [[ ${COMP_WORDS[i]} == -* ]] || { command="${COMP_WORDS[i]}"; break; }'
     yield "    done"
-    yield '    case "${COMP_WORDS[COMP_CWORD - 1]}" in'
-    for name, choices in _choices(commands).items():
-        yield f'        {name}) COMPREPLY=($(compgen -W "{" ".join(choices)}" -- "$word")); return ;;'
+    yield '    case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in'
+    for pattern, choices in _choices(commands):
+        yield f'        {pattern}) COMPREPLY=($(compgen -W "{" ".join(choices)}" -- "$word")); return ;;'
     yield from ("    esac", '    case "$command" in')
     yield f'        "") words="{" ".join(command.name for command in commands)} {group.flags}" ;;'
     for command in commands:

@@ -94,7 +94,8 @@ def _table(key: str, table: Any, path: Path) -> dict[str, Any]:
         try:
             values[name] = fields[name].check(value)
         except ValueError as error:
-            fix = f"{fields[name].option} = {fields[name].example}"
+            quoted = '"' * (fields[name].kind is str)
+            fix = f"{fields[name].option} = {quoted}{fields[name].example.strip(quoted or None)}{quoted}"
             raise Refused(f"{key}.{option}", path, str(error), fix) from error
     return values
 

@@ -86,6 +86,8 @@ class ConfigField:
         Raises:
             ValueError: it is of another type, no allowed choice, or out of range; the message says what is wanted.
         """
+        if self.choices and self.kind is str and type(value) is int:
+            value = str(value)  # in TOML stack = 0 is as good as stack = "0"
         is_fine = type(value) is self.kind or (self.kind is float and type(value) is int)
         wanted = _KINDS[self.kind]
         if self.choices:

@@ -6,6 +6,7 @@ a map, whose side is a quarter of the crop's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -16,6 +17,9 @@ from shgae.recipes import HeatmapConfig
 
 STRIDE = 4
 """Crop pixels in a cell."""
+FLIP_LAG = 0.5
+"""Crop pixels by which a peak lies right of its joint in the mean of a map and one that was mirrored back; see
+:func:`mirror_back`."""
 _SLACK = 1e-3
 """Crop pixels that float32 may cost at a border."""
 _TRUNCATE = 4.0
@@ -104,6 +108,60 @@ def decode(maps: Tensor) -> Decoded:
         raise ValueError("a map holds NaN")
     width = maps.shape[-1]
     return Decoded(torch.stack((index % width, index // width), -1), score)
+
+
+def is_flat(maps: Tensor) -> Tensor:
+    """Maps (..., H, W) -> bool (...): all cells are equally high, so that the map has no peak and says nothing."""
+    cells = maps.flatten(-2)
+    return cells.amax(-1) == cells.amin(-1)
+
+
+def quarter_offset(maps: Tensor, cells: Tensor) -> Tensor:
+    """Cells moved a quarter of a cell towards the higher of their two neighbours, on either axis (Newell et al. 2016).
+
+    A cell stays where it is along an axis at whose border it lies, or on which both neighbours are equally high.
+
+    Args:
+        maps: (N, K, H, W) float.
+        cells: (N, K, 2) int64, their highest cells x, y.
+
+    Returns:
+        (N, K, 2) float32 cells.
+    """
+    height, width = maps.shape[-2:]
+    flat = maps.flatten(-2)
+    x, y = cells.unbind(-1)
+    moves = []
+    for at, last, step in ((x, width - 1, 1), (y, height - 1, width)):
+        # At a border both neighbours are the cell itself, and so equally high.
+        steps = torch.where((at > 0) & (at < last), step, 0)
+        before, after = (flat.gather(-1, (y * width + x + way * steps)[..., None]).squeeze(-1) for way in (-1, 1))
+        moves.append((after > before).float() - (after < before).float())
+    return cells + 0.25 * torch.stack(moves, -1)
+
+
+def mirror_back(maps: Tensor, flip_pairs: Sequence[tuple[int, int]]) -> Tensor:
+    """Maps of mirrored crops -> what they say of the crops: mirrored, a column further right, mirror pairs swapped.
+
+    Pixel p of a crop is pixel 4 W - 1 - p of its mirror image. Cell c stands for the pixels around 4 c (:func:`cells`);
+    the mirror image has them around 4 W - 1 - 4 c, which is cell W - 1/4 - c. The nearest column is W - c; the plain
+    mirror image, W - 1 - c, is three quarters of a cell away. Column 0 takes what column 1 does: its pixels are the
+    mirror image's last ones too. The quarter that is left moves a peak right by a crop pixel, and by half of one,
+    :data:`FLIP_LAG`, in the mean with the maps of the crops themselves.
+
+    Args:
+        maps: (N, K, H, W).
+        flip_pairs: joints that change places, a pair each.
+
+    Returns:
+        (N, K, H, W).
+    """
+    width = maps.shape[-1]
+    joints = list(range(maps.shape[1]))
+    for a, b in flip_pairs:
+        joints[a], joints[b] = b, a
+    columns = (width - torch.arange(width, device=maps.device)).clamp(max=width - 1)
+    return maps[:, joints][..., columns]
 
 
 @lru_cache(maxsize=8)

@@ -75,7 +75,7 @@ class HourglassSpec:
         _check("head", self.head, ("original", "newell"))
         if not self.stem:
             quarters = (4, 4, 4) if self.residual == "original" else (1, 2, 2)
-            object.__setattr__(self, "stem", tuple(self.width * quarter // 4 for quarter in quarters))
+            object.__setattr__(self, "stem", tuple(max(2, self.width * quarter // 4) for quarter in quarters))
         _check("number of widths of the stem", len(self.stem), (3,))
         for width in self.stem:
             _check("width of the stem", width, range(2, 1025))

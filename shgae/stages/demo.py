@@ -122,7 +122,7 @@ def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int) -> dic
         "baseline": lambda out, how: train.run(data, out, first, how),
         "activations": lambda out, how: extract.run(baseline, data, out, recipe.extract, how),
         "autoencoder": lambda out, how: pretrain_ae.run(activations, out, code, how),
-        "grafted": lambda out, how: graft.run(baseline, output / "autoencoder", out, how),
+        "grafted": lambda out, how: graft.run(baseline, [output / "autoencoder"], out, how),
         "finetuned": lambda out, how: finetune.run(output / "grafted", data, out, second, how),
     }
 

@@ -23,7 +23,7 @@ from shgae.errors import Refused, ShgaeError
 from shgae.models.zoo import HourglassSpec, build_hourglass
 from shgae.training.hardware import autocast, multiplies_bf16, resolve_precision
 
-_EXTRAS = ("onnx", "onnxruntime", "tensorboard")
+_EXTRAS = ("onnx", "onnxscript", "onnxruntime", "onnxruntime", "tensorboard")
 
 
 @dataclass(frozen=True)

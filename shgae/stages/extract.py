@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from shgae.artifacts.activations import SHARD_ROWS, StatisticsSums, shard_name
+from shgae.artifacts.activations import StatisticsSums, pick, shard_name, shard_rows, site_folder, statistics_name
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact, Draft, draft, open_artifact
 from shgae.artifacts.tensors import Array, map_tensor
 from shgae.data.datasets import Rows, in_chunks
+from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.recipes import SPLITS, ExtractConfig, Split, as_json
+from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
 from shgae.stages.disk import check_space
-from shgae.stages.pose_training import check_fits
+from shgae.stages.pose_training import check_crops, other_joints
 from shgae.stages.result import made
 from shgae.training.hardware import describe, resolve_device, resolve_precision
 from shgae.training.inference import Inference
@@ -36,92 +37,131 @@ class ExtractResult:
 
     artifact: Artifact
     splits: dict[Split, int]
-    """Rows a split."""
+    """People a split."""
+    stacks: tuple[int, ...]
+    """The stacks whose bottlenecks these are, counted from 0."""
+    model_stacks: int
+    """Stacks that the model has."""
     shape: tuple[int, int, int]
     """One tensor: (C, 4, 4)."""
     size: int
     """Bytes of all tensors."""
-    negative_share: float
-    """Share of values below zero in the training split, 0 to 1."""
+    negative_share: tuple[float, ...]
+    """Of each stack: share of values below zero in the training split, 0 to 1."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        rest = {"shape": list(self.shape), "bytes": self.size, "negative_share": self.negative_share}
-        return made(self.artifact) | {"splits": self.splits} | rest
+        sites = {"stacks": list(self.stacks), "model_stacks": self.model_stacks}
+        rest = {"shape": list(self.shape), "bytes": self.size, "negative_share": list(self.negative_share)}
+        return made(self.artifact) | {"splits": self.splits} | sites | rest
 
 
 def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution: Execution) -> ExtractResult:
-    """Computes the bottleneck of every person (nothing after it, no skip residual) and writes it in shards.
+    """Computes the bottleneck of every person in one pass, at one stack or several, and writes it in shards.
+
+    Nothing is computed that no bottleneck needs: of the last stack neither skips nor decoder, and no stack after it.
 
     Args:
         model: an hourglass artefact or run directory (then its best weights).
         data: prepared data of the model's joints and crop size.
         output: the folder to make.
-        config: number formats and batch size.
-        execution: device, threads, progress; ``resume`` continues after the last complete shard.
+        config: stack, number formats and batch size.
+        execution: device, threads, progress; ``resume`` continues after the last shard that all stacks have.
 
     Raises:
-        Refused: the model and the data do not belong together, or the output exists.
+        Refused: the model has no such stack, the model and the data do not belong together, or the output exists.
         DiskError: the disk has less room than the tensors need.
         Interrupted: a signal came; complete shards are kept.
     """
     loaded = load_hourglass(model)
+    stacks = _stacks(config.stack, loaded.spec.stacks, model)
     prepared = open_artifact(data, "data")
-    check_fits(loaded.artifact.facts, prepared, model, execution.progress)
+    check_crops(loaded.artifact.facts, prepared, model, execution.progress)
+    mine, theirs = loaded.skeleton.names, prepared.facts["skeleton"]["names"]
+    if list(mine) != theirs:  # no bottleneck depends on them
+        execution.progress.note(f"note: {model} was trained on {other_joints(mine, theirs, data)}")
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     crops = {split: Crops(prepared, split, config.limit) for split in SPLITS if prepared.facts["splits"].get(split)}
     shape = (loaded.spec.width, 4, 4)
-    people = sum(len(rows) for rows in crops.values())
-    size = people * math.prod(shape) * _NUMBERS[config.dtype].itemsize
+    tensors = sum(len(rows) for rows in crops.values()) * len(stacks)
+    size = tensors * math.prod(shape) * _NUMBERS[config.dtype].itemsize
     parents = {"model": loaded.artifact, "data": prepared}
     with draft(
         output, kind="activations", config=as_json(config), parents=parents, execution=execution, resumable=True
     ) as draft_:
-        check_space(output, size - draft_.size(), f"{people:,} bottleneck tensors", execution.progress)
-        extraction = _Extraction(loaded, config, device, draft_, execution)
+        check_space(output, size - draft_.size(), f"{tensors:,} bottleneck tensors", execution.progress)
+        extraction = _Extraction(loaded, stacks, config, device, draft_, execution)
         negative = {split: extraction.split(split, rows) for split, rows in crops.items()}
         splits = {split: len(rows) for split, rows in crops.items()}
-        facts = {"splits": splits, "shape": list(shape), "dtype": config.dtype, "site": "third bottleneck residual"}
+        facts = {"splits": splits, "stacks": list(stacks), "model_stacks": loaded.spec.stacks, "shape": list(shape)}
+        facts |= {"dtype": config.dtype, "site": "last bottleneck residual"}
         artifact = draft_.commit(facts, device=describe(device))
-    return ExtractResult(artifact, splits, shape, size, negative.get("train", next(iter(negative.values()))))
+    share = negative.get("train", next(iter(negative.values())))
+    return ExtractResult(artifact, splits, stacks, loaded.spec.stacks, shape, size, share)
+
+
+def _stacks(stack: Stack, has: int, model: Path) -> tuple[int, ...]:
+    stacks = pick(stack, range(has))
+    if not stacks:
+        why = f"it has {has} stacks, 0 to {has - 1}" if has > 1 else "it has one stack, 0"
+        raise Refused(f"stack {stack}", model, why, f"--stack {has - 1} or all")
+    return stacks
 
 
 class _Extraction:
     """One model's way through the splits."""
 
     def __init__(
-        self, loaded: LoadedHourglass, config: ExtractConfig, device: torch.device, draft: Draft, execution: Execution
+        self,
+        loaded: LoadedHourglass,
+        stacks: Sequence[int],
+        config: ExtractConfig,
+        device: torch.device,
+        draft: Draft,
+        execution: Execution,
     ) -> None:
         self._model: StackedHourglass = loaded.module
         self._model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
         self._dtype = _NUMBERS[config.dtype]
         self._draft, self._execution = draft, execution
-        self._shape = (loaded.spec.width, 4, 4)
+        self._stacks, self._shape = stacks, (loaded.spec.width, 4, 4)
 
-    def split(self, split: str, crops: Crops) -> float:
-        """Writes the shards that are not there yet, then the statistics; returns the share of negative values."""
-        sums = StatisticsSums()
+    def split(self, split: str, crops: Crops) -> tuple[float, ...]:
+        """Writes the shards that are not there yet, then the statistics; returns each stack's share of negatives."""
+        folders = [site_folder(split, stack, self._stacks) for stack in self._stacks]
+        sums = [StatisticsSums() for _ in folders]
         self._execution.progress.start(f"extract {split}", len(crops), "people")
-        for shard, rows in enumerate(in_chunks(np.arange(len(crops)), SHARD_ROWS)):
-            path = self._draft.file(shard_name(split, shard))
-            if path.is_file():  # shards are written whole or not at all
+        for shard, rows in enumerate(in_chunks(np.arange(len(crops)), shard_rows(len(folders)))):
+            names = [shard_name(folder, shard) for folder in folders]
+            if all(self._draft.file(name).is_file() for name in names):  # written whole or not at all
                 self._execution.progress.advance(len(rows), "already there")
             else:
-                out = np.empty((len(rows), *self._shape), self._dtype)
-                done = 0
-                for tensors in self._tensors(crops, rows):
-                    out[done : done + len(tensors)] = tensors
-                    done += len(tensors)
-                self._draft.write_tensors(shard_name(split, shard), {"bottleneck": out})
-            sums.add(map_tensor(path, "bottleneck"))
-        statistics = sums.result()
-        self._draft.write_tensors(f"{split}/statistics.safetensors", dataclasses.asdict(statistics))
+                self._write(names, crops, rows)
+            for name, sum_ in zip(names, sums, strict=True):
+                sum_.add(map_tensor(self._draft.file(name), "bottleneck"))
+        statistics = [sum_.result() for sum_ in sums]
+        for folder, one in zip(folders, statistics, strict=True):
+            self._draft.write_tensors(statistics_name(folder), dataclasses.asdict(one))
         self._execution.progress.finish()
-        return float(statistics.channel_negative.mean())
+        return tuple(float(one.channel_negative.mean()) for one in statistics)
+
+    def _write(self, names: Sequence[str], crops: Crops, rows: Rows) -> None:
+        """One shard of every stack."""
+        out = np.empty((len(names), len(rows), *self._shape), self._dtype)
+        done = 0
+        for tensors in self._tensors(crops, rows):
+            out[:, done : done + tensors.shape[1]] = tensors
+            done += tensors.shape[1]
+        for name, tensor in zip(names, out, strict=True):
+            self._draft.write_tensors(name, {"bottleneck": tensor})
 
     def _tensors(self, crops: Crops, rows: Rows) -> Iterator[Array]:
-        for _, tensors in self._inference.over(self._model.bottleneck, crops, self._execution, rows):
+        """The bottlenecks of a batch, (stacks, n, C, 4, 4), one batch after another."""
+        for _, tensors in self._inference.over(self._bottlenecks, crops, self._execution, rows):
             self._execution.stop.raise_if_set(self._draft.path, "the same command with --resume")
             yield tensors.float().cpu().numpy()
+
+    def _bottlenecks(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.stack(self._model.bottlenecks(images, self._stacks))

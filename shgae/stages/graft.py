@@ -1,20 +1,45 @@
-"""``shgae graft``: an hourglass and an autoencoder of its own activations -> one network."""
+"""``shgae graft``: an hourglass and autoencoders of its own activations -> one network."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from shgae.artifacts.activations import stacks_of
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact, draft
 from shgae.errors import Refused
-from shgae.execution import Execution
+from shgae.execution import Execution, Progress
 from shgae.models import grafting
-from shgae.models.zoo import load_autoencoder, load_hourglass, state_arrays
+from shgae.models.zoo import (
+    HourglassSpec,
+    LoadedAutoencoder,
+    LoadedHourglass,
+    load_autoencoder,
+    load_hourglass,
+    state_arrays,
+)
 from shgae.stages.pose_training import TRAVELS
 from shgae.stages.result import made
+
+
+@dataclass(frozen=True)
+class Site:
+    """A stack that carries an autoencoder."""
+
+    stack: int
+    """Counted from 0."""
+    code_size: int
+    """Numbers in the code."""
+    shared_with: tuple[int, ...]
+    """Other stacks that carry the very same one; none where it is this stack's own."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {"stack": self.stack, "code_size": self.code_size, "shared_with": list(self.shared_with)}
 
 
 @dataclass(frozen=True)
@@ -23,46 +48,116 @@ class GraftResult:
 
     artifact: Artifact
     parameters: int
-    """Weights of hourglass and autoencoder together."""
-    code_size: int
-    """Numbers in the code."""
+    """Weights of hourglass and autoencoders together; shared ones count once."""
+    sites: tuple[Site, ...]
+    """Every stack that carries an autoencoder now, those that did before too."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return made(self.artifact) | {"parameters": self.parameters, "code_size": self.code_size}
+        return made(self.artifact) | {"parameters": self.parameters, "sites": [site.to_json() for site in self.sites]}
 
 
-def run(model: Path, autoencoder: Path, output: Path, execution: Execution) -> GraftResult:
-    """Puts the autoencoder behind the third bottleneck residual and writes an hourglass artefact; nothing is trained.
+class _Planting(NamedTuple):
+    """An autoencoder and the stacks that it goes into, all of which share it; the lowest comes first."""
+
+    code: LoadedAutoencoder
+    stacks: tuple[int, ...]
+
+
+def run(
+    model: Path, autoencoders: Sequence[Path], output: Path, execution: Execution, stacks: Sequence[int] = (-1,)
+) -> GraftResult:
+    """Puts autoencoders behind the last bottleneck residual of stacks and writes an hourglass artefact.
+
+    Nothing is trained. One autoencoder for several stacks is shared: one set of weights. Otherwise there are as many
+    autoencoders as stacks; one that is given twice becomes two, which fine-tuning pulls apart.
 
     Args:
-        model: an hourglass artefact or run directory (then its best weights), not grafted yet.
-        autoencoder: an autoencoder pre-trained on activations of exactly this model, or an imported one.
+        model: an hourglass artefact or run directory (then its best weights), not grafted at these stacks yet.
+        autoencoders: pre-trained on activations of exactly this model, or imported.
         output: the folder to make.
         execution: force and progress.
+        stacks: where they go, in their order; counted from 0, or from the end if negative.
 
     Raises:
-        Refused: the autoencoder was trained on another model's activations, or is of another width.
+        Refused: a stack is not there, not free or given twice; numbers of autoencoders and stacks do not match; an
+            autoencoder was trained on another model's or another stack's activations, or is of another width.
     """
     loaded = load_hourglass(model)
-    code = load_autoencoder(autoencoder)
-    trained_on = _model_behind(code.artifact)
-    if trained_on is None:
-        execution.progress.note("note: this autoencoder was imported; whose activations it knows cannot be checked")
-    elif trained_on.id != loaded.artifact.id:
-        why = f"pre-trained on activations of model {trained_on.id[:12]}, not of {model} ({loaded.artifact.short_id})"
-        raise Refused("autoencoder", autoencoder, why, "shgae extract and pretrain-ae with this model")
-    grafting.graft(loaded.module, code.module)
-    spec = loaded.spec.with_graft(code.spec)
+    places = _places(stacks, loaded.spec, model)
+    plantings = _plantings([load_autoencoder(path) for path in autoencoders], places)
+    everywhere: dict[str, list[int]] = {}
+    for code, into in plantings:
+        everywhere.setdefault(code.artifact.id, []).extend(into)
+    for code in {code.artifact.id: code for code, _ in plantings}.values():
+        _check_source(code.artifact, sorted(everywhere[code.artifact.id]), loaded, execution.progress)
+    spec = loaded.spec
+    for code, (first, *others) in plantings:
+        grafting.graft(loaded.module, code.module, first)
+        spec = spec.with_graft(code.spec, first)
+        for other in others:
+            grafting.share(loaded.module, of=first, stack=other)
+            spec = spec.with_graft(first, other)
     parameters = sum(parameter.numel() for parameter in loaded.module.parameters())
     before = loaded.artifact.facts
     facts: dict[str, Any] = {"made_by": "graft", "spec": spec.to_json(), "parameters": parameters}
     facts |= {key: before[key] for key in (*TRAVELS, "heatmap") if key in before}
-    parents = {"model": loaded.artifact, "autoencoder": code.artifact}
-    with draft(output, kind="hourglass", config={"stack": "last"}, parents=parents, execution=execution) as draft_:
+    parents = {"model": loaded.artifact} | _named([code.artifact for code, _ in plantings])
+    config = {"stacks": list(places)}
+    with draft(output, kind="hourglass", config=config, parents=parents, execution=execution) as draft_:
         draft_.write_tensors(MODEL, state_arrays(loaded.module))
         artifact = draft_.commit(facts)
-    return GraftResult(artifact, parameters, code.spec.code_size)
+    return GraftResult(artifact, parameters, _sites(spec))
+
+
+def _places(stacks: Sequence[int], spec: HourglassSpec, model: Path) -> tuple[int, ...]:
+    """The stacks, counted from 0, that can take an autoencoder."""
+    places: list[int] = []
+    for stack in stacks:
+        place = stack + spec.stacks if stack < 0 else stack
+        free = [str(i) for i in range(spec.stacks) if spec.grafts[i] is None and i not in places]
+        fix = f"--stack {' or '.join(free)}" if free else "a model without one"
+        if not 0 <= place < spec.stacks:
+            why = f"it has {spec.stacks} stacks, 0 to {spec.stacks - 1}" if spec.stacks > 1 else "it has one stack, 0"
+            raise Refused(f"stack {stack}", model, why, fix)
+        if place in places:
+            raise Refused(f"stack {place}", model, "it was given twice", "each --stack once")
+        if spec.grafts[place] is not None:
+            raise Refused(f"stack {place}", model, "it carries an autoencoder already", fix)
+        places.append(place)
+    return tuple(places)
+
+
+def _plantings(codes: Sequence[LoadedAutoencoder], places: Sequence[int]) -> list[_Planting]:
+    if len(codes) == 1 and places:
+        return [_Planting(codes[0], tuple(sorted(places)))]
+    if not codes or len(codes) != len(places):
+        given = ", ".join(str(code.artifact.path) for code in codes)
+        fix = "a --stack for each of them, in their order, or one autoencoder for all stacks"
+        raise Refused("autoencoders", given, f"{len(codes)} of them for {_in_words(places)}", fix)
+    return [_Planting(code, (place,)) for code, place in zip(codes, places, strict=True)]
+
+
+def _check_source(code: Artifact, places: Sequence[int], model: LoadedHourglass, progress: Progress) -> None:
+    """Refuses an autoencoder that knows nothing of the model, or of any of the stacks that it goes into."""
+    trained_on = _model_behind(code)
+    if trained_on is None:
+        progress.note(f"note: {code.path} was imported; whose activations it knows cannot be checked")
+        return
+    if trained_on.id != model.artifact.id:
+        mine = f"{model.artifact.path} ({model.artifact.short_id})"
+        why = f"pre-trained on activations of model {trained_on.id[:12]}, not of {mine}"
+        raise Refused("autoencoder", code.path, why, "shgae extract and pretrain-ae with this model")
+    last = model.spec.stacks - 1
+    knows = [last if stack < 0 else stack for stack in stacks_of(code)]
+    foreign = [place for place in places if place not in knows]
+    if not foreign:
+        return
+    told = f"pre-trained on {_in_words(knows)} of {model.artifact.path}"
+    if len(foreign) == len(places):
+        fix = f"--stack {knows[-1]}, or an autoencoder made by pretrain-ae --stack {foreign[0]}"
+        raise Refused("autoencoder", code.path, f"{told}, not on {_in_words(foreign)}", fix)
+    progress.note(f"note: {code.path} was {told}; it goes into {_in_words(foreign)} too")
 
 
 def _model_behind(autoencoder: Artifact) -> Parent | None:
@@ -70,3 +165,25 @@ def _model_behind(autoencoder: Artifact) -> Parent | None:
     if activations is None:
         return None
     return next((parent for parent in activations.parents if parent.role == "model"), None)
+
+
+def _named(codes: Sequence[Artifact]) -> dict[str, Artifact]:
+    if len(codes) == 1:
+        return {"autoencoder": codes[0]}
+    return {f"autoencoder {number}": code for number, code in enumerate(codes, 1)}
+
+
+def _sites(spec: HourglassSpec) -> tuple[Site, ...]:
+    owners = {stack: graft if isinstance(graft, int) else stack for stack, graft in enumerate(spec.grafts)}
+    sites = []
+    for stack in range(spec.stacks):
+        autoencoder = spec.autoencoder(stack)
+        if autoencoder is not None:
+            alike = tuple(other for other in owners if other != stack and owners[other] == owners[stack])
+            sites.append(Site(stack, autoencoder.code_size, alike))
+    return tuple(sites)
+
+
+def _in_words(stacks: Sequence[int]) -> str:
+    *most, last = map(str, stacks)
+    return f"stacks {', '.join(most)} and {last}" if most else f"stack {last}"

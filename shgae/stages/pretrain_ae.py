@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.activations import Activations
+from shgae.artifacts.activations import Activations, pick, site_folder, stacks_of
 from shgae.artifacts.checkpoint import HISTORY, MODEL
-from shgae.artifacts.store import Artifact, draft, open_artifact
+from shgae.artifacts.store import Artifact, draft, open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
+from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.metrics.reconstruction import Reconstruction
+from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
-from shgae.recipes import AutoencoderConfig, as_json
+from shgae.recipes import AutoencoderConfig, Stack, as_json
 from shgae.stages.result import made
 from shgae.training.hardware import describe, resolve_device, resolve_precision
 from shgae.training.loop import FitSummary, fit
@@ -29,13 +31,20 @@ class AutoencoderResult:
     summary: FitSummary
     reconstruction: Reconstruction
     """On the validation split, in float32, without noise, with the best weights."""
+    by_stack: dict[int, Reconstruction]
+    """The same of each stack alone, against the mean of its own training rows, where it learned several."""
+    stacks: tuple[int, ...]
+    """Whose bottlenecks it learned, counted from 0; (-1,), the last, where the activations do not number them."""
+    model_stacks: int
+    """Stacks of the model; 0 where the activations do not tell."""
     parameters: int
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
         best = {"best_epoch": self.summary.best_epoch, "best": self.summary.best}
-        rest = {"parameters": self.parameters, "validation": dataclasses.asdict(self.reconstruction)}
-        return made(self.artifact) | best | rest | {"history": self.summary.history}
+        rest = {"stacks": list(self.stacks), "model_stacks": self.model_stacks, "parameters": self.parameters}
+        validation = _validation(self.reconstruction, self.by_stack)
+        return made(self.artifact) | best | rest | validation | {"history": self.summary.history}
 
 
 def run(activations: Path, output: Path, config: AutoencoderConfig, execution: Execution) -> AutoencoderResult:
@@ -44,17 +53,20 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     Args:
         activations: bottleneck tensors with a train and a val split.
         output: the folder to make.
-        config: code, noise and training.
+        config: stack, code, noise and training.
         execution: device, threads, progress; ``resume`` continues an interrupted run exactly.
 
     Raises:
         Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
-    source = open_artifact(activations, "activations")
+    source = open_artifact(activations, "activations", verify=False)
+    stacks = _stacks(config.stack, source)
+    read = [site_folder(split, stack, stacks_of(source)) for split in ("train", "val") for stack in stacks]
+    verify_files(source, tuple(f"{folder}/" for folder in read))
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
-    train, val = (Activations(source, split, config.limit) for split in ("train", "val"))
-    width = int(source.facts["shape"][0])
+    train, val = (Activations(source, split, config.limit, stacks) for split in ("train", "val"))
+    width, model_stacks = int(source.facts["shape"][0]), int(source.facts.get("model_stacks", 0))
     spec = AutoencoderSpec(width=width, code_size=config.code_size, output=config.decoder_output)
     model = build_autoencoder(spec, seed=config.seed).to(device)
     objective = ReconstructionObjective(train, val, config, device, config.precision)
@@ -65,14 +77,44 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
         summary = fit(model, objective, config, draft_, execution)
         load_state(model, load_tensors(draft_.file(MODEL)), draft_.path)
         reconstruction = reconstruct(model.eval(), val, objective.mean, device, "fp32", execution)
+        by_stack = _by_stack(model, objective, source, execution) if len(stacks) > 1 else {}
         parameters = sum(parameter.numel() for parameter in model.parameters())
         facts = {
             "made_by": "pretrain-ae",
             "spec": spec.to_json(),
+            "stacks": list(stacks),
+            "model_stacks": model_stacks,
             "parameters": parameters,
             "best_epoch": summary.best_epoch,
             "epochs": len(summary.history),
-            "validation": dataclasses.asdict(reconstruction),
+            **_validation(reconstruction, by_stack),
         }
         artifact = draft_.commit(facts, volatile=(HISTORY,), device=describe(device))
-    return AutoencoderResult(artifact, summary, reconstruction, parameters)
+    return AutoencoderResult(artifact, summary, reconstruction, by_stack, stacks, model_stacks, parameters)
+
+
+def _stacks(stack: Stack, source: Artifact) -> tuple[int, ...]:
+    there = stacks_of(source)
+    stacks = pick(stack, there)
+    if not stacks:
+        held = "the last stack" if there == (-1,) else f"stack{'s' * (len(there) > 1)} {', '.join(map(str, there))}"
+        fix = f"--stack {'last' if there[-1] < 0 else there[-1]}"
+        if int(stack) < source.facts.get("model_stacks", 0):
+            fix += f", or activations of shgae extract --stack {stack}"
+        raise Refused(f"stack {stack}", source.path, f"these activations hold {held} only", fix)
+    return stacks
+
+
+def _by_stack(
+    model: Autoencoder, objective: ReconstructionObjective, source: Artifact, execution: Execution
+) -> dict[int, Reconstruction]:
+    found = {}
+    for stack in objective.train.stacks:
+        train, val = (Activations(source, split, objective.config.limit, (stack,)) for split in ("train", "val"))
+        found[stack] = reconstruct(model, val, train.mean(), objective.device, "fp32", execution)
+    return found
+
+
+def _validation(pooled: Reconstruction, by_stack: dict[int, Reconstruction]) -> dict[str, Any]:
+    each = {str(stack): dataclasses.asdict(one) for stack, one in by_stack.items()}
+    return {"validation": dataclasses.asdict(pooled)} | ({"validation_by_stack": each} if each else {})

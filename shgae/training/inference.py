@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from shgae.artifacts.crops import Crops
+from shgae.data import heatmaps
 from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, to_images
 from shgae.data.lookahead import ahead
 from shgae.execution import Execution
@@ -46,3 +47,31 @@ class Inference:
                 out = self.forward(network, on_device)
             yield on_device, out
             execution.progress.advance(len(batch.rows))
+
+    def last_maps(
+        self,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        crops: torch.Tensor,
+        valid: torch.Tensor,
+        flip_pairs: Sequence[tuple[int, int]] | None = None,
+    ) -> torch.Tensor:
+        """The last stack's maps of crops, on the device.
+
+        Args:
+            network: images (N, 3, H, W) -> maps (N, S, K, H / 4, W / 4).
+            crops: (N, H, W, 3) uint8 RGB.
+            valid: (N, 4) int64 x0, y0, x1, y1: the crop's pixels that the photo covers.
+            flip_pairs: if given, the maps are the mean of the crop's and of its mirror image's, mirrored back
+                (:func:`~shgae.data.heatmaps.mirror_back`).
+
+        Returns:
+            (N, K, H / 4, W / 4) float32.
+        """
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            images = to_images(crops.to(self.device), valid.to(self.device), self.mean_rgb)
+            maps = network(images)[:, -1].float()
+            if flip_pairs is None:
+                return maps
+            # Mirrored as an image, mean taken off: what lies outside the photo stays exactly 0.
+            mirrored = network(images.flip(-1))[:, -1].float()
+            return (maps + heatmaps.mirror_back(mirrored, flip_pairs)) / 2

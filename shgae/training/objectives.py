@@ -197,7 +197,7 @@ class ReconstructionObjective:
 
     def name_rows(self, rows: Rows) -> str:
         """See :class:`Objective`."""
-        return "activation rows " + ", ".join(str(row) for row in rows)
+        return "activation rows " + ", ".join(self.train.name(int(row)) for row in rows)
 
 
 def reconstruct(

@@ -10,10 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.artifacts import activations as activations_module
-from shgae.artifacts.activations import Activations, StatisticsSums, shard_name
+from shgae.artifacts.activations import (
+    Activations,
+    StatisticsSums,
+    pick,
+    shard_name,
+    shard_rows,
+    site_folder,
+    stacks_of,
+    statistics_name,
+)
 from shgae.artifacts.store import Artifact, draft, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.recipes import Stack
 
 SHAPE = (3, 4, 4)
 
@@ -36,6 +46,19 @@ def extracted(target: Path, dtype: str = "float32", **splits: int) -> Artifact:
         return made.commit({"splits": splits})
 
 
+def extracted_at(target: Path, stacks: tuple[int, ...], count: int) -> Artifact:
+    """Activations of several stacks, each drawn from a seed of its own."""
+    with draft(target, kind="activations", config={}, parents={}, execution=Execution()) as made:
+        for stack in stacks:
+            folder, size = site_folder("train", stack, stacks), shard_rows(len(stacks))
+            sums, rows = StatisticsSums(), drawn(count, seed=stack)
+            for shard, first in enumerate(range(0, count, size)):
+                made.write_tensors(shard_name(folder, shard), {"bottleneck": rows[first : first + size]})
+            sums.add(rows)
+            made.write_tensors(statistics_name(folder), asdict(sums.result()))
+        return made.commit({"splits": {"train": count}, "stacks": list(stacks)})
+
+
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activations_module, "SHARD_ROWS", 4)
@@ -56,7 +79,7 @@ def test_tensors_come_back_over_any_number_of_shards(tmp_path: Path, count: int,
 def test_a_limit_keeps_the_first_rows(tmp_path: Path, limit: int | None, rows: int) -> None:
     read = Activations(extracted(tmp_path / "a", train=11), "train", limit)
     assert len(read) == rows
-    assert len(read._shards) == -(-rows // 4)
+    assert len(read._shards[0]) == -(-rows // 4)
     np.testing.assert_array_equal(read.read(np.arange(rows)), drawn(11)[:rows])
 
 
@@ -68,7 +91,7 @@ def test_a_split_that_is_not_there_is_refused_with_what_is_and_how_to_get_it(tmp
 
 
 def test_the_statistics_lie_beside_the_tensors(tmp_path: Path) -> None:
-    statistics = Activations(extracted(tmp_path / "a", train=11), "train").statistics
+    (statistics,) = Activations(extracted(tmp_path / "a", train=11), "train").statistics
     x = drawn(11).astype(np.float64)
     np.testing.assert_allclose(statistics.mean, x.mean(0), rtol=1e-12)
     assert statistics.mean.shape == SHAPE
@@ -78,6 +101,67 @@ def test_the_statistics_lie_beside_the_tensors(tmp_path: Path) -> None:
 def test_the_mean_is_that_of_the_rows_in_use(tmp_path: Path, limit: int | None) -> None:
     rows = Activations(extracted(tmp_path / "a", train=11), "train", limit)
     np.testing.assert_allclose(rows.mean(), drawn(11)[:limit].astype(np.float64).mean(0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("stacks", [(1,), (0, 3), (0, 1, 2, 3)])
+@pytest.mark.parametrize("chosen", [slice(0, 1), slice(-1, None), slice(None)])
+@pytest.mark.parametrize("limit", [1, 2, 5, None])
+def test_rows_of_several_stacks_go_person_by_person(
+    tmp_path: Path, stacks: tuple[int, ...], chosen: slice, limit: int | None
+) -> None:
+    rows = Activations(extracted_at(tmp_path / "a", stacks, 7), "train", limit, stacks[chosen])
+    people = 7 if limit is None else limit
+    expected = [drawn(7, seed=stack)[person] for person in range(people) for stack in stacks[chosen]]
+    assert len(rows) == len(expected)
+    assert rows.stacks == stacks[chosen]
+    backwards = np.arange(len(rows))[::-1]
+    np.testing.assert_array_equal(rows.read(backwards), np.stack(expected)[::-1])
+    np.testing.assert_allclose(rows.mean(), np.stack(expected).astype(np.float64).mean(0), rtol=1e-12)
+
+
+def test_the_last_extracted_stack_is_read_unless_told_otherwise(tmp_path: Path) -> None:
+    artifact = extracted_at(tmp_path / "a", (0, 2), 3)
+    assert stacks_of(artifact) == (0, 2)
+    np.testing.assert_array_equal(Activations(artifact, "train").read(np.arange(3)), drawn(3, seed=2))
+
+
+def test_a_row_is_named_by_its_person_and_where_there_are_several_by_its_stack(tmp_path: Path) -> None:
+    artifact = extracted_at(tmp_path / "a", (0, 2), 3)
+    assert Activations(artifact, "train").name(2) == "2"
+    pooled = Activations(artifact, "train", stacks=(0, 2))
+    assert [pooled.name(row) for row in range(4)] == ["0 of stack 0", "0 of stack 2", "1 of stack 0", "1 of stack 2"]
+
+
+def test_one_stack_lies_in_its_split_and_several_in_folders_of_their_own() -> None:
+    assert site_folder("val", 1, (1,)) == "val"
+    assert site_folder("val", 1, (0, 1)) == "val/stack-1"
+
+
+@given(st.integers(1, 8))
+def test_shards_of_all_stacks_hold_no_more_than_one_of_one_stack(stacks: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(activations_module, "SHARD_ROWS", 4096)
+        rows = shard_rows(stacks)
+        assert 4096 / 2 < rows * stacks <= 4096
+        assert rows % 512 == 0, "a multiple of every usual batch"
+
+
+@pytest.mark.parametrize(
+    ("stack", "there", "picked"),
+    [
+        ("last", (0, 1, 2), (2,)),
+        ("last", (0,), (0,)),
+        ("last", (-1,), (-1,)),
+        ("all", (0, 2), (0, 2)),
+        ("2", (0, 2), (2,)),
+        ("1", (0, 2), ()),
+        ("0", (-1,), ()),
+    ],
+)
+def test_a_stack_is_picked_from_those_that_are_there(
+    stack: Stack, there: tuple[int, ...], picked: tuple[int, ...]
+) -> None:
+    assert pick(stack, there) == picked
 
 
 @settings(deadline=None, max_examples=50)

@@ -246,4 +246,4 @@ def test_a_file_is_hashed_over_its_whole_content(tmp_path: Path) -> None:
 def test_the_versions_that_matter_are_reported() -> None:
     assert {"python", "numpy", "torch", "safetensors"} <= package_versions().keys()
     assert package_versions()["shgae"] == __version__
-    assert set(KINDS) == {"data", "hourglass", "activations", "autoencoder", "evaluation"}
+    assert {"data", "hourglass", "activations", "autoencoder", "evaluation", "predictions"} <= {*KINDS}

@@ -40,7 +40,7 @@ def test_help_has_a_sentence_an_example_and_the_folder_that_is_written(name: str
     assert ("\n  Writes\n" in text) == makes_a_folder
 
 
-@pytest.mark.parametrize(("name", "inputs"), [("graft", "MODEL AE"), ("evaluate", "MODEL... DATA"), ("doctor", "")])
+@pytest.mark.parametrize(("name", "inputs"), [("graft", "MODEL AE..."), ("evaluate", "MODEL... DATA"), ("doctor", "")])
 def test_the_usage_names_the_inputs_as_the_help_does(name: str, inputs: str, capsys) -> None:
     assert help_of(name, capsys).splitlines()[0] == f"Usage: shgae {name} [OPTIONS] {inputs}".strip()
 

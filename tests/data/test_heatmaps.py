@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from shgae.data.heatmaps import cells, decode, encode, map_to_crop
+from shgae.data.heatmaps import (
+    FLIP_LAG,
+    cells,
+    decode,
+    encode,
+    is_flat,
+    map_to_crop,
+    mirror_back,
+    quarter_offset,
+)
 from shgae.recipes import RECIPES, HeatmapConfig
 
 CELL = st.integers(0, 31)
@@ -137,3 +146,80 @@ def test_a_map_of_nan_is_an_error() -> None:
 def test_a_sigma_of_zero_is_an_error() -> None:
     with pytest.raises(ValueError, match="positive"):
         one_map(1, 1, 2, HeatmapConfig(sigma_visible=0.0))
+
+
+def maps_of(data: st.DataObject, shape: tuple[int, ...]) -> torch.Tensor:
+    """Maps of few different heights, so that there are many ties."""
+    numbers = data.draw(st.lists(st.integers(-2, 2), min_size=int(np.prod(shape)), max_size=int(np.prod(shape))))
+    return torch.tensor(numbers, dtype=torch.float32).reshape(shape)
+
+
+@given(st.data(), st.integers(1, 5), st.integers(1, 5))
+def test_the_quarter_offset_is_that_of_a_loop_over_cells(data: st.DataObject, height: int, width: int) -> None:
+    maps = maps_of(data, (2, 2, height, width))
+    found = quarter_offset(maps, decode(maps).cells)
+    assert found.dtype == torch.float32
+    for n in range(2):
+        for k in range(2):
+            one = maps[n, k].tolist()
+            x, y = decode(maps).cells[n, k].tolist()
+            wanted = [float(x), float(y)]
+            if 0 < x < width - 1 and one[y][x + 1] != one[y][x - 1]:
+                wanted[0] += 0.25 if one[y][x + 1] > one[y][x - 1] else -0.25
+            if 0 < y < height - 1 and one[y + 1][x] != one[y - 1][x]:
+                wanted[1] += 0.25 if one[y + 1][x] > one[y - 1][x] else -0.25
+            assert found[n, k].tolist() == wanted
+
+
+def test_the_quarter_offset_brings_a_peak_between_two_cells_nearer() -> None:
+    rows, columns = np.mgrid[:32, :32]
+    maps = torch.from_numpy(np.exp(-((rows - 10.3) ** 2 + (columns - 20.6) ** 2) / 8))[None, None]
+    assert quarter_offset(maps, decode(maps).cells).tolist() == [[[20.75, 10.25]]]
+
+
+@given(st.data())
+def test_a_map_is_flat_when_it_holds_one_number(data: st.DataObject) -> None:
+    maps = maps_of(data, (3, 2, 2))
+    assert is_flat(maps).tolist() == [len({*one.flatten().tolist()}) == 1 for one in maps]
+    assert is_flat(torch.full((2, 1, 4, 4), -0.3)).all()
+
+
+@given(st.data())
+def test_mirroring_back_takes_the_column_that_a_loop_takes(data: st.DataObject) -> None:
+    maps = maps_of(data, (1, 3, 2, 4))
+    found = mirror_back(maps, [(0, 2)])
+    for joint, partner in enumerate((2, 1, 0)):
+        for row in range(2):
+            wanted = [maps[0, partner, row, 3 if column == 0 else 4 - column] for column in range(4)]
+            assert found[0, joint, row].tolist() == [float(height) for height in wanted]
+
+
+def test_mirroring_back_twice_changes_nothing_but_the_first_column() -> None:
+    maps = torch.rand(2, 4, 8, 8)
+    twice = mirror_back(mirror_back(maps, [(1, 3)]), [(1, 3)])
+    assert torch.equal(twice[..., 1:], maps[..., 1:])
+
+
+@given(st.floats(8, 120), st.floats(8, 120), st.sampled_from(["one", "mass"]))
+def test_what_the_mirror_image_says_meets_what_the_crop_says(x: float, y: float, peak: str) -> None:
+    config = HeatmapConfig(peak=peak, sigma_visible=2.0)  # type: ignore[arg-type]
+    left, right = torch.tensor([x, y]), torch.tensor([60.0, 70.0])
+    visible = torch.full((1, 2), 2)
+    maps = encode(torch.stack((left, right))[None], visible, config, 128)
+    # In the mirror image the left joint is a right one.
+    flip = torch.tensor([128.0, 0.0])
+    mirrored = encode((torch.stack((right, left)) * torch.tensor([-1.0, 1.0]) + flip)[None], visible, config, 128)
+    mean = (maps + mirror_back(mirrored, [(0, 1)])) / 2
+    found = map_to_crop(decode(mean).cells)[0] - torch.tensor([FLIP_LAG, 0.0])
+    # Cell c takes the pixels from 4 c - 2 up to 4 c + 3, seen from the other side those from 4 c - 3 to 4 c + 2.
+    assert (found - torch.stack((left, right))).abs().max() <= 3.0001
+
+
+def test_the_lag_is_what_two_views_of_a_joint_are_off_by_on_average() -> None:
+    x = torch.arange(8, 120, 0.01, dtype=torch.float64)
+
+    def seen(x: torch.Tensor) -> torch.Tensor:
+        return cells(torch.stack((x, x), -1)[None], 128).cells[0, :, 0]
+
+    both = (seen(x) + (32 - seen(128 - x))) / 2
+    assert float((map_to_crop(both).double() - x).mean()) == pytest.approx(FLIP_LAG, abs=0.01)

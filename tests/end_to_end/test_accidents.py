@@ -117,6 +117,7 @@ STEPS = {
     "graft": "graft made/baseline made/autoencoder",
     "finetune": "finetune made/grafted made/data --epochs 1 --batch-size 4",
     "evaluate": "evaluate made/baseline made/data",
+    "predict": "predict made/baseline drawn/train/photos --batch-size 4",
 }
 
 
@@ -150,7 +151,7 @@ def test_a_full_disk_is_exit_5_and_leaves_nothing_that_looks_whole(
     left = {path: content for path, content in snapshot(shell.here, *shell.shared).items() if path not in before}
     assert snapshot(shell.here, *shell.shared).items() >= before.items()
     assert all(path.startswith(str(shell.here / "x.partial")) for path in left)
-    if step in ("train", "extract", "pretrain-ae", "finetune"):
+    if step in ("train", "extract", "pretrain-ae", "finetune", "predict"):
         assert left, "what was done before the disk was full is kept"
         again = ["--resume"]
     else:
@@ -174,7 +175,7 @@ def test_a_full_disk_while_an_output_is_replaced_spares_the_old_one(
         assert snapshot(shell.here) == before
 
 
-@pytest.mark.parametrize("step", ["prepare", "extract"])
+@pytest.mark.parametrize("step", ["prepare", "extract", "predict"])
 def test_too_little_room_is_told_before_the_work(shell: Shell, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     usage = shutil.disk_usage(".")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=64_000_100))

@@ -166,7 +166,7 @@ REFUSED = {
     "graft made/autoencoder made/baseline -o x": "it holds an autoencoder, wanted an hourglass",
     "graft made/baseline made/activations -o x": "it holds activations, wanted an autoencoder",
     "graft made/grafted made/autoencoder -o x": "autoencoder",
-    "graft made/finetuned made/autoencoder -o x": "not of made/finetuned",
+    "graft made/finetuned made/autoencoder -o x": "it carries an autoencoder already",
     "finetune made/data made/grafted -o x": "it holds prepared data, wanted an hourglass",
     "finetune made/autoencoder made/data -o x": "it holds an autoencoder, wanted an hourglass",
     "evaluate made/data made/baseline": "wanted prepared data",

@@ -57,7 +57,7 @@ def test_the_whole_chain_speaks_json(shell: Shell) -> None:
 
     grafted = step("grafted", "graft", "base", "code")
     assert grafted["parameters"] == base["parameters"] + code["parameters"]
-    assert grafted["code_size"] == 6
+    assert grafted["sites"] == [{"stack": 0, "code_size": 6, "shared_with": []}]
     tuned = step("tuned", "finetune", "grafted", "data", *TINY)
     assert tuned["parameters"] == grafted["parameters"]
 

@@ -139,6 +139,7 @@ def _same(value: object, said: str) -> bool:
 
 def test_the_artefacts_hold_the_files_that_the_table_says(chain: Chain, shell: Shell) -> None:
     shell.run("evaluate", "made/baseline", "made/data", "-o", "evaluation")
+    shell.run("predict", "made/baseline", "drawn/val/photos", "-o", "predictions")
     folders = {
         "prepare": [chain.data],
         "train": [chain.baseline],
@@ -147,6 +148,7 @@ def test_the_artefacts_hold_the_files_that_the_table_says(chain: Chain, shell: S
         "pretrain-ae": [chain.autoencoder],
         "graft": [chain.grafted],
         "evaluate": [shell.here / "evaluation"],
+        "predict": [shell.here / "predictions"],
         "import": [],
     }
     told = []

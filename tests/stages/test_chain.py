@@ -59,9 +59,10 @@ def test_extracted_tensors_are_what_the_slot_sees_in_the_full_network(chain: Cha
 def test_the_statistics_of_the_activations_are_those_of_the_tensors(chain: Chain) -> None:
     rows = Activations(open_artifact(chain.activations), "train")
     x = rows.read(np.arange(len(rows))).astype(np.float64)
-    np.testing.assert_allclose(rows.statistics.mean, x.mean(0), rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(rows.statistics.channel_variance, x.var((0, 2, 3)), rtol=1e-6)
-    np.testing.assert_allclose(rows.statistics.channel_negative, (x < 0).mean((0, 2, 3)))
+    (statistics,) = rows.statistics
+    np.testing.assert_allclose(statistics.mean, x.mean(0), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(statistics.channel_variance, x.var((0, 2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(statistics.channel_negative, (x < 0).mean((0, 2, 3)))
 
 
 def test_half_precision_activations_are_the_rounded_tensors(chain: Chain, tmp_path: Path) -> None:
@@ -78,8 +79,7 @@ def test_an_interrupted_extraction_goes_on_at_the_next_shard(
     from shgae.errors import Interrupted
     from tests.training.test_loop import StopAfter
 
-    for module in ("shgae.stages.extract", "shgae.artifacts.activations"):
-        monkeypatch.setattr(f"{module}.SHARD_ROWS", 6)
+    monkeypatch.setattr("shgae.artifacts.activations.SHARD_ROWS", 6)
     extract.run(chain.baseline, chain.data, tmp_path / "whole", TINY_EXTRACT, HOW)
 
     class Stop(StopAfter):
@@ -142,7 +142,7 @@ def test_evaluate_reports_models_side_by_side_and_the_mean_pose(chain: Chain, tm
     result = evaluate.run(models, chain.data, tmp_path / "out", EvaluateConfig(precision="fp32"), HOW)
     report = result.to_json()
     assert [model["name"] for model in report["models"]] == ["baseline", "grafted", "finetuned"]
-    assert [floor["name"] for floor in report["floors"]] == ["mean pose"]
+    assert [floor["name"] for floor in report["floors"]] == ["mean pose", "zero map"]
     people = Crops(open_artifact(chain.data), "test").people
     assert report["persons"] == len(people)
     assert report["models"][0]["joints"]["nose"]["count"] == int((people.visibility[:, 0] > 0).sum())
@@ -173,13 +173,13 @@ def test_scores_do_not_depend_on_the_batch_size(chain: Chain, size: int) -> None
 def test_an_autoencoder_of_another_models_activations_is_refused(chain: Chain, tmp_path: Path) -> None:
     train.run(chain.data, tmp_path / "other", dataclasses.replace(TINY, seed=5, epochs=1), HOW)
     with pytest.raises(Refused, match="pre-trained on activations of model"):
-        graft.run(tmp_path / "other", chain.autoencoder, tmp_path / "grafted", HOW)
+        graft.run(tmp_path / "other", [chain.autoencoder], tmp_path / "grafted", HOW)
     assert not (tmp_path / "grafted").exists()
 
 
 def test_grafting_twice_is_refused(chain: Chain, tmp_path: Path) -> None:
     with pytest.raises(Refused):
-        graft.run(chain.grafted, chain.autoencoder, tmp_path / "twice", HOW)
+        graft.run(chain.grafted, [chain.autoencoder], tmp_path / "twice", HOW)
 
 
 def test_data_of_another_crop_size_is_refused(chain: Chain, tmp_path: Path, drawn: dict[str, prepare.Source]) -> None:

@@ -10,11 +10,13 @@ from shgae.cli.command import Command
 from shgae.cli.commands.demo import demo
 from shgae.cli.commands.doctor import doctor
 from shgae.cli.commands.evaluate import evaluate
+from shgae.cli.commands.export import export
 from shgae.cli.commands.extract import extract
 from shgae.cli.commands.finetune import finetune
 from shgae.cli.commands.graft import graft
 from shgae.cli.commands.import_model import import_model
 from shgae.cli.commands.info import info
+from shgae.cli.commands.predict import predict
 from shgae.cli.commands.prepare import prepare
 from shgae.cli.commands.pretrain_ae import pretrain_ae
 from shgae.cli.commands.train import train
@@ -29,6 +31,8 @@ COMMANDS: tuple[Command, ...] = (
     graft,
     finetune,
     evaluate,
+    predict,
+    export,
     demo,
     info,
     verify,

@@ -15,15 +15,22 @@ from shgae.recipes import ExtractConfig
     ACTIVATIONS/
       train/bottleneck-00000.safetensors   4,096 people: (n, 256, 4, 4); val/ and test/ alike
       train/statistics.safetensors         mean, variance, share of negative values a channel
-      manifest.json                        shape, counts, which model, hashes
+      manifest.json                        shape, counts, which model and stacks, hashes
+    Those of several stacks lie in train/stack-0/, train/stack-1/ and so on, in smaller shards.
     """,
     running=("device", "workers", "resume", "force"),
 )
 def extract(model: Model, data: Data, output: Output, config: ExtractConfig, execution: Execution) -> Outcome:
-    """Computes the bottleneck of every crop, and nothing behind it."""
+    """Computes the bottleneck of every crop, at one stack or at all, and nothing behind it."""
     from shgae.cli.tables import facts_table
     from shgae.stages import extract as stage
 
     result = stage.run(model, data, output, config, execution).to_json()
-    shown = {key: result[key] for key in ("splits", "shape", "bytes", "negative_share")}
-    return Outcome(result, [facts_table(shown)], typed("pretrain-ae", output, "-o", beside(output, "autoencoder")))
+    shown = {key: result[key] for key in ("splits", "stacks", "shape", "bytes", "negative_share")}
+    if result["model_stacks"] == 1:
+        del shown["stacks"]
+    then = ["pretrain-ae", output, "-o", beside(output, "autoencoder")]
+    if len(result["stacks"]) > 1:
+        first = result["stacks"][0]
+        then = ["pretrain-ae", output, "--stack", first, "-o", beside(output, f"autoencoder-{first}")]
+    return Outcome(result, [facts_table(shown)], typed(*then))

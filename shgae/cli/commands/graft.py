@@ -11,28 +11,46 @@ from shgae.cli.command import Outcome, ancestor, beside, command, typed
 from shgae.cli.options import Model, Output
 from shgae.execution import Execution
 
+_WHERE = "Which hourglass of the row: its number from 0, or last; may be given several times. [default: last]"
+_WHAT = "Pre-trained on activations of this model: one for each --stack, or one that all of them share."
+
+
+def _number(value: str) -> int:
+    if value not in ("last", *"01234567"):
+        raise typer.BadParameter(f"{value} is not last or 0 to 7.")
+    return -1 if value == "last" else int(value)
+
 
 @command(
     "graft",
     example="shgae graft runs/base runs/autoencoder -o grafted",
     writes="""
     MODEL/
-      model.safetensors   weights of both
-      manifest.json       what the network is, both parents, hashes
+      model.safetensors   weights of all of them
+      manifest.json       what the network is, its parents, hashes
     """,
     running=("force",),
 )
 def graft(
     model: Model,
-    autoencoder: Annotated[Path, typer.Argument(metavar="AE", help="Pre-trained on activations of this model.")],
+    autoencoders: Annotated[list[Path], typer.Argument(metavar="AE...", help=_WHAT)],
     output: Output,
     execution: Execution,
+    stack: Annotated[list[int] | None, typer.Option("--stack", metavar="N", parser=_number, help=_WHERE)] = None,
 ) -> Outcome:
-    """Puts an autoencoder behind the third bottleneck residual of its hourglass."""
+    """Puts autoencoders behind the last bottleneck residual of their hourglasses.
+
+    As many as stacks are paired in order. One for several stacks is shared: one set of weights. One that is given
+    twice becomes two copies, which fine-tuning pulls apart.
+    """
     from shgae.cli.tables import facts_table
     from shgae.stages import graft as stage
 
-    result = stage.run(model, autoencoder, output, execution).to_json()
-    shown = {key: result[key] for key in ("parameters", "code_size")}
+    result = stage.run(model, autoencoders, output, execution, stack or [-1]).to_json()
+    shown = {"parameters": result["parameters"]}
+    for site in result["sites"]:
+        others = ", ".join(map(str, site["shared_with"]))
+        whose = f"shared with stack {others}" if others else "of its own"
+        shown[f"stack {site['stack']}"] = f"an autoencoder {whose}, code of {site['code_size']} numbers"
     then = typed("finetune", output, ancestor(output, "data"), "-o", beside(output, "finetuned"))
     return Outcome(result, [facts_table(shown)], then)

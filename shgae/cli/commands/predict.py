@@ -1,0 +1,56 @@
+"""``shgae predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shgae.cli.command import Outcome, command, typed
+from shgae.cli.options import Model, Output
+from shgae.execution import Execution
+from shgae.recipes import PredictConfig
+
+_MOST_BAD = 10
+_SHOWN = ("photos", "people", "mean_score", "undecided", "outside_photo", "boxes_skipped", "photos_without_box")
+
+
+@command(
+    "predict",
+    example="shgae predict runs/finetuned photos --boxes people.json -o predictions",
+    writes="""
+    PREDICTIONS/
+      sheet.png               16 of the photos with their joints: look here first
+      overlays/NAME.jpg       every photo with its joints (--no-overlays leaves them out)
+      predictions.json        COCO results, photo pixels: a line a person
+      manifest.json           which model, counts, bad photos, hashes
+    """,
+    running=("device", "workers", "resume", "force"),
+)
+def predict(
+    model: Model,
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTOS...", help="Photos, and folders of photos.")],
+    output: Output,
+    config: PredictConfig,
+    execution: Execution,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JSON",
+            help="Where people are: a COCO dataset, or a list of detections. Without it, a photo is one person.",
+        ),
+    ] = None,
+) -> Outcome:
+    """Finds the joints of people in photos, and draws them."""
+    from shgae.cli.tables import facts_table
+    from shgae.stages import predict as stage
+
+    result = stage.run(model, photos, boxes, output, config, execution).to_json()
+    bad = result["bad_photos"]
+    shown = {key: result[key] for key in _SHOWN if result[key] or key in ("photos", "people", "mean_score")}
+    tables = [facts_table({**shown, "bad_photos": len(bad)})]
+    lines = [f"bad photo {one['file']}: {one['reason']}" for one in bad[:_MOST_BAD]]
+    if len(bad) > _MOST_BAD:
+        lines.append(f"... and {len(bad) - _MOST_BAD:,} more, in manifest.json")
+    return Outcome(result, [*tables, *lines, f"picture: {result['sheet']}"], typed("info", output))

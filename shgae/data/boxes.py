@@ -1,0 +1,222 @@
+"""Where people are in photos, read strictly from JSON.
+
+The JSON is a COCO dataset (``images`` and ``annotations``) or a list of detections as COCO's results format has them
+(``[{image_id, bbox, score, category_id}]``, or ``file_name`` in place of the id). Keypoints are not needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shgae.errors import Refused
+
+CROWD, OTHER_CATEGORY = "crowd", "other category"
+_KEPT = frozenset(
+    ("annotations", "bbox", "category_id", "file_name", "height", "id", "image_id", "images", "iscrowd", "score")
+    + ("width",)
+)
+_FIX = "a COCO dataset, or a list of {image_id, bbox, score}"
+_MOST = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where one person is."""
+
+    xywh: tuple[float, float, float, float]
+    """x, y, width, height in pixels of the photo; width and height above 0."""
+    score: float | None = None
+    """A detector's, if it gave one."""
+    annotation_id: int | None = None
+    """In a dataset."""
+
+
+@dataclass(slots=True)
+class BoxedImage:
+    """The people of one image of a JSON."""
+
+    where: str
+    """Its place in the JSON, for messages."""
+    image_id: int | None
+    file_name: str | None
+    """None: the photo is the one whose stem is the number ``image_id``."""
+    size: tuple[int, int] | None = None
+    """Width and height in pixels, if the JSON has them."""
+    boxes: list[Box] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class BoxFile:
+    """A JSON with boxes that passed every check."""
+
+    path: Path
+    sha256: str
+    images: tuple[BoxedImage, ...]
+    """Those that have boxes, in the order of the JSON."""
+    skipped: Counter[str]
+    """Boxes that are nobody to look for, by reason."""
+
+
+def read_boxes(path: Path, category_id: int) -> BoxFile:
+    """Reads and checks a COCO dataset or a list of detections.
+
+    Boxes of another category, where one is given, and crowds are skipped and counted; they need not be sound.
+
+    Raises:
+        Refused: no such file, no JSON, of neither form, or something in it is broken; the line names the entry.
+    """
+    data = _read(path)
+    try:
+        document = json.loads(data.decode(), object_pairs_hook=_pairs)
+        images, skipped = (
+            _detections(document, category_id) if isinstance(document, list) else _dataset(document, category_id)
+        )
+    except _Fault as fault:
+        raise Refused("boxes", path, str(fault), _FIX) from fault
+    except RecursionError as error:
+        raise Refused("boxes", path, "nested too deeply", _FIX) from error
+    except UnicodeDecodeError as error:
+        raise Refused("boxes", path, f"not UTF-8 (byte {error.start})", _FIX) from error
+    except json.JSONDecodeError as error:
+        raise Refused("boxes", path, f"no valid JSON ({error})", _FIX) from error
+    except ValueError as error:
+        raise Refused("boxes", path, "a number in it has thousands of digits", _FIX) from error
+    return BoxFile(path, hashlib.sha256(data).hexdigest(), tuple(image for image in images if image.boxes), skipped)
+
+
+class _Fault(Exception):
+    """What is wrong with the JSON."""
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Refused("boxes", path, "no such file", "check the path") from error
+    except IsADirectoryError as error:
+        raise Refused("boxes", path, "it is a folder", "--boxes JSON") from error
+    except PermissionError as error:
+        raise Refused("boxes", path, "it may not be read", "check its permissions") from error
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise _Fault(f"key {_shown(twice)} stands twice in one object")
+    return {name: value for name, value in pairs if name in _KEPT}  # without polygons: nine tenths of COCO's memory
+
+
+def _dataset(document: Any, category_id: int) -> tuple[Iterable[BoxedImage], Counter[str]]:
+    if not isinstance(document, dict):
+        raise _Fault("neither a dataset nor a list of detections")
+    images: dict[int, BoxedImage] = {}
+    for place, entry in enumerate(_objects(document, "images")):
+        image = _image(entry, f"images[{place}]")
+        if images.setdefault(entry["id"], image) is not image:
+            raise _Fault(f"images[{place}] has the id of another image ({entry['id']})")
+    skipped: Counter[str] = Counter()
+    for place, entry in enumerate(_objects(document, "annotations")):
+        number = entry.get("id")
+        where = f"annotations[{place}]" if number is None else f"annotation {_shown(number)}"
+        if number is not None and not _is_id(number):
+            raise _Fault(f"{where} has no whole number as its id")
+        if not _is_id(entry.get("image_id")) or entry["image_id"] not in images:
+            raise _Fault(f"{where} is of an image that is not listed (image_id {_shown(entry.get('image_id'))})")
+        if reason := _reason(entry, category_id, where):
+            skipped[reason] += 1
+        else:
+            images[entry["image_id"]].boxes.append(_box(entry, where, number))
+    return images.values(), skipped
+
+
+def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
+    if not _is_id(entry.get("id")):
+        raise _Fault(f"{where} has no whole number as its id")
+    if not _is_text(entry.get("file_name")):
+        raise _Fault(f"{where} has no text as its file_name")
+    size = entry.get("width"), entry.get("height")
+    if size == (None, None):
+        return BoxedImage(where, entry["id"], entry["file_name"])
+    if not all(type(side) is int and 0 < side < _MOST for side in size):
+        raise _Fault(f"{where} has no positive whole numbers as its width and height")
+    return BoxedImage(where, entry["id"], entry["file_name"], (entry["width"], entry["height"]))
+
+
+def _detections(document: list[Any], category_id: int) -> tuple[Iterable[BoxedImage], Counter[str]]:
+    images: dict[Any, BoxedImage] = {}
+    skipped: Counter[str] = Counter()
+    for place, entry in enumerate(document):
+        where = f"entry {place}"
+        if not isinstance(entry, dict):
+            raise _Fault(f"{where} is no object")
+        image_id, name = entry.get("image_id"), entry.get("file_name")
+        if image_id is None and name is None:
+            raise _Fault(f"{where} has neither image_id nor file_name")
+        if image_id is not None and not _is_id(image_id):
+            raise _Fault(f"{where} has no whole number as its image_id")
+        if name is not None and not _is_text(name):
+            raise _Fault(f"{where} has no text as its file_name")
+        if reason := _reason(entry, category_id, where):
+            skipped[reason] += 1
+            continue
+        image = images.setdefault(name if image_id is None else image_id, BoxedImage(where, image_id, name))
+        if (image.image_id, image.file_name) != (image_id, name):
+            raise _Fault(f"{where} and {image.where} have one image_id, but not one file_name")
+        image.boxes.append(_box(entry, where, None))
+    if len({image.image_id is None for image in images.values()}) > 1:
+        without = next(image.where for image in images.values() if image.image_id is None)
+        raise _Fault(f"{without} has no image_id, but others have")
+    return images.values(), skipped
+
+
+def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    entries = document.get(name)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise _Fault(f"no list of objects called {name!r}")
+    return entries
+
+
+def _reason(entry: Mapping[str, Any], category_id: int, where: str) -> str | None:
+    """Why an entry is nobody to look for; None if it is."""
+    category, crowd = entry.get("category_id"), entry.get("iscrowd", 0)
+    if category is not None and not _is_id(category):
+        raise _Fault(f"{where} has no whole number as its category_id")
+    if type(crowd) not in (int, bool) or crowd not in (0, 1):
+        raise _Fault(f"{where} has an iscrowd other than 0 and 1")
+    if category is not None and category != category_id:
+        return OTHER_CATEGORY
+    return CROWD if crowd else None
+
+
+def _box(entry: Mapping[str, Any], where: str, annotation_id: int | None) -> Box:
+    numbers, score = entry.get("bbox"), entry.get("score")
+    if not isinstance(numbers, list) or len(numbers) != 4 or not all(_is_number(number) for number in numbers):
+        raise _Fault(f"{where} has no four finite numbers as its bbox")
+    x, y, width, height = (float(number) for number in numbers)
+    if width <= 0 or height <= 0:
+        raise _Fault(f"{where} has a bbox without area ({width:g} x {height:g})")
+    if score is not None and not _is_number(score):
+        raise _Fault(f"{where} has no finite number as its score")
+    return Box((x, y, width, height), None if score is None else float(score), annotation_id)
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is int and -(2**63) <= value < 2**63
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and -_MOST <= value <= _MOST  # False for NaN too
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:40]

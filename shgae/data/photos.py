@@ -1,0 +1,138 @@
+"""Photos that a user names, what results call them, and whom to look for in each.
+
+No path of a JSON is ever opened: its file names only pick among the photos that were given.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from shgae.data.boxes import Box, BoxedImage, BoxFile
+from shgae.errors import Refused
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".gif")
+"""What makes a file of a folder a photo, in lower or upper case."""
+NOT_GIVEN = "of a photo that was not given"
+
+
+@dataclass(frozen=True, slots=True)
+class BoxedPhoto:
+    """A photo and whom to look for in it."""
+
+    path: Path
+    file_name: str
+    """What results call it: its name, or where several have that name, its path as given."""
+    image_id: int
+    boxes: tuple[Box, ...] | None = None
+    """None: the whole photo is one person."""
+    size: tuple[int, int] | None = None
+    """Width and height in pixels that it must have, if the JSON has them."""
+
+    @property
+    def people(self) -> int:
+        """How many there are to look for."""
+        return 1 if self.boxes is None else len(self.boxes)
+
+
+def list_photos(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Files as they are, folders as the photos directly in them, by name; each file once.
+
+    Hidden files of folders are left out. Whether a file is there, and a photo, is not looked at.
+
+    Returns:
+        The photos, and the folders that hold none.
+    """
+    photos: dict[str, Path] = {}
+    empty = []
+    for path in given:
+        found = [path]
+        if path.is_dir():
+            names = sorted(one.name for one in path.iterdir() if one.suffix.lower() in SUFFIXES and one.is_file())
+            found = [path / name for name in names if not name.startswith(".")]
+            empty += [] if found else [path]
+        for photo in found:
+            photos.setdefault(os.path.realpath(photo), photo)
+    return list(photos.values()), empty
+
+
+def whole_photos(photos: Sequence[Path]) -> list[BoxedPhoto]:
+    """Every photo as one person."""
+    named = zip(photos, _file_names(photos), _image_ids(photos), strict=True)
+    return [BoxedPhoto(path, name, image_id) for path, name, image_id in named]
+
+
+def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto], Counter[str]]:
+    """The photos that the JSON has boxes for, in their own order, and the boxes left out, by reason.
+
+    An image with a file name is the photo whose path ends so; one without, the photo whose stem is the image's id.
+
+    Raises:
+        Refused: an image could be two photos, a photo two images, or no box is of a given photo.
+    """
+    index = _Index(photos)
+    image_of: dict[int, BoxedImage] = {}
+    skipped = file.skipped.copy()
+    for image in file.images:
+        found = index.places(image)
+        if not found:
+            skipped[NOT_GIVEN] += len(image.boxes)
+            continue
+        if len(found) > 1:
+            why = f"{image.where} could be {photos[found[0]]} or {photos[found[1]]}"
+            raise Refused("boxes", file.path, why, "one photo of that name at a time")
+        if (other := image_of.setdefault(found[0], image)) is not image:
+            why = f"{other.where} and {image.where} are both {photos[found[0]]}"
+            raise Refused("boxes", file.path, why, "one image a photo")
+    if not image_of:
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in skipped.items()) or "it holds none"
+        why = f"no box is of one of the {len(photos):,} photos ({reasons})"
+        raise Refused("boxes", file.path, why, "photos called as its file_name, or the number image_id, says")
+    named = list(zip(photos, _file_names(photos), _image_ids(photos), strict=True))
+    made = []
+    for place, image in sorted(image_of.items()):
+        path, name, number = named[place]
+        image_id = number if image.image_id is None else image.image_id
+        made.append(BoxedPhoto(path, name, image_id, tuple(image.boxes), image.size))
+    return made, skipped
+
+
+class _Index:
+    """Photos by name and by number."""
+
+    def __init__(self, photos: Sequence[Path]) -> None:
+        self._photos = photos
+        self._names: Mapping[str, list[int]] = defaultdict(list)
+        self._numbers: Mapping[int, list[int]] = defaultdict(list)
+        for place, photo in enumerate(photos):
+            self._names[photo.name].append(place)
+            if (number := _number(photo)) is not None:
+                self._numbers[number].append(place)
+
+    def places(self, image: BoxedImage) -> list[int]:
+        """Where the photos stand that an image could be."""
+        if image.file_name is None:
+            return self._numbers.get(image.image_id or 0, [])
+        parts = PurePosixPath(image.file_name).parts
+        same_name = self._names.get(parts[-1], []) if parts else []
+        return [place for place in same_name if self._photos[place].absolute().parts[-len(parts) :] == parts]
+
+
+def _file_names(photos: Sequence[Path]) -> list[str]:
+    count = Counter(photo.name for photo in photos)
+    return [photo.name if count[photo.name] == 1 else str(photo) for photo in photos]
+
+
+def _image_ids(photos: Sequence[Path]) -> list[int]:
+    """The numbers that all stems are, if they differ; else 1, 2, ..."""
+    numbers = [number for photo in photos if (number := _number(photo)) is not None]
+    is_numbered = len(numbers) == len(set(numbers)) == len(photos)
+    return numbers if is_numbered else list(range(1, len(photos) + 1))
+
+
+def _number(photo: Path) -> int | None:
+    stem = photo.stem
+    return int(stem) if stem.isascii() and stem.isdecimal() and len(stem) <= 18 else None

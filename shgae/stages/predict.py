@@ -1,0 +1,269 @@
+"""``shgae predict``: a model and photos -> the joints of the people in them, and pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from shgae.artifacts.store import Artifact, Draft, draft
+from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
+from shgae.artifacts.tensors import replacing
+from shgae.data.boxes import read_boxes
+from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, list_photos, whole_photos
+from shgae.errors import Refused
+from shgae.execution import Execution, Progress
+from shgae.models.zoo import load_hourglass
+from shgae.plots.overlays import SHEET_PHOTOS
+from shgae.recipes import PredictConfig, as_json
+from shgae.stages.disk import check_space
+from shgae.stages.finding import Finder, Row, in_groups
+from shgae.stages.pictures import SHEET, Pictures
+from shgae.stages.result import made
+from shgae.training.hardware import describe, resolve_device, resolve_precision
+
+PREDICTIONS = "predictions.json"
+_GROUPS, _PUT_ASIDE = "groups.jsonl", ".groups.jsonl"
+"""What was found in each group of photos, until the artefact is complete."""
+_BEYOND = "without a pixel of the photo"
+_ENTRY_BYTES = 1500
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """Finished predictions."""
+
+    artifact: Artifact
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        facts = {key: value for key, value in self.artifact.facts.items() if key != "skeleton"}
+        return made(self.artifact) | facts | {"sheet": str(self.artifact.path / SHEET)}
+
+
+def run(
+    model: Path,
+    photos: Sequence[Path],
+    boxes: Path | None,
+    output: Path,
+    config: PredictConfig,
+    execution: Execution,
+) -> PredictResult:
+    """Finds the joints of the people in photos.
+
+    A photo that is missing, torn or none at all is counted and named, and the others go on.
+
+    Args:
+        model: an hourglass artefact or run directory (then its best weights).
+        photos: files, and folders of which the photos directly inside are taken.
+        boxes: a COCO dataset or list of detections that says where people are; None takes each photo as one person.
+        output: the folder to make, with ``predictions.json`` (COCO results, photo pixels), ``sheet.png`` and overlays.
+        config: decoding, batch size, number format, pictures.
+        execution: device, threads, progress; ``resume`` continues after the last complete group of photos.
+
+    Raises:
+        Refused: the model or the boxes are refused, or there is nobody to predict.
+        DiskError: the disk has less room than the results need.
+        Interrupted: a signal came; complete groups are kept.
+    """
+    loaded = load_hourglass(model)
+    request = _read_request(photos, boxes, loaded.artifact.facts["category_id"], config.limit, execution.progress)
+    request.check_output(output)
+    device = resolve_device(execution.device)
+    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
+    identity = as_json(config) | {"photos_sha256": request.sha256(), "boxes_sha256": request.boxes_sha256}
+    parents = {"model": loaded.artifact}
+    with (
+        draft(
+            output, kind="predictions", config=identity, parents=parents, execution=execution, resumable=True
+        ) as draft_,
+        warnings.catch_warnings(),
+    ):
+        # Sizes are checked in open_photo, which ends with a line of its own.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        request.check_space(output, config, execution.progress)
+        pictures = Pictures(loaded, request.photos, config)
+        finder = Finder(loaded, config, device, execution.workers)
+        _find_all(finder, request.photos, draft_, pictures, execution)
+        facts = _collect(draft_, request)
+        pictures.sheet(draft_, _spread(draft_, SHEET_PHOTOS), _command(model, output, request, config))
+        # No part of the artefact; yet if the commit is interrupted, it is what a resumed run goes on from.
+        draft_.file(_GROUPS).rename(draft_.file(_PUT_ASIDE))
+        facts |= {"skeleton": loaded.skeleton.to_json()}
+        artifact = draft_.commit(facts, volatile=(SHEET,), device=describe(device))
+    (artifact.path / _PUT_ASIDE).unlink(missing_ok=True)
+    return PredictResult(artifact)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What was asked for."""
+
+    photos: tuple[BoxedPhoto, ...]
+    """Those to look at."""
+    without_box: int
+    """Photos that the JSON has no box for."""
+    skipped: Mapping[str, int]
+    """Boxes that are nobody to look for, by reason."""
+    boxes: Path | None
+    boxes_sha256: str | None
+
+    def sha256(self) -> str:
+        """Of names, ids and sizes on disk: another list of photos is another request."""
+        lines = (dumps([photo.file_name, photo.image_id, _size(photo.path)]) for photo in self.photos)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def check_output(self, output: Path) -> None:
+        """Refuses an output folder that an input lies in: ``--force`` would take it away."""
+        inputs = (*(photo.path for photo in self.photos), *((self.boxes,) if self.boxes else ()))
+        folder = output.resolve()
+        for path in inputs:
+            if path.resolve().is_relative_to(folder):
+                raise Refused("output", output, f"it holds {path}, an input of this step", "another --output")
+
+    def check_space(self, output: Path, config: PredictConfig, progress: Progress) -> None:
+        """See :func:`~shgae.stages.disk.check_space`; an overlay takes about what its photo does."""
+        people = sum(photo.people for photo in self.photos)
+        size = people * _ENTRY_BYTES + config.overlays * sum(_size(photo.path) for photo in self.photos)
+        overlays = ", with overlays," if config.overlays else ""
+        what = f"predictions of {people:,} people in {len(self.photos):,} photos{overlays}"
+        check_space(output, size, what, progress)
+
+
+def _read_request(
+    given: Sequence[Path], boxes: Path | None, category_id: int, limit: int | None, progress: Progress
+) -> _Request:
+    listed, empty = list_photos(given)
+    for folder in empty:
+        progress.note(f"note: there is no photo in {folder}")
+    if not listed:
+        raise Refused("photos", given[0], "there is no photo in it", f"a folder of {', '.join(SUFFIXES)}")
+    if boxes is None:
+        return _Request(tuple(whole_photos(listed)[:limit]), 0, {}, None, None)
+    file = read_boxes(boxes, category_id)
+    photos, skipped = boxed_photos(listed, file)
+    without = len(listed) - len(photos)
+    if without:
+        progress.note(f"note: {without:,} of {len(listed):,} photos have no box")
+    for reason, count in sorted(skipped.items()):
+        progress.note(f"note: {count:,} boxes skipped: {reason}")
+    return _Request(tuple(photos[:limit]), without, dict(sorted(skipped.items())), boxes, file.sha256)
+
+
+def _find_all(
+    finder: Finder, photos: Sequence[BoxedPhoto], draft: Draft, pictures: Pictures, execution: Execution
+) -> None:
+    """Finds everybody, draws overlays, and keeps a row a group: its photos are done."""
+    groups = in_groups(photos, finder.batch_size)
+    done = _take_up(draft)
+    path_of = {photo.file_name: photo.path for photo in photos}
+    execution.progress.start("predict", len(photos), "photos", sum(len(group) for group in groups[:done]))
+    for rows in finder.over(groups[done:]):
+        for row in rows:
+            if row["fault"]:
+                execution.progress.note(f"bad photo {path_of[row['file_name']]}: {row['fault']}")
+        pictures.overlays(draft, rows, execution.workers)
+        append_row(draft.file(_GROUPS), {"photos": rows})
+        execution.progress.advance(len(rows))
+        execution.stop.raise_if_set(draft.path, "the same command with --resume")
+    execution.progress.finish()
+
+
+def _take_up(draft: Draft) -> int:
+    """How many groups an earlier run completed."""
+    table, aside = draft.file(_GROUPS), draft.file(_PUT_ASIDE)
+    if aside.is_file():
+        aside.rename(table)
+    if not table.is_file():
+        return 0
+    write_rows(table, _whole_rows(table))
+    return sum(1 for _ in read_rows(table))
+
+
+def _whole_rows(table: Path) -> Iterator[dict[str, Any]]:
+    with suppress(Refused):  # a kill can tear the last line
+        yield from read_rows(table)
+
+
+def _rows(draft: Draft) -> Iterator[Row]:
+    for group in read_rows(draft.file(_GROUPS)):
+        yield from group["photos"]
+
+
+def _spread(draft: Draft, most: int) -> list[Row]:
+    """Photos that lie evenly among those with people."""
+    names = [row["file_name"] for row in _rows(draft) if row["people"]]
+    count = min(len(names), most)
+    chosen = {names[place * len(names) // count] for place in range(count)}
+    return [row for row in _rows(draft) if row["file_name"] in chosen]
+
+
+def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
+    """Writes ``predictions.json``; returns the facts.
+
+    Raises:
+        Refused: there is nobody in it.
+    """
+    people, scores, beyond = 0, 0.0, 0
+    bad: list[dict[str, str]] = []
+    undecided, outside = Counter[str](), Counter[str]()
+    with replacing(draft.file(PREDICTIONS)) as file:
+        for row in _rows(draft):
+            if row["fault"]:
+                bad.append({"file": row["file_name"], "reason": row["fault"]})
+            beyond += row["beyond"]
+            for entry in row["people"]:
+                file.write(b",\n" if people else b"[\n")
+                file.write(dumps(entry).encode())
+                people += 1
+                scores += sum(entry["keypoints"][2::3]) / (len(entry["keypoints"]) // 3)
+                undecided.update(entry.get("undecided", ()))
+                outside.update(entry.get("outside_photo", ()))
+        file.write(b"\n]\n")
+    if not people:
+        for name in (_GROUPS, PREDICTIONS):
+            draft.file(name).unlink()  # nothing to go on from
+        raise _nobody(request, bad, beyond)
+    skipped = dict(request.skipped) | ({_BEYOND: beyond} if beyond else {})
+    return {
+        "photos": len(request.photos) - len(bad),
+        "people": people,
+        "mean_score": round(scores / people, 6),
+        "bad_photos": bad,
+        "photos_without_box": request.without_box,
+        "boxes_skipped": skipped,
+        "boxes_sha256": request.boxes_sha256,
+        "undecided": dict(sorted(undecided.items())),
+        "outside_photo": dict(sorted(outside.items())),
+    }
+
+
+def _nobody(request: _Request, bad: Sequence[Mapping[str, str]], beyond: int) -> Refused:
+    first = request.photos[0].path
+    if bad:
+        more = f"; {len(bad) - 1:,} more photos are bad" if len(bad) > 1 else ""
+        return Refused("photos", first, f"nobody to predict: {bad[0]['reason']}{more}", "other photos")
+    why = f"nobody to predict: all {beyond:,} boxes are {_BEYOND}"
+    return Refused("boxes", request.boxes or first, why, "the photos that they belong to")
+
+
+def _command(model: Path, output: Path, request: _Request, config: PredictConfig) -> str:
+    boxes = f" --boxes {request.boxes.name}" if request.boxes else ""
+    flip = " --flip-test" if config.flip_test else ""
+    return f"shgae predict {model.resolve().name} PHOTOS{boxes} --decode {config.decode}{flip} -o {output.name}"
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,205 @@
+"""Boxes from JSON: both forms are read, and whatever is broken is refused by its place."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shgae.data.boxes import CROWD, OTHER_CATEGORY, Box, BoxFile, read_boxes
+from shgae.errors import Refused
+
+DATASET: dict[str, Any] = {
+    "images": [
+        {"id": 7, "file_name": "a.jpg", "width": 40, "height": 30},
+        {"id": 9, "file_name": "sub/b.jpg"},
+        {"id": 11, "file_name": "nobody.jpg", "width": 5, "height": 5},
+    ],
+    "annotations": [
+        {"id": 70, "image_id": 7, "bbox": [1, 2.5, 3, 4], "category_id": 1, "segmentation": [[0, 0, 9, 9]]},
+        {"id": 71, "image_id": 9, "bbox": [-5, 0, 30, 20], "category_id": 1, "iscrowd": 0},
+        {"id": 72, "image_id": 9, "bbox": [0, 0, 0, 0], "category_id": 2},
+        {"id": 73, "image_id": 7, "bbox": "rle", "category_id": 1, "iscrowd": 1},
+        {"image_id": 7, "bbox": [5, 5, 6, 6]},
+    ],
+}
+DETECTIONS: list[Any] = [
+    {"image_id": 139, "bbox": [1, 2, 3, 4], "score": 0.9, "category_id": 1},
+    {"image_id": 139, "bbox": [5, 6, 7, 8], "score": 0.5},
+    {"image_id": 4, "bbox": [5, 6, 7, 8], "score": 0.5, "category_id": 18},
+    {"image_id": 285, "bbox": [0.5, 0, 1, 1], "category_id": 1, "file_name": "x/y.png"},
+]
+
+
+def read(document: Any, category_id: int = 1) -> BoxFile:
+    """The JSON in a file of its own; text is written as it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "boxes.json"
+        path.write_text(document if isinstance(document, str) else json.dumps(document))
+        return read_boxes(path, category_id)
+
+
+def changed(document: Any, *place: Any, to: Any) -> Any:
+    """A copy with another value at one place; ``...`` takes the key away."""
+    made = copy.deepcopy(document)
+    inside = made
+    for key in place[:-1]:
+        inside = inside[key]
+    if to is ...:
+        del inside[place[-1]]
+    else:
+        inside[place[-1]] = to
+    return made
+
+
+def test_a_dataset_gives_the_boxes_of_each_image() -> None:
+    file = read(DATASET)
+    a, b = file.images
+    assert (a.image_id, a.file_name, a.size) == (7, "a.jpg", (40, 30))
+    assert a.boxes == [Box((1, 2.5, 3, 4), None, 70), Box((5, 5, 6, 6))]
+    assert (b.image_id, b.file_name, b.size) == (9, "sub/b.jpg", None)
+    assert b.boxes == [Box((-5, 0, 30, 20), None, 71)]
+
+
+def test_crowds_and_other_categories_are_counted_whatever_their_boxes_are() -> None:
+    assert read(DATASET).skipped == {OTHER_CATEGORY: 1, CROWD: 1}
+    sound = changed(DATASET, "annotations", 2, "bbox", to=[0, 0, 1, 1])
+    assert read(sound, category_id=2).skipped == {OTHER_CATEGORY: 3}
+
+
+def test_detections_are_gathered_by_image() -> None:
+    file = read(DETECTIONS)
+    by_number, by_name = file.images
+    assert (by_number.image_id, by_number.file_name) == (139, None)
+    assert by_number.boxes == [Box((1, 2, 3, 4), 0.9), Box((5, 6, 7, 8), 0.5)]
+    assert (by_name.image_id, by_name.file_name) == (285, "x/y.png")
+    assert by_name.boxes == [Box((0.5, 0, 1, 1))]
+    assert file.skipped == {OTHER_CATEGORY: 1}
+
+
+def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(DETECTIONS, indent=3))
+    assert read_boxes(path, 1).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+FAULTS: dict[str, tuple[Any, str]] = {
+    "text": ("people", "no valid JSON"),
+    "nothing": ("", "no valid JSON"),
+    "half of it": (json.dumps(DATASET)[:200], "no valid JSON"),
+    "a number": ("7", "neither a dataset nor a list of detections"),
+    "a deep nest": ("[" * 200_000, "nested too deeply"),
+    "a huge number": ('[{"image_id": ' + "9" * 5000 + "}]", "thousands of digits"),
+    "a key twice": ('[{"image_id": 1, "bbox": [1, 2, 3, 4], "bbox": [9, 9, 9, 9]}]', "key 'bbox' stands twice"),
+    "no images": (changed(DATASET, "images", to=...), "'images'"),
+    "annotations that are an object": (changed(DATASET, "annotations", to={}), "'annotations'"),
+    "an annotation that is a number": (changed(DATASET, "annotations", 1, to=3), "'annotations'"),
+    "an image without id": (changed(DATASET, "images", 1, "id", to=...), "images[1] has no whole number as its id"),
+    "an image id twice": (changed(DATASET, "images", 1, "id", to=7), "images[1] has the id of another image (7)"),
+    "an image without name": (changed(DATASET, "images", 0, "file_name", to=...), "images[0] has no text"),
+    "an image of no width": (changed(DATASET, "images", 0, "width", to=0), "images[0] has no positive whole numbers"),
+    "an image of no height": (changed(DATASET, "images", 0, "height", to=...), "images[0] has no positive"),
+    "an annotation id that is text": (changed(DATASET, "annotations", 0, "id", to="x"), "annotation 'x' has no whole"),
+    "an image that is not listed": (
+        changed(DATASET, "annotations", 0, "image_id", to=8),
+        "annotation 70 is of an image that is not listed (image_id 8)",
+    ),
+    "an annotation without bbox": (changed(DATASET, "annotations", 4, "bbox", to=...), "annotations[4] has no four"),
+    "three numbers": (changed(DATASET, "annotations", 0, "bbox", to=[1, 2, 3]), "annotation 70 has no four finite"),
+    "a NaN": (changed(DATASET, "annotations", 0, "bbox", 2, to=math.nan), "annotation 70 has no four finite"),
+    "an infinity": (changed(DETECTIONS, 1, "bbox", 0, to=-math.inf), "entry 1 has no four finite numbers"),
+    "a text": (changed(DETECTIONS, 1, "bbox", 0, to="5"), "entry 1 has no four finite numbers"),
+    "a truth": (changed(DETECTIONS, 1, "bbox", 0, to=True), "entry 1 has no four finite numbers"),
+    "a number of 400 digits": (changed(DETECTIONS, 1, "bbox", 0, to=10**400), "entry 1 has no four finite numbers"),
+    "a negative width": (changed(DETECTIONS, 0, "bbox", 2, to=-3), "entry 0 has a bbox without area (-3 x 4)"),
+    "no height": (changed(DETECTIONS, 0, "bbox", 3, to=0), "entry 0 has a bbox without area (3 x 0)"),
+    "an entry that is text": (changed(DETECTIONS, 2, to="x"), "entry 2 is no object"),
+    "a detection of no image": (changed(DETECTIONS, 0, "image_id", to=...), "entry 0 has neither image_id nor"),
+    "an image id that is text": (changed(DETECTIONS, 0, "image_id", to="139"), "entry 0 has no whole number"),
+    "a file name that is a number": (changed(DETECTIONS, 3, "file_name", to=5), "entry 3 has no text as its file_name"),
+    "one image of two names": (
+        changed(DETECTIONS, 3, "image_id", to=139),
+        "entry 3 and entry 0 have one image_id, but not one file_name",
+    ),
+    "one entry without image id": (changed(DETECTIONS, 3, "image_id", to=...), "entry 3 has no image_id, but others"),
+    "a score of NaN": (changed(DETECTIONS, 0, "score", to=math.nan), "entry 0 has no finite number as its score"),
+    "a category that is text": (changed(DETECTIONS, 0, "category_id", to="person"), "entry 0 has no whole number"),
+    "half a crowd": (changed(DATASET, "annotations", 0, "iscrowd", to=0.5), "annotation 70 has an iscrowd other"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_json_is_refused_and_the_entry_named(fault: str) -> None:
+    document, words = FAULTS[fault]
+    with pytest.raises(Refused) as refused:
+        read(document)
+    assert words in refused.value.line()
+    assert len(refused.value.line()) < 300
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda _: None, "no such file"),
+        (lambda path: path.mkdir(), "it is a folder"),
+        (lambda path: path.write_bytes(b'["\xff"]'), "not UTF-8 (byte 2)"),
+    ],
+)
+def test_what_is_no_readable_file_is_refused(tmp_path: Path, make: Callable[[Path], Any], words: str) -> None:
+    make(tmp_path / "b.json")
+    with pytest.raises(Refused, match=words.replace("(", r"\(").replace(")", r"\)")):
+        read_boxes(tmp_path / "b.json", 1)
+
+
+JUNK = st.recursive(
+    st.one_of(
+        *(st.none(), st.booleans(), st.floats(), st.text(max_size=5), st.sampled_from(["\ud800", "../../etc", "a\0"])),
+        st.integers(-(2**70), 2**70),
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(document: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = document.items() if isinstance(document, dict) else enumerate(document)
+    found = []
+    for key, value in items:
+        found.append((*here, key))
+        if isinstance(value, dict | list):
+            found += places(value, (*here, key))
+    return found
+
+
+@given(st.sampled_from([DATASET, DETECTIONS]), st.data(), JUNK | st.just(...))
+def test_whatever_stands_anywhere_a_json_gives_sound_boxes_or_one_line(document: Any, data: Any, junk: Any) -> None:
+    hostile = changed(document, *data.draw(st.sampled_from(places(document))), to=junk)
+    try:
+        file = read(hostile)
+    except Refused as refused:
+        assert refused.line().isprintable()
+        assert "boxes.json" in refused.line()
+        return
+    for image in file.images:
+        assert image.boxes
+        for box in image.boxes:
+            assert all(map(math.isfinite, box.xywh))
+            assert min(box.xywh[2:]) > 0
+            assert box.score is None or math.isfinite(box.score)
+
+
+@given(JUNK)
+def test_junk_alone_is_refused_in_one_line(junk: Any) -> None:
+    try:
+        assert not read([junk] if not isinstance(junk, dict | list) else junk).images
+    except Refused as refused:
+        assert refused.line().isprintable()

@@ -1,0 +1,108 @@
+"""Which files are meant, what they are called, and which boxes belong to which."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shgae.data.boxes import Box, BoxedImage, BoxFile
+from shgae.data.photos import NOT_GIVEN, boxed_photos, list_photos, whole_photos
+from shgae.errors import Refused
+
+BOX = Box((0, 0, 5, 5))
+
+
+def touch(folder: Path, *names: str) -> list[Path]:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return [folder / name for name in names]
+
+
+def boxes(*images: tuple[int | None, str | None]) -> BoxFile:
+    made = tuple(BoxedImage(f"image {n}", image_id, name, boxes=[BOX]) for n, (image_id, name) in enumerate(images))
+    return BoxFile(Path("boxes.json"), "", made, Counter())
+
+
+def test_a_folder_gives_its_own_photos_sorted_and_nothing_else(tmp_path: Path) -> None:
+    touch(tmp_path, "b.JPG", "a.png", "c.txt", ".d.jpg", "deeper/e.jpg", "f.webp")
+    (tmp_path / "g.jpg").mkdir()
+    photos, empty = list_photos([tmp_path])
+    assert [photo.name for photo in photos] == ["a.png", "b.JPG", "f.webp"]
+    assert empty == []
+
+
+def test_files_are_taken_as_they_are_once_and_in_order(tmp_path: Path) -> None:
+    b, a = touch(tmp_path, "b.jpg", "a.odd")
+    (tmp_path / "link.jpg").symlink_to(b)
+    missing = tmp_path / "missing.jpg"
+    photos, _ = list_photos([b, a, tmp_path / "link.jpg", tmp_path, missing, b])
+    assert photos == [b, a, missing]
+
+
+def test_a_folder_without_photos_is_told(tmp_path: Path) -> None:
+    touch(tmp_path, "text/a.txt", "photos/a.jpg")
+    assert list_photos([tmp_path / "text", tmp_path / "photos"])[1] == [tmp_path / "text"]
+
+
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (["000139.jpg", "7.png"], [139, 7]),
+        (["139.jpg", "000139.png"], [1, 2]),
+        (["139.jpg", "x.png"], [1, 2]),
+        (["²³.jpg", "4.jpg"], [1, 2]),
+        ([f"{'9' * 30}.jpg"], [1]),
+    ],
+)
+def test_stems_that_are_numbers_are_the_ids_if_all_are_and_differ(names: list[str], ids: list[int]) -> None:
+    assert [photo.image_id for photo in whole_photos([Path(name) for name in names])] == ids
+
+
+def test_photos_of_one_name_are_called_by_their_paths() -> None:
+    named = [photo.file_name for photo in whole_photos([Path("x/a.jpg"), Path("y/a.jpg"), Path("y/b.jpg")])]
+    assert named == ["x/a.jpg", "y/a.jpg", "b.jpg"]
+
+
+def test_images_are_found_by_the_end_of_the_path_or_by_number() -> None:
+    photos = [Path("/p/val/000000000139.jpg"), Path("/p/val/b.jpg"), Path("/p/train/b.jpg"), Path("/p/c.jpg")]
+    found, skipped = boxed_photos(photos, boxes((8, "train/b.jpg"), (139, None), (5, "b/c.jpg"), (4, "d.jpg")))
+    assert [(photo.path, photo.image_id) for photo in found] == [(photos[0], 139), (photos[2], 8)]
+    assert skipped == {NOT_GIVEN: 2}
+
+
+def test_without_any_image_id_photos_keep_their_own() -> None:
+    photos = [Path("a.jpg"), Path("b.jpg"), Path("c.jpg")]
+    found, _ = boxed_photos(photos, boxes((None, "c.jpg"), (None, "b.jpg")))
+    assert [(photo.file_name, photo.image_id) for photo in found] == [("b.jpg", 2), ("c.jpg", 3)]
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        ([(1, "a.jpg")], "image 0 could be x/a.jpg or y/a.jpg"),
+        ([(139, None)], "image 0 could be x/139.jpg or y/0139.jpg"),
+        ([(1, "b.jpg"), (2, "x/b.jpg")], "image 0 and image 1 are both x/b.jpg"),
+        ([(1, "q.jpg"), (2, "r.jpg")], "no box is of one of the 5 photos (of a photo that was not given: 2)"),
+        ([], "it holds none"),
+    ],
+)
+def test_what_is_ambiguous_or_fits_nothing_is_refused(images: list[tuple[int, str | None]], words: str) -> None:
+    photos = [Path(name) for name in ("x/a.jpg", "y/a.jpg", "x/b.jpg", "x/139.jpg", "y/0139.jpg")]
+    with pytest.raises(Refused) as refused:
+        boxed_photos(photos, boxes(*images))
+    assert words in refused.value.line()
+
+
+@given(st.text(st.sampled_from("./ab\0\\~"), min_size=1, max_size=12))
+def test_a_file_name_never_finds_anything_but_a_given_photo_that_ends_so(name: str) -> None:
+    photos = [Path("/root/a/b"), Path("/root/b")]
+    try:
+        found, _ = boxed_photos(photos, boxes((1, name)))
+    except Refused:
+        return
+    assert [str(photo.path).endswith(name.replace("./", "").strip("/")) for photo in found] == [True]

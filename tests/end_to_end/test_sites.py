@@ -1,0 +1,101 @@
+"""Autoencoders at several stacks by command line: what is said, proposed and refused."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import TRAIN, Shell
+
+QUICK = ("--precision", "fp32", "--batch-size", 4, "--epochs", 1)
+
+
+@pytest.fixture
+def stacks(shell: Shell) -> Shell:
+    """A network of two stacks, its bottlenecks, and an autoencoder of each and of both: base, acts, code-0, ..."""
+    shell.run("train", "made/data", "-o", "base", *TRAIN, "--stacks", 2, "--epochs", 1)
+    shell.run("extract", "base", "made/data", "-o", "acts", "--stack", "all", "--precision", "fp32")
+    for stack in ("0", "1", "all"):
+        shell.run("pretrain-ae", "acts", "--stack", stack, "-o", f"code-{stack}", "--code-size", 6, *QUICK)
+    return shell
+
+
+def proposed(out: str) -> list[str]:
+    """The next command, as it is proposed."""
+    return shlex.split(out.splitlines()[-1].removeprefix("next: shgae "))
+
+
+def test_a_chain_at_every_stack_speaks_json(stacks: Shell) -> None:
+    grafted = stacks.json("graft", "base", "code-0", "code-1", "--stack", 0, "--stack", "last", "-o", "own")
+    assert grafted["sites"] == [{"stack": stack, "code_size": 6, "shared_with": []} for stack in (0, 1)]
+    shared = stacks.json("graft", "base", "code-all", "--stack", 1, "--stack", 0, "-o", "shared")
+    assert [site["shared_with"] for site in shared["sites"]] == [[1], [0]]
+    assert grafted["parameters"] - shared["parameters"] == stacks.json("info", "code-all")["facts"]["parameters"]
+    for name in ("own", "shared"):
+        tuned = stacks.json("finetune", name, "made/data", *QUICK, "-o", f"{name}-tuned")
+        assert tuned["parameters"] == stacks.json("info", name)["facts"]["parameters"]
+    report = stacks.json("evaluate", "base", "own-tuned", "shared-tuned", "made/data")
+    assert [model["name"] for model in report["models"]] == ["base", "own-tuned", "shared-tuned"]
+    assert stacks.json("verify", "own-tuned")["missing"] == []
+
+
+def test_what_is_proposed_after_several_stacks_works_as_proposed(stacks: Shell) -> None:
+    words = proposed(stacks.run("extract", "base", "made/data", "-o", "all", "--stack", "all"))
+    assert words == ["pretrain-ae", "all", "--stack", "0", "-o", "autoencoder-0"]
+    words = proposed(stacks.run(*words, *QUICK))
+    assert words == ["graft", "base", "autoencoder-0", "--stack", "0", "-o", "grafted"]
+    out = stacks.run(*words)
+    assert "stack 0     an autoencoder of its own, code of 50 numbers" in out
+    words = proposed(out)
+    assert words[:2] == ["finetune", "grafted"]
+    stacks.run(*words, *QUICK)
+
+
+def test_one_autoencoder_of_all_stacks_is_scored_at_each_and_proposed_to_be_shared(stacks: Shell) -> None:
+    out = stacks.run("pretrain-ae", "acts", "--stack", "all", "-o", "both", *QUICK)
+    _, _, each = out.partition("Of each stack")
+    assert [line.split()[:2] for line in each.splitlines()[1:3]] == [["stack", "0"], ["stack", "1"]]
+    words = proposed(out)
+    assert words == ["graft", "base", "both", "--stack", "0", "--stack", "1", "-o", "grafted"]
+    assert "stack 1     an autoencoder shared with stack 0, code of 50 numbers" in stacks.run(*words)
+
+
+def test_the_last_stack_needs_no_option_all_the_way(stacks: Shell) -> None:
+    words = proposed(stacks.run("extract", "base", "made/data", "-o", "last", "--limit", 4))
+    assert words == ["pretrain-ae", "last", "-o", "autoencoder"]
+    words = proposed(stacks.run(*words, *QUICK))
+    assert words == ["graft", "base", "autoencoder", "-o", "grafted"]
+    assert "stack 1     an autoencoder of its own" in stacks.run(*words)
+
+
+def test_what_does_not_fit_ends_in_one_line_and_changes_nothing(stacks: Shell) -> None:
+    stacks.run("graft", "base", "code-0", "--stack", "0", "-o", "one")
+    ends = {
+        "extract base made/data --stack 2": "stack 2 in base: it has 2 stacks, 0 to 1",
+        "extract made/baseline made/data --stack 1": "stack 1 in made/baseline: it has one stack, 0",
+        "pretrain-ae made/activations --stack 1": "stack 1 in made/activations: these activations hold stack 0 only",
+        "pretrain-ae acts --stack 2": "stack 2 in acts: these activations hold stacks 0, 1 only",
+        "graft base code-0": "autoencoder in code-0: pre-trained on stack 0 of base, not on stack 1",
+        "graft base code-0 code-1": "autoencoders in code-0, code-1: 2 of them for stack 1",
+        "graft base code-1 code-0 --stack 0 --stack 1": "autoencoder in code-1: pre-trained on stack 1 of base, not on",
+        "graft base code-1 --stack 1 --stack last": "stack 1 in base: it was given twice",
+        "graft base code-1 --stack 5": "stack 5 in base: it has 2 stacks, 0 to 1",
+        "graft base code-1 --stack 8": "8 is not last or 0 to 7",
+        "graft base code-1 --stack all": "all is not last or 0 to 7",
+        "graft one code-0 --stack 0": "stack 0 in one: it carries an autoencoder already. Try: --stack 1",
+        "graft one code-1": "pre-trained on activations of model ",
+        "graft base": "Missing argument 'AE...'",
+    }
+    for words, said in ends.items():
+        assert said in stacks.refused(*words.split(), "-o", "x"), words
+
+
+def test_the_shard_of_one_stack_that_was_deleted_stops_those_who_read_it(stacks: Shell) -> None:
+    Path("acts/train/stack-1/bottleneck-00000.safetensors").unlink()
+    for stack in ("1", "last", "all"):
+        line = stacks.refused("pretrain-ae", "acts", "--stack", stack, "-o", "x")
+        assert "train/stack-1/bottleneck-00000.safetensors is missing" in line
+    stacks.run("pretrain-ae", "acts", "--stack", "0", "-o", "x", *QUICK)
+    assert "is missing" in stacks.refused("verify", "x")

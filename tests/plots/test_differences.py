@@ -1,0 +1,33 @@
+"""The forest plot shows what it is given, alike twice, and can be empty."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from shgae.plots.differences import Bar, forest_plot
+
+GAIN = Bar("e - a", "Did it?", 0.01, (0.002, 0.018), (-0.01, 0.03), (0.005, 0.015), True)
+UNFAIR = Bar("e - parent (unfair)", "as reported", 0.03, (0.02, 0.04), None, (0.03,), False)
+
+
+def drawn(path: Path, *bars: Bar) -> np.ndarray:
+    forest_plot(bars, path, "A sentence that says what may be concluded.")
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_equal_differences_give_equal_bytes_and_others_do_not(tmp_path: Path) -> None:
+    drawn(tmp_path / "a.png", GAIN, UNFAIR)
+    drawn(tmp_path / "b.png", GAIN, UNFAIR)
+    drawn(tmp_path / "c.png", UNFAIR, GAIN)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "c.png").read_bytes()
+
+
+def test_the_unfair_row_is_grey_and_without_colour(tmp_path: Path) -> None:
+    assert np.ptp(drawn(tmp_path / "grey.png", UNFAIR).astype(int), axis=-1).max() < 10
+    assert np.ptp(drawn(tmp_path / "colour.png", GAIN).astype(int), axis=-1).max() > 100
+
+
+def test_nothing_to_compare_is_drawn_too(tmp_path: Path) -> None:
+    assert drawn(tmp_path / "none.png").shape[1] > 300
