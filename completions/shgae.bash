@@ -4,35 +4,38 @@ _shgae() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         [[ ${COMP_WORDS[i]} == -* ]] || { command="${COMP_WORDS[i]}"; break; }
     done
-    case "${COMP_WORDS[COMP_CWORD - 1]}" in
-        --recipe) COMPREPLY=($(compgen -W "original improved" -- "$word")); return ;;
-        --crop-size) COMPREPLY=($(compgen -W "256 128" -- "$word")); return ;;
-        --crop-policy) COMPREPLY=($(compgen -W "pad inside" -- "$word")); return ;;
-        --split-by) COMPREPLY=($(compgen -W "photo crop" -- "$word")); return ;;
-        --bad-people) COMPREPLY=($(compgen -W "refuse drop" -- "$word")); return ;;
-        --optimizer) COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
-        --schedule) COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
-        --precision) COMPREPLY=($(compgen -W "auto fp32 bf16" -- "$word")); return ;;
-        --peak) COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
-        --unlabelled) COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
-        --residual) COMPREPLY=($(compgen -W "original newell" -- "$word")); return ;;
-        --stack) COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
-        --dtype) COMPREPLY=($(compgen -W "fp32 fp16" -- "$word")); return ;;
-        --decoder-output) COMPREPLY=($(compgen -W "identity relu" -- "$word")); return ;;
-        --train) COMPREPLY=($(compgen -W "all decoder autoencoder head" -- "$word")); return ;;
-        --joints) COMPREPLY=($(compgen -W "same match new-head" -- "$word")); return ;;
-        --split) COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
+    case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
+        *" --recipe") COMPREPLY=($(compgen -W "original improved" -- "$word")); return ;;
+        *" --crop-size") COMPREPLY=($(compgen -W "256 128" -- "$word")); return ;;
+        *" --crop-policy") COMPREPLY=($(compgen -W "pad inside" -- "$word")); return ;;
+        *" --split-by") COMPREPLY=($(compgen -W "photo crop" -- "$word")); return ;;
+        *" --bad-people") COMPREPLY=($(compgen -W "refuse drop" -- "$word")); return ;;
+        *" --optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
+        *" --schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
+        *" --precision") COMPREPLY=($(compgen -W "auto fp32 bf16" -- "$word")); return ;;
+        *" --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
+        *" --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
+        *" --residual") COMPREPLY=($(compgen -W "original newell" -- "$word")); return ;;
+        *" --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
+        *" --dtype") COMPREPLY=($(compgen -W "fp32 fp16" -- "$word")); return ;;
+        *" --decoder-output") COMPREPLY=($(compgen -W "identity relu" -- "$word")); return ;;
+        *" --train") COMPREPLY=($(compgen -W "all decoder autoencoder head" -- "$word")); return ;;
+        *" --joints") COMPREPLY=($(compgen -W "same match new-head" -- "$word")); return ;;
+        *" --split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
+        *" --decode") COMPREPLY=($(compgen -W "quarter argmax" -- "$word")); return ;;
     esac
     case "$command" in
-        "") words="prepare train import extract pretrain-ae graft finetune evaluate demo info verify doctor --version -h --help" ;;
+        "") words="prepare train import extract pretrain-ae graft finetune evaluate predict export demo info verify doctor --version -h --help" ;;
         prepare) words="--train -o --output --val --test --recipe --config --crop-size --crop-policy --margin --hold-out --split-by --bad-people --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --residual --stacks --width -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
-        import) words="-o --output --force -q --quiet --json -h --help" ;;
+        import) words="-o --output --joints --mean-rgb --force -q --quiet --json -h --help" ;;
         extract) words="-o --output --recipe --config --stack --dtype -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         pretrain-ae) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --code-size --stack --decoder-output --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
-        graft) words="-o --output --force -q --quiet --json -h --help" ;;
+        graft) words="-o --output --stack --force -q --quiet --json -h --help" ;;
         finetune) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --train --joints -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         evaluate) words="-o --output --per-joint --recipe --config --split -b --batch-size --precision --limit -d --device -j --workers --force -q --quiet --json -h --help" ;;
+        predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
+        export) words="-o --output --force -q --quiet --json -h --help" ;;
         demo) words="-o --output -s --seed -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         info) words="-q --quiet --json -h --help" ;;
         verify) words="--allow-missing -q --quiet --json -h --help" ;;

@@ -8,11 +8,13 @@ _shgae() {
         'prepare:Cuts every person out of photos with COCO keypoints: crops, splits and the mean colour.'
         'train:Trains the baseline: an hourglass, from nothing.'
         'import:Takes over somebody else’s hourglass or autoencoder, without running anything that its file holds.'
-        'extract:Computes the bottleneck of every crop, and nothing behind it.'
+        'extract:Computes the bottleneck of every crop, at one stack or at all, and nothing behind it.'
         'pretrain-ae:Trains the autoencoder on stored bottlenecks.'
-        'graft:Puts an autoencoder behind the third bottleneck residual of its hourglass.'
-        'finetune:Trains a whole network on, grafted or not (not: the control arm).'
+        'graft:Puts autoencoders behind the last bottleneck residual of their hourglasses.'
+        'finetune:Trains a network on, grafted or not (not: the control arm); the whole of it, or one part.'
         'evaluate:Scores models on one split: the study’s PCK, for hidden and visible joints and for each joint.'
+        'predict:Finds the joints of people in photos, and draws them.'
+        'export:Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.'
         'demo:Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores.'
         'info:Shows what a folder holds, how it was made, and the tree of everything it was made from.'
         'verify:Hashes every file of an artefact and of all its ancestors again.'
@@ -81,6 +83,8 @@ _shgae() {
                 import)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--joints[COCO JSON that names its joints, in order; else as its family has them.]:value:_files' \
+                        '--mean-rgb[Mean colour that it subtracts, each 0 to 1; else its family’s.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -134,6 +138,7 @@ _shgae() {
                 graft)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--stack[Which hourglass of the row\: its number from 0, or last; may be given several times.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -180,6 +185,37 @@ _shgae() {
                         '--limit[Use only the first N samples of the split.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                predict)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--boxes[Where people are\: a COCO dataset, or a list of detections. Without it, a photo is one person.]:value:_files' \
+                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--decode[Where in a map a joint is\: its highest cell (argmax), or that moved a quarter of a cell towards the higher neighbour on either axis (quarter).]:value:(quarter argmax)' \
+                        '--flip-test[Average the maps of the crop and of its mirror image.]' \
+                        '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
+                        '--min-score[Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
+                        '--overlays[Draw the joints on a copy of every photo.]' \
+                        '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
+                        '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
+                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--limit[Use only the first N photos (with boxes\: of those that have one).]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                export)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The file to make, NAME.onnx.]:value:_files' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

@@ -32,7 +32,8 @@ WHOSE = {
 
 def blocks(language: str) -> list[str]:
     """The fenced blocks of a language; "" are those without one."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return [text for name, text in fenced if name == language]
 
 
 def block(language: str, holding: str) -> str:
@@ -78,6 +79,31 @@ def test_the_chain_on_coco_runs_line_by_line_and_python_opens_what_it_made(shell
     assert found["maps"].shape == (2, 1, 17, 64, 64)
     assert found["bottleneck"].shape == (2, 16, 4, 4)
     assert found["code"].shape == (2, 50)
+
+
+def test_the_lines_on_several_stacks_run_one_after_another(shell: Shell) -> None:
+    Path("tiny.toml").write_text(TINY_CONFIG)
+    Path("data").symlink_to("made/data")
+    shell.run("train", "data", "-o", "two", "--stacks", "2", "--config", "tiny.toml", "--epochs", "1")
+    lines = commands_of(block("bash", "graft two"))
+    assert [words[1] for words in lines].count("graft") == 2
+    for _, *words in lines:
+        shell.run(*words, *(["--config", "tiny.toml"] if "--config" in options_of(words[0]) else []))
+    grafts = {name: shell.json("info", name)["facts"]["spec"]["grafts"] for name in ("both", "shared")}
+    assert all(isinstance(own, dict) for own in grafts["both"])
+    assert grafts["shared"][1] == 0
+
+
+def test_the_lines_on_using_a_model_run_and_so_does_the_onnx_snippet(shell: Shell) -> None:
+    Path("finetuned").symlink_to("made/finetuned")
+    Path("photos").symlink_to("drawn/val/photos")
+    shutil.copy("drawn/val/person_keypoints.json", "people.json")
+    for _, *words in commands_of(block("bash", "shgae predict")):
+        shell.run(*words)
+    shutil.copy(next(iter(sorted(Path("photos").iterdir()))), "person.png")
+    code = block("python", "onnxruntime")
+    found = runpy.run_path(str(_written("use.py", code)))
+    assert found["maps"].shape == (17, 32, 32)
 
 
 def _written(name: str, text: str) -> Path:
