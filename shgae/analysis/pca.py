@@ -24,14 +24,18 @@ class Components:
     """(D, D): a row a component, of length 1."""
 
     def count_for(self, share: float) -> int:
-        """How many components hold at least this share (0 to 1) of the variance."""
+        """How many components hold at least this share (0 to 1) of the variance; 0 where nothing varies."""
+        if not self.variances.any():
+            return 0
         held = np.cumsum(self.variances) / self.variances.sum()
         return int(np.searchsorted(held, share * (1 - 1e-12))) + 1
 
     @property
     def effective_dimension(self) -> float:
-        """Participation ratio (sum of variances)^2 / sum of their squares: D if all are equal, 1 if one has all."""
-        return float(self.variances.sum() ** 2 / np.square(self.variances).sum())
+        """Participation ratio (sum of variances)^2 / sum of their squares: D if all are equal, 1 if one has all, 0
+        where nothing varies."""
+        squares = np.square(self.variances).sum()
+        return float(self.variances.sum() ** 2 / squares) if squares else 0.0
 
 
 class CovarianceSums:

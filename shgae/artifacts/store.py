@@ -327,4 +327,6 @@ def _not_an_artifact(path: Path, kinds: Collection[str]) -> Refused:
 
 
 def _a(kind: str) -> str:
-    return {"data": "prepared data", "activations": "activations"}.get(kind, f"an {kind}")  # an hourglass, as spoken
+    several = {"data": "prepared data", "activations": "activations", "predictions": "predictions"}
+    article = "an" if kind[0] in "aeh" else "a"  # an hourglass, as spoken
+    return several.get(kind, f"{article} {kind}")

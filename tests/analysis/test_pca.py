@@ -49,6 +49,12 @@ def test_the_effective_dimension_counts_equal_variances() -> None:
         assert found.effective_dimension == pytest.approx(alive)
 
 
+def test_where_nothing_varies_no_component_is_needed() -> None:
+    still = Components(np.zeros(4), np.zeros(4), np.eye(4, dtype=np.float32))
+    assert still.count_for(0.95) == 0
+    assert still.effective_dimension == 0
+
+
 def test_nothing_has_no_components() -> None:
     with pytest.raises(ValueError, match="nothing"):
         CovarianceSums(np.zeros(3)).components()
