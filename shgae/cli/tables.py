@@ -12,8 +12,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from shgae.cli.command import near
+from shgae.stages import score_tables
+from shgae.stages.grids import Grid
 
-_GROUPS = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
 _MOST_NAMES = 6
 
 
@@ -69,40 +70,27 @@ def carried_table(joints: Mapping[str, Any]) -> Table:
     return facts_table({name: ", ".join(names) or "-" for name, names in shown.items()}, f"joints ({joints['how']})")
 
 
-def pck_table(report: Mapping[str, Any]) -> Table:
-    """The study's PCK in per cent, a row a model; what knows nothing of the photo stands below."""
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=_title(report),
-        title_justify="left",
-        caption="PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people",
-        caption_justify="left",
-    )
-    table.add_column("model", overflow="fold")
-    for _, heading in _GROUPS:
-        table.add_column(f"PCK % {heading}", justify="right")
-    table.add_column("joints", justify="right")
-    models, floors = report["models"], report.get("floors", [])
-    for row in (*models, *floors):
-        count = sum(joint["count"] for joint in row["joints"].values())
-        style = "dim" if row in floors else ""
-        numbers = [_percent(row["pck"][group]) for group, _ in _GROUPS]
-        table.add_row(Text(row["name"]), *numbers, f"{count:,}", style=style)
+def grid_table(grid: Grid) -> Table:
+    """A grid as it stands in a terminal."""
+    title = Text(f"\n{grid.title}", style="bold")
+    caption = Text(grid.caption) if grid.caption else None
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", caption=caption, caption_justify="left")
+    for place, heading in enumerate(grid.headings):
+        table.add_column(Text(heading), justify="right" if place else "left", overflow="fold")
+    for place, row in enumerate(grid.rows):
+        style = "dim" if place >= len(grid.rows) - grid.aside else ""
+        table.add_row(*map(Text, row), style=style)
     return table
+
+
+def pck_table(report: Mapping[str, Any]) -> Table:
+    """See :func:`shgae.stages.score_tables.pck_table`."""
+    return grid_table(score_tables.pck_table(report))
 
 
 def joints_table(report: Mapping[str, Any]) -> Table:
-    """The study's PCK in per cent, a row a joint and a column a model."""
-    rows = [*report["models"], *report.get("floors", [])]
-    table = Table(box=box.SIMPLE_HEAD, title="PCK % of each joint (all labelled)", title_justify="left")
-    table.add_column("joint", no_wrap=True)
-    for row in rows:
-        table.add_column(Text(row["name"]), justify="right", overflow="fold")
-    table.add_column("count", justify="right")
-    for joint, first in rows[0]["joints"].items():
-        numbers = [_percent(row["joints"][joint]["all"]) for row in rows]
-        table.add_row(Text(joint), *numbers, f"{first['count']:,}")
-    return table
+    """See :func:`shgae.stages.score_tables.joints_table`."""
+    return grid_table(score_tables.joints_table(report))
 
 
 def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
@@ -119,11 +107,3 @@ def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
         del trees[ancestor["depth"] :]
         trees.append(trees[-1].add(label) if trees else Tree(label))
     return trees[0]
-
-
-def _title(report: Mapping[str, Any]) -> Text:
-    return Text(f"{report['split']}: {report['persons']:,} people of {report['data']}", style="bold")
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"

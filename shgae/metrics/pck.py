@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 GROUPS = ("all", "v1", "v2")
 """Which joints are counted: every labelled one, those of v = 1 (hidden), those of v = 2 (visible)."""
+Averaging = Literal["person", "micro", "joint"]
+AVERAGINGS: tuple[Averaging, ...] = ("person", "micro", "joint")
+"""Over a person's joints, then over people; over all joints of all people at once; over the people who have a joint,
+then over joints."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +50,22 @@ class PCKCounts:
             self.joint_hits + other.joint_hits,
         )
 
-    def pck(self) -> dict[str, float | None]:
-        """PCK in [0, 1] of each group, None for a group that nobody has a joint of."""
+    def pck(self, averaging: Averaging = "person") -> dict[str, float | None]:
+        """PCK in [0, 1] of each group, None for a group that nobody has a joint of; the study's is the person mean."""
         joints = np.arange(1, self.people.shape[1])
-        people = self.people[:, 1:].sum(1)
-        sums = (self.hits[:, 1:] / joints).sum(1)
-        return {group: float(sums[i] / people[i]) if people[i] else None for i, group in enumerate(GROUPS)}
+        if averaging == "person":
+            sums, parts = (self.hits[:, 1:] / joints).sum(1), self.people[:, 1:].sum(1)
+        elif averaging == "micro":
+            sums, parts = self.joint_hits.sum(1), self.joint_labels.sum(1)
+        else:
+            sums = (self.joint_hits / np.maximum(self.joint_labels, 1)).sum(1)
+            parts = (self.joint_labels > 0).sum(1)
+        return {group: float(sums[i] / parts[i]) if parts[i] else None for i, group in enumerate(GROUPS)}
+
+    @property
+    def counted(self) -> int:
+        """People who have a joint at all."""
+        return int(self.people[0, 1:].sum())
 
     def joints(self, names: Sequence[str]) -> dict[str, dict[str, float | int | None]]:
         """Of each joint, the share found in [0, 1] by group (None where it has no label), and its labels as count."""
@@ -76,15 +91,30 @@ def count(
         visibility: (N, K) v = 0, 1, 2; 0 also for a joint outside the crop, which has no target.
         size: rows and columns of a map.
     """
-    keypoints = visibility.shape[1]
+    return tally(hits(pred_cells, true_cells, size), visibility)
+
+
+def hits(pred_cells: npt.NDArray[np.integer[Any]], true_cells: npt.NDArray[np.integer[Any]], size: int) -> Bools:
+    """The study's rule: (N, K), whether a predicted cell lies near enough; arguments as of :func:`count`."""
     off = pred_cells.astype(np.int64) - true_cells.astype(np.int64)
     distance = np.sqrt((off**2).sum(-1))
-    correct = distance / (size / 10) < 0.5
-    labelled = np.stack((visibility > 0, visibility == 1, visibility == 2))
+    near: Bools = distance / (size / 10) < 0.5
+    return near
+
+
+def groups(visibility: npt.NDArray[np.integer[Any]]) -> Bools:
+    """(3, N, K): which joints each of :data:`GROUPS` counts."""
+    return np.stack((visibility > 0, visibility == 1, visibility == 2))
+
+
+def tally(correct: Bools, visibility: npt.NDArray[np.integer[Any]]) -> PCKCounts:
+    """Counts N people of whom it is known which joints (N, K) are correct; visibility (N, K) is 0 where none counts."""
+    keypoints = visibility.shape[1]
+    labelled = groups(visibility)
     found = labelled & correct
     labels_each, hits_each = labelled.sum(2), found.sum(2)
-    people, hits = np.zeros((2, len(GROUPS), keypoints + 1), np.int64)
+    people, right = np.zeros((2, len(GROUPS), keypoints + 1), np.int64)
     for group in range(len(GROUPS)):
         np.add.at(people[group], labels_each[group], 1)
-        np.add.at(hits[group], labels_each[group], hits_each[group])
-    return PCKCounts(people, hits, labelled.sum(1), found.sum(1))
+        np.add.at(right[group], labels_each[group], hits_each[group])
+    return PCKCounts(people, right, labelled.sum(1), found.sum(1))

@@ -72,3 +72,100 @@ class ReconstructionSums:
 
 def _square_sum(values: npt.NDArray[np.float64]) -> float:
     return float(np.vdot(values, values))
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What one pass over tensors x of N people and what stands in their place says, in detail.
+
+    "The spread" is sum |x - mean|^2 over everything, with the training mean. Every number that would divide by 0 is
+    None.
+    """
+
+    fvu: float | None
+    """Fraction of variance unexplained, sum |x - x'|^2 / the spread; see :class:`Reconstruction`."""
+    fvu_uncentred: float | None
+    """sum |x - x'|^2 / sum |x|^2: the same against zeros in the mean's place."""
+    fvu_offset_free: float | None
+    """sum |(x - x') - mean of (x - x')|^2 / the spread: FVU if a constant offset were forgiven."""
+    sign_floor: float | None
+    """The least FVU within reach of what is never negative: sum min(x, 0)^2 / the spread."""
+    l2_ratio: float | None
+    """Mean over people of |x'| / |x|."""
+    relative_bias: float | None
+    """mean |x'|^2 / mean <x, x'>: below 1, x' is too short (Rajamanoharan et al. 2024, section 3.2)."""
+    cosine: float | None
+    """Mean over people of the cosine between x and x'."""
+    error_by_channel: tuple[float, ...] | None
+    """(C,) what each channel adds to the FVU: sums to it."""
+    spread_by_channel: tuple[float, ...] | None
+    """(C,) each channel's share of the spread: sums to 1; error / spread is the FVU inside the channel."""
+    error_by_position: tuple[float, ...] | None
+    """(H x W,) row by row, as ``error_by_channel``."""
+    spread_by_position: tuple[float, ...] | None
+    """(H x W,) as ``spread_by_channel``."""
+
+
+class FidelitySums:
+    """Running float64 sums of :class:`Fidelity`, over batches of any size."""
+
+    def __init__(self, mean: Array) -> None:
+        """Begins with the training mean (C, H, W) of x."""
+        self._mean = mean.astype(np.float64)
+        self._people = 0
+        self._error, self._error2, self._spread2 = (np.zeros(mean.shape) for _ in range(3))
+        self._negative = 0.0
+        self._lengths: list[Array] = []
+
+    def add(self, x: Array, xhat: Array) -> None:
+        """Counts a batch: x and what stands in its place (n, C, H, W).
+
+        Raises:
+            ValueError: a shape differs from that of x or of the mean.
+        """
+        if x.shape != xhat.shape or x.shape[1:] != self._mean.shape:
+            raise ValueError(f"x {x.shape}, in its place {xhat.shape}, mean {self._mean.shape}")
+        wide, own = x.astype(np.float64), xhat.astype(np.float64)
+        error = wide - own
+        self._people += len(x)
+        self._error += error.sum(0)
+        self._error2 += np.square(error).sum(0)
+        self._spread2 += np.square(wide - self._mean).sum(0)
+        self._negative += _square_sum(np.minimum(wide, 0))
+        products = [np.einsum("nchw,nchw->n", a, b) for a, b in ((wide, wide), (own, own), (wide, own))]
+        self._lengths.append(np.stack(products))
+
+    def result(self) -> Fidelity:
+        """The measures of everything added; raises ValueError if that is nothing."""
+        if not self._people:
+            raise ValueError("nothing was added")
+        xx, yy, xy = np.concatenate(self._lengths, axis=1)
+        spread, error = float(self._spread2.sum()), float(self._error2.sum())
+        offset = _square_sum(self._error) / self._people
+
+        def shares(sums: Array, axes: tuple[int, ...]) -> tuple[float, ...] | None:
+            return tuple((sums.sum(axes).ravel() / spread).tolist()) if spread else None
+
+        return Fidelity(
+            fvu=_ratio(error, spread),
+            fvu_uncentred=_ratio(error, float(xx.sum())),
+            fvu_offset_free=_ratio(max(error - offset, 0.0), spread),
+            sign_floor=_ratio(self._negative, spread),
+            l2_ratio=_mean_ratio(np.sqrt(yy), np.sqrt(xx)),
+            relative_bias=_ratio(float(yy.sum()), float(xy.sum())),
+            cosine=_mean_ratio(xy, np.sqrt(xx * yy)),
+            error_by_channel=shares(self._error2, (1, 2)),
+            spread_by_channel=shares(self._spread2, (1, 2)),
+            error_by_position=shares(self._error2, (0,)),
+            spread_by_position=shares(self._spread2, (0,)),
+        )
+
+
+def _ratio(above: float, below: float) -> float | None:
+    return above / below if below else None
+
+
+def _mean_ratio(above: Array, below: Array) -> float | None:
+    """Over the people for whom there is something to divide by."""
+    has = below > 0
+    return float((above[has] / below[has]).mean()) if has.any() else None

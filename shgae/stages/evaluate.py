@@ -1,4 +1,4 @@
-"""``shgae evaluate``: models and prepared data -> the study's PCK, side by side, and every prediction."""
+"""``shgae evaluate``: models (or their predictions) and prepared data -> every score side by side, and predictions."""
 
 from __future__ import annotations
 
@@ -9,45 +9,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from shgae.artifacts.crops import PEOPLE, Crops, read_people
 from shgae.artifacts.manifest import Parent
-from shgae.artifacts.store import Artifact, draft, open_artifact
-from shgae.data import geometry, heatmaps
+from shgae.artifacts.store import Artifact, Draft, draft, open_artifact
+from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.metrics import floors, pck
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import EvaluateConfig, as_json
-from shgae.skeleton import Skeleton
+from shgae.stages.answers import PredictionFile, Predictions, coco_results, from_cells, read_predictions
 from shgae.stages.pose_training import check_fits
 from shgae.stages.result import made
+from shgae.stages.score_tables import joint_tables, main_tables
+from shgae.stages.scores import Report, report
 from shgae.training.hardware import describe, resolve_device, resolve_precision
 from shgae.training.inference import Inference
 
 REPORT = "report.json"
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What one model says about N people."""
-
-    name: str
-    """The model's name in the report."""
-    cells: npt.NDArray[np.int64]
-    """(N, K, 2) arg-max cells x, y of the last stack's maps."""
-    score: npt.NDArray[np.float32]
-    """(N, K) the map's value there."""
+_PREDICTIONS = "predictions-"
 
 
 @dataclass(frozen=True)
 class EvaluateResult:
     """A finished evaluation."""
 
+    scored: Report
+    """Every number."""
     report: dict[str, Any]
-    """The contract's object: data, split, persons, models, and floors beside them."""
+    """The same as the contract's object, with the data as it was given: data, split, persons, models and more."""
     predictions: tuple[Predictions, ...]
     artifact: Artifact | None
     """The evaluation that was written, if an output was given."""
@@ -63,71 +54,45 @@ def run(
     """Scores models on one split of the same data.
 
     Args:
-        models: hourglass artefacts or run directories (then their best weights), in the order of the report.
+        models: in the order of the report: hourglass artefacts, run directories (then their best weights), or files of
+            predictions in COCO's results format, in photo pixels (:func:`~shgae.stages.answers.read_predictions`).
         data: prepared data of the models' joints and crop size.
-        output: the folder to make, with ``report.json`` and ``predictions-NAME.json`` (COCO results, photo pixels);
-            None writes nothing.
-        config: split, batch size and number format.
+        output: the folder to make, with ``report.json``, ``tables.md``, ``tables.tex`` and ``predictions-NAME.json``
+            (COCO results, photo pixels); None writes nothing.
+        config: split, batch size, number format, draws.
         execution: device, threads, progress.
 
     Raises:
-        Refused: a model and the data do not belong together, or the data lacks the split.
+        Refused: a model or a file and the data do not belong together, or the data lacks the split.
     """
     wanted = (f"{config.split}/", PEOPLE.format(split="train"))
     prepared = open_artifact(data, "data", only=wanted)
-    loaded = [load_hourglass(path) for path in models]
-    for path, model in zip(models, loaded, strict=True):
-        check_fits(model.artifact.facts, prepared, path, execution.progress)
+    networks = _load(models, prepared, execution)
+    crops = Crops(prepared, config.split, config.limit)
+    sources = [networks.get(i) or _read(models, i, prepared, crops, config, execution) for i in range(len(models))]
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
-    crops = Crops(prepared, config.split, config.limit)
     names = _names(models)
     if output is None:
-        report, predicted = _score(loaded, names, crops, prepared, config, device, execution)
-        return EvaluateResult(report | {"data": str(data)}, predicted, None)
-    parents = {"data": prepared, **{f"model {i}": model.artifact for i, model in enumerate(loaded, 1)}}
+        scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
+        return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, None)
+    parents = {"data": prepared}
+    files: dict[str, str] = {}
+    for i, (name, source) in enumerate(zip(names, sources, strict=True), 1):
+        if isinstance(source, PredictionFile):
+            files[name] = source.sha256
+            if source.path.resolve().is_relative_to(output.resolve()):  # --force would take it away
+                raise Refused("output", output, f"it holds {source.path}, an input of this step", "another --output")
+        else:
+            parents[f"model {i}"] = source.artifact
+    identity = as_json(config) | ({"predictions_sha256": files} if files else {})
     # Begun before the work, so that an output that cannot be made is refused at once.
-    with draft(output, kind="evaluation", config=as_json(config), parents=parents, execution=execution) as draft_:
-        report, predicted = _score(loaded, names, crops, prepared, config, device, execution)
-        draft_.write_json(REPORT, report)
-        for p in predicted:
-            draft_.write_json(f"predictions-{p.name}.json", coco_results(p, crops, prepared.facts["category_id"]))
+    with draft(output, kind="evaluation", config=identity, parents=parents, execution=execution) as draft_:
+        scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
+        _write(draft_, scored, predicted, crops, prepared.facts["category_id"])
         facts = {"split": config.split, "persons": len(crops), "models": list(names)}
         artifact = draft_.commit(facts, device=describe(device))
-    return EvaluateResult(report | {"data": str(data)}, predicted, artifact)
-
-
-def _score(
-    loaded: Sequence[LoadedHourglass],
-    names: Sequence[str],
-    crops: Crops,
-    prepared: Artifact,
-    config: EvaluateConfig,
-    device: torch.device,
-    execution: Execution,
-) -> tuple[dict[str, Any], tuple[Predictions, ...]]:
-    skeleton = Skeleton.from_json(prepared.facts["skeleton"])
-    predicted, entries = [], []
-    for model, name in zip(loaded, names, strict=True):
-        inference = Inference(device, config.precision, config.batch_size, model.mean_rgb)
-        predictions = predict(model, name, crops, inference, execution)
-        predicted.append(predictions)
-        entry = {"name": name, "id": model.artifact.id} | scores(predictions.cells, crops, skeleton)
-        if not _knows(model.artifact.manifest.parents, prepared.id):
-            entry["trained_on_other_data"] = True
-            execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
-        entries.append(entry)
-    train = read_people(prepared, "train")
-    mean = floors.mean_pose(train.xy_crop, train.visibility).astype(np.float32)
-    cells = heatmaps.cells(torch.from_numpy(mean)[None], crops.crop_size).cells.numpy().repeat(len(crops), axis=0)
-    report = {
-        "data": prepared.id,
-        "split": config.split,
-        "persons": len(crops),
-        "models": entries,
-        "floors": [{"name": "mean pose"} | scores(cells, crops, skeleton)],
-    }
-    return report, tuple(predicted)
+    return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, artifact)
 
 
 def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inference, execution: Execution) -> Predictions:
@@ -149,37 +114,63 @@ def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inferenc
             raise Refused("model", name, str(error), "a model whose training did not diverge") from error
         cells[batch.rows], score[batch.rows] = decoded.cells.cpu().numpy(), decoded.score.cpu().numpy()
     execution.progress.finish()
-    return Predictions(name, cells, score)
+    return from_cells(name, cells, score, crops)
 
 
-def scores(cells: npt.NDArray[np.int64], crops: Crops, skeleton: Skeleton) -> dict[str, Any]:
-    """The study's PCK of predicted cells (N, K, 2): all, v1 and v2, and each joint."""
-    people = crops.people
-    true_cells, visibility = heatmaps.truth(
-        torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility), crops.crop_size
-    )
-    counts = pck.count(cells, true_cells.numpy(), visibility.numpy(), crops.crop_size // heatmaps.STRIDE)
-    return {"pck": counts.pck(), "joints": counts.joints(skeleton.names)}
+def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:
+    """Those that are networks, by their place; raises :class:`Refused` if one does not fit the data."""
+    networks = {i: load_hourglass(path) for i, path in enumerate(models) if not path.is_file()}
+    for i, model in networks.items():
+        check_fits(model.artifact.facts, prepared, models[i], execution.progress)
+    return networks
 
 
-def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> list[dict[str, Any]]:
-    """Predictions in COCO's results format: joints in photo pixels, the score of a person the mean of its joints'."""
-    people = crops.people
-    xy_crop = heatmaps.map_to_crop(torch.from_numpy(predictions.cells)).numpy()
-    results = []
-    for row in range(len(people)):
-        xy_photo = geometry.to_photo(xy_crop[row], geometry.Square(*people.square[row]), crops.crop_size)
-        joints = np.column_stack([xy_photo, predictions.score[row]]).round(4)
-        results.append(
-            {
-                "image_id": int(people.photo_id[row]),
-                "category_id": category_id,
-                "annotation_id": int(people.annotation_id[row]),
-                "keypoints": [float(number) for number in joints.ravel()],
-                "score": round(float(predictions.score[row].mean()), 6),
-            }
-        )
-    return results
+def _read(
+    models: Sequence[Path], i: int, prepared: Artifact, crops: Crops, config: EvaluateConfig, execution: Execution
+) -> PredictionFile:
+    """The predictions in a file; raises :class:`Refused` if they are not of these people."""
+    joints = len(prepared.facts["skeleton"]["names"])
+    file = read_predictions(models[i], _names(models)[i], crops, read_people(prepared, config.split), joints)
+    if file.strangers:
+        note = f"note: {file.strangers:,} of the predictions in {models[i]} are of nobody in this split"
+        execution.progress.note(note)
+    return file
+
+
+def _score(
+    sources: Sequence[LoadedHourglass | PredictionFile],
+    names: Sequence[str],
+    crops: Crops,
+    prepared: Artifact,
+    config: EvaluateConfig,
+    device: torch.device,
+    execution: Execution,
+) -> tuple[Report, tuple[Predictions, ...]]:
+    predicted: list[Predictions] = []
+    origins: list[dict[str, Any]] = []
+    for source, name in zip(sources, names, strict=True):
+        if isinstance(source, PredictionFile):
+            predicted.append(source.predictions)
+            origins.append({"predictions_sha256": source.sha256})
+            continue
+        inference = Inference(device, config.precision, config.batch_size, source.mean_rgb)
+        predicted.append(predict(source, name, crops, inference, execution))
+        origin: dict[str, Any] = {"id": source.artifact.id}
+        if not _knows(source.artifact.manifest.parents, prepared.id):
+            origin["trained_on_other_data"] = True
+            execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
+        origins.append(origin)
+    return report(predicted, origins, crops, prepared, config), tuple(predicted)
+
+
+def _write(made: Draft, scored: Report, predicted: Sequence[Predictions], crops: Crops, category_id: int) -> None:
+    content = scored.to_json()
+    made.write_json(REPORT, content)
+    tables = main_tables(content) + joint_tables(content)
+    made.file("tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
+    made.file("tables.tex").write_text("\n".join(table.latex() for table in tables), encoding="utf-8")
+    for one in predicted:
+        made.write_json(f"{_PREDICTIONS}{one.name}.json", coco_results(one, crops, category_id))
 
 
 def _knows(parents: Sequence[Parent], data: str) -> bool:
@@ -187,10 +178,13 @@ def _knows(parents: Sequence[Parent], data: str) -> bool:
 
 
 def _names(models: Sequence[Path]) -> list[str]:
+    """A name each: the folder's, or the NAME of ``predictions-NAME.json``."""
     names: list[str] = []
     for path in models:
-        name = base = path.resolve().name
-        number = 1
+        name = path.resolve().name
+        if path.is_file():
+            name = path.resolve().stem.removeprefix(_PREDICTIONS) or "predictions"
+        base, number = name, 1
         while name in names:
             number += 1
             name = f"{base}-{number}"

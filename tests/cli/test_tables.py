@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from shgae.cli.tables import facts_table, fit_table, joints_table, lineage_tree, pck_table, plain
+from shgae.cli.tables import facts_table, fit_table, grid_table, joints_table, lineage_tree, pck_table, plain
+from shgae.stages.grids import Grid
 
 
 def text_of(table: RenderableType, width: int = 160) -> str:
@@ -42,6 +43,20 @@ def test_pck_is_shown_in_per_cent_with_counts_and_the_floor_below(report: dict[s
 def test_a_report_without_floors_is_a_table_too(report: dict[str, Any]) -> None:
     del report["floors"]
     assert "mean pose" not in text_of(pck_table(report))
+
+
+def test_a_model_with_an_interval_shows_it(report: dict[str, Any]) -> None:
+    report["models"][0]["interval"] = {"all": {"value": 0.4331, "low": 0.421, "high": 0.4449}, "v1": None, "v2": None}
+    report |= {"photos": 2300, "bootstrap": {"draws": 10_000, "seed": 0}}
+    text = text_of(pck_table(report))
+    assert row_of(text, "base") == ["43.3", "42.1", "to", "44.5", "-", "100.0", "2,400"]
+    assert row_of(text, "mean pose")[:2] == ["3.7", "-"]
+    assert "10,000 draws of 2,300 photos" in text
+
+
+def test_what_stands_in_a_grid_is_text_and_no_markup() -> None:
+    text = text_of(grid_table(Grid("[red]t", ("[b]a", "b"), (("[c]", "1"),), "[i]below")))
+    assert all(part in text for part in ("[red]t", "[b]a", "[c]", "[i]below"))
 
 
 def test_every_joint_has_a_row_and_every_model_a_column(report: dict[str, Any]) -> None:

@@ -17,9 +17,12 @@ import torch
 import shgae
 from shgae.data.heatmaps import cells, encode
 from shgae.execution import Execution
+from shgae.metrics.dialects import score
 from shgae.metrics.pck import count
+from shgae.metrics.people import People, Points
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.recipes import RECIPES
+from shgae.skeleton import COCO_PERSON
 from shgae.stages import import_model
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
@@ -120,3 +123,18 @@ def test_the_studys_pck() -> None:
         "v1": pytest.approx(wanted["seed_pck_hidden_only"], abs=1e-9),
         "v2": pytest.approx(wanted["seed_pck_visible_only"], abs=1e-9),
     }
+
+
+def test_mmposes_pck_of_the_box() -> None:
+    golden, wanted = np.load(GOLDEN / "metrics.npz"), json.loads((GOLDEN / "metrics.json").read_text())
+    keypoints, visibility, predicted = (golden[name] for name in ("keypoints", "visibility", "prediction"))
+    box = np.concatenate([np.zeros_like(golden["box_size"]), golden["box_size"]], axis=1)
+    each = np.arange(len(keypoints))
+    names = COCO_PERSON.names
+    people = People(names, keypoints, visibility, predicted, visibility, 64, box, photo_id=each, annotation_id=each)
+    points = Points(4.0 * predicted, predicted, np.ones(len(keypoints)), decoding="4 x cell")
+    found = {metric.name: metric.values for metric in score(points, people).metrics}
+    for radius in ("0.05", "0.1", "0.2"):
+        values, golden_values = found[f"box_pck@{radius}/joint"], wanted[f"mmpose_bbox_pck_{radius}"]
+        assert values.all == pytest.approx(golden_values["mean"], abs=1e-9)
+        assert [values.joints[name] for name in names] == pytest.approx(golden_values["per_joint"], abs=1e-9)

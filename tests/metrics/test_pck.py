@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.metrics.pck import GROUPS, PCKCounts, count
+from shgae.metrics.pck import GROUPS, PCKCounts, count, tally
 
 Ints = npt.NDArray[np.int64]
 SEEDS = st.integers(0, 10_000)
@@ -103,3 +103,29 @@ def test_unsigned_cells_do_not_wrap_around() -> None:
 def test_counts_of_other_skeletons_do_not_add() -> None:
     with pytest.raises(ValueError, match="3 keypoints and 4"):
         count(*people(0, k=3), 64) + count(*people(0, k=4), 64)
+
+
+def test_one_of_one_and_eight_of_seventeen() -> None:
+    correct, visibility = np.zeros((2, 17), bool), np.zeros((2, 17), np.int64)
+    visibility[0, 0] = visibility[1] = 2
+    correct[0, 0] = correct[1, :8] = True
+    found = tally(correct, visibility)
+    assert found.pck("person")["all"] == pytest.approx((1 + 8 / 17) / 2, abs=1e-12)  # 0.735
+    assert found.pck("micro")["all"] == 0.5
+    # Joint 0 is found in 2 of 2, joints 1 to 7 in 1 of 1, the other nine in 0 of 1.
+    assert found.pck("joint")["all"] == pytest.approx(8 / 17, abs=1e-12)
+
+
+@given(SEEDS, st.integers(0, 8), st.integers(1, 5))
+def test_averaging_over_all_joints_at_once_and_over_joints(seed: int, n: int, k: int) -> None:
+    predicted, truth, visibility = people(seed, n, k)
+    found = count(predicted, truth, visibility, 64)
+    hit = [[np.linalg.norm(predicted[i, j] - truth[i, j]) < 3.2 for j in range(k)] for i in range(n)]
+    for group, levels in {"all": (1, 2), "v1": (1,), "v2": (2,)}.items():
+        of_joint = [[hit[i][j] for i in range(n) if visibility[i, j] in levels] for j in range(k)]
+        known = [sum(hits) / len(hits) for hits in of_joint if hits]
+        pooled = [one for hits in of_joint for one in hits]
+        micro, joint = found.pck("micro")[group], found.pck("joint")[group]
+        assert micro == (pytest.approx(sum(pooled) / len(pooled), abs=1e-12) if pooled else None)
+        assert joint == (pytest.approx(sum(known) / len(known), abs=1e-12) if known else None)
+    assert found.counted == sum(any(row) for row in visibility.tolist())

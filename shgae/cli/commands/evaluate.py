@@ -12,30 +12,34 @@ from shgae.cli.options import Data
 from shgae.execution import Execution
 from shgae.recipes import EvaluateConfig
 
+_MODELS = "Hourglasses, or JSON files of predictions (COCO results), compared side by side."
+
 
 @command(
     "evaluate",
     example="shgae evaluate runs/base grafted runs/finetuned data -o evaluation",
     writes="""
     EVALUATION/                 with -o only
-      report.json               what --json prints
-      predictions-NAME.json     COCO results, photo pixels; one file a model
+      report.json               what --json prints: every score, interval and difference
+      tables.md tables.tex      the same as tables
+      predictions-NAME.json     COCO results, photo pixels; one file a model, to be scored again without it
       manifest.json             which models, which data, hashes
     """,
     running=("device", "workers", "force"),
 )
 def evaluate(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Hourglasses, compared side by side.")],
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help=_MODELS)],
     data: Data,
     config: EvaluateConfig,
     execution: Execution,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
-    per_joint: Annotated[bool, typer.Option("--per-joint", help="A table of every joint too.")] = False,
+    per_joint: Annotated[bool, typer.Option("--per-joint", help="Tables of every joint too.")] = False,
 ) -> Outcome:
-    """Scores models on one split: the study's PCK, for hidden and visible joints and for each joint."""
-    from shgae.cli.tables import joints_table, pck_table
+    """Scores models on one split: the study's PCK and what others report, with intervals, and any two compared."""
+    from shgae.cli.tables import grid_table
     from shgae.stages import evaluate as stage
+    from shgae.stages.score_tables import joint_tables, main_tables
 
     result = stage.run(models, data, output, config, execution).to_json()
-    tables = [pck_table(result), *([joints_table(result)] if per_joint else [])]
-    return Outcome(result, tables, typed("verify", output) if output else "")
+    grids = main_tables(result) + (joint_tables(result) if per_joint else [])
+    return Outcome(result, [grid_table(grid) for grid in grids], typed("verify", output) if output else "")

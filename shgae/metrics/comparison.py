@@ -1,0 +1,182 @@
+"""Models on the same people, by the study's PCK: how sure is each score, and each difference?
+
+All of them are scored on the same draws of photos (:mod:`shgae.metrics.statistics`), so a difference has an interval of
+its own, which is narrower than those of the two scores suggest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shgae.metrics import pck
+from shgae.metrics.pck import GROUPS
+from shgae.metrics.statistics import Interval, McNemar, bootstrap, interval, mcnemar, over_seeds, photo_sums
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Visibility = npt.NDArray[np.integer[Any]]
+DRAWS = 10_000
+FEWEST_PHOTOS = 2
+"""With fewer there is nothing to draw from, and no interval."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The second of two models against the first, on the same people."""
+
+    all: Interval | None
+    """PCK of the second minus that of the first; None where nobody has a joint, or all who have are in one photo."""
+    v1: Interval | None
+    v2: Interval | None
+    joints: tuple[McNemar, ...]
+    """Of each joint, on how many people the two agree; where arms have several runs, empty."""
+    photos: int
+    """Photos of people who have a joint."""
+
+    def sentence(self, first: str, second: str) -> str:
+        """What may be said of it."""
+        if self.all is None:
+            return f"{second} against {first}: too few photos to say anything"
+        points, low, high = (100 * share for share in (self.all.value, self.all.low, self.all.high))
+        found = f"{second} against {first}: {points:+.1f} points of PCK, 95 % interval {low:+.1f} to {high:+.1f}"
+        if self.all.excludes_zero:
+            return f"{found}: {second} finds {'more' if points > 0 else 'fewer'} joints on such photos"
+        if self.all.standard_error == 0:
+            return f"{found}: they do not differ on any photo"
+        least = f"{100 * self.all.smallest_to_show:.1f} points"
+        return f"{found}: no difference is shown; {self.photos:,} photos would show one of {least} four times in five"
+
+
+@dataclass(frozen=True)
+class RunsComparison:
+    """The second of two arms against the first, over several runs of each."""
+
+    on_photos: Comparison
+    """Of the arms' mean scores: what other photos would have changed, had the runs been these."""
+    on_seeds: Interval | None
+    """Of the differences between runs of one seed: what other seeds would have changed, on these people. None for a
+    single run, or where nobody has a joint."""
+    differences: tuple[float | None, ...]
+    """PCK (all joints) of each pair of runs, second minus first."""
+
+
+class Resampled:
+    """The study's PCK of M models on N people, and on photos drawn anew."""
+
+    def __init__(
+        self,
+        hits: Sequence[Sequence[Bools]],
+        visibility: Visibility,
+        photo_id: Ints,
+        *,
+        draws: int = DRAWS,
+        seed: int = 0,
+    ) -> None:
+        """Scores and draws.
+
+        Args:
+            hits: of each of M models its runs (one or more), (N, K) the joints found; several runs are averaged.
+            visibility: (N, K) v = 0, 1, 2; 0 where a joint does not count.
+            photo_id: (N,).
+            draws: how often photos are drawn; equal draws and seeds give equal intervals.
+            seed: of the draws.
+
+        Raises:
+            ValueError: hits have another shape, or a model has no run.
+        """
+        for runs in hits:
+            if not runs or any(run.shape != visibility.shape for run in runs):
+                raise ValueError(f"hits {[run.shape for run in runs]}, people {visibility.shape}")
+        kept = (visibility > 0).any(1)  # a photo without a joint would only be drawn in vain
+        labels = pck.groups(visibility[kept])
+        has: Floats = np.asarray(labels.any(2)).T.astype(np.float64)
+        shares = [_shares([run[kept] for run in runs], labels) for runs in hits]
+        columns = len(hits) * len(GROUPS)
+        numerator = photo_sums(np.concatenate(shares, axis=1), photo_id[kept])
+        denominator = np.tile(photo_sums(has, photo_id[kept]), len(hits))
+        self.photos = len(numerator)
+        self.photos_of = tuple(int(count) for count in (denominator[:, : len(GROUPS)] > 0).sum(0))
+        """Photos that have a joint of each group."""
+        drawn = np.zeros((0, columns))
+        if self.photos >= FEWEST_PHOTOS:
+            drawn = bootstrap(numerator, denominator, draws=draws, seed=seed)
+        self._drawn = drawn.reshape(-1, len(hits), len(GROUPS))
+        sums, people = numerator.sum(0), denominator.sum(0)
+        self._whole = np.divide(sums, people, out=np.full(columns, np.nan), where=people > 0).reshape(len(hits), -1)
+
+    def interval(self, model: int, group: int) -> Interval | None:
+        """A model's score of one of :data:`~shgae.metrics.pck.GROUPS`; None from fewer than two photos."""
+        if self.photos_of[group] < FEWEST_PHOTOS:
+            return None
+        return interval(float(self._whole[model, group]), self._drawn[:, model, group])
+
+    def difference(self, first: int, second: int, group: int) -> Interval | None:
+        """Second minus first; None from fewer than two photos."""
+        if self.photos_of[group] < FEWEST_PHOTOS:
+            return None
+        value = float(self._whole[second, group] - self._whole[first, group])
+        return interval(value, self._drawn[:, second, group] - self._drawn[:, first, group])
+
+    def compare(self, first: int, second: int, joints: tuple[McNemar, ...] = ()) -> Comparison:
+        """All groups of two models."""
+        whole, hidden, visible = (self.difference(first, second, group) for group in range(len(GROUPS)))
+        return Comparison(whole, hidden, visible, joints, self.photos)
+
+
+def compare(
+    first: Bools, second: Bools, visibility: Visibility, photo_id: Ints, *, draws: int = DRAWS, seed: int = 0
+) -> Comparison:
+    """Compares two models by the joints (N, K) that each found; see :class:`Resampled` for the rest."""
+    resampled = Resampled([[first], [second]], visibility, photo_id, draws=draws, seed=seed)
+    return resampled.compare(0, 1, by_joint(first, second, visibility))
+
+
+def by_joint(first: Bools, second: Bools, visibility: Visibility) -> tuple[McNemar, ...]:
+    """McNemar's test of each joint, on the people who have it labelled."""
+    labelled = (visibility > 0).T
+    return tuple(mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled))
+
+
+def compare_runs(
+    first: Sequence[Bools],
+    second: Sequence[Bools],
+    visibility: Visibility,
+    photo_id: Ints,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> RunsComparison:
+    """Compares two arms of R runs each by the joints (N, K) that every run found; run r of both had the same seed.
+
+    Raises:
+        ValueError: the arms have different numbers of runs, or none.
+    """
+    if len(first) != len(second) or not first:
+        raise ValueError(f"{len(first)} runs and {len(second)}")
+    resampled = Resampled([first, second], visibility, photo_id, draws=draws, seed=seed)
+    scores = [[pck.tally(run, visibility).pck()["all"] for run in arm] for arm in (first, second)]
+    differences = [None if a is None or b is None else b - a for a, b in zip(*scores, strict=True)]
+    known = [difference for difference in differences if difference is not None]
+    return RunsComparison(resampled.compare(0, 1), over_seeds(known), tuple(differences))
+
+
+def interval_json(found: Interval | None, *, of_difference: bool = False) -> dict[str, float] | None:
+    """The form of an interval in a report; a difference's has ``smallest_to_show`` too."""
+    if found is None:
+        return None
+    return dataclasses.asdict(found) | ({"smallest_to_show": found.smallest_to_show} if of_difference else {})
+
+
+def _shares(runs: Sequence[Bools], labels: Bools) -> Floats:
+    """(N, 3) of each person the share of the group's joints that was found, mean of the runs; 0 where it has none."""
+    found: Floats = np.zeros((labels.shape[1], labels.shape[0]))
+    for hits in runs:
+        found += ((labels & hits).sum(2) / np.maximum(labels.sum(2), 1)).T
+    return found / len(runs)

@@ -1,0 +1,229 @@
+"""Predicted joints of N people -> every score that the field has a name for.
+
+A score depends on what is averaged over what, on which joints count and on how a point was read off a map, so each
+:class:`~shgae.metrics.people.Metric` says all three. Radii are strict: a joint *at* the radius is missed.
+
+==============  ====================================================================================================
+``pck``         the study's: cells nearer than a twentieth of the map's side, the target's own cell as truth
+``box_pck``     distance / (width, height) of the annotated box, axis by axis (mmpose's ``keypoint_pck_accuracy``)
+``longer_pck``  distance / longer side of that box (mmpose's ``PCKAccuracy``)
+``torso_pck``   distance / that from shoulder to opposite hip, the mean of the labelled ones of the two
+``error_px``    percentiles of the distance in photo pixels; ``error_box`` in longer sides of the box
+``oks``         COCO's similarity, its mean, and from it ``oks_ap``, ``oks_ap50``, ``oks_ap75`` and ``oks_ar``
+==============  ====================================================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter, itemgetter
+
+import numpy as np
+
+from shgae.metrics import pck
+from shgae.metrics.oks import Similarities
+from shgae.metrics.pck import AVERAGINGS, Averaging, PCKCounts
+from shgae.metrics.people import Bools, Floats, Groups, Metric, People, Points, Values, Visibility
+from shgae.skeleton import COCO_PERSON, Skeleton
+
+BOX_RADII = (0.05, 0.1, 0.2)
+TORSO_RADIUS = 0.2
+PERCENTILES = (50, 75, 90, 95, 99)
+_TORSO_ENDS = ("left_shoulder", "right_hip", "right_shoulder", "left_hip")
+_LABELLED = "labelled joints (v = 1, 2)"
+_IN_CROP = "labelled joints (v = 1, 2) inside the crop"
+_AVERAGING: Mapping[Averaging, str] = {
+    "person": "over a person's joints, then over people",
+    "micro": "over all joints of all people at once",
+    "joint": "over the people who have a joint, then over joints",
+}
+_AREA = "the person's area is box width x height, for that of COCO's outline is not kept"
+_ALIKE = f"exp(-d^2 / (2 area (2 sigma)^2)) with COCO's sigma of each joint; {_AREA}"
+_PRECISIONS = {
+    "oks_ap": "COCO's average precision at similarities 0.50, 0.55 ... 0.95",
+    "oks_ap50": "COCO's average precision at similarity 0.50",
+    "oks_ap75": "COCO's average precision at similarity 0.75",
+    "oks_ar": "COCO's average recall at similarities 0.50, 0.55 ... 0.95",
+}
+_NO_JOINT = "COCO scores whole people; a joint's own figure is oks/person"
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What :func:`score` finds."""
+
+    study: PCKCounts
+    """The study's PCK as counts."""
+    hits: Bools
+    """(N, K) the joints correct by the study's rule; without meaning where ``People.cell_visibility`` is 0."""
+    metrics: tuple[Metric, ...]
+    """Every dialect; the first one is the study's, the person mean of :attr:`study`."""
+
+
+def score(points: Points, people: People) -> Scores:
+    """Scores a predictor in every dialect; people without a joint count nowhere.
+
+    Raises:
+        ValueError: shapes do not fit, or a prediction is not a finite number.
+    """
+    _check(points, people)
+    hits = pck.hits(points.cells, people.cells, people.map_size)
+    off = np.where((people.visibility > 0)[..., None], points.xy_photo - people.xy_photo, 0.0)
+    study = "the predicted point's cell is nearer to the target's cell than 0.05 of the map's side"
+    metrics = [
+        *_shares("pck", study, hits, people.cell_visibility, points, people, mask=_IN_CROP),
+        *_box_pck(off, points, people),
+        *_torso_pck(off, points, people),
+        *_errors(off, points, people),
+        *_oks(points, people),
+    ]
+    return Scores(pck.tally(hits, people.cell_visibility), hits, tuple(metrics))
+
+
+def torso_lengths(xy: Floats, visibility: Visibility, joints: tuple[str, ...]) -> Floats | None:
+    """(N,) mean of the distances left shoulder - right hip and right shoulder - left hip that are labelled.
+
+    0 where neither is; None if these joints are not among the K.
+    """
+    ends = [end for end in Skeleton.from_names(_TORSO_ENDS).sources(Skeleton.from_names(joints)) if end is not None]
+    if len(ends) < len(_TORSO_ENDS):
+        return None
+    shoulders, hips = ends[::2], ends[1::2]
+    has = (visibility[:, shoulders] > 0) & (visibility[:, hips] > 0)
+    across = np.where(has[..., None], xy[:, shoulders] - xy[:, hips], 0.0)
+    mean: Floats = _norm(across).sum(1) / np.maximum(has.sum(1), 1)
+    return mean
+
+
+def _check(points: Points, people: People) -> None:
+    shape = (*people.visibility.shape, 2)
+    for name, array in (("predictions", points.xy_photo), ("predicted cells", points.cells)):
+        if array.shape != shape:
+            raise ValueError(f"{name} {array.shape}, people {shape}")
+    if points.score.shape != shape[:1]:
+        raise ValueError(f"scores {points.score.shape}, people {shape[:1]}")
+    if not (np.isfinite(points.xy_photo).all() and np.isfinite(points.score).all()):
+        raise ValueError("a prediction is not a finite number")
+
+
+def _shares(
+    family: str,
+    rule: str,
+    correct: Bools,
+    visibility: Visibility,
+    points: Points,
+    people: People,
+    *,
+    mask: str = _LABELLED,
+    left_out: Mapping[str, int] | None = None,
+) -> Iterator[Metric]:
+    """A PCK in its three averagings."""
+    whole = pck.tally(correct, visibility)
+    parts = {name: pck.tally(correct[rows], visibility[rows]) for name, rows in people.bins.items()}
+    joints = {name: table["all"] for name, table in whole.joints(people.joints).items()}
+    for averaging in AVERAGINGS:
+        share = whole.pck(averaging)
+        labelled = {name: part.pck(averaging)["all"] for name, part in parts.items()}
+        yield Metric(
+            f"{family}/{averaging}",
+            "share",
+            rule,
+            _AVERAGING[averaging],
+            mask,
+            points.decoding,
+            Groups(share["all"], share["v1"], share["v2"], joints, labelled),
+            whole.counted,
+            left_out or {},
+        )
+
+
+def _box_pck(off: Floats, points: Points, people: People) -> Iterator[Metric]:
+    size = people.box[:, None, 2:]
+    for family, distance, words in (
+        ("box_pck", _norm(off / size), "of the annotated box, x by its width and y by its height"),
+        ("longer_pck", _norm(off) / size.max(-1), "of the annotated box's longer side"),
+    ):
+        for radius in BOX_RADII:
+            rule = f"the point is nearer to the annotation than {radius:g} {words}"
+            yield from _shares(f"{family}@{radius:g}", rule, distance < radius, people.visibility, points, people)
+
+
+def _torso_pck(off: Floats, points: Points, people: People) -> Iterator[Metric]:
+    family = f"torso_pck@{TORSO_RADIUS:g}"
+    rule = f"the point is nearer to the annotation than {TORSO_RADIUS:g} of the way from shoulder to opposite hip"
+    length = torso_lengths(people.xy_photo, people.visibility, people.joints)
+    if length is None:
+        reason = "these joints do not name left and right shoulders and hips"
+        for averaging in AVERAGINGS:
+            yield _nothing(f"{family}/{averaging}", rule, _AVERAGING[averaging], points, people, reason)
+        return
+    has = length > 0
+    missing = int((~has & (people.visibility > 0).any(1)).sum())
+    near = _norm(off) < TORSO_RADIUS * length[:, None]
+    visibility = np.where(has[:, None], people.visibility, 0)
+    mask = f"{_LABELLED} of people with a torso"
+    left_out = {"missing torsos": missing}
+    yield from _shares(family, rule, near, visibility, points, people, mask=mask, left_out=left_out)
+
+
+def _errors(off: Floats, points: Points, people: People) -> Iterator[Metric]:
+    distance = _norm(off)
+    relative = distance / people.box[:, 2:].max(1, keepdims=True)
+    masks = people.masks
+    for unit, words, values in (("px", "photo pixels", distance), ("box", "longer sides of the box", relative)):
+        found = masks.map(partial(_percentiles, values))
+        for place, percentile in enumerate(PERCENTILES):
+            rule = f"distance from the annotation in {words} that {percentile} % of the joints stay within"
+            about = (rule, _AVERAGING["micro"], _LABELLED, points.decoding)
+            yield Metric(f"error_{unit}/p{percentile}", unit, *about, found.map(itemgetter(place)), people.with_joints)
+
+
+def _oks(points: Points, people: People) -> Iterator[Metric]:
+    rules = {"oks/person": f"similarity of a joint: {_ALIKE}"}
+    rules |= {
+        name: f"{words}, a person's being the mean over joints of {_ALIKE}" for name, words in _PRECISIONS.items()
+    }
+    averagings = {name: "over people, in the order of their scores" for name in rules}
+    averagings["oks/person"] = _AVERAGING["person"]
+    if people.joints != COCO_PERSON.names:
+        for name, rule in rules.items():
+            reason = "these are not COCO's 17 joints, for which alone there are sigmas"
+            yield _nothing(name, rule, averagings[name], points, people, reason)
+        return
+    xy_photo = np.where((people.visibility > 0)[..., None], people.xy_photo, 0.0)
+    area = people.box[:, 2] * people.box[:, 3]
+    alike = Similarities(points.xy_photo, xy_photo, area, points.score, people.photo_id, people.annotation_id)
+    own, masks = alike.own(), people.masks
+    nobody = np.zeros_like(masks.all)  # COCO scores whole people; a joint's own figure is its similarity
+    precision = replace(masks, joints=dict.fromkeys(people.joints, nobody)).map(alike.precision)
+    found: dict[str, Values] = {"oks/person": masks.map(lambda mask: _person_mean(own, mask))}
+    found |= {name: precision.map(attrgetter(name.removeprefix("oks_"))) for name in _PRECISIONS}
+    for name, values in found.items():
+        about = (rules[name], averagings[name], _LABELLED, points.decoding)
+        why = _NO_JOINT if name in _PRECISIONS else None
+        yield Metric(name, "share", *about, values, people.with_joints, reason=why)
+
+
+def _nothing(name: str, rule: str, averaging: str, points: Points, people: People, reason: str) -> Metric:
+    """A share that these joints do not have."""
+    values: Values = people.masks.map(lambda _: None)
+    return Metric(name, "share", rule, averaging, _LABELLED, points.decoding, values, people=0, reason=reason)
+
+
+def _norm(off: Floats) -> Floats:
+    length: Floats = np.hypot(off[..., 0], off[..., 1])
+    return length
+
+
+def _percentiles(values: Floats, mask: Bools) -> list[float | None]:
+    chosen = values[mask]
+    return [float(p) for p in np.percentile(chosen, PERCENTILES)] if len(chosen) else [None] * len(PERCENTILES)
+
+
+def _person_mean(values: Floats, mask: Bools) -> float | None:
+    rows = mask.any(1)
+    means = (values[rows] * mask[rows]).sum(1) / mask[rows].sum(1)
+    return math.fsum(means) / len(means) if len(means) else None  # an exact sum: the order of people cannot matter

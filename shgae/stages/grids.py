@@ -1,0 +1,77 @@
+"""A table before it is drawn: texts in rows, and the same for Markdown and LaTeX. The terminal's form is the cli's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~])")
+_LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: the first column reads from the left, the others are numbers."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """As many texts each as there are headings."""
+    caption: str = ""
+    """Lines below it."""
+    aside: int = 0
+    """How many of the last rows are no results of their own but something to compare with."""
+
+    def markdown(self) -> str:
+        """The table with its title and caption, for GitHub's Markdown."""
+        rule = "| " + " | ".join(["---"] + ["---:"] * (len(self.headings) - 1)) + " |"
+        lines = [f"**{_in_markdown(self.title)}**", "", _line(self.headings), rule, *map(_line, self.rows), ""]
+        if self.caption:
+            lines += ["  \n".join(_in_markdown(line) for line in self.caption.splitlines()), ""]
+        return "\n".join(lines)
+
+    def latex(self) -> str:
+        r"""A ``table`` that needs no package; its ``\\label`` is the author's to add."""
+        lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{l{'r' * (len(self.headings) - 1)}}}", r"\hline"]
+        for place, row in enumerate((self.headings, *self.rows)):
+            if place in (1, len(self.rows) + 1 - self.aside) and place <= len(self.rows):
+                lines.append(r"\hline")
+            lines.append(" & ".join(map(_in_latex, row)) + r" \\")
+        words = ". ".join([self.title, *self.caption.splitlines()])
+        lines += [r"\hline", r"\end{tabular}", rf"\caption{{{_in_latex(words)}.}}", r"\end{table}", ""]
+        return "\n".join(lines)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share in per cent; a dash for None."""
+    return "-" if share is None else f"{100 * share:.{digits}f}"
+
+
+def points(difference: float | None) -> str:
+    """A difference of shares in signed percentage points; a dash for None."""
+    return "-" if difference is None else f"{100 * difference:+.1f}"
+
+
+def span(low: float, high: float, show: Callable[[float], str] = percent) -> str:
+    """An interval."""
+    return f"{show(low)} to {show(high)}"
+
+
+def _line(texts: Sequence[str]) -> str:
+    return "| " + " | ".join(map(_in_markdown, texts)) + " |"
+
+
+def _in_markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def _in_latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -1,0 +1,128 @@
+"""COCO's precision and recall, against pycocotools' own evaluation from end to end."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from shgae.metrics.oks import Precision, Similarities
+
+Floats = npt.NDArray[np.float64]
+
+
+def as_coco(annotations: list[dict[str, Any]]) -> COCO:
+    made = COCO()
+    images = [{"id": photo} for photo in sorted({one["image_id"] for one in annotations})]
+    made.dataset = {"images": images, "annotations": annotations, "categories": [{"id": 1}]}
+    made.createIndex()
+    return made
+
+
+def by_pycocotools(
+    predicted: Floats, truth: Floats, visibility: npt.NDArray[np.int64], area: Floats, score: Floats, photo: Any
+) -> list[float]:
+    people, found = [], []
+    for i in range(len(truth)):
+        if not visibility[i].any():
+            continue
+        about = {"id": i + 1, "image_id": int(photo[i]), "category_id": 1, "area": float(area[i])}
+        joints = np.column_stack([truth[i], visibility[i]]).ravel().tolist()
+        labelled = int((visibility[i] > 0).sum())
+        box = [0.0, 0.0, 1.0, 1.0]
+        people.append(about | {"keypoints": joints, "num_keypoints": labelled, "iscrowd": 0, "bbox": box})
+        guess = np.column_stack([predicted[i], np.ones(17)]).ravel().tolist()
+        found.append(about | {"keypoints": guess, "score": float(score[i]), "bbox": box})
+    with contextlib.redirect_stdout(io.StringIO()):
+        judge = COCOeval(as_coco(people), as_coco(found), "keypoints")
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    ap, ap50, ap75, _, _, ar = judge.stats[:6]
+    return [float(one) for one in (ap, ap50, ap75, ar)]
+
+
+def scene(seed: int, n: int, photos: int) -> dict[str, Any]:
+    """People that stand close together, so that a prediction may be more like the neighbour."""
+    numbers = np.random.default_rng(seed)
+    truth = numbers.uniform(0, 60, (n, 17, 2)).round(2)
+    noise = numbers.uniform(0, 12, (n, 1, 1)) * numbers.standard_normal(truth.shape)
+    return {
+        "predicted": truth[numbers.integers(0, n, n)] * 0.2 + truth * 0.8 + noise,
+        "truth": truth,
+        "visibility": numbers.integers(0, 3, (n, 17)),
+        "area": numbers.uniform(500, 6000, n),
+        "score": numbers.integers(0, 6, n) / 5,  # with ties
+        "photo": numbers.integers(0, photos, n),
+    }
+
+
+def similarities(of: dict[str, Any]) -> Similarities:
+    ids = np.arange(len(of["truth"]))
+    return Similarities(of["predicted"], of["truth"], of["area"], of["score"], of["photo"], ids)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 8))
+def test_precision_and_recall_are_those_of_pycocotools(seed: int, n: int, photos: int) -> None:
+    of = scene(seed, n, photos)
+    of["visibility"][np.random.default_rng(seed).random(n) < 0.2] = 0
+    of["visibility"][0, 0] = 2
+    found = similarities(of).precision(of["visibility"] > 0)
+    assert [found.ap, found.ap50, found.ap75, found.ar] == pytest.approx(by_pycocotools(**of), abs=1e-12)
+
+
+def test_the_hidden_joints_alone_are_like_a_file_that_labels_no_others() -> None:
+    of = scene(1, 40, 15)
+    hidden = np.where(of["visibility"] == 1, 1, 0)
+    found = similarities(of).precision(hidden > 0)
+    assert [found.ap, found.ap50, found.ap75, found.ar] == pytest.approx(by_pycocotools(**of | {"visibility": hidden}))
+
+
+def test_coco_looks_at_twenty_predictions_of_a_photo() -> None:
+    of = scene(2, 30, 1)
+    of["predicted"] = of["truth"]
+    of["visibility"][:] = 2
+    found = similarities(of).precision(of["visibility"] > 0)
+    assert found.ar == pytest.approx(20 / 30)
+    assert found.ap == pytest.approx(by_pycocotools(**of)[0], abs=1e-12)
+
+
+def test_nobody_has_no_precision() -> None:
+    of = scene(3, 4, 2)
+    assert similarities(of).precision(np.zeros((4, 17), bool)) == Precision(None, None, None, None)
+
+
+def test_own_similarity_goes_by_the_persons_row_and_not_by_the_photos() -> None:
+    of = scene(4, 12, 4)
+    own = similarities(of).own()
+    for i in range(12):
+        alone = {key: value[i : i + 1] for key, value in of.items()}
+        np.testing.assert_allclose(similarities(alone).own()[0], own[i], rtol=1e-12)
+
+
+@pytest.mark.parametrize("photo", [[0, 0], [0, 1]])
+@pytest.mark.parametrize("less_first", [True, False])
+def test_between_two_people_that_are_equally_like_it_coco_takes_the_last(less_first: bool, photo: list[int]) -> None:
+    """Both stand in one place, and one of them has a joint less; the sure prediction fits both, the other only that."""
+    truth = np.random.default_rng(5).uniform(0, 60, (1, 17, 2)).repeat(2, axis=0)
+    visibility = np.zeros((2, 17), np.int64)
+    visibility[:, 0] = 2
+    more = 1 if less_first else 0
+    visibility[more, 1] = 2
+    predicted = truth.copy()
+    predicted[1 - more, 1] += 1000
+    score = np.array([0.5, 0.5])
+    score[more] = 0.9
+    rest = {"area": np.full(2, 3000.0), "score": score, "photo": np.array(photo)}
+    of = {"predicted": predicted, "truth": truth, "visibility": visibility} | rest
+    found = similarities(of).precision(visibility > 0)
+    assert [found.ap, found.ap50, found.ap75, found.ar] == pytest.approx(by_pycocotools(**of), abs=1e-12)
+    assert (found.ap == pytest.approx(1)) == (less_first or photo == [0, 1])
