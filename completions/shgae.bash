@@ -16,16 +16,23 @@ _shgae() {
         *" --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
         *" --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
         *" --residual") COMPREPLY=($(compgen -W "original newell" -- "$word")); return ;;
-        *" --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
+        "extract --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
+        "pretrain-ae --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
+        "splice --stack") COMPREPLY=($(compgen -W "last 0 1 2 3 4 5 6 7" -- "$word")); return ;;
+        "rate --stack") COMPREPLY=($(compgen -W "last 0 1 2 3 4 5 6 7" -- "$word")); return ;;
         *" --dtype") COMPREPLY=($(compgen -W "fp32 fp16" -- "$word")); return ;;
         *" --decoder-output") COMPREPLY=($(compgen -W "identity relu" -- "$word")); return ;;
         *" --train") COMPREPLY=($(compgen -W "all decoder autoencoder head" -- "$word")); return ;;
         *" --joints") COMPREPLY=($(compgen -W "same match new-head" -- "$word")); return ;;
-        *" --split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
+        "evaluate --split") COMPREPLY=($(compgen -W "train val test" -- "$word")); return ;;
+        "splice --split") COMPREPLY=($(compgen -W "auto train val test" -- "$word")); return ;;
+        "rate --split") COMPREPLY=($(compgen -W "auto train val test" -- "$word")); return ;;
+        *" --ae-optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
+        *" --ae-schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
         *" --decode") COMPREPLY=($(compgen -W "quarter argmax" -- "$word")); return ;;
     esac
     case "$command" in
-        "") words="prepare train import extract pretrain-ae graft finetune evaluate predict export demo info verify doctor --version -h --help" ;;
+        "") words="prepare train import extract pretrain-ae graft finetune evaluate study predict export splice rate demo info verify doctor --version -h --help" ;;
         prepare) words="--train -o --output --val --test --recipe --config --crop-size --crop-policy --margin --hold-out --split-by --bad-people --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --residual --stacks --width -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         import) words="-o --output --joints --mean-rgb --force -q --quiet --json -h --help" ;;
@@ -33,9 +40,12 @@ _shgae() {
         pretrain-ae) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --code-size --stack --decoder-output --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         graft) words="-o --output --stack --force -q --quiet --json -h --help" ;;
         finetune) words="-o --output --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --train --joints -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
-        evaluate) words="-o --output --per-joint --recipe --config --split -b --batch-size --precision --limit -d --device -j --workers --force -q --quiet --json -h --help" ;;
+        evaluate) words="-o --output --per-joint --recipe --config --split -b --batch-size --precision --limit --draws -s --seed -d --device -j --workers --force -q --quiet --json -h --help" ;;
+        study) words="-o --output --dry-run --recipe --config --epochs -b --batch-size --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --arms --seeds --code-size --decoder-output --ae-epochs --ae-batch-size --ae-optimizer --ae-lr --ae-schedule --ae-shuffle --no-ae-shuffle --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         export) words="-o --output --force -q --quiet --json -h --help" ;;
+        splice) words="--ae --activations -o --output --recipe --config --split --stack -b --batch-size --precision --limit -s --seed -d --device -j --workers --force -q --quiet --json -h --help" ;;
+        rate) words="--ae -o --output --recipe --config --split --stack -b --batch-size --precision --limit -s --seed --ks -d --device -j --workers --force -q --quiet --json -h --help" ;;
         demo) words="-o --output -s --seed -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         info) words="-q --quiet --json -h --help" ;;
         verify) words="--allow-missing -q --quiet --json -h --help" ;;

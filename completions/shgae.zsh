@@ -12,9 +12,12 @@ _shgae() {
         'pretrain-ae:Trains the autoencoder on stored bottlenecks.'
         'graft:Puts autoencoders behind the last bottleneck residual of their hourglasses.'
         'finetune:Trains a network on, grafted or not (not: the control arm); the whole of it, or one part.'
-        'evaluate:Scores models on one split: the study’s PCK, for hidden and visible joints and for each joint.'
+        'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
+        'study:Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.'
         'predict:Finds the joints of people in photos, and draws them.'
         'export:Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.'
+        'splice:Puts the autoencoder, zeros, the mean, another person’s and more into the bottleneck’s place, and scores that.'
+        'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck; trains nothing.'
         'demo:Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores.'
         'info:Shows what a folder holds, how it was made, and the tree of everything it was made from.'
         'verify:Hashes every file of an artefact and of all its ancestors again.'
@@ -176,15 +179,57 @@ _shgae() {
                 evaluate)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--per-joint[A table of every joint too.]' \
+                        '--per-joint[Tables of every joint too.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score.]:value:(train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
                         '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N samples of the split.]:value: ' \
+                        '--draws[How often photos are drawn anew for the intervals.]:value: ' \
+                        '(-s --seed)'{-s,--seed}'[Seed of these draws.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                study)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--dry-run[Only say what would be made, and how long that takes.]' \
+                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--epochs[Passes over the training split.]:value: ' \
+                        '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
+                        '--optimizer[Update rule\: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9).]:value:(rmsprop adam sgd)' \
+                        '--lr[First learning rate; with the cosine schedule the highest one.]:value: ' \
+                        '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
+                        '--shuffle[Draw a new order of the samples every epoch.]' \
+                        '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
+                        '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--limit[Use only the first N samples of each split.]:value: ' \
+                        '(-s --seed)'{-s,--seed}'[First seed of weights, data order and noise.]:value: ' \
+                        '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1 (mass; at the map’s border roughly, as the study’s filter repeats edge cells).]:value:(one mass)' \
+                        '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
+                        '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
+                        '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--arms[Which to compare, with commas\: a, no autoencoder; b, a random one; c, a linear one that starts as the principal components; d, a pre-trained one in a frozen trunk; e, a pre-trained one, all free.]:value: ' \
+                        '--seeds[How often everything after the parent is done, each time with the next seed, the same one for all arms.]:value: ' \
+                        '--code-size[Numbers in the code.]:value: ' \
+                        '--decoder-output[What follows the autoencoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
+                        '--ae-epochs[Epochs of pre-training the autoencoder.]:value: ' \
+                        '--ae-batch-size[Bottlenecks a step of pre-training.]:value: ' \
+                        '--ae-optimizer[Update rule of pre-training.]:value:(rmsprop adam sgd)' \
+                        '--ae-lr[First learning rate of pre-training; with the cosine schedule the highest one.]:value: ' \
+                        '--ae-schedule[Learning rate of pre-training over epochs, as for fine-tuning.]:value:(plateau halve cosine)' \
+                        '--ae-shuffle[Draw a new order of the bottlenecks every epoch of pre-training.]' \
+                        '--no-ae-shuffle[Not\: Draw a new order of the bottlenecks every epoch of pre-training.]' \
+                        '--noise[Strength of the noise in pre-training\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--resume[Continue an interrupted run of this output, exactly.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -216,6 +261,46 @@ _shgae() {
                 export)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The file to make, NAME.onnx.]:value:_files' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                splice)
+                    _arguments \
+                        '--ae[What to put into a model without an autoencoder. Of a fine-tuned graft\: its autoencoder from before.]:value:_files' \
+                        '--activations[Of this bottleneck, for its mean and components; without, the training split passes the model once.]:value:_files' \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--split[Which split to score; auto takes test, or val where there is no test.]:value:(auto train val test)' \
+                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
+                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--limit[Use only the first N samples of each split.]:value: ' \
+                        '(-s --seed)'{-s,--seed}'[Seed of the random autoencoder, of who gets whose bottleneck, and of the photos drawn for intervals.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                rate)
+                    _arguments \
+                        '--ae[The point on the curve; a grafted model has its own.]:value:_files' \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--split[Which split to score; auto takes test, or val where there is no test.]:value:(auto train val test)' \
+                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
+                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--limit[Use only the first N samples of each split.]:value: ' \
+                        '(-s --seed)'{-s,--seed}'[Seed of the photos drawn for intervals.]:value: ' \
+                        '--ks[Numbers of components, with commas between; those beyond the size of the bottleneck become that size.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

@@ -17,6 +17,10 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Stack = Literal["last", "all", "0", "1", "2", "3", "4", "5", "6", "7"]
 """An hourglass of the row, counted from 0, the last one, or all of them."""
+OneStack = Literal["last", "0", "1", "2", "3", "4", "5", "6", "7"]
+"""An hourglass of the row, counted from 0, or the last one."""
+EvaluatedSplit = Literal["auto", "train", "val", "test"]
+"""A split, or test where there is one and val elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ class AutoencoderConfig(FitConfig):
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Models and crops -> PCK and predictions."""
+    """Models and crops -> scores, their intervals, and predictions."""
 
     split: Split = "test"
     """Which split to score."""
@@ -159,6 +163,10 @@ class EvaluateConfig:
     """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
     limit: int | None = None
     """Use only the first N samples of the split."""
+    draws: int = 10_000
+    """How often photos are drawn anew for the intervals."""
+    seed: int = 0
+    """Seed of these draws."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,79 @@ class PredictConfig:
 
 
 @dataclass(frozen=True)
+class StudyConfig(HeatmapConfig, FitConfig):
+    """A trained hourglass and crops -> arms that are fine-tuned alike, compared on the same people."""
+
+    arms: str = "a,b,c,d,e"
+    """Which to compare, with commas: a, no autoencoder; b, a random one; c, a linear one that starts as the principal
+    components; d, a pre-trained one in a frozen trunk; e, a pre-trained one, all free."""
+    seeds: int = 3
+    """How often everything after the parent is done, each time with the next seed, the same one for all arms."""
+    epochs: int = 15
+    lr: float = 5e-4
+    seed: int = 0
+    """First seed of weights, data order and noise."""
+    code_size: int = 50
+    """Numbers in the code."""
+    decoder_output: Literal["identity", "relu"] = "identity"
+    """What follows the autoencoder's last layer; a relu cannot reach the negative half of the bottleneck."""
+    ae_epochs: int = 100
+    """Epochs of pre-training the autoencoder."""
+    ae_batch_size: int = 16
+    """Bottlenecks a step of pre-training."""
+    ae_optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
+    """Update rule of pre-training."""
+    ae_lr: float = 3e-4
+    """First learning rate of pre-training; with the cosine schedule the highest one."""
+    ae_schedule: Literal["plateau", "halve", "cosine"] = "cosine"
+    """Learning rate of pre-training over epochs, as for fine-tuning."""
+    ae_shuffle: bool = True
+    """Draw a new order of the bottlenecks every epoch of pre-training."""
+    noise: float = 0.1
+    """Strength of the noise in pre-training: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
+
+    def finetuning(self, seed: int, train: Literal["all", "autoencoder"]) -> FinetuneConfig:
+        """How every arm is fine-tuned with a seed, but for what learns."""
+        names = {f.name for f in dataclasses.fields(FinetuneConfig)} & {f.name for f in dataclasses.fields(self)}
+        return FinetuneConfig(**{name: getattr(self, name) for name in names} | {"seed": seed, "train": train})
+
+    def pretraining(self, seed: int) -> AutoencoderConfig:
+        """How the autoencoder is pre-trained with a seed."""
+        names = [f.name for f in dataclasses.fields(self) if f.name.startswith("ae_")]
+        own = {name.removeprefix("ae_"): getattr(self, name) for name in names}
+        shared = {name: getattr(self, name) for name in ("code_size", "decoder_output", "noise", "precision")}
+        return AutoencoderConfig(**own, **shared, seed=seed)
+
+
+@dataclass(frozen=True)
+class SpliceConfig:
+    """A model and crops -> what its maps lose when something else stands in the bottleneck's place."""
+
+    split: EvaluatedSplit = "auto"
+    """Which split to score; auto takes test, or val where there is no test."""
+    stack: OneStack = "last"
+    """Which hourglass's bottleneck: its number from 0, or the last one."""
+    batch_size: int = 32
+    """Crops in one forward pass."""
+    precision: Precision = "auto"
+    """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
+    limit: int | None = None
+    """Use only the first N samples of each split."""
+    seed: int = 0
+    """Seed of the random autoencoder, of who gets whose bottleneck, and of the photos drawn for intervals."""
+
+
+@dataclass(frozen=True)
+class RateConfig(SpliceConfig):
+    """A model, activations and crops -> PCK against the number of principal components that pass the bottleneck."""
+
+    ks: str = "0,1,2,5,10,20,50,100,200,500,1000,2000,4096"
+    """Numbers of components, with commas between; those beyond the size of the bottleneck become that size."""
+    seed: int = 0
+    """Seed of the photos drawn for intervals."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One config for every stage."""
 
@@ -193,6 +274,9 @@ class Recipe:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     predict: PredictConfig = field(default_factory=PredictConfig)
+    splice: SpliceConfig = field(default_factory=SpliceConfig)
+    rate: RateConfig = field(default_factory=RateConfig)
+    study: StudyConfig = field(default_factory=StudyConfig)
 
 
 _ORIGINAL_POSE: dict[str, Any] = {
@@ -217,6 +301,16 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         extract=ExtractConfig(precision="fp32"),
         evaluate=EvaluateConfig(precision="fp32"),
         predict=PredictConfig(decode="argmax", precision="fp32"),
+        splice=SpliceConfig(precision="fp32"),
+        rate=RateConfig(precision="fp32"),
+        study=StudyConfig(
+            **_ORIGINAL_POSE,
+            ae_optimizer="sgd",
+            ae_lr=5e-4,
+            ae_schedule="halve",
+            ae_shuffle=False,
+            decoder_output="relu",
+        ),
     ),
 }
 """The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""

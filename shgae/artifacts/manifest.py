@@ -19,7 +19,7 @@ from shgae.errors import Refused
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
-KINDS = ("data", "hourglass", "activations", "autoencoder", "evaluation", "predictions")
+KINDS = ("data", "hourglass", "activations", "autoencoder", "evaluation", "predictions", "study", "splice", "rate")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REPORTED = ("torch", "numpy", "safetensors", "pillow", "pycocotools")
 
@@ -71,7 +71,7 @@ class Manifest:
     """Everything that ``manifest.json`` says."""
 
     kind: str
-    """data, hourglass, activations, autoencoder or evaluation."""
+    """One of :data:`KINDS`."""
     config: Mapping[str, Any]
     """Every option of the step that made it, resolved."""
     facts: Mapping[str, Any]

@@ -41,8 +41,12 @@ class Limit:
 
 
 LIMITS: Mapping[str, Limit] = {
+    "ae_batch_size": Limit(1),
+    "ae_epochs": Limit(1),
+    "ae_lr": Limit(0, above=True),
     "batch_size": Limit(1),
     "code_size": Limit(1, 4096),
+    "draws": Limit(100, 1_000_000),
     "epochs": Limit(1),
     "hold_out": Limit(0),
     "limit": Limit(1),
@@ -51,6 +55,7 @@ LIMITS: Mapping[str, Limit] = {
     "min_score": Limit(0),
     "noise": Limit(0),
     "seed": Limit(0),
+    "seeds": Limit(1),
     "sigma_hidden": Limit(0, above=True),
     "sigma_visible": Limit(0, above=True),
     "stacks": Limit(1, 8),

@@ -263,13 +263,15 @@ def test_data_of_another_crop_size_is_refused_naming_both(shell: Shell, command:
     assert "trained on crop size 128, the data in alone has 256" in line
 
 
-def test_data_of_other_joints_is_refused_naming_both(shell: Shell) -> None:
+def test_scoring_or_tuning_on_other_joints_is_refused_naming_both(shell: Shell) -> None:
     def renamed(document: Document) -> None:
         document["categories"][0]["keypoints"] = [f"joint {i}" for i in range(17)]
 
     shell.run("prepare", "--train", *shell.people(renamed), "-o", "other", "--limit", 2, "--crop-size", 128)
-    line = shell.refused("extract", "made/baseline", "other", "-o", "x")
-    assert "trained on 17 joints, the data in other has 17 (nose against joint 0)" in line
+    for words in (("evaluate", "made/baseline", "other"), ("finetune", "made/baseline", "other")):
+        line = shell.refused(*words, "-o", "x")
+        assert "trained on 17 joints, the data in other has 17 (nose against joint 0)" in line
+        assert "--joints match" in line
 
 
 def test_an_autoencoder_of_another_models_activations_is_refused_naming_both(shell: Shell) -> None:

@@ -166,6 +166,10 @@ def _same(value: object, said: str) -> bool:
 def test_the_artefacts_hold_the_files_that_the_table_says(chain: Chain, shell: Shell) -> None:
     shell.run("evaluate", "made/baseline", "made/data", "-o", "evaluation")
     shell.run("predict", "made/baseline", "drawn/val/photos", "-o", "predictions")
+    few = ("--arms", "a", "--seeds", "1", "--epochs", "1", "--batch-size", "4")
+    shell.run("study", "made/baseline", "made/data", "-o", "study", *few)
+    shell.run("splice", "made/baseline", "made/data", "--ae", "made/autoencoder", "-o", "splice")
+    shell.run("rate", "made/baseline", "made/activations", "made/data", "-o", "rate")
     folders = {
         "prepare": [chain.data],
         "train": [chain.baseline],
@@ -175,6 +179,9 @@ def test_the_artefacts_hold_the_files_that_the_table_says(chain: Chain, shell: S
         "graft": [chain.grafted],
         "evaluate": [shell.here / "evaluation"],
         "predict": [shell.here / "predictions"],
+        "study": [shell.here / "study" / "report"],
+        "splice": [shell.here / "splice"],
+        "rate": [shell.here / "rate"],
         "import": [],
     }
     told = []

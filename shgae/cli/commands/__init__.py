@@ -19,6 +19,9 @@ from shgae.cli.commands.info import info
 from shgae.cli.commands.predict import predict
 from shgae.cli.commands.prepare import prepare
 from shgae.cli.commands.pretrain_ae import pretrain_ae
+from shgae.cli.commands.rate import rate
+from shgae.cli.commands.splice import splice
+from shgae.cli.commands.study import study
 from shgae.cli.commands.train import train
 from shgae.cli.commands.verify import verify
 
@@ -31,8 +34,11 @@ COMMANDS: tuple[Command, ...] = (
     graft,
     finetune,
     evaluate,
+    study,
     predict,
     export,
+    splice,
+    rate,
     demo,
     info,
     verify,

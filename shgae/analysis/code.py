@@ -1,0 +1,68 @@
+"""The health of a code: which of its numbers say anything, and how many they really are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shgae.analysis.pca import Components
+
+
+@dataclass(frozen=True)
+class CodeHealth:
+    """What the codes of N people say about the units, the numbers that a code consists of."""
+
+    size: int
+    """Units."""
+    dead: int
+    """Units that are 0 for everybody."""
+    constant: int
+    """Units that have one value for everybody; dead ones are among them."""
+    density: tuple[float, ...]
+    """Of each unit, the share of people for whom it is not 0."""
+    effective_dimension: float | None
+    """Participation ratio of the code's principal components (see :class:`~shgae.analysis.pca.Components`); None if
+    the codes do not vary."""
+    components_95: int | None
+    """Principal components that hold 95 % of the code's variance."""
+    mean_correlation: float | None
+    """Mean absolute correlation between two units that vary; None if fewer than two do."""
+    highest_correlation: float | None
+    """The highest such."""
+
+
+def code_health(codes: npt.NDArray[Any]) -> CodeHealth:
+    """Measures codes (N, size), N >= 1."""
+    wide = codes.astype(np.float64)
+    varies = wide.max(0) != wide.min(0)
+    centred = wide - wide.mean(0)
+    covariance = centred.T @ centred / len(wide)
+    components = _components(covariance) if varies.any() else None
+    pairs = _correlations(covariance[np.ix_(varies, varies)])
+    return CodeHealth(
+        size=wide.shape[1],
+        dead=int((wide == 0).all(0).sum()),
+        constant=int((~varies).sum()),
+        density=tuple((wide != 0).mean(0).tolist()),
+        effective_dimension=components.effective_dimension if components else None,
+        components_95=components.count_for(0.95) if components else None,
+        mean_correlation=float(pairs.mean()) if pairs.size else None,
+        highest_correlation=float(pairs.max()) if pairs.size else None,
+    )
+
+
+def _components(covariance: npt.NDArray[np.float64]) -> Components:
+    variances, vectors = np.linalg.eigh(covariance)
+    directions = vectors.T[::-1].astype(np.float32)
+    return Components(np.zeros(len(variances)), np.maximum(variances[::-1], 0), directions)
+
+
+def _correlations(covariance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """|correlation| of each pair of units, from the covariance of those that vary."""
+    deviation = np.sqrt(np.diag(covariance))
+    upper = np.triu_indices(len(covariance), 1)
+    pairs: npt.NDArray[np.float64] = np.abs(covariance / np.outer(deviation, deviation))[upper]
+    return pairs

@@ -1,0 +1,117 @@
+"""What the numbers of a splice or a rate curve allow to say, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shgae.analysis.rate import EqualRank
+from shgae.analysis.splice import TOO_FEW, UNTOUCHED, SideBySide
+from shgae.metrics.statistics import Interval
+
+
+def points(one: Interval) -> str:
+    """A difference of PCK: ``2.1 points (1.5 to 2.7)``."""
+    return f"{100 * one.value:.1f} points ({100 * one.low:.1f} to {100 * one.high:.1f})"
+
+
+def per_cent(one: Interval) -> str:
+    """A share: ``83 % (70 to 95)``."""
+    return f"{100 * one.value:.0f} % ({100 * one.low:.0f} to {100 * one.high:.0f})"
+
+
+def cost_and_gain(side: SideBySide, skips: bool, coded: str | None, rank: str) -> str:
+    """What zeros in the bottleneck's place cost, and how much of that an autoencoder gives back.
+
+    Args:
+        side: the replacements, with skips on or all with skips off.
+        skips: which.
+        coded: name of the autoencoder's replacement, if there is one.
+        rank: name of the principal components'.
+    """
+    begin = f"With skips {'on' if skips else 'off'}, replacing the bottleneck by zeros"
+    cost = side.lead("id", "zero")
+    if cost is None:
+        return f"Nothing can be said: {TOO_FEW}."
+    back = side.recovered(coded or rank, "zero", "pck")
+    if back.share is None:
+        why = "no more than chance makes: what the bottleneck carries cannot be told from nothing here"
+        return f"{begin} costs {points(cost)} of PCK, {why}."
+    whose = "the autoencoder" if coded else f"its first {rank.partition('-')[2]} principal components"
+    gives = "gives" if coded else "give"
+    said = f"{begin} costs {points(cost)} of PCK; {whose} {gives} back {per_cent(back.share)} of it"
+    return f"{said}{_against(side, coded, rank) if coded else ''}."
+
+
+def _against(side: SideBySide, coded: str, rank: str) -> str:
+    plain = side.recovered(rank, "zero", "pck")
+    ahead = side.lead(coded, rank)
+    if plain.share is None or ahead is None:
+        return ""
+    said = f"; {rank.partition('-')[2]} principal components give back {100 * plain.share.value:.0f} %, "
+    if not ahead.excludes_zero:
+        return f"{said}no clear difference ({points(ahead)})"
+    return f"{said}{points(ahead)} less" if ahead.value > 0 else f"{said}{points(_turned(ahead))} more"
+
+
+def cost_in_tuned(side: SideBySide, skips: bool) -> str:
+    """What stands to lose in a trunk that was tuned with its autoencoder inside."""
+    leads = {name: side.lead("ae", name) for name in ("zero", "mean")}
+    if leads["zero"] is None or leads["mean"] is None:
+        return f"Nothing can be said: {TOO_FEW}."
+    begin = f"With skips {'on' if skips else 'off'}, zeros in place of what the tuned autoencoder gives"
+    return f"{begin} cost {points(leads['zero'])} of PCK, the training mean {points(leads['mean'])}."
+
+
+def after_tuning(side: SideBySide, has_old: bool) -> str:
+    """What the tuned trunk does without its autoencoder, and with the one from before."""
+    lead = side.lead("ae", "id")
+    if lead is None:
+        return f"Nothing can be said: {TOO_FEW}."
+    said = f"Taken out of the tuned trunk, its autoencoder leaves PCK {_change(lead)}"
+    old = side.lead("ae", "old-ae") if has_old else None
+    return said + (f"; the one from before fine-tuning in its place leaves it {_change(old)}" if old else "") + "."
+
+
+def _change(lead: Interval) -> str:
+    if not lead.excludes_zero:
+        return f"as it is, within chance (lower by {points(lead)})"
+    if lead.value > 0:
+        return f"lower by {points(lead)}"
+    return f"higher by {points(_turned(lead))}"
+
+
+def _turned(lead: Interval) -> Interval:
+    return Interval(-lead.value, -lead.high, -lead.low, lead.standard_error)
+
+
+def on_the_curve(equal: EqualRank, size: int, skips: bool) -> str:
+    """Where an autoencoder of so many numbers lies on the PCK of principal components."""
+    begin = f"With skips {'on' if skips else 'off'}"
+    if equal.components is None:
+        if equal.low is None:
+            return f"{begin}, no number of components can be said to do what the autoencoder does: {equal.undefined}."
+        said = f"{begin}, the PCK of the autoencoder's {size} numbers is not reached: {equal.undefined}"
+        return f"{said}; on other such people {equal.low:.0f} might be."
+    low, high = ("beyond the curve" if end is None else f"{end:.0f}" for end in (equal.low, equal.high))
+    said = f"the autoencoder's {size} numbers do for PCK what PCA needs {equal.components:.0f} components for"
+    return f"{begin}, {said} ({low} to {high})."
+
+
+def on_the_fvu(equal: int | None, size: int) -> str:
+    """The same for the variance explained."""
+    if equal is None:
+        return "In variance explained, it does more than all principal components."
+    return f"In variance explained, its {size} numbers do what PCA needs {equal} components for."
+
+
+def share_needed(side: SideBySide, ks: Sequence[int], skips: bool) -> str:
+    """Without an autoencoder: what the curve itself says."""
+    begin = f"With skips {'on' if skips else 'off'}"
+    cost = side.lead(UNTOUCHED, str(ks[0]))
+    if cost is None:
+        return f"Nothing can be said: {TOO_FEW}."
+    said = f"{begin}, the training mean in the bottleneck's place costs {points(cost)} of PCK"
+    enough = next((k for k in ks if (lost := side.lead(UNTOUCHED, str(k))) and not lost.excludes_zero), None)
+    if not cost.excludes_zero or enough is None:
+        return f"{said}."
+    return f"{said}; with {enough} principal components the loss cannot be told from chance."

@@ -1,0 +1,48 @@
+"""``shgae rate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.options import Data, Model
+from shgae.execution import Execution
+from shgae.recipes import RateConfig
+
+
+@command(
+    "rate",
+    example="shgae rate runs/base activations data --ae runs/autoencoder -o rate",
+    section=BESIDE,
+    writes="""
+    RATE/                       with -o only
+      report.json               what --json prints
+      rate.png                  the curves
+      manifest.json             which model, which activations, hashes
+    """,
+    running=("device", "workers", "force"),
+)
+def rate(
+    model: Model,
+    activations: Annotated[Path, typer.Argument(metavar="ACTIVATIONS", help="Of this model, made by shgae extract.")],
+    data: Data,
+    config: RateConfig,
+    execution: Execution,
+    autoencoder: Annotated[
+        Path | None,
+        typer.Option("--ae", metavar="AE", help="The point on the curve; a grafted model has its own."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
+) -> Outcome:
+    """Draws PCK and FVU over the number of principal components that pass the bottleneck; trains nothing.
+
+    The autoencoder is a point on that curve: how many components do what its code does?
+    """
+    from shgae.cli.splice_tables import rate_table, sentences
+    from shgae.stages import rate as stage
+
+    result = stage.run(model, activations, data, output, config, execution, autoencoder).to_json()
+    return Outcome(result, [rate_table(result), sentences(result)], typed("verify", output) if output else "")

@@ -1,0 +1,55 @@
+"""``shgae study``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.options import Data, Model, Output
+from shgae.execution import Execution
+from shgae.recipes import StudyConfig
+
+
+@command(
+    "study",
+    section=BESIDE,
+    example="shgae study runs/base data -o study --arms a,b,e --seeds 3 --epochs 15",
+    writes="""
+    STUDY/
+      report/report.json              scores, differences, intervals, the sentence
+      report/table.md table.tex       the same as tables
+      report/differences.png          the differences with their intervals: look here first
+      activations/ linear/            what all seeds share
+      seed-0/autoencoder/             pre-trained with this seed
+      seed-0/arm-e/finetuned/         an arm, as shgae finetune makes it; seed-1/ and so on alike
+    """,
+    running=("device", "workers", "resume", "force"),
+)
+def study(
+    model: Model,
+    data: Data,
+    output: Output,
+    config: StudyConfig,
+    execution: Execution,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be made, and how long that takes.")
+    ] = False,
+) -> Outcome:
+    """Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.
+
+    Keeps what is there and goes on with what was interrupted, with --resume or without; more arms or seeds are added
+    to what an earlier run made. --force makes anew what was made with other options.
+    """
+    from shgae.cli.console import duration
+    from shgae.cli.study_tables import rehearsal_table, study_tables
+    from shgae.stages import study as stage
+    from shgae.stages import study_text
+
+    if dry_run:
+        planned = stage.rehearse(model, data, output, config, execution).to_json()
+        return Outcome(planned, [rehearsal_table(planned), f"in all: about {duration(planned['seconds'])}"])
+    result = stage.run(model, data, output, config, execution).to_json()
+    lines = [*study_text.notes(result), f"picture: {output / 'report' / stage.PICTURE}"]
+    return Outcome(result, [*study_tables(result), result["conclusion"], *lines], typed("verify", output / "report"))

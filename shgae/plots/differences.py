@@ -1,0 +1,61 @@
+"""Differences between arms with their intervals: a forest plot."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from shgae.plots.style import COLOURS, new_figure, save_figure, style
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A difference of PCK, as a share (0.01 is one point)."""
+
+    label: str
+    """``e - a``"""
+    question: str
+    """What it answers."""
+    value: float
+    over_photos: tuple[float, float]
+    over_seeds: tuple[float, float] | None
+    by_seed: tuple[float, ...]
+    fair: bool
+    """An unfair one is drawn pale."""
+
+
+def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str) -> None:
+    """Draws a row a difference, the first on top; a thick line over photos, a thin one over seeds, a dot a seed.
+
+    Args:
+        bars: what to draw; may be empty.
+        path: the PNG to write.
+        conclusion: a sentence that stands above.
+    """
+    with style():
+        figure = new_figure(7.5, 1.5 + 0.55 * max(len(bars), 1))
+        axes = figure.subplots()
+        axes.axvline(0, color="black", lw=0.8)
+        for row, bar in enumerate(bars):
+            _draw(axes, row, bar)
+        axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
+        axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("difference of PCK in points; thick: 95 % over photos, thin: over seeds, dots: single seeds")
+        figure.suptitle("\n".join(textwrap.wrap(conclusion, 105)), fontsize=8, x=0.02, ha="left")
+    save_figure(figure, path, "shgae study")
+
+
+def _draw(axes: Axes, row: int, bar: Bar) -> None:
+    colour = (COLOURS[1] if row == 0 else COLOURS[0]) if bar.fair else "#999999"
+    axes.plot([100 * end for end in bar.over_photos], [row, row], color=colour, lw=4, solid_capstyle="butt", alpha=0.6)
+    if bar.over_seeds:
+        axes.plot([100 * end for end in bar.over_seeds], [row, row], color=colour, lw=1.2)
+    axes.plot([100 * one for one in bar.by_seed], [row] * len(bar.by_seed), ".", color="black", ms=4)
+    axes.plot([100 * bar.value], [row], "D", color=colour, ms=5, mec="black", mew=0.6)
+    # Within the axes whatever their limits: x in shares of the width, y in rows.
+    axes.text(0.0, row - 0.3, bar.question, transform=axes.get_yaxis_transform(), fontsize=6.5, color="#555555")

@@ -1,0 +1,274 @@
+"""``shgae rate``: a model, activations and prepared data -> PCK and FVU against the number of principal components."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from shgae.analysis import sentences
+from shgae.analysis.pca import Components
+from shgae.analysis.rate import EqualRank, curve, equal_pck, rank_for
+from shgae.analysis.replacements import Projection
+from shgae.analysis.splice import UNTOUCHED, Effect, SideBySide
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import Artifact, draft
+from shgae.data.datasets import PoseBatch
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.metrics.reconstruction import FidelitySums
+from shgae.models.autoencoder import SIDE, Autoencoder
+from shgae.models.hourglass import Descent
+from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder
+from shgae.plots.rates import rate_curve
+from shgae.recipes import RateConfig, as_json
+from shgae.stages.belonging import open_activations, open_code, open_split, training_rows
+from shgae.stages.result import made
+from shgae.stages.splicing import Passes, Site, Splicer, components_of, open_site, target_config
+from shgae.training.hardware import describe, resolve_device, resolve_precision
+
+REPORT, PICTURE = "report.json", "rate.png"
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """The network with something of limited capacity in the bottleneck's place."""
+
+    numbers: int
+    """How many pass: principal components, or the size of the code."""
+    fvu: float | None
+    """On the split, against the training mean; None if the bottlenecks do not vary."""
+    skips_on: Effect
+    skips_off: Effect
+
+
+@dataclass(frozen=True)
+class RateReport:
+    """The curve."""
+
+    model: str
+    """Its id."""
+    data: str
+    activations: str
+    split: str
+    persons: int
+    photos: int
+    stack: int
+    """Counted from 0."""
+    trained_on: int
+    """Rows that the components were computed from."""
+    points: tuple[RatePoint, ...]
+    """By number of principal components; 0 is the training mean for everybody."""
+    untouched: Mapping[str, Effect]
+    """The bottleneck as it is, ``skips_on`` and ``skips_off``."""
+    autoencoder: RatePoint | None
+    equal_fvu: int | None
+    """The fewest components that leave no more variance unexplained than the autoencoder, exactly."""
+    equal_pck: Mapping[str, EqualRank]
+    """The components that reach its PCK, ``skips_on`` and ``skips_off``; empty without an autoencoder."""
+    says: tuple[str, ...]
+    """What it means, a sentence each."""
+
+
+@dataclass(frozen=True)
+class RateResult:
+    """A finished rate curve."""
+
+    report: RateReport
+    artifact: Artifact | None
+    """What was written, if an output was given."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return dataclasses.asdict(self.report) | (made(self.artifact) if self.artifact else {})
+
+
+class _Code(NamedTuple):
+    module: Autoencoder
+    spec: AutoencoderSpec
+
+
+def run(
+    model: Path,
+    activations: Path,
+    data: Path,
+    output: Path | None,
+    config: RateConfig,
+    execution: Execution,
+    autoencoder: Path | None = None,
+) -> RateResult:
+    """Projects the bottleneck on ever more principal components and scores the maps; nothing is trained.
+
+    Args:
+        model: an hourglass artefact or run directory (then its best weights), grafted or not.
+        activations: of this bottleneck; the components are those of their training split.
+        data: prepared data of the model's joints and crop size.
+        output: the folder to make, with ``report.json`` and ``rate.png``; None writes nothing.
+        config: ranks, split, stack, batch size and number format.
+        execution: device, threads, progress.
+        autoencoder: the point on the curve, for a model that is not grafted.
+
+    Raises:
+        Refused: something does not belong to the model, a rank is no whole number, or the data lacks the split.
+        Interrupted: a signal came; nothing is kept.
+    """
+    site = open_site(model, config.stack)
+    ks = ranks(config.ks, site.loaded.spec.width * SIDE * SIDE)
+    prepared, split = open_split(data, config.split, site, execution.progress)
+    source = open_activations(activations, site, prepared, execution.progress)
+    parents = {"model": site.loaded.artifact, "activations": source, "data": prepared}
+    given = open_code(autoencoder, site, execution.progress) if autoencoder else None
+    if given:
+        parents["autoencoder"] = given.artifact
+    device = resolve_device(execution.device)
+    config = dataclasses.replace(config, split=split, precision=resolve_precision(config.precision, device))
+    rate = _Rate(site, _code(site, given), (prepared, source), ks, config, device, execution)
+    if output is None:
+        return RateResult(rate.report(), None)
+    with draft(output, kind="rate", config=as_json(config), parents=parents, execution=execution) as draft_:
+        report = rate.report()
+        draft_.write_json(REPORT, dataclasses.asdict(report))
+        rate_curve(dataclasses.asdict(report), draft_.file(PICTURE), "shgae rate")
+        facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
+        artifact = draft_.commit(facts, device=describe(device))
+    return RateResult(report, artifact)
+
+
+def ranks(text: str, size: int) -> tuple[int, ...]:
+    """Numbers of components, rising, each once, cut to the size of the bottleneck; 0 is always among them.
+
+    Raises:
+        Refused: one is no whole number.
+    """
+    words = [word.strip() for word in text.split(",")]
+    wrong = next((word for word in words if not (word.isascii() and word.isdecimal() and len(word) < 10)), None)
+    if wrong is not None:
+        raise Refused("value", "--ks", f"{wrong!r:.40} is no whole number", "--ks 0,1,10,100")
+    return tuple(sorted({0, *(min(int(word), size) for word in words)}))
+
+
+def _code(site: Site, given: LoadedAutoencoder | None) -> _Code | None:
+    spec = site.loaded.spec.autoencoder(site.stack)
+    if site.own is None or spec is None:
+        return _Code(given.module, given.spec) if given else None
+    if given is not None:
+        why = "the model carries an autoencoder of its own at this stack"
+        raise Refused("option", "--ae", why, "leave --ae out, or a model without one")
+    return _Code(site.own, spec)
+
+
+class _Rate:
+    """One curve at work."""
+
+    def __init__(
+        self,
+        site: Site,
+        code: _Code | None,
+        sources: tuple[Artifact, Artifact],
+        ks: tuple[int, ...],
+        config: RateConfig,
+        device: torch.device,
+        execution: Execution,
+    ) -> None:
+        self._site, self._code, self._ks, self._config = site, code, ks, config
+        self._prepared, self._source = sources
+        self._execution, self._device = execution, device
+        self._crops = Crops(self._prepared, config.split, config.limit)
+        self._splicer = Splicer(site, device, config.precision, config.batch_size)
+
+    def report(self) -> RateReport:
+        """Does everything."""
+        rows = training_rows(self._source, self._site, self._config.limit)
+        mean = rows.mean()
+        components = components_of(mean, rows.read, len(rows), self._execution)
+        crops, ks, code = self._crops, self._ks, self._code
+        seen = _Seen(components, mean)
+        passes = self._passes(Projection(components, self._device), seen)
+        on, off = (SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off))
+        rates = seen.rates()
+        points = tuple(_point(str(k), k, None if rates is None else float(rates[k]), on, off) for k in ks)
+        mine = None if code is None else _point("ae", code.spec.code_size, seen.code.result().fvu, on, off)
+        equal_fvu = None if mine is None or mine.fvu is None or rates is None else rank_for(rates, mine.fvu)
+        equal = {} if mine is None else {"skips_on": equal_pck(on, ks, "ae"), "skips_off": equal_pck(off, ks, "ae")}
+        return RateReport(
+            model=self._site.loaded.artifact.id,
+            data=self._prepared.id,
+            activations=self._source.id,
+            split=self._config.split,
+            persons=len(crops),
+            photos=len(np.unique(crops.people.photo_id)),
+            stack=self._site.stack,
+            trained_on=len(rows),
+            points=points,
+            untouched={"skips_on": on.effect(UNTOUCHED), "skips_off": off.effect(UNTOUCHED)},
+            autoencoder=mine,
+            equal_fvu=equal_fvu,
+            equal_pck=equal,
+            says=_sentences(mine, equal, equal_fvu) if mine else (sentences.share_needed(on, ks, True),),
+        )
+
+    def _passes(self, projection: Projection, seen: _Seen) -> Passes:
+        """One way down a batch; a way up for each rank, for the autoencoder, and for the bottleneck as it is."""
+        names = [UNTOUCHED, *(["ae"] if self._code else []), *map(str, self._ks)]
+        heatmap = target_config(self._site, self._execution.progress)
+        passes = Passes(self._splicer, self._crops, heatmap, names)
+        self._execution.progress.start("ranks", len(self._crops), "people")
+        for batch in self._splicer.batches(self._crops, self._execution):
+            descent = self._splicer.descend(batch)
+            with torch.inference_mode():
+                passes.add(batch, descent, self._instead(batch, descent, projection, seen))
+        self._execution.progress.finish()
+        return passes
+
+    def _instead(
+        self, batch: PoseBatch, descent: Descent, projection: Projection, seen: _Seen
+    ) -> Iterator[tuple[str, Tensor]]:
+        x = descent.bottleneck
+        yield UNTOUCHED, x
+        if self._code is not None:
+            rebuilt = self._splicer.through(self._code.module)(x, batch.rows)
+            seen.code.add(x.float().cpu().numpy(), rebuilt.float().cpu().numpy())
+            yield "ae", rebuilt
+        coefficients = projection.coefficients(x)
+        seen.add(x.float().cpu().numpy(), coefficients.cpu().numpy())
+        flat, held = projection.begin(x), 0
+        for k in self._ks:
+            flat, held = projection.extend(flat, coefficients, held, k), k
+            yield str(k), flat.view(x.shape)
+
+
+class _Seen:
+    """Sums over the evaluated bottlenecks: of every rank at once, and of the autoencoder."""
+
+    def __init__(self, components: Components, mean: npt.NDArray[np.float64]) -> None:
+        self._mean = mean
+        self._squares, self._spread = np.zeros(len(components.variances)), 0.0
+        self.code = FidelitySums(mean)
+
+    def add(self, x: npt.NDArray[np.float32], coefficients: npt.NDArray[np.float32]) -> None:
+        """Counts a batch: bottlenecks (n, C, 4, 4) and their coefficients (n, D)."""
+        self._squares += np.square(coefficients, dtype=np.float64).sum(0)
+        self._spread += float(np.square(x - self._mean).sum())
+
+    def rates(self) -> npt.NDArray[np.float64] | None:
+        """FVU of rank 0 .. D; None if no bottleneck differs from the mean."""
+        return curve(self._squares, self._spread) if self._spread else None
+
+
+def _point(name: str, numbers: int, fvu: float | None, on: SideBySide, off: SideBySide) -> RatePoint:
+    return RatePoint(numbers, fvu, on.effect(name), off.effect(name))
+
+
+def _sentences(mine: RatePoint, equal: Mapping[str, EqualRank], equal_fvu: int | None) -> tuple[str, ...]:
+    return (
+        sentences.on_the_curve(equal["skips_on"], mine.numbers, True),
+        sentences.on_the_curve(equal["skips_off"], mine.numbers, False),
+        sentences.on_the_fvu(equal_fvu, mine.numbers),
+    )

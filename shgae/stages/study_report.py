@@ -1,0 +1,233 @@
+"""What a study found: scores of its arms, differences with intervals, and one sentence that says what follows.
+
+Two things could have been otherwise: which people there are, and which seeds. The interval over photos answers for
+the first (people drawn anew, networks as they are), the interval over seeds for the second; the wider one is taken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from shgae.metrics import statistics
+from shgae.metrics.pck import GROUPS
+from shgae.metrics.statistics import CONFIDENCE, POWER, Interval
+from shgae.stages.study_budget import Budget
+from shgae.stages.study_parts import ARMS, PARENT
+from shgae.stages.study_scores import Scores
+
+_QUESTIONS: tuple[tuple[str, str, str], ...] = (
+    ("e", "a", "Did the pre-trained autoencoder earn its place?"),
+    ("e", "b", "Did its pre-training matter?"),
+    ("e", "c", "Did its being more than a linear projection matter?"),
+    ("c", "a", "Does a linear autoencoder earn its place?"),
+    ("b", "a", "Does an autoencoder earn its place without pre-training?"),
+    ("d", "a", "Does adapting the autoencoder alone do as much as fine-tuning the network?"),
+    ("e", PARENT, "as the original reported, unfair: only one of the two was trained on"),
+)
+"""Which arms are compared, the study's own question first."""
+
+Pck = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm over its seeds; the parent too, which has none."""
+
+    name: str
+    label: str
+    pck: Pck
+    """Mean over seeds, 0 to 1; None for a group that nobody has a joint of."""
+    by_seed: tuple[Pck, ...]
+    parameters: int
+    trained_parameters: int
+    """Which learned in the fine-tuning."""
+    best_epochs: tuple[int, ...]
+    """Whose weights were kept, by seed."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A 95 % interval of a difference of PCK."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A difference of PCK in one group of joints, as a share (0.01 is one point)."""
+
+    value: float
+    """Mean over seeds."""
+    low: float
+    high: float
+    """The wider of the two 95 % intervals."""
+    over_photos: Range
+    over_seeds: Range | None
+    """None where there is one seed."""
+    by_seed: tuple[float, ...]
+    smallest_to_show: float
+    """The true difference that a study of this size would have found four times out of five."""
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether chance alone is an unlikely reason for the difference."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two arms on the same people, with the same seeds."""
+
+    arm: str
+    minus: str
+    question: str
+    fair: bool
+    """Whether both had the same training after the parent."""
+    groups: Mapping[str, Estimate | None]
+    """By group of joints: all, v1, v2; None where nobody has one."""
+    finding: str
+    """In words, of all labelled joints."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a study found."""
+
+    split: str
+    persons: int
+    photos: int
+    seeds: tuple[int, ...]
+    budget: Budget
+    arms: tuple[ArmResult, ...]
+    """The parent first."""
+    differences: tuple[Difference, ...]
+    """e - a first, where both were run."""
+    conclusion: str
+    """One sentence: what may be said."""
+    cautions: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints and ``report.json`` holds."""
+        return dataclasses.asdict(self)
+
+
+def differences(scores: Mapping[str, Sequence[Scores]], photo_id: npt.NDArray[np.int64]) -> tuple[Difference, ...]:
+    """Every question that these arms can answer.
+
+    Args:
+        scores: of each arm, by seed; the parent has one for all seeds.
+        photo_id: (N,) the photo of each person.
+    """
+    found = []
+    asked = [one for one in _QUESTIONS if one[0] in scores and one[1] in scores]
+    pairs = [_Pair(scores[minus], scores[arm]) for arm, minus, _ in asked]
+    if not pairs:
+        return ()
+    # All of them on the same draws, made once.
+    sums = statistics.photo_sums(np.concatenate([pair.columns() for pair in pairs], axis=1), photo_id)
+    draws = statistics.bootstrap(sums[:, 0::2], sums[:, 1::2])
+    for number, ((arm, minus, question), pair) in enumerate(zip(asked, pairs, strict=True)):
+        own = draws[:, number * len(GROUPS) : (number + 1) * len(GROUPS)]
+        groups = {group: pair.estimate(i, own[:, i]) for i, group in enumerate(GROUPS)}
+        whole = groups[GROUPS[0]]
+        finding = "nobody has a labelled joint" if whole is None else _finding(whole)
+        found.append(Difference(arm, minus, question, minus != PARENT, groups, finding))
+    return tuple(found)
+
+
+def mean_pck(by_seed: Sequence[Pck]) -> Pck:
+    """The mean over seeds of each group; None for a group that nobody has a joint of."""
+    each = {group: [one[group] for one in by_seed] for group in GROUPS}
+    numbers = {group: [value for value in values if value is not None] for group, values in each.items()}
+    return {group: float(np.mean(values)) if values else None for group, values in numbers.items()}
+
+
+class _Pair:
+    """Two arms, seed by seed."""
+
+    def __init__(self, firsts: Sequence[Scores], seconds: Sequence[Scores]) -> None:
+        several = firsts if len(firsts) == len(seconds) else [*firsts] * len(seconds)  # the parent knows no seeds
+        self._seeds = list(zip(several, seconds, strict=True))
+        self._has = firsts[0].has
+
+    def columns(self) -> npt.NDArray[np.float64]:
+        """(N, 6): of each group, a person's difference, mean over seeds, and whether the person has such a joint."""
+        mean = np.mean([second.share - first.share for first, second in self._seeds], axis=0)
+        return np.stack([mean, self._has], axis=-1).reshape(len(mean), -1)
+
+    def estimate(self, group: int, draws: npt.NDArray[np.float64]) -> Estimate | None:
+        """The difference in one group, from its draws over photos."""
+        name = GROUPS[group]
+        by_seed = tuple((second.pck[name] or 0.0) - (first.pck[name] or 0.0) for first, second in self._seeds)
+        value = float(np.mean(by_seed))
+        if 2 * np.isfinite(draws).sum() < len(draws):  # so few people have such a joint that most draws have none
+            return None
+        over_photos, over_seeds = statistics.interval(value, draws), statistics.over_seeds(by_seed)
+        wider = max((one for one in (over_photos, over_seeds) if one), key=lambda one: one.high - one.low)
+        return Estimate(
+            value=value,
+            low=wider.low,
+            high=wider.high,
+            over_photos=Range(over_photos.low, over_photos.high),
+            over_seeds=Range(over_seeds.low, over_seeds.high) if over_seeds else None,
+            by_seed=by_seed,
+            smallest_to_show=max(over_photos.smallest_to_show, _smallest_over(over_seeds, len(by_seed))),
+        )
+
+
+def _smallest_over(seeds: Interval | None, count: int) -> float:
+    """As :attr:`Interval.smallest_to_show`, with Student's distribution in place of the normal one."""
+    if seeds is None:
+        return 0.0
+    factor = stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1) + stats.t.ppf(POWER, count - 1)
+    return float(factor * seeds.standard_error)
+
+
+def conclude(differences: Sequence[Difference], persons: int, seeds: int) -> str:
+    """One sentence: what may be said of the first fair difference, and what not."""
+    fair = [one for one in differences if one.fair]
+    first = fair[0].groups[GROUPS[0]] if fair else None
+    if first is None:
+        return "Nothing may be concluded: no two arms were compared."
+    arm, minus = fair[0].arm, fair[0].minus
+    scored = f"arm {arm} ({ARMS[arm]}) scored {_points(first.value)} than arm {minus} ({ARMS[minus]})"
+    where = f"on {persons:,} people and {seeds} seed{'s' * (seeds > 1)}"
+    is_over_photos = (first.low, first.high) == (first.over_photos.low, first.over_photos.high)
+    ends = f"{100 * first.low:+.1f} to {100 * first.high:+.1f}"
+    sure = f"the 95 % interval over {'photos' if is_over_photos else 'seeds'}, {ends},"
+    varied = "" if seeds > 1 else "; seeds were not varied, so what another seed would change is unknown"
+    if not first.excludes_zero:
+        reach = f"a true difference of {100 * first.smallest_to_show:.1f} points would be found four times out of five"
+        missed = f"{sure} includes zero; in a study of this size {reach}, a smaller one less often"
+        return f"Not shown to matter: {scored}, {where}; {missed}{varied}."
+    verdict = (
+        f"{'More' if first.value > 0 else 'Less'} than {'chance' if seeds > 1 else 'the choice of people'} explains"
+    )
+    but = _unless_the_pretraining(differences) if (arm, minus) == ("e", "a") and first.value > 0 else ""
+    return f"{verdict}: {scored}, {where}; {sure} excludes zero{but}{varied}."
+
+
+def _unless_the_pretraining(differences: Sequence[Difference]) -> str:
+    """What a gain of e over a does not show."""
+    other = next((one.groups[GROUPS[0]] for one in differences if (one.arm, one.minus) == ("e", "b")), None)
+    if other is None or (other.excludes_zero and other.value > 0):
+        return ""
+    return "; but it did no better than a random autoencoder beyond chance, so the pre-training is not shown to matter"
+
+
+def _finding(one: Estimate) -> str:
+    if not one.excludes_zero:
+        return f"not shown (could have shown {100 * one.smallest_to_show:.1f} points)"
+    return "more" if one.value > 0 else "less"
+
+
+def _points(value: float) -> str:
+    return f"{abs(100 * value):.1f} points of PCK {'more' if value >= 0 else 'less'}"

@@ -1,0 +1,69 @@
+"""What is said agrees with what was found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shgae.analysis import sentences
+from shgae.analysis.rate import EqualRank
+from shgae.analysis.splice import SideBySide
+from tests.analysis.test_splice import tally_of, truth_of
+
+
+def side(**hits: float) -> SideBySide:
+    numbers = np.random.default_rng(0)
+    truth = truth_of(400, numbers)
+    tallies = {name.replace("_", "-"): tally_of(truth, numbers, hit) for name, hit in hits.items()}
+    return SideBySide(tallies, truth, draws=300)
+
+
+def test_a_clear_cost_comes_with_what_is_given_back_and_what_components_do() -> None:
+    said = sentences.cost_and_gain(side(id=0.9, ae=0.7, pca_50=0.3, zero=0.1), True, "ae", "pca-50")
+    assert said.startswith("With skips on, replacing the bottleneck by zeros costs 80.5 points")
+    assert "the autoencoder gives back 7" in said
+    assert "; 50 principal components give back 2" in said and said.endswith(" less.")
+    better = sentences.cost_and_gain(side(id=0.9, ae=0.3, pca_50=0.7, zero=0.1), True, "ae", "pca-50")
+    assert better.endswith(" more.") and "points (-" not in better
+    equal = sentences.cost_and_gain(side(id=0.9, ae=0.5, pca_50=0.5, zero=0.1), True, "ae", "pca-50")
+    assert "no clear difference" in equal
+
+
+def test_a_cost_within_chance_is_called_that() -> None:
+    said = sentences.cost_and_gain(side(id=0.5, ae=0.5, pca_50=0.5, zero=0.5), False, "ae", "pca-50")
+    assert said.startswith("With skips off") and "no more than chance" in said and "gives back" not in said
+
+
+def test_without_an_autoencoder_components_give_back() -> None:
+    said = sentences.cost_and_gain(side(id=0.9, pca_50=0.5, zero=0.1), True, None, "pca-50")
+    assert "its first 50 principal components give back" in said
+
+
+def test_a_tuned_trunk_without_its_autoencoder() -> None:
+    worse = sentences.after_tuning(side(**{"id": 0.3, "ae": 0.8, "old_ae": 0.8}), True)
+    assert "leaves PCK lower by 5" in worse and "leaves it as it is, within chance" in worse
+    better = sentences.after_tuning(side(id=0.9, ae=0.5), False)
+    assert "leaves PCK higher by 4" in better and "from before" not in better and "(-" not in better
+
+
+def test_a_tuned_trunk_is_measured_from_its_autoencoder() -> None:
+    said = sentences.cost_in_tuned(side(id=0.2, ae=0.9, mean=0.5, zero=0.1), False)
+    assert said.startswith("With skips off, zeros in place of what the tuned autoencoder gives cost 8")
+    assert "the training mean 4" in said or "the training mean 3" in said
+
+
+def test_where_it_lies_on_the_curve() -> None:
+    said = sentences.on_the_curve(EqualRank(87.4, 40.0, None, None), 50, True)
+    assert said == (
+        "With skips on, the autoencoder's 50 numbers do for PCK what PCA needs 87 components for (40 to beyond the "
+        "curve)."
+    )
+    beyond = sentences.on_the_curve(EqualRank(None, 300.0, None, "1000 components are not enough"), 50, False)
+    assert "is not reached: 1000 components are not enough; on other such people 300 might be." in beyond
+    assert "can be said" in sentences.on_the_curve(EqualRank(None, None, None, "noise"), 50, False)
+    assert "17 components" in sentences.on_the_fvu(17, 50)
+    assert "all principal components" in sentences.on_the_fvu(None, 50)
+
+
+def test_a_curve_alone_says_when_it_is_full() -> None:
+    said = sentences.share_needed(side(**{"id": 0.9, "0": 0.1, "10": 0.4, "100": 0.9}), (0, 10, 100), True)
+    assert "costs 80.7 points" in said and "with 100 principal components the loss cannot be told from chance" in said

@@ -1,0 +1,67 @@
+"""``shgae study`` on the command line: tables, the sentence, one JSON object, and what it would take."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shgae.cli.app import main
+from tests.stages.conftest import Chain, chain, sites  # noqa: F401
+
+OPTIONS = (
+    *("--arms", "a,e", "--seeds", "1", "--epochs", "1", "--batch-size", "4", "--precision", "fp32"),
+    *("--code-size", "6", "--ae-epochs", "1", "--device", "cpu", "--workers", "0"),
+)
+
+
+def study(chain: Chain, output: Path, *more: str) -> int:  # noqa: F811
+    return main(["study", str(chain.baseline), str(chain.data), "-o", str(output), *OPTIONS, *more])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, chain: Chain) -> Path:  # noqa: F811
+    output = tmp_path_factory.mktemp("cli") / "study"
+    assert study(chain, output, "--quiet") == 0
+    return output
+
+
+def test_it_ends_with_the_sentence_the_tables_and_the_budget(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+    assert study(chain, made, "--resume") == 0
+    out, err = capsys.readouterr()
+    report = json.loads((made / "report/report.json").read_text())
+    assert report["conclusion"] in out
+    assert "e - a" in out
+    assert "Equal budget, checked" in out
+    assert f"study {json.loads((made / 'report/manifest.json').read_text())['id'][:12]}" in out
+    assert "-- " not in err, "nothing was left to make"
+
+
+def test_json_is_the_report(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+    assert study(chain, made, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    report = json.loads((made / "report/report.json").read_text())
+    assert {key: told[key] for key in report} == report
+    assert (told["made"], told["kind"]) == ([], "study")
+
+
+def test_info_and_verify_know_the_report_and_every_network_behind_it(made: Path, capsys) -> None:
+    assert main(["verify", str(made / "report"), "--json"]) == 0
+    assert main(["info", str(made / "seed-0/arm-e/finetuned"), "--json"]) == 0
+
+
+def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+    assert study(chain, tmp_path / "s", "--dry-run") == 0
+    out = capsys.readouterr().out
+    row = next(line.split() for line in out.splitlines() if "fine-tuning (pre-trained autoencoder)" in line)
+    assert row[:6] == ["e", "fine-tuning", "(pre-trained", "autoencoder)", "0", "1"], "none there, one to make"
+    assert "in all: about" in out
+    assert not (tmp_path / "s").exists()
+    assert study(chain, made, "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["seconds"] == 0
+
+
+def test_an_arm_that_is_none_is_refused_in_one_line(tmp_path: Path, chain: Chain, capsys) -> None:  # noqa: F811
+    assert study(chain, tmp_path / "s", "--arms", "x") == 2
+    assert capsys.readouterr().err == "error: value in --arms: 'x' is no arm. Try: --arms a,b,c,d,e.\n"

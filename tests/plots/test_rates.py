@@ -1,0 +1,58 @@
+"""The rate curve is drawn, repeats itself to the byte, and shows what it was given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shgae.plots.rates import rate_curve
+
+
+def effect(pck: float | None) -> dict[str, Any]:
+    lost = None if pck is None else {"value": 0.3 - pck, "low": 0.29 - pck, "high": 0.31 - pck}
+    return {"pck": {"all": pck}, "pck_lost": lost}
+
+
+def point(numbers: int, fvu: float | None, pck: float | None) -> dict[str, Any]:
+    return {"numbers": numbers, "fvu": fvu, "skips_on": effect(pck), "skips_off": effect(pck and pck / 2)}
+
+
+def report(code: dict[str, Any] | None, last: int = 4096) -> dict[str, Any]:
+    points = [point(0, 1.0, 0.1), point(1, 0.9, 0.12), point(50, 0.3, 0.25), point(last, 0.0, 0.3)]
+    return {"points": points, "untouched": {s: effect(0.3) for s in ("skips_on", "skips_off")}, "autoencoder": code}
+
+
+def drawn(path: Path, *given: Any, **more: Any) -> np.ndarray:
+    rate_curve(report(*given, **more), path, "shgae rate")
+    return np.asarray(Image.open(path))
+
+
+def test_it_is_drawn_alike_twice(tmp_path: Path) -> None:
+    for name in "ab":
+        drawn(tmp_path / f"{name}.png", point(50, 0.4, 0.2))
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_the_autoencoder_is_seen_where_it_lies(tmp_path: Path) -> None:
+    pictures = [
+        drawn(tmp_path / f"{i}.png", code)
+        for i, code in enumerate((None, point(50, 0.4, 0.2), point(50, 0.4, 0.15), point(50, 0.6, 0.2)))
+    ]
+    for i, one in enumerate(pictures):
+        assert not any(np.array_equal(one, other) for other in pictures[:i])
+
+
+@pytest.mark.parametrize("last", [64, 256, 1000])
+def test_small_bottlenecks_are_drawn_too(tmp_path: Path, last: int) -> None:
+    assert drawn(tmp_path / "small.png", point(6, 0.4, 0.2), last=last).shape[1] > 800
+
+
+def test_nobody_with_a_joint_leaves_the_scores_empty(tmp_path: Path) -> None:
+    empty = {"points": [point(0, None, None)], "autoencoder": point(6, None, None)}
+    empty["untouched"] = {side: effect(None) for side in ("skips_on", "skips_off")}
+    rate_curve(empty, tmp_path / "empty.png", "shgae rate")
+    assert (tmp_path / "empty.png").is_file()
