@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -210,18 +210,19 @@ def draft(
     parents: Mapping[str, Artifact],
     execution: Execution,
     resumable: bool = False,
+    inputs: Iterable[Path] = (),
 ) -> Iterator[Draft]:
     """Begins an artefact at ``target``; without a commit nothing appears there.
 
     A resumable draft that ends early with something in it keeps ``NAME.partial``, and the same step continues it with
-    ``--resume``; others are cleared away.
+    ``--resume``; others are cleared away. ``inputs`` are files and folders that the step reads besides its parents.
 
     Raises:
         Refused: the target exists (and no ``force``), is no artefact, or somebody else is writing it; an interrupted
             draft of other options or parents is to be resumed, or one lies there and neither resume nor force is set.
     """
     made = Draft(target, kind, config, parents, execution.force)
-    _check_parents(target, parents)
+    _check_inputs(target, [*(parent.path for parent in parents.values()), *inputs])
     _check_target(target, execution.force, execution.resume)
     _check_partial(made)
     try:
@@ -258,10 +259,10 @@ def unfinished(path: Path) -> tuple[Path, dict[str, Any]] | None:
     return folder, read_json(folder / _INTENT)
 
 
-def _check_parents(target: Path, parents: Mapping[str, Artifact]) -> None:
-    for parent in parents.values():
-        if parent.path.resolve().is_relative_to(target.resolve()):
-            raise Refused("output", target, f"it holds {parent.path}, an input of this step", "another --output")
+def _check_inputs(target: Path, inputs: Iterable[Path]) -> None:
+    for path in inputs:
+        if path.resolve().is_relative_to(target.resolve()):
+            raise Refused("output", target, f"it holds {path}, an input of this step", "another --output")
 
 
 def _check_target(target: Path, force: bool, resume: bool = False) -> None:

@@ -22,7 +22,7 @@ from typer.core import TyperArgument, TyperCommand
 from shgae.cli import config_file
 from shgae.cli.fields import stage_of
 from shgae.cli.options import RECIPE_OPTIONS, RUN_OPTIONS, SHOW_OPTIONS, Parameter, config_options, given
-from shgae.errors import ShgaeError
+from shgae.errors import Refused, ShgaeError
 from shgae.execution import Execution, Progress
 
 if TYPE_CHECKING:
@@ -162,6 +162,15 @@ def _help(text: str, writes: str, example: str) -> str:
 
 class _SectionedCommand(TyperCommand):
     """Help in sections, plain text that is the same on a terminal and in a pipe."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuses a second --stack where only one counts: graft takes several, so people type it elsewhere too."""
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        if sum("--stack" in one.opts and not getattr(one, "multiple", False) for one in order) > 1:
+            fix = "one run for each (extract and pretrain-ae take --stack all too)"
+            raise Refused("option", "--stack", "given twice, this command takes one", fix)
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """What stands behind the name in the usage line: MODEL DATA, where typer would write {MODEL} {DATA}."""

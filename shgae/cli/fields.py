@@ -52,7 +52,7 @@ LIMITS: Mapping[str, Limit] = {
     "limit": Limit(1),
     "lr": Limit(0, above=True),
     "margin": Limit(0),
-    "min_score": Limit(0),
+    "min_score": Limit(0, 1),
     "noise": Limit(0),
     "seed": Limit(0),
     "seeds": Limit(1),

@@ -77,17 +77,19 @@ def run(
         scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
         return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, None)
     parents = {"data": prepared}
-    files: dict[str, str] = {}
+    files: dict[str, PredictionFile] = {}
     for i, (name, source) in enumerate(zip(names, sources, strict=True), 1):
         if isinstance(source, PredictionFile):
-            files[name] = source.sha256
-            if source.path.resolve().is_relative_to(output.resolve()):  # --force would take it away
-                raise Refused("output", output, f"it holds {source.path}, an input of this step", "another --output")
+            files[name] = source
         else:
             parents[f"model {i}"] = source.artifact
-    identity = as_json(config) | ({"predictions_sha256": files} if files else {})
+    hashes = {name: file.sha256 for name, file in files.items()}
+    identity = as_json(config) | ({"predictions_sha256": hashes} if files else {})
+    inputs = [file.path for file in files.values()]
     # Begun before the work, so that an output that cannot be made is refused at once.
-    with draft(output, kind="evaluation", config=identity, parents=parents, execution=execution) as draft_:
+    with draft(
+        output, kind="evaluation", config=identity, parents=parents, execution=execution, inputs=inputs
+    ) as draft_:
         scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
         _write(draft_, scored, predicted, crops, prepared.facts["category_id"])
         facts = {"split": config.split, "persons": len(crops), "models": list(names)}

@@ -233,7 +233,9 @@ def _explained(graph: onnx.ModelProto, loaded: LoadedHourglass, sites: Sequence[
     yield "are the prediction. A joint lies where its map is highest: x (column) and y (row) of that cell are"
     yield f"{_rule()} in pixels of the crop."
     for (code, shape), stack in zip(codes, sites, strict=True):
-        yield f"Out: {code} {_spelled(shape)} float32, 0 or more: the code of the autoencoder in stack {stack}, counted"
+        autoencoder = loaded.spec.autoencoder(stack)
+        sign = "of either sign" if autoencoder and autoencoder.family == "linear" else "0 or more"
+        yield f"Out: {code} {_spelled(shape)} float32, {sign}: the code of the autoencoder in stack {stack}, counted"
         yield "from 0."
 
 

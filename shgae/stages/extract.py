@@ -79,7 +79,9 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
     check_crops(loaded.artifact.facts, prepared, model, execution.progress)
     mine, theirs = loaded.skeleton.names, prepared.facts["skeleton"]["names"]
     if list(mine) != theirs:  # no bottleneck depends on them
-        execution.progress.note(f"note: {model} was trained on {other_joints(mine, theirs, data)}")
+        execution.progress.note(
+            f"note: {model} was trained on {other_joints(mine, theirs, data)}; no bottleneck depends on them"
+        )
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     crops = {split: Crops(prepared, split, config.limit) for split in SPLITS if prepared.facts["splits"].get(split)}

@@ -38,6 +38,9 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     check_crops(loaded.artifact.facts, prepared, model, execution.progress)
     module, spec, joints = _on_joints(loaded, prepared, config)
     train_only(module, config.train)
+    if joints.get("new") and spec.stacks > 1 and config.train in ("head", "autoencoder"):
+        what = "what a stack passes on of the new joints' maps starts at zero and, with"
+        execution.progress.note(f"note: {what} --train {config.train}, stays there; --train decoder would teach it")
     splits = open_splits(prepared, config.limit)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
@@ -63,12 +66,13 @@ def _on_joints(
             fix = "--joints match (carry over joints of the same name) or --joints new-head (start all anew)"
             raise Refused("model", loaded.artifact.path, why, fix)
         return loaded.module, loaded.spec, {}
-    sources = theirs.sources(mine) if config.joints != "new-head" else (None,) * len(theirs)
+    by_name = theirs.sources(mine)
+    sources = by_name if config.joints != "new-head" else (None,) * len(theirs)
     if config.joints == "match" and not any(source is not None for source in sources):
         why = f"none of its {len(mine)} joints has the name of one of the data's {len(theirs)}"
         raise Refused("--joints match", loaded.artifact.path, why, "--joints new-head")
     trained = [name for name, source in zip(theirs.names, sources, strict=True) if source is not None]
-    gone = [name for joint, name in enumerate(mine.names) if joint not in sources]
+    gone = [name for joint, name in enumerate(mine.names) if joint not in by_name]
     joints = {
         "how": config.joints,
         "trained": trained,

@@ -97,7 +97,9 @@ def run(
         "joints_sha256": None if named is None else named.sha256,
         "mean_rgb": None if mean_rgb is None else list(mean_rgb),
     }
-    with draft(output, kind=foreign.kind, config=config, parents={}, execution=execution) as draft_:
+    execution.stop.raise_if_set(file, "the same command again", saved=False)
+    inputs = [file, *([joints] if joints else [])]
+    with draft(output, kind=foreign.kind, config=config, parents={}, execution=execution, inputs=inputs) as draft_:
         draft_.write_tensors(MODEL, foreign.arrays)
         artifact = draft_.commit(facts)
     return ImportResult(artifact, foreign.family, parameters, len(foreign.dropped))

@@ -69,7 +69,8 @@ def check_crops(facts: Mapping[str, Any], data: Artifact, where: object, progres
 
 def other_joints(mine: Sequence[str], theirs: Sequence[str], data: object) -> str:
     """In words: how the joints of a network differ from those of some data."""
-    first = next((f"{a} against {b}" for a, b in zip(mine, theirs, strict=False) if a != b), "the first ones agree")
+    pairs = enumerate(zip(mine, theirs, strict=False), 1)
+    first = next((f"joint {n} is {a} there, {b} here" for n, (a, b) in pairs if a != b), "the first ones agree")
     return f"{len(mine)} joints, the data in {data} has {len(theirs)} ({first})"
 
 

@@ -78,7 +78,10 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
         Interrupted: a signal came; nothing is left behind.
     """
     _check_options(sources, config)
-    with draft(output, kind="data", config=as_json(config), parents={}, execution=execution) as unfinished:
+    inputs = [path for source in sources.values() for path in (source.annotations, source.photos)]
+    with draft(
+        output, kind="data", config=as_json(config), parents={}, execution=execution, inputs=inputs
+    ) as unfinished:
         selections = _plan(sources, config)
         _note_shared_people(selections, execution.progress)
         splits = _splits(selections)

@@ -270,7 +270,7 @@ def test_scoring_or_tuning_on_other_joints_is_refused_naming_both(shell: Shell) 
     shell.run("prepare", "--train", *shell.people(renamed), "-o", "other", "--limit", 2, "--crop-size", 128)
     for words in (("evaluate", "made/baseline", "other"), ("finetune", "made/baseline", "other")):
         line = shell.refused(*words, "-o", "x")
-        assert "trained on 17 joints, the data in other has 17 (nose against joint 0)" in line
+        assert "trained on 17 joints, the data in other has 17 (joint 1 is nose there, joint 0 here)" in line
         assert "--joints match" in line
 
 

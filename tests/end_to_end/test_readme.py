@@ -84,7 +84,6 @@ def test_the_chain_on_coco_runs_line_by_line_and_python_opens_what_it_made(shell
 def test_the_lines_on_several_stacks_run_one_after_another(shell: Shell) -> None:
     Path("tiny.toml").write_text(TINY_CONFIG)
     Path("data").symlink_to("made/data")
-    shell.run("train", "data", "-o", "two", "--stacks", "2", "--config", "tiny.toml", "--epochs", "1")
     lines = commands_of(block("bash", "graft two"))
     assert [words[1] for words in lines].count("graft") == 2
     for _, *words in lines:

@@ -99,3 +99,13 @@ def test_the_shard_of_one_stack_that_was_deleted_stops_those_who_read_it(stacks:
         assert "train/stack-1/bottleneck-00000.safetensors is missing" in line
     stacks.run("pretrain-ae", "acts", "--stack", "0", "-o", "x", *QUICK)
     assert "is missing" in stacks.refused("verify", "x")
+
+
+def test_a_second_stack_is_taken_by_graft_alone(shell: Shell) -> None:
+    for words in (("extract", "made/baseline", "made/data"), ("pretrain-ae", "made/activations")):
+        line = shell.refused(*words, "--stack", 0, "--stack", 0, "-o", "x")
+        assert "--stack: given twice, this command takes one" in line
+    assert "it was given twice" in shell.refused(*TWICE.split(), "-o", "x")
+
+
+TWICE = "graft made/baseline made/autoencoder --stack 0 --stack 0"

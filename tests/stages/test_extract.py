@@ -177,5 +177,5 @@ def test_data_of_other_joints_gives_the_same_bottlenecks_with_a_note(
     monkeypatch.setattr(extract, "load_hourglass", lambda _: renamed)
     notes = Notes()
     extract.run(chain.baseline, chain.data, tmp_path / "x", TINY_EXTRACT, Execution(progress=notes))
-    assert any("trained on 17 joints" in note and "joint_0 against nose" in note for note in notes.said)
+    assert any("trained on 17 joints" in note and "joint 1 is joint_0 there, nose here" in note for note in notes.said)
     assert tensors_of(tmp_path / "x") == tensors_of(chain.activations)

@@ -106,10 +106,20 @@ def test_matching_joints_are_named_and_their_model_predicts_the_new_set(
     assert list(scored.report["models"][0]["joints"]) == list(FEWER)
 
 
+def test_the_colour_that_is_taken_off_stays_the_models(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = dataclasses.replace(load_hourglass(chain.baseline), mean_rgb=(0.5, 0.25, 0.125))
+    monkeypatch.setattr(finetune, "load_hourglass", lambda _: loaded)
+    tuned = finetune.run(chain.baseline, chain.data, tmp_path / "tuned", config(), HOW)
+    assert tuned.artifact.facts["mean_rgb"] == [0.5, 0.25, 0.125]
+
+
 def test_a_new_head_starts_all_joints_anew(chain: Chain, other_joints: Path, tmp_path: Path) -> None:
     tuned = finetune.run(chain.baseline, other_joints, tmp_path / "tuned", config(joints="new-head"), HOW)
     assert tuned.artifact.facts["joints"]["trained"] == []
     assert tuned.artifact.facts["joints"]["new"] == list(FEWER)
+    assert len(tuned.artifact.facts["joints"]["gone"]) == 14  # by name, as with match
 
 
 def test_matching_where_no_name_is_in_common_is_refused(chain: Chain, tmp_path: Path) -> None:

@@ -198,3 +198,14 @@ def test_the_help_names_every_repository_whose_files_are_taken(capsys: pytest.Ca
     named = {word for dialect in DIALECTS for word in dialect.family.split() if "/" in word}
     assert len(named) == 3
     assert all(word in shown for word in named)
+
+
+def test_an_output_that_holds_the_file_is_refused_and_the_file_is_spared(tmp_path: Path) -> None:
+    made = tmp_path / "model"
+    file = file_of(tmp_path, BEARPAW, NEWELL)
+    import_model.run(file, made, Execution())
+    inside = made / file.name
+    inside.write_bytes(file.read_bytes())
+    with pytest.raises(Refused, match="an input of this step"):
+        import_model.run(inside, made, Execution(force=True))
+    assert inside.is_file()

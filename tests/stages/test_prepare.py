@@ -374,3 +374,11 @@ def test_an_output_that_exists_is_spared_without_force(tmp_path: Path):
     with pytest.raises(Refused, match="exists"):
         prepare({"train": train}, tmp_path / "data")
     assert prepare({"train": train}, tmp_path / "data", replace(Execution(), force=True)).artifact.id == first.id
+
+
+def test_an_output_that_holds_the_json_or_the_photos_is_refused_and_they_are_spared(tmp_path: Path):
+    prepare({"train": make(tmp_path / "train", photos=2)}, tmp_path / "data")
+    inside = make(tmp_path / "data" / "inside", photos=2)
+    with pytest.raises(Refused, match="an input of this step"):
+        prepare({"train": inside}, tmp_path / "data", replace(Execution(), force=True))
+    assert inside.source.annotations.is_file()
