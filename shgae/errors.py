@@ -7,6 +7,11 @@ I/O; 130 / 143 interrupted by SIGINT / SIGTERM after saving.
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """The text with blanks for line breaks and control characters, which names of files may hold."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 class ShgaeError(Exception):
     """An end a user can cause, said in one line: ``error: WHAT in WHERE: WHY. Try: FIX``.
 
@@ -25,7 +30,7 @@ class ShgaeError(Exception):
         line = f"{self.what} in {self.where}: {self.why.rstrip('.')}."
         if self.fix:
             line += f" Try: {self.fix.rstrip('.')}."
-        return " ".join("".join(c if c.isprintable() else " " for c in line).split())
+        return " ".join(printable(line).split())
 
 
 class Refused(ShgaeError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from shgae.errors import printable
 from shgae.execution import Progress, Silent
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Lines:
         if self._stream is None:
             return
         try:
-            self._stream.write(f"{text}\n")
+            self._stream.write(f"{printable(text)}\n")
             self._stream.flush()
         except OSError:
             self._stream = None  # a reader that left, or a full log disk, is no reason to end a training
@@ -177,7 +178,7 @@ class Bar:
 
     def note(self, text: str) -> None:
         """See :class:`~shgae.execution.Progress`; the line stands above the bar."""
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
         """See :class:`~shgae.execution.Progress`."""

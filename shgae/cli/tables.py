@@ -12,6 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from shgae.cli.command import near
+from shgae.errors import printable
 from shgae.stages import score_tables
 from shgae.stages.grids import Grid
 
@@ -46,7 +47,7 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         shown = ", ".join(_inner(one) for one in value[:_MOST_NAMES])
         return f"{shown}, ..." if len(value) > _MOST_NAMES else shown or "-"
-    return str(value)
+    return printable(str(value))
 
 
 def _inner(value: Any) -> str:

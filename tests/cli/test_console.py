@@ -131,3 +131,10 @@ def test_a_second_task_replaces_the_first(stream: io.StringIO) -> None:
 )
 def test_durations_are_written_for_people(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_name_with_control_characters_cannot_colour_or_break_what_is_said(stream: io.StringIO, clock: Clock) -> None:
+    name = "x\033[31mRED\nz.jpg"
+    Lines(stream, clock).note(f"bad photo {name}")
+    Bar(Console(file=stream, force_terminal=False)).note(f"bad photo {name}")
+    assert stream.getvalue() == 2 * "bad photo x [31mRED z.jpg\n"
