@@ -143,7 +143,9 @@ def _read_in_child(path: Path) -> dict[str, Array]:
         command = [sys.executable, "-P", "-m", __name__, str(path.absolute()), str(target), str(_MEMORY_LIMIT)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         try:
-            child = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIME_LIMIT, start_new_session=True)
+            child = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=_TIME_LIMIT, start_new_session=True
+            )
         except subprocess.TimeoutExpired as error:
             raise Refused("checkpoint", path, f"reading it took more than {_TIME_LIMIT:.0f} s", _FIX) from error
         if child.returncode == _REFUSES:

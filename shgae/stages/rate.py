@@ -20,6 +20,7 @@ from shgae.analysis.replacements import Projection
 from shgae.analysis.splice import UNTOUCHED, Effect, SideBySide
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact, draft
+from shgae.artifacts.tensors import write_bytes
 from shgae.data.datasets import PoseBatch
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -29,6 +30,7 @@ from shgae.models.hourglass import Descent
 from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder
 from shgae.plots.rates import rate_curve
 from shgae.recipes import RateConfig, as_json
+from shgae.stages import splice_tables
 from shgae.stages.belonging import open_activations, open_code, open_split, training_rows
 from shgae.stages.result import made
 from shgae.stages.splicing import Passes, Site, Splicer, components_of, open_site, target_config
@@ -134,8 +136,11 @@ def run(
         return RateResult(rate.report(), None)
     with draft(output, kind="rate", config=as_json(config), parents=parents, execution=execution) as draft_:
         report = rate.report()
-        draft_.write_json(REPORT, dataclasses.asdict(report))
-        rate_curve(dataclasses.asdict(report), draft_.file(PICTURE), "shgae rate")
+        value = dataclasses.asdict(report)
+        draft_.write_json(REPORT, value)
+        for name, content in splice_tables.pages([splice_tables.rate_table(value)], *report.says).items():
+            write_bytes(draft_.file(name), content)
+        rate_curve(value, draft_.file(PICTURE), "shgae rate MODEL ACTIVATIONS DATA")
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
         artifact = draft_.commit(facts, device=describe(device))
     return RateResult(report, artifact)

@@ -22,12 +22,14 @@ from shgae.analysis.splice import SideBySide
 from shgae.analysis.splice_report import Replaced, SpliceReport, side_of
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact, draft
+from shgae.artifacts.tensors import write_bytes
 from shgae.data.datasets import in_chunks, load_pose_batch
 from shgae.execution import Execution, Progress
 from shgae.metrics.reconstruction import Fidelity, FidelitySums
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencoder
 from shgae.recipes import SpliceConfig, as_json
+from shgae.stages import splice_tables
 from shgae.stages.belonging import before_tuning, open_activations, open_code, open_split, training_rows
 from shgae.stages.result import made
 from shgae.stages.splicing import Passes, Site, Splicer, components_of, open_site, target_config
@@ -96,7 +98,11 @@ def run(
         return SpliceResult(splice.report(), None)
     with draft(output, kind="splice", config=as_json(config), parents=parents, execution=execution) as draft_:
         report = splice.report()
-        draft_.write_json(REPORT, dataclasses.asdict(report))
+        value = dataclasses.asdict(report)
+        draft_.write_json(REPORT, value)
+        tables = splice_tables.splice_tables(value)
+        for name, content in splice_tables.pages(tables, splice_tables.code_lines(value), *report.says).items():
+            write_bytes(draft_.file(name), content)
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
         artifact = draft_.commit(facts, device=describe(device))
     return SpliceResult(report, artifact)

@@ -7,11 +7,16 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from shgae.cli import splice_tables
+from shgae.cli import splice_tables as shown_tables
+from shgae.cli.tables import grid_table
+from shgae.stages import splice_tables
+from shgae.stages.grids import Grid
 
 
-def shown(table: RenderableType) -> str:
-    console = Console(file=io.StringIO(), width=120)
+def shown(table: RenderableType | Grid) -> str:
+    if isinstance(table, Grid):
+        table = grid_table(table)
+    console = Console(file=io.StringIO(), width=160)
     console.print(table)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -57,7 +62,7 @@ def test_of_a_tuned_trunk_it_is_said_how_far_each_lies_behind_the_autoencoder() 
     assert "behind ae" in text and "gives back" not in text
     (row,) = [line for line in text.splitlines() if line.split()[:1] == ["id"]]
     assert " ".join(row.split()) == "id 25.4 6.0 (5.0 to 7.0) 25.7 25.4 6.0 (5.0 to 7.0) 25.7"
-    assert len(splice_tables.splice_tables(found)) == len(splice_tables.splice_tables(report())) - 1 == 5
+    assert len(shown_tables.splice_tables(found)) == len(shown_tables.splice_tables(report())) - 1 == 5
 
 
 def test_undefined_is_said_in_a_word() -> None:
@@ -85,7 +90,7 @@ def test_checks_say_passed_or_failed_and_by_how_much() -> None:
 
 
 def test_sentences_are_shown_as_they_are() -> None:
-    assert shown(splice_tables.sentences(report())).splitlines() == ["So it is.", "[b]"]
+    assert shown(shown_tables.sentences(report())).splitlines() == ["So it is.", "[b]"]
 
 
 def test_a_rate_has_a_row_a_rank_and_the_autoencoder_below() -> None:
@@ -99,3 +104,12 @@ def test_a_rate_has_a_row_a_rank_and_the_autoencoder_below() -> None:
     assert "15.4 (0.0 to 30.0)" in text and "-0.0" not in text
     without = shown(splice_tables.rate_table(found | {"untouched": untouched, "autoencoder": None}))
     assert "autoencoder" not in without
+
+
+def test_the_same_tables_go_into_markdown_and_latex() -> None:
+    files = splice_tables.pages(splice_tables.splice_tables(report()), "[b] & so on")
+    markdown, latex = files["tables.md"].decode(), files["tables.tex"].decode()
+    assert "| ae | 23.9 | 91 (81 to 101) | 25.7 | 23.9 | 91 (81 to 101) | 25.7 |" in markdown
+    assert markdown.endswith("[b] & so on\n")
+    assert r"ae & 23.9 & 91 (81 to 101) & 25.7 & 23.9 & 91 (81 to 101) & 25.7 \\" in latex
+    assert latex.count(r"\begin{table}") == 4

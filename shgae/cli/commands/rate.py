@@ -41,8 +41,8 @@ def rate(
 
     The autoencoder is a point on that curve: how many components do what its code does?
     """
-    from shgae.cli.splice_tables import rate_table, sentences
+    from shgae.cli.splice_tables import rate_tables
     from shgae.stages import rate as stage
 
     result = stage.run(model, activations, data, output, config, execution, autoencoder).to_json()
-    return Outcome(result, [rate_table(result), sentences(result)], typed("verify", output) if output else "")
+    return Outcome(result, rate_tables(result), typed("verify", output) if output else "")
