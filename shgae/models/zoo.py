@@ -106,23 +106,25 @@ def _stack(spec: HourglassSpec, *, is_last: bool) -> Stack:
         bottleneck=nn.Sequential(*residuals(spec.bottleneck)),
         ups=residuals(levels - 1),
     )
+    # In this order, for torch's defaults are drawn as modules are made: a seed means the weights that it always meant.
+    head = _head(spec)
     if is_last:
-        return Stack(hourglass=hourglass, head=_head(spec), merge=None)
+        return Stack(hourglass=hourglass, head=head, merge=None)
     merge = Merge(features=nn.Conv2d(width, width, 1), maps=nn.Conv2d(spec.keypoints, width, 1))
-    return Stack(hourglass=hourglass, head=_head(spec), merge=merge)
+    return Stack(hourglass=hourglass, head=head, merge=merge)
 
 
 def _head(spec: HourglassSpec) -> Head:
     width, keypoints = spec.width, spec.keypoints
-    residual = _RESIDUALS[spec.residual](width, width)
 
     def layer(channels: int) -> list[nn.Module]:
         return [nn.Conv2d(width, channels, 1), nn.BatchNorm2d(channels), nn.ReLU()]
 
     if spec.head == "original":
         maps = nn.Sequential(*layer(keypoints), nn.Conv2d(keypoints, keypoints, 1))
-        return Head(features=residual, maps=maps)
-    return Head(features=nn.Sequential(residual, *layer(width)), maps=nn.Conv2d(width, keypoints, 1))
+        return Head(features=_RESIDUALS[spec.residual](width, width), maps=maps)
+    features = nn.Sequential(_RESIDUALS[spec.residual](width, width), *layer(width))
+    return Head(features=features, maps=nn.Conv2d(width, keypoints, 1))
 
 
 def _glorot_normal(module: _Module) -> _Module:
