@@ -89,8 +89,13 @@ def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto
             raise Refused("boxes", file.path, why, "one image a photo")
     if not image_of:
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in skipped.items()) or "it holds none"
-        why = f"no box is of one of the {len(photos):,} photos ({reasons})"
-        raise Refused("boxes", file.path, why, "photos called as its file_name, or the number image_id, says")
+        given = "the only photo" if len(photos) == 1 else f"one of the {len(photos):,} photos"
+        why, fix = f"no box is of {given} ({reasons})", "photos called as its file_name says"
+        unnamed = [image.image_id for image in file.images if image.file_name is None]
+        if unnamed:
+            why += f"; image_id {unnamed[0]} wants a photo named {unnamed[0]} (zeros before it are fine)"
+            fix = "photos named so, or file_name in the JSON"
+        raise Refused("boxes", file.path, why, fix)
     named = list(zip(photos, _file_names(photos), _image_ids(photos), strict=True))
     made = []
     for place, image in sorted(image_of.items()):

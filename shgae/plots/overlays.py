@@ -24,6 +24,10 @@ _LEGEND = "predicted joints; orange: the person's left, blue: right, white: neit
 _DARK = "#101010"
 _PEOPLE_PER_WIDTH = 60.0
 """A limb is this part of a person's size wide."""
+_SMALL = 1 / 6
+"""People none of whom is this part of a panel's longer side could not be made out."""
+_TITLE, _TITLE_AND_NOTE = 36, 44
+"""Characters that fit above a panel, of a name alone (with room to spare) and with the note after it."""
 _FAINTEST = 0.5
 """Opacity of a limb of no confidence at all: still to be seen."""
 _FINE_PIXELS, _COARSE_PIXELS = 200_000, 4_000_000
@@ -100,16 +104,32 @@ class Panel:
 
     title: str
     picture: Image.Image
+    note: str = ""
+    """Who is to be seen, if there are several."""
+
+    @property
+    def heading(self) -> str:
+        """Title and note, as they stand on the page."""
+        room = min(_TITLE, _TITLE_AND_NOTE - len(self.note))
+        return f"{_printable(self.title, room)} {self.note}".rstrip()
 
 
 def to_panel(title: str, photo: Image.Image, poses: Sequence[Pose], skeleton: Skeleton, min_score: float) -> Panel:
-    """The part of a photo that its people are in, made small, with lines that can be seen at that size."""
+    """The part of a photo that its people are in, made small, with lines that can be seen at that size.
+
+    Where all are too small to be made out in it, it is the part around the largest.
+    """
     x0, y0, x1, y1 = _around(poses, photo.size)
+    note = f"({len(poses)} people)" if len(poses) > 1 else ""
+    largest = max(poses, key=_longer_side)
+    if note and _longer_side(largest) < _SMALL * max(x1 - x0, y1 - y0):
+        x0, y0, x1, y1 = _around([largest], photo.size)
+        note = f"(largest of {len(poses)} people)"
     factor = min(PANEL_PIXELS / max(x1 - x0, y1 - y0), 4.0)
     size = (max(round((x1 - x0) * factor), 1), max(round((y1 - y0) * factor), 1))
     small = photo.resize(size, Image.Resampling.LANCZOS, (x0, y0, x1, y1))
     draw_poses(small, [pose.moved((x0, y0), factor) for pose in poses], skeleton, min_score)
-    return Panel(title, small)
+    return Panel(title, small, note)
 
 
 def overlay_sheet(panels: Sequence[Panel], min_score: float, path: Path, command: str) -> None:
@@ -131,7 +151,7 @@ def overlay_sheet(panels: Sequence[Panel], min_score: float, path: Path, command
             one.set_anchor("N")
         for one, panel in zip(axes, panels, strict=False):
             one.imshow(np.asarray(panel.picture))
-            one.set_title(_printable(panel.title), fontsize=7)
+            one.set_title(panel.heading, fontsize=7)
         hollow = f"hollow joints, thin limbs: below {min_score:g} of a perfect map's height"
         figure.suptitle(f"{_LEGEND}\n{hollow}; photos are cut to their people", fontsize=8)
     save_figure(figure, path, _printable(command, 150))
@@ -145,6 +165,10 @@ def _around(poses: Sequence[Pose], photo_size: tuple[int, int]) -> tuple[int, in
     x0, y0 = np.floor((low - room).clip(0, np.array(photo_size) - 1)).astype(int).tolist()
     x1, y1 = np.ceil((high + room).clip((x0 + 1, y0 + 1), photo_size)).astype(int).tolist()
     return x0, y0, x1, y1
+
+
+def _longer_side(pose: Pose) -> float:
+    return max(pose.box[2:])
 
 
 def _line(photo: Image.Image, ends: Points, width: float, hole: float, colour: str, opacity: float) -> None:
@@ -199,7 +223,7 @@ def _side(name: str) -> str:
     return RIGHT if "right" in lower or lower.startswith(("r_", "r-")) else MIDDLE
 
 
-def _printable(text: str, most: int = 36) -> str:
+def _printable(text: str, most: int) -> str:
     """Text that any font has, and that matplotlib takes for no formula."""
     plain = text.encode("ascii", "replace").decode()
     plain = "".join(c if c.isprintable() else "?" for c in plain)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import ExifTags, Image
 
 from shgae.data import heatmaps
 from shgae.data.boxes import Box
@@ -25,8 +26,10 @@ _Flags = npt.NDArray[np.bool_]
 
 Group = tuple[BoxedPhoto, ...]
 Row = dict[str, Any]
-"""A photo: ``file_name``, ``fault`` (why it is bad, or None), ``beyond`` (how many boxes are without a pixel of it),
-``people`` (entries of ``predictions.json``)."""
+"""A photo: ``file_name``, ``fault`` (why it is bad, or None), ``beyond`` (how many boxes are :data:`TOO_THIN`),
+``turned`` (whether it is taken whole and has an EXIF turn), ``people`` (entries of ``predictions.json``)."""
+TOO_THIN = "too thin or too far off to fill a pixel of the crop"
+"""Why there is nothing to cut out."""
 
 
 def in_groups(photos: Sequence[BoxedPhoto], batch_size: int) -> list[Group]:
@@ -72,9 +75,11 @@ class _Cut(NamedTuple):
     photo: BoxedPhoto
     people: list[_Person]
     beyond: int
-    """Boxes without a pixel of the photo."""
+    """Boxes that are :data:`TOO_THIN`."""
     fault: str | None
     """Why the photo is bad."""
+    is_turned: bool = False
+    """Whether the photo has an EXIF turn, if it was taken whole."""
 
 
 class Finder:
@@ -111,22 +116,30 @@ class Finder:
 
     def _find(self, group: Group, cuts: Iterator[_Cut]) -> list[Row]:
         rows: dict[str, Row] = {
-            photo.file_name: {"file_name": photo.file_name, "fault": None, "beyond": 0, "people": []} for photo in group
+            photo.file_name: {"file_name": photo.file_name, "fault": None, "beyond": 0, "turned": False, "people": []}
+            for photo in group
         }
-        waiting: list[_Cut] = []
-        left = sum(1 for photo in group for _ in self._parts(photo))
-        while left:
-            waiting.append(next(cuts))
-            left -= 1
-            # A group of several photos fits into one batch; the parts of a lone photo are a batch each.
-            if not left or sum(len(one.people) for one in waiting) >= self.batch_size:
-                for one, entries in zip(waiting, self._entries(waiting), strict=True):
-                    row = rows[one.photo.file_name]
-                    row["fault"] = one.fault
-                    row["beyond"] += one.beyond
-                    row["people"] += entries
-                waiting = []
+        for batch in self._batches(group, cuts):
+            for one, entries in zip(batch, self._entries(batch), strict=True):
+                row = rows[one.photo.file_name]
+                row["fault"], row["turned"] = one.fault, one.is_turned
+                row["beyond"] += one.beyond
+                row["people"] += entries
         return list(rows.values())
+
+    def _batches(self, group: Group, cuts: Iterator[_Cut]) -> Iterator[list[_Cut]]:
+        """What came of the parts of a group, in order, as many at a time as have ``batch_size`` people at most."""
+        waiting: list[_Cut] = []
+        people = 0
+        for _ in range(sum(1 for photo in group for _ in self._parts(photo))):
+            one = next(cuts)
+            # Parts of a crowd are full batches only where none of their boxes is skipped.
+            if people + len(one.people) > self.batch_size:
+                yield waiting
+                waiting, people = [], 0
+            waiting.append(one)
+            people += len(one.people)
+        yield waiting
 
     def _cut(self, part: _Part) -> _Cut:
         """Decodes a photo and cuts its people out (in any thread)."""
@@ -145,6 +158,8 @@ class Finder:
                 square = square_around(box.xywh, corners, image.size, "pad", facts["margin"])
             if square is not None and not covered(square, image.size, crop_size).is_empty:
                 people.append(_Person(box, square, image.size, *cut(image, square, crop_size)))
+        if part.boxes is None:
+            return _Cut(photo, people, 0, None if people else TOO_THIN, _is_turned(image))
         return _Cut(photo, people, len(boxes) - len(people), None)
 
     def _entries(self, cuts: Sequence[_Cut]) -> Iterator[list[dict[str, Any]]]:
@@ -195,3 +210,11 @@ class Finder:
 
     def _names(self, which: _Flags) -> list[str]:
         return [name for name, is_one in zip(self._loaded.skeleton.names, which, strict=True) if is_one]
+
+
+def _is_turned(photo: Image.Image) -> bool:
+    """Whether EXIF says that a photo is to be shown turned or mirrored."""
+    try:
+        return photo.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    except Exception:  # A torn EXIF block fails in many ways, and the pixels are good.
+        return False

@@ -25,7 +25,7 @@ from shgae.models.zoo import load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
 from shgae.recipes import PredictConfig, as_json
 from shgae.stages.disk import check_space
-from shgae.stages.finding import Finder, Row, in_groups
+from shgae.stages.finding import TOO_THIN, Finder, Row, in_groups
 from shgae.stages.pictures import SHEET, Pictures
 from shgae.stages.result import made
 from shgae.training.hardware import describe, resolve_device, resolve_precision
@@ -33,7 +33,6 @@ from shgae.training.hardware import describe, resolve_device, resolve_precision
 PREDICTIONS = "predictions.json"
 _GROUPS, _PUT_ASIDE = "groups.jsonl", ".groups.jsonl"
 """What was found in each group of photos, until the artefact is complete."""
-_BEYOND = "without a pixel of the photo"
 _ENTRY_BYTES = 1500
 
 
@@ -77,6 +76,9 @@ def run(
     loaded = load_hourglass(model)
     request = _read_request(photos, boxes, loaded.artifact.facts["category_id"], config.limit, execution.progress)
     request.check_output(output)
+    if config.flip_test and not loaded.skeleton.flip_pairs:
+        why = "has a mirror partner; --flip-test mirrors without swapping any"
+        execution.progress.note(f"note: no joint of {model} {why}")
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     identity = as_json(config) | {"photos_sha256": request.sha256(), "boxes_sha256": request.boxes_sha256}
@@ -89,11 +91,13 @@ def run(
     ):
         # Sizes are checked in open_photo, which ends with a line of its own.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # torn EXIF blocks
         request.check_space(output, config, execution.progress)
         pictures = Pictures(loaded, request.photos, config)
         finder = Finder(loaded, config, device, execution.workers)
         _find_all(finder, request.photos, draft_, pictures, execution)
         facts = _collect(draft_, request)
+        _note_turned(draft_, execution.progress)
         pictures.sheet(draft_, _spread(draft_, SHEET_PHOTOS), _command(model, output, request, config))
         # No part of the artefact; yet if the commit is interrupted, it is what a resumed run goes on from.
         draft_.file(_GROUPS).rename(draft_.file(_PUT_ASIDE))
@@ -134,13 +138,15 @@ class _Request:
         people = sum(photo.people for photo in self.photos)
         size = people * _ENTRY_BYTES + config.overlays * sum(_size(photo.path) for photo in self.photos)
         overlays = ", with overlays," if config.overlays else ""
-        what = f"predictions of {people:,} people in {len(self.photos):,} photos{overlays}"
+        what = f"predictions of {_people(people)} in {_photos(len(self.photos))}{overlays}"
         check_space(output, size, what, progress)
 
 
 def _read_request(
     given: Sequence[Path], boxes: Path | None, category_id: int, limit: int | None, progress: Progress
 ) -> _Request:
+    if not any(path.exists() for path in given):
+        raise Refused("photos", given[0], "no such file or folder", "check the path")
     listed, empty = list_photos(given)
     for folder in empty:
         progress.note(f"note: there is no photo in {folder}")
@@ -154,7 +160,7 @@ def _read_request(
     if without:
         progress.note(f"note: {without:,} of {len(listed):,} photos have no box")
     for reason, count in sorted(skipped.items()):
-        progress.note(f"note: {count:,} boxes skipped: {reason}")
+        progress.note(f"note: {_boxes(count)} skipped: {reason}")
     return _Request(tuple(photos[:limit]), without, dict(sorted(skipped.items())), boxes, file.sha256)
 
 
@@ -232,7 +238,7 @@ def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
         for name in (_GROUPS, PREDICTIONS):
             draft.file(name).unlink()  # nothing to go on from
         raise _nobody(request, bad, beyond)
-    skipped = dict(request.skipped) | ({_BEYOND: beyond} if beyond else {})
+    skipped = dict(request.skipped) | ({TOO_THIN: beyond} if beyond else {})
     return {
         "photos": len(request.photos) - len(bad),
         "people": people,
@@ -249,16 +255,38 @@ def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
 def _nobody(request: _Request, bad: Sequence[Mapping[str, str]], beyond: int) -> Refused:
     first = request.photos[0].path
     if bad:
-        more = f"; {len(bad) - 1:,} more photos are bad" if len(bad) > 1 else ""
+        others = len(bad) - 1
+        more = "; 1 more photo is bad" if others == 1 else f"; {others:,} more photos are bad" if others else ""
         return Refused("photos", first, f"nobody to predict: {bad[0]['reason']}{more}", "other photos")
-    why = f"nobody to predict: all {beyond:,} boxes are {_BEYOND}"
+    boxes = f"all {beyond:,} boxes are" if beyond > 1 else "the only box is"
+    why = f"nobody to predict: {boxes} {TOO_THIN}"
     return Refused("boxes", request.boxes or first, why, "the photos that they belong to")
+
+
+def _note_turned(draft: Draft, progress: Progress) -> None:
+    turned = sum(row["turned"] for row in _rows(draft))
+    if turned:
+        photos = "1 photo carries" if turned == 1 else f"{turned:,} photos carry"
+        why = "which is not applied: COCO's coordinates are of the stored pixels"
+        progress.note(f"note: {photos} an EXIF turn, {why}")
 
 
 def _command(model: Path, output: Path, request: _Request, config: PredictConfig) -> str:
     boxes = f" --boxes {request.boxes.name}" if request.boxes else ""
     flip = " --flip-test" if config.flip_test else ""
     return f"shgae predict {model.resolve().name} PHOTOS{boxes} --decode {config.decode}{flip} -o {output.name}"
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count:,} photos"
+
+
+def _boxes(count: int) -> str:
+    return "1 box" if count == 1 else f"{count:,} boxes"
 
 
 def _size(path: Path) -> int:

@@ -98,6 +98,16 @@ def test_what_is_ambiguous_or_fits_nothing_is_refused(images: list[tuple[int, st
     assert words in refused.value.line()
 
 
+def test_a_number_without_a_photo_says_how_that_would_be_called() -> None:
+    with pytest.raises(Refused) as refused:
+        boxed_photos([Path("a.jpg")], boxes((7, "b.jpg"), (8001, None)))
+    wanted = "image_id 8001 wants a photo named 8001 (zeros before it are fine). Try: photos named so, or file_name in"
+    assert wanted in refused.value.line()
+    with pytest.raises(Refused) as refused:
+        boxed_photos([Path("a.jpg")], boxes((7, "b.jpg")))
+    assert "image_id" not in refused.value.line()
+
+
 @given(st.text(st.sampled_from("./ab\0\\~"), min_size=1, max_size=12))
 def test_a_file_name_never_finds_anything_but_a_given_photo_that_ends_so(name: str) -> None:
     photos = [Path("/root/a/b"), Path("/root/b")]

@@ -131,6 +131,40 @@ def test_a_panel_shows_the_part_with_the_people_and_the_joints_at_their_places()
     assert photo.getpixel((620, 320)) == GREY, "the photo itself is not drawn on"
 
 
+def boxed(*boxes: tuple[float, float, float, float]) -> list[Pose]:
+    return [pose(xy=np.array([box[:2]] * 4, np.float64), box=box) for box in boxes]
+
+
+def test_a_panel_of_several_says_how_many_and_shows_all_of_them() -> None:
+    photo = Image.new("RGB", (1000, 500), GREY)
+    panel = to_panel("im1.jpg", photo, boxed((0, 0, 100, 100), (400, 0, 40, 40)), SKELETON, 0.1)
+    assert panel.heading == "im1.jpg (2 people)"
+    assert panel.picture.size == (480, round(480 * 210 / 550)), "440 pixels and a quarter to the right and below"
+    assert to_panel("im1.jpg", photo, boxed((0, 0, 9, 9)), SKELETON, 0.1).heading == "im1.jpg"
+
+
+@pytest.mark.parametrize(("side", "width"), [(165, 1000), (167, 1000), (40, 1000), (40, 200)])
+def test_where_all_are_small_the_largest_alone_is_shown(side: int, width: int) -> None:
+    people = boxed((width - 10, 0, 10, 10), (0, 60, 20, side), (0, 0, 10, 10))
+    panel = to_panel("im1.jpg", Image.new("RGB", (width, 500), GREY), people, SKELETON, 0.1)
+    if 6 * side < width:
+        assert panel.heading == "im1.jpg (largest of 3 people)"
+        height = 1.25 * side + min(60, 0.25 * side)
+        across = 20 + 0.25 * side
+        assert panel.picture.width / panel.picture.height == pytest.approx(across / height, rel=0.05)
+    else:
+        assert panel.heading == "im1.jpg (3 people)"
+        assert panel.picture.width / panel.picture.height > 0.6
+
+
+def test_a_long_name_leaves_room_for_who_is_seen() -> None:
+    people = boxed((0, 0, 10, 10), (900, 0, 10, 10))
+    panel = to_panel("$" + "n" * 60, Image.new("RGB", (1000, 50), GREY), people, SKELETON, 0.1)
+    assert panel.heading.startswith("\\$nnn")
+    assert panel.heading.endswith("n... (largest of 2 people)")
+    assert len(panel.heading) <= 46
+
+
 @pytest.mark.parametrize("box", [(-500.0, -500.0, 10.0, 10.0), (5e3, 5e3, 1.0, 1.0), (-1e9, 0.0, 2e9, 1e-3)])
 def test_a_box_beyond_the_photo_still_gives_a_panel(box: tuple[float, float, float, float]) -> None:
     panel = to_panel("a", Image.new("RGB", (64, 48), GREY), [pose(box=box)], SKELETON, 0.1)

@@ -15,6 +15,8 @@ from shgae.recipes import PredictConfig
 _MOST_BAD = 10
 _SHOWN = ("photos", "people", "mean_score", "undecided", "outside_photo", "boxes_skipped", "photos_without_box")
 
+_PER_JOINT = ("undecided", "outside_photo")  # names of joints, which stay as the skeleton has them
+
 
 @command(
     "predict",
@@ -49,6 +51,8 @@ def predict(
     result = stage.run(model, photos, boxes, output, config, execution).to_json()
     bad = result["bad_photos"]
     shown = {key: result[key] for key in _SHOWN if result[key] or key in ("photos", "people", "mean_score")}
+    for key in shown.keys() & _PER_JOINT:
+        shown[key] = ", ".join(f"{name}: {count:,}" for name, count in shown[key].items())
     tables = [facts_table({**shown, "bad_photos": len(bad)})]
     lines = [f"bad photo {one['file']}: {one['reason']}" for one in bad[:_MOST_BAD]]
     if len(bad) > _MOST_BAD:
