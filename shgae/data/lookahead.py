@@ -23,14 +23,14 @@ def ahead(items: Iterable[Item], make: Callable[[Item], Made], workers: int) -> 
         yield from map(make, items)
         return
     waiting: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(make, item))
-                if len(waiting) > _AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for item in items:
+            waiting.append(pool.submit(make, item))
+            if len(waiting) > _AHEAD * workers:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        # Never waits: given up by its reader, this may run in the garbage collector, under the lock that a join needs.
+        pool.shutdown(wait=False, cancel_futures=True)
