@@ -12,7 +12,7 @@ import numpy as np
 
 from shgae.artifacts.manifest import MANIFEST, has_manifest
 from shgae.artifacts.store import Artifact, draft, open_artifact
-from shgae.artifacts.tables import as_read
+from shgae.artifacts.tables import as_read, read_json
 from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -230,15 +230,16 @@ def _write(plan: Plan, report: Report, execution: Execution) -> Artifact:
     parents = {"parent": plan.model, "data": plan.data}
     parents |= {f"arm {arm}, seed {seed}": plan.finetuned(arm, seed) for arm in plan.arms for seed in plan.seeds}
     opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
-    config = as_json(plan.config)
+    config, value = as_json(plan.config), as_read(report.to_json())
     if (output / MANIFEST).is_file():
-        old = open_artifact(output, *([] if execution.force else ["study"])).manifest
-        ids = {parent.role: parent.id for parent in old.parents}
-        if (old.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()}):
-            return open_artifact(output, "study")
+        old = open_artifact(output, *([] if execution.force else ["study"]))
+        ids = {parent.role: parent.id for parent in old.manifest.parents}
+        is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
+        # Its content too: a later shgae may say more about the same networks.
+        if is_same and not execution.force and read_json(old.file(REPORT)) == value:
+            return old
     how = dataclasses.replace(execution, force=True, resume=False)
     with draft(output, kind="study", config=config, parents=opened, execution=how) as made:
-        value = as_read(report.to_json())
         made.write_json(REPORT, value)
         write_bytes(made.file(MARKDOWN), study_text.markdown(value).encode())
         write_bytes(made.file(LATEX), study_text.latex(value).encode())

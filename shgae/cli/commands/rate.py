@@ -20,6 +20,7 @@ from shgae.recipes import RateConfig
     writes="""
     RATE/                       with -o only
       report.json               what --json prints
+      tables.md tables.tex      the same as tables
       rate.png                  the curves
       manifest.json             which model, which activations, hashes
     """,

@@ -20,6 +20,7 @@ from shgae.recipes import SpliceConfig
     writes="""
     SPLICE/                     with -o only
       report.json               what --json prints
+      tables.md tables.tex      the same as tables
       manifest.json             which model, which data, hashes
     """,
     running=("device", "workers", "force"),
