@@ -209,7 +209,7 @@ REFUSED = {
     "graft made/baseline made/autoencoder -o drawn": "it exists already",
     "graft made/baseline made/autoencoder -o drawn/val --force": "is no artefact",
     "graft made/baseline made/autoencoder -o made/baseline/manifest.json --force": "is no artefact",
-    f"prepare --train {PAIR} -o {PHOTOS} --force": "is no artefact",
+    f"prepare --train {PAIR} -o {PHOTOS} --force": "an input of this step",
     f"prepare --train {PAIR} -o made/activations": "it exists already",
     "train made/data -o made/baseline": "it exists already",
     "train made/data -o made/baseline --resume": "it is complete already",
