@@ -260,8 +260,9 @@ def unfinished(path: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def _check_inputs(target: Path, inputs: Iterable[Path]) -> None:
+    folder = target.resolve()
     for path in inputs:
-        if path.resolve().is_relative_to(target.resolve()):
+        if path.resolve().is_relative_to(folder):
             raise Refused("output", target, f"it holds {path}, an input of this step", "another --output")
 
 

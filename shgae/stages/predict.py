@@ -75,17 +75,21 @@ def run(
     """
     loaded = load_hourglass(model)
     request = _read_request(photos, boxes, loaded.artifact.facts["category_id"], config.limit, execution.progress)
-    request.check_output(output)
     if config.flip_test and not loaded.skeleton.flip_pairs:
         why = "has a mirror partner; --flip-test mirrors without swapping any"
         execution.progress.note(f"note: no joint of {model} {why}")
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     identity = as_json(config) | {"photos_sha256": request.sha256(), "boxes_sha256": request.boxes_sha256}
-    parents = {"model": loaded.artifact}
     with (
         draft(
-            output, kind="predictions", config=identity, parents=parents, execution=execution, resumable=True
+            output,
+            kind="predictions",
+            config=identity,
+            parents={"model": loaded.artifact},
+            execution=execution,
+            resumable=True,
+            inputs=request.inputs(),
         ) as draft_,
         warnings.catch_warnings(),
     ):
@@ -125,13 +129,9 @@ class _Request:
         lines = (dumps([photo.file_name, photo.image_id, _size(photo.path)]) for photo in self.photos)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def check_output(self, output: Path) -> None:
-        """Refuses an output folder that an input lies in: ``--force`` would take it away."""
-        inputs = (*(photo.path for photo in self.photos), *((self.boxes,) if self.boxes else ()))
-        folder = output.resolve()
-        for path in inputs:
-            if path.resolve().is_relative_to(folder):
-                raise Refused("output", output, f"it holds {path}, an input of this step", "another --output")
+    def inputs(self) -> list[Path]:
+        """The files that are read."""
+        return [*(photo.path for photo in self.photos), *([self.boxes] if self.boxes else [])]
 
     def check_space(self, output: Path, config: PredictConfig, progress: Progress) -> None:
         """See :func:`~shgae.stages.disk.check_space`; an overlay takes about what its photo does."""
