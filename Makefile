@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test check format completions clean
+.PHONY: demo test torture check format completions clean
 
 .venv/.ready: pyproject.toml .ci/constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python in PATH: no 3.11, 3.12 or 3.13 found. Try: make PYTHON=/path/to/python3"; exit 2; }
@@ -18,6 +18,9 @@ demo: .venv/.ready
 
 test: check
 	$(BIN)/pytest
+
+torture: .venv/.ready
+	$(BIN)/pytest -m torture
 
 check: .venv/.ready
 	$(BIN)/ruff check
