@@ -40,7 +40,7 @@ def code_health(codes: npt.NDArray[Any]) -> CodeHealth:
     varies = wide.max(0) != wide.min(0)
     centred = wide - wide.mean(0)
     covariance = centred.T @ centred / len(wide)
-    components = _components(covariance) if varies.any() else None
+    components = _components(covariance, len(wide)) if varies.any() else None
     pairs = _correlations(covariance[np.ix_(varies, varies)])
     return CodeHealth(
         size=wide.shape[1],
@@ -54,10 +54,11 @@ def code_health(codes: npt.NDArray[Any]) -> CodeHealth:
     )
 
 
-def _components(covariance: npt.NDArray[np.float64]) -> Components:
+def _components(covariance: npt.NDArray[np.float64], rows: int) -> Components:
     variances, vectors = np.linalg.eigh(covariance)
     directions = vectors.T[::-1].astype(np.float32)
-    return Components(np.zeros(len(variances)), np.maximum(variances[::-1], 0), directions)
+    determined = min(rows - 1, len(variances))
+    return Components(np.zeros(len(variances)), np.maximum(variances[::-1], 0), directions, determined)
 
 
 def _correlations(covariance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -22,6 +22,8 @@ class Components:
     """(D,) along each component, the largest first, never below 0."""
     directions: npt.NDArray[np.float32]
     """(D, D): a row a component, of length 1."""
+    determined: int
+    """How many of them the rows determine: N rows around their mean span N - 1 directions, the others are arbitrary."""
 
     def count_for(self, share: float) -> int:
         """How many components hold at least this share (0 to 1) of the variance; 0 where nothing varies."""
@@ -68,4 +70,6 @@ class CovarianceSums:
             self._products / self._rows, lower=False, driver="evd", overwrite_a=True, check_finite=False
         )
         order = slice(None, None, -1)
-        return Components(self._mean, np.maximum(variances[order], 0), vectors.T[order].astype(np.float32))
+        directions = vectors.T[order].astype(np.float32)
+        determined = min(self._rows - 1, self._mean.size)
+        return Components(self._mean, np.maximum(variances[order], 0), directions, determined)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shgae.analysis.splice import CLEAR, TOO_FEW, UNTOUCHED, SideBySide
+from shgae.analysis.splice import TOO_FEW, UNTOUCHED, SideBySide, no_cost
+from shgae.analysis.wording import points, turned
 from shgae.metrics.statistics import CONFIDENCE
 
 Floats = npt.NDArray[np.float64]
@@ -28,12 +29,6 @@ def curve(squares: npt.NDArray[Any], spread: float) -> Floats:
     held = np.concatenate([[0.0], np.cumsum(squares, dtype=np.float64)])
     rates: Floats = np.maximum(1 - held / spread, 0)
     return rates
-
-
-def rank_for(rates: Floats, fvu: float) -> int | None:
-    """The fewest components whose FVU is not above this one, of :func:`curve`; None if all of them are not enough."""
-    enough = np.flatnonzero(rates <= fvu)
-    return int(enough[0]) if len(enough) else None
 
 
 def equal_rank(ks: Sequence[int], scores: Floats, wanted: Floats) -> Floats:
@@ -65,38 +60,85 @@ def equal_rank(ks: Sequence[int], scores: Floats, wanted: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class EqualRank:
-    """How many principal components score as the autoencoder does."""
+    """How many principal components do what the autoencoder does."""
 
     components: float | None
-    """Interpolated; None if undefined, or if no rank on the curve is enough."""
+    """Interpolated for PCK, a whole number for FVU; None if undefined, or if no rank on the curve is enough."""
     low: float | None
     high: float | None
-    """The 95 % interval over photos; an end is None where it lies beyond the last rank of the curve."""
+    """The 95 % interval over photos; an end is None where it lies beyond the last rank of the curve, both where the
+    number is exact for these people (FVU)."""
     undefined: str | None
     """Why there is no number."""
 
 
-def equal_pck(compared: SideBySide, ks: Sequence[int], code: str) -> EqualRank:
+def equal_fvu(rates: Floats, fvu: float, determined: int) -> EqualRank:
+    """The fewest components whose FVU is not above an autoencoder's.
+
+    Args:
+        rates: (D + 1,) of :func:`curve`.
+        fvu: the autoencoder's, on the same people.
+        determined: how many components the training people determine.
+    """
+    if fvu > rates[0]:
+        return _undefined(f"its FVU of {fvu:.3g} is worse than the {rates[0]:.3g} of the training mean for everybody")
+    enough = np.flatnonzero(rates[: determined + 1] <= fvu)
+    if not len(enough):
+        return _undefined(_not_enough(determined, determined, len(rates) - 1, "are not"))
+    return EqualRank(float(enough[0]), None, None, None)
+
+
+def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, determined: int, size: int) -> EqualRank:
     """The rank whose PCK an autoencoder has; replacements of ``compared`` are named by their rank.
 
-    Undefined where rank 0, the mean, costs under :data:`~shgae.analysis.splice.CLEAR` standard errors.
+    Undefined where rank 0, the mean, costs under :data:`~shgae.analysis.splice.CLEAR` standard errors, where the
+    autoencoder does no better than it, and where its own loss may be none: the curve comes near the top only slowly,
+    and where it first gets there is then a matter of noise.
+
+    Args:
+        compared: the untouched bottleneck, the ranks and the autoencoder on the same people.
+        ks: the ranks, rising, from 0.
+        code: the name of the autoencoder.
+        determined: how many components the training people determine; ranks beyond tell nothing.
+        size: D, how many components there are.
     """
-    cost = compared.lead(UNTOUCHED, str(ks[0]))
+    ks = [k for k in ks if k <= determined or k == 0]
+    cost, ahead, lost = (compared.lead(*pair) for pair in ((UNTOUCHED, "0"), (code, "0"), (UNTOUCHED, code)))
     mine = compared.value(code, "pck")
-    if cost is None or mine is None:
-        return EqualRank(None, None, None, TOO_FEW)
-    if cost.value < CLEAR * cost.standard_error:
-        why = f"{ks[0]} components cost {cost.value:.4g}, under {CLEAR:g} standard errors ({cost.standard_error:.2g})"
-        return EqualRank(None, None, None, why)
+    if cost is None or ahead is None or lost is None or mine is None:
+        return _undefined(TOO_FEW)
+    if why := no_cost("the training mean", cost, "pck"):
+        return _undefined(why)
+    if ahead.high < 0:
+        return _undefined(f"it does worse than the training mean for everybody, by {points(turned(ahead))}")
+    if not ahead.excludes_zero:
+        return _undefined(f"it cannot be told from the training mean for everybody ({points(ahead)} ahead)")
     whole = np.array([[compared.value(str(k), "pck") for k in ks]], dtype=np.float64)
     (value,) = equal_rank(ks, whole, np.array([mine]))
     drawn = np.stack([compared.draws(str(k), "pck") for k in ks], axis=1)
     ranks = equal_rank(ks, drawn, compared.draws(code, "pck"))
     tail = (1 - CONFIDENCE) / 2
     # No mean of two order statistics: one of them may be infinite.
-    low, high = np.quantile(ranks, [tail, 1 - tail], method="inverted_cdf")
-    missing = None if np.isfinite(value) else f"{ks[-1]} components are not enough"
-    return EqualRank(_finite(value), _finite(low), _finite(high), missing)
+    low, high = (_finite(end) for end in np.quantile(ranks, [tail, 1 - tail], method="inverted_cdf"))
+    if not lost.excludes_zero:
+        return EqualRank(None, low, None, f"its loss of PCK cannot be told from none ({points(lost)})")
+    if lost.value < 0:
+        return _undefined(f"it does better than the bottleneck as it is, by {points(turned(lost))}")
+    if high is None:
+        return EqualRank(
+            None, low, None, _not_enough(ks[-1], determined, size, "are not" if np.isinf(value) else "may not be")
+        )
+    return EqualRank(_finite(value), low, high, None)
+
+
+def _not_enough(most: int, determined: int, size: int, are: str) -> str:
+    if most < determined or determined == size:
+        return f"{most} components {are} enough"
+    return f"the {determined} components that the training people determine {are} enough"
+
+
+def _undefined(why: str) -> EqualRank:
+    return EqualRank(None, None, None, why)
 
 
 def _finite(value: Any) -> float | None:

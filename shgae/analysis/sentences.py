@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shgae.analysis.rate import EqualRank
-from shgae.analysis.splice import TOO_FEW, UNTOUCHED, SideBySide
+from shgae.analysis.splice import CLEAR, TOO_FEW, UNTOUCHED, SideBySide
+from shgae.analysis.wording import per_cent, points, turned
 from shgae.metrics.statistics import Interval
-
-
-def points(one: Interval) -> str:
-    """A difference of PCK: ``2.1 points (1.5 to 2.7)``."""
-    return f"{100 * one.value:.1f} points ({100 * one.low:.1f} to {100 * one.high:.1f})"
-
-
-def per_cent(one: Interval) -> str:
-    """A share: ``83 % (70 to 95)``."""
-    return f"{100 * one.value:.0f} % ({100 * one.low:.0f} to {100 * one.high:.0f})"
 
 
 def cost_and_gain(side: SideBySide, skips: bool, coded: str | None, rank: str) -> str:
@@ -33,6 +24,10 @@ def cost_and_gain(side: SideBySide, skips: bool, coded: str | None, rank: str) -
     if cost is None:
         return f"Nothing can be said: {TOO_FEW}."
     back = side.recovered(coded or rank, "zero", "pck")
+    if back.share is None and cost.value < -CLEAR * cost.standard_error:
+        return (
+            f"{begin} does better than the bottleneck itself, by {points(turned(cost))} of PCK: no cost to give back."
+        )
     if back.share is None:
         why = "no more than chance makes: what the bottleneck carries cannot be told from nothing here"
         return f"{begin} costs {points(cost)} of PCK, {why}."
@@ -50,7 +45,7 @@ def _against(side: SideBySide, coded: str, rank: str) -> str:
     said = f"; {rank.partition('-')[2]} principal components give back {100 * plain.share.value:.0f} %, "
     if not ahead.excludes_zero:
         return f"{said}no clear difference ({points(ahead)})"
-    return f"{said}{points(ahead)} less" if ahead.value > 0 else f"{said}{points(_turned(ahead))} more"
+    return f"{said}{points(ahead)} less" if ahead.value > 0 else f"{said}{points(turned(ahead))} more"
 
 
 def cost_in_tuned(side: SideBySide, skips: bool) -> str:
@@ -77,31 +72,33 @@ def _change(lead: Interval) -> str:
         return f"as it is, within chance (lower by {points(lead)})"
     if lead.value > 0:
         return f"lower by {points(lead)}"
-    return f"higher by {points(_turned(lead))}"
-
-
-def _turned(lead: Interval) -> Interval:
-    return Interval(-lead.value, -lead.high, -lead.low, lead.standard_error)
+    return f"higher by {points(turned(lead))}"
 
 
 def on_the_curve(equal: EqualRank, size: int, skips: bool) -> str:
     """Where an autoencoder of so many numbers lies on the PCK of principal components."""
     begin = f"With skips {'on' if skips else 'off'}"
-    if equal.components is None:
-        if equal.low is None:
-            return f"{begin}, no number of components can be said to do what the autoencoder does: {equal.undefined}."
-        said = f"{begin}, the PCK of the autoencoder's {size} numbers is not reached: {equal.undefined}"
-        return f"{said}; on other such people {equal.low:.0f} might be."
-    low, high = ("beyond the curve" if end is None else f"{end:.0f}" for end in (equal.low, equal.high))
-    said = f"the autoencoder's {size} numbers do for PCK what PCA needs {equal.components:.0f} components for"
-    return f"{begin}, {said} ({low} to {high})."
+    if equal.components is not None:
+        said = f"the autoencoder's {size} numbers do for PCK what PCA needs {equal.components:.0f} components for"
+        return f"{begin}, {said} ({equal.low:.0f} to {equal.high:.0f})."
+    said = f"{begin}, no number of components can be named that does for PCK what the autoencoder's {size} numbers do"
+    at_least = f"; at least {equal.low:.0f} are needed" if equal.low else ""
+    return f"{said}: {equal.undefined}{at_least}."
 
 
-def on_the_fvu(equal: int | None, size: int) -> str:
-    """The same for the variance explained."""
+def on_the_fvu(equal: EqualRank | None, size: int) -> str:
+    """The same for the variance explained; None where nothing varies."""
     if equal is None:
-        return "In variance explained, it does more than all principal components."
-    return f"In variance explained, its {size} numbers do what PCA needs {equal} components for."
+        return "In variance explained there is nothing to compare: the bottlenecks do not vary."
+    if equal.components is None:
+        return f"In variance explained, no number of components does what its {size} numbers do: {equal.undefined}."
+    return f"In variance explained, its {size} numbers do what PCA needs {equal.components:.0f} components for."
+
+
+def no_curve_in_tuned(side: SideBySide) -> str:
+    """Why a tuned graft is no point on the curve, and what its autoencoder is worth there."""
+    why = "The trunk was tuned with its autoencoder inside, so components of its bottleneck are no measure of it"
+    return f"{why}. {after_tuning(side, has_old=False)}"
 
 
 def share_needed(side: SideBySide, ks: Sequence[int], skips: bool) -> str:

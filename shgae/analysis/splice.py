@@ -185,21 +185,40 @@ class SideBySide:
         """The share of the baseline's cost that a replacement gives back.
 
         It is undefined where the cost is under :data:`CLEAR` standard errors: skips go round the bottleneck, so it may
-        be no more than noise.
+        be no more than noise, or the baseline may even do better.
         """
         triple = tuple(self.value(one, measure) for one in (UNTOUCHED, name, baseline))
         untouched, mine, without = triple
         cost = self.lead(UNTOUCHED, baseline, measure)
         if cost is None or untouched is None or mine is None or without is None:
             return Recovered(name, baseline, measure, None, TOO_FEW, *triple)
-        if abs(cost.value) < CLEAR * cost.standard_error or cost.value == 0:
-            why = f"{baseline} costs {cost.value:.4g}, under {CLEAR:g} standard errors ({cost.standard_error:.2g})"
+        if why := no_cost(baseline, cost, measure):
             return Recovered(name, baseline, measure, None, why, *triple)
         low = self.draws(baseline, measure)
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn = (self.draws(name, measure) - low) / (self.draws(UNTOUCHED, measure) - low)
         share = interval((mine - without) / (untouched - without), drawn)
         return Recovered(name, baseline, measure, share, None, *triple)
+
+
+def no_cost(baseline: str, lead: Interval, measure: Measure) -> str | None:
+    """Why no share of a baseline's cost can be told, in words; None where the baseline clearly costs something.
+
+    Args:
+        baseline: its name.
+        lead: the measure of the untouched bottleneck minus that of the baseline.
+        measure: which; PCK is better the higher, loss and distance the lower.
+    """
+    cost = lead.value if measure == "pck" else -lead.value
+    told, error = (
+        f"{100 * one:.1f} points" if measure == "pck" else f"{one:.3g}" for one in (abs(cost), lead.standard_error)
+    )
+    if cost > 0 and cost >= CLEAR * lead.standard_error:
+        return None
+    if cost < -CLEAR * lead.standard_error:
+        return f"{baseline} does better than the bottleneck itself, by {told}"
+    sign = "-" if cost < 0 else ""
+    return f"{baseline} costs {sign}{told}, under {CLEAR:g} standard errors (one is {error})"
 
 
 def loss_counts(visibility: Tensor, unlabelled: str) -> npt.NDArray[np.bool_]:

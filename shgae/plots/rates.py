@@ -19,7 +19,7 @@ def rate_curve(report: Mapping[str, Any], path: Path, command: str) -> None:
     """Draws PCK (left) and FVU (right) over the number of principal components, the autoencoder as a point.
 
     Args:
-        report: as ``shgae rate --json`` prints it: ``points``, ``untouched``, ``autoencoder``.
+        report: as ``shgae rate --json`` prints it.
         path: the PNG to write.
         command: what made the figure.
     """
@@ -29,19 +29,23 @@ def rate_curve(report: Mapping[str, Any], path: Path, command: str) -> None:
         _scores(left, report)
         _unexplained(right, report)
         for axes in (left, right):
-            _ranks(axes, [point["numbers"] for point in report["points"]])
+            ks = [point["numbers"] for point in report["points"]]
+            _ranks(axes, ks)
+            if max(ks) > report["determined"]:
+                _beyond(axes, report["determined"], report["trained_on"], max(ks))
     save_figure(figure, path, command)
 
 
 def _scores(axes: Axes, report: Mapping[str, Any]) -> None:
     points, code = report["points"], report["autoencoder"]
     x = [_place(point["numbers"]) for point in points]
+    without = "autoencoder taken out" if report["tuned"] else "bottleneck as it is"
     for i, (side, label) in enumerate(_SIDES):
         colour = COLOURS[i]
         whole = report["untouched"][side]["pck"]["all"]
         if whole is None:
             continue
-        axes.axhline(100 * whole, color=colour, linewidth=0.8, alpha=0.6)
+        axes.axhline(100 * whole, color=colour, linewidth=0.8, alpha=0.6, label=without if i == 0 else None)
         axes.plot(x, [100 * p[side]["pck"]["all"] for p in points], DASHES[i], color=colour, marker=".", label=label)
         lost = [point[side]["pck_lost"] for point in points]
         low, high = ([100 * (whole - one[end]) for one in lost] for end in ("high", "low"))
@@ -67,6 +71,14 @@ def _code(axes: Axes, numbers: int, value: float, colour: str, named: bool) -> N
     axes.plot([_place(numbers)], [value], "D", ms=7, mfc=colour, mec=COLOURS[6], zorder=3)
     if named:
         axes.annotate("autoencoder", (_place(numbers), value), (8, -12), textcoords="offset points")
+
+
+def _beyond(axes: Axes, determined: int, people: int, last: int) -> None:
+    axes.axvspan(_place(determined), last, color="#888888", alpha=0.12, linewidth=0)
+    axes.text(
+        *(0.99, 0.5, f"{people:,} people determine {determined:,} directions"),
+        transform=axes.transAxes, rotation=90, ha="right", va="center", fontsize=6.5, color="#555555",
+    )  # fmt: skip
 
 
 def _ranks(axes: Axes, ks: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from shgae.analysis import sentences
 from shgae.analysis.pca import Components
-from shgae.analysis.rate import EqualRank, curve, equal_pck, rank_for
+from shgae.analysis.rate import EqualRank, curve, equal_fvu, equal_pck
 from shgae.analysis.replacements import Projection
 from shgae.analysis.splice import UNTOUCHED, Effect, SideBySide
 from shgae.artifacts.crops import Crops
@@ -64,17 +64,23 @@ class RateReport:
     photos: int
     stack: int
     """Counted from 0."""
+    tuned: bool
+    """Whether the network was trained with its autoencoder inside: then ``untouched`` is the trunk with it taken out,
+    the curve is of that trunk, and no number of components is equal to the autoencoder."""
     trained_on: int
     """Rows that the components were computed from."""
+    determined: int
+    """How many components these rows determine; what is called component beyond is an arbitrary direction."""
     points: tuple[RatePoint, ...]
     """By number of principal components; 0 is the training mean for everybody."""
     untouched: Mapping[str, Effect]
     """The bottleneck as it is, ``skips_on`` and ``skips_off``."""
     autoencoder: RatePoint | None
-    equal_fvu: int | None
-    """The fewest components that leave no more variance unexplained than the autoencoder, exactly."""
+    equal_fvu: EqualRank | None
+    """The fewest components that leave no more variance unexplained than the autoencoder; None without one, where
+    nothing varies, and of a tuned graft."""
     equal_pck: Mapping[str, EqualRank]
-    """The components that reach its PCK, ``skips_on`` and ``skips_off``; empty without an autoencoder."""
+    """The components that reach its PCK, ``skips_on`` and ``skips_off``; empty without one and of a tuned graft."""
     says: tuple[str, ...]
     """What it means, a sentence each."""
 
@@ -197,11 +203,15 @@ class _Rate:
         seen = _Seen(components, mean)
         passes = self._passes(Projection(components, self._device), seen)
         on, off = (SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off))
-        rates = seen.rates()
+        rates, determined = seen.rates(), components.determined
         points = tuple(_point(str(k), k, None if rates is None else float(rates[k]), on, off) for k in ks)
         mine = None if code is None else _point("ae", code.spec.code_size, seen.code.result().fvu, on, off)
-        equal_fvu = None if mine is None or mine.fvu is None or rates is None else rank_for(rates, mine.fvu)
-        equal = {} if mine is None else {"skips_on": equal_pck(on, ks, "ae"), "skips_off": equal_pck(off, ks, "ae")}
+        fewest, equal = None, dict[str, EqualRank]()
+        if mine is not None and not self._site.is_tuned:
+            sides, size = {"skips_on": on, "skips_off": off}, len(components.variances)
+            equal = {name: equal_pck(side, ks, "ae", determined, size) for name, side in sides.items()}
+            if mine.fvu is not None and rates is not None:
+                fewest = equal_fvu(rates, mine.fvu, determined)
         return RateReport(
             model=self._site.loaded.artifact.id,
             data=self._prepared.id,
@@ -210,13 +220,15 @@ class _Rate:
             persons=len(crops),
             photos=len(np.unique(crops.people.photo_id)),
             stack=self._site.stack,
+            tuned=self._site.is_tuned,
             trained_on=len(rows),
+            determined=determined,
             points=points,
             untouched={"skips_on": on.effect(UNTOUCHED), "skips_off": off.effect(UNTOUCHED)},
             autoencoder=mine,
-            equal_fvu=equal_fvu,
+            equal_fvu=fewest,
             equal_pck=equal,
-            says=_sentences(mine, equal, equal_fvu) if mine else (sentences.share_needed(on, ks, True),),
+            says=_sentences(mine, equal, fewest, on, [k for k in ks if k <= determined]),
         )
 
     def _passes(self, projection: Projection, seen: _Seen) -> Passes:
@@ -271,9 +283,19 @@ def _point(name: str, numbers: int, fvu: float | None, on: SideBySide, off: Side
     return RatePoint(numbers, fvu, on.effect(name), off.effect(name))
 
 
-def _sentences(mine: RatePoint, equal: Mapping[str, EqualRank], equal_fvu: int | None) -> tuple[str, ...]:
+def _sentences(
+    mine: RatePoint | None,
+    equal: Mapping[str, EqualRank],
+    fewest: EqualRank | None,
+    on: SideBySide,
+    ks: Sequence[int],
+) -> tuple[str, ...]:
+    if mine is None:
+        return (sentences.share_needed(on, ks, True),)
+    if not equal:
+        return (sentences.no_curve_in_tuned(on),)
     return (
         sentences.on_the_curve(equal["skips_on"], mine.numbers, True),
         sentences.on_the_curve(equal["skips_off"], mine.numbers, False),
-        sentences.on_the_fvu(equal_fvu, mine.numbers),
+        sentences.on_the_fvu(fewest, mine.numbers),
     )

@@ -214,7 +214,7 @@ class _Splice:
         for name, code in self._codes.items():
             offered[name] = (splicer.through(code), meanings[name])
         spec = self._spec
-        count = min(spec.code_size if spec else _COMPONENTS, len(components.variances))
+        count = min(spec.code_size if spec else _COMPONENTS, components.determined)
         projected = replacements.rank(Projection(components, self._device), count)
         offered[f"pca-{count}"] = (projected, f"the first {count} principal components of the training bottlenecks")
         if spec is not None:

@@ -152,15 +152,23 @@ def _number(value: float | None) -> str:
 def rate_table(report: Mapping[str, Any]) -> Grid:
     """A row a rank, the autoencoder and the untouched bottleneck below."""
     people, photos = report["persons"], report["photos"]
-    rows = [(str(one["numbers"]), _number(one["fvu"]), *_scored(one)) for one in report["points"]]
+    determined, tuned = report["determined"], report["tuned"]
+    rows = [
+        (f"{one['numbers']}{'*' * (one['numbers'] > determined)}", _number(one["fvu"]), *_scored(one))
+        for one in report["points"]
+    ]
     if code := report["autoencoder"]:
         rows.append((f"autoencoder {code['numbers']}", _number(code["fvu"]), *_scored(code)))
-    rows.append(("untouched", "0", *_scored(report["untouched"])))
+    rows.append(("autoencoder taken out" if tuned else "untouched", "0", *_scored(report["untouched"])))
+    against = "the tuned trunk with its autoencoder taken out" if tuned else "the bottleneck as it is"
+    caption = f"lost: points of PCK against {against}, with the 95 % interval over photos"
+    if any(one["numbers"] > determined for one in report["points"]):
+        caption += f"\n* beyond the {determined:,} directions that {report['trained_on']:,} training people determine"
     return Grid(
         title=f"{report['split']}: {people:,} people of {photos:,} photos, stack {report['stack']}",
         headings=("numbers", "FVU", *(f"{heading}, {side}" for _, side in _SIDES for heading in ("PCK %", "lost"))),
         rows=tuple(rows),
-        caption="lost: points of PCK against the bottleneck as it is, with the 95 % interval over photos",
+        caption=caption,
         aside=2 if report["autoencoder"] else 1,
     )
 

@@ -38,19 +38,19 @@ def test_they_agree_with_the_singular_values_however_the_rows_come(seed: int, cu
 
 
 def test_how_many_hold_a_share_is_counted_from_the_largest() -> None:
-    found = Components(np.zeros(4), np.array([6.0, 3, 1, 0]), np.eye(4, dtype=np.float32))
+    found = Components(np.zeros(4), np.array([6.0, 3, 1, 0]), np.eye(4, dtype=np.float32), 4)
     assert [found.count_for(share) for share in (0.5, 0.6, 0.61, 0.9, 0.95, 1.0)] == [1, 1, 2, 2, 3, 3]
 
 
 def test_the_effective_dimension_counts_equal_variances() -> None:
     for alive in (1, 3, 4):
         variances = np.repeat([2.0, 0.0], [alive, 4 - alive])
-        found = Components(np.zeros(4), variances, np.eye(4, dtype=np.float32))
+        found = Components(np.zeros(4), variances, np.eye(4, dtype=np.float32), 4)
         assert found.effective_dimension == pytest.approx(alive)
 
 
 def test_where_nothing_varies_no_component_is_needed() -> None:
-    still = Components(np.zeros(4), np.zeros(4), np.eye(4, dtype=np.float32))
+    still = Components(np.zeros(4), np.zeros(4), np.eye(4, dtype=np.float32), 4)
     assert still.count_for(0.95) == 0
     assert still.effective_dimension == 0
 

@@ -52,16 +52,29 @@ def test_a_tuned_trunk_is_measured_from_its_autoencoder() -> None:
 
 
 def test_where_it_lies_on_the_curve() -> None:
-    said = sentences.on_the_curve(EqualRank(87.4, 40.0, None, None), 50, True)
-    assert said == (
-        "With skips on, the autoencoder's 50 numbers do for PCK what PCA needs 87 components for (40 to beyond the "
-        "curve)."
+    said = sentences.on_the_curve(EqualRank(87.4, 40.0, 120.0, None), 50, True)
+    assert (
+        said == "With skips on, the autoencoder's 50 numbers do for PCK what PCA needs 87 components for (40 to 120)."
     )
     beyond = sentences.on_the_curve(EqualRank(None, 300.0, None, "1000 components are not enough"), 50, False)
-    assert "is not reached: 1000 components are not enough; on other such people 300 might be." in beyond
-    assert "can be said" in sentences.on_the_curve(EqualRank(None, None, None, "noise"), 50, False)
-    assert "17 components" in sentences.on_the_fvu(17, 50)
-    assert "all principal components" in sentences.on_the_fvu(None, 50)
+    assert "no number of components can be named" in beyond
+    assert beyond.endswith("do: 1000 components are not enough; at least 300 are needed.")
+    assert sentences.on_the_curve(EqualRank(None, None, None, "noise"), 50, False).endswith("do: noise.")
+    assert "17 components" in sentences.on_the_fvu(EqualRank(17.0, None, None, None), 50)
+    worse = sentences.on_the_fvu(EqualRank(None, None, None, "its FVU of 2 is worse than the mean's"), 50)
+    assert worse.endswith("its 50 numbers do: its FVU of 2 is worse than the mean's.")
+    assert "do not vary" in sentences.on_the_fvu(None, 50)
+
+
+def test_a_tuned_graft_is_no_point_on_the_curve() -> None:
+    said = sentences.no_curve_in_tuned(side(id=0.3, ae=0.8))
+    assert "no measure of it" in said and "leaves PCK lower by 5" in said
+
+
+def test_zeros_that_do_better_than_the_bottleneck_cost_nothing_to_give_back() -> None:
+    said = sentences.cost_and_gain(side(id=0.3, ae=0.5, pca_50=0.5, zero=0.8), True, "ae", "pca-50")
+    assert "does better than the bottleneck itself, by 4" in said or "by 5" in said
+    assert "give back 1" not in said and "recover" not in said
 
 
 def test_a_curve_alone_says_when_it_is_full() -> None:

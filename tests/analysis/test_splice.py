@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.analysis.splice import SideBySide, Tally, Truth, loss_counts, person_shares
+from shgae.analysis.splice import Measure, SideBySide, Tally, Truth, loss_counts, no_cost, person_shares
 from shgae.metrics import pck
+from shgae.metrics.statistics import Interval
 from shgae.training.objectives import heatmap_errors
 
 SIZE, JOINTS = 16, 4
@@ -111,6 +112,18 @@ def test_a_cost_within_noise_makes_the_share_undefined_and_says_why() -> None:
     assert found.share is None
     assert found.undefined is not None and "under 2 standard errors" in found.undefined
     assert None not in (found.untouched, found.replaced, found.without)
+
+
+@pytest.mark.parametrize("measure", ["pck", "loss", "maps"])
+def test_a_baseline_that_does_better_than_the_bottleneck_gives_no_share(measure: Measure) -> None:
+    lead = Interval(-0.2, -0.25, -0.15, 0.02) if measure == "pck" else Interval(0.2, 0.15, 0.25, 0.02)
+    assert str(no_cost("zero", lead, measure)).startswith("zero does better than the bottleneck itself, by ")
+    assert no_cost("zero", Interval(-lead.value, -lead.high, -lead.low, 0.02), measure) is None
+
+
+def test_what_a_baseline_costs_is_told_in_points() -> None:
+    why = no_cost("mean", Interval(-0.006, -0.02, 0.01, 0.008), "pck")
+    assert why == "mean costs -0.6 points, under 2 standard errors (one is 0.8 points)"
 
 
 def test_a_baseline_that_costs_nothing_at_all_is_undefined_too() -> None:

@@ -11,6 +11,8 @@ from PIL import Image
 
 from shgae.plots.rates import rate_curve
 
+KNOWN: dict[str, Any] = {"tuned": False, "trained_on": 9000, "determined": 4096}
+
 
 def effect(pck: float | None) -> dict[str, Any]:
     lost = None if pck is None else {"value": 0.3 - pck, "low": 0.29 - pck, "high": 0.31 - pck}
@@ -23,7 +25,8 @@ def point(numbers: int, fvu: float | None, pck: float | None) -> dict[str, Any]:
 
 def report(code: dict[str, Any] | None, last: int = 4096) -> dict[str, Any]:
     points = [point(0, 1.0, 0.1), point(1, 0.9, 0.12), point(50, 0.3, 0.25), point(last, 0.0, 0.3)]
-    return {"points": points, "untouched": {s: effect(0.3) for s in ("skips_on", "skips_off")}, "autoencoder": code}
+    untouched = {s: effect(0.3) for s in ("skips_on", "skips_off")}
+    return {"points": points, "untouched": untouched, "autoencoder": code} | KNOWN
 
 
 def drawn(path: Path, *given: Any, **more: Any) -> np.ndarray:
@@ -52,7 +55,14 @@ def test_small_bottlenecks_are_drawn_too(tmp_path: Path, last: int) -> None:
 
 
 def test_nobody_with_a_joint_leaves_the_scores_empty(tmp_path: Path) -> None:
-    empty = {"points": [point(0, None, None)], "autoencoder": point(6, None, None)}
+    empty = {"points": [point(0, None, None)], "autoencoder": point(6, None, None)} | KNOWN
     empty["untouched"] = {side: effect(None) for side in ("skips_on", "skips_off")}
     rate_curve(empty, tmp_path / "empty.png", "shgae rate")
     assert (tmp_path / "empty.png").is_file()
+
+
+def test_directions_that_nobody_determines_are_shaded_and_a_tuned_trunk_is_called_that(tmp_path: Path) -> None:
+    plain = drawn(tmp_path / "plain.png", None)
+    for name, more in {"few": {"trained_on": 300, "determined": 299}, "tuned": {"tuned": True}}.items():
+        rate_curve(report(None) | more, tmp_path / f"{name}.png", "shgae rate")
+        assert not np.array_equal(np.asarray(Image.open(tmp_path / f"{name}.png")), plain)

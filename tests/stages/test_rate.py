@@ -16,7 +16,9 @@ from shgae.artifacts.store import open_artifact
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, StopFlag
 from shgae.recipes import EvaluateConfig, RateConfig, SpliceConfig
-from shgae.stages import evaluate, rate, splice
+from shgae.stages import evaluate, extract, rate, splice
+from shgae.stages.splice_tables import rate_table
+from tests.conftest import TINY_EXTRACT
 from tests.stages.conftest import Chain, Sites
 
 HOW = Execution()
@@ -70,9 +72,11 @@ def test_variance_unexplained_is_that_of_a_projection_by_hand(rated: dict[str, A
     for k in (1, 6):
         left = x - x @ directions[:k].T @ directions[:k]
         assert at(rated, k)["fvu"] == pytest.approx((left**2).sum() / (x**2).sum(), rel=1e-3)
-    fewest = rated["equal_fvu"]
-    wanted = rated["autoencoder"]["fvu"]
-    if fewest is not None and fewest <= len(rows) - 1:
+    assert rated["determined"] == min(len(rows) - 1, SIZE)
+    found, wanted = rated["equal_fvu"]["components"], rated["autoencoder"]["fvu"]
+    if found is not None:
+        fewest = int(found)
+        assert fewest <= rated["determined"]
         left = x - x @ directions[:fewest].T @ directions[:fewest]
         assert (left**2).sum() / (x**2).sum() <= wanted * (1 + 1e-3)
 
@@ -89,6 +93,22 @@ def test_without_an_autoencoder_there_is_just_the_curve(chain: Chain) -> None:
     found = rate.run(chain.baseline, chain.activations, chain.data, None, EXACT, HOW).to_json()
     assert found["autoencoder"] is found["equal_fvu"] is None
     assert found["equal_pck"] == {} and len(found["says"]) == 1
+
+
+def test_of_a_tuned_graft_no_number_of_components_is_told(chain: Chain, tmp_path: Path) -> None:
+    extract.run(chain.finetuned, chain.data, tmp_path / "own", TINY_EXTRACT, HOW)
+    found = rate.run(chain.finetuned, tmp_path / "own", chain.data, None, EXACT, HOW).to_json()
+    assert found["tuned"] and found["equal_fvu"] is None and found["equal_pck"] == {}
+    (said,) = found["says"]
+    assert "no measure of it" in said and "Taken out of the tuned trunk" in said
+    table = rate_table(found)
+    assert table.rows[-1][0] == "autoencoder taken out" and "taken out" in table.caption
+
+
+def test_ranks_beyond_what_the_people_determine_are_marked(rated: dict[str, Any]) -> None:
+    marked = [row[0] for row in rate_table(rated).rows if row[0].endswith("*")]
+    assert marked == [f"{k}*" for k in (0, 1, 6, 20, SIZE) if k > rated["determined"]] and marked
+    assert "directions that" in rate_table(rated).caption
 
 
 @pytest.mark.parametrize("size", [1, 64])

@@ -182,7 +182,7 @@ def test_a_model_without_an_autoencoder_is_spliced_with_what_there_is(chain: Cha
     notes = Notes()
     how = Execution(progress=notes)
     found = splice.run(chain.baseline, chain.data, None, EXACT, how, None, chain.activations).to_json()
-    assert names(found) == ["id", "pca-50", "shuffle", "mean", "zero"]
+    assert names(found) == ["id", "pca-23", "shuffle", "mean", "zero"]  # 24 people span 23 directions
     assert found["code"] is None and found["skips_on"]["ae_ahead"] == {}
     assert any("no autoencoder" in note for note in notes.said)
     assert all(one["passed"] for one in found["checks"])
