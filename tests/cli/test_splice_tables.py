@@ -98,8 +98,8 @@ def test_a_rate_has_a_row_a_rank_and_the_autoencoder_below() -> None:
     points = [{"numbers": k, "fvu": fvu, "skips_on": effect(p), "skips_off": effect(p)} for k, fvu, p in curve]
     code = {"numbers": 50, "fvu": 0.4, "skips_on": effect(0.239), "skips_off": effect(0.239)}
     untouched = {side: effect(0.254) for side in ("skips_on", "skips_off")}
-    found |= {"tuned": False, "trained_on": 9000, "determined": 4096}
     found = {"split": "val", "persons": 5, "photos": 4, "stack": 1, "points": points, "autoencoder": code}
+    found |= {"tuned": False, "trained_on": 9000, "determined": 4096}
     text = shown(splice_tables.rate_table(found | {"untouched": untouched}))
     assert "autoencoder 50" in text and "untouched" in text
     assert "15.4 (0.0 to 30.0)" in text and "-0.0" not in text
