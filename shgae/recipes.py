@@ -155,8 +155,8 @@ class AutoencoderConfig(FitConfig):
 class EvaluateConfig:
     """Models and crops -> scores, their intervals, and predictions."""
 
-    split: Split = "test"
-    """Which split to score."""
+    split: EvaluatedSplit = "auto"
+    """Which split to score; auto is test, or val where there is none."""
     batch_size: int = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
@@ -264,6 +264,19 @@ class RateConfig(SpliceConfig):
 
 
 @dataclass(frozen=True)
+class ReportConfig:
+    """Artefacts -> one page."""
+
+    title: str = "What shgae found"
+    """What stands above the page."""
+    people: int = 4
+    """How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none."""
+    between: str = "first,last"
+    """The two models of an evaluation that people are compared between: their names with a comma between, or the first
+    and the last one that it scored."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One config for every stage."""
 
@@ -277,6 +290,7 @@ class Recipe:
     splice: SpliceConfig = field(default_factory=SpliceConfig)
     rate: RateConfig = field(default_factory=RateConfig)
     study: StudyConfig = field(default_factory=StudyConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
 
 
 _ORIGINAL_POSE: dict[str, Any] = {

@@ -81,15 +81,6 @@ class Tally:
         self.distance[rows] = away.sum(1).cpu().numpy()
 
 
-def person_shares(cells: npt.NDArray[np.int64], truth: Truth) -> tuple[Floats, Floats]:
-    """Each person's share of correct joints (N, 3), by :data:`~shgae.metrics.pck.GROUPS`, and (N, 3) 1 or 0: whether
-    they have any; the share of those that have none is 0."""
-    labelled = pck.groups(truth.visibility)
-    labels = labelled.sum(2).T
-    hits = (labelled & pck.hits(cells, truth.cells, truth.size)).sum(2).T
-    return hits / np.maximum(labels, 1), (labels > 0).astype(np.float64)
-
-
 @dataclass(frozen=True)
 class Effect:
     """A network with one replacement."""
@@ -144,7 +135,8 @@ class SideBySide:
         self._drawn: Floats = drawn.reshape(draws, len(tallies), -1)
 
     def _sums(self, tally: Tally) -> tuple[Floats, Floats]:
-        shares, has = person_shares(tally.cells, self._truth)
+        truth = self._truth
+        shares, has = pck.person_shares(pck.hits(tally.cells, truth.cells, truth.size), truth.visibility)
         ones = np.ones(len(shares))
         above = np.column_stack([shares, tally.error, tally.distance])
         below = np.column_stack([has, tally.counted, ones])

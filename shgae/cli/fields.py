@@ -54,6 +54,7 @@ LIMITS: Mapping[str, Limit] = {
     "margin": Limit(0),
     "min_score": Limit(0, 1),
     "noise": Limit(0),
+    "people": Limit(0, 24),
     "seed": Limit(0),
     "seeds": Limit(1),
     "sigma_hidden": Limit(0, above=True),

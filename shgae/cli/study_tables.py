@@ -33,7 +33,7 @@ def rehearsal_table(dry_run: Mapping[str, Any]) -> Table:
     for part in dry_run["parts"]:
         groups.setdefault((part["arm"], part["what"]), []).append(part)
     rows = []
-    for (arm, what), parts in sorted(groups.items()):
+    for (arm, what), parts in groups.items():
         missing = [part["seconds"] for part in parts if not part["there"]]
         each, whole = (duration(seconds) if missing else "-" for seconds in (max(missing, default=0), sum(missing)))
         rows.append((arm or "all", what, str(len(parts) - len(missing)), str(len(missing)), each, whole))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from shgae.metrics import pck
 from shgae.metrics.pck import GROUPS
-from shgae.metrics.statistics import Interval, McNemar, bootstrap, interval, mcnemar, over_seeds, photo_sums
+from shgae.metrics.statistics import Interval, McNemar, bootstrap, interval, mcnemar, photo_sums
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -36,7 +36,7 @@ class Comparison:
     v1: Interval | None
     v2: Interval | None
     joints: tuple[McNemar, ...]
-    """Of each joint, on how many people the two agree; where arms have several runs, empty."""
+    """Of each joint, on how many people the two agree."""
     photos: int
     """Photos of people who have a joint."""
 
@@ -54,25 +54,12 @@ class Comparison:
         return f"{found}: no difference is shown; {self.photos:,} photos would show one of {least} four times in five"
 
 
-@dataclass(frozen=True)
-class RunsComparison:
-    """The second of two arms against the first, over several runs of each."""
-
-    on_photos: Comparison
-    """Of the arms' mean scores: what other photos would have changed, had the runs been these."""
-    on_seeds: Interval | None
-    """Of the differences between runs of one seed: what other seeds would have changed, on these people. None for a
-    single run, or where nobody has a joint."""
-    differences: tuple[float | None, ...]
-    """PCK (all joints) of each pair of runs, second minus first."""
-
-
 class Resampled:
     """The study's PCK of M models on N people, and on photos drawn anew."""
 
     def __init__(
         self,
-        hits: Sequence[Sequence[Bools]],
+        hits: Sequence[Bools],
         visibility: Visibility,
         photo_id: Ints,
         *,
@@ -82,25 +69,22 @@ class Resampled:
         """Scores and draws.
 
         Args:
-            hits: of each of M models its runs (one or more), (N, K) the joints found; several runs are averaged.
+            hits: of each of M models (N, K) the joints found.
             visibility: (N, K) v = 0, 1, 2; 0 where a joint does not count.
             photo_id: (N,).
             draws: how often photos are drawn; equal draws and seeds give equal intervals.
             seed: of the draws.
 
         Raises:
-            ValueError: hits have another shape, or a model has no run.
+            ValueError: hits have another shape.
         """
-        for runs in hits:
-            if not runs or any(run.shape != visibility.shape for run in runs):
-                raise ValueError(f"hits {[run.shape for run in runs]}, people {visibility.shape}")
+        if any(one.shape != visibility.shape for one in hits):
+            raise ValueError(f"hits {[one.shape for one in hits]}, people {visibility.shape}")
         kept = (visibility > 0).any(1)  # a photo without a joint would only be drawn in vain
-        labels = pck.groups(visibility[kept])
-        has: Floats = np.asarray(labels.any(2)).T.astype(np.float64)
-        shares = [_shares([run[kept] for run in runs], labels) for runs in hits]
+        shares, has = zip(*(pck.person_shares(one[kept], visibility[kept]) for one in hits), strict=True)
         columns = len(hits) * len(GROUPS)
         numerator = photo_sums(np.concatenate(shares, axis=1), photo_id[kept])
-        denominator = np.tile(photo_sums(has, photo_id[kept]), len(hits))
+        denominator = photo_sums(np.concatenate(has, axis=1), photo_id[kept])
         self.photos = len(numerator)
         self.photos_of = tuple(int(count) for count in (denominator[:, : len(GROUPS)] > 0).sum(0))
         """Photos that have a joint of each group."""
@@ -134,7 +118,7 @@ def compare(
     first: Bools, second: Bools, visibility: Visibility, photo_id: Ints, *, draws: int = DRAWS, seed: int = 0
 ) -> Comparison:
     """Compares two models by the joints (N, K) that each found; see :class:`Resampled` for the rest."""
-    resampled = Resampled([[first], [second]], visibility, photo_id, draws=draws, seed=seed)
+    resampled = Resampled([first, second], visibility, photo_id, draws=draws, seed=seed)
     return resampled.compare(0, 1, by_joint(first, second, visibility))
 
 
@@ -144,39 +128,8 @@ def by_joint(first: Bools, second: Bools, visibility: Visibility) -> tuple[McNem
     return tuple(mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled))
 
 
-def compare_runs(
-    first: Sequence[Bools],
-    second: Sequence[Bools],
-    visibility: Visibility,
-    photo_id: Ints,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> RunsComparison:
-    """Compares two arms of R runs each by the joints (N, K) that every run found; run r of both had the same seed.
-
-    Raises:
-        ValueError: the arms have different numbers of runs, or none.
-    """
-    if len(first) != len(second) or not first:
-        raise ValueError(f"{len(first)} runs and {len(second)}")
-    resampled = Resampled([first, second], visibility, photo_id, draws=draws, seed=seed)
-    scores = [[pck.tally(run, visibility).pck()["all"] for run in arm] for arm in (first, second)]
-    differences = [None if a is None or b is None else b - a for a, b in zip(*scores, strict=True)]
-    known = [difference for difference in differences if difference is not None]
-    return RunsComparison(resampled.compare(0, 1), over_seeds(known), tuple(differences))
-
-
 def interval_json(found: Interval | None, *, of_difference: bool = False) -> dict[str, float] | None:
     """The form of an interval in a report; a difference's has ``smallest_to_show`` too."""
     if found is None:
         return None
     return dataclasses.asdict(found) | ({"smallest_to_show": found.smallest_to_show} if of_difference else {})
-
-
-def _shares(runs: Sequence[Bools], labels: Bools) -> Floats:
-    """(N, 3) of each person the share of the group's joints that was found, mean of the runs; 0 where it has none."""
-    found: Floats = np.zeros((labels.shape[1], labels.shape[0]))
-    for hits in runs:
-        found += ((labels & hits).sum(2) / np.maximum(labels.sum(2), 1)).T
-    return found / len(runs)

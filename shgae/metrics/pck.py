@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 Counts = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 GROUPS = ("all", "v1", "v2")
 """Which joints are counted: every labelled one, those of v = 1 (hidden), those of v = 2 (visible)."""
 Averaging = Literal["person", "micro", "joint"]
@@ -105,6 +106,21 @@ def hits(pred_cells: npt.NDArray[np.integer[Any]], true_cells: npt.NDArray[np.in
 def groups(visibility: npt.NDArray[np.integer[Any]]) -> Bools:
     """(3, N, K): which joints each of :data:`GROUPS` counts."""
     return np.stack((visibility > 0, visibility == 1, visibility == 2))
+
+
+def person_shares(correct: Bools, visibility: npt.NDArray[np.integer[Any]]) -> tuple[Floats, Floats]:
+    """Of each person the share of joints found, and whether there are any.
+
+    Args:
+        correct: (N, K) which joints are.
+        visibility: (N, K) v = 0, 1, 2; 0 where a joint does not count.
+
+    Returns:
+        (N, 3) shares by :data:`GROUPS`, 0 where a person has no such joint, and (N, 3) 1 where it has one, else 0.
+    """
+    labelled = groups(visibility)
+    labels, found = labelled.sum(2).T, (labelled & correct).sum(2).T
+    return found / np.maximum(labels, 1), (labels > 0).astype(np.float64)
 
 
 def tally(correct: Bools, visibility: npt.NDArray[np.integer[Any]]) -> PCKCounts:

@@ -7,17 +7,21 @@ have in common, hard photos above all, cancels out.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import optimize, stats
 
 Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
 POWER = 0.8
+_NEARLY_NORMAL = 1000.0
+"""Degrees of freedom from which Student's distribution is taken for the normal one."""
 _CELLS_AT_ONCE = 4_000_000
 """Draws are made in portions of about so many photos, which bounds the memory."""
 
@@ -42,8 +46,18 @@ class Interval:
     @property
     def smallest_to_show(self) -> float:
         """The true difference that a study of this size finds (a 95 % interval without 0) four times out of five."""
-        factor = stats.norm.ppf(0.5 + CONFIDENCE / 2) + stats.norm.ppf(POWER)
-        return float(factor * self.standard_error)
+        return errors_to_show(math.inf) * self.standard_error
+
+
+@dataclass(frozen=True)
+class Combined:
+    """A difference that other people and other runs would both have changed, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    smallest_to_show: float
+    """See :attr:`Interval.smallest_to_show`."""
 
 
 @dataclass(frozen=True)
@@ -109,21 +123,6 @@ def interval(value: float, draws: Floats) -> Interval:
     return Interval(value, float(low), float(high), float(finite.std(ddof=1)))
 
 
-def ratio_difference(
-    first: tuple[Floats, Floats], second: tuple[Floats, Floats], *, draws: int = 10_000, seed: int = 0
-) -> Interval:
-    """Second minus first, each a ratio of sums by photo (numerator (P,), denominator (P,)), on the same draws.
-
-    Raises:
-        ValueError: the ratios have no denominator.
-    """
-    numerator = np.stack([first[0], second[0]], axis=1)
-    denominator = np.stack([first[1], second[1]], axis=1)
-    ratios = bootstrap(numerator, denominator, draws=draws, seed=seed)
-    whole = numerator.sum(0) / denominator.sum(0)
-    return interval(float(whole[1] - whole[0]), ratios[:, 1] - ratios[:, 0])
-
-
 def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> McNemar:
     """Compares hits and misses (n,) of two models on the n people who have a joint."""
     both, neither = int((first & second).sum()), int((~first & ~second).sum())
@@ -141,3 +140,48 @@ def over_seeds(differences: Sequence[float]) -> Interval | None:
     mean, error = float(np.mean(differences)), float(np.std(differences, ddof=1) / np.sqrt(n))
     reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1)) * error
     return Interval(mean, mean - reach, mean + reach, error)
+
+
+def combined(photos: Interval, seeds: Interval, photo_count: int, seed_count: int) -> Combined:
+    """The interval of a mean over runs and people, from what photos and what seeds would have changed.
+
+    The two variances add (the part that is peculiar to one run on one photo twice: a little wide rather than narrow),
+    with Satterthwaite's degrees of freedom (1946, Biometrics Bulletin 2; Welch 1947, Biometrika 34). Those are too
+    many where few runs differ much, so the result is never narrower than what either source alone asks for. Simulated
+    (tests/metrics), it holds the truth in 94 to 99 of 100 studies of 2 to 10 seeds.
+
+    Args:
+        photos: the mean difference with its bootstrap over photos.
+        seeds: the same difference, by :func:`over_seeds`.
+        photo_count: photos that were drawn from.
+        seed_count: runs, 2 or more.
+    """
+    errors = np.array([photos.standard_error, seeds.standard_error])
+    freedoms = np.array([max(photo_count - 1, 1), seed_count - 1], dtype=np.float64)
+    total = float(np.square(errors).sum())
+    if total == 0:
+        return Combined(photos.value, photos.value, photos.value, 0.0)
+    freedom = total**2 / float((errors**4 / freedoms).sum())
+    sources = [(photos.standard_error, math.inf), (seeds.standard_error, freedoms[1]), (math.sqrt(total), freedom)]
+    reach = max(float(stats.t.ppf(0.5 + CONFIDENCE / 2, degrees)) * error for error, degrees in sources)
+    smallest = max(errors_to_show(float(degrees)) * error for error, degrees in sources)
+    return Combined(photos.value, photos.value - reach, photos.value + reach, smallest)
+
+
+@functools.cache
+def errors_to_show(freedom: float) -> float:
+    """How many standard errors a true difference must be to be found (a 95 % interval without 0) four times in five.
+
+    Exact by the noncentral t distribution with so many degrees of freedom; the normal one for infinitely many.
+    """
+    tail = 0.5 + CONFIDENCE / 2
+    if freedom > _NEARLY_NORMAL:
+        return float(stats.norm.ppf(tail) + stats.norm.ppf(POWER))
+    edge = float(stats.t.ppf(tail, freedom))
+    guess = edge + float(stats.t.ppf(POWER, freedom))
+
+    def missing(shift: float) -> float:
+        return float(stats.nct.sf(edge, freedom, shift)) - POWER
+
+    # The guess is at most a fifth too small, and never too large; far from it the distribution cannot be computed.
+    return float(optimize.brentq(missing, 0.98 * guess, 1.25 * guess))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from shgae.plots.style import COLOURS, new_figure, save_figure, style
 
@@ -21,6 +22,8 @@ class Bar:
     question: str
     """What it answers."""
     value: float
+    interval: tuple[float, float]
+    """What counts: it allows for other photos and other seeds."""
     over_photos: tuple[float, float]
     over_seeds: tuple[float, float] | None
     by_seed: tuple[float, ...]
@@ -29,7 +32,8 @@ class Bar:
 
 
 def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str) -> None:
-    """Draws a row a difference, the first on top; a thick line over photos, a thin one over seeds, a dot a seed.
+    """Draws a row a difference, the first on top; a thin line for the interval that counts, a thick one for its part
+    over photos, a dashed one below for its part over seeds, a dot a seed.
 
     Args:
         bars: what to draw; may be empty.
@@ -45,16 +49,28 @@ def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str) -> None:
         axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("difference of PCK in points; thick: 95 % over photos, thin: over seeds, dots: single seeds")
+        axes.set_xlabel("difference of PCK in points, with 95 % intervals", loc="left")
+        figure.legend(handles=_key(), loc="outside lower left", ncols=4, fontsize=7)
         figure.suptitle("\n".join(textwrap.wrap(conclusion, 105)), fontsize=8, x=0.02, ha="left")
     save_figure(figure, path, "shgae study")
+
+
+def _key() -> list[Line2D]:
+    grey = "#555555"
+    return [
+        Line2D([], [], color=grey, lw=1.4, label="photos and seeds: this one counts"),
+        Line2D([], [], color=grey, lw=4, alpha=0.6, label="photos alone"),
+        Line2D([], [], color=grey, lw=0.9, linestyle="--", label="seeds alone"),
+        Line2D([], [], color="black", marker=".", ms=4, linestyle="", label="single seeds"),
+    ]
 
 
 def _draw(axes: Axes, row: int, bar: Bar) -> None:
     colour = (COLOURS[1] if row == 0 else COLOURS[0]) if bar.fair else "#999999"
     axes.plot([100 * end for end in bar.over_photos], [row, row], color=colour, lw=4, solid_capstyle="butt", alpha=0.6)
+    axes.plot([100 * end for end in bar.interval], [row, row], color=colour, lw=1.4)
     if bar.over_seeds:
-        axes.plot([100 * end for end in bar.over_seeds], [row, row], color=colour, lw=1.2)
+        axes.plot([100 * end for end in bar.over_seeds], [row + 0.2] * 2, "--", color=colour, lw=0.9)
     axes.plot([100 * one for one in bar.by_seed], [row] * len(bar.by_seed), ".", color="black", ms=4)
     axes.plot([100 * bar.value], [row], "D", color=colour, ms=5, mec="black", mew=0.6)
     # Within the axes whatever their limits: x in shares of the width, y in rows.

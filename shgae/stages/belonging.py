@@ -15,7 +15,7 @@ from shgae.execution import Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import LoadedAutoencoder, load_autoencoder, load_hourglass
 from shgae.recipes import EvaluatedSplit
-from shgae.stages.pose_training import check_fits
+from shgae.stages.pose_training import check_fits, scored_split
 from shgae.stages.splicing import Site
 
 
@@ -36,8 +36,7 @@ def open_split(
     """
     prepared = open_artifact(data, "data", verify=False)
     check_fits(site.loaded.artifact.facts, prepared, site.loaded.artifact.path, progress)
-    if split == "auto":
-        split = "test" if prepared.facts["splits"].get("test") else "val"
+    split = scored_split(prepared, split)
     verify_files(prepared, (f"{split}/", *also))
     return prepared, split
 

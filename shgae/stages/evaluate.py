@@ -13,14 +13,14 @@ import torch
 
 from shgae.artifacts.crops import PEOPLE, Crops, read_people
 from shgae.artifacts.manifest import Parent
-from shgae.artifacts.store import Artifact, Draft, draft, open_artifact
+from shgae.artifacts.store import Artifact, Draft, draft, open_artifact, verify_files
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.stages.answers import PredictionFile, Predictions, coco_results, from_cells, read_predictions
-from shgae.stages.pose_training import check_fits
+from shgae.stages.pose_training import check_fits, scored_split
 from shgae.stages.result import made
 from shgae.stages.score_tables import joint_tables, main_tables
 from shgae.stages.scores import Report, report
@@ -65,8 +65,9 @@ def run(
     Raises:
         Refused: a model or a file and the data do not belong together, or the data lacks the split.
     """
-    wanted = (f"{config.split}/", PEOPLE.format(split="train"))
-    prepared = open_artifact(data, "data", only=wanted)
+    prepared = open_artifact(data, "data", verify=False)
+    config = dataclasses.replace(config, split=scored_split(prepared, config.split))
+    verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train")))
     networks = _load(models, prepared, execution)
     crops = Crops(prepared, config.split, config.limit)
     sources = [networks.get(i) or _read(models, i, prepared, crops, config, execution) for i in range(len(models))]

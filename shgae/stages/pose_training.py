@@ -15,7 +15,7 @@ from shgae.artifacts.store import Artifact, Draft
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.hourglass import StackedHourglass
-from shgae.recipes import FinetuneConfig, HeatmapConfig, TrainConfig
+from shgae.recipes import EvaluatedSplit, FinetuneConfig, HeatmapConfig, Split, TrainConfig
 from shgae.stages.result import made
 from shgae.training.hardware import describe, resolve_device
 from shgae.training.inference import Inference
@@ -72,6 +72,13 @@ def other_joints(mine: Sequence[str], theirs: Sequence[str], data: object) -> st
     pairs = enumerate(zip(mine, theirs, strict=False), 1)
     first = next((f"joint {n} is {a} there, {b} here" for n, (a, b) in pairs if a != b), "the first ones agree")
     return f"{len(mine)} joints, the data in {data} has {len(theirs)} ({first})"
+
+
+def scored_split(data: Artifact, split: EvaluatedSplit) -> Split:
+    """The split that is scored: "auto" is test, or val where there is none."""
+    if split != "auto":
+        return split
+    return "test" if data.facts["splits"].get("test") else "val"
 
 
 def open_splits(data: Artifact, limit: int | None) -> tuple[Crops, Crops]:

@@ -9,6 +9,8 @@ from typing import Any
 from shgae.stages.grids import Grid, percent, points, span
 
 GROUPS = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
+_ALL_PAIRS = 3
+"""Models up to which every pair has its sentence; of more, those with the first one."""
 _FEW_PHOTOS = 50
 _ID = re.compile(r"[0-9a-f]{64}")
 _SHOWN = (
@@ -81,8 +83,8 @@ def comparisons_table(report: Report) -> Grid:
         least = "-" if found["all"] is None else percent(found["all"]["smallest_to_show"])
         numbers = [_difference(found[group]) for group, _ in GROUPS]
         rows.append((f"{pair['second']} - {pair['first']}", *numbers, least))
-    first = report["models"][0]["name"]
-    sentences = [pair["sentence"] for pair in report["comparisons"] if pair["first"] == first]
+    first, few = report["models"][0]["name"], len(report["models"]) <= _ALL_PAIRS
+    sentences = [pair["sentence"] for pair in report["comparisons"] if few or pair["first"] == first]
     caution = "Intervals are over photos, for these very weights: other seeds would train other weights"
     headings = ("difference", *(f"points {heading}" for _, heading in GROUPS), "smallest to show")
     return Grid("Differences of PCK", headings, tuple(rows), "\n".join([*sentences, caution]))

@@ -161,9 +161,7 @@ def report(
     people = people_of(crops, skeleton)
     scored = [score(one, people) for one in predictions]
     hits = [one.hits for one in scored]
-    again = Resampled(
-        [[one] for one in hits], people.cell_visibility, people.photo_id, draws=config.draws, seed=config.seed
-    )
+    again = Resampled(hits, people.cell_visibility, people.photo_id, draws=config.draws, seed=config.seed)
     intervals = [tuple(again.interval(i, group) for group in range(len(GROUPS))) for i in range(len(hits))]
     names = [one.name for one in predictions]
     pairs = []

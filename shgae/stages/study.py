@@ -26,7 +26,7 @@ from shgae.stages.result import made
 from shgae.stages.study_budget import check_budget
 from shgae.stages.study_estimate import Cost, Costs
 from shgae.stages.study_parts import ARMS, PARENT, Part, Plan
-from shgae.stages.study_report import ArmResult, Report, conclude, differences, mean_pck
+from shgae.stages.study_report import ArmResult, Difference, Report, conclude, differences, mean_pck
 from shgae.training.hardware import resolve_device, resolve_precision
 
 REPORT, MARKDOWN, LATEX, PICTURE = "report.json", "table.md", "table.tex", "differences.png"
@@ -178,7 +178,7 @@ def _report(plan: Plan) -> Report:
         arms=arms,
         differences=found,
         conclusion=conclude(found, len(people), len(plan.seeds)),
-        cautions=_cautions(plan, arms),
+        cautions=_cautions(plan, found),
     )
 
 
@@ -196,21 +196,21 @@ def _arm(plan: Plan, name: str, scores: Sequence[study_scores.Scores]) -> ArmRes
     )
 
 
-def _cautions(plan: Plan, arms: Sequence[ArmResult]) -> tuple[str, ...]:
+def _cautions(plan: Plan, found: Sequence[Difference]) -> tuple[str, ...]:
     """What a reader of the numbers must know and the sentence does not say."""
     config, said = plan.config, ["There is one parent: from another baseline the answer may be another."]
-    before, after = ({arm.name: arm.pck["all"] or 0.0 for arm in arms}.get(name) for name in (PARENT, "a"))
-    if before is not None and after is not None and after < before:
-        why = "the learning rate's restart cost more than these epochs gave back"
-        so = "the arms may differ in what they lost, not in what they won"
-        said.insert(0, f"Arm a ended below the parent: {why}, so {so}.")
+    more = next((one.groups["all"] for one in found if (one.arm, one.minus) == ("a", PARENT)), None)
+    if more is not None and more.high < 0:
+        lost = f"{-100 * more.value:.1f} points ({-100 * more.high:.1f} to {-100 * more.low:.1f})"
+        so = "so the arms may differ in what they lost, not in what they won"
+        said.insert(0, f"Arm a ended {lost} below its parent: these epochs cost more than they gave, {so}.")
     networks = [open_artifact(plan.finetuned(arm, seed), verify=False) for arm in plan.arms for seed in plan.seeds]
     devices = sorted({str(network.manifest.provenance["device"]) for network in networks})
     if len(devices) > 1:
         said.append(f"The arms were not all fine-tuned on one device: {'; '.join(devices)}.")
     if {"d", "e"} & set(plan.arms):
-        more = f"arms d and e had {config.ae_epochs} epochs of pre-training before"
-        said.append(f"The equal budget is that of fine-tuning; {more}.")
+        before = f"arms d and e had {config.ae_epochs} epoch{'s' * (config.ae_epochs != 1)} of pre-training before"
+        said.append(f"The equal budget is that of fine-tuning; {before}.")
     if plan.split == "val":
         said.append("There is no test split: the people compared on also chose the best epoch of every arm.")
     if config.limit:
@@ -218,7 +218,7 @@ def _cautions(plan: Plan, arms: Sequence[ArmResult]) -> tuple[str, ...]:
     if config.seeds == 1:
         said.append("Seeds were not varied: the intervals are over photos alone.")
     else:
-        said.append("The wider of two intervals counts: over photos (other people) or over seeds (other runs).")
+        said.append("What is said goes by the interval that allows for both: other photos and other seeds.")
     if len(plan.arms) > 2:
         said.append("The intervals are 95 % each, not together: of many differences, some exclude zero by chance.")
     return tuple(said)
@@ -256,5 +256,6 @@ def _bars(report: Report) -> list[Bar]:
             seeds = (found.over_seeds.low, found.over_seeds.high) if found.over_seeds else None
             photos = (found.over_photos.low, found.over_photos.high)
             label = f"{one.arm} - {one.minus}" + ("" if one.fair else " (unfair)")
-            bars.append(Bar(label, one.question, found.value, photos, seeds, found.by_seed, one.fair))
+            both = (found.low, found.high)
+            bars.append(Bar(label, one.question, found.value, both, photos, seeds, found.by_seed, one.fair))
     return bars

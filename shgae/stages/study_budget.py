@@ -27,7 +27,7 @@ class Budget:
     """In the training split, as used."""
     epochs: int
     steps: int
-    """Of fine-tuning, in every arm and with every seed."""
+    """Of fine-tuning, in every arm and with every seed: by the people that each epoch of the history counted."""
     samples: int
     """People in these steps, counted from the histories."""
     config: Mapping[str, Any]
@@ -47,7 +47,7 @@ def check_budget(plan: Plan) -> Budget:
     for seed in plan.seeds:
         for arm in plan.arms:
             path = plan.finetuned(arm, seed)
-            given = _given(open_artifact(path, "hourglass", verify=False), people)
+            given = _given(open_artifact(path, "hourglass", verify=False))
             first = first or (given, path)
             changed = differences(given, {**first[0], "seed": seed})
             if changed:
@@ -69,7 +69,7 @@ def check_budget(plan: Plan) -> Budget:
     )
 
 
-def _given(artifact: Artifact, people: int) -> dict[str, Any]:
+def _given(artifact: Artifact) -> dict[str, Any]:
     """What one network was given: options, data, and the plain model at its root."""
     manifest = artifact.manifest
     config = {key: value for key, value in manifest.config.items() if key != "train"}  # which part learns: the arm
@@ -80,6 +80,6 @@ def _given(artifact: Artifact, people: int) -> dict[str, Any]:
     before = {one.role: one.id for one in start.parents}
     plain = before["model"] if "autoencoder" in before else start.id
     history = list(read_rows(artifact.file(HISTORY)))
-    steps = len(history) * -(-people // int(config["batch_size"]))
+    steps = sum(-(-row["samples"] // int(config["batch_size"])) for row in history)
     samples = sum(row["samples"] for row in history)
     return {**config, "steps": steps, "samples": samples, "model": plain, "data": data.id}

@@ -1,7 +1,8 @@
 """What a study found: scores of its arms, differences with intervals, and one sentence that says what follows.
 
 Two things could have been otherwise: which people there are, and which seeds. The interval over photos answers for
-the first (people drawn anew, networks as they are), the interval over seeds for the second; the wider one is taken.
+the first (people drawn anew, networks as they are), the interval over seeds for the second; what is said goes by the
+interval that allows for both (:func:`shgae.metrics.statistics.combined`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from shgae.metrics import statistics
 from shgae.metrics.pck import GROUPS
-from shgae.metrics.statistics import CONFIDENCE, POWER, Interval
+from shgae.metrics.statistics import Combined, Interval
 from shgae.stages.study_budget import Budget
 from shgae.stages.study_parts import ARMS, PARENT
 from shgae.stages.study_scores import Scores
@@ -30,6 +30,7 @@ _QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("b", "a", "Does an autoencoder earn its place without pre-training?"),
     ("d", "a", "Does adapting the autoencoder alone do as much as fine-tuning the network?"),
     ("e", PARENT, "as the original reported, unfair: only one of the two was trained on"),
+    ("a", PARENT, "What did the same training give without an autoencoder? unfair too"),
 )
 """Which arms are compared, the study's own question first."""
 
@@ -68,7 +69,8 @@ class Estimate:
     """Mean over seeds."""
     low: float
     high: float
-    """The wider of the two 95 % intervals."""
+    """The 95 % interval that allows for other people and other seeds; for other people alone where there is one
+    seed."""
     over_photos: Range
     over_seeds: Range | None
     """None where there is one seed."""
@@ -128,7 +130,7 @@ def differences(scores: Mapping[str, Sequence[Scores]], photo_id: npt.NDArray[np
     """
     found = []
     asked = [one for one in _QUESTIONS if one[0] in scores and one[1] in scores]
-    pairs = [_Pair(scores[minus], scores[arm]) for arm, minus, _ in asked]
+    pairs = [_Pair(scores[minus], scores[arm], photo_id) for arm, minus, _ in asked]
     if not pairs:
         return ()
     # All of them on the same draws, made once.
@@ -153,10 +155,11 @@ def mean_pck(by_seed: Sequence[Pck]) -> Pck:
 class _Pair:
     """Two arms, seed by seed."""
 
-    def __init__(self, firsts: Sequence[Scores], seconds: Sequence[Scores]) -> None:
+    def __init__(self, firsts: Sequence[Scores], seconds: Sequence[Scores], photo_id: npt.NDArray[np.int64]) -> None:
         several = firsts if len(firsts) == len(seconds) else [*firsts] * len(seconds)  # the parent knows no seeds
         self._seeds = list(zip(several, seconds, strict=True))
         self._has = firsts[0].has
+        self._photos = [len(np.unique(photo_id[has > 0])) for has in self._has.T]
 
     def columns(self) -> npt.NDArray[np.float64]:
         """(N, 6): of each group, a person's difference, mean over seeds, and whether the person has such a joint."""
@@ -171,24 +174,18 @@ class _Pair:
         if 2 * np.isfinite(draws).sum() < len(draws):  # so few people have such a joint that most draws have none
             return None
         over_photos, over_seeds = statistics.interval(value, draws), statistics.over_seeds(by_seed)
-        wider = max((one for one in (over_photos, over_seeds) if one), key=lambda one: one.high - one.low)
+        both: Interval | Combined = over_photos
+        if over_seeds:
+            both = statistics.combined(over_photos, over_seeds, self._photos[group], len(by_seed))
         return Estimate(
             value=value,
-            low=wider.low,
-            high=wider.high,
+            low=both.low,
+            high=both.high,
             over_photos=Range(over_photos.low, over_photos.high),
             over_seeds=Range(over_seeds.low, over_seeds.high) if over_seeds else None,
             by_seed=by_seed,
-            smallest_to_show=max(over_photos.smallest_to_show, _smallest_over(over_seeds, len(by_seed))),
+            smallest_to_show=both.smallest_to_show,
         )
-
-
-def _smallest_over(seeds: Interval | None, count: int) -> float:
-    """As :attr:`Interval.smallest_to_show`, with Student's distribution in place of the normal one."""
-    if seeds is None:
-        return 0.0
-    factor = stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1) + stats.t.ppf(POWER, count - 1)
-    return float(factor * seeds.standard_error)
 
 
 def conclude(differences: Sequence[Difference], persons: int, seeds: int) -> str:
@@ -200,9 +197,8 @@ def conclude(differences: Sequence[Difference], persons: int, seeds: int) -> str
     arm, minus = fair[0].arm, fair[0].minus
     scored = f"arm {arm} ({ARMS[arm]}) scored {_points(first.value)} than arm {minus} ({ARMS[minus]})"
     where = f"on {persons:,} people and {seeds} seed{'s' * (seeds > 1)}"
-    is_over_photos = (first.low, first.high) == (first.over_photos.low, first.over_photos.high)
     ends = f"{100 * first.low:+.1f} to {100 * first.high:+.1f}"
-    sure = f"the 95 % interval over {'photos' if is_over_photos else 'seeds'}, {ends},"
+    sure = f"the 95 % interval over photos{' and seeds' if first.over_seeds else ''}, {ends},"
     varied = "" if seeds > 1 else "; seeds were not varied, so what another seed would change is unknown"
     if not first.excludes_zero:
         reach = f"a true difference of {100 * first.smallest_to_show:.1f} points would be found four times out of five"

@@ -82,9 +82,5 @@ def score(
     cells: npt.NDArray[np.int64], true_cells: npt.NDArray[np.int64], visibility: npt.NDArray[np.uint8], size: int
 ) -> Scores:
     """Scores N people one by one; arguments as of :func:`shgae.metrics.pck.count`."""
-    distance = np.sqrt(np.square(cells - true_cells).sum(-1))
-    correct = distance / (size / 10) < 0.5
-    labelled = np.stack((visibility > 0, visibility == 1, visibility == 2), axis=1)  # (N, 3, K)
-    labels, hits = labelled.sum(2), (labelled & correct[:, None]).sum(2)
-    has = (labels > 0).astype(np.float64)
-    return Scores(pck.count(cells, true_cells, visibility, size).pck(), hits / np.maximum(labels, 1), has)
+    correct = pck.hits(cells, true_cells, size)
+    return Scores(pck.tally(correct, visibility).pck(), *pck.person_shares(correct, visibility))

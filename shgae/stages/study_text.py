@@ -21,7 +21,7 @@ ARM_HEADINGS = (
     "parameters",
     "trained",
 )
-DIFFERENCE_HEADINGS = ("difference", "points", "95 % over photos", "95 % over seeds", "finding", "question")
+DIFFERENCE_HEADINGS = ("difference", "points", "95 %, both", "over photos", "over seeds", "finding", "question")
 _TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}"}
 _MINUS = re.compile(r"(?<=[ (])-(?=[ \d])|^-(?=\d)")
 
@@ -36,7 +36,7 @@ def arm_rows(report: Mapping[str, Any]) -> list[Row]:
         pck = [_percent(arm["pck"][group]) for group in _GROUPS]
         seeds = ", ".join(_percent(one["all"]) for one in arm["by_seed"])
         counts = [f"{arm[key]:,}" if arm[key] else "-" for key in ("parameters", "trained_parameters")]
-        rows.append((arm["name"], arm["label"], *pck, seeds, _wider(against_a.get(arm["name"])), *counts))
+        rows.append((arm["name"], arm["label"], *pck, seeds, _with_interval(against_a.get(arm["name"])), *counts))
     return rows
 
 
@@ -47,9 +47,9 @@ def difference_rows(report: Mapping[str, Any]) -> list[Row]:
         found = one["groups"]["all"]
         name = f"{one['arm']} - {one['minus']}"
         if found is None:
-            rows.append((name, "-", "-", "-", one["finding"], one["question"]))
+            rows.append((name, "-", "-", "-", "-", one["finding"], one["question"]))
             continue
-        ranges = (_range(found["over_photos"]), _range(found["over_seeds"]))
+        ranges = (_range(found), _range(found["over_photos"]), _range(found["over_seeds"]))
         rows.append((name, _signed(found["value"]), *ranges, one["finding"], one["question"]))
     return rows
 
@@ -79,7 +79,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     """The report as Markdown."""
     tables = [
         _markdown_table(ARM_HEADINGS, arm_rows(report), "ll" + "r" * 7),
-        _markdown_table(DIFFERENCE_HEADINGS, difference_rows(report), "lrrrll"),
+        _markdown_table(DIFFERENCE_HEADINGS, difference_rows(report), "lrrrrll"),
     ]
     below = "\n".join(f"- {note}" for note in notes(report))
     return "\n\n".join([f"**{report['conclusion']}**", title(report), *tables, below]) + "\n"
@@ -89,7 +89,7 @@ def latex(report: Mapping[str, Any]) -> str:
     """The report as two LaTeX tables; they need the package booktabs."""
     tables = [
         _latex_table(ARM_HEADINGS, arm_rows(report), "ll" + "r" * 7),
-        _latex_table(DIFFERENCE_HEADINGS, difference_rows(report), "lrrrll"),
+        _latex_table(DIFFERENCE_HEADINGS, difference_rows(report), "lrrrrll"),
     ]
     head = "".join(f"% {line}\n" for line in (report["conclusion"], title(report), *notes(report)))
     return head + "\n".join(tables)
@@ -113,7 +113,7 @@ def _tex(text: str) -> str:
     return _MINUS.sub("$-$", escaped)  # where TeX would set a hyphen
 
 
-def _wider(found: Mapping[str, Any] | None) -> str:
+def _with_interval(found: Mapping[str, Any] | None) -> str:
     return "-" if found is None else f"{_signed(found['value'])} ({_range(found)})"
 
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.analysis.splice import Measure, SideBySide, Tally, Truth, loss_counts, no_cost, person_shares
+from shgae.analysis.splice import Measure, SideBySide, Tally, Truth, loss_counts, no_cost
 from shgae.metrics import pck
 from shgae.metrics.statistics import Interval
 from shgae.training.objectives import heatmap_errors
@@ -62,7 +62,7 @@ def test_peoples_shares_give_the_studys_pck(seed: int, people: int) -> None:
     numbers = np.random.default_rng(seed)
     truth = truth_of(people, numbers)
     cells = numbers.integers(0, SIZE, truth.cells.shape)
-    shares, has = person_shares(cells, truth)
+    shares, has = pck.person_shares(pck.hits(cells, truth.cells, truth.size), truth.visibility)
     whole = pck.count(cells, truth.cells, truth.visibility, SIZE).pck()
     for i, group in enumerate(pck.GROUPS):
         expected = whole[group]

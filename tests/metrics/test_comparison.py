@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.metrics import pck
-from shgae.metrics.comparison import Comparison, Resampled, compare, compare_runs, interval_json
+from shgae.metrics.comparison import Comparison, Resampled, compare, interval_json
 from shgae.metrics.statistics import bootstrap, photo_sums
 
 Bools = npt.NDArray[np.bool_]
@@ -97,7 +97,7 @@ def test_a_pair_among_many_models_is_what_it_is_alone() -> None:
     first, second, visibility, photo_id = world(rng, 50, gain=0.2)
     third = first & second
     models = [first, second, third]
-    many = Resampled([[one] for one in models], visibility, photo_id, draws=150, seed=4)
+    many = Resampled(models, visibility, photo_id, draws=150, seed=4)
     for i, j in combinations(range(3), 2):
         alone = compare(models[i], models[j], visibility, photo_id, draws=150, seed=4)
         for group, one in enumerate((alone.all, alone.v1, alone.v2)):
@@ -147,48 +147,10 @@ def test_equal_models_do_not_differ() -> None:
     assert all(joint.p == 1 for joint in found.joints)
 
 
-def arms(rng: np.random.Generator, runs: int, gain: float) -> tuple[list[Bools], list[Bools], Ints, Ints]:
-    first, _, visibility, photo_id = world(rng, 80, gain=0.0)
-    ease = rng.uniform(0.2, 0.5, len(visibility))[:, None]
-    found = [
-        [rng.random(visibility.shape) < ease + more + rng.normal(0, 0.02) for _ in range(runs)] for more in (0, gain)
-    ]
-    return found[0], found[1], visibility, photo_id
-
-
-def test_arms_of_several_runs_differ_by_the_mean_of_their_runs() -> None:
-    first, second, visibility, photo_id = arms(np.random.default_rng(9), runs=3, gain=0.2)
-    found = compare_runs(first, second, visibility, photo_id, draws=200, seed=1)
-    alone = [compare(a, b, visibility, photo_id, draws=200, seed=1).all for a, b in zip(first, second, strict=True)]
-    assert found.on_photos.all is not None and found.on_seeds is not None
-    values = [one.value for one in alone if one is not None]
-    assert found.differences == pytest.approx(values, abs=1e-12)
-    assert found.on_photos.all.value == pytest.approx(np.mean(values), abs=1e-12)
-    assert found.on_seeds.value == pytest.approx(np.mean(values), abs=1e-12)
-    # By hand: Student's t(0.975, 2) = 4.302653.
-    assert found.on_seeds.high - found.on_seeds.value == pytest.approx(
-        4.302653 * np.std(values, ddof=1) / 3**0.5, rel=1e-5
-    )
-    assert found.on_photos.all.standard_error < max(one.standard_error for one in alone if one is not None)
-    assert found.on_photos.joints == ()
-    assert found == compare_runs(first, second, visibility, photo_id, draws=200, seed=1)
-
-
-def test_one_run_of_each_arm_says_nothing_of_seeds() -> None:
-    first, second, visibility, photo_id = arms(np.random.default_rng(10), runs=1, gain=0.2)
-    found = compare_runs(first, second, visibility, photo_id, draws=100)
-    assert found.on_seeds is None
-    assert found.on_photos.all == compare(first[0], second[0], visibility, photo_id, draws=100).all
-
-
-def test_arms_that_do_not_pair_and_hits_of_other_people_are_errors() -> None:
-    first, second, visibility, photo_id = arms(np.random.default_rng(11), runs=2, gain=0.2)
-    with pytest.raises(ValueError, match="2 runs and 1"):
-        compare_runs(first, second[:1], visibility, photo_id)
-    with pytest.raises(ValueError, match="0 runs and 0"):
-        compare_runs([], [], visibility, photo_id)
+def test_hits_of_other_people_are_errors() -> None:
+    first, second, visibility, photo_id = world(np.random.default_rng(11), 20, gain=0.2)
     with pytest.raises(ValueError, match="people"):
-        compare(first[0][:3], second[0], visibility, photo_id)
+        compare(first[:3], second, visibility, photo_id)
 
 
 def test_an_interval_in_a_report() -> None:

@@ -10,14 +10,17 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from shgae.metrics.statistics import (
+    Interval,
     bootstrap,
+    combined,
+    errors_to_show,
     interval,
     mcnemar,
     over_seeds,
     photo_sums,
-    ratio_difference,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +39,9 @@ def people(rng: np.random.Generator, photos: int, gain: float) -> tuple[Floats, 
 def difference_of(first: Floats, second: Floats, photo_id: npt.NDArray[np.int64], draws: int, seed: int = 0):
     count = photo_sums(np.ones(len(first)), photo_id)
     sums = [photo_sums(values, photo_id) for values in (first, second)]
-    return ratio_difference((sums[0], count), (sums[1], count), draws=draws, seed=seed)
+    whole = [float(one.sum() / count.sum()) for one in sums]
+    ratios = bootstrap(np.stack(sums, axis=1), np.stack([count, count], axis=1), draws=draws, seed=seed)
+    return interval(whole[1] - whole[0], ratios[:, 1] - ratios[:, 0])
 
 
 def test_the_interval_holds_the_true_difference_about_95_times_in_100() -> None:
@@ -118,3 +123,66 @@ def test_three_seeds_give_students_interval() -> None:
     # By hand: s = 0.0264575, t(0.975, 2) = 4.302653.
     assert found.high - found.value == pytest.approx(4.302653 * 0.0264575 / math.sqrt(3), rel=1e-5)
     assert over_seeds([0.01]) is None
+
+
+def studies(rng: np.random.Generator, seeds: int, luck: float, own: float, studies: int) -> float:
+    """The share of simulated studies whose combined interval holds the truth, 0.
+
+    A difference is the sum of what a seed, a photo, and the two together do to it (normal, the photo's of deviation 0.1
+    over 300 photos).
+    """
+    photos = 300
+    of_seeds = rng.normal(0, luck, (studies, seeds))
+    of_photos = rng.normal(0, 0.1 / math.sqrt(photos), (studies, 1))
+    by_seed = of_seeds + of_photos + rng.normal(0, own / math.sqrt(photos), (studies, seeds))
+    error = math.sqrt((0.1**2 + own**2 / seeds) / photos)
+    held = 0
+    for row in by_seed:
+        over = over_seeds(row.tolist())
+        assert over is not None
+        found = combined(Interval(over.value, 0, 0, error), over, photos, seeds)
+        held += found.low <= 0 <= found.high
+    return held / studies
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+@pytest.mark.parametrize("luck", [0.0, 0.006, 0.02])
+def test_allowing_for_photos_and_seeds_the_interval_holds_the_truth(seeds: int, luck: float) -> None:
+    assert studies(np.random.default_rng(seeds), seeds, luck, 0.05, 1000) >= 0.925  # three standard errors below 0.95
+
+
+def test_the_wider_of_the_two_alone_would_promise_too_much_where_both_matter() -> None:
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(1000):
+        seeds = over_seeds((rng.normal(0, 0.02, 10) + rng.normal(0, 0.006)).tolist())
+        assert seeds is not None
+        reach = max(seeds.high - seeds.value, 1.96 * 0.006)
+        found += abs(seeds.value) <= reach
+    assert found / 1000 < 0.925
+
+
+@pytest.mark.parametrize("freedom", [1.0, 2.0, 3.5, 9.0, 500.0, math.inf])
+def test_the_smallest_difference_to_show_is_found_four_times_in_five(freedom: float) -> None:
+    rng = np.random.default_rng(3)
+    shift = errors_to_show(freedom)
+    spread = np.ones(400_000) if math.isinf(freedom) else np.sqrt(rng.chisquare(freedom, 400_000) / freedom)
+    edge = stats.norm.ppf(0.975) if math.isinf(freedom) else stats.t.ppf(0.975, freedom)
+    found = np.abs((rng.normal(0, 1, 400_000) + shift) / spread) > edge
+    assert found.mean() == pytest.approx(0.8, abs=0.004)
+
+
+@given(st.floats(1e-6, 0.1), st.floats(0, 0.1), st.integers(2, 10))
+def test_the_combined_interval_is_never_narrower_than_either_source(photos: float, seeds: float, count: int) -> None:
+    over = Interval(0.1, 0, 0, seeds)
+    found = combined(Interval(0.1, 0, 0, photos), over, 300, count)
+    reach = max(1.9599 * photos, float(stats.t.ppf(0.975, count - 1)) * seeds)
+    assert found.high - 0.1 >= reach * (1 - 1e-9)
+    assert found.low + found.high == pytest.approx(0.2)
+    assert found.smallest_to_show >= found.high - 0.1
+
+
+def test_arms_that_never_differ_have_an_interval_of_nothing() -> None:
+    still = Interval(0.0, 0.0, 0.0, 0.0)
+    found = combined(still, still, 10, 3)
+    assert (found.low, found.high, found.smallest_to_show) == (0, 0, 0)

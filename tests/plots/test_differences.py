@@ -7,8 +7,8 @@ from PIL import Image
 
 from shgae.plots.differences import Bar, forest_plot
 
-GAIN = Bar("e - a", "Did it?", 0.01, (0.002, 0.018), (-0.01, 0.03), (0.005, 0.015), True)
-UNFAIR = Bar("e - parent (unfair)", "as reported", 0.03, (0.02, 0.04), None, (0.03,), False)
+GAIN = Bar("e - a", "Did it?", 0.01, (-0.01, 0.03), (0.002, 0.018), (-0.01, 0.03), (0.005, 0.015), True)
+UNFAIR = Bar("e - parent (unfair)", "as reported", 0.03, (0.02, 0.04), (0.02, 0.04), None, (0.03,), False)
 
 
 def drawn(path: Path, *bars: Bar) -> np.ndarray:

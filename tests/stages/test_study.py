@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -78,8 +79,17 @@ def test_all_arms_run_with_all_seeds_and_the_question_itself_comes_first(whole: 
     assert [arm.name for arm in report.arms] == ["parent", *ARMS]
     assert all(len(arm.by_seed) == (1 if arm.name == "parent" else 2) for arm in report.arms)
     pairs = [(one.arm, one.minus) for one in report.differences]
-    assert pairs == [("e", "a"), ("e", "b"), ("e", "c"), ("c", "a"), ("b", "a"), ("d", "a"), ("e", "parent")]
-    assert [one.fair for one in report.differences] == [True] * 6 + [False]
+    assert pairs == [
+        ("e", "a"),
+        ("e", "b"),
+        ("e", "c"),
+        ("c", "a"),
+        ("b", "a"),
+        ("d", "a"),
+        ("e", "parent"),
+        ("a", "parent"),
+    ]
+    assert [one.fair for one in report.differences] == [True] * 6 + [False] * 2
     assert read_json(whole.output / "report" / study.REPORT)["conclusion"] == report.conclusion
     assert all((whole.output / "report" / name).stat().st_size for name in FILES)
 
@@ -141,9 +151,12 @@ def test_only_the_autoencoder_learns_in_arm_d(whole: Whole) -> None:
 
 def test_arms_that_end_below_the_parent_are_said_to(whole: Whole, chain: Chain) -> None:
     plan = study._plan(chain.baseline, chain.data, whole.output, TINY, Execution())
-    for parent, is_below in ((0.0, False), (1.0, True)):
-        arms = [replace(arm, pck={"all": parent}) if arm.name == "parent" else arm for arm in whole.report.arms]
-        assert any("below the parent" in line for line in study._cautions(plan, arms)) == is_below
+    (one,) = [each for each in whole.report.differences if (each.arm, each.minus) == ("a", "parent")]
+    assert not one.fair and one.groups["all"] is not None
+    for ends, is_below in (((-0.2, 0.1), False), ((-0.2, -0.1), True), ((0.1, 0.2), False)):
+        changed = replace(one.groups["all"], value=sum(ends) / 2, low=ends[0], high=ends[1])
+        found = [replace(one, groups={"all": changed})]
+        assert any("below its parent" in line for line in study._cautions(plan, found)) == is_below
 
 
 def test_the_budget_is_equal_and_told(whole: Whole, chain: Chain) -> None:
@@ -197,6 +210,17 @@ def test_what_is_there_is_kept_and_the_report_is_the_same(whole: Whole, chain: C
     assert {path: path.stat().st_mtime_ns for path in whole.output.rglob("manifest.json")} == before
     assert again.report == whole.report
     assert again.artifact.id == whole.result.artifact.id
+
+
+def test_other_words_of_the_same_networks_are_written_anew(
+    whole: Whole, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = shutil.copytree(whole.output, tmp_path / "study")
+    monkeypatch.setattr(study, "_cautions", lambda plan, found: ("Another caution.",))
+    again = study.run(chain.baseline, chain.data, output, TINY, Execution())
+    assert not again.made
+    assert read_json(output / "report" / study.REPORT)["cautions"] == ["Another caution."]
+    assert "Another caution." in (output / "report" / study.MARKDOWN).read_text()
 
 
 def test_more_arms_and_seeds_are_added_to_what_is_there(whole: Whole, chain: Chain, tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ def test_a_gain_that_hangs_on_the_seed_is_not_shown_though_the_people_are_sure_o
     found = differences(**study_of(0.03, people=4000, luck=0.05, rng_seed=1))
     first = found[0].groups["all"]
     assert first.over_photos.low > 0
-    assert (first.low, first.high) == (first.over_seeds.low, first.over_seeds.high)
+    assert first.low <= first.over_seeds.low and first.high >= first.over_seeds.high
     assert not first.excludes_zero
-    assert "interval over seeds" in conclude(found, 4000, 3)
+    assert "interval over photos and seeds" in conclude(found, 4000, 3)
 
 
 def test_a_true_null_is_called_a_gain_no_more_often_than_it_should_be() -> None:
@@ -126,7 +126,7 @@ def test_two_arms_of_which_none_answers_a_question_conclude_nothing() -> None:
 def test_the_unfair_comparison_is_never_the_conclusion() -> None:
     made = study_of(0.2)
     made["scores"] = {name: made["scores"][name] for name in ("parent", "e")}
-    (only,) = differences(**made)
+    (only,) = [one for one in differences(**made) if one.arm == "e"]
     assert (only.minus, only.fair) == ("parent", False)
     assert "unfair" in only.question
     assert conclude([only], 600, 3).startswith("Nothing may be concluded")
@@ -181,7 +181,7 @@ def test_markdown_has_a_line_an_arm_and_a_line_a_difference() -> None:
     lines = study_text.markdown(report).splitlines()
     assert lines[0] == f"**{report['conclusion']}**"
     table = [line for line in lines if line.startswith("| ")]
-    assert len(table) == 2 + 4 + 2 + 4
+    assert len(table) == 2 + 4 + 2 + 5
     assert {line.count("|") for line in table[:6]} == {len(study_text.ARM_HEADINGS) + 1}
     assert {line.count("|") for line in table[6:]} == {len(study_text.DIFFERENCE_HEADINGS) + 1}
     a = next(arm for arm in report["arms"] if arm["name"] == "a")

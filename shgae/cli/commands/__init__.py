@@ -20,6 +20,7 @@ from shgae.cli.commands.predict import predict
 from shgae.cli.commands.prepare import prepare
 from shgae.cli.commands.pretrain_ae import pretrain_ae
 from shgae.cli.commands.rate import rate
+from shgae.cli.commands.report import report
 from shgae.cli.commands.splice import splice
 from shgae.cli.commands.study import study
 from shgae.cli.commands.train import train
@@ -39,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     export,
     splice,
     rate,
+    report,
     demo,
     info,
     verify,
