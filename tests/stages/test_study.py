@@ -216,7 +216,7 @@ def test_other_words_of_the_same_networks_are_written_anew(
     whole: Whole, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = shutil.copytree(whole.output, tmp_path / "study")
-    monkeypatch.setattr(study, "_cautions", lambda plan, found: ("Another caution.",))
+    monkeypatch.setattr(study, "_cautions", lambda *_: ("Another caution.",))
     again = study.run(chain.baseline, chain.data, output, TINY, Execution())
     assert not again.made
     assert read_json(output / "report" / study.REPORT)["cautions"] == ["Another caution."]
