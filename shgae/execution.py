@@ -7,7 +7,7 @@ computing threads) may still change last bits, and stands in the manifest's prov
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -31,6 +31,12 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Says one line that stays."""
 
+    def training(self, rows: Sequence[Mapping[str, Any]], *, of: int, best_epoch: int) -> None:
+        """Begins a training of so many epochs, of which an earlier run left these history rows, in order.
+
+        Every epoch begins a task, may begin others (validation), and ends with :meth:`record`.
+        """
+
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
         """Tells the history row of an epoch, one of so many, and whether it is the best so far."""
 
@@ -48,6 +54,9 @@ class Silent:
         """See :class:`Progress`."""
 
     def note(self, text: str) -> None:
+        """See :class:`Progress`."""
+
+    def training(self, rows: Sequence[Mapping[str, Any]], *, of: int, best_epoch: int) -> None:
         """See :class:`Progress`."""
 
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
@@ -101,6 +110,8 @@ class Execution:
     """Continue an interrupted run of the same output, exactly."""
     force: bool = False
     """Replace an output that exists; the old one stays until the new one is complete."""
+    tensorboard: bool = False
+    """Write the history of a training for TensorBoard too, into the folder ``tensorboard`` of the run."""
     progress: Progress = field(default_factory=Silent)
     """Where progress is told."""
     stop: StopFlag = field(default_factory=StopFlag)

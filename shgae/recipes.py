@@ -264,6 +264,22 @@ class RateConfig(SpliceConfig):
 
 
 @dataclass(frozen=True)
+class AnalyzeConfig(SpliceConfig):
+    """Activations, a model, crops and an autoencoder -> what the bottleneck holds and where the pose lives."""
+
+    parts: str = "all"
+    """Which parts, with commas between: spectrum, clusters, walks, skips, atlas; all does what the inputs allow."""
+    clusters: str = "2-10"
+    """Numbers of clusters to try, from-to."""
+    walks: int = 3
+    """Principal components to walk along, of the bottleneck and of the code; 0 to 10."""
+    tried: int = 200
+    """People of the split on whom the units of the code are tried, one unit after another."""
+    seed: int = 0
+    """Seed of K-means and of the photos drawn for intervals."""
+
+
+@dataclass(frozen=True)
 class ReportConfig:
     """Artefacts -> one page."""
 
@@ -289,6 +305,7 @@ class Recipe:
     predict: PredictConfig = field(default_factory=PredictConfig)
     splice: SpliceConfig = field(default_factory=SpliceConfig)
     rate: RateConfig = field(default_factory=RateConfig)
+    analyze: AnalyzeConfig = field(default_factory=AnalyzeConfig)
     study: StudyConfig = field(default_factory=StudyConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
 
@@ -317,6 +334,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         predict=PredictConfig(decode="argmax", precision="fp32"),
         splice=SpliceConfig(precision="fp32"),
         rate=RateConfig(precision="fp32"),
+        analyze=AnalyzeConfig(precision="fp32"),
         study=StudyConfig(
             **_ORIGINAL_POSE,
             ae_optimizer="sgd",

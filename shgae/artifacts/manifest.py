@@ -19,7 +19,10 @@ from shgae.errors import Refused
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
-KINDS = ("data", "hourglass", "activations", "autoencoder", "evaluation", "predictions", "study", "splice", "rate")
+KINDS = (
+    *("data", "hourglass", "activations", "autoencoder", "evaluation", "predictions", "study", "splice", "rate"),
+    *("analysis", "figures"),
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REPORTED = ("torch", "numpy", "safetensors", "pillow", "pycocotools")
 
@@ -33,7 +36,7 @@ class FileEntry:
     size: int
     """Bytes."""
     volatile: bool = False
-    """True where the content holds times: verified like the rest, but no part of the artefact's id."""
+    """True where the content holds times or the command: verified like the rest, but no part of the artefact's id."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Manifest:
 
     @property
     def id(self) -> str:
-        """sha256 of kind, config, facts, parents' ids and the hashes of all files that hold no times."""
+        """sha256 of kind, config, facts, parents' ids and the hashes of all files that are not volatile."""
         content = {
             "schema": SCHEMA,
             "kind": self.kind,

@@ -8,7 +8,6 @@ never looks whole.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from shgae.artifacts.command import command_line
 from shgae.artifacts.folders import clear, locked, mend, put_in_place, remove
 from shgae.artifacts.manifest import (
     MANIFEST,
@@ -165,7 +165,7 @@ class Draft:
 
         Args:
             facts: what a reader needs to know; part of the id.
-            volatile: files that hold times, and are no part of the id.
+            volatile: files that hold times or the command line, and are no part of the id.
             device: where tensors were computed, if any were.
         """
         _check_target(self.target, self._force)  # once more: it may have been made since
@@ -184,7 +184,7 @@ class Draft:
             "versions": package_versions(),
             "device": device,
             "processors": os.cpu_count(),
-            "command": [Path(sys.argv[0]).name.replace("__main__.py", "shgae"), *sys.argv[1:]],
+            "command": command_line(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         manifest = Manifest(self.kind, self.config, as_read(facts), files, self.parents, provenance)
@@ -329,6 +329,11 @@ def _not_an_artifact(path: Path, kinds: Collection[str]) -> Refused:
 
 
 def _a(kind: str) -> str:
-    several = {"data": "prepared data", "activations": "activations", "predictions": "predictions"}
+    several = {
+        "data": "prepared data",
+        "activations": "activations",
+        "predictions": "predictions",
+        "figures": "figures",
+    }
     article = "an" if kind[0] in "aeh" else "a"  # an hourglass, as spoken
     return several.get(kind, f"{article} {kind}")

@@ -53,6 +53,8 @@ LIMITS: Mapping[str, Limit] = {
     "lr": Limit(0, above=True),
     "margin": Limit(0),
     "min_score": Limit(0, 1),
+    "tried": Limit(2),
+    "walks": Limit(0, 10),
     "noise": Limit(0),
     "people": Limit(0, 24),
     "seed": Limit(0),

@@ -69,6 +69,11 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         panel=_RUNNING,
         help="Continue an interrupted run of this output, exactly.",
     ),
+    "tensorboard": _option(
+        *(bool, False, "--tensorboard"),
+        panel=_RUNNING,
+        help="Write the history for TensorBoard too, into the folder tensorboard of the run (extra: tensorboard).",
+    ),
     "force": _option(
         *(bool, False, "--force"),
         panel=_RUNNING,

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from shgae.cli.console import duration
+from shgae.cli.pace import duration
 
 _LEFT = ("arm", "what", "difference", "finding", "question")
 

@@ -128,6 +128,36 @@ def by_joint(first: Bools, second: Bools, visibility: Visibility) -> tuple[McNem
     return tuple(mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled))
 
 
+def joint_intervals(
+    hits: Sequence[Bools], visibility: Visibility, photo_id: Ints, *, draws: int = DRAWS, seed: int = 0
+) -> list[list[Interval | None]]:
+    """How sure is the share of people of whom a joint was found? Of each model, of each joint.
+
+    None where fewer than two photos have the joint, or all who have it are alike: draws from them do not differ.
+
+    Args:
+        hits: of each of M models (N, K) the joints found.
+        visibility: (N, K) v = 0, 1, 2; 0 where a joint does not count.
+        photo_id: (N,).
+        draws: how often photos are drawn; equal draws and seeds draw the same photos as :class:`Resampled`.
+        seed: of the draws.
+    """
+    kept = (visibility > 0).any(1)
+    labelled, photos = (visibility > 0)[kept], photo_id[kept]
+    found = photo_sums(np.concatenate([one[kept] & labelled for one in hits], axis=1), photos)
+    asked = photo_sums(np.concatenate([labelled] * len(hits), axis=1), photos)
+    count = asked.sum(0)
+    shares = np.divide(found.sum(0), count, out=np.zeros(len(count)), where=count > 0)
+    told = ((asked > 0).sum(0) >= FEWEST_PHOTOS) & (shares > 0) & (shares < 1)
+    columns: list[Interval | None] = [None] * len(count)
+    if told.any():
+        drawn = bootstrap(found[:, told], asked[:, told], draws=draws, seed=seed)
+        for place, column in enumerate(np.flatnonzero(told)):
+            columns[column] = interval(float(shares[column]), drawn[:, place])
+    joints = visibility.shape[1]
+    return [columns[model * joints : (model + 1) * joints] for model in range(len(hits))]
+
+
 def interval_json(found: Interval | None, *, of_difference: bool = False) -> dict[str, float] | None:
     """The form of an interval in a report; a difference's has ``smallest_to_show`` too."""
     if found is None:

@@ -176,8 +176,8 @@ class Descent(NamedTuple):
     """(N, C, H, W): what the stack started from."""
     bottleneck: Tensor
     """(N, C, 4, 4): what enters the graft."""
-    skips: tuple[Tensor, ...]
-    """The skip connections (N, C, H, W), the largest first."""
+    skips: tuple[Tensor | None, ...]
+    """The skip connections (N, C, H, W), the largest first; one of None is switched off on the way up."""
 
 
 class StackedHourglass(nn.Module):

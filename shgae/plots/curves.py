@@ -1,26 +1,59 @@
-"""Curves over epochs, from the rows of ``history.jsonl``."""
+"""Curves over epochs, from the rows of ``history.jsonl``.
+
+A row has ``epoch``, ``lr``, ``train_loss``, ``val_loss`` and either ``val_pck`` (0 to 1) or ``val_fvu``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from shgae.plots.style import COLOURS, DASHES, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, DASHES, MARKERS, columns_of, legible, new_figure, save_figure, style
 
 Rows = Sequence[Mapping[str, Any]]
+Runs = Mapping[str, Rows]
+"""History rows by the name of the run."""
+_MOST_MARKERS = 20
 
 
-def training_curves(runs: Mapping[str, Rows], path: Path, command: str) -> None:
+class Score(NamedTuple):
+    """What a history says beside its losses."""
+
+    key: str
+    name: str
+    label: str
+    scale: float
+    rises: bool
+    """Whether more is better."""
+
+
+PCK = Score("val_pck", "PCK", "PCK, validation (%)", 100.0, True)
+FVU = Score("val_fvu", "FVU", "FVU, validation (share of variance)", 1.0, False)
+
+
+def score_of(rows: Rows) -> Score:
+    """Networks are scored by PCK, autoencoders by the fraction of variance unexplained."""
+    return PCK if PCK.key in rows[0] else FVU
+
+
+def best_row(rows: Rows) -> Mapping[str, Any]:
+    """The row of the best epoch: the first of equally good ones, as training keeps it."""
+    score = score_of(rows)
+    return (max if score.rises else min)(rows, key=lambda row: row[score.key])
+
+
+def training_curves(runs: Runs, path: Path, command: str) -> None:
     """Draws losses (left) and score (right), one row of panels a run, the best epoch marked.
 
     Args:
-        runs: history rows by the name of the run; a row has ``epoch``, ``train_loss``, ``val_loss`` and either
-            ``val_pck`` (0 to 1) or ``val_fvu``.
-        path: the PNG to write.
+        runs: what to draw, networks and autoencoders in any order.
+        path: the PNG or SVG to write.
         command: what made the figure.
     """
     with style():
@@ -32,25 +65,123 @@ def training_curves(runs: Mapping[str, Rows], path: Path, command: str) -> None:
     save_figure(figure, path, command)
 
 
+def study_curves(runs: Runs, first: int | None, path: Path, command: str) -> None:
+    """Draws the study's figure: losses above, score below; all epochs on the left, from ``first`` on on the right.
+
+    Args:
+        runs: all scored alike; a run that ended before ``first`` is on the left alone.
+        first: the epoch that the right column begins with; None draws the left column alone.
+        path: the PNG or SVG to write.
+        command: what made the figure.
+    """
+    score = score_of(next(iter(runs.values())))
+    with style():
+        width = 8.5 if first else 6.0
+        figure = new_figure(width, 5.6 + columns_of(runs, width)[1])
+        panels = figure.subplots(2, 2 if first else 1, squeeze=False)
+        for column, begin in enumerate([1, first] if first else [1]):
+            for number, rows in enumerate(runs.values()):
+                _overlay(panels[0][column], panels[1][column], number, rows, score, begin)
+            title = "all epochs" if begin == 1 else f"from epoch {begin} on"
+            panels[0][column].set(title=title, ylabel="loss (mean squared error)")
+            panels[1][column].set(xlabel="epoch", ylabel=score.label)
+        for axes in panels.ravel():
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        keys = [_key("training", DASHES[3], lw=1.0), _key("validation", "-", marker="o")]
+        panels[0][0].legend(handles=keys, fontsize=8)
+        panels[1][0].legend(handles=[_key("best epoch", "", marker="o", mfc="none", ms=9)], fontsize=8)
+        if len(runs) > 1:
+            _name_runs(figure, runs)
+        else:
+            figure.suptitle(legible(next(iter(runs))), fontsize=9)
+    save_figure(figure, path, command)
+
+
+def learning_rates(runs: Runs, path: Path, command: str) -> None:
+    """Draws the learning rate at the end of each epoch, on a logarithmic axis.
+
+    Args:
+        runs: what to draw.
+        path: the PNG or SVG to write.
+        command: what made the figure.
+    """
+    with style():
+        figure = new_figure(6.0, 3.2 + columns_of(runs, 6.0)[1])
+        axes = figure.subplots()
+        lines = [[(row["epoch"], row["lr"]) for row in rows] for rows in runs.values()]
+        for number, line in enumerate(lines):
+            # Runs that are compared often have equal ones: what lies below shows at the rim.
+            rim = lines[number + 1 :].count(line)
+            look = _look(number, len(line)) | {"lw": 1.4 + 1.6 * rim, "ms": 3.5 + 2.2 * rim}
+            axes.plot(*zip(*line, strict=True), **look)
+        axes.set(title="learning rate", xlabel="epoch", ylabel="learning rate at the end of the epoch", yscale="log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _name_runs(figure, runs)
+    save_figure(figure, path, command)
+
+
+def _overlay(losses: Axes, scores: Axes, number: int, rows: Rows, score: Score, begin: int) -> None:
+    shown = [row for row in rows if row["epoch"] >= begin]
+    if not shown:
+        return
+    epochs, look = [row["epoch"] for row in shown], _look(number, len(shown))
+    losses.plot(epochs, [row["train_loss"] for row in shown], DASHES[3], color=look["color"], lw=1.0)
+    losses.plot(epochs, [row["val_loss"] for row in shown], **look)
+    scores.plot(epochs, [score.scale * row[score.key] for row in shown], **look)
+    best = best_row(rows)
+    if best["epoch"] >= begin:
+        ring: dict[str, Any] = {"marker": "o", "mfc": "none", "mec": look["color"], "ms": 9, "linestyle": ""}
+        losses.plot([best["epoch"]], [best["val_loss"]], **ring)
+        scores.plot([best["epoch"]], [score.scale * best[score.key]], **ring)
+
+
+def _look(number: int, points: int) -> dict[str, Any]:
+    """A run is told by its colour, and in grey by dash and marker."""
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "linestyle": DASHES[number % 3],  # dots are the training loss
+        "marker": MARKERS[number % len(MARKERS)],
+        "ms": 3.5,
+        "lw": 1.4,
+        "markevery": max(1, points // _MOST_MARKERS),
+    }
+
+
+def _key(label: str, dash: str, **look: Any) -> Line2D:
+    settings: dict[str, Any] = {"color": "#555555", "ms": 3.5, "linestyle": dash} | look
+    return Line2D([], [], **settings, label=label)
+
+
+def _name_runs(figure: Figure, names: Collection[str]) -> None:
+    keys = [Line2D([], [], **_look(number, 1), label=legible(name)) for number, name in enumerate(names)]
+    figure.legend(
+        handles=keys,
+        loc="outside upper center",
+        ncols=columns_of(names, figure.get_figwidth())[0],
+        fontsize=8,
+        handlelength=3,
+    )
+
+
 def _losses(axes: Axes, name: str, rows: Rows) -> None:
     epochs = [row["epoch"] for row in rows]
     for i, (key, label) in enumerate((("train_loss", "training"), ("val_loss", "validation"))):
         axes.plot(epochs, [row[key] for row in rows], DASHES[i], color=COLOURS[i], marker=".", label=label)
-    axes.set(title=f"{name}: loss", xlabel="epoch", ylabel="mean squared error")
+    axes.set(title=f"{legible(name)}: loss", xlabel="epoch", ylabel="mean squared error")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
 
 
 def _score(axes: Axes, name: str, rows: Rows) -> None:
-    epochs = [row["epoch"] for row in rows]
-    if "val_pck" in rows[0]:
-        values, label, best = [100 * row["val_pck"] for row in rows], "PCK, validation (%)", max
-    else:
-        values, label, best = [row["val_fvu"] for row in rows], "FVU, validation", min
-    axes.plot(epochs, values, color=COLOURS[2], marker=".")
-    at = values.index(best(values))
-    axes.plot([epochs[at]], [values[at]], "o", mfc="none", ms=9, color=COLOURS[6])
-    axes.annotate(f"best {values[at]:.3g}", (epochs[at], values[at]), (6, -14), textcoords="offset points", ha="right")
-    axes.set(title=f"{name}: {'PCK' if best is max else 'variance unexplained'}", xlabel="epoch", ylabel=label)
+    score, best = score_of(rows), best_row(rows)
+    axes.plot(
+        [row["epoch"] for row in rows], [score.scale * row[score.key] for row in rows], color=COLOURS[2], marker="."
+    )
+    at = (best["epoch"], score.scale * best[score.key])
+    axes.plot([at[0]], [at[1]], "o", mfc="none", ms=9, color=COLOURS[6])
+    axes.annotate(f"best {at[1]:.3g}", at, (6, -14), textcoords="offset points", ha="right")
+    axes.set(
+        title=f"{legible(name)}: {'PCK' if score.rises else 'variance unexplained'}", xlabel="epoch", ylabel=score.label
+    )
     axes.margins(y=0.25)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -31,14 +32,37 @@ class Bar:
     """An unfair one is drawn pale."""
 
 
-def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str) -> None:
+def bars_of(report: Mapping[str, Any]) -> list[Bar]:
+    """The differences of a study's ``report.json``; those that nobody has a joint for are left out."""
+    bars = []
+    for one in report["differences"]:
+        found = one["groups"]["all"]
+        if found is None:
+            continue
+        over_photos, over_seeds = found["over_photos"], found["over_seeds"]
+        bar = Bar(
+            label=f"{one['arm']} - {one['minus']}" + ("" if one["fair"] else " (unfair)"),
+            question=one["question"],
+            value=found["value"],
+            interval=(found["low"], found["high"]),
+            over_photos=(over_photos["low"], over_photos["high"]),
+            over_seeds=(over_seeds["low"], over_seeds["high"]) if over_seeds else None,
+            by_seed=tuple(found["by_seed"]),
+            fair=one["fair"],
+        )
+        bars.append(bar)
+    return bars
+
+
+def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str, command: str) -> None:
     """Draws a row a difference, the first on top; a thin line for the interval that counts, a thick one for its part
     over photos, a dashed one below for its part over seeds, a dot a seed.
 
     Args:
         bars: what to draw; may be empty.
-        path: the PNG to write.
+        path: the PNG or SVG to write.
         conclusion: a sentence that stands above.
+        command: what made the figure.
     """
     with style():
         figure = new_figure(7.5, 1.5 + 0.55 * max(len(bars), 1))
@@ -52,7 +76,7 @@ def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str) -> None:
         axes.set_xlabel("difference of PCK in points, with 95 % intervals", loc="left")
         figure.legend(handles=_key(), loc="outside lower left", ncols=4, fontsize=7)
         figure.suptitle("\n".join(textwrap.wrap(conclusion, 105)), fontsize=8, x=0.02, ha="left")
-    save_figure(figure, path, "shgae study")
+    save_figure(figure, path, command)
 
 
 def _key() -> list[Line2D]:

@@ -138,7 +138,7 @@ def overlay_sheet(panels: Sequence[Panel], min_score: float, path: Path, command
     Args:
         panels: at least one; :data:`SHEET_PHOTOS` fit well.
         min_score: below which joints were drawn hollow.
-        path: the PNG to write.
+        path: the PNG or SVG to write.
         command: what made the page.
     """
     columns = min(math.ceil(math.sqrt(len(panels))), 4)
@@ -154,7 +154,7 @@ def overlay_sheet(panels: Sequence[Panel], min_score: float, path: Path, command
             one.set_title(panel.heading, fontsize=7)
         hollow = f"hollow joints, thin limbs: below {min_score:g} of a perfect map's height"
         figure.suptitle(f"{_LEGEND}\n{hollow}; photos are cut to their people", fontsize=8)
-    save_figure(figure, path, _printable(command, 150))
+    save_figure(figure, path, command)
 
 
 def _around(poses: Sequence[Pose], photo_size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ def prediction_sheet(
         truth: joints (N, K, 2) in crop pixels and visibility (N, K); v = 1 is drawn hollow, v = 0 left out.
         predicted: name of a model and its joints (N, K, 2) in crop pixels, drawn where the annotation has a label.
         skeleton: names and limbs of the K joints.
-        path: the PNG to write.
+        path: the PNG or SVG to write.
         command: what made the figure.
     """
     xy, visibility = truth
@@ -38,20 +39,31 @@ def prediction_sheet(
         panels = figure.subplots(len(rows), len(crops), squeeze=False)
         for line, (name, joints) in zip(panels, rows, strict=True):
             for person, axes in enumerate(line):
-                _person(axes, crops[person], joints[person], visibility[person], skeleton)
+                draw_person(axes, crops[person], joints[person], visibility[person], skeleton)
             line[0].set_ylabel(name)
         figure.suptitle("labelled joints; orange: the person's left, blue: right; hollow: hidden (v = 1)", fontsize=8)
     save_figure(figure, path, command)
 
 
-def _person(
+def draw_person(
     axes: Axes,
-    crop: npt.NDArray[np.float32],
-    xy: npt.NDArray[np.float64],
+    crop: npt.NDArray[Any],
+    xy: npt.NDArray[Any],
     visibility: npt.NDArray[np.uint8],
     skeleton: Skeleton,
+    **how: Any,
 ) -> None:
-    axes.imshow(crop)
+    """Draws joints and limbs on a picture.
+
+    Args:
+        axes: where.
+        crop: (H, W, 3) RGB or (H, W) of one channel.
+        xy: (K, 2) joints in pixels of the crop.
+        visibility: (K,) 2 for a filled joint, 1 for a hollow one, 0 for none.
+        skeleton: names and limbs.
+        how: further arguments of ``imshow``.
+    """
+    axes.imshow(crop, **how)
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     sides = {

@@ -20,7 +20,7 @@ def rate_curve(report: Mapping[str, Any], path: Path, command: str) -> None:
 
     Args:
         report: as ``shgae rate --json`` prints it.
-        path: the PNG to write.
+        path: the PNG or SVG to write.
         command: what made the figure.
     """
     with style():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,18 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from shgae.artifacts.command import shortened
 from shgae.artifacts.tensors import write_bytes
+from shgae.errors import printable
 
 # Okabe and Ito, "Color Universal Design" (2008); dashes tell the lines apart in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "+++")
+"""Tell lines and bars apart in grey, as many as there are colours."""
+SUFFIXES = (".png", ".svg")
+"""Formats of :func:`save_figure`."""
 LEFT, RIGHT, MIDDLE = "#E69F00", "#56B4E9", "#F0F0F0"
 """Limbs of the person's left and right side, and those in the middle."""
 
@@ -29,10 +38,33 @@ _SETTINGS: Any = {
     "svg.hashsalt": "shgae",
 }
 
+_FOOT = "command"
+_LEGEND_LETTERS_PER_INCH = 14
+_LETTERS_PER_INCH = 18
+"""Of the foot's font."""
+_METADATA: Any = {
+    ".png": {"Software": None},
+    ".svg": {"Creator": None, "Date": None, "Format": None, "Type": None},
+}
+"""What the library would write about itself and the time."""
+
 
 def style() -> AbstractContextManager[None]:
     """The look, for everything drawn inside the ``with`` block."""
     return rc_context(_SETTINGS)
+
+
+def legible(name: str) -> str:
+    """A name from a file or a folder as a label: the library takes it for no formula and hides it from no legend."""
+    plain = printable(name.encode("utf-8", "replace").decode()).replace("$", r"\$")
+    return f" {plain}" if plain.startswith("_") else plain
+
+
+def columns_of(names: Iterable[str], width: float) -> tuple[int, float]:
+    """How many columns a legend above a figure of that width can have, and its height; both in inches."""
+    lengths = [len(name) for name in names]
+    columns = max(1, min(len(lengths), int(width * _LEGEND_LETTERS_PER_INCH / (max(lengths) + 9))))
+    return columns, 0.17 * math.ceil(len(lengths) / columns)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -46,10 +78,29 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path, command: str) -> None:
-    """Writes a PNG, whole or not at all, with the command that made it in its lower right corner."""
-    figure.text(0.995, 0.005, command, ha="right", va="bottom", fontsize=6, color="#666666", family="monospace")
+    """Writes a PNG or an SVG, by the path's suffix, whole or not at all, with the command that made it at its foot.
+
+    Equal figures give equal bytes: neither format holds a time, a version or a random name.
+
+    Args:
+        figure: of :func:`new_figure`.
+        path: ends in ``.png`` or ``.svg``.
+        command: see :func:`shgae.artifacts.command.shown`; one too long for the figure loses its middle.
+    """
+    _sign(figure, command)
     buffer = io.BytesIO()
     with style():
-        # Without the library's name and version the bytes depend on the picture alone.
-        figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+        figure.savefig(buffer, format=path.suffix[1:], dpi=130, metadata=_METADATA[path.suffix])
     write_bytes(path, buffer.getvalue())
+
+
+def _sign(figure: Figure, command: str) -> None:
+    for text in [text for text in figure.texts if text.get_gid() == _FOOT]:
+        text.remove()
+    room = int(figure.get_figwidth() * _LETTERS_PER_INCH)
+    # Names of files may hold what no font has.
+    plain = printable(command).encode("ascii", "replace").decode()
+    figure.text(
+        *(0.995, 0.005, shortened(plain, room)),
+        ha="right", va="bottom", fontsize=6, color="#666666", family="monospace", parse_math=False, gid=_FOOT,
+    )  # fmt: skip

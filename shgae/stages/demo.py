@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_json, read_rows, write_json
@@ -130,7 +131,7 @@ def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int) -> dic
 def _pictures(output: Path, result: EvaluateResult) -> tuple[Path, ...]:
     curves, poses = output / "curves.png", output / "predictions.png"
     runs = {name: list(read_rows(output / name / HISTORY)) for name in ("baseline", "autoencoder", "finetuned")}
-    training_curves(runs, curves, "shgae demo")
+    training_curves(runs, curves, shown(command_line()))
     data = open_artifact(output / "data", "data", verify=False)
     crops = Crops(data, "test")
     rows = np.argsort(-(crops.people.visibility > 0).sum(1), kind="stable")[:: max(1, len(crops) // 2 // _SHOWN)][
@@ -141,7 +142,7 @@ def _pictures(output: Path, result: EvaluateResult) -> tuple[Path, ...]:
     ]
     truth = (crops.people.xy_crop[rows], crops.people.visibility[rows])
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    prediction_sheet(_shown(crops, rows, data.facts["mean_rgb"]), truth, joints, skeleton, poses, "shgae demo")
+    prediction_sheet(_shown(crops, rows, data.facts["mean_rgb"]), truth, joints, skeleton, poses, shown(command_line()))
     return (curves, poses)
 
 

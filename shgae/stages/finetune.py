@@ -15,6 +15,7 @@ from shgae.models.zoo import HourglassSpec, LoadedHourglass, load_hourglass
 from shgae.recipes import FinetuneConfig, as_json
 from shgae.skeleton import Skeleton
 from shgae.stages.pose_training import TRAVELS, FitResult, check_crops, fit_pose, open_splits, other_joints
+from shgae.training import tensorboard
 from shgae.training.freezing import train_only
 from shgae.training.hardware import resolve_device, resolve_precision
 
@@ -33,6 +34,7 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     Raises:
         Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
+    tensorboard.check(wanted=execution.tensorboard)
     loaded = load_hourglass(model)
     prepared = open_artifact(data, "data")
     check_crops(loaded.artifact.facts, prepared, model, execution.progress)

@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.store import Artifact, Draft, draft
 from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
 from shgae.artifacts.tensors import replacing
@@ -102,7 +103,7 @@ def run(
         _find_all(finder, request.photos, draft_, pictures, execution)
         facts = _collect(draft_, request)
         _note_turned(draft_, execution.progress)
-        pictures.sheet(draft_, _spread(draft_, SHEET_PHOTOS), _command(model, output, request, config))
+        pictures.sheet(draft_, _spread(draft_, SHEET_PHOTOS), shown(command_line()))
         # No part of the artefact; yet if the commit is interrupted, it is what a resumed run goes on from.
         draft_.file(_GROUPS).rename(draft_.file(_PUT_ASIDE))
         facts |= {"skeleton": loaded.skeleton.to_json()}
@@ -269,12 +270,6 @@ def _note_turned(draft: Draft, progress: Progress) -> None:
         photos = "1 photo carries" if turned == 1 else f"{turned:,} photos carry"
         why = "which is not applied: COCO's coordinates are of the stored pixels"
         progress.note(f"note: {photos} an EXIF turn, {why}")
-
-
-def _command(model: Path, output: Path, request: _Request, config: PredictConfig) -> str:
-    boxes = f" --boxes {request.boxes.name}" if request.boxes else ""
-    flip = " --flip-test" if config.flip_test else ""
-    return f"shgae predict {model.resolve().name} PHOTOS{boxes} --decode {config.decode}{flip} -o {output.name}"
 
 
 def _people(count: int) -> str:

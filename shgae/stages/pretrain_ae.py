@@ -18,6 +18,7 @@ from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
 from shgae.recipes import AutoencoderConfig, Stack, as_json
 from shgae.stages.result import made
+from shgae.training import tensorboard
 from shgae.training.hardware import describe, resolve_device, resolve_precision
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import ReconstructionObjective, reconstruct
@@ -59,6 +60,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     Raises:
         Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
+    tensorboard.check(wanted=execution.tensorboard)
     source = open_artifact(activations, "activations", verify=False)
     stacks = _stacks(config.stack, source)
     read = [site_folder(split, stack, stacks_of(source)) for split in ("train", "val") for stack in stacks]
@@ -89,7 +91,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
             "epochs": len(summary.history),
             **_validation(reconstruction, by_stack),
         }
-        artifact = draft_.commit(facts, volatile=(HISTORY,), device=describe(device))
+        artifact = draft_.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft_.path)), device=describe(device))
     return AutoencoderResult(artifact, summary, reconstruction, by_stack, stacks, model_stacks, parameters)
 
 

@@ -18,6 +18,7 @@ from shgae.analysis.pca import Components
 from shgae.analysis.rate import EqualRank, curve, equal_fvu, equal_pck
 from shgae.analysis.replacements import Projection
 from shgae.analysis.splice import UNTOUCHED, Effect, SideBySide
+from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact, draft
 from shgae.artifacts.tensors import write_bytes
@@ -146,9 +147,9 @@ def run(
         draft_.write_json(REPORT, value)
         for name, content in splice_tables.pages([splice_tables.rate_table(value)], *report.says).items():
             write_bytes(draft_.file(name), content)
-        rate_curve(value, draft_.file(PICTURE), "shgae rate MODEL ACTIVATIONS DATA")
+        rate_curve(value, draft_.file(PICTURE), shown(command_line()))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
-        artifact = draft_.commit(facts, device=describe(device))
+        artifact = draft_.commit(facts, volatile=(PICTURE,), device=describe(device))
     return RateResult(report, artifact)
 
 

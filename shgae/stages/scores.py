@@ -24,7 +24,7 @@ from shgae.artifacts.store import Artifact
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.metrics import dialects, floors
-from shgae.metrics.comparison import Comparison, Resampled, by_joint, interval_json
+from shgae.metrics.comparison import Comparison, Resampled, by_joint, interval_json, joint_intervals
 from shgae.metrics.dialects import Scores
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.people import People, Points
@@ -46,13 +46,18 @@ class Row:
     scores: Scores
     interval: tuple[Interval | None, ...] | None = None
     """Of the study's PCK, by :data:`~shgae.metrics.pck.GROUPS`; None for what is no model."""
+    joint_intervals: Sequence[Interval | None] | None = None
+    """Of the share of people of whom each joint was found; None for what is no model."""
     origin: dict[str, Any] = dataclasses.field(default_factory=dict)
     """Where it comes from: the model's id, or the file's sha256."""
 
     def to_json(self) -> dict[str, Any]:
         """The row: name, pck and joints (the study's), interval, and metrics with every dialect."""
         study = self.scores.study
-        row = {"name": self.name, **self.origin, "pck": study.pck(), "joints": study.joints(self.joints)}
+        joints: dict[str, dict[str, Any]] = {name: dict(one) for name, one in study.joints(self.joints).items()}
+        for name, found in zip(self.joints, self.joint_intervals or (), strict=self.joint_intervals is not None):
+            joints[name]["interval"] = interval_json(found)
+        row = {"name": self.name, **self.origin, "pck": study.pck(), "joints": joints}
         if self.interval is not None:
             row["interval"] = {g: interval_json(one) for g, one in zip(GROUPS, self.interval, strict=True)}
         return row | {"metrics": [metric.to_json() for metric in self.scores.metrics]}
@@ -161,8 +166,10 @@ def report(
     people = people_of(crops, skeleton)
     scored = [score(one, people) for one in predictions]
     hits = [one.hits for one in scored]
-    again = Resampled(hits, people.cell_visibility, people.photo_id, draws=config.draws, seed=config.seed)
+    draws = {"draws": config.draws, "seed": config.seed}
+    again = Resampled(hits, people.cell_visibility, people.photo_id, **draws)
     intervals = [tuple(again.interval(i, group) for group in range(len(GROUPS))) for i in range(len(hits))]
+    each = joint_intervals(hits, people.cell_visibility, people.photo_id, **draws)
     names = [one.name for one in predictions]
     pairs = []
     for i, j in itertools.combinations(range(len(hits)), 2):
@@ -177,9 +184,9 @@ def report(
         split=config.split,
         persons=len(crops),
         photos=again.photos,
-        bootstrap={"draws": config.draws, "seed": config.seed},
+        bootstrap=draws,
         models=tuple(
-            Row(*row) for row in zip(names, [skeleton.names] * len(names), scored, intervals, origins, strict=True)
+            Row(names[i], skeleton.names, scored[i], intervals[i], each[i], origins[i]) for i in range(len(names))
         ),
         floors=rows(_blind(crops, read_people(data, "train"))),
         ceilings=rows([from_cells("target cells", people.cells, None, crops, _TARGET)]),

@@ -164,14 +164,18 @@ class Passes:
         Raises:
             Refused: the maps hold numbers that are not finite.
         """
-        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self._heatmap, crop_size=batch.crops.shape[1])
-        counts = loss_counts(batch.visibility, self._heatmap.unlabelled)
+        targets = self.targets(batch)
         ways = ((True, self.on), (False, self.off))
         untouched = {skips: self._splicer.ascend(descent, descent.bottleneck, skips) for skips, _ in ways}
         for name, tensor in instead:
             for skips, tallies in ways:
                 maps = untouched[skips] if name == UNTOUCHED else self._splicer.ascend(descent, tensor, skips)
-                tallies[name].add(batch.rows, maps, untouched[skips], targets, counts)
+                tallies[name].add(batch.rows, maps, untouched[skips], *targets)
+
+    def targets(self, batch: PoseBatch) -> tuple[Tensor, npt.NDArray[np.bool_]]:
+        """What the loss compares a batch with, (n, K, H, W), and which joints (n, K) it counts."""
+        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self._heatmap, crop_size=batch.crops.shape[1])
+        return targets, loss_counts(batch.visibility, self._heatmap.unlabelled)
 
 
 def components_of(

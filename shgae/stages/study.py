@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.manifest import MANIFEST, has_manifest
 from shgae.artifacts.store import Artifact, draft, open_artifact
 from shgae.artifacts.tables import as_read, read_json
@@ -17,7 +18,7 @@ from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.plots.differences import Bar, forest_plot
+from shgae.plots.differences import bars_of, forest_plot
 from shgae.recipes import EvaluateConfig, StudyConfig, as_json
 from shgae.stages import study_scores, study_text
 from shgae.stages.disk import check_space
@@ -243,19 +244,6 @@ def _write(plan: Plan, report: Report, execution: Execution) -> Artifact:
         made.write_json(REPORT, value)
         write_bytes(made.file(MARKDOWN), study_text.markdown(value).encode())
         write_bytes(made.file(LATEX), study_text.latex(value).encode())
-        forest_plot(_bars(report), made.file(PICTURE), report.conclusion)
+        forest_plot(bars_of(value), made.file(PICTURE), report.conclusion, shown(command_line()))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
-        return made.commit(facts | {"conclusion": report.conclusion})
-
-
-def _bars(report: Report) -> list[Bar]:
-    bars = []
-    for one in report.differences:
-        found = one.groups["all"]
-        if found is not None:
-            seeds = (found.over_seeds.low, found.over_seeds.high) if found.over_seeds else None
-            photos = (found.over_photos.low, found.over_photos.high)
-            label = f"{one.arm} - {one.minus}" + ("" if one.fair else " (unfair)")
-            both = (found.low, found.high)
-            bars.append(Bar(label, one.question, found.value, both, photos, seeds, found.by_seed, one.fair))
-    return bars
+        return made.commit(facts | {"conclusion": report.conclusion}, volatile=(PICTURE,))

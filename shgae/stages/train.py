@@ -10,6 +10,7 @@ from shgae.execution import Execution
 from shgae.models.zoo import HourglassSpec, build_hourglass
 from shgae.recipes import TrainConfig, as_json
 from shgae.stages.pose_training import TRAVELS, FitResult, fit_pose, open_splits
+from shgae.training import tensorboard
 from shgae.training.hardware import resolve_device, resolve_precision
 
 
@@ -25,6 +26,7 @@ def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> 
     Raises:
         Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
+    tensorboard.check(wanted=execution.tensorboard)
     prepared = open_artifact(data, "data")
     splits = open_splits(prepared, config.limit)
     device = resolve_device(execution.device)

@@ -40,6 +40,7 @@ from shgae.training.optim import (
     optimizer_arrays,
 )
 from shgae.training.seeding import epoch_order
+from shgae.training.tensorboard import scalars
 
 CHECKPOINT_SECONDS = 600.0
 """Within a long epoch the state is saved this often."""
@@ -78,10 +79,12 @@ def fit(
         Interrupted: a signal came; the step was finished and saved.
     """
     fitting = _Fitting(model, objective, config, draft, execution)
-    fitting.restore()
-    while fitting.position.epoch < config.epochs:
-        fitting.train_epoch()
-        fitting.close_epoch()
+    rows = fitting.restore()
+    execution.progress.training(rows, of=config.epochs, best_epoch=fitting.position.best_epoch)
+    with scalars(draft.path, rows, wanted=execution.tensorboard) as write:
+        while fitting.position.epoch < config.epochs:
+            fitting.train_epoch()
+            write(fitting.close_epoch())
     history = list(read_rows(draft.file(HISTORY)))
     best_epoch = fitting.position.best_epoch
     return FitSummary(best_epoch, history[best_epoch - 1], history)
@@ -100,8 +103,8 @@ class _Fitting(Generic[BatchT]):
         self.steps = -(-objective.samples // config.batch_size)
         self._saved_at = time.monotonic()
 
-    def restore(self) -> None:
-        """Goes back to the checkpoint of a resumed draft; the history is cut to its epochs."""
+    def restore(self) -> list[dict[str, Any]]:
+        """Goes back to the checkpoint of a resumed draft; returns the history, which is cut to its epochs."""
         path = self.draft.file(CHECKPOINT)
         history, rows = self.draft.file(HISTORY), list[dict[str, Any]]()
         if self.draft.resumed and path.is_file():
@@ -117,6 +120,7 @@ class _Fitting(Generic[BatchT]):
             rows = list(itertools.islice(read_rows(history), self.position.epoch)) if self.position.epoch else []
         if history.is_file():  # not made before there is a row: a run that ends at once leaves nothing to resume
             write_rows(history, rows)
+        return rows
 
     def save(self) -> None:
         """Replaces the checkpoint by what is now; weights that are not finite never replace the last good ones."""
@@ -167,8 +171,8 @@ class _Fitting(Generic[BatchT]):
         )
         self.execution.progress.advance(len(rows), f"loss {value:.3g}  lr {lr:.2g}")
 
-    def close_epoch(self) -> None:
-        """Validates, keeps the model if it is the best so far, and records the epoch."""
+    def close_epoch(self) -> dict[str, Any]:
+        """Validates, keeps the model if it is the best so far, records the epoch and returns its row."""
         at, lr = self.position, self._learning_rate()
         self.model.eval()
         validation = self.objective.validate(self.model, self.execution)
@@ -187,9 +191,11 @@ class _Fitting(Generic[BatchT]):
             stale_epochs=stale,
         )
         row = {"epoch": at.epoch + 1, "lr": lr, "train_loss": at.loss_sum / at.samples, **validation.values}
-        append_row(self.draft.file(HISTORY), row | {"seconds": round(at.seconds, 3), "samples": at.samples})
+        whole = row | {"seconds": round(at.seconds, 3), "samples": at.samples}
+        append_row(self.draft.file(HISTORY), whole)
         self.save()
         self.execution.progress.record(row, of=self.config.epochs, best=better)
+        return whole
 
     def _diverged(self, why: str, what: str = "") -> Diverged:
         at = self.position

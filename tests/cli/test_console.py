@@ -5,7 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from shgae.cli.console import Bar, Lines, drawn, duration
+from shgae.cli.console import Lines, drawn
+from shgae.cli.live import Screen
+from shgae.cli.pace import duration
 from shgae.execution import Silent
 
 
@@ -90,11 +92,11 @@ def terminal(stream: io.StringIO) -> Console:
 
 
 def test_a_terminal_gets_a_bar_with_facts_and_its_cursor_back(stream: io.StringIO) -> None:
-    bar = Bar(terminal(stream))
+    bar = Screen(terminal(stream))
     bar.start("epoch 1/2 [x]", 1000, "samples")
     bar.advance(250, "loss 0.5")
     bar.advance(250)
-    bar._bar.refresh()
+    bar._live.refresh()
     bar.note("epoch [1] is done")
     bar.close()
     text = stream.getvalue()
@@ -107,17 +109,17 @@ def test_a_terminal_gets_a_bar_with_facts_and_its_cursor_back(stream: io.StringI
 
 def test_no_color_is_honoured(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    bar = Bar(terminal(stream))
+    bar = Screen(terminal(stream))
     bar.start("epoch", 10, "samples")
     bar.advance(5)
-    bar._bar.refresh()
+    bar._live.refresh()
     bar.close()
     assert "epoch" in stream.getvalue()
     assert "\x1b[3" not in stream.getvalue(), "a colour"
 
 
 def test_a_second_task_replaces_the_first(stream: io.StringIO) -> None:
-    bar = Bar(terminal(stream))
+    bar = Screen(terminal(stream))
     bar.start("first", 1, "x")
     bar.start("second", 0, "x")
     bar.finish()
@@ -136,5 +138,5 @@ def test_durations_are_written_for_people(seconds: float, text: str) -> None:
 def test_a_name_with_control_characters_cannot_colour_or_break_what_is_said(stream: io.StringIO, clock: Clock) -> None:
     name = "x\033[31mRED\nz.jpg"
     Lines(stream, clock).note(f"bad photo {name}")
-    Bar(Console(file=stream, force_terminal=False)).note(f"bad photo {name}")
+    Screen(Console(file=stream, force_terminal=False)).note(f"bad photo {name}")
     assert stream.getvalue() == 2 * "bad photo x [31mRED z.jpg\n"

@@ -12,7 +12,7 @@ UNFAIR = Bar("e - parent (unfair)", "as reported", 0.03, (0.02, 0.04), (0.02, 0.
 
 
 def drawn(path: Path, *bars: Bar) -> np.ndarray:
-    forest_plot(bars, path, "A sentence that says what may be concluded.")
+    forest_plot(bars, path, "A sentence that says what may be concluded.", "shgae study")
     return np.asarray(Image.open(path).convert("RGB"))
 
 

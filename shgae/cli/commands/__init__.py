@@ -7,6 +7,7 @@ module, put it into ``COMMANDS``, name it in README.md, run ``python -m shgae.cl
 """
 
 from shgae.cli.command import Command
+from shgae.cli.commands.analyze import analyze
 from shgae.cli.commands.demo import demo
 from shgae.cli.commands.doctor import doctor
 from shgae.cli.commands.evaluate import evaluate
@@ -16,6 +17,7 @@ from shgae.cli.commands.finetune import finetune
 from shgae.cli.commands.graft import graft
 from shgae.cli.commands.import_model import import_model
 from shgae.cli.commands.info import info
+from shgae.cli.commands.plot import plot
 from shgae.cli.commands.predict import predict
 from shgae.cli.commands.prepare import prepare
 from shgae.cli.commands.pretrain_ae import pretrain_ae
@@ -40,6 +42,8 @@ COMMANDS: tuple[Command, ...] = (
     export,
     splice,
     rate,
+    analyze,
+    plot,
     report,
     demo,
     info,

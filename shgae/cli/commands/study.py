@@ -42,7 +42,7 @@ def study(
     Keeps what is there and goes on with what was interrupted, with --resume or without; more arms or seeds are added
     to what an earlier run made. --force makes anew what was made with other options.
     """
-    from shgae.cli.console import duration
+    from shgae.cli.pace import duration
     from shgae.cli.study_tables import rehearsal_table, study_tables
     from shgae.stages import study as stage
     from shgae.stages import study_text

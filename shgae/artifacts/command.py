@@ -1,0 +1,37 @@
+"""The command line that is at work, as manifests keep it and as figures show it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PROGRAM = "shgae"
+_FROM_PYTHON = "called from Python: "
+_GAP = " ... "
+
+
+def command_line() -> list[str]:
+    """The words of this process: ``shgae`` and what was typed behind it, or the Python program that calls us."""
+    program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
+    return [program.replace("__main__.py", PROGRAM), *sys.argv[1:]]
+
+
+def shown(words: Sequence[str], most: int = 1000) -> str:
+    """A command line to copy, on one line; where a Python program called a stage, it says that.
+
+    Args:
+        words: as :func:`command_line` gives them, or a manifest's provenance.
+        most: characters; from a longer line the middle is left out.
+    """
+    return shortened(("" if words[:1] == [PROGRAM] else _FROM_PYTHON) + shlex.join(words), most)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters, its middle left out: the command and its output are at the ends."""
+    if len(text) <= most:
+        return text
+    kept = most - len(_GAP)
+    tail = kept * 2 // 5
+    return text[: kept - tail].rstrip() + _GAP + text[len(text) - tail :].lstrip()

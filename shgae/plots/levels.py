@@ -1,0 +1,46 @@
+"""PCK of each joint with skips switched off, as a table of colours and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from shgae.plots.style import new_figure, style
+
+
+def heat_table(
+    values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], title: str, unit: str
+) -> Figure:
+    """Draws numbers (R, C) in per cent as a table whose cells are the darker the higher; NaN is left white.
+
+    Args:
+        values: shares, 0 to 1, or differences of shares.
+        rows: their names.
+        columns: their names.
+        title: what stands above.
+        unit: what the numbers are.
+    """
+    with style():
+        figure = new_figure(0.62 * len(columns) + 2.2, 0.27 * len(rows) + 1.5)
+        axes = figure.subplots()
+        shown = 100 * values
+        top = max(float(np.nanmax(np.abs(shown), initial=0.0)), 1e-9)
+        low = -top if np.nanmin(shown, initial=0.0) < -0.05 * top else 0.0
+        image = axes.imshow(shown, cmap="Blues" if low == 0 else "PuOr_r", vmin=low, vmax=top, aspect="auto")
+        for (r, c), value in np.ndenumerate(shown):
+            if np.isfinite(value):
+                colour = "white" if _is_dark(image.cmap((value - low) / (top - low))) else "black"
+                axes.text(c, r, f"{value + 0.0:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
+        axes.set_yticks(range(len(rows)), rows, fontsize=7)
+        axes.set_xticks(range(len(columns)), columns, fontsize=7, rotation=45, ha="right")
+        axes.grid(visible=False)
+        axes.set_title(f"{title} ({unit})", fontsize=9, loc="left")
+    return figure
+
+
+def _is_dark(colour: tuple[float, float, float, float]) -> bool:
+    red, green, blue, _ = colour
+    return 0.299 * red + 0.587 * green + 0.114 * blue < 0.5

@@ -1,0 +1,145 @@
+"""``shgae plot``: artefacts of any kind -> their figures, as PNG and SVG.
+
+::
+
+    FIGURES/
+      curves-pck.png, .svg       losses and PCK of all networks, over epochs; curves-fvu for autoencoders
+      learning-rate.png, .svg    of all trainings
+      rate-NAME.png, .svg        PCK over the numbers that pass the bottleneck
+      spectrum-NAME.png, .svg    how the variance of an analysed bottleneck falls
+      joints-NAME.png, .svg      what each evaluated model finds of each joint
+      differences-NAME.png, .svg a study's answer
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.store import Artifact, draft
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.plots import bars, curves, differences, rates
+from shgae.plots.spectrum import spectrum_figure
+from shgae.plots.style import SUFFIXES, save_figure
+from shgae.stages.plot_inputs import History, Inputs, read_inputs
+from shgae.stages.result import made
+
+_TWO_COLUMNS = 6
+"""Epochs that a training must have for a second column by itself."""
+Draw = Callable[[Path, str], None]
+"""Writes a figure to a path, signed with a command."""
+
+
+@dataclass(frozen=True)
+class PlotResult:
+    """Drawn figures."""
+
+    artifact: Artifact
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return made(self.artifact) | dict(self.artifact.facts) | {"files": sorted(self.artifact.manifest.files)}
+
+
+def run(inputs: Sequence[Path], output: Path, execution: Execution, first: int | None = None) -> PlotResult:
+    """Draws everything that the inputs hold, runs of one kind over each other.
+
+    Args:
+        inputs: trainings (finished, or ``NAME.partial`` while they run), rates, analyses, evaluations and studies.
+        output: the folder to make.
+        execution: progress, force.
+        first: the epoch that the second column of the curves begins with; None takes the last two thirds of the
+            longest training of each figure, and no second column where that has fewer than six epochs.
+
+    Raises:
+        Refused: an input is none of these, holds nothing to draw, or no training reached the first epoch.
+    """
+    read = read_inputs(inputs)
+    begins = _begins(read.histories, first)
+    figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
+    parents = {f"run {name}": artifact for name, artifact in read.artifacts.items()}
+    config = {"from": first}
+    with draft(output, kind="figures", config=config, parents=parents, execution=execution, inputs=inputs) as draft_:
+        files = [f"{name}{suffix}" for name in figures for suffix in SUFFIXES]
+        execution.progress.start("figures", len(files), "files")
+        for name, draw in figures.items():
+            for suffix in SUFFIXES:
+                draw(draft_.file(f"{name}{suffix}"), shown(command_line()))
+                execution.progress.advance()
+                execution.stop.raise_if_set(output, "the same command", saved=False)
+        execution.progress.finish()
+        facts = {"figures": list(figures), "from_epoch": begins, "unfinished": read.unfinished}
+        artifact = draft_.commit(facts, volatile=files)
+    return PlotResult(artifact)
+
+
+def _begins(histories: Sequence[History], first: int | None) -> dict[str, int | None]:
+    """The epoch that the second column begins with, by figure; None where there is no second column."""
+    last = {
+        score.name: max(one.rows[-1]["epoch"] for one in histories if curves.score_of(one.rows) == score)
+        for score in {curves.score_of(one.rows) for one in histories}
+    }
+    if first is None:
+        return {name: 1 + longest // 3 if longest >= _TWO_COLUMNS else None for name, longest in sorted(last.items())}
+    if not histories:
+        raise Refused("option", "--from", "none of these is a training", "leave --from out")
+    if first > max(last.values()):
+        why = f"no training has an epoch {first}, the last is {max(last.values())}"
+        raise Refused("value", "--from", why, "a smaller --from")
+    return {name: first if 1 < first <= longest else None for name, longest in sorted(last.items())}
+
+
+def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]) -> dict[str, Draw]:
+    found: dict[str, Draw] = {}
+    for score, begin in begins.items():
+        runs = {one.title: one.rows for one in histories if curves.score_of(one.rows).name == score}
+        found[f"curves-{score.lower()}"] = partial(curves.study_curves, runs, begin)
+    if histories:
+        found["learning-rate"] = partial(curves.learning_rates, {one.title: one.rows for one in histories})
+    return found
+
+
+def _of_reports(read: Inputs) -> dict[str, Draw]:
+    kinds: dict[str, tuple[str, Callable[[Mapping[str, Any], Path, str], None]]] = {
+        "rate": ("rate", rates.rate_curve),
+        "analysis": ("spectrum", _spectrum),
+        "evaluation": ("joints", bars.joint_bars),
+        "study": ("differences", _forest),
+    }
+    count = Counter(kind for kind, _, _ in read.reports)
+    found: dict[str, Draw] = {}
+    for kind, name, report in read.reports:
+        stem, draw = kinds[kind]
+        title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
+        found[title] = partial(_of_report, draw, report, f"{kind} {name}")
+    return found
+
+
+def _of_report(
+    draw: Callable[[Mapping[str, Any], Path, str], None],
+    report: Mapping[str, Any],
+    where: str,
+    path: Path,
+    command: str,
+) -> None:
+    try:
+        draw(report, path, command)
+    except (KeyError, TypeError, IndexError) as error:
+        why = f"another shgae wrote it: {type(error).__name__} {error}"
+        raise Refused("report", where, why, "make it again") from error
+
+
+def _spectrum(report: Mapping[str, Any], path: Path, command: str) -> None:
+    spectra = {name: report[key] for name, key in (("bottleneck", "spectrum"), ("code", "code_spectrum"))}
+    save_figure(spectrum_figure({name: one for name, one in spectra.items() if one}), path, command)
+
+
+def _forest(report: Mapping[str, Any], path: Path, command: str) -> None:
+    differences.forest_plot(differences.bars_of(report), path, report["conclusion"], command)

@@ -1,0 +1,31 @@
+"""An output that is one file and no artefact: never over something that exists, unless it is a file and asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from shgae.errors import Refused
+
+
+def check_file(output: Path, suffixes: tuple[str, ...], force: bool) -> None:
+    """Raises :class:`Refused` where this file may not be made: another ending, or something is there already."""
+    if output.suffix not in suffixes:
+        endings = " or ".join(suffixes)
+        raise Refused("output", output, f"its name does not end in {endings}", f"a name such as report{suffixes[0]}")
+    if not output.exists() and not output.is_symlink():
+        return
+    if not force:
+        raise Refused("output", output, "it exists already", "another --output, or --force to replace it")
+    if output.is_symlink() or not output.is_file():
+        raise Refused("output", output, "it exists and is no file, so --force spares it", "another --output")
+
+
+def make_room(folder: Path) -> None:
+    """Makes the folder and sees, before the work, that a file can be made in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise Refused("output", folder, "a file stands in the way", "another --output") from error
+    with tempfile.TemporaryFile(dir=folder):
+        pass

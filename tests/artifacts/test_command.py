@@ -1,0 +1,38 @@
+"""What was typed is shown as it was typed, and what was not typed is not."""
+
+import shlex
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shgae.artifacts.command import command_line, shortened, shown
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (["/usr/bin/shgae", "rate", "my model", "-o", "x"], "shgae rate 'my model' -o x"),
+        (["/site-packages/shgae/__main__.py", "demo"], "shgae demo"),
+        (["work/sweep.py", "--fast"], "called from Python: sweep.py --fast"),
+        ([""], "called from Python: python"),
+        ([], "called from Python: python"),
+    ],
+)
+def test_the_true_command_is_shown(argv: list[str], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", argv)
+    assert shown(command_line()) == text
+
+
+def test_a_long_command_keeps_its_beginning_and_its_output() -> None:
+    text = shown(["shgae", "predict", "model", *(f"photos/{i}.jpg" for i in range(99)), "-o", "found"], 80)
+    assert text.startswith("shgae predict model photos/0.jpg") and " ... " in text and text.endswith("-o found")
+
+
+@given(st.lists(st.text(min_size=1)), st.integers(30, 200))
+def test_it_is_never_longer_than_there_is_room_and_whole_where_it_fits(words: list[str], most: int) -> None:
+    whole = shlex.join(["shgae", *words])
+    text = shown(["shgae", *words], most)
+    assert len(text) <= most
+    assert text == (whole if len(whole) <= most else shortened(whole, most))

@@ -1,0 +1,73 @@
+"""Both formats of a figure hold the picture and its command, and nothing that changes from run to run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shgae.plots.style import SUFFIXES, new_figure, save_figure, style
+
+DRAW = """
+import sys
+from pathlib import Path
+from shgae.plots.style import new_figure, save_figure, style
+with style():
+    figure = new_figure(4, 3)
+    axes = figure.subplots()
+    axes.plot([1, 2, 3], [3, 1, 2], "--", marker="o", label="a run")
+    axes.fill_between([1, 3], 1, 2, alpha=0.2)
+    axes.legend()
+for suffix in (".png", ".svg"):
+    save_figure(figure, Path(sys.argv[1] + suffix), "shgae plot run -o figures")
+"""
+
+
+def drawn(stem: Path, command: str) -> list[Path]:
+    with style():
+        figure = new_figure(4, 3)
+        figure.subplots().plot([1, 2], [1, 2])
+    paths = [stem.with_suffix(suffix) for suffix in SUFFIXES]
+    for path in paths:
+        save_figure(figure, path, command)
+    return paths
+
+
+def test_two_processes_write_equal_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / name)], check=True)
+    for suffix in ("png", "svg"):
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+
+
+def test_neither_format_names_a_time_or_a_version(tmp_path: Path) -> None:
+    png, svg = drawn(tmp_path / "x", "shgae x")
+    assert set(Image.open(png).info) <= {"dpi"}
+    text = svg.read_text(encoding="utf-8")
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    assert "dc:date" not in text and "Matplotlib v" not in text
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_the_command_is_part_of_the_picture_and_signed_once(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "saved").mkdir()
+    for name, commands in {"a": ["shgae b"], "b": ["shgae a"], "twice": ["shgae a", "shgae b"]}.items():
+        with style():
+            figure = new_figure(4, 3)
+        for command in commands:
+            save_figure(figure, tmp_path / f"{name}{suffix}", command)
+    a, b, twice = ((tmp_path / f"{name}{suffix}").read_bytes() for name in ("a", "b", "twice"))
+    assert a != b
+    assert a == twice
+
+
+def test_a_name_that_no_font_has_and_one_that_looks_like_a_formula_can_be_shown(tmp_path: Path) -> None:
+    png, _ = drawn(tmp_path / "x", "shgae predict '$a_b$' 'photos/\N{SNOWMAN}\x07\ud800' " + 400 * "x" + " -o out")
+    foot = np.asarray(Image.open(png).convert("L"))[-14:]
+    assert (foot < 200).any()
+    assert (foot[:, 0] == 255).all(), "it runs out of the picture"
