@@ -18,6 +18,9 @@ _shgae() {
         'export:Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.'
         'splice:Puts the autoencoder, zeros, the mean, another person’s and more into the bottleneck’s place, and scores that.'
         'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck; trains nothing.'
+        'analyze:Shows what a bottleneck holds and where the pose lives: spectrum, clusters, walks, skips, units of the code.'
+        'plot:Draws what runs hold: curves over epochs, runs over each other; rate curves, joints, differences.'
+        'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
         'demo:Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores.'
         'info:Shows what a folder holds, how it was made, and the tree of everything it was made from.'
         'verify:Hashes every file of an artefact and of all its ancestors again.'
@@ -78,6 +81,7 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -133,6 +137,7 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -171,6 +176,7 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -182,12 +188,12 @@ _shgae() {
                         '--per-joint[Tables of every joint too.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--split[Which split to score.]:value:(train val test)' \
+                        '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
                         '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
-                        '--limit[Use only the first N samples of the split.]:value: ' \
+                        '--limit[Use only the first N people of each split.]:value: ' \
+                        '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
                         '--draws[How often photos are drawn anew for the intervals.]:value: ' \
-                        '(-s --seed)'{-s,--seed}'[Seed of these draws.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -273,12 +279,12 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--split[Which split to score; auto takes test, or val where there is no test.]:value:(auto train val test)' \
-                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
                         '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
-                        '--limit[Use only the first N samples of each split.]:value: ' \
-                        '(-s --seed)'{-s,--seed}'[Seed of the random autoencoder, of who gets whose bottleneck, and of the photos drawn for intervals.]:value: ' \
+                        '--limit[Use only the first N people of each split.]:value: ' \
+                        '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
+                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -292,15 +298,59 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--split[Which split to score; auto takes test, or val where there is no test.]:value:(auto train val test)' \
-                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
                         '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
-                        '--limit[Use only the first N samples of each split.]:value: ' \
-                        '(-s --seed)'{-s,--seed}'[Seed of the photos drawn for intervals.]:value: ' \
+                        '--limit[Use only the first N people of each split.]:value: ' \
+                        '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
+                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
                         '--ks[Numbers of components, with commas between; those beyond the size of the bottleneck become that size.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                analyze)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
+                        '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
+                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--limit[Use only the first N people of each split.]:value: ' \
+                        '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
+                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '--parts[Which parts, with commas between\: spectrum, clusters, walks, skips, atlas; all does what the inputs allow.]:value: ' \
+                        '--clusters[Numbers of clusters to try, from-to.]:value: ' \
+                        '--walks[Principal components to walk along, of the bottleneck and of the code; 0 to 10.]:value: ' \
+                        '--tried[People of the split on whom the units of the code are tried, one unit after another.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                plot)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--from[First epoch of the curves’ second column.]:value: ' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                report)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The file to make, NAME.html.]:value:_files' \
+                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--title[What stands above the page.]:value: ' \
+                        '--people[How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none.]:value: ' \
+                        '--between[The two models of an evaluation that people are compared between\: their names with a comma between, or the first and the last one that it scored.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

@@ -152,8 +152,8 @@ class AutoencoderConfig(FitConfig):
 
 
 @dataclass(frozen=True)
-class EvaluateConfig:
-    """Models and crops -> scores, their intervals, and predictions."""
+class ScoredConfig:
+    """What every step that scores people on a split has."""
 
     split: EvaluatedSplit = "auto"
     """Which split to score; auto is test, or val where there is none."""
@@ -162,11 +162,17 @@ class EvaluateConfig:
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
     limit: int | None = None
-    """Use only the first N samples of the split."""
+    """Use only the first N people of each split."""
+    seed: int = 0
+    """Seed of everything that is drawn at random, such as the photos for intervals."""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig(ScoredConfig):
+    """Models and crops -> scores, their intervals, and predictions."""
+
     draws: int = 10_000
     """How often photos are drawn anew for the intervals."""
-    seed: int = 0
-    """Seed of these draws."""
 
 
 @dataclass(frozen=True)
@@ -236,21 +242,11 @@ class StudyConfig(HeatmapConfig, FitConfig):
 
 
 @dataclass(frozen=True)
-class SpliceConfig:
+class SpliceConfig(ScoredConfig):
     """A model and crops -> what its maps lose when something else stands in the bottleneck's place."""
 
-    split: EvaluatedSplit = "auto"
-    """Which split to score; auto takes test, or val where there is no test."""
     stack: OneStack = "last"
     """Which hourglass's bottleneck: its number from 0, or the last one."""
-    batch_size: int = 32
-    """Crops in one forward pass."""
-    precision: Precision = "auto"
-    """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
-    limit: int | None = None
-    """Use only the first N samples of each split."""
-    seed: int = 0
-    """Seed of the random autoencoder, of who gets whose bottleneck, and of the photos drawn for intervals."""
 
 
 @dataclass(frozen=True)
@@ -259,8 +255,6 @@ class RateConfig(SpliceConfig):
 
     ks: str = "0,1,2,5,10,20,50,100,200,500,1000,2000,4096"
     """Numbers of components, with commas between; those beyond the size of the bottleneck become that size."""
-    seed: int = 0
-    """Seed of the photos drawn for intervals."""
 
 
 @dataclass(frozen=True)
@@ -275,8 +269,6 @@ class AnalyzeConfig(SpliceConfig):
     """Principal components to walk along, of the bottleneck and of the code; 0 to 10."""
     tried: int = 200
     """People of the split on whom the units of the code are tried, one unit after another."""
-    seed: int = 0
-    """Seed of K-means and of the photos drawn for intervals."""
 
 
 @dataclass(frozen=True)
@@ -288,8 +280,7 @@ class ReportConfig:
     people: int = 4
     """How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none."""
     between: str = "first,last"
-    """The two models of an evaluation that people are compared between: their names with a comma between, or the first
-    and the last one that it scored."""
+    """Two models of an evaluation between which people are compared, by name, with a comma between."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ BLOCKS, ASCII = "▁▂▃▄▅▆▇█", "_.-:=+*#"
 """Heights of a sparkline, where the terminal can show them and where not."""
 _WIDEST, _NARROWEST = 40, 8
 _ROOM_FOR_BAR = 80
+_EVERY = 0.25
+"""Seconds between two drawings."""
 _NAMES = {"train_loss": "train loss", "val_loss": "val loss", "val_pck": "PCK %", "val_fvu": "FVU"}
 _SCORES = ("val_pck", "val_fvu")
 _SCALES = {"val_pck": 100.0}
@@ -52,11 +54,12 @@ class Screen:
         self._task: Task | None = None
         self._pace: Pace | None = None
         self._rows: list[Mapping[str, Any]] = []
-        self._of = self._best_epoch = 0
+        self._best_epoch = 0
+        self._drawn_at = 0.0
 
     def training(self, rows: Sequence[Mapping[str, Any]], *, of: int, best_epoch: int) -> None:
         """See :class:`~shgae.execution.Progress`."""
-        self._rows, self._of, self._best_epoch = list(rows), of, best_epoch
+        self._rows, self._best_epoch = list(rows), best_epoch
         self._pace = Pace(of, len(rows), self._clock) if len(rows) < of else None
 
     def start(self, what: str, total: int, unit: str, done: int = 0) -> None:
@@ -71,22 +74,26 @@ class Screen:
                 console=self._console,
                 get_renderable=self.view,
                 transient=True,
-                refresh_per_second=4,
+                auto_refresh=False,  # by advance(): what it draws is then at rest
                 redirect_stdout=False,
                 vertical_overflow="crop",
             )
-            self._live.start(refresh=True)
+            self._live.start()
+        self._refresh()
 
     def advance(self, amount: int = 1, facts: str = "") -> None:
         """See :class:`~shgae.execution.Progress`."""
         if self._task:
             self._task.advance(amount, facts, self._clock())
+            if self._clock() - self._drawn_at >= _EVERY:
+                self._refresh()
 
     def finish(self) -> None:
         """See :class:`~shgae.execution.Progress`; between the tasks of a training the curves stay."""
         if self._pace and self._task:
             self._pace.finish()
             self._task = None
+            self._refresh()
         else:
             self.close()
 
@@ -111,6 +118,11 @@ class Screen:
             self._live.stop()
             self._live = None
         self._task = None
+
+    def _refresh(self) -> None:
+        self._drawn_at = self._clock()
+        if self._live:
+            self._live.refresh()
 
     def view(self) -> RenderableType:
         """What stands on the terminal now, no line of it wider than that."""

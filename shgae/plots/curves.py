@@ -125,7 +125,9 @@ def _overlay(losses: Axes, scores: Axes, number: int, rows: Rows, score: Score, 
     if not shown:
         return
     epochs, look = [row["epoch"] for row in shown], _look(number, len(shown))
-    losses.plot(epochs, [row["train_loss"] for row in shown], DASHES[3], color=look["color"], lw=1.0)
+    # A single epoch is no line.
+    dotted = {"color": look["color"], "linestyle": DASHES[3], "lw": 1.0, "marker": "." if len(shown) == 1 else ""}
+    losses.plot(epochs, [row["train_loss"] for row in shown], **dotted)
     losses.plot(epochs, [row["val_loss"] for row in shown], **look)
     scores.plot(epochs, [score.scale * row[score.key] for row in shown], **look)
     best = best_row(rows)

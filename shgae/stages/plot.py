@@ -99,10 +99,10 @@ def _begins(histories: Sequence[History], first: int | None) -> dict[str, int | 
 def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
     for score, begin in begins.items():
-        runs = {one.title: one.rows for one in histories if curves.score_of(one.rows).name == score}
+        runs = {one.name: one.rows for one in histories if curves.score_of(one.rows).name == score}
         found[f"curves-{score.lower()}"] = partial(curves.study_curves, runs, begin)
     if histories:
-        found["learning-rate"] = partial(curves.learning_rates, {one.title: one.rows for one in histories})
+        found["learning-rate"] = partial(curves.learning_rates, {one.name: one.rows for one in histories})
     return found
 
 

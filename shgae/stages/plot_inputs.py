@@ -28,12 +28,6 @@ class History:
     name: str
     rows: Sequence[Mapping[str, Any]]
     """A row an epoch, at least one."""
-    is_finished: bool
-
-    @property
-    def title(self) -> str:
-        """Its name in a legend."""
-        return self.name if self.is_finished else f"{self.name} (unfinished)"
 
 
 @dataclass
@@ -57,19 +51,24 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
     """
     found = Inputs()
     places = [_place(path) for path in paths]
-    for path in (path for i, path in enumerate(places) if path in places[:i]):
-        raise Refused("input", path, "given twice", "each once")
-    for path, name in zip(places, _names(places), strict=True):
+    real = [os.path.realpath(path) for path in places]
+    twice = [path for i, path in enumerate(places) if real[i] in real[:i]]
+    if twice:
+        raise Refused("input", twice[0], "given twice", "each once")
+    for path, name in zip(places, _names(real), strict=True):
         begun = unfinished(path)
         if begun:
-            _read_unfinished(found, begun[0], name)
+            _read_unfinished(found, *begun, name)
         else:
             _read_complete(found, open_artifact(path, verify=False), name)
     return found
 
 
 def _place(path: Path) -> Path:
-    """The artefact that is meant: of a study's folder its report."""
+    """The artefact that is meant: of a study's folder its report, of one that is not there yet what it will be."""
+    begun = unfinished(path)
+    if begun:
+        return begun[0]
     inner = path / "report"
     return inner if not (path / "manifest.json").is_file() and (inner / "manifest.json").is_file() else path
 
@@ -85,7 +84,7 @@ def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
     artifact = open_artifact(artifact.path, kind, only=(file,))
     found.artifacts[name] = artifact
     if kind in TRAINED:
-        found.histories.append(History(name, _rows(artifact.file(file).read_bytes(), artifact.path), True))
+        found.histories.append(History(name, _rows(artifact.file(file).read_bytes(), artifact.path)))
         return
     report = read_json(artifact.file(file))
     if kind == "analysis" and not report.get("spectrum"):
@@ -93,14 +92,16 @@ def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
     found.reports.append((kind, name, report))
 
 
-def _read_unfinished(found: Inputs, folder: Path, name: str) -> None:
+def _read_unfinished(found: Inputs, folder: Path, intent: Mapping[str, Any], name: str) -> None:
+    if intent.get("kind") not in TRAINED:
+        raise Refused("run", folder, "it is unfinished, and no training", "finish it first")
     path = folder / HISTORY
     # A training that is at work may be in the middle of its last line.
     whole = path.read_bytes().rpartition(b"\n")[0] if path.is_file() else b""
     if not whole:
         raise Refused("run", folder, "no epoch of it is complete yet", "wait for its first epoch")
     rows = _rows(whole, folder)
-    found.histories.append(History(name, rows, False))
+    found.histories.append(History(name, rows))
     why = "it has no manifest yet, so it is no parent: a resumed or finished run is another"
     found.unfinished[name] = {
         "epochs": len(rows),
@@ -121,13 +122,13 @@ def _rows(content: bytes, where: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def _names(paths: Sequence[str]) -> list[str]:
     """The shortest ends of the paths that tell them apart: ``baseline``, or ``seed-0/arm-e/finetuned``."""
-    parts = [Path(os.path.realpath(path)).parts[1:] or ("root",) for path in paths]
+    parts = [Path(path).parts[1:] or ("root",) for path in paths]
     names = []
     for mine in parts:
         depth = 1
         while depth < len(mine) and sum(other[-depth:] == mine[-depth:] for other in parts) > 1:
             depth += 1
-        names.append("/".join(mine[-depth:]).removesuffix(".partial"))
+        names.append("/".join(mine[-depth:]))
     return names

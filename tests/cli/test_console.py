@@ -140,3 +140,19 @@ def test_a_name_with_control_characters_cannot_colour_or_break_what_is_said(stre
     Lines(stream, clock).note(f"bad photo {name}")
     Screen(Console(file=stream, force_terminal=False)).note(f"bad photo {name}")
     assert stream.getvalue() == 2 * "bad photo x [31mRED z.jpg\n"
+
+
+def test_an_epochs_line_says_how_long_the_training_still_takes(stream: io.StringIO, clock: Clock) -> None:
+    lines = Lines(stream, clock)
+    lines.training([{"epoch": 1}], of=3, best_epoch=1)
+    for epoch in (2, 3):
+        lines.start(f"epoch {epoch}/3", 100, "samples")
+        clock.now += 9
+        lines.advance(100)
+        lines.finish()
+        clock.now += 3  # validation
+        lines.record({"epoch": epoch, "val_pck": 0.5}, of=3, best=epoch == 2)
+    assert stream.getvalue().splitlines() == [
+        "epoch 2/3  val_pck 0.5  best  12 s left in all",
+        "epoch 3/3  val_pck 0.5",
+    ]

@@ -107,3 +107,17 @@ def test_a_sparkline_fits_and_shows_its_ends(values: list[float], width: int, le
     if len(values) <= width and max(values) > min(values):
         assert line[values.index(min(values))] == levels[0]
         assert line[values.index(max(values))] == levels[-1]
+
+
+def test_it_is_drawn_four_times_a_second_however_many_steps_there_are() -> None:
+    clock = Clock()
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, legacy_windows=False)
+    screen = Screen(console, clock)
+    screen.start("extract train", 1000, "people")
+    drawn = []
+    for _ in range(1000):
+        clock.now += 0.01
+        screen.advance()
+        drawn.append(console.file.getvalue().count("\x1b[2K"))  # type: ignore[attr-defined]
+    screen.close()
+    assert 38 <= drawn[-1] - drawn[0] <= 41

@@ -93,6 +93,19 @@ def test_the_lines_on_several_stacks_run_one_after_another(shell: Shell) -> None
     assert grafts["shared"][1] == 0
 
 
+def test_the_lines_on_seeing_inside_run(shell: Shell) -> None:
+    for name in ("data", "baseline", "activations", "autoencoder", "finetuned"):
+        Path(name).symlink_to(f"made/{name}")
+    Path("tiny.toml").write_text(TINY_CONFIG.replace("epochs = 1", "epochs = 2"))
+    shell.run("finetune", "baseline", "data", "-o", "control", "--config", "tiny.toml")
+    shell.run("evaluate", "baseline", "finetuned", "data", "-o", "evaluation")
+    lines = commands_of(block("bash", "shgae analyze"))
+    assert [words[1] for words in lines] == ["analyze", "plot", "report"]
+    for _, *words in lines:
+        shell.run(*words)
+    assert "<html" in Path("report.html").read_text()
+
+
 def test_the_lines_on_using_a_model_run_and_so_does_the_onnx_snippet(shell: Shell) -> None:
     Path("finetuned").symlink_to("made/finetuned")
     Path("photos").symlink_to("drawn/val/photos")
@@ -169,6 +182,8 @@ def test_the_artefacts_hold_the_files_that_the_table_says(chain: Chain, shell: S
     shell.run("study", "made/baseline", "made/data", "-o", "study", *few)
     shell.run("splice", "made/baseline", "made/data", "--ae", "made/autoencoder", "-o", "splice")
     shell.run("rate", "made/baseline", "made/activations", "made/data", "-o", "rate")
+    shell.run("analyze", "made/activations", "made/baseline", "made/data", "-o", "analysis", "--walks", "1")
+    shell.run("plot", "made/baseline", "rate", "-o", "figures")
     folders = {
         "prepare": [chain.data],
         "train": [chain.baseline],
@@ -181,6 +196,8 @@ def test_the_artefacts_hold_the_files_that_the_table_says(chain: Chain, shell: S
         "study": [shell.here / "study" / "report"],
         "splice": [shell.here / "splice"],
         "rate": [shell.here / "rate"],
+        "analyze": [shell.here / "analysis"],
+        "plot": [shell.here / "figures"],
         "import": [],
     }
     told = []

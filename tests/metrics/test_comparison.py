@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.metrics import pck
-from shgae.metrics.comparison import Comparison, Resampled, compare, interval_json
+from shgae.metrics.comparison import Comparison, Resampled, compare, interval_json, joint_intervals
 from shgae.metrics.statistics import bootstrap, photo_sums
 
 Bools = npt.NDArray[np.bool_]
@@ -160,3 +160,31 @@ def test_an_interval_in_a_report() -> None:
     assert entry is not None and entry["smallest_to_show"] == pytest.approx(2.80158 * entry["standard_error"], rel=1e-5)
     assert interval_json(found.all) == {key: entry[key] for key in ("value", "low", "high", "standard_error")}
     assert interval_json(None) is None
+
+
+def test_a_joints_interval_is_that_of_its_share_over_photos_and_none_where_all_are_alike() -> None:
+    rng = np.random.default_rng(0)
+    photo_id = rng.integers(0, 40, 90)
+    visibility = rng.integers(0, 3, (90, 4))
+    visibility[:, 3] = 0
+    hits = [rng.random((90, 4)) < 0.6, rng.random((90, 4)) < 0.3]
+    hits[1][:, 2] = False
+    found = joint_intervals(hits, visibility, photo_id, draws=400, seed=3)
+    assert [[one is None for one in row] for row in found] == [[False, False, False, True], [False, False, True, True]]
+
+    photos = np.unique(photo_id[(visibility > 0).any(1)])
+    draws = np.random.Generator(np.random.Philox(3)).integers(0, len(photos), (400, len(photos)), dtype=np.int32)
+    for model, joint in ((0, 0), (0, 2), (1, 1)):
+        has = visibility[:, joint] > 0
+        asked = np.array([(has & (photo_id == photo)).sum() for photo in photos])
+        right = np.array([(has & hits[model][:, joint] & (photo_id == photo)).sum() for photo in photos])
+        shares = right[draws].sum(1) / asked[draws].sum(1)
+        one = found[model][joint]
+        assert one is not None
+        assert one.value == pytest.approx(hits[model][has, joint].mean())
+        assert (one.low, one.high) == pytest.approx(tuple(np.quantile(shares, [0.025, 0.975])))
+
+
+def test_people_of_one_photo_give_no_interval_of_a_joint() -> None:
+    hits = np.array([[True], [False], [True]])
+    assert joint_intervals([hits], np.full((3, 1), 2), np.zeros(3, np.int64), draws=50) == [[None]]

@@ -17,7 +17,7 @@ from shgae.artifacts.store import Draft, draft
 from shgae.artifacts.tables import read_rows
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Diverged, Interrupted
-from shgae.execution import Execution, StopFlag
+from shgae.execution import Execution, Silent, StopFlag
 from shgae.recipes import FitConfig, as_json
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import Validation
@@ -215,3 +215,41 @@ def test_a_resume_with_other_options_is_refused_and_names_them(tmp_path: Path) -
     other = dataclasses.replace(CONFIG, lr=0.5)
     with pytest.raises(Refused, match=r"lr: 0\.5 here, 0\.01 there"):
         trained(tmp_path / "run", Execution(resume=True), config=other)
+
+
+class Told(Silent):
+    """A progress that remembers what it was told of a training."""
+
+    def __init__(self) -> None:
+        self.said: list[Any] = []
+
+    def training(self, rows: Any, *, of: int, best_epoch: int) -> None:
+        self.said.append(([row["epoch"] for row in rows], of, best_epoch))
+
+    def record(self, row: Any, *, of: int, best: bool) -> None:
+        self.said.append(row["epoch"])
+
+
+def test_who_watches_is_told_what_an_earlier_run_did_and_tensorboard_has_each_epoch_once(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(5), tensorboard=True))
+    told = Told()
+    summary = trained(tmp_path / "run", Execution(resume=True, tensorboard=True, progress=told))
+    (earlier, of, best), *recorded = told.said
+    assert (earlier, of, recorded) == ([1], 3, [2, 3])
+    assert best == 1
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    accumulator = events.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    accumulator.Reload()
+    losses = [(event.step, event.value) for event in accumulator.Scalars("val_loss")]
+    assert losses == [(row["epoch"], pytest.approx(row["val_loss"], rel=1e-6)) for row in summary.history]
+
+
+@pytest.mark.parametrize("wanted", [(True, False), (False, True)])
+def test_a_resume_may_switch_tensorboard(tmp_path: Path, wanted: tuple[bool, bool]) -> None:
+    trained(tmp_path / "whole", Execution())
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(5), tensorboard=wanted[0]))
+    trained(tmp_path / "run", Execution(resume=True, tensorboard=wanted[1]))
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+    assert (tmp_path / "run" / "tensorboard").exists() == wanted[1]

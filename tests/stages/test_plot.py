@@ -1,0 +1,157 @@
+"""Figures of whatever is given: trainings, finished or at work, and reports."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.store import draft, open_artifact
+from shgae.artifacts.tables import append_row, read_rows
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.plots import curves
+from shgae.stages import plot
+from shgae.stages.plot_inputs import read_inputs
+
+EPOCHS = 9
+
+
+def row(epoch: int, score: str) -> dict[str, Any]:
+    return {"epoch": epoch, "lr": 1e-3, "train_loss": 1 / epoch, "val_loss": 2 / epoch, score: epoch / 99}
+
+
+def trained(path: Path, kind: str = "hourglass", epochs: int = EPOCHS, *, commit: bool = True) -> Path:
+    """A training as its history tells it."""
+    try:
+        with draft(path, kind=kind, config={}, parents={}, execution=Execution(), resumable=True) as made:
+            for epoch in range(1, epochs + 1):
+                append_row(made.file(HISTORY), row(epoch, "val_pck" if kind == "hourglass" else "val_fvu"))
+            if not commit:
+                made.write_json("rest.json", {})
+                raise KeyboardInterrupt
+            made.commit({}, volatile=(HISTORY,))
+    except KeyboardInterrupt:
+        return path.with_name(f"{path.name}.partial")
+    return path
+
+
+def reported(path: Path, kind: str, report: dict[str, Any]) -> Path:
+    with draft(path, kind=kind, config={}, parents={}, execution=Execution()) as made:
+        made.write_json("report.json", report)
+        made.commit({})
+    return path
+
+
+def evaluation() -> dict[str, Any]:
+    joints = {"nose": {"all": 0.3, "count": 3, "interval": {"low": 0.1, "high": 0.5}}}
+    model = {"name": "m", "pck": {"all": 0.3}, "interval": {"all": None}, "joints": joints}
+    return {"models": [model], "persons": 3, "photos": 3, "split": "val"}
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures cost a second each."""
+    monkeypatch.setattr(curves, "save_figure", lambda _figure, path, _command: path.write_bytes(b"a figure"))
+
+
+def test_networks_and_autoencoders_have_figures_of_their_own_in_both_formats(tmp_path: Path) -> None:
+    runs = [trained(tmp_path / "net"), trained(tmp_path / "other"), trained(tmp_path / "ae", "autoencoder")]
+    result = plot.run([*runs, reported(tmp_path / "e", "evaluation", evaluation())], tmp_path / "out", Execution())
+    names = ["curves-fvu", "curves-pck", "joints", "learning-rate"]
+    assert sorted(result.to_json()["figures"]) == names
+    assert result.to_json()["files"] == [f"{name}.{suffix}" for name in names for suffix in ("png", "svg")]
+    made = open_artifact(tmp_path / "out", "figures")
+    assert {parent.role: parent.id for parent in made.manifest.parents} == {
+        f"run {path.name}": open_artifact(path).id for path in (*runs, tmp_path / "e")
+    }
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("epochs", "first", "begins"), [(9, None, 4), (5, None, None), (9, 7, 7), (9, 1, None)])
+def test_the_second_column_begins_where_it_is_told_or_with_the_last_two_thirds(
+    tmp_path: Path, epochs: int, first: int | None, begins: int | None
+) -> None:
+    result = plot.run([trained(tmp_path / "net", epochs=epochs)], tmp_path / "out", Execution(), first)
+    assert result.artifact.facts["from_epoch"] == {"PCK": begins}
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_training_at_work_is_drawn_as_far_as_it_is_and_is_no_parent(tmp_path: Path) -> None:
+    partial = trained(tmp_path / "net", commit=False)
+    with (partial / HISTORY).open("a") as file:
+        file.write('{"epoch": 10, "lr')  # at this moment
+    for given in (partial, tmp_path / "net"):
+        result = plot.run([given], tmp_path / "out", Execution(force=True))
+        ((name, told),) = result.artifact.facts["unfinished"].items()
+        assert name == "net.partial" and told["epochs"] == EPOCHS and "no parent" in told["note"]
+        assert not result.artifact.manifest.parents
+    before = result.artifact.id
+    (partial / HISTORY).write_text(
+        "".join(json.dumps(one) + "\n" for one in [*read_rows_of(partial), row(10, "val_pck")])
+    )
+    assert plot.run([partial], tmp_path / "later", Execution()).artifact.id != before
+
+
+def read_rows_of(partial: Path) -> list[dict[str, Any]]:
+    whole = partial / "whole.jsonl"
+    whole.write_bytes((partial / HISTORY).read_bytes().rpartition(b"\n")[0] + b"\n")
+    return list(read_rows(whole))
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    runs = [trained(tmp_path / seed / "arm" / "finetuned") for seed in ("seed-0", "seed-1")]
+    found = read_inputs([*runs, trained(tmp_path / "base")])
+    assert [one.name for one in found.histories] == ["seed-0/arm/finetuned", "seed-1/arm/finetuned", "base"]
+
+
+def test_a_study_is_meant_by_its_folder_too(tmp_path: Path) -> None:
+    reported(tmp_path / "study" / "report", "study", {"differences": [], "conclusion": "None."})
+    assert plot.run([tmp_path / "study"], tmp_path / "out", Execution()).artifact.facts["figures"] == ["differences"]
+
+
+def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:
+    net = trained(tmp_path / "net")
+    empty = trained(tmp_path / "empty", epochs=0, commit=False)
+    imported = reported(tmp_path / "imported", "hourglass", {})
+    old = reported(tmp_path / "old", "evaluation", {"models": [{}]})
+    broken = trained(tmp_path / "broken")
+    torn = trained(tmp_path / "torn")
+    shutil.copy(net / HISTORY, broken / HISTORY)
+    (torn / HISTORY).write_text("{}\n")
+    cases: list[tuple[list[Path], int | None, str]] = [
+        ([net, tmp_path / "torn" / ".." / "net"], None, "given twice"),
+        ([empty], None, "no epoch of it is complete"),
+        ([imported], None, "it has no history"),
+        ([reported(tmp_path / "data", "data", {})], None, "nothing to draw"),
+        ([old], None, "make it again"),
+        ([reported(tmp_path / "a", "analysis", {"spectrum": None})], None, "without a spectrum"),
+        ([torn], None, "bytes"),
+        ([net], EPOCHS + 1, "no training has an epoch 10, the last is 9"),
+        ([reported(tmp_path / "e", "evaluation", evaluation())], 3, "none of these is a training"),
+        ([tmp_path / "nowhere"], None, "no such folder"),
+    ]
+    for inputs, first, why in cases:
+        with pytest.raises(Refused, match=why):
+            plot.run(inputs, tmp_path / "out", Execution(), first)
+        assert not (tmp_path / "out").exists() and not (tmp_path / "out.partial").exists()
+    plot.run([broken], tmp_path / "out", Execution())  # equal bytes
+
+
+def test_two_processes_draw_equal_bytes_and_sign_them_with_what_was_typed(tmp_path: Path) -> None:
+    trained(tmp_path / "net")
+    found = []
+    for _ in range(2):
+        line = [sys.executable, "-P", "-m", "shgae", "plot", "net", "-o", "out", "--force", "--quiet"]
+        subprocess.run(line, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+        found.append({path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.*g")})
+    assert len(found[0]) == 4
+    assert found[0] == found[1]
+    command = open_artifact(tmp_path / "out").manifest.provenance["command"]
+    assert command == ["shgae", "plot", "net", "-o", "out", "--force", "--quiet"]
