@@ -290,7 +290,7 @@ complete -c shgae -n '__fish_seen_subcommand_from report' -l recipe -x -a 'origi
 complete -c shgae -n '__fish_seen_subcommand_from report' -l config -r -d 'A TOML file over the recipe; options given here count more.'
 complete -c shgae -n '__fish_seen_subcommand_from report' -l title -x -d 'What stands above the page.'
 complete -c shgae -n '__fish_seen_subcommand_from report' -l people -x -d 'How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none.'
-complete -c shgae -n '__fish_seen_subcommand_from report' -l between -x -d 'The two models of an evaluation that people are compared between: their names with a comma between, or the first and the last one that it scored.'
+complete -c shgae -n '__fish_seen_subcommand_from report' -l between -x -d 'Two models of an evaluation between which people are compared, by name, with a comma between.'
 complete -c shgae -n '__fish_seen_subcommand_from report' -l force -d 'Replace an output that exists; the old one stays until the new one is complete.'
 complete -c shgae -n '__fish_seen_subcommand_from report' -s q -l quiet -d 'No progress and no notes.'
 complete -c shgae -n '__fish_seen_subcommand_from report' -l json -d 'The result as one JSON object on standard output; everything else on standard error.'

@@ -350,7 +350,7 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--title[What stands above the page.]:value: ' \
                         '--people[How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none.]:value: ' \
-                        '--between[The two models of an evaluation that people are compared between\: their names with a comma between, or the first and the last one that it scored.]:value: ' \
+                        '--between[Two models of an evaluation between which people are compared, by name, with a comma between.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

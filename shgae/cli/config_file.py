@@ -76,6 +76,10 @@ def resolve(stage: str, given: Mapping[str, Any], recipe: RecipeName | None, pat
 def _stage(key: str, path: Path) -> str:
     stage = key.replace("-", "_")
     if stage not in stages():
+        homes = [name for name, config in stages().items() if stage in {field.name for field in fields_of(config)}]
+        if homes:
+            tables = " or ".join(f"[{name.replace('_', '-')}]" for name in homes)
+            raise Refused(key, path, "an option outside any table", f"put it below {tables}")
         _unknown(key, ["recipe", *(name.replace("_", "-") for name in stages())], path)
     return stage
 

@@ -32,7 +32,8 @@ def test_an_empty_file_changes_nothing(file: Path) -> None:
     [
         ("[train]\nepoch = 3\n", "train.epoch", "train.epochs"),
         ("[trian]\nepochs = 3\n", "trian", "train"),
-        ("epochs = 3\n", "epochs", "one of"),
+        ("epochs = 3\n", "epochs", "put it below [train] or [pretrain-ae] or [finetune]"),
+        ("zzzz = 3\n", "zzzz", "one of"),
         ("train = 3\n", "train", "[train]"),
         ('recipe = "orignal"\n', "recipe", "improved or original"),
         ("recipe = 1\n", "recipe", "improved or original"),
