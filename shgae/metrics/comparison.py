@@ -44,10 +44,11 @@ class Comparison:
         """What may be said of it."""
         if self.all is None:
             return f"{second} against {first}: too few photos to say anything"
-        points, low, high = (100 * share for share in (self.all.value, self.all.low, self.all.high))
+        ends = (self.all.value, self.all.low, self.all.high)
+        points, low, high = (round(100 * share, 1) + 0.0 for share in ends)  # never -0.0
         found = f"{second} against {first}: {points:+.1f} points of PCK, 95 % interval {low:+.1f} to {high:+.1f}"
         if self.all.excludes_zero:
-            return f"{found}: {second} finds {'more' if points > 0 else 'fewer'} joints on such photos"
+            return f"{found}: {second} finds {'more' if self.all.value > 0 else 'fewer'} joints on such photos"
         if self.all.standard_error == 0:
             return f"{found}: they do not differ on any photo"
         least = f"{100 * self.all.smallest_to_show:.1f} points"

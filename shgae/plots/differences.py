@@ -74,7 +74,7 @@ def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str, command: str) 
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("difference of PCK in points, with 95 % intervals", loc="left")
-        figure.legend(handles=_key(), loc="outside lower left", ncols=4, fontsize=7)
+        figure.legend(handles=_key(), loc="outside lower left", ncols=4, fontsize=7, borderaxespad=2.2)
         figure.suptitle("\n".join(textwrap.wrap(conclusion, 105)), fontsize=8, x=0.02, ha="left")
     save_figure(figure, path, command)
 
@@ -98,4 +98,4 @@ def _draw(axes: Axes, row: int, bar: Bar) -> None:
     axes.plot([100 * one for one in bar.by_seed], [row] * len(bar.by_seed), ".", color="black", ms=4)
     axes.plot([100 * bar.value], [row], "D", color=colour, ms=5, mec="black", mew=0.6)
     # Within the axes whatever their limits: x in shares of the width, y in rows.
-    axes.text(0.0, row - 0.3, bar.question, transform=axes.get_yaxis_transform(), fontsize=6.5, color="#555555")
+    axes.text(0.006, row - 0.3, bar.question, transform=axes.get_yaxis_transform(), fontsize=6.5, color="#555555")

@@ -30,7 +30,7 @@ _QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("b", "a", "Does an autoencoder earn its place without pre-training?"),
     ("d", "a", "Does adapting the autoencoder alone do as much as fine-tuning the network?"),
     ("e", PARENT, "as the original reported, unfair: only one of the two was trained on"),
-    ("a", PARENT, "What did the same training give without an autoencoder? unfair too"),
+    ("a", PARENT, "what the same training gave without an autoencoder, unfair: only one of the two was trained on"),
 )
 """Which arms are compared, the study's own question first."""
 
