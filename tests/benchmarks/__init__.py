@@ -1,0 +1,1 @@
+"""What shgae's speed is measured against."""
