@@ -1,0 +1,92 @@
+"""Pictures of an analysis: drawn alike twice, other for other numbers, whole where something is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from shgae.data.heatmaps import map_to_crop
+from shgae.plots.atlas import Portrait, atlas_figure
+from shgae.plots.levels import heat_table
+from shgae.plots.mosaics import Member, mosaic_figure, silhouette_figure
+from shgae.plots.spectrum import spectrum_figure
+from shgae.plots.style import save_figure
+from shgae.plots.walks import extent_of, walk_figure
+from shgae.skeleton import COCO_PERSON as SKELETON
+
+K = len(SKELETON)
+
+
+def member(seed: int) -> Member:
+    rng = np.random.default_rng(seed)
+    crop = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    return Member(crop, rng.uniform(0, 64, (K, 2)).astype(np.float32), rng.integers(0, 3, K).astype(np.uint8))
+
+
+def spectrum(seed: int) -> Figure:
+    shares = np.sort(np.random.default_rng(seed).dirichlet(np.ones(40)))[::-1].tolist()
+    one = {"shares": shares, "determined": 30, "numbers": 40, "above_chance": 3, "components": {"95": 20}}
+    return spectrum_figure({"bottleneck": one, "code": {**one, "above_chance": 0}})
+
+
+def walk(seed: int) -> Figure:
+    rng = np.random.default_rng(seed)
+    row = ("skips\non", rng.uniform(0, 64, (3, K, 2)), rng.uniform(0, 1, (3, K)), rng.uniform(0, 1, (3, 16, 16)))
+    return walk_figure([row], [member(seed + i) for i in range(3)], (-2.0, 0.0, 2.0), SKELETON, "a walk")
+
+
+def atlas(seed: int) -> Figure:
+    rng = np.random.default_rng(seed)
+    lost = rng.normal(0, 0.1, K)
+    lost[0] = np.nan
+    xy, height, heat = rng.uniform(0, 64, (3, K, 2)), rng.uniform(0, 1, (3, K)), rng.uniform(0, 1, (3, 16, 16))
+    values = rng.uniform(0, 9, 50).astype(np.float32)
+    one = Portrait("unit 3", values, xy, height, heat, [member(seed)], lost)
+    return atlas_figure([one, one], SKELETON, "units")
+
+
+def mosaic(seed: int) -> Figure:
+    return mosaic_figure([("5\npeople", [member(seed), member(seed + 1)]), ("1", [member(9)])], SKELETON, "groups")
+
+
+def table(seed: int) -> Figure:
+    values = np.random.default_rng(seed).uniform(0, 1, (3, 2))
+    values[0, 0] = np.nan
+    return heat_table(values, ["a", "b", "c"], ["on", "off"], "PCK", "%")
+
+
+def silhouettes(seed: int) -> Figure:
+    return silhouette_figure([2, 3, 4], np.random.default_rng(seed).uniform(-0.1, 0.7, 3).tolist(), "the code")
+
+
+DRAWN = [(draw, "png") for draw in (spectrum, walk, atlas, mosaic, table, silhouettes)]
+DRAWN += [(draw, "svg") for draw in (spectrum, table, silhouettes)]  # what holds photos is written as PNG alone
+
+
+@pytest.mark.parametrize(("draw", "suffix"), DRAWN)
+def test_equal_numbers_give_equal_bytes_and_others_do_not(
+    draw: Callable[[int], Figure], suffix: str, tmp_path: Path
+) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 5)):
+        save_figure(draw(seed), tmp_path / f"{name}.{suffix}", "shgae analyze")
+    first, again, other = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in "abc")
+    assert first == again != other
+
+
+def test_a_cell_lies_where_its_joint_is_drawn() -> None:
+    side = 64
+    left, right, _, _ = extent_of(side)
+    width = (right - left) / (side / 4)
+    for cell in (0, 7, 15):
+        middle = left + width * (cell + 0.5)
+        assert middle == pytest.approx(float(map_to_crop(torch.tensor([cell, cell]))[0]))
+
+
+def test_a_table_of_nothing_but_missing_numbers_is_drawn() -> None:
+    figure = heat_table(np.full((2, 2), np.nan), ["a", "b"], ["on", "off"], "PCK", "%")
+    assert len(figure.axes[0].texts) == 0
