@@ -199,7 +199,7 @@ REFUSED = {
     "train made/data -o x --config none.toml": "none.toml: no such file",
     f"train made/data -o x --config {JSON}": "not TOML",
     "train made/data -o x --recipe best": "'best' is not one of 'original', 'improved'",
-    "evaluate made/baseline made/data --split dev": "'dev' is not one of 'train', 'val', 'test'",
+    "evaluate made/baseline made/data --split dev": "'dev' is not one of 'auto', 'train', 'val', 'test'",
     # Outputs that cannot be.
     "train made/data -o made/data/manifest.json/x": "a file stands in the way",
     "train made/data -o made/data": "an input of this step",
@@ -245,7 +245,8 @@ def test_data_without_the_split_that_a_step_needs_is_refused(shell: Shell) -> No
     shell.run("train", "made/data", "-o", "base", *TRAIN[:-1], 1)
     some = shell.json("prepare", "--train", *PAIR.split(), "--val", *PAIR.split(), "-o", "some", "--crop-size", 128)
     assert set(some["splits"]) == {"train", "val"}
-    line = shell.refused("evaluate", "base", "some")
+    assert shell.json("evaluate", "base", "some")["split"] == "val", "where there is no test, val is scored"
+    line = shell.refused("evaluate", "base", "some", "--split", "test")
     assert "split test in some: this data has train, val only. Try: --test or --hold-out at shgae prepare" in line
 
 
