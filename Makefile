@@ -20,7 +20,8 @@ test: check
 	$(BIN)/pytest
 
 torture: .venv/.ready
-	$(BIN)/pytest -m torture
+	$(BIN)/pytest -m torture --promises .promises.json
+	$(BIN)/python -m tests.promises .promises.json README.md
 
 check: .venv/.ready
 	$(BIN)/ruff check
