@@ -17,7 +17,7 @@ demo: .venv/.ready
 	$(BIN)/shgae demo -o demo $(if $(wildcard demo/demo.json),--resume)
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 torture: .venv/.ready
 	$(BIN)/pytest -m torture --promises .promises.json
