@@ -30,6 +30,7 @@ from shgae.execution import Execution
 from shgae.models.zoo import load_state, state_arrays
 from shgae.recipes import FitConfig
 from shgae.training.freezing import train_mode
+from shgae.training.health import Reading, Watchdog, measure
 from shgae.training.objectives import BatchT, Objective
 from shgae.training.optim import (
     PLATEAU_FACTOR,
@@ -75,7 +76,7 @@ def fit(
         execution: threads, progress and the wish to stop.
 
     Raises:
-        Diverged: a loss was not finite; the checkpoint before it stays.
+        Diverged: a number was not finite, or the weights stood still; the checkpoint before it stays.
         Interrupted: a signal came; the step was finished and saved.
     """
     fitting = _Fitting(model, objective, config, draft, execution)
@@ -102,6 +103,7 @@ class _Fitting(Generic[BatchT]):
         self.position = Position()
         self.steps = -(-objective.samples // config.batch_size)
         self._saved_at = time.monotonic()
+        self._gradient: float | None = None
 
     def restore(self) -> list[dict[str, Any]]:
         """Goes back to the checkpoint of a resumed draft; returns the history, which is cut to its epochs."""
@@ -120,6 +122,7 @@ class _Fitting(Generic[BatchT]):
             rows = list(itertools.islice(read_rows(history), self.position.epoch)) if self.position.epoch else []
         if history.is_file():  # not made before there is a row: a run that ends at once leaves nothing to resume
             write_rows(history, rows)
+        self._watchdog = Watchdog(self.model, self.optimizer)
         return rows
 
     def save(self) -> None:
@@ -157,19 +160,22 @@ class _Fitting(Generic[BatchT]):
             group["lr"] = lr
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.objective.loss(self.model, batch)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise self._diverged(f"the loss became {value}", f" ({self.objective.name_rows(rows)})")
         loss.backward()  # type: ignore[no-untyped-call]
+        reading = measure(self.model, loss)
+        if fault := reading.fault():
+            raise self._unsound(fault, rows, reading)
         self.optimizer.step()
+        if fault := self._watchdog.look(reading, lr):
+            raise self._diverged(fault, fix="--force to begin anew, with another --lr or --seed")
+        self._gradient = reading.gradient
         self.position = dataclasses.replace(
             at,
             step=at.step + 1,
-            loss_sum=at.loss_sum + value * len(rows),
+            loss_sum=at.loss_sum + reading.loss * len(rows),
             samples=at.samples + len(rows),
             seconds=at.seconds + time.monotonic() - begun,
         )
-        self.execution.progress.advance(len(rows), f"loss {value:.3g}  lr {lr:.2g}")
+        self.execution.progress.advance(len(rows), f"loss {reading.loss:.3g}  lr {lr:.2g}")
 
     def close_epoch(self) -> dict[str, Any]:
         """Validates, keeps the model if it is the best so far, records the epoch and returns its row."""
@@ -197,11 +203,16 @@ class _Fitting(Generic[BatchT]):
         self.execution.progress.record(row, of=self.config.epochs, best=better)
         return whole
 
-    def _diverged(self, why: str, what: str = "") -> Diverged:
+    def _unsound(self, fault: str, rows: Rows, reading: Reading) -> Diverged:
+        before = f", {self._gradient:.3g} a step before" if self._gradient is not None else ""
+        why = f"{fault}; gradient norm {reading.gradient:.3g}{before}"
+        fix = "a look at these samples, or a smaller --lr, with --force"
+        return self._diverged(why, f" ({self.objective.name_rows(rows)})", fix)
+
+    def _diverged(self, why: str, what: str = "", fix: str = "a smaller --lr, with --force") -> Diverged:
         at = self.position
         where = f"epoch {at.epoch + 1}, step {at.step + 1}{what}"
-        fix = "a smaller --lr, with --force"
-        return Diverged("training", where, f"{why} at learning rate {self._learning_rate():g}", fix)
+        return Diverged("training", where, f"{why}; learning rate {self._learning_rate():g}", fix)
 
     def _learning_rate(self) -> float:
         at = self.position

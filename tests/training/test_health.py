@@ -1,0 +1,175 @@
+"""A number that is not finite ends a training at its very step, and so do weights that stand still."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint
+from shgae.errors import Diverged, Interrupted
+from shgae.execution import Execution
+from shgae.recipes import FitConfig
+from shgae.training import health, loop
+from shgae.training.optim import build_optimizer
+from shgae.training.seeding import epoch_order
+from tests.training.line import CONFIG, Fitting, Poison, StopAfter, content, network, trained
+
+POISONS = pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30], ids=str)
+LONG = dataclasses.replace(CONFIG, epochs=40)
+"""120 steps: the watchdog looks twice."""
+
+
+def step_of(row: int, epoch: int, samples: int, config: FitConfig) -> tuple[int, list[int]]:
+    """The step of an epoch, counted from 1, that meets a sample, and everybody who is in its batch."""
+    order = epoch_order(samples, epoch=epoch, seed=config.seed, shuffle=config.shuffle).tolist()
+    step = order.index(row) // config.batch_size
+    return step + 1, order[step * config.batch_size :][: config.batch_size]
+
+
+@POISONS
+@pytest.mark.parametrize("row", [0, 3, 7])
+def test_a_poisoned_sample_stops_at_its_step_and_leaves_the_last_checkpoint(
+    tmp_path: Path, row: int, value: float
+) -> None:
+    trained(tmp_path / "whole", Execution())
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(3)))
+    step, batch = step_of(row, 1, 10, CONFIG)
+    with pytest.raises(Diverged) as ended:
+        trained(tmp_path / "run", Execution(resume=True), Fitting(Poison(row, 1, value)))
+    assert ended.value.exit_code == 4
+    line = ended.value.line()
+    assert f"training in epoch 2, step {step} (points {', '.join(map(str, batch))}): " in line
+    assert "; gradient norm " in line
+    assert "; learning rate 0.00" in line
+    assert ("a step before" in line) == (step > 1), "a resumed run has no step before its first"
+    _, position = load_checkpoint(tmp_path / "run.partial" / CHECKPOINT)
+    assert (position.epoch, position.step) == (1, 0)
+    trained(tmp_path / "run", Execution(resume=True))
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def test_a_gradient_that_is_no_number_stops_before_it_touches_a_weight(tmp_path: Path) -> None:
+    class Cliff(Fitting):
+        """In one batch of the second epoch the loss is finite and its gradient is not: the square root of zero."""
+
+        batches = 0
+
+        def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
+            loss = super().loss(model, batch)
+            self.batches += 1
+            return loss + sum((p - p).abs().sqrt().sum() for p in model.parameters()) if self.batches == 5 else loss
+
+    with pytest.raises(Diverged, match=r"epoch 2, step 2 \(.*the gradient is no finite number \(the loss is "):
+        trained(tmp_path / "run", Execution(), Cliff())
+    _, position = load_checkpoint(tmp_path / "run.partial" / CHECKPOINT)
+    assert (position.epoch, position.step) == (1, 0)
+
+
+def test_batch_statistics_that_blew_up_stop_at_once(tmp_path: Path) -> None:
+    class Overflowing(Fitting):
+        def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
+            model[1].running_var.fill_(float("inf"))  # type: ignore[index]
+            return super().loss(model, batch)
+
+    with pytest.raises(Diverged, match="step 1 .*a statistic of batch normalisation is no finite number"):
+        trained(tmp_path / "run", Execution(), Overflowing())
+    assert not (tmp_path / "run.partial").exists()
+
+
+def test_a_reading_is_what_the_step_had() -> None:
+    model = network()
+    loss = model(torch.ones(4, 3)).sum()
+    loss.backward()
+    found = health.measure(model, loss)
+    gradients = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]).double()
+    statistics = torch.cat([b.flatten() for b in model.buffers() if b.is_floating_point()]).double()
+    assert found.loss == float(loss.detach())
+    assert found.gradient == pytest.approx(float(gradients.norm()), rel=1e-5)
+    assert found.statistics == pytest.approx(float(statistics.norm()), rel=1e-5)
+
+
+def of_copies(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
+    """The study's mistake: an optimizer that owns copies of the weights, gradients and all."""
+    optimizer = build_optimizer(copy.deepcopy(model), config)
+    originals = [one for one in model.parameters() if one.requires_grad]
+
+    def step(closure: Any = None) -> None:
+        for mine, original in zip(optimizer.param_groups[0]["params"], originals, strict=True):
+            mine.grad = original.grad
+        type(optimizer).step(optimizer)
+
+    optimizer.step = step  # type: ignore[assignment,method-assign]
+    return optimizer
+
+
+def test_an_optimizer_that_owns_copies_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "build_optimizer", of_copies)
+    with pytest.raises(Diverged, match="the optimizer does not own all weights") as ended:
+        trained(tmp_path / "run", Execution(), config=LONG)
+    assert ended.value.exit_code == 4
+    assert "epoch 17, step 2:" in ended.value.line(), "that is step 50"
+
+
+def test_it_is_found_out_after_a_resume_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(10)), config=LONG)
+    monkeypatch.setattr(loop, "build_optimizer", of_copies)
+    with pytest.raises(Diverged, match="epoch 20, step 3: the optimizer does not own all weights"):
+        trained(tmp_path / "run", Execution(resume=True), config=LONG)
+
+
+@pytest.mark.parametrize("lr", [1e-2, 1e-5])
+def test_an_optimizer_that_does_nothing_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lr: float
+) -> None:
+    def idle(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
+        optimizer = build_optimizer(model, config)
+        optimizer.step = lambda: None  # type: ignore[assignment,method-assign]
+        return optimizer
+
+    monkeypatch.setattr(loop, "build_optimizer", idle)
+    config = dataclasses.replace(LONG, lr=lr, schedule="plateau")
+    with pytest.raises(Diverged, match="no weight moved in 50 steps, the gradient's norm is up to "):
+        trained(tmp_path / "run", Execution(), config=config)
+
+
+def test_a_dead_network_is_found_out(tmp_path: Path) -> None:
+    class Dead(Fitting):
+        def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
+            return super().loss(model, batch) * 0
+
+    with pytest.raises(Diverged, match="no weight moved in 50 steps, every gradient is 0"):
+        trained(tmp_path / "run", Execution(), Dead(), LONG)
+
+
+@pytest.mark.parametrize("lr", [1e-30, 1e-7, 1e-5])
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "sgd"])
+def test_a_tiny_learning_rate_is_no_fault(tmp_path: Path, optimizer: Any, lr: float) -> None:
+    config = dataclasses.replace(LONG, epochs=18, optimizer=optimizer, lr=lr, schedule="plateau")
+    assert len(trained(tmp_path / "run", Execution(), config=config).history) == 18
+
+
+def test_weights_that_are_frozen_may_stand_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.training import line
+
+    @functools.wraps(network)
+    def with_a_frozen_trunk() -> nn.Module:
+        model = network()
+        for parameter in model[0].parameters():  # type: ignore[index]
+            parameter.requires_grad_(False)
+        return model
+
+    monkeypatch.setattr(line, "network", with_a_frozen_trunk)
+    before = with_a_frozen_trunk().state_dict()["0.weight"].numpy()
+    trained(tmp_path / "run", Execution(), config=LONG)
+    after, _ = load_checkpoint(tmp_path / "run" / CHECKPOINT)
+    np.testing.assert_array_equal(after["model.0.weight"], before)
