@@ -49,6 +49,10 @@ class DiskError(ShgaeError):
     exit_code = 5
 
 
+class PeerLost(DiskError):
+    """Another process of the same stage ended (exit 5): what it says itself, if it could, is the reason."""
+
+
 class Interrupted(ShgaeError):
     """A signal asked to stop (exit 128 + signal); what was done is saved, or else nothing is left of it."""
 

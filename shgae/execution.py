@@ -1,7 +1,7 @@
-"""How a stage runs, never what it computes: device, reading threads, progress, and the wish to stop.
+"""How a stage runs, never what it computes: device, processes, reading threads, progress, and the wish to stop.
 
 Nothing here is part of the method, so nothing here enters an artefact's identity; the device (like the number of
-computing threads) may still change last bits, and stands in the manifest's provenance.
+computing threads and of processes) may still change last bits, and stands in the manifest's provenance.
 """
 
 from __future__ import annotations
@@ -11,9 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from shgae.errors import Interrupted
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from torch import Tensor, nn
+
+RENDEZVOUS = "SHGAE_RENDEZVOUS"
+"""Environment of the processes of ``--nproc``: the file in which they find each other. torchrun's have a server."""
+T = TypeVar("T")
+Number = TypeVar("Number", bound="np.generic")
 
 
 class Progress(Protocol):
@@ -98,6 +108,42 @@ class StopFlag:
         return self.signal_number is not None
 
 
+class World:
+    """The processes that do one stage together. This one is alone; :mod:`shgae.training.distributed` has several.
+
+    All of them call the same methods in the same order. Only the first one writes files and shows anything.
+    """
+
+    rank = 0
+    """Which one this is, from 0."""
+    size = 1
+    """How many there are."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes and speaks."""
+        return self.rank == 0
+
+    def tell(self, value: T) -> T:
+        """What the first process says (anything that JSON holds), to all; none goes on before it was said."""
+        return value
+
+    def union(self, array: npt.NDArray[Number]) -> npt.NDArray[Number]:
+        """One array of several, bit for bit: each number was filled by one process, and is all zero bits elsewhere."""
+        return array
+
+    def spread(self, model: nn.Module) -> None:
+        """Gives every process the first one's weights and running statistics."""
+
+    def add(self, model: nn.Module, losses: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
+        """The sum of all processes' losses of a step; every gradient becomes the sum of all processes' too."""
+        return sum(losses[1:], losses[0])
+
+    def agree(self, stop: StopFlag) -> bool:
+        """Whether any process was asked to stop; then all of them are."""
+        return bool(stop)
+
+
 @dataclass(frozen=True)
 class Execution:
     """How to run a stage."""
@@ -112,6 +158,8 @@ class Execution:
     """Replace an output that exists; the old one stays until the new one is complete."""
     tensorboard: bool = False
     """Write the history of a training for TensorBoard too, into the folder ``tensorboard`` of the run."""
+    world: World = field(default_factory=World)
+    """The processes that do it together."""
     progress: Progress = field(default_factory=Silent)
     """Where progress is told."""
     stop: StopFlag = field(default_factory=StopFlag)

@@ -69,6 +69,8 @@ class FitConfig:
     """Passes over the training split."""
     batch_size: int = 16
     """Samples a step, over all processes together."""
+    micro_batches: int = 1
+    """Portions of a step that batch normalisation sees one by one; their gradients add up."""
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
     """Update rule: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9)."""
     lr: float = 1e-3
@@ -339,12 +341,10 @@ RECIPES: Mapping[RecipeName, Recipe] = {
 """The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""
 
 
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """The keys on which two configs (as JSON objects) disagree, as ``key: A here, B there``; empty when equal."""
-    keys = sorted(one.keys() | other.keys())
-    return [f"{key}: {one.get(key)} here, {other.get(key)} there" for key in keys if one.get(key) != other.get(key)]
+NEUTRAL = (("micro_batches", 1),)
+"""Options that came later, with the value that was meant before there was a choice."""
 
 
 def as_json(config: Any) -> dict[str, Any]:
-    """A config as the flat JSON object that manifests keep."""
-    return dataclasses.asdict(config)
+    """A config as the flat JSON object that manifests keep: without :data:`NEUTRAL`, so equal runs keep their id."""
+    return {key: value for key, value in dataclasses.asdict(config).items() if (key, value) not in NEUTRAL}

@@ -161,6 +161,12 @@ def has_manifest(folder: Path) -> bool:
     return value.get("kind") in KINDS and "schema" in value
 
 
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys on which two configs (as JSON objects) disagree, as ``key: A here, B there``; empty when equal."""
+    keys = sorted(one.keys() | other.keys())
+    return [f"{key}: {one.get(key)} here, {other.get(key)} there" for key in keys if one.get(key) != other.get(key)]
+
+
 def _inside(name: str) -> str:
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or not pure.name or "\0" in name or str(pure) != name:

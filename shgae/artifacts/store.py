@@ -23,6 +23,7 @@ from shgae.artifacts.manifest import (
     FileEntry,
     Manifest,
     Parent,
+    differences,
     has_manifest,
     hash_file,
     package_versions,
@@ -32,7 +33,6 @@ from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.artifacts.tensors import Array, save_tensors, sync
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.recipes import differences
 
 _INTENT = ".intent.json"
 _LOCK = ".lock"

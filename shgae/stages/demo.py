@@ -19,6 +19,7 @@ import torch
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.crops import Crops
+from shgae.artifacts.manifest import differences
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_json, read_rows, write_json
 from shgae.data import heatmaps
@@ -28,7 +29,7 @@ from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.plots.curves import training_curves
 from shgae.plots.poses import prediction_sheet
-from shgae.recipes import RECIPES, EvaluateConfig, Split, differences
+from shgae.recipes import RECIPES, EvaluateConfig, Split
 from shgae.skeleton import Skeleton
 from shgae.stages import evaluate, extract, finetune, graft, prepare, pretrain_ae, train
 from shgae.stages.evaluate import EvaluateResult

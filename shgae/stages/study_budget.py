@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.manifest import differences
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
-from shgae.recipes import differences
 from shgae.stages.study_parts import Plan
 
 

@@ -102,11 +102,12 @@ class Costs:
         objective = PoseObjective(self._crops["train"], self._crops["val"], _heatmap(config), inference)
         optimizer = build_optimizer(module, config)
         train_mode(module)
-        batch = objective.load(np.arange(min(config.batch_size, objective.samples)), 0)
+        rows = np.arange(min(config.batch_size, objective.samples))
+        batch, weight = objective.load(rows, 0), objective.weight(rows)
 
         def step() -> None:
             optimizer.zero_grad(set_to_none=True)
-            objective.loss(module, batch).backward()  # type: ignore[no-untyped-call]
+            objective.loss(module, batch, weight).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
         return self._timed(step)

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from shgae.artifacts.manifest import MANIFEST
+from shgae.artifacts.manifest import MANIFEST, differences
 from shgae.artifacts.store import open_artifact, partial_of, unfinished
 from shgae.artifacts.tables import as_read
 from shgae.errors import Refused
 from shgae.execution import Execution, Silent
-from shgae.recipes import EvaluateConfig, ExtractConfig, StudyConfig, as_json, differences
+from shgae.recipes import EvaluateConfig, ExtractConfig, StudyConfig, as_json
 from shgae.stages import closed_form, extract, finetune, graft, pretrain_ae, study_scores
 
 ARMS: Mapping[str, str] = {

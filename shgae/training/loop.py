@@ -15,9 +15,12 @@ import dataclasses
 import itertools
 import math
 import time
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic
 
+import torch
 from torch import nn
 
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, Position, load_checkpoint, save_checkpoint
@@ -29,6 +32,8 @@ from shgae.errors import Diverged
 from shgae.execution import Execution
 from shgae.models.zoo import load_state, state_arrays
 from shgae.recipes import FitConfig
+from shgae.training import distributed
+from shgae.training.batch_norm import statistics_kept
 from shgae.training.freezing import train_mode
 from shgae.training.health import Reading, Watchdog, measure
 from shgae.training.objectives import BatchT, Objective
@@ -79,14 +84,17 @@ def fit(
         Diverged: a number was not finite, or the weights stood still; the checkpoint before it stays.
         Interrupted: a signal came; the step was finished and saved.
     """
+    world = execution.world
+    distributed.prepare(model, config, world)
     fitting = _Fitting(model, objective, config, draft, execution)
     rows = fitting.restore()
     execution.progress.training(rows, of=config.epochs, best_epoch=fitting.position.best_epoch)
-    with scalars(draft.path, rows, wanted=execution.tensorboard) as write:
+    watched = scalars(draft.path, rows, wanted=execution.tensorboard) if world.first else nullcontext(lambda _row: None)
+    with watched as write:
         while fitting.position.epoch < config.epochs:
             fitting.train_epoch()
             write(fitting.close_epoch())
-    history = list(read_rows(draft.file(HISTORY)))
+    history = world.tell(list(read_rows(draft.file(HISTORY))) if world.first else [])
     best_epoch = fitting.position.best_epoch
     return FitSummary(best_epoch, history[best_epoch - 1], history)
 
@@ -98,7 +106,7 @@ class _Fitting(Generic[BatchT]):
         self, model: nn.Module, objective: Objective[BatchT], config: FitConfig, draft: Draft, execution: Execution
     ) -> None:
         self.model, self.objective, self.config = model, objective, config
-        self.draft, self.execution = draft, execution
+        self.draft, self.execution, self.world = draft, execution, execution.world
         self.optimizer = build_optimizer(model, config)
         self.position = Position()
         self.steps = -(-objective.samples // config.batch_size)
@@ -120,13 +128,16 @@ class _Fitting(Generic[BatchT]):
             at = self.position
             self.execution.progress.note(f"going on in epoch {at.epoch + 1}/{self.config.epochs} after step {at.step}")
             rows = list(itertools.islice(read_rows(history), self.position.epoch)) if self.position.epoch else []
-        if history.is_file():  # not made before there is a row: a run that ends at once leaves nothing to resume
+        # Not made before there is a row: a run that ends at once leaves nothing to resume.
+        if self.world.first and history.is_file():
             write_rows(history, rows)
         self._watchdog = Watchdog(self.model, self.optimizer)
         return rows
 
     def save(self) -> None:
         """Replaces the checkpoint by what is now; weights that are not finite never replace the last good ones."""
+        if not self.world.first:
+            return
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
             raise self._diverged("a weight is no finite number any more")
         arrays = {f"model.{name}": array for name, array in state_arrays(self.model).items()}
@@ -140,28 +151,32 @@ class _Fitting(Generic[BatchT]):
         config, epoch = self.config, self.position.epoch
         order = epoch_order(self.objective.samples, epoch=epoch, seed=config.seed, shuffle=config.shuffle)
         chunks = list(in_chunks(order, config.batch_size))[self.position.step :]
+
+        def load(rows: Rows) -> list[BatchT]:
+            """This process's portions of a step."""
+            cut = distributed.portions(rows, config.micro_batches, self.world)
+            return [self.objective.load(portion, epoch) for portion in cut]
+
         what = f"epoch {epoch + 1}/{config.epochs}"
         self.execution.progress.start(what, self.objective.samples, "samples", self.position.samples)
         train_mode(self.model)
-        batches = ahead(chunks, lambda rows: self.objective.load(rows, epoch), self.execution.workers)
-        for rows, batch in zip(chunks, batches, strict=True):
-            self._step(rows, batch)
-            if self.execution.stop or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
+        for rows, batches in zip(chunks, ahead(chunks, load, self.execution.workers), strict=True):
+            self._step(rows, batches)
+            if self.world.agree(self.execution.stop) or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
                 self.save()
                 self.execution.stop.raise_if_set(self.draft.path, "the same command with --resume")
         self.execution.progress.finish()
         self.save()  # validation may take long, and may be interrupted
 
-    def _step(self, rows: Rows, batch: BatchT) -> None:
+    def _step(self, rows: Rows, batches: Sequence[BatchT]) -> None:
+        """One update of the weights; the batches are this process's portions of the rows."""
         begun = time.monotonic()
         at = self.position
         lr = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.objective.loss(self.model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        reading = measure(self.model, loss)
+        reading = measure(self.model, self._gradients(rows, batches))
         if fault := reading.fault():
             raise self._unsound(fault, rows, reading)
         self.optimizer.step()
@@ -177,15 +192,26 @@ class _Fitting(Generic[BatchT]):
         )
         self.execution.progress.advance(len(rows), f"loss {reading.loss:.3g}  lr {lr:.2g}")
 
+    def _gradients(self, rows: Rows, batches: Sequence[BatchT]) -> torch.Tensor:
+        """The loss of a step, over all processes; its gradient is left in the weights."""
+        weight, losses = self.objective.weight(rows), []
+        for number, batch in enumerate(batches):
+            with statistics_kept(self.model, updated=self.world.first and number == 0):
+                loss = self.objective.loss(self.model, batch, weight)
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+        return self.world.add(self.model, losses)
+
     def close_epoch(self) -> dict[str, Any]:
         """Validates, keeps the model if it is the best so far, records the epoch and returns its row."""
         at, lr = self.position, self._learning_rate()
+        self.world.spread(self.model)
         self.model.eval()
         validation = self.objective.validate(self.model, self.execution)
         if not all(math.isfinite(value) for value in (validation.score, *validation.values.values())):
             raise self._diverged(f"validation gave {validation.values}")
         better = at.best_score is None or validation.score > at.best_score
-        if better:
+        if better and self.world.first:
             self.draft.write_tensors(MODEL, state_arrays(self.model))
         stale = 0 if better else at.stale_epochs + 1
         strikes = stale >= PLATEAU_PATIENCE and at.lr_factor == 1.0
@@ -198,7 +224,8 @@ class _Fitting(Generic[BatchT]):
         )
         row = {"epoch": at.epoch + 1, "lr": lr, "train_loss": at.loss_sum / at.samples, **validation.values}
         whole = row | {"seconds": round(at.seconds, 3), "samples": at.samples}
-        append_row(self.draft.file(HISTORY), whole)
+        if self.world.first:
+            append_row(self.draft.file(HISTORY), whole)
         self.save()
         self.execution.progress.record(row, of=self.config.epochs, best=better)
         return whole

@@ -55,8 +55,17 @@ class Objective(Protocol[BatchT]):
     def load(self, rows: Rows, epoch: int) -> BatchT:
         """Reads rows of the training split; called in threads."""
 
-    def loss(self, model: nn.Module, batch: BatchT) -> torch.Tensor:
-        """The loss of a batch, a float32 scalar with a gradient."""
+    def weight(self, rows: Rows) -> int:
+        """How many numbers the loss of these rows is the mean of."""
+
+    def loss(self, model: nn.Module, batch: BatchT, weight: int) -> torch.Tensor:
+        """What a batch adds to the loss of a step, a float32 scalar with a gradient.
+
+        Args:
+            model: in train mode.
+            batch: all rows of the step, or a portion of them.
+            weight: of all rows of the step: the portions' losses then add up to the step's.
+        """
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
         """Scores a model that is in eval mode."""
@@ -104,11 +113,17 @@ class PoseObjective:
         del epoch
         return load_pose_batch(self.train, rows)
 
-    def loss(self, model: nn.Module, batch: PoseBatch) -> torch.Tensor:
+    def weight(self, rows: Rows) -> int:
+        """See :class:`Objective`: cells of the maps that count."""
+        visibility = self.train.people.visibility[rows]
+        maps = np.count_nonzero(visibility) if self.heatmap.unlabelled == "masked" else visibility.size
+        return int(maps) * (self.train.crop_size // heatmaps.STRIDE) ** 2
+
+    def loss(self, model: nn.Module, batch: PoseBatch, weight: int) -> torch.Tensor:
         """See :class:`Objective`."""
         on_device = batch.to(self.inference.device)
-        sums, count = self._errors(self.inference.forward(model, on_device), on_device)
-        return (sums / count.clamp(min=1)).sum()
+        sums, _ = self._errors(self.inference.forward(model, on_device), on_device)
+        return (sums / sums.new_tensor(max(weight, 1))).sum()
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
         """See :class:`Objective`: ``val_loss`` and ``val_pck`` (all labelled joints, 0 to 1)."""
@@ -182,11 +197,16 @@ class ReconstructionObjective:
             noisy = clean + np.float32(self.config.noise) * clean * e
         return ActivationBatch(torch.from_numpy(noisy), torch.from_numpy(clean))
 
-    def loss(self, model: nn.Module, batch: ActivationBatch) -> torch.Tensor:
+    def weight(self, rows: Rows) -> int:
+        """See :class:`Objective`: numbers of the tensors."""
+        return len(rows) * self.mean.size
+
+    def loss(self, model: nn.Module, batch: ActivationBatch, weight: int) -> torch.Tensor:
         """See :class:`Objective`."""
         with autocast(self.device, self.precision):
-            decoded = model(batch.noisy.to(self.device))
-        return nn.functional.mse_loss(decoded.float(), batch.clean.to(self.device))
+            decoded = model(batch.noisy.to(self.device)).float()
+        squares = nn.functional.mse_loss(decoded, batch.clean.to(self.device), reduction="sum")
+        return squares / squares.new_tensor(weight)
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
         """See :class:`Objective`: ``val_loss`` (MSE) and ``val_fvu`` against the mean of the training split."""

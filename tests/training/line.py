@@ -66,9 +66,12 @@ class Fitting:
             x[rows == self.poison.row] = self.poison.value
         return rows, torch.from_numpy(x), torch.from_numpy(self.y[rows])
 
-    def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
+    def weight(self, rows: Any) -> int:
+        return len(rows)
+
+    def loss(self, model: nn.Module, batch: Any, weight: int) -> torch.Tensor:
         _, x, y = batch
-        return (model(x) - y).square().mean()
+        return (model(x) - y).square().sum() / weight
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
         assert not model.training

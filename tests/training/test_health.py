@@ -63,8 +63,8 @@ def test_a_gradient_that_is_no_number_stops_before_it_touches_a_weight(tmp_path:
 
         batches = 0
 
-        def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
-            loss = super().loss(model, batch)
+        def loss(self, model: nn.Module, batch: Any, weight: int) -> torch.Tensor:
+            loss = super().loss(model, batch, weight)
             self.batches += 1
             return loss + sum((p - p).abs().sqrt().sum() for p in model.parameters()) if self.batches == 5 else loss
 
@@ -76,9 +76,9 @@ def test_a_gradient_that_is_no_number_stops_before_it_touches_a_weight(tmp_path:
 
 def test_batch_statistics_that_blew_up_stop_at_once(tmp_path: Path) -> None:
     class Overflowing(Fitting):
-        def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
+        def loss(self, model: nn.Module, batch: Any, weight: int) -> torch.Tensor:
             model[1].running_var.fill_(float("inf"))  # type: ignore[index]
-            return super().loss(model, batch)
+            return super().loss(model, batch, weight)
 
     with pytest.raises(Diverged, match="step 1 .*a statistic of batch normalisation is no finite number"):
         trained(tmp_path / "run", Execution(), Overflowing())
@@ -144,8 +144,8 @@ def test_an_optimizer_that_does_nothing_is_found_out(
 
 def test_a_dead_network_is_found_out(tmp_path: Path) -> None:
     class Dead(Fitting):
-        def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
-            return super().loss(model, batch) * 0
+        def loss(self, model: nn.Module, batch: Any, weight: int) -> torch.Tensor:
+            return super().loss(model, batch, weight) * 0
 
     with pytest.raises(Diverged, match="no weight moved in 50 steps, every gradient is 0"):
         trained(tmp_path / "run", Execution(), Dead(), LONG)

@@ -69,8 +69,8 @@ def test_weights_that_blew_up_never_reach_the_checkpoint(tmp_path: Path) -> None
     class Blowing(Fitting):
         """The last batch of an epoch moves a weight beyond all numbers: there is no next step to see it."""
 
-        def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:
-            return super().loss(model, batch) * 0 + model[3].bias.sum() * (1e18 if len(batch[0]) == 2 else 0)  # type: ignore[index]
+        def loss(self, model: nn.Module, batch: Any, weight: int) -> torch.Tensor:
+            return super().loss(model, batch, weight) * 0 + model[3].bias.sum() * (1e18 if len(batch[0]) == 2 else 0)  # type: ignore[index]
 
     config = dataclasses.replace(CONFIG, optimizer="sgd", lr=1e30)
     with pytest.raises(Diverged, match="a weight is no finite number"):

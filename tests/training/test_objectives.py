@@ -60,7 +60,7 @@ def objective(data: Path, **heatmap: object) -> PoseObjective:
 def test_a_network_sees_the_crop_minus_the_mean_and_zero_outside_the_photo(tiny_data: Path) -> None:
     goal, spy = objective(tiny_data), Spy()
     rows = np.arange(goal.samples)
-    goal.loss(spy, goal.load(rows, 0))
+    goal.loss(spy, goal.load(rows, 0), goal.weight(rows))
     crops, people = goal.train.read(rows), goal.train.people
     mean = np.array(goal.inference.mean_rgb, np.float32)
     assert (people.valid != [0, 0, 128, 128]).any(), "some drawn person must stand at the border"
@@ -75,7 +75,7 @@ def test_a_batch_without_any_label_gives_a_loss_of_zero(tiny_data: Path) -> None
     goal = objective(tiny_data)
     batch = goal.load(np.arange(2), 0)
     blank = batch._replace(visibility=torch.zeros_like(batch.visibility))
-    assert goal.loss(Spy(), blank).item() == 0.0
+    assert goal.loss(Spy(), blank, 0).item() == 0.0
 
 
 def test_validation_does_not_depend_on_batch_size_or_threads(tiny_data: Path) -> None:
