@@ -1,0 +1,110 @@
+"""What ``make bench`` says: a row a target, and the machine that it was measured on.
+
+``.benchmarks/how-fast.json``::
+
+    machine     processor, cores, threads, memory, versions, date, and how fast its convolutions can be
+    rows        what, measured, target, unit, at_most, reached, how
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from shgae.training.hardware import resolve_precision
+
+_CONVOLUTION = (8, 256, 64, 64)
+"""Of the peaks: images, channels in and out, rows, columns; 3 x 3, channels last."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One target and what was measured."""
+
+    what: str
+    measured: float
+    target: float
+    unit: str
+    """``x`` for a ratio, else the unit of both numbers."""
+    how: str
+    """What ran, and on how much."""
+    at_most: bool = False
+    """Whether the target is an upper bound."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target is met."""
+        return self.measured <= self.target if self.at_most else self.measured >= self.target
+
+    def to_json(self) -> dict[str, Any]:
+        """The row in the file."""
+        return dataclasses.asdict(self) | {"reached": self.reached}
+
+    def cells(self) -> tuple[str, ...]:
+        """The row in the table."""
+        bound = "at most" if self.at_most else "at least"
+        target = f"{bound} {_number(self.target)} {self.unit}"
+        return self.what, f"{_number(self.measured)} {self.unit}", target, "yes" if self.reached else "no", self.how
+
+
+def markdown(rows: Sequence[Row]) -> list[str]:
+    """The table, a line a row."""
+    head = ("row", "measured", "target", "reached", "how")
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *(row.cells() for row in rows))]
+
+
+def machine() -> dict[str, Any]:
+    """What may change a time; measures the convolutions, which takes a second or two."""
+    cpu = torch.device("cpu")
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "precision": resolve_precision("auto", cpu),
+        "fp32_gflop_per_second": round(_peak(torch.float32)),
+        "bf16_gflop_per_second": round(_peak(torch.bfloat16)),
+        "load": os.getloadavg()[0],
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _peak(dtype: torch.dtype) -> float:
+    """10^9 operations (2 a multiply-add) a second of one large convolution: what a network could at most reach."""
+    images, width, height, columns = _CONVOLUTION
+    x = torch.randn(_CONVOLUTION).to(dtype, memory_format=torch.channels_last)
+    module = torch.nn.Conv2d(width, width, 3, padding=1).to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    taken = []
+    with torch.inference_mode():
+        for _ in range(6):
+            begun = time.perf_counter()
+            module(x)
+            taken.append(time.perf_counter() - begun)
+    return 2 * 9 * width * width * images * height * columns / statistics.median(taken[1:]) / 1e9
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        if names:
+            return names[0].partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

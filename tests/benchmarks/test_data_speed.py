@@ -1,0 +1,112 @@
+"""From photos to crops, and from crops to batches."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import open_artifact
+from shgae.data import heatmaps
+from shgae.data.datasets import in_chunks, load_pose_batch, to_images
+from shgae.data.geometry import open_photo
+from shgae.execution import Execution
+from shgae.recipes import HeatmapConfig, PrepareConfig
+from shgae.skeleton import COCO_PERSON
+from shgae.stages import prepare
+from tests.benchmarks.conftest import Bench
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
+
+PEOPLE, DISTINCT = 500, 32
+"""One a photo, and so many photos that differ; the others are the same files under other names."""
+
+
+def photo(seed: int) -> Image.Image:
+    """640 x 480, its detail spread over scales as in a photograph: about 150 kB as JPEG, as COCO's are."""
+    rng = np.random.default_rng(seed)
+    total = np.full((480, 640, 3), 127.0)
+    for step in range(7):
+        shape = (480 >> step, 640 >> step, 3)
+        noise = rng.normal(0, 5 * 1.5**step, shape).clip(-127, 127)
+        whole = Image.fromarray((noise + 127).astype(np.uint8)).resize((640, 480), Image.Resampling.BICUBIC)
+        total += np.asarray(whole, np.float64) - 127
+    return Image.fromarray(total.clip(0, 255).astype(np.uint8))
+
+
+def coco(folder: Path, people: int) -> prepare.Source:
+    """A COCO JSON and its photos, a person in each."""
+    rng, photos = np.random.default_rng(0), folder / "photos"
+    photos.mkdir(parents=True)
+    images, annotations = [], []
+    for i in range(people):
+        path = photos / f"{i + 1:012d}.jpg"
+        if i < DISTINCT:
+            photo(i).save(path, quality=90)
+        else:
+            os.link(photos / f"{i % DISTINCT + 1:012d}.jpg", path)
+        width, height = rng.uniform(100, 300), rng.uniform(150, 400)
+        x, y = rng.uniform(0, 640 - width), rng.uniform(0, 480 - height)
+        joints = np.column_stack([rng.uniform(x, x + width, 17), rng.uniform(y, y + height, 17), np.full(17, 2)])
+        images.append({"id": i + 1, "file_name": path.name, "width": 640, "height": 480})
+        person = {"id": i + 1, "image_id": i + 1, "category_id": 1, "bbox": [x, y, width, height], "iscrowd": 0}
+        annotations.append(person | {"keypoints": joints.ravel().tolist(), "num_keypoints": 17, "area": width * height})
+    category = {"id": 1, "name": "person", "keypoints": list(COCO_PERSON.names), "skeleton": []}
+    path = folder / "people.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": [category]}))
+    return prepare.Source(path, photos)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> prepare.Source:
+    return coco(tmp_path_factory.mktemp("photos"), PEOPLE)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, source: prepare.Source) -> Path:
+    output = tmp_path_factory.mktemp("prepared") / "data"
+    prepare.run({"train": source}, output, PrepareConfig(), Execution())
+    return output
+
+
+def test_prepare(bench: Bench, source: prepare.Source, tmp_path: Path) -> None:
+    def run() -> None:
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        prepare.run({"train": source}, tmp_path / "data", PrepareConfig(), Execution(workers=0))
+
+    seconds = bench.seconds(run)
+    paths = sorted(source.photos.iterdir())[:DISTINCT]
+    begun = time.perf_counter()
+    for path in paths:
+        open_photo(path)
+    decode = (time.perf_counter() - begun) / len(paths)
+    size = sum(path.stat().st_size for path in paths) / len(paths)
+    how = f"{PEOPLE:,} people, one a photo of {size / 1000:.0f} kB, one thread; decoding alone {1000 * decode:.2g} ms"
+    bench.add("prepare from 640 x 480 JPEG", PEOPLE / seconds, 200, "people/s a core", how)
+
+
+def test_batches(bench: Bench, data: Path) -> None:
+    crops = Crops(open_artifact(data, "data", verify=False), "train")
+    order = np.random.default_rng(0).permutation(len(crops))
+    targets = HeatmapConfig()
+
+    def run() -> None:
+        for rows in in_chunks(order, 16):
+            batch = load_pose_batch(crops, rows)
+            to_images(batch.crops, batch.valid, (0.4, 0.4, 0.4))
+            heatmaps.encode(batch.xy_crop, batch.visibility, targets, crops.crop_size)
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    seconds = bench.seconds(run)
+    torch.set_num_threads(threads)
+    how = f"{len(crops):,} crops of 256 pixels, batch 16, 17 joints, float32 images and targets, one thread"
+    bench.add("stored crops at random into batches with targets", len(crops) / seconds, 3000, "crops/s a core", how)
