@@ -16,6 +16,7 @@ _shgae() {
         *" --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
         *" --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
         *" --residual") COMPREPLY=($(compgen -W "original newell" -- "$word")); return ;;
+        *" --deterministic") COMPREPLY=($(compgen -W "off warn error" -- "$word")); return ;;
         "extract --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
         "pretrain-ae --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
         "splice --stack") COMPREPLY=($(compgen -W "last 0 1 2 3 4 5 6 7" -- "$word")); return ;;
@@ -33,13 +34,13 @@ _shgae() {
     case "$command" in
         "") words="prepare train import extract pretrain-ae graft finetune evaluate study predict export splice rate analyze plot report demo info verify doctor --version -h --help" ;;
         prepare) words="--train -o --output --val --test --recipe --config --crop-size --crop-policy --margin --hold-out --split-by --bad-people --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
-        train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --residual --stacks --width -d --device -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
+        train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --residual --stacks --width -d --device --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         import) words="-o --output --joints --mean-rgb --force -q --quiet --json -h --help" ;;
-        extract) words="-o --output --recipe --config --stack --dtype -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
-        pretrain-ae) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --code-size --stack --decoder-output --noise -d --device -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
+        extract) words="-o --output --recipe --config --stack --dtype -b --batch-size --precision --limit -d --device --deterministic -j --workers --resume --force -q --quiet --json -h --help" ;;
+        pretrain-ae) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --code-size --stack --decoder-output --noise -d --device --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         graft) words="-o --output --stack --force -q --quiet --json -h --help" ;;
-        finetune) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --train --joints -d --device -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
-        evaluate) words="-o --output --per-joint --recipe --config --split -b --batch-size --precision --limit -s --seed --draws -d --device -j --workers --force -q --quiet --json -h --help" ;;
+        finetune) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --train --joints -d --device --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
+        evaluate) words="-o --output --per-joint --recipe --config --split -b --batch-size --precision --limit -s --seed --draws -d --device --deterministic -j --workers --force -q --quiet --json -h --help" ;;
         study) words="-o --output --dry-run --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --arms --seeds --code-size --decoder-output --ae-epochs --ae-batch-size --ae-optimizer --ae-lr --ae-schedule --ae-shuffle --no-ae-shuffle --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         export) words="-o --output --force -q --quiet --json -h --help" ;;

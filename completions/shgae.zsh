@@ -80,8 +80,9 @@ _shgae() {
                         '--stacks[Hourglasses in a row, each with its own maps and loss.]:value: ' \
                         '--width[Channels of the network and of its 4 x 4 bottleneck.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
@@ -109,8 +110,9 @@ _shgae() {
                         '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -137,8 +139,9 @@ _shgae() {
                         '--decoder-output[What follows the decoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--noise[Strength of the training noise\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
@@ -177,8 +180,9 @@ _shgae() {
                         '--train[What learns\: everything; what comes after the bottleneck (way up, heads, merges); the autoencoders; or the heads. The rest stays as it is, its batch normalisation’s statistics too.]:value:(all decoder autoencoder head)' \
                         '--joints[Data of other joints than the model’s\: an error (same); carry over what the heads know of joints of the same name (match); or start the heads’ channels anew (new-head).]:value:(same match new-head)' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
@@ -198,6 +202,7 @@ _shgae() {
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
                         '--draws[How often photos are drawn anew for the intervals.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
@@ -239,7 +244,7 @@ _shgae() {
                         '--noise[Strength of the noise in pre-training\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -262,7 +267,7 @@ _shgae() {
                         '--limit[Use only the first N photos (with boxes\: of those that have one).]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -366,7 +371,7 @@ _shgae() {
                         '(-s --seed)'{-s,--seed}'[Seed of everything drawn.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly.]' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

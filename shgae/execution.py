@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from shgae.errors import Interrupted
 
@@ -24,6 +24,7 @@ RENDEZVOUS = "SHGAE_RENDEZVOUS"
 """Environment of the processes of ``--nproc``: the file in which they find each other. torchrun's have a server."""
 T = TypeVar("T")
 Number = TypeVar("Number", bound="np.generic")
+Deterministic = Literal["off", "warn", "error"]
 
 
 class Progress(Protocol):
@@ -150,6 +151,8 @@ class Execution:
 
     device: str = "auto"
     """Where tensors are computed: auto, cpu, cuda or cuda:N."""
+    deterministic: Deterministic = "off"
+    """Whether torch may take algorithms that give other bits each time: yes (off), with a warning, or never (error)."""
     workers: int = 2
     """Threads that read and decode ahead; 0 does it in line."""
     resume: bool = False

@@ -54,7 +54,13 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
     Raises:
         Refused: no such file, torn, or not a checkpoint.
     """
+    position = read_position(path)
+    return load_tensors(path), position
+
+
+def read_position(path: Path) -> Position:
+    """Where the training of a checkpoint stands, without its tensors; raises like :func:`load_checkpoint`."""
     note: dict[str, Any] = read_note(path)
     if note.keys() != {field.name for field in fields(Position)}:
         raise Refused("checkpoint", path, "no position of a training in it", "--force to start anew")
-    return load_tensors(path), Position(**note)
+    return Position(**note)

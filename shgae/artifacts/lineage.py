@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,14 +31,15 @@ class Ancestor:
 def ancestors(artifact: Artifact) -> Iterator[Ancestor]:
     """The artefact itself and everything it was made from, depth first; nothing is hashed."""
     yield Ancestor(0, "", artifact.manifest.kind, artifact.id, artifact.path, True)
-    yield from _walk(artifact.manifest.parents, artifact.path, 1)
+    yield from ancestors_of(artifact.manifest.parents, artifact.path)
 
 
-def _walk(parents: tuple[Parent, ...], child: Path, depth: int) -> Iterator[Ancestor]:
+def ancestors_of(parents: Sequence[Parent], child: Path, depth: int = 1) -> Iterator[Ancestor]:
+    """The parents of an artefact, which lies or is going to lie at ``child``, and theirs, depth first."""
     for parent in parents:
         path = Path(os.path.realpath(child / parent.path))  # resolve() raises on a circle of symlinks
         yield Ancestor(depth, parent.role, parent.kind, parent.id, path, _lies_at(path, parent.id))
-        yield from _walk(parent.parents, path, depth + 1)
+        yield from ancestors_of(parent.parents, path, depth + 1)
 
 
 def _lies_at(path: Path, identity: str) -> bool:

@@ -167,6 +167,18 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return [f"{key}: {one.get(key)} here, {other.get(key)} there" for key in keys if one.get(key) != other.get(key)]
 
 
+def in_words(kind: str) -> str:
+    """An artefact of that kind, with its article."""
+    several = {
+        "data": "prepared data",
+        "activations": "activations",
+        "predictions": "predictions",
+        "figures": "figures",
+    }
+    article = "an" if kind[0] in "aeh" else "a"  # an hourglass, as spoken
+    return several.get(kind, f"{article} {kind}")
+
+
 def _inside(name: str) -> str:
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or not pure.name or "\0" in name or str(pure) != name:

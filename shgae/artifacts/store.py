@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,9 +25,11 @@ from shgae.artifacts.manifest import (
     differences,
     has_manifest,
     hash_file,
+    in_words,
     package_versions,
     read_manifest,
 )
+from shgae.artifacts.origin import ORIGIN, Origin, conditions_of, going_on, now
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.artifacts.tensors import Array, save_tensors, sync
 from shgae.errors import Refused
@@ -92,7 +93,7 @@ def open_artifact(path: Path, *kinds: str, verify: bool = True, only: tuple[str,
         raise _not_an_artifact(path, kinds)
     artifact = Artifact(path, read_manifest(path))
     if kinds and artifact.manifest.kind not in kinds:
-        why = f"it holds {_a(artifact.manifest.kind)}, wanted {' or '.join(_a(kind) for kind in kinds)}"
+        why = f"it holds {in_words(artifact.manifest.kind)}, wanted {' or '.join(in_words(kind) for kind in kinds)}"
         raise Refused("artefact", path, why, "shgae info on it, and check the order of the arguments")
     if verify:
         verify_files(artifact, only)
@@ -123,7 +124,13 @@ class Draft:
     """An artefact that is being made; see :func:`draft`."""
 
     def __init__(
-        self, target: Path, kind: str, config: Mapping[str, Any], parents: Mapping[str, Artifact], force: bool
+        self,
+        target: Path,
+        kind: str,
+        config: Mapping[str, Any],
+        parents: Mapping[str, Artifact],
+        execution: Execution,
+        device: str,
     ) -> None:
         self.target = target
         self.path = partial_of(target)
@@ -132,7 +139,8 @@ class Draft:
         self.parents = tuple(_as_parent(role, parent, target) for role, parent in parents.items())
         self.resumed = False
         self.committed: Artifact | None = None
-        self._force = force
+        self.origin = Origin.new(self.parents, conditions_of(device, execution))
+        self._force = execution.force
 
     def intent(self) -> dict[str, Any]:
         """What this draft is going to be: an interrupted one is continued only by the same."""
@@ -160,13 +168,12 @@ class Draft:
         """Writes a JSON file, whole or not at all."""
         write_json(self.file(name), value)
 
-    def commit(self, facts: Mapping[str, Any], *, volatile: Collection[str] = (), device: str = "none") -> Artifact:
+    def commit(self, facts: Mapping[str, Any], *, volatile: Collection[str] = ()) -> Artifact:
         """Completes the artefact: hashes, sync, manifest, rename.
 
         Args:
             facts: what a reader needs to know; part of the id.
             volatile: files that hold times or the command line, and are no part of the id.
-            device: where tensors were computed, if any were.
         """
         _check_target(self.target, self._force)  # once more: it may have been made since
         names = sorted(
@@ -180,13 +187,14 @@ class Draft:
             name: FileEntry(sha256, (self.path / name).stat().st_size, name in volatile)
             for name, sha256 in zip(names, hashes, strict=True)
         }
+        changes = self.origin.changes()
         provenance = {
             "versions": package_versions(),
-            "device": device,
+            **{key: self.origin.conditions[-1][key] for key in ("device", "deterministic")},
             "processors": os.cpu_count(),
             "command": command_line(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+            "created": now(),
+        } | ({"resumed_otherwise": changes} if changes else {})
         manifest = Manifest(self.kind, self.config, as_read(facts), files, self.parents, provenance)
         for name in names:
             sync(self.path / name)
@@ -195,7 +203,7 @@ class Draft:
         write_json(self.path / MANIFEST, manifest.to_json())
         put_in_place(self.path, self.target, MANIFEST)
         # Not before the rename: killed in between, an unfinished folder must still say what it was going to be.
-        for hidden in (_INTENT, _LOCK):
+        for hidden in (ORIGIN, _INTENT, _LOCK):
             (self.target / hidden).unlink(missing_ok=True)
         self.committed = Artifact(self.target, manifest)
         return self.committed
@@ -211,17 +219,19 @@ def draft(
     execution: Execution,
     resumable: bool = False,
     inputs: Iterable[Path] = (),
+    device: str = "none",
 ) -> Iterator[Draft]:
     """Begins an artefact at ``target``; without a commit nothing appears there.
 
     A resumable draft that ends early with something in it keeps ``NAME.partial``, and the same step continues it with
-    ``--resume``; others are cleared away. ``inputs`` are files and folders that the step reads besides its parents.
+    ``--resume``; others are cleared away. ``inputs`` are files and folders that the step reads besides its parents,
+    ``device`` says where tensors are computed, if any are.
 
     Raises:
         Refused: the target exists (and no ``force``), is no artefact, or somebody else is writing it; an interrupted
             draft of other options or parents is to be resumed, or one lies there and neither resume nor force is set.
     """
-    made = Draft(target, kind, config, parents, execution.force)
+    made = Draft(target, kind, config, parents, execution, device)
     _check_inputs(target, [*(parent.path for parent in parents.values()), *inputs])
     _check_target(target, execution.force, execution.resume)
     _check_partial(made)
@@ -300,6 +310,7 @@ def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
         # What a kill during a write or the commit left: it must not pass for a part of the artefact, or for all of it.
         for torn in (made.path / MANIFEST, *made.path.rglob(".*.tmp")):
             torn.unlink(missing_ok=True)
+        made.origin = going_on(made.origin, made.path, execution.progress)
         return
     if begun and not execution.force and (resumable or differences(made.intent(), read_json(intent))):
         fix = "--resume to continue it, or --force to start anew" if resumable else "another --output, or --force"
@@ -307,8 +318,12 @@ def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
     if begun:
         # Killed while it is cleared, it is not the run it was: nothing may continue it.
         write_json(intent, {"kind": made.kind, "cleared": True})
+    elif resumable and execution.resume:
+        execution.progress.note("note: there is no interrupted run to go on from: it begins now")
     clear(made.path, {_INTENT, _LOCK})
     write_json(intent, made.intent())
+    if resumable:
+        made.origin.write(made.path)
 
 
 def _as_parent(role: str, artifact: Artifact, target: Path) -> Parent:
@@ -318,7 +333,7 @@ def _as_parent(role: str, artifact: Artifact, target: Path) -> Parent:
 
 
 def _not_an_artifact(path: Path, kinds: Collection[str]) -> Refused:
-    wanted = " or ".join(_a(kind) for kind in kinds) or "an artefact"
+    wanted = " or ".join(in_words(kind) for kind in kinds) or "an artefact"
     if partial_of(path).is_dir() or (path / _INTENT).is_file():
         why = "unfinished: its step was interrupted, or is still at work"
         return Refused("artefact", path, why, "that step again, with --resume if it has that option")
@@ -326,14 +341,3 @@ def _not_an_artifact(path: Path, kinds: Collection[str]) -> Refused:
         found = "it is a file" if path.exists() else "no such folder"
         return Refused("artefact", path, f"{found}, wanted {wanted}", "check the path")
     return Refused("artefact", path, f"no manifest.json in it, so it is not {wanted}", "check the path")
-
-
-def _a(kind: str) -> str:
-    several = {
-        "data": "prepared data",
-        "activations": "activations",
-        "predictions": "predictions",
-        "figures": "figures",
-    }
-    article = "an" if kind[0] in "aeh" else "a"  # an hourglass, as spoken
-    return several.get(kind, f"{article} {kind}")

@@ -11,6 +11,7 @@ import typer
 
 from shgae.cli.fields import LIMITS, ConfigField, defaults, fields_of, stage_of
 from shgae.errors import Refused
+from shgae.execution import Deterministic
 from shgae.recipes import RecipeName
 
 _METHOD, _RUNNING, _SHOWING = "Method", "Running", "Showing"
@@ -57,6 +58,12 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         callback=_is_device,
         help="Where to compute: auto (the first GPU, else the CPU), cpu, cuda or cuda:N.",
     ),
+    "deterministic": _option(
+        *(Deterministic, "off", "--deterministic"),
+        panel=_RUNNING,
+        help="Only algorithms that give the same bits each time: error refuses others, warn tells of them. "
+        "CPUs give the same bits anyway.",
+    ),
     "workers": _option(
         *(int, 2, "--workers", "-j"),
         panel=_RUNNING,
@@ -67,7 +74,7 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
     "resume": _option(
         *(bool, False, "--resume"),
         panel=_RUNNING,
-        help="Continue an interrupted run of this output, exactly.",
+        help="Continue an interrupted run of this output, exactly; where there is none, begin.",
     ),
     "tensorboard": _option(
         *(bool, False, "--tensorboard"),

@@ -87,7 +87,14 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
     device = resolve_device(execution.device)
     precision = resolve_precision(config.precision, device)
     config = dataclasses.replace(config, split=opened.split, precision=precision)
-    with draft(output, kind="analysis", config=as_json(config), parents=opened.parents, execution=execution) as draft_:
+    with draft(
+        output,
+        kind="analysis",
+        config=as_json(config),
+        parents=opened.parents,
+        execution=execution,
+        device=describe(device),
+    ) as draft_:
         found = _find(opened, parts, config, device, execution)
         figures = Pictures(opened, draft_).draw(found, config)
         report = _report(found, left_out, figures)
@@ -97,7 +104,7 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
             write_bytes(draft_.file(name), content)
         facts = {"parts": parts, "says": " ".join(report["says"])}
         volatile = [one.file for one in figures] + [one.vector for one in figures if one.vector]
-        artifact = draft_.commit(facts, volatile=volatile, device=describe(device))
+        artifact = draft_.commit(facts, volatile=volatile)
     return AnalyzeResult(report, artifact)
 
 

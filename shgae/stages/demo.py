@@ -20,7 +20,7 @@ from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.manifest import differences
-from shgae.artifacts.store import open_artifact
+from shgae.artifacts.store import open_artifact, unfinished
 from shgae.artifacts.tables import read_json, read_rows, write_json
 from shgae.data import heatmaps
 from shgae.data.datasets import to_images
@@ -76,7 +76,8 @@ def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
             say(f"{name}: already there")
             continue
         say(f"-- {name}")
-        step(output / name, execution)
+        begun = execution.resume and unfinished(output / name) is not None
+        step(output / name, dataclasses.replace(execution, resume=begun))
     models = [output / name for name in ("baseline", "grafted", "finetuned")]
     anew = dataclasses.replace(execution, force=True)
     result = evaluate.run(models, output / "data", output / "evaluation", EvaluateConfig(), anew)

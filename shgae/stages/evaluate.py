@@ -24,7 +24,7 @@ from shgae.stages.pose_training import check_fits, scored_split
 from shgae.stages.result import made
 from shgae.stages.score_tables import joint_tables, main_tables
 from shgae.stages.scores import Report, report
-from shgae.training.hardware import describe, resolve_device, resolve_precision
+from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 from shgae.training.inference import Inference
 
 REPORT = "report.json"
@@ -88,13 +88,22 @@ def run(
     identity = as_json(config) | ({"predictions_sha256": hashes} if files else {})
     inputs = [file.path for file in files.values()]
     # Begun before the work, so that an output that cannot be made is refused at once.
-    with draft(
-        output, kind="evaluation", config=identity, parents=parents, execution=execution, inputs=inputs
-    ) as draft_:
+    with (
+        draft(
+            output,
+            kind="evaluation",
+            config=identity,
+            parents=parents,
+            execution=execution,
+            inputs=inputs,
+            device=describe(device),
+        ) as draft_,
+        determinism(execution.deterministic),
+    ):
         scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
         _write(draft_, scored, predicted, crops, prepared.facts["category_id"])
         facts = {"split": config.split, "persons": len(crops), "models": list(names)}
-        artifact = draft_.commit(facts, device=describe(device))
+        artifact = draft_.commit(facts)
     return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, artifact)
 
 

@@ -25,7 +25,7 @@ from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
 from shgae.stages.disk import check_space
 from shgae.stages.pose_training import check_crops, other_joints
 from shgae.stages.result import made
-from shgae.training.hardware import describe, resolve_device, resolve_precision
+from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 from shgae.training.inference import Inference
 
 _NUMBERS: dict[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
@@ -89,16 +89,25 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
     tensors = sum(len(rows) for rows in crops.values()) * len(stacks)
     size = tensors * math.prod(shape) * _NUMBERS[config.dtype].itemsize
     parents = {"model": loaded.artifact, "data": prepared}
-    with draft(
-        output, kind="activations", config=as_json(config), parents=parents, execution=execution, resumable=True
-    ) as draft_:
+    with (
+        draft(
+            output,
+            kind="activations",
+            config=as_json(config),
+            parents=parents,
+            execution=execution,
+            resumable=True,
+            device=describe(device),
+        ) as draft_,
+        determinism(execution.deterministic),
+    ):
         check_space(output, size - draft_.size(), f"{tensors:,} bottleneck tensors", execution.progress)
         extraction = _Extraction(loaded, stacks, config, device, draft_, execution)
         negative = {split: extraction.split(split, rows) for split, rows in crops.items()}
         splits = {split: len(rows) for split, rows in crops.items()}
         facts = {"splits": splits, "stacks": list(stacks), "model_stacks": loaded.spec.stacks, "shape": list(shape)}
         facts |= {"dtype": config.dtype, "site": "last bottleneck residual"}
-        artifact = draft_.commit(facts, device=describe(device))
+        artifact = draft_.commit(facts)
     share = negative.get("train", next(iter(negative.values())))
     return ExtractResult(artifact, splits, stacks, loaded.spec.stacks, shape, size, share)
 

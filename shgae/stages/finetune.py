@@ -17,7 +17,7 @@ from shgae.skeleton import Skeleton
 from shgae.stages.pose_training import TRAVELS, FitResult, check_crops, fit_pose, open_splits, other_joints
 from shgae.training import tensorboard
 from shgae.training.freezing import train_only
-from shgae.training.hardware import resolve_device, resolve_precision
+from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 
 
 def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution: Execution) -> FitResult:
@@ -51,9 +51,18 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     seen = {key: prepared.facts[key] for key in TRAVELS} | {"mean_rgb": list(loaded.mean_rgb)}
     facts = {"made_by": "finetune", "spec": spec.to_json()} | ({"joints": joints} if joints else {}) | seen
     parents = {"model": loaded.artifact, "data": prepared}
-    with draft(
-        output, kind="hourglass", config=as_json(config), parents=parents, execution=execution, resumable=True
-    ) as made:
+    with (
+        draft(
+            output,
+            kind="hourglass",
+            config=as_json(config),
+            parents=parents,
+            execution=execution,
+            resumable=True,
+            device=describe(device),
+        ) as made,
+        determinism(execution.deterministic),
+    ):
         return fit_pose(module, facts, splits, config, made, execution)
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.lineage import Ancestor, ancestors
+from shgae.artifacts.checkpoint import CHECKPOINT, read_position
+from shgae.artifacts.lineage import Ancestor, ancestors, ancestors_of
+from shgae.artifacts.origin import read_origin
 from shgae.artifacts.store import open_artifact, unfinished
 
 
@@ -24,13 +26,13 @@ class InfoResult:
     config: Mapping[str, Any]
     """Every option of the step that made it; of an unfinished one, its parents' ids by role too."""
     facts: Mapping[str, Any]
-    """What its readers need to know: shapes, counts, scores."""
+    """What its readers need to know: shapes, counts, scores; of an unfinished training, where it stands."""
     files: int
     bytes: int
     provenance: Mapping[str, Any]
-    """Versions, device, command, time."""
+    """Versions, device, command, time; of an unfinished one, those of its last run, and the command that began it."""
     lineage: tuple[Ancestor, ...]
-    """Itself first, then everything it was made from, depth first."""
+    """Itself first (unless it is unfinished), then everything it was made from, depth first."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
@@ -87,15 +89,30 @@ def run(path: Path) -> InfoResult:
 def _unfinished(folder: Path, intent: Mapping[str, Any]) -> InfoResult:
     sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
     kind = str(intent["kind"])
+    origin = read_origin(folder)
+    provenance: dict[str, Any] = {}
+    if origin:
+        changes = {"resumed_otherwise": origin.changes()} if origin.changes() else {}
+        about = {"command": list(origin.command), "begun": origin.begun}
+        provenance = {**origin.conditions[-1], **changes, **about}
     return InfoResult(
         path=folder,
         kind=kind,
         id=None,
         complete=False,
         config={name: value for name, value in intent.items() if name != "kind"},
-        facts={},
+        facts=_stands(folder),
         files=len(sizes),
         bytes=sum(sizes),
-        provenance={},
-        lineage=(),
+        provenance=provenance,
+        lineage=tuple(ancestors_of(origin.parents, folder.with_suffix(""))) if origin else (),
     )
+
+
+def _stands(folder: Path) -> dict[str, Any]:
+    """Where a training stands, by its checkpoint."""
+    if not (folder / CHECKPOINT).is_file():
+        return {}
+    at = read_position(folder / CHECKPOINT)
+    best = {"best_epoch": at.best_epoch, "best_score": at.best_score} if at.best_epoch else {}
+    return {"epochs_done": at.epoch, "steps_of_the_next": at.step, **best}

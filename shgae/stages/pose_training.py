@@ -18,7 +18,7 @@ from shgae.models.hourglass import StackedHourglass
 from shgae.recipes import EvaluatedSplit, FinetuneConfig, HeatmapConfig, Split, TrainConfig
 from shgae.stages.result import made
 from shgae.training import tensorboard
-from shgae.training.hardware import describe, resolve_device
+from shgae.training.hardware import resolve_device
 from shgae.training.inference import Inference
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import PoseObjective
@@ -123,5 +123,5 @@ def fit_pose(
         "epochs": len(summary.history),
         **scores,
     }
-    artifact = draft.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft.path)), device=describe(device))
+    artifact = draft.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft.path)))
     return FitResult(artifact, summary, parameters, trained)

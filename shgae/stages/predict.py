@@ -25,6 +25,7 @@ from shgae.execution import Execution, Progress
 from shgae.models.zoo import load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
 from shgae.recipes import PredictConfig, as_json
+from shgae.skeleton import Skeleton
 from shgae.stages.disk import check_space
 from shgae.stages.finding import TOO_THIN, Finder, Row, in_groups
 from shgae.stages.pictures import SHEET, Pictures
@@ -76,9 +77,8 @@ def run(
     """
     loaded = load_hourglass(model)
     request = _read_request(photos, boxes, loaded.artifact.facts["category_id"], config.limit, execution.progress)
-    if config.flip_test and not loaded.skeleton.flip_pairs:
-        why = "has a mirror partner; --flip-test mirrors without swapping any"
-        execution.progress.note(f"note: no joint of {model} {why}")
+    if config.flip_test:
+        _note_unpaired(loaded.skeleton, model, execution.progress)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     identity = as_json(config) | {"photos_sha256": request.sha256(), "boxes_sha256": request.boxes_sha256}
@@ -91,6 +91,7 @@ def run(
             execution=execution,
             resumable=True,
             inputs=request.inputs(),
+            device=describe(device),
         ) as draft_,
         warnings.catch_warnings(),
     ):
@@ -107,7 +108,7 @@ def run(
         # No part of the artefact; yet if the commit is interrupted, it is what a resumed run goes on from.
         draft_.file(_GROUPS).rename(draft_.file(_PUT_ASIDE))
         facts |= {"skeleton": loaded.skeleton.to_json()}
-        artifact = draft_.commit(facts, volatile=(SHEET,), device=describe(device))
+        artifact = draft_.commit(facts, volatile=(SHEET,))
     (artifact.path / _PUT_ASIDE).unlink(missing_ok=True)
     return PredictResult(artifact)
 
@@ -163,6 +164,12 @@ def _read_request(
     for reason, count in sorted(skipped.items()):
         progress.note(f"note: {_boxes(count)} skipped: {reason}")
     return _Request(tuple(photos[:limit]), without, dict(sorted(skipped.items())), boxes, file.sha256)
+
+
+def _note_unpaired(skeleton: Skeleton, model: Path, progress: Progress) -> None:
+    if not skeleton.flip_pairs:
+        why = "has a mirror partner; --flip-test mirrors without swapping any"
+        progress.note(f"note: no joint of {model} {why}")
 
 
 def _find_all(

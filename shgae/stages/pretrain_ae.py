@@ -19,7 +19,7 @@ from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
 from shgae.recipes import AutoencoderConfig, Stack, as_json
 from shgae.stages.result import made
 from shgae.training import tensorboard
-from shgae.training.hardware import describe, resolve_device, resolve_precision
+from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import ReconstructionObjective, reconstruct
 
@@ -73,9 +73,18 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     model = build_autoencoder(spec, seed=config.seed).to(device)
     objective = ReconstructionObjective(train, val, config, device, config.precision)
     parents = {"activations": source}
-    with draft(
-        output, kind="autoencoder", config=as_json(config), parents=parents, execution=execution, resumable=True
-    ) as draft_:
+    with (
+        draft(
+            output,
+            kind="autoencoder",
+            config=as_json(config),
+            parents=parents,
+            execution=execution,
+            resumable=True,
+            device=describe(device),
+        ) as draft_,
+        determinism(execution.deterministic),
+    ):
         summary = fit(model, objective, config, draft_, execution)
         load_state(model, load_tensors(draft_.file(MODEL)), draft_.path)
         reconstruction = reconstruct(model.eval(), val, objective.mean, device, "fp32", execution)
@@ -91,7 +100,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
             "epochs": len(summary.history),
             **_validation(reconstruction, by_stack),
         }
-        artifact = draft_.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft_.path)), device=describe(device))
+        artifact = draft_.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft_.path)))
     return AutoencoderResult(artifact, summary, reconstruction, by_stack, stacks, model_stacks, parameters)
 
 

@@ -141,7 +141,9 @@ def run(
     rate = _Rate(site, _code(site, given), (prepared, source), ks, config, device, execution)
     if output is None:
         return RateResult(rate.report(), None)
-    with draft(output, kind="rate", config=as_json(config), parents=parents, execution=execution) as draft_:
+    with draft(
+        output, kind="rate", config=as_json(config), parents=parents, execution=execution, device=describe(device)
+    ) as draft_:
         report = rate.report()
         value = dataclasses.asdict(report)
         draft_.write_json(REPORT, value)
@@ -149,7 +151,7 @@ def run(
             write_bytes(draft_.file(name), content)
         rate_curve(value, draft_.file(PICTURE), shown(command_line()))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
-        artifact = draft_.commit(facts, volatile=(PICTURE,), device=describe(device))
+        artifact = draft_.commit(facts, volatile=(PICTURE,))
     return RateResult(report, artifact)
 
 

@@ -96,7 +96,9 @@ def run(
     splice = _Splice(site, codes, prepared, parents.get("activations"), config, device, execution)
     if output is None:
         return SpliceResult(splice.report(), None)
-    with draft(output, kind="splice", config=as_json(config), parents=parents, execution=execution) as draft_:
+    with draft(
+        output, kind="splice", config=as_json(config), parents=parents, execution=execution, device=describe(device)
+    ) as draft_:
         report = splice.report()
         value = dataclasses.asdict(report)
         draft_.write_json(REPORT, value)
@@ -104,7 +106,7 @@ def run(
         for name, content in splice_tables.pages(tables, splice_tables.code_lines(value), *report.says).items():
             write_bytes(draft_.file(name), content)
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
-        artifact = draft_.commit(facts, device=describe(device))
+        artifact = draft_.commit(facts)
     return SpliceResult(report, artifact)
 
 

@@ -52,12 +52,14 @@ def run(model: Path, data: Path, output: Path, config: EvaluateConfig, execution
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     crops = Crops(prepared, config.split, config.limit)
     parents = {"data": prepared, "model": loaded.artifact}
-    with draft(output, kind="evaluation", config=as_json(config), parents=parents, execution=execution) as made:
+    with draft(
+        output, kind="evaluation", config=as_json(config), parents=parents, execution=execution, device=describe(device)
+    ) as made:
         inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
         found = predict(loaded, model.name, crops, inference, execution)
         made.write_tensors(_CELLS, {"cells": found.cells, "score": found.score})
         facts = {"made_by": "study", "split": config.split, "persons": len(crops)}
-        return made.commit(facts, device=describe(device))
+        return made.commit(facts)
 
 
 def people(data: Artifact, config: EvaluateConfig) -> PeopleTable:

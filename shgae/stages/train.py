@@ -11,7 +11,7 @@ from shgae.models.zoo import HourglassSpec, build_hourglass
 from shgae.recipes import TrainConfig, as_json
 from shgae.stages.pose_training import TRAVELS, FitResult, fit_pose, open_splits
 from shgae.training import tensorboard
-from shgae.training.hardware import resolve_device, resolve_precision
+from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 
 
 def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> FitResult:
@@ -40,7 +40,16 @@ def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> 
     )
     facts = {"made_by": "train", "spec": spec.to_json()} | {key: prepared.facts[key] for key in TRAVELS}
     parents = {"data": prepared}
-    with draft(
-        output, kind="hourglass", config=as_json(config), parents=parents, execution=execution, resumable=True
-    ) as made:
+    with (
+        draft(
+            output,
+            kind="hourglass",
+            config=as_json(config),
+            parents=parents,
+            execution=execution,
+            resumable=True,
+            device=describe(device),
+        ) as made,
+        determinism(execution.deterministic),
+    ):
         return fit_pose(build_hourglass(spec, seed=config.seed), facts, splits, config, made, execution)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
 from shgae.errors import Refused
+from shgae.execution import Deterministic
 from shgae.recipes import Precision
 
 
@@ -51,6 +54,35 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"cpu (threads: {torch.get_num_threads()})"
+
+
+@contextmanager
+def determinism(mode: Deterministic) -> Iterator[None]:
+    """Allows torch only algorithms that give the same bits each time; ``off`` leaves it as it is.
+
+    On CPUs the algorithms that shgae uses are of that kind anyway; on GPUs some are not.
+
+    Raises:
+        Refused: with ``error``, an algorithm has no such form; torch's name of it is said.
+    """
+    if mode == "off":
+        yield
+        return
+    # cuBLAS reads it when it begins: with less memory than this its sums may be ordered by chance.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn = torch.backends.cudnn
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark, cudnn.benchmark = cudnn.benchmark, False
+    torch.use_deterministic_algorithms(True, warn_only=mode == "warn")
+    try:
+        yield
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        raise Refused("algorithm", "--deterministic error", str(error).partition(", but")[0], "warn or off") from error
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        cudnn.benchmark = benchmark
 
 
 def _forbid_tf32() -> None:

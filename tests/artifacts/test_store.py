@@ -81,9 +81,10 @@ def test_the_same_content_has_the_same_id_anywhere_and_at_any_time(tmp_path: Pat
 
 
 def test_the_manifest_tells_when_where_and_with_what_it_was_made(tmp_path: Path) -> None:
-    with draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
-        provenance = made.commit({}, device="cuda:1").manifest.provenance
-    assert provenance.keys() == {"versions", "device", "processors", "command", "created"}
+    how = {"execution": Execution(), "device": "cuda:1"}
+    with draft(tmp_path / "data", kind="data", config={}, parents={}, **how) as made:  # type: ignore[arg-type]
+        provenance = made.commit({}).manifest.provenance
+    assert provenance.keys() == {"versions", "device", "deterministic", "processors", "command", "created"}
     assert provenance["device"] == "cuda:1"
     assert provenance["versions"]["numpy"] == np.__version__
     assert "/" not in provenance["command"][0]
@@ -102,7 +103,7 @@ def test_the_files_are_synced_then_the_manifest_written_then_the_folder_renamed(
         *(("fsync", "data.partial", None), ("fsync", "a", None), ("fsync", "b", None)),
         *(("fsync", temporary, size), ("replace", temporary, MANIFEST), ("fsync", "data.partial", None)),
         *(("rename", "data.partial", "data"), ("fsync", tmp_path.name, None)),
-        *(("unlink", ".intent.json"), ("unlink", ".lock")),
+        *(("unlink", ".origin.json"), ("unlink", ".intent.json"), ("unlink", ".lock")),
     ]
 
 

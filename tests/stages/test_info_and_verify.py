@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from shgae.artifacts.store import Artifact, draft
+from shgae.artifacts.checkpoint import CHECKPOINT, Position, save_checkpoint
+from shgae.artifacts.store import Artifact, draft, open_artifact
 from shgae.cli.app import main
 from shgae.cli.command import ancestor
 from shgae.errors import Refused
@@ -86,6 +88,35 @@ def test_info_of_an_unfinished_artefact_says_so(tmp_path: Path, capsys, name: st
     text = capsys.readouterr().out
     assert "unfinished hourglass" in text
     assert "--resume" in text
+
+
+def test_info_of_an_interrupted_training_tells_where_it_stands_and_how_it_began(graft: Path, capsys) -> None:
+    target = graft.parent / "run"
+    parents = {"data": open_artifact(graft.parent / "data")}
+    with (
+        pytest.raises(RuntimeError),
+        draft(
+            target,
+            kind="hourglass",
+            config={"epochs": 9},
+            parents=parents,
+            execution=Execution(),
+            resumable=True,
+            device="cpu (threads: 3)",
+        ) as d,
+    ):
+        save_checkpoint(d.file(CHECKPOINT), {"x": np.zeros(3)}, Position(4, 17, best_epoch=3, best_score=0.5))
+        raise RuntimeError
+    result = info.run(target)
+    assert result.facts == {"epochs_done": 4, "steps_of_the_next": 17, "best_epoch": 3, "best_score": 0.5}
+    assert result.provenance["device"] == "cpu (threads: 3)"
+    (parent,) = result.lineage
+    assert (parent.role, parent.path, parent.present) == ("data", parents["data"].path, True)
+    assert main(["info", str(target)]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"epochs done +4\n", text)
+    assert re.search(r"steps of the next +17\n", text)
+    assert re.search(r"command +\S", text)
 
 
 @pytest.mark.parametrize("command", ["info", "verify"])

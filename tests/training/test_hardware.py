@@ -1,9 +1,12 @@
 """Where and in which number format: decided from what the machine has, said when it is not there."""
 
+import os
+
 import pytest
 import torch
 
 from shgae.errors import Refused
+from shgae.execution import Deterministic
 from shgae.training import hardware
 
 CPU = torch.device("cpu")
@@ -50,3 +53,45 @@ def test_only_the_forward_pass_changes_its_format(precision: str, dtype: torch.d
         out = layer(torch.ones(1, 3))
     assert out.dtype == dtype
     assert layer.weight.dtype == torch.float32
+
+
+def is_strict() -> tuple[bool, bool, bool]:
+    enabled = torch.are_deterministic_algorithms_enabled()
+    return enabled, torch.is_deterministic_algorithms_warn_only_enabled(), torch.backends.cudnn.benchmark
+
+
+@pytest.mark.parametrize(
+    ("mode", "inside"),
+    [("off", (False, False, True)), ("warn", (True, True, False)), ("error", (True, False, False))],
+)
+def test_determinism_is_asked_of_torch_and_taken_back(
+    mode: Deterministic, inside: tuple[bool, bool, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    before = is_strict()
+    with hardware.determinism(mode):
+        assert is_strict() == inside
+        assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (None if mode == "off" else ":4096:8")
+    assert is_strict() == before
+
+
+def unpool() -> torch.Tensor:
+    """An operation of which torch has no deterministic form, on CPUs either."""
+    return torch.nn.functional.max_unpool2d(torch.ones(1, 1, 2, 2), torch.arange(4).view(1, 1, 2, 2), 2)
+
+
+def test_an_algorithm_without_a_deterministic_form_is_refused_or_told() -> None:
+    with hardware.determinism("off"):
+        unpool()
+    with hardware.determinism("warn"), pytest.warns(UserWarning, match="deterministic"):
+        unpool()
+    refusal = "does not have a deterministic implementation. Try: warn or off"
+    with pytest.raises(Refused, match=refusal), hardware.determinism("error"):
+        unpool()
+    assert is_strict()[:2] == (False, False)
+
+
+def test_other_errors_pass_as_they_are() -> None:
+    with pytest.raises(RuntimeError, match="mat"), hardware.determinism("error"):
+        torch.ones(2, 3) @ torch.ones(2, 3)

@@ -23,9 +23,11 @@ def info(
     result = stage.run(path).to_json()
     size = {"files": result["files"], "size": readable(result["bytes"])}
     config = facts_table(result["config"], "Made with")
+    facts = facts_table(size | result["facts"], "Facts")
+    command = {"command": shlex.join(result["provenance"].get("command", ()))}
+    made_by = facts_table(result["provenance"] | command, "Made by")
     if not result["complete"]:
         heading = f"unfinished {result['kind']} in {result['path']}: interrupted (the same command with --resume goes"
-        return Outcome(result, [f"{heading} on), or still running", facts_table(size), config])
-    facts = facts_table(size | result["facts"], "Facts")
-    made_by = facts_table(result["provenance"] | {"command": shlex.join(result["provenance"]["command"])}, "Made by")
+        known = [made_by] if result["provenance"] else []
+        return Outcome(result, [f"{heading} on), or still running", facts, config, *known])
     return Outcome(result, [lineage_tree(result["lineage"]), facts, config, made_by], typed("verify", path))

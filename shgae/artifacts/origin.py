@@ -1,0 +1,98 @@
+"""How an unfinished artefact came about: who began it, from what, and under which conditions it was worked on.
+
+A hidden file of the draft. It decides nothing: a resume is allowed or refused by the draft's intent alone. It lets
+``info`` and ``verify-resume`` tell what an interrupted run was, and says when a run goes on under conditions that may
+change last bits: another device, number of computing threads or version.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shgae.artifacts.command import command_line
+from shgae.artifacts.manifest import Parent, differences, package_versions
+from shgae.artifacts.tables import read_json, write_json
+from shgae.errors import Refused
+from shgae.execution import Execution, Progress
+
+ORIGIN = ".origin.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a draft knows of its past."""
+
+    command: Sequence[str]
+    """The command line that began it."""
+    begun: str
+    """When: ISO 8601, UTC."""
+    parents: Sequence[Parent]
+    conditions: Sequence[Mapping[str, str]]
+    """Device, determinism and versions of its runs, one after another; a run like the one before it adds nothing."""
+
+    @classmethod
+    def new(cls, parents: Sequence[Parent], conditions: Mapping[str, str]) -> Origin:
+        """Of a draft that begins now."""
+        return cls(command_line(), now(), parents, (conditions,))
+
+    def followed(self, conditions: Mapping[str, str]) -> Origin:
+        """With one more run."""
+        if conditions == self.conditions[-1]:
+            return self
+        return Origin(self.command, self.begun, self.parents, (*self.conditions, conditions))
+
+    def changes(self) -> list[str]:
+        """In words: what was not the same in all its runs, in order; empty for the usual case."""
+        return [
+            f"{key}: {old.get(key)}, then {new.get(key)}"
+            for old, new in itertools.pairwise(self.conditions)
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key)
+        ]
+
+    def write(self, folder: Path) -> None:
+        """Keeps it in a draft's folder."""
+        value = {
+            "command": list(self.command),
+            "begun": self.begun,
+            "parents": [parent.to_json() for parent in self.parents],
+            "conditions": [dict(one) for one in self.conditions],
+        }
+        write_json(folder / ORIGIN, value)
+
+
+def read_origin(folder: Path) -> Origin | None:
+    """The origin of an unfinished artefact; None where there is none, or it cannot be read."""
+    try:
+        value = read_json(folder / ORIGIN)
+        parents = tuple(Parent.from_json(parent) for parent in value["parents"])
+        conditions = tuple({str(key): str(text) for key, text in one.items()} for one in value["conditions"])
+        command, begun = [str(word) for word in value["command"]], str(value["begun"])
+    except (Refused, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return Origin(command, begun, parents, conditions) if conditions else None
+
+
+def going_on(new: Origin, folder: Path, progress: Progress) -> Origin:
+    """The origin of a draft that is resumed, kept anew; conditions that are not those of its last run are told."""
+    before, here = read_origin(folder), new.conditions[-1]
+    origin = before.followed(here) if before else new
+    if before and origin != before:
+        changed = "; ".join(differences(here, before.conditions[-1]))
+        progress.note(f"note: going on under other conditions ({changed}): the last bits may differ")
+    origin.write(folder)
+    return origin
+
+
+def conditions_of(device: str, execution: Execution) -> dict[str, str]:
+    """What may change the last bits of a result, though it is no part of the method."""
+    return {"device": device, "deterministic": execution.deterministic, **package_versions()}
+
+
+def now() -> str:
+    """The time as manifests keep it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
