@@ -122,10 +122,10 @@ class Activations:
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The bottleneck tensors of these rows: (n, C, 4, 4) float32."""
         out = np.empty((len(rows), *self._shards[0][0].shape[1:]), np.float32)
-        for i, row in enumerate(rows):
-            person, site = divmod(int(row), len(self.stacks))
-            shard, place = divmod(person, self._shard_rows)
-            out[i] = self._shards[site][shard][place]
+        people, sites = np.divmod(rows, len(self.stacks))
+        shards, places = np.divmod(people, self._shard_rows)
+        for into, site, shard, place in zip(out, sites.tolist(), shards.tolist(), places.tolist(), strict=True):
+            into[...] = self._shards[site][shard][place]
         return out
 
     def name(self, row: int) -> str:

@@ -109,8 +109,9 @@ class Crops:
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """The crops of these rows: (n, size, size, 3) uint8 RGB."""
         out = np.empty((len(rows), *self._shards[0].shape[1:]), np.uint8)
-        for i, row in enumerate(rows):
-            out[i] = self._shards[row // SHARD_ROWS][row % SHARD_ROWS]
+        shards, places = np.divmod(rows, SHARD_ROWS)
+        for crop, shard, place in zip(out, shards.tolist(), places.tolist(), strict=True):
+            crop[...] = self._shards[shard][place]
         return out
 
 

@@ -59,7 +59,8 @@ def to_images(crops: torch.Tensor, valid: torch.Tensor, mean_rgb: Sequence[float
     """
     height, width = crops.shape[1:3]
     mean = torch.tensor(mean_rgb, dtype=torch.float32, device=crops.device)
-    images = crops.to(torch.float32).div_(255).sub_(mean)
+    # A mean for every number of a row: subtracting three numbers over and over takes five times as long.
+    images = crops.flatten(-2).to(torch.float32).div_(255).sub_(mean.repeat(width)).view(crops.shape)
     covered = torch.tensor([0, 0, width, height], device=valid.device)
     for i in torch.nonzero((valid != covered).any(1)).flatten().tolist():
         x0, y0, x1, y1 = valid[i].tolist()

@@ -17,7 +17,7 @@ def epoch_order(samples: int, *, epoch: int, seed: int, shuffle: bool) -> npt.ND
     """The rows 0 .. samples - 1 in the order of this epoch: (samples,) int64."""
     if not shuffle:
         return np.arange(samples, dtype=np.int64)
-    return _generator(_ORDER, seed, epoch, 0).permutation(samples)
+    return np.random.Generator(_stream(_ORDER, seed, epoch)).permutation(samples)
 
 
 def sample_noise(
@@ -25,11 +25,16 @@ def sample_noise(
 ) -> npt.NDArray[np.float32]:
     """Standard normal noise of these rows in this epoch: (n, *shape) float32; a row's noise is its own."""
     noise = np.empty((len(rows), *shape), np.float32)
-    for i, row in enumerate(rows):
-        _generator(_NOISE, seed, epoch, int(row)).standard_normal(dtype=np.float32, out=noise[i])
+    stream = _stream(_NOISE, seed, epoch)
+    generator, start = np.random.Generator(stream), stream.state
+    for own, row in zip(noise, rows.tolist(), strict=True):
+        # One generator put back to the start of each row's stream: making one for each row takes longer.
+        start["state"]["counter"][-1] = row
+        stream.state = start
+        generator.standard_normal(dtype=np.float32, out=own)
     return noise
 
 
-def _generator(purpose: int, seed: int, epoch: int, row: int) -> np.random.Generator:
-    # Philox counts up its first word, so the other three may say where the stream belongs.
-    return np.random.Generator(np.random.Philox(key=seed, counter=[0, purpose, epoch, row]))
+def _stream(purpose: int, seed: int, epoch: int) -> np.random.Philox:
+    # Philox counts up its first word, so the other three may say where the stream belongs; the last one is the row.
+    return np.random.Philox(key=seed, counter=[0, purpose, epoch, 0])

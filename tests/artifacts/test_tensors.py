@@ -105,7 +105,7 @@ def test_a_note_is_read_back_and_is_empty_when_none_was_written(tmp_path: Path) 
 def test_a_mapped_tensor_is_not_loaded_and_cannot_be_written(tmp_path: Path) -> None:
     save_tensors(tmp_path / "x", {"a": A})
     mapped = map_tensor(tmp_path / "x", "a")
-    assert isinstance(mapped, np.memmap)
+    assert isinstance(mapped.base, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         mapped[0] = 1
 

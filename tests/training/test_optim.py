@@ -56,6 +56,34 @@ def test_an_optimizer_goes_on_as_if_its_state_had_never_left(name: str) -> None:
         assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("name", ["rmsprop", "adam", "sgd"])
+def test_an_optimizer_does_what_its_formula_says_however_weights_lie_in_memory(
+    name: str, layout: torch.memory_format
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Conv2d(3, 4, 3).to(memory_format=layout)  # type: ignore[call-overload]
+    optimizer = build_optimizer(model, FitConfig(optimizer=name, lr=0.01))  # type: ignore[arg-type]
+    weight = model.weight.detach().double().clone()
+    first, second = torch.zeros_like(weight), torch.zeros_like(weight)
+    for step in range(1, 4):
+        optimizer.zero_grad()
+        model(torch.randn(5, 3, 6, 6).to(memory_format=layout)).square().mean().backward()
+        assert model.weight.grad is not None
+        gradient = model.weight.grad.double()
+        optimizer.step()
+        if name == "sgd":
+            first = 0.9 * first + gradient
+            weight -= 0.01 * first
+        elif name == "rmsprop":
+            second = 0.99 * second + 0.01 * gradient**2
+            weight -= 0.01 * gradient / (second.sqrt() + 1e-8)
+        else:
+            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+            weight -= 0.01 * (first / (1 - 0.9**step)) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
+        torch.testing.assert_close(model.weight.detach().double(), weight, rtol=1e-5, atol=1e-6)
+
+
 def test_a_foreign_optimizer_state_is_refused() -> None:
     model = nn.Linear(2, 2)
     optimizer = build_optimizer(model, FitConfig())

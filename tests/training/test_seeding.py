@@ -39,3 +39,11 @@ def test_noise_is_standard_normal_and_new_for_every_row_and_epoch() -> None:
     other = sample_noise(np.arange(200), (16, 4, 4), epoch=1, seed=0)
     assert abs(np.corrcoef(noise.ravel(), other.ravel())[0, 1]) < 0.02
     assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.3
+
+
+@given(st.lists(st.integers(0, 200_000), min_size=1, max_size=4), SMALL, SMALL)
+def test_a_rows_noise_is_philox_at_its_own_counter(rows: list[int], epoch: int, seed: int) -> None:
+    noise = sample_noise(np.array(rows), (3, 3, 5), epoch=epoch, seed=seed)  # 45: the last pair of numbers is half used
+    for own, row in zip(noise, rows, strict=True):
+        stream = np.random.Generator(np.random.Philox(key=seed, counter=[0, 2, epoch, row]))
+        np.testing.assert_array_equal(own, stream.standard_normal((3, 3, 5), dtype=np.float32))
