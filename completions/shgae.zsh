@@ -48,6 +48,7 @@ _shgae() {
                         '--hold-out[People moved from train to a test split of their own.]:value: ' \
                         '--split-by[Hold out whole photos, or single crops (then people of one photo fall into train and test).]:value:(photo crop)' \
                         '--bad-people[What to do about a labelled person with a broken box or joint\: end with an error, or drop and list it.]:value:(refuse drop)' \
+                        '--max-bad-photos[Photos that may be missing, torn or of another size than the JSON says\: their people are dropped and listed.]:value: ' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of the hold-out draw.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -72,7 +73,7 @@ _shgae() {
                         '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
-                        '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1 (mass; at the map’s border roughly, as the study’s filter repeats edge cells).]:value:(one mass)' \
+                        '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
@@ -173,7 +174,7 @@ _shgae() {
                         '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
-                        '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1 (mass; at the map’s border roughly, as the study’s filter repeats edge cells).]:value:(one mass)' \
+                        '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
@@ -226,7 +227,7 @@ _shgae() {
                         '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[First seed of weights, data order and noise.]:value: ' \
-                        '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1 (mass; at the map’s border roughly, as the study’s filter repeats edge cells).]:value:(one mass)' \
+                        '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \

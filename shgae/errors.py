@@ -12,6 +12,14 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """A text of at most so many characters: the middle of a longer one becomes three dots."""
+    if len(text) <= most:
+        return text
+    end = (most - 3) // 2
+    return f"{text[: most - 3 - end]}...{text[-end:]}"
+
+
 class ShgaeError(Exception):
     """An end a user can cause, said in one line: ``error: WHAT in WHERE: WHY. Try: FIX``.
 

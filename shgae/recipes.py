@@ -40,6 +40,8 @@ class PrepareConfig:
     """Hold out whole photos, or single crops (then people of one photo fall into train and test)."""
     bad_people: Literal["refuse", "drop"] = "refuse"
     """What to do about a labelled person with a broken box or joint: end with an error, or drop and list it."""
+    max_bad_photos: int = 0
+    """Photos that may be missing, torn or of another size than the JSON says: their people are dropped and listed."""
     limit: int | None = None
     """Use only the first N people of each split."""
     seed: int = 0
@@ -51,8 +53,7 @@ class HeatmapConfig:
     """Joints -> target maps."""
 
     peak: Literal["one", "mass"] = "one"
-    """Scale of a target Gaussian: its highest cell is 1 (one), or its cells sum to 1 (mass; at the
-    map's border roughly, as the study's filter repeats edge cells)."""
+    """Scale of a target Gaussian: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass)."""
     sigma_visible: float = 2.0
     """Standard deviation for a visible joint (v = 2), in heatmap cells."""
     sigma_hidden: float = 2.0
@@ -340,8 +341,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
 }
 """The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""
 
-
-NEUTRAL = (("micro_batches", 1),)
+NEUTRAL = (("micro_batches", 1), ("max_bad_photos", 0))
 """Options that came later, with the value that was meant before there was a choice."""
 
 

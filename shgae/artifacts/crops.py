@@ -53,11 +53,11 @@ class PeopleTable:
 
 
 class CropWriter:
-    """Fills one split of a draft; holds one shard in memory."""
+    """Fills one split of a draft with at most so many crops; holds one shard in memory."""
 
-    def __init__(self, draft: Draft, split: str, crop_size: int, people: int) -> None:
-        self._draft, self._split, self._people = draft, split, people
-        self._shard = np.zeros((min(SHARD_ROWS, people), crop_size, crop_size, 3), np.uint8)
+    def __init__(self, draft: Draft, split: str, crop_size: int, most: int) -> None:
+        self._draft, self._split = draft, split
+        self._shard = np.zeros((min(SHARD_ROWS, most), crop_size, crop_size, 3), np.uint8)
         self._rows = 0
 
     def add(self, crop: npt.NDArray[np.uint8]) -> None:
@@ -71,8 +71,8 @@ class CropWriter:
         """Writes the last shard and the table of people; raises ValueError if their numbers differ."""
         if self._rows % SHARD_ROWS:
             self._write(self._rows % SHARD_ROWS)
-        if not self._rows == len(people) == self._people:
-            raise ValueError(f"{self._rows} crops, {len(people)} people, {self._people} announced")
+        if self._rows != len(people):
+            raise ValueError(f"{self._rows} crops, {len(people)} people")
         arrays: dict[str, Array] = {field.name: getattr(people, field.name) for field in fields(people)}
         self._draft.write_tensors(PEOPLE.format(split=self._split), arrays)
 

@@ -52,6 +52,7 @@ LIMITS: Mapping[str, Limit] = {
     "limit": Limit(1),
     "lr": Limit(0, above=True),
     "margin": Limit(0),
+    "max_bad_photos": Limit(0),
     "micro_batches": Limit(1),
     "min_score": Limit(0, 1),
     "tried": Limit(2),

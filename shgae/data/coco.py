@@ -101,10 +101,10 @@ class CocoPeople:
         """
         path = self.photos / photo.file_name
         if not Path(os.path.realpath(path)).is_relative_to(self._root):
-            why = f"a link leads it out of {self.photos}"
+            why = "a link leads it out of the folder of photos"
             raise Refused("photo", path, why, "the photo itself in place of the link")
         if not path.is_file():
-            raise Refused("photo", path, f"no such file, but {self.path} names it", "the folder that holds the photos")
+            raise Refused("photo", path, "no such file, but the JSON names it", "the folder that holds the photos")
         return path
 
 

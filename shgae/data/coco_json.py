@@ -30,8 +30,10 @@ _KEPT = frozenset(
     )
     + ("iscrowd", "keypoints", "name", "skeleton", "width")
 )
-_FIX = "repair the JSON (format: https://cocodataset.org/#format-data)"
+_FIX = "repair the JSON (cocodataset.org/#format-data)"
 _MAX_LENGTH = 2**31
+_MOST_QUOTED = 40
+"""Characters of what stands in the file that an error repeats."""
 
 
 def read_dataset(path: Path) -> tuple[dict[str, Any], dict[str, Any], str]:
@@ -243,4 +245,4 @@ def _is_text(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return repr(value)[:40]
+    return repr(value)[:_MOST_QUOTED]

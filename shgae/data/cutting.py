@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from shgae.data.coco import Person, Photo
+from shgae.data.coco import CocoPeople, Person, Photo
 from shgae.data.geometry import Rectangle, Square, cut, open_photo
 from shgae.data.lookahead import ahead
 from shgae.data.selection import Selection
-from shgae.errors import Refused
+from shgae.errors import Refused, shortened
 from shgae.recipes import Split
+
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -33,29 +33,65 @@ class Sample:
     """The pixels of the crop that the photo covers."""
 
 
-def check_photos(selection: Selection) -> None:
-    """Looks for every photo that has samples, without opening it.
+@dataclass(frozen=True)
+class BadPhoto:
+    """A photo that has samples, but is missing, torn, of another size than the JSON says, or led out of its folder."""
 
-    Raises:
-        Refused: one is missing, or a link leads it out of its folder.
-    """
+    photo: Photo
+    source: Split
+    """The split that its JSON was given for."""
+    fault: Refused
+    """It names the photo and one of its people."""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong in a few words, without a path."""
+        return self.fault.why.partition(" (")[0]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What came of a photo."""
+
+    photo: Photo
+    people: int
+    """How many were to be cut out."""
+    samples: list[Sample]
+    """All of them, or nobody of a bad photo."""
+    bad: BadPhoto | None = None
+
+
+def missing_photos(selection: Selection) -> list[BadPhoto]:
+    """Looks for every photo that has samples, without opening it: those that are missing, or led out of the folder."""
+    missing = []
     for photo, fates in selection:
         wanted = [fate.annotation_id for fate in fates if fate.split is not None]
         if wanted:
-            with _naming(wanted[0]):
+            try:
                 selection.people.photo_path(photo)
+            except Refused as error:
+                missing.append(_bad(photo, selection.source, wanted[0], error))
+    return missing
 
 
-def cut_people(selection: Selection, crop_size: int, workers: int) -> Generator[list[Sample], None, None]:
-    """The samples of each photo that has some, in the order of the JSON, whatever the number of threads.
+def too_many(bad: Sequence[BadPhoto]) -> Refused:
+    """The end of a run that met more bad photos than it may: the first ones, and how many there are."""
+    first = bad[0].fault
+    if len(bad) == 1:
+        return Refused(first.what, first.where, first.why, f"{first.fix}, or --max-bad-photos 1")
+    others = ", ".join(shortened(one.photo.file_name) for one in bad[1:_MOST_NAMED])
+    more = ", ..." if len(bad) > _MOST_NAMED else ""
+    why = f"{first.why}; {len(bad):,} photos are bad ({others}{more})"
+    return Refused(first.what, first.where, why, f"{first.fix}, or --max-bad-photos {len(bad)}")
+
+
+def cut_people(selection: Selection, crop_size: int, workers: int) -> Generator[Cut, None, None]:
+    """What comes of each photo that has samples, in the order of the JSON, whatever the number of threads.
 
     Args:
         selection: whom to cut out, and how.
         crop_size: side of a crop in pixels.
         workers: threads; 0 does it in line.
-
-    Raises:
-        Refused: a photo is missing, torn or of another size than the JSON says; the line names one of its people.
     """
     yield from ahead(_jobs(selection, crop_size), _Job.run, workers)
 
@@ -64,18 +100,23 @@ def cut_people(selection: Selection, crop_size: int, workers: int) -> Generator[
 class _Job:
     """A photo and whom to cut out of it."""
 
-    path: Path
+    source: Split
+    all_people: CocoPeople
     photo: Photo
     people: list[tuple[Person, Split, Square]]
     crop_size: int
 
-    def run(self) -> list[Sample]:
-        with _naming(self.people[0][0].annotation_id):
-            image = open_photo(self.path, self.photo.size)
-        return [
+    def run(self) -> Cut:
+        try:
+            image = open_photo(self.all_people.photo_path(self.photo), self.photo.size)
+        except Refused as error:
+            bad = _bad(self.photo, self.source, self.people[0][0].annotation_id, error)
+            return Cut(self.photo, len(self.people), [], bad)
+        samples = [
             Sample(person, self.photo, split, square, *cut(image, square, self.crop_size))
             for person, split, square in self.people
         ]
+        return Cut(self.photo, len(self.people), samples)
 
 
 def _jobs(selection: Selection, crop_size: int) -> Iterator[_Job]:
@@ -86,13 +127,11 @@ def _jobs(selection: Selection, crop_size: int) -> Iterator[_Job]:
             if fate.split is not None and fate.square is not None
         ]
         if people:
-            yield _Job(selection.people.photo_path(photo), photo, people, crop_size)
+            yield _Job(selection.source, selection.people, photo, people, crop_size)
 
 
-@contextmanager
-def _naming(annotation_id: int) -> Iterator[None]:
-    """Adds to the refusal of a photo who was to be cut out of it."""
-    try:
-        yield
-    except Refused as error:
-        raise Refused(error.what, f"{error.where} (annotation {annotation_id})", error.why, error.fix) from error
+def _bad(photo: Photo, source: Split, annotation_id: int, fault: Refused) -> BadPhoto:
+    """Adds to the refusal of a photo who was to be cut out of it; a long file name is shortened."""
+    path = fault.where.replace(photo.file_name, shortened(photo.file_name))
+    where = f"{path} (annotation {annotation_id})"
+    return BadPhoto(photo, source, Refused(fault.what, where, fault.why, fault.fix))

@@ -26,6 +26,8 @@ MIN_SIDE = 8.0
 """Photo pixels: the least side of a square, for a single joint in a tiny box (a smaller photo bounds it further)."""
 MAX_PHOTO_PIXELS = 80_000_000
 """Larger photos are refused before they are decoded: a small file can claim gigabytes."""
+MAX_PHOTO_BYTES = 500_000_000
+"""Larger files are refused before they are read; 80 million pixels of 16 bits take less."""
 # Named one by one: EPS would run Ghostscript, and Pillow turns a TIFF by its EXIF tag.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "GIF")
 _SLACK = 1e-6  # Photo or crop pixels that rounding may cost.
@@ -143,13 +145,16 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None) -> Imag
         expected_size: width and height in pixels that it must have; None admits any.
 
     Raises:
-        Refused: no such file, no photo, torn, of another size, or larger than :data:`MAX_PHOTO_PIXELS`.
+        Refused: no such file, no photo, torn, of another size, or larger than :data:`MAX_PHOTO_PIXELS` or
+            :data:`MAX_PHOTO_BYTES`.
     """
     if expected_size is not None:
         _refuse_huge(path, expected_size)
     if not path.is_file():
         raise Refused("photo", path, "no such file", "check the folder of the photos")
     try:
+        if path.stat().st_size > MAX_PHOTO_BYTES:
+            raise Refused("photo", path, f"more than {MAX_PHOTO_BYTES:,} bytes", "a smaller copy")
         data = path.read_bytes()
     except PermissionError as error:
         raise Refused("photo", path, "it may not be read", "check its permissions") from error
@@ -185,7 +190,10 @@ def _as_rgb(photo: Image.Image) -> Image.Image:
         return photo
     if photo.mode == "I" or photo.mode.startswith("I;16"):
         # Pillow would clip 16 bits at 255 instead of scaling them.
-        grey = np.clip(np.asarray(photo).astype(np.int64), 0, 65535) >> 8
+        grey = np.array(photo)
+        if grey.dtype.itemsize > 2:
+            np.clip(grey, 0, 65535, out=grey)
+        grey >>= 8
         return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
     if photo.mode == "F":
         raise ValueError("its pixels are floating-point numbers of unknown range")

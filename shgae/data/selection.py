@@ -1,9 +1,12 @@
-"""Which people become samples, of which split, and why others do not; from the JSON alone, before a photo is opened."""
+"""Which people become samples, of which split, and why others do not; from the JSON alone, before a photo is opened.
+
+Only :func:`without_photos` comes later, when some could not be read.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +21,7 @@ UNLABELLED = "no labelled joint"
 NO_FIT = "labelled joints do not fit into a square inside the photo"
 OUTSIDE = "outside the photo"
 BEYOND_LIMIT = "beyond the limit"
+BAD_PHOTO = "bad photo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,16 @@ def limit(selection: Selection, config: PrepareConfig) -> Selection:
             if seen[fate.split] > config.limit:
                 fate = replace(fate, split=None, reason=BEYOND_LIMIT, square=None)
         fates.append(fate)
+    return replace(selection, fates=tuple(fates))
+
+
+def without_photos(selection: Selection, bad: Container[int]) -> Selection:
+    """Drops the samples of the photos of these ids; nobody takes their place."""
+    fates = [
+        replace(fate, split=None, reason=BAD_PHOTO, square=None) if fate.split is not None and photo.id in bad else fate
+        for photo, fates_of_photo in selection
+        for fate in fates_of_photo
+    ]
     return replace(selection, fates=tuple(fates))
 
 

@@ -25,8 +25,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from shgae.artifacts.tensors import load_tensors
-from shgae.errors import Refused
+from shgae.artifacts.tensors import load_tensors, read_header
+from shgae.errors import Refused, shortened
 from shgae.models.dialects import DECLINED, DIALECTS, Dialect, Upbringing
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import misfit, tensor_shapes
@@ -74,6 +74,8 @@ def read_foreign(path: Path) -> ForeignModel:
         raise Refused("checkpoint", path, "a folder, wanted a .pth or .safetensors file", "check the path")
     if not path.is_file():
         raise Refused("checkpoint", path, "no such file", "check the path")
+    if path.suffix == ".safetensors":
+        read_header(path)  # the library would take headers that cost gigabytes
     return translate(_read_in_child(path), path)
 
 
@@ -222,11 +224,11 @@ def _plain(loaded: object) -> dict[str, Tensor]:
         raise _NotPlain("there is no tensor in it")
     for name, value in tensors.items():
         if value.is_complex() or value.layout != torch.strided:
-            raise _NotPlain(f"{name} is no plain tensor")
+            raise _NotPlain(f"{shortened(name)} is no plain tensor")
         dtype = torch.float32 if value.is_floating_point() else torch.int64
         tensors[name] = value.detach().to(dtype, copy=True, memory_format=torch.contiguous_format)
         if not tensors[name].isfinite().all():
-            raise _NotPlain(f"{name} holds numbers that are not finite")
+            raise _NotPlain(f"{shortened(name)} holds numbers that are not finite")
     return tensors
 
 
@@ -234,7 +236,7 @@ def _reason(error: Exception) -> str:
     text = str(error)
     asked = re.search(r"GLOBAL (\S+)", text)
     if asked:
-        return f"it asks to make or run {asked[1]}, which is no tensor; nothing of it was run"
+        return f"it asks to make or run {shortened(asked[1])}, which is no tensor; nothing of it was run"
     if isinstance(error, MemoryError) or "allocate memory" in text:
         return "it needs more memory than a checkpoint may"
     if isinstance(error, _NotPlain):

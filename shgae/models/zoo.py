@@ -15,7 +15,7 @@ from torch import nn
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import load_tensors
-from shgae.errors import Refused
+from shgae.errors import Refused, shortened
 from shgae.models.autoencoder import Autoencoder, ConvAutoencoder, LinearAutoencoder
 from shgae.models.grafting import graft, share
 from shgae.models.hourglass import Head, Hourglass, Merge, Stack, StackedHourglass
@@ -271,4 +271,4 @@ def misfit(wanted: Shapes, found: Shapes) -> str:
 
 def _some(names: list[str], most: int = 4) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(shortened(name) for name in names[:most]) + more

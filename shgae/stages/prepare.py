@@ -6,25 +6,21 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from shgae.artifacts.crops import CropWriter, PeopleTable
-from shgae.artifacts.store import Artifact, Draft, draft
+from shgae.artifacts.store import Artifact, draft
 from shgae.artifacts.tables import write_rows
 from shgae.data.coco import CocoPeople, read_coco
-from shgae.data.cutting import Sample, check_photos, cut_people
-from shgae.data.geometry import to_crop
 from shgae.data.selection import Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
 from shgae.stages.disk import check_space
+from shgae.stages.prepare_crops import look_for_photos, write_crops
 from shgae.stages.result import made
 
 _ROW_BYTES = 200  # About what a row of people.jsonl takes.
@@ -49,6 +45,8 @@ class PrepareResult:
     """Samples of each split."""
     dropped: Mapping[str, int]
     """People that are no samples, by reason."""
+    bad_photos: int
+    """Photos that could not be used, of those that ``max_bad_photos`` allows."""
     mean_rgb: tuple[float, float, float]
     """Mean colour of the train split in [0, 1], over the pixels that photos cover."""
     size: int
@@ -56,8 +54,8 @@ class PrepareResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        rest = {"mean_rgb": list(self.mean_rgb), "bytes": self.size}
-        return made(self.artifact) | {"splits": dict(self.splits), "dropped": dict(self.dropped)} | rest
+        counts = {"splits": dict(self.splits), "dropped": dict(self.dropped), "bad_photos": self.bad_photos}
+        return made(self.artifact) | counts | {"mean_rgb": list(self.mean_rgb), "bytes": self.size}
 
 
 def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> PrepareResult:
@@ -69,7 +67,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
     Args:
         sources: JSON and photos of each split; train must be there.
         output: the folder to make.
-        config: crops, hold-out, limit, and what to do about broken people.
+        config: crops, hold-out, limit, and what to do about broken people and photos.
         execution: threads, force, progress and the wish to stop.
 
     Raises:
@@ -84,19 +82,21 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
     ) as unfinished:
         selections = _plan(sources, config)
         _note_shared_people(selections, execution.progress)
-        splits = _splits(selections)
-        what = f"crops of {sum(splits.values()):,} people out of {sum(len(one.people) for one in selections):,}"
+        people, everybody = sum(_splits(selections).values()), sum(len(one.people) for one in selections)
+        what = f"crops of {people:,} people out of {everybody:,}"
         check_space(output, _size(selections, config.crop_size), what, execution.progress)
-        write_rows(unfinished.file("people.jsonl"), (row for selection in selections for row in _rows(selection)))
         with warnings.catch_warnings():
             # Sizes are checked in open_photo, which ends with a line of its own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            mean_rgb = _cut_all(unfinished, selections, config, execution)
+            written = write_crops(unfinished, selections, config, execution)
+        selections = written.selections
+        write_rows(unfinished.file("people.jsonl"), (row for selection in selections for row in _rows(selection)))
+        splits = _splits(selections)
         dropped = dict(sorted(sum((selection.dropped for selection in selections), Counter()).items()))
         facts = {
             "skeleton": selections[0].people.skeleton.to_json(),
             "category_id": selections[0].people.category_id,
-            "mean_rgb": list(mean_rgb),
+            "mean_rgb": list(written.mean_rgb),
             "crop_size": config.crop_size,
             "crop_policy": config.crop_policy,
             "margin": config.margin,
@@ -104,9 +104,13 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
             "dropped": dropped,
             "sources": {selection.source: _describe(selection.people) for selection in selections},
         }
+        if written.bad:
+            facts["bad_photos"] = [
+                {"file": bad.photo.file_name, "source": bad.source, "reason": bad.reason} for bad in written.bad
+            ]
         artifact = unfinished.commit(facts)
     size = sum(entry.size for entry in artifact.manifest.files.values())
-    return PrepareResult(artifact, splits, dropped, mean_rgb, size)
+    return PrepareResult(artifact, splits, dropped, len(written.bad), written.mean_rgb, size)
 
 
 def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> None:
@@ -116,6 +120,8 @@ def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> No
         raise Refused("--hold-out", "the options", f"{config.hold_out} is negative", "a number of people")
     if config.hold_out and "test" in sources:
         raise Refused("--hold-out", "the options", "--test is given too", "one of the two")
+    if config.max_bad_photos < 0:
+        raise Refused("--max-bad-photos", "the options", f"{config.max_bad_photos} is negative", "a number of photos")
     if config.limit is not None and config.limit < 1:
         raise Refused("--limit", "the options", f"{config.limit} leaves nobody", "1 or more")
     if not (math.isfinite(config.margin) and config.margin >= 0):
@@ -134,8 +140,7 @@ def _plan(sources: Mapping[Split, Source], config: PrepareConfig) -> list[Select
         if split == "train" and config.hold_out:
             selection = hold_out(selection, config)
         selections.append(limit(selection, config))
-    for selection in selections:
-        check_photos(selection)  # One that is missing is better known now than after hours.
+    look_for_photos(selections, config)
     return selections
 
 
@@ -179,91 +184,6 @@ def _rows(selection: Selection) -> Iterator[dict[str, Any]]:
                 "reason": fate.reason,
                 "row": row,
             }
-
-
-def _cut_all(
-    unfinished: Draft, selections: list[Selection], config: PrepareConfig, execution: Execution
-) -> tuple[float, float, float]:
-    """Writes every crop; returns the mean colour of train."""
-    mean = _Mean()
-    progress = execution.progress
-    progress.start("cutting crops", sum(_splits(selections).values()), "person")
-    for selection in selections:
-        joints = len(selection.people.skeleton)
-        writers = {
-            split: _SplitWriter(unfinished, split, config.crop_size, people, joints)
-            for split, people in selection.counts.items()
-        }
-        with closing(cut_people(selection, config.crop_size, execution.workers)) as photos:
-            for samples in photos:
-                execution.stop.raise_if_set(unfinished.target, "the same command again", saved=False)
-                for sample in samples:
-                    writers[sample.split].add(sample)
-                    if sample.split == "train":
-                        mean.add(sample)
-                progress.advance(len(samples))
-        for writer in writers.values():
-            writer.finish()
-    progress.finish()
-    return mean.value()
-
-
-class _SplitWriter:
-    """The crops of one split and, beside them, the rows of its table."""
-
-    def __init__(self, unfinished: Draft, split: str, crop_size: int, people: int, joints: int) -> None:
-        self._writer = CropWriter(unfinished, split, crop_size, people)
-        self._crop_size = crop_size
-        self._rows = 0
-        self._table = PeopleTable(
-            xy_crop=np.zeros((people, joints, 2), np.float32),
-            visibility=np.zeros((people, joints), np.uint8),
-            annotation_id=np.zeros(people, np.int64),
-            photo_id=np.zeros(people, np.int64),
-            square=np.zeros((people, 3), np.float64),
-            box=np.zeros((people, 4), np.float64),
-            photo_size=np.zeros((people, 2), np.int64),
-            valid=np.zeros((people, 4), np.int64),
-        )
-
-    def add(self, sample: Sample) -> None:
-        person, row, table = sample.person, self._rows, self._table
-        # Zero where there is no label: the number there has no meaning, and might not fit in a float32.
-        is_labelled = person.visibility > 0
-        table.xy_crop[row, is_labelled] = to_crop(person.xy_labelled, sample.square, self._crop_size)
-        table.visibility[row] = person.visibility
-        table.annotation_id[row] = person.annotation_id
-        table.photo_id[row] = sample.photo.id
-        table.square[row] = sample.square
-        table.box[row] = person.box
-        table.photo_size[row] = sample.photo.size
-        table.valid[row] = sample.valid
-        self._writer.add(sample.pixels)
-        self._rows += 1
-
-    def finish(self) -> None:
-        self._writer.finish(self._table)
-
-
-@dataclass
-class _Mean:
-    """Mean colour in whole numbers, so that neither order nor size costs precision."""
-
-    sums: list[int] = field(default_factory=lambda: [0, 0, 0])
-    pixels: int = 0
-
-    def add(self, sample: Sample) -> None:
-        valid = sample.valid
-        seen = sample.pixels[valid.y0 : valid.y1, valid.x0 : valid.x1]
-        # Rows first: both axes at once take numpy 25 times as long.
-        columns = seen.sum(axis=0, dtype=np.uint32)
-        for channel, total in enumerate(columns.sum(axis=0, dtype=np.int64).tolist()):
-            self.sums[channel] += total
-        self.pixels += seen.shape[0] * seen.shape[1]
-
-    def value(self) -> tuple[float, float, float]:
-        red, green, blue = (total / (255 * self.pixels) for total in self.sums)
-        return red, green, blue
 
 
 def _splits(selections: Sequence[Selection]) -> dict[str, int]:

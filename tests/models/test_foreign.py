@@ -295,7 +295,7 @@ def broken_file(kind: str, folder: Path) -> Path:
         ("nested without end", "no checkpoint of tensors"),
         ("no tensor", "no tensor in it"),
         ("not finite", "encoder.0.bias holds numbers that are not finite"),
-        ("text as safetensors", "no checkpoint of tensors"),
+        ("text as safetensors", "no safetensors file"),
     ],
 )
 def test_a_file_that_is_no_plain_checkpoint_is_refused_in_one_line_and_not_run(

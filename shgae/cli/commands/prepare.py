@@ -53,7 +53,7 @@ def prepare(
     pairs: dict[Split, _Pair | None] = {"train": train, "val": val, "test": test}
     sources = {split: stage.Source(*pair) for split, pair in pairs.items() if pair}
     result = stage.run(sources, output, config, execution).to_json()
-    tables = [facts_table({key: result[key] for key in ("splits", "dropped", "mean_rgb")})]
+    tables = [facts_table({key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")})]
     if "val" not in result["splits"]:
         return Outcome(result, [*tables, "no val split: shgae train will want one (--val JSON DIR)"])
     return Outcome(result, tables, typed("train", output, "-o", beside(output, "base")))
