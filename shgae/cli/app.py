@@ -132,4 +132,5 @@ def _disk_error(error: OSError) -> DiskError:
         errno.EROFS: "another --output",
     }
     why = error.strerror or str(error) or type(error).__name__
-    return DiskError("disk or I/O", error.filename or "a file", why, fixes.get(error.errno or 0, ""))
+    fix = fixes.get(error.errno or 0, "look at that place, then the same command (with --resume where it has one)")
+    return DiskError("disk or I/O", error.filename or "a file", why, fix)

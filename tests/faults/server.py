@@ -1,0 +1,95 @@
+"""A process that has the program loaded and forks a fresh one for every command line: seconds saved each time.
+
+Run as ``python -m tests.faults.server``: a JSON request a line on standard input, a JSON answer a line on standard
+output. It never runs a command itself, so every child begins as a new process does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import resource
+import select
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from tests.faults.disk import Disk, Fault
+
+
+def serve() -> None:
+    """Answers requests until standard input ends."""
+    import torch
+    import torch._dynamo  # what the first optimizer imports
+
+    import shgae.stages
+    from shgae.cli import app  # noqa: F401
+
+    for room in pkgutil.iter_modules(shgae.stages.__path__):
+        importlib.import_module(f"shgae.stages.{room.name}")
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Runs one command line in a child; see :class:`tests.faults.conftest.Server`."""
+    child = os.fork()
+    if child == 0:
+        try:
+            code = run(request)
+        except BaseException:  # a fault of the harness, or one that went past main()
+            traceback.print_exc()
+            code = 70
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    timed_out = killed = False
+    handle = os.pidfd_open(child)
+    try:
+        if request["kill_after"] is not None and not select.select([handle], [], [], request["kill_after"])[0]:
+            killed = True
+            os.kill(child, signal.SIGKILL)
+        if not select.select([handle], [], [], request["timeout"])[0]:
+            timed_out = True
+            os.kill(child, signal.SIGKILL)
+        _, status, usage = os.wait4(child, 0)
+    finally:
+        os.close(handle)
+    return {
+        "code": os.waitstatus_to_exitcode(status),
+        "timed_out": timed_out,
+        "killed": killed,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "peak": usage.ru_maxrss * 1024,
+    }
+
+
+def run(request: dict[str, Any]) -> int:
+    """What the child does."""
+    from shgae.cli.app import main
+    from shgae.training import loop
+
+    for number, name in enumerate(("in", "out", "err")):
+        path = os.devnull if name == "in" else str(Path(request["scratch"]) / name)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        os.dup2(handle, number)
+        os.close(handle)
+    os.chdir(request["here"])
+    if request["umask"] is not None:
+        os.umask(request["umask"])
+    if (most := request["most_bytes_a_file"]) is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    if request["save_every_step"]:
+        loop.CHECKPOINT_SECONDS = -1.0
+    Disk(Path(request["here"]), Fault(*request["fault"]), Path(request["scratch"]) / "log").install()
+    return main(request["words"])
+
+
+if __name__ == "__main__":
+    serve()
