@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from shgae.artifacts.activations import Activations, pick, site_folder, stacks_of
 from shgae.artifacts.checkpoint import HISTORY, MODEL
 from shgae.artifacts.store import Artifact, draft, open_artifact, verify_files
@@ -70,7 +72,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     train, val = (Activations(source, split, config.limit, stacks) for split in ("train", "val"))
     width, model_stacks = int(source.facts["shape"][0]), int(source.facts.get("model_stacks", 0))
     spec = AutoencoderSpec(width=width, code_size=config.code_size, output=config.decoder_output)
-    model = build_autoencoder(spec, seed=config.seed).to(device)
+    model = new(spec, config, device)
     objective = ReconstructionObjective(train, val, config, device, config.precision)
     parents = {"activations": source}
     with (
@@ -102,6 +104,14 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
         }
         artifact = draft_.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft_.path)))
     return AutoencoderResult(artifact, summary, reconstruction, by_stack, stacks, model_stacks, parameters)
+
+
+def new(spec: AutoencoderSpec, config: AutoencoderConfig, device: torch.device) -> Autoencoder:
+    """An autoencoder with new weights on the device, laid out in memory as its number format is fastest."""
+    model = build_autoencoder(spec, seed=config.seed).to(device)
+    if config.precision == "bf16":  # transposed convolutions take half the time so; in float32 none is faster
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def _stacks(stack: Stack, source: Artifact) -> tuple[int, ...]:

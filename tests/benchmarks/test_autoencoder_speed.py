@@ -16,8 +16,9 @@ import torch
 from shgae.artifacts.activations import SHARD_ROWS, Activations, StatisticsSums, shard_name, statistics_name
 from shgae.artifacts.store import Artifact, draft
 from shgae.execution import Execution
-from shgae.models.zoo import AutoencoderSpec, build_autoencoder
+from shgae.models.zoo import AutoencoderSpec
 from shgae.recipes import RECIPES, AutoencoderConfig, RecipeName
+from shgae.stages import pretrain_ae
 from shgae.training.hardware import resolve_precision
 from shgae.training.loop import fit
 from shgae.training.objectives import ReconstructionObjective
@@ -84,6 +85,7 @@ def test_autoencoder_epoch(bench: Bench, stored: Artifact, files: Path, tmp_path
 
 
 def one_epoch(objective: ReconstructionObjective, config: AutoencoderConfig, output: Path) -> None:
-    model = build_autoencoder(AutoencoderSpec(code_size=config.code_size, output=config.decoder_output))
+    spec = AutoencoderSpec(code_size=config.code_size, output=config.decoder_output)
+    model = pretrain_ae.new(spec, config, objective.device)
     with draft(output, kind="autoencoder", config={}, parents={}, execution=Execution()) as made:
         fit(model, objective, config, made, Execution())

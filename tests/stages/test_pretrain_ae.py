@@ -97,6 +97,20 @@ def test_learning_all_stacks_repeats_whatever_the_threads_and_goes_on_after_an_i
     assert resumed.artifact.id == again.artifact.id
 
 
+def test_in_bf16_where_weights_lie_otherwise_in_memory_it_goes_on_to_the_same_bits_too(
+    sites: Sites, tmp_path: Path
+) -> None:
+    from tests.training.test_loop import StopAfter
+
+    config = replace(ONE, epochs=1, precision="bf16", optimizer="adam")
+    whole = pretrain_ae.run(sites.activations, tmp_path / "a", config, Execution())
+    with pytest.raises(Interrupted):
+        pretrain_ae.run(sites.activations, tmp_path / "b", config, Execution(stop=StopAfter(2)))
+    assert pretrain_ae.run(sites.activations, tmp_path / "b", config, Execution(resume=True)).artifact.id == (
+        whole.artifact.id
+    )
+
+
 @pytest.mark.parametrize("stack", ["0", "2", "7"])
 def test_a_stack_that_was_not_extracted_is_refused_naming_those_that_were(
     sites: Sites, tmp_path: Path, stack: Stack
