@@ -75,7 +75,8 @@ def suggestion(spectrum: Spectrum, what: str) -> str:
     if not kept:
         return f"{begin}; no component stands out of chance, so no size of a code follows."
     held = 100 * sum(spectrum.shares[:kept])
+    stand, hold = ("component stands", "holds") if kept == 1 else ("components stand", "hold")
     return (
-        f"{begin}; {kept} component{'s' * (kept > 1)} stand{'s' * (kept == 1)} out of chance (larger than those of a "
-        f"stick broken at random) and hold {held:.0f} %. What a code needs for PCK is another matter: see shgae rate."
+        f"{begin}. Suggested size of a code: {kept}, for {kept} {stand} out of chance (larger than the pieces of a "
+        f"stick broken at random) and {hold} {held:.0f} %; what a code needs for PCK is another matter, see shgae rate."
     )

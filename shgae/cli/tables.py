@@ -76,8 +76,8 @@ def grid_table(grid: Grid) -> Table:
     title = Text(f"\n{grid.title}", style="bold")
     caption = Text(grid.caption) if grid.caption else None
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", caption=caption, caption_justify="left")
-    for place, heading in enumerate(grid.headings):
-        table.add_column(Text(heading), justify="right" if place else "left", overflow="fold")
+    for heading, is_left in zip(grid.headings, grid.is_left, strict=True):
+        table.add_column(Text(heading), justify="left" if is_left else "right", overflow="fold")
     for place, row in enumerate(grid.rows):
         style = "dim" if place >= len(grid.rows) - grid.aside else ""
         table.add_row(*map(Text, row), style=style)

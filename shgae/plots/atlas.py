@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from shgae.plots.mosaics import Member
 from shgae.plots.poses import draw_person
@@ -73,6 +74,7 @@ def atlas_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: str) 
 def _density(axes: Any, one: Portrait) -> None:
     axes.hist(one.values, bins=24, color=COLOURS[0], log=True)
     axes.set(yticks=[])
+    axes.yaxis.set_minor_locator(NullLocator())  # the logarithm's own ticks have labels as large as the picture
     axes.tick_params(labelsize=5)
     axes.grid(visible=False)
     axes.set_ylabel(one.name, rotation=0, ha="right", va="center", fontsize=7)

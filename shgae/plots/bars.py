@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,14 @@ def joint_bars(report: Mapping[str, Any], path: Path, command: str) -> None:
         command: what made the figure.
     """
     models = report["models"]
-    joints = list(models[0]["joints"])
+    joints = report.get("joints") or list(models[0]["joints"])
     with style():
         height = (1 + len(joints)) * (0.12 + 0.13 * len(models)) + 0.9
         columns, above = columns_of([model["name"] for model in models], _WIDTH)
         figure = new_figure(_WIDTH, max(height, 2.6) + above)
         axes = figure.subplots()
         for number, model in enumerate(models):
-            _bars(axes, number, len(models), model)
+            _bars(axes, number, len(models), model, joints)
         counts = [models[0]["joints"][joint]["count"] for joint in joints]
         axes.set_yticks(
             range(len(joints) + 1),
@@ -52,10 +52,10 @@ def joint_bars(report: Mapping[str, Any], path: Path, command: str) -> None:
     save_figure(figure, path, command)
 
 
-def _bars(axes: Axes, number: int, models: int, model: Mapping[str, Any]) -> None:
+def _bars(axes: Axes, number: int, models: int, model: Mapping[str, Any], joints: Sequence[str]) -> None:
     whole = {"all": model["pck"]["all"], "interval": model.get("interval", {}).get("all")}
     thick = _GROUP / models
-    for row, found in enumerate([whole, *model["joints"].values()]):
+    for row, found in enumerate([whole, *(model["joints"][joint] for joint in joints)]):
         if found["all"] is None:
             continue
         y = row - _GROUP / 2 + (number + 0.5) * thick

@@ -6,6 +6,7 @@ What stands on a page is said by the dataclasses here and drawn by ``templates/`
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,6 +17,8 @@ from markupsafe import Markup
 from shgae.errors import printable
 from shgae.plots.embedded import Picture
 from shgae.plots.family import Family
+
+_PER_CENT = re.compile(r"(?<=\d) %")
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ def _environment() -> Environment:
 
 
 def _speakable(value: Any) -> Any:
-    """Text that UTF-8 has, without control characters and marks that turn the order of what follows."""
+    """Text that UTF-8 has, without control characters and marks that turn the order of what follows; no line ends
+    between a number and its per cent sign."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return printable(value.encode("utf-8", "replace").decode())
+        return _PER_CENT.sub("\N{NO-BREAK SPACE}%", printable(value.encode("utf-8", "replace").decode()))
     return value

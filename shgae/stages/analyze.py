@@ -24,8 +24,8 @@ from shgae.stages.analyze_inputs import Inputs, choose_parts, open_inputs
 from shgae.stages.analyze_latent import Latent, find_clusters, leading, read_latent
 from shgae.stages.analyze_network import Condition, Network, Unit, Walk
 from shgae.stages.analyze_pictures import Figured, Pictures
+from shgae.stages.grids import pages
 from shgae.stages.result import made
-from shgae.stages.splice_tables import pages
 from shgae.stages.splicing import Splicer, target_config
 from shgae.training.hardware import describe, resolve_device, resolve_precision
 

@@ -136,5 +136,6 @@ def choose_parts(text: str, inputs: Inputs) -> tuple[list[str], dict[str, str]]:
                 raise Refused("inputs", f"--parts {part}", left_out[part], "one more input")
     chosen = [part for part in PARTS if part not in left_out]
     if not chosen:
-        raise Refused("inputs", "these", "no part can be done with them", "activations, or a model and its data")
+        given = " ".join(str(artifact.path) for artifact in inputs.parents.values())
+        raise Refused("inputs", given, "no part can be done with that alone", "activations, or a model and its data")
     return chosen, {part: why for part, why in left_out.items() if why != "not asked for"}

@@ -134,7 +134,7 @@ class Pictures:
             values.astype(np.float64),
             names,
             columns,
-            f"PCK by joint, {people:,} people; + mean: bottleneck averaged",
+            f"PCK of each joint, {people:,} people; + mean: with the training mean in the bottleneck's place",
             "%",
         )
         worst = min(skips, key=lambda one: one.pck["all"] or 0.0)

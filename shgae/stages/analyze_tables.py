@@ -7,7 +7,7 @@ from typing import Any
 
 from shgae.analysis.wording import points
 from shgae.stages.analyze_network import Condition, Unit
-from shgae.stages.grids import Grid, percent
+from shgae.stages.grids import Grid, lost, percent
 
 _MOST_UNITS = 10
 
@@ -72,7 +72,7 @@ def _skips(report: Mapping[str, Any]) -> Grid:
         cells = []
         for bottleneck in ("as it is", "training mean"):
             one = table[bottleneck, way]
-            cells += [percent(one["pck"]["all"]), _lost(one["lost"])]
+            cells += [percent(one["pck"]["all"]), lost(one["lost"])]
         rows.append((way, *cells))
     return Grid(
         f"Skips and bottleneck, {report['split']}: {report['persons']:,} people",
@@ -85,7 +85,7 @@ def _skips(report: Mapping[str, Any]) -> Grid:
 def _atlas(found: Mapping[str, Any]) -> Grid:
     alive = sorted((unit for unit in found["units"] if unit["lost"]), key=lambda unit: -unit["lost"]["value"])
     rows = [
-        (str(unit["unit"]), _lost(unit["lost"]), percent(unit["density"], 0), *_worst(unit["joints"]))
+        (str(unit["unit"]), lost(unit["lost"]), percent(unit["density"], 0), *_worst(unit["joints"]))
         for unit in alive[:_MOST_UNITS]
     ]
     still = len(found["units"]) - len(alive)
@@ -99,25 +99,18 @@ def _atlas(found: Mapping[str, Any]) -> Grid:
 
 
 def _worst(joints: Mapping[str, float | None]) -> tuple[str, str]:
-    known = {name: value for name, value in joints.items() if value is not None}
+    known = {name: value for name, value in joints.items() if value is not None and value > 0}
     if not known:
         return "-", "-"
     name = max(known, key=lambda one: known[one])
     return name, percent(known[name])
 
 
-def _lost(one: Mapping[str, float] | None) -> str:
-    if one is None:
-        return "-"
-    value, low, high = (round(100 * one[key], 1) + 0.0 for key in ("value", "low", "high"))
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
-
-
 def sentences(skips: Sequence[Condition], atlas: Sequence[Unit], tried: int) -> list[str]:
     """What switching off skips and units allows to say."""
     said = []
-    lost = {(one.bottleneck, one.skips): one.lost for one in skips}
-    alone, without = lost.get(("training mean", "all on")), lost.get(("as it is", "all off"))
+    cost = {(one.bottleneck, one.skips): one.lost for one in skips}
+    alone, without = cost.get(("training mean", "all on")), cost.get(("as it is", "all off"))
     if alone and without:
         said.append(
             f"The training mean in the bottleneck's place costs {points(alone)} of PCK, all skips off cost "
@@ -126,8 +119,9 @@ def sentences(skips: Sequence[Condition], atlas: Sequence[Unit], tried: int) -> 
     clear = [unit for unit in atlas if unit.lost and unit.lost.low > 0]
     alive = [unit for unit in atlas if unit.lost]
     if atlas:
+        how = f"{len(clear)} of them cost" if len(clear) > 1 else f"{'one' if clear else 'none'} of them costs"
         said.append(
-            f"{len(alive)} of {len(atlas)} units of the code vary; held at its mean, {len(clear)} of them alone costs "
-            f"PCK beyond chance on {tried:,} people (each interval is 95 %, so about one in forty would by chance)."
+            f"{len(alive)} of {len(atlas)} units of the code vary; held at the mean one at a time, {how} PCK beyond "
+            f"chance on {tried:,} people (each interval is 95 %, so about one in forty would by chance)."
         )
     return said

@@ -14,12 +14,14 @@ import torch
 from shgae.artifacts.crops import PEOPLE, Crops, read_people
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact, Draft, draft, open_artifact, verify_files
+from shgae.artifacts.tensors import write_bytes
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.stages.answers import PredictionFile, Predictions, coco_results, from_cells, read_predictions
+from shgae.stages.grids import pages
 from shgae.stages.pose_training import check_fits, scored_split
 from shgae.stages.result import made
 from shgae.stages.score_tables import joint_tables, main_tables
@@ -178,9 +180,8 @@ def _score(
 def _write(made: Draft, scored: Report, predicted: Sequence[Predictions], crops: Crops, category_id: int) -> None:
     content = scored.to_json()
     made.write_json(REPORT, content)
-    tables = main_tables(content) + joint_tables(content)
-    made.file("tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
-    made.file("tables.tex").write_text("\n".join(table.latex() for table in tables), encoding="utf-8")
+    for name, page in pages(main_tables(content) + joint_tables(content)).items():
+        write_bytes(made.file(name), page)
     for one in predicted:
         made.write_json(f"{_PREDICTIONS}{one.name}.json", coco_results(one, crops, category_id))
 

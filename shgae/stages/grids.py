@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~])")
@@ -15,11 +15,13 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }
+_MINUS = re.compile(r"(?<=[ (])-(?=[ \d])|^-(?=\d)")
+"""Where TeX would set a hyphen."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: the first column reads from the left, the others are numbers."""
+    """A table: the first column and those of words read from the left, the others are numbers."""
 
     title: str
     headings: tuple[str, ...]
@@ -29,10 +31,17 @@ class Grid:
     """Lines below it."""
     aside: int = 0
     """How many of the last rows are no results of their own but something to compare with."""
+    words: tuple[str, ...] = ()
+    """Headings of columns, beside the first, that hold words."""
+
+    @property
+    def is_left(self) -> tuple[bool, ...]:
+        """Of each column, whether it reads from the left."""
+        return tuple(place == 0 or heading in self.words for place, heading in enumerate(self.headings))
 
     def markdown(self) -> str:
         """The table with its title and caption, for GitHub's Markdown."""
-        rule = "| " + " | ".join(["---"] + ["---:"] * (len(self.headings) - 1)) + " |"
+        rule = "| " + " | ".join("---" if is_left else "---:" for is_left in self.is_left) + " |"
         lines = [f"**{_in_markdown(self.title)}**", "", _line(self.headings), rule, *map(_line, self.rows), ""]
         if self.caption:
             lines += ["  \n".join(_in_markdown(line) for line in self.caption.splitlines()), ""]
@@ -40,7 +49,8 @@ class Grid:
 
     def latex(self) -> str:
         r"""A ``table`` that needs no package; its ``\\label`` is the author's to add."""
-        lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{l{'r' * (len(self.headings) - 1)}}}", r"\hline"]
+        columns = "".join("l" if is_left else "r" for is_left in self.is_left)
+        lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\hline"]
         for place, row in enumerate((self.headings, *self.rows)):
             if place in (1, len(self.rows) + 1 - self.aside) and place <= len(self.rows):
                 lines.append(r"\hline")
@@ -57,12 +67,20 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def points(difference: float | None) -> str:
     """A difference of shares in signed percentage points; a dash for None."""
-    return "-" if difference is None else f"{100 * difference:+.1f}"
+    return "-" if difference is None else f"{round(100 * difference, 1) + 0.0:+.1f}"  # + 0.0: there is no minus zero
 
 
 def span(low: float, high: float, show: Callable[[float], str] = percent) -> str:
     """An interval."""
     return f"{show(low)} to {show(high)}"
+
+
+def lost(one: Mapping[str, float] | None) -> str:
+    """What a score loses, in points with its interval, no sign where it is a loss; a dash for None."""
+    if one is None:
+        return "-"
+    value, low, high = (round(100 * one[key], 1) + 0.0 for key in ("value", "low", "high"))  # never -0.0
+    return f"{value:.1f} ({low:.1f} to {high:.1f})"
 
 
 def _line(texts: Sequence[str]) -> str:
@@ -74,4 +92,12 @@ def _in_markdown(text: str) -> str:
 
 
 def _in_latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return _MINUS.sub("$-$", "".join(_LATEX.get(character, character) for character in text))
+
+
+def pages(tables: Sequence[Grid], *texts: str) -> dict[str, bytes]:
+    """Files and their content: the tables in Markdown, the texts below; in LaTeX, the texts as comments above."""
+    markdown = [*(table.markdown() for table in tables), *(f"{text}\n" for text in texts)]
+    comments = "".join(f"% {line}\n" for text in texts for line in text.splitlines())
+    latex = [*([comments] if comments else []), *(table.latex() for table in tables)]
+    return {"tables.md": "\n".join(markdown).encode(), "tables.tex": "\n".join(latex).encode()}

@@ -14,6 +14,7 @@ from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.store import Artifact, open_artifact, unfinished
 from shgae.artifacts.tables import read_json
 from shgae.errors import Refused
+from shgae.stages.naming import shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
 REPORT = "report.json"
@@ -55,7 +56,7 @@ def read_inputs(paths: Sequence[Path]) -> Inputs:
     twice = [path for i, path in enumerate(places) if real[i] in real[:i]]
     if twice:
         raise Refused("input", twice[0], "given twice", "each once")
-    for path, name in zip(places, _names(real), strict=True):
+    for path, name in zip(places, shortest_ends([Path(one) for one in real]), strict=True):
         begun = unfinished(path)
         if begun:
             _read_unfinished(found, *begun, name)
@@ -120,15 +121,3 @@ def _rows(content: bytes, where: Path) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused("history", where / HISTORY, f"not as a training writes it ({error})", "a run of shgae") from error
     return rows
-
-
-def _names(paths: Sequence[str]) -> list[str]:
-    """The shortest ends of the paths that tell them apart: ``baseline``, or ``seed-0/arm-e/finetuned``."""
-    parts = [Path(path).parts[1:] or ("root",) for path in paths]
-    names = []
-    for mine in parts:
-        depth = 1
-        while depth < len(mine) and sum(other[-depth:] == mine[-depth:] for other in parts) > 1:
-            depth += 1
-        names.append("/".join(mine[-depth:]))
-    return names

@@ -33,6 +33,7 @@ from shgae.plots.rates import rate_curve
 from shgae.recipes import RateConfig, as_json
 from shgae.stages import splice_tables
 from shgae.stages.belonging import open_activations, open_code, open_split, training_rows
+from shgae.stages.grids import pages
 from shgae.stages.result import made
 from shgae.stages.splicing import Passes, Site, Splicer, components_of, open_site, target_config
 from shgae.training.hardware import describe, resolve_device, resolve_precision
@@ -147,7 +148,7 @@ def run(
         report = rate.report()
         value = dataclasses.asdict(report)
         draft_.write_json(REPORT, value)
-        for name, content in splice_tables.pages([splice_tables.rate_table(value)], *report.says).items():
+        for name, content in pages([splice_tables.rate_table(value)], *report.says).items():
             write_bytes(draft_.file(name), content)
         rate_curve(value, draft_.file(PICTURE), shown(command_line()))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from shgae.errors import Refused
 from shgae.plots.family import Member, layout
 from shgae.plots.page import Block, Details, Drawing, Facts, Item, Items, Section, Table, Text
 from shgae.stages.disk import readable
-from shgae.stages.report_inputs import Given
+from shgae.stages.report_inputs import Given, told_apart
 
 _MOST_DRAWN = 24
 """Artefacts; of more, boxes and lines could not be followed."""
@@ -29,6 +30,7 @@ class _Known:
     """An artefact, given or an ancestor of one."""
 
     name: str
+    path: Path
     kind: str
     id: str
     parents: tuple[Parent, ...]
@@ -84,17 +86,24 @@ def _everybody(given: Sequence[Given]) -> dict[str, _Known]:
                 known[parent.id] = _as_known(by_id[parent.id])
             else:
                 provenance = _provenance(path, parent.id)
-                known[parent.id] = _Known(path.name, parent.kind, parent.id, parent.parents, provenance, False)
+                known[parent.id] = _Known(path.name, path, parent.kind, parent.id, parent.parents, provenance, False)
 
     for one in given:
         add_ancestors(one.artifact.manifest.parents, one.artifact.path)
         known.setdefault(one.artifact.id, _as_known(one))
-    return known
+    names = told_apart({identity: one.path for identity, one in known.items()})
+    # Those that were given keep the name that the rest of the page calls them by.
+    return {
+        identity: one if one.given else dataclasses.replace(one, name=names[identity])
+        for identity, one in known.items()
+    }
 
 
 def _as_known(one: Given) -> _Known:
     manifest = one.artifact.manifest
-    return _Known(one.name, one.kind, one.artifact.id, manifest.parents, manifest.provenance, True)
+    return _Known(
+        one.name, one.artifact.path.resolve(), one.kind, one.artifact.id, manifest.parents, manifest.provenance, True
+    )
 
 
 def _provenance(path: Path, identity: str) -> Mapping[str, Any]:

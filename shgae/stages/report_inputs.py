@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shgae.artifacts.manifest import KINDS, MANIFEST
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
+from shgae.stages.naming import shortest_ends
 
 REPORT = "report.json"
 _SHOWN: dict[str, tuple[str, ...]] = {
@@ -27,7 +29,7 @@ class Given:
     """One artefact of the page."""
 
     name: str
-    """As people know it: its folder's name."""
+    """As people know it: its folder's name, see :func:`told_apart`."""
     artifact: Artifact
     checked: set[str] = field(default_factory=set)
     """Files whose hash was computed again."""
@@ -64,15 +66,20 @@ def open_given(paths: Sequence[Path]) -> list[Given]:
     for path in sorted(paths, key=str):
         artifact = open_artifact(_studied(path), verify=False)
         found.setdefault(artifact.id, artifact)
-    names = {identity: _name(artifact) for identity, artifact in found.items()}
-    taken = list(names.values())
+    names = told_apart({identity: _folder(artifact) for identity, artifact in found.items()})
     opened = []
     for identity, artifact in sorted(found.items(), key=lambda one: _rank(one[1], names[one[0]])):
-        name = names[identity]
-        given = Given(name if taken.count(name) == 1 else f"{name} ({artifact.short_id[:6]})", artifact)
+        given = Given(names[identity], artifact)
         given.check(_SHOWN.get(given.kind, ("",)))
         opened.append(given)
     return opened
+
+
+def told_apart(folders: Mapping[str, Path]) -> dict[str, str]:
+    """A name for each artefact, by its id: the end of its path, and the id too where one folder held both."""
+    names = dict(zip(folders, shortest_ends(list(folders.values())), strict=True))
+    taken = Counter(names.values())
+    return {key: name if taken[name] == 1 else f"{name} ({key[:6]})" for key, name in names.items()}
 
 
 def locate(data_id: str, child: Given, given: Iterable[Given]) -> Given | None:
@@ -88,7 +95,7 @@ def locate(data_id: str, child: Given, given: Iterable[Given]) -> Given | None:
         artifact = open_artifact(path, "data", verify=False)
     except (Refused, OSError):
         return None
-    return Given(_name(artifact), artifact) if artifact.id == data_id else None
+    return Given(_folder(artifact).name, artifact) if artifact.id == data_id else None
 
 
 def _studied(path: Path) -> Path:
@@ -96,10 +103,10 @@ def _studied(path: Path) -> Path:
     return inside if not (path / MANIFEST).is_file() and (inside / MANIFEST).is_file() else path
 
 
-def _name(artifact: Artifact) -> str:
+def _folder(artifact: Artifact) -> Path:
     folder = artifact.path.resolve()
     is_in_study = artifact.manifest.kind == "study" and folder.name == "report"
-    return folder.parent.name if is_in_study else folder.name
+    return folder.parent if is_in_study else folder
 
 
 def _rank(artifact: Artifact, name: str) -> tuple[int, int, str, str]:

@@ -12,6 +12,7 @@ from shgae.errors import Refused
 from shgae.plots.bars import joint_bars
 from shgae.plots.embedded import MOST_BYTES, of_file
 from shgae.plots.page import Block, Details, Figure, Item, Items, Section, Table, Text
+from shgae.recipes import SPLITS
 from shgae.stages import score_tables, splice_tables, study_text
 from shgae.stages.analyze_tables import analysis_tables
 from shgae.stages.grids import Grid
@@ -27,9 +28,6 @@ _NOTHING = (
     "None of these artefacts compares anything (an evaluation of two models, a study, a splice or a rate curve would), "
     "so nothing may be concluded."
 )
-_ALL_PAIRS = 4
-"""Models up to which every pair has its sentence; of more, those with the first one."""
-_STUDY_TEXTS = ("what", "finding", "question")
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,7 @@ def concluded(found: Sequence[Findings]) -> Section:
 
 
 def _compared(report: Mapping[str, Any]) -> tuple[str, ...]:
-    first, few = report["models"][0]["name"], len(report["models"]) <= _ALL_PAIRS
-    pairs = [pair for pair in report["comparisons"] if few or pair["first"] == first]
-    return tuple(str(pair["sentence"]) for pair in pairs)
+    return tuple(score_tables.sentences(report))
 
 
 def _says(report: Mapping[str, Any]) -> tuple[str, ...]:
@@ -119,7 +115,7 @@ def _of_this_shgae(one: Given) -> Iterator[None]:
 
 def table_of(grid: Grid) -> Table:
     """A grid as a page has it."""
-    return Table(grid.title, grid.headings, grid.rows, tuple(grid.caption.splitlines()), grid.aside)
+    return Table(grid.title, grid.headings, grid.rows, tuple(grid.caption.splitlines()), grid.aside, grid.words)
 
 
 def _evaluation(one: Given) -> tuple[Block, ...]:
@@ -145,15 +141,7 @@ def _names(report: Mapping[str, Any]) -> list[str]:
 
 def _study(one: Given) -> tuple[Block, ...]:
     report = read_json(one.artifact.file(REPORT))
-    arms = Table(
-        study_text.title(report), study_text.ARM_HEADINGS, tuple(study_text.arm_rows(report)), (), 0, ("what",)
-    )
-    differences = Table(
-        "Differences of PCK (all labelled joints), in points",
-        study_text.DIFFERENCE_HEADINGS,
-        tuple(study_text.difference_rows(report)),
-        texts=_STUDY_TEXTS,
-    )
+    arms, differences = map(table_of, study_text.tables(report))
     said = f"Forest plot of the differences between arms, as in the table below. {report['conclusion']}"
     picture = _pictures(one, {"differences.png": said}, "Differences with their intervals; numbers in the table below.")
     notes = tuple(Text(note) for note in study_text.notes(report))
@@ -180,7 +168,9 @@ def _findings(report: Mapping[str, Any]) -> tuple[Block, ...]:
 
 def _data(one: Given) -> tuple[Block, ...]:
     facts = one.artifact.facts
-    rows = [(split, f"{people:,}") for split, people in facts["splits"].items()]
+    rows: list[tuple[str, str]] = [
+        (split, f"{facts['splits'][split]:,}") for split in SPLITS if split in facts["splits"]
+    ]
     rows += [(f"dropped: {why}", f"{people:,}") for why, people in facts.get("dropped", {}).items()]
     side, names = facts["crop_size"], facts["skeleton"]["names"]
     notes = (

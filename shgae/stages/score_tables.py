@@ -9,7 +9,7 @@ from typing import Any
 from shgae.stages.grids import Grid, percent, points, span
 
 GROUPS = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
-_ALL_PAIRS = 3
+_ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
 _FEW_PHOTOS = 50
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -50,7 +50,7 @@ def main_tables(report: Report) -> list[Grid]:
 def joint_tables(report: Report) -> list[Grid]:
     """Those of single joints, and of people by how many they have labelled."""
     first = report["models"][0]["name"]
-    pairs = [mcnemar_table(pair) for pair in report["comparisons"] if pair["first"] == first]
+    pairs = [mcnemar_table(pair, joints_of(report)) for pair in report["comparisons"] if pair["first"] == first]
     return [joints_table(report), bins_table(report), *pairs]
 
 
@@ -83,11 +83,15 @@ def comparisons_table(report: Report) -> Grid:
         least = "-" if found["all"] is None else percent(found["all"]["smallest_to_show"])
         numbers = [_difference(found[group]) for group, _ in GROUPS]
         rows.append((f"{pair['second']} - {pair['first']}", *numbers, least))
-    first, few = report["models"][0]["name"], len(report["models"]) <= _ALL_PAIRS
-    sentences = [pair["sentence"] for pair in report["comparisons"] if few or pair["first"] == first]
     caution = "Intervals are over photos, for these very weights: other seeds would train other weights"
     headings = ("difference", *(f"points {heading}" for _, heading in GROUPS), "smallest to show")
-    return Grid("Differences of PCK", headings, tuple(rows), "\n".join([*sentences, caution]))
+    return Grid("Differences of PCK", headings, tuple(rows), "\n".join([*sentences(report), caution]))
+
+
+def sentences(report: Report) -> list[str]:
+    """What may be said of each pair of models; of many models, of each one against the first."""
+    first, few = report["models"][0]["name"], len(report["models"]) <= _ALL_PAIRS
+    return [str(pair["sentence"]) for pair in report["comparisons"] if few or pair["first"] == first]
 
 
 def dialects_table(report: Report) -> Grid:
@@ -116,8 +120,9 @@ def joints_table(report: Report) -> Grid:
     """The study's PCK in per cent, a row a joint and a column a model."""
     columns = _columns(report)
     rows = []
-    for joint, first in columns[0]["joints"].items():
-        rows.append((joint, *(percent(row["joints"][joint]["all"]) for row in columns), f"{first['count']:,}"))
+    for joint in joints_of(report):
+        count = columns[0]["joints"][joint]["count"]
+        rows.append((joint, *(percent(row["joints"][joint]["all"]) for row in columns), f"{count:,}"))
     headings = ("joint", *(row["name"] for row in columns), "count")
     return Grid("PCK % of each joint (all labelled)", headings, tuple(rows))
 
@@ -126,20 +131,27 @@ def bins_table(report: Report) -> Grid:
     """The study's PCK in per cent by how many joints a person has labelled."""
     columns = _columns(report)
     labelled = [row["metrics"][0]["labelled"] for row in columns]
-    rows = [(bin_, *(percent(one[bin_]) for one in labelled)) for bin_ in labelled[0]]
+    bins = sorted(labelled[0], key=lambda bin_: int(bin_.partition("-")[0]))  # files sort by letters: 13-17 before 5-8
+    rows = [(bin_, *(percent(one[bin_]) for one in labelled)) for bin_ in bins]
     return Grid("PCK % by labelled joints of a person", ("labelled", *(row["name"] for row in columns)), tuple(rows))
 
 
-def mcnemar_table(pair: Mapping[str, Any]) -> Grid:
-    """Of each joint, on how many people two models differ."""
+def mcnemar_table(pair: Mapping[str, Any], joints: Sequence[str]) -> Grid:
+    """Of each of these joints, on how many people two models differ."""
     first, second = pair["first"], pair["second"]
     rows = [
         (joint, *(f"{found[key]:,}" for key in ("both", "only_first", "only_second", "neither")), f"{found['p']:.3g}")
-        for joint, found in pair["joints"].items()
+        for joint, found in ((joint, pair["joints"][joint]) for joint in joints)
     ]
     headings = ("joint", "both find", f"only {first}", f"only {second}", "neither", "p")
     by_chance = f"Of {len(rows)} joints about one in twenty has p < 0.05 by chance alone"
     return Grid(f"People whose joint was found: {first}, {second} (McNemar)", headings, tuple(rows), by_chance)
+
+
+def joints_of(report: Report) -> Sequence[str]:
+    """The joints in the order of the skeleton; an older report does not say it."""
+    names: Sequence[str] = report.get("joints") or list(report["models"][0]["joints"])
+    return names
 
 
 def _columns(report: Report) -> Sequence[Mapping[str, Any]]:
@@ -148,7 +160,7 @@ def _columns(report: Report) -> Sequence[Mapping[str, Any]]:
 
 def _title(report: Report) -> str:
     data = report["data"]
-    return f"{report['split']}: {report['persons']:,} people of {data[:12] if _ID.fullmatch(data) else data}"
+    return f"{report['split']}: {report['persons']:,} people of {f'data {data[:12]}' if _ID.fullmatch(data) else data}"
 
 
 def _difference(found: Mapping[str, float] | None) -> str:

@@ -3,6 +3,7 @@
 ``report.json`` is :meth:`Report.to_json`::
 
     data, split, persons, photos        what was scored
+    joints                              their names, in the order of the skeleton
     bootstrap                           draws, seed: what the intervals were drawn with
     models, floors, ceilings            a row each, see Row
     comparisons                         any two models: the second minus the first, see shgae.metrics.comparison
@@ -97,6 +98,7 @@ class Report:
     persons: int
     photos: int
     """Photos of people who have a joint."""
+    joints: tuple[str, ...]
     bootstrap: dict[str, int]
     models: tuple[Row, ...]
     floors: tuple[Row, ...]
@@ -184,6 +186,7 @@ def report(
         split=config.split,
         persons=len(crops),
         photos=again.photos,
+        joints=skeleton.names,
         bootstrap=draws,
         models=tuple(
             Row(names[i], skeleton.names, scored[i], intervals[i], each[i], origins[i]) for i in range(len(names))

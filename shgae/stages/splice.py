@@ -31,6 +31,7 @@ from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencod
 from shgae.recipes import SpliceConfig, as_json
 from shgae.stages import splice_tables
 from shgae.stages.belonging import before_tuning, open_activations, open_code, open_split, training_rows
+from shgae.stages.grids import pages
 from shgae.stages.result import made
 from shgae.stages.splicing import Passes, Site, Splicer, components_of, open_site, target_config
 from shgae.training.hardware import describe, resolve_device, resolve_precision
@@ -103,7 +104,7 @@ def run(
         value = dataclasses.asdict(report)
         draft_.write_json(REPORT, value)
         tables = splice_tables.splice_tables(value)
-        for name, content in splice_tables.pages(tables, splice_tables.code_lines(value), *report.says).items():
+        for name, content in pages(tables, splice_tables.code_lines(value), *report.says).items():
             write_bytes(draft_.file(name), content)
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
         artifact = draft_.commit(facts)

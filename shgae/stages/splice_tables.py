@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from shgae.stages.grids import Grid, percent
+from shgae.stages.grids import Grid, lost, percent
 
 _SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
 _MEASURES = {"pck": "PCK", "loss": "loss", "maps": "maps (faithfulness)"}
@@ -16,13 +16,6 @@ def splice_tables(report: Mapping[str, Any]) -> list[Grid]:
     # Of a tuned trunk shares of the untouched bottleneck say little: it was trained with the autoencoder inside.
     shares = [] if report["tuned"] else [recovered_table(report)]
     return [replacements_table(report), *shares, fidelity_table(report), checks_table(report)]
-
-
-def pages(tables: Sequence[Grid], *texts: str) -> dict[str, bytes]:
-    """Files and their content: the tables, in Markdown with the texts below them, and in LaTeX."""
-    markdown = [*(table.markdown() for table in tables), *(f"{text}\n" for text in texts)]
-    latex = [table.latex() for table in tables]
-    return {"tables.md": "\n".join(markdown).encode(), "tables.tex": "\n".join(latex).encode()}
 
 
 def replacements_table(report: Mapping[str, Any]) -> Grid:
@@ -53,7 +46,7 @@ def _replacement(report: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def _standing(report: Mapping[str, Any], key: str, name: str) -> str:
     if not report["tuned"]:
         return share(recovered(report[key], name, "zero", "pck"))
-    return _lost(report[key]["ae_ahead"].get(name))
+    return lost(report[key]["ae_ahead"].get(name))
 
 
 def recovered_table(report: Mapping[str, Any]) -> Grid:
@@ -84,9 +77,9 @@ def recovered(side: Mapping[str, Any], name: str, baseline: str, measure: str) -
 
 
 def share(one: Mapping[str, Any] | None) -> str:
-    """A recovered share in per cent with its interval."""
+    """A recovered share in per cent with its interval; a dash for None."""
     if one is None:
-        return ""
+        return "-"
     if one["share"] is None:
         return "undefined"
     value, low, high = (round(100 * one["share"][key]) for key in ("value", "low", "high"))
@@ -142,7 +135,7 @@ def checks_table(report: Mapping[str, Any]) -> Grid:
         (one["what"], "passed" if one["passed"] else "failed", f"{one['off_by']:.1e}" if one["off_by"] else "0")
         for one in report["checks"]
     )
-    return Grid(title="Checks (float32)", headings=("property", "", "off by"), rows=tuple(rows))
+    return Grid(title="Checks (float32)", headings=("property", "found", "off by"), rows=tuple(rows))
 
 
 def _number(value: float | None) -> str:
@@ -175,13 +168,4 @@ def rate_table(report: Mapping[str, Any]) -> Grid:
 
 def _scored(point: Mapping[str, Any]) -> list[str]:
     effects = [point[key] for key, _ in _SIDES]
-    return [cell for effect in effects for cell in (percent(effect["pck"]["all"]), _lost(effect["pck_lost"]))]
-
-
-def _lost(one: Mapping[str, float] | None) -> str:
-    """A difference of PCK in points, with its interval."""
-    if one is None:
-        return ""
-    # Rounded first: a difference of nothing must not read -0.0.
-    value, low, high = (round(100 * one[key], 1) + 0.0 for key in ("value", "low", "high"))
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
+    return [cell for effect in effects for cell in (percent(effect["pck"]["all"]), lost(effect["pck_lost"]))]

@@ -22,6 +22,7 @@ from shgae.plots.differences import bars_of, forest_plot
 from shgae.recipes import EvaluateConfig, StudyConfig, as_json
 from shgae.stages import study_scores, study_text
 from shgae.stages.disk import check_space
+from shgae.stages.grids import pages
 from shgae.stages.pose_training import check_fits
 from shgae.stages.result import made
 from shgae.stages.study_budget import check_budget
@@ -30,7 +31,7 @@ from shgae.stages.study_parts import ARMS, PARENT, Part, Plan
 from shgae.stages.study_report import ArmResult, Difference, Report, conclude, differences, mean_pck
 from shgae.training.hardware import resolve_device, resolve_precision
 
-REPORT, MARKDOWN, LATEX, PICTURE = "report.json", "table.md", "table.tex", "differences.png"
+REPORT, PICTURE = "report.json", "differences.png"
 _MOMENTS = {"rmsprop": 1, "adam": 2, "sgd": 1}
 """Numbers that an optimizer keeps of every weight."""
 
@@ -242,8 +243,9 @@ def _write(plan: Plan, report: Report, execution: Execution) -> Artifact:
     how = dataclasses.replace(execution, force=True, resume=False)
     with draft(output, kind="study", config=config, parents=opened, execution=how) as made:
         made.write_json(REPORT, value)
-        write_bytes(made.file(MARKDOWN), study_text.markdown(value).encode())
-        write_bytes(made.file(LATEX), study_text.latex(value).encode())
+        texts = (report.conclusion, *study_text.notes(value))
+        for name, content in pages(study_text.tables(value), *texts).items():
+            write_bytes(made.file(name), content)
         forest_plot(bars_of(value), made.file(PICTURE), report.conclusion, shown(command_line()))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
         return made.commit(facts | {"conclusion": report.conclusion}, volatile=(PICTURE,))

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from shgae.cli import splice_tables as shown_tables
 from shgae.cli.tables import grid_table
 from shgae.stages import splice_tables
-from shgae.stages.grids import Grid
+from shgae.stages.grids import Grid, pages
 
 
 def shown(table: RenderableType | Grid) -> str:
@@ -51,7 +51,7 @@ def test_a_row_a_replacement_with_both_sides_and_what_is_given_back() -> None:
     (row,) = [line for line in text.splitlines() if line.split()[:1] == ["ae"]]
     assert row.split() == ["ae", "23.9", "91", "(81", "to", "101)", "25.7", "23.9", "91", "(81", "to", "101)", "25.7"]
     (row,) = [line for line in text.splitlines() if line.split()[:1] == ["zero"]]
-    assert row.split() == ["zero", "-", "25.7", "-", "25.7"]
+    assert row.split() == ["zero", "-", "-", "25.7", "-", "-", "25.7"]
 
 
 def test_of_a_tuned_trunk_it_is_said_how_far_each_lies_behind_the_autoencoder() -> None:
@@ -108,7 +108,7 @@ def test_a_rate_has_a_row_a_rank_and_the_autoencoder_below() -> None:
 
 
 def test_the_same_tables_go_into_markdown_and_latex() -> None:
-    files = splice_tables.pages(splice_tables.splice_tables(report()), "[b] & so on")
+    files = pages(splice_tables.splice_tables(report()), "[b] & so on")
     markdown, latex = files["tables.md"].decode(), files["tables.tex"].decode()
     assert "| ae | 23.9 | 91 (81 to 101) | 25.7 | 23.9 | 91 (81 to 101) | 25.7 |" in markdown
     assert markdown.endswith("[b] & so on\n")

@@ -47,6 +47,12 @@ def test_every_joint_has_a_bar_a_model_and_an_interval(axes: list[Axes]) -> None
     assert "95 % intervals" in axes[0].get_xlabel()
 
 
+def test_joints_stand_in_the_order_of_the_skeleton(axes: list[Axes]) -> None:
+    joint_bars(report(model("a", [0.2, 0.4])) | {"joints": ["left_1", "left_0"]}, Path("x.png"), "shgae plot")
+    assert [label.get_text() for label in axes[0].get_yticklabels()][1:] == ["left 1 (10)", "left 0 (10)"]
+    assert [round(bar.get_width(), 6) for bar in axes[0].patches] == [30, 40, 20]
+
+
 def test_bars_of_a_joint_do_not_overlap(axes: list[Axes]) -> None:
     joint_bars(report(*(model(str(i), [0.2]) for i in range(9))), Path("x.png"), "shgae plot")
     spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in axes[0].patches)

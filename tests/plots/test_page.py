@@ -82,6 +82,10 @@ def test_hostile_text_stays_text_wherever_it_stands() -> None:
     assert not set(made.text) & {"\x00", "\x1b", "\u202e"}
 
 
+def test_no_line_ends_between_a_number_and_its_per_cent_sign() -> None:
+    assert "95\N{NO-BREAK SPACE}% of it, PCK % all" in page_of(Text("95 % of it, PCK % all")).decode()
+
+
 def test_numbers_that_are_none_are_shown_as_they_are_told() -> None:
     made = Elements(page_of(Table("t", ("a", "b"), (("nan", "NaN"), ("inf", "-")))))
     assert "NaN" in made.text

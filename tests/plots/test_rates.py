@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shgae.plots import rates
 from shgae.plots.rates import rate_curve
 
 KNOWN: dict[str, Any] = {"tuned": False, "trained_on": 9000, "determined": 4096}
@@ -47,6 +48,18 @@ def test_the_autoencoder_is_seen_where_it_lies(tmp_path: Path) -> None:
     ]
     for i, one in enumerate(pictures):
         assert not any(np.array_equal(one, other) for other in pictures[:i])
+
+
+def test_no_band_leaves_what_a_score_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Any] = []
+    monkeypatch.setattr(rates, "save_figure", lambda figure, *_: found.extend(figure.axes))
+    wide = report(None)
+    for one in wide["points"]:
+        one["skips_on"]["pck_lost"] = {"value": 0.2, "low": -0.9, "high": 0.4}
+    rate_curve(wide, Path("x.png"), "shgae rate")
+    heights = np.concatenate([band.get_paths()[0].vertices[:, 1] for band in found[0].collections])
+    assert (heights.min(), heights.max()) == (0, 100)
+    assert "95 % interval of the loss" in found[0].get_legend_handles_labels()[1]
 
 
 @pytest.mark.parametrize("last", [64, 256, 1000])

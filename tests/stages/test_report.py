@@ -27,7 +27,7 @@ from shgae.plots.page import pictures_of
 from shgae.recipes import EvaluateConfig, PrepareConfig, RateConfig, ReportConfig, SpliceConfig, StudyConfig
 from shgae.skeleton import Skeleton
 from shgae.stages import evaluate, prepare, rate, report, splice, study
-from shgae.stages.report_inputs import open_given
+from shgae.stages.report_inputs import open_given, told_apart
 from shgae.stages.report_people import PANEL_BYTES, people_section
 from shgae.stages.report_sections import sections_of
 from shgae.stages.report_training import picture_of, training_section
@@ -140,6 +140,18 @@ def test_the_scores_are_the_evaluations_own_table(reported: Reported) -> None:
         assert f"{100 * interval['low']:.1f} to {100 * interval['high']:.1f}" in text
     for name in ("Differences of PCK", "People whose joint was found", "PCK % of each joint"):
         assert name in text
+
+
+def test_artefacts_of_one_name_are_told_apart_by_the_folders_above() -> None:
+    folders = {"1": "/s/seed-0/arm-a/finetuned", "2": "/s/seed-0/arm-b/finetuned", "3": "/s/seed-1/arm-b/finetuned"}
+    paths = {identity: Path(path) for identity, path in folders.items()} | {"4": Path("/s/data")}
+    assert told_apart(paths) == {
+        "1": "arm-a/finetuned",
+        "2": "seed-0/arm-b/finetuned",
+        "3": "seed-1/arm-b/finetuned",
+        "4": "data",
+    }
+    assert told_apart({"a" * 64: Path("/r"), "b" * 64: Path("/r")}) == {"a" * 64: "r (aaaaaa)", "b" * 64: "r (bbbbbb)"}
 
 
 def test_neither_the_order_nor_saying_twice_changes_a_byte(reported: Reported, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from shgae.metrics.dialects import score
 from shgae.metrics.people import People, Points
 from shgae.skeleton import COCO_PERSON
 from shgae.stages.grids import Grid
-from shgae.stages.score_tables import dialects_table, joint_tables, main_tables, pck_table
+from shgae.stages.score_tables import dialects_table, joint_tables, main_tables, pck_table, sentences
 
 
 def row(name: str, names: tuple[str, ...], shift: float) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def line(grid: Grid, name: str) -> tuple[str, ...]:
 
 def test_the_main_table_has_the_interval_and_what_to_compare_with(report: dict[str, Any]) -> None:
     grid = pck_table(report)
-    assert grid.title == "test: 2 people of 0123456789ab"
+    assert grid.title == "test: 2 people of data 0123456789ab"
     assert line(grid, "base") == ("100.0", "95.0 to 100.0", "-", "100.0", "22")
     assert line(grid, "off")[1] == "-"
     assert [cells[0] for cells in grid.rows] == ["base", "off", "blind", "best"]
@@ -80,7 +82,7 @@ def test_differences_have_intervals_and_a_sentence(report: dict[str, Any]) -> No
     assert grid.caption.splitlines()[0] == "off against base: a sentence"
     report["comparisons"] = []
     assert [grid.title for grid in main_tables(report)] == [
-        "test: 2 people of 0123456789ab",
+        "test: 2 people of data 0123456789ab",
         "Other scores (% but where pixels are named)",
     ]
 
@@ -112,3 +114,20 @@ def test_tables_of_joints(report: dict[str, Any]) -> None:
     )
     assert line(mcnemar, "nose") == ("1", "1,200", "0", "0", "0.00012")
     assert mcnemar.headings[2:4] == ("only base", "only off")
+
+
+def test_joints_and_bins_keep_their_order_in_a_report_that_was_read_back(report: dict[str, Any]) -> None:
+    report["joints"] = list(COCO_PERSON.names)
+    again = json.loads(json.dumps(report, sort_keys=True))
+    assert list(again["models"][0]["joints"]) != report["joints"], "files sort by letters"
+    assert joint_tables(again) == joint_tables(report)
+    assert [cells[0] for cells in joint_tables(again)[0].rows] == list(COCO_PERSON.names)
+
+
+def test_each_pair_of_four_models_has_its_sentence_and_of_five_those_with_the_first() -> None:
+    pairs = itertools.combinations(["base", "grafted", "finetuned", "control"], 2)
+    four = {"models": [{"name": "base"}] * 4}
+    four["comparisons"] = [{"first": a, "second": b, "sentence": f"{b} against {a}"} for a, b in pairs]
+    assert "control against finetuned" in sentences(four)
+    assert len(sentences(four)) == 6
+    assert len(sentences(four | {"models": [{"name": "base"}] * 5})) == 3

@@ -35,7 +35,7 @@ TINY = StudyConfig(
     ae_batch_size=4,
 )
 ARMS = ("a", "b", "c", "d", "e")
-FILES = (study.REPORT, study.MARKDOWN, study.LATEX, study.PICTURE)
+FILES = (study.REPORT, "tables.md", "tables.tex", study.PICTURE)
 
 
 class Watched(StopFlag):
@@ -220,7 +220,7 @@ def test_other_words_of_the_same_networks_are_written_anew(
     again = study.run(chain.baseline, chain.data, output, TINY, Execution())
     assert not again.made
     assert read_json(output / "report" / study.REPORT)["cautions"] == ["Another caution."]
-    assert "Another caution." in (output / "report" / study.MARKDOWN).read_text()
+    assert "Another caution." in (output / "report" / "tables.md").read_text()
 
 
 def test_more_arms_and_seeds_are_added_to_what_is_there(whole: Whole, chain: Chain, tmp_path: Path) -> None:

@@ -176,25 +176,12 @@ def reported() -> dict[str, Any]:
     return as_read(report.to_json())
 
 
-def test_markdown_has_a_line_an_arm_and_a_line_a_difference() -> None:
+def test_the_tables_have_a_line_an_arm_and_a_line_a_difference() -> None:
     report = reported()
-    lines = study_text.markdown(report).splitlines()
-    assert lines[0] == f"**{report['conclusion']}**"
-    table = [line for line in lines if line.startswith("| ")]
-    assert len(table) == 2 + 4 + 2 + 5
-    assert {line.count("|") for line in table[:6]} == {len(study_text.ARM_HEADINGS) + 1}
-    assert {line.count("|") for line in table[6:]} == {len(study_text.DIFFERENCE_HEADINGS) + 1}
+    arms, differences = study_text.tables(report)
+    assert [cells[0] for cells in arms.rows] == [arm["name"] for arm in report["arms"]]
+    assert [cells[0] for cells in differences.rows] == [f"{o['arm']} - {o['minus']}" for o in report["differences"]]
+    assert {len(cells) for grid in (arms, differences) for cells in (grid.headings, *grid.rows)} == {9, 7}
     a = next(arm for arm in report["arms"] if arm["name"] == "a")
-    assert f"| {100 * a['pck']['all']:.1f} | - | {100 * a['pck']['v2']:.1f} |" in study_text.markdown(report)
-
-
-def test_latex_escapes_what_tex_would_read_and_sets_minus_signs() -> None:
-    text = study_text.latex(reported())
-    body = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("%"))
-    assert r"PCK \% all" in body
-    assert "e $-$ a" in body
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
-    rows = [line for line in body.splitlines() if line.endswith(r"\\")]
-    assert {row.count("&") for row in rows[:5]} == {len(study_text.ARM_HEADINGS) - 1}
-    assert {row.count("&") for row in rows[5:]} == {len(study_text.DIFFERENCE_HEADINGS) - 1}
-    assert "x-y (pre-trained), $-$1.0 to $-$0.5" in study_text._tex("x-y (pre-trained), -1.0 to -0.5")
+    row = next(cells for cells in arms.rows if cells[0] == "a")
+    assert row[2:5] == (f"{100 * a['pck']['all']:.1f}", "-", f"{100 * a['pck']['v2']:.1f}")

@@ -19,7 +19,7 @@ from shgae.recipes import StudyConfig
     writes="""
     STUDY/
       report/report.json              scores, differences, intervals, the sentence
-      report/table.md table.tex       the same as tables
+      report/tables.md tables.tex     the same as tables
       report/differences.png          the differences with their intervals: look here first
       activations/ linear/            what all seeds share
       seed-0/autoencoder/             pre-trained with this seed
