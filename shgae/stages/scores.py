@@ -111,6 +111,7 @@ class Report:
         """The object in ``report.json``."""
         rows = ("models", "floors", "ceilings", "comparisons")
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in rows}
+        facts["joints"] = list(self.joints)
         return facts | {name: [row.to_json() for row in getattr(self, name)] for name in rows}
 
 

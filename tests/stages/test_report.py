@@ -53,7 +53,7 @@ class Reported:
 
     @property
     def text(self) -> str:
-        return self.page.read_text(encoding="utf-8")
+        return self.page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.fixture(scope="session")
@@ -353,7 +353,7 @@ def test_numbers_that_are_none_are_dashes(chain: Chain, tmp_path: Path) -> None:
     text = Elements(made.path.read_bytes()).text
     cells = [attributes for name, attributes in Elements(made.path.read_bytes()).found if name == "td"]
     assert len(cells) > 10
-    best = f"spoiled22{100 * rows[1]['val_pck']:.1f} %"
+    best = f"spoiled22{100 * rows[1]['val_pck']:.1f}\N{NO-BREAK SPACE}%"
     assert best in "".join(text.split("\n"))
     assert "nan" not in text.lower()
     rows[1]["val_pck"] = None
