@@ -122,7 +122,8 @@ class Disk:
             self.meet(_AUDITED[event], arguments[0], arguments[1] if event == "os.rename" else "")
 
     def _opened(self, file: Any, mode: str = "r", *more: Any, **options: Any) -> Any:
-        if isinstance(file, int) or not set(mode) & set("wax+") or self._below(file) is None:
+        is_plain = not isinstance(file, int) and not options.get("opener")
+        if not is_plain or not set(mode) & set("wax+") or self._below(file) is None:
             return _open(file, mode, *more, **options)
         raw = _Watched(self, file, mode.replace("b", "").replace("t", ""))
         buffered = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
