@@ -14,11 +14,13 @@ from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.execution import Execution
 from shgae.recipes import AutoencoderConfig, ExtractConfig, FinetuneConfig, PrepareConfig, Split, TrainConfig
 from shgae.stages import prepare
+from tests.network import refuse_other_machines
 from tests.promises import kept, pytest_addoption, pytest_terminal_summary
 
 pytest_plugins = ["pytester"]
 __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]
 
+refuse_other_machines()
 settings.register_profile("shgae", deadline=None)  # a busy machine is no failure
 settings.load_profile("shgae")
 

@@ -117,6 +117,14 @@ def test_nothing_that_is_loaded_can_run(path: Path) -> None:
     assert not modules & {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
 
 
+@every_file
+def test_no_code_is_chosen_by_a_name_in_a_file_or_an_option(path: Path) -> None:
+    ways = {"import_module", "entry_points", "spec_from_file_location", "exec_module", "run_path", "run_module"}
+    assert not {call.rpartition(".")[2] for call in calls_of(path)} & ways
+    modules = {name.partition(".")[0] for name in imports_of(path)}
+    assert not modules & {"runpy", "imp", "yaml", "code", "codeop", "ctypes"}
+
+
 def test_one_place_reads_foreign_weights_and_only_weights() -> None:
     loads = [
         (name_of(path), {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords})

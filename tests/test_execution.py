@@ -57,7 +57,7 @@ def test_the_second_signal_ends_the_process_at_once(number: signal.Signals, seco
         assert time.monotonic() - begun < 10
     finally:
         process.kill()
-        process.communicate()
+        process.communicate(timeout=20)
 
 
 @pytest.mark.parametrize("signalled", [False, True], ids=["in peace", "after a signal"])

@@ -181,7 +181,9 @@ def test_a_proposed_output_lies_beside_the_last_one() -> None:
 def test_a_reader_that_leaves_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run([sys.executable, "-m", "shgae", "--help"], stdout=writer, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "shgae", "--help"], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120
+    )
     os.close(writer)
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
@@ -190,7 +192,9 @@ def test_a_full_disk_behind_standard_output_is_exit_5() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-m", "shgae", "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "shgae", "--help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120
+        )
     assert done.returncode == 5
     assert done.stderr.startswith("error: disk or I/O in")
     assert done.stderr.count("\n") == 1

@@ -122,7 +122,7 @@ def interrupt(number: signal.Signals, *words: str) -> subprocess.CompletedProces
     try:
         deadline = time.monotonic() + 100
         while not (history.exists() and history.read_text().count("\n") > rows):
-            assert process.poll() is None, process.communicate()[1]
+            assert process.poll() is None, process.communicate(timeout=60)[1]
             assert time.monotonic() < deadline
             time.sleep(0.005)
         process.send_signal(number)

@@ -75,6 +75,7 @@ class Server:
         *,
         kill_after: float | None = None,
         most_bytes_a_file: int | None = None,
+        offline: bool = False,
         save_every_step: bool = False,
         umask: int | None = None,
     ) -> Ended:
@@ -86,6 +87,7 @@ class Server:
             "fault": [fault.how, fault.at],
             "kill_after": kill_after,
             "most_bytes_a_file": most_bytes_a_file,
+            "offline": offline,
             "save_every_step": save_every_step,
             "umask": umask,
             "timeout": 120,

@@ -87,8 +87,16 @@ def run(request: dict[str, Any]) -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     if request["save_every_step"]:
         loop.CHECKPOINT_SECONDS = -1.0
+    if request["offline"]:
+        sys.addaudithook(refuse_sockets)
     Disk(Path(request["here"]), Fault(*request["fault"]), Path(request["scratch"]) / "log").install()
     return main(request["words"])
+
+
+def refuse_sockets(event: str, _: tuple[Any, ...]) -> None:
+    """Refuses any socket at all, of this machine too."""
+    if event.startswith("socket."):
+        raise PermissionError(f"a socket: {event}")
 
 
 if __name__ == "__main__":

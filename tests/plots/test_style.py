@@ -40,7 +40,7 @@ def drawn(stem: Path, command: str) -> list[Path]:
 
 def test_two_processes_write_equal_bytes(tmp_path: Path) -> None:
     for name in "ab":
-        subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / name)], check=True)
+        subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / name)], check=True, timeout=120)
     for suffix in ("png", "svg"):
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 

@@ -149,7 +149,7 @@ def test_two_processes_draw_equal_bytes_and_sign_them_with_what_was_typed(tmp_pa
     found = []
     for _ in range(2):
         line = [sys.executable, "-P", "-m", "shgae", "plot", "net", "-o", "out", "--force", "--quiet"]
-        subprocess.run(line, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(line, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL, timeout=120)
         found.append({path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.*g")})
     assert len(found[0]) == 4
     assert found[0] == found[1]
