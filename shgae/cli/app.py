@@ -69,6 +69,8 @@ def _shgae(
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code; every end a user can cause is one line on standard error."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    # torch asks Linux for huge pages then: a training step has a hundred tensors of many MB, new ones at every step.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file name need not be valid text

@@ -60,7 +60,7 @@ class Inference:
         Args:
             network: images (N, 3, H, W) -> maps (N, S, K, H / 4, W / 4).
             crops: (N, H, W, 3) uint8 RGB.
-            valid: (N, 4) int64 x0, y0, x1, y1: the crop's pixels that the photo covers.
+            valid: (N, 4) int64 x0, y0, x1, y1: the crop's pixels that the photo covers; on the CPU.
             flip_pairs: if given, the maps are the mean of the crop's and of its mirror image's, mirrored back
                 (:func:`~shgae.data.heatmaps.mirror_back`).
 
@@ -68,7 +68,7 @@ class Inference:
             (N, K, H / 4, W / 4) float32.
         """
         with torch.inference_mode(), autocast(self.device, self.precision):
-            images = to_images(crops.to(self.device), valid.to(self.device), self.mean_rgb)
+            images = to_images(crops.to(self.device), valid, self.mean_rgb)
             maps = network(images)[:, -1].float()
             if flip_pairs is None:
                 return maps

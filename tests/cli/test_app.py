@@ -198,3 +198,12 @@ def test_a_full_disk_behind_standard_output_is_exit_5() -> None:
     assert done.returncode == 5
     assert done.stderr.startswith("error: disk or I/O in")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
+def test_torch_is_asked_for_huge_pages_unless_the_user_says_otherwise(before, after, monkeypatch) -> None:
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", before or "")
+    if before is None:
+        monkeypatch.delenv("THP_MEM_ALLOC_ENABLE")
+    assert main(["--version"]) == 0
+    assert os.environ["THP_MEM_ALLOC_ENABLE"] == after

@@ -1,5 +1,6 @@
 """Losses equal plain loops, and noise is a thing of training alone."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -94,3 +95,17 @@ def test_maps_that_are_no_numbers_give_a_validation_that_is_none(tiny_data: Path
     found = objective(tiny_data).validate(spy, Execution())
     assert np.isnan(found.score)
     assert np.isnan(found.values["val_loss"])
+
+
+def test_a_step_looks_at_nothing_that_lies_on_the_device(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a GPU would stand still until the CPU has read it: on "meta" there are no values, so reading one raises."""
+    meta = torch.device("meta")
+    monkeypatch.setattr("shgae.training.inference.autocast", lambda *_: contextlib.nullcontext())
+    here = objective(tiny_data)
+    there = dataclasses.replace(here, inference=dataclasses.replace(here.inference, device=meta))
+    rows = np.arange(4)
+    batch = there.load(rows, 0)
+    batch.valid[1, 0] = 5  # the photo does not reach everywhere
+    loss = there.loss(Spy().to(meta), batch, there.weight(rows))
+    loss.backward()
+    assert loss.device == meta
