@@ -32,7 +32,7 @@ _shgae() {
         *" --decode") COMPREPLY=($(compgen -W "quarter argmax" -- "$word")); return ;;
     esac
     case "$command" in
-        "") words="prepare train import extract pretrain-ae graft finetune evaluate study predict export splice rate analyze plot report demo info verify doctor --version -h --help" ;;
+        "") words="prepare train import extract pretrain-ae graft finetune evaluate study predict export splice rate analyze plot report demo info verify verify-resume doctor --version -h --help" ;;
         prepare) words="--train -o --output --val --test --recipe --config --crop-size --crop-policy --margin --hold-out --split-by --bad-people --max-bad-photos --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --residual --stacks --width -d --device --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         import) words="-o --output --joints --mean-rgb --force -q --quiet --json -h --help" ;;
@@ -52,6 +52,7 @@ _shgae() {
         demo) words="-o --output -s --seed -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         info) words="-q --quiet --json -h --help" ;;
         verify) words="--allow-missing -q --quiet --json -h --help" ;;
+        verify-resume) words="--steps -d --device --deterministic -j --workers -q --quiet --json -h --help" ;;
         doctor) words="-q --quiet --json -h --help" ;;
     esac
     # Nothing here for a file or folder: bash then completes paths (-o default).

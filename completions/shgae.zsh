@@ -24,6 +24,7 @@ _shgae() {
         'demo:Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores.'
         'info:Shows what a folder holds, how it was made, and the tree of everything it was made from.'
         'verify:Hashes every file of an artefact and of all its ancestors again.'
+        'verify-resume:Proves on this machine that a training which is stopped and resumed ends with the same bits.'
         'doctor:Tells what this machine offers, and tries a training step and a file.'
     )
     _arguments -C \
@@ -387,6 +388,16 @@ _shgae() {
                 verify)
                     _arguments \
                         '--allow-missing[Ancestors that are not there are no fault.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                verify-resume)
+                    _arguments \
+                        '--steps[Steps of the stretch, about.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
                         '(-h --help)'{-h,--help}'[Show this message and exit.]' \

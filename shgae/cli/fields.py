@@ -64,6 +64,7 @@ LIMITS: Mapping[str, Limit] = {
     "sigma_hidden": Limit(0, above=True),
     "sigma_visible": Limit(0, above=True),
     "stacks": Limit(1, 8),
+    "steps": Limit(1, 1000),
     "width": Limit(4, 1024, step=4),
     "workers": Limit(0, 256),
 }

@@ -49,6 +49,10 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The
 Seed = Annotated[
     int, typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed"), help="Seed of everything drawn.")
 ]
+Steps = Annotated[
+    int,
+    typer.Option("--steps", metavar="N", callback=_is_within("steps"), help="Steps of the stretch, about."),
+]
 
 RUN_OPTIONS: Mapping[str, Parameter] = {
     "device": _option(

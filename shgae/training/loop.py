@@ -28,7 +28,7 @@ from shgae.artifacts.store import Draft
 from shgae.artifacts.tables import append_row, read_rows, write_rows
 from shgae.data.datasets import Rows, in_chunks
 from shgae.data.lookahead import ahead
-from shgae.errors import Diverged
+from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
 from shgae.models.zoo import load_state, state_arrays
 from shgae.recipes import FitConfig
@@ -127,7 +127,11 @@ class _Fitting(Generic[BatchT]):
             load_optimizer(self.model, self.optimizer, moments)
             at = self.position
             self.execution.progress.note(f"going on in epoch {at.epoch + 1}/{self.config.epochs} after step {at.step}")
-            rows = list(itertools.islice(read_rows(history), self.position.epoch)) if self.position.epoch else []
+            if at.epoch:
+                rows = list(itertools.islice(read_rows(history), at.epoch))  # those past the checkpoint come again
+            if len(rows) < at.epoch or (at.best_epoch and not self.draft.file(MODEL).is_file()):
+                why = f"{HISTORY} or {MODEL} lacks what the checkpoint in epoch {at.epoch + 1} had"
+                raise Refused("resume", self.draft.path, why, "--force to start anew")
         # Not made before there is a row: a run that ends at once leaves nothing to resume.
         if self.world.first and history.is_file():
             write_rows(history, rows)

@@ -20,6 +20,7 @@ from shgae.recipes import FitConfig
 from shgae.training import health, loop
 from shgae.training.optim import build_optimizer
 from shgae.training.seeding import epoch_order
+from tests.training import line
 from tests.training.line import CONFIG, Fitting, Poison, StopAfter, content, network, trained
 
 POISONS = pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30], ids=str)
@@ -153,14 +154,20 @@ def test_a_dead_network_is_found_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lr", [1e-30, 1e-7, 1e-5])
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "sgd"])
-def test_a_tiny_learning_rate_is_no_fault(tmp_path: Path, optimizer: Any, lr: float) -> None:
+def test_a_tiny_learning_rate_is_no_fault(
+    tmp_path: Path, optimizer: Any, lr: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained_before() -> nn.Module:
+        model = network()
+        model[1].bias.data += 0.5  # type: ignore[index]  # of a new network it is 0, and shows the smallest move
+        return model
+
+    monkeypatch.setattr(line, "network", trained_before)
     config = dataclasses.replace(LONG, epochs=18, optimizer=optimizer, lr=lr, schedule="plateau")
     assert len(trained(tmp_path / "run", Execution(), config=config).history) == 18
 
 
 def test_weights_that_are_frozen_may_stand_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.training import line
-
     @functools.wraps(network)
     def with_a_frozen_trunk() -> nn.Module:
         model = network()

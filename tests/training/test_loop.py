@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from shgae.artifacts.checkpoint import CHECKPOINT, MODEL
+from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, save_checkpoint
 from shgae.artifacts.tensors import load_tensors
-from shgae.errors import Diverged, Interrupted
+from shgae.errors import Diverged, Interrupted, Refused
 from shgae.execution import Execution, Silent
+from shgae.training import loop
 from shgae.training.objectives import Validation
 from tests.training.line import CONFIG, STEPS, Fitting, StopAfter, content, drafted, history, trained
 
@@ -44,6 +45,52 @@ def test_resuming_before_the_first_checkpoint_starts_anew(tmp_path: Path) -> Non
         raise RuntimeError
     trained(tmp_path / "torn", Execution(resume=True))
     assert content(tmp_path / "torn") == content(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("past", ['{"epoch": 2, "lr": 1}\n', '{"epoch": 2}\n{"epoch": 3}\n{"epo', '{"ep'])
+def test_lines_of_the_history_past_the_checkpoint_are_cut(tmp_path: Path, past: str) -> None:
+    trained(tmp_path / "whole", Execution())
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "torn", Execution(stop=StopAfter(5)))
+    with (tmp_path / "torn.partial" / HISTORY).open("a") as file:
+        file.write(past)
+    trained(tmp_path / "torn", Execution(resume=True))
+    assert content(tmp_path / "torn") == content(tmp_path / "whole")
+    assert history(tmp_path / "torn") == history(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("save", range(6))
+def test_ended_before_any_save_it_goes_on_to_the_same_history(
+    tmp_path: Path, save: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first save of an epoch its steps are done; before the second, its row is written."""
+    trained(tmp_path / "whole", Execution())
+    saves = []
+
+    def dying(path: Path, tensors: Any, position: Any) -> None:
+        saves.append(position)
+        if len(saves) == save + 1:
+            raise KeyboardInterrupt
+        save_checkpoint(path, tensors, position)
+
+    monkeypatch.setattr(loop, "save_checkpoint", dying)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "torn", Execution())
+    trained(tmp_path / "torn", Execution(resume=True))
+    assert content(tmp_path / "torn") == content(tmp_path / "whole")
+    assert history(tmp_path / "torn") == history(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("name", [HISTORY, MODEL])
+def test_a_run_that_lost_its_history_or_its_best_model_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(8)))
+    if name == HISTORY:
+        (tmp_path / "run.partial" / name).write_text('{"epoch": 1}\n')
+    else:
+        (tmp_path / "run.partial" / name).unlink()
+    with pytest.raises(Refused, match="lacks what the checkpoint in epoch 3 had"):
+        trained(tmp_path / "run", Execution(resume=True))
 
 
 def test_weights_move_after_a_resume(tmp_path: Path) -> None:
@@ -109,8 +156,6 @@ def test_the_plateau_rule_strikes_once_after_five_stale_epochs(tmp_path: Path) -
 
 
 def test_a_resume_with_other_options_is_refused_and_names_them(tmp_path: Path) -> None:
-    from shgae.errors import Refused
-
     with pytest.raises(Interrupted):
         trained(tmp_path / "run", Execution(stop=StopAfter(2)))
     other = dataclasses.replace(CONFIG, lr=0.5)

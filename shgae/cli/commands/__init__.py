@@ -27,6 +27,7 @@ from shgae.cli.commands.splice import splice
 from shgae.cli.commands.study import study
 from shgae.cli.commands.train import train
 from shgae.cli.commands.verify import verify
+from shgae.cli.commands.verify_resume import verify_resume
 
 COMMANDS: tuple[Command, ...] = (
     prepare,
@@ -48,6 +49,7 @@ COMMANDS: tuple[Command, ...] = (
     demo,
     info,
     verify,
+    verify_resume,
     doctor,
 )
 """In the order of ``shgae --help``: the chain first."""

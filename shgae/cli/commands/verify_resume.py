@@ -1,0 +1,43 @@
+"""``shgae verify-resume``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shgae.cli.command import BESIDE, Outcome, command
+from shgae.cli.options import Steps
+from shgae.execution import Execution
+
+
+@command(
+    "verify-resume",
+    section=BESIDE,
+    example="shgae verify-resume runs/base --steps 6",
+    running=("device", "deterministic", "workers"),
+)
+def verify_resume(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A training, finished or interrupted, whose parents are still there.")
+    ],
+    execution: Execution,
+    steps: Steps = 6,
+) -> Outcome:
+    """Proves on this machine that a training which is stopped and resumed ends with the same bits.
+
+    Repeats a short stretch of it, with its own data and options, once in one go and once stopped after every step and
+    resumed in a new process, and compares weights, optimizer, position and history. Leaves nothing behind.
+    """
+    from shgae.cli.tables import facts_table
+    from shgae.stages import verify_resume as stage
+
+    result = stage.run(run, steps, execution)
+    found = result.to_json()
+    rows = {
+        one.part: f"{one.compared} compared, {len(one.different) or 'none'} different" for one in result.comparisons
+    }
+    heading = f"{found['command']}, {found['samples']} samples, {found['epochs']} epochs, "
+    heading += f"stopped and resumed {result.interruptions} times"
+    return Outcome(found, [heading, facts_table(rows)], failure=result.fault())
