@@ -10,6 +10,7 @@ from pathlib import Path
 from shgae.artifacts.manifest import MANIFEST, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
+from shgae.execution import Execution
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,12 @@ class Verification:
     """Ancestors that do not lie where their child saw them, so nothing can be said."""
 
 
-def verify(artifact: Artifact) -> Verification:
-    """Recomputes every hash of an artefact and of all its ancestors that are there.
+def verify(artifact: Artifact, execution: Execution | None = None) -> Verification:
+    """Recomputes every hash of an artefact and of all its ancestors that are there, and tells where that takes long.
 
     Raises:
         Refused: a file is missing or changed; its artefact and name are said.
+        Interrupted: a signal came.
     """
     verified: dict[Path, str] = {}
     missing: dict[str, Ancestor] = {}
@@ -73,7 +75,7 @@ def verify(artifact: Artifact) -> Verification:
                 open_artifact(ancestor.path, verify=False)  # another artefact is an absence, a broken manifest a fault
             missing.setdefault(ancestor.id, ancestor)
         elif ancestor.path not in verified:
-            verify_files(open_artifact(ancestor.path, verify=False))
+            verify_files(open_artifact(ancestor.path, verify=False), execution=execution, anew=True)
             verified[ancestor.path] = ancestor.id
     absent = [ancestor for ancestor in missing.values() if ancestor.id not in verified.values()]
     return Verification(tuple(verified), tuple(absent))

@@ -192,12 +192,6 @@ def _sha256(text: str) -> str:
     return text
 
 
-def hash_file(path: Path) -> str:
-    """sha256 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def package_versions() -> dict[str, str]:
     """Versions of Python, shgae and the packages whose results an artefact depends on."""
     own = {"python": platform.python_version(), "shgae": __version__}

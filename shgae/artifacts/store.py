@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +16,7 @@ from typing import Any
 
 from shgae.artifacts.command import command_line
 from shgae.artifacts.folders import clear, locked, mend, put_in_place, remove
+from shgae.artifacts.hashing import hash_file, of_each, unlike
 from shgae.artifacts.manifest import (
     MANIFEST,
     FileEntry,
@@ -24,7 +24,6 @@ from shgae.artifacts.manifest import (
     Parent,
     differences,
     has_manifest,
-    hash_file,
     in_words,
     package_versions,
     read_manifest,
@@ -37,7 +36,6 @@ from shgae.execution import Execution
 
 _INTENT = ".intent.json"
 _LOCK = ".lock"
-_HASH_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,13 @@ class Artifact:
         return next((parent for parent in self.manifest.parents if parent.role == role), None)
 
 
-def open_artifact(path: Path, *kinds: str, verify: bool = True, only: tuple[str, ...] = ("",)) -> Artifact:
+def open_artifact(
+    path: Path,
+    *kinds: str,
+    verify: bool = True,
+    only: tuple[str, ...] = ("",),
+    execution: Execution | None = None,
+) -> Artifact:
     """Opens a complete artefact of one of the given kinds (any, when none is given).
 
     Args:
@@ -85,6 +89,7 @@ def open_artifact(path: Path, *kinds: str, verify: bool = True, only: tuple[str,
         kinds: kinds that are accepted.
         verify: whether to hash its files again.
         only: beginnings of the names of the files to hash; a step need not hash what it does not read.
+        execution: where hashing is told if it takes long, and whether to stop.
 
     Raises:
         Refused: no such folder, not complete, another kind, or a file is missing or changed.
@@ -96,26 +101,27 @@ def open_artifact(path: Path, *kinds: str, verify: bool = True, only: tuple[str,
         why = f"it holds {in_words(artifact.manifest.kind)}, wanted {' or '.join(in_words(kind) for kind in kinds)}"
         raise Refused("artefact", path, why, "shgae info on it, and check the order of the arguments")
     if verify:
-        verify_files(artifact, only)
+        verify_files(artifact, only, execution)
     return artifact
 
 
-def verify_files(artifact: Artifact, only: tuple[str, ...] = ("",)) -> None:
-    """Hashes the files whose names begin so; raises :class:`Refused`, naming the first that is missing or changed."""
+def verify_files(
+    artifact: Artifact, only: tuple[str, ...] = ("",), execution: Execution | None = None, *, anew: bool = False
+) -> None:
+    """Hashes the files whose names begin so; raises :class:`Refused`, naming the first that is missing or changed.
+
+    What this process has hashed before and has not changed since is not hashed again, unless ``anew`` asks for it.
+    """
 
     def fault(item: tuple[str, FileEntry]) -> str | None:
         name, entry = item
-        path = artifact.path / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != entry.size:
-            return f"{name} has {path.stat().st_size} bytes, {entry.size} were written"
-        return None if hash_file(path) == entry.sha256 else f"{name} was changed since it was written"
+        found = unlike(artifact.path / name, entry.sha256, entry.size, anew=anew)
+        return f"{name} {found}" if found else None
 
     items = [item for item in sorted(artifact.manifest.files.items()) if item[0].startswith(only)]
-    with ThreadPoolExecutor(_HASH_THREADS) as pool:
-        faults = [found for found in pool.map(fault, items) if found]
-    if faults:
+    files = [(item, item[1].size) for item in items]
+    found = of_each(fault, files, f"checking {artifact.path}", execution or Execution())
+    if faults := [one for one in found if one]:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise Refused(artifact.manifest.kind, artifact.path, faults[0] + more, "make the artefact again")
 
@@ -140,7 +146,7 @@ class Draft:
         self.resumed = False
         self.committed: Artifact | None = None
         self.origin = Origin.new(self.parents, conditions_of(device, execution))
-        self._force = execution.force
+        self._execution = execution
 
     def intent(self) -> dict[str, Any]:
         """What this draft is going to be: an interrupted one is continued only by the same."""
@@ -175,17 +181,18 @@ class Draft:
             facts: what a reader needs to know; part of the id.
             volatile: files that hold times or the command line, and are no part of the id.
         """
-        _check_target(self.target, self._force)  # once more: it may have been made since
+        _check_target(self.target, self._execution.force)  # once more: it may have been made since
         names = sorted(
             str(path.relative_to(self.path).as_posix())
             for path in self.path.rglob("*")
             if path.is_file() and not path.name.startswith(".")
         )
-        with ThreadPoolExecutor(_HASH_THREADS) as pool:
-            hashes = list(pool.map(lambda name: hash_file(self.path / name), names))
+        sizes = [(self.path / name, (self.path / name).stat().st_size) for name in names]
+        # A wish to stop is not heard any more: what is left takes less than to do it all again.
+        hashes = of_each(hash_file, sizes, f"hashing {self.path}", self._execution, stops=False)
         files = {
-            name: FileEntry(sha256, (self.path / name).stat().st_size, name in volatile)
-            for name, sha256 in zip(names, hashes, strict=True)
+            name: FileEntry(sha256, size, name in volatile)
+            for name, sha256, (_, size) in zip(names, hashes, sizes, strict=True)
         }
         changes = self.origin.changes()
         provenance = {

@@ -42,7 +42,7 @@ def linear(activations: Path, output: Path, code_size: int, execution: Execution
         Refused: no activations, or no such code size.
         Interrupted: a signal came; nothing is written.
     """
-    source = open_artifact(activations, "activations", only=("train/",))
+    source = open_artifact(activations, "activations", only=("train/",), execution=execution)
     rows = Activations(source, "train")
     spec = AutoencoderSpec(width=int(source.facts["shape"][0]), code_size=code_size, family="linear")
     parents = {"activations": source}

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from shgae.artifacts.manifest import hash_file, package_versions
+from shgae.artifacts.hashing import hash_file
+from shgae.artifacts.manifest import package_versions
 from shgae.artifacts.tensors import load_tensors, save_tensors
 from shgae.errors import Refused, ShgaeError
 from shgae.models.zoo import HourglassSpec, build_hourglass

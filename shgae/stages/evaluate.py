@@ -69,7 +69,7 @@ def run(
     """
     prepared = open_artifact(data, "data", verify=False)
     config = dataclasses.replace(config, split=scored_split(prepared, config.split))
-    verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train")))
+    verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train")), execution)
     networks = _load(models, prepared, execution)
     crops = Crops(prepared, config.split, config.limit)
     sources = [networks.get(i) or _read(models, i, prepared, crops, config, execution) for i in range(len(models))]

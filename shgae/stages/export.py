@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from shgae import __version__
-from shgae.artifacts.manifest import hash_file
+from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.tensors import Array, write_bytes
 from shgae.data import heatmaps
 from shgae.errors import Refused

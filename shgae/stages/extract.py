@@ -75,7 +75,7 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
     """
     loaded = load_hourglass(model)
     stacks = _stacks(config.stack, loaded.spec.stacks, model)
-    prepared = open_artifact(data, "data")
+    prepared = open_artifact(data, "data", execution=execution)
     check_crops(loaded.artifact.facts, prepared, model, execution.progress)
     mine, theirs = loaded.skeleton.names, prepared.facts["skeleton"]["names"]
     if list(mine) != theirs:  # no bottleneck depends on them

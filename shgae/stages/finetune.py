@@ -36,7 +36,7 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     """
     tensorboard.check(wanted=execution.tensorboard)
     loaded = load_hourglass(model)
-    prepared = open_artifact(data, "data")
+    prepared = open_artifact(data, "data", execution=execution)
     check_crops(loaded.artifact.facts, prepared, model, execution.progress)
     module, spec, joints = _on_joints(loaded, prepared, config)
     train_only(module, config.train)

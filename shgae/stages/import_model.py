@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.checkpoint import MODEL
-from shgae.artifacts.manifest import hash_file
+from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import Artifact, draft
 from shgae.data.coco_json import read_dataset
 from shgae.errors import Refused

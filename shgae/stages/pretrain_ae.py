@@ -66,7 +66,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     source = open_artifact(activations, "activations", verify=False)
     stacks = _stacks(config.stack, source)
     read = [site_folder(split, stack, stacks_of(source)) for split in ("train", "val") for stack in stacks]
-    verify_files(source, tuple(f"{folder}/" for folder in read))
+    verify_files(source, tuple(f"{folder}/" for folder in read), execution)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     train, val = (Activations(source, split, config.limit, stacks) for split in ("train", "val"))

@@ -116,7 +116,7 @@ def rehearse(model: Path, data: Path, output: Path, config: StudyConfig, executi
 
 def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Plan:
     loaded = load_hourglass(model)
-    prepared = open_artifact(data, "data")
+    prepared = open_artifact(data, "data", execution=execution)
     check_fits(loaded.artifact.facts, prepared, model, execution.progress)
     _check_parent(loaded, model)
     if (output.exists() and not output.is_dir()) or has_manifest(output):

@@ -45,7 +45,7 @@ def run(model: Path, data: Path, output: Path, config: EvaluateConfig, execution
         Refused: the model and the data do not belong together, or its maps hold NaN.
         Interrupted: a signal came; nothing is written.
     """
-    prepared = open_artifact(data, "data", only=(f"{config.split}/",))
+    prepared = open_artifact(data, "data", only=(f"{config.split}/",), execution=execution)
     loaded = load_hourglass(model)
     check_fits(loaded.artifact.facts, prepared, model, execution.progress)
     device = resolve_device(execution.device)

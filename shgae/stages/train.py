@@ -27,7 +27,7 @@ def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> 
         Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
     tensorboard.check(wanted=execution.tensorboard)
-    prepared = open_artifact(data, "data")
+    prepared = open_artifact(data, "data", execution=execution)
     splits = open_splits(prepared, config.limit)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))

@@ -9,6 +9,7 @@ from typing import Any
 from shgae.artifacts import lineage
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
+from shgae.execution import Execution
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,12 @@ class VerifyResult:
         return Refused("lineage", self.path, why, "bring it back, or --allow-missing")
 
 
-def run(path: Path) -> VerifyResult:
+def run(path: Path, execution: Execution | None = None) -> VerifyResult:
     """Recomputes every hash of an artefact and of those of its ancestors that are there.
 
     Raises:
         Refused: no artefact, or a file of it or of an ancestor is missing or changed; folder and file are named.
+        Interrupted: a signal came.
     """
-    verification = lineage.verify(open_artifact(path, verify=False))
+    verification = lineage.verify(open_artifact(path, verify=False), execution)
     return VerifyResult(path, verification.verified, verification.missing)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,6 @@ from shgae.artifacts.manifest import (
     Manifest,
     Parent,
     has_manifest,
-    hash_file,
     package_versions,
     read_manifest,
 )
@@ -236,11 +234,6 @@ def test_other_programs_manifests_are_not_taken_for_ours(tmp_path: Path) -> None
         assert not has_manifest(written(tmp_path, value))
     for value in (MANIFEST.to_json(), MANIFEST.to_json() | {"schema": 9, "id": "0" * 64}):
         assert has_manifest(written(tmp_path, value))
-
-
-def test_a_file_is_hashed_over_its_whole_content(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"ab" * 300_000)
-    assert hash_file(tmp_path / "x") == hashlib.sha256(b"ab" * 300_000).hexdigest()
 
 
 def test_the_versions_that_matter_are_reported() -> None:

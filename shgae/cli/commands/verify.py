@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import BESIDE, Outcome, command, near
+from shgae.execution import Execution
 
 
 @command("verify", section=BESIDE, example="shgae verify runs/finetuned")
@@ -16,11 +17,13 @@ def verify(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Ancestors that are not there are no fault.")
     ] = False,
+    *,
+    execution: Execution,
 ) -> Outcome:
     """Hashes every file of an artefact and of all its ancestors again."""
     from shgae.stages import verify as stage
 
-    result = stage.run(path)
+    result = stage.run(path, execution)
     lines = [f"intact: {near(folder)}" for folder in result.verified]
     lines += [f"missing: {one.kind} {one.id[:12]}, once in {near(one.path)}" for one in result.missing]
     return Outcome(result.to_json(), [*lines], failure=None if allow_missing else result.fault())

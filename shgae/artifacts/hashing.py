@@ -1,0 +1,105 @@
+"""sha256 of files: several at once, told where it takes long, and not twice while a file stays as it is.
+
+What a process has hashed it knows by device, inode, size and the times of the last change, for as long as it lives: the
+stages of a study read the same crops again and again. A file that was changed less than two seconds before is hashed
+anew, for a second change might leave its times as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from shgae.execution import Execution, Silent
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+_THREADS = 4
+_MB = 1_000_000
+_WORTH_TELLING = 500 * _MB
+"""Bytes from which progress is told: about a quarter of a second."""
+_RESTED = 2_000_000_000
+"""Nanoseconds since the last change from which equal times mean an equal file, on any file system."""
+
+_known: dict[tuple[int, ...], str] = {}
+
+
+def hash_file(path: Path) -> str:
+    """sha256 of a file's content, in hexadecimal; always read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def known_hash(path: Path) -> str:
+    """The same, but read only if this process has not yet, or if the file may have changed since."""
+    before, begun = _state(path.stat()), time.time_ns()
+    found = _known.get(before)
+    if found is None:
+        found = hash_file(path)
+        *_, modified, changed = before
+        if _state(path.stat()) == before and begun - max(modified, changed) > _RESTED:
+            _known[before] = found
+    return found
+
+
+def unlike(path: Path, sha256: str, size: int, *, anew: bool = False) -> str | None:
+    """What is wrong with a file that was written with this hash and size in bytes; None where it is as it was.
+
+    ``anew`` reads it in any case.
+    """
+    if not path.is_file():
+        return "is missing"
+    if (found := path.stat().st_size) != size:
+        return f"has {found} bytes, {size} were written"
+    hashed = hash_file(path) if anew else known_hash(path)
+    return None if hashed == sha256 else "was changed since it was written"
+
+
+def of_each(
+    work: Callable[[Item], Found],
+    files: Sequence[tuple[Item, int]],
+    what: str,
+    execution: Execution,
+    *,
+    stops: bool = True,
+) -> list[Found]:
+    """``work`` of every file, in order, several at once, for hashing lets go of the interpreter's lock.
+
+    Args:
+        work: what hashes one file.
+        files: what it is given, and the size in bytes.
+        what: named where it takes long; then it is told in megabytes.
+        execution: progress, and the wish to stop.
+        stops: whether that wish is heard, where it takes long.
+
+    Raises:
+        Interrupted: a signal came.
+    """
+    found, done, total = [], 0, sum(size for _, size in files)
+    is_long = total >= _WORTH_TELLING
+    progress = execution.progress if is_long else Silent()
+    progress.start(what, total // _MB, "MB")
+    with ThreadPoolExecutor(_THREADS) as pool:
+        begun = [pool.submit(work, item) for item, _ in files]
+        try:
+            for one, (_, size) in zip(begun, files, strict=True):
+                found.append(one.result())
+                progress.advance((done + size) // _MB - done // _MB)
+                done += size
+                if is_long and stops:
+                    execution.stop.raise_if_set(what, "the same command again", saved=False)
+        finally:
+            for one in begun:
+                one.cancel()
+    progress.finish()
+    return found
+
+
+def _state(stat: os.stat_result) -> tuple[int, ...]:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

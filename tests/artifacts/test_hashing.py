@@ -1,0 +1,120 @@
+"""A file is hashed once while it stays as it is, and anew whenever it may not have stayed so."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from shgae.artifacts import hashing
+from shgae.artifacts.hashing import hash_file, known_hash, of_each
+from shgae.artifacts.store import verify_files
+from shgae.errors import Interrupted, Refused
+from shgae.execution import Execution, Silent, StopFlag
+from tests.artifacts.conftest import make
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are read, in a process that knows none."""
+    names: list[str] = []
+
+    def watched(path: Path) -> str:
+        names.append(path.name)
+        return hash_file(path)
+
+    monkeypatch.setattr(hashing, "hash_file", watched)
+    monkeypatch.setattr(hashing, "_known", {})
+    return names
+
+
+@pytest.fixture
+def rested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file counts as long unchanged."""
+    monkeypatch.setattr(hashing, "_RESTED", -(10**18))
+
+
+def test_a_file_is_hashed_over_its_whole_content(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"ab" * 300_000)
+    assert hash_file(tmp_path / "x") == hashlib.sha256(b"ab" * 300_000).hexdigest()
+
+
+def test_a_file_that_stays_as_it_is_is_read_once(tmp_path: Path, read: list[str], rested: None) -> None:
+    (tmp_path / "x").write_bytes(b"one")
+    for _ in range(3):
+        assert known_hash(tmp_path / "x") == hashlib.sha256(b"one").hexdigest()
+    (tmp_path / "x").rename(tmp_path / "y")
+    assert known_hash(tmp_path / "y") == hashlib.sha256(b"one").hexdigest()
+    assert read[0] == "x" and len(read) <= 2  # a rename may be a change of the file, as on ext4
+
+
+def test_a_change_of_equal_length_and_date_is_noticed(tmp_path: Path, read: list[str], rested: None) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"one")
+    before = path.stat()
+    known_hash(path)
+    while path.stat().st_ctime_ns == before.st_ctime_ns:
+        path.write_bytes(b"two")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert known_hash(path) == hashlib.sha256(b"two").hexdigest()
+
+
+def test_a_file_that_was_just_changed_is_read_again(tmp_path: Path, read: list[str]) -> None:
+    (tmp_path / "x").write_bytes(b"one")
+    for _ in range(2):
+        known_hash(tmp_path / "x")
+    assert read == ["x", "x"]
+
+
+def test_an_artefact_is_not_hashed_twice_unless_that_is_asked_for(
+    tmp_path: Path, read: list[str], rested: None
+) -> None:
+    artifact = make(tmp_path / "a")
+    verify_files(artifact)
+    once = sorted(read)
+    verify_files(artifact)
+    assert sorted(read) == once == ["history.jsonl", "x.safetensors", "y.safetensors"]
+    verify_files(artifact, anew=True)
+    assert len(read) == 6
+    (tmp_path / "a" / "history.jsonl").write_text('{"seconds": 7}\n')
+    with pytest.raises(Refused, match="history.jsonl"):
+        verify_files(artifact)
+
+
+def test_long_hashing_is_told_in_megabytes_that_add_up() -> None:
+    class Told(Silent):
+        def __init__(self) -> None:
+            self.tasks: list[list[object]] = []
+
+        def start(self, what: str, total: int, unit: str, done: int = 0) -> None:
+            self.tasks.append([what, total, unit])
+
+        def advance(self, amount: int = 1, facts: str = "") -> None:
+            self.tasks[-1].append(amount)
+
+    told = Told()
+    sizes = [("a", 700_000_001), ("b", 999_999), ("c", 3_500_000)]
+    assert of_each(str.upper, sizes, "checking data", Execution(progress=told)) == ["A", "B", "C"]
+    assert of_each(str.upper, sizes[1:], "checking data", Execution(progress=told)) == ["B", "C"]
+    assert told.tasks == [["checking data", 704, "MB", 700, 1, 3]]
+
+
+def test_a_wish_to_stop_long_hashing_is_heard_between_two_files_and_the_rest_is_left() -> None:
+    stop, seen = StopFlag(), []
+
+    def work(item: int) -> int:
+        seen.append(item)
+        time.sleep(0.001)
+        stop.signal_number = signal.SIGINT
+        return item
+
+    files = [(item, 10_000_000) for item in range(200)]
+    with pytest.raises(Interrupted):
+        of_each(work, files, "checking data", Execution(stop=stop))
+    assert len(seen) < 100
+    assert len(of_each(work, files, "hashing data", Execution(stop=stop), stops=False)) == 200
