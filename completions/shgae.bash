@@ -33,10 +33,10 @@ _shgae() {
     esac
     case "$command" in
         "") words="prepare train import extract pretrain-ae graft finetune evaluate study predict export splice rate analyze plot report demo info verify verify-resume doctor --version -h --help" ;;
-        prepare) words="--train -o --output --val --test --recipe --config --crop-size --crop-policy --margin --hold-out --split-by --bad-people --max-bad-photos --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
+        prepare) words="--train -o --output --val --test --dry-run --recipe --config --crop-size --crop-policy --margin --hold-out --split-by --bad-people --max-bad-photos --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --residual --stacks --width -d --device --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         import) words="-o --output --joints --mean-rgb --force -q --quiet --json -h --help" ;;
-        extract) words="-o --output --recipe --config --stack --dtype -b --batch-size --precision --limit -d --device --deterministic -j --workers --resume --force -q --quiet --json -h --help" ;;
+        extract) words="-o --output --dry-run --recipe --config --stack --dtype -b --batch-size --precision --limit -d --device --deterministic -j --workers --resume --force -q --quiet --json -h --help" ;;
         pretrain-ae) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --code-size --stack --decoder-output --noise -d --device --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         graft) words="-o --output --stack --force -q --quiet --json -h --help" ;;
         finetune) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --train --joints -d --device --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;

@@ -41,6 +41,7 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--val[The same, to validate on.]:value:_files:value:_files' \
                         '--test[The same, to test on.]:value:_files:value:_files' \
+                        '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--crop-size[Side of a crop in pixels; heatmaps have a quarter of it.]:value:(256 128)' \
@@ -104,6 +105,7 @@ _shgae() {
                 extract)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--stack[Which hourglass of the row\: its number from 0, the last one, or all of them.]:value:(last all 0 1 2 3 4 5 6 7)' \

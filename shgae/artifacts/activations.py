@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.tensors import Array, load_tensors, map_tensor
+from shgae.artifacts.tensors import Array, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 from shgae.recipes import Stack
 
@@ -156,6 +156,16 @@ def shard_rows(stacks: int) -> int:
     more memory than one stack's shard, and batches begin with the same people.
     """
     return SHARD_ROWS >> (stacks - 1).bit_length()
+
+
+def split_size(people: int, stacks: int, channels: int, dtype: str) -> int:
+    """Bytes of the files of a split: tensors of so many people at so many stacks, ``dtype`` F32 or F16."""
+    whole, rest = divmod(people, shard_rows(stacks))
+    rows = [shard_rows(stacks)] * whole + [rest] * bool(rest)
+    each = {count: tensors_size({"bottleneck": (dtype, (count, channels, 4, 4))}) for count in set(rows)}
+    shapes = {name: (channels,) for name in ("channel_mean", "channel_variance", "channel_negative")}
+    statistics = tensors_size({name: ("F64", shape) for name, shape in {"mean": (channels, 4, 4), **shapes}.items()})
+    return stacks * (sum(each[count] for count in rows) + statistics)
 
 
 def site_folder(split: str, stack: int, stacks: Sequence[int]) -> str:

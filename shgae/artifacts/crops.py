@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.artifacts.store import Artifact, Draft
-from shgae.artifacts.tensors import Array, load_tensors, map_tensor
+from shgae.artifacts.tensors import Array, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 
 PEOPLE = "{split}/people.safetensors"
@@ -50,6 +50,23 @@ class PeopleTable:
     def head(self, limit: int | None) -> PeopleTable:
         """The first ``limit`` people (all, when None)."""
         return PeopleTable(**{field.name: getattr(self, field.name)[:limit] for field in fields(self)})
+
+
+def split_size(people: int, joints: int, crop_size: int) -> int:
+    """Bytes of the files of a split."""
+    whole, rest = divmod(people, SHARD_ROWS)
+    shard = {rows: tensors_size({"crops": ("U8", (rows, crop_size, crop_size, 3))}) for rows in (SHARD_ROWS, rest)}
+    numbers: dict[str, tuple[str, tuple[int, ...]]] = {
+        "xy_crop": ("F32", (people, joints, 2)),
+        "visibility": ("U8", (people, joints)),
+        "annotation_id": ("I64", (people,)),
+        "photo_id": ("I64", (people,)),
+        "square": ("F64", (people, 3)),
+        "box": ("F64", (people, 4)),
+        "photo_size": ("I64", (people, 2)),
+        "valid": ("I64", (people, 4)),
+    }
+    return whole * shard[SHARD_ROWS] + (shard[rest] if rest else 0) + tensors_size(numbers)
 
 
 class CropWriter:

@@ -38,6 +38,8 @@ _DTYPES: dict[str, type[np.generic]] = {
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
+_FORMATS = ("I64", "F64", "F32", "I32", "F16", "U8", "BOOL")
+"""In the order in which the library writes arrays."""
 _NUMPYS = frozenset({*_DTYPES, "U64", "U32", "U16", "I16", "I8", "C64"})
 """What numpy itself has: other packages teach it more, and a file must not be read by what else is installed."""
 
@@ -81,6 +83,19 @@ def save_tensors(path: Path, tensors: Mapping[str, Array], note: Mapping[str, An
     metadata = None if note is None else {_NOTE: json.dumps(note, sort_keys=True)}
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     write_bytes(path, safetensors.numpy.save(arrays, metadata))
+
+
+def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
+    """Bytes of the file that :func:`save_tensors` makes of arrays of these formats and shapes, without a note."""
+    order = sorted(shapes, key=lambda name: (_FORMATS.index(shapes[name][0]), name))  # as the library writes them
+    header, at = {}, 0
+    for name in order:
+        dtype, shape = shapes[name]
+        end = at + math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, end]}
+        at = end
+    text = len(json.dumps(header, separators=(",", ":")))
+    return 8 + -(-text // 8) * 8 + at
 
 
 def load_tensors(path: Path) -> dict[str, Array]:

@@ -43,9 +43,23 @@ def _option(type_: Any, default: Any, *names: str, panel: str, help: str, **more
     return Annotated[type_, option], default
 
 
+Pair = tuple[Path, Path]
+PAIR = "JSON DIR"
+
+
+def is_pair(value: Pair | None) -> Pair | None:
+    """Refuses an option that stands where the second path was forgotten."""
+    if value and str(value[1]).startswith("-"):
+        raise typer.BadParameter(f"it takes two paths, {PAIR}; {value[1]} stands in the place of the second.")
+    return value
+
+
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Prepared data, made by shgae prepare.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An hourglass: a model, or the folder of its training.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only say what would be made, how many bytes it takes, and how long.")
+]
 Seed = Annotated[
     int, typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed"), help="Seed of everything drawn.")
 ]

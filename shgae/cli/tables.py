@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from shgae.cli.command import near
+from shgae.cli.command import Outcome, near
+from shgae.cli.pace import duration
 from shgae.errors import printable
 from shgae.stages import score_tables
+from shgae.stages.disk import DryRun, readable
 from shgae.stages.grids import Grid
 
 _MOST_NAMES = 6
@@ -28,6 +30,14 @@ def facts_table(facts: Mapping[str, Any], heading: str = "") -> Table:
     for name, value in facts.items():
         table.add_row(Text(name.replace("_", " ")), Text(plain(value)))
     return table
+
+
+def rehearsed(made: DryRun) -> Outcome:
+    """What a dry run shows, and its refusal where the disk has too little room."""
+    result = made.to_json()
+    said = {"would make": result["what"], "takes": readable(made.size), "free": readable(made.free)}
+    table = facts_table({**said, "time": f"about {duration(max(made.seconds, 1))}"})
+    return Outcome(result, [table], failure=made.fault())
 
 
 def plain(value: Any) -> str:

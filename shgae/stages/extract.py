@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from shgae.artifacts.activations import StatisticsSums, pick, shard_name, shard_rows, site_folder, statistics_name
+from shgae.artifacts.activations import (
+    StatisticsSums,
+    pick,
+    shard_name,
+    shard_rows,
+    site_folder,
+    split_size,
+    statistics_name,
+)
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact, Draft, draft, open_artifact
 from shgae.artifacts.tensors import Array, map_tensor
@@ -22,12 +31,13 @@ from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
-from shgae.stages.disk import check_space
+from shgae.stages.disk import DryRun, check_space, free_bytes
 from shgae.stages.pose_training import check_crops, other_joints
 from shgae.stages.result import made
 from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 from shgae.training.inference import Inference
 
+_FORMATS = {"fp32": "F32", "fp16": "F16"}
 _NUMBERS: dict[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 
 
@@ -73,6 +83,85 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
         DiskError: the disk has less room than the tensors need.
         Interrupted: a signal came; complete shards are kept.
     """
+    plan = _plan(model, data, config, execution)
+    parents = {"model": plan.loaded.artifact, "data": plan.data}
+    with (
+        draft(
+            output,
+            kind="activations",
+            config=as_json(plan.config),
+            parents=parents,
+            execution=execution,
+            resumable=True,
+            device=describe(plan.device),
+        ) as draft_,
+        determinism(execution.deterministic),
+    ):
+        check_space(output, plan.size - draft_.size(), plan.what, execution.progress)
+        extraction = _Extraction(plan, draft_, execution)
+        negative = {split: extraction.split(split, rows) for split, rows in plan.crops.items()}
+        splits = {split: len(rows) for split, rows in plan.crops.items()}
+        model_stacks = plan.loaded.spec.stacks
+        facts = {"splits": splits, "stacks": list(plan.stacks), "model_stacks": model_stacks, "shape": list(plan.shape)}
+        facts |= {"dtype": plan.config.dtype, "site": "last bottleneck residual"}
+        artifact = draft_.commit(facts)
+    share = negative.get("train", next(iter(negative.values())))
+    size = plan.tensors * math.prod(plan.shape) * _NUMBERS[plan.config.dtype].itemsize
+    return ExtractResult(artifact, splits, plan.stacks, model_stacks, plan.shape, size, share)
+
+
+def rehearse(model: Path, data: Path, output: Path, config: ExtractConfig, execution: Execution) -> DryRun:
+    """Says what :func:`run` would make, and how long that takes by the first batch; nothing is written.
+
+    Raises:
+        Refused: as :func:`run`.
+    """
+    plan = _plan(model, data, config, execution)
+    bottlenecks, inference = _network(plan)
+    crops = next(iter(plan.crops.values()))
+    rows = np.arange(min(config.batch_size, len(crops)))
+    begun = 0.0
+    for _ in range(2):  # the first one warms up
+        begun = time.perf_counter()
+        for _, tensors in inference.over(bottlenecks, crops, execution, rows):
+            tensors.cpu()
+    people = sum(len(rows) for rows in plan.crops.values())
+    seconds = (time.perf_counter() - begun) * people / len(rows)
+    return DryRun(output, plan.what, plan.size, free_bytes(output), seconds)
+
+
+class _Plan(NamedTuple):
+    """What is extracted from what, checked."""
+
+    loaded: LoadedHourglass
+    data: Artifact
+    config: ExtractConfig
+    """With the precision resolved."""
+    device: torch.device
+    stacks: tuple[int, ...]
+    crops: dict[Split, Crops]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.loaded.spec.width, 4, 4)
+
+    @property
+    def tensors(self) -> int:
+        return sum(len(rows) for rows in self.crops.values()) * len(self.stacks)
+
+    @property
+    def what(self) -> str:
+        return f"{self.tensors:,} bottleneck tensors"
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        dtype = _FORMATS[self.config.dtype]
+        people = [len(rows) for rows in self.crops.values()]
+        return sum(split_size(count, len(self.stacks), self.loaded.spec.width, dtype) for count in people)
+
+
+def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) -> _Plan:
     loaded = load_hourglass(model)
     stacks = _stacks(config.stack, loaded.spec.stacks, model)
     prepared = open_artifact(data, "data", execution=execution)
@@ -85,31 +174,15 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     crops = {split: Crops(prepared, split, config.limit) for split in SPLITS if prepared.facts["splits"].get(split)}
-    shape = (loaded.spec.width, 4, 4)
-    tensors = sum(len(rows) for rows in crops.values()) * len(stacks)
-    size = tensors * math.prod(shape) * _NUMBERS[config.dtype].itemsize
-    parents = {"model": loaded.artifact, "data": prepared}
-    with (
-        draft(
-            output,
-            kind="activations",
-            config=as_json(config),
-            parents=parents,
-            execution=execution,
-            resumable=True,
-            device=describe(device),
-        ) as draft_,
-        determinism(execution.deterministic),
-    ):
-        check_space(output, size - draft_.size(), f"{tensors:,} bottleneck tensors", execution.progress)
-        extraction = _Extraction(loaded, stacks, config, device, draft_, execution)
-        negative = {split: extraction.split(split, rows) for split, rows in crops.items()}
-        splits = {split: len(rows) for split, rows in crops.items()}
-        facts = {"splits": splits, "stacks": list(stacks), "model_stacks": loaded.spec.stacks, "shape": list(shape)}
-        facts |= {"dtype": config.dtype, "site": "last bottleneck residual"}
-        artifact = draft_.commit(facts)
-    share = negative.get("train", next(iter(negative.values())))
-    return ExtractResult(artifact, splits, stacks, loaded.spec.stacks, shape, size, share)
+    return _Plan(loaded, prepared, config, device, stacks, crops)
+
+
+def _network(plan: _Plan) -> tuple[Callable[[torch.Tensor], torch.Tensor], Inference]:
+    """What gives the bottlenecks of a batch, (stacks, n, C, 4, 4), and how it is run."""
+    model: StackedHourglass = plan.loaded.module
+    model.to(device=plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    inference = Inference(plan.device, plan.config.precision, plan.config.batch_size, plan.loaded.mean_rgb)
+    return lambda images: torch.stack(model.bottlenecks(images, plan.stacks)), inference
 
 
 def _stacks(stack: Stack, has: int, model: Path) -> tuple[int, ...]:
@@ -123,21 +196,11 @@ def _stacks(stack: Stack, has: int, model: Path) -> tuple[int, ...]:
 class _Extraction:
     """One model's way through the splits."""
 
-    def __init__(
-        self,
-        loaded: LoadedHourglass,
-        stacks: Sequence[int],
-        config: ExtractConfig,
-        device: torch.device,
-        draft: Draft,
-        execution: Execution,
-    ) -> None:
-        self._model: StackedHourglass = loaded.module
-        self._model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
-        self._dtype = _NUMBERS[config.dtype]
+    def __init__(self, plan: _Plan, draft: Draft, execution: Execution) -> None:
+        self._bottlenecks, self._inference = _network(plan)
+        self._dtype = _NUMBERS[plan.config.dtype]
         self._draft, self._execution = draft, execution
-        self._stacks, self._shape = stacks, (loaded.spec.width, 4, 4)
+        self._stacks, self._shape = plan.stacks, plan.shape
 
     def split(self, split: str, crops: Crops) -> tuple[float, ...]:
         """Writes the shards that are not there yet, then the statistics; returns each stack's share of negatives."""
@@ -173,6 +236,3 @@ class _Extraction:
         for _, tensors in self._inference.over(self._bottlenecks, crops, self._execution, rows):
             self._execution.stop.raise_if_set(self._draft.path, "the same command with --resume")
             yield tensors.float().cpu().numpy()
-
-    def _bottlenecks(self, images: torch.Tensor) -> torch.Tensor:
-        return torch.stack(self._model.bottlenecks(images, self._stacks))

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from shgae.artifacts.crops import split_size
 from shgae.artifacts.store import Artifact, draft
-from shgae.artifacts.tables import write_rows
+from shgae.artifacts.tables import dumps, write_rows
 from shgae.data.coco import CocoPeople, read_coco
+from shgae.data.cutting import cut_people
 from shgae.data.selection import Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
-from shgae.stages.disk import check_space
+from shgae.stages.disk import DryRun, check_space, free_bytes
 from shgae.stages.prepare_crops import look_for_photos, write_crops
 from shgae.stages.result import made
 
-_ROW_BYTES = 200  # About what a row of people.jsonl takes.
+_TRIED = 32
+"""Photos that a rehearsal cuts from."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
     ) as unfinished:
         selections = _plan(sources, config)
         _note_shared_people(selections, execution.progress)
-        people, everybody = sum(_splits(selections).values()), sum(len(one.people) for one in selections)
-        what = f"crops of {people:,} people out of {everybody:,}"
-        check_space(output, _size(selections, config.crop_size), what, execution.progress)
+        check_space(output, _size(selections, config.crop_size), _what(selections), execution.progress)
         with warnings.catch_warnings():
             # Sizes are checked in open_photo, which ends with a line of its own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -111,6 +115,27 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
         artifact = unfinished.commit(facts)
     size = sum(entry.size for entry in artifact.manifest.files.values())
     return PrepareResult(artifact, splits, dropped, len(written.bad), written.mean_rgb, size)
+
+
+def rehearse(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:
+    """Says what :func:`run` would make; nothing is written.
+
+    Raises:
+        Refused: as :func:`run`, but for photos that cannot be read.
+    """
+    _check_options(sources, config)
+    selections = _plan(sources, config)
+    seconds = sum(_cutting_time(selection, config, execution.workers) for selection in selections)
+    return DryRun(output, _what(selections), _size(selections, config.crop_size), free_bytes(output), seconds)
+
+
+def _cutting_time(selection: Selection, config: PrepareConfig, workers: int) -> float:
+    """Seconds that all photos of a selection will take, by the first ones."""
+    photos = sum(any(fate.split is not None for fate in fates) for _, fates in selection)
+    begun = time.perf_counter()
+    with closing(cut_people(selection, config.crop_size, workers)) as cuts:
+        tried = sum(1 for _ in itertools.islice(cuts, _TRIED))
+    return (time.perf_counter() - begun) * photos / max(tried, 1)
 
 
 def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> None:
@@ -158,13 +183,16 @@ def _note_shared_people(selections: Sequence[Selection], progress: Progress) -> 
                 progress.note(f"note: {one.source} and {other.source} come from one JSON: scores will flatter")
 
 
+def _what(selections: Sequence[Selection]) -> str:
+    people, everybody = sum(_splits(selections).values()), sum(len(one.people) for one in selections)
+    return f"crops of {people:,} people out of {everybody:,}"
+
+
 def _size(selections: Sequence[Selection], crop_size: int) -> int:
-    """The bytes that the artefact will take."""
+    """The bytes that the files of the artefact will take."""
     joints = len(selections[0].people.skeleton)
-    # The numbers of a PeopleTable: joints and visibility, two ids, square, box, photo size, valid.
-    table_row = joints * (2 * 4 + 1) + 8 * (1 + 1 + 3 + 4 + 2 + 4)
-    people = sum(len(selection.people) for selection in selections)
-    return sum(_splits(selections).values()) * (3 * crop_size**2 + table_row) + people * _ROW_BYTES
+    crops = sum(split_size(people, joints, crop_size) for people in _splits(selections).values())
+    return crops + sum(len(dumps(row)) + 1 for selection in selections for row in _rows(selection))
 
 
 def _rows(selection: Selection) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import shgae
-from shgae.artifacts.activations import Activations
+from shgae.artifacts.activations import Activations, split_size
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tensors import map_tensor
@@ -136,8 +136,8 @@ def test_a_shard_that_some_stacks_lack_is_made_again_for_all(
 def test_the_room_on_the_disk_is_that_of_all_stacks(
     sites: Sites, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people = sum(open_artifact(sites.data).facts["splits"].values())
-    wanted = 3 * people * 16 * 4 * 4 * 4
+    splits = open_artifact(sites.data).facts["splits"].values()
+    people, wanted = sum(splits), sum(split_size(count, 3, 16, "F32") for count in splits)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=64_000_000 + wanted * 2 // 3))
     with pytest.raises(DiskError, match=f"{3 * people} bottleneck tensors need"):

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from shgae.cli.command import Outcome, beside, command, typed
-from shgae.cli.options import Output
+from shgae.cli.options import PAIR, DryRun, Output, Pair, is_pair
 from shgae.execution import Execution
 from shgae.recipes import PrepareConfig, Split
-
-_Pair = tuple[Path, Path]
-_PAIR = "JSON DIR"
-
-
-def _is_pair(value: _Pair | None) -> _Pair | None:
-    if value and str(value[1]).startswith("-"):  # an option that stands where the folder was forgotten
-        raise typer.BadParameter(f"it takes two paths, {_PAIR}; {value[1]} stands in the place of the second.")
-    return value
 
 
 @command(
@@ -36,22 +26,23 @@ def _is_pair(value: _Pair | None) -> _Pair | None:
 )
 def prepare(
     train: Annotated[
-        _Pair, typer.Option(metavar=_PAIR, callback=_is_pair, help="COCO JSON and photo folder to train on.")
+        Pair, typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photo folder to train on.")
     ],
     output: Output,
     config: PrepareConfig,
     execution: Execution,
-    val: Annotated[
-        _Pair | None, typer.Option(metavar=_PAIR, callback=_is_pair, help="The same, to validate on.")
-    ] = None,
-    test: Annotated[_Pair | None, typer.Option(metavar=_PAIR, callback=_is_pair, help="The same, to test on.")] = None,
+    val: Annotated[Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to validate on.")] = None,
+    test: Annotated[Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on.")] = None,
+    dry_run: DryRun = False,
 ) -> Outcome:
     """Cuts every person out of photos with COCO keypoints: crops, splits and the mean colour."""
-    from shgae.cli.tables import facts_table
+    from shgae.cli.tables import facts_table, rehearsed
     from shgae.stages import prepare as stage
 
-    pairs: dict[Split, _Pair | None] = {"train": train, "val": val, "test": test}
+    pairs: dict[Split, Pair | None] = {"train": train, "val": val, "test": test}
     sources = {split: stage.Source(*pair) for split, pair in pairs.items() if pair}
+    if dry_run:
+        return rehearsed(stage.rehearse(sources, output, config, execution))
     result = stage.run(sources, output, config, execution).to_json()
     tables = [facts_table({key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")})]
     if "val" not in result["splits"]:
