@@ -48,10 +48,11 @@ def _scores(axes: Axes, report: Mapping[str, Any]) -> None:
         axes.axhline(100 * whole, color=colour, linewidth=0.8, alpha=0.6, label=without if i == 0 else None)
         axes.plot(x, [100 * p[side]["pck"]["all"] for p in points], DASHES[i], color=colour, marker=".", label=label)
         lost = [point[side]["pck_lost"] for point in points]
-        # The interval of the loss, hung below the untouched score; a PCK below 0 or above 100 % there is none.
-        low, high = ([min(max(100 * (whole - one[end]), 0), 100) for one in lost] for end in ("high", "low"))
-        band = "95 % interval of the loss" if i == 0 else None
-        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, label=band)
+        if None not in lost:  # as it is where everybody is in one photo
+            # The interval of the loss, hung below the untouched score; a PCK below 0 or above 100 % there is none.
+            low, high = ([min(max(100 * (whole - one[end]), 0), 100) for one in lost] for end in ("high", "low"))
+            band = "95 % interval of the loss" if i == 0 else None
+            axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, label=band)
         if code:
             _code(axes, code["numbers"], 100 * code[side]["pck"]["all"], colour, i == 0)
     axes.set(title="PCK", ylabel="PCK (%)")
@@ -78,8 +79,8 @@ def _code(axes: Axes, numbers: int, value: float, colour: str, named: bool) -> N
 def _beyond(axes: Axes, determined: int, people: int, last: int) -> None:
     axes.axvspan(_place(determined), last, color="#888888", alpha=0.12, linewidth=0)
     axes.text(
-        *(_place(determined), 0.5, f"{people:,} people determine {determined:,} directions"),
-        transform=axes.get_xaxis_transform(), rotation=90, ha="right", va="center", fontsize=6.5, color="#555555",
+        *((_place(determined) * last) ** 0.5, 0.5, f"{people:,} people determine {determined:,} directions"),
+        transform=axes.get_xaxis_transform(), rotation=90, ha="center", va="center", fontsize=6.5, color="#555555",
     )  # fmt: skip
 
 

@@ -106,9 +106,10 @@ class Unit:
     """Share of training people for whom it is not 0."""
     mean: float
     deviation: float
-    """Over training people."""
+    """Over training people; 0 for a unit that never varies."""
     lost: Interval | None
-    """PCK of the autoencoder minus PCK with the unit at its mean for everybody; None for a unit that never varies."""
+    """PCK of the autoencoder minus PCK with the unit at its mean for everybody; None for a unit that never varies, and
+    where everybody is in one photo."""
     joints: Mapping[str, float | None]
     """The same of each joint."""
     top: tuple[int, ...]
@@ -226,8 +227,9 @@ class Network:
         seed: int,
     ) -> list[Unit]:
         """Each number of the code: what PCK loses without it, who has most of it, what it draws."""
-        mean, deviation = codes.mean(0, dtype=np.float64), codes.std(0, dtype=np.float64)
-        alive = [number for number in range(codes.shape[1]) if codes[:, number].max() != codes[:, number].min()]
+        varies = codes.max(0) != codes.min(0)
+        mean, deviation = codes.mean(0, dtype=np.float64), np.where(varies, codes.std(0, dtype=np.float64), 0.0)
+        alive = np.flatnonzero(varies).tolist()
         tallies, passes = self._without_each(crops, heatmap, code, mean.astype(np.float32), alive)
         side = SideBySide(tallies, passes.truth, seed=seed)
         whole = _by_joint(tallies[UNTOUCHED], passes, names)

@@ -143,7 +143,9 @@ class Pictures:
 
     def _atlas(self, found: Found) -> None:
         assert found.latent is not None and found.latent.codes is not None
-        alive = sorted((unit for unit in found.atlas if unit.lost), key=lambda unit: -unit.lost.value)  # type: ignore[union-attr]
+        alive = sorted(
+            (unit for unit in found.atlas if unit.decoded), key=lambda unit: -unit.lost.value if unit.lost else 0.0
+        )
         for page, start in enumerate(range(0, len(alive), UNITS_A_PAGE), 1):
             some = alive[start : start + UNITS_A_PAGE]
             portraits = [self._portrait(unit, found.latent.codes[:, unit.number]) for unit in some]
@@ -154,10 +156,11 @@ class Pictures:
             self._save(figure, f"atlas-{page}", title, f"{alt}{names}.", photos=True)
 
     def _portrait(self, unit: Unit, values: npt.NDArray[np.float32]) -> Portrait:
-        assert unit.lost is not None and unit.decoded is not None
+        assert unit.decoded is not None
         names = self._skeleton().names
         lost = np.array([np.nan if unit.joints[name] is None else unit.joints[name] for name in names], np.float64)
-        name = f"unit {unit.number}\n{100 * unit.lost.value + 0.0:.1f} points\n{100 * unit.density:.0f} % on"
+        points = f"\n{100 * unit.lost.value + 0.0:.1f} points" if unit.lost else ""
+        name = f"unit {unit.number}{points}\n{100 * unit.density:.0f} % on"
         one = unit.decoded
         return Portrait(name, values, one.xy_crop, one.height, one.heat, self._members(unit.top), lost)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from shgae.analysis.wording import points
 from shgae.stages.analyze_network import Condition, Unit
-from shgae.stages.grids import Grid, lost, percent
+from shgae.stages.grids import Grid, counted, lost, percent
 
 _MOST_UNITS = 10
 
@@ -75,7 +75,7 @@ def _skips(report: Mapping[str, Any]) -> Grid:
             cells += [percent(one["pck"]["all"]), lost(one["lost"])]
         rows.append((way, *cells))
     return Grid(
-        f"Skips and bottleneck, {report['split']}: {report['persons']:,} people",
+        f"Skips and bottleneck, {report['split']}: {counted(report['persons'], 'person', 'people')}",
         ("skips", "PCK %, bottleneck as it is", "lost", "PCK %, training mean in its place", "lost"),
         tuple(rows),
         "lost: points of PCK against the whole network, with the 95 % interval over photos; off at N: of N x N cells",
@@ -83,19 +83,24 @@ def _skips(report: Mapping[str, Any]) -> Grid:
 
 
 def _atlas(found: Mapping[str, Any]) -> Grid:
-    alive = sorted((unit for unit in found["units"] if unit["lost"]), key=lambda unit: -unit["lost"]["value"])
+    varying = [unit for unit in found["units"] if unit["deviation"]]
+    alive = sorted((unit for unit in varying if unit["lost"]), key=lambda unit: -unit["lost"]["value"])
     rows = [
         (str(unit["unit"]), lost(unit["lost"]), percent(unit["density"], 0), *_worst(unit["joints"]))
         for unit in alive[:_MOST_UNITS]
     ]
-    still = len(found["units"]) - len(alive)
+    still = len(found["units"]) - len(varying)
     caption = "lost: points of PCK when the unit is its training mean for everybody"
     if len(alive) > _MOST_UNITS:
         caption += f"\nthe {_MOST_UNITS} of {len(alive)} that cost most"
+    if len(alive) < len(varying):
+        caption += "\nfewer than two photos: what a unit costs cannot be told"
     if still:
         caption += f"\n{still} more unit{'s have' if still > 1 else ' has'} one value for everybody"
     headings = ("unit", "lost", "% of people", "most at", "points there")
-    return Grid(f"Units of the code, tried on {found['people']:,} people", headings, tuple(rows), caption)
+    return Grid(
+        f"Units of the code, tried on {counted(found['people'], 'person', 'people')}", headings, tuple(rows), caption
+    )
 
 
 def _worst(joints: Mapping[str, float | None]) -> tuple[str, str]:
@@ -117,8 +122,12 @@ def sentences(skips: Sequence[Condition], atlas: Sequence[Unit], tried: int) -> 
             f"{points(without)}."
         )
     clear = [unit for unit in atlas if unit.lost and unit.lost.low > 0]
-    alive = [unit for unit in atlas if unit.lost]
-    if atlas:
+    alive = [unit for unit in atlas if unit.deviation]
+    if atlas and not alive:
+        said.append(f"None of the {len(atlas)} units of the code varies.")
+    elif alive and alive[0].lost is None:
+        said.append(f"{len(alive)} of {len(atlas)} units of the code vary; too few photos to say what each costs.")
+    elif alive:
         how = f"{len(clear)} of them cost" if len(clear) > 1 else f"{'one' if clear else 'none'} of them costs"
         said.append(
             f"{len(alive)} of {len(atlas)} units of the code vary; held at the mean one at a time, {how} PCK beyond "

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from shgae.stages.grids import Grid, percent, points, span
+from shgae.stages.grids import Grid, counted, percent, points, span
 
 GROUPS = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
 _ALL_PAIRS = 4
@@ -71,7 +71,8 @@ def pck_table(report: Report) -> Grid:
     caption = "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people"
     if has_intervals:
         few = ": so few make them too narrow" if report["photos"] < _FEW_PHOTOS else ""
-        caption += f"\nIntervals: {report['bootstrap']['draws']:,} draws of {report['photos']:,} photos{few}"
+        drawn = f"{report['bootstrap']['draws']:,} draws of {report['photos']:,} photos{few}"
+        caption += f"\nIntervals: {drawn if report['photos'] > 1 else 'none, from fewer than two photos'}"
     return Grid(_title(report), tuple(headings), tuple(rows), caption, len(beside))
 
 
@@ -144,7 +145,7 @@ def mcnemar_table(pair: Mapping[str, Any], joints: Sequence[str]) -> Grid:
         for joint, found in ((joint, pair["joints"][joint]) for joint in joints)
     ]
     headings = ("joint", "both find", f"only {first}", f"only {second}", "neither", "p")
-    by_chance = f"Of {len(rows)} joints about one in twenty has p < 0.05 by chance alone"
+    by_chance = f"Of {counted(len(rows), 'joint')} about one in twenty has p < 0.05 by chance alone"
     return Grid(f"People whose joint was found: {first}, {second} (McNemar)", headings, tuple(rows), by_chance)
 
 
@@ -160,7 +161,8 @@ def _columns(report: Report) -> Sequence[Mapping[str, Any]]:
 
 def _title(report: Report) -> str:
     data = report["data"]
-    return f"{report['split']}: {report['persons']:,} people of {f'data {data[:12]}' if _ID.fullmatch(data) else data}"
+    people = counted(report["persons"], "person", "people")
+    return f"{report['split']}: {people} of {f'data {data[:12]}' if _ID.fullmatch(data) else data}"
 
 
 def _difference(found: Mapping[str, float] | None) -> str:

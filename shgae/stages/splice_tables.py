@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shgae.stages.grids import Grid, lost, percent
+from shgae.stages.grids import Grid, counted, lost, percent
 
 _SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
 _MEASURES = {"pck": "PCK", "loss": "loss", "maps": "maps (faithfulness)"}
@@ -20,11 +20,10 @@ def splice_tables(report: Mapping[str, Any]) -> list[Grid]:
 
 def replacements_table(report: Mapping[str, Any]) -> Grid:
     """A row a replacement: PCK and what is recovered of the cost of zeros, skips on beside skips off."""
-    people, photos = report["persons"], report["photos"]
     what = "gives back: of the PCK that zeros cost" if not report["tuned"] else "behind ae: points of PCK"
     standing = "behind ae, points" if report["tuned"] else "gives back, % of zero"
     return Grid(
-        title=f"{report['split']}: {people:,} people of {photos:,} photos, stack {report['stack']}",
+        title=_title(report),
         headings=(
             "in its place",
             *(f"{heading}, {side}" for _, side in _SIDES for heading in ("PCK %", standing, "moved %")),
@@ -33,6 +32,11 @@ def replacements_table(report: Mapping[str, Any]) -> Grid:
         caption=f"{what}, with its 95 % interval over photos\n"
         "moved: maps whose peak is more than 5 % of the side away from where id has it",
     )
+
+
+def _title(report: Mapping[str, Any]) -> str:
+    people, photos = counted(report["persons"], "person", "people"), counted(report["photos"], "photo")
+    return f"{report['split']}: {people} of {photos}, stack {report['stack']}"
 
 
 def _replacement(report: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -144,7 +148,6 @@ def _number(value: float | None) -> str:
 
 def rate_table(report: Mapping[str, Any]) -> Grid:
     """A row a rank, the autoencoder and the untouched bottleneck below."""
-    people, photos = report["persons"], report["photos"]
     determined, tuned = report["determined"], report["tuned"]
     rows = [
         (f"{one['numbers']}{'*' * (one['numbers'] > determined)}", _number(one["fvu"]), *_scored(one))
@@ -158,7 +161,7 @@ def rate_table(report: Mapping[str, Any]) -> Grid:
     if any(one["numbers"] > determined for one in report["points"]):
         caption += f"\n* beyond the {determined:,} directions that {report['trained_on']:,} training people determine"
     return Grid(
-        title=f"{report['split']}: {people:,} people of {photos:,} photos, stack {report['stack']}",
+        title=_title(report),
         headings=("numbers", "FVU", *(f"{heading}, {side}" for _, side in _SIDES for heading in ("PCK %", "lost"))),
         rows=tuple(rows),
         caption=caption,

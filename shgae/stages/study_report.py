@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.metrics import statistics
+from shgae.metrics.comparison import FEWEST_PHOTOS
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import Combined, Interval
+from shgae.stages.grids import counted
 from shgae.stages.study_budget import Budget
 from shgae.stages.study_parts import ARMS, PARENT
 from shgae.stages.study_scores import Scores
@@ -33,6 +35,9 @@ _QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("a", PARENT, "what the same training gave without an autoencoder, unfair: only one of the two was trained on"),
 )
 """Which arms are compared, the study's own question first."""
+
+TOO_FEW = "too few photos of people with labelled joints"
+"""Why there is no difference."""
 
 Pck = Mapping[str, float | None]
 
@@ -82,6 +87,11 @@ class Estimate:
     def excludes_zero(self) -> bool:
         """Whether chance alone is an unlikely reason for the difference."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is no difference on any photo, with any seed."""
+        return self.low == self.high == 0
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,7 @@ def differences(scores: Mapping[str, Sequence[Scores]], photo_id: npt.NDArray[np
         own = draws[:, number * len(GROUPS) : (number + 1) * len(GROUPS)]
         groups = {group: pair.estimate(i, own[:, i]) for i, group in enumerate(GROUPS)}
         whole = groups[GROUPS[0]]
-        finding = "nobody has a labelled joint" if whole is None else _finding(whole)
+        finding = TOO_FEW if whole is None else _finding(whole)
         found.append(Difference(arm, minus, question, minus != PARENT, groups, finding))
     return tuple(found)
 
@@ -171,7 +181,8 @@ class _Pair:
         name = GROUPS[group]
         by_seed = tuple((second.pck[name] or 0.0) - (first.pck[name] or 0.0) for first, second in self._seeds)
         value = float(np.mean(by_seed))
-        if 2 * np.isfinite(draws).sum() < len(draws):  # so few people have such a joint that most draws have none
+        # With one photo there is nothing to draw from; where few people have such a joint most draws have none.
+        if self._photos[group] < FEWEST_PHOTOS or 2 * np.isfinite(draws).sum() < len(draws):
             return None
         over_photos, over_seeds = statistics.interval(value, draws), statistics.over_seeds(by_seed)
         both: Interval | Combined = over_photos
@@ -193,13 +204,15 @@ def conclude(differences: Sequence[Difference], persons: int, seeds: int) -> str
     fair = [one for one in differences if one.fair]
     first = fair[0].groups[GROUPS[0]] if fair else None
     if first is None:
-        return "Nothing may be concluded: no two arms were compared."
+        return f"Nothing may be concluded: {TOO_FEW if fair else 'no two arms were compared'}."
     arm, minus = fair[0].arm, fair[0].minus
     scored = f"arm {arm} ({ARMS[arm]}) scored {_points(first.value)} than arm {minus} ({ARMS[minus]})"
-    where = f"on {persons:,} people and {seeds} seed{'s' * (seeds > 1)}"
+    where = f"on {counted(persons, 'person', 'people')} and {counted(seeds, 'seed')}"
     ends = f"{100 * first.low:+.1f} to {100 * first.high:+.1f}"
     sure = f"the 95 % interval over photos{' and seeds' if first.over_seeds else ''}, {ends},"
     varied = "" if seeds > 1 else "; seeds were not varied, so what another seed would change is unknown"
+    if first.is_nothing:
+        return f"Not shown to matter: arm {arm} and arm {minus} scored alike on every photo, {where}{varied}."
     if not first.excludes_zero:
         reach = f"a true difference of {100 * first.smallest_to_show:.1f} points would be found four times out of five"
         missed = f"{sure} includes zero; in a study of this size {reach}, a smaller one less often"
@@ -220,6 +233,8 @@ def _unless_the_pretraining(differences: Sequence[Difference]) -> str:
 
 
 def _finding(one: Estimate) -> str:
+    if one.is_nothing:
+        return "no difference on any photo"
     if not one.excludes_zero:
         return f"not shown (could have shown {100 * one.smallest_to_show:.1f} points)"
     return "more" if one.value > 0 else "less"

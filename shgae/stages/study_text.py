@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shgae.stages.grids import Grid, percent, points, span
+from shgae.stages.grids import Grid, counted, percent, points, span
 
 _GROUPS = ("all", "v1", "v2")
 ARM_HEADINGS = (
@@ -72,7 +72,8 @@ def budget_line(budget: Mapping[str, Any], seeds: Sequence[int]) -> str:
 
 def _title(report: Mapping[str, Any]) -> str:
     """What was compared on whom."""
-    return f"{report['split']}: {report['persons']:,} people in {report['photos']:,} photos"
+    people, photos = counted(report["persons"], "person", "people"), counted(report["photos"], "photo")
+    return f"{report['split']}: {people} in {photos}"
 
 
 def tables(report: Mapping[str, Any]) -> list[Grid]:

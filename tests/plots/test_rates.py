@@ -67,6 +67,14 @@ def test_small_bottlenecks_are_drawn_too(tmp_path: Path, last: int) -> None:
     assert drawn(tmp_path / "small.png", point(6, 0.4, 0.2), last=last).shape[1] > 800
 
 
+def test_without_intervals_there_is_no_band(tmp_path: Path) -> None:
+    alone = report(point(50, 0.4, 0.2))
+    for one in (*alone["points"], alone["autoencoder"]):
+        one["skips_on"]["pck_lost"] = one["skips_off"]["pck_lost"] = None
+    rate_curve(alone, tmp_path / "one.png", "shgae rate")
+    assert (tmp_path / "one.png").is_file()
+
+
 def test_nobody_with_a_joint_leaves_the_scores_empty(tmp_path: Path) -> None:
     empty = {"points": [point(0, None, None)], "autoencoder": point(6, None, None)} | KNOWN
     empty["untouched"] = {side: effect(None) for side in ("skips_on", "skips_off")}

@@ -95,6 +95,14 @@ def test_without_an_autoencoder_there_is_just_the_curve(chain: Chain) -> None:
     assert found["equal_pck"] == {} and len(found["says"]) == 1
 
 
+def test_a_single_person_gives_a_curve_without_intervals(chain: Chain, tmp_path: Path) -> None:
+    alone = replace(EXACT, limit=1)
+    found = rate.run(chain.baseline, chain.activations, chain.data, tmp_path / "one", alone, HOW, chain.autoencoder)
+    assert {point.skips_on.pck_lost for point in found.report.points} == {None}
+    assert (tmp_path / "one" / rate.PICTURE).is_file()
+    assert "too few people" in found.report.says[0]
+
+
 def test_of_a_tuned_graft_no_number_of_components_is_told(chain: Chain, tmp_path: Path) -> None:
     extract.run(chain.finetuned, chain.data, tmp_path / "own", TINY_EXTRACT, HOW)
     found = rate.run(chain.finetuned, tmp_path / "own", chain.data, None, EXACT, HOW).to_json()

@@ -13,7 +13,7 @@ from shgae.artifacts.tables import as_read
 from shgae.metrics import pck
 from shgae.stages import study_text
 from shgae.stages.study_budget import Budget
-from shgae.stages.study_report import ArmResult, Report, conclude, differences, mean_pck
+from shgae.stages.study_report import TOO_FEW, ArmResult, Report, conclude, differences, mean_pck
 from shgae.stages.study_scores import Scores, score
 
 K = 14
@@ -111,6 +111,25 @@ def test_the_interval_over_photos_is_that_of_photos_drawn_again() -> None:
     draws = [by_photo[rng.integers(0, 30, 30)].mean() for _ in range(10_000)]
     found = differences(**made)[0].groups["all"].over_photos
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=0.002)
+
+
+def test_of_people_in_one_photo_nothing_is_concluded() -> None:
+    made = study_of(0.05)
+    made["photo_id"] = np.zeros_like(made["photo_id"])
+    found = differences(**made)
+    assert {one.finding for one in found} == {TOO_FEW}
+    assert all(group is None for one in found for group in one.groups.values())
+    assert conclude(found, 600, 3) == f"Nothing may be concluded: {TOO_FEW}."
+
+
+def test_arms_that_score_alike_are_said_to_and_no_smallest_difference_is_named() -> None:
+    made = study_of(0.0)
+    made["scores"] = {name: made["scores"]["a"] for name in ("a", "e")}
+    found = differences(**made)
+    assert found[0].finding == "no difference on any photo"
+    assert conclude(found, 1, 3) == (
+        "Not shown to matter: arm e and arm a scored alike on every photo, on 1 person and 3 seeds."
+    )
 
 
 def test_a_group_that_nobody_has_a_joint_of_has_no_difference() -> None:
