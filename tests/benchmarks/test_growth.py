@@ -59,5 +59,5 @@ def test_growth(bench: Bench, folder: Path) -> None:
 
 def one(step: str, people: int, folder: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "tests.benchmarks.growth", step, str(people), str(folder)]
-    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800)
     return dict(json.loads(made.stdout))
