@@ -25,6 +25,7 @@ torture: .venv/.ready
 
 bench: .venv/.ready
 	$(BIN)/pytest -m bench --benchmark-columns=median,iqr,rounds tests/benchmarks
+	$(BIN)/python -m tests.benchmarks.table .benchmarks/how-fast.json README.md
 
 check: .venv/.ready
 	$(BIN)/ruff check

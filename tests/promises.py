@@ -94,13 +94,13 @@ def table(promises: Sequence[Promise]) -> str:
     return "\n".join(lines)
 
 
-def put_into(text: str, rows: str) -> str:
+def put_into(text: str, rows: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """The text with the table between its two marks."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not (begin and end):
-        raise ValueError(f"the text lacks the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{rows}\n{END}{after}"
+        raise ValueError(f"the text lacks the lines {marks[0]} and {marks[1]}")
+    return f"{before}{begin}\n{rows}\n{end}{after}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

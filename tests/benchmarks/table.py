@@ -4,16 +4,20 @@
 
     machine     processor, cores, threads, memory, versions, date, and how fast its convolutions can be
     rows        what, measured, target, unit, at_most, reached, how
+
+``python -m tests.benchmarks.table FILE README.md`` puts it into the README, between its two marks.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import platform
 import statistics
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +27,9 @@ import numpy as np
 import torch
 
 from shgae.training.hardware import resolve_precision
+from tests.promises import put_into
 
+MARKS = ("<!-- how fast: make bench -->", "<!-- end of how fast -->")
 _CONVOLUTION = (8, 256, 64, 64)
 """Of the peaks: images, channels in and out, rows, columns; 3 x 3, channels last."""
 
@@ -62,6 +68,16 @@ def markdown(rows: Sequence[Row]) -> list[str]:
     """The table, a line a row."""
     head = ("row", "measured", "target", "reached", "how")
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *(row.cells() for row in rows))]
+
+
+def sentence(facts: Mapping[str, Any]) -> str:
+    """The machine in words."""
+    return (
+        f"Measured {facts['date'][:10]} on {facts['processor']}, {facts['cores']} cores, {facts['threads']} computing "
+        f"thread{'s' * (facts['threads'] > 1)} unless said otherwise, torch {facts['torch']}; a large convolution does "
+        f"{facts['fp32_gflop_per_second']} GFLOP/s in fp32 and {facts['bf16_gflop_per_second']} in bf16 there; "
+        f"load {facts['load']:.1f}."
+    )
 
 
 def machine() -> dict[str, Any]:
@@ -108,3 +124,16 @@ def _processor() -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def main(source: str, target: str) -> None:
+    """Puts the table of a JSON file into a text."""
+    found = json.loads(Path(source).read_text())
+    names = [field.name for field in dataclasses.fields(Row)]
+    rows = [Row(**{name: row[name] for name in names}) for row in found["rows"]]
+    path = Path(target)
+    path.write_text(put_into(path.read_text(), "\n".join([*markdown(rows), "", sentence(found["machine"])]), MARKS))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
