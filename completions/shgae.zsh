@@ -83,6 +83,7 @@ _shgae() {
                         '--stacks[Hourglasses in a row, each with its own maps and loss.]:value: ' \
                         '--width[Channels of the network and of its 4 x 4 bottleneck.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
@@ -114,6 +115,7 @@ _shgae() {
                         '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
@@ -143,6 +145,7 @@ _shgae() {
                         '--decoder-output[What follows the decoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--noise[Strength of the training noise\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
@@ -184,6 +187,7 @@ _shgae() {
                         '--train[What learns\: everything; what comes after the bottleneck (way up, heads, merges); the autoencoders; or the heads. The rest stays as it is, its batch normalisation’s statistics too.]:value:(all decoder autoencoder head)' \
                         '--joints[Data of other joints than the model’s\: an error (same); carry over what the heads know of joints of the same name (match); or start the heads’ channels anew (new-head).]:value:(same match new-head)' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
@@ -206,6 +210,7 @@ _shgae() {
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
                         '--draws[How often photos are drawn anew for the intervals.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \

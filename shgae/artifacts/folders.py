@@ -7,9 +7,10 @@ import fcntl
 import glob
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from shgae.artifacts.manifest import has_manifest
 from shgae.artifacts.tensors import sync
 from shgae.errors import Refused
 
@@ -31,6 +32,28 @@ def locked(path: Path, target: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def check_inputs(target: Path, inputs: Iterable[Path]) -> None:
+    """Raises :class:`Refused` if an output holds an input of its own step."""
+    folder = target.resolve()
+    for path in inputs:
+        if path.resolve().is_relative_to(folder):
+            raise Refused("output", target, f"it holds {path}, an input of this step", "another --output")
+
+
+def check_target(target: Path, force: bool, resume: bool = False) -> None:
+    """Raises :class:`Refused` if there is something that may not be replaced."""
+    if not target.name or target.name == "..":
+        raise Refused("output", target, "no name for a new folder", "another --output")
+    if not target.exists() and not target.is_symlink():
+        return
+    if not force:
+        why = "it is complete already" if resume and has_manifest(target) else "it exists already"
+        raise Refused("output", target, why, "another --output, or --force to replace it")
+    is_empty = target.is_dir() and not any(target.iterdir())
+    if target.is_symlink() or not (is_empty or has_manifest(target)):
+        raise Refused("output", target, "it exists and is no artefact, so --force spares it", "another --output")
 
 
 def clear(folder: Path, keep: Collection[str]) -> None:

@@ -161,12 +161,6 @@ def has_manifest(folder: Path) -> bool:
     return value.get("kind") in KINDS and "schema" in value
 
 
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """The keys on which two configs (as JSON objects) disagree, as ``key: A here, B there``; empty when equal."""
-    keys = sorted(one.keys() | other.keys())
-    return [f"{key}: {one.get(key)} here, {other.get(key)} there" for key in keys if one.get(key) != other.get(key)]
-
-
 def in_words(kind: str) -> str:
     """An artefact of that kind, with its article."""
     several = {
@@ -177,6 +171,12 @@ def in_words(kind: str) -> str:
     }
     article = "an" if kind[0] in "aeh" else "a"  # an hourglass, as spoken
     return several.get(kind, f"{article} {kind}")
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys on which two configs (as JSON objects) disagree, as ``key: A here, B there``; empty when equal."""
+    keys = sorted(one.keys() | other.keys())
+    return [f"{key}: {one.get(key)} here, {other.get(key)} there" for key in keys if one.get(key) != other.get(key)]
 
 
 def _inside(name: str) -> str:

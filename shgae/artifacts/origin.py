@@ -2,7 +2,7 @@
 
 A hidden file of the draft. It decides nothing: a resume is allowed or refused by the draft's intent alone. It lets
 ``info`` and ``verify-resume`` tell what an interrupted run was, and says when a run goes on under conditions that may
-change last bits: another device, number of computing threads or version.
+change last bits: another device, number of computing threads or processes, or version.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Origin:
     """When: ISO 8601, UTC."""
     parents: Sequence[Parent]
     conditions: Sequence[Mapping[str, str]]
-    """Device, determinism and versions of its runs, one after another; a run like the one before it adds nothing."""
+    """Device, processes, determinism and versions of its runs, in order; a run like the one before it adds nothing."""
 
     @classmethod
     def new(cls, parents: Sequence[Parent], conditions: Mapping[str, str]) -> Origin:
@@ -90,7 +90,8 @@ def going_on(new: Origin, folder: Path, progress: Progress) -> Origin:
 
 def conditions_of(device: str, execution: Execution) -> dict[str, str]:
     """What may change the last bits of a result, though it is no part of the method."""
-    return {"device": device, "deterministic": execution.deterministic, **package_versions()}
+    how = {"device": device, "deterministic": execution.deterministic, "processes": str(execution.world.size)}
+    return how | package_versions()
 
 
 def now() -> str:

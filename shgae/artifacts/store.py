@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shgae.artifacts.command import command_line
-from shgae.artifacts.folders import clear, locked, mend, put_in_place, remove
+from shgae.artifacts.folders import check_inputs, check_target, clear, locked, mend, put_in_place, remove
 from shgae.artifacts.hashing import hash_file, of_each, unlike
 from shgae.artifacts.manifest import (
     MANIFEST,
@@ -23,7 +23,6 @@ from shgae.artifacts.manifest import (
     Manifest,
     Parent,
     differences,
-    has_manifest,
     in_words,
     package_versions,
     read_manifest,
@@ -127,7 +126,7 @@ def verify_files(
 
 
 class Draft:
-    """An artefact that is being made; see :func:`draft`."""
+    """An artefact that is being made; see :func:`draft`. Of several processes only the first writes in it."""
 
     def __init__(
         self,
@@ -146,6 +145,7 @@ class Draft:
         self.resumed = False
         self.committed: Artifact | None = None
         self.origin = Origin.new(self.parents, conditions_of(device, execution))
+        self.world = execution.world
         self._execution = execution
 
     def intent(self) -> dict[str, Any]:
@@ -155,7 +155,8 @@ class Draft:
     def file(self, name: str) -> Path:
         """The path of a file inside; its folder is made."""
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if self.world.first:
+            path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def holds_files(self) -> bool:
@@ -168,11 +169,13 @@ class Draft:
 
     def write_tensors(self, name: str, tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> None:
         """Writes a safetensors file, whole or not at all."""
-        save_tensors(self.file(name), tensors, note)
+        if self.world.first:
+            save_tensors(self.file(name), tensors, note)
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file, whole or not at all."""
-        write_json(self.file(name), value)
+        if self.world.first:
+            write_json(self.file(name), value)
 
     def commit(self, facts: Mapping[str, Any], *, volatile: Collection[str] = ()) -> Artifact:
         """Completes the artefact: hashes, sync, manifest, rename.
@@ -181,7 +184,16 @@ class Draft:
             facts: what a reader needs to know; part of the id.
             volatile: files that hold times or the command line, and are no part of the id.
         """
-        _check_target(self.target, self._execution.force)  # once more: it may have been made since
+        self.world.tell(None)  # nobody reads in the draft any more
+        if self.world.first:
+            self.committed = self._commit(facts, volatile)
+        self.world.tell(None)  # it is there
+        if self.committed is None:
+            self.committed = open_artifact(self.target, verify=False)
+        return self.committed
+
+    def _commit(self, facts: Mapping[str, Any], volatile: Collection[str]) -> Artifact:
+        check_target(self.target, self._execution.force)  # once more: it may have been made since
         names = sorted(
             str(path.relative_to(self.path).as_posix())
             for path in self.path.rglob("*")
@@ -199,6 +211,7 @@ class Draft:
             "versions": package_versions(),
             **{key: self.origin.conditions[-1][key] for key in ("device", "deterministic")},
             "processors": os.cpu_count(),
+            "processes": self.world.size,
             "command": command_line(),
             "created": now(),
         } | ({"resumed_otherwise": changes} if changes else {})
@@ -212,8 +225,7 @@ class Draft:
         # Not before the rename: killed in between, an unfinished folder must still say what it was going to be.
         for hidden in (ORIGIN, _INTENT, _LOCK):
             (self.target / hidden).unlink(missing_ok=True)
-        self.committed = Artifact(self.target, manifest)
-        return self.committed
+        return Artifact(self.target, manifest)
 
 
 @contextmanager
@@ -239,8 +251,12 @@ def draft(
             draft of other options or parents is to be resumed, or one lies there and neither resume nor force is set.
     """
     made = Draft(target, kind, config, parents, execution, device)
-    _check_inputs(target, [*(parent.path for parent in parents.values()), *inputs])
-    _check_target(target, execution.force, execution.resume)
+    if not made.world.first:
+        made.resumed = made.world.tell(False)
+        yield made
+        return
+    check_inputs(target, [*(parent.path for parent in parents.values()), *inputs])
+    check_target(target, execution.force, execution.resume)
     _check_partial(made)
     try:
         made.path.mkdir(parents=True, exist_ok=True)
@@ -248,7 +264,7 @@ def draft(
         raise Refused("output", target, "a file stands in the way", "another --output") from error
     with locked(made.path / _LOCK, target):
         mend(target, MANIFEST)
-        _check_target(target, execution.force)  # once more: another process may just have finished it
+        check_target(target, execution.force)  # once more: another process may just have finished it
         is_new = not (made.path / _INTENT).is_file()
         try:
             _begin(made, execution, resumable)
@@ -257,6 +273,7 @@ def draft(
                 remove(made.path, _INTENT)
             raise
         try:
+            made.world.tell(made.resumed)
             yield made
         finally:
             if made.committed is None and not (resumable and made.holds_files()):
@@ -274,26 +291,6 @@ def unfinished(path: Path) -> tuple[Path, dict[str, Any]] | None:
     if (path / MANIFEST).is_file() or not (folder / _INTENT).is_file():
         return None
     return folder, read_json(folder / _INTENT)
-
-
-def _check_inputs(target: Path, inputs: Iterable[Path]) -> None:
-    folder = target.resolve()
-    for path in inputs:
-        if path.resolve().is_relative_to(folder):
-            raise Refused("output", target, f"it holds {path}, an input of this step", "another --output")
-
-
-def _check_target(target: Path, force: bool, resume: bool = False) -> None:
-    if not target.name or target.name == "..":
-        raise Refused("output", target, "no name for a new folder", "another --output")
-    if not target.exists() and not target.is_symlink():
-        return
-    if not force:
-        why = "it is complete already" if resume and has_manifest(target) else "it exists already"
-        raise Refused("output", target, why, "another --output, or --force to replace it")
-    is_empty = target.is_dir() and not any(target.iterdir())
-    if target.is_symlink() or not (is_empty or has_manifest(target)):
-        raise Refused("output", target, "it exists and is no artefact, so --force spares it", "another --output")
 
 
 def _check_partial(made: Draft) -> None:

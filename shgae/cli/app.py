@@ -16,7 +16,9 @@ from typer.core import TyperGroup
 
 from shgae import __version__
 from shgae.cli.commands import COMMANDS
-from shgae.errors import DiskError, ShgaeError
+from shgae.cli.launcher import LOST, Launch, launch
+from shgae.errors import DiskError, PeerLost, ShgaeError
+from shgae.execution import RENDEZVOUS
 
 BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + signal.SIGPIPE
 
@@ -82,6 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except typer.Exit as end:
         return end.exit_code
+    except Launch as wanted:
+        return launch(arguments, wanted.processes)
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("SHGAE_DEBUG"):
             traceback.print_exc()
@@ -106,6 +110,8 @@ def _end(error: BaseException, first_word: str) -> int:
         return error.exit_code if error.exit_code != BUG else USAGE
     if isinstance(error, OSError):
         error = _disk_error(error)
+    if isinstance(error, PeerLost) and RENDEZVOUS in os.environ:
+        return LOST
     if isinstance(error, ShgaeError):
         error_line(error.line())
         return error.exit_code

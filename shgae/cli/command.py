@@ -92,21 +92,28 @@ def command(
             parameters |= options
 
         def callback(**values: Any) -> None:
-            from shgae.cli import console
+            from shgae.cli import console, launcher
 
             arguments = {key: values[key] for key in inputs}
             if config:
                 chosen = given(config, values)
                 stage = stage_of(config)
                 arguments["config"] = config_file.resolve(stage, chosen, values["recipe"], values["config_file"])
+            if "nproc" in running:
+                launcher.begin(values["nproc"])
+            elif launcher.processes() > 1:
+                raise Refused("environment", "WORLD_SIZE", f"shgae {name} runs in one process", "it without torchrun")
+            quiet = values["quiet"] or not launcher.is_first()
             # What libraries print is no result: it must not stand beside the JSON object.
-            with console.drawn(quiet=values["quiet"]) as progress, contextlib.redirect_stdout(sys.stderr):
+            with console.drawn(quiet=quiet) as progress, contextlib.redirect_stdout(sys.stderr):
                 if "execution" in own:
                     execution = _execution(values, running, progress)
-                    with execution.stop.listening():
-                        outcome = body(**arguments, execution=execution)
+                    with execution.stop.listening(), launcher.joined(execution) as together:
+                        outcome = body(**arguments, execution=together)
                 else:
                     outcome = body(**arguments)
+            if not launcher.is_first():
+                return
             console.show(outcome, as_json=values["as_json"], quiet=values["quiet"])
             if outcome.failure:
                 raise outcome.failure
@@ -142,7 +149,7 @@ def near(path: Path) -> str:
 
 
 def _execution(values: Mapping[str, Any], running: tuple[str, ...], progress: Progress) -> Execution:
-    return Execution(progress=progress, **{key: values[key] for key in running})
+    return Execution(progress=progress, **{key: values[key] for key in running if key != "nproc"})
 
 
 def _sign(callback: Callable[..., None], parameters: Mapping[str, Parameter]) -> None:

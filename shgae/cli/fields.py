@@ -58,6 +58,7 @@ LIMITS: Mapping[str, Limit] = {
     "tried": Limit(2),
     "walks": Limit(0, 10),
     "noise": Limit(0),
+    "nproc": Limit(1, 1024),
     "people": Limit(0, 24),
     "seed": Limit(0),
     "seeds": Limit(1),

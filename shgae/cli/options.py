@@ -82,6 +82,13 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         help="Only algorithms that give the same bits each time: error refuses others, warn tells of them. "
         "CPUs give the same bits anyway.",
     ),
+    "nproc": _option(
+        *(int, 1, "--nproc"),
+        panel=_RUNNING,
+        metavar="N",
+        callback=_is_within("nproc"),
+        help="Processes on this machine that share the work, each on a GPU of its own where there are any.",
+    ),
     "workers": _option(
         *(int, 2, "--workers", "-j"),
         panel=_RUNNING,
@@ -105,7 +112,7 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         help="Replace an output that exists; the old one stays until the new one is complete.",
     ),
 }
-"""The fields of :class:`~shgae.execution.Execution` that are options; a command names those that fit it."""
+"""The fields of :class:`~shgae.execution.Execution` that are options, and nproc; a command names those that fit it."""
 
 SHOW_OPTIONS: Mapping[str, Parameter] = {
     "quiet": _option(bool, False, "--quiet", "-q", panel=_SHOWING, help="No progress and no notes."),

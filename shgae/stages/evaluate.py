@@ -103,7 +103,8 @@ def run(
         determinism(execution.deterministic),
     ):
         scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
-        _write(draft_, scored, predicted, crops, prepared.facts["category_id"])
+        if execution.world.first:
+            _write(draft_, scored, predicted, crops, prepared.facts["category_id"])
         facts = {"split": config.split, "persons": len(crops), "models": list(names)}
         artifact = draft_.commit(facts)
     return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, artifact)
@@ -117,8 +118,8 @@ def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inferenc
         Interrupted: a signal came.
     """
     module = model.module.to(device=inference.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    cells = np.empty((len(crops), len(model.skeleton), 2), np.int64)
-    score = np.empty(cells.shape[:2], np.float32)
+    cells = np.zeros((len(crops), len(model.skeleton), 2), np.int64)
+    score = np.zeros(cells.shape[:2], np.float32)
     execution.progress.start(f"evaluate {name}", len(crops), "people")
     for batch, maps in inference.over(module, crops, execution):
         execution.stop.raise_if_set(name, "the same command again", saved=False)
@@ -128,7 +129,7 @@ def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inferenc
             raise Refused("model", name, str(error), "a model whose training did not diverge") from error
         cells[batch.rows], score[batch.rows] = decoded.cells.cpu().numpy(), decoded.score.cpu().numpy()
     execution.progress.finish()
-    return from_cells(name, cells, score, crops)
+    return from_cells(name, execution.world.union(cells), execution.world.union(score), crops)
 
 
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:

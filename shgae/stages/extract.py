@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from shgae.artifacts.activations import (
 )
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact, Draft, draft, open_artifact
-from shgae.artifacts.tensors import Array, map_tensor
+from shgae.artifacts.tensors import map_tensor
 from shgae.data.datasets import Rows, in_chunks
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -199,7 +199,7 @@ class _Extraction:
     def __init__(self, plan: _Plan, draft: Draft, execution: Execution) -> None:
         self._bottlenecks, self._inference = _network(plan)
         self._dtype = _NUMBERS[plan.config.dtype]
-        self._draft, self._execution = draft, execution
+        self._draft, self._execution, self._world = draft, execution, execution.world
         self._stacks, self._shape = plan.stacks, plan.shape
 
     def split(self, split: str, crops: Crops) -> tuple[float, ...]:
@@ -209,30 +209,27 @@ class _Extraction:
         self._execution.progress.start(f"extract {split}", len(crops), "people")
         for shard, rows in enumerate(in_chunks(np.arange(len(crops)), shard_rows(len(folders)))):
             names = [shard_name(folder, shard) for folder in folders]
-            if all(self._draft.file(name).is_file() for name in names):  # written whole or not at all
+            # Written whole or not at all.
+            if self._world.tell(all(self._draft.file(name).is_file() for name in names)):
                 self._execution.progress.advance(len(rows), "already there")
             else:
                 self._write(names, crops, rows)
             for name, sum_ in zip(names, sums, strict=True):
-                sum_.add(map_tensor(self._draft.file(name), "bottleneck"))
+                if self._world.first:
+                    sum_.add(map_tensor(self._draft.file(name), "bottleneck"))
+        if not self._world.first:
+            return tuple(self._world.tell([]))
         statistics = [sum_.result() for sum_ in sums]
         for folder, one in zip(folders, statistics, strict=True):
             self._draft.write_tensors(statistics_name(folder), dataclasses.asdict(one))
         self._execution.progress.finish()
-        return tuple(float(one.channel_negative.mean()) for one in statistics)
+        return tuple(self._world.tell([float(one.channel_negative.mean()) for one in statistics]))
 
     def _write(self, names: Sequence[str], crops: Crops, rows: Rows) -> None:
         """One shard of every stack."""
-        out = np.empty((len(names), len(rows), *self._shape), self._dtype)
-        done = 0
-        for tensors in self._tensors(crops, rows):
-            out[:, done : done + tensors.shape[1]] = tensors
-            done += tensors.shape[1]
-        for name, tensor in zip(names, out, strict=True):
-            self._draft.write_tensors(name, {"bottleneck": tensor})
-
-    def _tensors(self, crops: Crops, rows: Rows) -> Iterator[Array]:
-        """The bottlenecks of a batch, (stacks, n, C, 4, 4), one batch after another."""
-        for _, tensors in self._inference.over(self._bottlenecks, crops, self._execution, rows):
+        out = np.zeros((len(names), len(rows), *self._shape), self._dtype)
+        for batch, tensors in self._inference.over(self._bottlenecks, crops, self._execution, rows):
             self._execution.stop.raise_if_set(self._draft.path, "the same command with --resume")
-            yield tensors.float().cpu().numpy()
+            out[:, batch.rows - rows[0]] = tensors.float().cpu().numpy()
+        for name, tensor in zip(names, self._world.union(out), strict=True):
+            self._draft.write_tensors(name, {"bottleneck": tensor})

@@ -39,14 +39,20 @@ class Inference:
         execution: Execution,
         rows: Rows | None = None,
     ) -> Iterator[tuple[PoseBatch, torch.Tensor]]:
-        """Batches of a split (of all its rows, if none are given) with what the network makes of them."""
-        chunks = in_chunks(np.arange(len(crops)) if rows is None else rows, self.batch_size)
-        for batch in ahead(chunks, lambda part: load_pose_batch(crops, part), execution.workers):
+        """Batches of a split (of all its rows, if none are given) with what the network makes of them.
+
+        Of several processes each one gets its share of the batches: the same ones, whoever works on them.
+        """
+        chunks = list(in_chunks(np.arange(len(crops)) if rows is None else rows, self.batch_size))
+        world = execution.world
+        batches = ahead(world.share(chunks), lambda part: load_pose_batch(crops, part), execution.workers)
+        for number, batch in enumerate(batches):
             on_device = batch.to(self.device)
             with torch.inference_mode():
                 out = self.forward(network, on_device)
             yield on_device, out
-            execution.progress.advance(len(batch.rows))
+            done = chunks[number * world.size : (number + 1) * world.size]  # by all processes
+            execution.progress.advance(sum(map(len, done)))
 
     def last_maps(
         self,

@@ -36,7 +36,7 @@ from shgae.training import distributed
 from shgae.training.batch_norm import statistics_kept
 from shgae.training.freezing import train_mode
 from shgae.training.health import Reading, Watchdog, measure
-from shgae.training.objectives import BatchT, Objective
+from shgae.training.objectives import BatchT, Objective, Validation
 from shgae.training.optim import (
     PLATEAU_FACTOR,
     PLATEAU_PATIENCE,
@@ -211,7 +211,7 @@ class _Fitting(Generic[BatchT]):
         at, lr = self.position, self._learning_rate()
         self.world.spread(self.model)
         self.model.eval()
-        validation = self.objective.validate(self.model, self.execution)
+        validation = Validation(*self.world.tell(self.objective.validate(self.model, self.execution)))
         if not all(math.isfinite(value) for value in (validation.score, *validation.values.values())):
             raise self._diverged(f"validation gave {validation.values}")
         better = at.best_score is None or validation.score > at.best_score

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -127,18 +126,23 @@ class PoseObjective:
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
         """See :class:`Objective`: ``val_loss`` and ``val_pck`` (all labelled joints, 0 to 1)."""
-        squares, cells = 0.0, 0.0
-        counts: list[pck.PCKCounts] = []
+        size = self.inference.batch_size
+        errors = np.zeros((-(-len(self.val) // size), 2))  # of each batch, the squares and the cells they are of
+        found, counted = np.zeros((2, *self.val.people.visibility.shape), np.uint8)
         execution.progress.start("validation", len(self.val), "people")
         for batch, maps in self.inference.over(model, self.val, execution):
             _end_if_stopped(execution)
             sums, count = self._errors(maps, batch)
-            squares, cells = squares + sums.double().sum().item(), cells + count.item()
-            if not math.isfinite(squares):  # such maps have no peak to score; the loop ends the training
-                return Validation(math.nan, {"val_loss": squares})
-            counts.append(score_maps(maps[:, -1], batch))
+            errors[batch.rows[0] // size] = sums.double().sum().item(), count.item()
+            if not np.isfinite(errors).all():  # such maps have no peak to score; the loop ends the training
+                break
+            found[batch.rows], counted[batch.rows] = hits(maps[:, -1], batch)
         execution.progress.finish()
-        score = functools.reduce(operator.add, counts).pck()["all"] or 0.0
+        squares, cells = np.cumsum(execution.world.union(errors), axis=0)[-1].tolist()
+        found, counted = execution.world.union(np.stack((found, counted)))
+        if not math.isfinite(squares):
+            return Validation(math.nan, {"val_loss": squares})
+        score = pck.tally(found > 0, counted).pck()["all"] or 0.0
         return Validation(score, {"val_loss": squares / max(cells, 1.0), "val_pck": score})
 
     def name_rows(self, rows: Rows) -> str:
@@ -150,11 +154,12 @@ class PoseObjective:
         return heatmap_errors(maps, targets, batch.visibility, self.heatmap.unlabelled)
 
 
-def score_maps(maps: torch.Tensor, batch: PoseBatch) -> pck.PCKCounts:
-    """Counts the study's PCK of one batch of maps (N, K, H, W)."""
+def hits(maps: torch.Tensor, batch: PoseBatch) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
+    """Which joints a batch's maps (N, K, H, W) find by the study's PCK, and their v, 0 where none counts: (N, K)."""
     true_cells, visibility = heatmaps.truth(batch.xy_crop, batch.visibility, batch.crops.shape[1])
     predicted = heatmaps.decode(maps).cells
-    return pck.count(predicted.cpu().numpy(), true_cells.cpu().numpy(), visibility.cpu().numpy(), maps.shape[-1])
+    found = pck.hits(predicted.cpu().numpy(), true_cells.cpu().numpy(), maps.shape[-1])
+    return found, visibility.cpu().numpy()
 
 
 def _end_if_stopped(execution: Execution) -> None:

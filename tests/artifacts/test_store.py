@@ -84,7 +84,8 @@ def test_the_manifest_tells_when_where_and_with_what_it_was_made(tmp_path: Path)
     how = {"execution": Execution(), "device": "cuda:1"}
     with draft(tmp_path / "data", kind="data", config={}, parents={}, **how) as made:  # type: ignore[arg-type]
         provenance = made.commit({}).manifest.provenance
-    assert provenance.keys() == {"versions", "device", "deterministic", "processors", "command", "created"}
+    own = {"versions", "device", "deterministic", "processors", "processes", "command", "created"}
+    assert provenance.keys() == own
     assert provenance["device"] == "cuda:1"
     assert provenance["versions"]["numpy"] == np.__version__
     assert "/" not in provenance["command"][0]

@@ -144,13 +144,14 @@ def test_a_unit_at_its_mean_costs_what_a_loop_over_people_says(report: dict[str,
 
 def _pck(module: Any, chain: Chain, mean_rgb: tuple[float, float, float]) -> float:
     from shgae.data.datasets import load_pose_batch, to_images
-    from shgae.training.objectives import score_maps
+    from shgae.metrics import pck
+    from shgae.training.objectives import hits
 
     crops = Crops(open_artifact(chain.data), "test")
     batch = load_pose_batch(crops, np.arange(len(crops)))
     with torch.no_grad():
         maps = module(to_images(batch.crops, batch.valid, mean_rgb))[:, -1]
-    return float(score_maps(maps, batch).pck()["all"] or 0.0)
+    return float(pck.tally(*hits(maps, batch)).pck()["all"] or 0.0)
 
 
 def test_codes_below_zero_are_decoded_as_zero(chain: Chain) -> None:

@@ -25,7 +25,7 @@ _MODELS = "Hourglasses, or JSON files of predictions (COCO results), compared si
       predictions-NAME.json     COCO results, photo pixels; one file a model, to be scored again without it
       manifest.json             which models, which data, hashes
     """,
-    running=("device", "deterministic", "workers", "force"),
+    running=("device", "nproc", "deterministic", "workers", "force"),
 )
 def evaluate(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help=_MODELS)],

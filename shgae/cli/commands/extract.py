@@ -18,7 +18,7 @@ from shgae.recipes import ExtractConfig
       manifest.json                        shape, counts, which model and stacks, hashes
     Those of several stacks lie in train/stack-0/, train/stack-1/ and so on, in smaller shards.
     """,
-    running=("device", "deterministic", "workers", "resume", "force"),
+    running=("device", "nproc", "deterministic", "workers", "resume", "force"),
 )
 def extract(
     model: Model, data: Data, output: Output, config: ExtractConfig, execution: Execution, dry_run: DryRun = False

@@ -18,7 +18,7 @@ from shgae.recipes import FinetuneConfig
       checkpoint.safetensors   the last state; --resume goes on from here
       manifest.json            what the network is, which model it was, hashes
     """,
-    running=("device", "deterministic", "workers", "resume", "tensorboard", "force"),
+    running=("device", "nproc", "deterministic", "workers", "resume", "tensorboard", "force"),
 )
 def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, execution: Execution) -> Outcome:
     """Trains a network on, grafted or not (not: the control arm); the whole of it, or one part."""

@@ -23,7 +23,7 @@ from shgae.recipes import AutoencoderConfig
       checkpoint.safetensors   the last state; --resume goes on from here
       manifest.json            its shape, its errors, whose activations, hashes
     """,
-    running=("device", "deterministic", "workers", "resume", "tensorboard", "force"),
+    running=("device", "nproc", "deterministic", "workers", "resume", "tensorboard", "force"),
 )
 def pretrain_ae(
     activations: Annotated[Path, typer.Argument(metavar="ACTIVATIONS", help="Made by shgae extract.")],

@@ -18,7 +18,7 @@ from shgae.recipes import TrainConfig
       checkpoint.safetensors   the last state; --resume goes on from here
       manifest.json            what the network is, what it was trained on, hashes
     """,
-    running=("device", "deterministic", "workers", "resume", "tensorboard", "force"),
+    running=("device", "nproc", "deterministic", "workers", "resume", "tensorboard", "force"),
 )
 def train(data: Data, output: Output, config: TrainConfig, execution: Execution) -> Outcome:
     """Trains the baseline: an hourglass, from nothing."""

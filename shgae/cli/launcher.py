@@ -1,0 +1,167 @@
+"""``--nproc N``: a command line in N processes on this machine, and how all of that ends.
+
+Signals go on to every process; one that fails or dies takes the others with it, and there is one line that says why.
+The first process writes to our own streams; what another one says is kept aside, in case it is the one that failed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from shgae.errors import PeerLost, Refused
+from shgae.execution import RENDEZVOUS, Execution
+
+GRACE = 15.0
+"""Seconds that the others have to end by themselves when one has failed."""
+LOST = 75
+"""How a process ends that lost another one: it has nothing to say that matters."""
+_COMMAND = ("-m", "shgae")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
+
+
+class Launch(Exception):
+    """This command line is to be run in so many processes."""
+
+    def __init__(self, processes: int) -> None:
+        super().__init__()
+        self.processes = processes
+
+
+def processes() -> int:
+    """How many processes run this command line together; torchrun says so too, in the same words."""
+    size = os.environ.get("WORLD_SIZE", "1")
+    return int(size) if size.isdecimal() else 1
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes and speaks."""
+    return processes() == 1 or os.environ.get("RANK", "0") == "0"
+
+
+def begin(wanted: int) -> None:
+    """Raises :class:`Launch` if several processes are wanted and this is not one of them yet."""
+    if RENDEZVOUS in os.environ or wanted == 1:
+        return
+    if processes() > 1:
+        raise Refused("option", "--nproc", "torchrun has started the processes already", "torchrun without --nproc")
+    raise Launch(wanted)
+
+
+@contextmanager
+def joined(execution: Execution) -> Iterator[Execution]:
+    """Within it, all processes of this command line work together; alone there is nothing to do."""
+    if processes() == 1:
+        yield execution
+        return
+    from shgae.training import distributed
+
+    if RENDEZVOUS in os.environ:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        threading.Thread(target=_stop_without_launcher, daemon=True).start()
+    with distributed.joined(execution.device) as (world, device):
+        yield replace(execution, world=world, device=device)
+
+
+def _stop_without_launcher() -> None:
+    if not os.read(0, 1):  # its end of the pipe was closed: it is gone
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def launch(arguments: Sequence[str], size: int) -> int:
+    """Runs ``shgae ARGUMENTS`` in so many processes; returns the exit code of them all."""
+    with tempfile.TemporaryDirectory(prefix="shgae-") as folder:
+        said = [Path(folder) / f"process-{rank}" for rank in range(size)]
+        started: list[subprocess.Popen[bytes]] = []
+        with _forwarding(started):
+            for rank in range(size):
+                environment = _environment(rank, size, Path(folder))
+                # Blocked signals wait for a process until it can save.
+                blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+                started.append(_start(arguments, environment, said[rank] if rank else None))
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            _wait(started)
+        return _verdict([process.returncode for process in started], said, arguments[0])
+
+
+def _environment(rank: int, size: int, folder: Path) -> dict[str, str]:
+    threads = max((os.cpu_count() or 1) // size, 1)
+    defaults = {"OMP_NUM_THREADS": str(threads), "GLOO_SOCKET_IFNAME": _LOOPBACK}
+    place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
+    return defaults | dict(os.environ) | place | {RENDEZVOUS: str(folder / "rendezvous")}
+
+
+def _start(arguments: Sequence[str], environment: dict[str, str], aside: Path | None) -> subprocess.Popen[bytes]:
+    with ExitStack() as stack:
+        return subprocess.Popen(
+            args=[sys.executable, *_COMMAND, *arguments],
+            env=environment,
+            stdin=subprocess.PIPE,  # ends when we do: they notice
+            stdout=None if aside is None else subprocess.DEVNULL,
+            stderr=None if aside is None else stack.enter_context(aside.open("wb")),
+            start_new_session=True,  # a Ctrl-C comes once, through us
+        )
+
+
+@contextmanager
+def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """SIGINT and SIGTERM go on to all processes."""
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        for process in started:
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(started: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Until all have ended; once one has failed, the others have :data:`GRACE`."""
+    failed_at: float | None = None
+    while None in (codes := [process.poll() for process in started]):
+        now = time.monotonic()
+        if failed_at is None and any(codes):
+            failed_at = now
+        if failed_at is not None and now - failed_at > GRACE:
+            for process in started:
+                process.kill()
+        time.sleep(0.05)
+
+
+def _verdict(codes: Sequence[int], said: Sequence[Path], command: str) -> int:
+    """The exit code of all, and the line of the process that failed, unless that is the first, which said it itself."""
+    from shgae.cli.console import error_line
+
+    failed = next((rank for rank, code in enumerate(codes) if code > 0 and code != LOST), None)
+    if failed is not None:
+        if failed:
+            lines = said[failed].read_text(encoding="utf-8", errors="replace").splitlines()
+            errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+            error_line((errors or [f"process {failed} in shgae {command}: it failed without a word."])[-1])
+        return codes[failed]
+    killed = [(rank, -code) for rank, code in enumerate(codes) if code < 0]
+    if killed and killed[0][1] in _SIGNALS:
+        return 128 + killed[0][1]
+    if not any(codes):
+        return 0
+    why = "its processes lost each other"
+    if killed:
+        why = f"process {killed[0][0]} of {len(codes)} was killed by {signal.Signals(killed[0][1]).name}"
+    fix = "the same command, with --resume where it has one; if memory ran out, a smaller --batch-size"
+    error_line(PeerLost("work together", f"shgae {command}", why, fix).line())
+    return PeerLost.exit_code

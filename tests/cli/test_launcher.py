@@ -1,0 +1,98 @@
+"""What several processes' ends come to: one code, one line."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shgae.cli import launcher
+from shgae.cli.app import main
+from shgae.cli.launcher import LOST, Launch, begin
+from shgae.errors import Refused
+from shgae.execution import RENDEZVOUS
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that do as they are told: each one's word says its code, or what kills it."""
+    script = (
+        "import os, signal, sys, time\n"
+        "signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))\n"
+        "word = sys.argv[1 + int(os.environ['RANK'])]\n"
+        "kill = word.startswith('-')\n"
+        "print('error: rank', os.environ['RANK'], file=sys.stderr) if word not in ('0', '75') and not kill else None\n"
+        "time.sleep(600) if word == 'hang' else None\n"
+        "os.kill(os.getpid(), -int(word)) if kill else None\n"
+        "sys.exit(int(word))\n"
+    )
+    monkeypatch.setattr(launcher, "_COMMAND", ("-c", script))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        ("0 0", 0, ""),
+        ("2 2", 2, "error: rank 0"),
+        ("75 5", 5, "error: rank 1"),
+        ("143 75 143", 143, "error: rank 0"),
+        ("75 -9", 5, "process 1 of 2 was killed by SIGKILL. Try: the same command, with --resume"),
+        ("-11 75", 5, "process 0 of 2 was killed by SIGSEGV"),
+        ("-15 -15", 143, ""),
+        ("75 75", 5, "its processes lost each other"),
+    ],
+)
+def test_one_code_and_one_line_come_of_several_ends(
+    scripted: None, capfd: pytest.CaptureFixture[str], words: str, code: int, line: str
+) -> None:
+    arguments = words.split()
+    assert launcher.launch(arguments, len(arguments)) == code
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert line in err
+    assert err.count("\n") == bool(line)
+
+
+def test_a_process_that_does_not_end_is_ended(
+    scripted: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launcher, "GRACE", 0.5)
+    begun = time.monotonic()
+    assert launcher.launch(["hang", "4"], 2) == 4
+    assert launcher.launch(["4", "hang"], 2) == 4
+    assert time.monotonic() - begun < 30
+    assert "error: rank 1\n" in capfd.readouterr().err
+
+
+def test_processes_are_launched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(1)
+    with pytest.raises(Launch) as wanted:
+        begin(3)
+    assert wanted.value.processes == 3
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(Refused, match="torchrun has started"):
+        begin(3)
+    monkeypatch.setenv(RENDEZVOUS, "file")
+    begin(3)
+
+
+def test_under_torchrun_a_command_of_one_process_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["doctor"]) == 2
+    assert "shgae doctor runs in one process. Try: it without torchrun." in capsys.readouterr().err
+
+
+def test_what_lost_another_process_ends_without_a_word_under_the_launcher(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv(RENDEZVOUS, str(tmp_path / "rendezvous"))
+    monkeypatch.setattr(launcher, "_stop_without_launcher", lambda: None)  # nobody holds the other end of our pipe
+    monkeypatch.setattr("shgae.training.distributed.PATIENCE", timedelta(seconds=1))
+    assert main(["train", "data", "-o", "x"]) == LOST
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,137 @@
+"""``--nproc`` as its user sees it: real processes, signals, a process that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint
+from tests.end_to_end.conftest import TRAIN, Shell, environment, one_line
+
+TWO = ("--micro-batches", "2", "--nproc", "2")
+LONG = ("train", "made/data", "-o", "x", *TRAIN[:-1], "500", "--workers", "1")
+"""A training that nobody waits for."""
+
+
+@contextmanager
+def begun(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """``python -m shgae WORDS`` at work: its first epoch is done, and its checkpoint lies there."""
+    command = [sys.executable, "-m", "shgae", *words]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True
+    )
+    try:
+        assert process.stderr is not None
+        line = ""
+        while not line.startswith("epoch "):
+            line = process.stderr.readline()
+            assert line, "it ended early"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ended(process: subprocess.Popen[str], within: float) -> tuple[int, str]:
+    """Its exit code and the rest of its standard error."""
+    at = time.monotonic()
+    out, err = process.communicate(timeout=within)
+    assert time.monotonic() - at < within
+    assert out == ""
+    assert "Traceback" not in err
+    return process.returncode, err
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that it started, in the order of their ranks."""
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def are_gone(pids: list[int], within: float) -> bool:
+    until = time.monotonic() + within
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def test_two_processes_make_the_artefact_that_one_makes(shell: Shell) -> None:
+    one = shell.json("train", "made/data", "-o", "one", *TRAIN, "--micro-batches", 2)
+    done = shell.python("train", "made/data", "-o", "two", *TRAIN, *TWO, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert json.loads(done.stdout)["id"] == one["id"]
+    assert done.stderr.count("epoch 1/2") == 1
+    shell.run("verify", "two")
+
+
+def test_a_signal_is_saved_and_resumed_and_what_is_refused_is_one_line(shell: Shell) -> None:
+    with begun(*LONG, *TWO) as process:
+        workers = children(process)
+        assert len(workers) == 2
+        process.send_signal(signal.SIGTERM)
+        code, err = ended(process, 25)
+    assert code == 143
+    assert "stopped by a signal; what was done is saved" in one_line(err)
+    assert are_gone(workers, 1)
+    before = load_checkpoint(Path("x.partial") / CHECKPOINT)[1]
+    with begun(*LONG, *TWO, "--resume") as process:
+        process.send_signal(signal.SIGINT)
+        assert ended(process, 25)[0] == 130
+    assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch > before.epoch
+    refused = shell.python(*LONG, "--nproc", "2", "--resume")
+    assert refused.returncode == 2
+    assert "begun otherwise (micro_batches: " in one_line(refused.stderr)
+
+
+def test_a_process_that_is_killed_ends_all_of_them(shell: Shell) -> None:
+    with begun(*LONG, "--nproc", "2") as process:
+        workers = children(process)
+        os.kill(workers[1], signal.SIGKILL)
+        code, err = ended(process, 60)
+    assert code == 5
+    assert "process 1 of 2 was killed by SIGKILL. Try: the same command, with --resume" in one_line(err)
+    assert are_gone(workers, 1)
+    assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch >= 1
+
+
+@pytest.mark.torture
+def test_processes_end_when_their_launcher_is_killed(shell: Shell) -> None:
+    with begun(*LONG, "--nproc", "2") as process:
+        workers = children(process)
+        process.kill()
+        assert are_gone(workers, 25)
+    assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch >= 1
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_process_that_hangs_is_ended_after_its_neighbour(shell: Shell, which: int) -> None:
+    with begun(*LONG, "--nproc", "2") as process:
+        workers = children(process)
+        os.kill(workers[1 - which], signal.SIGSTOP)
+        os.kill(workers[which], signal.SIGKILL)
+        code, _ = ended(process, 60)
+    assert code == 5
+    assert are_gone(workers, 1)
+    load_checkpoint(Path("x.partial") / CHECKPOINT)
+
+
+@pytest.mark.torture
+def test_torchrun_makes_the_same_artefact(shell: Shell) -> None:
+    one = shell.json("train", "made/data", "-o", "one", *TRAIN, "--micro-batches", 2)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29617"]
+    command = [*torchrun, "-m", "shgae", "train", "made/data", "-o", "two", *TRAIN, *TWO[:2], "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["id"] == one["id"]
