@@ -46,7 +46,7 @@ class Refused(ShgaeError):
 
 
 class Diverged(ShgaeError):
-    """Training met a loss that is not finite (exit 4)."""
+    """Training met a number that is not finite, or its weights stood still (exit 4)."""
 
     exit_code = 4
 

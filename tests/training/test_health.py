@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from shgae.recipes import FitConfig
 from shgae.training import health, loop
 from shgae.training.optim import build_optimizer
 from shgae.training.seeding import epoch_order
+from tests.promises import Kept
 from tests.training import line
 from tests.training.line import CONFIG, Fitting, Poison, StopAfter, content, network, trained
 
@@ -56,6 +58,25 @@ def test_a_poisoned_sample_stops_at_its_step_and_leaves_the_last_checkpoint(
     assert (position.epoch, position.step) == (1, 0)
     trained(tmp_path / "run", Execution(resume=True))
     assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("epoch", range(CONFIG.epochs))
+def test_every_sample_poisoned_in_every_way(tmp_path: Path, epoch: int, kept: Kept) -> None:
+    values = (float("nan"), float("inf"), -float("inf"), 1e30, -1e30)
+    for row, value in itertools.product(range(Fitting.samples), values):
+        run = tmp_path / f"{row}-{value}"
+        step, _ = step_of(row, epoch, Fitting.samples, CONFIG)
+        with pytest.raises(Diverged, match=rf"epoch {epoch + 1}, step {step} "):
+            trained(run, Execution(), Fitting(Poison(row, epoch, value)))
+        partial = run.with_name(f"{run.name}.partial")
+        assert partial.exists() == (epoch > 0)
+        if epoch:
+            arrays, position = load_checkpoint(partial / CHECKPOINT)
+            assert (position.epoch, position.step) == (epoch, 0)
+            assert all(np.isfinite(array).all() for array in arrays.values())
+    promise = "A sample that is no number ends its training at its very step, and the last good state stays"
+    kept(promise, Fitting.samples * len(values), "poisoned samples")
 
 
 def test_a_gradient_that_is_no_number_stops_before_it_touches_a_weight(tmp_path: Path) -> None:
