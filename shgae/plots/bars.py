@@ -44,7 +44,7 @@ def joint_bars(report: Mapping[str, Any], path: Path, command: str) -> None:
         is_sure = any("interval" in joint for model in models for joint in model["joints"].values())
         whiskers = "with 95 % intervals over photos" if is_sure else "intervals of single joints: evaluate again"
         axes.set(xlabel=f"found, in % of the people who have the joint; {whiskers}")
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, max(axes.get_xlim()[1], 1))
         figure.legend(loc="outside upper center", ncols=columns, fontsize=8)
         axes.set_title(
             f"{report['persons']:,} people of {report['photos']:,} photos, split {report['split']}", fontsize=9

@@ -56,6 +56,8 @@ def _scores(axes: Axes, report: Mapping[str, Any]) -> None:
         if code:
             _code(axes, code["numbers"], 100 * code[side]["pck"]["all"], colour, i == 0)
     axes.set(title="PCK", ylabel="PCK (%)")
+    if axes.get_ylim()[1] < 1:  # nothing found, and not a thousandth of it either
+        axes.set_ylim(0, 1)
     if axes.lines:
         axes.legend(loc="best", fontsize=8)
 
