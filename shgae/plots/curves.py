@@ -87,7 +87,10 @@ def study_curves(runs: Runs, first: int | None, path: Path, command: str) -> Non
             panels[1][column].set(xlabel="epoch", ylabel=score.label)
         for axes in panels.ravel():
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        keys = [_key("training", DASHES[3], lw=1.0), _key("validation", "-", marker="o")]
+        keys = [
+            _key("training", DASHES[3], lw=1.0, marker="o", ms=3.0, mfc="white", mew=0.6),
+            _key("validation", "-", marker="o"),
+        ]
         panels[0][0].legend(handles=keys, fontsize=8)
         panels[1][0].legend(handles=[_key("best epoch", "", marker="o", mfc="none", ms=9)], fontsize=8)
         if len(runs) > 1:
@@ -125,8 +128,7 @@ def _overlay(losses: Axes, scores: Axes, number: int, rows: Rows, score: Score, 
     if not shown:
         return
     epochs, look = [row["epoch"] for row in shown], _look(number, len(shown))
-    # A single epoch is no line.
-    dotted = {"color": look["color"], "linestyle": DASHES[3], "lw": 1.0, "marker": "." if len(shown) == 1 else ""}
+    dotted = look | {"linestyle": DASHES[3], "lw": 1.0, "ms": 3.0, "mfc": "white", "mew": 0.6}
     losses.plot(epochs, [row["train_loss"] for row in shown], **dotted)
     losses.plot(epochs, [row["val_loss"] for row in shown], **look)
     scores.plot(epochs, [score.scale * row[score.key] for row in shown], **look)

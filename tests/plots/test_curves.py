@@ -12,6 +12,7 @@ from PIL import Image
 
 from shgae.plots import curves
 from shgae.plots.curves import best_row, learning_rates, score_of, study_curves
+from shgae.plots.style import MARKERS
 
 
 def network(epochs: int, shift: float = 0.0) -> list[dict[str, Any]]:
@@ -59,6 +60,8 @@ def test_every_run_has_its_best_epoch_ringed_and_a_look_of_its_own(axes: list[Ax
     looks = {(line.get_color(), line.get_marker()) for line in scores if line not in rings}
     assert len(looks) == 7
     assert len({line.get_marker() for line in scores if line not in rings}) == 7, "grey tells them by marker"
+    training = [line for line in axes[0].lines if line.get_linestyle() == ":"]
+    assert [line.get_marker() for line in training] == list(MARKERS), "those of training too"
 
 
 def test_a_run_that_ended_before_is_on_the_left_alone(axes: list[Axes]) -> None:
