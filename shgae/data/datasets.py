@@ -36,7 +36,8 @@ class PoseBatch(NamedTuple):
 
 def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     # From pinned memory a GPU fetches it while the CPU goes on.
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+    pinned = tensor.pin_memory() if tensor.is_cpu and device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def load_pose_batch(crops: Crops, rows: Rows) -> PoseBatch:

@@ -92,14 +92,14 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "precision": resolve_precision("auto", cpu),
-        "fp32_gflop_per_second": round(_peak(torch.float32)),
-        "bf16_gflop_per_second": round(_peak(torch.bfloat16)),
+        "fp32_gflop_per_second": round(peak(torch.float32)),
+        "bf16_gflop_per_second": round(peak(torch.bfloat16)),
         "load": os.getloadavg()[0],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _peak(dtype: torch.dtype) -> float:
+def peak(dtype: torch.dtype) -> float:
     """10^9 operations (2 a multiply-add) a second of one large convolution: what a network could at most reach."""
     images, width, height, columns = _CONVOLUTION
     x = torch.randn(_CONVOLUTION).to(dtype, memory_format=torch.channels_last)

@@ -11,6 +11,7 @@ from torch import nn
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import build_autoencoder, build_hourglass
 from tests.benchmarks import textbook
+from tests.benchmarks.same_weights import in_textbook_form
 
 
 def count(module: nn.Module) -> int:
@@ -42,3 +43,12 @@ def test_its_loops_run(tmp_path: Path) -> None:
     targets = torch.from_numpy(np.stack([[textbook.gaussian(64, 5, 6)] * 3] * 2))
     optimizer = torch.optim.RMSprop(network.parameters(), 1e-4)
     assert textbook.training_step(network.train(), optimizer, torch.rand(2, 3, 256, 256), targets) > 0
+
+
+def test_with_our_weights_it_gives_our_maps() -> None:
+    ours = build_hourglass(HourglassSpec(keypoints=3, width=16))
+    images = torch.rand(2, 3, 256, 256) - 0.4
+    with torch.no_grad():
+        ours(images)  # in train mode: the statistics move
+        theirs = in_textbook_form(ours, keypoints=3).eval()
+        torch.testing.assert_close(theirs(images), ours.eval()(images)[:, -1], rtol=1e-4, atol=1e-5)
