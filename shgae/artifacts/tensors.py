@@ -20,7 +20,7 @@ import numpy.typing as npt
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from shgae.errors import Refused
+from shgae.errors import Refused, shortened
 
 Array = npt.NDArray[Any]
 
@@ -106,11 +106,12 @@ def load_tensors(path: Path) -> dict[str, Array]:
     """
     formats = {entry["dtype"] for name, entry in read_header(path)[0].items() if name != _METADATA}
     if lacking := sorted(formats - _NUMPYS):
-        raise Refused("tensors", path, f"a number format that numpy lacks ({lacking[0]})", "float32 or float16")
+        why = f"a number format that numpy lacks ({shortened(lacking[0])})"
+        raise Refused("tensors", path, why, "float32 or float16")
     try:
         tensors: dict[str, Array] = safetensors.numpy.load_file(path)
     except (SafetensorError, ValueError) as error:
-        raise Refused("tensors", path, str(error), "make the file again") from error
+        raise Refused("tensors", path, shortened(str(error), 100), "make the file again") from error
     return tensors
 
 
@@ -138,7 +139,7 @@ def map_tensor(path: Path, name: str) -> Array:
         raise Refused(f"tensor {name}", path, "the file has none of that name", "make the file again")
     dtype, shape = _DTYPES.get(entry["dtype"]), tuple(entry["shape"])
     if dtype is None:
-        why = f"its number format {entry['dtype']} is none of {', '.join(_DTYPES)}"
+        why = f"its number format {shortened(entry['dtype'])} is none of {', '.join(_DTYPES)}"
         raise Refused(f"tensor {name}", path, why, "make the file again")
     begin, end = entry["data_offsets"]
     try:
@@ -165,6 +166,8 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
             payload = os.fstat(file.fileno()).st_size - 8 - size
         if len(text) < size:
             raise ValueError("it is cut short")
+        if max(text.count(b"{"), text.count(b"[")) > 3 * MAX_TENSORS:  # parsed, each would take a hundred bytes
+            raise ValueError("its header is no table of tensors")
         header = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
         if not isinstance(header, dict) or len(header) > MAX_TENSORS:
             raise ValueError("its header is no table of tensors")

