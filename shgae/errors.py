@@ -6,6 +6,8 @@ I/O; 130 / 143 interrupted by SIGINT / SIGTERM after saving.
 
 from __future__ import annotations
 
+_GAP = " ... "
+
 
 def printable(text: str) -> str:
     """The text with blanks for line breaks and control characters, which names of files may hold."""
@@ -13,11 +15,12 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """A text of at most so many characters: the middle of a longer one becomes three dots."""
+    """A text of at most so many characters, its middle left out: what names something is at its ends."""
     if len(text) <= most:
         return text
-    end = (most - 3) // 2
-    return f"{text[: most - 3 - end]}...{text[-end:]}"
+    kept = most - len(_GAP)
+    tail = kept * 2 // 5
+    return text[: kept - tail].rstrip() + _GAP + text[len(text) - tail :].lstrip()
 
 
 class ShgaeError(Exception):

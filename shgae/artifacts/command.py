@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from shgae.errors import shortened
+
 PROGRAM = "shgae"
 _FROM_PYTHON = "called from Python: "
-_GAP = " ... "
 
 
 def command_line() -> list[str]:
@@ -26,12 +27,3 @@ def shown(words: Sequence[str], most: int = 1000) -> str:
         most: characters; from a longer line the middle is left out.
     """
     return shortened(("" if words[:1] == [PROGRAM] else _FROM_PYTHON) + shlex.join(words), most)
-
-
-def shortened(text: str, most: int) -> str:
-    """A text of at most so many characters, its middle left out: the command and its output are at the ends."""
-    if len(text) <= most:
-        return text
-    kept = most - len(_GAP)
-    tail = kept * 2 // 5
-    return text[: kept - tail].rstrip() + _GAP + text[len(text) - tail :].lstrip()

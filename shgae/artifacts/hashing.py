@@ -48,6 +48,12 @@ def known_hash(path: Path) -> str:
     return found
 
 
+def led_out(path: Path, root: Path) -> str | None:
+    """What is wrong with a file that a link leads out of the folder ``root``; None where none does."""
+    is_inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+    return None if is_inside else "is a link that leads out of the artefact"
+
+
 def unlike(path: Path, sha256: str, size: int, *, anew: bool = False) -> str | None:
     """What is wrong with a file that was written with this hash and size in bytes; None where it is as it was.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from shgae import __version__
 from shgae.artifacts.tables import dumps, read_json
-from shgae.errors import Refused
+from shgae.errors import Refused, shortened
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
@@ -23,6 +23,8 @@ KINDS = (
     *("data", "hourglass", "activations", "autoencoder", "evaluation", "predictions", "study", "splice", "rate"),
     *("analysis", "figures"),
 )
+_MOST_PATH, _MOST_NAME = 4096, 255
+"""Bytes."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REPORTED = ("torch", "numpy", "safetensors", "pillow", "pycocotools")
 
@@ -64,7 +66,8 @@ class Parent:
     def from_json(cls, value: Mapping[str, Any]) -> Parent:
         """The inverse of :meth:`to_json`."""
         parents = tuple(cls.from_json(parent) for parent in value["parents"])
-        if b"\0" in os.fsencode(value["path"]):
+        path = os.fsencode(value["path"])
+        if b"\0" in path or len(path) > _MOST_PATH:
             raise ValueError("the path of a parent is no path")
         return cls(str(value["role"]), str(value["kind"]), str(value["id"]), str(value["path"]), parents)
 
@@ -126,7 +129,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     value = read_json(path)
     if value.get("schema") != SCHEMA:
-        why = f"schema {value.get('schema')}, this shgae reads {SCHEMA}"
+        why = f"schema {shortened(str(value.get('schema')), 20)}, this shgae reads {SCHEMA}"
         raise Refused("manifest", path, why, "the shgae that made it, or make it again")
     try:
         manifest = Manifest(
@@ -138,13 +141,15 @@ def read_manifest(folder: Path) -> Manifest:
                 for name, f in value["files"].items()
             },
             parents=tuple(Parent.from_json(parent) for parent in value["parents"]),
-            provenance=dict(value["provenance"]),
+            provenance=_provenance(value["provenance"]),
         )
         if manifest.kind not in KINDS:
-            raise ValueError(f"kind {manifest.kind} is none of {', '.join(KINDS)}")
+            raise ValueError(f"kind {shortened(manifest.kind, 20)} is none of {', '.join(KINDS)}")
         id_fits = value["id"] == manifest.id
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
-        raise Refused("manifest", path, f"torn or not ours ({error})", "make the artefact again") from error
+        raise Refused(
+            "manifest", path, f"torn or not ours ({shortened(str(error), 120)})", "make the artefact again"
+        ) from error
     if not id_fits:
         raise Refused("manifest", path, "changed since it was written: its id does not fit", "make the artefact again")
     return manifest
@@ -182,8 +187,19 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 def _inside(name: str) -> str:
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or not pure.name or "\0" in name or str(pure) != name:
-        raise ValueError(f"file name {name!r} leaves the artefact")
+        raise ValueError(f"file name {shortened(repr(name))} leaves the artefact")
+    if len(os.fsencode(name)) > _MOST_PATH or any(len(os.fsencode(part)) > _MOST_NAME for part in pure.parts):
+        raise ValueError(f"file name {shortened(repr(name))} is longer than a disk takes")
     return name
+
+
+def _provenance(value: Mapping[str, Any]) -> dict[str, Any]:
+    command, versions = value.get("command", []), value.get("versions", {})
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        raise ValueError("its command is no list of words")
+    if not isinstance(versions, dict):
+        raise ValueError("its versions are no table")
+    return dict(value)
 
 
 def _sha256(text: str) -> str:

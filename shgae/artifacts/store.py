@@ -16,7 +16,7 @@ from typing import Any
 
 from shgae.artifacts.command import command_line
 from shgae.artifacts.folders import check_inputs, check_target, clear, locked, mend, put_in_place, remove
-from shgae.artifacts.hashing import hash_file, of_each, unlike
+from shgae.artifacts.hashing import hash_file, led_out, of_each, unlike
 from shgae.artifacts.manifest import (
     MANIFEST,
     FileEntry,
@@ -114,12 +114,12 @@ def verify_files(
 
     def fault(item: tuple[str, FileEntry]) -> str | None:
         name, entry = item
-        found = unlike(artifact.path / name, entry.sha256, entry.size, anew=anew)
+        path = artifact.path / name
+        found = led_out(path, artifact.path) or unlike(path, entry.sha256, entry.size, anew=anew)
         return f"{name} {found}" if found else None
 
-    items = [item for item in sorted(artifact.manifest.files.items()) if item[0].startswith(only)]
-    files = [(item, item[1].size) for item in items]
-    found = of_each(fault, files, f"checking {artifact.path}", execution or Execution())
+    chosen = [(item, item[1].size) for item in sorted(artifact.manifest.files.items()) if item[0].startswith(only)]
+    found = of_each(fault, chosen, f"checking {artifact.path}", execution or Execution())
     if faults := [one for one in found if one]:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise Refused(artifact.manifest.kind, artifact.path, faults[0] + more, "make the artefact again")

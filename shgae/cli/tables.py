@@ -28,7 +28,7 @@ def facts_table(facts: Mapping[str, Any], heading: str = "") -> Table:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(Text(name.replace("_", " ")), Text(plain(value)))
+        table.add_row(Text(printable(name.replace("_", " "))), Text(plain(value)))
     return table
 
 
@@ -110,9 +110,9 @@ def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
     for ancestor in lineage:
         label = Text()
         if ancestor["role"]:
-            label.append(f"{ancestor['role']}: ", style="cyan")
-        label.append(f"{ancestor['kind']} ", style="bold")
-        label.append(f"{ancestor['id'][:12]}  {near(Path(ancestor['path']))}")
+            label.append(printable(f"{ancestor['role']}: "), style="cyan")
+        label.append(printable(f"{ancestor['kind']} "), style="bold")
+        label.append(printable(f"{ancestor['id'][:12]}  {near(Path(ancestor['path']))}"))
         if not ancestor["present"]:
             label.append("  missing", style="red")
         del trees[ancestor["depth"] :]

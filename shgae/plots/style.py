@@ -13,9 +13,8 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from shgae.artifacts.command import shortened
 from shgae.artifacts.tensors import write_bytes
-from shgae.errors import printable
+from shgae.errors import printable, shortened
 
 # Okabe and Ito, "Color Universal Design" (2008); dashes tell the lines apart in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

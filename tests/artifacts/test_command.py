@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.artifacts.command import command_line, shortened, shown
+from shgae.artifacts.command import command_line, shown
+from shgae.errors import shortened
 
 
 @pytest.mark.parametrize(

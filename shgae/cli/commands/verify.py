@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import BESIDE, Outcome, command, near
+from shgae.errors import printable
 from shgae.execution import Execution
 
 
@@ -24,6 +25,6 @@ def verify(
     from shgae.stages import verify as stage
 
     result = stage.run(path, execution)
-    lines = [f"intact: {near(folder)}" for folder in result.verified]
-    lines += [f"missing: {one.kind} {one.id[:12]}, once in {near(one.path)}" for one in result.missing]
+    lines = [printable(f"intact: {near(folder)}") for folder in result.verified]
+    lines += [printable(f"missing: {one.kind} {one.id[:12]}, once in {near(one.path)}") for one in result.missing]
     return Outcome(result.to_json(), [*lines], failure=None if allow_missing else result.fault())
