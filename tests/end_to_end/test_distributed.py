@@ -38,7 +38,7 @@ def begun(*words: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.wait(timeout=60)
 
 
 def ended(process: subprocess.Popen[str], within: float) -> tuple[int, str]:

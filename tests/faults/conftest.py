@@ -50,7 +50,7 @@ class Ended:
     killed: bool
     """Whether it was killed from without."""
     peak: int
-    """Bytes of memory at most."""
+    """Bytes of memory at most, without mapped files; 0 when it was killed."""
 
     def line(self) -> str:
         """The one line on standard error."""
@@ -98,7 +98,10 @@ class Server:
         assert not answer["timed_out"], words
         out, err = ((self._scratch / name).read_text() for name in ("out", "err"))
         calls = read_log(self._scratch / "log")
-        return Ended(answer["code"], out, err, calls, answer["killed"], answer["peak"])
+        peak = self._scratch / "peak"
+        most = int(peak.read_text()) if peak.is_file() else 0
+        peak.unlink(missing_ok=True)
+        return Ended(answer["code"], out, err, calls, answer["killed"], most)
 
     def close(self) -> None:
         """Ends it."""

@@ -25,9 +25,12 @@ SOME = (("graft", "full"), ("train", "full"), ("prepare", "io"))
 
 
 def numbers(world: World, step: str, how: str) -> list[int]:
-    """Numbers of the calls that can fail so: a full disk is not met by reading."""
-    kinds = ("create", "write", "mkdir", "fsync") if how == "full" else None
-    return [number for number, call in enumerate(world.calls[step]) if kinds is None or call.kind in kinds]
+    """Numbers of the calls that can fail so: a full disk is not met by reading; of equal readings the last counts."""
+    calls = list(enumerate(world.calls[step]))
+    if how == "full":
+        return [number for number, call in calls if call.kind in ("create", "write", "mkdir", "fsync")]
+    last = {call.point: number for number, call in calls}
+    return [number for number, call in calls if call.kind != "read" or last[call.point] == number]
 
 
 def check(server: Server, world: World, here: Path, step: str, output: str, ended: Ended, words: str) -> None:
