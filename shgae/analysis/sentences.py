@@ -82,7 +82,8 @@ def on_the_curve(equal: EqualRank, size: int, skips: bool) -> str:
         said = f"the autoencoder's {size} numbers do for PCK what PCA needs {equal.components:.0f} components for"
         return f"{begin}, {said} ({equal.low:.0f} to {equal.high:.0f})."
     said = f"{begin}, no number of components can be named that does for PCK what the autoencoder's {size} numbers do"
-    at_least = f"; at least {equal.low:.0f} are needed" if equal.low else ""
+    least = round(equal.low or 0)
+    at_least = f"; at least {least} {'is' if least == 1 else 'are'} needed" if least else ""
     return f"{said}: {equal.undefined}{at_least}."
 
 

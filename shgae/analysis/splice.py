@@ -202,15 +202,16 @@ def no_cost(baseline: str, lead: Interval, measure: Measure) -> str | None:
         measure: which; PCK is better the higher, loss and distance the lower.
     """
     cost = lead.value if measure == "pck" else -lead.value
-    told, error = (
-        f"{100 * one:.1f} points" if measure == "pck" else f"{one:.3g}" for one in (abs(cost), lead.standard_error)
-    )
     if cost > 0 and cost >= CLEAR * lead.standard_error:
         return None
     if cost < -CLEAR * lead.standard_error:
-        return f"{baseline} does better than the bottleneck itself, by {told}"
-    sign = "-" if cost < 0 else ""
-    return f"{baseline} costs {sign}{told}, under {CLEAR:g} standard errors (one is {error})"
+        return f"{baseline} does better than the bottleneck itself, by {_told(-cost, measure)}"
+    one = _told(lead.standard_error, measure)
+    return f"{baseline} costs {_told(cost, measure)}, under {CLEAR:g} standard errors (one is {one})"
+
+
+def _told(value: float, measure: Measure) -> str:
+    return f"{round(100 * value, 1) + 0.0:.1f} points" if measure == "pck" else f"{value:.3g}"  # never -0.0
 
 
 def loss_counts(visibility: Tensor, unlabelled: str) -> npt.NDArray[np.bool_]:

@@ -60,6 +60,8 @@ def test_where_it_lies_on_the_curve() -> None:
     assert "no number of components can be named" in beyond
     assert beyond.endswith("do: 1000 components are not enough; at least 300 are needed.")
     assert sentences.on_the_curve(EqualRank(None, None, None, "noise"), 50, False).endswith("do: noise.")
+    for low, least in ((0.3, "noise."), (1.2, "noise; at least 1 is needed.")):
+        assert sentences.on_the_curve(EqualRank(None, low, None, "noise"), 50, False).endswith(f"do: {least}")
     assert "17 components" in sentences.on_the_fvu(EqualRank(17.0, None, None, None), 50)
     worse = sentences.on_the_fvu(EqualRank(None, None, None, "its FVU of 2 is worse than the mean's"), 50)
     assert worse.endswith("its 50 numbers do: its FVU of 2 is worse than the mean's.")

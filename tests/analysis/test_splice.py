@@ -124,6 +124,7 @@ def test_a_baseline_that_does_better_than_the_bottleneck_gives_no_share(measure:
 def test_what_a_baseline_costs_is_told_in_points() -> None:
     why = no_cost("mean", Interval(-0.006, -0.02, 0.01, 0.008), "pck")
     assert why == "mean costs -0.6 points, under 2 standard errors (one is 0.8 points)"
+    assert str(no_cost("mean", Interval(-0.0001, -0.01, 0.01, 0.008), "pck")).startswith("mean costs 0.0 points")
 
 
 def test_a_baseline_that_costs_nothing_at_all_is_undefined_too() -> None:
