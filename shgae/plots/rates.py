@@ -75,7 +75,8 @@ def _unexplained(axes: Axes, report: Mapping[str, Any]) -> None:
 def _code(axes: Axes, numbers: int, value: float, colour: str, named: bool) -> None:
     axes.plot([_place(numbers)], [value], "D", ms=7, mfc=colour, mec=COLOURS[6], zorder=3)
     if named:
-        axes.annotate("autoencoder", (_place(numbers), value), (8, -12), textcoords="offset points")
+        ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.5}  # a curve may run below it
+        axes.annotate("autoencoder", (_place(numbers), value), (8, -12), textcoords="offset points", bbox=ground)
 
 
 def _beyond(axes: Axes, determined: int, people: int, last: int) -> None:
