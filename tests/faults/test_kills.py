@@ -47,6 +47,7 @@ def killed_at(server: Server, world: World, here: Path, step: str, number: int) 
         assert done.code == 0, f"killed at {ended.calls[-1]}: {done.err}"
     assert Result.of(here / output) == world.result(step), f"killed at {ended.calls[-1]}"
     left = {path.name for path in here.iterdir() if not path.name.startswith("killed-")} - {"drawn", "made"}
+    left |= {path.name for path in (here / output).rglob("*.tmp")}
     assert not left and not partial_of(here / output).exists(), f"killed at {ended.calls[-1]}"
     return looked
 
