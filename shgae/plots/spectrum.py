@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from shgae.plots.style import COLOURS, DASHES, new_figure, style
+
+_ROUNDING = 1e-6
+"""Per cent of the variance."""
 
 
 def spectrum_figure(spectra: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -27,7 +31,13 @@ def spectrum_figure(spectra: Mapping[str, Mapping[str, Any]]) -> Figure:
             held = list(itertools.accumulate(shares))
             x = range(1, count + 1)
             how: dict[str, Any] = {"color": COLOURS[i], "linestyle": DASHES[i]}
-            left.plot(x, [max(share, 1e-6) for share in shares], label=f"{name} ({one['numbers']:,} numbers)", **how)
+            # The line ends where nothing but rounding is left, as of units that never speak.
+            left.plot(
+                x,
+                [share if share > _ROUNDING else math.nan for share in shares],
+                label=f"{name} ({one['numbers']:,} numbers)",
+                **how,
+            )
             if one["above_chance"]:
                 k = one["above_chance"]
                 left.plot([k], [shares[k - 1]], "o", mfc="none", color=COLOURS[i], ms=8)
@@ -40,7 +50,7 @@ def spectrum_figure(spectra: Mapping[str, Mapping[str, Any]]) -> Figure:
             axes.set_xscale("log")
             axes.set_xlabel("principal component")
         left.set_yscale("log")
-        left.set(title="share of the variance", ylabel="%")
+        left.set(title="share of the variance", ylabel="% of the variance")
         right.set(title="held by the first components", ylabel="% of the variance", ylim=(0, 102))
         left.legend()
         right.legend(loc="lower right")

@@ -78,6 +78,14 @@ def test_equal_numbers_give_equal_bytes_and_others_do_not(
     assert first == again != other
 
 
+def test_a_spectrum_ends_where_nothing_but_rounding_is_left() -> None:
+    one = {"numbers": 4, "determined": 4, "shares": (0.9, 0.1, 1e-12, 0.0), "above_chance": 1, "components": {"95": 2}}
+    for drawn, shown in ((one, [90, 10]), ({**one, "shares": (0.0,) * 4, "above_chance": 0}, [])):
+        line = spectrum_figure({"code": drawn}).axes[0].lines[0]
+        heights = np.asarray(line.get_ydata(), np.float64)
+        assert heights[np.isfinite(heights)].tolist() == pytest.approx(shown)
+
+
 def test_a_cell_lies_where_its_joint_is_drawn() -> None:
     side = 64
     left, right, _, _ = extent_of(side)
