@@ -20,7 +20,7 @@ test: check
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 torture: .venv/.ready
-	$(BIN)/pytest -m torture --promises .promises.json
+	$(BIN)/pytest -m torture --numprocesses auto --maxprocesses 2 --dist worksteal --promises .promises.json
 	$(BIN)/python -m tests.promises .promises.json README.md
 
 bench: .venv/.ready

@@ -105,18 +105,18 @@ def put_into(text: str, rows: str, marks: tuple[str, str] = (BEGIN, END)) -> str
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds ``--promises FILE``."""
-    parser.addoption("--promises", metavar="FILE", type=Path, help="count promises, and write the table as JSON")
+    parser.addoption("--promises", metavar="FILE", help="count promises, and write the table as JSON")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints the table and writes the file."""
-    path: Path | None = config.getoption("--promises")
+    path: str | None = config.getoption("--promises")
     if path is None:
         return
     stats = terminalreporter.stats
     called = [one for word in ("passed", "failed") for one in stats.get(word, []) if one.when == "call"]
     promises = collect(called)
-    path.write_text(json.dumps([asdict(one) for one in promises], indent=2) + "\n")
+    Path(path).write_text(json.dumps([asdict(one) for one in promises], indent=2) + "\n")
     terminalreporter.section("promises")
     terminalreporter.write_line(table(promises))
 

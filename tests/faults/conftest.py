@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -168,6 +168,14 @@ def again(server: Server, here: Path, step: str, output: str) -> Ended:
     """What a user types next; of a step that was complete already nothing is left to do."""
     goes_on = step in RESUMABLE and (partial_of(here / output) / ".intent.json").is_file()
     return server.run(here, f"{STEPS[step]} -o {output}{' --resume' if goes_on else ''}")
+
+
+def worth_trying(step: str, calls: Sequence[Call], numbers: Sequence[int]) -> list[int]:
+    """These calls; of finetune, whose loop is that of train, the last of each name: every kind on every file."""
+    if step != "finetune":
+        return list(numbers)
+    last = {calls[number].point: number for number in numbers}
+    return sorted(last.values())
 
 
 @pytest.fixture(scope="session")
