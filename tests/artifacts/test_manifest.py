@@ -133,6 +133,15 @@ def test_a_parent_that_lies_nowhere_is_refused(tmp_path: Path, path: str) -> Non
         read_manifest(written(tmp_path, with_parent(path=path).to_json()))
 
 
+@pytest.mark.parametrize(
+    "provenance", [{"command": "shgae train"}, {"command": ["shgae", 3]}, {"command": None}, {"versions": []}, [], None]
+)
+def test_a_provenance_that_cannot_be_told_is_refused(tmp_path: Path, provenance: Any) -> None:
+    with pytest.raises(Refused, match="torn or not ours"):
+        read_manifest(written(tmp_path, MANIFEST.to_json() | {"provenance": provenance}))
+    assert read_manifest(written(tmp_path, changed(provenance={}).to_json())).provenance == {}
+
+
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The way to every value inside a JSON value."""
     yield at

@@ -594,6 +594,8 @@ def test_a_folder_that_is_no_artefact_is_refused_for_what_it_is(tmp_path: Path) 
     }.items():
         with pytest.raises(Refused, match=why):
             open_artifact(tmp_path / name, "hourglass")
+    with pytest.raises(Refused, match="no such folder, wanted an artefact"):
+        open_artifact(tmp_path / "none")
 
 
 def test_the_tensors_of_an_artefact_are_what_was_written(tmp_path: Path) -> None:

@@ -132,6 +132,12 @@ def test_crowds_are_told_apart(tmp_path: Path):
     assert [person.iscrowd for person in everybody(read(tmp_path, document()))] == [False, False, True, False]
 
 
+def test_a_single_category_with_keypoints_may_have_any_name(tmp_path: Path):
+    content = document()
+    content["categories"][0]["name"] = "athlete"
+    assert len(read(tmp_path, content)) == 4
+
+
 def test_other_categories_are_not_people(tmp_path: Path):
     content = document()
     content["annotations"].append({"id": 99, "image_id": 5, "category_id": 9, "bbox": "anything"})

@@ -299,3 +299,38 @@ def test_what_is_large_in_a_json_is_not_quoted_at_length(
 ) -> None:
     prepared(LARGE[kind](), tolerant)
     kept(PROMISE, 1, "JSONs")
+
+
+SILENT: dict[str, tuple[Document, str, str | None]] = {
+    "NaN as an area": ({"area": float("nan")}, "it holds NaN or Infinity outside of joints and boxes", None),
+    "an id twice": ({"id": 102}, "annotation id 102 is given twice", None),
+    "an unknown photo": ({"image_id": 77}, "annotation 100 is of a photo that is not listed (image_id 77)", None),
+    "a negative box": ({"bbox": [9, 9, -5, 4]}, "box without area", "box without area"),
+    "v = 3": ({"keypoints": [4, 5, 3] * 3}, "visibility other than 0, 1 and 2", "visibility other than 0, 1 and 2"),
+}
+"""What pycocotools takes without a word: a change of a person, the refusal, and the reason for dropping where asked."""
+
+
+@pytest.mark.parametrize("fault", SILENT)
+def test_what_pycocotools_takes_in_silence_is_refused_or_dropped_and_counted(
+    prepared: Callable[[str | bytes, bool], End], fault: str
+) -> None:
+    change, refusal, dropped = SILENT[fault]
+    content = document()
+    content["annotations"][0].update(change)
+    assert refusal in prepared(json.dumps(content), False).line
+    tolerant = prepared(json.dumps(content), True)
+    if dropped is None:
+        assert refusal in tolerant.line
+    else:
+        assert tolerant.result["dropped"][dropped] == 1
+
+
+def test_a_number_of_joints_that_is_a_lie_changes_nothing(prepared: Callable[[str | bytes, bool], End]) -> None:
+    content = document()
+    for person in content["annotations"]:
+        person["num_keypoints"] = 17 - person["num_keypoints"]
+    honest, lying = prepared(TEXT, False).result, prepared(json.dumps(content), False).result
+    assert {key: honest[key] for key in ("splits", "dropped", "mean_rgb")} == {
+        key: lying[key] for key in ("splits", "dropped", "mean_rgb")
+    }

@@ -25,7 +25,7 @@ SECONDS, GROWTH = 1.0, 200_000_000
 READERS: tuple[Callable[[Path], Any], ...] = (load_tensors, read_note, lambda path: map_tensor(path, "a"))
 
 
-def check_cost(path: Path) -> None:
+def check_cost(path: Path, growth: int = GROWTH) -> None:
     """All readers take it or refuse it in a short line, in time and memory."""
     for reader in READERS:
         start = time.process_time()
@@ -36,7 +36,7 @@ def check_cost(path: Path) -> None:
             except Refused as refused:
                 assert len(refused.line().replace(str(path), "x")) <= 200  # noqa: PT017
 
-        assert peak_of(read) < GROWTH
+        assert peak_of(read) < growth
         assert time.process_time() - start < SECONDS
 
 
@@ -149,7 +149,8 @@ _EMPTY = b'{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'
 
 @pytest.mark.parametrize("kind", COSTLY)
 def test_a_header_that_would_cost_much_costs_little(tmp_path: Path, kind: str, kept: Kept) -> None:
-    check_cost(crafted(tmp_path / "x.safetensors", COSTLY[kind]()))
+    unparsed = kind in ("300,000 empty tensors", "a million lists", "a million objects")
+    check_cost(crafted(tmp_path / "x.safetensors", COSTLY[kind]()), 40_000_000 if unparsed else GROWTH)
     kept(MUTATED, 1, "headers")
 
 

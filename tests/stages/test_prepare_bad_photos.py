@@ -115,6 +115,15 @@ def test_each_is_told_as_it_is_met_and_after_ten_too_many_it_ends(tmp_path: Path
     assert sum(note.startswith("bad photo ") and TORN in note for note in listener.notes) == 12
 
 
+def test_once_there_are_too_many_nothing_is_written_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    monkeypatch.setattr("shgae.artifacts.crops.CropWriter.add", lambda _, crop: written.append(crop))
+    for first_bad in (0, 3):
+        written.clear()
+        line_of(tmp_path, {"train": harmed(make(tmp_path / f"train {first_bad}"), first_bad)})
+        assert len(written) == 2 * first_bad
+
+
 def test_progress_reaches_its_end_with_bad_photos(tmp_path: Path) -> None:
     listener = Listener()
     prepare(

@@ -1,0 +1,34 @@
+"""What errors are made of: one line, printable, and short where it repeats what stands in a file."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shgae.errors import Refused, shortened
+
+
+@given(st.text(max_size=300), st.integers(20, 200))
+def test_a_shortened_text_keeps_its_ends_and_is_not_longer_than_asked(text: str, most: int) -> None:
+    short = shortened(text, most)
+    assert len(short) <= most
+    if len(text) <= most:
+        assert short == text
+    else:
+        head, gap, tail = short.partition(" ... ")
+        assert gap
+        assert len(head) + len(tail) <= most - 5
+        assert text.startswith(head)
+
+
+def test_a_text_of_the_very_length_stays_whole_and_one_more_loses_its_middle() -> None:
+    assert shortened("x" * 60) == "x" * 60
+    assert shortened("a" * 33 + "b" * 100) == "a" * 33 + " ... " + "b" * 22
+    assert len(shortened("x" * 61)) == 60
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
+def test_an_error_is_one_printable_line(what: str, where: str, why: str, fix: str) -> None:
+    line = Refused(what, where, why, fix).line()
+    assert line.isprintable()
+    assert line == " ".join(line.split())
