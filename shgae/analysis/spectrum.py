@@ -66,9 +66,10 @@ def suggestion(spectrum: Spectrum, what: str) -> str:
     """What the spectrum says about the size of a code, in words."""
     if not spectrum.above_chance and not any(spectrum.shares):
         return f"The {what} does not vary."
-    counts = ", ".join(f"{spectrum.components[str(share)]} for {share} %" for share in SHARES)
+    some, more, most = (f"{spectrum.components[str(share)]}" for share in SHARES)
     begin = (
-        f"The {what} of {spectrum.people:,} people: {counts} of the variance, effective dimension "
+        f"The {what} of {spectrum.people:,} people: {some} principal component{'s' * (some != '1')} for {SHARES[0]} % "
+        f"of the variance, {more} for {SHARES[1]} %, {most} for {SHARES[2]} %; effective dimension "
         f"{spectrum.effective_dimension:.1f} of {spectrum.numbers:,}"
     )
     kept = spectrum.above_chance

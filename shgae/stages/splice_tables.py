@@ -30,7 +30,8 @@ def replacements_table(report: Mapping[str, Any]) -> Grid:
         ),
         rows=tuple(_replacement(report, one["name"]) for one in report["replacements"]),
         caption=f"{what}, with its 95 % interval over photos\n"
-        "moved: maps whose peak is more than 5 % of the side away from where id has it",
+        "moved: maps whose peak is more than 5 % of the side away from where id has it\n"
+        + "; ".join(f"{one['name']}: {one['meaning']}" for one in report["replacements"]),
     )
 
 

@@ -47,7 +47,11 @@ def test_two_strong_directions_in_noise_are_two() -> None:
     rows = rng.normal(size=(500, 2)) @ np.eye(2, 20) * 30 + rng.normal(size=(500, 20))
     found = spectrum_of(components_of(rows), 500)
     assert found.above_chance == 2
-    assert "2 components stand out of chance" in suggestion(found, "bottleneck")
+    said = suggestion(found, "bottleneck")
+    assert said.startswith(
+        "The bottleneck of 500 people: 2 principal components for 90 % of the variance, 2 for 95 %, "
+    )
+    assert "Suggested size of a code: 2, for 2 components stand out of chance" in said
 
 
 def test_what_does_not_vary_is_said_not_to() -> None:

@@ -34,7 +34,7 @@ def entry(name: str, share: float | None, measure: str = "pck", baseline: str = 
 def report() -> dict[str, Any]:
     fidelity = {"fvu": 0.288, "fvu_uncentred": 0.12, "l2_ratio": 0.93, "relative_bias": 1.0, "cosine": None}
     fidelity |= {"error_by_channel": [0.2, 0.088], "spread_by_channel": [0.9, 0.1], "sign_floor": 0.2}
-    replacements = [{"name": name, "fidelity": fidelity} for name in ("id", "ae", "zero")]
+    replacements = [{"name": name, "meaning": f"what {name} is", "fidelity": fidelity} for name in ("id", "ae", "zero")]
     back = [entry("ae", 0.914), entry("ae", None, "loss"), entry("ae", 0.5, "maps")]
     side = {"effects": {"id": effect(0.254), "ae": effect(0.239), "zero": effect(None)}, "recovered": back}
     code = {"size": 4, "dead": 1, "constant": 2, "density": [0, 1, 0.5, 0.5]}
@@ -48,6 +48,7 @@ def report() -> dict[str, Any]:
 def test_a_row_a_replacement_with_both_sides_and_what_is_given_back() -> None:
     text = shown(splice_tables.replacements_table(report()))
     assert "val: 1,234 people of 1,000 photos, stack 0" in text
+    assert "id: what id is; ae: what ae is; zero: what zero is" in text
     (row,) = [line for line in text.splitlines() if line.split()[:1] == ["ae"]]
     assert row.split() == ["ae", "23.9", "91", "(81", "to", "101)", "25.7", "23.9", "91", "(81", "to", "101)", "25.7"]
     (row,) = [line for line in text.splitlines() if line.split()[:1] == ["zero"]]
