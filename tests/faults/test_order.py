@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from shgae.artifacts.checkpoint import HISTORY
 from tests.faults.conftest import MAKES, STEPS, Server, World
 from tests.faults.disk import Call
 from tests.promises import Kept
@@ -59,6 +60,8 @@ def test_nothing_takes_its_place_before_it_is_durable_and_the_place_is_durable_a
 ) -> None:
     calls = [call for call in world.calls[step] if call.path.startswith(f"made/{MAKES[step]}") or call.path == "made"]
     cut = follow(calls)
+    written = {PurePosixPath(call.path).name for call in calls if call.kind == "create"}
+    assert {name for name in written if not name.startswith(".")} <= {HISTORY}, "files grow beside their place"
     assert not cut.files
     assert "made" not in cut.folders
     renames = [call for call in calls if call.kind == "rename"]
