@@ -85,3 +85,7 @@ def test_a_checkpoint_is_replaced_whole_or_not_at_all(tmp_path: Path, call: int)
         save_checkpoint(tmp_path / "c", TENSORS, Position(epoch=2))
     assert load_checkpoint(tmp_path / "c")[1].epoch == (2 if call == 2 else 1)
     assert everything(tmp_path).keys() == {"c"}
+
+
+def test_a_new_training_stands_at_its_very_beginning() -> None:
+    assert Position() == Position(0, 0, 0.0, 0, 0.0, 0, None, 1.0, 0)

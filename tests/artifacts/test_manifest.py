@@ -249,3 +249,8 @@ def test_the_versions_that_matter_are_reported() -> None:
     assert {"python", "numpy", "torch", "safetensors"} <= package_versions().keys()
     assert package_versions()["shgae"] == __version__
     assert {"data", "hourglass", "activations", "autoencoder", "evaluation", "predictions"} <= {*KINDS}
+
+
+def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shgae.artifacts.manifest._REPORTED", ("numpy", "no-such-package"))
+    assert package_versions()["no-such-package"] == "not installed"

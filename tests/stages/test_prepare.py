@@ -158,7 +158,7 @@ def test_the_mean_colour_is_that_of_the_train_splits_valid_pixels(tmp_path: Path
         crop[y0:y1, x0:x1].reshape(-1, 3)
         for crop, (x0, y0, x1, y1) in zip(crops.read(np.arange(len(crops))), crops.people.valid, strict=True)
     ]
-    assert np.allclose(result.mean_rgb, np.concatenate(seen).mean(axis=0) / 255, atol=1e-12)
+    assert np.allclose(result.mean_rgb, np.concatenate(seen).mean(axis=0) / 255, rtol=0, atol=1e-12)
     assert result.artifact.facts["mean_rgb"] == list(result.mean_rgb)
 
 
