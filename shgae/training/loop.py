@@ -166,9 +166,12 @@ class _Fitting(Generic[BatchT]):
         train_mode(self.model)
         for rows, batches in zip(chunks, ahead(chunks, load, self.execution.workers), strict=True):
             self._step(rows, batches)
-            if self.world.agree(self.execution.stop) or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
+            if self.world.agree(self.execution.stop):
                 self.save()
+                self.world.tell(None)  # nobody leaves before it is saved: the others would be ended soon after
                 self.execution.stop.raise_if_set(self.draft.path, "the same command with --resume")
+            elif time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
+                self.save()
         self.execution.progress.finish()
         self.save()  # validation may take long, and may be interrupted
 

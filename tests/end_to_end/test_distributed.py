@@ -16,7 +16,10 @@ import pytest
 
 from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint
 from tests.end_to_end.conftest import TRAIN, Shell, environment, one_line
+from tests.promises import Kept
 
+ENDS = "When one of several processes is killed all end, and the last checkpoint can be read"
+SAME = "Two processes make the artefact that one makes, bit for bit, if the step has two portions"
 TWO = ("--micro-batches", "2", "--nproc", "2")
 LONG = ("train", "made/data", "-o", "x", *TRAIN[:-1], "500", "--workers", "1")
 """A training that nobody waits for."""
@@ -32,7 +35,7 @@ def begun(*words: str) -> Iterator[subprocess.Popen[str]]:
     try:
         assert process.stderr is not None
         line = ""
-        while not line.startswith("epoch "):
+        while "train_loss" not in line:
             line = process.stderr.readline()
             assert line, "it ended early"
         yield process
@@ -106,17 +109,18 @@ def test_a_process_that_is_killed_ends_all_of_them(shell: Shell) -> None:
 
 
 @pytest.mark.torture
-def test_processes_end_when_their_launcher_is_killed(shell: Shell) -> None:
+def test_processes_end_when_their_launcher_is_killed(shell: Shell, kept: Kept) -> None:
     with begun(*LONG, "--nproc", "2") as process:
         workers = children(process)
         process.kill()
         assert are_gone(workers, 25)
     assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch >= 1
+    kept(ENDS, 1, "kills")
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("which", [0, 1])
-def test_a_process_that_hangs_is_ended_after_its_neighbour(shell: Shell, which: int) -> None:
+def test_a_process_that_hangs_is_ended_after_its_neighbour(shell: Shell, kept: Kept, which: int) -> None:
     with begun(*LONG, "--nproc", "2") as process:
         workers = children(process)
         os.kill(workers[1 - which], signal.SIGSTOP)
@@ -125,13 +129,45 @@ def test_a_process_that_hangs_is_ended_after_its_neighbour(shell: Shell, which: 
     assert code == 5
     assert are_gone(workers, 1)
     load_checkpoint(Path("x.partial") / CHECKPOINT)
+    kept(ENDS, 1, "kills")
 
 
 @pytest.mark.torture
-def test_torchrun_makes_the_same_artefact(shell: Shell) -> None:
+def test_torchrun_makes_the_same_artefact(shell: Shell, kept: Kept) -> None:
     one = shell.json("train", "made/data", "-o", "one", *TRAIN, "--micro-batches", 2)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29617"]
     command = [*torchrun, "-m", "shgae", "train", "made/data", "-o", "two", *TRAIN, *TWO[:2], "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment())
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["id"] == one["id"]
+    kept(SAME, 1, "runs")
+
+
+@pytest.mark.torture
+def test_processes_that_a_scheduler_starts_stop_alike_and_each_with_our_code(shell: Shell) -> None:
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29618", "GLOO_SOCKET_IFNAME": "lo"}
+    command = [sys.executable, "-m", "shgae", *LONG]
+    both = [
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment() | place | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+    try:
+        assert both[0].stderr is not None
+        while "train_loss" not in both[0].stderr.readline():
+            assert both[0].poll() is None
+        for process in both:
+            process.send_signal(signal.SIGTERM)
+        ends = [ended(process, 25) for process in both]
+    finally:
+        for process in both:
+            process.kill()
+            process.wait()
+    assert [code for code, _ in ends] == [143, 143]
+    assert "what was done is saved" in one_line(ends[0][1])
+    load_checkpoint(Path("x.partial") / CHECKPOINT)

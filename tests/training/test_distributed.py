@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint
+from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Interrupted
 from shgae.execution import Execution, StopFlag, World
 from shgae.recipes import EvaluateConfig, FitConfig
 from shgae.stages import evaluate, extract, pretrain_ae, train
-from shgae.training import distributed
+from shgae.training import distributed, loop
 from tests.conftest import TINY, TINY_AE, TINY_EXTRACT
 from tests.training.blobs import CONFIG, Blobs, outputs, trained
 from tests.training.line import StopAfter, content
@@ -104,6 +104,21 @@ def test_a_signal_to_one_stops_all_at_the_same_step_and_they_resume_exactly(tmp_
         assert at.epoch * 4 + at.step == step
         by(2, run, in_portions(2), resume=True)
         assert content(run) == content(whole)
+
+
+def test_nobody_leaves_before_it_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(*what: Any) -> None:
+        time.sleep(1)
+        save_checkpoint(*what)
+
+    monkeypatch.setattr(loop, "save_checkpoint", slowly)
+
+    def leaving(world: World) -> bool:
+        with pytest.raises(Interrupted):
+            trained(tmp_path / "run", Execution(world=world, stop=StopAfter(2)))
+        return (tmp_path / "run.partial" / CHECKPOINT).is_file()
+
+    assert together(2, leaving) == [True, True]
 
 
 def test_what_one_process_began_two_can_finish(tmp_path: Path) -> None:
