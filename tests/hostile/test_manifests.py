@@ -45,7 +45,7 @@ def test_a_name_that_leads_out_is_refused_by_every_command(here: Path, name: str
     Path("secret").write_text("secret")
     sha256 = hash_file(Path("secret"))
     for kind in ("data", "hourglass"):
-        write(dataclasses.replace(DATA, kind=kind, files={"x": FileEntry(sha256, 6)}).to_json() | named(name, sha256))
+        write(dataclasses.replace(DATA, kind=kind, files={name: FileEntry(sha256, 6)}))  # its id fits
         for command in COMMANDS if kind == "data" else COMMANDS[:1]:
             with heard() as events:
                 end = ended(command)
