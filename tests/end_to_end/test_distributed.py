@@ -167,7 +167,7 @@ def test_processes_that_a_scheduler_starts_stop_alike_and_each_with_our_code(she
     finally:
         for process in both:
             process.kill()
-            process.wait()
+            process.wait(timeout=60)
     assert [code for code, _ in ends] == [143, 143]
     assert "what was done is saved" in one_line(ends[0][1])
     load_checkpoint(Path("x.partial") / CHECKPOINT)
