@@ -20,6 +20,7 @@ from tests.promises import kept, pytest_addoption, pytest_terminal_summary
 pytest_plugins = ["pytester"]
 __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]
 
+os.environ.pop("COLUMNS", None)  # pytest-xdist tells its processes a terminal's width, and tables would be cut to it
 refuse_other_machines()
 settings.register_profile("shgae", deadline=None)  # a busy machine is no failure
 settings.load_profile("shgae")

@@ -44,6 +44,8 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 _LEVELS = {256: 4, 128: 3}
 """Levels of an hourglass by crop size: they bring its map, a quarter of the crop, down to 4 x 4."""
+_LONGEST_NAME = 120
+"""Characters that are quoted of a tensor's name, with its shapes; those of known networks have up to 70."""
 _RESIDUALS: Mapping[str, type[OriginalResidual] | type[NewellResidual]] = {
     "original": OriginalResidual,
     "newell": NewellResidual,
@@ -271,4 +273,4 @@ def misfit(wanted: Shapes, found: Shapes) -> str:
 
 def _some(names: list[str], most: int = 4) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(shortened(name) for name in names[:most]) + more
+    return ", ".join(shortened(name, _LONGEST_NAME) for name in names[:most]) + more

@@ -113,7 +113,8 @@ def test_every_field_has_a_help_text_and_a_default_that_its_own_check_allows(sta
 
 
 def test_no_limit_is_left_over_from_a_field_that_is_gone() -> None:
-    assert {field.name for _, field in ALL_FIELDS} | {"workers"} >= LIMITS.keys()
+    of_no_config = {"workers", "steps", "nproc"}
+    assert {field.name for _, field in ALL_FIELDS} | of_no_config >= LIMITS.keys()
 
 
 def test_an_inherited_field_keeps_the_help_of_its_base_class() -> None:
