@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from shgae.execution import Execution
 from shgae.models.exporting import INPUT, MapsAndCodes, to_onnx
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.stages.disk import readable
+from shgae.stages.single_file import check_file, make_room
 
 if TYPE_CHECKING:
     import onnx
@@ -98,11 +98,11 @@ def run(model: Path, output: Path, execution: Execution) -> ExportResult:
         Interrupted: a signal came; nothing was written.
     """
     _check_packages()
-    _check_output(output, execution.force)
+    check_file(output, (SUFFIX,), execution.force, example="model")
     loaded = load_hourglass(model)
     network = MapsAndCodes(loaded.module)
     _check_size(network, model)
-    _make_room(output.parent)
+    make_room(output.parent)
     execution.progress.start("export", 1 + len(BATCHES), "steps")
     graph = to_onnx(network, loaded.crop_size)
     _describe(graph, loaded, network)
@@ -110,7 +110,7 @@ def run(model: Path, output: Path, execution: Execution) -> ExportResult:
     execution.stop.raise_if_set("export", "the same command again", saved=False)
     data = graph.SerializeToString(deterministic=True)
     checked = _check(data, network, loaded, execution)
-    _check_output(output, execution.force)  # once more: it may have been made since
+    check_file(output, (SUFFIX,), execution.force, example="model")  # once more: it may have been made since
     write_bytes(output, data)
     execution.progress.finish()
     shapes = _shapes(graph.graph.input), _shapes(graph.graph.output)
@@ -125,32 +125,11 @@ def _check_packages() -> None:
         raise Refused("export", "this environment", why, "pip install 'shgae[onnx]'")
 
 
-def _check_output(output: Path, force: bool) -> None:
-    if output.suffix != SUFFIX:
-        raise Refused("output", output, f"its name does not end in {SUFFIX}", f"a name such as model{SUFFIX}")
-    if not output.exists() and not output.is_symlink():
-        return
-    if not force:
-        raise Refused("output", output, "it exists already", "another --output, or --force to replace it")
-    if output.is_symlink() or not output.is_file():
-        raise Refused("output", output, "it exists and is no file, so --force spares it", "another --output")
-
-
 def _check_size(network: MapsAndCodes, where: Path) -> None:
     size = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     if size > _MOST_BYTES:
         why = f"its weights take {readable(size)}, one ONNX file holds {readable(_MOST_BYTES)}"
         raise Refused("model", where, why, "a model of fewer stacks or channels")
-
-
-def _make_room(folder: Path) -> None:
-    """Makes the folder and sees, before the work, that a file can be made in it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise Refused("output", folder, "a file stands in the way", "another --output") from error
-    with tempfile.TemporaryFile(dir=folder):
-        pass
 
 
 def _check(data: bytes, network: MapsAndCodes, loaded: LoadedHourglass, execution: Execution) -> tuple[Checked, ...]:

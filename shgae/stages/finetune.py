@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.store import Artifact, draft, open_artifact
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.joints import with_joints
 from shgae.models.zoo import HourglassSpec, LoadedHourglass, load_hourglass
-from shgae.recipes import FinetuneConfig, as_json
+from shgae.recipes import FinetuneConfig
 from shgae.skeleton import Skeleton
-from shgae.stages.pose_training import TRAVELS, FitResult, check_crops, fit_pose, open_splits, other_joints
+from shgae.stages.pose_training import TRAVELS, FitResult, check_crops, fit_pose, other_joints
 from shgae.training import tensorboard
 from shgae.training.freezing import train_only
-from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 
 
 def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution: Execution) -> FitResult:
@@ -43,27 +41,12 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     if joints.get("new") and spec.stacks > 1 and config.train in ("head", "autoencoder"):
         what = "what a stack passes on of the new joints' maps starts at zero and, with"
         execution.progress.note(f"note: {what} --train {config.train}, stays there; --train decoder would teach it")
-    splits = open_splits(prepared, config.limit)
-    device = resolve_device(execution.device)
-    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     _note_other_targets(loaded.artifact, config, execution.progress)
     # The colour that is taken off stays the one that the weights know; the crops are those of the new data.
     seen = {key: prepared.facts[key] for key in TRAVELS} | {"mean_rgb": list(loaded.mean_rgb)}
     facts = {"made_by": "finetune", "spec": spec.to_json()} | ({"joints": joints} if joints else {}) | seen
     parents = {"model": loaded.artifact, "data": prepared}
-    with (
-        draft(
-            output,
-            kind="hourglass",
-            config=as_json(config),
-            parents=parents,
-            execution=execution,
-            resumable=True,
-            device=describe(device),
-        ) as made,
-        determinism(execution.deterministic),
-    ):
-        return fit_pose(module, facts, splits, config, made, execution)
+    return fit_pose(module, facts, config, parents, output, execution)
 
 
 def _on_joints(

@@ -5,20 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import Artifact, Draft
+from shgae.artifacts.store import Artifact, draft
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.hourglass import StackedHourglass
-from shgae.recipes import EvaluatedSplit, FinetuneConfig, HeatmapConfig, Split, TrainConfig
+from shgae.recipes import EvaluatedSplit, FinetuneConfig, HeatmapConfig, Split, TrainConfig, as_json
 from shgae.stages.result import made
 from shgae.training import tensorboard
-from shgae.training.hardware import resolve_device
+from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 from shgae.training.inference import Inference
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import PoseObjective
@@ -82,46 +83,58 @@ def scored_split(data: Artifact, split: EvaluatedSplit) -> Split:
     return "test" if data.facts["splits"].get("test") else "val"
 
 
-def open_splits(data: Artifact, limit: int | None) -> tuple[Crops, Crops]:
-    """The train and the val split of prepared data; raises :class:`Refused` if it lacks one."""
-    return Crops(data, "train", limit), Crops(data, "val", limit)
-
-
 def fit_pose(
     model: StackedHourglass,
     facts: dict[str, Any],
-    splits: tuple[Crops, Crops],
     config: TrainConfig | FinetuneConfig,
-    draft: Draft,
+    parents: Mapping[str, Artifact],
+    output: Path,
     execution: Execution,
 ) -> FitResult:
-    """Trains a network on prepared data and commits the draft.
+    """Trains a network on prepared data and writes an hourglass artefact (best weights, checkpoint, history).
 
     Args:
         model: the network, on the CPU.
         facts: its ``spec`` and what :data:`TRAVELS`; they go into the manifest.
-        splits: the people to train on and those to validate on.
-        config: with the precision resolved.
-        draft: the artefact being made.
-        execution: device, threads, progress.
+        config: targets and training.
+        parents: the prepared ``data``, and what else it comes from.
+        output: the folder to make.
+        execution: device, threads, progress; ``resume`` continues an interrupted run exactly.
+
+    Raises:
+        Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
+    train, val = (Crops(parents["data"], split, config.limit) for split in ("train", "val"))
     device = resolve_device(execution.device)
+    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     # channels last: convolutions run in this layout without copies, on CPUs and GPUs alike
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     heatmap = HeatmapConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(HeatmapConfig)})
     inference = Inference(device, config.precision, config.batch_size, facts["mean_rgb"])
-    objective = PoseObjective(train=splits[0], val=splits[1], heatmap=heatmap, inference=inference)
-    summary = fit(model, objective, config, draft, execution)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    scores = {key: value for key, value in summary.best.items() if key.startswith("val_")}
-    facts = facts | {
-        "parameters": parameters,
-        "trained_parameters": trained,
-        "heatmap": dataclasses.asdict(heatmap),
-        "best_epoch": summary.best_epoch,
-        "epochs": len(summary.history),
-        **scores,
-    }
-    artifact = draft.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft.path)))
+    objective = PoseObjective(train=train, val=val, heatmap=heatmap, inference=inference)
+    with (
+        draft(
+            output,
+            kind="hourglass",
+            config=as_json(config),
+            parents=parents,
+            execution=execution,
+            resumable=True,
+            device=describe(device),
+        ) as draft_,
+        determinism(execution.deterministic),
+    ):
+        summary = fit(model, objective, config, draft_, execution)
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        scores = {key: value for key, value in summary.best.items() if key.startswith("val_")}
+        facts = facts | {
+            "parameters": parameters,
+            "trained_parameters": trained,
+            "heatmap": dataclasses.asdict(heatmap),
+            "best_epoch": summary.best_epoch,
+            "epochs": len(summary.history),
+            **scores,
+        }
+        artifact = draft_.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft_.path)))
     return FitResult(artifact, summary, parameters, trained)

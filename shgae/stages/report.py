@@ -65,7 +65,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
             another ending or lies inside an input, or the two models are not in an evaluation.
         Interrupted: a signal came; nothing was written.
     """
-    check_file(output, SUFFIXES, execution.force)
+    check_file(output, SUFFIXES, execution.force, example="report")
     given = open_given(inputs)
     _check_place(output, given)
     make_room(output.parent)
@@ -73,7 +73,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
     page = Page(config.title, _lead(given), sections, _foot(given))
     data = render(page)
     execution.stop.raise_if_set("report", "the same command again", saved=False)
-    check_file(output, SUFFIXES, execution.force)  # once more: it may have been made since
+    check_file(output, SUFFIXES, execution.force, example="report")  # once more: it may have been made since
     write_bytes(output, data)
     return ReportResult(
         path=output,

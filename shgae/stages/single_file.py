@@ -8,11 +8,11 @@ from pathlib import Path
 from shgae.errors import Refused
 
 
-def check_file(output: Path, suffixes: tuple[str, ...], force: bool) -> None:
+def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example: str) -> None:
     """Raises :class:`Refused` where this file may not be made: another ending, or something is there already."""
     if output.suffix not in suffixes:
         endings = " or ".join(suffixes)
-        raise Refused("output", output, f"its name does not end in {endings}", f"a name such as report{suffixes[0]}")
+        raise Refused("output", output, f"its name does not end in {endings}", f"a name such as {example}{suffixes[0]}")
     if not output.exists() and not output.is_symlink():
         return
     if not force:

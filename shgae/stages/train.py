@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
-from shgae.artifacts.store import draft, open_artifact
+from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
 from shgae.models.zoo import HourglassSpec, build_hourglass
-from shgae.recipes import TrainConfig, as_json
-from shgae.stages.pose_training import TRAVELS, FitResult, fit_pose, open_splits
+from shgae.recipes import TrainConfig
+from shgae.stages.pose_training import TRAVELS, FitResult, fit_pose
 from shgae.training import tensorboard
-from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 
 
 def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> FitResult:
@@ -28,9 +26,6 @@ def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> 
     """
     tensorboard.check(wanted=execution.tensorboard)
     prepared = open_artifact(data, "data", execution=execution)
-    splits = open_splits(prepared, config.limit)
-    device = resolve_device(execution.device)
-    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     spec = HourglassSpec(
         keypoints=len(prepared.facts["skeleton"]["names"]),
         crop_size=prepared.facts["crop_size"],
@@ -39,17 +34,4 @@ def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> 
         width=config.width,
     )
     facts = {"made_by": "train", "spec": spec.to_json()} | {key: prepared.facts[key] for key in TRAVELS}
-    parents = {"data": prepared}
-    with (
-        draft(
-            output,
-            kind="hourglass",
-            config=as_json(config),
-            parents=parents,
-            execution=execution,
-            resumable=True,
-            device=describe(device),
-        ) as made,
-        determinism(execution.deterministic),
-    ):
-        return fit_pose(build_hourglass(spec, seed=config.seed), facts, splits, config, made, execution)
+    return fit_pose(build_hourglass(spec, seed=config.seed), facts, config, {"data": prepared}, output, execution)
