@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shgae.artifacts.command import command_line
+from shgae.artifacts.facts import Facts
 from shgae.artifacts.folders import check_inputs, check_target, clear, locked, mend, put_in_place, remove
 from shgae.artifacts.hashing import hash_file, led_out, of_each, unlike
 from shgae.artifacts.manifest import (
@@ -56,8 +57,8 @@ class Artifact:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """See :attr:`Manifest.facts`."""
-        return self.manifest.facts
+        """See :attr:`Manifest.facts`; a fact that is read must be there, and make sense."""
+        return Facts(self.manifest.facts, self.path)
 
     def file(self, name: str) -> Path:
         """The path of one file of the artefact.

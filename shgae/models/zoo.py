@@ -187,8 +187,6 @@ def load_hourglass(path: Path, verify: bool = True) -> LoadedHourglass:
         red, green, blue = (float(channel) for channel in facts["mean_rgb"])
         if len(skeleton) != spec.keypoints or facts["crop_size"] != spec.crop_size:
             raise ValueError("skeleton or crop size disagree with the spec")
-        if not all(0 <= channel <= 1 for channel in (red, green, blue)):
-            raise ValueError("mean_rgb is outside [0, 1]")
     module = _with_weights(lambda: _hourglass(spec), artifact)
     return LoadedHourglass(module, spec, artifact, skeleton, (red, green, blue), spec.crop_size)
 

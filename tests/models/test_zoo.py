@@ -181,8 +181,8 @@ def test_changed_weights_are_refused_unless_nobody_asks(saved: tuple[Path, Stack
     [
         ({"crop_size": 256}, "crop size disagree"),
         ({"skeleton": Skeleton.from_names(["a", "b"]).to_json()}, "skeleton"),
-        ({"skeleton": None}, "facts"),
-        ({"mean_rgb": [0.4, 0.5]}, "facts"),
+        ({"skeleton": None}, "fact skeleton"),
+        ({"mean_rgb": [0.4, 0.5]}, "fact mean_rgb"),
         ({"mean_rgb": [0.4, 0.5, 104.0]}, "mean_rgb"),
         ({"spec": {"width": 8}}, "does not consist of"),
         ({"spec": HourglassSpec(3, 128, width=12).to_json()}, "misshapen"),

@@ -1,0 +1,117 @@
+"""What an artefact says of itself, believed only as far as it makes sense.
+
+The id of a manifest tells that nothing was changed by accident. Whoever writes a new one can give it a fitting id and
+yet leave out, or turn round, what every reader takes for granted; then the reader refuses it by the fact's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from shgae.errors import Refused, shortened
+from shgae.recipes import HeatmapConfig
+from shgae.skeleton import Skeleton
+
+_MOST = 2**53
+"""Larger numbers count and measure nothing."""
+
+
+class Facts(Mapping[str, Any]):
+    """The facts of one manifest; each is checked when it is read."""
+
+    def __init__(self, facts: Mapping[str, Any], where: Path) -> None:
+        self._facts = facts
+        self._where = where
+
+    def __getitem__(self, name: str) -> Any:
+        """A fact.
+
+        Raises:
+            Refused: the manifest lacks it, or its value is none that a fact of this name can have.
+        """
+        if name not in self._facts:
+            raise Refused(f"fact {name}", self._where, "its manifest lacks it", "make the artefact again")
+        value = self._facts[name]
+        if name in _CHECKS and not _is_fit(value, _CHECKS[name]):
+            why = f"{shortened(repr(value))} makes no sense"
+            raise Refused(f"fact {name}", self._where, why, "make the artefact again")
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A fact that may be lacking, but not be nonsense."""
+        return self[name] if name in self._facts else default
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._facts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+
+def _is_fit(value: Any, check: Callable[[Any], bool]) -> bool:
+    try:
+        return check(value)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return False
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _MOST
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and -_MOST < value < _MOST
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _counts(value: Any) -> bool:
+    return all(_count(count) for count in value.values())
+
+
+def _list_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def _skeleton(value: Any) -> bool:
+    skeleton = Skeleton.from_json(value)
+    ends = [end for pair in (*skeleton.limbs, *skeleton.flip_pairs) for end in pair]
+    return _list_of(_text)(value["names"]) and all(0 <= end < len(skeleton) for end in ends)
+
+
+def _heatmap(value: Any) -> bool:
+    config = HeatmapConfig(**value)
+    are_said = config.peak in ("one", "mass") and config.unlabelled in ("masked", "empty")
+    return are_said and all(_number(sigma) and sigma > 0 for sigma in (config.sigma_visible, config.sigma_hidden))
+
+
+_CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    "category_id": lambda value: type(value) is int and _number(value),
+    "crop_policy": lambda value: value in ("inside", "pad"),
+    "crop_size": lambda value: _count(value) and 0 < value <= 4096,
+    "dropped": _counts,
+    "figures": _list_of(_text),
+    "heatmap": _heatmap,
+    "made_by": _text,
+    "margin": lambda value: _number(value) and value >= 0,
+    "mean_rgb": lambda value: _list_of(_number)(value) and len(value) == 3 and all(0 <= one <= 1 for one in value),
+    "model_stacks": _count,
+    "parameters": _count,
+    "shape": lambda value: _list_of(_count)(value) and len(value) == 3 and all(value),
+    "skeleton": _skeleton,
+    "spec": _table,
+    "splits": _counts,
+    "stacks": lambda value: _list_of(lambda stack: type(stack) is int and -1 <= stack < _MOST)(value) and bool(value),
+}
+"""By the name of a fact, which means the same in every kind; facts that only people read are not here."""
