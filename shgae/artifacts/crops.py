@@ -138,7 +138,7 @@ def _allow_open_files(files: int) -> None:
     wanted = 2 * files + 256
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def shard_name(split: str, shard: int) -> str:

@@ -54,7 +54,7 @@ def led_out(path: Path, root: Path) -> str | None:
     return None if is_inside else "is a link that leads out of the artefact"
 
 
-def unlike(path: Path, sha256: str, size: int, *, anew: bool = False) -> str | None:
+def unlike(path: Path, sha256: str, size: int, *, anew: bool) -> str | None:
     """What is wrong with a file that was written with this hash and size in bytes; None where it is as it was.
 
     ``anew`` reads it in any case.

@@ -17,6 +17,7 @@ from shgae.artifacts.activations import (
     shard_name,
     shard_rows,
     site_folder,
+    split_size,
     stacks_of,
     statistics_name,
 )
@@ -193,3 +194,19 @@ def test_zero_counts_as_not_negative_whatever_its_sign() -> None:
     sums = StatisticsSums()
     sums.add(np.full((2, *SHAPE), -0.0, np.float32))
     np.testing.assert_array_equal(sums.result().channel_negative, np.zeros(3))
+
+
+@pytest.mark.parametrize("stacks", [(0,), (0, 1), (0, 1, 2)])
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])
+def test_the_size_of_a_split_is_known_to_the_byte_before_it_is_written(
+    tmp_path: Path, count: int, stacks: tuple[int, ...]
+) -> None:
+    artifact = extracted_at(tmp_path / "a", stacks, count)
+    sizes = sum(entry.size for entry in artifact.manifest.files.values())
+    assert sizes == split_size(count, len(stacks), SHAPE[0], "F32")
+
+
+def test_the_stored_mean_is_taken_where_everybody_is_in_use(tmp_path: Path) -> None:
+    rows = Activations(extracted(tmp_path / "a", train=11), "train")
+    rows._shards = []  # nothing is read again
+    np.testing.assert_allclose(rows.mean(), drawn(11).astype(np.float64).mean(0), rtol=1e-12)

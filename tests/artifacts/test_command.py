@@ -37,3 +37,7 @@ def test_it_is_never_longer_than_there_is_room_and_whole_where_it_fits(words: li
     text = shown(["shgae", *words], most)
     assert len(text) <= most
     assert text == (whole if len(whole) <= most else shortened(whole, most))
+
+
+def test_without_a_word_about_room_there_is_room_for_a_thousand_characters() -> None:
+    assert len(shown(["shgae", "x" * 5000])) == 1000

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from shgae.artifacts import crops as crops_module
-from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, shard_name
+from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, shard_name, split_size
 from shgae.artifacts.store import Artifact, draft, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -118,3 +118,34 @@ def test_a_writer_holds_one_shard_at_most(tmp_path: Path) -> None:
     with draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
         assert CropWriter(made, "train", SIZE, 1_000_000)._shard.shape == (4, SIZE, SIZE, 3)
         assert CropWriter(made, "val", SIZE, 2)._shard.shape == (2, SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])
+def test_the_size_of_a_split_is_known_to_the_byte_before_it_is_written(tmp_path: Path, count: int) -> None:
+    data = prepared(tmp_path / "data", train=count)
+    assert sum(entry.size for entry in data.manifest.files.values()) == split_size(count, KEYPOINTS, SIZE)
+
+
+NO_LIMIT = crops_module.resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    ("limits", "set_to"),
+    [
+        ((256, 4096), [(262, 4096)]),
+        ((256, NO_LIMIT), [(262, NO_LIMIT)]),
+        ((256, 260), [(260, 260)]),
+        ((261, 4096), [(262, 4096)]),
+        ((262, 4096), []),
+        ((1024, 4096), []),
+        ((NO_LIMIT, NO_LIMIT), []),
+    ],
+)
+def test_as_many_open_files_are_asked_for_as_shards_need_and_the_machine_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], set_to: list[tuple[int, int]]
+) -> None:
+    data, found = prepared(tmp_path / "data", train=11), []
+    monkeypatch.setattr(crops_module.resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(crops_module.resource, "setrlimit", lambda _, wanted: found.append(wanted))
+    Crops(data, "train")  # of three shards
+    assert found == set_to

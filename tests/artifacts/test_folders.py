@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from shgae.artifacts.folders import clear, mend, put_in_place, remove
+from shgae.artifacts.folders import clear, locked, mend, put_in_place, remove
 from tests.artifacts.conftest import Killed, everything, recorded
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -61,3 +63,22 @@ def test_mending_touches_only_what_a_swap_put_aside(tmp_path: Path) -> None:
     mend(tmp_path / "x[1]", "a")
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"x[1]", ".x1.old-7", ".y.old-7", ".x[1].older"}
+
+
+def test_a_rename_to_a_new_place_that_fails_says_why(tmp_path: Path) -> None:
+    before = everything(filled(tmp_path / "new"))
+    with pytest.raises(OSError, match="No space"), recorded(fails_at=0):
+        put_in_place(tmp_path / "new", tmp_path / "target", "a")
+    assert everything(tmp_path / "new") == before
+
+
+def test_a_lock_holds_the_number_of_its_process_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("an older process, long gone")
+    with locked(tmp_path / "lock", tmp_path):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
+    mask = os.umask(0)
+    try:
+        with locked(tmp_path / "new", tmp_path):
+            assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o666
+    finally:
+        os.umask(mask)

@@ -71,6 +71,37 @@ def test_a_file_that_was_just_changed_is_read_again(tmp_path: Path, read: list[s
     assert read == ["x", "x"]
 
 
+@pytest.mark.parametrize(("since", "reads"), [(0, 2), (2_000_000_000, 2), (2_000_000_001, 1)])
+@pytest.mark.parametrize("dated", [-3_000_000_000, 3_000_000_000], ids=["older content", "a date to come"])
+def test_a_file_counts_as_resting_two_seconds_after_its_last_change(
+    tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch, since: int, reads: int, dated: int
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"one")
+    written = path.stat().st_mtime_ns
+    os.utime(path, ns=(written, written + dated))
+    last = max(path.stat().st_mtime_ns, path.stat().st_ctime_ns)
+    monkeypatch.setattr(time, "time_ns", lambda: last + since)
+    for _ in range(2):
+        known_hash(path)
+    assert len(read) == reads
+
+
+def test_the_hash_of_a_file_that_changes_while_it_is_read_is_not_kept(
+    tmp_path: Path, rested: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(path: Path) -> str:
+        found = hash_file(path)
+        path.write_bytes(b"two, and longer")
+        return found
+
+    (tmp_path / "x").write_bytes(b"one")
+    monkeypatch.setattr(hashing, "_known", {})
+    monkeypatch.setattr(hashing, "hash_file", overtaken)
+    known_hash(tmp_path / "x")
+    assert hashing._known == {}
+
+
 def test_an_artefact_is_not_hashed_twice_unless_that_is_asked_for(
     tmp_path: Path, read: list[str], rested: None
 ) -> None:
@@ -97,11 +128,18 @@ def test_long_hashing_is_told_in_megabytes_that_add_up() -> None:
         def advance(self, amount: int = 1, facts: str = "") -> None:
             self.tasks[-1].append(amount)
 
+        def finish(self) -> None:
+            self.tasks[-1].append("done")
+
     told = Told()
     sizes = [("a", 700_000_001), ("b", 999_999), ("c", 3_500_000)]
     assert of_each(str.upper, sizes, "checking data", Execution(progress=told)) == ["A", "B", "C"]
     assert of_each(str.upper, sizes[1:], "checking data", Execution(progress=told)) == ["B", "C"]
-    assert told.tasks == [["checking data", 704, "MB", 700, 1, 3]]
+    assert told.tasks == [["checking data", 704, "MB", 700, 1, 3, "done"]]
+    told.tasks.clear()
+    of_each(str.upper, [("a", 499_999_999)], "checking data", Execution(progress=told))
+    of_each(str.upper, [("a", 500_000_000)], "checking data", Execution(progress=told))
+    assert told.tasks == [["checking data", 500, "MB", 500, "done"]]
 
 
 def test_a_wish_to_stop_long_hashing_is_heard_between_two_files_and_the_rest_is_left() -> None:
@@ -114,7 +152,13 @@ def test_a_wish_to_stop_long_hashing_is_heard_between_two_files_and_the_rest_is_
         return item
 
     files = [(item, 10_000_000) for item in range(200)]
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match="in checking data: .* nothing was written. Try: the same command again"):
         of_each(work, files, "checking data", Execution(stop=stop))
     assert len(seen) < 100
     assert len(of_each(work, files, "hashing data", Execution(stop=stop), stops=False)) == 200
+
+
+def test_short_hashing_is_done_before_a_wish_to_stop_is_heard() -> None:
+    stop = StopFlag()
+    stop.signal_number = signal.SIGINT
+    assert of_each(str.upper, [("a", 1), ("b", 2)], "checking data", Execution(stop=stop)) == ["A", "B"]

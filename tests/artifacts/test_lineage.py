@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from shgae.artifacts import hashing
+from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.lineage import ancestors, verify
 from shgae.artifacts.manifest import MANIFEST
-from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 from tests.artifacts.conftest import everything, make
 
@@ -86,6 +88,25 @@ def test_every_member_of_a_whole_family_is_verified_once(family: Family) -> None
     verification = verify(family.graft)
     assert sorted(verification.verified) == sorted(one.path for one in family.members.values())
     assert verification.missing == ()
+
+
+def test_every_file_of_a_family_is_read_once_though_this_process_knows_it(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def watched(path: Path) -> str:
+        read.append(path)
+        return hash_file(path)
+
+    monkeypatch.setattr(hashing, "_RESTED", -(10**18))
+    monkeypatch.setattr(hashing, "hash_file", watched)
+    for one in family.members.values():
+        verify_files(one)
+    read.clear()
+    verify(family.graft)
+    files = [one.path / name for one in family.members.values() for name in one.manifest.files]
+    assert sorted(read) == sorted(files)
 
 
 def test_an_artefact_without_parents_is_verified_alone(family: Family) -> None:

@@ -116,6 +116,22 @@ def test_file_names_that_leave_the_folder_are_refused(tmp_path: Path, name: str)
         read_manifest(written(tmp_path, hostile.to_json()))
 
 
+LONGEST = "/".join(["x" * 255] * 15 + ["y" * 200, "z" * 55])
+
+
+def test_names_and_paths_are_as_long_as_a_disk_takes_and_no_longer(tmp_path: Path) -> None:
+    assert len(LONGEST) == 4096
+    for name in ("x" * 255, "ü" * 127, LONGEST):
+        whole = changed(files={name: FileEntry("a" * 64, 1)})
+        assert read_manifest(written(tmp_path, whole.to_json())) == whole
+    for name in ("x" * 256, "ü" * 128, LONGEST + "z"):
+        with pytest.raises(Refused, match="longer than a disk takes"):
+            read_manifest(written(tmp_path, changed(files={name: FileEntry("a" * 64, 1)}).to_json()))
+    assert read_manifest(written(tmp_path, with_parent(path="p" * 4096).to_json())).parents[0].path == "p" * 4096
+    with pytest.raises(Refused, match="the path of a parent is no path"):
+        read_manifest(written(tmp_path, with_parent(path="p" * 4097).to_json()))
+
+
 def test_a_manifest_of_another_schema_is_refused_and_says_which(tmp_path: Path) -> None:
     for schema in (2, 0, None, "1", [1]):
         with pytest.raises(Refused, match="schema .*, this shgae reads 1"):

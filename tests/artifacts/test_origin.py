@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from shgae.artifacts import origin
 from shgae.artifacts.manifest import Parent
-from shgae.artifacts.origin import ORIGIN, Origin, read_origin
+from shgae.artifacts.origin import ORIGIN, Origin, now, read_origin
 from shgae.artifacts.store import Artifact, draft
 from shgae.execution import Execution, Silent
 from tests.artifacts.conftest import make
@@ -56,7 +57,10 @@ def test_an_origin_comes_back(folder: Path, found: Origin) -> None:
     assert read_origin(folder) == found
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"command": [], "begun": "", "parents": 3}', "\0"])
+NO_RUN = '{"command": [], "begun": "", "parents": [], "conditions": []}'
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"command": [], "begun": "", "parents": 3}', "\0", NO_RUN])
 def test_one_that_cannot_be_read_is_none(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / ORIGIN).write_text(content)
@@ -159,3 +163,9 @@ def test_every_change_between_two_runs_is_named_once() -> None:
     assert found == ["a: 1, then 2", "b: 1, then None", "c: None, then 3"]
     assert [Origin([], "", (), runs[:1]).followed(one).changes() for one in runs[:1]] == [[]]
     assert all(Origin([], "", (), pair).changes() for pair in itertools.pairwise(runs))
+
+
+def test_the_time_is_kept_to_the_second_in_utc() -> None:
+    assert datetime.now(UTC) - datetime.fromisoformat(now()) < timedelta(minutes=1)
+    assert now().endswith("+00:00")
+    assert len(now()) == len("2026-01-01T00:00:00+00:00")

@@ -137,3 +137,10 @@ def test_any_bytes_are_refused_or_an_object(folder: Path, content: bytes) -> Non
         assert isinstance(read_json(folder / "x"), dict)
     with contextlib.suppress(Refused):
         assert all(isinstance(row, dict) for row in read_rows(folder / "x"))
+
+
+def test_a_file_of_json_can_be_read_by_people_and_rows_have_a_line_each(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"b": [1], "a": "ü"})
+    assert (tmp_path / "x.json").read_bytes() == b'{\n  "a": "\\u00fc",\n  "b": [\n    1\n  ]\n}\n'
+    write_rows(tmp_path / "x.jsonl", [{"b": [1], "a": 2}, {}])
+    assert (tmp_path / "x.jsonl").read_bytes() == b'{"a": 2, "b": [1]}\n{}\n'

@@ -145,6 +145,20 @@ def test_a_write_that_fails_leaves_the_old_content_or_the_new_and_nothing_beside
     assert everything(tmp_path) == ({"x": b"new"} if renamed else {"x": old} if old else {})
 
 
+def test_a_write_that_fails_says_where_unless_the_system_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x"
+    with pytest.raises(OSError, match="No space") as caught, recorded(fails_at=0):
+        write_bytes(path, b"new")
+    assert caught.value.filename == str(path)
+
+    def full(*_: Any) -> Any:
+        raise OSError(24, "Too many open files", "elsewhere")
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="Too many open files: 'elsewhere'"):
+        write_bytes(path, b"new")
+
+
 def test_a_keyboard_interrupt_while_writing_leaves_the_old_content(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"old")
