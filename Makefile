@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test torture bench check format completions clean
+.PHONY: demo test torture mutants bench check format completions clean
 
 .venv/.ready: pyproject.toml .ci/constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python in PATH: no 3.11, 3.12 or 3.13 found. Try: make PYTHON=/path/to/python3"; exit 2; }
@@ -22,6 +22,9 @@ test: check
 torture: .venv/.ready
 	$(BIN)/pytest -m torture --numprocesses auto --maxprocesses 2 --dist worksteal --promises .promises.json
 	$(BIN)/python -m tests.promises .promises.json README.md
+
+mutants: .venv/.ready
+	$(BIN)/python -m tests.mutants --readme README.md
 
 bench: .venv/.ready
 	$(BIN)/pytest -m bench --benchmark-columns=median,iqr,rounds tests/benchmarks
