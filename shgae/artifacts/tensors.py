@@ -94,7 +94,7 @@ def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
         end = at + math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, end]}
         at = end
-    text = len(json.dumps(header, separators=(",", ":")))
+    text = len(json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode())
     return 8 + -(-text // 8) * 8 + at
 
 

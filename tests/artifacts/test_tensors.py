@@ -19,7 +19,16 @@ from hypothesis.extra import numpy as nps
 
 from shgae.artifacts import tensors as tensors_module
 from shgae.artifacts.tables import append_row, write_json, write_rows
-from shgae.artifacts.tensors import load_tensors, map_tensor, read_note, replacing, save_tensors, write_bytes
+from shgae.artifacts.tensors import (
+    load_tensors,
+    map_tensor,
+    read_note,
+    replacing,
+    save_tensors,
+    sync,
+    tensors_size,
+    write_bytes,
+)
 from shgae.errors import Refused
 from tests.artifacts.conftest import everything, put, recorded
 
@@ -68,6 +77,8 @@ def umask(mask: int) -> Iterator[None]:
 def test_whatever_is_saved_is_loaded_and_mapped_to_the_bit(folder: Path, arrays: dict[str, Array]) -> None:
     path = folder / "x.safetensors"
     save_tensors(path, arrays)
+    formats = {np.dtype(dtype): name for name, dtype in tensors_module._DTYPES.items()}
+    assert path.stat().st_size == tensors_size({name: (formats[a.dtype], a.shape) for name, a in arrays.items()})
     loaded = load_tensors(path)
     assert loaded.keys() == arrays.keys()
     for name, array in arrays.items():
@@ -143,6 +154,15 @@ def test_a_write_that_fails_leaves_the_old_content_or_the_new_and_nothing_beside
         write_bytes(path, b"new")
     renamed = call == 2
     assert everything(tmp_path) == ({"x": b"new"} if renamed else {"x": old} if old else {})
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted as Linux tells them")
+def test_what_is_written_and_synced_does_not_stay_open(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        write_bytes(tmp_path / "x", b"new")
+        sync(tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_write_that_fails_says_where_unless_the_system_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shgae.cli.fields import LIMITS, ConfigField, Limit, fields_of, stage_of, stages
+from shgae.cli.fields import LIMITS, ConfigField, Limit, defaults, fields_of, stage_of, stages
 from shgae.recipes import RECIPES, TrainConfig
 
 ALL_FIELDS = [(stage, field) for stage, config in stages().items() for field in fields_of(config)]
@@ -139,3 +139,92 @@ def test_a_limit_allows_what_it_says(limit: Limit, inside: list[float], outside:
     assert all(limit.allows(value) for value in inside)
     assert not any(limit.allows(value) for value in outside)
     assert str(limit) == text
+
+
+ALLOWED: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("ae_batch_size", "ae_epochs", "batch_size", "epochs", "limit"), (1, 2**63 - 1)),
+    **dict.fromkeys(("micro_batches", "seeds"), (1, 2**63 - 1)),
+    **dict.fromkeys(("hold_out", "margin", "max_bad_photos", "noise", "seed"), (0, 2**63 - 1)),
+    **{"code_size": (1, 4096), "draws": (100, 1_000_000), "min_score": (0, 1), "tried": (2, 2**63 - 1)},
+    **{"walks": (0, 10), "nproc": (1, 1024), "people": (0, 24), "stacks": (1, 8), "steps": (1, 1000)},
+    **{"width": (4, 1024), "workers": (0, 256)},
+}
+"""The lowest and the highest number of each option."""
+ABOVE_ZERO = ("ae_lr", "lr", "sigma_hidden", "sigma_visible")
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_every_number_has_a_lowest_and_a_highest_value(name: str) -> None:
+    if name in ABOVE_ZERO:
+        assert [LIMITS[name].allows(value) for value in (0, 1e-9, 1, 2**63 - 1, 2**63)] == [
+            False,
+            True,
+            True,
+            True,
+            False,
+        ]
+        return
+    low, high = ALLOWED[name]
+    step = 4 if name == "width" else 1
+    assert [LIMITS[name].allows(value) for value in (low, low + step, high)] == [True, True, True]
+    assert not any(LIMITS[name].allows(value) for value in (low - step, high + step, low - 1, high + 1))
+    assert LIMITS[name].allows(low + 1) == (name != "width")
+
+
+def of(stage: str, name: str) -> ConfigField:
+    return next(field for field in fields_of(stages()[stage]) if field.name == name)
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "value", "kept"),
+    [
+        *(("train", "epochs", 3, 3), ("train", "lr", 1, 1.0), ("train", "shuffle", False, False)),
+        *(("train", "residual", "newell", "newell"), ("prepare", "crop_size", 128, 128)),
+        ("pretrain_ae", "stack", 1, "1"),
+    ],
+)
+def test_a_value_is_kept_as_its_own_kind(stage: str, name: str, value: object, kept: object) -> None:
+    found = of(stage, name).check(value)
+    assert (found, type(found)) == (kept, type(kept))
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "value", "why"),
+    [
+        ("train", "epochs", 3.0, "3.0 is not a whole number"),
+        ("train", "epochs", True, "True is not a whole number"),
+        ("train", "epochs", "3", "'3' is not a whole number"),
+        ("train", "epochs", 0, "0 is not at least 1"),
+        ("train", "lr", "fast", "'fast' is not a number"),
+        ("train", "lr", True, "True is not a number"),
+        ("train", "shuffle", 1, "1 is not true or false"),
+        ("train", "residual", "other", "'other' is not original or newell"),
+        ("train", "residual", 1, "'1' is not original or newell"),
+        ("prepare", "crop_size", 64, "64 is not 256 or 128"),
+        ("prepare", "crop_size", 256.0, "256.0 is not 256 or 128"),
+        ("prepare", "crop_size", "128", "'128' is not 256 or 128"),
+        ("train", "epochs", "x" * 99, f"'{'x' * 39} is not a whole number"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_what_is_wanted(stage: str, name: str, value: object, why: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        of(stage, name).check(value)
+    assert str(caught.value) == why
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "example", "default"),
+    [
+        ("train", "epochs", "1", "default: 50"),
+        ("train", "lr", "0.1", "improved: 0.001; original: 0.00025"),
+        ("train", "shuffle", "true", "default: shuffle"),
+        ("pretrain_ae", "shuffle", "true", "improved: shuffle; original: no-shuffle"),
+        ("train", "width", "4", "default: 256"),
+        ("train", "residual", "original", "default: original"),
+        ("train", "limit", "1", "default: all"),
+        ("prepare", "crop_size", "256", "default: 256"),
+    ],
+)
+def test_an_option_knows_an_example_and_what_the_recipes_say(stage: str, name: str, example: str, default: str) -> None:
+    assert of(stage, name).example == example
+    assert defaults(stage, of(stage, name)) == default

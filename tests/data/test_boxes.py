@@ -203,3 +203,81 @@ def test_junk_alone_is_refused_in_one_line(junk: Any) -> None:
         assert not read([junk] if not isinstance(junk, dict | list) else junk).images
     except Refused as refused:
         assert refused.line().isprintable()
+
+
+LARGEST, SMALLEST = 2**63 - 1, -(2**63)
+
+
+@pytest.mark.parametrize("place", [("images", 0, "id"), ("annotations", 0, "id"), ("annotations", 4, "category_id")])
+def test_ids_have_at_most_64_bits(place: tuple[Any, ...]) -> None:
+    alone = changed(DATASET, "annotations", to=[DATASET["annotations"][i] for i in (1, 1, 2, 2, 4)])
+    alone = changed(changed(alone, "annotations", 0, "id", to=70), "annotations", 4, "image_id", to=9)
+    for number in (LARGEST, SMALLEST):
+        read(changed(alone, *place, to=number))
+    for number in (LARGEST + 1, SMALLEST - 1, 1.0, True):
+        with pytest.raises(Refused, match="has no whole number as its"):
+            read(changed(alone, *place, to=number))
+
+
+def test_a_photo_has_sides_from_one_pixel_to_two_milliards() -> None:
+    for side in (1, 2**31 - 1):
+        assert read(changed(DATASET, "images", 0, "height", to=side)).images[0].size == (40, side)
+    for side in (0, -1, 2**31, 30.0, True, None):
+        with pytest.raises(Refused, match=r"images\[0\] has no positive whole numbers as its width and height"):
+            read(changed(DATASET, "images", 0, "height", to=side))
+
+
+def test_a_box_may_be_smaller_than_a_pixel_and_lie_far_outside() -> None:
+    for box in ([0, 0, 1e-3, 0.5], [-(2**31), 2**31, 0.5, 1e-3], [0, 0, 2**31, 1]):
+        assert read(changed(DETECTIONS, 0, "bbox", to=box)).images[0].boxes[0].xywh == tuple(box)
+    for place in range(4):
+        with pytest.raises(Refused, match="entry 0 has no four finite numbers as its bbox"):
+            read(changed(DETECTIONS, 0, "bbox", place, to=2**31 + 1))
+    for place in (2, 3):
+        for side in (0, -0.5):
+            with pytest.raises(Refused, match="entry 0 has a bbox without area"):
+                read(changed(DETECTIONS, 0, "bbox", place, to=side))
+    for odd in ("1234", {"x": 1}, [1, 2, 3, 4, 5], None):
+        with pytest.raises(Refused, match="entry 0 has no four finite numbers as its bbox"):
+            read(changed(DETECTIONS, 0, "bbox", to=odd))
+
+
+def test_a_score_is_any_finite_number_and_an_entry_may_lack_its_category() -> None:
+    for score in (0, 1, -2.5, 100):
+        box = read(changed(changed(DETECTIONS, 0, "score", to=score), 0, "category_id", to=...)).images[0].boxes[0]
+        assert (box.score, type(box.score)) == (score, float)
+    assert read(changed(DETECTIONS, 0, "score", to=None)).images[0].boxes[0].score is None
+    for score in (True, "0.9", [], math.inf):
+        with pytest.raises(Refused, match="entry 0 has no finite number as its score"):
+            read(changed(DETECTIONS, 0, "score", to=score))
+
+
+@pytest.mark.parametrize(("crowd", "is_one"), [(0, False), (1, True), (False, False), (True, True)])
+def test_a_crowd_is_said_by_a_number_or_a_truth(crowd: Any, is_one: bool) -> None:
+    assert read(changed(DATASET, "annotations", 0, "iscrowd", to=crowd)).skipped[CROWD] == 1 + is_one
+    for odd in (2, -1, None, "1", 1.0, [0]):
+        with pytest.raises(Refused, match="annotation 70 has an iscrowd other than 0 and 1"):
+            read(changed(DATASET, "annotations", 0, "iscrowd", to=odd))
+
+
+def test_an_image_whose_people_are_all_skipped_is_none_to_look_at() -> None:
+    file = read(changed(DETECTIONS, 3, "category_id", to=18))
+    assert [image.image_id for image in file.images] == [139]
+    assert file.skipped == {OTHER_CATEGORY: 2}
+
+
+def test_detections_may_all_be_by_name_and_their_names_are_texts() -> None:
+    by_name = [{"file_name": name, "bbox": [1, 2, 3, 4]} for name in ("a.jpg", "b.jpg", "a.jpg")]
+    assert [(image.image_id, image.file_name, len(image.boxes)) for image in read(by_name).images] == [
+        (None, "a.jpg", 2),
+        (None, "b.jpg", 1),
+    ]
+    for document, place in ((by_name, (1,)), (DATASET, ("images", 0))):
+        for odd in ("", 5, ["a.jpg"]):
+            with pytest.raises(Refused, match=r"(entry 1|images\[0\]) has no text as its file_name"):
+                read(changed(document, *place, "file_name", to=odd))
+
+
+def test_only_what_is_needed_may_not_stand_twice() -> None:
+    with pytest.raises(Refused, match="key 'y' stands twice"):
+        read('[{"x": 1, "y": 2, "image_id": 1, "y": 3}]')

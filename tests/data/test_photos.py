@@ -116,3 +116,34 @@ def test_a_file_name_never_finds_anything_but_a_given_photo_that_ends_so(name: s
     except Refused:
         return
     assert [str(photo.path).endswith(name.replace("./", "").strip("/")) for photo in found] == [True]
+
+
+def test_a_number_has_at_most_eighteen_digits() -> None:
+    assert [photo.image_id for photo in whole_photos([Path(f"{'9' * 18}.jpg")])] == [10**18 - 1]
+    assert [photo.image_id for photo in whole_photos([Path(f"{'9' * 19}.jpg")])] == [1]
+
+
+def test_a_photo_has_the_people_of_its_boxes_or_is_one_person() -> None:
+    (whole,) = whole_photos([Path("a.jpg")])
+    assert (whole.people, whole.boxes, whole.size) == (1, None, None)
+    three = BoxFile(Path("boxes.json"), "", (BoxedImage("", 7, "a.jpg", boxes=[BOX] * 3, size=(4, 5)),), Counter(odd=2))
+    ((found,), skipped) = boxed_photos([Path("a.jpg")], three)
+    assert (found.people, found.boxes, found.size, found.image_id) == (3, (BOX,) * 3, (4, 5), 7)
+    assert skipped == {"odd": 2}
+    assert three.skipped == {"odd": 2}
+
+
+def test_the_image_of_number_zero_is_the_photo_of_that_name() -> None:
+    ((found,), _) = boxed_photos([Path("1.jpg"), Path("0.jpg")], boxes((0, None)))
+    assert (found.path, found.image_id) == (Path("0.jpg"), 0)
+
+
+def test_a_single_photo_is_called_so_when_no_box_is_of_it() -> None:
+    for photos, words in (([Path("a.jpg")], "the only photo"), ([Path("a.jpg"), Path("b.jpg")], "one of the 2 photos")):
+        with pytest.raises(Refused, match=f"no box is of {words}"):
+            boxed_photos(photos, boxes((7, ".")))
+
+
+def test_a_photo_of_a_folder_is_a_file_with_the_suffix_of_one(tmp_path: Path) -> None:
+    touch(tmp_path, "a", "b.jpg.txt", "c.JPEG", "d.gif")
+    assert [photo.name for photo in list_photos([tmp_path])[0]] == ["c.JPEG", "d.gif"]

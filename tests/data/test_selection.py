@@ -12,7 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shgae.data.coco import read_coco
-from shgae.data.selection import BEYOND_LIMIT, CROWD, NO_FIT, OUTSIDE, UNLABELLED, Selection, hold_out, limit, select
+from shgae.data.selection import (
+    BAD_PHOTO,
+    BEYOND_LIMIT,
+    CROWD,
+    NO_FIT,
+    OUTSIDE,
+    UNLABELLED,
+    Selection,
+    hold_out,
+    limit,
+    select,
+    without_photos,
+)
 from shgae.errors import Refused
 from shgae.recipes import PrepareConfig
 
@@ -141,3 +153,45 @@ def test_limit_keeps_the_first_of_each_split(tmp_path: Path):
         first = [fate for fate in before.fates if fate.split == split][:3]
         assert [fate for fate in after.fates if fate.split == split] == first
     assert limit(before, PrepareConfig()) == before
+
+
+def test_people_of_bad_photos_are_dropped_and_those_who_were_dropped_before_keep_their_reason(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE, {"iscrowd": 1}], [WHOLE], [WHOLE, WHOLE]])
+    after = without_photos(before, {0, 2})
+    assert reasons(after) == [BAD_PHOTO, CROWD, None, BAD_PHOTO, BAD_PHOTO]
+    assert [fate.split for fate in after.fates] == [None, None, "train", None, None]
+    assert [fate.square is None for fate in after.fates] == [True, True, False, True, True]
+    assert without_photos(before, {7}) == before
+
+
+def test_a_fate_knows_its_photo_and_its_square(tmp_path: Path):
+    selection = chosen(tmp_path, [[WHOLE, {"iscrowd": 1}], [WHOLE]])
+    assert [fate.photo for fate in selection.fates] == [0, 0, 1]
+    assert [fate.square is None for fate in selection.fates] == [False, True, False]
+    assert [[fate.annotation_id for fate in fates] for _, fates in selection] == [[100, 101], [102]]
+
+
+def test_one_broken_person_is_not_counted(tmp_path: Path):
+    with pytest.raises(Refused, match=r"annotation 100 in .*: visibility other than 0, 1 and 2\. Try"):
+        chosen(tmp_path, [[{"keypoints": [1, 1, 3, 0, 0, 0]}, WHOLE]])
+
+
+def test_where_no_photos_add_up_the_smallest_of_the_others_is_taken_too(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE] * size for size in (3, 4, 5)])
+    for seed in range(5):
+        assert hold_out(before, PrepareConfig(hold_out=1, seed=seed)).counts["test"] == 3
+        assert hold_out(before, PrepareConfig(hold_out=2, seed=seed)).counts["test"] == 3
+    taken = {hold_out(before, PrepareConfig(hold_out=6, seed=seed)).counts["test"] for seed in range(20)}
+    assert taken <= {7, 8}, "the first one drawn, and the smallest of the others"
+
+
+def test_nobody_is_held_out_unless_that_is_asked_for(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE], [WHOLE]])
+    for split_by in ("photo", "crop"):
+        assert hold_out(before, PrepareConfig(hold_out=0, split_by=split_by)) == before  # type: ignore[arg-type]
+
+
+def test_a_limit_of_as_many_as_there_are_drops_nobody(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE, WHOLE]])
+    assert limit(before, PrepareConfig(limit=2)) == before
+    assert limit(before, PrepareConfig(limit=1)).fates[1].square is None

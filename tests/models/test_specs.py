@@ -120,3 +120,71 @@ def test_whatever_json_is_a_spec_or_refused(value: Any, field: str | None) -> No
     except Refused:
         return
     assert HourglassSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("field", "lowest", "highest"),
+    [("keypoints", 1, 512), ("stacks", 1, 8), ("width", 4, 1024), ("bottleneck", 1, 8)],
+)
+def test_a_number_may_be_as_low_and_as_high_as_is_said(field: str, lowest: int, highest: int) -> None:
+    step = 4 if field == "width" else 1
+    for value in (lowest, highest):
+        assert getattr(HourglassSpec(**{"keypoints": 17, field: value}), field) == value
+    for value in (lowest - step, highest + step):
+        with pytest.raises(Refused, match=f"{field} in the model's spec: {value} is not {lowest} to {highest}"):
+            HourglassSpec(**{"keypoints": 17, field: value})
+
+
+def test_the_code_and_the_stem_are_as_large_as_is_said() -> None:
+    assert [AutoencoderSpec(code_size=size).code_size for size in (1, 4096)] == [1, 4096]
+    assert HourglassSpec(17, stem=(2, 1024, 2)).stem == (2, 1024, 2)
+    for size in (0, 4097):
+        with pytest.raises(Refused, match="code size"):
+            AutoencoderSpec(code_size=size)
+    for width in (1, 1025):
+        with pytest.raises(Refused, match="width of the stem"):
+            HourglassSpec(17, stem=(2, width, 2))
+    for wrong in ((2, 2), (2, 2, 2, 2)):
+        with pytest.raises(Refused, match="number of widths of the stem"):
+            HourglassSpec(17, stem=wrong)
+
+
+def test_a_width_is_a_multiple_of_four() -> None:
+    for width in (5, 6, 7, 30):
+        with pytest.raises(Refused, match=f"{width} is no multiple of 4"):
+            AutoencoderSpec(width=width)
+
+
+def test_a_linear_autoencoder_ends_without_a_relu() -> None:
+    assert AutoencoderSpec(family="linear").output == "identity"
+    with pytest.raises(Refused, match="output in the model's spec: 'relu' is not identity"):
+        AutoencoderSpec(family="linear", output="relu")
+    with pytest.raises(Refused, match="family"):
+        AutoencoderSpec(family="deep")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("residual", "width", "stem"),
+    [
+        *(("original", 256, (256, 256, 256)), ("newell", 256, (64, 128, 128)), ("newell", 4, (2, 2, 2))),
+        *(("original", 4, (4, 4, 4)), ("newell", 12, (3, 6, 6))),
+    ],
+)
+def test_a_stem_that_is_not_given_is_what_the_residual_block_comes_with(
+    residual: Any, width: int, stem: tuple[int, ...]
+) -> None:
+    assert HourglassSpec(17, residual=residual, width=width).stem == stem
+
+
+def test_a_shared_autoencoder_names_whom_it_may_be_shared_with() -> None:
+    with pytest.raises(Refused, match="1 is not 0"):
+        HourglassSpec(14, stacks=3, width=64, grafts=(CODE, None, 1))
+    with pytest.raises(Refused, match="0 is not a stack with an autoencoder"):
+        HourglassSpec(14, stacks=2, width=64, grafts=(None, 0))
+
+
+def test_every_field_may_be_said_or_only_the_needed_ones() -> None:
+    assert AutoencoderSpec.from_json({}) == AutoencoderSpec()
+    for value in (None, [], "spec", {"keypoints": 17, "more": 1}, {"crop_size": 128}):
+        with pytest.raises(Refused, match="does not consist of"):
+            HourglassSpec.from_json(value)
