@@ -17,7 +17,7 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]
 every_file = pytest.mark.parametrize("path", FILES, ids=NAMES)
 
 LAYERS = (
-    {"errors", "skeleton", "recipes", "execution"},
+    {"errors", "skeleton", "recipes", "execution", "wording"},
     {"artifacts"},
     {"models", "data", "metrics"},
     {"training", "analysis", "plots"},

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.analysis.pca import Components
+from shgae.wording import counted_people
 
 SHARES = (90, 95, 99)
 """Per cent of the variance that components are counted for."""
@@ -68,8 +69,8 @@ def suggestion(spectrum: Spectrum, what: str) -> str:
         return f"The {what} does not vary."
     some, more, most = (f"{spectrum.components[str(share)]}" for share in SHARES)
     begin = (
-        f"The {what} of {spectrum.people:,} people: {some} principal component{'s' * (some != '1')} for {SHARES[0]} % "
-        f"of the variance, {more} for {SHARES[1]} %, {most} for {SHARES[2]} %; effective dimension "
+        f"The {what} of {counted_people(spectrum.people)}: {some} principal component{'s' * (some != '1')} "
+        f"for {SHARES[0]} % of the variance, {more} for {SHARES[1]} %, {most} for {SHARES[2]} %; effective dimension "
         f"{spectrum.effective_dimension:.1f} of {spectrum.numbers:,}"
     )
     kept = spectrum.above_chance

@@ -15,6 +15,7 @@ from shgae.data.coco import CocoPeople, Person, Photo
 from shgae.data.geometry import Square, covered, square_around
 from shgae.errors import Refused
 from shgae.recipes import PrepareConfig, Split
+from shgae.wording import counted_people
 
 CROWD = "crowd"
 UNLABELLED = "no labelled joint"
@@ -108,7 +109,7 @@ def hold_out(selection: Selection, config: PrepareConfig) -> Selection:
         photos = _draw_photos([(photo, sizes[photo]) for photo in order(sorted(sizes)).tolist()], config.hold_out)
         moved = {place for place in samples if selection.fates[place].photo in photos}
     if len(moved) >= len(samples):
-        why = f"{config.hold_out} to hold out of {len(samples)} people leave none for training"
+        why = f"{config.hold_out} to hold out of {counted_people(len(samples))} leave none for training"
         raise Refused("--hold-out", selection.people.path, why, "a smaller number")
     fates = (replace(fate, split="test") if place in moved else fate for place, fate in enumerate(selection.fates))
     return replace(selection, fates=tuple(fates))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from shgae.metrics import pck
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import Interval, McNemar, bootstrap, interval, mcnemar, photo_sums
+from shgae.wording import counted
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -52,7 +53,8 @@ class Comparison:
         if self.all.standard_error == 0:
             return f"{found}: they do not differ on any photo"
         least = f"{100 * self.all.smallest_to_show:.1f} points"
-        return f"{found}: no difference is shown; {self.photos:,} photos would show one of {least} four times in five"
+        photos = counted(self.photos, "photo")
+        return f"{found}: no difference is shown; {photos} would show one of {least} four times in five"
 
 
 class Resampled:

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from shgae.plots.style import COLOURS, HATCHES, columns_of, legible, new_figure, save_figure, style
+from shgae.wording import counted, counted_people
 
 _GROUP = 0.8
 """Share of a joint's room that its bars take."""
@@ -47,7 +48,8 @@ def joint_bars(report: Mapping[str, Any], path: Path, command: str) -> None:
         axes.set_xlim(0, max(axes.get_xlim()[1], 1))
         figure.legend(loc="outside upper center", ncols=columns, fontsize=8)
         axes.set_title(
-            f"{report['persons']:,} people of {report['photos']:,} photos, split {report['split']}", fontsize=9
+            f"{counted_people(report['persons'])} of {counted(report['photos'], 'photo')}, split {report['split']}",
+            fontsize=9,
         )
     save_figure(figure, path, command)
 

@@ -28,7 +28,7 @@ class Text:
     kind: ClassVar[str] = "text"
     text: str
     role: str = ""
-    """``finding`` for what may be concluded, ``caution`` for what a reader must know, or nothing."""
+    """``caution`` for what a reader must know, or nothing."""
 
 
 @dataclass(frozen=True)

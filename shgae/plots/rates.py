@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from shgae.plots.style import COLOURS, DASHES, new_figure, save_figure, style
+from shgae.wording import counted, counted_people
 
 _SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
 _ZERO = 0.5
@@ -81,8 +82,9 @@ def _code(axes: Axes, numbers: int, value: float, colour: str, named: bool) -> N
 
 def _beyond(axes: Axes, determined: int, people: int, last: int) -> None:
     axes.axvspan(_place(determined), last, color="#888888", alpha=0.12, linewidth=0)
+    text = f"{counted(determined, 'direction')} determined by {counted_people(people)}"
     axes.text(
-        *((_place(determined) * last) ** 0.5, 0.5, f"{people:,} people determine {determined:,} directions"),
+        *((_place(determined) * last) ** 0.5, 0.5, text),
         transform=axes.get_xaxis_transform(), rotation=90, ha="center", va="center", fontsize=6.5, color="#555555",
     )  # fmt: skip
 

@@ -82,7 +82,7 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
         Refused: the inputs do not belong together, or allow nothing that was asked for.
         Interrupted: a signal came; nothing is kept.
     """
-    opened = open_inputs(inputs, config, execution.progress)
+    opened = open_inputs(inputs, config, execution)
     parts, left_out = choose_parts(config.parts, opened)
     device = resolve_device(execution.device)
     precision = resolve_precision(config.precision, device)

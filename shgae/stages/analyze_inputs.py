@@ -9,7 +9,7 @@ from pathlib import Path
 from shgae.artifacts.activations import Activations, pick, stacks_of
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
-from shgae.execution import Progress
+from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import load_autoencoder
 from shgae.recipes import AnalyzeConfig, EvaluatedSplit
@@ -50,7 +50,7 @@ class Inputs:
     """Whether the activations' rows are the people of the data, in their order."""
 
 
-def open_inputs(paths: Sequence[Path], config: AnalyzeConfig, progress: Progress) -> Inputs:
+def open_inputs(paths: Sequence[Path], config: AnalyzeConfig, execution: Execution) -> Inputs:
     """Opens artefacts given in any order.
 
     Raises:
@@ -66,29 +66,31 @@ def open_inputs(paths: Sequence[Path], config: AnalyzeConfig, progress: Progress
     parents: dict[str, Artifact] = {"model": site.loaded.artifact} if site else {}
     split = config.split
     if "data" in found and site is not None:
-        parents["data"], split = open_split(found["data"], config.split, site, progress, "train/")
+        parents["data"], split = open_split(found["data"], config.split, site, execution, "train/")
     elif "data" in found:
-        parents["data"] = open_artifact(found["data"], "data", only=("train/",))
+        parents["data"] = open_artifact(found["data"], "data", only=("train/",), execution=execution)
     rows = None
     if "activations" in found:
-        rows = _rows(found["activations"], site, parents, config, progress)
-    code = _code(found.get("autoencoder"), site, parents, progress)
+        rows = _rows(found["activations"], site, parents, config, execution)
+    code = _code(found.get("autoencoder"), site, parents, execution.progress)
     source, data = parents.get("activations"), parents.get("data")
     theirs = source.parent("data") if source else None
     same = data is not None and theirs is not None and theirs.id == data.id
     if source and data and not same:
-        progress.note(f"note: {source.path} was not made of {data.path}: no person is shown beside a bottleneck")
+        execution.progress.note(
+            f"note: {source.path} was not made of {data.path}: no person is shown beside a bottleneck"
+        )
     return Inputs(parents, site, rows, data, split, code, same)
 
 
 def _rows(
-    path: Path, site: Site | None, parents: dict[str, Artifact], config: AnalyzeConfig, progress: Progress
+    path: Path, site: Site | None, parents: dict[str, Artifact], config: AnalyzeConfig, execution: Execution
 ) -> Activations:
     if site is not None and "data" in parents:
-        parents["activations"] = open_activations(path, site, parents["data"], progress)
+        parents["activations"] = open_activations(path, site, parents["data"], execution)
         return training_rows(parents["activations"], site, config.limit)
     source = parents["activations"] = open_artifact(path, "activations", verify=False)
-    verify_files(source, ("train/",))
+    verify_files(source, ("train/",), execution)
     stacks = pick(config.stack, stacks_of(source))
     if not stacks:
         held = ", ".join(map(str, stacks_of(source)))

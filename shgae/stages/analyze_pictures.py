@@ -26,6 +26,7 @@ from shgae.recipes import AnalyzeConfig
 from shgae.skeleton import Skeleton
 from shgae.stages.analyze_inputs import Inputs
 from shgae.stages.analyze_network import Condition, Unit, Walk
+from shgae.wording import counted_people
 
 if TYPE_CHECKING:
     from shgae.stages.analyze import Found
@@ -104,7 +105,10 @@ class Pictures:
         best = clusters.best
         alt = f"Mean silhouette by number of clusters, highest {best.silhouette:.2f} at K = {best.k}."
         self._save(silhouette_figure(ks, heights, clusters.space), "silhouettes", "Clusters", alt, photos=False)
-        groups = [(f"{one.people:,}\npeople", self._members(one.nearest[:_SHOWN])) for one in best.clusters]
+        groups = [
+            (counted_people(one.people).replace(" ", "\n"), self._members(one.nearest[:_SHOWN]))
+            for one in best.clusters
+        ]
         if self._train is None or self._inputs.data is None:
             return
         title = f"K = {best.k}, mean silhouette {best.silhouette:.2f}: people nearest to each centre"
@@ -134,7 +138,7 @@ class Pictures:
             values.astype(np.float64),
             names,
             columns,
-            f"PCK of each joint, {people:,} people; + mean: with the training mean in the bottleneck's place",
+            f"PCK of each joint, {counted_people(people)}; + mean: with the training mean in the bottleneck's place",
             "%",
         )
         worst = min(skips, key=lambda one: one.pck["all"] or 0.0)
@@ -149,7 +153,7 @@ class Pictures:
         for page, start in enumerate(range(0, len(alive), UNITS_A_PAGE), 1):
             some = alive[start : start + UNITS_A_PAGE]
             portraits = [self._portrait(unit, found.latent.codes[:, unit.number]) for unit in some]
-            title = f"Units of the code by what PCK loses without them, on {found.tried:,} people ({page})"
+            title = f"Units of the code by what PCK loses without them, on {counted_people(found.tried)} ({page})"
             figure = atlas_figure(portraits, self._skeleton(), title)
             alt = "A row a unit: histogram, poses at -2, 0, +2 standard deviations, people, loss by joint; units "
             names = ", ".join(str(unit.number) for unit in some)

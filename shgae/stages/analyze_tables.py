@@ -7,7 +7,8 @@ from typing import Any
 
 from shgae.analysis.wording import points
 from shgae.stages.analyze_network import Condition, Unit
-from shgae.stages.grids import Grid, counted, lost, percent
+from shgae.stages.grids import Grid, lost, percent
+from shgae.wording import counted, counted_people
 
 _MOST_UNITS = 10
 
@@ -38,9 +39,11 @@ def _spectra(report: Mapping[str, Any]) -> Grid:
     people, determined = report["spectrum"]["people"], report["spectrum"]["determined"]
     caption = "components that hold so much of the variance; above chance: larger than a stick broken at random"
     if determined < report["spectrum"]["numbers"]:
-        caption += f"\n{people:,} people determine {determined:,} directions: counts can only be too small"
+        caption += (
+            f"\n{counted(determined, 'direction')} determined by {counted_people(people)}: counts can only be too small"
+        )
     headings = ("of", "numbers", "for 90 %", "for 95 %", "for 99 %", "effective dimension", "above chance")
-    return Grid(f"Principal components of {people:,} training people", headings, tuple(rows), caption)
+    return Grid(f"Principal components of {counted_people(people, 'training')}", headings, tuple(rows), caption)
 
 
 def _clusters(found: Mapping[str, Any]) -> Grid:
@@ -48,8 +51,10 @@ def _clusters(found: Mapping[str, Any]) -> Grid:
         (str(one["k"]), f"{one['silhouette']:.3f}", ", ".join(f"{part['people']:,}" for part in one["clusters"]))
         for one in found["tried"]
     )
-    caption = f"by {found['space']}; silhouettes of {found['compared']:,} people"
-    return Grid(f"K-means of {found['people']:,} training people", ("K", "silhouette", "people"), rows, caption)
+    caption = f"by {found['space']}; silhouettes of {counted_people(found['compared'])}"
+    return Grid(
+        f"K-means of {counted_people(found['people'], 'training')}", ("K", "silhouette", "people"), rows, caption
+    )
 
 
 def _walks(found: Mapping[str, Any]) -> Grid:
@@ -59,7 +64,7 @@ def _walks(found: Mapping[str, Any]) -> Grid:
             moved = [percent(one["moved"][side]) for side in ("skips_on", "skips_off")]
             rows.append((f"{space}, component {one['component']}", percent(one["share"]), *moved))
     caption = f"moved: mean distance of decoded joints between -2 and +2 standard deviations, % of the crop's side\n\
-the mean person's trunk and skips are means over {found['people']:,} training people"
+the mean person's trunk and skips are means over {counted_people(found['people'], 'training')}"
     headings = ("walk along", "% of variance", "moved, skips on", "moved, skips off")
     return Grid("Walks", headings, tuple(rows), caption)
 
@@ -75,7 +80,7 @@ def _skips(report: Mapping[str, Any]) -> Grid:
             cells += [percent(one["pck"]["all"]), lost(one["lost"])]
         rows.append((way, *cells))
     return Grid(
-        f"Skips and bottleneck, {report['split']}: {counted(report['persons'], 'person', 'people')}",
+        f"Skips and bottleneck, {report['split']}: {counted_people(report['persons'])}",
         ("skips", "PCK %, bottleneck as it is", "lost", "PCK %, training mean in its place", "lost"),
         tuple(rows),
         "lost: points of PCK against the whole network, with the 95 % interval over photos; off at N: of N x N cells",
@@ -98,9 +103,7 @@ def _atlas(found: Mapping[str, Any]) -> Grid:
     if still:
         caption += f"\n{still} more unit{'s have' if still > 1 else ' has'} one value for everybody"
     headings = ("unit", "lost", "% of people", "most at", "points there")
-    return Grid(
-        f"Units of the code, tried on {counted(found['people'], 'person', 'people')}", headings, tuple(rows), caption
-    )
+    return Grid(f"Units of the code, tried on {counted_people(found['people'])}", headings, tuple(rows), caption)
 
 
 def _worst(joints: Mapping[str, float | None]) -> tuple[str, str]:
@@ -131,6 +134,6 @@ def sentences(skips: Sequence[Condition], atlas: Sequence[Unit], tried: int) -> 
         how = f"{len(clear)} of them cost" if len(clear) > 1 else f"{'one' if clear else 'none'} of them costs"
         said.append(
             f"{len(alive)} of {len(atlas)} units of the code vary; held at the mean one at a time, {how} PCK beyond "
-            f"chance on {tried:,} people (each interval is 95 %, so about one in forty would by chance)."
+            f"chance on {counted_people(tried)} (each interval is 95 %, so about one in forty would by chance)."
         )
     return said

@@ -20,6 +20,7 @@ import torch
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.data import heatmaps
 from shgae.errors import Refused
+from shgae.wording import counted_people
 
 Floats = npt.NDArray[np.float64]
 ARGMAX = "highest cell of the last stack's map, its middle"
@@ -225,5 +226,5 @@ def _one_each(rows: Sequence[int | None], people: PeopleTable) -> list[int]:
     missing = [int(people.annotation_id[row]) for row in range(len(people)) if not given[row]]
     if missing:
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
-        raise _Fault(f"nothing about annotation {missing[0]}{more}, of {len(people):,} people of the split")
+        raise _Fault(f"nothing about annotation {missing[0]}{more}, of {counted_people(len(people))} of the split")
     return [place[row] for row in range(len(people))]

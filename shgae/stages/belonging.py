@@ -11,7 +11,7 @@ from shgae.artifacts.lineage import ancestors
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
-from shgae.execution import Progress
+from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import LoadedAutoencoder, load_autoencoder, load_hourglass
 from shgae.recipes import EvaluatedSplit
@@ -20,7 +20,7 @@ from shgae.stages.splicing import Site
 
 
 def open_split(
-    data: Path, split: EvaluatedSplit, site: Site, progress: Progress, *also: str
+    data: Path, split: EvaluatedSplit, site: Site, execution: Execution, *also: str
 ) -> tuple[Artifact, EvaluatedSplit]:
     """Opens prepared data of the network's joints, and says which split "auto" means: test, or val without one.
 
@@ -28,20 +28,20 @@ def open_split(
         data: its folder.
         split: auto, train, val or test.
         site: of the network that is going to see it.
-        progress: for notes.
+        execution: for notes, where hashing is told if it takes long, and whether to stop.
         also: beginnings of the names of further files that are going to be read.
 
     Raises:
         Refused: the data and the network do not belong together, or a file of it was changed.
     """
     prepared = open_artifact(data, "data", verify=False)
-    check_fits(site.loaded.artifact.facts, prepared, site.loaded.artifact.path, progress)
+    check_fits(site.loaded.artifact.facts, prepared, site.loaded.artifact.path, execution.progress)
     split = scored_split(prepared, split)
-    verify_files(prepared, (f"{split}/", *also))
+    verify_files(prepared, (f"{split}/", *also), execution)
     return prepared, split
 
 
-def open_activations(path: Path, site: Site, data: Artifact, progress: Progress) -> Artifact:
+def open_activations(path: Path, site: Site, data: Artifact, execution: Execution) -> Artifact:
     """Opens activations of this very bottleneck.
 
     Raises:
@@ -60,8 +60,8 @@ def open_activations(path: Path, site: Site, data: Artifact, progress: Progress)
         raise Refused("activations", path, f"they hold stack {held} only, not {site.stack}", fix)
     theirs = source.parent("data")
     if theirs is not None and theirs.id != data.id:
-        progress.note(f"note: {path} are activations of other data; it may have seen these people")
-    verify_files(source, ("train/",))
+        execution.progress.note(f"note: {path} are activations of other data; it may have seen these people")
+    verify_files(source, ("train/",), execution)
     return source
 
 

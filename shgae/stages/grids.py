@@ -60,11 +60,6 @@ class Grid:
         return "\n".join(lines)
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: ``1 photo``, ``2,000 people``."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
-
-
 def percent(share: float | None, digits: int = 1) -> str:
     """A share in per cent; a dash for None."""
     return "-" if share is None else f"{100 * share:.{digits}f}"

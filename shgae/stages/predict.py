@@ -31,6 +31,7 @@ from shgae.stages.finding import TOO_THIN, Finder, Row, in_groups
 from shgae.stages.pictures import SHEET, Pictures
 from shgae.stages.result import made
 from shgae.training.hardware import describe, resolve_device, resolve_precision
+from shgae.wording import counted, counted_people
 
 PREDICTIONS = "predictions.json"
 _GROUPS, _PUT_ASIDE = "groups.jsonl", ".groups.jsonl"
@@ -140,7 +141,7 @@ class _Request:
         people = sum(photo.people for photo in self.photos)
         size = people * _ENTRY_BYTES + config.overlays * sum(_size(photo.path) for photo in self.photos)
         overlays = ", with overlays," if config.overlays else ""
-        what = f"predictions of {_people(people)} in {_photos(len(self.photos))}{overlays}"
+        what = f"predictions of {counted_people(people)} in {counted(len(self.photos), 'photo')}{overlays}"
         check_space(output, size, what, progress)
 
 
@@ -162,7 +163,7 @@ def _read_request(
     if without:
         progress.note(f"note: {without:,} of {len(listed):,} photos have no box")
     for reason, count in sorted(skipped.items()):
-        progress.note(f"note: {_boxes(count)} skipped: {reason}")
+        progress.note(f"note: {counted(count, 'box', 'boxes')} skipped: {reason}")
     return _Request(tuple(photos[:limit]), without, dict(sorted(skipped.items())), boxes, file.sha256)
 
 
@@ -277,18 +278,6 @@ def _note_turned(draft: Draft, progress: Progress) -> None:
         photos = "1 photo carries" if turned == 1 else f"{turned:,} photos carry"
         why = "which is not applied: COCO's coordinates are of the stored pixels"
         progress.note(f"note: {photos} an EXIF turn, {why}")
-
-
-def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count:,} photos"
-
-
-def _boxes(count: int) -> str:
-    return "1 box" if count == 1 else f"{count:,} boxes"
 
 
 def _size(path: Path) -> int:

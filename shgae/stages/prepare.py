@@ -27,6 +27,7 @@ from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
 from shgae.stages.disk import DryRun, check_space, free_bytes
 from shgae.stages.prepare_crops import look_for_photos, write_crops
 from shgae.stages.result import made
+from shgae.wording import counted_people
 
 _TRIED = 32
 """Photos that a rehearsal cuts from."""
@@ -185,7 +186,7 @@ def _note_shared_people(selections: Sequence[Selection], progress: Progress) -> 
 
 def _what(selections: Sequence[Selection]) -> str:
     people, everybody = sum(_splits(selections).values()), sum(len(one.people) for one in selections)
-    return f"crops of {people:,} people out of {everybody:,}"
+    return f"crops of {counted_people(people)} out of {everybody:,}"
 
 
 def _size(selections: Sequence[Selection], crop_size: int) -> int:

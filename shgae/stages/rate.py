@@ -131,8 +131,8 @@ def run(
     """
     site = open_site(model, config.stack)
     ks = ranks(config.ks, site.loaded.spec.width * SIDE * SIDE)
-    prepared, split = open_split(data, config.split, site, execution.progress)
-    source = open_activations(activations, site, prepared, execution.progress)
+    prepared, split = open_split(data, config.split, site, execution)
+    source = open_activations(activations, site, prepared, execution)
     parents = {"model": site.loaded.artifact, "activations": source, "data": prepared}
     given = open_code(autoencoder, site, execution.progress) if autoencoder else None
     if given:

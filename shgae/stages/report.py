@@ -66,7 +66,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
         Interrupted: a signal came; nothing was written.
     """
     check_file(output, SUFFIXES, execution.force, example="report")
-    given = open_given(inputs)
+    given = open_given(inputs, execution)
     _check_place(output, given)
     make_room(output.parent)
     sections = _sections(given, config, execution)

@@ -18,6 +18,7 @@ from shgae.plots.family import Member, layout
 from shgae.plots.page import Block, Details, Drawing, Facts, Item, Items, Section, Table, Text
 from shgae.stages.disk import readable
 from shgae.stages.report_inputs import Given, told_apart
+from shgae.wording import counted
 
 _MOST_DRAWN = 24
 """Artefacts; of more, boxes and lines could not be followed."""
@@ -139,7 +140,7 @@ def _details(one: Given) -> Details:
         ("device", str(provenance.get("device", "not recorded"))),
         ("versions", versions or "not recorded"),
         ("folder", str(one.artifact.path)),
-        ("size", f"{readable(size)} in {len(manifest.files):,} files"),
+        ("size", f"{readable(size)} in {counted(len(manifest.files), 'file')}"),
     )
     options = tuple((name, _spelled(value)) for name, value in sorted(manifest.config.items()))
     blocks: list[Block] = [Facts(pairs, ("command", "id", "folder"))]

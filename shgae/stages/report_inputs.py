@@ -11,6 +11,7 @@ from pathlib import Path
 from shgae.artifacts.manifest import KINDS, MANIFEST
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
+from shgae.execution import Execution
 from shgae.stages.naming import shortest_ends
 
 REPORT = "report.json"
@@ -31,6 +32,8 @@ class Given:
     name: str
     """As people know it: its folder's name, see :func:`told_apart`."""
     artifact: Artifact
+    execution: Execution = field(default_factory=Execution)
+    """Where hashing is told if it takes long, and whether to stop."""
     checked: set[str] = field(default_factory=set)
     """Files whose hash was computed again."""
 
@@ -46,7 +49,7 @@ class Given:
 
     def check(self, only: tuple[str, ...]) -> None:
         """Hashes the files whose names begin so; raises :class:`Refused` if one is missing or was changed."""
-        verify_files(self.artifact, only)
+        verify_files(self.artifact, only, self.execution)
         self.checked |= {name for name in self.artifact.manifest.files if name.startswith(only)}
 
     def has(self, name: str) -> bool:
@@ -54,7 +57,7 @@ class Given:
         return name in self.artifact.manifest.files
 
 
-def open_given(paths: Sequence[Path]) -> list[Given]:
+def open_given(paths: Sequence[Path], execution: Execution) -> list[Given]:
     """Opens artefacts, parents before children, each once; what a page shows of each is hashed again.
 
     A study's folder stands for the report in it.
@@ -69,7 +72,7 @@ def open_given(paths: Sequence[Path]) -> list[Given]:
     names = told_apart({identity: _folder(artifact) for identity, artifact in found.items()})
     opened = []
     for identity, artifact in sorted(found.items(), key=lambda one: _rank(one[1], names[one[0]])):
-        given = Given(names[identity], artifact)
+        given = Given(names[identity], artifact, execution)
         given.check(_SHOWN.get(given.kind, ("",)))
         opened.append(given)
     return opened
@@ -95,7 +98,7 @@ def locate(data_id: str, child: Given, given: Iterable[Given]) -> Given | None:
         artifact = open_artifact(path, "data", verify=False)
     except (Refused, OSError):
         return None
-    return Given(_folder(artifact).name, artifact) if artifact.id == data_id else None
+    return Given(_folder(artifact).name, artifact, child.execution) if artifact.id == data_id else None
 
 
 def _studied(path: Path) -> Path:

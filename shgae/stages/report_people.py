@@ -26,6 +26,7 @@ from shgae.stages.answers import Predictions, read_predictions
 from shgae.stages.grids import percent, points
 from shgae.stages.report_inputs import REPORT, Given, locate
 from shgae.stages.scores import people_of
+from shgae.wording import counted, counted_people
 
 PANEL_PIXELS = 288
 """Side of a drawn crop."""
@@ -186,7 +187,7 @@ def _chosen(scored: _Scored, pair: tuple[str, ...], count: int) -> list[_Sort]:
         lost = sorted((row for row in there if change[row] < 0), key=lambda row: (change[row], -counts[row], row))
         same = len(there) - len(gained) - len(lost)
         words = (
-            f"Of {len(there):,} people {len(gained):,} gained, {len(lost):,} lost, and {same:,} stayed as they were."
+            f"Of {counted_people(len(there))} {len(gained):,} gained, {len(lost):,} lost, {same:,} stayed as they were."
         )
         between = f"from {pair[0]} to {pair[1]}"
         chosen += [
@@ -209,18 +210,17 @@ def _figure(scored: _Scored, row: int) -> Figure:
     for one, hits, share in zip(scored.predictions, scored.hits, scored.shares[:, row], strict=True):
         x0, y0, side = table.square[row]
         xy_crop = (one.xy_photo[row] - (x0, y0)) * (size / side)
-        right = f"{int(hits[row].sum())} of {int(labelled.sum())}"
+        right = f"{int(hits[row].sum())} of {counted(int(labelled.sum()), 'joint')}"
         confidence = np.where(hits[row], _NEAR, _FAR)
-        pictures.append(
-            _panel(scored, crop, xy_crop, confidence, labelled, f"{one.name}: {right} joints right, {whose}")
-        )
+        pictures.append(_panel(scored, crop, xy_crop, confidence, labelled, f"{one.name}: {right} right, {whose}"))
         titles.append(f"{one.name} {percent(share, 0)} %")
         said.append(f"{one.name} {percent(share)} %")
     if len(said) > 1:
         change = float(scored.shares[1, row] - scored.shares[0, row])
         said.append(f"{points(change)} points" if change else "no change")
     name = f" ({scored.file_names[photo]})" if photo in scored.file_names else ""
-    caption = f"Photo {photo}{name}, annotation {annotation}, {int(labelled.sum())} joints. PCK: {', '.join(said)}."
+    joints = counted(int(labelled.sum()), "joint")
+    caption = f"Photo {photo}{name}, annotation {annotation}, {joints}. PCK: {', '.join(said)}."
     return Figure(tuple(pictures), caption, tuple(titles))
 
 

@@ -1,4 +1,4 @@
-"""The parts of a page, each made of the artefacts of one kind and of nothing else."""
+"""The parts of a page, each made of the artefacts of one kind; what may be concluded stands above them, once."""
 
 from __future__ import annotations
 
@@ -142,28 +142,23 @@ def _names(report: Mapping[str, Any]) -> list[str]:
 def _study(one: Given) -> tuple[Block, ...]:
     report = read_json(one.artifact.file(REPORT))
     arms, differences = map(table_of, study_text.tables(report))
-    said = f"Forest plot of the differences between arms, as in the table below. {report['conclusion']}"
-    picture = _pictures(one, {"differences.png": said}, "Differences with their intervals; numbers in the table below.")
-    notes = tuple(Text(note) for note in study_text.notes(report))
-    return (Text(str(report["conclusion"]), "finding"), arms, *picture, differences, *notes)
+    alt = "Forest plot of the differences between arms, as in the table below."
+    picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
+    return (arms, *picture, differences, Text(study_text.budget_line(report["budget"], report["seeds"])))
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
     report = read_json(one.artifact.file(REPORT))
     *tables, checks = (table_of(grid) for grid in splice_tables.splice_tables(report))
     code = tuple(Text(line) for line in splice_tables.code_lines(report).splitlines())
-    return (*_findings(report), *tables, *code, Details("Is the splice exact?", (checks,)))
+    return (*tables, *code, Details("Is the splice exact?", (checks,)))
 
 
 def _rate(one: Given) -> tuple[Block, ...]:
     report = read_json(one.artifact.file(REPORT))
-    alt = f"PCK and FVU against the number of principal components, as in the table below. {' '.join(report['says'])}"
+    alt = "PCK and FVU against the number of principal components, as in the table below."
     picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
-    return (*_findings(report), *picture, table_of(splice_tables.rate_table(report)))
-
-
-def _findings(report: Mapping[str, Any]) -> tuple[Block, ...]:
-    return tuple(Text(sentence, "finding") for sentence in report["says"])
+    return (*picture, table_of(splice_tables.rate_table(report)))
 
 
 def _data(one: Given) -> tuple[Block, ...]:
@@ -182,7 +177,7 @@ def _data(one: Given) -> tuple[Block, ...]:
 
 def _analysis(one: Given) -> tuple[Block, ...]:
     report = read_json(one.artifact.file(REPORT))
-    blocks: list[Block] = [*_findings(report), *map(table_of, analysis_tables(report))]
+    blocks: list[Block] = [*map(table_of, analysis_tables(report))]
     series: dict[str, list[Block]] = {}
     for figure in report["figures"]:
         stem = str(figure["file"]).removesuffix(".png")

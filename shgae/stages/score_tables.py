@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from shgae.stages.grids import Grid, counted, percent, points, span
+from shgae.stages.grids import Grid, percent, points, span
+from shgae.wording import counted, counted_people
 
 GROUPS = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
 _ALL_PAIRS = 4
@@ -71,7 +72,7 @@ def pck_table(report: Report) -> Grid:
     caption = "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people"
     if has_intervals:
         few = ": so few make them too narrow" if report["photos"] < _FEW_PHOTOS else ""
-        drawn = f"{report['bootstrap']['draws']:,} draws of {report['photos']:,} photos{few}"
+        drawn = f"{report['bootstrap']['draws']:,} draws of {counted(report['photos'], 'photo')}{few}"
         caption += f"\nIntervals: {drawn if report['photos'] > 1 else 'none, from fewer than two photos'}"
     return Grid(_title(report), tuple(headings), tuple(rows), caption, len(beside))
 
@@ -161,7 +162,7 @@ def _columns(report: Report) -> Sequence[Mapping[str, Any]]:
 
 def _title(report: Report) -> str:
     data = report["data"]
-    people = counted(report["persons"], "person", "people")
+    people = counted_people(report["persons"])
     return f"{report['split']}: {people} of {f'data {data[:12]}' if _ID.fullmatch(data) else data}"
 
 

@@ -35,6 +35,7 @@ from shgae.stages.grids import pages
 from shgae.stages.result import made
 from shgae.stages.splicing import Passes, Site, Splicer, components_of, open_site, target_config
 from shgae.training.hardware import describe, resolve_device, resolve_precision
+from shgae.wording import counted_people
 
 REPORT = "report.json"
 _COMPONENTS = 50
@@ -84,10 +85,10 @@ def run(
     """
     site = open_site(model, config.stack)
     also = () if activations else ("train/",)
-    prepared, split = open_split(data, config.split, site, execution.progress, *also)
+    prepared, split = open_split(data, config.split, site, execution, *also)
     parents = {"model": site.loaded.artifact, "data": prepared}
     if activations:
-        parents["activations"] = open_activations(activations, site, prepared, execution.progress)
+        parents["activations"] = open_activations(activations, site, prepared, execution)
     given = open_code(autoencoder, site, execution.progress) if autoencoder else None
     if given:
         parents["autoencoder"] = given.artifact
@@ -196,12 +197,12 @@ class _Splice:
         if self._source is not None:
             rows = training_rows(self._source, self._site, self._config.limit)
             mean = rows.mean()
-            what = f"{len(rows):,} training people of {self._source.path} ({self._source.short_id})"
+            what = f"{counted_people(len(rows), 'training')} of {self._source.path} ({self._source.short_id})"
             return mean, components_of(mean, rows.read, len(rows), self._execution), what
         crops = Crops(self._prepared, "train", self._config.limit)
         tensors = self._splicer.bottlenecks(crops, self._execution, "bottlenecks of train")
         mean = tensors.mean(0, dtype=np.float64)
-        what = f"{len(crops):,} training people, in a pass of its own"
+        what = f"{counted_people(len(crops), 'training')}, in a pass of its own"
         return mean, components_of(mean, lambda part: tensors[part], len(crops), self._execution), what
 
     def _offered(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shgae.stages.grids import Grid, counted, lost, percent
+from shgae.stages.grids import Grid, lost, percent
+from shgae.wording import counted, counted_people
 
 _SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
 _MEASURES = {"pck": "PCK", "loss": "loss", "maps": "maps (faithfulness)"}
@@ -36,7 +37,7 @@ def replacements_table(report: Mapping[str, Any]) -> Grid:
 
 
 def _title(report: Mapping[str, Any]) -> str:
-    people, photos = counted(report["persons"], "person", "people"), counted(report["photos"], "photo")
+    people, photos = counted_people(report["persons"]), counted(report["photos"], "photo")
     return f"{report['split']}: {people} of {photos}, stack {report['stack']}"
 
 
@@ -160,7 +161,8 @@ def rate_table(report: Mapping[str, Any]) -> Grid:
     against = "the tuned trunk with its autoencoder taken out" if tuned else "the bottleneck as it is"
     caption = f"lost: points of PCK against {against}, with the 95 % interval over photos"
     if any(one["numbers"] > determined for one in report["points"]):
-        caption += f"\n* beyond the {determined:,} directions that {report['trained_on']:,} training people determine"
+        people = counted_people(report["trained_on"], "training")
+        caption += f"\n* beyond the {counted(determined, 'direction')} determined by {people}"
     return Grid(
         title=_title(report),
         headings=("numbers", "FVU", *(f"{heading}, {side}" for _, side in _SIDES for heading in ("PCK %", "lost"))),

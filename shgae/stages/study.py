@@ -30,6 +30,7 @@ from shgae.stages.study_estimate import Cost, Costs
 from shgae.stages.study_parts import ARMS, PARENT, Part, Plan
 from shgae.stages.study_report import ArmResult, Difference, Report, conclude, differences, mean_pck
 from shgae.training.hardware import resolve_device, resolve_precision
+from shgae.wording import counted_people
 
 REPORT, PICTURE = "report.json", "differences.png"
 _MOMENTS = {"rmsprop": 1, "adam": 2, "sgd": 1}
@@ -216,7 +217,7 @@ def _cautions(plan: Plan, found: Sequence[Difference]) -> tuple[str, ...]:
     if plan.split == "val":
         said.append("There is no test split: the people compared on also chose the best epoch of every arm.")
     if config.limit:
-        said.append(f"Only the first {config.limit:,} people of each split were used.")
+        said.append(f"Of each split only the first {counted_people(config.limit)}.")
     if config.seeds == 1:
         said.append("Seeds were not varied: the intervals are over photos alone.")
     else:

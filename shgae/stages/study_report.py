@@ -19,10 +19,10 @@ from shgae.metrics import statistics
 from shgae.metrics.comparison import FEWEST_PHOTOS
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import Combined, Interval
-from shgae.stages.grids import counted
 from shgae.stages.study_budget import Budget
 from shgae.stages.study_parts import ARMS, PARENT
 from shgae.stages.study_scores import Scores
+from shgae.wording import counted, counted_people
 
 _QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("e", "a", "Did the pre-trained autoencoder earn its place?"),
@@ -207,7 +207,7 @@ def conclude(differences: Sequence[Difference], persons: int, seeds: int) -> str
         return f"Nothing may be concluded: {TOO_FEW if fair else 'no two arms were compared'}."
     arm, minus = fair[0].arm, fair[0].minus
     scored = f"arm {arm} ({ARMS[arm]}) scored {_points(first.value)} than arm {minus} ({ARMS[minus]})"
-    where = f"on {counted(persons, 'person', 'people')} and {counted(seeds, 'seed')}"
+    where = f"on {counted_people(persons)} and {counted(seeds, 'seed')}"
     ends = f"{100 * first.low:+.1f} to {100 * first.high:+.1f}"
     sure = f"the 95 % interval over photos{' and seeds' if first.over_seeds else ''}, {ends},"
     varied = "" if seeds > 1 else "; seeds were not varied, so what another seed would change is unknown"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shgae.stages.grids import Grid, counted, percent, points, span
+from shgae.stages.grids import Grid, percent, points, span
+from shgae.wording import counted, counted_people
 
 _GROUPS = ("all", "v1", "v2")
 ARM_HEADINGS = (
@@ -63,16 +64,17 @@ def budget_line(budget: Mapping[str, Any], seeds: Sequence[int]) -> str:
     """The equal budget in one line."""
     given = budget["config"]
     seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    steps = counted(budget["steps"], "step")
     return (
-        f"Equal budget, checked in the manifest of every arm: {budget['steps']:,} steps of {given['batch_size']} "
-        f"({budget['epochs']} times {budget['people']:,} people), {given['optimizer']} {given['lr']:g} "
+        f"Equal budget, checked in the manifest of every arm: {steps} of {given['batch_size']} "
+        f"({budget['epochs']} times {counted_people(budget['people'])}), {given['optimizer']} {given['lr']:g} "
         f"{given['schedule']}, {given['precision']}, {seed}, data {budget['data'][:12]}, parent {budget['model'][:12]}."
     )
 
 
 def _title(report: Mapping[str, Any]) -> str:
     """What was compared on whom."""
-    people, photos = counted(report["persons"], "person", "people"), counted(report["photos"], "photo")
+    people, photos = counted_people(report["persons"]), counted(report["photos"], "photo")
     return f"{report['split']}: {people} in {photos}"
 
 

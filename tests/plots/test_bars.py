@@ -65,6 +65,11 @@ def test_a_joint_that_nobody_has_is_left_out_and_an_old_report_is_said_to_have_n
     assert "evaluate again" in axes[0].get_xlabel()
 
 
+def test_one_person_is_no_people(axes: list[Axes]) -> None:
+    joint_bars(report(model("a", [0.2])) | {"persons": 1, "photos": 1}, Path("x.png"), "shgae plot")
+    assert "1 person of 1 photo," in axes[0].get_title()
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_it_is_drawn_alike_twice(tmp_path: Path, suffix: str) -> None:
     for name in "xy":

@@ -58,7 +58,7 @@ def every_block(text: str) -> tuple[Block, ...]:
     figure = Figure((picture(text), picture(text)), text, (text, text))
     item = Item("somewhere", text, (text, text), (text,), ((text, "main", text),))
     return (
-        Text(text, "finding"),
+        Text(text, "caution"),
         Table(text, (text, "b"), ((text, text),), (text,), 1, (text,)),
         Facts(((text, text),), (text,)),
         Gallery((figure,)),

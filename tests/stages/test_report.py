@@ -91,7 +91,7 @@ def edit_json(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(value))
 
 
-def test_every_sentence_of_every_report_stands_on_top_and_no_other(reported: Reported) -> None:
+def test_every_sentence_of_every_report_stands_on_top_once_and_no_other(reported: Reported) -> None:
     value = {name: json.loads((path / "report.json").read_text()) for name, path in sources(reported).items()}
     wanted = [value["study"]["conclusion"], *value["study"]["cautions"]]
     wanted += [pair["sentence"] for pair in value["evaluation"]["comparisons"]]
@@ -99,6 +99,9 @@ def test_every_sentence_of_every_report_stands_on_top_and_no_other(reported: Rep
     top = unescape(reported.text.partition('<h2 id="findings">')[2].partition("</section>")[0])
     assert [line for line in top.split("<p>")[1:] if line.partition("</p>")[0] not in wanted] == []
     assert all(sentence in top for sentence in wanted)
+    below = [sentence for name in ("splice", "rate") for sentence in value[name]["says"]]
+    below += [value["study"]["conclusion"], *value["study"]["cautions"]]
+    assert [sentence for sentence in below if unescape(reported.text).count(sentence) > 1] == []
 
 
 def sources(reported: Reported) -> dict[str, Path]:
@@ -172,7 +175,7 @@ def test_another_process_makes_the_same_bytes_and_speaks_json_only(reported: Rep
 
 def test_command_id_and_hash_of_every_file_are_told(reported: Reported) -> None:
     text = Elements(reported.page.read_bytes()).text
-    for one in open_given(reported.inputs):
+    for one in open_given(reported.inputs, Execution()):
         manifest = one.artifact.manifest
         assert manifest.id in text
         assert all(entry.sha256 in text for entry in manifest.files.values())
@@ -181,7 +184,7 @@ def test_command_id_and_hash_of_every_file_are_told(reported: Reported) -> None:
 
 
 def test_what_was_read_is_said_to_be_hashed_and_nothing_else_is(reported: Reported) -> None:
-    given = {one.kind: one for one in open_given(reported.inputs)}
+    given = {one.kind: one for one in open_given(reported.inputs, Execution())}
     assert given["hourglass"].checked <= {"history.jsonl"}
     assert given["activations"].checked == set()
     assert given["splice"].checked == set(given["splice"].artifact.manifest.files)
@@ -222,7 +225,7 @@ def brute_force(reported: Reported, pair: tuple[str, str]) -> tuple[np.ndarray, 
 
 def test_the_people_drawn_are_the_best_the_worst_and_the_most_changed(reported: Reported) -> None:
     shares, annotations = brute_force(reported, ("baseline", "finetuned"))
-    given = open_given(reported.inputs)
+    given = open_given(reported.inputs, Execution())
     evaluation = [one for one in given if one.kind == "evaluation"]
     section = people_section(evaluation, given, CONFIG, HOW)
     assert section is not None
@@ -275,7 +278,7 @@ def test_without_the_data_nobody_is_drawn_and_that_is_said(reported: Reported, t
 
 
 def test_every_picture_stays_below_its_bound(reported: Reported) -> None:
-    given = open_given(reported.inputs)
+    given = open_given(reported.inputs, Execution())
     people = people_section([one for one in given if one.kind == "evaluation"], given, CONFIG, HOW)
     assert people is not None
     drawn = [picture for part in people.parts for picture in pictures_of(part.blocks)]

@@ -1,0 +1,19 @@
+"""Numbers with their nouns."""
+
+from __future__ import annotations
+
+import pytest
+
+from shgae.wording import counted, counted_people
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 people"), (1, "1 person"), (2, "2 people"), (124_040, "124,040 people")]
+)
+def test_one_is_a_person_and_all_other_numbers_are_people(number: int, said: str) -> None:
+    assert counted_people(number) == said
+    assert counted_people(number, "training") == said.replace(" ", " training ")
+
+
+def test_a_noun_takes_an_s_unless_it_says_otherwise() -> None:
+    assert (counted(1, "photo"), counted(2, "photo"), counted(3, "box", "boxes")) == ("1 photo", "2 photos", "3 boxes")
