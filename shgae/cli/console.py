@@ -75,12 +75,13 @@ class Lines:
         self._clock, self._every = clock, every
         self._task: Task | None = None
         self._pace: Pace | None = None
-        self._spoke = self._has_spoken = 0.0
+        self._spoke = 0.0
+        self._told: int | None = None
 
     def start(self, what: str, total: int, unit: str, done: int = 0) -> None:
         """See :class:`~shgae.execution.Progress`."""
         self._spoke = self._clock()
-        self._has_spoken = False
+        self._told = None
         self._task = Task(what, total, unit, done, self._spoke)
         if self._pace:
             self._pace.start(self._task)
@@ -92,12 +93,12 @@ class Lines:
         now = self._clock()
         self._task.advance(amount, facts, now)
         if now - self._spoke >= self._every:
-            self._spoke, self._has_spoken = now, True
+            self._spoke, self._told = now, self._task.done
             self.note(self._task.line(now))
 
     def finish(self) -> None:
-        """See :class:`~shgae.execution.Progress`; a task that was reported on gets its last line."""
-        if self._task and self._has_spoken:
+        """See :class:`~shgae.execution.Progress`; a task that was reported on gets its last line, once."""
+        if self._task and self._told not in (None, self._task.done):
             self.note(self._task.line(self._clock()))
         if self._pace and self._task:
             self._pace.finish()

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
+from rich.text import Text
 
+from shgae.cli.fitting import FittedTable
 from shgae.cli.pace import duration
 from shgae.cli.tables import grid_table
 from shgae.stages.grids import Grid
 
 
-def study_tables(report: Mapping[str, Any]) -> list[Table]:
-    """The arms, then their differences."""
+def study_tables(report: Mapping[str, Any]) -> list[FittedTable | Text]:
+    """The arms, their differences, and what both allow to say."""
     from shgae.stages import study_text
 
-    return [grid_table(grid) for grid in study_text.tables(report)]
+    said = Text("\n".join([report["conclusion"], *study_text.notes(report)]))
+    return [*map(grid_table, study_text.tables(report)), said]
 
 
-def rehearsal_table(dry_run: Mapping[str, Any]) -> Table:
+def rehearsal_table(dry_run: Mapping[str, Any]) -> FittedTable:
     """What a study would make, a row for all seeds, and how long it takes."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for part in dry_run["parts"]:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from shgae.cli.command import Outcome, near
+from shgae.cli.fitting import FittedTable
 from shgae.cli.pace import duration
 from shgae.errors import printable
 from shgae.stages import score_tables
@@ -81,25 +81,17 @@ def carried_table(joints: Mapping[str, Any]) -> Table:
     return facts_table({name: ", ".join(names) or "-" for name, names in shown.items()}, f"joints ({joints['how']})")
 
 
-def grid_table(grid: Grid) -> Table:
+def grid_table(grid: Grid) -> FittedTable:
     """A grid as it stands in a terminal."""
-    title = Text(f"\n{grid.title}", style="bold")
-    caption = Text(grid.caption) if grid.caption else None
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", caption=caption, caption_justify="left")
-    for heading, is_left in zip(grid.headings, grid.is_left, strict=True):
-        table.add_column(Text(heading), justify="left" if is_left else "right", overflow="fold")
-    for place, row in enumerate(grid.rows):
-        style = "dim" if place >= len(grid.rows) - grid.aside else ""
-        table.add_row(*map(Text, row), style=style)
-    return table
+    return FittedTable(grid)
 
 
-def pck_table(report: Mapping[str, Any]) -> Table:
+def pck_table(report: Mapping[str, Any]) -> FittedTable:
     """See :func:`shgae.stages.score_tables.pck_table`."""
     return grid_table(score_tables.pck_table(report))
 
 
-def joints_table(report: Mapping[str, Any]) -> Table:
+def joints_table(report: Mapping[str, Any]) -> FittedTable:
     """See :func:`shgae.stages.score_tables.joints_table`."""
     return grid_table(score_tables.joints_table(report))
 

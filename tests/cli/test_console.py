@@ -37,18 +37,20 @@ def test_a_short_task_says_nothing(stream: io.StringIO, clock: Clock) -> None:
     assert stream.getvalue() == ""
 
 
-def test_a_long_task_says_a_line_every_ten_seconds_and_its_last(stream: io.StringIO, clock: Clock) -> None:
+@pytest.mark.parametrize("times", [5, 6])
+def test_a_long_task_says_a_line_every_ten_seconds_and_its_last_once(
+    stream: io.StringIO, clock: Clock, times: int
+) -> None:
     lines = Lines(stream, clock)
-    lines.start("extract train", 6000, "people")
-    for _ in range(6):
+    lines.start("extract train", times * 1000, "people")
+    for _ in range(times):
         clock.now += 5
         lines.advance(1000, "loss 0.5")
     lines.finish()
     assert stream.getvalue().splitlines() == [
-        "extract train: 2,000/6,000 people, 20 s left  loss 0.5",
-        "extract train: 4,000/6,000 people, 10 s left  loss 0.5",
-        "extract train: 6,000/6,000 people  loss 0.5",
-        "extract train: 6,000/6,000 people  loss 0.5",
+        f"extract train: 2,000/{times},000 people, {5 * times - 10} s left  loss 0.5",
+        f"extract train: 4,000/{times},000 people, {5 * times - 20} s left  loss 0.5",
+        f"extract train: {times},000/{times},000 people  loss 0.5",
     ]
 
 

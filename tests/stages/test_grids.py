@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shgae.stages.grids import Grid, counted, lost, pages, percent, points, span
+from shgae.stages.grids import Grid, lost, pages, percent, points, span
 
 GRID = Grid("50 % of run_1", ("model", "PCK"), (("a|b", "1.0"), ("x_y & co", "-")), "first\nsecond", aside=1)
 
@@ -69,11 +69,6 @@ def test_texts_stand_below_the_tables_and_in_tex_above_them_as_comments() -> Non
     assert files["tables.md"].decode().endswith("one\ntwo\n\nthree\n")
     assert files["tables.tex"].decode().startswith("% one\n% two\n% three\n\n\\begin{table}")
     assert pages([GRID])["tables.tex"].decode().startswith(r"\begin{table}")
-
-
-def test_one_is_not_many() -> None:
-    assert [counted(n, "photo") for n in (0, 1, 2000)] == ["0 photos", "1 photo", "2,000 photos"]
-    assert [counted(n, "person", "people") for n in (1, 2)] == ["1 person", "2 people"]
 
 
 def test_a_loss_is_told_without_a_sign_and_never_as_minus_zero() -> None:

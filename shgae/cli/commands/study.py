@@ -45,11 +45,10 @@ def study(
     from shgae.cli.pace import duration
     from shgae.cli.study_tables import rehearsal_table, study_tables
     from shgae.stages import study as stage
-    from shgae.stages import study_text
 
     if dry_run:
         planned = stage.rehearse(model, data, output, config, execution).to_json()
         return Outcome(planned, [rehearsal_table(planned), f"in all: about {duration(planned['seconds'])}"])
     result = stage.run(model, data, output, config, execution).to_json()
-    lines = [*study_text.notes(result), f"picture: {output / 'report' / stage.PICTURE}"]
-    return Outcome(result, [*study_tables(result), result["conclusion"], *lines], typed("verify", output / "report"))
+    picture = f"picture: {output / 'report' / stage.PICTURE}"
+    return Outcome(result, [*study_tables(result), picture], typed("verify", output / "report"))
