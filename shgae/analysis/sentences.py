@@ -68,11 +68,8 @@ def after_tuning(side: SideBySide, has_old: bool) -> str:
 
 
 def _change(lead: Interval) -> str:
-    if not lead.excludes_zero:
-        return f"as it is, within chance (lower by {points(lead)})"
-    if lead.value > 0:
-        return f"lower by {points(lead)}"
-    return f"higher by {points(turned(lead))}"
+    change = f"lower by {points(lead)}" if lead.value > 0 else f"higher by {points(turned(lead))}"
+    return change if lead.excludes_zero else f"as it is, within chance ({change})"
 
 
 def on_the_curve(equal: EqualRank, size: int, skips: bool) -> str:

@@ -86,7 +86,7 @@ def study_curves(runs: Runs, first: int | None, path: Path, command: str) -> Non
             panels[0][column].set(title=title, ylabel="loss (mean squared error)")
             panels[1][column].set(xlabel="epoch", ylabel=score.label)
         for axes in panels.ravel():
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            _whole_epochs(axes)
         keys = [
             _key("training", DASHES[3], lw=1.0, marker="o", ms=3.0, mfc="white", mew=0.6),
             _key("validation", "-", marker="o"),
@@ -118,7 +118,7 @@ def learning_rates(runs: Runs, path: Path, command: str) -> None:
             look = _look(number, len(line)) | {"lw": 1.4 + 1.6 * rim, "ms": 3.5 + 2.2 * rim}
             axes.plot(*zip(*line, strict=True), **look)
         axes.set(title="learning rate", xlabel="epoch", ylabel="learning rate at the end of the epoch", yscale="log")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _whole_epochs(axes)
         _name_runs(figure, runs)
     save_figure(figure, path, command)
 
@@ -137,6 +137,10 @@ def _overlay(losses: Axes, scores: Axes, number: int, rows: Rows, score: Score, 
         ring: dict[str, Any] = {"marker": "o", "mfc": "none", "mec": look["color"], "ms": 9, "linestyle": ""}
         losses.plot([best["epoch"]], [best["val_loss"]], **ring)
         scores.plot([best["epoch"]], [score.scale * best[score.key]], **ring)
+
+
+def _whole_epochs(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # 1: also where there is one epoch alone
 
 
 def _look(number: int, points: int) -> dict[str, Any]:
@@ -172,7 +176,7 @@ def _losses(axes: Axes, name: str, rows: Rows) -> None:
     for i, (key, label) in enumerate((("train_loss", "training"), ("val_loss", "validation"))):
         axes.plot(epochs, [row[key] for row in rows], DASHES[i], color=COLOURS[i], marker=".", label=label)
     axes.set(title=f"{legible(name)}: loss", xlabel="epoch", ylabel="mean squared error")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _whole_epochs(axes)
     axes.legend()
 
 
@@ -188,4 +192,4 @@ def _score(axes: Axes, name: str, rows: Rows) -> None:
         title=f"{legible(name)}: {'PCK' if score.rises else 'variance unexplained'}", xlabel="epoch", ylabel=score.label
     )
     axes.margins(y=0.25)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _whole_epochs(axes)

@@ -28,6 +28,8 @@ def rate_curve(report: Mapping[str, Any], path: Path, command: str) -> None:
         figure = new_figure(8.5, 3.6)
         left, right = figure.subplots(1, 2)
         _scores(left, report)
+        if left.lines:  # not on the axes, where curves, bands and the autoencoder are
+            figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
         _unexplained(right, report)
         for axes in (left, right):
             ks = [point["numbers"] for point in report["points"]]
@@ -59,8 +61,6 @@ def _scores(axes: Axes, report: Mapping[str, Any]) -> None:
     axes.set(title="PCK", ylabel="PCK (%)")
     if axes.get_ylim()[1] < 1:  # nothing found, and not a thousandth of it either
         axes.set_ylim(0, 1)
-    if axes.lines:
-        axes.legend(loc="best", fontsize=8)
 
 
 def _unexplained(axes: Axes, report: Mapping[str, Any]) -> None:

@@ -41,7 +41,10 @@ def spectrum_figure(spectra: Mapping[str, Mapping[str, Any]]) -> Figure:
             if one["above_chance"]:
                 k = one["above_chance"]
                 left.plot([k], [shares[k - 1]], "o", mfc="none", color=COLOURS[i], ms=8)
-                left.annotate(f"{k} above chance", (k, shares[k - 1]), (8, 4), textcoords="offset points", fontsize=7)
+                # Beside a falling curve: above it on the right, and below it on the left where the axis ends.
+                place, side = ((8, 4), "left") if k * k <= count else ((-8, -8), "right")
+                at = (k, shares[k - 1])
+                left.annotate(f"{k} above chance", at, place, textcoords="offset points", fontsize=7, ha=side)
             k = one["components"]["95"]
             right.plot(x, held, label=f"{name}: 95 % in {k:,}", **how)
             if 0 < k <= count:

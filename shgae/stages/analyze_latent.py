@@ -119,7 +119,7 @@ def find_clusters(latent: Latent, ks: str, seed: int) -> Clusters | None:
     first, last = _range(ks)
     if latent.people <= first:
         fix = "more people, or --parts without clusters" if first == 2 else "--clusters 2-10"
-        raise Refused("value", "--clusters", f"{counted_people(latent.people)} cannot make {first} clusters", fix)
+        raise Refused("value", "--clusters", f"{counted_people(latent.people)}, too few for {first} clusters", fix)
     rows, space = latent.bottleneck.coefficients, f"the first {latent.bottleneck.coefficients.shape[1]} components"
     if latent.codes is not None:
         rows, space = latent.codes, f"the code's {latent.codes.shape[1]} numbers"

@@ -151,10 +151,10 @@ def _read_request(
     if not any(path.exists() for path in given):
         raise Refused("photos", given[0], "no such file or folder", "check the path")
     listed, empty = list_photos(given)
-    for folder in empty:
-        progress.note(f"note: there is no photo in {folder}")
     if not listed:
         raise Refused("photos", given[0], "there is no photo in it", f"a folder of {', '.join(SUFFIXES)}")
+    for folder in empty:
+        progress.note(f"note: there is no photo in {folder}")
     if boxes is None:
         return _Request(tuple(whole_photos(listed)[:limit]), 0, {}, None, None)
     file = read_boxes(boxes, category_id)

@@ -45,6 +45,13 @@ def test_a_tuned_trunk_without_its_autoencoder() -> None:
     assert "leaves PCK higher by 4" in better and "from before" not in better and "(-" not in better
 
 
+def test_a_change_within_chance_never_lowers_by_less_than_nothing() -> None:
+    cases = [side(id=0.5, ae=0.5, old_ae=ae) for ae in (0.5, 0.49, 0.51)]
+    said = [sentences.after_tuning(one, True) for one in cases]
+    assert sum("within chance" in one for one in said) == 3
+    assert not any("lower by -" in one or "higher by -" in one for one in said)
+
+
 def test_a_tuned_trunk_is_measured_from_its_autoencoder() -> None:
     said = sentences.cost_in_tuned(side(id=0.2, ae=0.9, mean=0.5, zero=0.1), False)
     assert said.startswith("With skips off, zeros in place of what the tuned autoencoder gives cost 8")

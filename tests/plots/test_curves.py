@@ -46,6 +46,13 @@ def test_the_right_column_shows_the_epochs_from_there_on_and_is_fitted_to_them(a
     assert late.get_title() == "from epoch 11 on"
 
 
+def test_there_are_only_whole_epochs_even_where_there_is_one_alone(axes: list[Axes]) -> None:
+    study_curves({"run": network(2), "other": network(1)}, 2, Path("x.png"), "shgae plot")
+    for one, epochs in zip(axes, [[1, 2], [2], [1, 2], [2]], strict=True):
+        low, high = one.get_xlim()
+        assert [tick for tick in one.get_xticks() if low <= tick <= high] == epochs
+
+
 def test_without_a_first_epoch_there_is_one_column(axes: list[Axes]) -> None:
     study_curves({"run": network(4)}, None, Path("x.png"), "shgae plot")
     assert len(axes) == 2

@@ -62,6 +62,15 @@ def test_no_band_leaves_what_a_score_can_be(monkeypatch: pytest.MonkeyPatch) -> 
     assert "95 % interval of the loss" in found[0].get_legend_handles_labels()[1]
 
 
+def test_the_legend_covers_no_curve_and_not_the_autoencoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Any] = []
+    monkeypatch.setattr(rates, "save_figure", lambda figure, *_: found.append(figure))
+    rate_curve(report(point(50, 0.4, 0.2)), Path("x.png"), "shgae rate")
+    assert all(axes.get_legend() is None for axes in found[0].axes)
+    names = [text.get_text() for text in found[0].legends[0].get_texts()]
+    assert names == ["bottleneck as it is", "skips on", "95 % interval of the loss", "skips off"]
+
+
 @pytest.mark.parametrize("last", [64, 256, 1000])
 def test_small_bottlenecks_are_drawn_too(tmp_path: Path, last: int) -> None:
     assert drawn(tmp_path / "small.png", point(6, 0.4, 0.2), last=last).shape[1] > 800

@@ -116,7 +116,7 @@ def test_of_a_tuned_graft_no_number_of_components_is_told(chain: Chain, tmp_path
 def test_ranks_beyond_what_the_people_determine_are_marked(rated: dict[str, Any]) -> None:
     marked = [row[0] for row in rate_table(rated).rows if row[0].endswith("*")]
     assert marked == [f"{k}*" for k in (0, 1, 6, 20, SIZE) if k > rated["determined"]] and marked
-    assert "directions that" in rate_table(rated).caption
+    assert "directions determined by" in rate_table(rated).caption
 
 
 @pytest.mark.parametrize("size", [1, 64])

@@ -15,7 +15,7 @@ from shgae.recipes import AnalyzeConfig
 
 @command(
     "analyze",
-    example="shgae analyze runs/activations runs/base data runs/autoencoder -o analysis",
+    example="shgae analyze activations baseline data autoencoder -o analysis",
     section=BESIDE,
     writes="""
     ANALYSIS/

@@ -17,7 +17,7 @@ _MODELS = "Hourglasses, or JSON files of predictions (COCO results), compared si
 
 @command(
     "evaluate",
-    example="shgae evaluate runs/base grafted runs/finetuned data -o evaluation",
+    example="shgae evaluate baseline grafted finetuned data -o evaluation",
     writes="""
     EVALUATION/                 with -o only
       report.json               what --json prints: every score, interval and difference

@@ -14,7 +14,7 @@ from shgae.execution import Execution
 
 @command(
     "export",
-    example="shgae export runs/finetuned -o pose.onnx",
+    example="shgae export finetuned -o pose.onnx",
     writes="""
     FILE.onnx   network and weights; joints, mean colour, crop size and model id in its metadata
     """,

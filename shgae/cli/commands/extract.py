@@ -10,7 +10,7 @@ from shgae.recipes import ExtractConfig
 
 @command(
     "extract",
-    example="shgae extract runs/base data -o activations --dtype fp16",
+    example="shgae extract baseline data -o activations --dtype fp16",
     writes="""
     ACTIVATIONS/
       train/bottleneck-00000.safetensors   4,096 people: (n, 256, 4, 4); val/ and test/ alike

@@ -10,7 +10,7 @@ from shgae.recipes import FinetuneConfig
 
 @command(
     "finetune",
-    example="shgae finetune grafted data -o runs/finetuned --epochs 15",
+    example="shgae finetune grafted data -o finetuned --epochs 15",
     writes="""
     RUN/
       model.safetensors        weights of the best epoch

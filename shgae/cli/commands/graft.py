@@ -23,7 +23,7 @@ def _number(value: str) -> int:
 
 @command(
     "graft",
-    example="shgae graft runs/base runs/autoencoder -o grafted",
+    example="shgae graft baseline autoencoder -o grafted",
     writes="""
     MODEL/
       model.safetensors   weights of all of them

@@ -22,7 +22,7 @@ def _colour(text: str) -> tuple[float, ...]:
 
 @command(
     "import",
-    example="shgae import model_best.pth.tar -o base",
+    example="shgae import model_best.pth.tar -o baseline",
     writes="""
     MODEL/
       model.safetensors   the weights, under our names

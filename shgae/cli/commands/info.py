@@ -11,7 +11,7 @@ import typer
 from shgae.cli.command import BESIDE, Outcome, command, typed
 
 
-@command("info", section=BESIDE, example="shgae info runs/finetuned")
+@command("info", section=BESIDE, example="shgae info finetuned")
 def info(
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact, or an unfinished one.")],
 ) -> Outcome:

@@ -18,7 +18,7 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
 @command(
     "plot",
     section=BESIDE,
-    example="shgae plot runs/base runs/finetuned evaluation -o figures --from 10",
+    example="shgae plot baseline finetuned evaluation -o figures --from 10",
     writes="""
     FIGURES/                      each as .png and .svg
       curves-pck curves-fvu       losses and score over epochs, of networks and of autoencoders

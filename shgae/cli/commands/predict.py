@@ -20,7 +20,7 @@ _PER_JOINT = ("undecided", "outside_photo")  # names of joints, which stay as th
 
 @command(
     "predict",
-    example="shgae predict runs/finetuned photos --boxes people.json -o predictions",
+    example="shgae predict finetuned photos --boxes people.json -o predictions",
     writes="""
     PREDICTIONS/
       sheet.png               16 of the photos with their joints: look here first

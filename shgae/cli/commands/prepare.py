@@ -47,4 +47,4 @@ def prepare(
     tables = [facts_table({key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")})]
     if "val" not in result["splits"]:
         return Outcome(result, [*tables, "no val split: shgae train will want one (--val JSON DIR)"])
-    return Outcome(result, tables, typed("train", output, "-o", beside(output, "base")))
+    return Outcome(result, tables, typed("train", output, "-o", beside(output, "baseline")))

@@ -15,7 +15,7 @@ from shgae.recipes import AutoencoderConfig
 
 @command(
     "pretrain-ae",
-    example="shgae pretrain-ae activations -o runs/autoencoder --code-size 50",
+    example="shgae pretrain-ae activations -o autoencoder --code-size 50",
     writes="""
     RUN/
       model.safetensors        weights of the best epoch

@@ -15,7 +15,7 @@ from shgae.recipes import RateConfig
 
 @command(
     "rate",
-    example="shgae rate runs/base activations data --ae runs/autoencoder -o rate",
+    example="shgae rate baseline activations data --ae autoencoder -o rate",
     section=BESIDE,
     writes="""
     RATE/                       with -o only

@@ -14,7 +14,7 @@ from shgae.recipes import ReportConfig
 
 @command(
     "report",
-    example="shgae report data runs/base runs/finetuned evaluation -o report.html",
+    example="shgae report data baseline finetuned evaluation -o report.html",
     writes="""
     FILE.html   the page: text, tables and pictures in one file; it needs no network and runs no script
     """,

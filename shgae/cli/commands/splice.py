@@ -15,7 +15,7 @@ from shgae.recipes import SpliceConfig
 
 @command(
     "splice",
-    example="shgae splice runs/base data --ae runs/autoencoder --activations activations -o splice",
+    example="shgae splice baseline data --ae autoencoder --activations activations -o splice",
     section=BESIDE,
     writes="""
     SPLICE/                     with -o only

@@ -15,7 +15,7 @@ from shgae.recipes import StudyConfig
 @command(
     "study",
     section=BESIDE,
-    example="shgae study runs/base data -o study --arms a,b,e --seeds 3 --epochs 15",
+    example="shgae study baseline data -o study --arms a,b,e --seeds 3 --epochs 15",
     writes="""
     STUDY/
       report/report.json              scores, differences, intervals, the sentence

@@ -10,7 +10,7 @@ from shgae.recipes import TrainConfig
 
 @command(
     "train",
-    example="shgae train data -o runs/base --epochs 20 --residual newell",
+    example="shgae train data -o baseline --epochs 20 --residual newell",
     writes="""
     RUN/
       model.safetensors        weights of the best epoch

@@ -12,7 +12,7 @@ from shgae.errors import printable
 from shgae.execution import Execution
 
 
-@command("verify", section=BESIDE, example="shgae verify runs/finetuned")
+@command("verify", section=BESIDE, example="shgae verify finetuned")
 def verify(
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact.")],
     allow_missing: Annotated[

@@ -15,7 +15,7 @@ from shgae.execution import Execution
 @command(
     "verify-resume",
     section=BESIDE,
-    example="shgae verify-resume runs/base --steps 6",
+    example="shgae verify-resume baseline --steps 6",
     running=("device", "deterministic", "workers"),
 )
 def verify_resume(
