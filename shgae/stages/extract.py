@@ -178,11 +178,11 @@ def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) 
 
 
 def _network(plan: _Plan) -> tuple[Callable[[torch.Tensor], torch.Tensor], Inference]:
-    """What gives the bottlenecks of a batch, (stacks, n, C, 4, 4), and how it is run."""
+    """What gives the bottlenecks of a batch, (n, stacks, C, 4, 4), and how it is run."""
     model: StackedHourglass = plan.loaded.module
     model.to(device=plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inference = Inference(plan.device, plan.config.precision, plan.config.batch_size, plan.loaded.mean_rgb)
-    return lambda images: torch.stack(model.bottlenecks(images, plan.stacks)), inference
+    return lambda images: torch.stack(model.bottlenecks(images, plan.stacks), dim=1), inference
 
 
 def _stacks(stack: Stack, has: int, model: Path) -> tuple[int, ...]:
@@ -230,6 +230,6 @@ class _Extraction:
         out = np.zeros((len(names), len(rows), *self._shape), self._dtype)
         for batch, tensors in self._inference.over(self._bottlenecks, crops, self._execution, rows):
             self._execution.stop.raise_if_set(self._draft.path, "the same command with --resume")
-            out[:, batch.rows - rows[0]] = tensors.float().cpu().numpy()
+            out[:, batch.rows - rows[0]] = tensors.float().cpu().numpy().swapaxes(0, 1)
         for name, tensor in zip(names, self._world.union(out), strict=True):
             self._draft.write_tensors(name, {"bottleneck": tensor})

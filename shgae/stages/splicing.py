@@ -25,6 +25,7 @@ from shgae.models.hourglass import Descent
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import HeatmapConfig, Precision
 from shgae.training.hardware import autocast
+from shgae.training.inference import crops_at_once
 
 _AT_ONCE = 256
 """Bottlenecks in one pass of an autoencoder."""
@@ -76,7 +77,7 @@ class Splicer:
 
     def __init__(self, site: Site, device: torch.device, precision: Precision, batch_size: int) -> None:
         self.device, self.stack = device, site.stack
-        self._site, self._precision, self._batch_size = site, precision, batch_size
+        self._site, self._precision, self._at_once = site, precision, crops_at_once(device, batch_size)
         self.module = site.loaded.module
         self.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -86,7 +87,7 @@ class Splicer:
 
     def batches(self, crops: Crops, execution: Execution) -> Iterator[PoseBatch]:
         """The batches of a split, in order, on the device."""
-        chunks = in_chunks(np.arange(len(crops)), self._batch_size)
+        chunks = in_chunks(np.arange(len(crops)), self._at_once)
         for batch in ahead(chunks, lambda part: load_pose_batch(crops, part), execution.workers):
             execution.stop.raise_if_set(self._site.loaded.artifact.path, "the same command again", saved=False)
             yield batch.to(self.device)

@@ -1,7 +1,7 @@
 """The network at work: training, extraction and prediction, against the textbook's with the same weights.
 
-No network is faster than its convolutions, so every row says which share of the measured peak it reaches too: where
-that is near 100 %, what is missing to a target is what the processor lacks.
+No network is faster than its convolutions, so every row says which share of the measured peak it reaches, and which
+ratio its convolutions alone would: where the row is near that, what is missing to a target is what the processor lacks.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from shgae.training.objectives import PoseObjective
 from shgae.training.optim import build_optimizer
 from tests.benchmarks import textbook
 from tests.benchmarks.conftest import Bench
+from tests.benchmarks.convolutions import seconds_alone
 from tests.benchmarks.same_weights import in_textbook_form
 from tests.benchmarks.table import peak
 from tests.benchmarks.test_data_speed import coco
@@ -45,10 +46,13 @@ PRECISION = resolve_precision("auto", CPU)
 MEAN = (0.4, 0.4, 0.4)
 
 
-def share(operations: float, seconds: float) -> str:
-    """In words: how near 10^9 operations in so many seconds come to the peak."""
-    dtype = torch.bfloat16 if PRECISION == "bf16" else torch.float32
-    return f"{operations / seconds / peak(dtype):.0%} of the {PRECISION} peak of one large convolution"
+DTYPE = torch.bfloat16 if PRECISION == "bf16" else torch.float32
+
+
+def share(operations: float, seconds: float, most: float) -> str:
+    """In words: how near 10^9 operations in so many seconds come to the peak, and which ratio is the most."""
+    of_peak = f"{operations / seconds / peak(DTYPE):.0%} of the {PRECISION} peak of one large convolution"
+    return f"{of_peak}; its convolutions alone: {most:.2f} x"
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +105,9 @@ def test_training_step(bench: Bench, model: Path, data: Path, bf16: bool, agains
         optimizer.step()
 
     mine, theirs = bench.in_turn(ours, lambda: textbook.training_step(book, book_optimizer, images, targets, bf16=bf16))
+    most = theirs / seconds_alone(network, ours, DTYPE)
     how = f"batch {len(images)} for the target's 16, 256 pixels, RMSprop, {mine:.2f} s and {theirs:.2f} s; "
-    how += share(len(images) * STEP, mine)
+    how += share(len(images) * STEP, mine, most)
     bench.add(f"training step, original residual, against {against}", theirs / mine, target, "x", how)
 
 
@@ -116,8 +121,10 @@ def test_extraction(bench: Bench, model: Path, data: Path, tmp_path: Path) -> No
         lambda: textbook.extract(book, pixels, MEAN, tmp_path),
         rounds=3,
     )
+    network, images = ready(model), torch.randn(4, 3, 256, 256)
+    alone = seconds_alone(network, lambda: network.bottlenecks(images, (0,)), DTYPE) / len(images)
     how = f"{CROPS} crops, {mine:.2f} s, with every check and hash; {FILES} files, {theirs:.2f} s; "
-    how += share(CROPS * ENCODER, mine)
+    how += share(CROPS * ENCODER, mine, theirs / FILES / alone)
     bench.add("extraction, crops a second", theirs / FILES / (mine / CROPS), 9, "x", how)
     found = Activations(open_artifact(tmp_path / "activations", "activations"), "train").read(np.arange(FILES))
     wanted = np.stack([np.load(tmp_path / f"{i}.npy") for i in range(FILES)])
@@ -131,11 +138,16 @@ def test_prediction(bench: Bench, model: Path, data: Path, people: int, what: st
     book = in_textbook_form(network).eval()
     crops = Crops(open_artifact(data, "data", verify=False), "train")
     batch, inference = load_pose_batch(crops, np.arange(people)), Inference(CPU, PRECISION, people, MEAN)
+
+    def ours() -> None:
+        heatmaps.decode(inference.last_maps(network, batch.crops, batch.valid))
+
     mine, theirs = bench.in_turn(
-        lambda: heatmaps.decode(inference.last_maps(network, batch.crops, batch.valid)),
+        ours,
         lambda: textbook.predict(book, batch.crops.numpy(), MEAN),
         rounds=5 if people == 1 else 3,
     )
+    most = theirs / seconds_alone(network, ours, DTYPE)
     how = f"crop to joints {1000 * mine / people:.0f} ms and {1000 * theirs / people:.0f} ms a person, fp32; "
-    how += share(people * FORWARD, mine)
+    how += share(people * FORWARD, mine, most)
     bench.add(f"prediction, {what}", theirs / mine, target, "x", how)

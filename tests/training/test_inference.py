@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from shgae.data.datasets import to_images
-from shgae.training.inference import Inference
+from shgae.training.inference import Inference, crops_at_once
 
 MEAN = (0.5, 0.25, 0.75)
 INFERENCE = Inference(torch.device("cpu"), "fp32", 8, MEAN)
@@ -61,3 +61,19 @@ def test_in_the_mirror_image_too_the_mean_colour_lies_outside_the_photo() -> Non
     INFERENCE.last_maps(network, pixels, valid, PAIRS)
     assert not network.seen[1][0, :, :, 11:].any()
     assert network.seen[1][0, :, :, :11].all()
+
+
+def test_a_batch_goes_through_a_cpu_a_few_crops_a_thread_at_a_time_and_comes_out_in_order() -> None:
+    images = torch.arange(11.0)[:, None, None, None].expand(-1, 3, 16, 16)
+    network = Blur()
+    found = INFERENCE.infer(network, images)
+    portions = [len(part) for part in network.seen]
+    assert sum(portions) == 11
+    assert max(portions) == min(8, 4 * torch.get_num_threads())
+    assert torch.equal(found[:, 1], functional.avg_pool2d(images, 4))
+    assert not found.requires_grad
+
+
+def test_a_gpu_takes_the_whole_batch_at_once() -> None:
+    assert crops_at_once(torch.device("cuda"), 32) == 32
+    assert crops_at_once(torch.device("cpu"), 2) == 2
