@@ -9,6 +9,7 @@ from typing import Any
 
 from shgae.artifacts.checkpoint import CHECKPOINT, read_position
 from shgae.artifacts.lineage import Ancestor, ancestors, ancestors_of
+from shgae.artifacts.manifest import package_versions
 from shgae.artifacts.origin import read_origin
 from shgae.artifacts.store import open_artifact, unfinished
 
@@ -94,7 +95,9 @@ def _unfinished(folder: Path, intent: Mapping[str, Any]) -> InfoResult:
     if origin:
         changes = {"resumed_otherwise": origin.changes()} if origin.changes() else {}
         about = {"command": list(origin.command), "begun": origin.begun}
-        provenance = {**origin.conditions[-1], **changes, **about}
+        conditions = dict(origin.conditions[-1])
+        versions = {name: conditions.pop(name) for name in package_versions() if name in conditions}
+        provenance = {**conditions, "versions": versions, **changes, **about}
     return InfoResult(
         path=folder,
         kind=kind,

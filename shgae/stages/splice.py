@@ -267,4 +267,5 @@ class _Splice:
             return (*said, sentences.after_tuning(on, "old-ae" in names))
         coded = "ae" if "ae" in names else None
         rank = next(name for name in names if name.startswith("pca-"))
-        return tuple(sentences.cost_and_gain(side, skips, coded, rank) for side, skips in sides)
+        found = (sentences.cost_and_gain(side, skips, coded, rank) for side, skips in sides)
+        return tuple(dict.fromkeys(found))  # once where of neither anything can be said

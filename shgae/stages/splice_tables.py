@@ -117,11 +117,8 @@ def _worst(fidelity: Mapping[str, Any]) -> float | None:
 
 def code_lines(report: Mapping[str, Any]) -> str:
     """The bottleneck and the code in a few lines."""
-    dimension = _number(report["bottleneck_effective_dimension"])
-    lines = [
-        f"bottleneck: effective dimension {dimension}, {report['bottleneck_components_95'] or '-'} components hold "
-        f"95 %; from {report['training']}"
-    ]
+    held = _held(report["bottleneck_effective_dimension"], report["bottleneck_components_95"])
+    lines = [f"bottleneck: {held}; from {report['training']}"]
     floor = report["replacements"][0]["fidelity"]["sign_floor"]
     lines.append(f"a decoder that ends in a ReLU cannot get below FVU {_number(floor)}")
     code = report["code"]
@@ -129,10 +126,16 @@ def code_lines(report: Mapping[str, Any]) -> str:
         density = sum(code["density"]) / code["size"]
         lines.append(
             f"code: {code['size']} units, {code['dead']} dead, {code['constant']} constant, a unit speaks for "
-            f"{100 * density:.0f} % of the people; effective dimension {_number(code['effective_dimension'])}, "
-            f"{code['components_95'] or '-'} components hold 95 %"
+            f"{100 * density:.0f} % of the people; {_held(code['effective_dimension'], code['components_95'])}"
         )
     return "\n".join(lines)
+
+
+def _held(dimension: float | None, components: int | None) -> str:
+    if not components:
+        return "nothing in it varies"
+    hold = "holds" if components == 1 else "hold"
+    return f"effective dimension {_number(dimension)}, {counted(components, 'component')} {hold} 95 %"
 
 
 def checks_table(report: Mapping[str, Any]) -> Grid:

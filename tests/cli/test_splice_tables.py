@@ -38,7 +38,7 @@ def report() -> dict[str, Any]:
     back = [entry("ae", 0.914), entry("ae", None, "loss"), entry("ae", 0.5, "maps")]
     side = {"effects": {"id": effect(0.254), "ae": effect(0.239), "zero": effect(None)}, "recovered": back}
     code = {"size": 4, "dead": 1, "constant": 2, "density": [0, 1, 0.5, 0.5]}
-    code |= {"effective_dimension": 1.9, "components_95": None}
+    code |= {"effective_dimension": None, "components_95": None}
     checks = [{"what": "one", "passed": True, "off_by": 0.0}, {"what": "other", "passed": False, "off_by": 0.25}]
     found = {"split": "val", "persons": 1234, "photos": 1000, "stack": 0, "tuned": False, "replacements": replacements}
     found |= {"skips_on": side, "skips_off": side, "code": code, "checks": checks, "says": ["So it is.", "[b]"]}
@@ -79,8 +79,10 @@ def test_the_worst_channel_is_the_highest_of_its_own_variance() -> None:
 
 def test_the_code_in_a_few_lines() -> None:
     text = " ".join(shown(splice_tables.code_lines(report())).split())
-    assert "4 units, 1 dead, 2 constant, a unit speaks for 50 % of the people; effective dimension 1.9, - comp" in text
+    assert "4 units, 1 dead, 2 constant, a unit speaks for 50 % of the people; nothing in it varies" in text
     assert "409 components hold 95 %; from somewhere" in text
+    one = splice_tables.code_lines(report() | {"bottleneck_components_95": 1})
+    assert "effective dimension 9.7, 1 component holds 95 %;" in one
     assert "cannot get below FVU 0.2" in text
 
 

@@ -110,6 +110,7 @@ def test_info_of_an_interrupted_training_tells_where_it_stands_and_how_it_began(
     result = info.run(target)
     assert result.facts == {"epochs_done": 4, "steps_of_the_next": 17, "best_epoch": 3, "best_score": 0.5}
     assert result.provenance["device"] == "cpu (threads: 3)"
+    assert "torch" in result.provenance["versions"] and "torch" not in result.provenance
     (parent,) = result.lineage
     assert (parent.role, parent.path, parent.present) == ("data", parents["data"].path, True)
     assert main(["info", str(target)]) == 0

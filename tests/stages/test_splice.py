@@ -275,6 +275,7 @@ def test_a_single_person_gives_numbers_without_intervals(chain: Chain) -> None:
     assert found["skips_on"]["effects"]["ae"]["pck_lost"] is None
     assert all(math.isfinite(found["skips_on"]["effects"][name]["distance"]) for name in names(found))
     assert found["says"][0].startswith("Nothing can be said")
+    assert len(found["says"]) == 1, "not once for each side"
     json.dumps(found, allow_nan=False)
 
 
