@@ -74,7 +74,19 @@ def pck_table(report: Report) -> Grid:
         few = ": so few make them too narrow" if report["photos"] < _FEW_PHOTOS else ""
         drawn = f"{report['bootstrap']['draws']:,} draws of {counted(report['photos'], 'photo')}{few}"
         caption += f"\nIntervals: {drawn if report['photos'] > 1 else 'none, from fewer than two photos'}"
+    caption += _blind(models, report.get("floors", []))
     return Grid(_title(report), tuple(headings), tuple(rows), caption, len(beside))
+
+
+def _blind(models: Sequence[Report], floors: Sequence[Report]) -> str:
+    """A line that names the models that find no more than the best guess without the photo; empty without such."""
+    best = max(floors, key=lambda row: row["pck"]["all"] or 0.0, default=None)
+    if best is None or not best["pck"]["all"]:
+        return ""
+    behind = [row["name"] for row in models if (row["pck"]["all"] or 0.0) <= best["pck"]["all"]]
+    return (
+        f"\nNo better than the {best['name']}, which does not look at the photo: {', '.join(behind)}" if behind else ""
+    )
 
 
 def comparisons_table(report: Report) -> Grid:

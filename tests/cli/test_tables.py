@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from shgae.cli.tables import facts_table, fit_table, grid_table, joints_table, lineage_tree, pck_table, plain
+from shgae.cli.tables import (
+    autoencoder_tables,
+    facts_table,
+    fit_table,
+    grid_table,
+    joints_table,
+    lineage_tree,
+    pck_table,
+    plain,
+)
 from shgae.stages.grids import Grid
 
 
@@ -78,6 +87,12 @@ def test_a_training_shows_its_best_epoch() -> None:
     assert "14,526,053" in text
     assert "2 of 3" in text
     assert row_of(text, "val pck") == ["0.5"]
+
+
+@pytest.mark.parametrize(("fvu", "is_poor"), [(0.99, False), (1.0, True), (3.6, True), (None, False)])
+def test_an_autoencoder_that_is_no_better_than_the_mean_is_called_that(fvu: float | None, is_poor: bool) -> None:
+    result = {"parameters": 7, "best_epoch": 1, "best": {}, "history": [{}], "validation": {"fvu": fvu}}
+    assert any("no better" in table for table in autoencoder_tables(result) if isinstance(table, str)) == is_poor
 
 
 def test_the_lineage_is_drawn_as_a_tree_and_what_is_gone_is_marked() -> None:

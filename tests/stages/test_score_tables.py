@@ -76,6 +76,16 @@ def test_the_main_table_has_the_interval_and_what_to_compare_with(report: dict[s
     assert "10,000 draws of 2 photos: so few make them too narrow" in grid.caption
 
 
+def test_models_that_find_no_more_than_a_guess_without_the_photo_are_named(report: dict[str, Any]) -> None:
+    assert "No better than" not in pck_table(report).caption
+    report["floors"][0]["pck"]["all"] = report["models"][0]["pck"]["all"]
+    assert pck_table(report).caption.splitlines()[-1] == (
+        "No better than the blind, which does not look at the photo: base, off"
+    )
+    report["floors"] = []
+    assert "No better than" not in pck_table(report).caption
+
+
 def test_differences_have_intervals_and_a_sentence(report: dict[str, Any]) -> None:
     grid = main_tables(report)[1]
     assert line(grid, "off - base") == ("-3.3 (-5.3 to -1.3)", "-", "+1.0 (-1.0 to +3.0)", "2.9")

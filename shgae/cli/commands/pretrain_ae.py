@@ -32,16 +32,12 @@ def pretrain_ae(
     execution: Execution,
 ) -> Outcome:
     """Trains the autoencoder on stored bottlenecks."""
-    from shgae.cli.tables import facts_table, fit_table
+    from shgae.cli.tables import autoencoder_tables
     from shgae.stages import pretrain_ae as stage
 
     result = stage.run(activations, output, config, execution).to_json()
-    tables = [fit_table(result), facts_table(result["validation"], "Validation")]
-    if "validation_by_stack" in result:
-        each = {f"stack {stack}": found for stack, found in result["validation_by_stack"].items()}
-        tables.append(facts_table(each, "Of each stack"))
     # The last stack is where graft puts it by itself.
     is_last = result["stacks"] in ([-1], [result["model_stacks"] - 1])
     where = [] if is_last else [word for stack in result["stacks"] for word in ("--stack", stack)]
     then = typed("graft", ancestor(output, "model"), output, *where, "-o", beside(output, "grafted"))
-    return Outcome(result, tables, then)
+    return Outcome(result, autoencoder_tables(result), then)
