@@ -16,7 +16,7 @@ TWO = {"names": ["a", "b"], "limbs": [[0, 1]], "flip_pairs": [[0, 1]]}
 TRUE: dict[str, list[Any]] = {
     "category_id": [1, 0, -3],
     "crop_policy": ["pad", "inside"],
-    "crop_size": [128, 256],
+    "crop_size": [1, 128, 256, 4096],
     "dropped": [{}, {"crowd": 3, "bad photo": 0}],
     "figures": [[], ["curves"]],
     "heatmap": [{}, {"peak": "mass", "sigma_visible": 0.5, "sigma_hidden": 1, "unlabelled": "empty"}],
@@ -76,6 +76,7 @@ def test_what_steps_write_is_believed(name: str) -> None:
     for value in TRUE[name]:
         facts = Facts({name: value}, Path("a"))
         assert facts[name] == facts.get(name) == value
+        assert name in facts
 
 
 @pytest.mark.parametrize("name", TRUE)

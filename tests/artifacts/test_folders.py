@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts.folders import clear, locked, mend, put_in_place, remove
+from shgae.errors import Refused
 from tests.artifacts.conftest import Killed, everything, recorded
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -82,3 +84,25 @@ def test_a_lock_holds_the_number_of_its_process_and_nothing_else(tmp_path: Path)
             assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o666
     finally:
         os.umask(mask)
+
+
+@pytest.mark.parametrize(
+    ("content", "who"), [("", "unknown"), ("\n", "unknown"), ("4321\n", "4321"), ("9" * 30, "9" * 20)]
+)
+def test_whoever_holds_a_lock_is_named_as_far_as_is_known(tmp_path: Path, content: str, who: str) -> None:
+    (tmp_path / "lock").write_text(content)
+    with (tmp_path / "lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match=f": process {who} is writing it"), locked(tmp_path / "lock", tmp_path):
+            pytest.fail("two hold one lock")
+    assert (tmp_path / "lock").read_text() == content
+
+
+def test_a_lock_can_be_taken_again_when_its_block_is_left(tmp_path: Path) -> None:
+    for _ in range(2):
+        with locked(tmp_path / "lock", tmp_path):
+            pass
+    with contextlib.suppress(RuntimeError), locked(tmp_path / "lock", tmp_path):
+        raise RuntimeError
+    with locked(tmp_path / "lock", tmp_path):
+        pass

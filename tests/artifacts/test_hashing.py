@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts import hashing
-from shgae.artifacts.hashing import hash_file, known_hash, of_each
+from shgae.artifacts.hashing import hash_file, known_hash, led_out, of_each, unlike
 from shgae.artifacts.store import verify_files
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, Silent, StopFlag
@@ -162,3 +162,29 @@ def test_short_hashing_is_done_before_a_wish_to_stop_is_heard() -> None:
     stop = StopFlag()
     stop.signal_number = signal.SIGINT
     assert of_each(str.upper, [("a", 1), ("b", 2)], "checking data", Execution(stop=stop)) == ["A", "B"]
+
+
+def test_a_link_is_followed_inside_its_folder_and_no_further(tmp_path: Path) -> None:
+    root = tmp_path / "a"
+    (root / "deep").mkdir(parents=True)
+    (root / "x").write_bytes(b"one")
+    (tmp_path / "outside").write_bytes(b"one")
+    (root / "deep" / "in").symlink_to("../x")
+    (root / "deep" / "out").symlink_to("../../outside")
+    (root / "folder").symlink_to(tmp_path)
+    (tmp_path / "link").symlink_to(root)
+    for where in (root, tmp_path / "link"):
+        assert [led_out(where / name, where) for name in ("x", "deep/in", "nothing")] == [None] * 3
+        for name in ("deep/out", "folder/outside", "../outside"):
+            assert led_out(where / name, where) == "is a link that leads out of the artefact"
+
+
+def test_what_is_unlike_is_said_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    sha256 = hashlib.sha256(b"one").hexdigest()
+    assert unlike(path, sha256, 3, anew=True) == "is missing"
+    path.write_bytes(b"one")
+    assert unlike(path, sha256, 3, anew=True) is None
+    assert unlike(path, sha256, 4, anew=True) == "has 3 bytes, 4 were written"
+    path.write_bytes(b"two")
+    assert unlike(path, sha256, 3, anew=False) == "was changed since it was written"

@@ -377,3 +377,89 @@ def test_whatever_bytes_are_replaced_it_is_read_or_refused(tmp_path: Path, place
         everybody(read(tmp_path, data[: place % len(data)] + junk + data[place % len(data) + 2 :]))
     except Refused as refused:
         assert refused.line().isprintable()
+
+
+LONGEST = "/".join(["x" * 255] * 3 + ["y" * 251, "z" * 4])
+
+
+@pytest.mark.parametrize(
+    ("path", "fine", "broken"),
+    [
+        (("images", 2, "id"), (2**63 - 1, -(2**63), 0), (2**63, -(2**63) - 1)),
+        (("annotations", 2, "id"), (2**63 - 1, -(2**63), 0), (2**63, -(2**63) - 1)),
+        (("images", 0, "width"), (1, 2**31 - 1), (0, 2**31, True)),
+        (("images", 0, "height"), (1, 2**31 - 1), (0, 2**31, 48.0)),
+        (("images", 0, "file_name"), ("x" * 255, "ü" * 127, LONGEST), ("x" * 256, "ü" * 128, LONGEST + "z")),
+        (("annotations", 0, "iscrowd"), (0, 1, True), (-1, 2, "1", None)),
+        (("categories", 0, "skeleton"), ([], [[1, 3]], [[3, 1], [2, 2]]), ([[1]], [[1, 4]], [[3, 0]], [[1, True]], 1)),
+    ],
+)
+def test_what_is_allowed_ends_where_it_is_said(
+    tmp_path: Path, path: tuple[str | int, ...], fine: tuple[Any, ...], broken: tuple[Any, ...]
+):
+    for value in fine:
+        assert len(read(tmp_path, with_value(value, *path))) == 4
+    for value in broken:
+        line_of(tmp_path, with_value(value, *path))
+
+
+def test_what_may_be_missing_may_be_missing(tmp_path: Path):
+    people = everybody(read(tmp_path, without("annotations", 3, "iscrowd")))
+    assert [person.iscrowd for person in people] == [False] * 4
+    assert read(tmp_path, without("categories", 0, "skeleton")).skeleton.limbs == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("keypoints", [float("nan"), 1, 2] * 3), ("bbox", [1, 2, float("inf"), 4])]
+)
+def test_a_number_that_is_none_in_a_joint_does_not_hide_one_elsewhere(tmp_path: Path, name: str, value: Any):
+    content = with_value(value, "annotations", 0, name)
+    assert [person.fault is None for person in everybody(read(tmp_path, content))] == [True, True, True, False]
+    for place in ("annotations", "images"):
+        content[place][-1]["area"] = float("nan")
+        assert "NaN or Infinity outside" in line_of(tmp_path, content)
+        del content[place][-1]["area"]
+
+
+@pytest.mark.parametrize(
+    ("box", "is_far"),
+    [
+        (([-32, -32, 96, 96]), False),
+        (([-32.5, 0, 1, 1]), True),
+        (([0, -32.5, 1, 1]), True),
+        (([63, 0, 1.5, 1]), True),
+        (([0, 63, 1, 1.5]), True),
+    ],
+)
+def test_a_box_may_reach_as_far_outside_as_the_photo_is_long(tmp_path: Path, box: list[float], is_far: bool):
+    person = everybody(read(tmp_path, with_value(box, "annotations", 0, "bbox")))[3]  # the photo has 32 x 32 pixels
+    assert person.fault == ("joint or box far outside the photo" if is_far else None)
+
+
+def test_as_far_outside_is_measured_by_the_longer_side(tmp_path: Path):
+    for box, is_far in (([-64, -64, 192, 176], False), ([-64, -64, 192.5, 1], True), ([-64, -64, 1, 176.5], True)):
+        person = everybody(read(tmp_path, with_value(box, "annotations", 1, "bbox")))[0]  # 64 x 48 pixels
+        assert (person.fault is not None) == is_far
+
+
+def test_a_joint_without_label_is_nowhere_and_one_with_is_told_by_its_v(tmp_path: Path):
+    person = everybody(read(tmp_path, document()))[3]
+    assert person.visibility.tolist() == [2, 1, 0]
+    assert person.xy_labelled.tolist() == [[2, 3], [4, 5]]
+    bad = everybody(read(tmp_path, with_value([2, 3, 3, 4, 5, 1, 0, 0, 0], "annotations", 0, "keypoints")))[3]
+    assert bad.visibility.tolist() == [0, 1, 0]
+
+
+def test_what_a_file_says_is_quoted_up_to_forty_characters(tmp_path: Path):
+    assert "(image_id 1" + "0" * 39 + ")" in line_of(tmp_path, with_value(10**50, "annotations", 0, "image_id"))
+    named = with_value("../" + "x" * 99, "images", 0, "file_name")
+    assert "('../" + "x" * 36 + ")" in line_of(tmp_path, named)
+
+
+def test_the_folder_of_the_photos_is_a_folder_and_a_link_to_nothing_is_no_photo(tmp_path: Path):
+    (tmp_path / "file").touch()
+    (tmp_path / "people.json").write_text(json.dumps(document()))
+    with pytest.raises(Refused, match="photos in .*file: it is a file"):
+        read_coco(tmp_path / "people.json", tmp_path / "file")
+    with pytest.raises(Refused, match="no such file. Try: check the path"):
+        read_coco(tmp_path / "file" / "below.json", tmp_path)
