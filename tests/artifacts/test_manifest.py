@@ -15,7 +15,9 @@ from shgae.artifacts.manifest import (
     FileEntry,
     Manifest,
     Parent,
+    differences,
     has_manifest,
+    in_words,
     package_versions,
     read_manifest,
 )
@@ -255,7 +257,13 @@ def test_a_manifest_nested_without_end_is_refused(tmp_path: Path) -> None:
 def test_other_programs_manifests_are_not_taken_for_ours(tmp_path: Path) -> None:
     assert not has_manifest(tmp_path)
     value: Any
-    for value in ({"manifest_version": 3, "name": "browser extension"}, {"kind": ["data"], "schema": 1}, [], b"{"):
+    for value in (
+        {"manifest_version": 3, "name": "browser extension"},
+        {"kind": ["data"], "schema": 1},
+        {"kind": "data"},
+        [],
+        b"{",
+    ):
         assert not has_manifest(written(tmp_path, value))
     for value in (MANIFEST.to_json(), MANIFEST.to_json() | {"schema": 9, "id": "0" * 64}):
         assert has_manifest(written(tmp_path, value))
@@ -270,3 +278,18 @@ def test_the_versions_that_matter_are_reported() -> None:
 def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shgae.artifacts.manifest._REPORTED", ("numpy", "no-such-package"))
     assert package_versions()["no-such-package"] == "not installed"
+
+
+def test_a_kind_is_spoken_of_as_people_do() -> None:
+    assert [in_words(kind) for kind in KINDS] == [
+        *("prepared data", "an hourglass", "activations", "an autoencoder", "an evaluation", "predictions", "a study"),
+        *("a splice", "a rate", "an analysis", "figures"),
+    ]
+
+
+def test_what_differs_between_two_configs_is_named_in_order() -> None:
+    assert differences({"b": 1, "a": 2, "c": 3}, {"b": 1, "a": 4, "d": None}) == [
+        "a: 2 here, 4 there",
+        "c: 3 here, None there",
+    ]
+    assert differences({"a": [1]}, {"a": [1]}) == []
