@@ -134,6 +134,12 @@ def test_names_and_paths_are_as_long_as_a_disk_takes_and_no_longer(tmp_path: Pat
         read_manifest(written(tmp_path, with_parent(path="p" * 4097).to_json()))
 
 
+@pytest.mark.parametrize("sha256", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "a" * 63 + "\n", "a" * 64 + "\n"])
+def test_a_hash_that_is_none_is_refused_though_the_id_fits(tmp_path: Path, sha256: str) -> None:
+    with pytest.raises(Refused, match="a hash is no sha256"):
+        read_manifest(written(tmp_path, changed(files={"x": FileEntry(sha256, 1)}).to_json()))
+
+
 def test_a_manifest_of_another_schema_is_refused_and_says_which(tmp_path: Path) -> None:
     for schema in (2, 0, None, "1", [1]):
         with pytest.raises(Refused, match="schema .*, this shgae reads 1"):
