@@ -16,6 +16,7 @@ and writes it as JSON (``make torture`` does); a promise that any of its tests b
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+
+from shgae.wording import counted
 
 BEGIN, END = "<!-- promises: make torture -->", "<!-- end of promises -->"
 """The table stands between these lines."""
@@ -88,10 +91,16 @@ def table(promises: Sequence[Promise]) -> str:
     """The promises as a Markdown table."""
     lines = ["| what is promised | how often it was tried | by |", "| --- | --- | --- |"]
     for row in promises:
-        counts = ", ".join(f"{count:,} {unit}" for unit, count in row.counts.items())
+        counts = ", ".join(_tried(count, unit) for unit, count in row.counts.items())
         outcome = f"**broken** ({counts})" if row.broken else counts
         lines.append(f"| {row.promise} | {outcome} | {', '.join(f'`{test}`' for test in row.tests)} |")
     return "\n".join(lines)
+
+
+def _tried(count: int, unit: str) -> str:
+    """``1 run``, ``83 kills at a random time``: units are given in the plural of their first word."""
+    noun, space, rest = unit.partition(" ")
+    return counted(count, re.sub(r"s$", "", re.sub(r"ies$", "y", noun)) + space + rest, unit)
 
 
 def put_into(text: str, rows: str, marks: tuple[str, str] = (BEGIN, END)) -> str:

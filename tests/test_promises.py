@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.promises import BEGIN, END, Kept, collect, main, put_into, table
+from tests.promises import BEGIN, END, Kept, Promise, collect, main, put_into, table
 
 
 def _report(test: str, *counts: tuple[str, int, str], failed: bool = False) -> Any:
@@ -25,6 +25,11 @@ def test_equal_units_of_one_promise_are_added_over_tests_and_a_failure_breaks_it
         "| bits are seen | **broken** (4 bits) | `tests/one.py`, `tests/two.py` |",
         "| nothing is lost | 57 kills, 4 full disks | `tests/one.py`, `tests/two.py` |",
     ]
+
+
+def test_what_was_tried_once_is_said_in_the_singular() -> None:
+    once = Promise("It holds", {"runs": 1, "kills at a random time": 1, "tries": 1, "calls": 2})
+    assert "1 run, 1 kill at a random time, 1 try, 2 calls |" in table([once])
 
 
 def test_nothing_tried_is_no_promise_kept(kept: Kept) -> None:

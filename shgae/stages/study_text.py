@@ -64,10 +64,10 @@ def budget_line(budget: Mapping[str, Any], seeds: Sequence[int]) -> str:
     """The equal budget in one line."""
     given = budget["config"]
     seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-    steps = counted(budget["steps"], "step")
+    steps, epochs = counted(budget["steps"], "step"), counted(budget["epochs"], "time")
     return (
         f"Equal budget, checked in the manifest of every arm: {steps} of {given['batch_size']} "
-        f"({budget['epochs']} times {counted_people(budget['people'])}), {given['optimizer']} {given['lr']:g} "
+        f"({epochs} {counted_people(budget['people'])}), {given['optimizer']} {given['lr']:g} "
         f"{given['schedule']}, {given['precision']}, {seed}, data {budget['data'][:12]}, parent {budget['model'][:12]}."
     )
 

@@ -10,6 +10,7 @@ import typer
 from shgae.cli.command import BESIDE, Outcome, command
 from shgae.cli.options import Steps
 from shgae.execution import Execution
+from shgae.wording import counted
 
 
 @command(
@@ -38,6 +39,6 @@ def verify_resume(
     rows = {
         one.part: f"{one.compared} compared, {len(one.different) or 'none'} different" for one in result.comparisons
     }
-    heading = f"{found['command']}, {found['samples']} samples, {found['epochs']} epochs, "
-    heading += f"stopped and resumed {result.interruptions} times"
+    size = f"{counted(found['samples'], 'sample')}, {counted(found['epochs'], 'epoch')}"
+    heading = f"{found['command']}, {size}, stopped and resumed {counted(result.interruptions, 'time')}"
     return Outcome(found, [heading, facts_table(rows)], failure=result.fault())
