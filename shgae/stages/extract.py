@@ -36,6 +36,7 @@ from shgae.stages.pose_training import check_crops, other_joints
 from shgae.stages.result import made
 from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 from shgae.training.inference import Inference
+from shgae.wording import counted
 
 _FORMATS = {"fp32": "F32", "fp16": "F16"}
 _NUMBERS: dict[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
@@ -151,7 +152,7 @@ class _Plan(NamedTuple):
 
     @property
     def what(self) -> str:
-        return f"{self.tensors:,} bottleneck tensors"
+        return counted(self.tensors, "bottleneck tensor")
 
     @property
     def size(self) -> int:

@@ -113,9 +113,10 @@ def _of_this_shgae(one: Given) -> Iterator[None]:
         raise Refused(one.kind, one.artifact.path, why, "make it again with this shgae, with --force") from error
 
 
-def table_of(grid: Grid) -> Table:
-    """A grid as a page has it."""
-    return Table(grid.title, grid.headings, grid.rows, tuple(grid.caption.splitlines()), grid.aside, grid.words)
+def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
+    """A grid as a page has it, without lines below it that were said above."""
+    notes = tuple(line for line in grid.caption.splitlines() if line not in said)
+    return Table(grid.title, grid.headings, grid.rows, notes, grid.aside, grid.words)
 
 
 def _evaluation(one: Given) -> tuple[Block, ...]:
@@ -123,7 +124,7 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
     report = read_json(one.artifact.file(REPORT))
     joints = tuple(table_of(grid) for grid in score_tables.joint_tables(report))
-    main = tuple(table_of(grid) for grid in score_tables.main_tables(report))
+    main = tuple(table_of(grid, _compared(report)) for grid in score_tables.main_tables(report))
     bars = picture_of(
         lambda path: joint_bars(report, path, ""),
         f"Bars: the share of each joint that {', '.join(_names(report))} find; the numbers stand in the tables below",
