@@ -103,3 +103,18 @@ def test_any_value_is_either_kept_as_it_is_or_refused(
     except Refused:
         return
     assert kept == value
+
+
+def test_a_file_has_at_most_a_hundred_thousand_bytes_and_a_line_at_most_a_hundred_dots(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    head = b"[train]\nepochs = 7\n# "
+    path.write_bytes(head + b"x" * (100_000 - len(head)))
+    assert read(path).values == {"train": {"epochs": 7}}
+    path.write_bytes(head + b"x" * (100_001 - len(head)))
+    with pytest.raises(Refused, match="more than 100,000 bytes"):
+        read(path)
+    path.write_bytes(head + b"." * 100)
+    assert read(path).values == {"train": {"epochs": 7}}
+    path.write_bytes(head + b"." * 101)
+    with pytest.raises(Refused, match="a line with more than 100 dots"):
+        read(path)
