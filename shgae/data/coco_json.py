@@ -151,7 +151,7 @@ def _check_dataset(dataset: Any) -> dict[str, Any]:
         _check_image(image)
     _check_ids(dataset, "annotations", "annotation")
     known = {entry["id"] for entry in dataset["categories"]}
-    people = 0
+    has_people = False
     for annotation in dataset["annotations"]:
         here = f"annotation {annotation['id']}"
         if not _is_id(annotation.get("image_id")) or annotation["image_id"] not in sizes:
@@ -160,8 +160,8 @@ def _check_dataset(dataset: Any) -> dict[str, Any]:
             raise _Fault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
         if annotation["category_id"] == category["id"]:
             _check_person(annotation, len(category["keypoints"]), here)
-            people += 1
-    if not people:
+            has_people = True
+    if not has_people:
         raise _Fault("it holds no people")
     return category
 
