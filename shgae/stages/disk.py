@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from shgae.artifacts.store import Draft
 from shgae.errors import DiskError
 from shgae.execution import Progress
+from shgae.recipes import FitConfig
+from shgae.training.optim import OPTIMIZER_NUMBERS
 
 _RESERVE = 64_000_000
 
@@ -55,6 +60,19 @@ def check_space(output: Path, size: int, what: str, progress: Progress) -> None:
     lack = _lack(output, size, what, free)
     if lack is not None:
         raise lack
+
+
+def training_size(model: nn.Module, optimizer: str) -> int:
+    """The most bytes that a training has on the disk: its best weights, and a checkpoint beside the one it replaces."""
+    state = sum(tensor.nbytes for tensor in model.state_dict().values())
+    learning = sum(parameter.nbytes for parameter in model.parameters() if parameter.requires_grad)
+    return int(state + 2 * (state + OPTIMIZER_NUMBERS[optimizer] * learning))
+
+
+def check_training_space(draft: Draft, model: nn.Module, config: FitConfig, progress: Progress) -> None:
+    """:func:`check_space` for a training that writes into a draft."""
+    size = training_size(model, config.optimizer) - draft.size()
+    check_space(draft.target, size, "weights and checkpoints", progress)
 
 
 def _lack(output: Path, size: int, what: str, free: int) -> DiskError | None:

@@ -30,7 +30,7 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
         execution: device, threads, progress; ``resume`` continues an interrupted run exactly.
 
     Raises:
-        Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
+        Refused, DiskError, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
     tensorboard.check(wanted=execution.tensorboard)
     loaded = load_hourglass(model)

@@ -17,6 +17,7 @@ from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.hourglass import StackedHourglass
 from shgae.recipes import EvaluatedSplit, FinetuneConfig, HeatmapConfig, Split, TrainConfig, as_json
+from shgae.stages.disk import check_training_space
 from shgae.stages.result import made
 from shgae.training import tensorboard
 from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
@@ -102,7 +103,7 @@ def fit_pose(
         execution: device, threads, progress; ``resume`` continues an interrupted run exactly.
 
     Raises:
-        Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
+        Refused, DiskError, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
     train, val = (Crops(parents["data"], split, config.limit) for split in ("train", "val"))
     device = resolve_device(execution.device)
@@ -124,6 +125,7 @@ def fit_pose(
         ) as draft_,
         determinism(execution.deterministic),
     ):
+        check_training_space(draft_, model, config, execution.progress)
         summary = fit(model, objective, config, draft_, execution)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -19,6 +19,7 @@ from shgae.metrics.reconstruction import Reconstruction
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
 from shgae.recipes import AutoencoderConfig, Stack, as_json
+from shgae.stages.disk import check_training_space
 from shgae.stages.result import made
 from shgae.training import tensorboard
 from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
@@ -60,7 +61,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
         execution: device, threads, progress; ``resume`` continues an interrupted run exactly.
 
     Raises:
-        Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
+        Refused, DiskError, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
     tensorboard.check(wanted=execution.tensorboard)
     source = open_artifact(activations, "activations", verify=False)
@@ -87,6 +88,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
         ) as draft_,
         determinism(execution.deterministic),
     ):
+        check_training_space(draft_, model, config, execution.progress)
         summary = fit(model, objective, config, draft_, execution)
         load_state(model, load_tensors(draft_.file(MODEL)), draft_.path)
         reconstruction = reconstruct(model.eval(), val, objective.mean, device, "fp32", execution)

@@ -27,5 +27,9 @@ def make_room(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise Refused("output", folder, "a file stands in the way", "another --output") from error
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        error.filename = str(folder)  # the file's own name says nothing to anybody
+        raise

@@ -22,7 +22,7 @@ def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> 
         execution: device, threads, progress; ``resume`` continues an interrupted run exactly.
 
     Raises:
-        Refused, Diverged, Interrupted: see :mod:`shgae.errors`.
+        Refused, DiskError, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
     tensorboard.check(wanted=execution.tensorboard)
     prepared = open_artifact(data, "data", execution=execution)

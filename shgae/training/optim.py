@@ -18,6 +18,8 @@ PLATEAU_FACTOR = 0.2
 HALVE_EVERY = 25
 WARM_UP_SHARE = 0.03
 COSINE_END = 0.01
+OPTIMIZER_NUMBERS: Mapping[str, int] = {"rmsprop": 1, "sgd": 1, "adam": 2}
+"""How many numbers an optimizer keeps of each weight."""
 
 
 def build_optimizer(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:

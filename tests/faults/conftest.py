@@ -76,10 +76,14 @@ class Server:
         kill_after: float | None = None,
         most_bytes_a_file: int | None = None,
         offline: bool = False,
+        roomy: bool = False,
         save_every_step: bool = False,
         umask: int | None = None,
     ) -> Ended:
-        """Runs ``shgae WORDS`` in a folder, with a fault of the disk below it, or killed after so many seconds."""
+        """Runs ``shgae WORDS`` in a folder, with a fault of the disk below it, or killed after so many seconds.
+
+        ``roomy`` makes it believe that there is room on the disk, so that it finds out by writing.
+        """
         request: dict[str, Any] = {
             "words": [*words.split(), "--quiet"],
             "here": str(here),
@@ -88,6 +92,7 @@ class Server:
             "kill_after": kill_after,
             "most_bytes_a_file": most_bytes_a_file,
             "offline": offline,
+            "roomy": roomy,
             "save_every_step": save_every_step,
             "umask": umask,
             "timeout": 120,
