@@ -63,13 +63,13 @@ def test_in_the_mirror_image_too_the_mean_colour_lies_outside_the_photo() -> Non
     assert network.seen[1][0, :, :, :11].all()
 
 
-def test_a_batch_goes_through_a_cpu_a_few_crops_a_thread_at_a_time_and_comes_out_in_order() -> None:
+def test_a_batch_goes_through_a_cpu_a_few_crops_at_a_time_and_comes_out_in_order() -> None:
     images = torch.arange(11.0)[:, None, None, None].expand(-1, 3, 16, 16)
     network = Blur()
     found = INFERENCE.infer(network, images)
     portions = [len(part) for part in network.seen]
     assert sum(portions) == 11
-    assert max(portions) == min(8, 4 * torch.get_num_threads())
+    assert max(portions) == min(8, max(4, 2 * torch.get_num_threads()))
     assert torch.equal(found[:, 1], functional.avg_pool2d(images, 4))
     assert not found.requires_grad
 
