@@ -23,7 +23,7 @@ _FEW, _CROPS_A_THREAD = 4, 2
 def crops_at_once(device: torch.device, batch_size: int) -> int:
     """How many crops of a batch best go through a network at once, where it keeps them apart.
 
-    On a CPU a few, for with all of 32 a crop takes a fifth longer; on a GPU the whole batch.
+    On a CPU a few, for with all of 32 a crop takes a fifth longer, or more; on a GPU the whole batch.
     """
     few = max(_FEW, _CROPS_A_THREAD * torch.get_num_threads())
     return batch_size if device.type == "cuda" else min(batch_size, few)
