@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +161,9 @@ def test_every_command_is_in_the_readme(name: str) -> None:
     if not readme.exists():
         pytest.skip("there is no README.md yet")
     assert f"shgae {name}" in readme.read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_only_pictures_that_are_there() -> None:
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    assert shown
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").iterdir()} == {*shown}
