@@ -144,6 +144,14 @@ def imported() -> None:
         importlib.import_module(module.name)
 
 
+@pytest.fixture(autouse=True)
+def leftovers_set_aside() -> Iterator[None]:
+    """To look through what other tests left in memory is no cost of the file."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, so that names are short."""

