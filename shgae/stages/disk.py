@@ -70,9 +70,10 @@ def training_size(model: nn.Module, optimizer: str) -> int:
 
 
 def check_training_space(draft: Draft, model: nn.Module, config: FitConfig, progress: Progress) -> None:
-    """:func:`check_space` for a training that writes into a draft."""
-    size = training_size(model, config.optimizer) - draft.size()
-    check_space(draft.target, size, "weights and checkpoints", progress)
+    """:func:`check_space` for a training that writes into a draft; of several processes the first one looks."""
+    if draft.world.first:
+        size = training_size(model, config.optimizer) - draft.size()
+        check_space(draft.target, size, "weights and checkpoints", progress)
 
 
 def _lack(output: Path, size: int, what: str, free: int) -> DiskError | None:
