@@ -96,7 +96,7 @@ _shgae() {
                 import)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--joints[COCO JSON that names its joints, in order; else as its family has them.]:value:_files' \
+                        '--joints[COCO JSON that names its joints, in order; else its family’s.]:value:_files' \
                         '--mean-rgb[Mean colour that it subtracts, each 0 to 1; else its family’s.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
@@ -262,7 +262,7 @@ _shgae() {
                 predict)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--boxes[Where people are\: a COCO dataset, or a list of detections. Without it, a photo is one person.]:value:_files' \
+                        '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--decode[Where in a map a joint is\: its highest cell (argmax), or that moved a quarter of a cell towards the higher neighbour on either axis (quarter).]:value:(quarter argmax)' \
@@ -401,7 +401,7 @@ _shgae() {
                         '*:path:_files' ;;
                 verify-resume)
                     _arguments \
-                        '--steps[Steps of the stretch, about.]:value: ' \
+                        '--steps[Steps of the trial, about.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \

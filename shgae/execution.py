@@ -109,7 +109,7 @@ class StopFlag:
         return self.signal_number is not None
 
 
-class World:
+class ProcessGroup:
     """The processes that do one stage together. This one is alone; :mod:`shgae.training.distributed` has several.
 
     All of them call the same methods in the same order. Only the first one writes files and shows anything.
@@ -121,30 +121,30 @@ class World:
     """How many there are."""
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the one that writes and speaks."""
         return self.rank == 0
 
-    def share(self, items: Sequence[T]) -> Sequence[T]:
+    def shard(self, items: Sequence[T]) -> Sequence[T]:
         """This process's own of some items: every ``size``-th one. Of all processes together each comes once."""
         return items[self.rank :: self.size]
 
-    def tell(self, value: T) -> T:
+    def broadcast(self, value: T) -> T:
         """What the first process says (anything that JSON holds), to all; none goes on before it was said."""
         return value
 
-    def union(self, array: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    def merge_disjoint(self, array: npt.NDArray[Number]) -> npt.NDArray[Number]:
         """One array of several, bit for bit: each number was filled by one process, and is all zero bits elsewhere."""
         return array
 
-    def spread(self, model: nn.Module) -> None:
+    def broadcast_model(self, model: nn.Module) -> None:
         """Gives every process the first one's weights and running statistics."""
 
-    def add(self, model: nn.Module, losses: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
+    def all_reduce_gradients(self, model: nn.Module, losses: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         """The sum of all processes' losses of a step; every gradient becomes the sum of all processes' too."""
         return sum(losses[1:], losses[0])
 
-    def agree(self, stop: StopFlag) -> bool:
+    def any_stopped(self, stop: StopFlag) -> bool:
         """Whether any process was asked to stop; then all of them are."""
         return bool(stop)
 
@@ -165,7 +165,7 @@ class Execution:
     """Replace an output that exists; the old one stays until the new one is complete."""
     tensorboard: bool = False
     """Write the history of a training for TensorBoard too, into the folder ``tensorboard`` of the run."""
-    world: World = field(default_factory=World)
+    world: ProcessGroup = field(default_factory=ProcessGroup)
     """The processes that do it together."""
     progress: Progress = field(default_factory=Silent)
     """Where progress is told."""

@@ -17,7 +17,7 @@ from shgae.stages import prepare
 from tests.network import refuse_other_machines
 from tests.promises import kept, pytest_addoption, pytest_terminal_summary
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.builders.chain"]
 __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist tells its processes a terminal's width, and tables would be cut to it

@@ -41,18 +41,27 @@ from tests.promises import put_into
 
 ROOT = Path(__file__).parents[1]
 MARKS = ("<!-- mutants: make mutants -->", "<!-- end of mutants -->")
-_STORE = ("artifacts/test_draft.py", "artifacts/test_origin.py", "artifacts/test_lineage.py", "artifacts/test_store.py")
+_STORE = (
+    "artifacts/test_draft.py",
+    "artifacts/test_run_log.py",
+    "artifacts/test_lineage.py",
+    "artifacts/test_store.py",
+)
 TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/activations.py": ("artifacts/test_activations.py",),
     "artifacts/checkpoint.py": ("artifacts/test_checkpoint.py",),
     "artifacts/command.py": ("artifacts/test_command.py",),
+    "artifacts/compatibility.py": ("stages/test_chain.py", "stages/test_evaluate.py"),
     "artifacts/crops.py": ("artifacts/test_crops.py",),
+    "artifacts/disk_space.py": ("artifacts/test_disk_space.py",),
+    "artifacts/draft.py": (*_STORE, "hostile/test_manifests.py"),
     "artifacts/facts.py": ("artifacts/test_facts.py",),
     "artifacts/folders.py": ("artifacts/test_folders.py", *_STORE),
     "artifacts/hashing.py": ("artifacts/test_hashing.py", *_STORE[:3]),
     "artifacts/lineage.py": ("artifacts/test_lineage.py", "stages/test_info_and_verify.py"),
     "artifacts/manifest.py": ("artifacts/test_manifest.py", *_STORE[:3], "hostile/test_manifests.py"),
-    "artifacts/origin.py": _STORE[1::-1],
+    "artifacts/output_file.py": ("stages/test_export.py", "stages/test_report.py"),
+    "artifacts/run_log.py": _STORE[1::-1],
     "artifacts/store.py": (*_STORE, "artifacts/test_hashing.py", "hostile/test_manifests.py"),
     "artifacts/tables.py": ("artifacts/test_tables.py", "artifacts/test_tensors.py", "artifacts/test_manifest.py"),
     "artifacts/tensors.py": ("artifacts/test_tensors.py", "artifacts/test_tables.py", "hostile/test_safetensors.py"),

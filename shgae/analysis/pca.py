@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
+
+from shgae.data.datasets import in_chunks
+from shgae.execution import Execution
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,3 +77,25 @@ class CovarianceSums:
         directions = vectors.T[order].astype(np.float32)
         determined = min(self._rows - 1, self._mean.size)
         return Components(self._mean, np.maximum(variances[order], 0), directions, determined)
+
+
+Rows = npt.NDArray[np.int64]
+
+
+_ROWS = 2048
+"""Bottlenecks whose covariance is summed at once."""
+
+
+def components_of(
+    mean: npt.NDArray[np.float64], read: Callable[[Rows], npt.NDArray[np.float32]], rows: int, execution: Execution
+) -> Components:
+    """Principal components of so many rows around their mean (C, 4, 4), in one pass; takes D x D float64 thrice."""
+    sums = CovarianceSums(mean)
+    execution.progress.start("principal components", rows, "people")
+    for part in in_chunks(np.arange(rows), _ROWS):
+        execution.stop.raise_if_set("principal components", "the same command again", saved=False)
+        sums.add(read(part))
+        execution.progress.advance(len(part))
+    components = sums.components()
+    execution.progress.finish()
+    return components

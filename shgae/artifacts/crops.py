@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shgae.artifacts.store import Artifact, Draft
+from shgae.artifacts.draft import Draft
+from shgae.artifacts.store import Artifact
 from shgae.artifacts.tensors import Array, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 

@@ -9,8 +9,10 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from shgae.artifacts.manifest import has_manifest
+from shgae.artifacts.manifest import MANIFEST, has_manifest
+from shgae.artifacts.tables import read_json
 from shgae.artifacts.tensors import sync
 from shgae.errors import Refused
 
@@ -98,3 +100,19 @@ def mend(target: Path, mark: str) -> None:
             remove(aside, mark)
         else:
             aside.rename(target)
+
+
+INTENT = ".intent.json"
+
+
+def partial_of(target: Path) -> Path:
+    """Where an unfinished artefact lies."""
+    return target.parent / f"{target.name}.partial"  # with_name would choke on "." and "/"
+
+
+def unfinished(path: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The unfinished artefact at NAME.partial (given so, or as its target NAME) and what it is going to be, or None."""
+    folder = path if (path / INTENT).is_file() else partial_of(path)
+    if (path / MANIFEST).is_file() or not (folder / INTENT).is_file():
+        return None
+    return folder, read_json(folder / INTENT)

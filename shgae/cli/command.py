@@ -11,7 +11,7 @@ import contextlib
 import inspect
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,28 +22,15 @@ from typer.core import TyperArgument, TyperCommand
 from shgae.cli import config_file
 from shgae.cli.fields import stage_of
 from shgae.cli.options import RECIPE_OPTIONS, RUN_OPTIONS, SHOW_OPTIONS, Parameter, config_options, given
-from shgae.errors import Refused, ShgaeError
+from shgae.cli.outcome import Outcome
+from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    pass
 
 CHAIN, BESIDE = "The chain, in order", "Beside it"
 """Sections of ``shgae --help``."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command shows."""
-
-    result: Mapping[str, Any]
-    """What ``--json`` prints; ``output``, ``kind`` and ``id`` in it are the artefact that was made."""
-    tables: Sequence[RenderableType] = ()
-    """What people read instead."""
-    then: str = ""
-    """The next command to type."""
-    failure: ShgaeError | None = None
-    """Raised after the rest was shown."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ Seed = Annotated[
 ]
 Steps = Annotated[
     int,
-    typer.Option("--steps", metavar="N", callback=_is_within("steps"), help="Steps of the stretch, about."),
+    typer.Option("--steps", metavar="N", callback=_is_within("steps"), help="Steps of the trial, about."),
 ]
 
 RUN_OPTIONS: Mapping[str, Parameter] = {

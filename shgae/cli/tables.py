@@ -10,13 +10,16 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from shgae.cli.command import Outcome, near
-from shgae.cli.fitting import FittedTable
-from shgae.cli.pace import duration
+from shgae.artifacts.disk_space import DryRun, readable
+from shgae.cli.command import near
+from shgae.cli.outcome import Outcome
+from shgae.cli.progress.eta import duration
+from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable
-from shgae.stages import score_tables
-from shgae.stages.disk import DryRun, readable
-from shgae.stages.grids import Grid
+from shgae.reporting import evaluation
+from shgae.reporting import splice as tables
+from shgae.reporting.rate import rate_table
+from shgae.reporting.table import Grid
 
 _MOST_NAMES = 6
 
@@ -32,7 +35,7 @@ def facts_table(facts: Mapping[str, Any], heading: str = "") -> Table:
     return table
 
 
-def rehearsed(made: DryRun) -> Outcome:
+def dry_run_outcome(made: DryRun) -> Outcome:
     """What a dry run shows, and its refusal where the disk has too little room."""
     result = made.to_json()
     said = {"would make": result["what"], "takes": readable(made.size), "free": readable(made.free)}
@@ -98,13 +101,13 @@ def grid_table(grid: Grid) -> FittedTable:
 
 
 def pck_table(report: Mapping[str, Any]) -> FittedTable:
-    """See :func:`shgae.stages.score_tables.pck_table`."""
-    return grid_table(score_tables.pck_table(report))
+    """See :func:`shgae.reporting.evaluation.pck_table`."""
+    return grid_table(evaluation.pck_table(report))
 
 
 def joints_table(report: Mapping[str, Any]) -> FittedTable:
-    """See :func:`shgae.stages.score_tables.joints_table`."""
-    return grid_table(score_tables.joints_table(report))
+    """See :func:`shgae.reporting.evaluation.joints_table`."""
+    return grid_table(evaluation.joints_table(report))
 
 
 def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
@@ -121,3 +124,41 @@ def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
         del trees[ancestor["depth"] :]
         trees.append(trees[-1].add(label) if trees else Tree(label))
     return trees[0]
+
+
+def splice_tables(report: Mapping[str, Any]) -> list[FittedTable | Text]:
+    """Everything that a splice says, one under the other."""
+    *others, checks = map(grid_table, tables.splice_tables(report))
+    return [*others, Text(tables.code_lines(report)), checks, sentences(report)]
+
+
+def rate_tables(report: Mapping[str, Any]) -> list[FittedTable | Text]:
+    """Everything that a rate curve says."""
+    return [grid_table(rate_table(report)), sentences(report)]
+
+
+def sentences(report: Mapping[str, Any]) -> Text:
+    """What it means."""
+    return Text("\n".join(report["says"]))
+
+
+def study_tables(report: Mapping[str, Any]) -> list[FittedTable | Text]:
+    """The arms, their differences, and what both allow to say."""
+    from shgae.reporting import study
+
+    said = Text("\n".join([report["conclusion"], *study.notes(report)]))
+    return [*map(grid_table, study.tables(report)), said]
+
+
+def dry_run_table(dry_run: Mapping[str, Any]) -> FittedTable:
+    """What a study would make, a row for all seeds, and how long it takes."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for part in dry_run["parts"]:
+        groups.setdefault((part["arm"], part["what"]), []).append(part)
+    rows = []
+    for (arm, what), parts in groups.items():
+        missing = [part["seconds"] for part in parts if not part["there"]]
+        each, whole = (duration(seconds) if missing else "-" for seconds in (max(missing, default=0), sum(missing)))
+        rows.append((arm or "all", what, str(len(parts) - len(missing)), str(len(missing)), each, whole))
+    headings = ("arm", "what", "there already", "to make", "time each", "in all")
+    return grid_table(Grid("what this study makes", headings, tuple(rows), words=("what",)))

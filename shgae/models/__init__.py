@@ -14,7 +14,7 @@
 ``grafting``     the autoencoder goes into the hourglass's ``graft`` slot, and out again
 ``zoo``          specs and builders: the only place with sizes; opening models from artefacts
 ``foreign``      reading other people's weight files, safely
-``dialects``     the names that other people gave to our tensors
+``checkpoint_formats``     the names that other people gave to our tensors
 ===============  ======================================================================================
 
 Letters in shapes: N people (one crop each), S stacks, K keypoints, C channels of the network (its width, 256), H x W

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from shgae.artifacts.tensors import load_tensors, read_header
 from shgae.errors import Refused, shortened
-from shgae.models.dialects import DECLINED, DIALECTS, Dialect, Upbringing
+from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import misfit, tensor_shapes
 
@@ -82,20 +82,20 @@ def read_foreign(path: Path) -> ForeignModel:
 def translate(arrays: Mapping[str, Array], where: object) -> ForeignModel:
     """Recognises a family by the names of its tensors and gives them ours; raises like :func:`read_foreign`."""
     arrays = _bare(arrays)
-    dialect = _recognise(arrays, where)
+    checkpoint_format = _recognise(arrays, where)
     found = {name: array.shape for name, array in arrays.items()}
-    spec = _spec(dialect, found, where)
+    spec = _spec(checkpoint_format, found, where)
     shapes = tensor_shapes(spec)
-    names = {ours: dialect.name(ours) for ours in shapes}
+    names = {ours: checkpoint_format.name(ours) for ours in shapes}
     wanted = {names[ours]: shape for ours, shape in shapes.items()}
-    unused = {name: shape for name, shape in dialect.unused(wanted).items() if name in found}
+    unused = {name: shape for name, shape in checkpoint_format.unused(wanted).items() if name in found}
     arrays = _with_counters(arrays, wanted)
     wrong = misfit(wanted | unused, {name: array.shape for name, array in arrays.items()})
     if wrong:
-        raise Refused("tensors", where, f"it looks like {dialect.family}, but {wrong}", "a whole checkpoint")
+        raise Refused("tensors", where, f"it looks like {checkpoint_format.family}, but {wrong}", "a whole checkpoint")
     kind: Literal["hourglass", "autoencoder"] = "hourglass" if isinstance(spec, HourglassSpec) else "autoencoder"
     renamed = {ours: arrays[name] for ours, name in names.items()}
-    return ForeignModel(dialect.family, kind, spec, renamed, dialect.upbringing, tuple(unused))
+    return ForeignModel(checkpoint_format.family, kind, spec, renamed, checkpoint_format.upbringing, tuple(unused))
 
 
 def _bare(arrays: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -103,14 +103,14 @@ def _bare(arrays: Mapping[str, Array]) -> Mapping[str, Array]:
     return {name[shared.end() :]: array for name, array in arrays.items()} if shared else arrays
 
 
-def _recognise(arrays: Mapping[str, Array], where: object) -> Dialect:
-    for dialect in DIALECTS:
-        if any(name.startswith(dialect.known_by) for name in arrays):
-            return dialect
+def _recognise(arrays: Mapping[str, Array], where: object) -> CheckpointFormat:
+    for checkpoint_format in CHECKPOINT_FORMATS:
+        if any(name.startswith(checkpoint_format.known_by) for name in arrays):
+            return checkpoint_format
     for declined in DECLINED:
         if any(re.match(declined.known_by, name) for name in arrays):
             raise Refused("checkpoint", where, declined.why, declined.fix)
-    known = ", ".join(dialect.family for dialect in DIALECTS)
+    known = ", ".join(checkpoint_format.family for checkpoint_format in CHECKPOINT_FORMATS)
     names = ", ".join(f"{name:.80}" for name in list(arrays)[:3])
     raise Refused("checkpoint", where, f"of no known family (tensors {names} ...)", f"one of these: {known}")
 
@@ -123,14 +123,16 @@ def _with_counters(arrays: Mapping[str, Array], wanted: Mapping[str, tuple[int, 
     return {**arrays, **{name: np.zeros((), np.int64) for name in counters}}
 
 
-def _spec(dialect: Dialect, found: Mapping[str, tuple[int, ...]], where: object) -> HourglassSpec | AutoencoderSpec:
+def _spec(
+    checkpoint_format: CheckpointFormat, found: Mapping[str, tuple[int, ...]], where: object
+) -> HourglassSpec | AutoencoderSpec:
     try:
-        return dialect.spec(found)
+        return checkpoint_format.spec(found)
     except Refused as error:
-        why = f"it looks like {dialect.family}, but {error.why}"
+        why = f"it looks like {checkpoint_format.family}, but {error.why}"
         raise Refused(error.what, where, why, "another file of that family") from error
     except (KeyError, IndexError) as error:
-        why = f"it looks like {dialect.family}, but its sizes cannot be told ({error!r})"
+        why = f"it looks like {checkpoint_format.family}, but its sizes cannot be told ({error!r})"
         raise Refused("tensors", where, why, "a whole checkpoint") from error
 
 

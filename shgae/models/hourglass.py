@@ -23,7 +23,7 @@ class Encoded(NamedTuple):
     """The skip connections (N, C, H, W), the largest first."""
 
 
-class Passed(NamedTuple):
+class HourglassOutput(NamedTuple):
     """What one pass through an hourglass gives."""
 
     features: Tensor
@@ -66,10 +66,10 @@ class Hourglass(nn.Module):
         self.graft: nn.Module = nn.Identity()
         self.ups = nn.ModuleList(ups)
 
-    def forward(self, x: Tensor) -> Passed:
+    def forward(self, x: Tensor) -> HourglassOutput:
         """(N, C, H, W) -> features (N, C, H, W), and the bottleneck (N, C, 4, 4) on the way."""
         bottleneck, skips = self.encode(x)
-        return Passed(self.decode(self.graft(bottleneck), skips), bottleneck)
+        return HourglassOutput(self.decode(self.graft(bottleneck), skips), bottleneck)
 
     def encode(self, x: Tensor) -> Encoded:
         """(N, C, H, W) -> bottleneck (N, C, H / 2^levels, W / 2^levels) and the skip of each level."""
@@ -167,7 +167,7 @@ class Stack(nn.Module):
         return predicted.maps, trunk if self.merge is None else trunk + self.merge(predicted)
 
 
-class Descent(NamedTuple):
+class StackState(NamedTuple):
     """Where a network stands at the bottom of one of its stacks."""
 
     stack: int
@@ -200,15 +200,15 @@ class StackedHourglass(nn.Module):
             yield output
             trunk = output.trunk
 
-    def descend(self, images: Tensor, stack: int = -1) -> Descent:
+    def descend(self, images: Tensor, stack: int = -1) -> StackState:
         """Images (N, 3, H, W) -> the bottom of one stack; raises IndexError if there is no such stack."""
         index = range(len(self.stacks))[stack]
         trunk = self.stem(images)
         for earlier in self.stacks[:index]:
             trunk = earlier(trunk).trunk
-        return Descent(index, trunk, *self.hourglass(index).encode(trunk))
+        return StackState(index, trunk, *self.hourglass(index).encode(trunk))
 
-    def ascend(self, descent: Descent, bottleneck: Tensor, skips: bool = True) -> Tensor:
+    def ascend(self, descent: StackState, bottleneck: Tensor, skips: bool = True) -> Tensor:
         """From the bottom of a stack to the maps (N, K, H / 4, W / 4) of the last one.
 
         With what the graft makes of ``descent.bottleneck`` these are the last maps of :meth:`forward`, bit for bit.

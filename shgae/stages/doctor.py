@@ -21,8 +21,8 @@ from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.manifest import package_versions
 from shgae.artifacts.tensors import load_tensors, save_tensors
 from shgae.errors import Refused, ShgaeError
+from shgae.inference.device import autocast, multiplies_bf16, resolve_precision
 from shgae.models.zoo import HourglassSpec, build_hourglass
-from shgae.training.hardware import autocast, multiplies_bf16, resolve_precision
 
 _EXTRAS = ("onnx", "onnxscript", "onnxruntime", "onnxruntime", "tensorboard")
 

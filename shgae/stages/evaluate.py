@@ -8,26 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, read_people
+from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import Parent
-from shgae.artifacts.store import Artifact, Draft, draft, open_artifact, verify_files
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import write_bytes
-from shgae.data import heatmaps
-from shgae.errors import Refused
+from shgae.evaluation.predictions import (
+    PredictionFile,
+    Predictions,
+    coco_results,
+    predict,
+    read_predictions,
+)
+from shgae.evaluation.report import Report, report
 from shgae.execution import Execution
+from shgae.inference.batches import Inference
+from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import EvaluateConfig, as_json
-from shgae.stages.answers import PredictionFile, Predictions, coco_results, from_cells, read_predictions
-from shgae.stages.grids import pages
-from shgae.stages.pose_training import check_fits, scored_split
-from shgae.stages.result import made
-from shgae.stages.score_tables import joint_tables, main_tables
-from shgae.stages.scores import Report, report
-from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
-from shgae.training.inference import Inference
+from shgae.reporting.evaluation import joint_tables, main_tables
+from shgae.reporting.table import pages
 
 REPORT = "report.json"
 _PREDICTIONS = "predictions-"
@@ -47,7 +50,7 @@ class EvaluateResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return self.report | (made(self.artifact) if self.artifact else {})
+        return self.report | (self.artifact.to_json() if self.artifact else {})
 
 
 def run(
@@ -57,7 +60,8 @@ def run(
 
     Args:
         models: in the order of the report: hourglass artefacts, run directories (then their best weights), or files of
-            predictions in COCO's results format, in photo pixels (:func:`~shgae.stages.answers.read_predictions`).
+            predictions in COCO's results format, in photo pixels; see
+            :func:`~shgae.evaluation.predictions.read_predictions`.
         data: prepared data of the models' joints and crop size.
         output: the folder to make, with ``report.json``, ``tables.md``, ``tables.tex`` and ``predictions-NAME.json``
             (COCO results, photo pixels); None writes nothing.
@@ -91,7 +95,7 @@ def run(
     inputs = [file.path for file in files.values()]
     # Begun before the work, so that an output that cannot be made is refused at once.
     with (
-        draft(
+        new_artifact(
             output,
             kind="evaluation",
             config=identity,
@@ -99,37 +103,15 @@ def run(
             execution=execution,
             inputs=inputs,
             device=describe(device),
-        ) as draft_,
+        ) as draft,
         determinism(execution.deterministic),
     ):
         scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
-        if execution.world.first:
-            _write(draft_, scored, predicted, crops, prepared.facts["category_id"])
+        if execution.world.is_main:
+            _write(draft, scored, predicted, crops, prepared.facts["category_id"])
         facts = {"split": config.split, "persons": len(crops), "models": list(names)}
-        artifact = draft_.commit(facts)
+        artifact = draft.commit(facts)
     return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, artifact)
-
-
-def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inference, execution: Execution) -> Predictions:
-    """Arg-max of the last stack's maps for every person of a split.
-
-    Raises:
-        Refused: the model's maps hold NaN.
-        Interrupted: a signal came.
-    """
-    module = model.module.to(device=inference.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    cells = np.zeros((len(crops), len(model.skeleton), 2), np.int64)
-    score = np.zeros(cells.shape[:2], np.float32)
-    execution.progress.start(f"evaluate {name}", len(crops), "people")
-    for batch, maps in inference.over(module, crops, execution):
-        execution.stop.raise_if_set(name, "the same command again", saved=False)
-        try:
-            decoded = heatmaps.decode(maps[:, -1])
-        except ValueError as error:
-            raise Refused("model", name, str(error), "a model whose training did not diverge") from error
-        cells[batch.rows], score[batch.rows] = decoded.cells.cpu().numpy(), decoded.score.cpu().numpy()
-    execution.progress.finish()
-    return from_cells(name, execution.world.union(cells), execution.world.union(score), crops)
 
 
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:

@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 from shgae import __version__
+from shgae.artifacts.disk_space import readable
 from shgae.artifacts.hashing import hash_file
+from shgae.artifacts.output_file import check_file, make_room
 from shgae.artifacts.tensors import Array, write_bytes
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.exporting import INPUT, MapsAndCodes, to_onnx
 from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.stages.disk import readable
-from shgae.stages.single_file import check_file, make_room
 
 if TYPE_CHECKING:
     import onnx

@@ -22,20 +22,20 @@ from shgae.artifacts.activations import (
     split_size,
     statistics_name,
 )
+from shgae.artifacts.compatibility import check_crops, other_joints
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import Artifact, Draft, draft, open_artifact
+from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
+from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import map_tensor
 from shgae.data.datasets import Rows, in_chunks
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.inference.batches import Inference
+from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
-from shgae.stages.disk import DryRun, check_space, free_bytes
-from shgae.stages.pose_training import check_crops, other_joints
-from shgae.stages.result import made
-from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
-from shgae.training.inference import Inference
 from shgae.wording import counted
 
 _FORMATS = {"fp32": "F32", "fp16": "F16"}
@@ -64,7 +64,7 @@ class ExtractResult:
         """What ``--json`` prints."""
         sites = {"stacks": list(self.stacks), "model_stacks": self.model_stacks}
         rest = {"shape": list(self.shape), "bytes": self.size, "negative_share": list(self.negative_share)}
-        return made(self.artifact) | {"splits": self.splits} | sites | rest
+        return self.artifact.to_json() | {"splits": self.splits} | sites | rest
 
 
 def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution: Execution) -> ExtractResult:
@@ -87,7 +87,7 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
     plan = _plan(model, data, config, execution)
     parents = {"model": plan.loaded.artifact, "data": plan.data}
     with (
-        draft(
+        new_artifact(
             output,
             kind="activations",
             config=as_json(plan.config),
@@ -95,23 +95,23 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
             execution=execution,
             resumable=True,
             device=describe(plan.device),
-        ) as draft_,
+        ) as draft,
         determinism(execution.deterministic),
     ):
-        check_space(output, plan.size - draft_.size(), plan.what, execution.progress)
-        extraction = _Extraction(plan, draft_, execution)
+        check_space(output, plan.size - draft.size(), plan.what, execution.progress)
+        extraction = _Extraction(plan, draft, execution)
         negative = {split: extraction.split(split, rows) for split, rows in plan.crops.items()}
         splits = {split: len(rows) for split, rows in plan.crops.items()}
         model_stacks = plan.loaded.spec.stacks
         facts = {"splits": splits, "stacks": list(plan.stacks), "model_stacks": model_stacks, "shape": list(plan.shape)}
         facts |= {"dtype": plan.config.dtype, "site": "last bottleneck residual"}
-        artifact = draft_.commit(facts)
+        artifact = draft.commit(facts)
     share = negative.get("train", next(iter(negative.values())))
     size = plan.tensors * math.prod(plan.shape) * _NUMBERS[plan.config.dtype].itemsize
     return ExtractResult(artifact, splits, plan.stacks, model_stacks, plan.shape, size, share)
 
 
-def rehearse(model: Path, data: Path, output: Path, config: ExtractConfig, execution: Execution) -> DryRun:
+def dry_run(model: Path, data: Path, output: Path, config: ExtractConfig, execution: Execution) -> DryRun:
     """Says what :func:`run` would make, and how long that takes by the first batch; nothing is written.
 
     Raises:
@@ -211,20 +211,20 @@ class _Extraction:
         for shard, rows in enumerate(in_chunks(np.arange(len(crops)), shard_rows(len(folders)))):
             names = [shard_name(folder, shard) for folder in folders]
             # Written whole or not at all.
-            if self._world.tell(all(self._draft.file(name).is_file() for name in names)):
+            if self._world.broadcast(all(self._draft.file(name).is_file() for name in names)):
                 self._execution.progress.advance(len(rows), "already there")
             else:
                 self._write(names, crops, rows)
             for name, sum_ in zip(names, sums, strict=True):
-                if self._world.first:
+                if self._world.is_main:
                     sum_.add(map_tensor(self._draft.file(name), "bottleneck"))
-        if not self._world.first:
-            return tuple(self._world.tell([]))
+        if not self._world.is_main:
+            return tuple(self._world.broadcast([]))
         statistics = [sum_.result() for sum_ in sums]
         for folder, one in zip(folders, statistics, strict=True):
             self._draft.write_tensors(statistics_name(folder), dataclasses.asdict(one))
         self._execution.progress.finish()
-        return tuple(self._world.tell([float(one.channel_negative.mean()) for one in statistics]))
+        return tuple(self._world.broadcast([float(one.channel_negative.mean()) for one in statistics]))
 
     def _write(self, names: Sequence[str], crops: Crops, rows: Rows) -> None:
         """One shard of every stack."""
@@ -232,5 +232,5 @@ class _Extraction:
         for batch, tensors in self._inference.over(self._bottlenecks, crops, self._execution, rows):
             self._execution.stop.raise_if_set(self._draft.path, "the same command with --resume")
             out[:, batch.rows - rows[0]] = tensors.float().cpu().numpy().swapaxes(0, 1)
-        for name, tensor in zip(names, self._world.union(out), strict=True):
+        for name, tensor in zip(names, self._world.merge_disjoint(out), strict=True):
             self._draft.write_tensors(name, {"bottleneck": tensor})

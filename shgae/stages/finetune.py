@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from shgae.artifacts.compatibility import TRAVELS, check_crops, other_joints
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -13,7 +14,7 @@ from shgae.models.joints import with_joints
 from shgae.models.zoo import HourglassSpec, LoadedHourglass, load_hourglass
 from shgae.recipes import FinetuneConfig
 from shgae.skeleton import Skeleton
-from shgae.stages.pose_training import TRAVELS, FitResult, check_crops, fit_pose, other_joints
+from shgae.stages.pose_training import FitResult, fit_pose
 from shgae.training import tensorboard
 from shgae.training.freezing import train_only
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from shgae.artifacts.activations import stacks_of
 from shgae.artifacts.checkpoint import MODEL
+from shgae.artifacts.compatibility import TRAVELS
+from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import Parent
-from shgae.artifacts.store import Artifact, draft
+from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models import grafting
@@ -22,8 +24,6 @@ from shgae.models.zoo import (
     load_hourglass,
     state_arrays,
 )
-from shgae.stages.pose_training import TRAVELS
-from shgae.stages.result import made
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ class GraftResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return made(self.artifact) | {"parameters": self.parameters, "sites": [site.to_json() for site in self.sites]}
+        return self.artifact.to_json() | {
+            "parameters": self.parameters,
+            "sites": [site.to_json() for site in self.sites],
+        }
 
 
 class _Planting(NamedTuple):
@@ -104,9 +107,9 @@ def run(
     facts |= {key: before[key] for key in (*TRAVELS, "heatmap") if key in before}
     parents = {"model": loaded.artifact} | _named([code.artifact for code, _ in plantings])
     config = {"stacks": list(places)}
-    with draft(output, kind="hourglass", config=config, parents=parents, execution=execution) as draft_:
-        draft_.write_tensors(MODEL, state_arrays(loaded.module))
-        artifact = draft_.commit(facts)
+    with new_artifact(output, kind="hourglass", config=config, parents=parents, execution=execution) as draft:
+        draft.write_tensors(MODEL, state_arrays(loaded.module))
+        artifact = draft.commit(facts)
     return GraftResult(artifact, parameters, _sites(spec))
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.checkpoint import MODEL
+from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.hashing import hash_file
-from shgae.artifacts.store import Artifact, draft
+from shgae.artifacts.store import Artifact
 from shgae.data.coco_json import read_dataset
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.models.dialects import Upbringing
+from shgae.models.checkpoint_formats import Upbringing
 from shgae.models.foreign import read_foreign
 from shgae.models.specs import HourglassSpec
 from shgae.skeleton import COCO_PERSON, Skeleton
-from shgae.stages.result import made
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ImportResult:
         if self.artifact.manifest.kind == "hourglass":
             found |= {"stacks": facts["spec"]["stacks"], "joints": facts["skeleton"]["names"]}
             found |= {"mean_rgb": facts["mean_rgb"]}
-        return made(self.artifact) | found | {"dropped_tensors": self.dropped_tensors}
+        return self.artifact.to_json() | found | {"dropped_tensors": self.dropped_tensors}
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,11 @@ def run(
     }
     execution.stop.raise_if_set(file, "the same command again", saved=False)
     inputs = [file, *([joints] if joints else [])]
-    with draft(output, kind=foreign.kind, config=config, parents={}, execution=execution, inputs=inputs) as draft_:
-        draft_.write_tensors(MODEL, foreign.arrays)
-        artifact = draft_.commit(facts)
+    with new_artifact(
+        output, kind=foreign.kind, config=config, parents={}, execution=execution, inputs=inputs
+    ) as draft:
+        draft.write_tensors(MODEL, foreign.arrays)
+        artifact = draft.commit(facts)
     return ImportResult(artifact, foreign.family, parameters, len(foreign.dropped))
 
 

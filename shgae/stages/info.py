@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.checkpoint import CHECKPOINT, read_position
+from shgae.artifacts.folders import unfinished
 from shgae.artifacts.lineage import Ancestor, ancestors, ancestors_of
 from shgae.artifacts.manifest import package_versions
-from shgae.artifacts.origin import read_origin
-from shgae.artifacts.store import open_artifact, unfinished
+from shgae.artifacts.run_log import read_origin
+from shgae.artifacts.store import open_artifact
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.command import command_line, shown
-from shgae.artifacts.store import Artifact, draft
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.plots import bars, curves, differences, rates
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
-from shgae.stages.plot_inputs import History, Inputs, read_inputs
-from shgae.stages.result import made
+from shgae.reporting.plot_inputs import History, Inputs, read_inputs
 
 _TWO_COLUMNS = 6
 """Epochs that a training must have for a second column by itself."""
@@ -45,7 +45,7 @@ class PlotResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return made(self.artifact) | dict(self.artifact.facts) | {"files": sorted(self.artifact.manifest.files)}
+        return self.artifact.to_json() | dict(self.artifact.facts) | {"files": sorted(self.artifact.manifest.files)}
 
 
 def run(inputs: Sequence[Path], output: Path, execution: Execution, first: int | None = None) -> PlotResult:
@@ -66,17 +66,19 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, first: int |
     figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
     parents = {f"run {name}": artifact for name, artifact in read.artifacts.items()}
     config = {"from": first}
-    with draft(output, kind="figures", config=config, parents=parents, execution=execution, inputs=inputs) as draft_:
+    with new_artifact(
+        output, kind="figures", config=config, parents=parents, execution=execution, inputs=inputs
+    ) as draft:
         files = [f"{name}{suffix}" for name in figures for suffix in SUFFIXES]
         execution.progress.start("figures", len(files), "files")
         for name, draw in figures.items():
             for suffix in SUFFIXES:
-                draw(draft_.file(f"{name}{suffix}"), shown(command_line()))
+                draw(draft.file(f"{name}{suffix}"), shown(command_line()))
                 execution.progress.advance()
                 execution.stop.raise_if_set(output, "the same command", saved=False)
         execution.progress.finish()
         facts = {"figures": list(figures), "from_epoch": begins, "unfinished": read.unfinished}
-        artifact = draft_.commit(facts, volatile=files)
+        artifact = draft.commit(facts, volatile=files)
     return PlotResult(artifact)
 
 

@@ -15,22 +15,22 @@ from typing import Any
 from PIL import Image
 
 from shgae.artifacts.command import command_line, shown
-from shgae.artifacts.store import Artifact, Draft, draft
+from shgae.artifacts.disk_space import check_space
+from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
 from shgae.artifacts.tensors import replacing
 from shgae.data.boxes import read_boxes
 from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, list_photos, whole_photos
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
+from shgae.inference.device import describe, resolve_device, resolve_precision
+from shgae.inference.pose_finder import TOO_THIN, PoseFinder, Row, in_groups
 from shgae.models.zoo import load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
+from shgae.plots.predicted_photos import SHEET, Pictures
 from shgae.recipes import PredictConfig, as_json
 from shgae.skeleton import Skeleton
-from shgae.stages.disk import check_space
-from shgae.stages.finding import TOO_THIN, Finder, Row, in_groups
-from shgae.stages.pictures import SHEET, Pictures
-from shgae.stages.result import made
-from shgae.training.hardware import describe, resolve_device, resolve_precision
 from shgae.wording import counted, counted_people
 
 PREDICTIONS = "predictions.json"
@@ -48,7 +48,7 @@ class PredictResult:
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
         facts = {key: value for key, value in self.artifact.facts.items() if key != "skeleton"}
-        return made(self.artifact) | facts | {"sheet": str(self.artifact.path / SHEET)}
+        return self.artifact.to_json() | facts | {"sheet": str(self.artifact.path / SHEET)}
 
 
 def run(
@@ -84,7 +84,7 @@ def run(
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     identity = as_json(config) | {"photos_sha256": request.sha256(), "boxes_sha256": request.boxes_sha256}
     with (
-        draft(
+        new_artifact(
             output,
             kind="predictions",
             config=identity,
@@ -93,7 +93,7 @@ def run(
             resumable=True,
             inputs=request.inputs(),
             device=describe(device),
-        ) as draft_,
+        ) as draft,
         warnings.catch_warnings(),
     ):
         # Sizes are checked in open_photo, which ends with a line of its own.
@@ -101,15 +101,15 @@ def run(
         warnings.filterwarnings("ignore", module=r"PIL\.")  # torn EXIF blocks
         request.check_space(output, config, execution.progress)
         pictures = Pictures(loaded, request.photos, config)
-        finder = Finder(loaded, config, device, execution.workers)
-        _find_all(finder, request.photos, draft_, pictures, execution)
-        facts = _collect(draft_, request)
-        _note_turned(draft_, execution.progress)
-        pictures.sheet(draft_, _spread(draft_, SHEET_PHOTOS), shown(command_line()))
+        finder = PoseFinder(loaded, config, device, execution.workers)
+        _find_all(finder, request.photos, draft, pictures, execution)
+        facts = _collect(draft, request)
+        _note_turned(draft, execution.progress)
+        pictures.sheet(draft, _spread(draft, SHEET_PHOTOS), shown(command_line()))
         # No part of the artefact; yet if the commit is interrupted, it is what a resumed run goes on from.
-        draft_.file(_GROUPS).rename(draft_.file(_PUT_ASIDE))
+        draft.file(_GROUPS).rename(draft.file(_PUT_ASIDE))
         facts |= {"skeleton": loaded.skeleton.to_json()}
-        artifact = draft_.commit(facts, volatile=(SHEET,))
+        artifact = draft.commit(facts, volatile=(SHEET,))
     (artifact.path / _PUT_ASIDE).unlink(missing_ok=True)
     return PredictResult(artifact)
 
@@ -137,7 +137,7 @@ class _Request:
         return [*(photo.path for photo in self.photos), *([self.boxes] if self.boxes else [])]
 
     def check_space(self, output: Path, config: PredictConfig, progress: Progress) -> None:
-        """See :func:`~shgae.stages.disk.check_space`; an overlay takes about what its photo does."""
+        """See :func:`~shgae.artifacts.disk_space.check_space`; an overlay takes about what its photo does."""
         people = sum(photo.people for photo in self.photos)
         size = people * _ENTRY_BYTES + config.overlays * sum(_size(photo.path) for photo in self.photos)
         overlays = ", with overlays," if config.overlays else ""
@@ -174,7 +174,7 @@ def _note_unpaired(skeleton: Skeleton, model: Path, progress: Progress) -> None:
 
 
 def _find_all(
-    finder: Finder, photos: Sequence[BoxedPhoto], draft: Draft, pictures: Pictures, execution: Execution
+    finder: PoseFinder, photos: Sequence[BoxedPhoto], draft: Draft, pictures: Pictures, execution: Execution
 ) -> None:
     """Finds everybody, draws overlays, and keeps a row a group: its photos are done."""
     groups = in_groups(photos, finder.batch_size)

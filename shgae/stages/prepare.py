@@ -16,17 +16,17 @@ from typing import Any
 from PIL import Image
 
 from shgae.artifacts.crops import split_size
-from shgae.artifacts.store import Artifact, draft
+from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import dumps, write_rows
 from shgae.data.coco import CocoPeople, read_coco
-from shgae.data.cutting import cut_people
+from shgae.data.crop_writer import look_for_photos, write_crops
+from shgae.data.cropping import cut_people
 from shgae.data.selection import Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
-from shgae.stages.disk import DryRun, check_space, free_bytes
-from shgae.stages.prepare_crops import look_for_photos, write_crops
-from shgae.stages.result import made
 from shgae.wording import counted_people
 
 _TRIED = 32
@@ -62,7 +62,7 @@ class PrepareResult:
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
         counts = {"splits": dict(self.splits), "dropped": dict(self.dropped), "bad_photos": self.bad_photos}
-        return made(self.artifact) | counts | {"mean_rgb": list(self.mean_rgb), "bytes": self.size}
+        return self.artifact.to_json() | counts | {"mean_rgb": list(self.mean_rgb), "bytes": self.size}
 
 
 def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> PrepareResult:
@@ -84,7 +84,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
     """
     _check_options(sources, config)
     inputs = [path for source in sources.values() for path in (source.annotations, source.photos)]
-    with draft(
+    with new_artifact(
         output, kind="data", config=as_json(config), parents={}, execution=execution, inputs=inputs
     ) as unfinished:
         selections = _plan(sources, config)
@@ -118,7 +118,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
     return PrepareResult(artifact, splits, dropped, len(written.bad), written.mean_rgb, size)
 
 
-def rehearse(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:
+def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:
     """Says what :func:`run` would make; nothing is written.
 
     Raises:

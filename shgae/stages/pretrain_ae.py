@@ -11,20 +11,20 @@ import torch
 
 from shgae.artifacts.activations import Activations, pick, site_folder, stacks_of
 from shgae.artifacts.checkpoint import HISTORY, MODEL
-from shgae.artifacts.store import Artifact, draft, open_artifact, verify_files
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
 from shgae.metrics.reconstruction import Reconstruction
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
 from shgae.recipes import AutoencoderConfig, Stack, as_json
-from shgae.stages.disk import check_training_space
-from shgae.stages.result import made
 from shgae.training import tensorboard
-from shgae.training.hardware import describe, determinism, resolve_device, resolve_precision
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import ReconstructionObjective, reconstruct
+from shgae.training.space import check_training_space
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class AutoencoderResult:
         best = {"best_epoch": self.summary.best_epoch, "best": self.summary.best}
         rest = {"stacks": list(self.stacks), "model_stacks": self.model_stacks, "parameters": self.parameters}
         validation = _validation(self.reconstruction, self.by_stack)
-        return made(self.artifact) | best | rest | validation | {"history": self.summary.history}
+        return self.artifact.to_json() | best | rest | validation | {"history": self.summary.history}
 
 
 def run(activations: Path, output: Path, config: AutoencoderConfig, execution: Execution) -> AutoencoderResult:
@@ -77,7 +77,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     objective = ReconstructionObjective(train, val, config, device, config.precision)
     parents = {"activations": source}
     with (
-        draft(
+        new_artifact(
             output,
             kind="autoencoder",
             config=as_json(config),
@@ -85,12 +85,12 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
             execution=execution,
             resumable=True,
             device=describe(device),
-        ) as draft_,
+        ) as draft,
         determinism(execution.deterministic),
     ):
-        check_training_space(draft_, model, config, execution.progress)
-        summary = fit(model, objective, config, draft_, execution)
-        load_state(model, load_tensors(draft_.file(MODEL)), draft_.path)
+        check_training_space(draft, model, config, execution.progress)
+        summary = fit(model, objective, config, draft, execution)
+        load_state(model, load_tensors(draft.file(MODEL)), draft.path)
         reconstruction = reconstruct(model.eval(), val, objective.mean, device, "fp32", execution)
         by_stack = _by_stack(model, objective, source, execution) if len(stacks) > 1 else {}
         parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -104,7 +104,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
             "epochs": len(summary.history),
             **_validation(reconstruction, by_stack),
         }
-        artifact = draft_.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft_.path)))
+        artifact = draft.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft.path)))
     return AutoencoderResult(artifact, summary, reconstruction, by_stack, stacks, model_stacks, parameters)
 
 

@@ -3,88 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
-
-from shgae.analysis import sentences
-from shgae.analysis.pca import Components
-from shgae.analysis.rate import EqualRank, curve, equal_fvu, equal_pck
-from shgae.analysis.replacements import Projection
-from shgae.analysis.splice import UNTOUCHED, Effect, SideBySide
+from shgae.analysis.inputs import open_activations, open_code, open_split
+from shgae.analysis.rate.measure import RateCurve, RateReport, ranks, rated_code
+from shgae.analysis.splice.network import open_site
 from shgae.artifacts.command import command_line, shown
-from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import Artifact, draft
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact
 from shgae.artifacts.tensors import write_bytes
-from shgae.data.datasets import PoseBatch
-from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.metrics.reconstruction import FidelitySums
-from shgae.models.autoencoder import SIDE, Autoencoder
-from shgae.models.hourglass import Descent
-from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder
+from shgae.inference.device import describe, resolve_device, resolve_precision
+from shgae.models.autoencoder import SIDE
 from shgae.plots.rates import rate_curve
 from shgae.recipes import RateConfig, as_json
-from shgae.stages import splice_tables
-from shgae.stages.belonging import open_activations, open_code, open_split, training_rows
-from shgae.stages.grids import pages
-from shgae.stages.result import made
-from shgae.stages.splicing import Passes, Site, Splicer, components_of, open_site, target_config
-from shgae.training.hardware import describe, resolve_device, resolve_precision
+from shgae.reporting.rate import rate_table
+from shgae.reporting.table import pages
 
 REPORT, PICTURE = "report.json", "rate.png"
-
-
-@dataclass(frozen=True)
-class RatePoint:
-    """The network with something of limited capacity in the bottleneck's place."""
-
-    numbers: int
-    """How many pass: principal components, or the size of the code."""
-    fvu: float | None
-    """On the split, against the training mean; None if the bottlenecks do not vary."""
-    skips_on: Effect
-    skips_off: Effect
-
-
-@dataclass(frozen=True)
-class RateReport:
-    """The curve."""
-
-    model: str
-    """Its id."""
-    data: str
-    activations: str
-    split: str
-    persons: int
-    photos: int
-    stack: int
-    """Counted from 0."""
-    tuned: bool
-    """Whether the network was trained with its autoencoder inside: then ``untouched`` is the trunk with it taken out,
-    the curve is of that trunk, and no number of components is equal to the autoencoder."""
-    trained_on: int
-    """Rows that the components were computed from."""
-    determined: int
-    """How many components these rows determine; what is called component beyond is an arbitrary direction."""
-    points: tuple[RatePoint, ...]
-    """By number of principal components; 0 is the training mean for everybody."""
-    untouched: Mapping[str, Effect]
-    """The bottleneck as it is, ``skips_on`` and ``skips_off``."""
-    autoencoder: RatePoint | None
-    equal_fvu: EqualRank | None
-    """The fewest components that leave no more variance unexplained than the autoencoder; None without one, where
-    nothing varies, and of a tuned graft."""
-    equal_pck: Mapping[str, EqualRank]
-    """The components that reach its PCK, ``skips_on`` and ``skips_off``; empty without one and of a tuned graft."""
-    says: tuple[str, ...]
-    """What it means, a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +35,7 @@ class RateResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return dataclasses.asdict(self.report) | (made(self.artifact) if self.artifact else {})
-
-
-class _Code(NamedTuple):
-    module: Autoencoder
-    spec: AutoencoderSpec
+        return dataclasses.asdict(self.report) | (self.artifact.to_json() if self.artifact else {})
 
 
 def run(
@@ -139,167 +72,18 @@ def run(
         parents["autoencoder"] = given.artifact
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, split=split, precision=resolve_precision(config.precision, device))
-    rate = _Rate(site, _code(site, given), (prepared, source), ks, config, device, execution)
+    rate = RateCurve(site, rated_code(site, given), (prepared, source), ks, config, device, execution)
     if output is None:
         return RateResult(rate.report(), None)
-    with draft(
+    with new_artifact(
         output, kind="rate", config=as_json(config), parents=parents, execution=execution, device=describe(device)
-    ) as draft_:
+    ) as draft:
         report = rate.report()
         value = dataclasses.asdict(report)
-        draft_.write_json(REPORT, value)
-        for name, content in pages([splice_tables.rate_table(value)], *report.says).items():
-            write_bytes(draft_.file(name), content)
-        rate_curve(value, draft_.file(PICTURE), shown(command_line()))
+        draft.write_json(REPORT, value)
+        for name, content in pages([rate_table(value)], *report.says).items():
+            write_bytes(draft.file(name), content)
+        rate_curve(value, draft.file(PICTURE), shown(command_line()))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
-        artifact = draft_.commit(facts, volatile=(PICTURE,))
+        artifact = draft.commit(facts, volatile=(PICTURE,))
     return RateResult(report, artifact)
-
-
-def ranks(text: str, size: int) -> tuple[int, ...]:
-    """Numbers of components, rising, each once, cut to the size of the bottleneck; 0 is always among them.
-
-    Raises:
-        Refused: one is no whole number.
-    """
-    words = [word.strip() for word in text.split(",")]
-    wrong = next((word for word in words if not (word.isascii() and word.isdecimal() and len(word) < 10)), None)
-    if wrong is not None:
-        raise Refused("value", "--ks", f"{wrong!r:.40} is no whole number", "--ks 0,1,10,100")
-    return tuple(sorted({0, *(min(int(word), size) for word in words)}))
-
-
-def _code(site: Site, given: LoadedAutoencoder | None) -> _Code | None:
-    spec = site.loaded.spec.autoencoder(site.stack)
-    if site.own is None or spec is None:
-        return _Code(given.module, given.spec) if given else None
-    if given is not None:
-        why = "the model carries an autoencoder of its own at this stack"
-        raise Refused("option", "--ae", why, "leave --ae out, or a model without one")
-    return _Code(site.own, spec)
-
-
-class _Rate:
-    """One curve at work."""
-
-    def __init__(
-        self,
-        site: Site,
-        code: _Code | None,
-        sources: tuple[Artifact, Artifact],
-        ks: tuple[int, ...],
-        config: RateConfig,
-        device: torch.device,
-        execution: Execution,
-    ) -> None:
-        self._site, self._code, self._ks, self._config = site, code, ks, config
-        self._prepared, self._source = sources
-        self._execution, self._device = execution, device
-        self._crops = Crops(self._prepared, config.split, config.limit)
-        self._splicer = Splicer(site, device, config.precision, config.batch_size)
-
-    def report(self) -> RateReport:
-        """Does everything."""
-        rows = training_rows(self._source, self._site, self._config.limit)
-        mean = rows.mean()
-        components = components_of(mean, rows.read, len(rows), self._execution)
-        crops, ks, code = self._crops, self._ks, self._code
-        seen = _Seen(components, mean)
-        passes = self._passes(Projection(components, self._device), seen)
-        on, off = (SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off))
-        rates, determined = seen.rates(), components.determined
-        points = tuple(_point(str(k), k, None if rates is None else float(rates[k]), on, off) for k in ks)
-        mine = None if code is None else _point("ae", code.spec.code_size, seen.code.result().fvu, on, off)
-        fewest, equal = None, dict[str, EqualRank]()
-        if mine is not None and not self._site.is_tuned:
-            sides, size = {"skips_on": on, "skips_off": off}, len(components.variances)
-            equal = {name: equal_pck(side, ks, "ae", determined, size) for name, side in sides.items()}
-            if mine.fvu is not None and rates is not None:
-                fewest = equal_fvu(rates, mine.fvu, determined)
-        return RateReport(
-            model=self._site.loaded.artifact.id,
-            data=self._prepared.id,
-            activations=self._source.id,
-            split=self._config.split,
-            persons=len(crops),
-            photos=len(np.unique(crops.people.photo_id)),
-            stack=self._site.stack,
-            tuned=self._site.is_tuned,
-            trained_on=len(rows),
-            determined=determined,
-            points=points,
-            untouched={"skips_on": on.effect(UNTOUCHED), "skips_off": off.effect(UNTOUCHED)},
-            autoencoder=mine,
-            equal_fvu=fewest,
-            equal_pck=equal,
-            says=_sentences(mine, equal, fewest, on, [k for k in ks if k <= determined]),
-        )
-
-    def _passes(self, projection: Projection, seen: _Seen) -> Passes:
-        """One way down a batch; a way up for each rank, for the autoencoder, and for the bottleneck as it is."""
-        names = [UNTOUCHED, *(["ae"] if self._code else []), *map(str, self._ks)]
-        heatmap = target_config(self._site, self._execution.progress)
-        passes = Passes(self._splicer, self._crops, heatmap, names)
-        self._execution.progress.start("ranks", len(self._crops), "people")
-        for batch in self._splicer.batches(self._crops, self._execution):
-            descent = self._splicer.descend(batch)
-            with torch.inference_mode():
-                passes.add(batch, descent, self._instead(batch, descent, projection, seen))
-        self._execution.progress.finish()
-        return passes
-
-    def _instead(
-        self, batch: PoseBatch, descent: Descent, projection: Projection, seen: _Seen
-    ) -> Iterator[tuple[str, Tensor]]:
-        x = descent.bottleneck
-        yield UNTOUCHED, x
-        if self._code is not None:
-            rebuilt = self._splicer.through(self._code.module)(x, batch.rows)
-            seen.code.add(x.float().cpu().numpy(), rebuilt.float().cpu().numpy())
-            yield "ae", rebuilt
-        coefficients = projection.coefficients(x)
-        seen.add(x.float().cpu().numpy(), coefficients.cpu().numpy())
-        flat, held = projection.begin(x), 0
-        for k in self._ks:
-            flat, held = projection.extend(flat, coefficients, held, k), k
-            yield str(k), flat.view(x.shape)
-
-
-class _Seen:
-    """Sums over the evaluated bottlenecks: of every rank at once, and of the autoencoder."""
-
-    def __init__(self, components: Components, mean: npt.NDArray[np.float64]) -> None:
-        self._mean = mean
-        self._squares, self._spread = np.zeros(len(components.variances)), 0.0
-        self.code = FidelitySums(mean)
-
-    def add(self, x: npt.NDArray[np.float32], coefficients: npt.NDArray[np.float32]) -> None:
-        """Counts a batch: bottlenecks (n, C, 4, 4) and their coefficients (n, D)."""
-        self._squares += np.square(coefficients, dtype=np.float64).sum(0)
-        self._spread += float(np.square(x - self._mean).sum())
-
-    def rates(self) -> npt.NDArray[np.float64] | None:
-        """FVU of rank 0 .. D; None if no bottleneck differs from the mean."""
-        return curve(self._squares, self._spread) if self._spread else None
-
-
-def _point(name: str, numbers: int, fvu: float | None, on: SideBySide, off: SideBySide) -> RatePoint:
-    return RatePoint(numbers, fvu, on.effect(name), off.effect(name))
-
-
-def _sentences(
-    mine: RatePoint | None,
-    equal: Mapping[str, EqualRank],
-    fewest: EqualRank | None,
-    on: SideBySide,
-    ks: Sequence[int],
-) -> tuple[str, ...]:
-    if mine is None:
-        return (sentences.share_needed(on, ks, True),)
-    if not equal:
-        return (sentences.no_curve_in_tuned(on),)
-    return (
-        sentences.on_the_curve(equal["skips_on"], mine.numbers, True),
-        sentences.on_the_curve(equal["skips_off"], mine.numbers, False),
-        sentences.on_the_fvu(fewest, mine.numbers),
-    )

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from shgae import __version__
+from shgae.artifacts.output_file import check_file, make_room
 from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.plots.page import Page, Section, pictures_of, render
 from shgae.recipes import ReportConfig
-from shgae.stages.report_family import lineage, made
-from shgae.stages.report_inputs import Given, open_given
-from shgae.stages.report_people import people_section
-from shgae.stages.report_sections import concluded, findings_of, sections_of
-from shgae.stages.report_training import training_section
-from shgae.stages.single_file import check_file, make_room
+from shgae.reporting.page.html import Page, Section, pictures_of, render
+from shgae.reporting.page.inputs import Given, open_given
+from shgae.reporting.page.lineage import lineage, made
+from shgae.reporting.page.people import people_section
+from shgae.reporting.page.sections import concluded, findings_of, sections_of
+from shgae.reporting.page.training import training_section
 
 SUFFIXES = (".html", ".htm")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shgae.artifacts.compatibility import TRAVELS
 from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
 from shgae.models.zoo import HourglassSpec, build_hourglass
 from shgae.recipes import TrainConfig
-from shgae.stages.pose_training import TRAVELS, FitResult, fit_pose
+from shgae.stages.pose_training import FitResult, fit_pose
 from shgae.training import tensorboard
 
 

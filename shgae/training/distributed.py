@@ -22,11 +22,11 @@ from torch import nn
 
 from shgae.data.datasets import Rows
 from shgae.errors import PeerLost, Refused
-from shgae.execution import RENDEZVOUS, Number, StopFlag, T, World
+from shgae.execution import RENDEZVOUS, Number, ProcessGroup, StopFlag, T
+from shgae.inference.device import resolve_device
 from shgae.recipes import FitConfig
 from shgae.training import collectives
 from shgae.training.batch_norm import synchronise
-from shgae.training.hardware import resolve_device
 
 PATIENCE = datetime.timedelta(minutes=30)
 """A process may wait so long for another one (that hashes a large input, say). One that dies is noticed at once."""
@@ -34,7 +34,7 @@ PATIENCE = datetime.timedelta(minutes=30)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def portions(rows: Rows, micro_batches: int, world: World) -> list[Rows]:
+def split_micro_batches(rows: Rows, micro_batches: int, world: ProcessGroup) -> list[Rows]:
     """This process's part of a step's rows, in the portions in which they go through the network.
 
     The rows are cut into ``micro_batches`` (or one a process) consecutive portions whose sizes differ by one at most;
@@ -47,7 +47,7 @@ def portions(rows: Rows, micro_batches: int, world: World) -> list[Rows]:
     return mine if micro_batches == 1 else [part for part in mine if len(part)]
 
 
-def prepare(model: nn.Module, config: FitConfig, world: World) -> None:
+def prepare(model: nn.Module, config: FitConfig, world: ProcessGroup) -> None:
     """Makes a model ready to be trained by these processes.
 
     Raises:
@@ -64,35 +64,35 @@ def prepare(model: nn.Module, config: FitConfig, world: World) -> None:
         raise Refused("option", "--micro-batches", why, f"--micro-batches 1 or {world.size}")
     if world.size > 1 and config.micro_batches == 1:
         synchronise(model)
-    world.spread(model)
+    world.broadcast_model(model)
 
 
-class Processes(World):
-    """This process among the others; see :class:`~shgae.execution.World`."""
+class Processes(ProcessGroup):
+    """This process among the others; see :class:`~shgae.execution.ProcessGroup`."""
 
     def __init__(self, rank: int, size: int) -> None:
         self.rank, self.size = rank, size
 
-    def tell(self, value: T) -> T:
-        """See :class:`~shgae.execution.World`."""
-        said = json.dumps(value).encode() if self.first else b""
+    def broadcast(self, value: T) -> T:
+        """See :class:`~shgae.execution.ProcessGroup`."""
+        said = json.dumps(value).encode() if self.is_main else b""
         length = torch.tensor([len(said)])
         collectives.take_from_first(length)
         text = torch.zeros(int(length), dtype=torch.uint8)
-        if self.first:
+        if self.is_main:
             text = torch.frombuffer(bytearray(said), dtype=torch.uint8)
         collectives.take_from_first(text)
         told: T = json.loads(text.numpy().tobytes())
         return told
 
-    def union(self, array: npt.NDArray[Number]) -> npt.NDArray[Number]:
-        """See :class:`~shgae.execution.World`; bytes are added, so that not even the sign of a zero is lost."""
+    def merge_disjoint(self, array: npt.NDArray[Number]) -> npt.NDArray[Number]:
+        """See :class:`~shgae.execution.ProcessGroup`; bytes are added, so that not even the sign of a zero is lost."""
         joined = np.ascontiguousarray(array).copy()
         collectives.add(torch.from_numpy(joined.reshape(-1).view(np.uint8)))
         return joined
 
-    def add(self, model: nn.Module, losses: Sequence[torch.Tensor]) -> torch.Tensor:
-        """See :class:`~shgae.execution.World`; a process without rows adds zeros."""
+    def all_reduce_gradients(self, model: nn.Module, losses: Sequence[torch.Tensor]) -> torch.Tensor:
+        """See :class:`~shgae.execution.ProcessGroup`; a process without rows adds zeros."""
         learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
         for parameter in learning:
             if parameter.grad is None:
@@ -106,15 +106,15 @@ class Processes(World):
             gradient.copy_(total.view(gradient.shape))
         return flat[0]
 
-    def spread(self, model: nn.Module) -> None:
-        """See :class:`~shgae.execution.World`."""
+    def broadcast_model(self, model: nn.Module) -> None:
+        """See :class:`~shgae.execution.ProcessGroup`."""
         for tensor in model.state_dict().values():
             dense = tensor.contiguous()
             collectives.take_from_first(dense)
             tensor.copy_(dense)
 
-    def agree(self, stop: StopFlag) -> bool:
-        """See :class:`~shgae.execution.World`."""
+    def any_stopped(self, stop: StopFlag) -> bool:
+        """See :class:`~shgae.execution.ProcessGroup`."""
         mine = stop.signal_number if stop else None
         asked = torch.tensor([int(mine == number) for number in _SIGNALS])
         collectives.add(asked)
@@ -124,7 +124,7 @@ class Processes(World):
 
 
 @contextmanager
-def joined(device: str) -> Iterator[tuple[World, str]]:
+def joined(device: str) -> Iterator[tuple[ProcessGroup, str]]:
     """Meets the other processes that the environment tells of, and leaves them at the end of a block that went well.
 
     Args:
@@ -153,7 +153,7 @@ def joined(device: str) -> Iterator[tuple[World, str]]:
 
 
 @contextmanager
-def meeting(rank: int, size: int, backend: str = "gloo", file: str | None = None) -> Iterator[World]:
+def meeting(rank: int, size: int, backend: str = "gloo", file: str | None = None) -> Iterator[ProcessGroup]:
     """A process group of torch, for the time of a block; ``file`` is where its processes find each other."""
     file = file or os.environ.get(RENDEZVOUS)
     where = Path(file).absolute().as_uri() if file else "env://"

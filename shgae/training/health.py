@@ -22,7 +22,7 @@ _TINY_LR = 1e-6
 """Below this learning rate all moves may be lost in float32's rounding, and weights may stand still."""
 
 
-class Reading(NamedTuple):
+class StepStatistics(NamedTuple):
     """What a step is judged by."""
 
     loss: float
@@ -42,12 +42,12 @@ class Reading(NamedTuple):
         return None
 
 
-def measure(model: nn.Module, loss: torch.Tensor) -> Reading:
+def measure(model: nn.Module, loss: torch.Tensor) -> StepStatistics:
     """Reads a step after its backward pass and before its weights change; waits for the device once."""
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     statistics = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
     norms = [get_total_norm(tensors).to(loss.device) for tensors in (gradients, statistics)]
-    return Reading(*torch.stack([loss.detach(), *norms]).tolist())
+    return StepStatistics(*torch.stack([loss.detach(), *norms]).tolist())
 
 
 class Watchdog:
@@ -58,7 +58,7 @@ class Watchdog:
         self._optimizer = optimizer
         self._steps, self._pull, self._before = 0, 0.0, self._sample()
 
-    def look(self, reading: Reading, lr: float) -> str | None:
+    def look(self, reading: StepStatistics, lr: float) -> str | None:
         """Looks at a network after a step; what is wrong with it, in words, or None. Most steps are only counted."""
         self._steps += 1
         self._pull = max(self._pull, reading.gradient)

@@ -24,10 +24,10 @@ import torch
 from torch import nn
 
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, Position, load_checkpoint, save_checkpoint
-from shgae.artifacts.store import Draft
+from shgae.artifacts.draft import Draft
 from shgae.artifacts.tables import append_row, read_rows, write_rows
 from shgae.data.datasets import Rows, in_chunks
-from shgae.data.lookahead import ahead
+from shgae.data.prefetch import prefetch
 from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
 from shgae.models.zoo import load_state, state_arrays
@@ -35,7 +35,7 @@ from shgae.recipes import FitConfig
 from shgae.training import distributed
 from shgae.training.batch_norm import statistics_kept
 from shgae.training.freezing import train_mode
-from shgae.training.health import Reading, Watchdog, measure
+from shgae.training.health import StepStatistics, Watchdog, measure
 from shgae.training.objectives import BatchT, Objective, Validation
 from shgae.training.optim import (
     PLATEAU_FACTOR,
@@ -89,12 +89,14 @@ def fit(
     fitting = _Fitting(model, objective, config, draft, execution)
     rows = fitting.restore()
     execution.progress.training(rows, of=config.epochs, best_epoch=fitting.position.best_epoch)
-    watched = scalars(draft.path, rows, wanted=execution.tensorboard) if world.first else nullcontext(lambda _row: None)
+    watched = (
+        scalars(draft.path, rows, wanted=execution.tensorboard) if world.is_main else nullcontext(lambda _row: None)
+    )
     with watched as write:
         while fitting.position.epoch < config.epochs:
             fitting.train_epoch()
             write(fitting.close_epoch())
-    history = world.tell(list(read_rows(draft.file(HISTORY))) if world.first else [])
+    history = world.broadcast(list(read_rows(draft.file(HISTORY))) if world.is_main else [])
     best_epoch = fitting.position.best_epoch
     return FitSummary(best_epoch, history[best_epoch - 1], history)
 
@@ -133,14 +135,14 @@ class _Fitting(Generic[BatchT]):
                 why = f"{HISTORY} or {MODEL} lacks what the checkpoint in epoch {at.epoch + 1} had"
                 raise Refused("resume", self.draft.path, why, "--force to start anew")
         # Not made before there is a row: a run that ends at once leaves nothing to resume.
-        if self.world.first and history.is_file():
+        if self.world.is_main and history.is_file():
             write_rows(history, rows)
         self._watchdog = Watchdog(self.model, self.optimizer)
         return rows
 
     def save(self) -> None:
         """Replaces the checkpoint by what is now; weights that are not finite never replace the last good ones."""
-        if not self.world.first:
+        if not self.world.is_main:
             return
         if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
             raise self._diverged("a weight is no finite number any more")
@@ -158,17 +160,17 @@ class _Fitting(Generic[BatchT]):
 
         def load(rows: Rows) -> list[BatchT]:
             """This process's portions of a step."""
-            cut = distributed.portions(rows, config.micro_batches, self.world)
+            cut = distributed.split_micro_batches(rows, config.micro_batches, self.world)
             return [self.objective.load(portion, epoch) for portion in cut]
 
         what = f"epoch {epoch + 1}/{config.epochs}"
         self.execution.progress.start(what, self.objective.samples, "samples", self.position.samples)
         train_mode(self.model)
-        for rows, batches in zip(chunks, ahead(chunks, load, self.execution.workers), strict=True):
+        for rows, batches in zip(chunks, prefetch(chunks, load, self.execution.workers), strict=True):
             self._step(rows, batches)
-            if self.world.agree(self.execution.stop):
+            if self.world.any_stopped(self.execution.stop):
                 self.save()
-                self.world.tell(None)  # nobody leaves before it is saved: the others would be ended soon after
+                self.world.broadcast(None)  # nobody leaves before it is saved: the others would be ended soon after
                 self.execution.stop.raise_if_set(self.draft.path, "the same command with --resume")
             elif time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
                 self.save()
@@ -203,22 +205,22 @@ class _Fitting(Generic[BatchT]):
         """The loss of a step, over all processes; its gradient is left in the weights."""
         weight, losses = self.objective.weight(rows), []
         for number, batch in enumerate(batches):
-            with statistics_kept(self.model, updated=self.world.first and number == 0):
+            with statistics_kept(self.model, updated=self.world.is_main and number == 0):
                 loss = self.objective.loss(self.model, batch, weight)
             loss.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
-        return self.world.add(self.model, losses)
+        return self.world.all_reduce_gradients(self.model, losses)
 
     def close_epoch(self) -> dict[str, Any]:
         """Validates, keeps the model if it is the best so far, records the epoch and returns its row."""
         at, lr = self.position, self._learning_rate()
-        self.world.spread(self.model)
+        self.world.broadcast_model(self.model)
         self.model.eval()
-        validation = Validation(*self.world.tell(self.objective.validate(self.model, self.execution)))
+        validation = Validation(*self.world.broadcast(self.objective.validate(self.model, self.execution)))
         if not all(math.isfinite(value) for value in (validation.score, *validation.values.values())):
             raise self._diverged(f"validation gave {validation.values}")
         better = at.best_score is None or validation.score > at.best_score
-        if better and self.world.first:
+        if better and self.world.is_main:
             self.draft.write_tensors(MODEL, state_arrays(self.model))
         stale = 0 if better else at.stale_epochs + 1
         strikes = stale >= PLATEAU_PATIENCE and at.lr_factor == 1.0
@@ -231,13 +233,13 @@ class _Fitting(Generic[BatchT]):
         )
         row = {"epoch": at.epoch + 1, "lr": lr, "train_loss": at.loss_sum / at.samples, **validation.values}
         whole = row | {"seconds": round(at.seconds, 3), "samples": at.samples}
-        if self.world.first:
+        if self.world.is_main:
             append_row(self.draft.file(HISTORY), whole)
         self.save()
         self.execution.progress.record(row, of=self.config.epochs, best=better)
         return whole
 
-    def _unsound(self, fault: str, rows: Rows, reading: Reading) -> Diverged:
+    def _unsound(self, fault: str, rows: Rows, reading: StepStatistics) -> Diverged:
         before = f", {self._gradient:.3g} a step before" if self._gradient is not None else ""
         why = f"{fault}; gradient norm {reading.gradient:.3g}{before}"
         fix = "a look at these samples, or a smaller --lr, with --force"

@@ -19,14 +19,14 @@ from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch
-from shgae.data.lookahead import ahead
+from shgae.data.prefetch import prefetch
 from shgae.execution import Execution
+from shgae.inference.batches import Inference
+from shgae.inference.device import autocast
 from shgae.metrics import pck
 from shgae.metrics.reconstruction import Reconstruction, ReconstructionSums
 from shgae.models.autoencoder import Autoencoder
 from shgae.recipes import AutoencoderConfig, HeatmapConfig, Precision
-from shgae.training.hardware import autocast
-from shgae.training.inference import Inference
 from shgae.training.seeding import sample_noise
 
 BatchT = TypeVar("BatchT")
@@ -138,8 +138,8 @@ class PoseObjective:
                 break
             found[batch.rows], counted[batch.rows] = hits(maps[:, -1], batch)
         execution.progress.finish()
-        squares, cells = np.cumsum(execution.world.union(errors), axis=0)[-1].tolist()
-        found, counted = execution.world.union(np.stack((found, counted)))
+        squares, cells = np.cumsum(execution.world.merge_disjoint(errors), axis=0)[-1].tolist()
+        found, counted = execution.world.merge_disjoint(np.stack((found, counted)))
         if not math.isfinite(squares):
             return Validation(math.nan, {"val_loss": squares})
         score = pck.tally(found > 0, counted).pck()["all"] or 0.0
@@ -235,7 +235,7 @@ def reconstruct(
 ) -> Reconstruction:
     """One float64 pass over a split, without noise: MSE, FVU against a mean (C, 4, 4), ReLU floor, dead code units."""
     sums = ReconstructionSums(mean)
-    for x in ahead(in_chunks(np.arange(len(rows)), _RECONSTRUCTED), rows.read, execution.workers):
+    for x in prefetch(in_chunks(np.arange(len(rows)), _RECONSTRUCTED), rows.read, execution.workers):
         _end_if_stopped(execution)
         with torch.inference_mode(), autocast(device, precision):
             code = autoencoder.encode(torch.from_numpy(x).to(device))

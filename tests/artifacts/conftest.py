@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shgae.artifacts.store import Artifact, Draft, draft
+from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
 
 _CALLS = ("fsync", "replace", "rename", "unlink", "rmdir", "mkdir")
@@ -28,7 +29,7 @@ def make(
     resumable: bool = False,
 ) -> Artifact:
     """A small artefact: one tensor file at the top, one in a folder, and a table of times."""
-    with draft(
+    with new_artifact(
         target,
         kind=kind,
         config={"seed": value},

@@ -21,7 +21,8 @@ from shgae.artifacts.activations import (
     stacks_of,
     statistics_name,
 )
-from shgae.artifacts.store import Artifact, draft, open_artifact
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import Stack
@@ -35,7 +36,7 @@ def drawn(count: int, seed: int = 7) -> npt.NDArray[np.float32]:
 
 
 def extracted(target: Path, dtype: str = "float32", **splits: int) -> Artifact:
-    with draft(target, kind="activations", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(target, kind="activations", config={}, parents={}, execution=Execution()) as made:
         for split, count in splits.items():
             sums = StatisticsSums()
             for shard, first in enumerate(range(0, count, 4)):
@@ -49,7 +50,7 @@ def extracted(target: Path, dtype: str = "float32", **splits: int) -> Artifact:
 
 def extracted_at(target: Path, stacks: tuple[int, ...], count: int) -> Artifact:
     """Activations of several stacks, each drawn from a seed of its own."""
-    with draft(target, kind="activations", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(target, kind="activations", config={}, parents={}, execution=Execution()) as made:
         for stack in stacks:
             folder, size = site_folder("train", stack, stacks), shard_rows(len(stacks))
             sums, rows = StatisticsSums(), drawn(count, seed=stack)

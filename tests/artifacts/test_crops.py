@@ -8,7 +8,8 @@ import pytest
 
 from shgae.artifacts import crops as crops_module
 from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, shard_name, split_size
-from shgae.artifacts.store import Artifact, draft, open_artifact
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
 
@@ -34,7 +35,7 @@ def drawn(count: int) -> npt.NDArray[np.uint8]:
 
 
 def prepared(target: Path, **splits: int) -> Artifact:
-    with draft(target, kind="data", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(target, kind="data", config={}, parents={}, execution=Execution()) as made:
         for split, count in splits.items():
             if count:
                 writer = CropWriter(made, split, SIZE, count)
@@ -95,7 +96,7 @@ def test_splits_do_not_mix(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("crops", "rows"), [(2, 3), (3, 2), (0, 1)])
 def test_a_writer_whose_table_has_other_people_than_crops_fails(tmp_path: Path, crops: int, rows: int) -> None:
-    with draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
         writer = CropWriter(made, "train", SIZE, 3)
         for crop in drawn(crops):
             writer.add(crop)
@@ -105,7 +106,9 @@ def test_a_writer_whose_table_has_other_people_than_crops_fails(tmp_path: Path, 
 
 def test_a_writer_may_end_with_fewer_crops_than_it_could_have_had(tmp_path: Path) -> None:
     for most, count in ((9, 6), (9, 4), (3, 2)):
-        with draft(tmp_path / f"{most}-{count}", kind="data", config={}, parents={}, execution=Execution()) as made:
+        with new_artifact(
+            tmp_path / f"{most}-{count}", kind="data", config={}, parents={}, execution=Execution()
+        ) as made:
             writer = CropWriter(made, "train", SIZE, most)
             for crop in drawn(count):
                 writer.add(crop)
@@ -115,7 +118,7 @@ def test_a_writer_may_end_with_fewer_crops_than_it_could_have_had(tmp_path: Path
 
 
 def test_a_writer_holds_one_shard_at_most(tmp_path: Path) -> None:
-    with draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
         assert CropWriter(made, "train", SIZE, 1_000_000)._shard.shape == (4, SIZE, SIZE, 3)
         assert CropWriter(made, "val", SIZE, 2)._shard.shape == (2, SIZE, SIZE, 3)
 

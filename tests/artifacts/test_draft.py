@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from shgae.artifacts import hashing
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.folders import partial_of, unfinished
 from shgae.artifacts.manifest import MANIFEST
-from shgae.artifacts.origin import ORIGIN
-from shgae.artifacts.store import draft, open_artifact, partial_of, unfinished, verify_files
+from shgae.artifacts.run_log import ORIGIN
+from shgae.artifacts.store import open_artifact, verify_files
 from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, Silent, StopFlag, World
+from shgae.execution import Execution, ProcessGroup, Silent, StopFlag
 from tests.artifacts.conftest import everything, fill, make, recorded
 from tests.artifacts.test_store import FILES, FORCE, RESUME, interrupted
 
 
-class Process(World):
+class Process(ProcessGroup):
     """One of two processes; what the first one says is given to the second."""
 
     def __init__(self, rank: int, says: list[Any]) -> None:
@@ -26,8 +28,8 @@ class Process(World):
         self.size = 2
         self.says = says
 
-    def tell(self, value: Any) -> Any:
-        if self.first:
+    def broadcast(self, value: Any) -> Any:
+        if self.is_main:
             self.says.append(value)
             return value
         return self.says.pop(0)
@@ -62,7 +64,7 @@ def test_the_second_process_writes_nothing_and_needs_no_hash(tmp_path: Path, mon
     made = make(tmp_path / "a")
     (made.path / "x.safetensors").write_bytes(b"only the first one looks")
     second = Execution(world=Process(1, [True, None, None]))
-    with draft(tmp_path / "a", kind="data", config={}, parents={}, execution=second) as other:
+    with new_artifact(tmp_path / "a", kind="data", config={}, parents={}, execution=second) as other:
         assert other.resumed
         assert other.file("deep/y.bin") == tmp_path / "a.partial" / "deep" / "y.bin"
         assert fill(other, 3) == made
@@ -77,7 +79,7 @@ def test_both_processes_know_that_a_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_draft_knows_how_many_bytes_it_holds(tmp_path: Path) -> None:
-    with draft(tmp_path / "a", kind="data", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(tmp_path / "a", kind="data", config={}, parents={}, execution=Execution()) as made:
         before = made.size()
         made.file("x.bin").write_bytes(b"12345")
         made.file("deep/in/y.bin").write_bytes(b"123")
@@ -87,7 +89,7 @@ def test_a_draft_knows_how_many_bytes_it_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("resumable", [True, False])
 def test_only_what_can_be_resumed_says_where_it_came_from(tmp_path: Path, resumable: bool) -> None:
     how = {"config": {}, "parents": {}, "execution": Execution(), "resumable": resumable}
-    with draft(tmp_path / "a", kind="data", **how) as made:  # type: ignore[arg-type]
+    with new_artifact(tmp_path / "a", kind="data", **how) as made:  # type: ignore[arg-type]
         assert (made.path / ORIGIN).is_file() == resumable
         assert not made.holds_files()
         made.file("x.bin").touch()

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.folders import partial_of, unfinished
 from shgae.artifacts.manifest import MANIFEST
-from shgae.artifacts.store import draft, open_artifact, partial_of, unfinished, verify_files
+from shgae.artifacts.store import open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -28,7 +30,9 @@ def interrupted(target: Path, value: int = 0, kind: str = "hourglass") -> Path:
     """What a resumable step leaves when it ends early; its one file tells which step it was."""
     with (
         pytest.raises(KeyboardInterrupt),
-        draft(target, kind=kind, config={"seed": value}, parents={}, execution=Execution(), resumable=True) as made,
+        new_artifact(
+            target, kind=kind, config={"seed": value}, parents={}, execution=Execution(), resumable=True
+        ) as made,
     ):
         made.write_json("half.json", {"of": value})
         raise KeyboardInterrupt
@@ -40,7 +44,7 @@ def interrupted(target: Path, value: int = 0, kind: str = "hourglass") -> Path:
 
 def test_nothing_appears_at_the_target_before_the_commit(tmp_path: Path) -> None:
     target = tmp_path / "data"
-    with draft(target, kind="data", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(target, kind="data", config={}, parents={}, execution=Execution()) as made:
         made.write_json("x.json", {})
         assert not target.exists()
         assert made.path == tmp_path / "data.partial"
@@ -50,13 +54,13 @@ def test_nothing_appears_at_the_target_before_the_commit(tmp_path: Path) -> None
 
 
 def test_without_a_commit_nothing_is_left(tmp_path: Path) -> None:
-    with draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
         made.write_json("x.json", {})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_commit_returns_is_what_is_opened(tmp_path: Path) -> None:
-    with draft(
+    with new_artifact(
         tmp_path / "deep" / "data", kind="data", config={"t": (1, 2)}, parents={}, execution=Execution()
     ) as made:
         made.write_json("a/b/x.json", {})
@@ -82,7 +86,7 @@ def test_the_same_content_has_the_same_id_anywhere_and_at_any_time(tmp_path: Pat
 
 def test_the_manifest_tells_when_where_and_with_what_it_was_made(tmp_path: Path) -> None:
     how = {"execution": Execution(), "device": "cuda:1"}
-    with draft(tmp_path / "data", kind="data", config={}, parents={}, **how) as made:  # type: ignore[arg-type]
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, **how) as made:  # type: ignore[arg-type]
         provenance = made.commit({}).manifest.provenance
     own = {"versions", "device", "deterministic", "processors", "processes", "command", "created"}
     assert provenance.keys() == own
@@ -92,7 +96,7 @@ def test_the_manifest_tells_when_where_and_with_what_it_was_made(tmp_path: Path)
 
 
 def test_the_files_are_synced_then_the_manifest_written_then_the_folder_renamed(tmp_path: Path) -> None:
-    with draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
         for name in ("x.bin", "a/b/y.bin"):
             made.file(name).write_bytes(b"123")
         with recorded() as disk:
@@ -190,7 +194,9 @@ def test_an_output_that_holds_an_input_is_refused(tmp_path: Path, monkeypatch: p
 def test_a_target_that_somebody_makes_meanwhile_is_spared(tmp_path: Path) -> None:
     with (
         pytest.raises(Refused, match="it exists already"),
-        draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution(), resumable=True) as made,
+        new_artifact(
+            tmp_path / "data", kind="data", config={}, parents={}, execution=Execution(), resumable=True
+        ) as made,
     ):
         made.write_json("x.json", {"hours": "of work"})
         (tmp_path / "data").mkdir()
@@ -209,7 +215,7 @@ def test_a_failure_leaves_the_old_target_and_clears_the_draft(tmp_path: Path, er
     before = everything(tmp_path)
     with (
         pytest.raises(error),
-        draft(tmp_path / "data", kind="data", config={}, parents={}, execution=FORCE) as made,
+        new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=FORCE) as made,
     ):
         made.write_json("x.json", {})
         raise error
@@ -220,7 +226,7 @@ def test_a_resumable_draft_stays_and_is_continued(tmp_path: Path) -> None:
     partial = interrupted(tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert unfinished(tmp_path / "run") == unfinished(partial) == (partial, {"kind": "hourglass", "seed": 0})
-    with draft(
+    with new_artifact(
         tmp_path / "run", kind="hourglass", config={"seed": 0}, parents={}, execution=RESUME, resumable=True
     ) as made:
         assert made.resumed
@@ -232,7 +238,7 @@ def test_a_resumable_draft_stays_and_is_continued(tmp_path: Path) -> None:
 
 
 def test_a_new_draft_is_not_called_resumed(tmp_path: Path) -> None:
-    with draft(tmp_path / "run", kind="data", config={}, parents={}, execution=RESUME, resumable=True) as made:
+    with new_artifact(tmp_path / "run", kind="data", config={}, parents={}, execution=RESUME, resumable=True) as made:
         assert not made.resumed
 
 
@@ -248,7 +254,7 @@ def test_another_config_kind_or_parent_is_not_resumed_and_the_differences_are_na
     ):
         with (
             pytest.raises(Refused, match="it was begun otherwise") as caught,
-            draft(target, kind=kind, config=config, parents=parents, execution=RESUME, resumable=True),
+            new_artifact(target, kind=kind, config=config, parents=parents, execution=RESUME, resumable=True),
         ):
             pass
         assert difference in caught.value.line()
@@ -259,7 +265,7 @@ def test_another_config_kind_or_parent_is_not_resumed_and_the_differences_are_na
 
 def test_a_config_with_tuples_is_resumed(tmp_path: Path) -> None:
     for execution in (Execution(), RESUME):
-        with draft(
+        with new_artifact(
             tmp_path / "run", kind="data", config={"t": (1, 2)}, parents={}, execution=execution, resumable=True
         ) as made:
             made.write_json("half.json", {})
@@ -267,7 +273,9 @@ def test_a_config_with_tuples_is_resumed(tmp_path: Path) -> None:
 
 
 def test_a_resumable_draft_that_holds_nothing_yet_is_cleared(tmp_path: Path) -> None:
-    with draft(tmp_path / "run", kind="data", config={}, parents={}, execution=Execution(), resumable=True) as made:
+    with new_artifact(
+        tmp_path / "run", kind="data", config={}, parents={}, execution=Execution(), resumable=True
+    ) as made:
         made.file("train/later.safetensors")
     assert list(tmp_path.iterdir()) == []
 
@@ -348,9 +356,9 @@ def test_a_target_below_a_file_is_refused(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from shgae.artifacts.store import draft
+from shgae.artifacts.draft import new_artifact
 from shgae.execution import Execution
-with draft(Path(sys.argv[1]), kind="data", config={}, parents={}, execution=Execution()) as made:
+with new_artifact(Path(sys.argv[1]), kind="data", config={}, parents={}, execution=Execution()) as made:
     made.write_json("half.json", {})
     print("begun", flush=True)
     sys.stdin.read()
@@ -370,14 +378,14 @@ def test_the_second_writer_is_told_the_first_ones_process_until_that_dies(tmp_pa
     finally:
         first.send_signal(signal.SIGKILL)
         first.communicate(timeout=20)
-    with draft(target, kind="data", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(target, kind="data", config={}, parents={}, execution=Execution()) as made:
         artifact = fill(made, 1)
     assert tuple(artifact.manifest.files) == FILES
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_second_draft_of_the_same_process_is_refused_too(tmp_path: Path) -> None:
-    with draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
         with pytest.raises(Refused, match=f"process {os.getpid()} is writing it"):
             make(tmp_path / "data", execution=FORCE)
         assert made.path.is_dir()
@@ -460,7 +468,9 @@ def test_killed_while_it_drops_an_interrupted_run_that_run_is_whole_or_never_res
             break
         with (
             contextlib.suppress(Refused),
-            draft(target, kind="hourglass", config={"seed": 1}, parents={}, execution=RESUME, resumable=True) as made,
+            new_artifact(
+                target, kind="hourglass", config={"seed": 1}, parents={}, execution=RESUME, resumable=True
+            ) as made,
         ):
             if made.resumed:
                 resumed += 1
@@ -478,7 +488,7 @@ def test_an_old_artefact_that_a_kill_put_aside_comes_back_unless_force_is_given(
     (tmp_path / ".data.old-mine").mkdir()
     with (
         pytest.raises(Refused, match="it exists already"),
-        draft(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution(), resumable=resumable),
+        new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution(), resumable=resumable),
     ):
         pytest.fail("hours of work were begun that can never be committed")
     assert open_artifact(tmp_path / "data").id == open_artifact(old).id

@@ -27,16 +27,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import draft, open_artifact
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import open_artifact
 from shgae.data.datasets import PoseBatch, Rows, load_pose_batch
 from shgae.execution import Execution
+from shgae.inference.batches import Inference
+from shgae.inference.device import autocast, describe, resolve_device, resolve_precision
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_hourglass, state_arrays
 from shgae.recipes import RECIPES, ExtractConfig, HeatmapConfig, PrepareConfig
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import extract, prepare, pretrain_ae
-from shgae.training.hardware import autocast, describe, resolve_device, resolve_precision
-from shgae.training.inference import Inference
 from shgae.training.loop import fit
 from shgae.training.objectives import PoseObjective, ReconstructionObjective
 from tests.benchmarks.test_data_speed import coco
@@ -126,7 +127,7 @@ def finetuning(trial: Trial, data: Path, folder: Path, *, resident: bool = False
     if mode is not None:
         model.compile(mode=mode)
     run = Path(tempfile.mkdtemp(dir=folder)) / "run"
-    with draft(run, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(run, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
         row = fit(model, objective, replace(config, precision=precision), made, Execution(workers=4)).history[-1]
     return float(row["seconds"] / row["samples"])
 
@@ -142,7 +143,7 @@ def extraction(trial: Trial, data: Path, folder: Path) -> tuple[float, Path]:
     model = folder / "model"
     facts = {"mean_rgb": list(MEAN), "category_id": 1, "crop_policy": "pad", "margin": 0.1}
     facts |= {"crop_size": trial.crop_size, "spec": trial.spec.to_json(), "skeleton": COCO_PERSON.to_json()}
-    with draft(model, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(model, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
         made.write_tensors("model.safetensors", state_arrays(build_hourglass(trial.spec)))
         made.commit(facts)
     execution = Execution(device=str(trial.device), workers=4, force=True)
@@ -161,7 +162,7 @@ def autoencoder_epoch(trial: Trial, activations: Path, folder: Path) -> float:
     train, val = (Activations(stored, split) for split in ("train", "val"))
     objective = ReconstructionObjective(train, val, config, trial.device, config.precision)
     model = pretrain_ae.new(AutoencoderSpec(width=trial.width, output=config.decoder_output), config, trial.device)
-    with draft(folder, kind="autoencoder", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(folder, kind="autoencoder", config={}, parents={}, execution=Execution()) as made:
         row = fit(model, objective, config, made, Execution(workers=4)).history[-1]
     return float(row["seconds"] / row["samples"])
 

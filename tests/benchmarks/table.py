@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from shgae.training.hardware import resolve_precision
+from shgae.inference.device import resolve_precision
 from tests.promises import put_into
 
 MARKS = ("<!-- how fast: make bench -->", "<!-- end of how fast -->")

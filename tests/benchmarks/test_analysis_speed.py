@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from shgae.analysis.pca import CovarianceSums
-from shgae.metrics import dialects, pck
+from shgae.metrics import pck, pose_scores
 from shgae.metrics.comparison import Resampled, by_joint, joint_intervals
 from shgae.metrics.people import People, Points
 from shgae.skeleton import COCO_PERSON
@@ -45,7 +45,7 @@ def test_evaluation(bench: Bench) -> None:
     blind = [predictor(them, rng) for _ in range(3)]  # mean pose, zero map, target cells
 
     def run() -> None:
-        hits = [dialects.score(points, them).hits for points in [*models, *blind]][: len(models)]
+        hits = [pose_scores.score(points, them).hits for points in [*models, *blind]][: len(models)]
         again = Resampled(hits, them.cell_visibility, them.photo_id, draws=DRAWS)
         for model, group in itertools.product(range(len(hits)), range(len(pck.GROUPS))):
             again.interval(model, group)

@@ -14,12 +14,13 @@ import pytest
 import torch
 
 from shgae.artifacts.activations import SHARD_ROWS, Activations, StatisticsSums, shard_name, statistics_name
-from shgae.artifacts.store import Artifact, draft
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
+from shgae.inference.device import resolve_precision
 from shgae.models.zoo import AutoencoderSpec
 from shgae.recipes import RECIPES, AutoencoderConfig, RecipeName
 from shgae.stages import pretrain_ae
-from shgae.training.hardware import resolve_precision
 from shgae.training.loop import fit
 from shgae.training.objectives import ReconstructionObjective
 from tests.benchmarks import textbook
@@ -38,7 +39,7 @@ def activations(folder: Path, splits: dict[str, int]) -> Artifact:
     rng = np.random.default_rng(0)
     spread = rng.gamma(1.0, 1.0, SHAPE).astype(np.float32)
     block = rng.standard_normal((SHARD_ROWS, *SHAPE), dtype=np.float32) * spread
-    with draft(folder, kind="activations", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(folder, kind="activations", config={}, parents={}, execution=Execution()) as made:
         for split, rows in splits.items():
             sums = StatisticsSums()
             for number, start in enumerate(range(0, rows, SHARD_ROWS)):
@@ -87,5 +88,5 @@ def test_autoencoder_epoch(bench: Bench, stored: Artifact, files: Path, tmp_path
 def one_epoch(objective: ReconstructionObjective, config: AutoencoderConfig, output: Path) -> None:
     spec = AutoencoderSpec(code_size=config.code_size, output=config.decoder_output)
     model = pretrain_ae.new(spec, config, objective.device)
-    with draft(output, kind="autoencoder", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(output, kind="autoencoder", config={}, parents={}, execution=Execution()) as made:
         fit(model, objective, config, made, Execution())

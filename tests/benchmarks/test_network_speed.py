@@ -14,18 +14,19 @@ import torch
 
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import draft, open_artifact
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import open_artifact
 from shgae.data import heatmaps
 from shgae.data.datasets import load_pose_batch, to_images
 from shgae.execution import Execution
+from shgae.inference.batches import Inference
+from shgae.inference.device import resolve_precision
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import HourglassSpec, build_hourglass, load_hourglass, state_arrays
 from shgae.recipes import RECIPES, ExtractConfig, HeatmapConfig, PrepareConfig
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import extract, prepare
-from shgae.training.hardware import resolve_precision
 from shgae.training.health import measure
-from shgae.training.inference import Inference
 from shgae.training.objectives import PoseObjective
 from shgae.training.optim import build_optimizer
 from tests.benchmarks import textbook
@@ -72,7 +73,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for _ in range(2):
             module(torch.rand(2, 3, 256, 256) - 0.4)
     facts = {"mean_rgb": list(MEAN), "category_id": 1, "crop_policy": "pad", "margin": 0.1, "crop_size": 256}
-    with draft(path, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(path, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
         made.write_tensors("model.safetensors", state_arrays(module))
         made.commit(facts | {"spec": spec.to_json(), "skeleton": COCO_PERSON.to_json()})
     return path

@@ -12,7 +12,8 @@ import pytest
 
 from shgae import __version__
 from shgae.cli.app import main
-from shgae.cli.command import Outcome, beside, command, near, typed
+from shgae.cli.command import beside, command, near, typed
+from shgae.cli.outcome import Outcome
 from shgae.errors import DiskError, Diverged, Refused
 from shgae.execution import Execution
 from shgae.recipes import TrainConfig

@@ -5,9 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from shgae.cli.console import Lines, drawn
-from shgae.cli.live import Screen
-from shgae.cli.pace import duration
+from shgae.cli.console import drawn
+from shgae.cli.progress.eta import duration
+from shgae.cli.progress.lines import Lines
+from shgae.cli.progress.screen import Screen
 from shgae.execution import Silent
 
 

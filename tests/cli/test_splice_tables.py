@@ -7,10 +7,11 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from shgae.cli import splice_tables as shown_tables
+from shgae.cli import tables as shown_tables
 from shgae.cli.tables import grid_table
-from shgae.stages import splice_tables
-from shgae.stages.grids import Grid, pages
+from shgae.reporting import splice
+from shgae.reporting.rate import rate_table
+from shgae.reporting.table import Grid, pages
 
 
 def shown(table: RenderableType | Grid) -> str:
@@ -46,7 +47,7 @@ def report() -> dict[str, Any]:
 
 
 def test_a_row_a_replacement_with_both_sides_and_what_is_given_back() -> None:
-    text = shown(splice_tables.replacements_table(report()))
+    text = shown(splice.replacements_table(report()))
     assert "val: 1,234 people of 1,000 photos, stack 0" in text
     assert "id: what id is; ae: what ae is; zero: what zero is" in text
     (row,) = [line for line in text.splitlines() if line.split()[:1] == ["ae"]]
@@ -59,7 +60,7 @@ def test_of_a_tuned_trunk_it_is_said_how_far_each_lies_behind_the_autoencoder() 
     ahead = {"id": {"value": 0.06, "low": 0.05, "high": 0.07}, "zero": None}
     side = report()["skips_on"] | {"ae_ahead": ahead}
     found = report() | {"tuned": True, "skips_on": side, "skips_off": side}
-    text = shown(splice_tables.replacements_table(found))
+    text = shown(splice.replacements_table(found))
     assert "behind ae" in text and "gives back" not in text
     (row,) = [line for line in text.splitlines() if line.split()[:1] == ["id"]]
     assert " ".join(row.split()) == "id 25.4 6.0 (5.0 to 7.0) 25.7 25.4 6.0 (5.0 to 7.0) 25.7"
@@ -67,27 +68,27 @@ def test_of_a_tuned_trunk_it_is_said_how_far_each_lies_behind_the_autoencoder() 
 
 
 def test_undefined_is_said_in_a_word() -> None:
-    text = shown(splice_tables.recovered_table(report()))
+    text = shown(splice.recovered_table(report()))
     assert "What ae gives back" in text
     assert "loss, skips on" in text and "undefined" in text
 
 
 def test_the_worst_channel_is_the_highest_of_its_own_variance() -> None:
-    text = shown(splice_tables.fidelity_table(report()))
+    text = shown(splice.fidelity_table(report()))
     assert "0.88" in text and "0.288" in text and "-" in text
 
 
 def test_the_code_in_a_few_lines() -> None:
-    text = " ".join(shown(splice_tables.code_lines(report())).split())
+    text = " ".join(shown(splice.code_lines(report())).split())
     assert "4 units, 1 dead, 2 constant, a unit speaks for 50 % of the people; nothing in it varies" in text
     assert "409 components hold 95 %; from somewhere" in text
-    one = splice_tables.code_lines(report() | {"bottleneck_components_95": 1})
+    one = splice.code_lines(report() | {"bottleneck_components_95": 1})
     assert "effective dimension 9.7, 1 component holds 95 %;" in one
     assert "cannot get below FVU 0.2" in text
 
 
 def test_checks_say_passed_or_failed_and_by_how_much() -> None:
-    rows = [line.split() for line in shown(splice_tables.checks_table(report())).splitlines()]
+    rows = [line.split() for line in shown(splice.checks_table(report())).splitlines()]
     assert ["one", "passed", "0"] in rows
     assert ["other", "failed", "2.5e-01"] in rows
 
@@ -103,15 +104,15 @@ def test_a_rate_has_a_row_a_rank_and_the_autoencoder_below() -> None:
     untouched = {side: effect(0.254) for side in ("skips_on", "skips_off")}
     found = {"split": "val", "persons": 5, "photos": 4, "stack": 1, "points": points, "autoencoder": code}
     found |= {"tuned": False, "trained_on": 9000, "determined": 4096}
-    text = shown(splice_tables.rate_table(found | {"untouched": untouched}))
+    text = shown(rate_table(found | {"untouched": untouched}))
     assert "autoencoder 50" in text and "untouched" in text
     assert "15.4 (0.0 to 30.0)" in text and "-0.0" not in text
-    without = shown(splice_tables.rate_table(found | {"untouched": untouched, "autoencoder": None}))
+    without = shown(rate_table(found | {"untouched": untouched, "autoencoder": None}))
     assert "autoencoder" not in without
 
 
 def test_the_same_tables_go_into_markdown_and_latex() -> None:
-    files = pages(splice_tables.splice_tables(report()), "[b] & so on")
+    files = pages(splice.splice_tables(report()), "[b] & so on")
     markdown, latex = files["tables.md"].decode(), files["tables.tex"].decode()
     assert "| ae | 23.9 | 91 (81 to 101) | 25.7 | 23.9 | 91 (81 to 101) | 25.7 |" in markdown
     assert markdown.endswith("[b] & so on\n")

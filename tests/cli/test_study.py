@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shgae.cli.app import main
-from tests.stages.conftest import Chain, chain, sites  # noqa: F401
+from tests.builders.chain import Chain, chain, sites  # noqa: F401
 
 OPTIONS = (
     *("--arms", "a,e", "--seeds", "1", "--epochs", "1", "--batch-size", "4", "--precision", "fp32"),

@@ -16,7 +16,7 @@ from shgae.cli.tables import (
     pck_table,
     plain,
 )
-from shgae.stages.grids import Grid
+from shgae.reporting.table import Grid
 
 
 def text_of(table: RenderableType, width: int = 160) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from shgae.cli.app import main
 from shgae.stages.prepare import Source
-from tests.stages.conftest import Chain, chain
+from tests.builders.chain import Chain, chain
 
 __all__ = ["chain"]
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from shgae.artifacts.store import draft, partial_of
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.folders import partial_of
 from shgae.cli.app import main
 from shgae.execution import Execution
 from tests.end_to_end.conftest import PAIR, TRAIN, Shell, one_line, snapshot
@@ -185,7 +186,9 @@ def test_too_little_room_is_told_before_the_work(shell: Shell, monkeypatch: pyte
 
 @pytest.mark.parametrize("step", STEPS)
 def test_an_output_that_somebody_else_is_writing_is_refused(shell: Shell, step: str) -> None:
-    with draft(Path("x"), kind="hourglass", config={}, parents={}, execution=Execution(), resumable=True) as other:
+    with new_artifact(
+        Path("x"), kind="hourglass", config={}, parents={}, execution=Execution(), resumable=True
+    ) as other:
         other.write_json("theirs.json", {})
         for more in ([], ["--force"]):
             line = shell.refused(*STEPS[step].split(), "-o", "x", *more)

@@ -284,9 +284,9 @@ def test_an_autoencoder_of_another_models_activations_is_refused_naming_both(she
 
 def test_an_autoencoder_of_another_width_is_refused(shell: Shell) -> None:
     from shgae.models.autoencoder import ConvAutoencoder
-    from shgae.models.dialects import DIALECTS
+    from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS
 
-    dialect = next(one for one in DIALECTS if one.family == "the study's autoencoder")
+    dialect = next(one for one in CHECKPOINT_FORMATS if one.family == "the study's autoencoder")
     state = ConvAutoencoder(width=32, code_size=5, output="relu").state_dict()
     torch.save({dialect.name(ours): tensor for ours, tensor in state.items()}, "code.pth")
     shell.run("import", "code.pth", "-o", "code")

@@ -15,8 +15,8 @@ from typing import Any
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY
 from shgae.artifacts.tensors import read_note
 from shgae.cli.app import main
+from tests.builders.chain import Chain
 from tests.end_to_end.conftest import PAIR, TINY_CONFIG, TRAIN, Shell, environment, one_line
-from tests.stages.conftest import Chain
 
 SPLITS = ("train", "val", "test")
 TINY = ("--precision", "fp32", "--batch-size", 4, "--epochs", 2)

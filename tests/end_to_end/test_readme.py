@@ -16,8 +16,8 @@ from shgae.cli.app import app
 from shgae.cli.commands import COMMANDS
 from shgae.cli.fields import fields_of, stages
 from shgae.recipes import RECIPES, SPLITS
+from tests.builders.chain import Chain
 from tests.end_to_end.conftest import ROOT, TINY_CONFIG, Shell
-from tests.stages.conftest import Chain
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GROUP: Any = typer.main.get_command(app)

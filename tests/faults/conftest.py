@@ -15,8 +15,9 @@ from typing import IO, Any
 import pytest
 
 from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.folders import partial_of
 from shgae.artifacts.lineage import verify
-from shgae.artifacts.store import open_artifact, partial_of
+from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from tests.end_to_end.conftest import ROOT, environment, one_line
@@ -127,7 +128,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @dataclass(frozen=True)
-class World:
+class ProcessGroup:
     """The chain that was never disturbed."""
 
     folder: Path
@@ -184,7 +185,7 @@ def worth_trying(step: str, calls: Sequence[Call], numbers: Sequence[int]) -> li
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory, server: Server) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory, server: Server) -> ProcessGroup:
     """Every step once, undisturbed."""
     folder = tmp_path_factory.mktemp("undisturbed")
     for split, photos in (("train", 5), ("val", 3)):
@@ -197,4 +198,4 @@ def world(tmp_path_factory: pytest.TempPathFactory, server: Server) -> World:
         ended = server.run(folder, f"{words} -o made/{MAKES[step]}")
         assert ended.code == 0, ended.err
         calls[step], seconds[step] = ended.calls, time.monotonic() - begun
-    return World(folder, calls, seconds)
+    return ProcessGroup(folder, calls, seconds)

@@ -73,8 +73,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def run(request: dict[str, Any]) -> int:
     """What the child does."""
+    from shgae.artifacts import disk_space
     from shgae.cli.app import main
-    from shgae.stages import disk
     from shgae.training import loop
 
     for number, name in enumerate(("in", "out", "err")):
@@ -90,7 +90,7 @@ def run(request: dict[str, Any]) -> int:
     if request["save_every_step"]:
         loop.CHECKPOINT_SECONDS = -1.0
     if request["roomy"]:
-        disk.free_bytes = lambda _: 1 << 40
+        disk_space.free_bytes = lambda _: 1 << 40
     if request["offline"]:
         sys.addaudithook(refuse_sockets)
     Disk(Path(request["here"]), Fault(*request["fault"]), Path(request["scratch"]) / "log").install()

@@ -12,7 +12,7 @@ import pytest
 
 from shgae.cli.app import main
 from tests.end_to_end.conftest import one_line
-from tests.faults.conftest import MAKES, STEPS, Result, Server, World
+from tests.faults.conftest import MAKES, STEPS, ProcessGroup, Result, Server
 from tests.promises import Kept
 
 NAMED = "A file that was changed, cut, swapped or lost is named by verify, and by every command that reads it (exit 2)"
@@ -32,13 +32,13 @@ OTHERWISE = {"prepare": " --margin 0.2", "train": " --seed 1", "pretrain-ae": " 
 
 
 @pytest.fixture(scope="module")
-def broken(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def broken(world: ProcessGroup, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the chain that is damaged, and mended, over and over."""
     return world.copy(tmp_path_factory.mktemp("broken") / "here")
 
 
 @pytest.fixture(scope="module")
-def other(server: Server, world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def other(server: Server, world: ProcessGroup, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artefacts of another run."""
     here = tmp_path_factory.mktemp("other")
     shutil.copytree(world.folder / "drawn", here / "drawn")
@@ -143,7 +143,7 @@ def test_a_bit_flipped_in_any_file_that_a_command_reads_is_named_by_it(
 
 
 def test_the_whole_chain_in_another_place_gives_the_same_ids(
-    server: Server, world: World, tmp_path: Path, kept: Kept
+    server: Server, world: ProcessGroup, tmp_path: Path, kept: Kept
 ) -> None:
     here = tmp_path / "a place with a longer name" / "here"
     here.mkdir(parents=True)

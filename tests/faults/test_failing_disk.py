@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from shgae.artifacts.store import partial_of
+from shgae.artifacts.folders import partial_of
 from tests.end_to_end.conftest import snapshot
-from tests.faults.conftest import MAKES, RESUMABLE, STEPS, Ended, Result, Server, World, again, worth_trying
+from tests.faults.conftest import MAKES, RESUMABLE, STEPS, Ended, ProcessGroup, Result, Server, again, worth_trying
 from tests.faults.disk import Fault
 from tests.promises import Kept
 
@@ -24,7 +24,7 @@ WORDS = {"full": "No space left on device", "io": "Input/output error", "limit":
 SOME = (("graft", "full"), ("train", "full"), ("prepare", "io"))
 
 
-def numbers(world: World, step: str, how: str) -> list[int]:
+def numbers(world: ProcessGroup, step: str, how: str) -> list[int]:
     """Numbers of the calls that can fail so: a full disk is not met by reading; of equal readings the last counts."""
     calls = list(enumerate(world.calls[step]))
     if how == "full":
@@ -33,7 +33,7 @@ def numbers(world: World, step: str, how: str) -> list[int]:
     return [number for number, call in calls if call.kind != "read" or last[call.point] == number]
 
 
-def check(server: Server, world: World, here: Path, step: str, output: str, ended: Ended, words: str) -> None:
+def check(server: Server, world: ProcessGroup, here: Path, step: str, output: str, ended: Ended, words: str) -> None:
     """Whether a step that met a failing disk said so, and gives what it would have given when it is done again."""
     met = ended.calls[-1] if ended.calls else "the limit"
     if ended.code:  # a failure while it cleans up behind itself is no failure of the step
@@ -48,7 +48,7 @@ def check(server: Server, world: World, here: Path, step: str, output: str, ende
     assert not left, met
 
 
-def fail_at(server: Server, world: World, here: Path, step: str, how: str, points: list[int]) -> None:
+def fail_at(server: Server, world: ProcessGroup, here: Path, step: str, how: str, points: list[int]) -> None:
     """Lets each of these calls fail, one run after another."""
     before = snapshot(here / "made", here / "drawn")
     for number in points:
@@ -62,7 +62,7 @@ def fail_at(server: Server, world: World, here: Path, step: str, how: str, point
 
 @pytest.mark.parametrize(("step", "how"), SOME)
 def test_the_last_writes_and_the_last_call_of_a_step_may_fail(
-    server: Server, world: World, tmp_path: Path, step: str, how: str
+    server: Server, world: ProcessGroup, tmp_path: Path, step: str, how: str
 ) -> None:
     points = numbers(world, step, how)
     fail_at(server, world, world.copy(tmp_path / "here"), step, how, [points[len(points) // 2], points[-1]])
@@ -73,7 +73,7 @@ def test_the_last_writes_and_the_last_call_of_a_step_may_fail(
 @pytest.mark.parametrize("how", ["full", "io"])
 @pytest.mark.parametrize("step", STEPS)
 def test_every_call_of_a_step_may_fail(
-    server: Server, world: World, tmp_path: Path, kept: Kept, step: str, how: str
+    server: Server, world: ProcessGroup, tmp_path: Path, kept: Kept, step: str, how: str
 ) -> None:
     points = worth_trying(step, world.calls[step], numbers(world, step, how))
     fail_at(server, world, world.copy(tmp_path / "here"), step, how, points)
@@ -85,7 +85,7 @@ def test_every_call_of_a_step_may_fail(
     "step", [pytest.param(step, marks=[] if step == "graft" else pytest.mark.torture) for step in STEPS]
 )
 def test_the_system_itself_refuses_to_write_more(
-    server: Server, world: World, tmp_path: Path, kept: Kept, step: str
+    server: Server, world: ProcessGroup, tmp_path: Path, kept: Kept, step: str
 ) -> None:
     here = world.copy(tmp_path / "here")
     made = world.folder / "made" / MAKES[step]
@@ -119,7 +119,7 @@ def mount(*words: object) -> int:
 @pytest.mark.torture
 @pytest.mark.parametrize("step", [step for step in RESUMABLE if step != "extract"])
 def test_a_disk_that_is_really_full_loses_nothing(
-    server: Server, world: World, tmp_path: Path, small_disk: Path, kept: Kept, step: str
+    server: Server, world: ProcessGroup, tmp_path: Path, small_disk: Path, kept: Kept, step: str
 ) -> None:
     here = world.copy(tmp_path / "here")
     words = STEPS[step].replace("made/", f"{here}/made/")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint
-from shgae.artifacts.store import partial_of
-from tests.faults.conftest import RESUMABLE, STEPS, Result, Server, World, again, worth_trying
+from shgae.artifacts.folders import partial_of
+from tests.faults.conftest import RESUMABLE, STEPS, ProcessGroup, Result, Server, again, worth_trying
 from tests.faults.disk import Call, Fault
 from tests.promises import Kept
 
@@ -36,7 +36,7 @@ def check_saved(here: Path, output: str, calls: Sequence[Call]) -> int:
     return 1
 
 
-def killed_at(server: Server, world: World, here: Path, step: str, number: int) -> int:
+def killed_at(server: Server, world: ProcessGroup, here: Path, step: str, number: int) -> int:
     """Kills a step at one call, does it again and compares; returns how many checkpoints were looked at."""
     output = f"killed-{number}"
     ended = server.run(here, f"{STEPS[step]} -o {output}", Fault("kill", number))
@@ -54,7 +54,7 @@ def killed_at(server: Server, world: World, here: Path, step: str, number: int) 
 
 @pytest.mark.parametrize("step", SOME)
 def test_killed_in_the_middle_of_a_write_and_before_a_rename_it_is_done_again(
-    server: Server, world: World, tmp_path: Path, step: str
+    server: Server, world: ProcessGroup, tmp_path: Path, step: str
 ) -> None:
     here, calls = world.copy(tmp_path / "here"), world.calls[step]
     saves = [n for n, call in enumerate(calls) if call.kind == "write" and ".safetensors" in call.path]
@@ -67,7 +67,7 @@ def test_killed_in_the_middle_of_a_write_and_before_a_rename_it_is_done_again(
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_every_call_to_the_disk_the_step_done_again_gives_the_same_bits(
-    server: Server, world: World, tmp_path: Path, kept: Kept, step: str
+    server: Server, world: ProcessGroup, tmp_path: Path, kept: Kept, step: str
 ) -> None:
     here, calls = world.copy(tmp_path / "here"), world.calls[step]
     points = worth_trying(step, calls, changing(calls))
@@ -81,7 +81,7 @@ def test_killed_at_every_call_to_the_disk_the_step_done_again_gives_the_same_bit
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_again_and_again_at_random_times_the_step_gives_the_same_bits(
-    server: Server, world: World, tmp_path: Path, kept: Kept, step: str
+    server: Server, world: ProcessGroup, tmp_path: Path, kept: Kept, step: str
 ) -> None:
     here, draw = world.copy(tmp_path / "here"), random.Random(step)
     kills, run, looked = 0, 0, 0

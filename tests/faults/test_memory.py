@@ -10,9 +10,10 @@ import pytest
 
 from shgae.artifacts.activations import SHARD_ROWS, StatisticsSums, shard_name, statistics_name
 from shgae.artifacts.crops import Crops, CropWriter, PeopleTable
-from shgae.artifacts.store import Draft, draft, open_artifact
+from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
-from tests.faults.conftest import Server, World
+from tests.faults.conftest import ProcessGroup, Server
 from tests.promises import Kept
 
 FLAT = "extract and pretrain-ae take no more memory for eight times the people"
@@ -22,14 +23,14 @@ MEGABYTES = 16_000_000
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(1800)]
 
 
-def data_of(world: World, people: int, output: Path) -> Path:
+def data_of(world: ProcessGroup, people: int, output: Path) -> Path:
     """Prepared data of so many people: the same few, over and over."""
     source = open_artifact(world.folder / "made" / "data")
     crops = Crops(source, "train")
     rows = np.arange(people) % len(crops)
     pixels = crops.read(np.arange(len(crops)))
     facts = {**source.facts, "splits": {"train": people}}
-    with draft(output, kind="data", config=source.manifest.config, parents={}, execution=Execution()) as made:
+    with new_artifact(output, kind="data", config=source.manifest.config, parents={}, execution=Execution()) as made:
         writer = CropWriter(made, "train", 128, people)
         for row in rows:
             writer.add(pixels[row])
@@ -42,7 +43,7 @@ def activations_of(people: int, output: Path) -> Path:
     """Activations of so many people, made up."""
     splits = {"train": people, "val": 64}
     facts = {"splits": splits, "stacks": [0], "model_stacks": 1, "shape": [CHANNELS, 4, 4], "dtype": "fp32"}
-    with draft(output, kind="activations", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(output, kind="activations", config={}, parents={}, execution=Execution()) as made:
         for split, count in splits.items():
             _fill(made, split, count)
         made.commit(facts)
@@ -61,7 +62,7 @@ def _fill(made: Draft, split: str, people: int) -> None:
 
 
 def test_extract_takes_no_more_memory_for_eight_times_the_people(
-    server: Server, world: World, tmp_path: Path, kept: Kept
+    server: Server, world: ProcessGroup, tmp_path: Path, kept: Kept
 ) -> None:
     peaks = []
     for people in (512, 4096):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import environment
-from tests.faults.conftest import MAKES, STEPS, Result, Server, World
+from tests.faults.conftest import MAKES, STEPS, ProcessGroup, Result, Server
 from tests.promises import Kept
 
 OFFLINE = "Importing and running open no connection, not even to this machine"
@@ -28,7 +28,7 @@ def test_every_module_is_imported_without_a_socket() -> None:
 
 
 @pytest.mark.torture
-def test_the_whole_chain_runs_without_a_socket(server: Server, world: World, tmp_path: Path, kept: Kept) -> None:
+def test_the_whole_chain_runs_without_a_socket(server: Server, world: ProcessGroup, tmp_path: Path, kept: Kept) -> None:
     here = world.copy(tmp_path / "here")
     more = {"evaluate": "evaluate made/baseline made/data", "predict": "predict made/baseline drawn/val/photos"}
     for step, words in (STEPS | more).items():

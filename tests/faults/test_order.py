@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from shgae.artifacts.checkpoint import HISTORY
-from tests.faults.conftest import MAKES, STEPS, Server, World
+from tests.faults.conftest import MAKES, STEPS, ProcessGroup, Server
 from tests.faults.disk import Call
 from tests.promises import Kept
 
@@ -56,7 +56,7 @@ def follow(calls: Sequence[Call]) -> PowerCut:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_nothing_takes_its_place_before_it_is_durable_and_the_place_is_durable_at_the_end(
-    world: World, step: str
+    world: ProcessGroup, step: str
 ) -> None:
     calls = [call for call in world.calls[step] if call.path.startswith(f"made/{MAKES[step]}") or call.path == "made"]
     cut = follow(calls)
@@ -73,7 +73,7 @@ def test_nothing_takes_its_place_before_it_is_durable_and_the_place_is_durable_a
             assert (after.kind, after.path) == ("fsync", str(PurePosixPath(call.target).parent))
 
 
-def test_a_missing_fsync_would_be_seen(world: World) -> None:
+def test_a_missing_fsync_would_be_seen(world: ProcessGroup) -> None:
     calls = [call for call in world.calls["train"] if call.path.startswith("made/baseline")]
     syncs = [number for number, call in enumerate(calls) if call.kind == "fsync" and call.path.endswith(".tmp")]
     for number in syncs:
@@ -84,7 +84,7 @@ def test_a_missing_fsync_would_be_seen(world: World) -> None:
 @pytest.mark.torture
 @pytest.mark.parametrize("mask", [0o022, 0o077])
 def test_what_a_step_makes_has_the_modes_that_the_umask_asks_for(
-    server: Server, world: World, tmp_path: Path, kept: Kept, mask: int
+    server: Server, world: ProcessGroup, tmp_path: Path, kept: Kept, mask: int
 ) -> None:
     here, looked = world.copy(tmp_path / "here"), 0
     for step, words in STEPS.items():

@@ -17,9 +17,9 @@ import torch
 import shgae
 from shgae.data.heatmaps import cells, encode
 from shgae.execution import Execution
-from shgae.metrics.dialects import score
 from shgae.metrics.pck import count
 from shgae.metrics.people import People, Points
+from shgae.metrics.pose_scores import score
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.recipes import RECIPES
 from shgae.skeleton import COCO_PERSON

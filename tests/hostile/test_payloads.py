@@ -10,10 +10,10 @@ import pytest
 from shgae.models import foreign
 from shgae.recipes import Split
 from shgae.stages.prepare import Source
+from tests.builders.chain import Chain, chain
 from tests.hostile.conftest import Event, heard, run
 from tests.hostile.payloads import PAYLOADS, SENTINEL, load_carelessly
 from tests.promises import Kept
-from tests.stages.conftest import Chain, chain
 
 __all__ = ["chain"]
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from shgae.errors import Refused
 from shgae.models import foreign
-from shgae.models.dialects import DIALECTS, Dialect
+from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, CheckpointFormat
 from shgae.models.foreign import read_foreign, translate
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import build_autoencoder, build_hourglass, load_state, state_arrays
@@ -30,8 +30,8 @@ CODE = AutoencoderSpec(width=8, code_size=5, output="relu")
 PLAIN = HourglassSpec(keypoints=3, width=8)
 GRAFTED = PLAIN.with_graft(CODE)
 NEWELL = HourglassSpec(keypoints=3, residual="newell", width=8, bottleneck=2, head="newell")
-STUDY_HOURGLASS, STUDY_AUTOENCODER, STUDY_GRAFTED, BEARPAW, PRINCETON = DIALECTS
-CASES: tuple[tuple[Dialect, HourglassSpec | AutoencoderSpec], ...] = (
+STUDY_HOURGLASS, STUDY_AUTOENCODER, STUDY_GRAFTED, BEARPAW, PRINCETON = CHECKPOINT_FORMATS
+CASES: tuple[tuple[CheckpointFormat, HourglassSpec | AutoencoderSpec], ...] = (
     (STUDY_HOURGLASS, PLAIN),
     (STUDY_AUTOENCODER, CODE),
     (STUDY_GRAFTED, GRAFTED),
@@ -48,35 +48,37 @@ def ours(spec: HourglassSpec | AutoencoderSpec) -> Weights:
     )
 
 
-def theirs(dialect: Dialect, weights: Mapping[str, Any]) -> Weights:
-    return {dialect.name(name): array for name, array in weights.items()}
+def theirs(checkpoint_format: CheckpointFormat, weights: Mapping[str, Any]) -> Weights:
+    return {checkpoint_format.name(name): array for name, array in weights.items()}
 
 
 def tensors(weights: Weights) -> dict[str, torch.Tensor]:
     return {name: torch.tensor(array) for name, array in weights.items()}
 
 
-@pytest.mark.parametrize(("dialect", "spec"), CASES)
-def test_a_known_family_is_recognised_and_renamed(dialect: Dialect, spec: HourglassSpec | AutoencoderSpec) -> None:
+@pytest.mark.parametrize(("checkpoint_format", "spec"), CASES)
+def test_a_known_family_is_recognised_and_renamed(
+    checkpoint_format: CheckpointFormat, spec: HourglassSpec | AutoencoderSpec
+) -> None:
     weights = ours(spec)
-    found = translate(theirs(dialect, weights), "x.pth")
-    assert (found.family, found.spec) == (dialect.family, spec)
+    found = translate(theirs(checkpoint_format, weights), "x.pth")
+    assert (found.family, found.spec) == (checkpoint_format.family, spec)
     assert found.kind == ("autoencoder" if spec is CODE else "hourglass")
     assert found.arrays.keys() == weights.keys()
     assert all(found.arrays[name] is weights[name] for name in weights)
 
 
-@pytest.mark.parametrize(("dialect", "spec"), CASES)
+@pytest.mark.parametrize(("checkpoint_format", "spec"), CASES)
 @pytest.mark.parametrize(
     "prefix",
     ["module.", "model.", "model.module.", "net.", "_orig_mod.", "module._orig_mod.", "module.module.model.net."],
 )
 def test_what_was_put_before_every_name_makes_no_difference(
-    dialect: Dialect, spec: HourglassSpec | AutoencoderSpec, prefix: str
+    checkpoint_format: CheckpointFormat, spec: HourglassSpec | AutoencoderSpec, prefix: str
 ) -> None:
-    weights = theirs(dialect, ours(spec))
+    weights = theirs(checkpoint_format, ours(spec))
     found = translate({f"{prefix}{name}": array for name, array in weights.items()}, "x.pth")
-    assert (found.family, found.spec) == (dialect.family, spec)
+    assert (found.family, found.spec) == (checkpoint_format.family, spec)
 
 
 def test_a_prefix_that_one_tensor_lacks_is_part_of_the_names() -> None:

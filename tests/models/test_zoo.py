@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import shgae
-from shgae.artifacts.store import draft
+from shgae.artifacts.draft import new_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
@@ -118,7 +118,7 @@ def hourglass_artifact(path: Path, spec: HourglassSpec, weights: nn.Module, fact
         "crop_size": spec.crop_size,
         **facts,
     }
-    with draft(path, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(path, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
         made.write_tensors("model.safetensors", state_arrays(weights))
         made.commit(facts=all_facts)
     return path
@@ -155,7 +155,7 @@ def test_open_model_gives_the_module(saved: tuple[Path, StackedHourglass], image
 
 def test_a_saved_autoencoder_opens(tmp_path: Path, small_code: AutoencoderSpec) -> None:
     model = build_autoencoder(small_code, seed=2)
-    with draft(tmp_path / "ae", kind="autoencoder", config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(tmp_path / "ae", kind="autoencoder", config={}, parents={}, execution=Execution()) as made:
         made.write_tensors("model.safetensors", state_arrays(model))
         made.commit(facts={"spec": small_code.to_json()})
     loaded = load_autoencoder(tmp_path / "ae")

@@ -11,12 +11,12 @@ import torch
 from matplotlib.figure import Figure
 
 from shgae.data.heatmaps import map_to_crop
-from shgae.plots.atlas import Portrait, atlas_figure
-from shgae.plots.levels import heat_table
-from shgae.plots.mosaics import Member, mosaic_figure, silhouette_figure
+from shgae.plots.clusters import Member, mosaic_figure, silhouette_figure
+from shgae.plots.code_units import Portrait, atlas_figure
+from shgae.plots.heat_table import heat_table
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import save_figure
-from shgae.plots.walks import extent_of, walk_figure
+from shgae.plots.traversals import extent_of, walk_figure
 from shgae.skeleton import COCO_PERSON as SKELETON
 
 K = len(SKELETON)

@@ -12,6 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+from shgae.analysis.latent.network import Network, decode_code
+from shgae.analysis.splice.network import Splicer, open_site
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
@@ -20,9 +22,7 @@ from shgae.execution import Execution, StopFlag
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import AnalyzeConfig, EvaluateConfig, SpliceConfig
 from shgae.stages import analyze, evaluate, splice
-from shgae.stages.analyze_network import Network, decode_code
-from shgae.stages.splicing import Splicer, open_site
-from tests.stages.conftest import Chain, Sites
+from tests.builders.chain import Chain, Sites
 
 HOW = Execution()
 EXACT = AnalyzeConfig(precision="fp32", batch_size=4, clusters="2-3", walks=2)

@@ -21,8 +21,8 @@ from shgae.models.grafting import remove
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import RECIPES, EvaluateConfig, PrepareConfig
 from shgae.stages import evaluate, extract, finetune, graft, prepare, pretrain_ae, train
+from tests.builders.chain import Chain
 from tests.conftest import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
-from tests.stages.conftest import Chain
 
 HOW = Execution()
 

@@ -11,8 +11,8 @@ from shgae.artifacts.tensors import load_tensors
 from shgae.execution import Execution
 from shgae.recipes import EvaluateConfig
 from shgae.stages import evaluate, extract, finetune, pretrain_ae, train
+from tests.builders.chain import Chain
 from tests.conftest import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
-from tests.stages.conftest import Chain
 
 STRICT = Execution(deterministic="error")
 

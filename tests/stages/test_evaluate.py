@@ -20,7 +20,7 @@ from shgae.metrics.comparison import compare
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import EvaluateConfig
 from shgae.stages import evaluate
-from tests.stages.conftest import Chain, Notes
+from tests.builders.chain import Chain, Notes
 
 HOW = Execution(workers=0)
 CONFIG = EvaluateConfig(precision="fp32", draws=200)

@@ -30,7 +30,7 @@ from shgae.models.zoo import HourglassSpec, LoadedHourglass, load_hourglass
 from shgae.recipes import EvaluateConfig
 from shgae.stages import evaluate, export
 from shgae.stages.export import ExportResult
-from tests.stages.conftest import Chain
+from tests.builders.chain import Chain
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -22,8 +22,8 @@ from shgae.models.zoo import load_hourglass
 from shgae.recipes import Stack
 from shgae.skeleton import Skeleton
 from shgae.stages import extract
+from tests.builders.chain import Chain, Notes, Sites, as_before
 from tests.conftest import TINY_EXTRACT
-from tests.stages.conftest import Chain, Notes, Sites, as_before
 
 HOW = Execution()
 ALL = replace(TINY_EXTRACT, stack="all")

@@ -17,8 +17,8 @@ from shgae.execution import Execution
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import EvaluateConfig, FinetuneConfig, PrepareConfig
 from shgae.stages import evaluate, finetune, prepare
+from tests.builders.chain import Chain
 from tests.conftest import TINY_FINETUNE
-from tests.stages.conftest import Chain
 from tests.training.test_loop import StopAfter
 
 HOW = Execution()

@@ -10,16 +10,17 @@ import pytest
 import torch
 
 import shgae
+from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.lineage import verify
-from shgae.artifacts.store import draft, open_artifact
+from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_hourglass, state_arrays
 from shgae.stages import extract, finetune, graft, info, pretrain_ae
+from tests.builders.chain import Chain, Notes, Sites, as_before
 from tests.conftest import TINY_AE, TINY_EXTRACT, TINY_FINETUNE
-from tests.stages.conftest import Chain, Notes, Sites, as_before
 
 HOW = Execution()
 
@@ -179,7 +180,7 @@ def test_an_autoencoder_of_all_stacks_goes_into_any_of_them_without_a_word(sites
 
 def test_an_imported_autoencoder_goes_anywhere_with_a_note_that_names_it(sites: Sites, tmp_path: Path) -> None:
     spec, notes = AutoencoderSpec(width=16, code_size=4), Notes()
-    with draft(tmp_path / "code", kind="autoencoder", config={}, parents={}, execution=HOW) as made:
+    with new_artifact(tmp_path / "code", kind="autoencoder", config={}, parents={}, execution=HOW) as made:
         made.write_tensors("model.safetensors", state_arrays(build_autoencoder(spec)))
         made.commit({"spec": spec.to_json()})
     graft.run(sites.baseline, [tmp_path / "code"], tmp_path / "out", Execution(progress=notes), (0, 1))

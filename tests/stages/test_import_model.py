@@ -16,13 +16,13 @@ from shgae.artifacts.store import open_artifact
 from shgae.cli.app import main
 from shgae.errors import Refused
 from shgae.execution import Execution, Silent
-from shgae.models.dialects import DIALECTS, Dialect
+from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, CheckpointFormat
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import build_autoencoder, build_hourglass, load_hourglass
 from shgae.skeleton import COCO_PERSON, MPII_PERSON
 from shgae.stages import import_model
 
-HOURGLASS, AUTOENCODER, GRAFTED, BEARPAW, PRINCETON = DIALECTS
+HOURGLASS, AUTOENCODER, GRAFTED, BEARPAW, PRINCETON = CHECKPOINT_FORMATS
 NEWELL = HourglassSpec(16, residual="newell", stacks=2, width=8, bottleneck=2, head="newell")
 BEARPAWS_MEAN, COCO_MEAN = [0.4404, 0.4440, 0.4327], [0.4103, 0.3741, 0.3536]
 
@@ -37,10 +37,10 @@ class Notes(Silent):
         self.said.append(text)
 
 
-def file_of(folder: Path, dialect: Dialect, spec: HourglassSpec | AutoencoderSpec) -> Path:
+def file_of(folder: Path, form: CheckpointFormat, spec: HourglassSpec | AutoencoderSpec) -> Path:
     """A weight file as this family writes it, in the midst of a training."""
     module = build_hourglass(spec) if isinstance(spec, HourglassSpec) else build_autoencoder(spec)
-    state = {f"module.{dialect.name(name)}": tensor for name, tensor in module.state_dict().items()}
+    state = {f"module.{form.name(name)}": tensor for name, tensor in module.state_dict().items()}
     path = folder / "model_best.pth.tar"
     torch.save({"epoch": 3, "state_dict": state, "best_acc": np.float64(0.7)}, path)
     return path
@@ -55,23 +55,25 @@ def coco_json(path: Path, names: list[str], category_id: int = 7) -> Path:
     return path
 
 
-def imported(folder: Path, dialect: Dialect, spec: HourglassSpec, **options: Any) -> tuple[dict[str, Any], list[str]]:
+def imported(
+    folder: Path, form: CheckpointFormat, spec: HourglassSpec, **options: Any
+) -> tuple[dict[str, Any], list[str]]:
     """The facts of the artefact, and what was noted."""
     notes = Notes()
-    result = import_model.run(file_of(folder, dialect, spec), folder / "model", Execution(progress=notes), **options)
+    result = import_model.run(file_of(folder, form, spec), folder / "model", Execution(progress=notes), **options)
     assert open_artifact(folder / "model", "hourglass").id == result.artifact.id
     return dict(result.artifact.facts), notes.said
 
 
-@pytest.mark.parametrize(("dialect", "mean"), [(BEARPAW, BEARPAWS_MEAN), (PRINCETON, [0, 0, 0])])
+@pytest.mark.parametrize(("form", "mean"), [(BEARPAW, BEARPAWS_MEAN), (PRINCETON, [0, 0, 0])])
 def test_mpiis_joints_mean_colour_and_squares_travel_with_the_weights(
-    tmp_path: Path, dialect: Dialect, mean: list[float]
+    tmp_path: Path, form: CheckpointFormat, mean: list[float]
 ) -> None:
-    facts, notes = imported(tmp_path, dialect, NEWELL)
+    facts, notes = imported(tmp_path, form, NEWELL)
     assert facts["skeleton"] == MPII_PERSON.to_json()
     assert facts["mean_rgb"] == mean
     assert (facts["crop_size"], facts["crop_policy"], facts["margin"], facts["category_id"]) == (256, "pad", 0.25, 1)
-    assert ("heatmap" in facts) == (dialect is PRINCETON)
+    assert ("heatmap" in facts) == (form is PRINCETON)
     assert notes == []
 
 
@@ -86,11 +88,13 @@ def test_the_imported_artefact_opens_as_the_network_it_was(tmp_path: Path) -> No
         assert torch.equal(maps, build_hourglass(NEWELL).eval()(images))
 
 
-@pytest.mark.parametrize("dialect", [HOURGLASS, GRAFTED])
-def test_the_studys_colour_squares_and_targets_travel_with_its_weights(tmp_path: Path, dialect: Dialect) -> None:
+@pytest.mark.parametrize("form", [HOURGLASS, GRAFTED])
+def test_the_studys_colour_squares_and_targets_travel_with_its_weights(tmp_path: Path, form: CheckpointFormat) -> None:
     spec = HourglassSpec(17, width=8)
     facts, _ = imported(
-        tmp_path, dialect, spec.with_graft(AutoencoderSpec(8, 5, "relu")) if dialect is GRAFTED else spec
+        tmp_path,
+        form,
+        spec.with_graft(AutoencoderSpec(8, 5, "relu")) if form is GRAFTED else spec,
     )
     assert facts["skeleton"] == COCO_PERSON.to_json()
     assert facts["mean_rgb"] == COCO_MEAN
@@ -99,14 +103,14 @@ def test_the_studys_colour_squares_and_targets_travel_with_its_weights(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "keypoints", "names"),
+    ("form", "keypoints", "names"),
     [(BEARPAW, 17, list(COCO_PERSON.names)), (BEARPAW, 3, ["joint_0", "joint_1", "joint_2"]), (HOURGLASS, 16, None)],
 )
 def test_joints_of_another_number_are_cocos_or_nameless_and_the_colour_is_said_to_be_a_guess(
-    tmp_path: Path, dialect: Dialect, keypoints: int, names: list[str] | None
+    tmp_path: Path, form: CheckpointFormat, keypoints: int, names: list[str] | None
 ) -> None:
-    spec = HourglassSpec(16, width=8) if dialect is HOURGLASS else dataclasses.replace(NEWELL, keypoints=keypoints)
-    facts, notes = imported(tmp_path, dialect, spec)
+    spec = HourglassSpec(16, width=8) if form is HOURGLASS else dataclasses.replace(NEWELL, keypoints=keypoints)
+    facts, notes = imported(tmp_path, form, spec)
     assert facts["skeleton"]["names"] == (names or [f"joint_{joint}" for joint in range(16)])
     assert len(notes) == 1
     assert "--mean-rgb" in notes[0]
@@ -195,7 +199,7 @@ def test_the_command_refuses_a_colour_that_is_none(
 def test_the_help_names_every_repository_whose_files_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
     main(["import", "--help"])
     shown = "".join(capsys.readouterr().out.split())
-    named = {word for dialect in DIALECTS for word in dialect.family.split() if "/" in word}
+    named = {word for form in CHECKPOINT_FORMATS for word in form.family.split() if "/" in word}
     assert len(named) == 3
     assert all(word in shown for word in named)
 

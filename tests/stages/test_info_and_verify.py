@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from shgae.artifacts.checkpoint import CHECKPOINT, Position, save_checkpoint
-from shgae.artifacts.store import Artifact, draft, open_artifact
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.cli.app import main
 from shgae.cli.command import ancestor
 from shgae.errors import Refused
@@ -18,7 +19,7 @@ from shgae.stages import info, verify
 
 
 def make(target: Path, kind: str, value: int, **parents: Artifact) -> Artifact:
-    with draft(target, kind=kind, config={"seed": value}, parents=parents, execution=Execution()) as made:
+    with new_artifact(target, kind=kind, config={"seed": value}, parents=parents, execution=Execution()) as made:
         made.write_tensors("x.safetensors", {"x": np.full(3, value)})
         return made.commit({"parameters": 12_345 + value})
 
@@ -77,7 +78,9 @@ def test_info_of_an_unfinished_artefact_says_so(tmp_path: Path, capsys, name: st
     target = tmp_path / "new"
     with (
         pytest.raises(RuntimeError),
-        draft(target, kind="hourglass", config={"epochs": 3}, parents={}, execution=Execution(), resumable=True) as d,
+        new_artifact(
+            target, kind="hourglass", config={"epochs": 3}, parents={}, execution=Execution(), resumable=True
+        ) as d,
     ):
         d.write_tensors("x.safetensors", {"x": np.zeros(3)})
         raise RuntimeError
@@ -95,7 +98,7 @@ def test_info_of_an_interrupted_training_tells_where_it_stands_and_how_it_began(
     parents = {"data": open_artifact(graft.parent / "data")}
     with (
         pytest.raises(RuntimeError),
-        draft(
+        new_artifact(
             target,
             kind="hourglass",
             config={"epochs": 9},

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from shgae.artifacts.checkpoint import HISTORY
-from shgae.artifacts.store import draft, open_artifact
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import append_row, read_rows
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.plots import curves
+from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
-from shgae.stages.plot_inputs import read_inputs
 
 EPOCHS = 9
 
@@ -30,7 +31,7 @@ def row(epoch: int, score: str) -> dict[str, Any]:
 def trained(path: Path, kind: str = "hourglass", epochs: int = EPOCHS, *, commit: bool = True) -> Path:
     """A training as its history tells it."""
     try:
-        with draft(path, kind=kind, config={}, parents={}, execution=Execution(), resumable=True) as made:
+        with new_artifact(path, kind=kind, config={}, parents={}, execution=Execution(), resumable=True) as made:
             for epoch in range(1, epochs + 1):
                 append_row(made.file(HISTORY), row(epoch, "val_pck" if kind == "hourglass" else "val_fvu"))
             if not commit:
@@ -43,7 +44,7 @@ def trained(path: Path, kind: str = "hourglass", epochs: int = EPOCHS, *, commit
 
 
 def reported(path: Path, kind: str, report: dict[str, Any]) -> Path:
-    with draft(path, kind=kind, config={}, parents={}, execution=Execution()) as made:
+    with new_artifact(path, kind=kind, config={}, parents={}, execution=Execution()) as made:
         made.write_json("report.json", report)
         made.commit({})
     return path

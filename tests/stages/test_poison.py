@@ -15,14 +15,14 @@ from shgae.artifacts.store import open_artifact
 from shgae.data.datasets import to_images
 from shgae.errors import Diverged
 from shgae.execution import Execution
+from shgae.inference.batches import Inference
+from shgae.inference.device import autocast
 from shgae.recipes import Precision
 from shgae.stages import pretrain_ae, train
 from shgae.training import objectives
-from shgae.training.hardware import autocast
-from shgae.training.inference import Inference
 from shgae.training.seeding import sample_noise
+from tests.builders.chain import Chain
 from tests.conftest import TINY, TINY_AE
-from tests.stages.conftest import Chain
 from tests.training.test_health import POISONS, step_of
 
 

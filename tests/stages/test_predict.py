@@ -15,20 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from shgae.artifacts.store import draft, open_artifact
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import open_artifact
 from shgae.cli.app import main
 from shgae.data import heatmaps
 from shgae.data.boxes import Box
 from shgae.data.photos import BoxedPhoto
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, StopFlag
+from shgae.inference.batches import Inference
+from shgae.inference.pose_finder import PoseFinder, in_groups
 from shgae.models.zoo import HourglassSpec, LoadedHourglass, build_hourglass, load_hourglass, state_arrays
 from shgae.recipes import HeatmapConfig, PredictConfig
 from shgae.skeleton import Skeleton
 from shgae.stages import predict
-from shgae.stages.finding import Finder, in_groups
-from shgae.training.inference import Inference
-from tests.stages.conftest import Notes
+from tests.builders.chain import Notes
 
 FOUR = Skeleton.from_names(["left_hand", "nose", "right_hand", "chin"], [(0, 1), (2, 1)])
 CONFIG = PredictConfig(batch_size=4, precision="fp32")
@@ -45,9 +46,9 @@ def make_model(
     edit(module)
     told = {"mean_rgb": [0.4, 0.5, 0.6], "category_id": 1, "crop_policy": "pad", "margin": 0.1} | facts
     told |= {"spec": spec.to_json(), "skeleton": skeleton.to_json(), "crop_size": 128}
-    with draft(path, kind="hourglass", config={}, parents={}, execution=HOW) as draft_:
-        draft_.write_tensors("model.safetensors", state_arrays(module))
-        draft_.commit(told)
+    with new_artifact(path, kind="hourglass", config={}, parents={}, execution=HOW) as draft:
+        draft.write_tensors("model.safetensors", state_arrays(module))
+        draft.commit(told)
     return path
 
 
@@ -249,7 +250,7 @@ def test_a_mirrored_photo_has_mirrored_joints_under_the_flip_test(
     for number, (picture, x) in enumerate(((photo, left), (mirrored, width - left - 128))):
         picture.save(exact.folder / f"{number}.png")
         asked.append(BoxedPhoto(exact.folder / f"{number}.png", f"{number}", number, (Box((x, top, 128, 128)),)))
-    (rows,) = Finder(exact.loaded, config, CPU, 0).over([tuple(asked)])
+    (rows,) = PoseFinder(exact.loaded, config, CPU, 0).over([tuple(asked)])
     one, other = (joints(row["people"][0]) for row in rows)
     for joint, partner in enumerate((2, 1, 0, 3)):
         # Cells of a crop begin at its left border, at pixel 0, and the last one at pixel 124 of 127: columns 1 to 31
@@ -269,7 +270,7 @@ def test_without_the_flip_test_a_mirrored_photo_has_other_joints(exact: Bounds) 
     noise(5, 128, 128).save(exact.folder / "a.png")
     noise(5, 128, 128).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(exact.folder / "b.png")
     asked = tuple(BoxedPhoto(exact.folder / f"{name}.png", name, 0) for name in "ab")
-    (rows,) = Finder(exact.loaded, CONFIG, CPU, 0).over([asked])
+    (rows,) = PoseFinder(exact.loaded, CONFIG, CPU, 0).over([asked])
     one, other = (joints(row["people"][0]) for row in rows)
     assert np.abs(one[:, 0] + other[[2, 1, 0, 3], 0] - 128).max() > 8
 
@@ -333,7 +334,9 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         table.write('{"photos": [{"file_na')  # a kill in the middle of a line
     begun: list[str] = []
     monkeypatch.setattr(
-        Finder, "_cut", lambda self, part, cut=Finder._cut: (begun.append(part[0].file_name), cut(self, part))[1]
+        PoseFinder,
+        "_cut",
+        lambda self, part, cut=PoseFinder._cut: (begun.append(part[0].file_name), cut(self, part))[1],
     )
     again = predict.run(model, [photos], boxes, torn, CONFIG, Execution(resume=True))
     assert len(begun) < sum(range(7)), "what was done is not done again"
@@ -348,7 +351,7 @@ def test_a_run_that_fails_at_its_very_end_goes_on_without_the_network(
 ) -> None:
     whole = predict.run(model, [photos], None, tmp_path / "whole", CONFIG, HOW)
     with monkeypatch.context() as patch:
-        patch.setattr("shgae.artifacts.store.put_in_place", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        patch.setattr("shgae.artifacts.draft.put_in_place", lambda *_: (_ for _ in ()).throw(OSError("full")))
         with pytest.raises(OSError, match="full"):
             predict.run(model, [photos], None, tmp_path / "out", CONFIG, HOW)
     monkeypatch.setattr(Inference, "last_maps", None)
@@ -589,7 +592,7 @@ def test_an_overlay_is_the_photo_with_something_on_it(tmp_path: Path, model: Pat
 
 
 def test_scores_are_drawn_against_the_height_of_a_perfect_map(tmp_path: Path) -> None:
-    from shgae.stages.pictures import Pictures
+    from shgae.plots.predicted_photos import Pictures
 
     def perfect(**facts: Any) -> float:
         loaded = load_hourglass(make_model(tmp_path / f"m{len(list(tmp_path.iterdir()))}", **facts))

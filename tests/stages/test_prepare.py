@@ -245,7 +245,7 @@ def test_a_photo_of_another_size_is_refused(tmp_path: Path):
 def test_a_missing_photo_is_refused_before_any_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     train = make(tmp_path / "train")
     (tmp_path / "train" / "photos" / "6.png").unlink()
-    monkeypatch.setattr("shgae.data.cutting.open_photo", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr("shgae.data.cropping.open_photo", lambda *_: pytest.fail("opened"))
     line = line_of(tmp_path, {"train": train})
     assert "6.png (annotation 1024)" in line
     assert "no such file" in line

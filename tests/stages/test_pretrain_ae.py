@@ -18,8 +18,8 @@ from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution
 from shgae.recipes import Stack
 from shgae.stages import extract, pretrain_ae
+from tests.builders.chain import Sites, as_before
 from tests.conftest import TINY_AE, TINY_EXTRACT
-from tests.stages.conftest import Sites, as_before
 
 HOW = Execution()
 ONE = replace(TINY_AE, epochs=1)

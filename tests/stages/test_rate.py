@@ -16,10 +16,10 @@ from shgae.artifacts.store import open_artifact
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, StopFlag
 from shgae.recipes import EvaluateConfig, RateConfig, SpliceConfig
+from shgae.reporting.rate import rate_table
 from shgae.stages import evaluate, extract, rate, splice
-from shgae.stages.splice_tables import rate_table
+from tests.builders.chain import Chain, Sites
 from tests.conftest import TINY_EXTRACT
-from tests.stages.conftest import Chain, Sites
 
 HOW = Execution()
 KS = "0,1,6,20,4096"

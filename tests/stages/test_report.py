@@ -18,22 +18,24 @@ import pytest
 from PIL import Image
 
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import Artifact, draft, open_artifact
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.errors import Interrupted, Refused
+from shgae.evaluation.report import people_of
 from shgae.execution import Execution, StopFlag
-from shgae.plots.embedded import MOST_BYTES
-from shgae.plots.page import pictures_of
+from shgae.experiments.study import run
 from shgae.recipes import EvaluateConfig, PrepareConfig, RateConfig, ReportConfig, SpliceConfig, StudyConfig
+from shgae.reporting.page.html import pictures_of
+from shgae.reporting.page.images import MOST_BYTES
+from shgae.reporting.page.inputs import open_given, told_apart
+from shgae.reporting.page.people import PANEL_BYTES, people_section
+from shgae.reporting.page.sections import sections_of
+from shgae.reporting.page.training import picture_of, training_section
 from shgae.skeleton import Skeleton
-from shgae.stages import evaluate, prepare, rate, report, splice, study
-from shgae.stages.report_inputs import open_given, told_apart
-from shgae.stages.report_people import PANEL_BYTES, people_section
-from shgae.stages.report_sections import sections_of
-from shgae.stages.report_training import picture_of, training_section
-from shgae.stages.scores import people_of
-from tests.plots.test_page import HOSTILE, Elements
-from tests.stages.conftest import Chain, Notes
+from shgae.stages import evaluate, prepare, rate, report, splice
+from tests.builders.chain import Chain, Notes
+from tests.reporting.page.test_html import HOSTILE, Elements
 
 ROOT = Path(__file__).parents[2]
 HOW, FORCE = Execution(workers=0), Execution(workers=0, force=True)
@@ -66,7 +68,7 @@ def reported(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Reported
     ranks = RateConfig(precision="fp32", ks="0,4,16")
     rate.run(chain.baseline, chain.activations, chain.data, root / "rate", ranks, HOW, chain.autoencoder)
     little = StudyConfig(arms="a,b", seeds=1, epochs=1, ae_epochs=1, code_size=6, batch_size=4, precision="fp32")
-    study.run(chain.baseline, chain.data, root / "study", little, HOW)
+    run.run(chain.baseline, chain.data, root / "study", little, HOW)
     others = [root / name for name in ("evaluation", "splice", "rate", "study")]
     inputs = (chain.data, *models, chain.activations, chain.autoencoder, *others)
     page = root / "new" / "report.html"
@@ -78,7 +80,9 @@ def remade(artefact: Path, target: Path, change: Callable[[Path, dict[str, Any]]
     old = open_artifact(artefact)
     parents = {p.role: open_artifact(Path(os.path.normpath(artefact / p.path))) for p in old.manifest.parents}
     facts = dict(old.facts)
-    with draft(target, kind=old.manifest.kind, config=old.manifest.config, parents=parents, execution=HOW) as made:
+    with new_artifact(
+        target, kind=old.manifest.kind, config=old.manifest.config, parents=parents, execution=HOW
+    ) as made:
         for name in old.manifest.files:
             shutil.copy(artefact / name, made.file(name))
         change(made.path, facts)
@@ -303,7 +307,7 @@ def test_a_drawing_that_is_too_large_as_svg_becomes_a_png() -> None:
 def test_drawn_figures_are_shown_once_each_as_what_fits(chain: Chain, tmp_path: Path) -> None:
     size = {"small.svg": 10, "small.png": 10, "large.svg": MOST_BYTES, "large.png": 10, "alone.png": 10}
     opened = open_artifact(chain.baseline)
-    with draft(tmp_path / "drawn", kind="figures", config={}, parents={"run": opened}, execution=HOW) as made:
+    with new_artifact(tmp_path / "drawn", kind="figures", config={}, parents={"run": opened}, execution=HOW) as made:
         for name, length in size.items():
             svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"><!--{" " * length}--></svg>'
             if name.endswith("svg"):

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import shgae
+from shgae.analysis.splice.network import Site, target_config
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
@@ -21,14 +22,13 @@ from shgae.data import heatmaps
 from shgae.data.datasets import load_pose_batch, to_images
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, StopFlag
-from shgae.models.hourglass import Descent, StackedHourglass
+from shgae.models.hourglass import StackedHourglass, StackState
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import EvaluateConfig, HeatmapConfig, PrepareConfig, SpliceConfig
 from shgae.stages import evaluate, extract, graft, prepare, pretrain_ae, splice, train
-from shgae.stages.splicing import Site, target_config
 from shgae.training.objectives import heatmap_errors
+from tests.builders.chain import Chain, Notes, Sites
 from tests.conftest import TINY, TINY_AE, TINY_EXTRACT
-from tests.stages.conftest import Chain, Notes, Sites
 
 HOW = Execution()
 EXACT = SpliceConfig(precision="fp32", batch_size=4)
@@ -280,7 +280,7 @@ def test_a_single_person_gives_numbers_without_intervals(chain: Chain) -> None:
 
 
 def test_maps_that_are_no_numbers_are_refused(chain: Chain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def ascend(self: StackedHourglass, descent: Descent, bottleneck: torch.Tensor, skips: bool) -> torch.Tensor:
+    def ascend(self: StackedHourglass, descent: StackState, bottleneck: torch.Tensor, skips: bool) -> torch.Tensor:
         return torch.full((len(bottleneck), 17, 32, 32), torch.nan)
 
     monkeypatch.setattr(StackedHourglass, "ascend", ascend)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from shgae.artifacts.checkpoint import HISTORY, MODEL
-from shgae.artifacts.store import draft
+from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.execution import Execution
 from shgae.recipes import FitConfig, as_json
@@ -58,7 +58,7 @@ def network() -> nn.Module:
 
 def trained(target: Path, execution: Execution, config: FitConfig = CONFIG, goal: Blobs | None = None) -> None:
     """Trains in a draft that is committed."""
-    with draft(
+    with new_artifact(
         target, kind="hourglass", config=as_json(config), parents={}, execution=execution, resumable=True
     ) as made:
         fit(network(), goal or Blobs(), config, made, execution)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL
-from shgae.artifacts.store import Draft, draft
+from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.artifacts.tensors import load_tensors
 from shgae.execution import Execution, StopFlag
@@ -90,7 +90,7 @@ def network() -> nn.Module:
 
 @contextmanager
 def drafted(target: Path, execution: Execution, config: FitConfig = CONFIG) -> Iterator[Draft]:
-    with draft(
+    with new_artifact(
         target, kind="hourglass", config=as_json(config), parents={}, execution=execution, resumable=True
     ) as made:
         yield made

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shgae.execution import World
+from shgae.execution import ProcessGroup
 from shgae.training.distributed import meeting
 
 _PATIENCE = 120.0
@@ -26,7 +26,7 @@ class Ended(NamedTuple):
     exit_code: int
 
 
-def together(size: int, work: Callable[[World], Any]) -> list[Any]:
+def together(size: int, work: Callable[[ProcessGroup], Any]) -> list[Any]:
     """What ``work`` gives in each of so many gloo processes on loopback; :class:`Ended`, where it raised."""
     context = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
@@ -49,12 +49,12 @@ def together(size: int, work: Callable[[World], Any]) -> list[Any]:
                 process.kill()
 
 
-def _child(rank: int, size: int, file: str, work: Callable[[World], Any], pipe: Any) -> None:
+def _child(rank: int, size: int, file: str, work: Callable[[ProcessGroup], Any], pipe: Any) -> None:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     try:
         with meeting(rank, size, file=file) as world:
             found = work(world)
-            world.tell(None)
+            world.broadcast(None)
     except Exception as error:
         if os.environ.get("SHGAE_DEBUG"):
             traceback.print_exc()

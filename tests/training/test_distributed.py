@@ -15,7 +15,7 @@ from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint, save_checkpo
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Interrupted
-from shgae.execution import Execution, StopFlag, World
+from shgae.execution import Execution, ProcessGroup, StopFlag
 from shgae.recipes import EvaluateConfig, FitConfig
 from shgae.stages import evaluate, extract, pretrain_ae, train
 from shgae.training import distributed, loop
@@ -95,7 +95,7 @@ def test_a_signal_to_one_stops_all_at_the_same_step_and_they_resume_exactly(tmp_
     for step in (1, 19):
         run = tmp_path / f"torn-{step}"
 
-        def stopped(world: World, run: Path = run, step: int = step) -> None:
+        def stopped(world: ProcessGroup, run: Path = run, step: int = step) -> None:
             stop = StopAfter(step) if world.rank == 1 else StopFlag()
             trained(run, Execution(world=world, stop=stop), in_portions(2))
 
@@ -113,7 +113,7 @@ def test_nobody_leaves_before_it_is_saved(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(loop, "save_checkpoint", slowly)
 
-    def leaving(world: World) -> bool:
+    def leaving(world: ProcessGroup) -> bool:
         with pytest.raises(Interrupted):
             trained(tmp_path / "run", Execution(world=world, stop=StopAfter(2)))
         return (tmp_path / "run.partial" / CHECKPOINT).is_file()
@@ -137,7 +137,7 @@ def test_one_that_fails_ends_them_all_and_the_last_checkpoint_stays(tmp_path: Pa
                 raise OSError(5, "Input/output error", "crops")
             return super().load(rows, epoch)
 
-    def failing(world: World) -> None:
+    def failing(world: ProcessGroup) -> None:
         goal = Unreadable()
         goal.rank = world.rank  # type: ignore[attr-defined]
         trained(tmp_path / "run", Execution(world=world), goal=goal)
@@ -166,13 +166,13 @@ def test_a_loss_that_is_no_number_in_one_ends_all_and_names_the_step(tmp_path: P
 def test_what_each_filled_comes_together_bit_for_bit() -> None:
     whole = np.array([0.0, -0.0, np.nan, np.inf, -1e-45, 7.0, -3.5], np.float32)
 
-    def fill(world: World) -> Any:
+    def fill(world: ProcessGroup) -> Any:
         mine = np.zeros_like(whole)
         mine[world.rank :: world.size] = whole[world.rank :: world.size]
         stop = StopFlag()
         stop.signal_number = 2 if world.rank == 1 else None
-        said = world.tell({"n": [1, None, "ü"]} if world.first else None)
-        return world.union(mine).tobytes(), said, world.agree(stop), stop.signal_number
+        said = world.broadcast({"n": [1, None, "ü"]} if world.is_main else None)
+        return world.merge_disjoint(mine).tobytes(), said, world.any_stopped(stop), stop.signal_number
 
     assert together(3, fill) == [(whole.tobytes(), {"n": [1, None, "ü"]}, True, 2)] * 3
 
@@ -194,7 +194,7 @@ def test_a_whole_chain_by_several_is_that_of_one_and_only_the_first_writes(tmp_p
         assert scored.artifact is not None
         return made | {"evaluate": scored.artifact.id, "report": scored.scored.to_json()["models"]}
 
-    def watched(world: World) -> Any:
+    def watched(world: ProcessGroup) -> Any:
         found: dict[str, Any] = {}
         execution = Execution(world=world, workers=1)
         return written_by(lambda: found.update(chain(tmp_path / "two", execution))), found
@@ -212,12 +212,12 @@ def test_people_are_counted_once_by_any_number_of_processes(tmp_path: Path, tiny
     train.run(tiny_data, run, dataclasses.replace(TINY, epochs=1), Execution())
     how = EvaluateConfig(batch_size=2, precision="fp32", draws=100, split="val")
 
-    def scored(world: World) -> Any:
+    def scored(world: ProcessGroup) -> Any:
         execution = Execution(world=world, workers=0)
         found = evaluate.run([run], tiny_data, None, how, execution)
         predicted = found.predictions[0]
         shards = extract.run(run, tiny_data, tmp_path / f"a{world.size}", TINY_EXTRACT, execution).artifact
         return found.report, predicted.cells.tobytes(), predicted.xy_photo.tobytes(), shards.id
 
-    one = scored(World())
+    one = scored(ProcessGroup())
     assert together(size, scored) == [one] * size

@@ -14,8 +14,8 @@ from torch import nn
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
+from shgae.inference.batches import Inference
 from shgae.recipes import HeatmapConfig
-from shgae.training.inference import Inference
 from shgae.training.objectives import PoseObjective, heatmap_errors
 
 
@@ -100,7 +100,7 @@ def test_maps_that_are_no_numbers_give_a_validation_that_is_none(tiny_data: Path
 def test_a_step_looks_at_nothing_that_lies_on_the_device(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or a GPU would stand still until the CPU has read it: on "meta" there are no values, so reading one raises."""
     meta = torch.device("meta")
-    monkeypatch.setattr("shgae.training.inference.autocast", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr("shgae.inference.batches.autocast", lambda *_: contextlib.nullcontext())
     here = objective(tiny_data)
     there = dataclasses.replace(here, inference=dataclasses.replace(here.inference, device=meta))
     rows = np.arange(4)

@@ -12,15 +12,15 @@ from torch import nn
 
 from shgae.data.datasets import in_chunks
 from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, World
+from shgae.execution import Execution, ProcessGroup
 from shgae.recipes import TrainConfig, as_json
 from shgae.training.batch_norm import statistics_kept
-from shgae.training.distributed import portions, prepare
+from shgae.training.distributed import prepare, split_micro_batches
 from shgae.training.seeding import epoch_order
 from tests.training.line import CONFIG, StopAfter, content, trained
 
 
-class Rank(World):
+class Rank(ProcessGroup):
     """One of several processes, without the others."""
 
     def __init__(self, rank: int, size: int) -> None:
@@ -41,7 +41,7 @@ def test_of_all_processes_together_every_row_of_an_epoch_is_seen_once_and_in_ord
     for micro_batches in (1, share * size):
         seen = []
         for rows in in_chunks(order, batch_size):
-            of_ranks = [portions(rows, micro_batches, Rank(rank, size)) for rank in range(size)]
+            of_ranks = [split_micro_batches(rows, micro_batches, Rank(rank, size)) for rank in range(size)]
             sizes = [len(part) for parts in of_ranks for part in parts]
             assert max(sizes) - min(sizes) <= 1 or min(sizes) == 0
             seen += [part for parts in of_ranks for part in parts]
@@ -50,14 +50,21 @@ def test_of_all_processes_together_every_row_of_an_epoch_is_seen_once_and_in_ord
 
 @given(rows=st.integers(1, 20), size=st.sampled_from([1, 2, 4]))
 def test_the_same_portions_go_through_the_network_however_many_processes_share_them(rows: int, size: int) -> None:
-    alone = portions(np.arange(rows), 4, World())
-    shared = [part for rank in range(size) for part in portions(np.arange(rows), 4, Rank(rank, size))]
+    alone = split_micro_batches(np.arange(rows), 4, ProcessGroup())
+    shared = [part for rank in range(size) for part in split_micro_batches(np.arange(rows), 4, Rank(rank, size))]
     assert [part.tolist() for part in shared] == [part.tolist() for part in alone]
-    assert len(portions(np.arange(rows), 4, Rank(0, size))) > 0, "the first process has the portion of the statistics"
+    assert len(split_micro_batches(np.arange(rows), 4, Rank(0, size))) > 0, (
+        "the first process has the portion of the statistics"
+    )
 
 
 def test_processes_that_normalise_together_take_part_in_a_step_too_small_for_them() -> None:
-    assert [len(part) for rank in range(4) for part in portions(np.arange(2), 1, Rank(rank, 4))] == [1, 1, 0, 0]
+    assert [len(part) for rank in range(4) for part in split_micro_batches(np.arange(2), 1, Rank(rank, 4))] == [
+        1,
+        1,
+        0,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.command import BESIDE, command, typed
 from shgae.cli.options import Output
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import AnalyzeConfig
 
@@ -40,8 +41,8 @@ def analyze(
     Does the parts that the inputs allow and says what the others need.
     """
     from shgae.cli.tables import grid_table
+    from shgae.reporting.latent import analysis_tables
     from shgae.stages import analyze as stage
-    from shgae.stages.analyze_tables import analysis_tables
 
     result = stage.run(inputs, output, config, execution).to_json()
     left_out = [f"left out: {part}, for {why}" for part, why in result["left_out"].items()]

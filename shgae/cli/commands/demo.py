@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.command import BESIDE, command, typed
 from shgae.cli.options import Seed
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 
@@ -33,7 +34,7 @@ def demo(
 ) -> Outcome:
     """Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores."""
     from shgae.cli.tables import pck_table
-    from shgae.stages import demo as stage
+    from shgae.experiments import demo as stage
 
     result = stage.run(output, execution, seed=seed).to_json()
     caution = "The finetuned graft also trained longer: this table cannot say what the autoencoder itself gave."

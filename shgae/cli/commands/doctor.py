@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shgae.cli.command import BESIDE, Outcome, command
+from shgae.cli.command import BESIDE, command
+from shgae.cli.outcome import Outcome
 
 
 @command("doctor", section=BESIDE, example="shgae doctor --json")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import Outcome, command, typed
+from shgae.cli.command import command, typed
 from shgae.cli.options import Data
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import EvaluateConfig
 
@@ -37,8 +38,8 @@ def evaluate(
 ) -> Outcome:
     """Scores models on one split: the study's PCK and what others report, with intervals, and any two compared."""
     from shgae.cli.tables import grid_table
+    from shgae.reporting.evaluation import joint_tables, main_tables
     from shgae.stages import evaluate as stage
-    from shgae.stages.score_tables import joint_tables, main_tables
 
     result = stage.run(models, data, output, config, execution).to_json()
     grids = main_tables(result) + (joint_tables(result) if per_joint else [])

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command
+from shgae.cli.command import BESIDE, command
 from shgae.cli.options import Model
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 
@@ -31,9 +32,9 @@ def export(
     In: images (N, 3, H, W), RGB in [0, 1] minus the mean colour. Out: maps (N, stacks, K, H / 4, W / 4), and the code
     of every autoencoder in it. Needs the extra packages of pip install 'shgae[onnx]'.
     """
+    from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table
     from shgae.stages import export as stage
-    from shgae.stages.disk import readable
 
     result = stage.run(model, output, execution).to_json()
     shown = {"file": result["output"], "size": readable(result["bytes"])}

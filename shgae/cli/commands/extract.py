@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from shgae.cli.command import Outcome, beside, command, typed
+from shgae.cli.command import beside, command, typed
 from shgae.cli.options import Data, DryRun, Model, Output
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import ExtractConfig
 
@@ -24,11 +25,11 @@ def extract(
     model: Model, data: Data, output: Output, config: ExtractConfig, execution: Execution, dry_run: DryRun = False
 ) -> Outcome:
     """Computes the bottleneck of every crop, at one stack or at all, and nothing behind it."""
-    from shgae.cli.tables import facts_table, rehearsed
+    from shgae.cli.tables import dry_run_outcome, facts_table
     from shgae.stages import extract as stage
 
     if dry_run:
-        return rehearsed(stage.rehearse(model, data, output, config, execution))
+        return dry_run_outcome(stage.dry_run(model, data, output, config, execution))
     result = stage.run(model, data, output, config, execution).to_json()
     shown = {key: result[key] for key in ("splits", "stacks", "shape", "bytes", "negative_share")}
     if result["model_stacks"] == 1:

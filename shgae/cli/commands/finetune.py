@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from shgae.cli.command import Outcome, command, typed
+from shgae.cli.command import command, typed
 from shgae.cli.options import Data, Model, Output
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import FinetuneConfig
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import Outcome, beside, command, typed
+from shgae.cli.command import beside, command, typed
 from shgae.cli.options import Output
+from shgae.cli.outcome import Outcome
 from shgae.errors import Refused
 from shgae.execution import Execution
 
@@ -35,8 +36,7 @@ def import_model(
     output: Output,
     execution: Execution,
     joints: Annotated[
-        Path | None,
-        typer.Option(metavar="JSON", help="COCO JSON that names its joints, in order; else as its family has them."),
+        Path | None, typer.Option(metavar="JSON", help="COCO JSON that names its joints, in order; else its family's.")
     ] = None,
     mean_rgb: Annotated[
         str | None,
@@ -45,8 +45,7 @@ def import_model(
 ) -> Outcome:
     """Takes over somebody else's hourglass or autoencoder, without running anything that its file holds.
 
-    Recognised by the names of its tensors: the study's hourglass, autoencoder and grafted hourglass; those of
-    bearpaw/pytorch-pose or anibali/pytorch-stacked-hourglass (one residual a place) and of
+    Known by their tensors: the study's networks, bearpaw/pytorch-pose, anibali/pytorch-stacked-hourglass and
     princeton-vl/pytorch_stacked_hourglass.
     """
     from shgae.cli.tables import facts_table
@@ -54,7 +53,8 @@ def import_model(
 
     mean = None if mean_rgb is None else _colour(mean_rgb)
     result = stage.run(file, output, execution, joints, mean).to_json()
-    found = {key: value for key, value in result.items() if key not in ("output", "kind", "id")}
-    shown = {key: {"names": value} if key == "joints" else value for key, value in found.items()}
-    then = typed("extract", output, "DATA", "-o", beside(output, "activations"))
-    return Outcome(result, [facts_table(shown)], then if result["kind"] == "hourglass" else typed("info", output))
+    shown = {key: value for key, value in result.items() if key not in ("output", "kind", "id", "joints")}
+    shown |= {"joints": {"names": result["joints"]}} if "joints" in result else {}
+    extract = ("extract", output, "DATA", "-o", beside(output, "activations"))
+    then = typed(*extract) if result["kind"] == "hourglass" else typed("info", output)
+    return Outcome(result, [facts_table(shown)], then)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.outcome import Outcome
 
 
 @command("info", section=BESIDE, example="shgae info finetuned")
@@ -16,9 +17,9 @@ def info(
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact, or an unfinished one.")],
 ) -> Outcome:
     """Shows what a folder holds, how it was made, and the tree of everything it was made from."""
+    from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table, lineage_tree
     from shgae.stages import info as stage
-    from shgae.stages.disk import readable
 
     result = stage.run(path).to_json()
     size = {"files": result["files"], "size": readable(result["bytes"])}

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.command import BESIDE, command, typed
 from shgae.cli.options import Output
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 _RUNS = "Trainings (also NAME.partial, while they run), rates, analyses, evaluations and studies."

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import Outcome, command, typed
+from shgae.cli.command import command, typed
 from shgae.cli.options import Model, Output
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import PredictConfig
 
@@ -38,10 +39,7 @@ def predict(
     execution: Execution,
     boxes: Annotated[
         Path | None,
-        typer.Option(
-            metavar="JSON",
-            help="Where people are: a COCO dataset, or a list of detections. Without it, a photo is one person.",
-        ),
+        typer.Option(metavar="JSON", help="Boxes: a COCO dataset, or detections. Without it, a photo is one person."),
     ] = None,
 ) -> Outcome:
     """Finds the joints of people in photos, and draws them."""
@@ -53,8 +51,8 @@ def predict(
     shown = {key: result[key] for key in _SHOWN if result[key] or key in ("photos", "people", "mean_score")}
     for key in shown.keys() & _PER_JOINT:
         shown[key] = ", ".join(f"{name}: {count:,}" for name, count in shown[key].items())
-    tables = [facts_table({**shown, "bad_photos": len(bad)})]
     lines = [f"bad photo {one['file']}: {one['reason']}" for one in bad[:_MOST_BAD]]
     if len(bad) > _MOST_BAD:
         lines.append(f"... and {len(bad) - _MOST_BAD:,} more, in manifest.json")
-    return Outcome(result, [*tables, *lines, f"picture: {result['sheet']}"], typed("info", output))
+    lines.append(f"picture: {result['sheet']}")
+    return Outcome(result, [facts_table(shown | {"bad_photos": len(bad)}), *lines], typed("info", output))

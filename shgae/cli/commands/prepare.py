@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import Outcome, beside, command, typed
+from shgae.cli.command import beside, command, typed
 from shgae.cli.options import PAIR, DryRun, Output, Pair, is_pair
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import PrepareConfig, Split
 
@@ -36,13 +37,13 @@ def prepare(
     dry_run: DryRun = False,
 ) -> Outcome:
     """Cuts every person out of photos with COCO keypoints: crops, splits and the mean colour."""
-    from shgae.cli.tables import facts_table, rehearsed
+    from shgae.cli.tables import dry_run_outcome, facts_table
     from shgae.stages import prepare as stage
 
     pairs: dict[Split, Pair | None] = {"train": train, "val": val, "test": test}
     sources = {split: stage.Source(*pair) for split, pair in pairs.items() if pair}
     if dry_run:
-        return rehearsed(stage.rehearse(sources, output, config, execution))
+        return dry_run_outcome(stage.dry_run(sources, output, config, execution))
     result = stage.run(sources, output, config, execution).to_json()
     tables = [facts_table({key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")})]
     if "val" not in result["splits"]:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import Outcome, ancestor, beside, command, typed
+from shgae.cli.command import ancestor, beside, command, typed
 from shgae.cli.options import Output
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import AutoencoderConfig
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.command import BESIDE, command, typed
 from shgae.cli.options import Data, Model
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import RateConfig
 
@@ -42,7 +43,7 @@ def rate(
 
     The autoencoder is a point on that curve: how many components do what its code does?
     """
-    from shgae.cli.splice_tables import rate_tables
+    from shgae.cli.tables import rate_tables
     from shgae.stages import rate as stage
 
     result = stage.run(model, activations, data, output, config, execution, autoencoder).to_json()

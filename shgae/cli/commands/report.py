@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command
+from shgae.cli.command import BESIDE, command
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
 
@@ -31,9 +32,9 @@ def report(
 
     It shows what the artefacts hold and claims nothing beyond their reports. What it reads is hashed again first.
     """
+    from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table
     from shgae.stages import report as stage
-    from shgae.stages.disk import readable
 
     result = stage.run(inputs, output, config, execution).to_json()
     shown = {"file": result["output"], "size": readable(result["bytes"]), "artefacts": len(result["artefacts"])}

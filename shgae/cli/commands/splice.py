@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.command import BESIDE, command, typed
 from shgae.cli.options import Data, Model
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import SpliceConfig
 
@@ -52,7 +53,7 @@ def splice(
 
     With the stack's skips on, as it is, and off: what the autoencoder gives back of what losing the bottleneck costs.
     """
-    from shgae.cli.splice_tables import splice_tables
+    from shgae.cli.tables import splice_tables
     from shgae.stages import splice as stage
 
     result = stage.run(model, data, output, config, execution, autoencoder, activations).to_json()

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command, typed
+from shgae.cli.command import BESIDE, command, typed
 from shgae.cli.options import Data, Model, Output
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import StudyConfig
 
@@ -42,13 +43,13 @@ def study(
     Keeps what is there and goes on with what was interrupted, with --resume or without; more arms or seeds are added
     to what an earlier run made. --force makes anew what was made with other options.
     """
-    from shgae.cli.pace import duration
-    from shgae.cli.study_tables import rehearsal_table, study_tables
-    from shgae.stages import study as stage
+    from shgae.cli.progress.eta import duration
+    from shgae.cli.tables import dry_run_table, study_tables
+    from shgae.experiments.study import run as stage
 
     if dry_run:
-        planned = stage.rehearse(model, data, output, config, execution).to_json()
-        return Outcome(planned, [rehearsal_table(planned), f"in all: about {duration(planned['seconds'])}"])
+        planned = stage.dry_run(model, data, output, config, execution).to_json()
+        return Outcome(planned, [dry_run_table(planned), f"in all: about {duration(planned['seconds'])}"])
     result = stage.run(model, data, output, config, execution).to_json()
     picture = f"picture: {output / 'report' / stage.PICTURE}"
     return Outcome(result, [*study_tables(result), picture], typed("verify", output / "report"))

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command, near
+from shgae.cli.command import BESIDE, command, near
+from shgae.cli.outcome import Outcome
 from shgae.errors import printable
 from shgae.execution import Execution
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, Outcome, command
+from shgae.cli.command import BESIDE, command
 from shgae.cli.options import Steps
+from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.wording import counted
 
@@ -28,11 +29,11 @@ def verify_resume(
 ) -> Outcome:
     """Proves on this machine that a training which is stopped and resumed ends with the same bits.
 
-    Repeats a short stretch of it, with its own data and options, once in one go and once stopped after every step and
+    Repeats a short trial of it, with its own data and options, once in one go and once stopped after every step and
     resumed in a new process, and compares weights, optimizer, position and history. Leaves nothing behind.
     """
     from shgae.cli.tables import facts_table
-    from shgae.stages import verify_resume as stage
+    from shgae.experiments.resume import verify as stage
 
     result = stage.run(run, steps, execution)
     found = result.to_json()

@@ -1,0 +1,147 @@
+"""What a splice is made from must belong together: data, activations and autoencoders of this very bottleneck."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from shgae.analysis.splice.network import Site
+from shgae.artifacts.activations import Activations, stacks_of
+from shgae.artifacts.compatibility import check_fits, scored_split
+from shgae.artifacts.lineage import ancestors
+from shgae.artifacts.manifest import Parent
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.errors import Refused
+from shgae.execution import Execution, Progress
+from shgae.models.autoencoder import Autoencoder
+from shgae.models.zoo import LoadedAutoencoder, load_autoencoder, load_hourglass
+from shgae.recipes import EvaluatedSplit
+
+
+def open_split(
+    data: Path, split: EvaluatedSplit, site: Site, execution: Execution, *also: str
+) -> tuple[Artifact, EvaluatedSplit]:
+    """Opens prepared data of the network's joints, and says which split "auto" means: test, or val without one.
+
+    Args:
+        data: its folder.
+        split: auto, train, val or test.
+        site: of the network that is going to see it.
+        execution: for notes, where hashing is told if it takes long, and whether to stop.
+        also: beginnings of the names of further files that are going to be read.
+
+    Raises:
+        Refused: the data and the network do not belong together, or a file of it was changed.
+    """
+    prepared = open_artifact(data, "data", verify=False)
+    check_fits(site.loaded.artifact.facts, prepared, site.loaded.artifact.path, execution.progress)
+    split = scored_split(prepared, split)
+    verify_files(prepared, (f"{split}/", *also), execution)
+    return prepared, split
+
+
+def open_activations(path: Path, site: Site, data: Artifact, execution: Execution) -> Artifact:
+    """Opens activations of this very bottleneck.
+
+    Raises:
+        Refused: they are another model's, or of other stacks only.
+    """
+    source = open_artifact(path, "activations", verify=False)
+    made_from = source.parent("model")
+    if made_from is None or made_from.id not in _same_bottleneck(site):
+        mine = site.loaded.artifact
+        whose = f"of model {made_from.id[:12]}" if made_from else "of no known model"
+        why = f"{whose}, not of {mine.path} ({mine.short_id})"
+        raise Refused("activations", path, why, f"shgae extract {mine.path} {data.path}")
+    if not _picked(source, site):
+        held = ", ".join(str(stack) for stack in stacks_of(source))
+        fix = f"shgae extract --stack {site.stack}, or --stack {held}"
+        raise Refused("activations", path, f"they hold stack {held} only, not {site.stack}", fix)
+    theirs = source.parent("data")
+    if theirs is not None and theirs.id != data.id:
+        execution.progress.note(f"note: {path} are activations of other data; it may have seen these people")
+    verify_files(source, ("train/",), execution)
+    return source
+
+
+def training_rows(source: Artifact, site: Site, limit: int | None) -> Activations:
+    """The training bottlenecks of this stack; raises :class:`Refused` if the activations lack a train split."""
+    return Activations(source, "train", limit, _picked(source, site))
+
+
+def _picked(source: Artifact, site: Site) -> tuple[int, ...]:
+    last = site.loaded.spec.stacks - 1
+    return tuple(stack for stack in stacks_of(source) if (last if stack < 0 else stack) == site.stack)
+
+
+def _same_bottleneck(site: Site) -> set[str]:
+    """Ids of models that have this model's bottleneck: itself, and what it was grafted from, unless that graft lies
+    in an earlier stack."""
+    artifact = site.loaded.artifact
+    ids = {artifact.id}
+    parent = artifact.parent("model")
+    if artifact.facts.get("made_by") == "graft" and parent is not None:
+        stacks = artifact.manifest.config.get("stacks", [-1])
+        if site.stack <= min(stack if stack >= 0 else site.loaded.spec.stacks - 1 for stack in stacks):
+            ids.add(parent.id)
+    return ids
+
+
+def open_code(path: Path, site: Site, progress: Progress) -> LoadedAutoencoder:
+    """Opens an autoencoder made for this bottleneck (for a grafted network: for it, or for one that it came from).
+
+    Raises:
+        Refused: it was trained on another model's or another stack's activations, or is of another width.
+    """
+    code = load_autoencoder(path)
+    mine = site.loaded.artifact
+    if code.spec.width != site.loaded.spec.width:
+        why = f"made for {code.spec.width} channels, the bottleneck of {mine.path} has {site.loaded.spec.width}"
+        raise Refused("autoencoder", path, why, "an autoencoder trained on this model's activations")
+    activations = code.artifact.parent("activations")
+    trained_on = next((p for p in activations.parents if p.role == "model"), None) if activations else None
+    if trained_on is None:
+        progress.note(f"note: {path} was imported; whose activations it knows cannot be checked")
+        return code
+    known = _same_bottleneck(site) if site.own is None else {mine.id, *_ids(mine.manifest.parents)}
+    if trained_on.id not in known:
+        why = f"pre-trained on activations of model {trained_on.id[:12]}, not of {mine.path} ({mine.short_id})"
+        raise Refused("autoencoder", path, why, "shgae extract and pretrain-ae with this model")
+    if not _picked(code.artifact, site):
+        knows = ", ".join(str(stack) for stack in stacks_of(code.artifact))
+        raise Refused("autoencoder", path, f"pre-trained on stack {knows}, not on {site.stack}", f"--stack {knows}")
+    return code
+
+
+def _ids(parents: tuple[Parent, ...]) -> Iterator[str]:
+    for parent in parents:
+        yield parent.id
+        yield from _ids(parent.parents)
+
+
+def before_tuning(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | None:
+    """The autoencoder as it was before it and its trunk were tuned, and where it lies; None where that is gone."""
+    artifact = site.loaded.artifact
+    while artifact.facts.get("made_by") == "finetune":
+        parent = artifact.parent("model")
+        path = None if parent is None else Path(os.path.realpath(artifact.path / parent.path))
+        try:
+            found = open_artifact(path, "hourglass", verify=False) if path else None
+        except (Refused, OSError):
+            found = None
+        if found is None or parent is None or found.id != parent.id:
+            return _by_itself(site, progress)
+        artifact = found
+    graft = load_hourglass(artifact.path).module.hourglass(site.stack).graft
+    return (graft, artifact.path) if isinstance(graft, Autoencoder) else None
+
+
+def _by_itself(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | None:
+    family = [one for one in ancestors(site.loaded.artifact) if one.kind == "autoencoder"]
+    there = {one.id: one.path for one in family if one.present}
+    if len({one.id for one in family}) == len(there) == 1:
+        (path,) = there.values()
+        return load_autoencoder(path).module, path
+    progress.note("note: the autoencoder from before fine-tuning is not on this disk; --ae says where it is")
+    return None

@@ -1,0 +1,1 @@
+"""The bottleneck's numbers: spectrum, clusters, traversals, skips, code units."""

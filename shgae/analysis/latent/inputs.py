@@ -1,0 +1,143 @@
+"""What an analysis was given, and which of its parts that allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shgae.analysis.inputs import open_activations, open_code, open_split, training_rows
+from shgae.analysis.splice.network import Site, open_site
+from shgae.artifacts.activations import Activations, pick, stacks_of
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.errors import Refused
+from shgae.execution import Execution, Progress
+from shgae.models.autoencoder import Autoencoder
+from shgae.models.zoo import load_autoencoder
+from shgae.recipes import AnalyzeConfig, EvaluatedSplit
+
+PARTS = ("spectrum", "clusters", "walks", "skips", "atlas")
+_KINDS = {
+    "activations": "activations (shgae extract)",
+    "hourglass": "a model",
+    "data": "its prepared data",
+    "autoencoder": "an autoencoder (shgae pretrain-ae), or a grafted model",
+}
+_NEEDS = {
+    "spectrum": ("activations",),
+    "clusters": ("activations",),
+    "walks": ("activations", "hourglass", "data"),
+    "skips": ("hourglass", "data"),
+    "atlas": ("activations", "hourglass", "data", "autoencoder"),
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that was opened."""
+
+    parents: dict[str, Artifact]
+    """By role: activations, model, data, autoencoder."""
+    site: Site | None
+    rows: Activations | None
+    """The training bottlenecks."""
+    data: Artifact | None
+    split: EvaluatedSplit
+    """The one that is scored; "auto" without data."""
+    code: Autoencoder | None
+    """The grafted autoencoder, or else the given one."""
+    same_people: bool
+    """Whether the activations' rows are the people of the data, in their order."""
+
+
+def open_inputs(paths: Sequence[Path], config: AnalyzeConfig, execution: Execution) -> Inputs:
+    """Opens artefacts given in any order.
+
+    Raises:
+        Refused: two of one kind, one of another kind, or they do not belong together.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        kind = open_artifact(path, *_KINDS, verify=False).manifest.kind
+        if kind in found:
+            raise Refused("inputs", path, f"{found[kind]} is {_KINDS[kind].partition(' (')[0]} too", "one of each kind")
+        found[kind] = path
+    site = open_site(found["hourglass"], config.stack) if "hourglass" in found else None
+    parents: dict[str, Artifact] = {"model": site.loaded.artifact} if site else {}
+    split = config.split
+    if "data" in found and site is not None:
+        parents["data"], split = open_split(found["data"], config.split, site, execution, "train/")
+    elif "data" in found:
+        parents["data"] = open_artifact(found["data"], "data", only=("train/",), execution=execution)
+    rows = None
+    if "activations" in found:
+        rows = _rows(found["activations"], site, parents, config, execution)
+    code = _code(found.get("autoencoder"), site, parents, execution.progress)
+    source, data = parents.get("activations"), parents.get("data")
+    theirs = source.parent("data") if source else None
+    same = data is not None and theirs is not None and theirs.id == data.id
+    if source and data and not same:
+        execution.progress.note(
+            f"note: {source.path} was not made of {data.path}: no person is shown beside a bottleneck"
+        )
+    return Inputs(parents, site, rows, data, split, code, same)
+
+
+def _rows(
+    path: Path, site: Site | None, parents: dict[str, Artifact], config: AnalyzeConfig, execution: Execution
+) -> Activations:
+    if site is not None and "data" in parents:
+        parents["activations"] = open_activations(path, site, parents["data"], execution)
+        return training_rows(parents["activations"], site, config.limit)
+    source = parents["activations"] = open_artifact(path, "activations", verify=False)
+    verify_files(source, ("train/",), execution)
+    stacks = pick(config.stack, stacks_of(source))
+    if not stacks:
+        held = ", ".join(map(str, stacks_of(source)))
+        raise Refused("activations", path, f"they hold stack {held} only, not {config.stack}", f"--stack {held}")
+    return Activations(source, "train", config.limit, stacks)
+
+
+def _code(path: Path | None, site: Site | None, parents: dict[str, Artifact], progress: Progress) -> Autoencoder | None:
+    own = site.own if site else None
+    if path is None:
+        return own
+    if own is not None:
+        why = "the model carries an autoencoder of its own at this stack"
+        raise Refused("inputs", path, why, "leave it out, or a model without one")
+    if site is not None:
+        loaded = open_code(path, site, progress)
+    else:
+        loaded = load_autoencoder(path)
+        made_from, source = loaded.artifact.parent("activations"), parents.get("activations")
+        if source is not None and (made_from is None or made_from.id != source.id):
+            raise Refused("autoencoder", path, f"not trained on {source.path}", "the model too, or its own activations")
+    parents["autoencoder"] = loaded.artifact
+    return loaded.module
+
+
+def choose_parts(text: str, inputs: Inputs) -> tuple[list[str], dict[str, str]]:
+    """The parts to do, and why each other one is left out.
+
+    Raises:
+        Refused: an unknown part, one that is asked for by name and lacks an input, or none at all.
+    """
+    wanted = list(PARTS) if text == "all" else [word.strip() for word in text.split(",")]
+    unknown = next((word for word in wanted if word not in PARTS), None)
+    if unknown is not None:
+        raise Refused("value", "--parts", f"{unknown!r:.40} is none of {', '.join(PARTS)}", "--parts all")
+    has = {role.replace("model", "hourglass") for role in inputs.parents} | ({"autoencoder"} if inputs.code else set())
+    left_out = {}
+    for part in PARTS:
+        missing = [_KINDS[kind] for kind in _NEEDS[part] if kind not in has]
+        if part not in wanted:
+            left_out[part] = "not asked for"
+        elif missing:
+            left_out[part] = f"it needs {' and '.join(missing)}"
+            if text != "all":
+                raise Refused("inputs", f"--parts {part}", left_out[part], "one more input")
+    chosen = [part for part in PARTS if part not in left_out]
+    if not chosen:
+        given = " ".join(str(artifact.path) for artifact in inputs.parents.values())
+        raise Refused("inputs", given, "no part can be done with that alone", "activations, or a model and its data")
+    return chosen, {part: why for part, why in left_out.items() if why != "not asked for"}

@@ -1,0 +1,143 @@
+"""The latent part of an analysis: training people's bottlenecks and codes, their components and clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from shgae.analysis.latent.clusters import Clusters, cluster
+from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
+from shgae.analysis.latent.traversals import Scattered
+from shgae.analysis.pca import Components, CovarianceSums, components_of
+from shgae.artifacts.activations import Activations
+from shgae.data.datasets import in_chunks
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.models.autoencoder import Autoencoder
+from shgae.wording import counted_people
+
+KEPT = 50
+"""Coefficients of each person that are kept: clusters are sought in them, walks need the first of them."""
+NEAREST = 12
+"""People of a cluster that are named, the nearest to its centre."""
+_ROWS = 2048
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """The training people in the bottleneck and in the code."""
+
+    bottleneck: Scattered
+    code: Scattered | None
+    """None without an autoencoder."""
+    codes: npt.NDArray[np.float32] | None
+    """(N, code size)."""
+
+    @property
+    def people(self) -> int:
+        """N."""
+        return len(self.bottleneck.squares)
+
+    def spectra(self) -> tuple[Spectrum, Spectrum | None]:
+        """Of the bottleneck and of the code."""
+        of_code = spectrum_of(self.code.components, self.people) if self.code else None
+        return spectrum_of(self.bottleneck.components, self.people), of_code
+
+
+def read_latent(rows: Activations, code: Autoencoder | None, device: torch.device, execution: Execution) -> Latent:
+    """Two passes over the training bottlenecks: covariance, then coefficients and codes.
+
+    Memory: D x D float64 thrice, and of each person :data:`KEPT` + 1 numbers and the code.
+
+    Raises:
+        Refused: there is just one person.
+        Interrupted: a signal came.
+    """
+    if len(rows) < 2:
+        raise Refused("activations", "train", "one person has no spectrum", "more people")
+    components = components_of(rows.mean(), rows.read, len(rows), execution)
+    kept = components.directions[:KEPT]
+    coefficients = np.empty((len(rows), len(kept)), np.float32)
+    squares = np.empty(len(rows))
+    encode = _encoder(code, device)
+    codes = []
+    mean = components.mean.astype(np.float32)
+    execution.progress.start("coefficients and codes" if code else "coefficients", len(rows), "people")
+    for part in in_chunks(np.arange(len(rows)), _ROWS):
+        execution.stop.raise_if_set("analysis", "the same command again", saved=False)
+        tensors = rows.read(part)
+        centred = tensors.reshape(len(part), -1) - mean
+        coefficients[part] = centred @ kept.T
+        squares[part] = np.einsum("nd,nd->n", centred, centred, dtype=np.float64)
+        codes += [encode(tensors)] if encode else []
+        execution.progress.advance(len(part))
+    execution.progress.finish()
+    bottleneck = Scattered(components, coefficients, squares)
+    if not codes:
+        return Latent(bottleneck, None, None)
+    whole = np.concatenate(codes)
+    return Latent(bottleneck, _scattered(whole), whole)
+
+
+def _encoder(
+    code: Autoencoder | None, device: torch.device
+) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None:
+    if code is None:
+        return None
+    code.to(device).eval()
+
+    def encode(tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        with torch.inference_mode():
+            found: npt.NDArray[np.float32] = code.encode(torch.from_numpy(tensors).to(device)).float().cpu().numpy()
+        return found
+
+    return encode
+
+
+def _scattered(codes: npt.NDArray[np.float32]) -> Scattered:
+    sums = CovarianceSums(codes.mean(0, dtype=np.float64))
+    sums.add(codes)
+    components = sums.components()
+    centred = codes - components.mean.astype(np.float32)
+    squares = np.einsum("nd,nd->n", centred, centred, dtype=np.float64)
+    return Scattered(components, centred @ components.directions[:KEPT].T, squares)
+
+
+def find_clusters(latent: Latent, ks: str, seed: int) -> Clusters | None:
+    """K-means by the code where there is one, else by the leading coefficients; None where nobody differs.
+
+    Raises:
+        Refused: ``ks`` is no range from-to, or there are too few people.
+    """
+    first, last = _range(ks)
+    if latent.people <= first:
+        fix = "more people, or --parts without clusters" if first == 2 else "--clusters 2-10"
+        raise Refused("value", "--clusters", f"{counted_people(latent.people)}, too few for {first} clusters", fix)
+    rows, space = latent.bottleneck.coefficients, f"the first {latent.bottleneck.coefficients.shape[1]} components"
+    if latent.codes is not None:
+        rows, space = latent.codes, f"the code's {latent.codes.shape[1]} numbers"
+    if (rows == rows[0]).all():
+        return None
+    return cluster(rows, range(first, last + 1), space, nearest=NEAREST, seed=seed)
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, dash, last = text.partition("-")
+    numbers = [word.strip() for word in ((first, last) if dash else (first, first))]
+    if all(word.isascii() and word.isdecimal() and len(word) < 4 for word in numbers):
+        low, high = map(int, numbers)
+        if 2 <= low <= high <= 50:
+            return low, high
+    raise Refused("value", "--clusters", f"{text!r:.40} is no range within 2 to 50", "--clusters 2-10")
+
+
+def leading(components: Components, wanted: int) -> range:
+    """The numbers of the components to walk along: no more than the people determine, and none of no variance."""
+    some = int((components.variances > 0).sum())
+    return range(min(wanted, components.determined, KEPT, some))

@@ -1,0 +1,299 @@
+"""The part of an analysis that runs the network: walks decoded, skips off level by level, units of the code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from shgae.analysis.latent import traversals
+from shgae.analysis.latent.traversals import Scattered
+from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Tally
+from shgae.analysis.splice.network import Passes, Splicer
+from shgae.artifacts.crops import Crops
+from shgae.data import heatmaps
+from shgae.execution import Execution
+from shgae.metrics import pck
+from shgae.metrics.statistics import Interval
+from shgae.models.autoencoder import SIDE, Autoencoder, ConvAutoencoder
+from shgae.models.hourglass import StackState
+from shgae.recipes import HeatmapConfig
+
+RESTING = 256
+"""Training people whose mean trunk and skips a walk is decoded with."""
+SIGMAS = (-2.0, 0.0, 2.0)
+"""Standard deviations of a unit's walk."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Rest:
+    """The network around a bottleneck that nobody in particular gave: means over training people."""
+
+    descent: StackState
+    """Of one person: trunk, bottleneck and skips are means."""
+    people: int
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What maps say."""
+
+    xy_crop: Floats
+    """(n, K, 2) the highest cells, in pixels of the crop."""
+    height: Floats
+    """(n, K) how high they are."""
+    heat: Floats
+    """(n, H, W) the highest map at each cell."""
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """One component, walked along at :data:`~shgae.analysis.latent.traversals.STEPS`."""
+
+    number: int
+    """Of the component, counted from 1."""
+    deviation: float
+    """sqrt(eigenvalue)."""
+    share: float
+    """Of the variance, 0 to 1."""
+    decoded: Mapping[str, Decoded]
+    """``skips_on`` (those of the mean person) and ``skips_off``."""
+    nearest: npt.NDArray[np.int64]
+    """(steps,) training rows of the people nearest to each place."""
+
+    @property
+    def moved(self) -> dict[str, float]:
+        """How far decoded joints are apart between c = -2 and c = +2: mean over joints, as a share of the crop's side;
+        ``skips_on`` and ``skips_off``."""
+        first, last = (traversals.STEPS.index(c) for c in (-2.0, 2.0))
+        apart = {
+            side: np.linalg.norm(one.xy_crop[last] - one.xy_crop[first], axis=-1) for side, one in self.decoded.items()
+        }
+        return {
+            side: float(far.mean() / (heatmaps.STRIDE * self.decoded[side].heat.shape[-1]))
+            for side, far in apart.items()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """The network with something switched off."""
+
+    bottleneck: str
+    """``as it is`` or ``training mean``."""
+    skips: str
+    """``all on``, ``all off`` or ``off at 32`` (rows and columns of the level)."""
+    pck: Mapping[str, float | None]
+    joints: Mapping[str, float | None]
+    """PCK of each joint."""
+    lost: Interval | None
+    """PCK of the whole network minus this one's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One number of the code."""
+
+    number: int
+    """Counted from 0."""
+    density: float
+    """Share of training people for whom it is not 0."""
+    mean: float
+    deviation: float
+    """Over training people; 0 for a unit that never varies."""
+    lost: Interval | None
+    """PCK of the autoencoder minus PCK with the unit at its mean for everybody; None for a unit that never varies, and
+    where everybody is in one photo."""
+    joints: Mapping[str, float | None]
+    """The same of each joint."""
+    top: tuple[int, ...]
+    """Training rows of the people with the highest values."""
+    decoded: Decoded | None
+    """At mean and plus or minus 2 deviations, the other units at their means."""
+
+
+class Network:
+    """One network at work for an analysis."""
+
+    def __init__(self, splicer: Splicer, graft: Autoencoder | None, execution: Execution) -> None:
+        """Of the stack that the splicer cuts open; ``graft`` is the autoencoder that the network carries there."""
+        self._splicer, self._execution = splicer, execution
+        self._grafted = None if graft is None else splicer.through(graft)
+
+    def _through_graft(self, bottleneck: Tensor) -> Tensor:
+        return bottleneck if self._grafted is None else self._grafted(bottleneck, np.arange(len(bottleneck)))
+
+    def rest(self, train: Crops) -> Rest:
+        """The mean trunk, bottleneck and skips of the first training people."""
+        sums: list[Tensor] | None = None
+        people = min(RESTING, len(train))
+        self._execution.progress.start("mean person", people, "people")
+        done = 0
+        for batch in self._splicer.batches(train, self._execution):
+            descent = self._splicer.descend(batch)
+            parts = [descent.trunk, descent.bottleneck, *descent.skips]
+            totals = [part[: people - done].float().sum(0, keepdim=True) for part in parts if part is not None]
+            sums = totals if sums is None else [a + b for a, b in zip(sums, totals, strict=True)]
+            done += len(batch.rows)
+            if done >= people:
+                break
+        self._execution.progress.finish()
+        assert sums is not None
+        trunk, bottleneck, *skips = (total / people for total in sums)
+        return Rest(StackState(self._splicer.stack, trunk, bottleneck, tuple(skips)), people)
+
+    def decode(self, rest: Rest, bottlenecks: Tensor, skips: bool) -> Decoded:
+        """The last maps of bottlenecks (n, C, 4, 4) in a network at rest."""
+        count, still = len(bottlenecks), rest.descent
+        spread = [None if one is None else one.expand(count, -1, -1, -1) for one in still.skips]
+        descent = StackState(still.stack, still.trunk.expand(count, -1, -1, -1), bottlenecks, tuple(spread))
+        maps = self._splicer.ascend(descent, bottlenecks, skips)
+        found = heatmaps.decode(maps)
+        xy = heatmaps.map_to_crop(found.cells).cpu().numpy()
+        return Decoded(xy, found.score.cpu().numpy(), maps.amax(1).cpu().numpy())
+
+    def walk(self, rest: Rest, scattered: Scattered, numbers: range, code: Autoencoder | None) -> list[Walk]:
+        """Along each of these components; in the code's space if an autoencoder is given.
+
+        A code that a ReLU made is never below 0, so numbers of a walk that are become 0 before they are decoded.
+        """
+        found = []
+        components = scattered.components
+        total = float(components.variances.sum())
+        for number in numbers:
+            self._execution.stop.raise_if_set("walks", "the same command again", saved=False)
+            places = torch.from_numpy(traversals.points(components, number)).to(self._splicer.device)
+            if code is None:
+                bottlenecks = self._through_graft(places.view(len(places), -1, SIDE, SIDE))
+            else:
+                bottlenecks = decode_code(code, places)
+            decoded = {
+                side: self.decode(rest, bottlenecks, on) for side, on in (("skips_on", True), ("skips_off", False))
+            }
+            variance = float(components.variances[number])
+            nearest = traversals.nearest(scattered, number)
+            found.append(Walk(number + 1, variance**0.5, variance / total, decoded, nearest))
+        return found
+
+    def levels(
+        self, crops: Crops, heatmap: HeatmapConfig, mean: npt.NDArray[np.float64], names: Sequence[str], seed: int
+    ) -> list[Condition]:
+        """PCK with skips on, off, and off at one level after another, around the bottleneck and around its mean."""
+        splicer, ways = self._splicer, dict[str, tuple[bool, ...]]()
+        still = self._through_graft(torch.from_numpy(mean.astype(np.float32))[None].to(splicer.device))
+        tallies: dict[tuple[str, str], Tally] = {}
+        passes = Passes(splicer, crops, heatmap, ())
+        self._execution.progress.start("skips", len(crops), "people")
+        for batch in splicer.batches(crops, self._execution):
+            descent = splicer.descend(batch)
+            ways = ways or _ways([skip.shape[-1] for skip in descent.skips if skip is not None])
+            targets = passes.targets(batch)
+            own = self._through_graft(descent.bottleneck)
+            untouched = splicer.ascend(descent, own, True)
+            for bottleneck, instead in (("as it is", own), ("training mean", still.expand_as(own))):
+                for way, on in ways.items():
+                    skips = tuple(skip if is_on else None for skip, is_on in zip(descent.skips, on, strict=True))
+                    maps = splicer.ascend(descent._replace(skips=skips), instead, True)
+                    tally = tallies.setdefault((bottleneck, way), Tally(*crops.people.visibility.shape))
+                    tally.add(batch.rows, maps, untouched, *targets)
+        self._execution.progress.finish()
+        first = ("as it is", "all on")
+        labels = {pair: UNTOUCHED if pair == first else " / ".join(pair) for pair in tallies}
+        side = SideBySide({labels[pair]: tally for pair, tally in tallies.items()}, passes.truth, seed=seed)
+        return [
+            Condition(
+                *pair,
+                side.effect(labels[pair]).pck,
+                _by_joint(tallies[pair], passes, names),
+                None if pair == first else side.difference(UNTOUCHED, labels[pair]),
+            )
+            for pair in tallies
+        ]
+
+    def units(
+        self,
+        crops: Crops,
+        heatmap: HeatmapConfig,
+        code: Autoencoder,
+        codes: Floats,
+        rest: Rest,
+        names: Sequence[str],
+        seed: int,
+    ) -> list[Unit]:
+        """Each number of the code: what PCK loses without it, who has most of it, what it draws."""
+        varies = codes.max(0) != codes.min(0)
+        mean, deviation = codes.mean(0, dtype=np.float64), np.where(varies, codes.std(0, dtype=np.float64), 0.0)
+        alive = np.flatnonzero(varies).tolist()
+        tallies, passes = self._without_each(crops, heatmap, code, mean.astype(np.float32), alive)
+        side = SideBySide(tallies, passes.truth, seed=seed)
+        whole = _by_joint(tallies[UNTOUCHED], passes, names)
+        units = []
+        for number in range(codes.shape[1]):
+            lost, joints, decoded = None, dict[str, float | None](), None
+            if number in alive:
+                lost = side.difference(UNTOUCHED, str(number))
+                without = _by_joint(tallies[str(number)], passes, names)
+                joints = {name: _minus(whole[name], without[name]) for name in names}
+                places = np.tile(mean, (len(SIGMAS), 1))
+                places[:, number] += np.asarray(SIGMAS) * deviation[number]
+                tensor = torch.from_numpy(places.astype(np.float32)).to(self._splicer.device)
+                decoded = self.decode(rest, decode_code(code, tensor), True)
+            top = tuple(np.argsort(-codes[:, number], kind="stable")[:4].tolist()) if number in alive else ()
+            density = float((codes[:, number] != 0).mean())
+            units.append(
+                Unit(number, density, float(mean[number]), float(deviation[number]), lost, joints, top, decoded)
+            )
+        return units
+
+    def _without_each(
+        self, crops: Crops, heatmap: HeatmapConfig, code: Autoencoder, mean: Floats, alive: Sequence[int]
+    ) -> tuple[dict[str, Tally], Passes]:
+        splicer, passes = self._splicer, Passes(self._splicer, crops, heatmap, ())
+        shape = crops.people.visibility.shape
+        tallies = {name: Tally(*shape) for name in (UNTOUCHED, *map(str, alive))}
+        still = torch.from_numpy(mean).to(splicer.device)
+        self._execution.progress.start("units of the code", len(crops), "people")
+        for batch in splicer.batches(crops, self._execution):
+            descent = splicer.descend(batch)
+            with torch.inference_mode():
+                own = code.encode(descent.bottleneck.float())
+                untouched = splicer.ascend(descent, code.decode(own), True)
+                targets = passes.targets(batch)
+                tallies[UNTOUCHED].add(batch.rows, untouched, untouched, *targets)
+                for number in alive:
+                    changed = own.clone()
+                    changed[:, number] = still[number]
+                    maps = splicer.ascend(descent, code.decode(changed), True)
+                    tallies[str(number)].add(batch.rows, maps, untouched, *targets)
+        self._execution.progress.finish()
+        return tallies, passes
+
+
+def decode_code(code: Autoencoder, places: Tensor) -> Tensor:
+    """Codes (n, size) -> bottlenecks (n, C, 4, 4); what a ReLU would never give, below 0, becomes 0 first."""
+    with torch.inference_mode():
+        possible = places.clamp(min=0) if isinstance(code, ConvAutoencoder) else places
+        found: Tensor = code.decode(possible)
+    return found
+
+
+def _ways(sides: Sequence[int]) -> dict[str, tuple[bool, ...]]:
+    levels = len(sides)
+    each = {f"off at {side}": tuple(i != level for i in range(levels)) for level, side in enumerate(sides)}
+    return {"all on": (True,) * levels, **each, "all off": (False,) * levels}
+
+
+def _by_joint(tally: Tally, passes: Passes, names: Sequence[str]) -> dict[str, float | None]:
+    truth = passes.truth
+    joints = pck.count(tally.cells, truth.cells, truth.visibility, truth.size).joints(names)
+    return {name: found["all"] for name, found in joints.items()}
+
+
+def _minus(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first - second

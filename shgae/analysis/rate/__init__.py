@@ -1,0 +1,1 @@
+"""PCK and FVU against the number of principal components."""

@@ -1,0 +1,1 @@
+"""Replacements of the bottleneck and what they cost."""

@@ -1,0 +1,221 @@
+"""What a network's maps lose when something else stands in the bottleneck's place.
+
+Everything is kept by person and summed by photo, so that each difference has an interval over photos, and divided
+once, at the end: a ratio of means, never a mean of ratios.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from shgae.data import heatmaps
+from shgae.metrics import pck
+from shgae.metrics.statistics import Interval, bootstrap, interval, photo_sums
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+Measure = Literal["pck", "loss", "maps"]
+MEASURES: tuple[Measure, ...] = ("pck", "loss", "maps")
+"""PCK of all labelled joints; mean squared error against the target maps; squared distance from the untouched maps."""
+_COLUMNS = {"pck": 0, "v1": 1, "v2": 2, "loss": 3, "maps": 4}
+CLEAR = 2.0
+"""Standard errors that a cost needs before a share of it means anything."""
+TOO_FEW = "too few people with joints that count"
+UNTOUCHED = "id"
+"""The name of the bottleneck as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the maps of N people are scored against."""
+
+    cells: npt.NDArray[np.int64]
+    """(N, K, 2) true cells x, y."""
+    visibility: npt.NDArray[np.integer[Any]]
+    """(N, K) v = 0, 1, 2; 0 also for a joint outside the crop."""
+    photo_id: npt.NDArray[np.int64]
+    """(N,) whose people are no independent witnesses."""
+    size: int
+    """Rows and columns of a map."""
+
+
+class Tally:
+    """What one replacement did to the maps of N people of K joints."""
+
+    def __init__(self, people: int, joints: int) -> None:
+        self.cells = np.zeros((people, joints, 2), np.int64)
+        """(N, K, 2) highest cell of each map."""
+        self.error = np.zeros(people)
+        """(N,) squared error against the target maps, summed over the cells that the loss counts."""
+        self.counted = np.zeros(people)
+        """(N,) how many cells those are."""
+        self.distance = np.zeros(people)
+        """(N,) squared distance from the untouched maps, summed over all cells of all joints."""
+
+    def add(self, rows: Rows, maps: Tensor, untouched: Tensor, targets: Tensor, counts: npt.NDArray[np.bool_]) -> None:
+        """Counts a batch.
+
+        Args:
+            rows: (n,) of these people.
+            maps: (n, K, H, W) with the replacement.
+            untouched: (n, K, H, W) with the bottleneck as it is.
+            targets: (n, K, H, W) what the loss compares with.
+            counts: (n, K) the joints that the loss counts.
+
+        Raises:
+            ValueError: a map holds NaN.
+        """
+        wide = maps.float()
+        self.cells[rows] = heatmaps.decode(wide).cells.cpu().numpy()
+        squares = (wide - targets).square().sum((-2, -1)).double().cpu().numpy()
+        self.error[rows] = (squares * counts).sum(1)
+        self.counted[rows] = counts.sum(1) * maps.shape[-1] * maps.shape[-2]
+        away = (wide - untouched.float()).square().sum((-2, -1)).double()
+        self.distance[rows] = away.sum(1).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A network with one replacement."""
+
+    pck: Mapping[str, float | None]
+    """The study's, by group, in [0, 1]."""
+    pck_lost: Interval | None
+    """PCK of the untouched bottleneck minus this one's, all labelled joints."""
+    loss: float | None
+    """Mean squared error of the last stack's maps, as in training."""
+    distance: float
+    """Mean over people of the squared distance from the untouched maps, summed over cells and joints."""
+    moved_median: float
+    """How far the highest cell of a map moved, in cells: median over all joints of all people, labelled or not."""
+    moved_p95: float
+    """Its 95th percentile."""
+    moved_share: float
+    """Share of maps whose highest cell moved by more than PCK's radius, a 20th of the map's side (3.2 of 64 cells)."""
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """How much of what a baseline costs a replacement gives back: (replaced - baseline) / (untouched - baseline)."""
+
+    replacement: str
+    baseline: str
+    measure: Measure
+    share: Interval | None
+    """1 is as good as untouched, 0 no better than the baseline; None if undefined."""
+    undefined: str | None
+    """Why it is."""
+    untouched: float | None
+    replaced: float | None
+    without: float | None
+    """The raw triple: the measure untouched, with the replacement, and with the baseline in its place."""
+
+
+class SideBySide:
+    """Several replacements of one network on the same people, skips alike, over draws of their photos."""
+
+    def __init__(self, tallies: Mapping[str, Tally], truth: Truth, *, draws: int = 10_000, seed: int = 0) -> None:
+        """Draws the photos; ``tallies`` by the replacement's name, :data:`UNTOUCHED` among them."""
+        self._tallies, self._truth = tallies, truth
+        self._photos = len(np.unique(truth.photo_id))
+        self._place = {name: place for place, name in enumerate(tallies)}
+        above, below = zip(*(self._sums(tally) for tally in tallies.values()), strict=True)
+        numerator, denominator = np.concatenate(above, axis=1), np.concatenate(below, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            whole = numerator.sum(0) / denominator.sum(0)
+        self._whole: Floats = whole.reshape(len(tallies), -1)
+        drawn = bootstrap(numerator, denominator, draws=draws, seed=seed)
+        self._drawn: Floats = drawn.reshape(draws, len(tallies), -1)
+
+    def _sums(self, tally: Tally) -> tuple[Floats, Floats]:
+        truth = self._truth
+        shares, has = pck.person_shares(pck.hits(tally.cells, truth.cells, truth.size), truth.visibility)
+        ones = np.ones(len(shares))
+        above = np.column_stack([shares, tally.error, tally.distance])
+        below = np.column_stack([has, tally.counted, ones])
+        return photo_sums(above, self._truth.photo_id), photo_sums(below, self._truth.photo_id)
+
+    def value(self, name: str, measure: Measure) -> float | None:
+        """A measure of one replacement on the people as they are; None where nobody counts."""
+        value = float(self._whole[self._place[name], _COLUMNS[measure]])
+        return value if np.isfinite(value) else None
+
+    def draws(self, name: str, measure: Measure) -> Floats:
+        """(draws,) the measure on each draw."""
+        return self._drawn[:, self._place[name], _COLUMNS[measure]]
+
+    def difference(self, name: str, other: str, measure: Measure = "pck") -> Interval | None:
+        """A measure of one minus that of the other, on the same draws; None where too few people count."""
+        mine, theirs = self.value(name, measure), self.value(other, measure)
+        if mine is None or theirs is None or self._photos < 2:
+            return None
+        return interval(mine - theirs, self.draws(name, measure) - self.draws(other, measure))
+
+    def effect(self, name: str) -> Effect:
+        """What this replacement did."""
+        tally, truth = self._tallies[name], self._truth
+        moved = np.sqrt(np.square(tally.cells - self._tallies[UNTOUCHED].cells).sum(-1)).ravel()
+        counts = pck.count(tally.cells, truth.cells, truth.visibility, truth.size)
+        return Effect(
+            pck=counts.pck(),
+            pck_lost=self.difference(UNTOUCHED, name),
+            loss=self.value(name, "loss"),
+            distance=float(tally.distance.mean()),
+            moved_median=float(np.median(moved)),
+            moved_p95=float(np.quantile(moved, 0.95)),
+            moved_share=float((moved > truth.size / 20).mean()),
+        )
+
+    def recovered(self, name: str, baseline: str, measure: Measure) -> Recovered:
+        """The share of the baseline's cost that a replacement gives back.
+
+        It is undefined where the cost is under :data:`CLEAR` standard errors: skips go round the bottleneck, so it may
+        be no more than noise, or the baseline may even do better.
+        """
+        triple = tuple(self.value(one, measure) for one in (UNTOUCHED, name, baseline))
+        untouched, mine, without = triple
+        cost = self.difference(UNTOUCHED, baseline, measure)
+        if cost is None or untouched is None or mine is None or without is None:
+            return Recovered(name, baseline, measure, None, TOO_FEW, *triple)
+        if why := no_cost(baseline, cost, measure):
+            return Recovered(name, baseline, measure, None, why, *triple)
+        low = self.draws(baseline, measure)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            drawn = (self.draws(name, measure) - low) / (self.draws(UNTOUCHED, measure) - low)
+        share = interval((mine - without) / (untouched - without), drawn)
+        return Recovered(name, baseline, measure, share, None, *triple)
+
+
+def no_cost(baseline: str, lead: Interval, measure: Measure) -> str | None:
+    """Why no share of a baseline's cost can be told, in words; None where the baseline clearly costs something.
+
+    Args:
+        baseline: its name.
+        lead: the measure of the untouched bottleneck minus that of the baseline.
+        measure: which; PCK is better the higher, loss and distance the lower.
+    """
+    cost = lead.value if measure == "pck" else -lead.value
+    if cost > 0 and cost >= CLEAR * lead.standard_error:
+        return None
+    if cost < -CLEAR * lead.standard_error:
+        return f"{baseline} does better than the bottleneck itself, by {_told(-cost, measure)}"
+    one = _told(lead.standard_error, measure)
+    return f"{baseline} costs {_told(cost, measure)}, under {CLEAR:g} standard errors (one is {one})"
+
+
+def _told(value: float, measure: Measure) -> str:
+    return f"{round(100 * value, 1) + 0.0:.1f} points" if measure == "pck" else f"{value:.3g}"  # never -0.0
+
+
+def loss_counts(visibility: Tensor, unlabelled: str) -> npt.NDArray[np.bool_]:
+    """(n, K) the joints whose maps the training loss counts, of visibility (n, K) as annotated."""
+    counted = visibility > 0 if unlabelled == "masked" else torch.ones_like(visibility, dtype=torch.bool)
+    found: npt.NDArray[np.bool_] = counted.cpu().numpy()
+    return found

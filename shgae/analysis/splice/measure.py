@@ -1,0 +1,195 @@
+"""One replacement of the bottleneck after another: what the maps lose, with skips on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from shgae.analysis.inputs import before_tuning, training_rows
+from shgae.analysis.pca import Components, components_of
+from shgae.analysis.splice import replacements, text
+from shgae.analysis.splice.checks import Check, check
+from shgae.analysis.splice.code import code_health
+from shgae.analysis.splice.effects import SideBySide
+from shgae.analysis.splice.network import Passes, Site, Splicer, target_config
+from shgae.analysis.splice.replacements import Projection, Replacement
+from shgae.analysis.splice.report import Replaced, SpliceReport, side_of
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import Artifact
+from shgae.data.datasets import in_chunks, load_pose_batch
+from shgae.execution import Execution, Progress
+from shgae.metrics.reconstruction import Fidelity, FidelitySums
+from shgae.models.autoencoder import Autoencoder
+from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencoder
+from shgae.recipes import SpliceConfig
+from shgae.wording import counted_people
+
+_COMPONENTS = 50
+"""How many principal components stand in where there is no autoencoder to say."""
+
+
+_TRIED = 8
+"""People on whom exactness is checked."""
+
+
+class Codes(NamedTuple):
+    """The autoencoders to try."""
+
+    modules: dict[str, Autoencoder]
+    """By the name of the replacement."""
+    spec: AutoencoderSpec | None
+    """Of the one that is asked about; None without any."""
+
+
+def codes_to_try(site: Site, given: LoadedAutoencoder | None, progress: Progress) -> Codes:
+    own = site.own
+    if own is None and given is None:
+        spec = site.loaded.spec
+        grafted = [str(stack) for stack in range(spec.stacks) if spec.autoencoder(stack)]
+        which = f"--stack {' or '.join(grafted)}" if grafted else "--ae"
+        progress.note(f"note: stack {site.stack} carries no autoencoder; with {which} there is one to compare")
+        return Codes({}, None)
+    if own is None and given is not None:
+        return Codes({"ae": given.module}, given.spec)
+    assert own is not None
+    codes = {"ae": own}
+    if given is not None:
+        codes["old-ae"] = given.module
+    elif site.is_tuned and (found := before_tuning(site, progress)):
+        codes["old-ae"] = found[0]
+    return Codes(codes, site.loaded.spec.autoencoder(site.stack))
+
+
+class Splice:
+    """One splice at work."""
+
+    def __init__(
+        self,
+        site: Site,
+        codes: Codes,
+        prepared: Artifact,
+        source: Artifact | None,
+        config: SpliceConfig,
+        device: torch.device,
+        execution: Execution,
+    ) -> None:
+        self._site, self._prepared, self._source = site, prepared, source
+        self._config, self._execution = config, execution
+        self._crops = Crops(prepared, config.split, config.limit)
+        self._splicer = Splicer(site, device, config.precision, config.batch_size)
+        self._device, self._codes, self._spec = device, codes.modules, codes.spec
+
+    def report(self) -> SpliceReport:
+        """Does everything."""
+        mean, components, training = self._training()
+        crops, codes = self._crops, self._codes
+        varies = bool(components.variances.any())
+        bottlenecks = self._splicer.bottlenecks(crops, self._execution, f"bottlenecks of {self._config.split}")
+        offered = self._offered(mean, components, bottlenecks)
+        passes = self._passes({name: replace for name, (replace, _) in offered.items()})
+        compared = [SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
+        sides = [side_of(side, list(offered)) for side in compared]
+        replaced = tuple(
+            Replaced(name, meaning, self._fidelity(replace, bottlenecks, mean))
+            for name, (replace, meaning) in offered.items()
+        )
+        return SpliceReport(
+            model=self._site.loaded.artifact.id,
+            data=self._prepared.id,
+            split=self._config.split,
+            persons=len(crops),
+            photos=len(np.unique(crops.people.photo_id)),
+            stack=self._site.stack,
+            tuned=self._site.is_tuned,
+            training=training,
+            bottleneck_effective_dimension=components.effective_dimension if varies else None,
+            bottleneck_components_95=components.count_for(0.95) if varies else None,
+            replacements=replaced,
+            skips_on=sides[0],
+            skips_off=sides[1],
+            code=code_health(self._splicer.codes(codes["ae"], bottlenecks)) if "ae" in codes else None,
+            checks=self._checks(),
+            says=self._sentences(compared[0], compared[1], list(offered)),
+        )
+
+    def _training(self) -> tuple[npt.NDArray[np.float64], Components, str]:
+        """The training mean (C, 4, 4), the principal components, and whose they are in words."""
+        if self._source is not None:
+            rows = training_rows(self._source, self._site, self._config.limit)
+            mean = rows.mean()
+            what = f"{counted_people(len(rows), 'training')} of {self._source.path} ({self._source.short_id})"
+            return mean, components_of(mean, rows.read, len(rows), self._execution), what
+        crops = Crops(self._prepared, "train", self._config.limit)
+        tensors = self._splicer.bottlenecks(crops, self._execution, "bottlenecks of train")
+        mean = tensors.mean(0, dtype=np.float64)
+        what = f"{counted_people(len(crops), 'training')}, in a pass of its own"
+        return mean, components_of(mean, lambda part: tensors[part], len(crops), self._execution), what
+
+    def _offered(
+        self, mean: npt.NDArray[np.float64], components: Components, bottlenecks: npt.NDArray[np.float32]
+    ) -> dict[str, tuple[Replacement, str]]:
+        """Every replacement by name, and what it is."""
+        splicer, seed = self._splicer, self._config.seed
+        untouched = "the bottleneck as it is"
+        if self._site.own is not None:
+            untouched += ": the autoencoder taken out" + (" of the tuned trunk" if self._site.is_tuned else "")
+        offered: dict[str, tuple[Replacement, str]] = {"id": (replacements.identity, untouched)}
+        meanings = {"ae": "the autoencoder", "old-ae": "the autoencoder from before fine-tuning, in the tuned trunk"}
+        for name, code in self._codes.items():
+            offered[name] = (splicer.through(code), meanings[name])
+        spec = self._spec
+        count = min(spec.code_size if spec else _COMPONENTS, components.determined)
+        projected = replacements.rank(Projection(components, self._device), count)
+        offered[f"pca-{count}"] = (projected, f"the first {count} principal components of the training bottlenecks")
+        if spec is not None:
+            untrained = build_autoencoder(spec, seed=seed)
+            offered["random-ae"] = (splicer.through(untrained), "an autoencoder of that shape, untrained")
+        if len(bottlenecks) > 1:
+            offered["shuffle"] = (replacements.another(bottlenecks, seed), "another person's bottleneck")
+        offered["mean"] = (replacements.constant(mean), "the training mean, for everybody")
+        offered["zero"] = (replacements.zero, "zeros")
+        return offered
+
+    def _passes(self, offered: dict[str, Replacement]) -> Passes:
+        """One way down a batch, and a way up for each replacement, with skips and without."""
+        heatmap = target_config(self._site, self._execution.progress)
+        passes = Passes(self._splicer, self._crops, heatmap, offered)
+        self._execution.progress.start("replacements", len(self._crops), "people")
+        for batch in self._splicer.batches(self._crops, self._execution):
+            descent = self._splicer.descend(batch)
+            with torch.inference_mode():
+                instead = ((name, replace(descent.bottleneck, batch.rows)) for name, replace in offered.items())
+                passes.add(batch, descent, instead)
+        self._execution.progress.finish()
+        return passes
+
+    def _fidelity(
+        self, replace: Replacement, bottlenecks: npt.NDArray[np.float32], mean: npt.NDArray[np.float64]
+    ) -> Fidelity:
+        sums = FidelitySums(mean)
+        for rows in in_chunks(np.arange(len(bottlenecks)), self._config.batch_size):
+            with torch.inference_mode():
+                instead = replace(torch.from_numpy(bottlenecks[rows]).to(self._device), rows)
+            sums.add(bottlenecks[rows], instead.float().cpu().numpy())
+        return sums.result()
+
+    def _checks(self) -> tuple[Check, ...]:
+        spec = self._spec or AutoencoderSpec(width=self._site.loaded.spec.width)
+        tried = self._codes.get("ae") or build_autoencoder(spec, seed=self._config.seed)
+        rows = np.arange(min(_TRIED, len(self._crops)))
+        images = self._splicer.images(load_pose_batch(self._crops, rows).to(self._device))
+        return check(self._splicer.module, self._site.stack, images, tried.to(self._device).eval())
+
+    def _sentences(self, on: SideBySide, off: SideBySide, names: Sequence[str]) -> tuple[str, ...]:
+        sides = ((on, True), (off, False))
+        if self._site.is_tuned:
+            said = [text.cost_in_tuned(side, skips) for side, skips in sides]
+            return (*said, text.after_tuning(on, "old-ae" in names))
+        coded = "ae" if "ae" in names else None
+        rank = next(name for name in names if name.startswith("pca-"))
+        found = (text.cost_and_gain(side, skips, coded, rank) for side, skips in sides)
+        return tuple(dict.fromkeys(found))  # once where of neither anything can be said

@@ -1,0 +1,176 @@
+"""What ``splice`` and ``rate`` share: one stack's bottleneck as a place where something else can stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from shgae.analysis.pca import Rows
+from shgae.analysis.splice.effects import UNTOUCHED, Tally, Truth, loss_counts
+from shgae.artifacts.crops import Crops
+from shgae.data import heatmaps
+from shgae.data.datasets import PoseBatch, in_chunks, load_pose_batch, to_images
+from shgae.data.prefetch import prefetch
+from shgae.errors import Refused
+from shgae.execution import Execution, Progress
+from shgae.inference.batches import crops_at_once
+from shgae.inference.device import autocast
+from shgae.models.autoencoder import Autoencoder
+from shgae.models.hourglass import StackState
+from shgae.models.zoo import LoadedHourglass, load_hourglass
+from shgae.recipes import HeatmapConfig, Precision
+
+_AT_ONCE = 256
+"""Bottlenecks in one pass of an autoencoder."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One stack of a network."""
+
+    loaded: LoadedHourglass
+    stack: int
+    """Counted from 0."""
+
+    @property
+    def own(self) -> Autoencoder | None:
+        """The autoencoder grafted there."""
+        graft = self.loaded.module.hourglass(self.stack).graft
+        return graft if isinstance(graft, Autoencoder) else None
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether an autoencoder and its trunk were trained on together."""
+        return self.own is not None and self.loaded.artifact.facts.get("made_by") == "finetune"
+
+
+def open_site(model: Path, stack: str) -> Site:
+    """Opens a network at one stack ("last", or its number); raises :class:`Refused` if it has no such stack."""
+    loaded = load_hourglass(model)
+    has = loaded.spec.stacks
+    index = has - 1 if stack == "last" else int(stack)
+    if index >= has:
+        why = f"it has {has} stacks, 0 to {has - 1}" if has > 1 else "it has one stack, 0"
+        raise Refused(f"stack {stack}", model, why, f"--stack {has - 1}")
+    return Site(loaded, index)
+
+
+def target_config(site: Site, progress: Progress) -> HeatmapConfig:
+    """The target maps that the network was trained with."""
+    known = site.loaded.artifact.facts.get("heatmap")
+    if known is None:
+        progress.note(f"note: {site.loaded.artifact.path} does not say what target maps it was trained with")
+    return HeatmapConfig(**known) if known else HeatmapConfig()
+
+
+class Splicer:
+    """One network at work on a split, cut open at a site."""
+
+    def __init__(self, site: Site, device: torch.device, precision: Precision, batch_size: int) -> None:
+        self.device, self.stack = device, site.stack
+        self._site, self._precision, self._at_once = site, precision, crops_at_once(device, batch_size)
+        self.module = site.loaded.module
+        self.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def images(self, batch: PoseBatch) -> Tensor:
+        """What the network sees of a batch: (n, 3, H, W)."""
+        return to_images(batch.crops, batch.valid, self._site.loaded.mean_rgb)
+
+    def batches(self, crops: Crops, execution: Execution) -> Iterator[PoseBatch]:
+        """The batches of a split, in order, on the device."""
+        chunks = in_chunks(np.arange(len(crops)), self._at_once)
+        for batch in prefetch(chunks, lambda part: load_pose_batch(crops, part), execution.workers):
+            execution.stop.raise_if_set(self._site.loaded.artifact.path, "the same command again", saved=False)
+            yield batch.to(self.device)
+            execution.progress.advance(len(batch.rows))
+
+    def bottlenecks(self, crops: Crops, execution: Execution, what: str) -> npt.NDArray[np.float32]:
+        """What enters the graft for every person of a split: (N, C, 4, 4), in memory."""
+        out = np.empty((len(crops), self._site.loaded.spec.width, 4, 4), np.float32)
+        execution.progress.start(what, len(crops), "people")
+        for batch in self.batches(crops, execution):
+            with torch.inference_mode(), autocast(self.device, self._precision):
+                out[batch.rows] = self.module.bottleneck(self.images(batch), self.stack).float().cpu().numpy()
+        execution.progress.finish()
+        return out
+
+    def descend(self, batch: PoseBatch) -> StackState:
+        """Down to the bottleneck."""
+        with torch.inference_mode(), autocast(self.device, self._precision):
+            return self.module.descend(self.images(batch), self.stack)
+
+    def ascend(self, descent: StackState, bottleneck: Tensor, skips: bool) -> Tensor:
+        """Up again from what stands there: the last maps (n, K, H, W) float32.
+
+        Raises:
+            Refused: they hold numbers that are not finite.
+        """
+        with torch.inference_mode(), autocast(self.device, self._precision):
+            maps = self.module.ascend(descent, bottleneck, skips).float()
+        if not maps.isfinite().all():
+            fix = "a model whose training did not diverge"
+            raise Refused("model", self._site.loaded.artifact.path, "a map holds numbers that are not finite", fix)
+        return maps
+
+    def through(self, autoencoder: Autoencoder) -> Callable[[Tensor, Rows], Tensor]:
+        """An autoencoder as a replacement, in the number format of the network around it."""
+        # In the layout of the grafted network, so that the same numbers come out, bit for bit.
+        autoencoder.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        autoencoder.eval()
+
+        def replace(x: Tensor, rows: Rows) -> Tensor:
+            del rows
+            with torch.inference_mode(), autocast(self.device, self._precision):
+                rebuilt: Tensor = autoencoder(x)
+            return rebuilt
+
+        return replace
+
+    def codes(self, autoencoder: Autoencoder, bottlenecks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(N, C, 4, 4) -> (N, code_size), float32 throughout."""
+        found = []
+        for part in in_chunks(np.arange(len(bottlenecks)), _AT_ONCE):
+            with torch.inference_mode():
+                code = autoencoder.encode(torch.from_numpy(bottlenecks[part]).to(self.device))
+            found.append(code.cpu().numpy())
+        return np.concatenate(found)
+
+
+class Passes:
+    """What the maps of a split are with one thing after another in the bottleneck's place, skips on and off."""
+
+    def __init__(self, splicer: Splicer, crops: Crops, heatmap: HeatmapConfig, names: Iterable[str]) -> None:
+        """Begins with nobody; ``names`` are those of the replacements."""
+        people = crops.people
+        xy, v = torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility)
+        true_cells, visibility = heatmaps.truth(xy, v, crops.crop_size)
+        size = crops.crop_size // heatmaps.STRIDE
+        self.truth = Truth(true_cells.numpy(), visibility.numpy(), people.photo_id, size)
+        names = tuple(names)
+        self.on, self.off = ({name: Tally(*v.shape) for name in names} for _ in range(2))
+        self._splicer, self._heatmap = splicer, heatmap
+
+    def add(self, batch: PoseBatch, descent: StackState, instead: Iterable[tuple[str, Tensor]]) -> None:
+        """Counts a batch: one way up for each replacement (n, C, 4, 4), with skips and without.
+
+        Raises:
+            Refused: the maps hold numbers that are not finite.
+        """
+        targets = self.targets(batch)
+        ways = ((True, self.on), (False, self.off))
+        untouched = {skips: self._splicer.ascend(descent, descent.bottleneck, skips) for skips, _ in ways}
+        for name, tensor in instead:
+            for skips, tallies in ways:
+                maps = untouched[skips] if name == UNTOUCHED else self._splicer.ascend(descent, tensor, skips)
+                tallies[name].add(batch.rows, maps, untouched[skips], *targets)
+
+    def targets(self, batch: PoseBatch) -> tuple[Tensor, npt.NDArray[np.bool_]]:
+        """What the loss compares a batch with, (n, K, H, W), and which joints (n, K) it counts."""
+        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self._heatmap, crop_size=batch.crops.shape[1])
+        return targets, loss_counts(batch.visibility, self._heatmap.unlabelled)

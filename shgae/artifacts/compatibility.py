@@ -1,0 +1,50 @@
+"""Which artefacts fit together: networks and prepared data of the same joints and crops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shgae.artifacts.store import Artifact
+from shgae.errors import Refused
+from shgae.execution import Progress
+from shgae.recipes import EvaluatedSplit, Split
+
+TRAVELS = ("skeleton", "category_id", "mean_rgb", "crop_size", "crop_policy", "margin")
+"""Facts of the prepared data that a network trained on it must keep: what it saw, and how."""
+
+
+def check_fits(facts: Mapping[str, Any], data: Artifact, where: object, progress: Progress) -> None:
+    """Refuses a network (by its facts) and prepared data of other joints or another crop size.
+
+    Crops that were cut in another way than those the network was trained on are allowed, with a note.
+    """
+    check_crops(facts, data, where, progress)
+    mine, theirs = facts["skeleton"]["names"], data.facts["skeleton"]["names"]
+    if mine != theirs:
+        fix = "data with the model's joints, in its order; or shgae finetune with --joints match or new-head"
+        raise Refused("model", where, f"trained on {other_joints(mine, theirs, data.path)}", fix)
+
+
+def check_crops(facts: Mapping[str, Any], data: Artifact, where: object, progress: Progress) -> None:
+    """The part of :func:`check_fits` that has nothing to do with joints."""
+    if facts["crop_size"] != data.facts["crop_size"]:
+        why = f"trained on crop size {facts['crop_size']}, the data in {data.path} has {data.facts['crop_size']}"
+        raise Refused("model", where, why, "data prepared with the model's --crop-size")
+    for key in ("crop_policy", "margin"):
+        if facts[key] != data.facts[key]:
+            progress.note(f"note: {where} was trained with {key} = {facts[key]}, this data has {data.facts[key]}")
+
+
+def other_joints(mine: Sequence[str], theirs: Sequence[str], data: object) -> str:
+    """In words: how the joints of a network differ from those of some data."""
+    pairs = enumerate(zip(mine, theirs, strict=False), 1)
+    first = next((f"joint {n} is {a} there, {b} here" for n, (a, b) in pairs if a != b), "the first ones agree")
+    return f"{len(mine)} joints, the data in {data} has {len(theirs)} ({first})"
+
+
+def scored_split(data: Artifact, split: EvaluatedSplit) -> Split:
+    """The split that is scored: "auto" is test, or val where there is none."""
+    if split != "auto":
+        return split
+    return "test" if data.facts["splits"].get("test") else "val"

@@ -1,0 +1,230 @@
+"""Making artefacts: a draft is filled, then committed; nothing appears at its target before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from shgae.artifacts.command import command_line
+from shgae.artifacts.folders import (
+    INTENT,
+    check_inputs,
+    check_target,
+    clear,
+    locked,
+    mend,
+    partial_of,
+    put_in_place,
+    remove,
+)
+from shgae.artifacts.hashing import hash_file, of_each
+from shgae.artifacts.manifest import MANIFEST, FileEntry, Manifest, Parent, differences, package_versions
+from shgae.artifacts.run_log import ORIGIN, Origin, conditions_of, going_on, now
+from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.tables import as_read, read_json, write_json
+from shgae.artifacts.tensors import Array, save_tensors, sync
+from shgae.errors import Refused
+from shgae.execution import Execution
+
+_LOCK = ".lock"
+
+
+class Draft:
+    """An artefact that is being made; see :func:`new_artifact`. Of several processes only the first writes in it."""
+
+    def __init__(
+        self,
+        target: Path,
+        kind: str,
+        config: Mapping[str, Any],
+        parents: Mapping[str, Artifact],
+        execution: Execution,
+        device: str,
+    ) -> None:
+        self.target = target
+        self.path = partial_of(target)
+        self.kind = kind
+        self.config = as_read(config)
+        self.parents = tuple(_as_parent(role, parent, target) for role, parent in parents.items())
+        self.resumed = False
+        self.committed: Artifact | None = None
+        self.origin = Origin.new(self.parents, conditions_of(device, execution))
+        self.world = execution.world
+        self._execution = execution
+
+    def intent(self) -> dict[str, Any]:
+        """What this draft is going to be: an interrupted one is continued only by the same."""
+        return {"kind": self.kind, **self.config, **{parent.role: parent.id for parent in self.parents}}
+
+    def file(self, name: str) -> Path:
+        """The path of a file inside; its folder is made."""
+        path = self.path / name
+        if self.world.is_main:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def holds_files(self) -> bool:
+        """Whether anything was written that a resumed step could go on from."""
+        return any(path.is_file() and not path.name.startswith(".") for path in self.path.rglob("*"))
+
+    def size(self) -> int:
+        """Bytes written so far."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
+    def write_tensors(self, name: str, tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> None:
+        """Writes a safetensors file, whole or not at all."""
+        if self.world.is_main:
+            save_tensors(self.file(name), tensors, note)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Writes a JSON file, whole or not at all."""
+        if self.world.is_main:
+            write_json(self.file(name), value)
+
+    def commit(self, facts: Mapping[str, Any], *, volatile: Collection[str] = ()) -> Artifact:
+        """Completes the artefact: hashes, sync, manifest, rename.
+
+        Args:
+            facts: what a reader needs to know; part of the id.
+            volatile: files that hold times or the command line, and are no part of the id.
+        """
+        self.world.broadcast(None)  # nobody reads in the draft any more
+        if self.world.is_main:
+            self.committed = self._commit(facts, volatile)
+        self.world.broadcast(None)  # it is there
+        if self.committed is None:
+            self.committed = open_artifact(self.target, verify=False)
+        return self.committed
+
+    def _commit(self, facts: Mapping[str, Any], volatile: Collection[str]) -> Artifact:
+        check_target(self.target, self._execution.force)  # once more: it may have been made since
+        names = sorted(
+            str(path.relative_to(self.path).as_posix())
+            for path in self.path.rglob("*")
+            if path.is_file() and not path.name.startswith(".")
+        )
+        sizes = [(self.path / name, (self.path / name).stat().st_size) for name in names]
+        # A wish to stop is not heard any more: what is left takes less than to do it all again.
+        hashes = of_each(hash_file, sizes, f"hashing {self.path}", self._execution, stops=False)
+        files = {
+            name: FileEntry(sha256, size, name in volatile)
+            for name, sha256, (_, size) in zip(names, hashes, sizes, strict=True)
+        }
+        changes = self.origin.changes()
+        provenance = {
+            "versions": package_versions(),
+            **{key: self.origin.conditions[-1][key] for key in ("device", "deterministic")},
+            "processors": os.cpu_count(),
+            "processes": self.world.size,
+            "command": command_line(),
+            "created": now(),
+        } | ({"resumed_otherwise": changes} if changes else {})
+        manifest = Manifest(self.kind, self.config, as_read(facts), files, self.parents, provenance)
+        for name in names:
+            sync(self.path / name)
+        for folder in sorted({".", *(str(folder) for name in names for folder in PurePosixPath(name).parents)}):
+            sync(self.path / folder)
+        write_json(self.path / MANIFEST, manifest.to_json())
+        put_in_place(self.path, self.target, MANIFEST)
+        # Not before the rename: killed in between, an unfinished folder must still say what it was going to be.
+        for hidden in (ORIGIN, INTENT, _LOCK):
+            (self.target / hidden).unlink(missing_ok=True)
+        return Artifact(self.target, manifest)
+
+
+@contextmanager
+def new_artifact(
+    target: Path,
+    *,
+    kind: str,
+    config: Mapping[str, Any],
+    parents: Mapping[str, Artifact],
+    execution: Execution,
+    resumable: bool = False,
+    inputs: Iterable[Path] = (),
+    device: str = "none",
+) -> Iterator[Draft]:
+    """Begins an artefact at ``target``; without a commit nothing appears there.
+
+    A resumable draft that ends early with something in it keeps ``NAME.partial``, and the same step continues it with
+    ``--resume``; others are cleared away. ``inputs`` are files and folders that the step reads besides its parents,
+    ``device`` says where tensors are computed, if any are.
+
+    Raises:
+        Refused: the target exists (and no ``force``), is no artefact, or somebody else is writing it; an interrupted
+            draft of other options or parents is to be resumed, or one lies there and neither resume nor force is set.
+    """
+    made = Draft(target, kind, config, parents, execution, device)
+    if not made.world.is_main:
+        made.resumed = made.world.broadcast(False)
+        yield made
+        return
+    check_inputs(target, [*(parent.path for parent in parents.values()), *inputs])
+    check_target(target, execution.force, execution.resume)
+    _check_partial(made)
+    try:
+        made.path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise Refused("output", target, "a file stands in the way", "another --output") from error
+    with locked(made.path / _LOCK, target):
+        mend(target, MANIFEST)
+        check_target(target, execution.force)  # once more: another process may just have finished it
+        is_new = not (made.path / INTENT).is_file()
+        try:
+            _begin(made, execution, resumable)
+        except OSError:
+            if is_new:  # nothing of it is worth keeping
+                remove(made.path, INTENT)
+            raise
+        try:
+            made.world.broadcast(made.resumed)
+            yield made
+        finally:
+            if made.committed is None and not (resumable and made.holds_files()):
+                remove(made.path, INTENT)
+
+
+def _check_partial(made: Draft) -> None:
+    """Spares a folder of the user's own that has the name of the draft."""
+    names = []
+    if made.path.is_dir() and not (made.path / INTENT).is_file():
+        names = [path.name for path in made.path.iterdir()]
+    if made.path.is_symlink() or any(name != _LOCK and not name.startswith(INTENT) for name in names):
+        why = f"{made.path.name} stands in the way, and it is no unfinished artefact"
+        raise Refused("output", made.target, why, "another --output")
+
+
+def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
+    intent = made.path / INTENT
+    begun = intent.is_file()
+    if begun and resumable and execution.resume:
+        changed = differences(made.intent(), read_json(intent))
+        if changed:
+            raise Refused("resume", made.path, f"it was begun otherwise ({'; '.join(changed)})", "the same options")
+        made.resumed = True
+        # What a kill during a write or the commit left: it must not pass for a part of the artefact, or for all of it.
+        for torn in (made.path / MANIFEST, *made.path.rglob(".*.tmp")):
+            torn.unlink(missing_ok=True)
+        made.origin = going_on(made.origin, made.path, execution.progress)
+        return
+    if begun and not execution.force and (resumable or differences(made.intent(), read_json(intent))):
+        fix = "--resume to continue it, or --force to start anew" if resumable else "another --output, or --force"
+        raise Refused("output", made.target, f"an interrupted run lies in {made.path.name}", fix)
+    if begun:
+        # Killed while it is cleared, it is not the run it was: nothing may continue it.
+        write_json(intent, {"kind": made.kind, "cleared": True})
+    elif resumable and execution.resume:
+        execution.progress.note("note: there is no interrupted run to go on from: it begins now")
+    clear(made.path, {INTENT, _LOCK})
+    write_json(intent, made.intent())
+    if resumable:
+        made.origin.write(made.path)
+
+
+def _as_parent(role: str, artifact: Artifact, target: Path) -> Parent:
+    manifest = artifact.manifest
+    where = os.path.relpath(artifact.path.resolve(), target.resolve())
+    return Parent(role, manifest.kind, manifest.id, Path(where).as_posix(), manifest.parents)

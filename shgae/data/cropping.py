@@ -1,0 +1,137 @@
+"""The crops of a selection, photo by photo, in order; each photo is decoded once, in threads, a few ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shgae.data.coco import CocoPeople, Person, Photo
+from shgae.data.geometry import Rectangle, Square, cut, open_photo
+from shgae.data.prefetch import prefetch
+from shgae.data.selection import Selection
+from shgae.errors import Refused, shortened
+from shgae.recipes import Split
+
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One person, cut out."""
+
+    person: Person
+    photo: Photo
+    split: Split
+    square: Square
+    """In xy_photo."""
+    pixels: npt.NDArray[np.uint8]
+    """(crop_size, crop_size, 3) RGB, zero outside ``valid``."""
+    valid: Rectangle
+    """The pixels of the crop that the photo covers."""
+
+
+@dataclass(frozen=True)
+class BadPhoto:
+    """A photo that has samples, but is missing, torn, of another size than the JSON says, or led out of its folder."""
+
+    photo: Photo
+    source: Split
+    """The split that its JSON was given for."""
+    fault: Refused
+    """It names the photo and one of its people."""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong in a few words, without a path."""
+        return self.fault.why.partition(" (")[0]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What came of a photo."""
+
+    photo: Photo
+    people: int
+    """How many were to be cut out."""
+    samples: list[Sample]
+    """All of them, or nobody of a bad photo."""
+    bad: BadPhoto | None = None
+
+
+def missing_photos(selection: Selection) -> list[BadPhoto]:
+    """Looks for every photo that has samples, without opening it: those that are missing, or led out of the folder."""
+    missing = []
+    for photo, fates in selection:
+        wanted = [fate.annotation_id for fate in fates if fate.split is not None]
+        if wanted:
+            try:
+                selection.people.photo_path(photo)
+            except Refused as error:
+                missing.append(_bad(photo, selection.source, wanted[0], error))
+    return missing
+
+
+def too_many(bad: Sequence[BadPhoto]) -> Refused:
+    """The end of a run that met more bad photos than it may: the first ones, and how many there are."""
+    first = bad[0].fault
+    if len(bad) == 1:
+        return Refused(first.what, first.where, first.why, f"{first.fix}, or --max-bad-photos 1")
+    others = ", ".join(shortened(one.photo.file_name) for one in bad[1:_MOST_NAMED])
+    more = ", ..." if len(bad) > _MOST_NAMED else ""
+    why = f"{first.why}; {len(bad):,} photos are bad ({others}{more})"
+    return Refused(first.what, first.where, why, f"{first.fix}, or --max-bad-photos {len(bad)}")
+
+
+def cut_people(selection: Selection, crop_size: int, workers: int) -> Generator[Cut, None, None]:
+    """What comes of each photo that has samples, in the order of the JSON, whatever the number of threads.
+
+    Args:
+        selection: whom to cut out, and how.
+        crop_size: side of a crop in pixels.
+        workers: threads; 0 does it in line.
+    """
+    yield from prefetch(_jobs(selection, crop_size), _Job.run, workers)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A photo and whom to cut out of it."""
+
+    source: Split
+    all_people: CocoPeople
+    photo: Photo
+    people: list[tuple[Person, Split, Square]]
+    crop_size: int
+
+    def run(self) -> Cut:
+        try:
+            image = open_photo(self.all_people.photo_path(self.photo), self.photo.size)
+        except Refused as error:
+            bad = _bad(self.photo, self.source, self.people[0][0].annotation_id, error)
+            return Cut(self.photo, len(self.people), [], bad)
+        samples = [
+            Sample(person, self.photo, split, square, *cut(image, square, self.crop_size))
+            for person, split, square in self.people
+        ]
+        return Cut(self.photo, len(self.people), samples)
+
+
+def _jobs(selection: Selection, crop_size: int) -> Iterator[_Job]:
+    for photo, fates in selection:
+        people = [
+            (selection.people.person(fate.annotation_id, photo), fate.split, fate.square)
+            for fate in fates
+            if fate.split is not None and fate.square is not None
+        ]
+        if people:
+            yield _Job(selection.source, selection.people, photo, people, crop_size)
+
+
+def _bad(photo: Photo, source: Split, annotation_id: int, fault: Refused) -> BadPhoto:
+    """Adds to the refusal of a photo who was to be cut out of it; a long file name is shortened."""
+    path = fault.where.replace(photo.file_name, shortened(photo.file_name))
+    where = f"{path} (annotation {annotation_id})"
+    return BadPhoto(photo, source, Refused(fault.what, where, fault.why, fault.fix))

@@ -1,0 +1,255 @@
+"""What a predictor says about the people of a split: from a network's maps, or from a file in COCO's results format.
+
+Scores are made of the numbers that such a file holds, so that a model and its file score alike to the last bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from shgae.artifacts.crops import Crops, PeopleTable
+from shgae.data import heatmaps
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.inference.batches import Inference
+from shgae.models.zoo import LoadedHourglass
+from shgae.wording import counted_people
+
+Floats = npt.NDArray[np.float64]
+ARGMAX = "highest cell of the last stack's map, its middle"
+_AS_GIVEN = "points as the file gives them"
+_DECIMALS = 4
+"""Of a photo pixel: a cell is wider by far, also where a crop's side is a single pixel of the photo."""
+_MOST = 2**31
+_FIX = "a list of {annotation_id, keypoints, score}, as shgae evaluate -o writes it"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What one predictor says about N people."""
+
+    name: str
+    """Its name in the report."""
+    cells: npt.NDArray[np.int64]
+    """(N, K, 2) cells x, y: arg-max of the last stack's maps, or those that the points fall on."""
+    score: npt.NDArray[np.float32]
+    """(N, K) the map's value there, or the file's third number of a joint."""
+    xy_photo: Floats
+    """(N, K, 2) points in photo pixels."""
+    person_score: Floats
+    """(N,)."""
+    decoding: str = ARGMAX
+    """How the points were found, in words."""
+
+
+def from_cells(
+    name: str,
+    cells: npt.NDArray[np.int64],
+    score: npt.NDArray[np.float32] | None,
+    crops: Crops,
+    decoding: str = ARGMAX,
+) -> Predictions:
+    """Predictions of arg-max cells (N, K, 2) of these crops' maps, whose heights there are score (N, K), or 1."""
+    heights = np.ones(cells.shape[:2], np.float32) if score is None else score
+    xy_crop = heatmaps.map_to_crop(torch.from_numpy(cells)).double().numpy()
+    xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
+    return Predictions(name, cells, heights, xy_photo, heights.mean(1, dtype=np.float64).round(6), decoding)
+
+
+def photo_points(xy_crop: Floats, people: PeopleTable, crop_size: int) -> Floats:
+    """Takes points (N, K, 2) of N people's crops to photo pixels: :func:`shgae.data.geometry.to_photo`, all at once."""
+    scaled: Floats = xy_crop * (people.square[:, 2] / crop_size)[:, None, None]
+    return scaled + people.square[:, None, :2]
+
+
+def cells_of(xy_photo: Floats, people: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]:
+    """The cells (N, K, 2) that points (N, K, 2) fall on, by the rule of :func:`shgae.data.heatmaps.cells`.
+
+    A point outside the crop falls on a cell outside the map: it must not be taken for one at the border.
+    """
+    xy_crop: Floats = (xy_photo - people.square[:, None, :2]) * (crop_size / people.square[:, 2])[:, None, None]
+    at = heatmaps.cells(torch.from_numpy(xy_crop), crop_size)
+    beyond = np.round(np.floor(xy_crop) / heatmaps.STRIDE).astype(np.int64)
+    return np.where(at.inside.numpy()[..., None], at.cells.numpy(), beyond)
+
+
+def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> list[dict[str, Any]]:
+    """Predictions in COCO's results format: joints in photo pixels, the score of a person the mean of its joints'."""
+    people = crops.people
+    score = predictions.score.astype(np.float64).round(_DECIMALS)
+    joints = np.concatenate([predictions.xy_photo, score[..., None]], axis=2).reshape(len(people), -1)
+    return [
+        {
+            "image_id": int(people.photo_id[row]),
+            "category_id": category_id,
+            "annotation_id": int(people.annotation_id[row]),
+            "keypoints": joints[row].tolist(),
+            "score": float(predictions.person_score[row]),
+        }
+        for row in range(len(people))
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionFile:
+    """A file of predictions that passed every check."""
+
+    path: Path
+    sha256: str
+    predictions: Predictions
+    strangers: int
+    """Entries that are of nobody in the split."""
+
+
+def read_predictions(path: Path, name: str, crops: Crops, whole: PeopleTable, joints: int) -> PredictionFile:
+    """Reads predictions in COCO's results format.
+
+    An entry says whom it is of by ``annotation_id``, or by ``image_id`` where that photo has one person of the split.
+
+    Args:
+        path: the JSON.
+        name: of the predictor in the report.
+        crops: the people to be scored.
+        whole: the people of the whole split, of whom those may be a part.
+        joints: K.
+
+    Raises:
+        Refused: no such file, no JSON, an entry is broken, or a person has none or more than one.
+    """
+    data = _bytes(path)
+    try:
+        entries = _entries(data, joints)
+        rows = _rows(entries, whole)
+        place = _one_each(rows, crops.people)
+    except _Fault as fault:
+        raise Refused("predictions", path, str(fault), _FIX) from fault
+    numbers = np.array([entries[i]["keypoints"] for i in place], np.float64).reshape(len(crops), joints, 3)
+    score = numbers[..., 2].astype(np.float32)
+    given = [entries[i].get("score") for i in place]
+    person_score = np.array([mean if one is None else one for one, mean in zip(given, score.mean(1), strict=True)])
+    xy_photo = np.ascontiguousarray(numbers[..., :2])
+    cells = cells_of(xy_photo, crops.people, crops.crop_size)
+    found = Predictions(name, cells, score, xy_photo, person_score.astype(np.float64), _AS_GIVEN)
+    return PredictionFile(path, hashlib.sha256(data).hexdigest(), found, sum(row is None for row in rows))
+
+
+class _Fault(Exception):
+    """What is wrong with the file."""
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except PermissionError as error:
+        raise Refused("predictions", path, "it may not be read", "check its permissions") from error
+
+
+def _entries(data: bytes, joints: int) -> list[dict[str, Any]]:
+    try:
+        entries = json.loads(data.decode(), object_pairs_hook=_pairs)
+    except UnicodeDecodeError as error:
+        raise _Fault(f"not UTF-8 (byte {error.start}), so no JSON of predictions") from error
+    except json.JSONDecodeError as error:
+        raise _Fault(f"no valid JSON ({error})") from error
+    except RecursionError as error:
+        raise _Fault("nested too deeply") from error
+    except ValueError as error:
+        raise _Fault("a number in it has thousands of digits") from error
+    if not isinstance(entries, list):
+        raise _Fault("no list of predictions")
+    for place, entry in enumerate(entries):
+        _check(entry, f"entry {place}", joints)
+    return entries
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise _Fault(f"key {twice!r:.40} stands twice in one object")
+    return dict(pairs)
+
+
+def _check(entry: Any, where: str, joints: int) -> None:
+    if not isinstance(entry, dict):
+        raise _Fault(f"{where} is no object")
+    for key in ("annotation_id", "image_id"):
+        if entry.get(key) is not None and type(entry[key]) is not int:
+            raise _Fault(f"{where} has no whole number as its {key}")
+    if entry.get("annotation_id") is None and entry.get("image_id") is None:
+        raise _Fault(f"{where} has neither annotation_id nor image_id")
+    numbers = entry.get("keypoints")
+    if not isinstance(numbers, list) or len(numbers) != 3 * joints:
+        found = f"{len(numbers)} numbers" if isinstance(numbers, list) else "no list of numbers"
+        raise _Fault(f"{where} has {found} as its keypoints, {joints} joints need {3 * joints}")
+    if not all(_is_number(number) for number in numbers):
+        raise _Fault(f"{where} has keypoints that are no finite numbers")
+    if entry.get("score") is not None and not _is_number(entry["score"]):
+        raise _Fault(f"{where} has no finite number as its score")
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and -_MOST <= value <= _MOST  # False for NaN too
+
+
+def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | None]:
+    """Of each entry the row of the split that it is of, or None."""
+    by_annotation = {int(one): row for row, one in enumerate(whole.annotation_id)}
+    by_photo = {int(photo): row for row, photo in enumerate(whole.photo_id)}
+    in_photo = Counter(whole.photo_id.tolist())
+    rows = []
+    for place, entry in enumerate(entries):
+        if entry.get("annotation_id") is not None:
+            rows.append(by_annotation.get(entry["annotation_id"]))
+            continue
+        photo = entry["image_id"]
+        if in_photo[photo] > 1:
+            why = f"photo {photo}, which has {in_photo[photo]} people of the split: only annotation_id tells which"
+            raise _Fault(f"entry {place} is of {why}")
+        rows.append(by_photo.get(photo))
+    return rows
+
+
+def _one_each(rows: Sequence[int | None], people: PeopleTable) -> list[int]:
+    """Of each person its entry."""
+    given = Counter(rows)
+    place = {row: i for i, row in enumerate(rows)}
+    for row, annotation in enumerate(people.annotation_id):
+        if given[row] > 1:
+            raise _Fault(f"annotation {annotation} is predicted {given[row]} times")
+    missing = [int(people.annotation_id[row]) for row in range(len(people)) if not given[row]]
+    if missing:
+        more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
+        raise _Fault(f"nothing about annotation {missing[0]}{more}, of {counted_people(len(people))} of the split")
+    return [place[row] for row in range(len(people))]
+
+
+def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inference, execution: Execution) -> Predictions:
+    """Arg-max of the last stack's maps for every person of a split.
+
+    Raises:
+        Refused: the model's maps hold NaN.
+        Interrupted: a signal came.
+    """
+    module = model.module.to(device=inference.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    cells = np.zeros((len(crops), len(model.skeleton), 2), np.int64)
+    score = np.zeros(cells.shape[:2], np.float32)
+    execution.progress.start(f"evaluate {name}", len(crops), "people")
+    for batch, maps in inference.over(module, crops, execution):
+        execution.stop.raise_if_set(name, "the same command again", saved=False)
+        try:
+            decoded = heatmaps.decode(maps[:, -1])
+        except ValueError as error:
+            raise Refused("model", name, str(error), "a model whose training did not diverge") from error
+        cells[batch.rows], score[batch.rows] = decoded.cells.cpu().numpy(), decoded.score.cpu().numpy()
+    execution.progress.finish()
+    return from_cells(name, execution.world.merge_disjoint(cells), execution.world.merge_disjoint(score), crops)

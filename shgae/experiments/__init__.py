@@ -1,0 +1,1 @@
+"""The only room that calls several stages: the demo, the study, the check of resuming."""

@@ -1,0 +1,156 @@
+"""``shgae demo``: the whole chain on drawn people, on a CPU, in minutes.
+
+With ``study`` the only stage that calls stages. It is the method in the order of the study, so it is also the
+shortest way to see how the stages fit together from Python.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.folders import unfinished
+from shgae.artifacts.manifest import differences
+from shgae.artifacts.store import open_artifact
+from shgae.artifacts.tables import read_json, read_rows, write_json
+from shgae.data import heatmaps
+from shgae.data.datasets import to_images
+from shgae.data.synthetic import SyntheticConfig, draw_dataset
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.plots.curves import training_curves
+from shgae.plots.poses import prediction_sheet
+from shgae.recipes import RECIPES, EvaluateConfig, Split
+from shgae.skeleton import Skeleton
+from shgae.stages import evaluate, extract, finetune, graft, prepare, pretrain_ae, train
+from shgae.stages.evaluate import EvaluateResult
+
+_PHOTOS: dict[Split, int] = {"train": 600, "val": 80, "test": 150}
+_EPOCHS = {"baseline": 5, "autoencoder": 15, "finetuned": 2}
+_SHOWN = 8
+_NOTE = "demo.json"
+
+Step = Callable[[Path, Execution], object]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Everything the demo made."""
+
+    output: Path
+    evaluation: EvaluateResult
+    pictures: tuple[Path, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        pictures = [str(picture) for picture in self.pictures]
+        return {"output": str(self.output), "evaluation": self.evaluation.to_json(), "pictures": pictures}
+
+
+def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
+    """Draws people, runs the chain on them and ends with the PCK table, curves and a picture of predictions.
+
+    Args:
+        output: the folder to make; every artefact of the chain lies in it.
+        execution: device, threads, progress; ``resume`` continues where an interrupted demo stopped.
+        seed: of the drawings, weights, data order and noise.
+
+    Raises:
+        Refused: the output exists (and neither force nor resume is set).
+        Interrupted: a signal came; what is complete is kept.
+    """
+    _begin(output, execution, seed)
+    say = execution.progress.note
+    sources = _draw(output / "photos", execution, seed)
+    for name, step in _chain(output, sources, seed).items():
+        if execution.resume and (output / name).is_dir():
+            say(f"{name}: already there")
+            continue
+        say(f"-- {name}")
+        begun = execution.resume and unfinished(output / name) is not None
+        step(output / name, dataclasses.replace(execution, resume=begun))
+    models = [output / name for name in ("baseline", "grafted", "finetuned")]
+    anew = dataclasses.replace(execution, force=True)
+    result = evaluate.run(models, output / "data", output / "evaluation", EvaluateConfig(), anew)
+    return DemoResult(output, result, _pictures(output, result))
+
+
+def _begin(output: Path, execution: Execution, seed: int) -> None:
+    note = output / _NOTE
+    wanted = {"seed": seed, "photos": _PHOTOS, "epochs": _EPOCHS}
+    if output.exists() and not note.is_file():
+        raise Refused("output", output, "it exists and is no demo", "another --output")
+    if output.exists() and not (execution.force or execution.resume):
+        raise Refused("output", output, "it exists already", "another --output, --force or --resume")
+    if execution.resume and not execution.force and note.is_file():
+        changed = differences(wanted, read_json(note))
+        if changed:
+            raise Refused("resume", output, f"it was begun otherwise ({'; '.join(changed)})", "--force")
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(note, wanted)
+
+
+def _draw(folder: Path, execution: Execution, seed: int) -> dict[Split, prepare.Source]:
+    sources: dict[Split, prepare.Source] = {}
+    for i, (split, photos) in enumerate(_PHOTOS.items()):
+        annotations = folder / split / "person_keypoints.json"
+        if not (execution.resume and annotations.is_file()):
+            # Every split is drawn from a seed of its own, so no two splits share a photo.
+            draw_dataset(folder / split, SyntheticConfig(photos, seed=len(_PHOTOS) * seed + i), execution.progress)
+            execution.stop.raise_if_set(folder, "the same command with --resume")
+        sources[split] = prepare.Source(annotations, folder / split / "photos")
+    return sources
+
+
+def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int) -> dict[str, Step]:
+    data, baseline, activations = output / "data", output / "baseline", output / "activations"
+    recipe = RECIPES["improved"]
+    # Few people: many small steps learn more in the same minutes than few large ones.
+    pose: dict[str, Any] = {"batch_size": 4, "seed": seed}
+    to_crops = dataclasses.replace(recipe.prepare, crop_size=128, seed=seed)
+    first = dataclasses.replace(recipe.train, residual="newell", epochs=_EPOCHS["baseline"], **pose)
+    code = dataclasses.replace(recipe.pretrain_ae, epochs=_EPOCHS["autoencoder"], seed=seed)
+    second = dataclasses.replace(recipe.finetune, epochs=_EPOCHS["finetuned"], **pose)
+    return {
+        "data": lambda out, how: prepare.run(sources, out, to_crops, how),
+        "baseline": lambda out, how: train.run(data, out, first, how),
+        "activations": lambda out, how: extract.run(baseline, data, out, recipe.extract, how),
+        "autoencoder": lambda out, how: pretrain_ae.run(activations, out, code, how),
+        "grafted": lambda out, how: graft.run(baseline, [output / "autoencoder"], out, how),
+        "finetuned": lambda out, how: finetune.run(output / "grafted", data, out, second, how),
+    }
+
+
+def _pictures(output: Path, result: EvaluateResult) -> tuple[Path, ...]:
+    curves, poses = output / "curves.png", output / "predictions.png"
+    runs = {name: list(read_rows(output / name / HISTORY)) for name in ("baseline", "autoencoder", "finetuned")}
+    training_curves(runs, curves, shown(command_line()))
+    data = open_artifact(output / "data", "data", verify=False)
+    crops = Crops(data, "test")
+    rows = np.argsort(-(crops.people.visibility > 0).sum(1), kind="stable")[:: max(1, len(crops) // 2 // _SHOWN)][
+        :_SHOWN
+    ]
+    joints = [
+        (p.name, heatmaps.map_to_crop(torch.from_numpy(p.cells[rows])).double().numpy()) for p in result.predictions
+    ]
+    truth = (crops.people.xy_crop[rows], crops.people.visibility[rows])
+    skeleton = Skeleton.from_json(data.facts["skeleton"])
+    prediction_sheet(_shown(crops, rows, data.facts["mean_rgb"]), truth, joints, skeleton, poses, shown(command_line()))
+    return (curves, poses)
+
+
+def _shown(crops: Crops, rows: npt.NDArray[np.int64], mean_rgb: Sequence[float]) -> npt.NDArray[np.float32]:
+    """Crops (n, H, W, 3) as a network sees them, in [0, 1]: the mean colour where the photo does not reach."""
+    images = to_images(torch.from_numpy(crops.read(rows)), torch.from_numpy(crops.people.valid[rows]), mean_rgb)
+    shown: npt.NDArray[np.float32] = images.permute(0, 2, 3, 1).numpy() + np.array(mean_rgb, np.float32)
+    return shown.clip(0, 1)

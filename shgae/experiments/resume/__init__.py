@@ -1,0 +1,1 @@
+"""Whether a resumed training ends with the bits of an uninterrupted one."""

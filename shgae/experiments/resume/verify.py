@@ -1,0 +1,137 @@
+"""``shgae verify-resume``: proves on this machine that a training which is stopped and resumed ends with the same bits.
+
+A short trial of a training that was done before is repeated twice, with its own data, options and parents: once in
+one go, and once stopped after every step and resumed in a new process. Everything is compared bit for bit.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, read_position
+from shgae.artifacts.tables import read_rows
+from shgae.artifacts.tensors import load_tensors
+from shgae.errors import Refused
+from shgae.execution import Execution, StopFlag
+from shgae.experiments.resume.trial import Trial, in_new_process, trial_of
+
+_TIMES = ("seconds",)
+"""What may differ: how long it took."""
+
+
+class Launch(Protocol):
+    """How a trial is trained; see :func:`~shgae.experiments.resume.trial.in_new_process`."""
+
+    def __call__(self, trial: Trial, output: Path, *, steps: int | None, resume: bool, stop: StopFlag) -> bool:
+        """Trains, and returns whether it came to its end."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One part of what a training leaves, of both runs."""
+
+    part: str
+    compared: int
+    """Tensors, numbers or rows."""
+    different: tuple[str, ...]
+    """Names of those that are not the same to the bit."""
+
+
+@dataclass(frozen=True)
+class VerifyResumeResult:
+    """What was found."""
+
+    path: Path
+    trial: Trial
+    interruptions: int
+    """How often the second run was stopped: after every step."""
+    comparisons: tuple[Comparison, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {
+            "path": str(self.path),
+            "command": self.trial.command,
+            "epochs": self.trial.config["epochs"],
+            "samples": self.trial.config["limit"],
+            "interruptions": self.interruptions,
+            "exact": self.fault() is None,
+            "comparisons": [asdict(one) for one in self.comparisons],
+        }
+
+    def fault(self) -> Refused | None:
+        """What differs first, if anything does."""
+        for one in self.comparisons:
+            if one.different:
+                count = f"{len(one.different)} of {one.compared}"
+                why = f"a resumed run differs from an uninterrupted one in {one.part}: {one.different[0]} ({count})"
+                return Refused("resume", self.path, why, "--deterministic error, or --device cpu")
+        return None
+
+
+def run(path: Path, steps: int, execution: Execution, launch: Launch = in_new_process) -> VerifyResumeResult:
+    """Repeats a trial of a training whole and in pieces, and compares; leaves nothing behind.
+
+    Args:
+        path: the folder of a training, finished or interrupted; it is only read.
+        steps: about how many steps the trial has.
+        execution: device, determinism, threads, progress.
+        launch: how each piece is trained.
+
+    Raises:
+        Refused: no training, its parents are gone, or its training is refused.
+        Diverged, DiskError, Interrupted: see :mod:`shgae.errors`.
+    """
+    trial = trial_of(path, steps, execution)
+    with tempfile.TemporaryDirectory(prefix="shgae-verify-resume-") as folder:
+        whole, torn = Path(folder) / "whole", Path(folder) / "torn"
+        execution.progress.start("runs", steps + 2, "runs")
+        launch(trial, whole, steps=None, resume=False, stop=execution.stop)
+        execution.progress.advance()
+        interruptions = 0
+        while not launch(trial, torn, steps=1, resume=interruptions > 0, stop=execution.stop):
+            interruptions += 1
+            execution.progress.advance()
+        execution.progress.advance()
+        execution.progress.finish()
+        return VerifyResumeResult(path, trial, interruptions, compare(whole, torn))
+
+
+def compare(whole: Path, torn: Path) -> tuple[Comparison, ...]:
+    """Compares two finished trainings: weights, optimizer, position and history, bit for bit, times aside."""
+    best = [load_tensors(run / MODEL) for run in (whole, torn)]
+    last = [load_tensors(run / CHECKPOINT) for run in (whole, torn)]
+    positions = [_timeless(asdict(read_position(run / CHECKPOINT))) for run in (whole, torn)]
+    histories = [{f"epoch {row['epoch']}": _timeless(row) for row in read_rows(run / HISTORY)} for run in (whole, torn)]
+    return (
+        _compared("best weights", _bits(best)),
+        _compared("last weights", _bits(last, "model.")),
+        _compared("optimizer", _bits(last, "optimizer.")),
+        _compared("position", positions),
+        _compared("history", histories),
+    )
+
+
+def _timeless(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _TIMES}
+
+
+def _bits(runs: Sequence[Mapping[str, Any]], beginning: str = "") -> list[dict[str, Any]]:
+    return [
+        {
+            name.removeprefix(beginning): (str(array.dtype), array.shape, array.tobytes())
+            for name, array in run.items()
+            if name.startswith(beginning)
+        }
+        for run in runs
+    ]
+
+
+def _compared(part: str, runs: Sequence[Mapping[str, Any]]) -> Comparison:
+    one, other = runs
+    names = sorted(one.keys() | other.keys())
+    return Comparison(part, len(names), tuple(name for name in names if one.get(name) != other.get(name)))

@@ -1,0 +1,1 @@
+"""Arms with an equal budget, compared on the same people."""

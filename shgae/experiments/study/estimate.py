@@ -1,0 +1,153 @@
+"""How long a study will take: a few measured steps of every arm, times how many of them there are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import open_artifact
+from shgae.execution import Execution
+from shgae.experiments.study import baselines
+from shgae.experiments.study.plan import Part, Plan
+from shgae.inference.batches import Inference
+from shgae.inference.device import autocast, resolve_device
+from shgae.models import grafting
+from shgae.models.hourglass import StackedHourglass
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_autoencoder, load_hourglass
+from shgae.recipes import HeatmapConfig
+from shgae.training.freezing import train_mode, train_only
+from shgae.training.objectives import PoseObjective
+from shgae.training.optim import build_optimizer
+
+_MEASURED = 3
+"""Steps that are measured, after one that is not."""
+_EIGENVECTORS = 2.5e-10
+"""Seconds to find the eigenvectors of a D x D matrix, over D ** 3: 17 for 4,096 on one core, as measured."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One part of a study."""
+
+    arm: str
+    """Whose it is; "" where it serves several."""
+    seed: str
+    """``seed 1 of 3``; "" where it serves all."""
+    what: str
+    path: str
+    there: bool
+    """Whether it is there already, and costs nothing."""
+    seconds: float
+
+
+class Costs:
+    """Measures each kind of step once."""
+
+    def __init__(self, plan: Plan, execution: Execution) -> None:
+        self._plan, self._execution = plan, execution
+        self._device = resolve_device(execution.device)
+        data = open_artifact(plan.data, "data", verify=False)
+        self._crops = {split: Crops(data, split, plan.config.limit) for split in ("train", "val", plan.split)}
+        self._all = sum(min(count, plan.config.limit or count) for count in data.facts["splits"].values())
+        self._found: dict[str, float] = {}
+
+    def of(self, part: Part, there: bool) -> Cost:
+        """The cost of a part; nothing where it is there."""
+        return Cost(part.arm, part.place, part.what, str(part.path), there, 0.0 if there else self._seconds(part))
+
+    def _seconds(self, part: Part) -> float:
+        plan, people = self._plan, len(self._crops["train"])
+        if part.step == "finetune":
+            validation = len(self._crops["val"]) * self._once("forward", self._forward)
+            kind = "e" if part.arm == "b" else part.arm  # the same network
+            steps = -(-people // plan.config.batch_size)
+            return plan.config.epochs * (steps * self._once(kind, lambda: self._step(kind)) + validation)
+        if part.step == "pretrain":
+            steps = -(-people // plan.config.ae_batch_size)
+            return plan.config.ae_epochs * steps * self._once("pretrain", self._pretraining_step)
+        if part.step == "linear":
+            return float(_EIGENVECTORS * (plan.width * 16) ** 3)
+        passes = {"extract": self._all, "score": len(self._crops[plan.split])}
+        return passes[part.step] * self._once("forward", self._forward) if part.step in passes else 0.0
+
+    def _once(self, what: str, measure: Callable[[], float]) -> float:
+        if what not in self._found:
+            self._found[what] = measure()
+        return self._found[what]
+
+    def _network(self, arm: str) -> tuple[StackedHourglass, tuple[float, float, float]]:
+        loaded = load_hourglass(self._plan.model, verify=False)
+        if arm != "a":
+            grafting.graft(loaded.module, build_autoencoder(self._spec(arm)), self._plan.stack)
+        train_only(loaded.module, "autoencoder" if arm == "d" else "all")
+        loaded.module.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return loaded.module, loaded.mean_rgb
+
+    def _spec(self, arm: str) -> AutoencoderSpec:
+        if arm == "c":
+            return AutoencoderSpec(self._plan.width, self._plan.config.code_size, family="linear")
+        return baselines.spec_of(self._plan.width, self._plan.config.pretraining(0))
+
+    def _step(self, arm: str) -> float:
+        """Seconds of one step of fine-tuning."""
+        config = self._plan.config.finetuning(0, "all")
+        module, mean_rgb = self._network(arm)
+        inference = Inference(self._device, config.precision, config.batch_size, mean_rgb)
+        objective = PoseObjective(self._crops["train"], self._crops["val"], _heatmap(config), inference)
+        optimizer = build_optimizer(module, config)
+        train_mode(module)
+        rows = np.arange(min(config.batch_size, objective.samples))
+        batch, weight = objective.load(rows, 0), objective.weight(rows)
+
+        def step() -> None:
+            optimizer.zero_grad(set_to_none=True)
+            objective.loss(module, batch, weight).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+        return self._timed(step)
+
+    def _pretraining_step(self) -> float:
+        config = self._plan.config.pretraining(0)
+        autoencoder = build_autoencoder(baselines.spec_of(self._plan.width, config)).to(self._device)
+        optimizer = build_optimizer(autoencoder, config)
+        batch = torch.randn(config.batch_size, self._plan.width, 4, 4, device=self._device)
+
+        def step() -> None:
+            optimizer.zero_grad(set_to_none=True)
+            with autocast(self._device, config.precision):
+                decoded = autoencoder(batch)
+            torch.nn.functional.mse_loss(decoded.float(), batch).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+        return self._timed(step)
+
+    def _forward(self) -> float:
+        """Seconds of one person in a forward pass."""
+        module, mean_rgb = self._network("a")
+        crops = self._crops["val"]
+        rows = np.arange(min(32, len(crops)))
+        inference = Inference(self._device, self._plan.config.precision, len(rows), mean_rgb)
+        return self._timed(lambda: list(inference.over(module.eval(), crops, self._execution, rows))) / len(rows)
+
+    def _timed(self, step: Callable[[], object]) -> float:
+        """Seconds of one step: the median of a few, after one that warms up."""
+        seconds = []
+        for _ in range(1 + _MEASURED):
+            self._execution.stop.raise_if_set("the measurement", "the same command again", saved=False)
+            begun = time.perf_counter()
+            step()
+            if self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)
+            seconds.append(time.perf_counter() - begun)
+        return float(np.median(seconds[1:]))
+
+
+def _heatmap(config: HeatmapConfig) -> HeatmapConfig:
+    names = HeatmapConfig.__dataclass_fields__
+    return HeatmapConfig(**{name: getattr(config, name) for name in names})

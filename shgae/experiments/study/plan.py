@@ -1,0 +1,294 @@
+"""What a study consists of: ordinary artefacts in one folder, each made by the stage whose command makes it.
+
+::
+
+    DIR/activations                 the parent's bottlenecks, for all seeds
+    DIR/linear                      their principal components as an autoencoder (arm c)
+    DIR/parent/scores               what the parent itself says about the people
+    DIR/seed-0/autoencoder          pre-trained (arms d and e)
+    DIR/seed-0/arm-e/grafted        the parent with the arm's autoencoder; arm b has its random one beside it
+    DIR/seed-0/arm-e/finetuned      the arm
+    DIR/seed-0/arm-e/scores         what it says about the people
+
+A part is there if its manifest says so: kind, every option, the ids of its parents. A folder alone is not enough.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from shgae.artifacts.folders import partial_of, unfinished
+from shgae.artifacts.manifest import MANIFEST, differences
+from shgae.artifacts.store import open_artifact
+from shgae.artifacts.tables import as_read
+from shgae.errors import Refused
+from shgae.execution import Execution, Silent
+from shgae.experiments.study import baselines, scores
+from shgae.recipes import EvaluateConfig, ExtractConfig, StudyConfig, as_json
+from shgae.stages import extract, finetune, graft, pretrain_ae
+
+ARMS: Mapping[str, str] = {
+    "a": "no autoencoder",
+    "b": "random autoencoder",
+    "c": "linear autoencoder, from principal components",
+    "d": "pre-trained autoencoder, trunk frozen",
+    "e": "pre-trained autoencoder",
+}
+"""What is fine-tuned in each arm."""
+BASELINE = "parent"
+
+Step = Literal["extract", "linear", "random", "pretrain", "graft", "finetune", "score"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One artefact of a study."""
+
+    step: Step
+    what: str
+    """For people: ``fine-tuning``."""
+    path: Path
+    kind: str
+    config: Mapping[str, Any]
+    """As its manifest is going to say."""
+    parents: Mapping[str, Path]
+    """Where its parents lie, by role."""
+    run: Callable[[Execution], object]
+    """Makes it."""
+    arm: str = ""
+    """Whose it is; "" where it serves several, ``parent`` for the parent's."""
+    place: str = ""
+    """``seed 1 of 3``; "" where it serves all."""
+
+    @property
+    def title(self) -> str:
+        """For people: ``arm e, seed 1 of 3: fine-tuning``."""
+        whose = f"arm {self.arm}" if self.arm in ARMS else self.arm
+        return ": ".join(part for part in (", ".join(one for one in (whose, self.place) if one), self.what) if part)
+
+    def is_made(self, force: bool = False) -> bool:
+        """Whether this very artefact is there, complete.
+
+        Raises:
+            Refused: something else lies there (unless ``force``); in what it differs is said.
+        """
+        if not self.path.exists():
+            return False
+        artifact = open_artifact(self.path, verify=False)
+        ids = {parent.role: parent.id for parent in artifact.manifest.parents}
+        return self._is_this({"kind": artifact.manifest.kind, **artifact.manifest.config, **ids}, self.path, force)
+
+    def is_begun(self, force: bool = False) -> bool:
+        """Whether an interrupted run of it is there; raises as :meth:`is_made`."""
+        begun = unfinished(partial_of(self.path))
+        return begun is not None and self._is_this(begun[1], begun[0], force)
+
+    def make(self, execution: Execution) -> None:
+        """Makes it, or goes on with it."""
+        self.run(dataclasses.replace(execution, resume=self.is_begun(execution.force)))
+
+    def _is_this(self, found: Mapping[str, Any], where: Path, force: bool) -> bool:
+        there = {role: path for role, path in self.parents.items() if (path / MANIFEST).is_file()}
+        ids = {role: open_artifact(path, verify=False).id for role, path in there.items()}
+        # A parent that is still to be made has no id yet; once it is made, this is asked again.
+        known = {key: value for key, value in found.items() if key in there or key not in self.parents}
+        changed = differences({"kind": self.kind, **as_read(self.config), **ids}, known)
+        if changed and not force:
+            why = f"it is another one than this study wants ({'; '.join(changed)})"
+            raise Refused(self.title, where, why, "another --output, or --force to make it anew")
+        return not changed
+
+
+def chosen(arms: str) -> tuple[str, ...]:
+    """The arms of an option like ``a,e``, each once, in the order of :data:`ARMS`.
+
+    Raises:
+        Refused: there is no such arm, or none is named.
+    """
+    names = [name.strip() for name in arms.split(",") if name.strip()]
+    unknown = [name for name in names if name not in ARMS]
+    if unknown or not names:
+        why = f"{unknown[0]!r} is no arm" if unknown else "no arm is named"
+        raise Refused("value", "--arms", why, f"--arms {','.join(ARMS)}")
+    return tuple(arm for arm in ARMS if arm in names)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All parts of a study, in the order in which they are made."""
+
+    model: Path
+    data: Path
+    output: Path
+    config: StudyConfig
+    """With the precision resolved."""
+    width: int
+    """Channels of the parent's bottleneck."""
+    stack: int
+    """The stack that carries the autoencoder: the parent's last one."""
+    split: Literal["val", "test"]
+    """On whom the arms are compared."""
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms to compare."""
+        return chosen(self.config.arms)
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """The seeds of the runs."""
+        return range(self.config.seed, self.config.seed + self.config.seeds)
+
+    def finetuned(self, arm: str, seed: int) -> Path:
+        """Where an arm's network lies."""
+        return self._arm(arm, seed) / "finetuned"
+
+    def scores(self, arm: str, seed: int) -> Path:
+        """Where it lies what an arm's network says about the people."""
+        return self._arm(arm, seed) / "scores"
+
+    @property
+    def parent_scores(self) -> Path:
+        """Where it lies what the parent says about the people."""
+        return self.output / BASELINE / "scores"
+
+    def parts(self) -> list[Part]:
+        """Everything, parents before children."""
+        parts = [self._score(BASELINE, "", self.model, self.parent_scores)]
+        if set(self.arms) & {"c", "d", "e"}:
+            parts.append(self._activations())
+        if "c" in self.arms:
+            parts.append(self._linear())
+        for seed in self.seeds:
+            if set(self.arms) & {"d", "e"}:
+                parts.append(self._autoencoder(seed))
+            for arm in self.arms:
+                parts += self._parts_of(arm, seed)
+        return parts
+
+    def _parts_of(self, arm: str, seed: int) -> Iterator[Part]:
+        config = self.config.finetuning(seed, "autoencoder" if arm == "d" else "all")
+        model = self.model
+        if arm != "a":
+            model = self._arm(arm, seed) / "grafted"
+            if arm == "b":
+                yield self._random(seed)
+            yield self._graft(arm, seed, model)
+        output = self.finetuned(arm, seed)
+        yield Part(
+            step="finetune",
+            what=f"fine-tuning ({ARMS[arm]})",
+            path=output,
+            kind="hourglass",
+            config=as_json(config),
+            parents={"model": model, "data": self.data},
+            run=lambda how: finetune.run(model, self.data, output, config, how),
+            arm=arm,
+            place=self._named(seed),
+        )
+        yield self._score(arm, self._named(seed), output, self.scores(arm, seed))
+
+    def _activations(self) -> Part:
+        output = self.output / "activations"
+        config = ExtractConfig(precision=self.config.precision, limit=self.config.limit)
+        return Part(
+            step="extract",
+            what="the parent's bottlenecks, for all seeds",
+            path=output,
+            kind="activations",
+            config=as_json(config),
+            parents={"model": self.model, "data": self.data},
+            run=lambda how: extract.run(self.model, self.data, output, config, how),
+        )
+
+    def _linear(self) -> Part:
+        output, size = self.output / "linear", self.config.code_size
+        activations = self.output / "activations"
+        return Part(
+            step="linear",
+            what=f"the first {size} principal components of the bottlenecks",
+            path=output,
+            kind="autoencoder",
+            config=baselines.linear_config(size),
+            parents={"activations": activations},
+            run=lambda how: baselines.linear(activations, output, size, how),
+            arm="c",
+        )
+
+    def _autoencoder(self, seed: int) -> Part:
+        output, config = self._seed(seed) / "autoencoder", self.config.pretraining(seed)
+        activations = self.output / "activations"
+        return Part(
+            step="pretrain",
+            what="pre-training the autoencoder",
+            path=output,
+            kind="autoencoder",
+            config=as_json(config),
+            parents={"activations": activations},
+            run=lambda how: pretrain_ae.run(activations, output, config, how),
+            place=self._named(seed),
+        )
+
+    def _random(self, seed: int) -> Part:
+        output = self._arm("b", seed) / "autoencoder"
+        config = self.config.pretraining(seed)
+        spec = baselines.spec_of(self.width, config)
+        return Part(
+            step="random",
+            what="new weights",
+            path=output,
+            kind="autoencoder",
+            config=baselines.random_config(spec, seed),
+            parents={},
+            run=lambda how: baselines.random(spec, seed, output, how),
+            arm="b",
+            place=self._named(seed),
+        )
+
+    def _graft(self, arm: str, seed: int, output: Path) -> Part:
+        ours = {"b": self._arm(arm, seed) / "autoencoder", "c": self.output / "linear"}
+        autoencoder = ours.get(arm, self._seed(seed) / "autoencoder")
+
+        def run(how: Execution) -> object:
+            # str b's autoencoder knows nobody's activations, and is meant to: nothing to note.
+            quiet = dataclasses.replace(how, progress=Silent()) if arm == "b" else how
+            return graft.run(self.model, [autoencoder], output, quiet)
+
+        return Part(
+            step="graft",
+            what="grafting",
+            path=output,
+            kind="hourglass",
+            config={"stacks": [self.stack]},
+            parents={"model": self.model, "autoencoder": autoencoder},
+            run=run,
+            arm=arm,
+            place=self._named(seed),
+        )
+
+    def _score(self, arm: str, place: str, model: Path, output: Path) -> Part:
+        config = EvaluateConfig(split=self.split, precision=self.config.precision, limit=self.config.limit)
+        return Part(
+            step="score",
+            what=f"scoring on the {self.split} split",
+            path=output,
+            kind="evaluation",
+            config=as_json(config),
+            parents={"data": self.data, "model": model},
+            run=lambda how: scores.run(model, self.data, output, config, how),
+            arm=arm,
+            place=place,
+        )
+
+    def _named(self, seed: int) -> str:
+        return f"seed {seed - self.config.seed + 1} of {self.config.seeds}"
+
+    def _seed(self, seed: int) -> Path:
+        return self.output / f"seed-{seed}"
+
+    def _arm(self, arm: str, seed: int) -> Path:
+        return self._seed(seed) / f"arm-{arm}"

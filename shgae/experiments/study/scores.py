@@ -1,0 +1,89 @@
+"""What a network says about the people of a split, kept cell by cell, and how good that is for each of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from shgae.artifacts.compatibility import check_fits
+from shgae.artifacts.crops import Crops, PeopleTable, read_people
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.tensors import load_tensors
+from shgae.data import heatmaps
+from shgae.evaluation.predictions import predict
+from shgae.execution import Execution
+from shgae.inference.batches import Inference
+from shgae.inference.device import describe, resolve_device, resolve_precision
+from shgae.metrics import pck
+from shgae.models.zoo import load_hourglass
+from shgae.recipes import EvaluateConfig, as_json
+
+_CELLS = "cells.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The study's PCK of one network on N people; last axes go by :data:`~shgae.metrics.pck.GROUPS`."""
+
+    pck: dict[str, float | None]
+    """Of each group, 0 to 1, exactly as shgae evaluate counts it."""
+    share: npt.NDArray[np.float64]
+    """(N, 3) of each person's joints of the group, the share found; 0 where there is none."""
+    has: npt.NDArray[np.float64]
+    """(N, 3) 1 where the person has a joint of the group, else 0."""
+
+
+def run(model: Path, data: Path, output: Path, config: EvaluateConfig, execution: Execution) -> Artifact:
+    """Writes the highest cell of each map for every person of a split.
+
+    Raises:
+        Refused: the model and the data do not belong together, or its maps hold NaN.
+        Interrupted: a signal came; nothing is written.
+    """
+    prepared = open_artifact(data, "data", only=(f"{config.split}/",), execution=execution)
+    loaded = load_hourglass(model)
+    check_fits(loaded.artifact.facts, prepared, model, execution.progress)
+    device = resolve_device(execution.device)
+    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
+    crops = Crops(prepared, config.split, config.limit)
+    parents = {"data": prepared, "model": loaded.artifact}
+    with new_artifact(
+        output, kind="evaluation", config=as_json(config), parents=parents, execution=execution, device=describe(device)
+    ) as made:
+        inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
+        found = predict(loaded, model.name, crops, inference, execution)
+        made.write_tensors(_CELLS, {"cells": found.cells, "score": found.score})
+        facts = {"made_by": "study", "split": config.split, "persons": len(crops)}
+        return made.commit(facts)
+
+
+def people(data: Artifact, config: EvaluateConfig) -> PeopleTable:
+    """The people that are scored."""
+    return read_people(data, config.split).head(config.limit)
+
+
+def read(output: Path, people: PeopleTable, crop_size: int) -> Scores:
+    """The score of what :func:`run` wrote, for the same people.
+
+    Raises:
+        Refused: it was changed since.
+    """
+    cells = load_tensors(open_artifact(output, "evaluation").file(_CELLS))["cells"]
+    true_cells, visibility = heatmaps.truth(
+        torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility), crop_size
+    )
+    return score(cells, true_cells.numpy(), visibility.numpy(), crop_size // heatmaps.STRIDE)
+
+
+def score(
+    cells: npt.NDArray[np.int64], true_cells: npt.NDArray[np.int64], visibility: npt.NDArray[np.uint8], size: int
+) -> Scores:
+    """Scores N people one by one; arguments as of :func:`shgae.metrics.pck.count`."""
+    correct = pck.hits(cells, true_cells, size)
+    return Scores(pck.tally(correct, visibility).pck(), *pck.person_shares(correct, visibility))

@@ -1,0 +1,1 @@
+"""Networks at work without learning: device, batches, photos to joints."""

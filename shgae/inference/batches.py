@@ -1,0 +1,98 @@
+"""A network over the crops of a split, in order, batch by batch, without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from shgae.artifacts.crops import Crops
+from shgae.data import heatmaps
+from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, to_images
+from shgae.data.prefetch import prefetch
+from shgae.execution import Execution
+from shgae.inference.device import autocast
+from shgae.recipes import Precision
+
+_FEW, _CROPS_A_THREAD = 4, 2
+"""The activations of so many stay in a CPU's caches."""
+
+
+def crops_at_once(device: torch.device, batch_size: int) -> int:
+    """How many crops of a batch best go through a network at once, where it keeps them apart.
+
+    On a CPU a few, for with all of 32 a crop takes a fifth longer, or more; on a GPU the whole batch.
+    """
+    few = max(_FEW, _CROPS_A_THREAD * torch.get_num_threads())
+    return batch_size if device.type == "cuda" else min(batch_size, few)
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Where, in which number format and in which portions a network runs."""
+
+    device: torch.device
+    precision: Precision
+    batch_size: int
+    mean_rgb: Sequence[float]
+    """The mean colour that the network was trained with, 0 to 1."""
+
+    def forward(self, network: Callable[[torch.Tensor], torch.Tensor], batch: PoseBatch) -> torch.Tensor:
+        """Images of a batch that is on the device through a network, all at once, with gradients."""
+        with autocast(self.device, self.precision):
+            return network(to_images(batch.crops, batch.valid, self.mean_rgb))
+
+    def infer(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+        """Images (N, 3, H, W) through a network, or a part of one, that keeps people apart: (N, ...), no gradients."""
+        portions = torch.split(images, crops_at_once(self.device, self.batch_size))
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            return torch.cat([network(portion) for portion in portions])
+
+    def over(
+        self,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        crops: Crops,
+        execution: Execution,
+        rows: Rows | None = None,
+    ) -> Iterator[tuple[PoseBatch, torch.Tensor]]:
+        """Batches of a split (of all its rows, if none are given) with what :meth:`infer` makes of them.
+
+        Of several processes each one gets its share of the batches: the same ones, whoever works on them.
+        """
+        chunks = list(in_chunks(np.arange(len(crops)) if rows is None else rows, self.batch_size))
+        world = execution.world
+        batches = prefetch(world.shard(chunks), lambda part: load_pose_batch(crops, part), execution.workers)
+        for number, batch in enumerate(batches):
+            on_device = batch.to(self.device)
+            yield on_device, self.infer(network, to_images(on_device.crops, on_device.valid, self.mean_rgb))
+            done = chunks[number * world.size : (number + 1) * world.size]  # by all processes
+            execution.progress.advance(sum(map(len, done)))
+
+    def last_maps(
+        self,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        crops: torch.Tensor,
+        valid: torch.Tensor,
+        flip_pairs: Sequence[tuple[int, int]] | None = None,
+    ) -> torch.Tensor:
+        """The last stack's maps of crops, on the device.
+
+        Args:
+            network: images (N, 3, H, W) -> maps (N, S, K, H / 4, W / 4).
+            crops: (N, H, W, 3) uint8 RGB.
+            valid: (N, 4) int64 x0, y0, x1, y1: the crop's pixels that the photo covers; on the CPU.
+            flip_pairs: if given, the maps are the mean of the crop's and of its mirror image's, mirrored back
+                (:func:`~shgae.data.heatmaps.mirror_back`).
+
+        Returns:
+            (N, K, H / 4, W / 4) float32.
+        """
+        images = to_images(crops.to(self.device), valid, self.mean_rgb)
+        maps = self.infer(network, images)[:, -1].float()
+        if flip_pairs is None:
+            return maps
+        # Mirrored as an image, mean taken off: what lies outside the photo stays exactly 0.
+        mirrored = self.infer(network, images.flip(-1))[:, -1].float()
+        return (maps + heatmaps.mirror_back(mirrored, flip_pairs)) / 2

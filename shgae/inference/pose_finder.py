@@ -1,0 +1,220 @@
+"""Photos and a model -> the joints of the people in them, a group of photos at a time, in COCO's results format."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import ExifTags, Image
+
+from shgae.data import heatmaps
+from shgae.data.boxes import Box
+from shgae.data.geometry import Rectangle, Square, covered, cut, open_photo, square_around, to_photo
+from shgae.data.photos import BoxedPhoto
+from shgae.data.prefetch import prefetch
+from shgae.errors import Refused
+from shgae.inference.batches import Inference
+from shgae.models.zoo import LoadedHourglass
+from shgae.recipes import PredictConfig
+
+_Floats = npt.NDArray[np.float64]
+_Flags = npt.NDArray[np.bool_]
+
+Group = tuple[BoxedPhoto, ...]
+Row = dict[str, Any]
+"""A photo: ``file_name``, ``fault`` (why it is bad, or None), ``beyond`` (how many boxes are :data:`TOO_THIN`),
+``turned`` (whether it is taken whole and has an EXIF turn), ``people`` (entries of ``predictions.json``)."""
+TOO_THIN = "too thin or too far off to fill a pixel of the crop"
+"""Why there is nothing to cut out."""
+
+
+def in_groups(photos: Sequence[BoxedPhoto], batch_size: int) -> list[Group]:
+    """Photos in order, as many at a time as have ``batch_size`` people; one with more is a group of its own.
+
+    Groups do not share a batch, so what is found in one is the same whether or not a run began with it.
+    """
+    groups: list[list[BoxedPhoto]] = []
+    people = 0
+    for photo in photos:
+        people += photo.people
+        if not groups or people > batch_size:
+            groups.append([])
+            people = photo.people
+        groups[-1].append(photo)
+    return [tuple(group) for group in groups]
+
+
+class _Part(NamedTuple):
+    """A photo and some of its boxes."""
+
+    photo: BoxedPhoto
+    boxes: tuple[Box, ...] | None
+    """None: the whole photo."""
+
+
+class _Person(NamedTuple):
+    """Somebody, cut out."""
+
+    box: Box
+    square: Square
+    """In xy_photo."""
+    photo_size: tuple[int, int]
+    pixels: npt.NDArray[np.uint8]
+    """(crop_size, crop_size, 3) RGB."""
+    valid: Rectangle
+    """The pixels of the crop that the photo covers."""
+
+
+class _Cut(NamedTuple):
+    """What came of a part."""
+
+    photo: BoxedPhoto
+    people: list[_Person]
+    beyond: int
+    """Boxes that are :data:`TOO_THIN`."""
+    fault: str | None
+    """Why the photo is bad."""
+    is_turned: bool = False
+    """Whether the photo has an EXIF turn, if it was taken whole."""
+
+
+class PoseFinder:
+    """One model at work on photos."""
+
+    def __init__(self, loaded: LoadedHourglass, config: PredictConfig, device: torch.device, workers: int) -> None:
+        self._loaded, self._config, self._workers = loaded, config, workers
+        self.batch_size = config.batch_size
+        self._module = loaded.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
+        self._flip_pairs = loaded.skeleton.flip_pairs if config.flip_test else None
+
+    def over(self, groups: Sequence[Group]) -> Iterator[list[Row]]:
+        """The rows of each group of photos, in order; photos are decoded ahead, in threads.
+
+        Raises:
+            Refused: the model's maps hold numbers that are not finite.
+        """
+        with closing(self._cuts(groups)) as cuts:
+            for group in groups:
+                yield self._find(group, cuts)
+
+    def _cuts(self, groups: Sequence[Group]) -> Generator[_Cut, None, None]:
+        parts = (part for group in groups for photo in group for part in self._parts(photo))
+        yield from prefetch(parts, self._cut, self._workers)
+
+    def _parts(self, photo: BoxedPhoto) -> Iterator[_Part]:
+        """A photo with its boxes, at most a batch of them at a time: a crowd is not held in memory at once."""
+        if photo.boxes is None:
+            yield _Part(photo, None)
+            return
+        for start in range(0, len(photo.boxes), self.batch_size):
+            yield _Part(photo, photo.boxes[start : start + self.batch_size])
+
+    def _find(self, group: Group, cuts: Iterator[_Cut]) -> list[Row]:
+        rows: dict[str, Row] = {
+            photo.file_name: {"file_name": photo.file_name, "fault": None, "beyond": 0, "turned": False, "people": []}
+            for photo in group
+        }
+        for batch in self._batches(group, cuts):
+            for one, entries in zip(batch, self._entries(batch), strict=True):
+                row = rows[one.photo.file_name]
+                row["fault"], row["turned"] = one.fault, one.is_turned
+                row["beyond"] += one.beyond
+                row["people"] += entries
+        return list(rows.values())
+
+    def _batches(self, group: Group, cuts: Iterator[_Cut]) -> Iterator[list[_Cut]]:
+        """What came of the parts of a group, in order, as many at a time as have ``batch_size`` people at most."""
+        waiting: list[_Cut] = []
+        people = 0
+        for _ in range(sum(1 for photo in group for _ in self._parts(photo))):
+            one = next(cuts)
+            # Parts of a crowd are full batches only where none of their boxes is skipped.
+            if people + len(one.people) > self.batch_size:
+                yield waiting
+                waiting, people = [], 0
+            waiting.append(one)
+            people += len(one.people)
+        yield waiting
+
+    def _cut(self, part: _Part) -> _Cut:
+        """Decodes a photo and cuts its people out (in any thread)."""
+        photo, facts, crop_size = part.photo, self._loaded.artifact.facts, self._loaded.crop_size
+        try:
+            image = open_photo(photo.path, photo.size)
+        except Refused as error:
+            return _Cut(photo, [], 0, error.why)
+        boxes = part.boxes or (Box((0.0, 0.0, float(image.width), float(image.height))),)
+        people = []
+        for box in boxes:
+            x, y, width, height = box.xywh
+            corners = np.array([(x, y), (x + width, y + height)])
+            square = square_around(box.xywh, corners, image.size, facts["crop_policy"], facts["margin"])
+            if square is None:  # no square inside the photo holds the box
+                square = square_around(box.xywh, corners, image.size, "pad", facts["margin"])
+            if square is not None and not covered(square, image.size, crop_size).is_empty:
+                people.append(_Person(box, square, image.size, *cut(image, square, crop_size)))
+        if part.boxes is None:
+            return _Cut(photo, people, 0, None if people else TOO_THIN, _is_turned(image))
+        return _Cut(photo, people, len(boxes) - len(people), None)
+
+    def _entries(self, cuts: Sequence[_Cut]) -> Iterator[list[dict[str, Any]]]:
+        """The entries of everybody in some photos, a list a photo; one pass through the network."""
+        people = [person for one in cuts for person in one.people]
+        xy_crop, score, is_flat = self._joints(people) if people else ((), (), ())
+        found = zip(xy_crop, score, is_flat, strict=True)
+        for one in cuts:
+            yield [self._entry(one.photo, person, *next(found)) for person in one.people]
+
+    def _joints(self, people: Sequence[_Person]) -> tuple[_Floats, _Floats, _Flags]:
+        """Joints (N, K, 2) in xy_crop, heights (N, K) of their maps, and (N, K) whether a map is flat."""
+        crops = torch.from_numpy(np.stack([person.pixels for person in people]))
+        valid = torch.tensor([person.valid for person in people])
+        maps = self._inference.last_maps(self._module, crops, valid, self._flip_pairs)
+        if not maps.isfinite().all():
+            fix = "a model whose training did not diverge"
+            raise Refused("model", self._loaded.artifact.path, "a map holds numbers that are not finite", fix)
+        cells, score = heatmaps.decode(maps)
+        if self._config.decode == "quarter":
+            cells = heatmaps.quarter_offset(maps, cells)
+        xy_crop = heatmaps.map_to_crop(cells).double().cpu().numpy()
+        if self._flip_pairs is not None:
+            xy_crop[..., 0] -= heatmaps.FLIP_LAG
+        return xy_crop, score.double().cpu().numpy(), heatmaps.is_flat(maps).cpu().numpy()
+
+    def _entry(
+        self, photo: BoxedPhoto, person: _Person, xy_crop: _Floats, score: _Floats, is_flat: _Flags
+    ) -> dict[str, Any]:
+        """One person in COCO's results format; K joints in photo pixels, the score of the person their mean."""
+        xy_photo = to_photo(xy_crop, person.square, self._loaded.crop_size)
+        score = np.where(is_flat, 0, score)
+        joints = np.column_stack([np.where(is_flat[:, None], 0, xy_photo), score]).round(4)
+        # A flat one, at 0, 0, is not outside.
+        is_outside: _Flags = np.any((joints[:, :2] < 0) | (joints[:, :2] > person.photo_size), axis=1)
+        lists = {"undecided": self._names(is_flat), "outside_photo": self._names(is_outside)}
+        own = {} if person.box.annotation_id is None else {"annotation_id": person.box.annotation_id}
+        return {
+            "image_id": photo.image_id,
+            "file_name": photo.file_name,
+            "category_id": self._loaded.artifact.facts["category_id"],
+            "bbox": list(person.box.xywh),
+            "keypoints": [float(number) for number in joints.ravel()],
+            "score": round(float(score.mean()) * (1.0 if person.box.score is None else person.box.score), 6),
+            **own,
+            **{key: names for key, names in lists.items() if names},
+        }
+
+    def _names(self, which: _Flags) -> list[str]:
+        return [name for name, is_one in zip(self._loaded.skeleton.names, which, strict=True) if is_one]
+
+
+def _is_turned(photo: Image.Image) -> bool:
+    """Whether EXIF says that a photo is to be shown turned or mirrored."""
+    try:
+        return photo.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    except Exception:  # A torn EXIF block fails in many ways, and the pixels are good.
+        return False

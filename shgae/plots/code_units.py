@@ -1,0 +1,91 @@
+"""The units of a code, a row each: what they draw, who has most of them, what is lost without them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from shgae.plots.clusters import Member
+from shgae.plots.poses import draw_person
+from shgae.plots.style import COLOURS, new_figure, style
+from shgae.plots.traversals import SURE, extent_of
+from shgae.skeleton import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """One unit."""
+
+    name: str
+    """With what is lost without it."""
+    values: npt.NDArray[np.float32]
+    """(N,) of the training people."""
+    xy: npt.NDArray[Any]
+    """(3, K, 2) decoded joints at -2, 0 and +2 standard deviations, in pixels of the crop."""
+    height: npt.NDArray[Any]
+    """(3, K)."""
+    heat: npt.NDArray[Any]
+    """(3, H, W)."""
+    top: Sequence[Member]
+    """People with the highest values; may be none."""
+    lost: npt.NDArray[np.float64]
+    """(K,) PCK lost of each joint, a share; NaN where nobody has it."""
+
+
+def atlas_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: str) -> Figure:
+    """Draws up to a page of units."""
+    people = max((len(one.top) for one in portraits), default=0)
+    most = max((float(np.nanmax(np.abs(one.lost), initial=0.0)) for one in portraits), default=0.0) or 1.0
+    widths = [1.1, 1, 1, 1, *([1] * people), 2.2]
+    with style():
+        figure = new_figure(1.05 * sum(widths) + 0.6, 1.12 * len(portraits) + 0.8)
+        panels: Any = figure.subplots(len(portraits), len(widths), squeeze=False, width_ratios=widths)
+        for line, one in zip(panels, portraits, strict=True):
+            _density(line[0], one)
+            side, best = 4 * one.heat.shape[-1], max(float(one.height.max()), 1e-9)
+            how: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": best, "extent": extent_of(side)}
+            for step in range(3):
+                seen = np.where(one.height[step] >= SURE * best, 2, 1).astype(np.uint8)
+                draw_person(line[1 + step], one.heat[step], one.xy[step], seen, skeleton, **how)
+            for axes in line[4:-1]:
+                axes.set_axis_off()
+            for axes, member in zip(line[4:-1], one.top, strict=False):
+                axes.set_axis_on()
+                draw_person(axes, member.crop, member.xy_crop, member.visibility, skeleton)
+            _bars(line[-1], one, most, skeleton)
+        for axes, text in zip(panels[0][:4], ("values", "-2 sd", "mean", "+2 sd"), strict=True):
+            axes.set_title(text, fontsize=8)
+        if people:
+            panels[0][4].set_title("most of it ...", fontsize=8, loc="left")
+        panels[0][-1].set_title("points of PCK lost, by joint", fontsize=8)
+        panels[-1][-1].set_xticks(
+            range(len(skeleton)), [_short(name) for name in skeleton.names], rotation=90, fontsize=5
+        )
+        figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def _density(axes: Any, one: Portrait) -> None:
+    axes.hist(one.values, bins=24, color=COLOURS[0], log=True)
+    axes.set(yticks=[])
+    axes.yaxis.set_minor_locator(NullLocator())  # the logarithm's own ticks have labels as large as the picture
+    axes.tick_params(labelsize=5)
+    axes.grid(visible=False)
+    axes.set_ylabel(one.name, rotation=0, ha="right", va="center", fontsize=7)
+
+
+def _bars(axes: Any, one: Portrait, most: float, skeleton: Skeleton) -> None:
+    axes.bar(range(len(skeleton)), 100 * one.lost, color=COLOURS[1])
+    axes.axhline(0, color="black", lw=0.6)
+    axes.set(ylim=(-110 * most, 110 * most), xticks=[])
+    axes.tick_params(labelsize=5)
+
+
+def _short(name: str) -> str:
+    return name.replace("left_", "l ").replace("right_", "r ").replace("_", " ")

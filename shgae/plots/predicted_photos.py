@@ -1,0 +1,92 @@
+"""Pictures of predictions: an overlay a photo, and a page of photos to look at first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from io import BytesIO
+
+import torch
+
+from shgae.artifacts.draft import Draft
+from shgae.artifacts.tensors import write_bytes
+from shgae.data import heatmaps
+from shgae.data.geometry import open_photo
+from shgae.data.photos import BoxedPhoto
+from shgae.data.prefetch import prefetch
+from shgae.inference.pose_finder import Row
+from shgae.models.zoo import LoadedHourglass
+from shgae.plots.overlays import Pose, draw_poses, overlay_sheet, to_panel
+from shgae.recipes import HeatmapConfig, PredictConfig
+
+SHEET, OVERLAY = "sheet.png", "overlays/{name}.jpg"
+_JPEG_QUALITY = 90
+
+
+class Pictures:
+    """Photos with the joints drawn on them."""
+
+    def __init__(self, loaded: LoadedHourglass, photos: Sequence[BoxedPhoto], config: PredictConfig) -> None:
+        self._skeleton, self._config = loaded.skeleton, config
+        self._perfect = _perfect_height(loaded)
+        self._path_of = {photo.file_name: photo.path for photo in photos}
+        self._overlay_of = _overlay_names(photos)
+
+    def overlays(self, draft: Draft, rows: Sequence[Row], workers: int) -> None:
+        """Draws every photo of some rows that has people, each whole or not at all."""
+        if not self._config.overlays:
+            return
+
+        def draw(row: Row) -> None:
+            # Opened once more: photos that wait for their turn in the network would fill the memory.
+            photo = open_photo(self._path_of[row["file_name"]])
+            draw_poses(photo, self._poses(row), self._skeleton, self._config.min_score)
+            buffer = BytesIO()
+            photo.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+            write_bytes(draft.file(self._overlay_of[row["file_name"]]), buffer.getvalue())
+
+        for _ in prefetch((row for row in rows if row["people"]), draw, workers):
+            pass
+
+    def sheet(self, draft: Draft, rows: Sequence[Row], command: str) -> None:
+        """Draws the page of these photos."""
+        panels = [
+            to_panel(
+                row["file_name"],
+                open_photo(self._path_of[row["file_name"]]),
+                self._poses(row),
+                self._skeleton,
+                self._config.min_score,
+            )
+            for row in rows
+        ]
+        overlay_sheet(panels, self._config.min_score, draft.file(SHEET), command)
+
+    def _poses(self, row: Row) -> list[Pose]:
+        return [Pose.of_result(entry, self._skeleton, self._perfect) for entry in row["people"]]
+
+
+def _perfect_height(loaded: LoadedHourglass) -> float:
+    """How high the map of a visible joint is that a network was trained to give; 1 where nobody knows."""
+    facts = loaded.artifact.facts.get("heatmap")
+    if not facts:
+        return 1.0
+    middle = torch.full((1, 1, 2), loaded.crop_size / 2)
+    maps = heatmaps.encode(middle, torch.tensor([[2]]), HeatmapConfig(**facts), loaded.crop_size)
+    return float(maps.max())
+
+
+def _overlay_names(photos: Sequence[BoxedPhoto]) -> dict[str, str]:
+    """Where the overlay of each photo lies, by the photo's file name; no two in one place."""
+    taken: set[str] = set()
+    names = {}
+    for photo in photos:
+        # Room for the suffix, a number, and what a file is called while it is written.
+        stem = os.fsdecode(os.fsencode(photo.path.stem)[:200]).lstrip(".") or "photo"
+        name, number = stem, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name.casefold())
+        names[photo.file_name] = OVERLAY.format(name=name)
+    return names

@@ -1,0 +1,67 @@
+"""A walk through a latent space, decoded and beside real people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from shgae.plots.clusters import Member
+from shgae.plots.poses import draw_person
+from shgae.plots.style import new_figure, style
+from shgae.skeleton import Skeleton
+
+SURE = 0.3
+"""Decoded joints whose map is lower than this share of the row's highest are drawn hollow."""
+
+
+def walk_figure(
+    rows: Sequence[tuple[str, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]],
+    nearest: Sequence[Member] | None,
+    steps: Sequence[float],
+    skeleton: Skeleton,
+    title: str,
+) -> Figure:
+    """Draws a row for each way of decoding, and one of the nearest real people.
+
+    Args:
+        rows: name, joints (S, K, 2) in pixels of the crop, heights (S, K) of their maps and heat (S, H, W), the
+            highest map at each cell; the crop's side is four times the map's.
+        nearest: a person a step, or None.
+        steps: (S,) standard deviations.
+        skeleton: names and limbs.
+        title: what stands above.
+    """
+    lines = len(rows) + (nearest is not None)
+    with style():
+        figure = new_figure(1.15 * len(steps) + 0.9, 1.2 * lines + 0.7)
+        panels: Any = figure.subplots(lines, len(steps), squeeze=False)
+        for line, (name, xy, height, heat) in zip(panels, rows, strict=False):
+            side = 4 * heat.shape[-1]
+            best = max(float(height.max()), 1e-9)
+            for step, axes in enumerate(line):
+                seen = np.where(height[step] >= SURE * best, 2, 1).astype(np.uint8)
+                how: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": best, "extent": extent_of(side)}
+                draw_person(axes, heat[step], xy[step], seen, skeleton, **how)
+            _label(line[0], name)
+        if nearest is not None:
+            for axes, member in zip(panels[-1], nearest, strict=True):
+                draw_person(axes, member.crop, member.xy_crop, member.visibility, skeleton)
+            _label(panels[-1][0], "nearest\nperson")
+        for axes, c in zip(panels[0], steps, strict=True):
+            axes.set_title("mean" if c == 0 else f"{c:+g} sd", fontsize=8)
+        figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def extent_of(side: int) -> tuple[float, float, float, float]:
+    """Where the cells of a map lie in a crop of so many pixels: cell c around 4 * c + 0.5
+    (:func:`shgae.data.heatmaps.map_to_crop`)."""
+    return (-1.5, side - 1.5, side - 1.5, -1.5)
+
+
+def _label(axes: Any, text: str) -> None:
+    axes.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=7)

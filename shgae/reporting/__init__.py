@@ -1,0 +1,1 @@
+"""Reports as tables, sentences, figures and pages; computes nothing."""

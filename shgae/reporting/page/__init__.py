@@ -1,0 +1,1 @@
+"""One HTML page of artefacts, without scripts and without network."""

@@ -1,0 +1,120 @@
+"""What a page is made of: artefacts in one order however they were given, and how far each was checked."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shgae.artifacts.manifest import KINDS, MANIFEST
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.reporting.names import shortest_ends
+
+REPORT = "report.json"
+_SHOWN: dict[str, tuple[str, ...]] = {
+    "hourglass": ("history.jsonl",),
+    "autoencoder": ("history.jsonl",),
+    "data": (),
+    "activations": (),
+    "predictions": ("sheet.png",),
+}
+"""Beginnings of the names of the files that a page shows; of kinds that are not named here, all."""
+
+
+@dataclass
+class Given:
+    """One artefact of the page."""
+
+    name: str
+    """As people know it: its folder's name, see :func:`told_apart`."""
+    artifact: Artifact
+    execution: Execution = field(default_factory=Execution)
+    """Where hashing is told if it takes long, and whether to stop."""
+    checked: set[str] = field(default_factory=set)
+    """Files whose hash was computed again."""
+
+    @property
+    def kind(self) -> str:
+        """See :class:`~shgae.artifacts.manifest.Manifest`."""
+        return self.artifact.manifest.kind
+
+    @property
+    def anchor(self) -> str:
+        """Its place among the artefacts of the page."""
+        return f"made-{self.artifact.short_id}"
+
+    def check(self, only: tuple[str, ...]) -> None:
+        """Hashes the files whose names begin so; raises :class:`Refused` if one is missing or was changed."""
+        verify_files(self.artifact, only, self.execution)
+        self.checked |= {name for name in self.artifact.manifest.files if name.startswith(only)}
+
+    def has(self, name: str) -> bool:
+        """Whether the artefact holds a file of that name."""
+        return name in self.artifact.manifest.files
+
+
+def open_given(paths: Sequence[Path], execution: Execution) -> list[Given]:
+    """Opens artefacts, parents before children, each once; what a page shows of each is hashed again.
+
+    A study's folder stands for the report in it.
+
+    Raises:
+        Refused: one is no complete artefact, or a file that the page would show is missing or changed.
+    """
+    found: dict[str, Artifact] = {}
+    for path in sorted(paths, key=str):
+        artifact = open_artifact(_studied(path), verify=False)
+        found.setdefault(artifact.id, artifact)
+    names = told_apart({identity: _folder(artifact) for identity, artifact in found.items()})
+    opened = []
+    for identity, artifact in sorted(found.items(), key=lambda one: _rank(one[1], names[one[0]])):
+        given = Given(names[identity], artifact, execution)
+        given.check(_SHOWN.get(given.kind, ("",)))
+        opened.append(given)
+    return opened
+
+
+def told_apart(folders: Mapping[str, Path]) -> dict[str, str]:
+    """A name for each artefact, by its id: the end of its path, and the id too where one folder held both."""
+    names = dict(zip(folders, shortest_ends(list(folders.values())), strict=True))
+    taken = Counter(names.values())
+    return {key: name if taken[name] == 1 else f"{name} ({key[:6]})" for key, name in names.items()}
+
+
+def locate(data_id: str, child: Given, given: Iterable[Given]) -> Given | None:
+    """The prepared data of that id: among the given ones, or where the child saw it; None if it is gone."""
+    for one in given:
+        if one.artifact.id == data_id:
+            return one
+    parent = child.artifact.parent("data")
+    if parent is None or parent.id != data_id:
+        return None
+    path = Path(os.path.realpath(child.artifact.path / parent.path))
+    try:
+        artifact = open_artifact(path, "data", verify=False)
+    except (Refused, OSError):
+        return None
+    return Given(_folder(artifact).name, artifact, child.execution) if artifact.id == data_id else None
+
+
+def _studied(path: Path) -> Path:
+    inside = path / "report"
+    return inside if not (path / MANIFEST).is_file() and (inside / MANIFEST).is_file() else path
+
+
+def _folder(artifact: Artifact) -> Path:
+    folder = artifact.path.resolve()
+    is_in_study = artifact.manifest.kind == "study" and folder.name == "report"
+    return folder.parent if is_in_study else folder
+
+
+def _rank(artifact: Artifact, name: str) -> tuple[int, int, str, str]:
+    return _generations(artifact.manifest.parents), KINDS.index(artifact.manifest.kind), name, artifact.id
+
+
+def _generations(parents: Sequence[object]) -> int:
+    return max((1 + _generations(getattr(one, "parents", ())) for one in parents), default=0)

@@ -1,0 +1,244 @@
+"""People of an evaluation on whom two models do best, worst, or least alike, drawn with the annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from shgae.artifacts.crops import Crops, read_people
+from shgae.artifacts.tables import read_json, read_rows
+from shgae.errors import Refused
+from shgae.evaluation.predictions import Predictions, read_predictions
+from shgae.evaluation.report import people_of
+from shgae.execution import Execution
+from shgae.metrics import pck
+from shgae.metrics.people import People
+from shgae.plots.overlays import Pose, draw_poses
+from shgae.recipes import ReportConfig
+from shgae.reporting.page.html import Block, Figure, Gallery, Section, Text
+from shgae.reporting.page.images import Picture, of_photo
+from shgae.reporting.page.inputs import REPORT, Given, locate
+from shgae.reporting.table import percent, points
+from shgae.skeleton import Skeleton
+from shgae.wording import counted, counted_people
+
+PANEL_PIXELS = 288
+"""Side of a drawn crop."""
+PANEL_BYTES = 40_000
+"""At most, of one of them."""
+_FIRST_AND_LAST = "first,last"
+_LEGEND = (
+    "Orange: the person's left, blue: right, white: neither. Solid joints are right (within 5 % of the crop's side "
+    "of the annotation), hollow joints with thin, pale limbs are wrong; in the annotation hollow means labelled but "
+    "hidden (v = 1). Only labelled joints are drawn."
+)
+_EXTREMES = "These people were chosen for being extreme: they show what can happen, not what is usual."
+_NEAR, _FAR = 1.0, 0.0
+
+Shares = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Two models (or one) on the people of a split."""
+
+    predictions: tuple[Predictions, ...]
+    people: People
+    crops: Crops
+    skeleton: Skeleton
+    mean_rgb: tuple[float, ...]
+    file_names: dict[int, str]
+    """By photo id."""
+
+    @cached_property
+    def labelled(self) -> Bools:
+        """(N, K) which joints count."""
+        return self.people.masks.all
+
+    @cached_property
+    def hits(self) -> tuple[Bools, ...]:
+        """(N, K) of each model, which of them it found."""
+        people = self.people
+        return tuple(pck.hits(one.cells, people.cells, people.map_size) & self.labelled for one in self.predictions)
+
+    @cached_property
+    def shares(self) -> Shares:
+        """(models, N) PCK of each person; NaN where nothing is labelled."""
+        counts = self.labelled.sum(1)
+        found = np.stack([hits.sum(1) for hits in self.hits])
+        return np.where(counts > 0, found / np.maximum(counts, 1), np.nan)
+
+    @cached_property
+    def error(self) -> Shares:
+        """(N,) distance of predicted from true cells, mean over models and labelled joints."""
+        off = np.stack([np.linalg.norm(one.cells - self.people.cells, axis=-1) for one in self.predictions]).mean(0)
+        sums = np.where(self.labelled, off, 0).sum(1)
+        return np.asarray(sums / np.maximum(self.labelled.sum(1), 1), np.float64)
+
+
+@dataclass(frozen=True)
+class _Sort:
+    """Some people to be drawn together."""
+
+    title: str
+    rows: list[int]
+    """Of the split."""
+    words: tuple[Text, ...] = ()
+
+
+def people_section(
+    evaluations: Sequence[Given], given: Sequence[Given], config: ReportConfig, execution: Execution
+) -> Section | None:
+    """The best, the worst and the most changed people of each evaluation; None where none are wanted.
+
+    Raises:
+        Refused: ``config.between`` names no two models of any evaluation, or a file of the data was changed.
+    """
+    shown = [one for one in evaluations if one.has(REPORT)]
+    if not shown or not config.people:
+        return None
+    pairs = {one.anchor: _pair(one, config.between) for one in shown}
+    if not any(pairs.values()):
+        names = ", ".join(name for one in shown for name in _names(one))
+        fix = "two of these with a comma between, in that order"
+        raise Refused("value", "--between", f"{config.between!r:.80} is no two of the models {names}", fix)
+    parts: list[Section] = []
+    for one in shown:
+        if pair := pairs[one.anchor]:
+            suffix = f", {one.name}" if len(shown) > 1 else ""
+            parts += _parts(one, pair, given, config.people, execution, suffix)
+    return Section("people", "People", (Text(_EXTREMES, "caution"), Text(_LEGEND, "note")), tuple(parts))
+
+
+def _names(evaluation: Given) -> list[str]:
+    return [str(row["name"]) for row in read_json(evaluation.artifact.file(REPORT))["models"]]
+
+
+def _pair(evaluation: Given, between: str) -> tuple[str, ...]:
+    """The names of the two models that are compared; of one model alone, its own; empty where they are not in it."""
+    names = _names(evaluation)
+    if between == _FIRST_AND_LAST:
+        return (names[0], names[-1]) if len(names) > 1 else (names[0],)
+    # Not split at the comma: a name may hold one.
+    return next(((a, b) for a in names for b in names if a != b and f"{a},{b}" == between), ())
+
+
+def _parts(
+    evaluation: Given, pair: tuple[str, ...], given: Sequence[Given], count: int, execution: Execution, suffix: str
+) -> list[Section]:
+    """A part of the page for each sort of people."""
+    report = read_json(evaluation.artifact.file(REPORT))
+    anchor = f"people-{evaluation.anchor}"
+    data = locate(report["data"], evaluation, given)
+    if data is None:
+        why = f"The prepared data {report['data'][:12]} is not where the evaluation saw it, so nobody can be drawn."
+        execution.progress.note(f"note: {why[0].lower()}{why[1:].rstrip('.')} (give its folder too)")
+        return [Section(anchor, " and ".join(pair) + suffix, (Text(why),))]
+    scored = _score(evaluation, pair, report["split"], data)
+    chosen = _chosen(scored, pair, count)
+    execution.progress.start("people", sum(len(one.rows) for one in chosen), "people")
+    parts = []
+    for number, one in enumerate(chosen, 1):
+        figures = []
+        for row in one.rows:
+            execution.stop.raise_if_set("report", "the same command again", saved=False)
+            figures.append(_figure(scored, row))
+            execution.progress.advance()
+        shown: Block = Gallery(tuple(figures)) if figures else Text("Nobody.")
+        parts.append(Section(f"{anchor}-{number}", one.title + suffix, (*one.words, shown)))
+    execution.progress.finish()
+    return parts
+
+
+def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) -> _Scored:
+    data.check((f"{split}/", "people.jsonl"))
+    artifact = data.artifact
+    crops = Crops(artifact, split, evaluation.artifact.manifest.config.get("limit"))
+    skeleton = Skeleton.from_json(artifact.facts["skeleton"])
+    whole = read_people(artifact, split)
+    files = [evaluation.artifact.file(f"predictions-{name}.json") for name in pair]
+    found = [read_predictions(path, name, crops, whole, len(skeleton)) for path, name in zip(files, pair, strict=True)]
+    rows = read_rows(artifact.file("people.jsonl"))
+    names = {row["photo_id"]: str(row["file_name"]) for row in rows if row.get("split") == split}
+    people = people_of(crops, skeleton)
+    return _Scored(
+        tuple(one.predictions for one in found), people, crops, skeleton, tuple(artifact.facts["mean_rgb"]), names
+    )
+
+
+def _chosen(scored: _Scored, pair: tuple[str, ...], count: int) -> list[_Sort]:
+    """The people of each sort; ties go to those with more labelled joints, then (best, worst) to the clearer case."""
+    counts, mean = scored.labelled.sum(1), scored.shares.mean(0)
+    there = [int(row) for row in np.flatnonzero(counts)]
+    best = sorted(there, key=lambda row: (-mean[row], -counts[row], scored.error[row], row))
+    worst = sorted(there, key=lambda row: (mean[row], -counts[row], -scored.error[row], row))
+    by = f"by the mean PCK of {' and '.join(pair)}" if len(pair) > 1 else f"by the PCK of {pair[0]}"
+    chosen = [_Sort(f"Best found, {by}", best[:count]), _Sort(f"Worst found, {by}", worst[:count])]
+    if len(pair) > 1:
+        change = scored.shares[1] - scored.shares[0]
+        gained = sorted((row for row in there if change[row] > 0), key=lambda row: (-change[row], -counts[row], row))
+        lost = sorted((row for row in there if change[row] < 0), key=lambda row: (change[row], -counts[row], row))
+        same = len(there) - len(gained) - len(lost)
+        words = (
+            f"Of {counted_people(len(there))} {len(gained):,} gained, {len(lost):,} lost, {same:,} stayed as they were."
+        )
+        between = f"from {pair[0]} to {pair[1]}"
+        chosen += [
+            _Sort(f"Most gained {between}", gained[:count], (Text(words),)),
+            _Sort(f"Most lost {between}", lost[:count]),
+        ]
+    return chosen
+
+
+def _figure(scored: _Scored, row: int) -> Figure:
+    people = scored.people
+    photo, annotation = int(people.photo_id[row]), int(people.annotation_id[row])
+    labelled, size = scored.labelled[row], scored.crops.crop_size
+    crop = _crop(scored, row)
+    table = scored.crops.people
+    visible = np.where(table.visibility[row] == 2, _NEAR, _FAR)
+    whose = f"the person of annotation {annotation} in photo {photo}"
+    pictures = [_panel(scored, crop, table.xy_crop[row].astype(np.float64), visible, labelled, f"Annotation: {whose}")]
+    titles, said = ["annotation"], []
+    for one, hits, share in zip(scored.predictions, scored.hits, scored.shares[:, row], strict=True):
+        x0, y0, side = table.square[row]
+        xy_crop = (one.xy_photo[row] - (x0, y0)) * (size / side)
+        right = f"{int(hits[row].sum())} of {counted(int(labelled.sum()), 'joint')}"
+        confidence = np.where(hits[row], _NEAR, _FAR)
+        pictures.append(_panel(scored, crop, xy_crop, confidence, labelled, f"{one.name}: {right} right, {whose}"))
+        titles.append(f"{one.name} {percent(share, 0)} %")
+        said.append(f"{one.name} {percent(share)} %")
+    if len(said) > 1:
+        change = float(scored.shares[1, row] - scored.shares[0, row])
+        said.append(f"{points(change)} points" if change else "no change")
+    name = f" ({scored.file_names[photo]})" if photo in scored.file_names else ""
+    joints = counted(int(labelled.sum()), "joint")
+    caption = f"Photo {photo}{name}, annotation {annotation}, {joints}. PCK: {', '.join(said)}."
+    return Figure(tuple(pictures), caption, tuple(titles))
+
+
+def _crop(scored: _Scored, row: int) -> Image.Image:
+    """The crop as a network sees it: the mean colour where the photo does not reach."""
+    pixels = scored.crops.read(np.array([row]))[0]
+    x0, y0, x1, y1 = scored.crops.people.valid[row]
+    filled = np.empty_like(pixels)
+    filled[:] = np.round(255 * np.array(scored.mean_rgb)).astype(np.uint8)
+    filled[y0:y1, x0:x1] = pixels[y0:y1, x0:x1]
+    return Image.fromarray(filled).resize((PANEL_PIXELS, PANEL_PIXELS), Image.Resampling.LANCZOS)
+
+
+def _panel(
+    scored: _Scored, crop: Image.Image, xy_crop: Shares, confidence: Shares, is_decided: Any, alt: str
+) -> Picture:
+    picture = crop.copy()
+    factor = PANEL_PIXELS / scored.crops.crop_size
+    box = (0.0, 0.0, float(PANEL_PIXELS), float(PANEL_PIXELS))
+    draw_poses(picture, [Pose(xy_crop * factor, confidence, is_decided, box)], scored.skeleton, min_score=0.5)
+    return of_photo(picture, alt, PANEL_BYTES)

@@ -1,0 +1,239 @@
+"""The parts of a page, each made of the artefacts of one kind; what may be concluded stands above them, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from shgae.artifacts.tables import read_json
+from shgae.errors import Refused
+from shgae.plots.bars import joint_bars
+from shgae.recipes import SPLITS
+from shgae.reporting import evaluation, splice, study
+from shgae.reporting.latent import analysis_tables
+from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
+from shgae.reporting.page.images import MOST_BYTES, of_file
+from shgae.reporting.page.inputs import REPORT, Given
+from shgae.reporting.page.training import picture_of
+from shgae.reporting.rate import rate_table
+from shgae.reporting.table import Grid
+
+_ON_PHOTOS = (
+    "The intervals of an evaluation are over photos, for these very weights: other seeds would train other weights. "
+    "A difference between two models does not tell its cause where their trainings differ in more than one thing; "
+    "shgae study holds everything else alike."
+)
+_NOTHING = (
+    "None of these artefacts compares anything (an evaluation of two models, a study, a splice or a rate curve would), "
+    "so nothing may be concluded."
+)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one artefact allows to say."""
+
+    given: Given
+    sentences: tuple[str, ...]
+    anchor: str
+    """Of the part of the page that it comes from."""
+
+
+def findings_of(given: Sequence[Given]) -> list[Findings]:
+    """The sentences of every report, as they stand there."""
+    found = []
+    for kind, say in _SENTENCES.items():
+        for one in given:
+            if one.kind == kind and one.has(REPORT):
+                with _of_this_shgae(one):
+                    sentences = say(read_json(one.artifact.file(REPORT)))
+                found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
+    return [one for one in found if one.sentences]
+
+
+def concluded(found: Sequence[Findings]) -> Section:
+    """What may be concluded: nothing that does not stand in a report."""
+    items = tuple(
+        Item("", one.given.name, ("", *one.sentences), (), (("from", one.anchor, f"the {one.given.kind}"),))
+        for one in found
+    )
+    blocks: list[Block] = [Items(items)] if items else [Text(_NOTHING, "caution")]
+    if any(one.given.kind == "evaluation" for one in found):
+        blocks.append(Text(_ON_PHOTOS, "caution"))
+    return Section("findings", "What may be concluded", tuple(blocks))
+
+
+def _compared(report: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(evaluation.sentences(report))
+
+
+def _says(report: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(map(str, report["says"]))
+
+
+def _studied(report: Mapping[str, Any]) -> tuple[str, ...]:
+    return (str(report["conclusion"]), *map(str, report["cautions"]))
+
+
+_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, ...]]] = {
+    "study": _studied,
+    "evaluation": _compared,
+    "splice": _says,
+    "rate": _says,
+    "analysis": _says,
+}
+
+
+def sections_of(given: Sequence[Given]) -> list[Section]:
+    """A section a kind, in the order of the page; only of kinds that are there."""
+    sections = []
+    for kinds, title, blocks_of in _SECTIONS:
+        members = [one for one in given if one.kind in kinds]
+        parts = []
+        for one in members:
+            with _of_this_shgae(one):
+                blocks = blocks_of(one)
+            if blocks:
+                parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
+        if parts:
+            sections.append(Section(kinds[0], title, parts=tuple(parts)))
+    return sections
+
+
+@contextmanager
+def _of_this_shgae(one: Given) -> Iterator[None]:
+    """Reports change with shgae: raises :class:`Refused` for one that lacks what this one's tables are made of."""
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        lack = f"it has no {error}" if isinstance(error, KeyError) else f"its content is of another form: {error}"
+        version = one.artifact.manifest.provenance.get("versions", {}).get("shgae", "of an unknown version")
+        why = f"{lack}; it was made by shgae {version}"
+        raise Refused(one.kind, one.artifact.path, why, "make it again with this shgae, with --force") from error
+
+
+def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
+    """A grid as a page has it, without lines below it that were said above."""
+    notes = tuple(line for line in grid.caption.splitlines() if line not in said)
+    return Table(grid.title, grid.headings, grid.rows, notes, grid.aside, grid.words)
+
+
+def _evaluation(one: Given) -> tuple[Block, ...]:
+    if not one.has(REPORT):
+        return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
+    report = read_json(one.artifact.file(REPORT))
+    joints = tuple(table_of(grid) for grid in evaluation.joint_tables(report))
+    main = tuple(table_of(grid, _compared(report)) for grid in evaluation.main_tables(report))
+    bars = picture_of(
+        lambda path: joint_bars(report, path, ""),
+        f"Bars: the share of each joint that {', '.join(_names(report))} find; the numbers stand in the tables below",
+    )
+    return (
+        *main,
+        Figure((bars,), "Joints found, by model."),
+        Details("Single joints, and people by how many they have labelled", joints),
+    )
+
+
+def _names(report: Mapping[str, Any]) -> list[str]:
+    return [str(row["name"]) for row in report["models"]]
+
+
+def _study(one: Given) -> tuple[Block, ...]:
+    report = read_json(one.artifact.file(REPORT))
+    arms, differences = map(table_of, study.tables(report))
+    alt = "Forest plot of the differences between arms, as in the table below."
+    picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
+    return (arms, *picture, differences, Text(study.budget_line(report["budget"], report["seeds"])))
+
+
+def _splice(one: Given) -> tuple[Block, ...]:
+    report = read_json(one.artifact.file(REPORT))
+    *tables, checks = (table_of(grid) for grid in splice.splice_tables(report))
+    code = tuple(Text(line) for line in splice.code_lines(report).splitlines())
+    return (*tables, *code, Details("Is the splice exact?", (checks,)))
+
+
+def _rate(one: Given) -> tuple[Block, ...]:
+    report = read_json(one.artifact.file(REPORT))
+    alt = "PCK and FVU against the number of principal components, as in the table below."
+    picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
+    return (*picture, table_of(rate_table(report)))
+
+
+def _data(one: Given) -> tuple[Block, ...]:
+    facts = one.artifact.facts
+    rows: list[tuple[str, str]] = [
+        (split, f"{facts['splits'][split]:,}") for split in SPLITS if split in facts["splits"]
+    ]
+    rows += [(f"dropped: {why}", f"{people:,}") for why, people in facts.get("dropped", {}).items()]
+    side, names = facts["crop_size"], facts["skeleton"]["names"]
+    notes = (
+        f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}",
+        f"{len(names)} joints: {', '.join(names)}",
+    )
+    return (Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {}))),)
+
+
+def _analysis(one: Given) -> tuple[Block, ...]:
+    report = read_json(one.artifact.file(REPORT))
+    blocks: list[Block] = [*map(table_of, analysis_tables(report))]
+    series: dict[str, list[Block]] = {}
+    for figure in report["figures"]:
+        stem = str(figure["file"]).removesuffix(".png")
+        drawn = _drawn(one, stem, str(figure["alt"]), str(figure["title"]))
+        series.setdefault(stem.rstrip("0123456789"), []).extend(drawn)
+    for first, *more in filter(None, series.values()):
+        blocks += [first, Details(f"{len(more)} more of these", tuple(more))] if more else [first]
+    blocks += [Text(f"Left out: {part}, {why}.") for part, why in report["left_out"].items()]
+    return tuple(blocks)
+
+
+def _figures(one: Given) -> tuple[Block, ...]:
+    names = [str(name) for name in one.artifact.facts["figures"]]
+    return tuple(block for name in names for block in _drawn(one, name, f"The figure {name}", name))
+
+
+def _drawn(one: Given, stem: str, alt: str, caption: str) -> tuple[Block, ...]:
+    """A figure once, of its files: as SVG where that fits, else as PNG."""
+    files = [f"{stem}{suffix}" for suffix in (".svg", ".png") if one.has(f"{stem}{suffix}")]
+    fits = [file for file in files if one.artifact.manifest.files[file].size <= MOST_BYTES]
+    file = next(iter([*fits, *reversed(files)]), None)
+    return _pictures(one, {file: alt}, caption) if file else ()
+
+
+def _predictions(one: Given) -> tuple[Block, ...]:
+    alt = "Up to 16 photos with the predicted joints drawn on them"
+    return _pictures(one, {"sheet.png": alt}, "The first photos with their predicted joints.")
+
+
+def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block, ...]:
+    """Pictures of an artefact, by file name with their alternative texts; those that it lacks are left out.
+
+    Raises:
+        Refused: one is no picture, or an SVG that is too large for a page.
+    """
+    pictures = []
+    for name, alt in files.items():
+        if one.has(name):
+            path = one.artifact.file(name)
+            try:
+                pictures.append(of_file(path.read_bytes(), alt))
+            except ValueError as error:
+                raise Refused("picture", path, str(error), "make the artefact again") from error
+    return (Figure(tuple(pictures), caption),) if pictures else ()
+
+
+_SECTIONS: tuple[tuple[tuple[str, ...], str, Callable[[Given], tuple[Block, ...]]], ...] = (
+    (("study",), "Did the autoencoder earn it?", _study),
+    (("evaluation",), "Scores", _evaluation),
+    (("splice",), "In the bottleneck's place", _splice),
+    (("rate",), "How many numbers it takes", _rate),
+    (("analysis",), "Inside the bottleneck", _analysis),
+    (("figures",), "Figures", _figures),
+    (("predictions",), "Predictions", _predictions),
+    (("data",), "Data", _data),
+)
+"""Kinds, heading, and what one artefact gives, in the order of the page."""

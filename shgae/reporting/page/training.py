@@ -1,0 +1,121 @@
+"""The trainings of a page: curves over each other, and every number of their histories."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.tables import read_rows
+from shgae.plots.curves import Score, best_row, score_of, study_curves
+from shgae.reporting.page.html import Block, Details, Figure, Section, Table
+from shgae.reporting.page.images import MOST_BYTES, Picture, of_file
+from shgae.reporting.page.inputs import Given
+from shgae.reporting.table import percent
+
+_KINDS = (("hourglass", "Networks"), ("autoencoder", "Autoencoders"))
+_LONG = 6
+"""Epochs from which on the later ones are drawn once more, by themselves."""
+_LOSSES = ("train_loss", "val_loss")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One training."""
+
+    given: Given
+    rows: tuple[Mapping[str, float], ...]
+    """What is no finite number in the file is not a number here."""
+    score: Score
+
+    @property
+    def drawable(self) -> list[Mapping[str, float]]:
+        """Rows that lack nothing."""
+        return [row for row in self.rows if not any(map(math.isnan, row.values()))]
+
+
+def training_section(given: Sequence[Given]) -> Section | None:
+    """Networks and autoencoders that have a history; None where there is none."""
+    parts = []
+    for kind, title in _KINDS:
+        runs = [run for one in given if one.kind == kind and one.has(HISTORY) and (run := _run(one)).rows]
+        if runs:
+            parts.append(Section(f"training-{kind}", title, _blocks(runs)))
+    return Section("training", "Training", parts=tuple(parts)) if parts else None
+
+
+def _run(one: Given) -> _Run:
+    rows = list(read_rows(one.artifact.file(HISTORY)))
+    score = score_of(rows or [{}])
+    return _Run(one, tuple(_numbers(row, score) for row in rows), score)
+
+
+def _numbers(row: Mapping[str, Any], score: Score) -> dict[str, float]:
+    found = {key: row.get(key) for key in ("epoch", *_LOSSES, score.key, "lr")}
+    return {
+        key: float(value) if isinstance(value, int | float) and math.isfinite(value) else math.nan
+        for key, value in found.items()
+    }
+
+
+def _blocks(runs: Sequence[_Run]) -> tuple[Block, ...]:
+    score = runs[0].score
+    headings = ("training", "epochs", "best epoch", f"best {score.name}, validation", "parameters")
+    best = Table("Best epochs, whose weights were kept", headings, tuple(_summary(run) for run in runs))
+    blocks: list[Block] = [best]
+    drawn = {run.given.name: run.drawable for run in runs if run.drawable}
+    if drawn:
+        alt = f"Losses and {score.name} over epochs of {', '.join(drawn)}; the numbers stand below"
+        caption = f"Losses (above) and {score.name} (below) over epochs; dotted: training."
+        blocks.insert(0, Figure((_curves(drawn, alt),), caption))
+    return (*blocks, *(Details(f"The history of {run.given.name} as numbers", (_history(run),)) for run in runs))
+
+
+def _curves(runs: Mapping[str, Sequence[Mapping[str, float]]], alt: str) -> Picture:
+    longest = max(len(rows) for rows in runs.values())
+    begin = 1 + longest // 3 if longest >= _LONG else None
+    return picture_of(lambda path: study_curves(runs, begin, path, ""), alt)
+
+
+def picture_of(draw: Callable[[Path], None], alt: str) -> Picture:
+    """What is drawn into a file of this name: an SVG, or a PNG where that is too large for a page."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "figure.svg"
+        draw(path)
+        if path.stat().st_size > MOST_BYTES:
+            path = path.with_suffix(".png")
+            draw(path)
+        return of_file(path.read_bytes(), alt)
+
+
+def _summary(run: _Run) -> tuple[str, ...]:
+    facts, epochs = run.given.artifact.facts, f"{len(run.rows)}"
+    parameters = f"{facts['parameters']:,}" if "parameters" in facts else "-"
+    if not run.drawable:
+        return (run.given.name, epochs, "-", "-", parameters)
+    best = best_row(run.drawable)
+    return (run.given.name, epochs, f"{best['epoch']:.0f}", _shown(best[run.score.key], run.score), parameters)
+
+
+def _history(run: _Run) -> Table:
+    headings = ("epoch", "training loss", "validation loss", run.score.name, "learning rate")
+    rows = tuple(
+        (f"{row['epoch']:.0f}", *(_plain(row[key]) for key in _LOSSES), _shown(row[run.score.key], run.score))
+        + (_plain(row["lr"]),)
+        for row in run.rows
+    )
+    return Table(f"History of {run.given.name}", headings, rows)
+
+
+def _shown(value: float, score: Score) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{percent(value)} %" if score.rises else _plain(value)
+
+
+def _plain(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4g}"

@@ -1,0 +1,124 @@
+"""What ``shgae plot`` draws from: the histories of trainings and the reports of what was measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.folders import unfinished
+from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.tables import read_json
+from shgae.errors import Refused
+from shgae.reporting.names import shortest_ends
+
+TRAINED = ("hourglass", "autoencoder")
+REPORT = "report.json"
+REPORTED = ("rate", "analysis", "evaluation", "study")
+_NEEDED = ("epoch", "lr", "train_loss", "val_loss")
+
+
+@dataclass(frozen=True)
+class History:
+    """A training."""
+
+    name: str
+    rows: Sequence[Mapping[str, Any]]
+    """A row an epoch, at least one."""
+
+
+@dataclass
+class Inputs:
+    """Everything that was read."""
+
+    histories: list[History] = field(default_factory=list)
+    reports: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
+    """Kind, name and content."""
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    """The complete ones, by name."""
+    unfinished: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What was read of trainings that have no manifest yet, and so can be no parents."""
+
+
+def read_inputs(paths: Sequence[Path]) -> Inputs:
+    """Reads histories and reports; only the files that are drawn are hashed again.
+
+    Raises:
+        Refused: an input is given twice, holds nothing to draw, or was changed.
+    """
+    found = Inputs()
+    places = [_place(path) for path in paths]
+    real = [os.path.realpath(path) for path in places]
+    twice = [path for i, path in enumerate(places) if real[i] in real[:i]]
+    if twice:
+        raise Refused("input", twice[0], "given twice", "each once")
+    for path, name in zip(places, shortest_ends([Path(one) for one in real]), strict=True):
+        begun = unfinished(path)
+        if begun:
+            _read_unfinished(found, *begun, name)
+        else:
+            _read_complete(found, open_artifact(path, verify=False), name)
+    return found
+
+
+def _place(path: Path) -> Path:
+    """The artefact that is meant: of a study's folder its report, of one that is not there yet what it will be."""
+    begun = unfinished(path)
+    if begun:
+        return begun[0]
+    inner = path / "report"
+    return inner if not (path / "manifest.json").is_file() and (inner / "manifest.json").is_file() else path
+
+
+def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
+    kind = artifact.manifest.kind
+    if kind in TRAINED and HISTORY not in artifact.manifest.files:
+        raise Refused(kind, artifact.path, "it was not trained by shgae, so it has no history", "a run of a training")
+    if kind not in TRAINED + REPORTED:
+        wanted = "trainings, rates, analyses, evaluations and studies"
+        raise Refused("input", artifact.path, f"there is nothing to draw in {kind}", wanted)
+    file = HISTORY if kind in TRAINED else REPORT
+    artifact = open_artifact(artifact.path, kind, only=(file,))
+    found.artifacts[name] = artifact
+    if kind in TRAINED:
+        found.histories.append(History(name, _rows(artifact.file(file).read_bytes(), artifact.path)))
+        return
+    report = read_json(artifact.file(file))
+    if kind == "analysis" and not report.get("spectrum"):
+        raise Refused(kind, artifact.path, "it was made without a spectrum", "shgae analyze with its activations")
+    found.reports.append((kind, name, report))
+
+
+def _read_unfinished(found: Inputs, folder: Path, intent: Mapping[str, Any], name: str) -> None:
+    if intent.get("kind") not in TRAINED:
+        raise Refused("run", folder, "it is unfinished, and no training", "finish it first")
+    path = folder / HISTORY
+    # A training that is at work may be in the middle of its last line.
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.is_file() else b""
+    if not whole:
+        raise Refused("run", folder, "no epoch of it is complete yet", "wait for its first epoch")
+    rows = _rows(whole, folder)
+    found.histories.append(History(name, rows))
+    why = "it has no manifest yet, so it is no parent: a resumed or finished run is another"
+    found.unfinished[name] = {
+        "epochs": len(rows),
+        "history_sha256": hashlib.sha256(whole + b"\n").hexdigest(),
+        "note": why,
+    }
+
+
+def _rows(content: bytes, where: Path) -> list[dict[str, Any]]:
+    try:
+        rows = [json.loads(line) for line in content.splitlines()]
+        if not rows or any(not isinstance(row[key], int | float) for row in rows for key in _NEEDED):
+            raise ValueError("no numbers")
+        if len({"val_pck" in row for row in rows}) > 1 or not {"val_pck", "val_fvu"} & rows[0].keys():
+            raise ValueError("no score")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Refused("history", where / HISTORY, f"not as a training writes it ({error})", "a run of shgae") from error
+    return rows

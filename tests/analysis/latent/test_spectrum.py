@@ -1,0 +1,61 @@
+"""Components are counted as scikit-learn's PCA counts them, and chance is the stick broken at random."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+
+from shgae.analysis.latent.spectrum import above_broken_stick, spectrum_of
+from shgae.analysis.latent.text import suggestion
+from shgae.analysis.pca import CovarianceSums
+
+
+def components_of(rows: np.ndarray):  # type: ignore[no-untyped-def, type-arg]
+    sums = CovarianceSums(rows.mean(0))
+    sums.add(rows.astype(np.float32))
+    return sums.components()
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000), st.integers(2, 60), st.integers(2, 40))
+def test_shares_are_those_of_scikit_learn(seed: int, people: int, numbers: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(people, numbers)) * rng.uniform(0.1, 3, numbers)
+    found = spectrum_of(components_of(rows), people)
+    known = PCA().fit(rows).explained_variance_ratio_
+    assert found.determined == min(people - 1, numbers)
+    assert found.shares[: len(known)] == pytest.approx(known.tolist(), abs=1e-5)
+    held = np.cumsum(known)
+    for share in (90, 95, 99):
+        if np.abs(held - share / 100).min() > 1e-4:
+            assert found.components[str(share)] == int(np.searchsorted(held, share / 100)) + 1
+
+
+def test_a_stick_broken_at_random_has_no_piece_above_chance() -> None:
+    expected = np.array([(1 / 3) * (1 + 1 / 2 + 1 / 3), (1 / 3) * (1 / 2 + 1 / 3), (1 / 3) * (1 / 3)])
+    assert above_broken_stick(expected) == 0
+    assert above_broken_stick(np.array([0.9, 0.09, 0.01])) == 1
+    rng = np.random.default_rng(0)
+    sticks = np.diff(np.sort(rng.uniform(size=(20_000, 2)), axis=1), prepend=0, append=1, axis=1)
+    assert np.sort(sticks)[:, ::-1].mean(0) == pytest.approx(expected, abs=0.01)
+
+
+def test_two_strong_directions_in_noise_are_two() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(500, 2)) @ np.eye(2, 20) * 30 + rng.normal(size=(500, 20))
+    found = spectrum_of(components_of(rows), 500)
+    assert found.above_chance == 2
+    said = suggestion(found, "bottleneck")
+    assert said.startswith(
+        "The bottleneck of 500 people: 2 principal components for 90 % of the variance, 2 for 95 %, "
+    )
+    assert "Suggested size of a code: 2, for 2 components stand out of chance" in said
+
+
+def test_what_does_not_vary_is_said_not_to() -> None:
+    found = spectrum_of(components_of(np.ones((5, 3))), 5)
+    assert found.above_chance == 0 and found.components["95"] == 0
+    assert suggestion(found, "code") == "The code does not vary."

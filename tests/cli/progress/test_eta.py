@@ -1,0 +1,98 @@
+"""Times are measured over what this run did, and a training's end counts validation as soon as it was timed."""
+
+import pytest
+
+from shgae.cli.progress.eta import WINDOW, Pace, Task
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def epoch(pace: Pace, clock: Clock, *, steps: float, rest: float, done: int = 0) -> None:
+    task = Task("epoch", 100, "samples", done, clock.now)
+    pace.start(task)
+    clock.now += steps
+    task.advance(100 - done, "", clock.now)
+    pace.finish()
+    validation = Task("validation", 10, "people", 0, clock.now)
+    pace.start(validation)
+    clock.now += rest
+    validation.advance(10, "", clock.now)
+    pace.finish()
+    pace.record()
+
+
+def test_a_speed_is_that_of_the_last_half_minute() -> None:
+    task = Task("epoch", 10_000, "samples", 0, 0.0)
+    for second in range(1, 101):
+        task.advance(100 if second <= 50 else 10, "", float(second))
+    assert task.speed(100.0) == pytest.approx(10)
+    assert task.speed(100.0 + WINDOW) == pytest.approx(5), "it does not fall while nothing comes"
+
+
+def test_what_an_earlier_run_did_is_no_speed_of_this_one() -> None:
+    task = Task("epoch", 100, "samples", 80, 0.0)
+    assert task.speed(5.0) is None and task.left(5.0) is None
+    task.advance(10, "", 10.0)
+    assert task.speed(10.0) == pytest.approx(1)
+    assert task.left(10.0) == pytest.approx(10)
+
+
+def test_the_rest_of_a_training_is_not_known_before_the_first_step(clock: Clock) -> None:
+    pace = Pace(3, 0, clock)
+    assert pace.left() is None and pace.sentence() == ""
+    pace.start(Task("epoch", 100, "samples", 0, clock.now))
+    clock.now += 5
+    assert pace.left() is None
+
+
+def test_before_the_first_validation_it_is_left_out_and_that_is_said(clock: Clock) -> None:
+    pace = Pace(3, 0, clock)
+    task = Task("epoch", 100, "samples", 0, clock.now)
+    pace.start(task)
+    clock.now += 10
+    task.advance(50, "", clock.now)
+    assert pace.left() == (pytest.approx(10 + 2 * 20), False)
+    assert pace.sentence() == "50 s left in all without validation"
+
+
+def test_after_it_every_epoch_to_come_counts_both(clock: Clock) -> None:
+    pace = Pace(4, 0, clock)
+    epoch(pace, clock, steps=20, rest=5)
+    assert pace.left() == (pytest.approx(3 * 25), True)
+    assert pace.sentence() == "1 min 15 s left in all"
+
+
+def test_within_a_validation_only_its_rest_counts(clock: Clock) -> None:
+    pace = Pace(3, 0, clock)
+    epoch(pace, clock, steps=20, rest=5)
+    task = Task("epoch", 100, "samples", 0, clock.now)
+    pace.start(task)
+    clock.now += 20
+    task.advance(100, "", clock.now)
+    pace.finish()
+    clock.now += 2
+    assert pace.left() == (pytest.approx(3 + 25), True)
+    clock.now += 60
+    assert pace.left() == (pytest.approx(25), True), "a slow validation takes no time back"
+
+
+def test_an_epoch_that_an_earlier_run_began_is_timed_as_a_whole_one(clock: Clock) -> None:
+    pace = Pace(3, 1, clock)
+    epoch(pace, clock, steps=5, rest=2, done=75)
+    assert pace.left() == (pytest.approx(22), True)
+
+
+def test_at_the_end_there_is_nothing_left_to_say(clock: Clock) -> None:
+    pace = Pace(1, 0, clock)
+    epoch(pace, clock, steps=5, rest=2)
+    assert pace.sentence() == ""

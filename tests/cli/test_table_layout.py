@@ -1,0 +1,75 @@
+"""Tables in terminals of any width."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from shgae.cli.table_layout import FittedTable, column_widths
+from shgae.reporting.table import Grid
+
+ARMS = Grid(
+    "arms",
+    ("arm", "what", "PCK % all", "by seed", "minus a", "parameters"),
+    (
+        ("a", "no autoencoder", "29.8", "30.0, 30.2", "-", "2,930,812"),
+        (
+            "c",
+            "linear autoencoder, from principal components",
+            "29.2",
+            "28.8, 30.1",
+            "-0.6 (-2.1 to +0.8)",
+            "3,344,558",
+        ),
+    ),
+    "a line below the table that is as long as the terminal is wide, and longer than the table",
+    words=("what",),
+)
+
+
+def lines_of(grid: Grid, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, highlight=False, markup=False, emoji=False)
+    console.print(FittedTable(grid))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [120, 100, 80, 60])
+def test_no_word_and_no_number_is_broken_where_all_find_room(width: int) -> None:
+    lines = lines_of(ARMS, width)
+    assert max(map(len, lines)) <= width
+    words = " ".join(lines).split()
+    assert all(word in words for text in (*ARMS.headings, *ARMS.rows[0], *ARMS.rows[1]) for word in text.split())
+
+
+def test_headings_are_wrapped_before_cells() -> None:
+    grid = Grid("", ("model", "points of all labelled joints"), (("baseline", "+1.1 (+0.2 to +2.1)"),))
+    lines = lines_of(grid, 36)
+    assert any("+1.1 (+0.2 to +2.1)" in line for line in lines)
+    assert not any("points of all labelled joints" in line for line in lines)
+
+
+def test_captions_are_as_wide_as_the_terminal_however_narrow_the_table_is() -> None:
+    assert Grid("", ("a",), (("1",),), ARMS.caption).caption in lines_of(Grid("", ("a",), (("1",),), ARMS.caption), 100)
+
+
+@given(
+    cells=st.lists(st.lists(st.text("ab ", max_size=30), min_size=4, max_size=4), min_size=1, max_size=4),
+    room=st.integers(4, 150),
+)
+def test_widths_fill_no_more_than_the_room_and_break_words_only_for_want_of_it(
+    cells: list[list[str]], room: int
+) -> None:
+    grid = Grid("", tuple("wxyz"), tuple(map(tuple, cells)))
+    widths = column_widths(grid, room)
+    columns = list(zip(grid.headings, *cells, strict=True))
+    words = [max(len(word) for text in column for word in text.split() or [""]) for column in columns]
+    assert sum(widths) <= room
+    assert all(width >= 1 for width in widths)
+    if sum(words) <= room:
+        assert all(width >= word for width, word in zip(widths, words, strict=True))
+    if sum(max(map(len, column)) for column in columns) <= room:
+        assert widths == [max(map(len, column)) for column in columns]

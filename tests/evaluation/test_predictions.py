@@ -1,0 +1,197 @@
+"""Predictions in a file: what is written comes back, and what is broken is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shgae.artifacts.crops import Crops, PeopleTable
+from shgae.artifacts.store import open_artifact
+from shgae.artifacts.tables import write_json
+from shgae.data import geometry
+from shgae.errors import Refused
+from shgae.evaluation.predictions import Predictions, cells_of, coco_results, from_cells, photo_points, read_predictions
+
+JOINTS = 17
+
+
+def drawn_people(seed: int, n: int) -> PeopleTable:
+    """People whose squares are of any size, down to a single photo pixel, and anywhere in huge photos."""
+    numbers = np.random.default_rng(seed)
+    square = np.column_stack([numbers.uniform(-9000, 9000, (n, 2)), np.exp(numbers.uniform(0, 9, n))])
+    ids = np.arange(n)
+    joints = np.zeros((n, JOINTS, 2), np.float32), np.full((n, JOINTS), 2, np.uint8)
+    return PeopleTable(
+        *joints, ids, ids, square, np.ones((n, 4)), np.ones((n, 2), np.int64), np.zeros((n, 4), np.int64)
+    )
+
+
+@given(st.integers(0, 10_000), st.sampled_from([128, 256]))
+def test_every_cell_comes_back_from_the_decimals_of_a_file(seed: int, crop_size: int) -> None:
+    people = drawn_people(seed, 12)
+    cells = np.random.default_rng(seed).integers(0, crop_size // 4, (12, JOINTS, 2))
+    xy_photo = photo_points(4.0 * cells + 0.5, people, crop_size).round(4)
+    np.testing.assert_array_equal(cells_of(xy_photo, people, crop_size), cells)
+
+
+@given(st.integers(0, 10_000))
+def test_points_of_many_people_go_to_their_photos_as_one_by_one(seed: int) -> None:
+    people = drawn_people(seed, 5)
+    xy_crop = np.random.default_rng(seed).uniform(0, 256, (5, JOINTS, 2))
+    for found, xy, square in zip(photo_points(xy_crop, people, 256), xy_crop, people.square, strict=True):
+        np.testing.assert_allclose(found, geometry.to_photo(xy, geometry.Square(*square), 256), rtol=1e-12)
+
+
+def test_a_point_outside_the_crop_is_no_point_at_its_border() -> None:
+    people = drawn_people(0, 1)
+    outside = np.tile([[-30.0, 10.0], [300.0, 10.0]], (1, 9, 1))[:, :JOINTS]
+    cells = cells_of(photo_points(outside, people, 256), people, 256)
+    assert cells[0, :2].tolist() == [[-8, 2], [75, 2]]
+
+
+@pytest.fixture
+def crops(tiny_data: Path) -> Crops:
+    return Crops(open_artifact(tiny_data, "data"), "test")
+
+
+@pytest.fixture
+def entries(crops: Crops) -> list[dict[str, Any]]:
+    """Sound predictions, as they are written."""
+    return coco_results(some(crops), crops, category_id=1)
+
+
+def some(crops: Crops) -> Predictions:
+    numbers = np.random.default_rng(0)
+    cells = numbers.integers(0, 32, (len(crops), JOINTS, 2))
+    return from_cells("x", cells, numbers.random(cells.shape[:2]).astype(np.float32), crops)
+
+
+def read(path: Path, entries: Any, crops: Crops, whole: PeopleTable | None = None) -> Predictions:
+    path.write_text(json.dumps(entries))
+    return read_predictions(path, "x", crops, whole or crops.people, JOINTS).predictions
+
+
+def test_what_is_written_comes_back_whatever_the_order(tmp_path: Path, crops: Crops) -> None:
+    wanted = some(crops)
+    write_json(tmp_path / "p.json", coco_results(wanted, crops, 1)[::-1])
+    found = read_predictions(tmp_path / "p.json", "x", crops, crops.people, JOINTS).predictions
+    np.testing.assert_array_equal(found.cells, wanted.cells)
+    np.testing.assert_array_equal(found.xy_photo, wanted.xy_photo)
+    np.testing.assert_array_equal(found.person_score, wanted.person_score)
+
+
+def test_the_photo_tells_whose_it_is_where_one_person_of_the_split_is_in_it(
+    tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]
+) -> None:
+    photos = crops.people.photo_id.copy()
+    photos[:3] = 1001, 1002, 1003
+    crops.people = dataclasses.replace(crops.people, photo_id=photos)
+    for entry, photo in zip(entries[:3], photos, strict=False):
+        entry["image_id"] = int(photo)
+        del entry["annotation_id"]
+    np.testing.assert_array_equal(read(tmp_path / "p.json", entries, crops).cells, some(crops).cells)
+    del entries[-1]["annotation_id"]
+    with pytest.raises(Refused, match=rf"entry {len(entries) - 1} is of photo {photos[-1]}, which has \d people"):
+        read(tmp_path / "p.json", entries, crops)
+
+
+def test_people_beyond_the_limit_are_no_reason_to_take_a_photo_for_one_persons(
+    tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
+) -> None:
+    data = open_artifact(tiny_data, "data")
+    whole = Crops(data, "test").people
+    shared = next(i for i in range(len(whole) - 1) if whole.photo_id[i] == whole.photo_id[i + 1])
+    few = Crops(data, "test", shared + 1)
+    assert len(read(tmp_path / "p.json", entries, few, whole).cells) == shared + 1
+    del entries[shared]["annotation_id"]
+    with pytest.raises(Refused, match="only annotation_id tells which"):
+        read(tmp_path / "p.json", entries, few, whole)
+
+
+def test_a_missing_score_is_the_mean_of_the_joints_third_numbers(
+    tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]
+) -> None:
+    for entry in entries:
+        del entry["score"]
+    found = read(tmp_path / "p.json", entries, crops)
+    np.testing.assert_allclose(found.person_score, [np.mean(entry["keypoints"][2::3]) for entry in entries], rtol=1e-6)
+
+
+def test_entries_of_nobody_in_the_split_are_counted(
+    tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]
+) -> None:
+    stranger = entries[0] | {"annotation_id": 10**9}
+    (tmp_path / "p.json").write_text(json.dumps([stranger, *entries]))
+    assert read_predictions(tmp_path / "p.json", "x", crops, crops.people, JOINTS).strangers == 1
+
+
+Damage = Callable[[list[dict[str, Any]]], Any]
+DAMAGES: dict[str, tuple[Damage, str]] = {
+    "a dataset": (lambda e: {"annotations": e}, "no list of predictions"),
+    "a number": (lambda _: 3, "no list of predictions"),
+    "an entry that is a text": (lambda e: [*e, "x"], r"entry \d+ is no object"),
+    "nobody named": (lambda e: [{"keypoints": e[0]["keypoints"]}], "entry 0 has neither annotation_id nor image_id"),
+    "an id that is a text": (lambda e: [e[0] | {"annotation_id": "1"}], "no whole number as its annotation_id"),
+    "an id that is true": (lambda e: [e[0] | {"image_id": True}], "no whole number as its image_id"),
+    "sixteen joints": (lambda e: [e[0] | {"keypoints": [1.0] * 48}], "48 numbers as its keypoints, 17 joints need 51"),
+    "no joints": (lambda _: [{"annotation_id": 1}], "no list of numbers as its keypoints"),
+    "NaN": (lambda e: [e[0] | {"keypoints": [float("nan")] * 51}], "entry 0 has keypoints that are no finite numbers"),
+    "infinity": (lambda e: [e[0] | {"keypoints": [float("inf")] * 51}], "no finite numbers"),
+    "a text among joints": (lambda e: [e[0] | {"keypoints": ["1"] * 51}], "no finite numbers"),
+    "a score that is NaN": (lambda e: [e[0] | {"score": float("nan")}], "no finite number as its score"),
+    "a person twice": (lambda e: [*e, e[2]], r"annotation \d+ is predicted 2 times"),
+    "a person missing": (lambda e: e[1:], r"nothing about annotation \d+, of \d+ people"),
+    "all but one missing": (lambda e: e[:1], r"nothing about annotation \d+ \(and \d+ more\)"),
+    "nobody": (lambda _: [], "nothing about annotation"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_what_is_broken_is_refused_and_named(
+    name: str, tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]
+) -> None:
+    damage, message = DAMAGES[name]
+    with pytest.raises(Refused, match=message):
+        read(tmp_path / "p.json", damage(entries), crops)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"[", "no valid JSON"),
+        (b"", "no valid JSON"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[" + b"9" * 5000 + b"]", "thousands of digits"),
+        (b'[{"annotation_id": 1, "annotation_id": 2}]', "'annotation_id' stands twice"),
+    ],
+)
+def test_what_is_no_json_is_refused(tmp_path: Path, crops: Crops, data: bytes, message: str) -> None:
+    (tmp_path / "p.json").write_bytes(data)
+    with pytest.raises(Refused, match=message):
+        read_predictions(tmp_path / "p.json", "x", crops, crops.people, JOINTS)
+
+
+@given(
+    data=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["annotation_id", "image_id", "keypoints", "score"]), inner, max_size=3)
+        ),
+    )
+)
+def test_any_json_is_read_or_refused(data: Any, tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> None:
+    crops = Crops(open_artifact(tiny_data, "data", verify=False), "test")
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(json.dumps([data]))
+    with pytest.raises(Refused):
+        read_predictions(path, "x", crops, crops.people, JOINTS)

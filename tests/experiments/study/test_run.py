@@ -1,0 +1,340 @@
+"""The study: five arms with an equal budget, interrupted anywhere, and what may be said of them."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from shgae.artifacts.activations import Activations
+from shgae.artifacts.crops import read_people
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.folders import partial_of
+from shgae.artifacts.store import open_artifact
+from shgae.artifacts.tables import read_json
+from shgae.errors import Interrupted, Refused
+from shgae.execution import Execution, StopFlag
+from shgae.experiments.study import conclusion, run
+from shgae.experiments.study.budget import check_budget
+from shgae.models.zoo import load_autoencoder, load_hourglass
+from shgae.recipes import RECIPES, EvaluateConfig, StudyConfig
+from shgae.stages import evaluate, finetune, pretrain_ae
+from tests.builders.chain import Chain, Notes
+
+TINY = StudyConfig(
+    seeds=2,
+    epochs=1,
+    batch_size=4,
+    precision="fp32",
+    sigma_visible=1.5,
+    code_size=6,
+    ae_epochs=2,
+    ae_batch_size=4,
+)
+ARMS = ("a", "b", "c", "d", "e")
+FILES = (run.REPORT, "tables.md", "tables.tex", run.PICTURE)
+
+
+class Watched(StopFlag):
+    """Counts how often anybody asks whether to stop, and says yes from the n-th time on."""
+
+    def __init__(self, at: int = 10**9) -> None:
+        super().__init__()
+        self.at, self.asked = at, 0
+
+    @property  # type: ignore[override]
+    def signal_number(self) -> int | None:
+        self.asked += 1
+        return signal.SIGTERM if self.asked >= self.at else None
+
+    @signal_number.setter
+    def signal_number(self, value: int | None) -> None:
+        """Nobody sets it from outside."""
+
+
+class Whole:
+    """An uninterrupted study."""
+
+    def __init__(self, chain: Chain, output: Path) -> None:
+        self.output, stop = output, Watched()
+        self.result = run.run(chain.baseline, chain.data, output, TINY, Execution(stop=stop))
+        self.report = self.result.report
+        self.asked = stop.asked
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, chain: Chain) -> Whole:
+    return Whole(chain, tmp_path_factory.mktemp("study") / "whole")
+
+
+def bytes_of(output: Path) -> list[bytes]:
+    return [(output / "report" / name).read_bytes() for name in FILES]
+
+
+def test_all_arms_run_with_all_seeds_and_the_question_itself_comes_first(whole: Whole) -> None:
+    report = whole.report
+    assert [arm.name for arm in report.arms] == ["parent", *ARMS]
+    assert all(len(arm.by_seed) == (1 if arm.name == "parent" else 2) for arm in report.arms)
+    pairs = [(one.arm, one.minus) for one in report.differences]
+    assert pairs == [
+        ("e", "a"),
+        ("e", "b"),
+        ("e", "c"),
+        ("c", "a"),
+        ("b", "a"),
+        ("d", "a"),
+        ("e", "parent"),
+        ("a", "parent"),
+    ]
+    assert [one.fair for one in report.differences] == [True] * 6 + [False] * 2
+    assert read_json(whole.output / "report" / run.REPORT)["conclusion"] == report.conclusion
+    assert all((whole.output / "report" / name).stat().st_size for name in FILES)
+
+
+def test_the_numbers_of_the_table_are_those_of_evaluate(whole: Whole, chain: Chain) -> None:
+    for arm in whole.report.arms:
+        paths = [whole.output / f"seed-{seed}" / f"arm-{arm.name}" / "finetuned" for seed in (0, 1)]
+        paths = [chain.baseline] if arm.name == "parent" else paths
+        config = EvaluateConfig(precision="fp32")
+        told = evaluate.run(paths, chain.data, None, config, Execution()).report
+        assert [dict(one) for one in arm.by_seed] == [model["pck"] for model in told["models"]]
+        assert arm.pck["all"] == pytest.approx(np.mean([model["pck"]["all"] for model in told["models"]]))
+        assert whole.report.persons == told["persons"]
+
+
+def test_arm_a_is_what_shgae_finetune_makes(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+    config = replace(RECIPES["improved"].finetune, epochs=1, batch_size=4, precision="fp32", sigma_visible=1.5, seed=1)
+    made = finetune.run(chain.baseline, chain.data, tmp_path / "a", config, Execution())
+    assert made.artifact.id == open_artifact(whole.output / "seed-1/arm-a/finetuned").id
+
+
+def test_the_autoencoder_is_what_shgae_pretrain_ae_makes(whole: Whole, tmp_path: Path) -> None:
+    config = replace(RECIPES["improved"].pretrain_ae, epochs=2, batch_size=4, precision="fp32", code_size=6, seed=1)
+    made = pretrain_ae.run(whole.output / "activations", tmp_path / "ae", config, Execution())
+    assert made.artifact.id == open_artifact(whole.output / "seed-1/autoencoder").id
+
+
+def test_arm_c_begins_as_the_projection_on_the_principal_components(whole: Whole) -> None:
+    rows = Activations(open_artifact(whole.output / "activations"), "train")
+    x = rows.read(np.arange(len(rows)))
+    flat = x.reshape(len(x), -1).astype(np.float64)
+    mean = flat.mean(0)
+    _, _, right = np.linalg.svd(flat - mean, full_matrices=False)
+    wanted = (flat - mean) @ right[:6].T @ right[:6] + mean
+    with torch.no_grad():
+        for path in (whole.output / "seed-0/arm-c/grafted", whole.output / "seed-1/arm-c/grafted"):
+            graft = load_hourglass(path).module.hourglass(0).graft
+            np.testing.assert_allclose(graft(torch.from_numpy(x)).numpy().reshape(len(x), -1), wanted, atol=1e-4)
+
+
+def test_arm_b_begins_with_the_weights_that_pre_training_begins_with_and_another_seed_has_others(
+    whole: Whole,
+) -> None:
+    first, second = (load_autoencoder(whole.output / f"seed-{seed}/arm-b/autoencoder") for seed in (0, 1))
+    assert first.spec == load_autoencoder(whole.output / "seed-0/autoencoder").spec
+    assert not torch.equal(first.module.to_code.weight, second.module.to_code.weight)
+
+
+def test_only_the_autoencoder_learns_in_arm_d(whole: Whole) -> None:
+    before = load_hourglass(whole.output / "seed-0/arm-d/grafted").module.state_dict()
+    after = load_hourglass(whole.output / "seed-0/arm-d/finetuned").module.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved and all(".graft." in name for name in moved)
+    counts = {arm.name: (arm.parameters, arm.trained_parameters) for arm in whole.report.arms}
+    assert counts["d"][0] == counts["e"][0] == counts["b"][0] > counts["a"][0]
+    assert counts["d"][1] == counts["e"][0] - counts["a"][0]
+    assert counts["a"][0] == counts["a"][1]
+
+
+def test_arms_that_end_below_the_parent_are_said_to(whole: Whole, chain: Chain) -> None:
+    plan = run._plan(chain.baseline, chain.data, whole.output, TINY, Execution())
+    (one,) = [each for each in whole.report.differences if (each.arm, each.minus) == ("a", "parent")]
+    assert not one.fair and one.groups["all"] is not None
+    for ends, is_below in (((-0.2, 0.1), False), ((-0.2, -0.1), True), ((0.1, 0.2), False)):
+        changed = replace(one.groups["all"], value=sum(ends) / 2, low=ends[0], high=ends[1])
+        found = [replace(one, groups={"all": changed})]
+        assert any("below its parent" in line for line in conclusion.cautions(plan, found)) == is_below
+
+
+def test_the_budget_is_equal_and_told(whole: Whole, chain: Chain) -> None:
+    people = len(read_people(open_artifact(chain.data), "train"))
+    budget = whole.report.budget
+    assert (budget.people, budget.steps, budget.samples) == (people, -(-people // 4), people)
+    assert (budget.model, budget.data) == (open_artifact(chain.baseline).id, open_artifact(chain.data).id)
+    assert budget.config["lr"] == TINY.lr
+
+
+def test_an_arm_that_was_given_more_is_found_out(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+    plan = run._plan(chain.baseline, chain.data, whole.output, TINY, Execution())
+    config = replace(TINY.finetuning(1, "all"), epochs=2)
+    longer = finetune.run(chain.baseline, chain.data, tmp_path / "longer", config, Execution()).artifact.path
+
+    class Swapped(type(plan)):  # type: ignore[misc]
+        def finetuned(self, arm: str, seed: int) -> Path:
+            return longer if (arm, seed) == ("a", 1) else plan.finetuned(arm, seed)
+
+    with pytest.raises(Refused, match=r"longer: it was not given what .*epochs: 2 here, 1 there"):
+        check_budget(Swapped(**vars(plan)))
+
+
+@pytest.mark.parametrize("share", [0.12, 0.55, 0.97])
+def test_interrupted_anywhere_it_continues_to_the_same_report(
+    whole: Whole, chain: Chain, tmp_path: Path, share: float
+) -> None:
+    stop = Watched(at=1 + int(share * whole.asked))
+    with pytest.raises(Interrupted):
+        run.run(chain.baseline, chain.data, tmp_path / "torn", TINY, Execution(stop=stop))
+    assert not (tmp_path / "torn/report").exists()
+    run.run(chain.baseline, chain.data, tmp_path / "torn", TINY, Execution())
+    assert bytes_of(tmp_path / "torn") == bytes_of(whole.output)
+
+
+def test_interrupted_again_and_again_it_ends_in_the_same_report(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+    for interruptions in range(whole.asked):
+        how = Execution(stop=Watched(at=45), resume=bool(interruptions % 2))
+        with contextlib.suppress(Interrupted):
+            run.run(chain.baseline, chain.data, tmp_path / "torn", TINY, how)
+            break
+    assert interruptions > 1
+    assert bytes_of(tmp_path / "torn") == bytes_of(whole.output)
+
+
+def test_what_is_there_is_kept_and_the_report_is_the_same(whole: Whole, chain: Chain) -> None:
+    before = {path: path.stat().st_mtime_ns for path in whole.output.rglob("manifest.json")}
+    again = run.run(chain.baseline, chain.data, whole.output, TINY, Execution())
+    assert again.made == ()
+    assert again.kept == len(before) - 1
+    assert {path: path.stat().st_mtime_ns for path in whole.output.rglob("manifest.json")} == before
+    assert again.report == whole.report
+    assert again.artifact.id == whole.result.artifact.id
+
+
+def test_other_words_of_the_same_networks_are_written_anew(
+    whole: Whole, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = shutil.copytree(whole.output, tmp_path / "study")
+    monkeypatch.setattr(run, "cautions", lambda *_: ("Another caution.",))
+    again = run.run(chain.baseline, chain.data, output, TINY, Execution())
+    assert not again.made
+    assert read_json(output / "report" / run.REPORT)["cautions"] == ["Another caution."]
+    assert "Another caution." in (output / "report" / "tables.md").read_text()
+
+
+def test_more_arms_and_seeds_are_added_to_what_is_there(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+    small = replace(TINY, arms="e, a", seeds=1)
+    first = run.run(chain.baseline, chain.data, tmp_path / "s", small, Execution())
+    assert [arm.name for arm in first.report.arms] == ["parent", "a", "e"]
+    assert "seeds were not varied" in first.report.conclusion
+    assert first.report.differences[0].groups["all"].over_seeds is None
+    second = run.run(chain.baseline, chain.data, tmp_path / "s", TINY, Execution())
+    assert second.kept == first.kept + len(first.made)
+    assert bytes_of(tmp_path / "s") == bytes_of(whole.output)
+
+
+def test_another_study_in_the_folder_is_refused_before_any_work(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+    before = sorted(whole.output.rglob("*"))
+    other = finetune.run(
+        chain.baseline, chain.data, tmp_path / "other", TINY.finetuning(9, "all"), Execution()
+    ).artifact.path
+    with pytest.raises(Refused, match=r"arm-a/finetuned: it is another one.*lr: 0\.01 here, 0\.0005 there"):
+        run.run(chain.baseline, chain.data, whole.output, replace(TINY, lr=0.01), Execution())
+    with pytest.raises(Refused, match=r"seed-0/autoencoder: it is another one.*code_size: 5 here, 6 there"):
+        run.run(chain.baseline, chain.data, whole.output, replace(TINY, arms="d,e", code_size=5), Execution())
+    with pytest.raises(Refused, match=r"parent/scores: it is another one than this study wants \(model: "):
+        run.run(other, chain.data, whole.output, TINY, Execution())
+    assert sorted(whole.output.rglob("*")) == before
+
+
+def test_an_artefact_of_another_kind_where_a_part_should_be_is_refused(chain: Chain, tmp_path: Path) -> None:
+    with new_artifact(tmp_path / "s/linear", kind="data", config={}, parents={}, execution=Execution()) as made:
+        made.write_json("x.json", {})
+        made.commit({})
+    with pytest.raises(Refused, match=r"s/linear: .*kind: autoencoder here, data there"):
+        run.run(chain.baseline, chain.data, tmp_path / "s", TINY, Execution())
+
+
+def test_an_interrupted_part_of_another_study_is_refused_and_made_anew_by_force(chain: Chain, tmp_path: Path) -> None:
+    only_a = replace(TINY, arms="a", seeds=1)
+    stop = Watched(at=8)
+    with pytest.raises(Interrupted):
+        run.run(chain.baseline, chain.data, tmp_path / "s", only_a, Execution(stop=stop))
+    assert partial_of(tmp_path / "s/seed-0/arm-a/finetuned").is_dir()
+    other = replace(only_a, lr=0.01)
+    with pytest.raises(Refused, match=r"lr: 0\.01 here, 0\.0005 there"):
+        run.run(chain.baseline, chain.data, tmp_path / "s", other, Execution())
+    run.run(chain.baseline, chain.data, tmp_path / "s", other, Execution(force=True))
+    assert open_artifact(tmp_path / "s/seed-0/arm-a/finetuned").manifest.config["lr"] == 0.01
+    told = run.run(chain.baseline, chain.data, tmp_path / "s", only_a, Execution(force=True))
+    assert told.made == (
+        "arm a, seed 1 of 1: fine-tuning (no autoencoder)",
+        "arm a, seed 1 of 1: scoring on the test split",
+    )
+    assert told.report.conclusion.startswith("Nothing may be concluded")
+
+
+def test_without_a_test_split_the_arms_are_compared_on_val_and_that_is_said(
+    chain: Chain, tmp_path: Path, drawn, tiny_data: Path
+) -> None:
+    from shgae.recipes import PrepareConfig
+    from shgae.stages import prepare
+
+    sources = {split: drawn[split] for split in ("train", "val")}
+    prepare.run(sources, tmp_path / "data", PrepareConfig(crop_size=128), Execution())
+    notes = Notes()
+    config = replace(TINY, arms="a", seeds=1, limit=4)
+    told = run.run(chain.baseline, tmp_path / "data", tmp_path / "s", config, Execution(progress=notes)).report
+    assert (told.split, told.persons) == ("val", 4)
+    assert any("no test split" in line for line in notes.said)
+    assert any("chose the best epoch" in line for line in told.cautions)
+    assert told.budget.people == 4
+
+
+@pytest.mark.parametrize(("arms", "why"), [("a,f", "'f' is no arm"), (" , ", "no arm is named")])
+def test_arms_that_are_none_are_refused(chain: Chain, tmp_path: Path, arms: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        run.run(chain.baseline, chain.data, tmp_path / "s", replace(TINY, arms=arms), Execution())
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_parent_with_an_autoencoder_is_refused(chain: Chain, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="it carries an autoencoder already"):
+        run.run(chain.grafted, chain.data, tmp_path / "s", TINY, Execution())
+
+
+def test_a_folder_that_is_an_artefact_is_no_place_for_a_study(chain: Chain) -> None:
+    with pytest.raises(Refused, match="a single artefact"):
+        run.run(chain.baseline, chain.data, chain.autoencoder, TINY, Execution())
+
+
+def test_a_rehearsal_writes_nothing_and_tells_what_is_there(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+    planned = run.dry_run(chain.baseline, chain.data, tmp_path / "s", TINY, Execution())
+    assert not (tmp_path / "s").exists()
+    assert len(planned.costs) == whole.result.kept + len(whole.result.made)
+    assert planned.seconds > 0
+    assert all(cost.seconds > 0 for cost in planned.costs if "fine-tuning" in cost.what)
+    done = run.dry_run(chain.baseline, chain.data, whole.output, TINY, Execution())
+    assert done.seconds == 0
+    assert all(cost.there for cost in done.costs)
+
+
+@pytest.mark.parametrize("recipe", ["improved", "original"])
+def test_the_recipes_say_of_a_study_what_they_say_of_its_stages(recipe: str) -> None:
+    whole = RECIPES[recipe]  # type: ignore[index]
+    assert whole.study.finetuning(0, "all") == whole.finetune
+    assert whole.study.pretraining(0) == whole.pretrain_ae
+
+
+def test_a_study_of_a_model_of_several_stacks_grafts_at_the_last(sites, tmp_path: Path) -> None:
+    config = replace(TINY, arms="b,c,e", seeds=1)
+    told = run.run(sites.baseline, sites.data, tmp_path / "s", config, Execution()).report
+    assert [arm.name for arm in told.arms] == ["parent", "b", "c", "e"]
+    for arm in ("b", "c", "e"):
+        grafts = load_hourglass(tmp_path / f"s/seed-0/arm-{arm}/finetuned").spec.grafts
+        assert [graft is not None for graft in grafts] == [False, False, True]
+    assert told.differences[0].minus == "b"

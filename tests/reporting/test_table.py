@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+
+from shgae.reporting.table import Grid, lost, pages, percent, points, span
+
+GRID = Grid("50 % of run_1", ("model", "PCK"), (("a|b", "1.0"), ("x_y & co", "-")), "first\nsecond", aside=1)
+
+
+def test_markdown_escapes_what_would_be_markup() -> None:
+    assert GRID.markdown().splitlines() == [
+        r"**50 % of run\_1**",
+        "",
+        "| model | PCK |",
+        "| --- | ---: |",
+        r"| a\|b | 1.0 |",
+        r"| x\_y & co | - |",
+        "",
+        "first  ",
+        "second",
+    ]
+
+
+def test_latex_needs_no_package_and_sets_apart_what_is_no_result() -> None:
+    assert GRID.latex().splitlines() == [
+        r"\begin{table}",
+        r"\centering",
+        r"\begin{tabular}{lr}",
+        r"\hline",
+        r"model & PCK \\",
+        r"\hline",
+        r"a|b & 1.0 \\",
+        r"\hline",
+        r"x\_y \& co & - \\",
+        r"\hline",
+        r"\end{tabular}",
+        r"\caption{50 \% of run\_1. first. second.}",
+        r"\end{table}",
+    ]
+
+
+def test_a_backslash_is_not_escaped_twice() -> None:
+    assert r"\textbackslash{}\{\textasciicircum{}" in Grid("\\{^", ("a",), ()).latex()
+    assert r"\\\_" in Grid("\\_", ("a",), ()).markdown()
+
+
+def test_nothing_is_set_apart_where_every_row_is_a_result() -> None:
+    assert Grid("t", ("a", "b"), (("1", "2"),)).latex().count(r"\hline") == 3
+
+
+def test_columns_of_words_read_from_the_left() -> None:
+    grid = Grid("t", ("arm", "points", "finding"), (("e - a", "-0.5", "not shown"),), words=("finding",))
+    assert "| --- | ---: | --- |" in grid.markdown()
+    assert r"\begin{tabular}{lrl}" in grid.latex()
+
+
+def test_tex_gets_minus_signs_where_it_would_set_hyphens() -> None:
+    grid = Grid("t", ("a",), (("e - a (-1.0 to -0.5)",), ("-0.5",), ("x-y, pre-trained",), ("-",)))
+    assert [line for line in grid.latex().splitlines() if line.endswith(r"\\")][1:] == [
+        r"e $-$ a ($-$1.0 to $-$0.5) \\",
+        r"$-$0.5 \\",
+        r"x-y, pre-trained \\",
+        r"- \\",
+    ]
+
+
+def test_texts_stand_below_the_tables_and_in_tex_above_them_as_comments() -> None:
+    files = pages([GRID], "one\ntwo", "three")
+    assert files["tables.md"].decode().endswith("one\ntwo\n\nthree\n")
+    assert files["tables.tex"].decode().startswith("% one\n% two\n% three\n\n\\begin{table}")
+    assert pages([GRID])["tables.tex"].decode().startswith(r"\begin{table}")
+
+
+def test_a_loss_is_told_without_a_sign_and_never_as_minus_zero() -> None:
+    assert lost({"value": 0.021, "low": -0.005, "high": 0.047}) == "2.1 (-0.5 to 4.7)"
+    assert lost({"value": -0.0001, "low": -0.0004, "high": 0.0}) == "0.0 (0.0 to 0.0)"
+    assert lost(None) == "-"
+
+
+@pytest.mark.parametrize(("share", "text"), [(None, "-"), (0.4331, "43.3"), (1.0, "100.0"), (0.0, "0.0")])
+def test_shares_are_per_cent(share: float | None, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_differences_are_signed_points() -> None:
+    assert [points(one) for one in (0.033, -0.002, 0.0, -0.0001, None)] == ["+3.3", "-0.2", "+0.0", "+0.0", "-"]
+    assert span(-0.012, 0.05, points) == "-1.2 to +5.0"
+    assert span(0.1, 0.2) == "10.0 to 20.0"
