@@ -13,8 +13,10 @@ _shgae() {
         *" --optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
         *" --schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
         *" --precision") COMPREPLY=($(compgen -W "auto fp32 bf16" -- "$word")); return ;;
+        *" --augment") COMPREPLY=($(compgen -W "none newell strong" -- "$word")); return ;;
         *" --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
         *" --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
+        *" --centres") COMPREPLY=($(compgen -W "cell subpixel" -- "$word")); return ;;
         *" --residual") COMPREPLY=($(compgen -W "original newell" -- "$word")); return ;;
         *" --deterministic") COMPREPLY=($(compgen -W "off warn error" -- "$word")); return ;;
         "extract --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
@@ -27,21 +29,21 @@ _shgae() {
         *" --train") COMPREPLY=($(compgen -W "all decoder autoencoder head" -- "$word")); return ;;
         *" --joints") COMPREPLY=($(compgen -W "same match new-head" -- "$word")); return ;;
         *" --split") COMPREPLY=($(compgen -W "auto train val test" -- "$word")); return ;;
+        *" --decode") COMPREPLY=($(compgen -W "quarter argmax dark" -- "$word")); return ;;
         *" --ae-optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
         *" --ae-schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
-        *" --decode") COMPREPLY=($(compgen -W "quarter argmax" -- "$word")); return ;;
     esac
     case "$command" in
         "") words="prepare train import extract pretrain-ae graft finetune evaluate study predict export splice rate analyze plot report demo info verify verify-resume doctor --version -h --help" ;;
-        prepare) words="--train -o --output --val --test --dry-run --recipe --config --crop-size --crop-policy --margin --hold-out --split-by --bad-people --max-bad-photos --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
-        train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --residual --stacks --width -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
+        prepare) words="--train -o --output --val --test --dry-run --recipe --config --crop-size --crop-policy --margin --context --hold-out --split-by --bad-people --max-bad-photos --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
+        train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --weight-decay --dropout --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --residual --stacks --width -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         import) words="-o --output --joints --mean-rgb --force -q --quiet --json -h --help" ;;
         extract) words="-o --output --dry-run --recipe --config --stack --dtype -b --batch-size --precision --limit -d --device --nproc --deterministic -j --workers --resume --force -q --quiet --json -h --help" ;;
         pretrain-ae) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --code-size --stack --decoder-output --noise -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         graft) words="-o --output --stack --force -q --quiet --json -h --help" ;;
-        finetune) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --train --joints -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
-        evaluate) words="-o --output --per-joint --recipe --config --split -b --batch-size --precision --limit -s --seed --draws -d --device --nproc --deterministic -j --workers --force -q --quiet --json -h --help" ;;
-        study) words="-o --output --dry-run --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --arms --seeds --code-size --decoder-output --ae-epochs --ae-batch-size --ae-optimizer --ae-lr --ae-schedule --ae-shuffle --no-ae-shuffle --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
+        finetune) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --weight-decay --dropout --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --train --joints -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
+        evaluate) words="-o --output --per-joint --recipe --config --split -b --batch-size --precision --limit -s --seed --decode --flip-test --no-flip-test --draws -d --device --nproc --deterministic -j --workers --force -q --quiet --json -h --help" ;;
+        study) words="-o --output --dry-run --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --arms --seeds --code-size --decoder-output --ae-epochs --ae-batch-size --ae-optimizer --ae-lr --ae-schedule --ae-shuffle --no-ae-shuffle --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         export) words="-o --output --force -q --quiet --json -h --help" ;;
         splice) words="--ae --activations -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack -d --device -j --workers --force -q --quiet --json -h --help" ;;

@@ -47,6 +47,7 @@ _shgae() {
                         '--crop-size[Side of a crop in pixels; heatmaps have a quarter of it.]:value:(256 128)' \
                         '--crop-policy[pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks the square to stay in the photo, and drops a person whose labelled joints no longer fit.]:value:(pad inside)' \
                         '--margin[Growth of the square around box and labelled joints (0.1 = 10 %).]:value: ' \
+                        '--context[Side of the square that is stored, in sides of the crop\: above 1, rotation and scaling in training bring in what lies around the crop; everything else sees the crop alone, the same to the bit.]:value: ' \
                         '--hold-out[People moved from train to a test split of their own.]:value: ' \
                         '--split-by[Hold out whole photos, or single crops (then people of one photo fall into train and test).]:value:(photo crop)' \
                         '--bad-people[What to do about a labelled person with a broken box or joint\: end with an error, or drop and list it.]:value:(refuse drop)' \
@@ -75,10 +76,21 @@ _shgae() {
                         '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
+                        '--weight-decay[Share of each weight that a step takes off, times the learning rate (AdamW)\: with adam only; biases and batch normalisation are left alone.]:value: ' \
+                        '--dropout[Share of the numbers in the bottleneck that a training step sets to 0, the others growing to make up for it.]:value: ' \
+                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
+                        '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
+                        '--scale[Largest change of size\: 0.25 shows the person at 0.75 to 1.25 times the size.]:value: ' \
+                        '--flip[Probability of a mirror image; mirror pairs of the skeleton change places.]:value: ' \
+                        '--translation[Largest shift along either axis, as a share of the crop’s side.]:value: ' \
+                        '--colour[Largest change of brightness of each colour channel\: 0.2 multiplies by 0.8 to 1.2.]:value: ' \
+                        '--half-body[Probability of moving the crop to the upper or the lower body, of people with enough labelled joints.]:value: ' \
+                        '--occlusion[Probability of a rectangle of the mean colour, 0.2 to 0.4 of the crop’s side long and wide.]:value: ' \
                         '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--residual[Residual block\: the study’s (a 3x3 convolution on every shortcut) or Newell’s (identity; 5 times cheaper).]:value:(original newell)' \
                         '--stacks[Hourglasses in a row, each with its own maps and loss.]:value: ' \
                         '--width[Channels of the network and of its 4 x 4 bottleneck.]:value: ' \
@@ -180,10 +192,21 @@ _shgae() {
                         '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
+                        '--weight-decay[Share of each weight that a step takes off, times the learning rate (AdamW)\: with adam only; biases and batch normalisation are left alone.]:value: ' \
+                        '--dropout[Share of the numbers in the bottleneck that a training step sets to 0, the others growing to make up for it.]:value: ' \
+                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
+                        '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
+                        '--scale[Largest change of size\: 0.25 shows the person at 0.75 to 1.25 times the size.]:value: ' \
+                        '--flip[Probability of a mirror image; mirror pairs of the skeleton change places.]:value: ' \
+                        '--translation[Largest shift along either axis, as a share of the crop’s side.]:value: ' \
+                        '--colour[Largest change of brightness of each colour channel\: 0.2 multiplies by 0.8 to 1.2.]:value: ' \
+                        '--half-body[Probability of moving the crop to the upper or the lower body, of people with enough labelled joints.]:value: ' \
+                        '--occlusion[Probability of a rectangle of the mean colour, 0.2 to 0.4 of the crop’s side long and wide.]:value: ' \
                         '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--train[What learns\: everything; what comes after the bottleneck (way up, heads, merges); the autoencoders; or the heads. The rest stays as it is, its batch normalisation’s statistics too.]:value:(all decoder autoencoder head)' \
                         '--joints[Data of other joints than the model’s\: an error (same); carry over what the heads know of joints of the same name (match); or start the heads’ channels anew (new-head).]:value:(same match new-head)' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
@@ -208,6 +231,9 @@ _shgae() {
                         '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
+                        '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
+                        '--flip-test[Average the maps of the crop and of its mirror image.]' \
+                        '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
                         '--draws[How often photos are drawn anew for the intervals.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
@@ -235,10 +261,19 @@ _shgae() {
                         '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[First seed of weights, data order and noise.]:value: ' \
+                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
+                        '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
+                        '--scale[Largest change of size\: 0.25 shows the person at 0.75 to 1.25 times the size.]:value: ' \
+                        '--flip[Probability of a mirror image; mirror pairs of the skeleton change places.]:value: ' \
+                        '--translation[Largest shift along either axis, as a share of the crop’s side.]:value: ' \
+                        '--colour[Largest change of brightness of each colour channel\: 0.2 multiplies by 0.8 to 1.2.]:value: ' \
+                        '--half-body[Probability of moving the crop to the upper or the lower body, of people with enough labelled joints.]:value: ' \
+                        '--occlusion[Probability of a rectangle of the mean colour, 0.2 to 0.4 of the crop’s side long and wide.]:value: ' \
                         '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--arms[Which to compare, with commas\: a, no autoencoder; b, a random one; c, a linear one that starts as the principal components; d, a pre-trained one in a frozen trunk; e, a pre-trained one, all free.]:value: ' \
                         '--seeds[How often everything after the parent is done, each time with the next seed, the same one for all arms.]:value: ' \
                         '--code-size[Numbers in the code.]:value: ' \
@@ -265,7 +300,7 @@ _shgae() {
                         '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--decode[Where in a map a joint is\: its highest cell (argmax), or that moved a quarter of a cell towards the higher neighbour on either axis (quarter).]:value:(quarter argmax)' \
+                        '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
                         '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
                         '--min-score[Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \

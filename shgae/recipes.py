@@ -11,6 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shgae.recipe_parts import PARTS, AugmentConfig, RegularisationConfig
+from shgae.recipe_parts import Decode as Decode
+from shgae.recipe_parts import DecodeConfig as DecodeConfig
+from shgae.recipe_parts import HeatmapConfig as HeatmapConfig
+
 RecipeName = Literal["original", "improved"]
 Precision = Literal["auto", "fp32", "bf16"]
 Split = Literal["train", "val", "test"]
@@ -34,6 +39,9 @@ class PrepareConfig:
     the square to stay in the photo, and drops a person whose labelled joints no longer fit."""
     margin: float = 0.1
     """Growth of the square around box and labelled joints (0.1 = 10 %)."""
+    context: float = 1.0
+    """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what
+    lies around the crop; everything else sees the crop alone, the same to the bit."""
     hold_out: int = 0
     """People moved from train to a test split of their own."""
     split_by: Literal["photo", "crop"] = "photo"
@@ -46,20 +54,6 @@ class PrepareConfig:
     """Use only the first N people of each split."""
     seed: int = 0
     """Seed of the hold-out draw."""
-
-
-@dataclass(frozen=True)
-class HeatmapConfig:
-    """Joints -> target maps."""
-
-    peak: Literal["one", "mass"] = "one"
-    """Scale of a target Gaussian: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass)."""
-    sigma_visible: float = 2.0
-    """Standard deviation for a visible joint (v = 2), in heatmap cells."""
-    sigma_hidden: float = 2.0
-    """Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells."""
-    unlabelled: Literal["masked", "empty"] = "masked"
-    """Joints without a label (v = 0): left out of the loss, or trained towards an empty map."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +96,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class FinetuneConfig(HeatmapConfig, FitConfig):
+class FinetuneConfig(HeatmapConfig, AugmentConfig, RegularisationConfig, FitConfig):
     """An hourglass, grafted or not, and crops -> the same network, trained on."""
 
     epochs: int = 15
@@ -116,7 +110,7 @@ class FinetuneConfig(HeatmapConfig, FitConfig):
 
 
 @dataclass(frozen=True)
-class TrainConfig(ModelConfig, HeatmapConfig, FitConfig):
+class TrainConfig(ModelConfig, HeatmapConfig, AugmentConfig, RegularisationConfig, FitConfig):
     """Crops -> baseline hourglass."""
 
 
@@ -171,22 +165,18 @@ class ScoredConfig:
 
 
 @dataclass(frozen=True)
-class EvaluateConfig(ScoredConfig):
-    """Models and crops -> scores, their intervals, and predictions."""
+class EvaluateConfig(DecodeConfig, ScoredConfig):
+    """Models and crops -> scores, their intervals, and predictions; the study's own PCK stays that of highest cells."""
 
     draws: int = 10_000
     """How often photos are drawn anew for the intervals."""
 
 
 @dataclass(frozen=True)
-class PredictConfig:
+class PredictConfig(DecodeConfig):
     """A model and photos -> joints."""
 
-    decode: Literal["quarter", "argmax"] = "quarter"
-    """Where in a map a joint is: its highest cell (argmax), or that moved a quarter of a cell towards the higher
-    neighbour on either axis (quarter)."""
-    flip_test: bool = False
-    """Average the maps of the crop and of its mirror image."""
+    decode: Decode = "quarter"
     min_score: float = 0.1
     """Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin."""
     overlays: bool = True
@@ -200,7 +190,7 @@ class PredictConfig:
 
 
 @dataclass(frozen=True)
-class StudyConfig(HeatmapConfig, FitConfig):
+class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     """A trained hourglass and crops -> arms that are fine-tuned alike, compared on the same people."""
 
     arms: str = "a,b,c,d,e"
@@ -341,10 +331,17 @@ RECIPES: Mapping[RecipeName, Recipe] = {
 }
 """The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""
 
-NEUTRAL = (("micro_batches", 1), ("max_bad_photos", 0))
+NEUTRAL = (
+    *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("augment", "none")),
+    *((part, None) for part in PARTS),
+    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0)),
+)
 """Options that came later, with the value that was meant before there was a choice."""
+NEUTRAL_OF: Mapping[type, Any] = {EvaluateConfig: (("decode", "argmax"), ("flip_test", False))}
+"""Those of one step alone; others had them before."""
 
 
 def as_json(config: Any) -> dict[str, Any]:
     """A config as the flat JSON object that manifests keep: without :data:`NEUTRAL`, so equal runs keep their id."""
-    return {key: value for key, value in dataclasses.asdict(config).items() if (key, value) not in NEUTRAL}
+    neutral = NEUTRAL + NEUTRAL_OF.get(type(config), ())
+    return {key: value for key, value in dataclasses.asdict(config).items() if (key, value) not in neutral}

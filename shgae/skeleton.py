@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_UPPER = ("head", "nose", "eye", "ear", "neck", "thorax", "shoulder", "elbow", "wrist", "hand")
+_LOWER = ("pelvis", "hip", "knee", "ankle", "foot", "heel", "toe")
 _SIDES = (("left", "right"), ("l_", "r_"), ("l-", "r-"))
 
 
@@ -49,6 +51,13 @@ class Skeleton:
         """
         index = {_plain(name): i for i, name in reversed(list(enumerate(other.names)))}
         return tuple(index.get(_plain(name)) for name in self.names)
+
+    def halves(self) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+        """Which joints are of the upper body and which of the lower, by their names; some may be of neither."""
+        upper, lower = (
+            tuple(any(part in name.lower() for part in parts) for name in self.names) for parts in (_UPPER, _LOWER)
+        )
+        return upper, lower
 
     def to_json(self) -> dict[str, Any]:
         """The form in which a manifest keeps it."""

@@ -16,7 +16,7 @@ FILES = sorted((ROOT / "shgae").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = (
-    {"errors", "skeleton", "recipes", "execution", "wording"},
+    {"errors", "skeleton", "recipes", "recipe_parts", "execution", "wording"},
     {"metrics"},
     {"artifacts"},
     {"models", "data"},

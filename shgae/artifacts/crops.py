@@ -3,7 +3,9 @@
 ::
 
     SPLIT/people.safetensors         one row a person, see :class:`PeopleTable`
-    SPLIT/crops-00000.safetensors    "crops" (n <= 256, size, size, 3) uint8 RGB, zero where the photo does not reach
+    SPLIT/crops-00000.safetensors    "crops" (n <= 256, side, side, 3) uint8 RGB, zero where the photo does not reach
+
+The side is the crop's, or larger by the context that was asked for; then the crop is the middle.
 """
 
 from __future__ import annotations
@@ -53,10 +55,10 @@ class PeopleTable:
         return PeopleTable(**{field.name: getattr(self, field.name)[:limit] for field in fields(self)})
 
 
-def split_size(people: int, joints: int, crop_size: int) -> int:
-    """Bytes of the files of a split."""
+def split_size(people: int, joints: int, side: int) -> int:
+    """Bytes of the files of a split whose stored crops have this side."""
     whole, rest = divmod(people, SHARD_ROWS)
-    shard = {rows: tensors_size({"crops": ("U8", (rows, crop_size, crop_size, 3))}) for rows in (SHARD_ROWS, rest)}
+    shard = {rows: tensors_size({"crops": ("U8", (rows, side, side, 3))}) for rows in (SHARD_ROWS, rest)}
     numbers: dict[str, tuple[str, tuple[int, ...]]] = {
         "xy_crop": ("F32", (people, joints, 2)),
         "visibility": ("U8", (people, joints)),
@@ -73,13 +75,13 @@ def split_size(people: int, joints: int, crop_size: int) -> int:
 class CropWriter:
     """Fills one split of a draft with at most so many crops; holds one shard in memory."""
 
-    def __init__(self, draft: Draft, split: str, crop_size: int, most: int) -> None:
+    def __init__(self, draft: Draft, split: str, side: int, most: int) -> None:
         self._draft, self._split = draft, split
-        self._shard = np.zeros((min(SHARD_ROWS, most), crop_size, crop_size, 3), np.uint8)
+        self._shard = np.zeros((min(SHARD_ROWS, most), side, side, 3), np.uint8)
         self._rows = 0
 
     def add(self, crop: npt.NDArray[np.uint8]) -> None:
-        """Adds the next crop: (size, size, 3) uint8 RGB."""
+        """Adds the next crop: (side, side, 3) uint8 RGB."""
         self._shard[self._rows % SHARD_ROWS] = crop
         self._rows += 1
         if self._rows % SHARD_ROWS == 0:
@@ -124,12 +126,20 @@ class Crops:
     def __len__(self) -> int:
         return len(self.people)
 
-    def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """The crops of these rows: (n, size, size, 3) uint8 RGB."""
-        out = np.empty((len(rows), *self._shards[0].shape[1:]), np.uint8)
+    @property
+    def stored_size(self) -> int:
+        """Rows and columns of what is stored of a person: the crop, in the middle, and the context around it."""
+        return int(self._shards[0].shape[1])
+
+    def read(self, rows: npt.NDArray[np.int64], *, context: bool = False) -> npt.NDArray[np.uint8]:
+        """The crops of these rows, with their context or without: (n, size, size, 3) uint8 RGB."""
+        size = self.stored_size if context else self.crop_size
+        around = (self.stored_size - size) // 2
+        middle = slice(around, around + size)
+        out = np.empty((len(rows), size, size, 3), np.uint8)
         shards, places = np.divmod(rows, SHARD_ROWS)
         for crop, shard, place in zip(out, shards.tolist(), places.tolist(), strict=True):
-            crop[...] = self._shards[shard][place]
+            crop[...] = self._shards[shard][place, middle, middle]
         return out
 
 

@@ -93,6 +93,7 @@ def _skeleton(value: Any) -> bool:
 def _heatmap(value: Any) -> bool:
     config = HeatmapConfig(**value)
     are_said = config.peak in ("one", "mass") and config.unlabelled in ("masked", "empty")
+    are_said = are_said and config.centres in ("cell", "subpixel")
     return are_said and all(_number(sigma) and sigma > 0 for sigma in (config.sigma_visible, config.sigma_hidden))
 
 

@@ -6,12 +6,13 @@ import ast
 import dataclasses
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from shgae import recipes
+from shgae.recipe_parts import PARTS
 from shgae.recipes import RECIPES, Recipe
 
 _MOST = 2**63 - 1
@@ -46,8 +47,13 @@ LIMITS: Mapping[str, Limit] = {
     "ae_lr": Limit(0, above=True),
     "batch_size": Limit(1),
     "code_size": Limit(1, 4096),
+    "colour": Limit(0, 1),
+    "context": Limit(1, 3),
     "draws": Limit(100, 1_000_000),
+    "dropout": Limit(0, 0.9),
     "epochs": Limit(1),
+    "flip": Limit(0, 1),
+    "half_body": Limit(0, 1),
     "hold_out": Limit(0),
     "limit": Limit(1),
     "lr": Limit(0, above=True),
@@ -59,13 +65,18 @@ LIMITS: Mapping[str, Limit] = {
     "walks": Limit(0, 10),
     "noise": Limit(0),
     "nproc": Limit(1, 1024),
+    "occlusion": Limit(0, 1),
     "people": Limit(0, 24),
+    "rotation": Limit(0, 180),
+    "scale": Limit(0, 0.9),
     "seed": Limit(0),
     "seeds": Limit(1),
     "sigma_hidden": Limit(0, above=True),
     "sigma_visible": Limit(0, above=True),
     "stacks": Limit(1, 8),
     "steps": Limit(1, 1000),
+    "translation": Limit(0, 1),
+    "weight_decay": Limit(0, 1),
     "width": Limit(4, 1024, step=4),
     "workers": Limit(0, 256),
 }
@@ -132,26 +143,29 @@ def _field(config: type, name: str, hint: Any) -> ConfigField:
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(part for part in get_args(hint) if part is not type(None))
     choices = get_args(hint) if get_origin(hint) is Literal else ()
-    text = next(docs[name] for cls in config.__mro__ if name in (docs := _field_docstrings().get(cls.__name__, {})))
+    text = next(docs[name] for cls in config.__mro__ if name in (docs := _field_docstrings(cls)))
     return ConfigField(name, type(choices[0]) if choices else hint, choices, text)
 
 
 @functools.cache
-def _field_docstrings() -> dict[str, dict[str, str]]:
-    """Class name -> field name -> the string literal under the field; Python itself does not keep these."""
-    found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(recipes)).body:
-        if isinstance(node, ast.ClassDef):
-            found[node.name] = {
-                above.target.id: " ".join(below.value.value.split())
-                for above, below in zip(node.body, node.body[1:], strict=False)
-                if isinstance(above, ast.AnnAssign)
-                and isinstance(above.target, ast.Name)
-                and isinstance(below, ast.Expr)
-                and isinstance(below.value, ast.Constant)
-                and isinstance(below.value.value, str)
-            }
-    return found
+def _field_docstrings(config: type) -> dict[str, str]:
+    """Field name -> the string literal under the field, of a class's own; Python itself does not keep these."""
+    body = _classes(config.__module__).get(config.__name__, [])
+    return {
+        above.target.id: " ".join(below.value.value.split())
+        for above, below in zip(body, body[1:], strict=False)
+        if isinstance(above, ast.AnnAssign)
+        and isinstance(above.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
+
+
+@functools.cache
+def _classes(module: str) -> dict[str, list[ast.stmt]]:
+    source = inspect.getsource(sys.modules[module])
+    return {node.name: node.body for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
 
 
 @functools.cache
@@ -176,4 +190,6 @@ def defaults(stage: str, field: ConfigField) -> str:
 def _spelled(field: ConfigField, value: Any) -> str:
     if isinstance(value, bool):
         return field.option if value else f"no-{field.option}"
-    return "all" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return "by --augment" if field.name in PARTS else "all"
+    return f"{value:g}" if isinstance(value, float) else str(value)

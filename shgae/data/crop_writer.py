@@ -11,7 +11,7 @@ import numpy as np
 from shgae.artifacts.crops import CropWriter, PeopleTable
 from shgae.artifacts.draft import Draft
 from shgae.data.cropping import BadPhoto, Cut, Sample, cut_people, missing_photos, too_many
-from shgae.data.geometry import to_crop
+from shgae.data.geometry import around_crop, to_crop
 from shgae.data.selection import Selection, without_photos
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -62,7 +62,7 @@ def write_crops(
     execution.progress.start("cutting crops", sum(one.counts.total() for one in selections), "person")
     for selection in selections:
         writers = {
-            split: _SplitWriter(unfinished, split, config.crop_size, people, len(selection.people.skeleton))
+            split: _SplitWriter(unfinished, split, config, people, len(selection.people.skeleton))
             for split, people in selection.counts.items()
         }
         mine: list[BadPhoto] = []
@@ -88,7 +88,8 @@ def write_crops(
 
 
 def _cuts(unfinished: Draft, selection: Selection, config: PrepareConfig, execution: Execution) -> Iterator[Cut]:
-    with closing(cut_people(selection, config.crop_size, execution.workers)) as cuts:
+    around = around_crop(config.crop_size, config.context)
+    with closing(cut_people(selection, config.crop_size, execution.workers, around)) as cuts:
         for cut in cuts:
             execution.stop.raise_if_set(unfinished.target, "the same command again", saved=False)
             yield cut
@@ -107,9 +108,10 @@ def _finish(selection: Selection, bad: Sequence[BadPhoto], writers: dict[Split, 
 class _SplitWriter:
     """The crops of one split and, beside them, the rows of its table."""
 
-    def __init__(self, unfinished: Draft, split: str, crop_size: int, people: int, joints: int) -> None:
-        self._writer = CropWriter(unfinished, split, crop_size, people)
-        self._crop_size = crop_size
+    def __init__(self, unfinished: Draft, split: str, config: PrepareConfig, people: int, joints: int) -> None:
+        self._crop_size = config.crop_size
+        side = config.crop_size + 2 * around_crop(config.crop_size, config.context)
+        self._writer = CropWriter(unfinished, split, side, people)
         self._rows = 0
         self._table = PeopleTable(
             xy_crop=np.zeros((people, joints, 2), np.float32),
@@ -134,7 +136,7 @@ class _SplitWriter:
         table.box[row] = person.box
         table.photo_size[row] = sample.photo.size
         table.valid[row] = sample.valid
-        self._writer.add(sample.pixels)
+        self._writer.add(sample.stored)
         self._rows += 1
 
     def finish(self) -> None:

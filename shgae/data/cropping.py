@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from shgae.data.coco import CocoPeople, Person, Photo
-from shgae.data.geometry import Rectangle, Square, cut, open_photo
+from shgae.data.geometry import Rectangle, Square, cut, open_photo, with_context
 from shgae.data.prefetch import prefetch
 from shgae.data.selection import Selection
 from shgae.errors import Refused, shortened
@@ -31,6 +32,8 @@ class Sample:
     """(crop_size, crop_size, 3) RGB, zero outside ``valid``."""
     valid: Rectangle
     """The pixels of the crop that the photo covers."""
+    stored: npt.NDArray[np.uint8]
+    """``pixels``, with the context around them that is kept too."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +88,16 @@ def too_many(bad: Sequence[BadPhoto]) -> Refused:
     return Refused(first.what, first.where, why, f"{first.fix}, or --max-bad-photos {len(bad)}")
 
 
-def cut_people(selection: Selection, crop_size: int, workers: int) -> Generator[Cut, None, None]:
+def cut_people(selection: Selection, crop_size: int, workers: int, around: int = 0) -> Generator[Cut, None, None]:
     """What comes of each photo that has samples, in the order of the JSON, whatever the number of threads.
 
     Args:
         selection: whom to cut out, and how.
         crop_size: side of a crop in pixels.
         workers: threads; 0 does it in line.
+        around: pixels of context on each side of a crop.
     """
-    yield from prefetch(_jobs(selection, crop_size), _Job.run, workers)
+    yield from prefetch(_jobs(selection, crop_size, around), _Job.run, workers)
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class _Job:
     photo: Photo
     people: list[tuple[Person, Split, Square]]
     crop_size: int
+    around: int
 
     def run(self) -> Cut:
         try:
@@ -112,14 +117,24 @@ class _Job:
         except Refused as error:
             bad = _bad(self.photo, self.source, self.people[0][0].annotation_id, error)
             return Cut(self.photo, len(self.people), [], bad)
-        samples = [
-            Sample(person, self.photo, split, square, *cut(image, square, self.crop_size))
-            for person, split, square in self.people
-        ]
+        samples = []
+        for person, split, square in self.people:
+            pixels, valid = cut(image, square, self.crop_size)
+            stored = self._with_context(image, square, pixels)
+            samples.append(Sample(person, self.photo, split, square, pixels, valid, stored))
         return Cut(self.photo, len(self.people), samples)
 
+    def _with_context(self, image: Image.Image, square: Square, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        size, around = self.crop_size, self.around
+        if not around:
+            return pixels
+        stored, _ = cut(image, with_context(square, size, around), size + 2 * around)
+        # The middle is cut on its own, for the larger square is resampled with other roundings.
+        stored[around : around + size, around : around + size] = pixels
+        return stored
 
-def _jobs(selection: Selection, crop_size: int) -> Iterator[_Job]:
+
+def _jobs(selection: Selection, crop_size: int, around: int) -> Iterator[_Job]:
     for photo, fates in selection:
         people = [
             (selection.people.person(fate.annotation_id, photo), fate.split, fate.square)
@@ -127,7 +142,7 @@ def _jobs(selection: Selection, crop_size: int) -> Iterator[_Job]:
             if fate.split is not None and fate.square is not None
         ]
         if people:
-            yield _Job(selection.source, selection.people, photo, people, crop_size)
+            yield _Job(selection.source, selection.people, photo, people, crop_size, around)
 
 
 def _bad(photo: Photo, source: Split, annotation_id: int, fault: Refused) -> BadPhoto:

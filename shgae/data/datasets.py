@@ -10,8 +10,13 @@ import numpy.typing as npt
 import torch
 
 from shgae.artifacts.crops import Crops
+from shgae.data.augmentation import Augmentation, Warp, warped
+from shgae.data.geometry import Square, covered, with_context
 
 Rows = npt.NDArray[np.int64]
+
+_FEW = 4
+"""The images of so many stay in a CPU's caches: of 256 pixels they are warped twice as fast as a batch of 16."""
 
 
 class PoseBatch(NamedTuple):
@@ -20,18 +25,26 @@ class PoseBatch(NamedTuple):
     rows: Rows
     """(N,) their rows."""
     crops: torch.Tensor
-    """(N, H, W, 3) uint8 RGB."""
+    """(N, H, W, 3) uint8 RGB; with a warp, as stored, with the context around them."""
     valid: torch.Tensor
     """(N, 4) int64 x0, y0, x1, y1: the crop's pixels that the photo covers; always on the CPU."""
     xy_crop: torch.Tensor
     """(N, K, 2) float32 joints in crop pixels."""
     visibility: torch.Tensor
     """(N, K) uint8: 0 not labelled, 1 hidden, 2 visible."""
+    warp: Warp | None = None
+    """What is to happen to the pixels; it has happened to the joints."""
+    factors: torch.Tensor | None = None
+    """(N, S, C, 4, 4) float32 of the bottlenecks, where some of their numbers are dropped."""
 
     def to(self, device: torch.device) -> PoseBatch:
         """The same batch on a device."""
         there = [_sent(tensor, device) for tensor in (self.crops, self.xy_crop, self.visibility)]
-        return self._replace(crops=there[0], xy_crop=there[1], visibility=there[2])
+        warp = self.warp
+        if warp is not None:
+            warp = warp._replace(sampling=_sent(warp.sampling, device), gains=_sent(warp.gains, device))
+        factors = None if self.factors is None else _sent(self.factors, device)
+        return self._replace(crops=there[0], xy_crop=there[1], visibility=there[2], warp=warp, factors=factors)
 
 
 def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -52,7 +65,52 @@ def load_pose_batch(crops: Crops, rows: Rows) -> PoseBatch:
     )
 
 
-def to_images(crops: torch.Tensor, valid: torch.Tensor, mean_rgb: Sequence[float]) -> torch.Tensor:
+def load_augmented_batch(
+    crops: Crops, rows: Rows, augmentation: Augmentation, uniforms: npt.NDArray[np.float64]
+) -> PoseBatch:
+    """Reads these rows with their context, moves their joints, and says what is to happen to the pixels.
+
+    Args:
+        crops: the training split.
+        rows: (N,) of it.
+        augmentation: what may happen.
+        uniforms: (N, DRAWS) what does, see :mod:`shgae.data.augmentation`.
+    """
+    people, stored = crops.people, crops.stored_size
+    around = (stored - crops.crop_size) // 2
+    changes = augmentation.draw(uniforms, people.xy_crop[rows], people.visibility[rows])
+    xy, visibility = augmentation.joints(changes, people.xy_crop[rows], people.visibility[rows])
+    valid = people.valid[rows]
+    if around:
+        squares = [with_context(Square(*square), crops.crop_size, around) for square in people.square[rows].tolist()]
+        sizes = people.photo_size[rows].tolist()
+        valid = np.array([covered(square, (w, h), stored) for square, (w, h) in zip(squares, sizes, strict=True)])
+        valid = valid.reshape(-1, 4)  # of no rows too
+    return PoseBatch(
+        rows,
+        torch.from_numpy(crops.read(rows, context=True)),
+        torch.from_numpy(valid),
+        torch.from_numpy(xy),
+        torch.from_numpy(visibility),
+        augmentation.warp(changes, stored),
+    )
+
+
+def batch_images(batch: PoseBatch, mean_rgb: Sequence[float]) -> torch.Tensor:
+    """What a network sees of a batch that is on its device: :func:`to_images`, then its warp, if it has one."""
+    if batch.warp is None:
+        return to_images(batch.crops, batch.valid, mean_rgb)
+    sampling, gains, hidden, crop_size = batch.warp
+    few = _FEW if batch.crops.is_cpu else max(len(batch.rows), 1)
+    portions = zip(
+        *(torch.split(part, few) for part in (batch.crops, batch.valid, sampling, gains, hidden)), strict=True
+    )
+    return torch.cat([warped(to_images(c, v, mean_rgb, g), Warp(s, g, h, crop_size)) for c, v, s, g, h in portions])
+
+
+def to_images(
+    crops: torch.Tensor, valid: torch.Tensor, mean_rgb: Sequence[float], gains: torch.Tensor | None = None
+) -> torch.Tensor:
     """What a network sees of stored crops.
 
     Args:
@@ -60,6 +118,7 @@ def to_images(crops: torch.Tensor, valid: torch.Tensor, mean_rgb: Sequence[float
         valid: (N, 4) int64 x0, y0, x1, y1: pixels that the photo covers; the rest becomes the mean colour. On the
             CPU, wherever the crops are: looking at it there would wait for the GPU at every step.
         mean_rgb: the training set's mean colour, 0 to 1.
+        gains: (N, 3) factors of the colours, if they are changed; what becomes brighter than 1 is 1.
 
     Returns:
         (N, 3, H, W) float32, RGB / 255 - mean, exactly 0 outside the photo; channels last in memory.
@@ -67,7 +126,10 @@ def to_images(crops: torch.Tensor, valid: torch.Tensor, mean_rgb: Sequence[float
     height, width = crops.shape[1:3]
     mean = torch.tensor(mean_rgb, dtype=torch.float32, device=crops.device)
     # A mean for every number of a row: subtracting three numbers over and over takes five times as long.
-    images = crops.flatten(-2).to(torch.float32).div_(255).sub_(mean.repeat(width)).view(crops.shape)
+    images = crops.flatten(-2).to(torch.float32).div_(255)
+    if gains is not None:
+        images.mul_(gains.repeat(1, width)[:, None]).clamp_(max=1)
+    images = images.sub_(mean.repeat(width)).view(crops.shape)
     covered = torch.tensor([0, 0, width, height])
     for i in torch.nonzero((valid != covered).any(1)).flatten().tolist():
         x0, y0, x1, y1 = valid[i].tolist()

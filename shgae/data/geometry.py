@@ -24,6 +24,8 @@ from shgae.errors import Refused
 
 MIN_SIDE = 8.0
 """Photo pixels: the least side of a square, for a single joint in a tiny box (a smaller photo bounds it further)."""
+MOST_CONTEXT = 3.0
+"""Crops: the widest square that is stored around one."""
 MAX_PHOTO_PIXELS = 80_000_000
 """Larger photos are refused before they are decoded: a small file can claim gigabytes."""
 MAX_PHOTO_BYTES = 500_000_000
@@ -133,6 +135,17 @@ def cut(photo: Image.Image, square: Square, crop_size: int) -> tuple[npt.NDArray
     size = (valid.x1 - valid.x0, valid.y1 - valid.y0)
     crop[valid.y0 : valid.y1, valid.x0 : valid.x1] = np.asarray(photo.resize(size, Image.Resampling.BILINEAR, source))
     return crop, valid
+
+
+def around_crop(crop_size: int, context: float) -> int:
+    """Pixels that are stored on each side of a crop, so that the stored square is about ``context`` crops wide."""
+    return round(crop_size * (context - 1) / 2)
+
+
+def with_context(square: Square, crop_size: int, around: int) -> Square:
+    """The square of a crop with so many more of its pixels on each side."""
+    more = square.side * around / crop_size
+    return Square(square.x0 - more, square.y0 - more, square.side + 2 * more)
 
 
 def open_photo(path: Path, expected_size: tuple[int, int] | None = None) -> Image.Image:

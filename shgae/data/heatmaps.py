@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from shgae.recipes import HeatmapConfig
+from shgae.recipes import Decode, HeatmapConfig
 
 STRIDE = 4
 """Crop pixels in a cell."""
@@ -78,6 +78,9 @@ def encode(xy_crop: Tensor, visibility: Tensor, config: HeatmapConfig, crop_size
     ``scipy.ndimage.gaussian_filter(mode="nearest")`` makes of a map that is 1 in that cell: mass 1, but for cells so
     near the border that part of the mass is cut off, or, in the outermost ones, repeated.
 
+    With ``config.centres == "subpixel"`` the centre is the joint's own place, (xy_crop - 0.5) / 4, the inverse of
+    :func:`map_to_crop` (1911.07524); of mass 1, what falls beyond the border is cut off everywhere.
+
     Args:
         xy_crop: (N, K, 2) float, pixels of the crop.
         visibility: (N, K) integers, v = 0, 1, 2; a joint of v = 0, or outside the crop, has an empty map.
@@ -88,13 +91,16 @@ def encode(xy_crop: Tensor, visibility: Tensor, config: HeatmapConfig, crop_size
         ValueError: a sigma is not positive.
     """
     at = cells(xy_crop, crop_size)
-    sigmas = (config.sigma_hidden, config.sigma_visible)
-    gaussians = _gaussians(crop_size // STRIDE, sigmas, config.peak, xy_crop.device)
+    size, sigmas = crop_size // STRIDE, (config.sigma_hidden, config.sigma_visible)
     is_visible = (visibility == 2).long()
     is_drawn = (visibility > 0) & at.inside
-    along_x = gaussians[is_visible, at.cells[..., 0]] * is_drawn[..., None]
-    along_y = gaussians[is_visible, at.cells[..., 1]]
-    return along_y[..., :, None] * along_x[..., None, :]
+    if config.centres == "subpixel":
+        centre = torch.where(at.inside[..., None], (xy_crop - 0.5) / STRIDE, 0.0)
+        along_x, along_y = (_around(part, is_visible, size, sigmas, config.peak) for part in centre.unbind(-1))
+    else:
+        gaussians = _gaussians(size, sigmas, config.peak, xy_crop.device)
+        along_x, along_y = (gaussians[is_visible, part] for part in at.cells.unbind(-1))
+    return along_y[..., :, None] * (along_x * is_drawn[..., None])[..., None, :]
 
 
 def decode(maps: Tensor) -> Decoded:
@@ -140,6 +146,50 @@ def quarter_offset(maps: Tensor, cells: Tensor) -> Tensor:
     return cells + 0.25 * torch.stack(moves, -1)
 
 
+def dark_offset(maps: Tensor, cells: Tensor, sigma: float) -> Tensor:
+    """Cells moved to the peak of the Gaussian that maps look like there (DARK, Zhang et al. 2020: 1910.06278).
+
+    The map is blurred with the Gaussian of the targets and brought back to its own height; of its logarithm, a
+    parabola for a Gaussian, one Newton step is taken: -H^-1 g with the gradient g and the Hessian H of central
+    differences. As in MMPose (``refine_keypoints_dark``), a cell within two of a border stays, as does one whose
+    Hessian is singular, and with sigma = 2 the blur has its 11 cells.
+
+    Args:
+        maps: (N, K, H, W) float.
+        cells: (N, K, 2) int64, their highest cells x, y.
+        sigma: standard deviation of the targets, in cells.
+
+    Returns:
+        (N, K, 2) float32 cells.
+    """
+    height, width = maps.shape[-2:]
+    flat = _blurred(maps.float(), sigma).clamp(min=1e-10).log().flatten(-2)
+    x, y = cells.unbind(-1)
+    moves = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
+    at = torch.where(moves, y * width + x, 0)
+
+    def near(dx: int, dy: int) -> Tensor:
+        place = (at + dy * width + dx).clamp(0, height * width - 1)  # beyond only where nothing moves
+        return flat.gather(-1, place[..., None]).squeeze(-1)
+
+    gx, gy = (near(1, 0) - near(-1, 0)) / 2, (near(0, 1) - near(0, -1)) / 2
+    xx = (near(2, 0) - 2 * near(0, 0) + near(-2, 0)) / 4
+    yy = (near(0, 2) - 2 * near(0, 0) + near(0, -2)) / 4
+    xy = (near(1, 1) - near(-1, 1) - near(1, -1) + near(-1, -1)) / 4
+    determinant = xx * yy - xy * xy
+    moves &= determinant != 0
+    safe = torch.where(moves, determinant, 1)
+    step = torch.stack((yy * gx - xy * gy, xx * gy - xy * gx), -1) / safe[..., None]
+    return cells - torch.where(moves[..., None], step, 0)
+
+
+def refined(maps: Tensor, cells: Tensor, how: Decode, sigma: float) -> Tensor:
+    """Highest cells (N, K, 2) of maps (N, K, H, W) -> (N, K, 2) float32 cells; sigma is that of the targets."""
+    if how == "quarter":
+        return quarter_offset(maps, cells)
+    return dark_offset(maps, cells, sigma) if how == "dark" else cells.float()
+
+
 def mirror_back(maps: Tensor, flip_pairs: Sequence[tuple[int, int]]) -> Tensor:
     """Maps of mirrored crops -> what they say of the crops: mirrored, a column further right, mirror pairs swapped.
 
@@ -169,6 +219,38 @@ def _gaussians(size: int, sigmas: tuple[float, float], peak: Literal["one", "mas
     """(2, size, size) float32: by sigma, row c is one axis of the Gaussian around cell c."""
     one_axis = _peak_one if peak == "one" else _mass_one
     return torch.stack([one_axis(size, sigma) for sigma in sigmas]).float().to(device)
+
+
+def _around(
+    centre: Tensor, kind: Tensor, size: int, sigmas: tuple[float, float], peak: Literal["one", "mass"]
+) -> Tensor:
+    """One axis of Gaussians around places (N, K), each with the sigma of its kind (N, K): (N, K, size) float32."""
+    radii = [_radius(sigma) for sigma in sigmas]
+    numbers = torch.tensor([sigmas, radii], dtype=torch.float32, device=centre.device)
+    sigma, reach = numbers[:, kind][..., None].unbind(0)
+
+    def bells(cell: Tensor) -> Tensor:
+        distance = cell - centre[..., None]
+        return torch.where(distance.abs() <= reach, torch.exp(-0.5 * (distance / sigma) ** 2), 0)
+
+    drawn = bells(torch.arange(size, device=centre.device))
+    if peak == "one":
+        return drawn
+    offset = torch.arange(-max(radii), max(radii) + 2, device=centre.device)
+    return drawn / bells(centre.floor()[..., None] + offset).sum(-1, keepdim=True)
+
+
+def _blurred(maps: Tensor, sigma: float) -> Tensor:
+    """Maps (N, K, H, W) under a Gaussian, 0 beyond the border, each as high as before."""
+    reach = max(round((sigma - 0.8) / 0.3 + 1), 0)  # OpenCV's size of a kernel for a sigma
+    offset = torch.arange(-reach, reach + 1, device=maps.device)
+    weight = torch.exp(-0.5 * (offset.float() / sigma) ** 2)
+    weight /= weight.sum()
+    one = maps.reshape(-1, 1, *maps.shape[-2:])
+    one = torch.nn.functional.conv2d(one, weight.view(1, 1, 1, -1), padding=(0, reach))
+    one = torch.nn.functional.conv2d(one, weight.view(1, 1, -1, 1), padding=(reach, 0)).view(maps.shape)
+    highest = one.amax((-2, -1), keepdim=True)
+    return one * (maps.amax((-2, -1), keepdim=True) / torch.where(highest == 0, 1, highest))
 
 
 def _peak_one(size: int, sigma: float) -> Tensor:

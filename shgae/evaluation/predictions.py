@@ -5,6 +5,7 @@ Scores are made of the numbers that such a file holds, so that a model and its f
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections import Counter
@@ -22,12 +23,14 @@ from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
+from shgae.inference.decoding import ARGMAX, decoding_words, places_of
 from shgae.models.zoo import LoadedHourglass
+from shgae.recipes import DecodeConfig
 from shgae.wording import counted_people
 
 Floats = npt.NDArray[np.float64]
-ARGMAX = "highest cell of the last stack's map, its middle"
 _AS_GIVEN = "points as the file gives them"
+_ARGMAX = DecodeConfig()
 _DECIMALS = 4
 """Of a photo pixel: a cell is wider by far, also where a crop's side is a single pixel of the photo."""
 _MOST = 2**31
@@ -50,6 +53,8 @@ class Predictions:
     """(N,)."""
     decoding: str = ARGMAX
     """How the points were found, in words."""
+    cell_decoding: str = ""
+    """How the cells were, where it was in another way."""
 
 
 def from_cells(
@@ -64,6 +69,14 @@ def from_cells(
     xy_crop = heatmaps.map_to_crop(torch.from_numpy(cells)).double().numpy()
     xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
     return Predictions(name, cells, heights, xy_photo, heights.mean(1, dtype=np.float64).round(6), decoding)
+
+
+def from_places(predictions: Predictions, places: npt.NDArray[np.float32], crops: Crops, decoding: str) -> Predictions:
+    """Predictions whose points are at other places (N, K, 2) of the maps, in cells, than the middles of their cells."""
+    xy_crop = heatmaps.map_to_crop(torch.from_numpy(places)).double().numpy()
+    xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
+    was = predictions.decoding
+    return dataclasses.replace(predictions, xy_photo=xy_photo, decoding=decoding, cell_decoding=was)
 
 
 def photo_points(xy_crop: Floats, people: PeopleTable, crop_size: int) -> Floats:
@@ -233,8 +246,15 @@ def _one_each(rows: Sequence[int | None], people: PeopleTable) -> list[int]:
     return [place[row] for row in range(len(people))]
 
 
-def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inference, execution: Execution) -> Predictions:
-    """Arg-max of the last stack's maps for every person of a split.
+def predict(
+    model: LoadedHourglass,
+    name: str,
+    crops: Crops,
+    inference: Inference,
+    execution: Execution,
+    how: DecodeConfig = _ARGMAX,
+) -> Predictions:
+    """Arg-max of the last stack's maps for every person of a split, and points found as ``how`` says.
 
     Raises:
         Refused: the model's maps hold NaN.
@@ -243,6 +263,7 @@ def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inferenc
     module = model.module.to(device=inference.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     cells = np.zeros((len(crops), len(model.skeleton), 2), np.int64)
     score = np.zeros(cells.shape[:2], np.float32)
+    places = np.zeros(cells.shape, np.float32)
     execution.progress.start(f"evaluate {name}", len(crops), "people")
     for batch, maps in inference.over(module, crops, execution):
         execution.stop.raise_if_set(name, "the same command again", saved=False)
@@ -251,5 +272,10 @@ def predict(model: LoadedHourglass, name: str, crops: Crops, inference: Inferenc
         except ValueError as error:
             raise Refused("model", name, str(error), "a model whose training did not diverge") from error
         cells[batch.rows], score[batch.rows] = decoded.cells.cpu().numpy(), decoded.score.cpu().numpy()
+        if how != _ARGMAX:
+            found = places_of(model, batch, maps[:, -1], inference, how)
+            places[batch.rows] = found.cpu().numpy()
     execution.progress.finish()
-    return from_cells(name, execution.world.merge_disjoint(cells), execution.world.merge_disjoint(score), crops)
+    union = execution.world.merge_disjoint
+    predicted = from_cells(name, union(cells), union(score), crops)
+    return predicted if how == _ARGMAX else from_places(predicted, union(places), crops, decoding_words(how))

@@ -139,7 +139,13 @@ def score(predictions: Predictions, people: People) -> Scores:
     Raises:
         Refused: a prediction is not a finite number.
     """
-    points = Points(predictions.xy_photo, predictions.cells, predictions.person_score, predictions.decoding)
+    points = Points(
+        predictions.xy_photo,
+        predictions.cells,
+        predictions.person_score,
+        predictions.decoding,
+        predictions.cell_decoding,
+    )
     try:
         return pose_scores.score(points, people)
     except ValueError as error:

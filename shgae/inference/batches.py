@@ -10,7 +10,7 @@ import torch
 
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
-from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, to_images
+from shgae.data.datasets import PoseBatch, Rows, batch_images, in_chunks, load_pose_batch, to_images
 from shgae.data.prefetch import prefetch
 from shgae.execution import Execution
 from shgae.inference.device import autocast
@@ -42,7 +42,7 @@ class Inference:
     def forward(self, network: Callable[[torch.Tensor], torch.Tensor], batch: PoseBatch) -> torch.Tensor:
         """Images of a batch that is on the device through a network, all at once, with gradients."""
         with autocast(self.device, self.precision):
-            return network(to_images(batch.crops, batch.valid, self.mean_rgb))
+            return network(batch_images(batch, self.mean_rgb))
 
     def infer(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
         """Images (N, 3, H, W) through a network, or a part of one, that keeps people apart: (N, ...), no gradients."""
@@ -94,5 +94,24 @@ class Inference:
         if flip_pairs is None:
             return maps
         # Mirrored as an image, mean taken off: what lies outside the photo stays exactly 0.
+        return self._with_mirror(network, images, maps, flip_pairs)
+
+    def with_mirror(
+        self,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        batch: PoseBatch,
+        maps: torch.Tensor,
+        flip_pairs: Sequence[tuple[int, int]],
+    ) -> torch.Tensor:
+        """The last stack's maps (N, K, H / 4, W / 4) of a batch -> their mean with those of its mirror image."""
+        return self._with_mirror(network, to_images(batch.crops, batch.valid, self.mean_rgb), maps.float(), flip_pairs)
+
+    def _with_mirror(
+        self,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        images: torch.Tensor,
+        maps: torch.Tensor,
+        flip_pairs: Sequence[tuple[int, int]],
+    ) -> torch.Tensor:
         mirrored = self.infer(network, images.flip(-1))[:, -1].float()
         return (maps + heatmaps.mirror_back(mirrored, flip_pairs)) / 2

@@ -18,6 +18,7 @@ from shgae.data.photos import BoxedPhoto
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.inference.batches import Inference
+from shgae.inference.decoding import target_sigma
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import PredictConfig
 
@@ -179,9 +180,8 @@ class PoseFinder:
             fix = "a model whose training did not diverge"
             raise Refused("model", self._loaded.artifact.path, "a map holds numbers that are not finite", fix)
         cells, score = heatmaps.decode(maps)
-        if self._config.decode == "quarter":
-            cells = heatmaps.quarter_offset(maps, cells)
-        xy_crop = heatmaps.map_to_crop(cells).double().cpu().numpy()
+        places = heatmaps.refined(maps, cells, self._config.decode, target_sigma(self._loaded.artifact.facts))
+        xy_crop = heatmaps.map_to_crop(places).double().cpu().numpy()
         if self._flip_pairs is not None:
             xy_crop[..., 0] -= heatmaps.FLIP_LAG
         return xy_crop, score.double().cpu().numpy(), heatmaps.is_flat(maps).cpu().numpy()

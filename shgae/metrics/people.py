@@ -109,6 +109,8 @@ class Points:
     """(N,) how sure it is of a person."""
     decoding: str
     """How the points were read off the maps, in words."""
+    cell_decoding: str = ""
+    """How the cells were, where it was in another way."""
 
 
 @dataclass(frozen=True)

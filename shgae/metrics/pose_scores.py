@@ -73,8 +73,9 @@ def score(points: Points, people: People) -> Scores:
     hits = pck.hits(points.cells, people.cells, people.map_size)
     off = np.where((people.visibility > 0)[..., None], points.xy_photo - people.xy_photo, 0.0)
     study = "the predicted point's cell is nearer to the target's cell than 0.05 of the map's side"
+    by_cell = replace(points, decoding=points.cell_decoding or points.decoding)
     metrics = [
-        *_shares("pck", study, hits, people.cell_visibility, points, people, mask=_IN_CROP),
+        *_shares("pck", study, hits, people.cell_visibility, by_cell, people, mask=_IN_CROP),
         *_box_pck(off, points, people),
         *_torso_pck(off, points, people),
         *_errors(off, points, people),

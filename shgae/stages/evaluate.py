@@ -28,7 +28,7 @@ from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
 from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.recipes import EvaluateConfig, as_json
+from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
 from shgae.reporting.evaluation import joint_tables, main_tables
 from shgae.reporting.table import pages
 
@@ -143,6 +143,7 @@ def _score(
     device: torch.device,
     execution: Execution,
 ) -> tuple[Report, tuple[Predictions, ...]]:
+    decoding = DecodeConfig(config.decode, config.flip_test)
     predicted: list[Predictions] = []
     origins: list[dict[str, Any]] = []
     for source, name in zip(sources, names, strict=True):
@@ -151,7 +152,7 @@ def _score(
             origins.append({"predictions_sha256": source.sha256})
             continue
         inference = Inference(device, config.precision, config.batch_size, source.mean_rgb)
-        predicted.append(predict(source, name, crops, inference, execution))
+        predicted.append(predict(source, name, crops, inference, execution, decoding))
         origin: dict[str, Any] = {"id": source.artifact.id}
         if not _knows(source.artifact.manifest.parents, prepared.id):
             origin["trained_on_other_data"] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from shgae.execution import Execution, Progress
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.joints import with_joints
 from shgae.models.zoo import HourglassSpec, LoadedHourglass, load_hourglass
-from shgae.recipes import FinetuneConfig
+from shgae.recipes import FinetuneConfig, HeatmapConfig
 from shgae.skeleton import Skeleton
 from shgae.stages.pose_training import FitResult, fit_pose
 from shgae.training import tensorboard
@@ -80,6 +81,8 @@ def _on_joints(
 
 
 def _note_other_targets(model: Artifact, config: FinetuneConfig, progress: Progress) -> None:
-    for key, value in model.facts.get("heatmap", {}).items():
+    known = model.facts.get("heatmap")
+    before = dataclasses.asdict(HeatmapConfig(**known)) if known else {}
+    for key, value in before.items():
         if getattr(config, key) != value:
             progress.note(f"note: the model was trained with {key} = {value}, now it is {getattr(config, key)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from shgae.execution import Execution
 from shgae.models.checkpoint_formats import Upbringing
 from shgae.models.foreign import read_foreign
 from shgae.models.specs import HourglassSpec
+from shgae.recipes import as_json
 from shgae.skeleton import COCO_PERSON, Skeleton
 
 
@@ -124,7 +124,7 @@ def _travels(spec: HourglassSpec, upbringing: Upbringing, named: _Joints | None)
         "crop_size": spec.crop_size,
         "crop_policy": upbringing.crop_policy,
         "margin": upbringing.margin,
-    } | ({"heatmap": dataclasses.asdict(upbringing.heatmap)} if upbringing.heatmap else {})
+    } | ({"heatmap": as_json(upbringing.heatmap)} if upbringing.heatmap else {})
 
 
 def _skeleton(keypoints: int, upbringing: Upbringing) -> Skeleton:

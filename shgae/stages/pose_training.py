@@ -14,12 +14,16 @@ from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
+from shgae.data.augmentation import augmentation_of
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
 from shgae.models.hourglass import StackedHourglass
+from shgae.recipe_parts import with_parts
 from shgae.recipes import FinetuneConfig, HeatmapConfig, TrainConfig, as_json
+from shgae.skeleton import Skeleton
 from shgae.training import tensorboard
+from shgae.training.dropout import Dropout
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import PoseObjective
 from shgae.training.space import check_training_space
@@ -67,12 +71,16 @@ def fit_pose(
     """
     train, val = (Crops(parents["data"], split, config.limit) for split in ("train", "val"))
     device = resolve_device(execution.device)
-    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
+    config = dataclasses.replace(with_parts(config), precision=resolve_precision(config.precision, device))
+    skeleton, where = Skeleton.from_json(facts["skeleton"]), parents["data"].path
+    augmentation = augmentation_of(config, skeleton, train.crop_size, where)
     # channels last: convolutions run in this layout without copies, on CPUs and GPUs alike
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     heatmap = HeatmapConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(HeatmapConfig)})
     inference = Inference(device, config.precision, config.batch_size, facts["mean_rgb"])
-    objective = PoseObjective(train=train, val=val, heatmap=heatmap, inference=inference)
+    stacks, width = (facts["spec"][key] for key in ("stacks", "width"))
+    dropout = Dropout(config.dropout, stacks, width, config.seed) if config.dropout else None
+    objective = PoseObjective(train, val, heatmap, inference, augmentation, config.seed, dropout)
     with (
         new_artifact(
             output,
@@ -93,7 +101,7 @@ def fit_pose(
         facts = facts | {
             "parameters": parameters,
             "trained_parameters": trained,
-            "heatmap": dataclasses.asdict(heatmap),
+            "heatmap": as_json(heatmap),
             "best_epoch": summary.best_epoch,
             "epochs": len(summary.history),
             **scores,

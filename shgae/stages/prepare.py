@@ -23,6 +23,7 @@ from shgae.artifacts.tables import dumps, write_rows
 from shgae.data.coco import CocoPeople, read_coco
 from shgae.data.crop_writer import look_for_photos, write_crops
 from shgae.data.cropping import cut_people
+from shgae.data.geometry import MOST_CONTEXT, around_crop
 from shgae.data.selection import Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -89,7 +90,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
     ) as unfinished:
         selections = _plan(sources, config)
         _note_shared_people(selections, execution.progress)
-        check_space(output, _size(selections, config.crop_size), _what(selections), execution.progress)
+        check_space(output, _size(selections, config), _what(selections), execution.progress)
         with warnings.catch_warnings():
             # Sizes are checked in open_photo, which ends with a line of its own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -109,6 +110,8 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
             "dropped": dropped,
             "sources": {selection.source: _describe(selection.people) for selection in selections},
         }
+        if config.context != 1:
+            facts["context"] = config.context
         if written.bad:
             facts["bad_photos"] = [
                 {"file": bad.photo.file_name, "source": bad.source, "reason": bad.reason} for bad in written.bad
@@ -127,14 +130,15 @@ def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig
     _check_options(sources, config)
     selections = _plan(sources, config)
     seconds = sum(_cutting_time(selection, config, execution.workers) for selection in selections)
-    return DryRun(output, _what(selections), _size(selections, config.crop_size), free_bytes(output), seconds)
+    return DryRun(output, _what(selections), _size(selections, config), free_bytes(output), seconds)
 
 
 def _cutting_time(selection: Selection, config: PrepareConfig, workers: int) -> float:
     """Seconds that all photos of a selection will take, by the first ones."""
     photos = sum(any(fate.split is not None for fate in fates) for _, fates in selection)
     begun = time.perf_counter()
-    with closing(cut_people(selection, config.crop_size, workers)) as cuts:
+    around = around_crop(config.crop_size, config.context)
+    with closing(cut_people(selection, config.crop_size, workers, around)) as cuts:
         tried = sum(1 for _ in itertools.islice(cuts, _TRIED))
     return (time.perf_counter() - begun) * photos / max(tried, 1)
 
@@ -148,6 +152,9 @@ def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> No
         raise Refused("--hold-out", "the options", "--test is given too", "one of the two")
     if config.max_bad_photos < 0:
         raise Refused("--max-bad-photos", "the options", f"{config.max_bad_photos} is negative", "a number of photos")
+    if not 1 <= config.context <= MOST_CONTEXT:
+        why = f"{config.context} is not 1 to {MOST_CONTEXT:g}"
+        raise Refused("--context", "the options", why, "1.5 for half as much again")
     if config.limit is not None and config.limit < 1:
         raise Refused("--limit", "the options", f"{config.limit} leaves nobody", "1 or more")
     if not (math.isfinite(config.margin) and config.margin >= 0):
@@ -189,10 +196,11 @@ def _what(selections: Sequence[Selection]) -> str:
     return f"crops of {counted_people(people)} out of {everybody:,}"
 
 
-def _size(selections: Sequence[Selection], crop_size: int) -> int:
+def _size(selections: Sequence[Selection], config: PrepareConfig) -> int:
     """The bytes that the files of the artefact will take."""
     joints = len(selections[0].people.skeleton)
-    crops = sum(split_size(people, joints, crop_size) for people in _splits(selections).values())
+    side = config.crop_size + 2 * around_crop(config.crop_size, config.context)
+    crops = sum(split_size(people, joints, side) for people in _splits(selections).values())
     return crops + sum(len(dumps(row)) + 1 for selection in selections for row in _rows(selection))
 
 

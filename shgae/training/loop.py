@@ -203,7 +203,7 @@ class _Fitting(Generic[BatchT]):
 
     def _gradients(self, rows: Rows, batches: Sequence[BatchT]) -> torch.Tensor:
         """The loss of a step, over all processes; its gradient is left in the weights."""
-        weight, losses = self.objective.weight(rows), []
+        weight, losses = self.objective.weight(rows, self.position.epoch), []
         for number, batch in enumerate(batches):
             with statistics_kept(self.model, updated=self.world.is_main and number == 0):
                 loss = self.objective.loss(self.model, batch, weight)

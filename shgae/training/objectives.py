@@ -18,7 +18,8 @@ from torch import nn
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
-from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch
+from shgae.data.augmentation import DRAWS, Augmentation
+from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_augmented_batch, load_pose_batch
 from shgae.data.prefetch import prefetch
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
@@ -27,7 +28,8 @@ from shgae.metrics import pck
 from shgae.metrics.reconstruction import Reconstruction, ReconstructionSums
 from shgae.models.autoencoder import Autoencoder
 from shgae.recipes import AutoencoderConfig, HeatmapConfig, Precision
-from shgae.training.seeding import sample_noise
+from shgae.training.dropout import Dropout, multiplied
+from shgae.training.seeding import sample_noise, sample_uniforms
 
 BatchT = TypeVar("BatchT")
 
@@ -54,8 +56,8 @@ class Objective(Protocol[BatchT]):
     def load(self, rows: Rows, epoch: int) -> BatchT:
         """Reads rows of the training split; called in threads."""
 
-    def weight(self, rows: Rows) -> int:
-        """How many numbers the loss of these rows is the mean of."""
+    def weight(self, rows: Rows, epoch: int) -> int:
+        """How many numbers the loss of these rows is the mean of in an epoch."""
 
     def loss(self, model: nn.Module, batch: BatchT, weight: int) -> torch.Tensor:
         """What a batch adds to the loss of a step, a float32 scalar with a gradient.
@@ -101,6 +103,10 @@ class PoseObjective:
     val: Crops
     heatmap: HeatmapConfig
     inference: Inference
+    augmentation: Augmentation | None = None
+    seed: int = 0
+    """Of the augmentation."""
+    dropout: Dropout | None = None
 
     @property
     def samples(self) -> int:
@@ -108,20 +114,28 @@ class PoseObjective:
         return len(self.train)
 
     def load(self, rows: Rows, epoch: int) -> PoseBatch:
-        """See :class:`Objective`; the crops do not depend on the epoch."""
-        del epoch
-        return load_pose_batch(self.train, rows)
+        """See :class:`Objective`; the crops depend on the epoch where they are augmented."""
+        if self.augmentation is None:
+            batch = load_pose_batch(self.train, rows)
+        else:
+            batch = load_augmented_batch(self.train, rows, self.augmentation, self._uniforms(rows, epoch))
+        return batch if self.dropout is None else batch._replace(factors=self.dropout.factors(rows, epoch))
 
-    def weight(self, rows: Rows) -> int:
-        """See :class:`Objective`: cells of the maps that count."""
-        visibility = self.train.people.visibility[rows]
+    def weight(self, rows: Rows, epoch: int) -> int:
+        """See :class:`Objective`: cells of the maps that count; those of joints that left the crop do not."""
+        xy, visibility = self.train.people.xy_crop[rows], self.train.people.visibility[rows]
+        if self.augmentation is not None:
+            changes = self.augmentation.draw(self._uniforms(rows, epoch), xy, visibility)
+            _, visibility = self.augmentation.joints(changes, xy, visibility)
         maps = np.count_nonzero(visibility) if self.heatmap.unlabelled == "masked" else visibility.size
         return int(maps) * (self.train.crop_size // heatmaps.STRIDE) ** 2
 
     def loss(self, model: nn.Module, batch: PoseBatch, weight: int) -> torch.Tensor:
         """See :class:`Objective`."""
         on_device = batch.to(self.inference.device)
-        sums, _ = self._errors(self.inference.forward(model, on_device), on_device)
+        with multiplied(model, on_device.factors):
+            maps = self.inference.forward(model, on_device)
+        sums, _ = self._errors(maps, on_device)
         return (sums / sums.new_tensor(max(weight, 1))).sum()
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
@@ -149,8 +163,11 @@ class PoseObjective:
         """See :class:`Objective`."""
         return "people " + ", ".join(str(i) for i in self.train.people.annotation_id[rows])
 
+    def _uniforms(self, rows: Rows, epoch: int) -> npt.NDArray[np.float64]:
+        return sample_uniforms(rows, DRAWS, epoch=epoch, seed=self.seed)
+
     def _errors(self, maps: torch.Tensor, batch: PoseBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self.heatmap, crop_size=batch.crops.shape[1])
+        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self.heatmap, crop_size=self.train.crop_size)
         return heatmap_errors(maps, targets, batch.visibility, self.heatmap.unlabelled)
 
 
@@ -202,8 +219,9 @@ class ReconstructionObjective:
             noisy = clean + np.float32(self.config.noise) * clean * e
         return ActivationBatch(torch.from_numpy(noisy), torch.from_numpy(clean))
 
-    def weight(self, rows: Rows) -> int:
+    def weight(self, rows: Rows, epoch: int) -> int:
         """See :class:`Objective`: numbers of the tensors."""
+        del epoch
         return len(rows) * self.mean.size
 
     def loss(self, model: nn.Module, batch: ActivationBatch, weight: int) -> torch.Tensor:

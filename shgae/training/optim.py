@@ -11,6 +11,7 @@ from torch import nn
 
 from shgae.artifacts.tensors import Array
 from shgae.errors import Refused
+from shgae.recipe_parts import RegularisationConfig
 from shgae.recipes import FitConfig
 
 PLATEAU_PATIENCE = 5
@@ -23,12 +24,23 @@ OPTIMIZER_NUMBERS: Mapping[str, int] = {"rmsprop": 1, "sgd": 1, "adam": 2}
 
 
 def build_optimizer(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
-    """The optimizer of a recipe over all parameters that want a gradient."""
+    """The optimizer of a recipe over all parameters that want a gradient.
+
+    Raises:
+        Refused: weight decay for another optimizer than adam.
+    """
+    decay = config.weight_decay if isinstance(config, RegularisationConfig) else 0.0
+    if decay and config.optimizer != "adam":
+        raise Refused("--weight-decay", "the options", f"{config.optimizer} has none here", "--optimizer adam")
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if config.optimizer == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=config.lr, alpha=0.99)
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=config.lr, momentum=0.9, fused=True)
+    if decay:
+        weights, others = ([one for one in parameters if (one.ndim > 1) == wanted] for wanted in (True, False))
+        groups = [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=config.lr, fused=True)
     # One pass over the weights in place of ten. Its rounding differs from that of the ten, by a last bit of a weight.
     return torch.optim.Adam(parameters, lr=config.lr, fused=True)
 

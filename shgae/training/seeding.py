@@ -7,10 +7,13 @@ is the seed, the counter says epoch and sample.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
-_ORDER, _NOISE = 1, 2
+_ORDER, _NOISE, AUGMENTATION, DROPOUT = 1, 2, 3, 4
+"""What a stream of numbers is for."""
 
 
 def epoch_order(samples: int, *, epoch: int, seed: int, shuffle: bool) -> npt.NDArray[np.int64]:
@@ -25,14 +28,29 @@ def sample_noise(
 ) -> npt.NDArray[np.float32]:
     """Standard normal noise of these rows in this epoch: (n, *shape) float32; a row's noise is its own."""
     noise = np.empty((len(rows), *shape), np.float32)
-    stream = _stream(_NOISE, seed, epoch)
+    for own, generator in zip(noise, _row_by_row(_NOISE, rows, epoch, seed), strict=True):
+        generator.standard_normal(dtype=np.float32, out=own)
+    return noise
+
+
+def sample_uniforms(
+    rows: npt.NDArray[np.int64], count: int, *, epoch: int, seed: int, purpose: int = AUGMENTATION
+) -> npt.NDArray[np.float64]:
+    """Numbers in [0, 1) of these rows in this epoch, for a purpose: (n, count) float64; a row's are its own."""
+    uniforms = np.empty((len(rows), count))
+    for own, generator in zip(uniforms, _row_by_row(purpose, rows, epoch, seed), strict=True):
+        generator.random(out=own)
+    return uniforms
+
+
+def _row_by_row(purpose: int, rows: npt.NDArray[np.int64], epoch: int, seed: int) -> Iterator[np.random.Generator]:
+    stream = _stream(purpose, seed, epoch)
     generator, start = np.random.Generator(stream), stream.state
-    for own, row in zip(noise, rows.tolist(), strict=True):
+    for row in rows.tolist():
         # One generator put back to the start of each row's stream: making one for each row takes longer.
         start["state"]["counter"][-1] = row
         stream.state = start
-        generator.standard_normal(dtype=np.float32, out=own)
-    return noise
+        yield generator
 
 
 def _stream(purpose: int, seed: int, epoch: int) -> np.random.Philox:

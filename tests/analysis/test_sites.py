@@ -64,7 +64,7 @@ def test_the_loss_of_a_network_with_shared_autoencoders_is_the_sum_over_its_stac
     objective = PoseObjective(Crops(artifact, "train"), Crops(artifact, "val"), config, inference)
     batch = objective.load(np.arange(3), 0)
     with torch.inference_mode():
-        loss = objective.loss(model, batch, objective.weight(np.arange(3))).item()
+        loss = objective.loss(model, batch, objective.weight(np.arange(3), 0)).item()
         maps = model(to_images(batch.crops, batch.valid, inference.mean_rgb))
     targets = heatmaps.encode(batch.xy_crop, batch.visibility, config, crop_size=128)
     labelled = [(n, k) for n in range(3) for k in range(17) if batch.visibility[n, k] > 0]

@@ -100,7 +100,7 @@ def test_training_step(bench: Bench, model: Path, data: Path, bf16: bool, agains
 
     def ours() -> None:
         optimizer.zero_grad(set_to_none=True)
-        loss = objective.loss(network, batch, objective.weight(batch.rows))
+        loss = objective.loss(network, batch, objective.weight(batch.rows, 0))
         loss.backward()  # type: ignore[no-untyped-call]
         assert measure(network, loss).fault() is None
         optimizer.step()

@@ -148,6 +148,9 @@ ALLOWED: dict[str, tuple[float, float]] = {
     **{"code_size": (1, 4096), "draws": (100, 1_000_000), "min_score": (0, 1), "tried": (2, 2**63 - 1)},
     **{"walks": (0, 10), "nproc": (1, 1024), "people": (0, 24), "stacks": (1, 8), "steps": (1, 1000)},
     **{"width": (4, 1024), "workers": (0, 256)},
+    **{"dropout": (0, 0.9), "weight_decay": (0, 1)},
+    **dict.fromkeys(("colour", "flip", "half_body", "occlusion", "translation"), (0, 1)),
+    **{"context": (1, 3), "rotation": (0, 180), "scale": (0, 0.9)},
 }
 """The lowest and the highest number of each option."""
 ABOVE_ZERO = ("ae_lr", "lr", "sigma_hidden", "sigma_visible")
@@ -165,10 +168,10 @@ def test_every_number_has_a_lowest_and_a_highest_value(name: str) -> None:
         ]
         return
     low, high = ALLOWED[name]
-    step = 4 if name == "width" else 1
+    step = {"width": 4, "scale": 0.5, "dropout": 0.5}.get(name, 1)
     assert [LIMITS[name].allows(value) for value in (low, low + step, high)] == [True, True, True]
     assert not any(LIMITS[name].allows(value) for value in (low - step, high + step, low - 1, high + 1))
-    assert LIMITS[name].allows(low + 1) == (name != "width")
+    assert LIMITS[name].allows(low + 1) == (name not in ("width", "scale", "dropout"))
 
 
 def of(stage: str, name: str) -> ConfigField:

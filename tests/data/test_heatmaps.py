@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from shgae.data.heatmaps import (
     FLIP_LAG,
     cells,
+    dark_offset,
     decode,
     encode,
     is_flat,
@@ -223,3 +224,95 @@ def test_the_lag_is_what_two_views_of_a_joint_are_off_by_on_average() -> None:
 
     both = (seen(x) + (32 - seen(128 - x))) / 2
     assert float((map_to_crop(both).double() - x).mean()) == pytest.approx(FLIP_LAG, abs=0.01)
+
+
+@given(st.floats(3, 28), st.floats(3, 28), st.sampled_from([1, 2]), st.sampled_from(["one", "mass"]))
+def test_a_subpixel_target_is_a_gaussian_around_the_joints_own_place(x: float, y: float, v: int, peak: str) -> None:
+    config = HeatmapConfig(peak=peak, sigma_visible=1.5, sigma_hidden=0.7, centres="subpixel")  # type: ignore[arg-type]
+    found = (
+        encode(torch.tensor([[[4 * x + 0.5, 4 * y + 0.5]]]), torch.tensor([[v]]), config, 128)[0, 0].double().numpy()
+    )
+    sigma = 1.5 if v == 2 else 0.7
+    rows, columns = np.mgrid[:32, :32]
+    wanted = np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * sigma**2))
+    wanted[np.maximum(abs(rows - y), abs(columns - x)) > int(4 * sigma + 0.5)] = 0
+    if peak == "mass" and min(x, y) > 7 and max(x, y) < 24:
+        assert abs(found.sum() - 1) < 1e-5
+    ratio = found.max() / wanted.max()
+    np.testing.assert_allclose(found, ratio * wanted, atol=2e-3)  # a cell at the rim may be in or out
+    assert (peak == "mass") == (abs(ratio - 1) > 1e-3)
+
+
+@given(st.floats(8, 23), st.floats(8, 23), st.floats(1, 3))
+def test_a_subpixel_target_says_where_the_joint_is_and_dark_reads_it(x: float, y: float, sigma: float) -> None:
+    xy_crop = torch.tensor([[[4 * x + 0.5, 4 * y + 0.5]]])
+    config = HeatmapConfig(sigma_visible=sigma, centres="subpixel")
+    maps = encode(xy_crop, torch.tensor([[2]]), config, 128)
+    found = dark_offset(maps, decode(maps).cells, sigma)
+    np.testing.assert_allclose(found[0, 0].numpy(), [x, y], atol=0.01)
+    np.testing.assert_allclose(map_to_crop(found).numpy(), xy_crop.numpy(), atol=0.04)
+
+
+def test_a_target_on_a_cell_is_the_same_either_way() -> None:
+    for x, y in ((5, 20), (31, 0)):
+        of_cell, own = (one_map(x, y, 2, HeatmapConfig(centres=way)) for way in ("cell", "subpixel"))  # type: ignore[arg-type]
+        torch.testing.assert_close(of_cell, own)
+
+
+def test_subpixel_targets_have_no_signed_error_where_those_of_cells_have_half_a_pixel_at_most() -> None:
+    rng = np.random.default_rng(0)
+    xy_crop = torch.from_numpy(rng.uniform(24, 104, (400, 1, 2)).astype(np.float32))
+    v = torch.full((400, 1), 2)
+    maps = encode(xy_crop, v, HeatmapConfig(centres="subpixel"), 128)
+    error = (map_to_crop(dark_offset(maps, decode(maps).cells, 2.0)) - xy_crop) / 4
+    assert error.mean((0, 1)).abs().max() < 0.01
+    assert error.abs().max() < 0.01
+
+
+def dark_of_mmpose(maps: np.ndarray, cell: tuple[int, int], sigma: float) -> np.ndarray:
+    """DARK as in the paper (1910.06278, equations 8 to 10) and with the kernel, borders and floors of MMPose's code."""
+    kernel = np.exp(-((np.arange(11) - 5) ** 2) / (2 * sigma**2))
+    kernel /= kernel.sum()
+    height, width = maps.shape
+    padded = np.zeros((height + 10, width + 10))
+    padded[5:-5, 5:-5] = maps
+    blurred = np.apply_along_axis(lambda row: np.convolve(row, kernel, "same"), 1, padded)
+    blurred = np.apply_along_axis(lambda column: np.convolve(column, kernel, "same"), 0, blurred)[5:-5, 5:-5]
+    blurred *= maps.max() / blurred.max()
+    log = np.log(np.maximum(blurred, 1e-10))
+    x, y = cell
+    if not (1 < x < width - 2 and 1 < y < height - 2):
+        return np.array([x, y], float)
+    dx, dy = 0.5 * (log[y, x + 1] - log[y, x - 1]), 0.5 * (log[y + 1, x] - log[y - 1, x])
+    dxx = 0.25 * (log[y, x + 2] - 2 * log[y, x] + log[y, x - 2])
+    dyy = 0.25 * (log[y + 2, x] - 2 * log[y, x] + log[y - 2, x])
+    dxy = 0.25 * (log[y + 1, x + 1] - log[y - 1, x + 1] - log[y + 1, x - 1] + log[y - 1, x - 1])
+    hessian = np.array([[dxx, dxy], [dxy, dyy]])
+    if dxx * dyy - dxy**2 == 0:
+        return np.array([x, y], float)
+    return np.array([x, y]) - np.linalg.inv(hessian) @ np.array([dx, dy])
+
+
+def test_dark_is_mmposes_on_a_thousand_maps() -> None:
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:16, :16]
+    places = rng.uniform(-1, 17, (1000, 2, 1, 1))
+    maps = np.exp(-((columns - places[:, 0]) ** 2 + (rows - places[:, 1]) ** 2) / 8) + rng.uniform(
+        0, 0.3, (1000, 16, 16)
+    )
+    tensor = torch.from_numpy(maps).float()[:, None]
+    found_cells = decode(tensor).cells
+    found = dark_offset(tensor, found_cells, 2.0)[:, 0].numpy()
+    wanted = [dark_of_mmpose(one, tuple(cell.tolist()), 2.0) for one, cell in zip(maps, found_cells[:, 0], strict=True)]
+    moved = np.abs(found - found_cells[:, 0].numpy()).max(1)
+    assert 400 < (moved > 0).sum() < 1000
+    # float32 against float64: where the Hessian is nearly singular, a step of many cells has few digits.
+    np.testing.assert_allclose(found, np.array(wanted), atol=2e-3, rtol=1e-3)
+
+
+def test_dark_leaves_flat_maps_and_borders_where_they_are() -> None:
+    flat = torch.zeros(1, 1, 8, 8)
+    assert dark_offset(flat, decode(flat).cells, 2.0).tolist() == [[[0, 0]]]
+    maps = torch.rand(1, 3, 8, 8)
+    at = torch.tensor([[[0, 4], [7, 7], [6, 3]]])
+    assert torch.equal(dark_offset(maps, at, 2.0), at.float())

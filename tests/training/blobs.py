@@ -35,7 +35,7 @@ class Blobs:
     def load(self, rows: Any, epoch: int) -> Any:
         return tuple(torch.from_numpy(array[rows]) for array in (self.x, self.y, self.counted))
 
-    def weight(self, rows: Any) -> int:
+    def weight(self, rows: Any, epoch: int) -> int:  # noqa: ARG002
         return int(self.counted[rows].sum()) * 16
 
     def loss(self, model: nn.Module, batch: Any, weight: int) -> torch.Tensor:

@@ -66,7 +66,7 @@ class Fitting:
             x[rows == self.poison.row] = self.poison.value
         return rows, torch.from_numpy(x), torch.from_numpy(self.y[rows])
 
-    def weight(self, rows: Any) -> int:
+    def weight(self, rows: Any, epoch: int) -> int:  # noqa: ARG002
         return len(rows)
 
     def loss(self, model: nn.Module, batch: Any, weight: int) -> torch.Tensor:

@@ -61,7 +61,7 @@ def objective(data: Path, **heatmap: object) -> PoseObjective:
 def test_a_network_sees_the_crop_minus_the_mean_and_zero_outside_the_photo(tiny_data: Path) -> None:
     goal, spy = objective(tiny_data), Spy()
     rows = np.arange(goal.samples)
-    goal.loss(spy, goal.load(rows, 0), goal.weight(rows))
+    goal.loss(spy, goal.load(rows, 0), goal.weight(rows, 0))
     crops, people = goal.train.read(rows), goal.train.people
     mean = np.array(goal.inference.mean_rgb, np.float32)
     assert (people.valid != [0, 0, 128, 128]).any(), "some drawn person must stand at the border"
@@ -106,6 +106,6 @@ def test_a_step_looks_at_nothing_that_lies_on_the_device(tiny_data: Path, monkey
     rows = np.arange(4)
     batch = there.load(rows, 0)
     batch.valid[1, 0] = 5  # the photo does not reach everywhere
-    loss = there.loss(Spy().to(meta), batch, there.weight(rows))
+    loss = there.loss(Spy().to(meta), batch, there.weight(rows, 0))
     loss.backward()
     assert loss.device == meta

@@ -11,6 +11,7 @@ import torch
 
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
+from shgae.data.augmentation import augmentation_of
 from shgae.execution import Execution
 from shgae.experiments.study import baselines
 from shgae.experiments.study.plan import Part, Plan
@@ -21,6 +22,7 @@ from shgae.models.hourglass import StackedHourglass
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, load_hourglass
 from shgae.recipes import HeatmapConfig
+from shgae.skeleton import Skeleton
 from shgae.training.freezing import train_mode, train_only
 from shgae.training.objectives import PoseObjective
 from shgae.training.optim import build_optimizer
@@ -55,6 +57,7 @@ class Costs:
         data = open_artifact(plan.data, "data", verify=False)
         self._crops = {split: Crops(data, split, plan.config.limit) for split in ("train", "val", plan.split)}
         self._all = sum(min(count, plan.config.limit or count) for count in data.facts["splits"].values())
+        self._skeleton = Skeleton.from_json(data.facts["skeleton"])
         self._found: dict[str, float] = {}
 
     def of(self, part: Part, there: bool) -> Cost:
@@ -99,11 +102,12 @@ class Costs:
         config = self._plan.config.finetuning(0, "all")
         module, mean_rgb = self._network(arm)
         inference = Inference(self._device, config.precision, config.batch_size, mean_rgb)
-        objective = PoseObjective(self._crops["train"], self._crops["val"], _heatmap(config), inference)
+        augmentation = augmentation_of(config, self._skeleton, self._crops["train"].crop_size, self._plan.data)
+        objective = PoseObjective(self._crops["train"], self._crops["val"], _heatmap(config), inference, augmentation)
         optimizer = build_optimizer(module, config)
         train_mode(module)
         rows = np.arange(min(config.batch_size, objective.samples))
-        batch, weight = objective.load(rows, 0), objective.weight(rows)
+        batch, weight = objective.load(rows, 0), objective.weight(rows, 0)
 
         def step() -> None:
             optimizer.zero_grad(set_to_none=True)

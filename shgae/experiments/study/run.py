@@ -18,6 +18,7 @@ from shgae.artifacts.manifest import MANIFEST, has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json
 from shgae.artifacts.tensors import write_bytes
+from shgae.data.augmentation import augmentation_of
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.experiments.study import scores
@@ -29,6 +30,7 @@ from shgae.experiments.study.report import ArmResult, Report, differences, mean_
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.plots.differences import bars_of, forest_plot
+from shgae.recipe_parts import with_parts
 from shgae.recipes import EvaluateConfig, StudyConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.table import pages
@@ -125,6 +127,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         raise Refused("output", output, "it is a file or a single artefact, a study is a folder of them", "another -o")
     for split in ("train", "val"):
         scores.people(prepared, EvaluateConfig(split=split))  # raises if the data lacks it
+    augmentation_of(config, loaded.skeleton, loaded.crop_size, data)  # raises if it cannot be done with these joints
     has_test = bool(prepared.facts["splits"].get("test"))
     if not has_test:
         execution.progress.note("note: the data has no test split; arms are compared on val, which chose their epochs")
@@ -133,7 +136,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         model=model,
         data=data,
         output=output,
-        config=dataclasses.replace(config, precision=precision),
+        config=dataclasses.replace(with_parts(config), precision=precision),
         width=loaded.spec.width,
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",

@@ -1,0 +1,47 @@
+"""From maps to places: how a network's joints are found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from shgae.data import heatmaps
+from shgae.data.datasets import PoseBatch
+from shgae.inference.batches import Inference
+from shgae.models.zoo import LoadedHourglass
+from shgae.recipes import Decode, DecodeConfig, HeatmapConfig
+
+ARGMAX = "highest cell of the last stack's map, its middle"
+_WORDS: Mapping[Decode, str] = {
+    "argmax": ARGMAX,
+    "quarter": "highest cell of the last stack's map, a quarter of a cell towards the higher neighbour on either axis",
+    "dark": "DARK: a Newton step from the highest cell on the logarithm of the last stack's map, blurred",
+}
+_FLIPPED = "; the map is the mean of the crop's and of its mirror image's"
+
+
+def decoding_words(config: DecodeConfig) -> str:
+    """How points are found, in words."""
+    return _WORDS[config.decode] + (_FLIPPED if config.flip_test else "")
+
+
+def target_sigma(facts: Mapping[str, Any]) -> float:
+    """Standard deviation, in cells, of the targets that a network was trained on, by its facts; 2 where none is known.
+
+    It is that of a visible joint.
+    """
+    return HeatmapConfig(**facts.get("heatmap", {})).sigma_visible
+
+
+def places_of(
+    model: LoadedHourglass, batch: PoseBatch, maps: torch.Tensor, inference: Inference, how: DecodeConfig
+) -> torch.Tensor:
+    """Where maps (N, K, H, W) of a batch have their joints: (N, K, 2) cells."""
+    if how.flip_test:
+        maps = inference.with_mirror(model.module, batch, maps, model.skeleton.flip_pairs)
+    places = heatmaps.refined(maps, heatmaps.decode(maps).cells, how.decode, target_sigma(model.artifact.facts))
+    if how.flip_test:
+        places[..., 0] -= heatmaps.FLIP_LAG / heatmaps.STRIDE
+    return places

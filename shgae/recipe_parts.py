@@ -1,0 +1,112 @@
+"""Parts of configs that several stages share: targets, decoding, regularisation, and changes of training crops.
+
+Of the presets of an augmentation, ``newell`` is what Newell et al. 2016 (1603.06937, section 3.1, and their code) train
+with. ``strong`` takes rotation, scale and half-body from HRNet's COCO configs (1902.09212), the hiding rectangle from
+RTMPose's second stage (2303.07399, ``CoarseDropout``); a shift of a tenth is milder than MMPose's 0.16.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+Decode = Literal["quarter", "argmax", "dark"]
+Preset = Literal["none", "newell", "strong"]
+
+
+@dataclass(frozen=True)
+class HeatmapConfig:
+    """Joints -> target maps."""
+
+    peak: Literal["one", "mass"] = "one"
+    """Scale of a target Gaussian: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass)."""
+    sigma_visible: float = 2.0
+    """Standard deviation for a visible joint (v = 2), in heatmap cells."""
+    sigma_hidden: float = 2.0
+    """Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells."""
+    unlabelled: Literal["masked", "empty"] = "masked"
+    """Joints without a label (v = 0): left out of the loss, or trained towards an empty map."""
+    centres: Literal["cell", "subpixel"] = "cell"
+    """Centre of a target Gaussian: the joint's cell, or the joint's own place between cells."""
+
+
+@dataclass(frozen=True)
+class DecodeConfig:
+    """Maps -> joints."""
+
+    decode: Decode = "argmax"
+    """Where in a map a joint is: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour
+    on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark)."""
+    flip_test: bool = False
+    """Average the maps of the crop and of its mirror image."""
+
+
+@dataclass(frozen=True)
+class RegularisationConfig:
+    """What keeps a network from learning its training people by heart."""
+
+    weight_decay: float = 0.0
+    """Share of each weight that a step takes off, times the learning rate (AdamW): with adam only; biases and batch
+    normalisation are left alone."""
+    dropout: float = 0.0
+    """Share of the numbers in the bottleneck that a training step sets to 0, the others growing to make up for it."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Random changes of the training crops."""
+
+    augment: Preset = "none"
+    """Preset of random changes of the training crops, new ones every epoch: none; newell (rotation 30, scale 0.25,
+    flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3,
+    occlusion 0.5). Each part can be set by its own option too; 0 switches it off."""
+    rotation: float | None = None
+    """Largest rotation about the crop's centre, in degrees, either way."""
+    scale: float | None = None
+    """Largest change of size: 0.25 shows the person at 0.75 to 1.25 times the size."""
+    flip: float | None = None
+    """Probability of a mirror image; mirror pairs of the skeleton change places."""
+    translation: float | None = None
+    """Largest shift along either axis, as a share of the crop's side."""
+    colour: float | None = None
+    """Largest change of brightness of each colour channel: 0.2 multiplies by 0.8 to 1.2."""
+    half_body: float | None = None
+    """Probability of moving the crop to the upper or the lower body, of people with enough labelled joints."""
+    occlusion: float | None = None
+    """Probability of a rectangle of the mean colour, 0.2 to 0.4 of the crop's side long and wide."""
+
+
+ConfigT = TypeVar("ConfigT", bound=AugmentConfig)
+
+PARTS = tuple(field.name for field in dataclasses.fields(AugmentConfig) if field.name != "augment")
+"""Options that are parts of an augmentation."""
+
+PRESETS: Mapping[Preset, Mapping[str, float]] = {
+    "none": {},
+    "newell": {"rotation": 30.0, "scale": 0.25, "flip": 0.5, "colour": 0.2},
+    "strong": {
+        "rotation": 45.0,
+        "scale": 0.35,
+        "flip": 0.5,
+        "translation": 0.1,
+        "colour": 0.2,
+        "half_body": 0.3,
+        "occlusion": 0.5,
+    },
+}
+"""Parts of the presets; those not named are 0."""
+
+
+def with_parts(config: ConfigT) -> ConfigT:
+    """A config in which every part has a number: its own, or the preset's.
+
+    Where all of them are 0, it becomes the config without augmentation, so that equal trainings have equal configs.
+    """
+    preset = PRESETS[config.augment]
+    own = {name: getattr(config, name) for name in PARTS}
+    parts: dict[str, Any] = {name: preset.get(name, 0.0) if value is None else value for name, value in own.items()}
+    if not any(parts.values()):
+        return dataclasses.replace(config, augment="none", **dict.fromkeys(PARTS))
+    return dataclasses.replace(config, **parts)

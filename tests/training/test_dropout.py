@@ -1,0 +1,131 @@
+"""Dropout of the bottleneck and weight decay: what they touch, and that chance is a function of the row."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from shgae.artifacts.store import open_artifact
+from shgae.errors import Interrupted, Refused
+from shgae.execution import Execution, StopFlag
+from shgae.experiments.resume import verify
+from shgae.experiments.resume.trial import Trial
+from shgae.models.hourglass import StackedHourglass
+from shgae.models.zoo import HourglassSpec, build_hourglass
+from shgae.recipes import FitConfig, TrainConfig, as_json
+from shgae.stages import train
+from shgae.training.dropout import Dropout, multiplied
+from shgae.training.optim import build_optimizer
+from tests.conftest import TINY
+from tests.training.processes import together
+
+REGULAR = dataclasses.replace(TINY, dropout=0.3, weight_decay=0.05, optimizer="adam")
+
+
+def network(stacks: int = 1) -> StackedHourglass:
+    spec = HourglassSpec(keypoints=3, crop_size=128, residual="newell", stacks=stacks, width=8)
+    return build_hourglass(spec, seed=0).eval()
+
+
+def test_so_much_is_dropped_and_the_mean_stays() -> None:
+    factors = Dropout(0.25, 2, 16, seed=0).factors(np.arange(20), epoch=1)
+    assert factors.shape == (20, 2, 16, 4, 4)
+    assert factors.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert abs(float(factors.mean()) - 1) < 0.03
+
+
+def test_what_is_dropped_is_a_rows_own_in_an_epoch() -> None:
+    drop = Dropout(0.5, 1, 8, seed=3)
+    whole = drop.factors(np.arange(6), epoch=2)
+    assert torch.equal(drop.factors(np.array([4, 1]), epoch=2), whole[[4, 1]])
+    assert not torch.equal(drop.factors(np.arange(6), epoch=3), whole)
+
+
+def test_it_is_the_bottleneck_that_is_multiplied_of_each_stack_once() -> None:
+    model, images = network(), torch.rand(2, 3, 128, 128)
+    factors = Dropout(0.5, 1, 8, seed=0).factors(np.arange(2), epoch=0)
+    with torch.no_grad():
+        at = model.descend(images)
+        wanted = model.ascend(at, at.bottleneck * factors[:, 0])
+        plain = model(images)
+        with multiplied(model, factors):
+            found = model(images)
+        assert torch.equal(found[:, -1], wanted)
+        assert not torch.equal(found, plain)
+        assert torch.equal(model(images), plain), "afterwards nothing is multiplied"
+
+
+def test_stacks_that_share_an_autoencoder_have_factors_of_their_own() -> None:
+    model, images = network(2), torch.rand(1, 3, 128, 128)
+    model.hourglass(1).graft = model.hourglass(0).graft
+    ones = torch.ones(1, 2, 8, 4, 4)
+    with torch.no_grad():
+        plain = model(images)
+        for stack in (0, 1):
+            factors = ones.clone()
+            factors[:, stack] = 0
+            with multiplied(model, factors):
+                found = model(images)
+            assert torch.equal(found[:, 0], plain[:, 0]) == (stack == 1)
+            assert not torch.equal(found[:, 1], plain[:, 1])
+
+
+def test_weight_decay_shrinks_weights_and_leaves_biases_and_norms_alone() -> None:
+    model = network()
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    config = TrainConfig(optimizer="adam", weight_decay=0.5, lr=0.01)
+    optimizer = build_optimizer(model, config)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, parameter in model.named_parameters():
+        share = 1 - 0.5 * 0.01 if parameter.ndim > 1 else 1
+        torch.testing.assert_close(parameter.detach(), before[name] * share)
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])
+def test_weight_decay_is_for_adam(optimizer: str) -> None:
+    with pytest.raises(Refused) as refused:
+        build_optimizer(network(), TrainConfig(optimizer=optimizer, weight_decay=0.1))  # type: ignore[arg-type]
+    assert refused.value.fix == "--optimizer adam"
+    assert isinstance(build_optimizer(network(), FitConfig(optimizer="adam")), torch.optim.Adam)
+
+
+def here(trial: Trial, output: Path, *, steps: int | None, resume: bool, stop: StopFlag) -> bool:  # noqa: ARG001
+    try:
+        trial.train(output, steps=steps, resume=resume)
+    except Interrupted:
+        return False
+    return True
+
+
+def test_stopped_after_every_step_it_ends_with_the_same_bits(tiny_data: Path, tmp_path: Path) -> None:
+    made = train.run(tiny_data, tmp_path / "run", REGULAR, Execution(workers=0)).artifact
+    assert {key: made.manifest.config[key] for key in ("dropout", "weight_decay")} == {
+        **{"dropout": 0.3, "weight_decay": 0.05}
+    }
+    assert not {"dropout", "weight_decay"} & as_json(TINY).keys()
+    found = verify.run(tmp_path / "run", 4, Execution(workers=0), here)
+    assert found.fault() is None
+    assert found.interruptions >= 4
+
+
+def test_two_processes_make_what_one_makes(tiny_data: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(REGULAR, micro_batches=2, epochs=1)
+    one = train.run(tiny_data, tmp_path / "one", config, Execution(workers=0)).artifact
+    found = together(
+        2, lambda world: train.run(tiny_data, tmp_path / "two", config, Execution(world=world, workers=0)).artifact.id
+    )
+    assert found == [one.id, one.id]
+    assert open_artifact(tmp_path / "two").id == one.id
+
+
+def test_a_refused_training_leaves_nothing(tiny_data: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(REGULAR, optimizer="sgd")
+    with pytest.raises(Refused):
+        train.run(tiny_data, tmp_path / "run", config, Execution())
+    assert list(tmp_path.iterdir()) == []
