@@ -14,6 +14,7 @@ _shgae() {
         'finetune:Trains a network on, grafted or not (not: the control arm); the whole of it, or one part.'
         'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
         'study:Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.'
+        'convert:Turns annotations of MPII or LSP into COCO keypoint JSON for shgae prepare.'
         'predict:Finds the joints of people in photos, and draws them.'
         'export:Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.'
         'splice:Puts the autoencoder, zeros, the mean, another person’s and more into the bottleneck’s place, and scores that.'
@@ -48,6 +49,7 @@ _shgae() {
                         '--crop-policy[pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks the square to stay in the photo, and drops a person whose labelled joints no longer fit.]:value:(pad inside)' \
                         '--margin[Growth of the square around box and labelled joints (0.1 = 10 %).]:value: ' \
                         '--context[Side of the square that is stored, in sides of the crop\: above 1, rotation and scaling in training bring in what lies around the crop; everything else sees the crop alone, the same to the bit.]:value: ' \
+                        '--square[Square of a person\: the study’s; MPII’s (250 px x scale around the centre); or COCO’s (1.25 x the box). The last two pad, and their margin is 0.25, whatever those options say.]:value:(study mpii coco)' \
                         '--hold-out[People moved from train to a test split of their own.]:value: ' \
                         '--split-by[Hold out whole photos, or single crops (then people of one photo fall into train and test).]:value:(photo crop)' \
                         '--bad-people[What to do about a labelled person with a broken box or joint\: end with an error, or drop and list it.]:value:(refuse drop)' \
@@ -223,6 +225,8 @@ _shgae() {
                 evaluate)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--sigmas[JSON of OKS’s sigmas of the joints\: a list, or an object by name. Without it COCO’s, of its 17 joints.]:value:_files' \
+                        '--official[COCO JSON of the split’s whole photos\: COCO’s ten numbers too, by pycocotools’ own COCOeval.]:value:_files' \
                         '--per-joint[Tables of every joint too.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -289,6 +293,15 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                convert)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--photos[The photos, to read their sizes from.]:value:_files' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

@@ -42,6 +42,9 @@ class PrepareConfig:
     context: float = 1.0
     """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what
     lies around the crop; everything else sees the crop alone, the same to the bit."""
+    square: Literal["study", "mpii", "coco"] = "study"
+    """Square of a person: the study's; MPII's (250 px x scale around the centre); or COCO's (1.25 x the box). The last
+    two pad, and their margin is 0.25, whatever those options say."""
     hold_out: int = 0
     """People moved from train to a test split of their own."""
     split_by: Literal["photo", "crop"] = "photo"
@@ -304,6 +307,8 @@ _ORIGINAL_POSE: dict[str, Any] = {
     "precision": "fp32",
 }
 
+_ORIGINAL_AE: dict[str, Any] = {"ae_optimizer": "sgd", "ae_lr": 5e-4, "ae_schedule": "halve", "ae_shuffle": False}
+
 RECIPES: Mapping[RecipeName, Recipe] = {
     "improved": Recipe(),
     "original": Recipe(
@@ -319,20 +324,13 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         splice=SpliceConfig(precision="fp32"),
         rate=RateConfig(precision="fp32"),
         analyze=AnalyzeConfig(precision="fp32"),
-        study=StudyConfig(
-            **_ORIGINAL_POSE,
-            ae_optimizer="sgd",
-            ae_lr=5e-4,
-            ae_schedule="halve",
-            ae_shuffle=False,
-            decoder_output="relu",
-        ),
+        study=StudyConfig(**_ORIGINAL_POSE, **_ORIGINAL_AE, decoder_output="relu"),
     ),
 }
 """The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""
 
 NEUTRAL = (
-    *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("augment", "none")),
+    *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("square", "study"), ("augment", "none")),
     *((part, None) for part in PARTS),
     *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0)),
 )

@@ -169,3 +169,39 @@ MPII_PERSON = Skeleton.from_names(
     ),
 )
 """MPII Human Pose's person: K = 16."""
+
+LSP_PERSON = Skeleton.from_names(
+    (
+        "right_ankle",
+        "right_knee",
+        "right_hip",
+        "left_hip",
+        "left_knee",
+        "left_ankle",
+        "right_wrist",
+        "right_elbow",
+        "right_shoulder",
+        "left_shoulder",
+        "left_elbow",
+        "left_wrist",
+        "neck",
+        "head_top",
+    ),
+    (
+        (0, 1),
+        (1, 2),
+        (2, 3),
+        (5, 4),
+        (4, 3),
+        (2, 8),
+        (3, 9),
+        (6, 7),
+        (7, 8),
+        (8, 12),
+        (11, 10),
+        (10, 9),
+        (9, 12),
+        (12, 13),
+    ),
+)
+"""Leeds Sports Pose's person: K = 14."""

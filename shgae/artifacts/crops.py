@@ -11,6 +11,7 @@ The side is the crop's, or larger by the context that was asked for; then the cr
 from __future__ import annotations
 
 import resource
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,6 +25,8 @@ from shgae.errors import Refused
 
 PEOPLE = "{split}/people.safetensors"
 SHARD_ROWS = 256
+MEASURES: Mapping[str, tuple[int, ...]] = {"area": (), "head_box": (4,), "head_size": (), "center": (2,), "scale": ()}
+"""What only some JSON give of a person, with the shape of one person's; each is a tensor where anybody has it."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +49,38 @@ class PeopleTable:
     """(N, 2) width and height of the photo in pixels."""
     valid: npt.NDArray[np.int64]
     """(N, 4) x0, y0, x1, y1: the pixels of the crop that the photo covers."""
+    area: npt.NDArray[np.float64] | None = None
+    """(N,) COCO's area of the person in square pixels of the photo. This and what follows: NaN where a person lacks it,
+    None where all do."""
+    head_box: npt.NDArray[np.float64] | None = None
+    """(N, 4) x, y, width, height of the head in pixels of the photo."""
+    head_size: npt.NDArray[np.float64] | None = None
+    """(N,) PCKh's normaliser in pixels of the photo, as the JSON gives it."""
+    center: npt.NDArray[np.float64] | None = None
+    """(N, 2) MPII's centre of the person, in pixels of the photo."""
+    scale: npt.NDArray[np.float64] | None = None
+    """(N,) MPII's scale: the person's height in units of 200 pixels of the photo."""
 
     def __len__(self) -> int:
         return len(self.annotation_id)
 
     def head(self, limit: int | None) -> PeopleTable:
         """The first ``limit`` people (all, when None)."""
-        return PeopleTable(**{field.name: getattr(self, field.name)[:limit] for field in fields(self)})
+        return PeopleTable(**{name: array[:limit] for name, array in self.arrays().items()})
+
+    def arrays(self) -> dict[str, Array]:
+        """Its tensors by name, without those of :data:`MEASURES` that it lacks."""
+        every = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in every.items() if array is not None}
 
 
-def split_size(people: int, joints: int, side: int) -> int:
-    """Bytes of the files of a split whose stored crops have this side."""
+def no_measures(people: int, measures: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+    """Tensors of these of :data:`MEASURES` in which nobody has any yet."""
+    return {name: np.full((people, *MEASURES[name]), np.nan) for name in measures}
+
+
+def split_size(people: int, joints: int, side: int, measures: Sequence[str] = ()) -> int:
+    """Bytes of the files of a split whose stored crops have this side and whose people have these measures."""
     whole, rest = divmod(people, SHARD_ROWS)
     shard = {rows: tensors_size({"crops": ("U8", (rows, side, side, 3))}) for rows in (SHARD_ROWS, rest)}
     numbers: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -68,7 +92,7 @@ def split_size(people: int, joints: int, side: int) -> int:
         "box": ("F64", (people, 4)),
         "photo_size": ("I64", (people, 2)),
         "valid": ("I64", (people, 4)),
-    }
+    } | {name: ("F64", (people, *MEASURES[name])) for name in measures}
     return whole * shard[SHARD_ROWS] + (shard[rest] if rest else 0) + tensors_size(numbers)
 
 
@@ -93,8 +117,7 @@ class CropWriter:
             self._write(self._rows % SHARD_ROWS)
         if self._rows != len(people):
             raise ValueError(f"{self._rows} crops, {len(people)} people")
-        arrays: dict[str, Array] = {field.name: getattr(people, field.name) for field in fields(people)}
-        self._draft.write_tensors(PEOPLE.format(split=self._split), arrays)
+        self._draft.write_tensors(PEOPLE.format(split=self._split), people.arrays())
 
     def _write(self, rows: int) -> None:
         name = shard_name(self._split, (self._rows - 1) // SHARD_ROWS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,9 +19,15 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools.coco import COCO
 
+from shgae.artifacts.crops import MEASURES
 from shgae.data.coco_json import read_dataset
 from shgae.errors import Refused
 from shgae.skeleton import Skeleton
+
+_KEYS = {"area": "area", "head_box": "bbox_head", "head_size": "head_size", "center": "center", "scale": "scale"}
+"""Of each of :data:`~shgae.artifacts.crops.MEASURES` its key in an annotation (bbox_head is PoseTrack's)."""
+_LEAST_SIDE = 1.0
+"""Photo pixels: of a box that stands in for a missing one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,9 @@ class Person:
     visibility: npt.NDArray[np.uint8]
     """(K,) COCO's v: 0 not labelled, 1 labelled but hidden, 2 labelled and visible."""
     box: npt.NDArray[np.float64]
-    """(4,) x, y, width, height in pixels of the photo."""
+    """(4,) x, y, width, height in pixels of the photo; where the JSON gives none, the extent of the labelled joints."""
+    measures: Mapping[str, npt.NDArray[np.float64]]
+    """Those of :data:`~shgae.artifacts.crops.MEASURES` that the JSON gives, in photo pixels (area: square pixels)."""
     iscrowd: bool
     """True for a group that is annotated as one."""
     fault: str | None
@@ -77,7 +86,13 @@ class CocoPeople:
         self.category_id: int = category["id"]
         """Of the people, for predictions in COCO's results format."""
         self._root = Path(os.path.realpath(photos))
-        self._count = len(index.getAnnIds(catIds=[self.category_id]))
+        people = [one for one in index.anns.values() if one["category_id"] == self.category_id]
+        self._count = len(people)
+        given = {name for person in people for name in _measures(person)}
+        self.measures = tuple(name for name in MEASURES if name in given)
+        """Those that anybody has, in their order."""
+        self.without_box = sum("bbox" not in person and any(person["keypoints"]) for person in people)
+        """Labelled people to whom the JSON gives no box."""
 
     def __len__(self) -> int:
         return self._count
@@ -92,6 +107,11 @@ class CocoPeople:
     def person(self, annotation_id: int, photo: Photo) -> Person:
         """One person of that photo."""
         return _person(self._index.loadAnns([annotation_id])[0], photo)
+
+    def given(self, annotation_id: int) -> dict[str, Any]:
+        """The person's ``area`` and ``iscrowd``, where the JSON has them, as it has them."""
+        annotation = self._index.anns[annotation_id]
+        return {key: annotation[key] for key in ("area", "iscrowd") if _is_number(annotation.get(key))}
 
     def photo_path(self, photo: Photo) -> Path:
         """Where the photo lies.
@@ -133,8 +153,8 @@ def read_coco(path: Path, photos: Path) -> CocoPeople:
 
 def _person(annotation: dict[str, Any], photo: Photo) -> Person:
     joints = np.array(annotation["keypoints"]).reshape(-1, 3)
-    box = np.array(annotation["bbox"])
     is_known = (joints[:, 2] == 1) | (joints[:, 2] == 2)
+    box = np.array(annotation["bbox"]) if "bbox" in annotation else _extent(joints[is_known, :2])
     fault = _fault_of(joints, is_known, box, photo.size) if joints[:, 2].any() else None
     return Person(
         annotation_id=annotation["id"],
@@ -143,6 +163,7 @@ def _person(annotation: dict[str, Any], photo: Photo) -> Person:
         xy_photo=joints[:, :2],
         visibility=np.where(is_known, joints[:, 2], 0).astype(np.uint8),
         box=box,
+        measures=_measures(annotation),
         iscrowd=bool(annotation.get("iscrowd", 0)),
         fault=fault,
     )
@@ -168,3 +189,29 @@ def _fault_of(
     if not all(-reach <= x <= photo_size[0] + reach and -reach <= y <= photo_size[1] + reach for x, y in points):
         return "joint or box far outside the photo"
     return None
+
+
+def _extent(xy_labelled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(4,) the box around points (L, 2); zeros around none."""
+    if not len(xy_labelled):
+        return np.zeros(4)
+    low = xy_labelled.min(axis=0)
+    return np.concatenate([low, np.maximum(xy_labelled.max(axis=0) - low, _LEAST_SIDE)])
+
+
+def _measures(annotation: Mapping[str, Any]) -> dict[str, npt.NDArray[np.float64]]:
+    """What the annotation gives in the form that is known; another form of the same key is as good as none."""
+    found = {}
+    for name, shape in MEASURES.items():
+        value = annotation.get(_KEYS[name])
+        numbers: list[Any] = value if isinstance(value, list) else [value]
+        if isinstance(value, list) != bool(shape) or len(numbers) != math.prod(shape):
+            continue
+        sizes = numbers if not shape else numbers[2:]
+        if all(_is_number(one) for one in numbers) and all(size > 0 for size in sizes):
+            found[name] = np.array(value, np.float64)
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 2**53  # False for NaN too

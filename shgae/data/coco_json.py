@@ -18,17 +18,21 @@ from shgae.errors import Refused
 _KEPT = frozenset(
     (
         "annotations",
+        "area",
         "bbox",
+        "bbox_head",
         "categories",
         "category_id",
+        "center",
         "file_name",
         "flip_pairs",
+        "head_size",
         "height",
         "id",
         "image_id",
         "images",
     )
-    + ("iscrowd", "keypoints", "name", "skeleton", "width")
+    + ("iscrowd", "keypoints", "name", "scale", "skeleton", "width")
 )
 _FIX = "repair the JSON (cocodataset.org/#format-data)"
 _MAX_LENGTH = 2**31
@@ -224,7 +228,7 @@ def _check_person(annotation: dict[str, Any], joints: int, here: str) -> None:
         raise _Fault(f"{here} has no list of numbers as its keypoints")
     if len(keypoints) != 3 * joints:
         raise _Fault(f"{here} has {len(keypoints)} numbers as its keypoints, {joints} joints need {3 * joints}")
-    if not isinstance(box, array) or len(box) != 4:
+    if "bbox" in annotation and (not isinstance(box, array) or len(box) != 4):
         raise _Fault(f"{here} has no four numbers as its bbox")
     if annotation.get("iscrowd", 0) not in (0, 1):
         raise _Fault(f"{here} has an iscrowd other than 0 and 1")

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from shgae.artifacts.crops import CropWriter, PeopleTable
+from shgae.artifacts.crops import CropWriter, PeopleTable, no_measures
 from shgae.artifacts.draft import Draft
+from shgae.data.coco import CocoPeople
 from shgae.data.cropping import BadPhoto, Cut, Sample, cut_people, missing_photos, too_many
 from shgae.data.geometry import around_crop, to_crop
 from shgae.data.selection import Selection, without_photos
@@ -62,7 +63,7 @@ def write_crops(
     execution.progress.start("cutting crops", sum(one.counts.total() for one in selections), "person")
     for selection in selections:
         writers = {
-            split: _SplitWriter(unfinished, split, config, people, len(selection.people.skeleton))
+            split: _SplitWriter(unfinished, split, config, people, selection.people)
             for split, people in selection.counts.items()
         }
         mine: list[BadPhoto] = []
@@ -108,7 +109,8 @@ def _finish(selection: Selection, bad: Sequence[BadPhoto], writers: dict[Split, 
 class _SplitWriter:
     """The crops of one split and, beside them, the rows of its table."""
 
-    def __init__(self, unfinished: Draft, split: str, config: PrepareConfig, people: int, joints: int) -> None:
+    def __init__(self, unfinished: Draft, split: str, config: PrepareConfig, people: int, of: CocoPeople) -> None:
+        joints = len(of.skeleton)
         self._crop_size = config.crop_size
         side = config.crop_size + 2 * around_crop(config.crop_size, config.context)
         self._writer = CropWriter(unfinished, split, side, people)
@@ -122,6 +124,7 @@ class _SplitWriter:
             box=np.zeros((people, 4), np.float64),
             photo_size=np.zeros((people, 2), np.int64),
             valid=np.zeros((people, 4), np.int64),
+            **no_measures(people, of.measures),
         )
 
     def add(self, sample: Sample) -> None:
@@ -136,6 +139,9 @@ class _SplitWriter:
         table.box[row] = person.box
         table.photo_size[row] = sample.photo.size
         table.valid[row] = sample.valid
+        arrays = table.arrays()
+        for name, value in person.measures.items():
+            arrays[name][row] = value
         self._writer.add(sample.stored)
         self._rows += 1
 

@@ -96,6 +96,37 @@ def square_around(
     return Square(x0, y0, side)
 
 
+FAMILY_MARGIN = 0.25
+"""Growth of the squares of MPII's and COCO's families."""
+
+
+def mpii_square(center: npt.NDArray[np.float64], scale: float) -> Square:
+    """The square that nets of MPII are given: 200 px x scale, grown by 25 %, around a centre 15 px x scale lower.
+
+    (pose-hg-train's ``annot.lua``, and pytorch-pose and HRNet after it.)
+
+    Args:
+        center: (2,) MPII's ``objpos`` in xy_photo.
+        scale: MPII's, above 0.
+    """
+    side = max(200 * scale * (1 + FAMILY_MARGIN), MIN_SIDE)
+    x, y = float(center[0]), float(center[1]) + 15 * scale
+    return Square(x - side / 2, y - side / 2, side)
+
+
+def coco_square(box: npt.NDArray[np.float64]) -> Square:
+    """The square that nets of COCO are given: the box's longer side, grown by 25 %, around the box's middle.
+
+    (HRNet's and MMPose's ``_box2cs`` for square inputs.)
+
+    Args:
+        box: (4,) x, y, width, height in xy_photo.
+    """
+    x, y, width, height = (float(value) for value in box)
+    side = max(max(width, height) * (1 + FAMILY_MARGIN), MIN_SIDE)
+    return Square(x + (width - side) / 2, y + (height - side) / 2, side)
+
+
 def to_crop(xy_photo: npt.NDArray[np.float64], square: Square, crop_size: int) -> npt.NDArray[np.float64]:
     """Takes points (..., 2) from xy_photo to xy_crop."""
     xy_crop: npt.NDArray[np.float64] = (xy_photo - np.array((square.x0, square.y0))) * (crop_size / square.side)

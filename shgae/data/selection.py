@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shgae.data.coco import CocoPeople, Person, Photo
-from shgae.data.geometry import Square, covered, square_around
+from shgae.data.geometry import Square, coco_square, covered, mpii_square, square_around
 from shgae.errors import Refused
 from shgae.recipes import PrepareConfig, Split
 from shgae.wording import counted_people
@@ -21,6 +21,7 @@ CROWD = "crowd"
 UNLABELLED = "no labelled joint"
 NO_FIT = "labelled joints do not fit into a square inside the photo"
 OUTSIDE = "outside the photo"
+NO_PLACE = "no centre or scale"
 BEYOND_LIMIT = "beyond the limit"
 BAD_PHOTO = "bad photo"
 
@@ -147,12 +148,22 @@ def _judge(person: Person, photo: Photo, config: PrepareConfig) -> tuple[str | N
         return person.fault, None
     if not person.is_labelled:
         return UNLABELLED, None
-    square = square_around(person.box, person.xy_labelled, photo.size, config.crop_policy, config.margin)
+    if config.square == "mpii" and not {"center", "scale"} <= person.measures.keys():
+        return NO_PLACE, None
+    square = _square(person, photo, config)
     if square is None:
         return NO_FIT, None
     if covered(square, photo.size, config.crop_size).is_empty:
         return OUTSIDE, None
     return None, square
+
+
+def _square(person: Person, photo: Photo, config: PrepareConfig) -> Square | None:
+    if config.square == "mpii":
+        return mpii_square(person.measures["center"], float(person.measures["scale"]))
+    if config.square == "coco":
+        return coco_square(person.box)
+    return square_around(person.box, person.xy_labelled, photo.size, config.crop_policy, config.margin)
 
 
 def _draw_photos(photos: list[tuple[int, int]], wanted: int) -> set[int]:

@@ -21,9 +21,11 @@ import torch
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.data import heatmaps
 from shgae.errors import Refused
+from shgae.evaluation.matching import is_of_whole_photos, match_people, score_of, with_missing
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
+from shgae.metrics.oks import LOWEST
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import DecodeConfig
 from shgae.wording import counted_people
@@ -55,6 +57,13 @@ class Predictions:
     """How the points were found, in words."""
     cell_decoding: str = ""
     """How the cells were, where it was in another way."""
+    found: npt.NDArray[np.bool_] | None = None
+    """(N,) of whom there is a prediction, where they were matched to the people of whole photos; None: of everybody."""
+
+    @property
+    def is_found(self) -> npt.NDArray[np.bool_]:
+        """(N,) of whom there is a prediction."""
+        return np.ones(len(self.person_score), bool) if self.found is None else self.found
 
 
 def from_cells(
@@ -101,6 +110,7 @@ def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> li
     people = crops.people
     score = predictions.score.astype(np.float64).round(_DECIMALS)
     joints = np.concatenate([predictions.xy_photo, score[..., None]], axis=2).reshape(len(people), -1)
+    found = [{} if predictions.found is None else {"found": bool(one)} for one in predictions.is_found]
     return [
         {
             "image_id": int(people.photo_id[row]),
@@ -108,6 +118,7 @@ def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> li
             "annotation_id": int(people.annotation_id[row]),
             "keypoints": joints[row].tolist(),
             "score": float(predictions.person_score[row]),
+            **found[row],
         }
         for row in range(len(people))
     ]
@@ -122,12 +133,22 @@ class PredictionFile:
     predictions: Predictions
     strangers: int
     """Entries that are of nobody in the split."""
+    matched: int | None = None
+    """People whose prediction was found by OKS among those of the photo; None where entries say whom they are of."""
+    surely: int = 0
+    """Of these, those of an OKS of 0.5 or more."""
+    entries: tuple[dict[str, Any], ...] = ()
+    """As the file has them; each with a score."""
 
 
-def read_predictions(path: Path, name: str, crops: Crops, whole: PeopleTable, joints: int) -> PredictionFile:
+def read_predictions(
+    path: Path, name: str, crops: Crops, whole: PeopleTable, joints: int, sigmas: Floats | None = None
+) -> PredictionFile:
     """Reads predictions in COCO's results format.
 
     An entry says whom it is of by ``annotation_id``, or by ``image_id`` where that photo has one person of the split.
+    Results without any ``annotation_id``, of photos with several people, are matched to them by COCO's greedy OKS;
+    people without a match are not found. So are those whose entry says ``"found": false``.
 
     Args:
         path: the JSON.
@@ -135,25 +156,45 @@ def read_predictions(path: Path, name: str, crops: Crops, whole: PeopleTable, jo
         crops: the people to be scored.
         whole: the people of the whole split, of whom those may be a part.
         joints: K.
+        sigmas: (K,) of OKS; None where the joints have none.
 
     Raises:
-        Refused: no such file, no JSON, an entry is broken, or a person has none or more than one.
+        Refused: no such file, no JSON, an entry is broken, a person has none or more than one, or people are to be
+            matched without sigmas.
     """
     data = _bytes(path)
     try:
         entries = _entries(data, joints)
-        rows = _rows(entries, whole)
+        whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
+        rows: list[int | None]
+        missing = surely = 0
+        is_matched = is_of_whole_photos(entries, crops.people, whole)
+        if is_matched:
+            if sigmas is None:
+                why = "it does not say whom an entry is of, and OKS has no sigmas of these joints to find out"
+                raise Refused("predictions", path, why, "--sigmas FILE")
+            xy_photo = photo_points(whole.xy_crop.astype(np.float64), whole, crops.crop_size)
+            rows, likeness = match_people(entries, whole, xy_photo, sigmas)
+            there = zip(rows, likeness, strict=True)
+            surely = sum(alike >= LOWEST for row, alike in there if row is not None and row < len(crops))
+            entries, rows, missing = with_missing(entries, rows, crops.people)
+        else:
+            rows = _rows(entries, whole)
         place = _one_each(rows, crops.people)
     except _Fault as fault:
         raise Refused("predictions", path, str(fault), _FIX) from fault
     numbers = np.array([entries[i]["keypoints"] for i in place], np.float64).reshape(len(crops), joints, 3)
+    says = [entries[i].get("found") for i in place]
     score = numbers[..., 2].astype(np.float32)
     given = [entries[i].get("score") for i in place]
     person_score = np.array([mean if one is None else one for one, mean in zip(given, score.mean(1), strict=True)])
     xy_photo = np.ascontiguousarray(numbers[..., :2])
     cells = cells_of(xy_photo, crops.people, crops.crop_size)
-    found = Predictions(name, cells, score, xy_photo, person_score.astype(np.float64), _AS_GIVEN)
-    return PredictionFile(path, hashlib.sha256(data).hexdigest(), found, sum(row is None for row in rows))
+    found = None if says == [None] * len(says) else np.array([one is not False for one in says])
+    read = Predictions(name, cells, score, xy_photo, person_score.astype(np.float64), _AS_GIVEN, found=found)
+    strangers = sum(row is None for row in rows)
+    matched = len(crops) - missing if is_matched else None
+    return PredictionFile(path, hashlib.sha256(data).hexdigest(), read, strangers, matched, surely, whole_entries)
 
 
 class _Fault(Exception):
@@ -208,6 +249,8 @@ def _check(entry: Any, where: str, joints: int) -> None:
         raise _Fault(f"{where} has keypoints that are no finite numbers")
     if entry.get("score") is not None and not _is_number(entry["score"]):
         raise _Fault(f"{where} has no finite number as its score")
+    if entry.get("found") is not None and type(entry["found"]) is not bool:
+        raise _Fault(f"{where} has neither true nor false as found")
 
 
 def _is_number(value: Any) -> bool:

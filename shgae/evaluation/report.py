@@ -28,7 +28,8 @@ from shgae.evaluation.predictions import Predictions, from_cells, photo_points
 from shgae.metrics import baselines, pose_scores
 from shgae.metrics.comparison import Comparison, Resampled, by_joint, interval_json, joint_intervals
 from shgae.metrics.pck import GROUPS
-from shgae.metrics.people import People, Points
+from shgae.metrics.pckh import head_sizes
+from shgae.metrics.people import Floats, People, Points
 from shgae.metrics.pose_scores import Scores
 from shgae.metrics.statistics import Interval
 from shgae.recipes import EvaluateConfig
@@ -61,6 +62,8 @@ class Row:
         row = {"name": self.name, **self.origin, "pck": study.pck(), "joints": joints}
         if self.interval is not None:
             row["interval"] = {g: interval_json(one) for g, one in zip(GROUPS, self.interval, strict=True)}
+        if self.scores.curves:
+            row["curves"] = {name: one.to_json() for name, one in self.scores.curves.items()}
         return row | {"metrics": [metric.to_json() for metric in self.scores.metrics]}
 
 
@@ -115,8 +118,8 @@ class Report:
         return facts | {name: [row.to_json() for row in getattr(self, name)] for name in rows}
 
 
-def people_of(crops: Crops, skeleton: Skeleton) -> People:
-    """What the predictions of these crops are scored against."""
+def people_of(crops: Crops, skeleton: Skeleton, sigmas: Floats | None = None) -> People:
+    """What the predictions of these crops are scored against; sigmas (K,) of OKS, None for COCO's."""
     table = crops.people
     xy_crop, visibility = torch.from_numpy(table.xy_crop), torch.from_numpy(table.visibility)
     cells, in_crop = heatmaps.truth(xy_crop, visibility, crops.crop_size)
@@ -130,7 +133,18 @@ def people_of(crops: Crops, skeleton: Skeleton) -> People:
         box=table.box,
         photo_id=table.photo_id,
         annotation_id=table.annotation_id,
+        area=table.area,
+        head_size=_head_sizes(table),
+        sigmas=sigmas,
     )
+
+
+def _head_sizes(table: PeopleTable) -> Floats | None:
+    """(N,) PCKh's normaliser: by the head box, or as the data gives it; NaN where a person has neither."""
+    if table.head_box is None:
+        return table.head_size
+    by_box = head_sizes(table.head_box)
+    return by_box if table.head_size is None else np.where(np.isfinite(by_box), by_box, table.head_size)
 
 
 def score(predictions: Predictions, people: People) -> Scores:
@@ -145,6 +159,7 @@ def score(predictions: Predictions, people: People) -> Scores:
         predictions.person_score,
         predictions.decoding,
         predictions.cell_decoding,
+        predictions.found,
     )
     try:
         return pose_scores.score(points, people)
@@ -158,6 +173,7 @@ def report(
     crops: Crops,
     data: Artifact,
     config: EvaluateConfig,
+    sigmas: Floats | None = None,
 ) -> Report:
     """Scores models on the same people and compares any two of them.
 
@@ -167,12 +183,13 @@ def report(
         crops: the people.
         data: the prepared data that they are of; its training people give the mean pose.
         config: split, draws and seed.
+        sigmas: (K,) of OKS; None takes COCO's where the joints are COCO's.
 
     Raises:
         Refused: a prediction is not a finite number.
     """
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    people = people_of(crops, skeleton)
+    people = people_of(crops, skeleton, sigmas)
     scored = [score(one, people) for one in predictions]
     hits = [one.hits for one in scored]
     draws = {"draws": config.draws, "seed": config.seed}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 MOST_IN_A_PHOTO = 20
 """COCO looks at so many predictions of a photo, those of the highest scores."""
+LOWEST = 0.5
+"""The lowest similarity at which COCO takes a prediction for a person's."""
 _JUST_BELOW_ONE = 1 - 1e-10
 
 
@@ -37,20 +40,28 @@ class Precision:
 
 
 class Similarities:
-    """How like every prediction of a photo is to every person of that photo, joint by joint; COCO's 17 joints."""
+    """How like every prediction of a photo is to every person of that photo, joint by joint."""
 
     def __init__(
-        self, predicted: Floats, xy_photo: Floats, area: Floats, score: Floats, photo_id: Ints, annotation_id: Ints
+        self,
+        predicted: Floats,
+        xy_photo: Floats,
+        area: Floats,
+        score: Floats,
+        photo_id: Ints,
+        annotation_id: Ints,
+        sigmas: Floats | None = None,
     ) -> None:
         """Compares N predictions with N people.
 
         Args:
-            predicted: (N, 17, 2) in photo pixels, row by row of the people.
-            xy_photo: (N, 17, 2) the people's joints in photo pixels; finite, also where not labelled.
+            predicted: (N, K, 2) in photo pixels, row by row of the people.
+            xy_photo: (N, K, 2) the people's joints in photo pixels; finite, also where not labelled.
             area: (N,) of the people, in square photo pixels.
             score: (N,) of the predictions.
             photo_id: (N,).
             annotation_id: (N,) of the people: decides between equal scores.
+            sigmas: (K,) of the joints; None takes COCO's, of its 17.
         """
         order = np.lexsort((annotation_id, photo_id))
         _, self._photo, in_photo = np.unique(photo_id[order], return_inverse=True, return_counts=True)
@@ -62,17 +73,16 @@ class Similarities:
         starts = np.repeat(np.cumsum(each) - each, each)
         self._person = first[self._prediction] + np.arange(len(self._prediction)) - starts
         off = predicted[order][self._prediction] - xy_photo[order][self._person]
-        scale = (2 * _sigmas()) ** 2 * (area[order][self._person, None] + np.spacing(1)) * 2
-        self._alike: Floats = np.exp(-(off**2).sum(-1) / scale)
+        self._alike: Floats = _alike(off, area[order][self._person], sigmas)
 
     def own(self) -> Floats:
-        """(N, 17): each person's joints against the person's own prediction."""
+        """(N, K): each person's joints against the person's own prediction."""
         out = np.empty((len(self._order), self._alike.shape[1]))
         out[self._order] = self._alike[self._prediction == self._person]
         return out
 
     def precision(self, counted: Bools) -> Precision:
-        """Average precision and recall if only these joints (N, 17) were labelled."""
+        """Average precision and recall if only these joints (N, K) were labelled."""
         counted = counted[self._order]
         kept: Bools = np.asarray(counted.any(1))
         if not kept.any():
@@ -96,8 +106,55 @@ class Similarities:
         return _accumulate(matched[:, shown], self._score[shown], int(kept.sum()))
 
 
+def similarity(
+    predicted: Floats, xy_photo: Floats, labelled: Bools, area: Floats, sigmas: Floats | None = None
+) -> Floats:
+    """(D, G) how like each of D predictions of a photo is to each of its G people: the mean over labelled joints.
+
+    Args:
+        predicted: (D, K, 2) in photo pixels.
+        xy_photo: (G, K, 2) the people's joints; finite, also where not labelled.
+        labelled: (G, K) which joints count; one a person at least.
+        area: (G,) in square photo pixels.
+        sigmas: (K,) of the joints; None takes COCO's, of its 17.
+    """
+    alike = _alike(predicted[:, None] - xy_photo[None], np.broadcast_to(area, (len(predicted), len(area))), sigmas)
+    mean: Floats = (alike * labelled).sum(-1) / labelled.sum(-1)
+    return mean
+
+
+def match(similarities: Floats, least: Sequence[float] = (LOWEST, 0.0)) -> Ints:
+    """COCO's greedy matching in one photo: (D,) the person of each prediction, or -1.
+
+    Each prediction, the best score first, takes the likest person who is left, if they are alike enough; the last of
+    several equally like ones. Then the predictions and people that are left are matched with the next, lower limit, so
+    that a poor prediction counts by its joints, but takes nobody from a good one.
+
+    Args:
+        similarities: (D, G), the prediction of the best score first; beyond the first 20 none is matched.
+        least: limits, descending; a similarity of 0 is never enough.
+    """
+    left = similarities.copy()
+    taken = np.full(len(left), -1, np.int64)
+    for limit in least if left.size else ():
+        for place, row in enumerate(left[:MOST_IN_A_PHOTO]):
+            best = len(row) - 1 - int(row[::-1].argmax())
+            if taken[place] < 0 and row[best] > 0 and row[best] >= limit:
+                taken[place] = best
+                left[:, best] = -1.0
+    return taken
+
+
+def _alike(off: Floats, area: Floats, sigmas: Floats | None) -> Floats:
+    """(..., K) similarity of joints that are off by (..., K, 2) from those of people of these areas (...)."""
+    scale = (2 * (coco_sigmas() if sigmas is None else sigmas)) ** 2 * (area[..., None] + np.spacing(1)) * 2
+    alike: Floats = np.exp(-(off**2).sum(-1) / scale)
+    return alike
+
+
 @functools.cache
-def _sigmas() -> Floats:
+def coco_sigmas() -> Floats:
+    """(17,) COCO's sigmas of its joints."""
     return np.asarray(COCOeval(iouType="keypoints").params.kpt_oks_sigmas, np.float64)
 
 

@@ -73,6 +73,12 @@ class People:
     """(N,) people of one photo are no independent witnesses."""
     annotation_id: Ints
     """(N,)."""
+    area: Floats | None = None
+    """(N,) of the annotated outline in square photo pixels; NaN where it is not known, None where it never is."""
+    head_size: Floats | None = None
+    """(N,) normaliser of PCKh in photo pixels; NaN where it is not known, None where it never is."""
+    sigmas: Floats | None = None
+    """(K,) of OKS; None takes COCO's where the joints are COCO's."""
 
     def __len__(self) -> int:
         return len(self.visibility)
@@ -111,6 +117,8 @@ class Points:
     """How the points were read off the maps, in words."""
     cell_decoding: str = ""
     """How the cells were, where it was in another way."""
+    found: Bools | None = None
+    """(N,) of whom it says anything, where it was matched to the people of whole photos; None: of everybody."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ A score depends on what is averaged over what, on which joints count and on how 
 ``box_pck``     distance / (width, height) of the annotated box, axis by axis (mmpose's ``keypoint_pck_accuracy``)
 ``longer_pck``  distance / longer side of that box (mmpose's ``PCKAccuracy``)
 ``torso_pck``   distance / that from shoulder to opposite hip, the mean of the labelled ones of the two
+``pckh``        distance / size of the head, in three published averagings (:mod:`shgae.metrics.pckh`)
 ``error_px``    percentiles of the distance in photo pixels; ``error_box`` in longer sides of the box
 ``oks``         COCO's similarity, its mean, and from it ``oks_ap``, ``oks_ap50``, ``oks_ap75`` and ``oks_ar``
 ==============  ====================================================================================================
@@ -17,13 +18,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter, itemgetter
 
 import numpy as np
 
-from shgae.metrics import pck
+from shgae.metrics import pck, pckh
 from shgae.metrics.oks import Similarities
 from shgae.metrics.pck import AVERAGINGS, Averaging, PCKCounts
 from shgae.metrics.people import Bools, Floats, Groups, Metric, People, Points, Values, Visibility
@@ -40,14 +41,18 @@ _AVERAGING: Mapping[Averaging, str] = {
     "micro": "over all joints of all people at once",
     "joint": "over the people who have a joint, then over joints",
 }
-_AREA = "the person's area is box width x height, for that of COCO's outline is not kept"
-_ALIKE = f"exp(-d^2 / (2 area (2 sigma)^2)) with COCO's sigma of each joint; {_AREA}"
+BOX_AREA = "the person's area is box width x height"
+"""Stands in the rule of an OKS of which the annotation gives somebody's area not."""
+_OUTLINE_AREA = "the person's area is that of the annotation"
+_ALIKE = "exp(-d^2 / (2 area (2 sigma)^2)) with {}'s sigma of each joint"
+_CURVE_RADII = tuple(round(0.01 * step, 2) for step in range(51))
 _PRECISIONS = {
     "oks_ap": "COCO's average precision at similarities 0.50, 0.55 ... 0.95",
     "oks_ap50": "COCO's average precision at similarity 0.50",
     "oks_ap75": "COCO's average precision at similarity 0.75",
     "oks_ar": "COCO's average recall at similarities 0.50, 0.55 ... 0.95",
 }
+_FALSE_ALARMS = "the results are of whole photos, where false alarms count: see --official"
 _NO_JOINT = "COCO scores whole people; a joint's own figure is oks/person"
 
 
@@ -61,6 +66,8 @@ class Scores:
     """(N, K) the joints correct by the study's rule; without meaning where ``People.cell_visibility`` is 0."""
     metrics: tuple[Metric, ...]
     """Every dialect; the first one is the study's, the person mean of :attr:`study`."""
+    curves: Mapping[str, pckh.Curve] = field(default_factory=dict)
+    """Over radii of 0 to 0.5, mean over joints: ``torso_pck``, and ``pckh`` as bearpaw counts; those that there are."""
 
 
 def score(points: Points, people: People) -> Scores:
@@ -70,7 +77,10 @@ def score(points: Points, people: People) -> Scores:
         ValueError: shapes do not fit, or a prediction is not a finite number.
     """
     _check(points, people)
-    hits = pck.hits(points.cells, people.cells, people.map_size)
+    found = np.ones(len(people), bool) if points.found is None else points.found
+    hits = pck.hits(points.cells, people.cells, people.map_size) & found[:, None]
+    # Infinitely far from every joint: missed at any radius, and like nobody.
+    points = replace(points, xy_photo=np.where(found[:, None, None], points.xy_photo, np.inf))
     off = np.where((people.visibility > 0)[..., None], points.xy_photo - people.xy_photo, 0.0)
     study = "the predicted point's cell is nearer to the target's cell than 0.05 of the map's side"
     by_cell = replace(points, decoding=points.cell_decoding or points.decoding)
@@ -78,10 +88,11 @@ def score(points: Points, people: People) -> Scores:
         *_shares("pck", study, hits, people.cell_visibility, by_cell, people, mask=_IN_CROP),
         *_box_pck(off, points, people),
         *_torso_pck(off, points, people),
+        *_pckh(off, points, people),
         *_errors(off, points, people),
         *_oks(points, people),
     ]
-    return Scores(pck.tally(hits, people.cell_visibility), hits, tuple(metrics))
+    return Scores(pck.tally(hits, people.cell_visibility), hits, tuple(metrics), _curves(off, people))
 
 
 def torso_lengths(xy: Floats, visibility: Visibility, joints: tuple[str, ...]) -> Floats | None:
@@ -170,42 +181,104 @@ def _torso_pck(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     yield from _shares(family, rule, near, visibility, points, people, mask=mask, left_out=left_out)
 
 
+def _pckh(off: Floats, points: Points, people: People) -> Iterator[Metric]:
+    if people.head_size is None:
+        return
+    distance, visibility = _of_heads(off, people)
+    missing = int(((people.visibility > 0).any(1) & ~(visibility > 0).any(1)).sum())
+    for radius in pckh.RADII:
+        near = distance < radius
+        rule = f"the point is nearer to the annotation than {radius:g} of 0.6 x the head box's diagonal"
+        for name, dialect in pckh.CHECKPOINT_FORMATS.items():
+            whole = pckh.count(near, visibility, dialect, people.joints)
+            share = whole.pck(dialect.averaging)
+            labelled = {
+                bin_: pckh.count(near[rows], visibility[rows], dialect, people.joints).pck(dialect.averaging)["all"]
+                for bin_, rows in people.bins.items()
+            }
+            joints = {joint: table["all"] for joint, table in whole.joints(people.joints).items()}
+            values = Groups(share["all"], share["v1"], share["v2"], joints, labelled)
+            about = (rule, dialect.words, f"{_LABELLED} of people with a head size", points.decoding)
+            left_out = {"missing heads": missing}
+            yield Metric(f"pckh@{radius:g}/{name}", "share", *about, values, whole.counted, left_out)
+
+
+def _of_heads(off: Floats, people: People) -> tuple[Floats, Visibility]:
+    """(N, K) distances in head sizes, and v, which is 0 for everybody without one."""
+    size = np.zeros(len(people)) if people.head_size is None else people.head_size
+    has = np.isfinite(size) & (size > 0)
+    return _norm(off) / np.where(has, size, 1.0)[:, None], np.where(has[:, None], people.visibility, 0)
+
+
+def _curves(off: Floats, people: People) -> dict[str, pckh.Curve]:
+    found = {}
+    if people.head_size is not None:
+        distance, visibility = _of_heads(off, people)
+        visibility = np.where(pckh.counted_joints(pckh.CHECKPOINT_FORMATS["bearpaw"], people.joints), visibility, 0)
+        found["pckh"] = pckh.curve(distance, visibility, _CURVE_RADII)
+    length = torso_lengths(people.xy_photo, people.visibility, people.joints)
+    if length is not None:
+        has = (length > 0)[:, None]
+        distance = _norm(off) / np.where(has, length[:, None], 1.0)
+        found["torso_pck"] = pckh.curve(distance, np.where(has, people.visibility, 0), _CURVE_RADII)
+    return {name: one for name, one in found.items() if one is not None}
+
+
 def _errors(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     distance = _norm(off)
     relative = distance / people.box[:, 2:].max(1, keepdims=True)
-    masks = people.masks
-    for unit, words, values in (("px", "photo pixels", distance), ("box", "longer sides of the box", relative)):
-        found = masks.map(partial(_percentiles, values))
+    found = np.ones(len(people), bool) if points.found is None else points.found
+    masks = people.masks.map(lambda mask: mask & found[:, None])
+    counted = int(masks.all.any(1).sum())
+    left_out = {"people not found": people.with_joints - counted} if points.found is not None else {}
+    for unit, words, lengths in (("px", "photo pixels", distance), ("box", "longer sides of the box", relative)):
+        values = masks.map(partial(_percentiles, lengths))
         for place, percentile in enumerate(PERCENTILES):
             rule = f"distance from the annotation in {words} that {percentile} % of the joints stay within"
             about = (rule, _AVERAGING["micro"], _LABELLED, points.decoding)
-            yield Metric(f"error_{unit}/p{percentile}", unit, *about, found.map(itemgetter(place)), people.with_joints)
+            yield Metric(f"error_{unit}/p{percentile}", unit, *about, values.map(itemgetter(place)), counted, left_out)
 
 
 def _oks(points: Points, people: People) -> Iterator[Metric]:
-    rules = {"oks/person": f"similarity of a joint: {_ALIKE}"}
+    area, about_area = _areas(people)
+    alike_by = f"{_ALIKE.format('COCO' if people.sigmas is None else 'the given file')}; {about_area}"
+    rules = {"oks/person": f"similarity of a joint: {alike_by}"}
     rules |= {
-        name: f"{words}, a person's being the mean over joints of {_ALIKE}" for name, words in _PRECISIONS.items()
+        name: f"{words}, a person's being the mean over joints of {alike_by}" for name, words in _PRECISIONS.items()
     }
     averagings = {name: "over people, in the order of their scores" for name in rules}
     averagings["oks/person"] = _AVERAGING["person"]
-    if people.joints != COCO_PERSON.names:
+    if people.sigmas is None and people.joints != COCO_PERSON.names:
         for name, rule in rules.items():
-            reason = "these are not COCO's 17 joints, for which alone there are sigmas"
+            reason = "these are not COCO's 17 joints, for which alone there are sigmas (--sigmas FILE gives others)"
             yield _nothing(name, rule, averagings[name], points, people, reason)
         return
     xy_photo = np.where((people.visibility > 0)[..., None], people.xy_photo, 0.0)
-    area = people.box[:, 2] * people.box[:, 3]
-    alike = Similarities(points.xy_photo, xy_photo, area, points.score, people.photo_id, people.annotation_id)
+    ids = (people.photo_id, people.annotation_id)
+    alike = Similarities(points.xy_photo, xy_photo, area, points.score, *ids, people.sigmas)
     own, masks = alike.own(), people.masks
     nobody = np.zeros_like(masks.all)  # COCO scores whole people; a joint's own figure is its similarity
     precision = replace(masks, joints=dict.fromkeys(people.joints, nobody)).map(alike.precision)
     found: dict[str, Values] = {"oks/person": masks.map(lambda mask: _person_mean(own, mask))}
-    found |= {name: precision.map(attrgetter(name.removeprefix("oks_"))) for name in _PRECISIONS}
+    if points.found is None:
+        found |= {name: precision.map(attrgetter(name.removeprefix("oks_"))) for name in _PRECISIONS}
+    else:
+        for name in _PRECISIONS:
+            yield _nothing(name, rules[name], averagings[name], points, people, _FALSE_ALARMS)
     for name, values in found.items():
         about = (rules[name], averagings[name], _LABELLED, points.decoding)
         why = _NO_JOINT if name in _PRECISIONS else None
         yield Metric(name, "share", *about, values, people.with_joints, reason=why)
+
+
+def _areas(people: People) -> tuple[Floats, str]:
+    """(N,) areas of people in square photo pixels, and where they come from, in words."""
+    of_box: Floats = people.box[:, 2] * people.box[:, 3]
+    if people.area is None:
+        return of_box, f"{BOX_AREA}, for the data has no other"
+    lacks = ~np.isfinite(people.area) & (people.visibility > 0).any(1)
+    area = np.where(np.isfinite(people.area), people.area, of_box)
+    return area, f"{BOX_AREA} for the {int(lacks.sum())} people without one" if lacks.any() else _OUTLINE_AREA
 
 
 def _nothing(name: str, rule: str, averaging: str, points: Points, people: People, reason: str) -> Metric:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from shgae.metrics.official import NAMES as OFFICIAL
+from shgae.metrics.pose_scores import BOX_AREA
 from shgae.reporting.table import Grid, percent, points, span
 from shgae.wording import counted, counted_people
 
@@ -25,6 +27,12 @@ _SHOWN = (
     ("longer_pck@0.1/joint", "PCK 0.1 of the box's longer side"),
     ("longer_pck@0.2/joint", "PCK 0.2 of the box's longer side"),
     ("torso_pck@0.2/joint", "PCK 0.2 of the torso"),
+    ("pckh@0.5/bearpaw", "PCKh 0.5, over joints (bearpaw)"),
+    ("pckh@0.1/bearpaw", "PCKh 0.1, over joints (bearpaw)"),
+    ("pckh@0.5/mmpose", "PCKh 0.5, by count (MMPose)"),
+    ("pckh@0.1/mmpose", "PCKh 0.1, by count (MMPose)"),
+    ("pckh@0.5/princeton", "PCKh 0.5, all joints (princeton)"),
+    ("pckh@0.1/princeton", "PCKh 0.1, all joints (princeton)"),
     ("error_px/p50", "error p50, photo pixels"),
     ("error_px/p95", "error p95, photo pixels"),
     ("error_box/p50", "error p50, % of the box's longer side"),
@@ -36,6 +44,14 @@ _SHOWN = (
     ("oks_ar", "OKS AR"),
 )
 
+_PCKH = "pckh@0.5/mmpose"
+_CURVES = (
+    ("pckh", "PCKh % over radii (mean over joints, bearpaw)"),
+    ("torso_pck", "PCK % of the torso over radii (mean over joints)"),
+)
+_CURVE_STEP = 5
+"""Every so many radii of a curve stand in its table."""
+
 Report = Mapping[str, Any]
 Show = Callable[[float | None], str]
 _FAMILIES = {"torso": "PCK of the torso", "oks": "OKS"}
@@ -45,14 +61,14 @@ _FAMILIES = {"torso": "PCK of the torso", "oks": "OKS"}
 def main_tables(report: Report) -> list[Grid]:
     """The tables of people and models."""
     comparisons = [comparisons_table(report)] if report["comparisons"] else []
-    return [pck_table(report), *comparisons, dialects_table(report)]
+    return [pck_table(report), *comparisons, dialects_table(report), *official_tables(report)]
 
 
 def joint_tables(report: Report) -> list[Grid]:
     """Those of single joints, and of people by how many they have labelled."""
     first = report["models"][0]["name"]
     pairs = [mcnemar_table(pair, joints_of(report)) for pair in report["comparisons"] if pair["first"] == first]
-    return [joints_table(report), bins_table(report), *pairs]
+    return [joints_table(report), *head_tables(report), bins_table(report), *curve_tables(report), *pairs]
 
 
 def pck_table(report: Report) -> Grid:
@@ -74,6 +90,10 @@ def pck_table(report: Report) -> Grid:
         few = ": so few make them too narrow" if report["photos"] < _FEW_PHOTOS else ""
         drawn = f"{report['bootstrap']['draws']:,} draws of {counted(report['photos'], 'photo')}{few}"
         caption += f"\nIntervals: {drawn if report['photos'] > 1 else 'none, from fewer than two photos'}"
+    for row in models:
+        if "matched" in row:
+            caption += f"\n{row['name']}: {row['matched']:,} of {counted_people(report['persons'])} matched by OKS, "
+            caption += f"{row['matched_at_0.5']:,} at 0.5 or more; the others are missed"
     caption += _blind(models, report.get("floors", []))
     return Grid(_title(report), tuple(headings), tuple(rows), caption, len(beside))
 
@@ -114,11 +134,17 @@ def dialects_table(report: Report) -> Grid:
     tables = [{metric["name"]: metric for metric in row["metrics"]} for row in columns]
     rows, reasons = [], {}
     for name, heading in _SHOWN:
+        if name not in tables[0]:  # of data without head boxes
+            continue
         metrics = [table[name] for table in tables]
         values = [metric["all"] for metric in metrics]
         if metrics[0]["reason"] and values == [None] * len(values):
-            reasons[_FAMILIES[name.partition("_")[0].partition("/")[0]]] = metrics[0]["reason"]
+            family = _FAMILIES[name.partition("_")[0].partition("/")[0]]
+            if family not in reasons:
+                reasons[f"{family} AP" if name == "oks_ap" else family] = metrics[0]["reason"]
             continue
+        if name.startswith("oks") and any(BOX_AREA in metric["rule"] for metric in metrics):
+            heading += " (box area)"
         show: Show = _plain if name.startswith("error_px") else percent
         rows.append((heading, *map(show, values)))
     missing = tables[0]["torso_pck@0.2/joint"]["left_out"].get("missing torsos", 0)
@@ -130,6 +156,16 @@ def dialects_table(report: Report) -> Grid:
     return Grid("Other scores (% but where pixels are named)", headings, tuple(rows), "\n".join(notes))
 
 
+def official_tables(report: Report) -> list[Grid]:
+    """COCO's ten numbers in per cent, a row a number and a column a model; none where they were not asked for."""
+    columns = [row for row in report["models"] if "official" in row]
+    if not columns:
+        return []
+    rows = [(name, *(percent(row["official"][name]) for row in columns)) for name in OFFICIAL]
+    headings = ("number", *(row["name"] for row in columns))
+    return [Grid("COCO's official numbers over whole photos, %", headings, tuple(rows), "By pycocotools' COCOeval")]
+
+
 def joints_table(report: Report) -> Grid:
     """The study's PCK in per cent, a row a joint and a column a model."""
     columns = _columns(report)
@@ -139,6 +175,42 @@ def joints_table(report: Report) -> Grid:
         rows.append((joint, *(percent(row["joints"][joint]["all"]) for row in columns), f"{count:,}"))
     headings = ("joint", *(row["name"] for row in columns), "count")
     return Grid("PCK % of each joint (all labelled)", headings, tuple(rows))
+
+
+def head_tables(report: Report) -> list[Grid]:
+    """PCKh@0.5 in per cent, a row a joint, then the hidden and the visible ones; none of data without head boxes."""
+    columns = _columns(report)
+    tables = [{metric["name"]: metric for metric in row["metrics"]} for row in columns]
+    if _PCKH not in tables[0]:
+        return []
+    found = [table[_PCKH] for table in tables]
+    every = [table["pckh@0.5/princeton"]["joints"] for table in tables]
+    rows = [(joint, *(percent(shares[joint]) for shares in every)) for joint in joints_of(report)]
+    rows += [(heading, *(percent(metric[group]) for metric in found)) for group, heading in GROUPS]
+    caption = "The last rows as MMPose counts: all joints at once, without pelvis and thorax"
+    if missing := found[0]["left_out"].get("missing heads", 0):
+        caption += f"\nPeople left out for want of a head box: {missing:,}"
+    return [Grid("PCKh 0.5 % of each joint", ("joint", *(row["name"] for row in columns)), tuple(rows), caption, 3)]
+
+
+def curve_tables(report: Report) -> list[Grid]:
+    """PCKh and PCK of the torso in per cent over radii, and the area under the curve."""
+    columns = [row for row in _columns(report) if row.get("curves")]
+    grids = []
+    for key, title in _CURVES:
+        having = [row for row in columns if key in row["curves"]]
+        if not having:
+            continue
+        curves = [row["curves"][key] for row in having]
+        rows = [
+            (f"{radius:g}", *(percent(curve["shares"][place]) for curve in curves))
+            for place, radius in enumerate(curves[0]["radii"])
+            if place and place % _CURVE_STEP == 0
+        ]
+        rows.append(("AUC", *(percent(curve["auc"]) for curve in curves)))
+        headings = ("radius", *(row["name"] for row in having))
+        grids.append(Grid(title, headings, tuple(rows), "AUC: area under the curve, divided by the last radius", 1))
+    return grids
 
 
 def bins_table(report: Report) -> Grid:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import write_bytes
+from shgae.errors import Refused
+from shgae.evaluation.matching import read_sigmas
+from shgae.evaluation.official import Truth, read_truth
 from shgae.evaluation.predictions import (
     PredictionFile,
     Predictions,
@@ -27,10 +31,14 @@ from shgae.evaluation.report import Report, report
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
+from shgae.metrics.oks import coco_sigmas
+from shgae.metrics.people import Floats
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
 from shgae.reporting.evaluation import joint_tables, main_tables
 from shgae.reporting.table import pages
+from shgae.skeleton import COCO_PERSON
+from shgae.wording import counted_people
 
 REPORT = "report.json"
 _PREDICTIONS = "predictions-"
@@ -53,20 +61,48 @@ class EvaluateResult:
         return self.report | (self.artifact.to_json() if self.artifact else {})
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """What people are scored with beside the data."""
+
+    sigmas: Floats | None
+    """(K,) of OKS, as given."""
+    official: Truth | None
+
+    @classmethod
+    def read(cls, sigmas: Path | None, official: Path | None, joints: Sequence[str]) -> _Rules:
+        given = None if sigmas is None else read_sigmas(sigmas, joints)
+        if official is not None and given is None and tuple(joints) != COCO_PERSON.names:
+            raise Refused("--official", official, "OKS has no sigmas of these joints", "--sigmas FILE")
+        return cls(given, None if official is None else read_truth(official, joints))
+
+    def identity(self) -> dict[str, Any]:
+        """Their part of the evaluation's config."""
+        found: dict[str, Any] = {} if self.sigmas is None else {"sigmas": self.sigmas.tolist()}
+        return found | ({"official_sha256": self.official.sha256} if self.official else {})
+
+
 def run(
-    models: Sequence[Path], data: Path, output: Path | None, config: EvaluateConfig, execution: Execution
+    models: Sequence[Path],
+    data: Path,
+    output: Path | None,
+    config: EvaluateConfig,
+    execution: Execution,
+    sigmas: Path | None = None,
+    official: Path | None = None,
 ) -> EvaluateResult:
     """Scores models on one split of the same data.
 
     Args:
         models: in the order of the report: hourglass artefacts, run directories (then their best weights), or files of
-            predictions in COCO's results format, in photo pixels; see
-            :func:`~shgae.evaluation.predictions.read_predictions`.
+            predictions (:func:`~shgae.evaluation.predictions.read_predictions`).
         data: prepared data of the models' joints and crop size.
         output: the folder to make, with ``report.json``, ``tables.md``, ``tables.tex`` and ``predictions-NAME.json``
             (COCO results, photo pixels); None writes nothing.
         config: split, batch size, number format, draws.
         execution: device, threads, progress.
+        sigmas: JSON of OKS's sigmas (:func:`~shgae.evaluation.matching.read_sigmas`); None takes COCO's for its joints.
+        official: COCO JSON of the split's whole photos, for COCO's ten numbers; None leaves them out.
 
     Raises:
         Refused: a model or a file and the data do not belong together, or the data lacks the split.
@@ -74,31 +110,27 @@ def run(
     prepared = open_artifact(data, "data", verify=False)
     config = dataclasses.replace(config, split=scored_split(prepared, config.split))
     verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train")), execution)
+    rules = _Rules.read(sigmas, official, prepared.facts["skeleton"]["names"])
     networks = _load(models, prepared, execution)
     crops = Crops(prepared, config.split, config.limit)
-    sources = [networks.get(i) or _read(models, i, prepared, crops, config, execution) for i in range(len(models))]
+    read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
+    sources = [networks.get(i) or read(i) for i in range(len(models))]
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     names = _names(models)
     if output is None:
-        scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
+        scored, predicted = _score(sources, names, crops, prepared, config, device, rules, execution)
         return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, None)
     parents = {"data": prepared}
-    files: dict[str, PredictionFile] = {}
-    for i, (name, source) in enumerate(zip(names, sources, strict=True), 1):
-        if isinstance(source, PredictionFile):
-            files[name] = source
-        else:
-            parents[f"model {i}"] = source.artifact
-    hashes = {name: file.sha256 for name, file in files.items()}
-    identity = as_json(config) | ({"predictions_sha256": hashes} if files else {})
-    inputs = [file.path for file in files.values()]
+    files = {name: one for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}
+    parents |= {f"model {i + 1}": model.artifact for i, model in networks.items()}
+    inputs = [*(file.path for file in files.values()), *(path for path in (sigmas, official) if path)]
     # Begun before the work, so that an output that cannot be made is refused at once.
     with (
         new_artifact(
             output,
             kind="evaluation",
-            config=identity,
+            config=as_json(config) | _hashes(files) | rules.identity(),
             parents=parents,
             execution=execution,
             inputs=inputs,
@@ -106,12 +138,20 @@ def run(
         ) as draft,
         determinism(execution.deterministic),
     ):
-        scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
+        scored, predicted = _score(sources, names, crops, prepared, config, device, rules, execution)
         if execution.world.is_main:
             _write(draft, scored, predicted, crops, prepared.facts["category_id"])
-        facts = {"split": config.split, "persons": len(crops), "models": list(names)}
-        artifact = draft.commit(facts)
+        artifact = draft.commit({"split": config.split, "persons": len(crops), "models": list(names)})
     return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, artifact)
+
+
+def _hashes(files: Mapping[str, PredictionFile]) -> dict[str, Any]:
+    """The part of an evaluation's config that tells its files of predictions."""
+    return {"predictions_sha256": {name: file.sha256 for name, file in files.items()}} if files else {}
+
+
+def _matching(file: PredictionFile) -> dict[str, Any]:
+    return {"matched": file.matched, "matched_at_0.5": file.surely, "unmatched": file.strangers}
 
 
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:
@@ -123,11 +163,24 @@ def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> d
 
 
 def _read(
-    models: Sequence[Path], i: int, prepared: Artifact, crops: Crops, config: EvaluateConfig, execution: Execution
+    models: Sequence[Path],
+    i: int,
+    prepared: Artifact,
+    crops: Crops,
+    config: EvaluateConfig,
+    rules: _Rules,
+    execution: Execution,
 ) -> PredictionFile:
     """The predictions in a file; raises :class:`Refused` if they are not of these people."""
-    joints = len(prepared.facts["skeleton"]["names"])
-    file = read_predictions(models[i], _names(models)[i], crops, read_people(prepared, config.split), joints)
+    joints = prepared.facts["skeleton"]["names"]
+    sigmas = rules.sigmas
+    if sigmas is None and tuple(joints) == COCO_PERSON.names:
+        sigmas = coco_sigmas()
+    whole = read_people(prepared, config.split)
+    file = read_predictions(models[i], _names(models)[i], crops, whole, len(joints), sigmas)
+    if file.matched is not None:
+        who = f"{file.matched:,} of {counted_people(len(crops))} matched by OKS ({file.surely:,} at 0.5 or more)"
+        execution.progress.note(f"{models[i]}: {who}, the others are missed")
     if file.strangers:
         note = f"note: {file.strangers:,} of the predictions in {models[i]} are of nobody in this split"
         execution.progress.note(note)
@@ -141,6 +194,7 @@ def _score(
     prepared: Artifact,
     config: EvaluateConfig,
     device: torch.device,
+    rules: _Rules,
     execution: Execution,
 ) -> tuple[Report, tuple[Predictions, ...]]:
     decoding = DecodeConfig(config.decode, config.flip_test)
@@ -149,7 +203,8 @@ def _score(
     for source, name in zip(sources, names, strict=True):
         if isinstance(source, PredictionFile):
             predicted.append(source.predictions)
-            origins.append({"predictions_sha256": source.sha256})
+            matched = {} if source.matched is None else _matching(source)
+            origins.append({"predictions_sha256": source.sha256} | matched)
             continue
         inference = Inference(device, config.precision, config.batch_size, source.mean_rgb)
         predicted.append(predict(source, name, crops, inference, execution, decoding))
@@ -158,7 +213,13 @@ def _score(
             origin["trained_on_other_data"] = True
             execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
         origins.append(origin)
-    return report(predicted, origins, crops, prepared, config), tuple(predicted)
+    if rules.official:
+        for source, one, origin in zip(sources, predicted, origins, strict=True):
+            results: Sequence[Mapping[str, Any]] = coco_results(one, crops, rules.official.category_id)
+            if isinstance(source, PredictionFile):
+                results = source.entries
+            origin["official"] = rules.official.scores(results, one.name, rules.sigmas)
+    return report(predicted, origins, crops, prepared, config, rules.sigmas), tuple(predicted)
 
 
 def _write(made: Draft, scored: Report, predicted: Sequence[Predictions], crops: Crops, category_id: int) -> None:

@@ -23,7 +23,7 @@ from shgae.artifacts.tables import dumps, write_rows
 from shgae.data.coco import CocoPeople, read_coco
 from shgae.data.crop_writer import look_for_photos, write_crops
 from shgae.data.cropping import cut_people
-from shgae.data.geometry import MOST_CONTEXT, around_crop
+from shgae.data.geometry import FAMILY_MARGIN, MOST_CONTEXT, around_crop
 from shgae.data.selection import Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -90,6 +90,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
     ) as unfinished:
         selections = _plan(sources, config)
         _note_shared_people(selections, execution.progress)
+        _note_missing_boxes(selections, execution.progress)
         check_space(output, _size(selections, config), _what(selections), execution.progress)
         with warnings.catch_warnings():
             # Sizes are checked in open_photo, which ends with a line of its own.
@@ -104,8 +105,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
             "category_id": selections[0].people.category_id,
             "mean_rgb": list(written.mean_rgb),
             "crop_size": config.crop_size,
-            "crop_policy": config.crop_policy,
-            "margin": config.margin,
+            **_cropping(config),
             "splits": splits,
             "dropped": dropped,
             "sources": {selection.source: _describe(selection.people) for selection in selections},
@@ -191,6 +191,13 @@ def _note_shared_people(selections: Sequence[Selection], progress: Progress) -> 
                 progress.note(f"note: {one.source} and {other.source} come from one JSON: scores will flatter")
 
 
+def _note_missing_boxes(selections: Sequence[Selection], progress: Progress) -> None:
+    for one in selections:
+        if one.people.without_box:
+            who = counted_people(one.people.without_box)
+            progress.note(f"note: {who} of {one.people.path} without a bbox: their labelled joints' extent is taken")
+
+
 def _what(selections: Sequence[Selection]) -> str:
     people, everybody = sum(_splits(selections).values()), sum(len(one.people) for one in selections)
     return f"crops of {counted_people(people)} out of {everybody:,}"
@@ -198,9 +205,12 @@ def _what(selections: Sequence[Selection]) -> str:
 
 def _size(selections: Sequence[Selection], config: PrepareConfig) -> int:
     """The bytes that the files of the artefact will take."""
-    joints = len(selections[0].people.skeleton)
     side = config.crop_size + 2 * around_crop(config.crop_size, config.context)
-    crops = sum(split_size(people, joints, side) for people in _splits(selections).values())
+    crops = 0
+    for selection in selections:
+        for people in selection.counts.values():
+            of = selection.people
+            crops += split_size(people, len(of.skeleton), side, of.measures)
     return crops + sum(len(dumps(row)) + 1 for selection in selections for row in _rows(selection))
 
 
@@ -220,6 +230,7 @@ def _rows(selection: Selection) -> Iterator[dict[str, Any]]:
                 "split": fate.split,
                 "reason": fate.reason,
                 "row": row,
+                **selection.people.given(fate.annotation_id),
             }
 
 
@@ -228,5 +239,13 @@ def _splits(selections: Sequence[Selection]) -> dict[str, int]:
     return {split: counts[split] for split in SPLITS if counts[split]}
 
 
+def _cropping(config: PrepareConfig) -> dict[str, Any]:
+    """The facts of how squares are cut, which networks take over."""
+    if config.square == "study":
+        return {"crop_policy": config.crop_policy, "margin": config.margin}
+    return {"crop_policy": "pad", "margin": FAMILY_MARGIN, "square": config.square}
+
+
 def _describe(people: CocoPeople) -> dict[str, Any]:
-    return {"sha256": people.sha256, "people": len(people), "photos": people.photo_count}
+    about = {"sha256": people.sha256, "people": len(people), "photos": people.photo_count}
+    return about | ({"without_box": people.without_box} if people.without_box else {})

@@ -58,7 +58,7 @@ def test_crops_and_people_come_back_over_any_number_of_shards(tmp_path: Path, co
     crops = Crops(data, "train")
     assert (len(crops), crops.crop_size) == (count, SIZE)
     np.testing.assert_array_equal(crops.read(np.arange(count)), drawn(count))
-    for name, array in vars(people(count)).items():
+    for name, array in people(count).arrays().items():
         np.testing.assert_array_equal(getattr(crops.people, name), array)
         assert getattr(crops.people, name).dtype == array.dtype
 

@@ -247,7 +247,6 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
     "nested joints": (with_value([[1, 1, 2]] * 3, "annotations", 0, "keypoints"), "annotation 10 has no list"),
     "a box of three numbers": (with_value([1, 2, 3], "annotations", 0, "bbox"), "four numbers"),
     "a box that is null": (with_value(None, "annotations", 0, "bbox"), "four numbers"),
-    "no box": (without("annotations", 0, "bbox"), "four numbers"),
     "iscrowd 2": (with_value(2, "annotations", 0, "iscrowd"), "iscrowd"),
 }
 
@@ -463,3 +462,36 @@ def test_the_folder_of_the_photos_is_a_folder_and_a_link_to_nothing_is_no_photo(
         read_coco(tmp_path / "people.json", tmp_path / "file")
     with pytest.raises(Refused, match="no such file. Try: check the path"):
         read_coco(tmp_path / "file" / "below.json", tmp_path)
+
+
+def test_area_head_and_place_come_where_the_json_gives_them(tmp_path: Path):
+    content = document()
+    content["annotations"][0] |= {"bbox_head": [1, 2, 3, 4], "head_size": 2.5, "center": [5, 6], "scale": 1.5}
+    people = read(tmp_path, content)
+    person = next(one for one in everybody(people) if one.annotation_id == 10)
+    assert {name: value.tolist() for name, value in person.measures.items()} == {
+        **{"area": 3.5, "head_box": [1, 2, 3, 4], "head_size": 2.5, "center": [5, 6], "scale": 1.5}
+    }
+    assert people.measures == ("area", "head_box", "head_size", "center", "scale")
+    assert people.given(13) == {"area": 3.5, "iscrowd": 1}
+
+
+@pytest.mark.parametrize("value", ["large", 0, -1, None, True, [3], {"a": 1}])
+def test_an_area_that_is_not_a_positive_number_is_none(tmp_path: Path, value: Any):
+    content = document()
+    for annotation in content["annotations"]:
+        annotation["area"] = value
+    people = read(tmp_path, content)
+    assert people.measures == ()
+    assert not any(person.measures for person in everybody(people))
+
+
+def test_without_a_box_the_labelled_joints_extent_is_taken_and_counted(tmp_path: Path):
+    content = document()
+    for annotation in content["annotations"]:
+        del annotation["bbox"]
+    people = read(tmp_path, content)
+    assert people.without_box == 2
+    boxes = {person.annotation_id: person.box.tolist() for person in everybody(people)}
+    assert boxes == {10: [2, 3, 2, 2], 12: [1, 1, 7.25, 7], 11: [0] * 4, 13: [0] * 4}
+    assert all(person.fault is None for person in everybody(people))

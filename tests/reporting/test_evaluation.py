@@ -16,17 +16,18 @@ from shgae.reporting.table import Grid
 from shgae.skeleton import COCO_PERSON
 
 
-def row(name: str, names: tuple[str, ...], shift: float) -> dict[str, Any]:
+def row(name: str, names: tuple[str, ...], shift: float, **measures: Any) -> dict[str, Any]:
     """A predictor that is off by ``shift`` photo pixels in x, on two people of 4 x 4 cells each."""
     shape = (2, len(names), 2)
     xy = np.random.default_rng(0).uniform(50, 90, shape)
     visibility, cells = np.full(shape[:2], 2), np.zeros(shape, np.int64)
     visibility[0, 5:] = 0
     box, ids = np.array([[0, 0, 100, 50]] * 2, np.float64), np.arange(2)
-    people = People(names, xy, visibility, cells, visibility, 64, box, ids, ids)
+    people = People(names, xy, visibility, cells, visibility, 64, box, ids, ids, **measures)
     found = score(Points(xy + [shift, 0], cells + [int(shift), 0], np.ones(2), "by hand"), people)
     study = {"pck": found.study.pck(), "joints": found.study.joints(names)}
-    return {"name": name, **study, "metrics": [metric.to_json() for metric in found.metrics]}
+    curves = {key: one.to_json() for key, one in found.curves.items()}
+    return {"name": name, **study, "curves": curves, "metrics": [metric.to_json() for metric in found.metrics]}
 
 
 def difference(value: float) -> dict[str, float]:
@@ -104,7 +105,7 @@ def test_the_other_scores_of_coco_are_a_row_each_and_a_column_a_predictor(report
     assert line(grid, "PCK 0.05 of the box's longer side") == ("100.0", "0.0", "0.0", "100.0")
     assert line(grid, "error p50, photo pixels") == ("0.0", "9.0", "60.0", "1.0")
     assert line(grid, "error p50, % of the box's longer side") == ("0.0", "9.0", "60.0", "1.0")
-    assert line(grid, "OKS AP")[0] == "100.0"
+    assert line(grid, "OKS AP (box area)")[0] == "100.0"
     assert "for want of a labelled shoulder and opposite hip: 1" in grid.caption
 
 
@@ -115,13 +116,15 @@ def test_what_a_skeleton_lacks_is_said_once_and_has_no_row() -> None:
 
 
 def test_tables_of_joints(report: dict[str, Any]) -> None:
-    joints, bins, mcnemar = joint_tables(report)
+    joints, bins, torso, mcnemar = joint_tables(report)
     assert line(joints, "nose") == ("100.0", "0.0", "0.0", "100.0", "2")
     assert line(joints, "left_ankle")[-1] == "1"
     assert bins.rows == (
         *(("1-4", "-", "-", "-", "-"), ("5-8", "100.0", "0.0", "0.0", "100.0")),
         *(("9-12", "-", "-", "-", "-"), ("13-17", "100.0", "0.0", "0.0", "100.0")),
     )
+    assert [line(torso, one)[0] for one in ("0.05", "0.5")] == ["100.0", "100.0"]
+    assert float(line(torso, "AUC")[0]) == 99.0  # radius 0 finds nothing
     assert line(mcnemar, "nose") == ("1", "1,200", "0", "0", "0.00012")
     assert mcnemar.headings[2:4] == ("only base", "only off")
 
@@ -141,3 +144,20 @@ def test_each_pair_of_four_models_has_its_sentence_and_of_five_those_with_the_fi
     assert "control against finetuned" in sentences(four)
     assert len(sentences(four)) == 6
     assert len(sentences(four | {"models": [{"name": "base"}] * 5})) == 3
+
+
+def test_head_boxes_bring_pckh_and_annotated_areas_their_similarity() -> None:
+    measures = {"head_size": np.array([20.0, np.nan]), "area": np.array([5000.0, 5000.0])}
+    models = [row("base", COCO_PERSON.names, shift, **measures) for shift in (0, 9, 11)]
+    report = report_of(COCO_PERSON.names) | {"models": models, "floors": [], "ceilings": [], "comparisons": []}
+    grid = dialects_table(report)
+    for name in ("over joints (bearpaw)", "by count (MMPose)", "all joints (princeton)"):
+        assert line(grid, f"PCKh 0.5, {name}") == ("100.0", "100.0", "0.0")
+        assert line(grid, f"PCKh 0.1, {name}") == ("100.0", "0.0", "0.0")
+    assert line(grid, "OKS AP")[0] == "100.0"
+    _, heads, _, curve, _ = joint_tables(report)
+    assert line(heads, "nose") == ("100.0", "100.0", "0.0")
+    assert line(heads, "hidden (v=1)") == ("-", "-", "-")
+    assert "head box: 1" in heads.caption
+    assert line(curve, "0.45") == ("100.0", "0.0", "0.0")  # 9 px of 20: strictly inside counts only
+    assert line(curve, "0.5") == ("100.0", "100.0", "0.0")

@@ -192,7 +192,7 @@ def test_tables_lie_beside_the_report(scored: Scored) -> None:
     assert f"| baseline | {percent} |" in markdown
     assert f"baseline & {percent} & " in latex
     assert scored.report["comparisons"][0]["sentence"] in markdown
-    assert latex.count(r"\begin{table}") == latex.count(r"\end{table}") == 6
+    assert latex.count(r"\begin{table}") == latex.count(r"\end{table}") == 7
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])

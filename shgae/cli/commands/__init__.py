@@ -8,6 +8,7 @@ module, put it into ``COMMANDS``, name it in README.md, run ``python -m shgae.cl
 
 from shgae.cli.command import Command
 from shgae.cli.commands.analyze import analyze
+from shgae.cli.commands.convert import convert
 from shgae.cli.commands.demo import demo
 from shgae.cli.commands.doctor import doctor
 from shgae.cli.commands.evaluate import evaluate
@@ -39,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     finetune,
     evaluate,
     study,
+    convert,
     predict,
     export,
     splice,

@@ -14,6 +14,8 @@ from shgae.execution import Execution
 from shgae.recipes import EvaluateConfig
 
 _MODELS = "Hourglasses, or JSON files of predictions (COCO results), compared side by side."
+_SIGMAS = "JSON of OKS's sigmas of the joints: a list, or an object by name. Without it COCO's, of its 17 joints."
+_OFFICIAL = "COCO JSON of the split's whole photos: COCO's ten numbers too, by pycocotools' own COCOeval."
 
 
 @command(
@@ -34,6 +36,8 @@ def evaluate(
     config: EvaluateConfig,
     execution: Execution,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
+    sigmas: Annotated[Path | None, typer.Option("--sigmas", metavar="FILE", help=_SIGMAS)] = None,
+    official: Annotated[Path | None, typer.Option("--official", metavar="JSON", help=_OFFICIAL)] = None,
     per_joint: Annotated[bool, typer.Option("--per-joint", help="Tables of every joint too.")] = False,
 ) -> Outcome:
     """Scores models on one split: the study's PCK and what others report, with intervals, and any two compared."""
@@ -41,6 +45,6 @@ def evaluate(
     from shgae.reporting.evaluation import joint_tables, main_tables
     from shgae.stages import evaluate as stage
 
-    result = stage.run(models, data, output, config, execution).to_json()
+    result = stage.run(models, data, output, config, execution, sigmas, official).to_json()
     grids = main_tables(result) + (joint_tables(result) if per_joint else [])
     return Outcome(result, [grid_table(grid) for grid in grids], typed("verify", output) if output else "")

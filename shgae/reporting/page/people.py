@@ -66,7 +66,10 @@ class _Scored:
     def hits(self) -> tuple[Bools, ...]:
         """(N, K) of each model, which of them it found."""
         people = self.people
-        return tuple(pck.hits(one.cells, people.cells, people.map_size) & self.labelled for one in self.predictions)
+        return tuple(
+            pck.hits(one.cells, people.cells, people.map_size) & self.labelled & one.is_found[:, None]
+            for one in self.predictions
+        )
 
     @cached_property
     def shares(self) -> Shares:
@@ -201,6 +204,7 @@ def _figure(scored: _Scored, row: int) -> Figure:
     people = scored.people
     photo, annotation = int(people.photo_id[row]), int(people.annotation_id[row])
     labelled, size = scored.labelled[row], scored.crops.crop_size
+    nothing = np.zeros_like(labelled)
     crop = _crop(scored, row)
     table = scored.crops.people
     visible = np.where(table.visibility[row] == 2, _NEAR, _FAR)
@@ -212,7 +216,8 @@ def _figure(scored: _Scored, row: int) -> Figure:
         xy_crop = (one.xy_photo[row] - (x0, y0)) * (size / side)
         right = f"{int(hits[row].sum())} of {counted(int(labelled.sum()), 'joint')}"
         confidence = np.where(hits[row], _NEAR, _FAR)
-        pictures.append(_panel(scored, crop, xy_crop, confidence, labelled, f"{one.name}: {right} right, {whose}"))
+        drawn = labelled if one.is_found[row] else nothing
+        pictures.append(_panel(scored, crop, xy_crop, confidence, drawn, f"{one.name}: {right} right, {whose}"))
         titles.append(f"{one.name} {percent(share, 0)} %")
         said.append(f"{one.name} {percent(share)} %")
     if len(said) > 1:

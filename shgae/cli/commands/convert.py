@@ -1,0 +1,48 @@
+"""``shgae convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.options import Output
+from shgae.cli.outcome import Outcome
+from shgae.execution import Execution
+
+_FILE = "MPII's .mat, Newell's .h5 (extra: mpii) or bearpaw's .json; LSP's joints.mat."
+
+
+@command(
+    "convert",
+    example="shgae convert mpii mpii_human_pose_v1_u12_1.mat --photos images -o mpii",
+    writes="""
+    DIR/
+      train.json val.json   COCO keypoint JSON, one file a split that the file tells apart
+    """,
+    section=BESIDE,
+    running=("force",),
+)
+def convert(
+    data_set: Annotated[Literal["mpii", "lsp"], typer.Argument(metavar="mpii|lsp", help="Whose annotations.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_FILE)],
+    output: Output,
+    execution: Execution,
+    photos: Annotated[
+        Path | None, typer.Option("--photos", metavar="DIR", help="The photos, to read their sizes from.")
+    ] = None,
+) -> Outcome:
+    """Turns annotations of MPII or LSP into COCO keypoint JSON for shgae prepare.
+
+    Joints, visibility, head box, centre and scale as the file gives them; what it lacks is absent, and listed.
+    """
+    from shgae.cli.tables import facts_table
+    from shgae.stages import convert as stage
+
+    result = stage.run(data_set, file, output, photos, execution).to_json()
+    keys = ("people", "photos", "joints", "visible", "hidden")
+    table, notes = facts_table({key: result[key] for key in keys}), "\n".join(result["notes"])
+    first = next(iter(result["files"].values()))
+    return Outcome(result, [table, notes], typed("prepare", "--train", first, photos or "PHOTOS", "-o", "data"))

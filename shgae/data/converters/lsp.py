@@ -1,0 +1,60 @@
+"""Leeds Sports Pose (Johnson and Everingham 2010) and its Extended Training set (2011): ``joints.mat`` -> people.
+
+LSP's ``joints`` is (3, 14, 2000), its third row 1 for a hidden joint; the extended set's is (14, 3, 10000), its third
+column 1 for a labelled joint, all of them visible. The file holds no names: photo n is imNNNN.jpg, or imNNNNN.jpg in
+the extended set. LSP's first 1,000 are for training, the others for testing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from shgae.data.converters.mat_files import read_variable
+from shgae.data.converters.people import Converted, ConvertedPerson, Floats, Malformed
+from shgae.errors import Refused
+from shgae.skeleton import LSP_PERSON
+
+_JOINTS = len(LSP_PERSON)
+_FIX = "joints.mat of LSP (3 x 14 x 2000) or of LSP Extended (14 x 3 x 10000)"
+_TRAINING = 1000
+
+
+def read_lsp(path: Path) -> Converted:
+    """The people of LSP (splits train and test) or of LSP Extended (train).
+
+    Raises:
+        Refused: the file is missing, malformed, or of version 7.3.
+    """
+    joints = read_variable(path, "joints", _FIX)
+    try:
+        is_number = isinstance(joints, np.ndarray) and np.issubdtype(joints.dtype, np.number) and joints.ndim == 3
+        if not is_number or np.iscomplexobj(joints):
+            raise Malformed("joints is not an array of numbers of three axes")
+        if joints.shape[:2] == (3, _JOINTS):
+            people = _people(joints.transpose(2, 1, 0).astype(np.float64), 4, hidden=True)
+            splits = {"train": people[:_TRAINING], "test": people[_TRAINING:]}
+        elif joints.shape[:2] == (_JOINTS, 3):
+            splits = {"train": _people(joints.transpose(2, 0, 1).astype(np.float64), 5, hidden=False)}
+        else:
+            raise Malformed(f"joints is {' x '.join(map(str, joints.shape))}")
+    except Malformed as fault:
+        raise Refused("annotations", path, str(fault), _FIX) from fault
+    notes = (
+        "box: the format has none",
+        "photo names: the format has none, they follow from the order (im0001.jpg, ...)",
+    )
+    return Converted(LSP_PERSON, {name: people for name, people in splits.items() if people}, notes)
+
+
+def _people(joints: Floats, digits: int, *, hidden: bool) -> list[ConvertedPerson]:
+    """People of joints (N, 14, 3), whose third number flags a hidden joint, or a labelled one."""
+    flags = joints[..., 2]
+    if not np.isin(flags, (0, 1)).all():
+        raise Malformed("the flag of a joint is neither 0 nor 1")
+    visibility = (np.where(flags == 1, 1, 2) if hidden else np.where(flags == 1, 2, 0)).astype(np.uint8)
+    xy_photo = np.where((visibility > 0)[..., None], joints[..., :2], 0.0)
+    return [
+        ConvertedPerson(f"im{row + 1:0{digits}d}.jpg", xy_photo[row], visibility[row]) for row in range(len(joints))
+    ]

@@ -1,0 +1,216 @@
+"""MPII Human Pose (Andriluka et al. 2014): its files as they are passed on -> people.
+
+==========  ==========================================================================================================
+``.mat``    the official release, ``RELEASE.annolist``
+``.h5``     Newell's (umich-vl/pose-hg-train), whose centre and scale are moved: centre y + 15 x scale, scale x 1.25;
+            both are moved back. ``normalize`` is kept as ``head_size``. Needs h5py
+``.json``   the list of bearpaw/pytorch-pose and of Convolutional Pose Machines: ``joint_self``, ``isValidation``
+==========  ==========================================================================================================
+
+A joint is labelled where x > 0 (Newell's rule). One without ``is_visible`` (head top and upper neck, which come from
+the head box) is visible, as in the other two files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io.matlab import mat_struct
+
+from shgae.data.converters.hdf5_files import read_arrays
+from shgae.data.converters.mat_files import field, number, read_variable, structs
+from shgae.data.converters.people import Converted, ConvertedPerson, Floats, Malformed, file_name_of
+from shgae.errors import Refused
+from shgae.skeleton import MPII_PERSON
+from shgae.wording import counted, counted_people
+
+_JOINTS = len(MPII_PERSON)
+_PIXELS = 200.0
+"""Height of a person of scale 1."""
+_SHIFT, _GROWTH = 15.0, 1.25
+"""What Newell's files did to centre (y, times the scale) and to scale."""
+_BOX = "box: the square of 200 px x scale around the centre, MPII's own measure of a person"
+_INDEX = "coordinates as the file counts them (MATLAB's, from 1)"
+_FIX = "mpii_human_pose_v1_u12_1.mat, Newell's valid.h5, or mpii_annotations.json"
+
+
+def read_mpii(path: Path) -> Converted:
+    """The people of an MPII file, by its ending.
+
+    The official release's split is train (its test people have no joints), the .json's train and val; that of a .h5 is
+    its name.
+
+    Raises:
+        Refused: the file is missing or malformed, of another ending, or nobody in it has joints; h5py is missing.
+    """
+    readers: Mapping[str, Callable[[Path], Converted]] = {".mat": _release, ".h5": _newell, ".json": _bearpaw}
+    if path.suffix.lower() not in readers:
+        raise Refused("annotations", path, "its name does not end in .mat, .h5 or .json", _FIX)
+    try:
+        found = readers[path.suffix.lower()](path)
+        if not any(found.splits.values()):
+            raise Malformed("nobody in it has joints")
+    except Malformed as fault:
+        raise Refused("annotations", path, str(fault), _FIX) from fault
+    return found
+
+
+def _person(
+    file_name: str, joints: Floats, visible: Any, center: Any, scale: float | None, **head: Any
+) -> ConvertedPerson:
+    """A person of joints (16, 2) and flags (16,), with MPII's own centre and scale where both are there."""
+    labelled = joints[:, 0] > 0
+    visibility = np.where(labelled, np.where(np.asarray(visible) > 0, 2, 1), 0).astype(np.uint8)
+    xy_photo = np.where(labelled[:, None], joints, 0.0)
+    if center is None or scale is None or not scale > 0:
+        return ConvertedPerson(file_name, xy_photo, visibility, **head)
+    x, y = (float(one) for one in center)
+    side = _PIXELS * scale
+    box = (x - side / 2, y - side / 2, side, side)
+    return ConvertedPerson(file_name, xy_photo, visibility, box, center=(x, y), scale=float(scale), **head)
+
+
+def _release(path: Path) -> Converted:
+    release = structs(read_variable(path, "RELEASE", _FIX), "RELEASE")
+    if len(release) != 1:
+        raise Malformed("RELEASE is not one struct")
+    photos = structs(_some(field(release[0], "annolist")), "annolist")
+    people: list[ConvertedPerson] = []
+    left_out: Counter[str] = Counter()
+    for photo in photos:
+        for person in structs(_some(field(photo, "annorect")), "annorect"):
+            points = _points(person)
+            if not points:
+                left_out["people without joints"] += 1
+                continue
+            image = structs(_some(field(photo, "image")), "image")
+            name = file_name_of(field(image[0], "name") if image else None)
+            people.append(_release_person(name, person, points, left_out))
+    notes = [_BOX, _INDEX]
+    notes += [f"{what}: {count:,}" for what, count in sorted(left_out.items())]
+    return Converted(MPII_PERSON, {"train": people}, tuple(notes))
+
+
+def _some(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _points(person: mat_struct) -> list[mat_struct]:
+    annopoints = structs(_some(field(person, "annopoints")), "annopoints")
+    return [point for one in annopoints for point in structs(_some(field(one, "point")), "point")]
+
+
+def _release_person(name: str, person: mat_struct, points: list[mat_struct], left_out: Counter[str]) -> ConvertedPerson:
+    joints, visible = np.zeros((_JOINTS, 2)), np.zeros(_JOINTS)
+    for point in points:
+        x, y, joint = (number(field(point, key), f"{key} of a point of {name}") for key in ("x", "y", "id"))
+        if x is None or y is None or joint is None or joint not in range(_JOINTS):
+            raise Malformed(f"a point of {name} lacks x, y or an id of 0 to {_JOINTS - 1}")
+        flag = number(field(point, "is_visible"), f"is_visible of a point of {name}")
+        left_out["joints at x <= 0, not taken"] += not x > 0
+        left_out["joints without is_visible, taken as visible"] += flag is None and x > 0
+        joints[int(joint)], visible[int(joint)] = (x, y), 1.0 if flag is None else flag
+    place = structs(_some(field(person, "objpos")), "objpos")
+    center = [number(field(place[0], key), f"objpos of {name}") for key in "xy"] if place else [None, None]
+    scale = number(field(person, "scale"), f"scale of {name}")
+    x1, y1, x2, y2 = (number(field(person, key), f"{key} of {name}") for key in ("x1", "y1", "x2", "y2"))
+    head_box = None
+    if x1 is not None and y1 is not None and x2 is not None and y2 is not None and x2 > x1 and y2 > y1:
+        head_box = (x1, y1, x2 - x1, y2 - y1)
+    left_out["people without a head box"] += head_box is None
+    has_place = None not in center and scale is not None and scale > 0
+    left_out["people without centre or scale, and so without a box"] += not has_place
+    return _person(name, joints, visible, center if has_place else None, scale, head_box=head_box)
+
+
+def _newell(path: Path) -> Converted:
+    shapes = {"part": (_JOINTS, 2), "visible": (_JOINTS,), "center": (2,), "scale": (), "normalize": ()}
+    found = read_arrays(path, shapes, ("imgname",), _FIX)
+    names = [file_name_of(_name(one)) for one in found["imgname"]]
+    scale = found["scale"] / _GROWTH
+    center = found["center"] - np.stack([np.zeros_like(scale), _SHIFT * scale], axis=1)
+    people = [
+        _person(name, found["part"][i], found["visible"][i], center[i], scale[i], head_size=float(normalize))
+        for i, (name, normalize) in enumerate(zip(names, found["normalize"], strict=True))
+    ]
+    stray = int(((found["visible"] > 0) & ~(found["part"][..., 0] > 0)).sum())
+    notes = [_BOX, "head box: the format has none, but PCKh's normaliser (head_size)", _INDEX]
+    if stray:
+        notes.append(f"joints flagged visible at x <= 0, not taken: {stray:,}")
+    return Converted(MPII_PERSON, {path.stem: people}, tuple(notes))
+
+
+def _name(value: Any) -> Any:
+    """A photo's name, which older files hold as the codes of its letters."""
+    if isinstance(value, np.ndarray) and value.ndim == 1 and np.issubdtype(value.dtype, np.number):
+        codes = value[value > 0]
+        return "".join(chr(int(code)) for code in codes) if len(codes) and codes.max() < 128 else None
+    return value
+
+
+def _bearpaw(path: Path) -> Converted:
+    entries = _json(path)
+    if not isinstance(entries, list):
+        raise Malformed("no list of people")
+    splits: dict[str, list[ConvertedPerson]] = defaultdict(list)
+    others, placeless = 0, 0
+    for place, entry in enumerate(entries):
+        where = f"entry {place}"
+        if not isinstance(entry, dict):
+            raise Malformed(f"{where} is not an object")
+        if entry.get("dataset", "MPI") not in ("MPI", "MPII"):
+            others += 1
+            continue
+        joints = _numbers(entry.get("joint_self"), (_JOINTS, 3), f"joint_self of {where}")
+        center = _numbers(entry["objpos"], (2,), f"objpos of {where}") if "objpos" in entry else None
+        scale = None
+        if "scale_provided" in entry:
+            scale = float(_numbers(entry["scale_provided"], (), f"scale_provided of {where}"))
+        is_validation = entry.get("isValidation")
+        if type(is_validation) not in (int, float) or is_validation not in (0, 1):
+            raise Malformed(f"isValidation of {where} is neither 0 nor 1")
+        person = _person(file_name_of(entry.get("img_paths")), joints[:, :2], joints[:, 2], center, scale)
+        placeless += person.box is None
+        splits["val" if is_validation else "train"].append(person)
+    notes = [_BOX, "head box: the format has none (the official .mat has it)", _INDEX]
+    if others:
+        notes.append(f"people of other data sets, left out: {counted_people(others)}")
+    if placeless:
+        notes.append(f"without centre or scale, and so without a box: {counted(placeless, 'person', 'people')}")
+    return Converted(MPII_PERSON, splits, tuple(notes))
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Refused("annotations", path, "no such file", "check the path") from error
+    except IsADirectoryError as error:
+        raise Refused("annotations", path, "it is a folder", _FIX) from error
+    except PermissionError as error:
+        raise Refused("annotations", path, "it may not be read", "check its permissions") from error
+    except RecursionError as error:
+        raise Malformed("nested too deeply") from error
+    except ValueError as error:
+        raise Malformed(f"no valid JSON ({error})") from error
+
+
+def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Floats:
+    """Nested lists of numbers as an array of that shape; raises :class:`Malformed` for anything else."""
+    wanted = " x ".join(map(str, shape)) or "one number"
+    rows = value if isinstance(value, list) else [value]
+    flat = [one for row in rows for one in (row if isinstance(row, list) else [row])]
+    if not all(type(one) in (int, float) and abs(one) < 2**53 for one in flat):  # False for NaN too
+        raise Malformed(f"{what} holds something that is not a finite number")
+    try:
+        array = np.array(value, np.float64)
+    except ValueError as error:
+        raise Malformed(f"{what} is not {wanted}") from error
+    if array.shape != shape:
+        raise Malformed(f"{what} is not {wanted}")
+    return array

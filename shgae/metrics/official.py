@@ -1,0 +1,42 @@
+"""COCO's official keypoint numbers: pycocotools' COCOeval as it is, over whole photos."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+NAMES = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
+"""In COCO's order; m and l: people of medium and large area."""
+
+
+def official_scores(
+    truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], sigmas: npt.NDArray[np.float64] | None = None
+) -> dict[str, float | None]:
+    """The ten numbers of :data:`NAMES`, in [0, 1]; None where COCOeval has nobody to count.
+
+    Args:
+        truth: COCO keypoint JSON, with area, iscrowd, bbox and num_keypoints of each annotation.
+        results: in COCO's results format, of photos of the truth and its category.
+        sigmas: (K,) of OKS; None takes COCO's, of its 17 joints.
+    """
+    if not results:  # loadRes looks at the first one
+        return dict.fromkeys(NAMES, 0.0)
+    with contextlib.redirect_stdout(io.StringIO()):
+        index = COCO()
+        index.dataset = copy.deepcopy(dict(truth))
+        index.createIndex()
+        judge = COCOeval(index, index.loadRes([dict(one) for one in results]), "keypoints")
+        if sigmas is not None:
+            judge.params.kpt_oks_sigmas = sigmas
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return {name: None if value < 0 else float(value) for name, value in zip(NAMES, judge.stats, strict=True)}

@@ -1,0 +1,97 @@
+"""``shgae convert``: annotations as MPII and LSP are passed on -> COCO keypoint JSON, for ``shgae prepare``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from shgae.artifacts.output_file import check_file, make_room
+from shgae.artifacts.tables import dumps
+from shgae.artifacts.tensors import write_bytes
+from shgae.data.converters.lsp import read_lsp
+from shgae.data.converters.mpii import read_mpii
+from shgae.data.converters.people import Converted, ConvertedPerson, photo_sizes, to_coco
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.wording import counted
+
+DataSet = Literal["mpii", "lsp"]
+READERS: Mapping[DataSet, Callable[[Path], Converted]] = {"mpii": read_mpii, "lsp": read_lsp}
+_SUFFIX = ".json"
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """The files that were made."""
+
+    output: Path
+    files: Mapping[str, Path]
+    """Split -> its COCO JSON."""
+    people: Mapping[str, int]
+    """Split -> people in it."""
+    photos: int
+    joints: int
+    """Labelled joints of all people."""
+    visible: int
+    """Those of v = 2; the others are hidden, v = 1."""
+    notes: tuple[str, ...]
+    """What the format lacks, and what was left out."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {
+            "output": str(self.output),
+            "files": {split: str(path) for split, path in self.files.items()},
+            "people": dict(self.people),
+            "photos": self.photos,
+            "joints": self.joints,
+            "visible": self.visible,
+            "hidden": self.joints - self.visible,
+            "notes": list(self.notes),
+        }
+
+
+def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execution: Execution) -> ConvertResult:
+    """Writes ``SPLIT.json`` into the folder ``output``, for every split that the file tells apart.
+
+    Args:
+        data_set: whose file it is.
+        file: see :func:`~shgae.data.converters.mpii.read_mpii` and :func:`~shgae.data.converters.lsp.read_lsp`.
+        output: the folder; made where it is missing.
+        photos: the folder of the photos, whose sizes the formats lack; None leaves sizes out.
+        execution: force and progress.
+
+    Raises:
+        Refused: the file is missing or malformed, a package to read it is missing, or an output exists.
+    """
+    converted = READERS[data_set](file)
+    splits = {split: people for split, people in converted.splits.items() if people}
+    targets = {split: output / f"{split}{_SUFFIX}" for split in splits}
+    if file.resolve() in {path.resolve() for path in targets.values()}:
+        raise Refused("output", output, "the file itself would be replaced", "another --output")
+    for path in targets.values():
+        check_file(path, (_SUFFIX,), execution.force, example="train")
+    names = list(dict.fromkeys(person.file_name for people in splits.values() for person in people))
+    sizes = dict(photo_sizes(names, photos)) if photos else {}
+    make_room(output)
+    for split, people in splits.items():
+        write_bytes(targets[split], (dumps(to_coco(people, converted.skeleton, sizes)) + "\n").encode())
+    everybody = [person for people in splits.values() for person in people]
+    notes = (*converted.notes, *_about_sizes(len(names), len(sizes), photos))
+    counts = {split: len(people) for split, people in splits.items()}
+    return ConvertResult(output, targets, counts, len(names), *_joints(everybody), notes)
+
+
+def _joints(people: list[ConvertedPerson]) -> tuple[int, int]:
+    labelled = sum(int((person.visibility > 0).sum()) for person in people)
+    return labelled, sum(int((person.visibility == 2).sum()) for person in people)
+
+
+def _about_sizes(photos: int, known: int, folder: Path | None) -> list[str]:
+    if folder is None:
+        return ["photo sizes: the format has none, and shgae prepare needs them (--photos DIR reads them)"]
+    if known < photos:
+        return [f"photo sizes: {counted(photos - known, 'photo')} not in {folder}, without a size"]
+    return []

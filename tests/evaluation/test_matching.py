@@ -1,0 +1,163 @@
+"""Results of whole photos: they are matched to people, who are missed where nothing is left for them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import open_artifact
+from shgae.errors import Refused
+from shgae.evaluation.matching import read_sigmas
+from shgae.evaluation.predictions import coco_results, from_cells
+from shgae.evaluation.report import people_of
+from shgae.execution import Execution
+from shgae.recipes import EvaluateConfig
+from shgae.skeleton import COCO_PERSON
+from shgae.stages import evaluate
+from shgae.stages.evaluate import EvaluateResult
+
+CONFIG = EvaluateConfig(draws=100)
+
+
+@pytest.fixture
+def crops(tiny_data: Path) -> Crops:
+    return Crops(open_artifact(tiny_data, "data"), "test")
+
+
+@pytest.fixture
+def entries(crops: Crops) -> list[dict[str, Any]]:
+    """Every second joint of everybody right, the others some cells off."""
+    cells = people_of(crops, COCO_PERSON).cells.copy()
+    cells[:, ::2] = np.clip(cells[:, ::2] + 4, 0, 31)
+    scores = np.random.default_rng(0).random(cells.shape[:2]).astype(np.float32)
+    return coco_results(from_cells("x", cells, scores, crops), crops, 1)
+
+
+def scored(path: Path, entries: Any, data: Path, output: Path | None = None, **more: Any) -> EvaluateResult:
+    path.write_text(json.dumps(entries))
+    return evaluate.run([path], data, output, CONFIG, Execution(device="cpu"), **more)
+
+
+def without_ids(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in entry.items() if key != "annotation_id"} for entry in entries]
+
+
+def numbers_of(result: EvaluateResult) -> dict[str, Any]:
+    row = result.report["models"][0]
+    metrics = {metric["name"]: metric["all"] for metric in row["metrics"] if not metric["name"].startswith("oks_a")}
+    return {"pck": row["pck"], "interval": row["interval"], "metrics": metrics}
+
+
+def test_people_who_are_apart_score_alike_with_and_without_ids(
+    tmp_path: Path, tiny_data: Path, crops: Crops, entries: list[dict[str, Any]]
+) -> None:
+    assert len(set(crops.people.photo_id.tolist())) < len(crops), "no photo has two people"
+    named = scored(tmp_path / "a.json", entries, tiny_data)
+    matched = scored(tmp_path / "b.json", without_ids(entries)[::-1], tiny_data)
+    assert numbers_of(matched) == numbers_of(named)
+    assert matched.report["models"][0]["matched"] == len(crops)
+    assert "matched" not in named.report["models"][0]
+
+
+def test_who_has_no_prediction_is_missed(tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]) -> None:
+    gone = len(entries) - 1
+    named = scored(tmp_path / "a.json", entries, tiny_data).predictions[0]
+    result = scored(tmp_path / "b.json", without_ids(entries)[:gone], tiny_data)
+    row = result.report["models"][0]
+    assert (row["matched"], row["unmatched"]) == (gone, 0)
+    found = result.predictions[0].is_found
+    assert found.tolist() == [True] * gone + [False]
+    np.testing.assert_array_equal(result.predictions[0].xy_photo[found], named.xy_photo[found])
+    metrics = {metric["name"]: metric for metric in row["metrics"]}
+    assert metrics["error_px/p50"]["left_out"] == {"people not found": 1}
+    assert metrics["oks_ap"]["all"] is None
+    assert metrics["oks_ap"]["reason"]
+    whole = evaluate.run([tmp_path / "a.json"], tiny_data, None, CONFIG, Execution(device="cpu")).report["models"][0]
+    people = result.report["persons"]
+    last = whole["pck"]["all"] * people - row["pck"]["all"] * people
+    assert 0 < last <= 1  # the share of the person who is missed now
+    assert row["joints"]["nose"]["count"] == whole["joints"]["nose"]["count"]
+
+
+def test_a_false_alarm_of_a_lower_score_changes_no_pck(
+    tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
+) -> None:
+    alarms = [entry | {"score": -1.0} for entry in entries]
+    named = scored(tmp_path / "a.json", without_ids(entries), tiny_data)
+    result = scored(tmp_path / "b.json", without_ids([*alarms, *entries]), tiny_data)
+    assert numbers_of(result)["pck"] == numbers_of(named)["pck"]
+    assert result.report["models"][0]["unmatched"] == len(entries)
+
+
+def test_the_file_that_is_written_scores_the_same_again(
+    tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
+) -> None:
+    first = scored(tmp_path / "p.json", without_ids(entries)[2:], tiny_data, tmp_path / "evaluation")
+    written = json.loads((tmp_path / "evaluation" / "predictions-p.json").read_text())
+    assert [entry["found"] for entry in written].count(False) == 2
+    again = scored(tmp_path / "q.json", written, tiny_data)
+    assert numbers_of(again) == numbers_of(first)
+
+
+def test_own_sigmas_change_the_similarity_and_the_evaluations_identity(
+    tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
+) -> None:
+    (tmp_path / "wide.json").write_text(json.dumps(dict.fromkeys(COCO_PERSON.names, 5.0)))
+    plain = scored(tmp_path / "p.json", entries, tiny_data, tmp_path / "one")
+    wide = scored(tmp_path / "p.json", entries, tiny_data, tmp_path / "two", sigmas=tmp_path / "wide.json")
+    oks = [{m["name"]: m["all"] for m in one.report["models"][0]["metrics"]}["oks/person"] for one in (plain, wide)]
+    assert oks[0] < oks[1]
+    assert oks[1] > 0.99
+    assert plain.artifact is not None
+    assert wide.artifact is not None
+    assert plain.artifact.id != wide.artifact.id
+    assert "sigmas" not in plain.artifact.manifest.config
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "5", "[1, 2]", "[1, 0]", "[1, NaN]", "[1, true]", '{"a": 1}', '{"a": 1, "c": 1}', '{"a": 1, "b": "1"}']
+    + ['{"a": 1, "b": -1}', "[" * 50_000, "[1, 1e9]", '["1", "2"]', "[1, null]"],
+)
+def test_sigmas_that_are_not_a_positive_number_each_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "s.json").write_text(content)
+    if content == "[1, 2]":
+        assert read_sigmas(tmp_path / "s.json", ("a", "b")).tolist() == [1, 2]
+        return
+    with pytest.raises(Refused):
+        read_sigmas(tmp_path / "s.json", ("a", "b"))
+
+
+def test_sigmas_by_name_come_in_the_order_of_the_joints(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"b": 2, "a": 1.5}')
+    assert read_sigmas(tmp_path / "s.json", ("a", "b")).tolist() == [1.5, 2]
+    with pytest.raises(Refused):
+        read_sigmas(tmp_path / "none.json", ("a", "b"))
+
+
+def test_cocos_official_numbers_count_false_alarms(
+    tmp_path: Path, tiny_data: Path, drawn: dict[Any, Any], entries: list[dict[str, Any]]
+) -> None:
+    truth = drawn["test"].annotations
+    content = json.loads(truth.read_text())
+    perfect = [
+        {"image_id": one["image_id"], "keypoints": one["keypoints"], "score": 0.5}
+        for one in content["annotations"]
+        if one["num_keypoints"]
+    ]
+    far = [[n + 60.0 if place % 3 < 2 else n for place, n in enumerate(one["keypoints"])] for one in perfect]
+    alarms = [one | {"score": 0.9, "keypoints": moved} for one, moved in zip(perfect, far, strict=True)]
+    row = scored(tmp_path / "a.json", perfect, tiny_data, official=truth).report["models"][0]
+    assert row["official"]["AP"] == pytest.approx(1.0)
+    assert [*row["official"]][:3] == ["AP", "AP50", "AP75"]
+    doubled = scored(tmp_path / "b.json", [*perfect, *alarms], tiny_data, official=truth).report["models"][0]
+    assert doubled["official"]["AP"] < 1
+    assert doubled["pck"] == row["pck"]
+    named = scored(tmp_path / "c.json", entries, tiny_data, tmp_path / "evaluation", official=truth)
+    assert "COCO's official numbers" in (tmp_path / "evaluation" / "tables.md").read_text()
+    assert 0 <= named.report["models"][0]["official"]["AP"] < 1

@@ -1,0 +1,110 @@
+"""COCO's ten numbers are pycocotools' own, on photos of many people, crowds, people without joints, and ties."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from shgae.errors import Refused
+from shgae.evaluation.official import read_truth
+from shgae.metrics.official import NAMES, official_scores
+from shgae.skeleton import COCO_PERSON
+
+
+def drawn(seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Photos of 3 to 8 people, some a crowd and some without joints; predictions near them, and false alarms."""
+    numbers = np.random.default_rng(seed)
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
+    for photo in range(1, 4):
+        for _ in range(numbers.integers(3, 9)):
+            xy = numbers.integers(0, 200, (17, 2))
+            v = numbers.integers(0, 3, 17) * int(numbers.random() < 0.8)
+            crowd = int(numbers.random() < 0.15)
+            box = [int(one) for one in (*numbers.integers(0, 100, 2), *numbers.integers(20, 120, 2))]
+            joints = np.column_stack([xy * (v > 0)[:, None], v]).ravel().tolist()
+            annotations.append(
+                {"id": len(annotations) + 1, "image_id": photo, "category_id": 1, "iscrowd": crowd, "bbox": box}
+                | {"area": box[2] * box[3] * 0.6, "keypoints": joints, "num_keypoints": int((v > 0).sum())}
+            )
+            for _ in range(numbers.integers(0, 3)):
+                near = xy + numbers.integers(-9, 10, (17, 2))
+                score = float(numbers.integers(0, 4)) / 4
+                keypoints = np.column_stack([near, np.ones(17)]).ravel().tolist()
+                results.append({"image_id": photo, "category_id": 1, "keypoints": keypoints, "score": score})
+    images = [{"id": photo, "file_name": f"{photo}.jpg", "width": 300, "height": 300} for photo in range(1, 5)]
+    category = {"id": 1, "name": "person", "keypoints": list(COCO_PERSON.names)}
+    return {"images": images, "annotations": annotations, "categories": [category]}, results
+
+
+def by_hand(folder: Path, truth: dict[str, Any], results: list[dict[str, Any]]) -> list[float]:
+    for name, content in (("truth.json", truth), ("results.json", results)):
+        (folder / name).write_text(json.dumps(content))
+    with contextlib.redirect_stdout(io.StringIO()):
+        index = COCO(str(folder / "truth.json"))
+        judge = COCOeval(index, index.loadRes(str(folder / "results.json")), "keypoints")
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return [float(one) for one in judge.stats]
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 100_000))
+def test_they_are_pycocotools_numbers(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    truth, results = drawn(seed)
+    folder = tmp_path_factory.mktemp("official")
+    wanted = by_hand(folder, truth, results)
+    read = read_truth(folder / "truth.json", COCO_PERSON.names)
+    found = read.scores([{k: v for k, v in one.items() if k != "category_id"} for one in results], "x", None)
+    assert [found[name] for name in NAMES] == [None if one < 0 else one for one in wanted]
+
+
+def test_without_results_nobody_is_found() -> None:
+    truth, _ = drawn(0)
+    assert set(official_scores(truth, []).values()) == {0.0}
+
+
+def test_a_result_that_says_it_is_none_is_left_out(tmp_path: Path) -> None:
+    truth, results = drawn(1)
+    (tmp_path / "t.json").write_text(json.dumps(truth))
+    read = read_truth(tmp_path / "t.json", COCO_PERSON.names)
+    none = results[0] | {"score": 9.0, "keypoints": [0.0] * 51, "found": False}
+    assert read.scores([none, *results], "x", None) == read.scores(results, "x", None)
+
+
+def test_other_sigmas_reach_it() -> None:
+    truth, results = drawn(2)
+    wide = official_scores(truth, results, np.full(17, 3.0))["AP"]
+    own = official_scores(truth, results)["AP"]
+    assert wide is not None
+    assert own is not None
+    assert wide > own
+
+
+@pytest.mark.parametrize("key", ["area", "num_keypoints", "iscrowd", "bbox"])
+def test_a_truth_that_lacks_what_coco_needs_is_refused(tmp_path: Path, key: str) -> None:
+    truth, _ = drawn(3)
+    del truth["annotations"][2][key]
+    (tmp_path / "t.json").write_text(json.dumps(truth))
+    with pytest.raises(Refused, match=key):
+        read_truth(tmp_path / "t.json", COCO_PERSON.names)
+
+
+def test_a_result_of_a_strange_photo_and_other_joints_are_refused(tmp_path: Path) -> None:
+    truth, results = drawn(4)
+    (tmp_path / "t.json").write_text(json.dumps(truth))
+    with pytest.raises(Refused, match="photo 99"):
+        read_truth(tmp_path / "t.json", COCO_PERSON.names).scores([results[0] | {"image_id": 99}], "x", None)
+    with pytest.raises(Refused, match="joints"):
+        read_truth(tmp_path / "t.json", ("a", "b"))
