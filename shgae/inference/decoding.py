@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from shgae.data import heatmaps
 from shgae.data.datasets import PoseBatch
+from shgae.execution import Progress
 from shgae.inference.batches import Inference
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import Decode, DecodeConfig, HeatmapConfig
+from shgae.skeleton import Skeleton
 
 ARGMAX = "highest cell of the last stack's map, its middle"
 _WORDS: Mapping[Decode, str] = {
@@ -25,6 +28,13 @@ _FLIPPED = "; the map is the mean of the crop's and of its mirror image's"
 def decoding_words(config: DecodeConfig) -> str:
     """How points are found, in words."""
     return _WORDS[config.decode] + (_FLIPPED if config.flip_test else "")
+
+
+def note_unpaired(skeleton: Skeleton, model: Path, progress: Progress) -> None:
+    """Says so where a flip test cannot swap any joints."""
+    if not skeleton.flip_pairs:
+        why = "has a mirror partner; --flip-test mirrors without swapping any"
+        progress.note(f"note: no joint of {model} {why}")
 
 
 def target_sigma(facts: Mapping[str, Any]) -> float:

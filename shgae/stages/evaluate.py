@@ -30,6 +30,7 @@ from shgae.evaluation.predictions import (
 from shgae.evaluation.report import Report, report
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
+from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
 from shgae.metrics.oks import coco_sigmas
 from shgae.metrics.people import Floats
@@ -207,6 +208,8 @@ def _score(
             origins.append({"predictions_sha256": source.sha256} | matched)
             continue
         inference = Inference(device, config.precision, config.batch_size, source.mean_rgb)
+        if decoding.flip_test:
+            note_unpaired(source.skeleton, source.artifact.path, execution.progress)
         predicted.append(predict(source, name, crops, inference, execution, decoding))
         origin: dict[str, Any] = {"id": source.artifact.id}
         if not _knows(source.artifact.manifest.parents, prepared.id):

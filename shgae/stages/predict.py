@@ -24,13 +24,13 @@ from shgae.data.boxes import read_boxes
 from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, list_photos, whole_photos
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
+from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, resolve_device, resolve_precision
 from shgae.inference.pose_finder import TOO_THIN, PoseFinder, Row, in_groups
 from shgae.models.zoo import load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
 from shgae.plots.predicted_photos import SHEET, Pictures
 from shgae.recipes import PredictConfig, as_json
-from shgae.skeleton import Skeleton
 from shgae.wording import counted, counted_people
 
 PREDICTIONS = "predictions.json"
@@ -79,7 +79,7 @@ def run(
     loaded = load_hourglass(model)
     request = _read_request(photos, boxes, loaded.artifact.facts["category_id"], config.limit, execution.progress)
     if config.flip_test:
-        _note_unpaired(loaded.skeleton, model, execution.progress)
+        note_unpaired(loaded.skeleton, model, execution.progress)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     identity = as_json(config) | {"photos_sha256": request.sha256(), "boxes_sha256": request.boxes_sha256}
@@ -165,12 +165,6 @@ def _read_request(
     for reason, count in sorted(skipped.items()):
         progress.note(f"note: {counted(count, 'box', 'boxes')} skipped: {reason}")
     return _Request(tuple(photos[:limit]), without, dict(sorted(skipped.items())), boxes, file.sha256)
-
-
-def _note_unpaired(skeleton: Skeleton, model: Path, progress: Progress) -> None:
-    if not skeleton.flip_pairs:
-        why = "has a mirror partner; --flip-test mirrors without swapping any"
-        progress.note(f"note: no joint of {model} {why}")
 
 
 def _find_all(

@@ -14,8 +14,11 @@ import torch
 
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
+from shgae.data import heatmaps
 from shgae.errors import Refused
+from shgae.evaluation.predictions import photo_points
 from shgae.execution import Execution
+from shgae.inference.batches import Inference
 from shgae.metrics.comparison import compare
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import EvaluateConfig
@@ -203,3 +206,47 @@ def test_maps_that_are_no_numbers_are_refused(chain: Chain, broken: float, monke
     monkeypatch.setattr(evaluate, "load_hourglass", lambda _: loaded)
     with pytest.raises(Refused, match=r"baseline: (a map holds NaN|a prediction is not a finite number)"):
         evaluate.run([chain.baseline], chain.data, None, CONFIG, HOW)
+
+
+@pytest.mark.parametrize("how", [{"decode": "dark"}, {"decode": "quarter", "flip_test": True}, {"flip_test": True}])
+def test_another_decoding_moves_points_and_leaves_the_studys_pck(
+    scored: Scored, chain: Chain, how: dict[str, Any], tmp_path: Path
+) -> None:
+    config = dataclasses.replace(CONFIG, **how)
+    found = evaluate.run([chain.baseline], chain.data, tmp_path / "out", config, HOW)
+    row, before = found.report["models"][0], scored.report["models"][0]
+    assert row["pck"] == before["pck"]
+    metrics, old = ({metric["name"]: metric for metric in one["metrics"]} for one in (row, before))
+    for name, metric in metrics.items():
+        if name.startswith("pck/"):
+            assert metric == old[name]
+        else:
+            assert metric["decoding"] != old[name]["decoding"]
+            assert ("mirror" in metric["decoding"]) == ("flip_test" in how)
+    assert metrics["error_px/p50"] != old["error_px/p50"]
+    points, cells = (one.predictions[0] for one in (found, scored.result))
+    np.testing.assert_array_equal(points.cells, cells.cells)
+    side = Crops(open_artifact(chain.data), "test").people.square[:, 2, None]
+    moved = np.abs(points.xy_photo - cells.xy_photo).max(2) / side * 32
+    assert moved.max() > 0.2
+    if how == {"decode": "dark"}:
+        assert np.median(moved) < 2
+    assert found.artifact is not None
+    assert found.artifact.manifest.config["decode" if "decode" in how else "flip_test"]
+    assert not {"decode", "flip_test"} & open_artifact(scored.folder).manifest.config.keys()
+
+
+def test_the_flip_test_finds_what_prediction_finds(chain: Chain) -> None:
+    """The same maps are decoded by both: those of the mean of crop and mirror image."""
+    config = dataclasses.replace(CONFIG, decode="dark", flip_test=True)
+    found = evaluate.run([chain.baseline], chain.data, None, config, HOW).predictions[0]
+    loaded, crops = load_hourglass(chain.baseline), Crops(open_artifact(chain.data), "test")
+    inference = Inference(torch.device("cpu"), "fp32", 32, loaded.mean_rgb)
+    rows = np.arange(len(crops))
+    valid = torch.from_numpy(crops.people.valid)
+    module = loaded.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    maps = inference.last_maps(module, torch.from_numpy(crops.read(rows)), valid, loaded.skeleton.flip_pairs)
+    xy_crop = heatmaps.map_to_crop(heatmaps.dark_offset(maps, heatmaps.decode(maps).cells, 1.5)).numpy()
+    xy_crop[..., 0] -= heatmaps.FLIP_LAG
+    wanted = photo_points(xy_crop.astype(np.float64), crops.people, 128)
+    np.testing.assert_allclose(found.xy_photo, wanted, atol=1e-2)
