@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test torture mutants bench check format completions clean
+.PHONY: demo test torture mutants bench gpu check format completions clean
 
 .venv/.ready: pyproject.toml .ci/constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python in PATH: no 3.11, 3.12 or 3.13 found. Try: make PYTHON=/path/to/python3"; exit 2; }
@@ -29,6 +29,10 @@ mutants: .venv/.ready
 bench: .venv/.ready
 	$(BIN)/pytest -m bench --benchmark-columns=median,iqr,rounds tests/benchmarks
 	$(BIN)/python -m tests.benchmarks.table .benchmarks/how-fast.json README.md
+
+gpu: .venv/.ready
+	$(BIN)/pytest -m gpu tests/gpu
+	$(BIN)/python -m tests.benchmarks.gpu
 
 check: .venv/.ready
 	$(BIN)/ruff check

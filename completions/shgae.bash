@@ -13,7 +13,7 @@ _shgae() {
         *" --bad-people") COMPREPLY=($(compgen -W "refuse drop" -- "$word")); return ;;
         *" --optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
         *" --schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
-        *" --precision") COMPREPLY=($(compgen -W "auto fp32 bf16" -- "$word")); return ;;
+        *" --precision") COMPREPLY=($(compgen -W "auto fp32 bf16 fp16" -- "$word")); return ;;
         *" --augment") COMPREPLY=($(compgen -W "none newell strong" -- "$word")); return ;;
         *" --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
         *" --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;

@@ -75,7 +75,7 @@ _shgae() {
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
-                        '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--weight-decay[Share of each weight that a step takes off, times the learning rate (AdamW)\: with adam only; biases and batch normalisation are left alone.]:value: ' \
@@ -96,7 +96,7 @@ _shgae() {
                         '--residual[Residual block\: the study’s (a 3x3 convolution on every shortcut) or Newell’s (identity; 5 times cheaper).]:value:(original newell)' \
                         '--stacks[Hourglasses in a row, each with its own maps and loss.]:value: ' \
                         '--width[Channels of the network and of its 4 x 4 bottleneck.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -126,9 +126,9 @@ _shgae() {
                         '--stack[Which hourglass of the row\: its number from 0, the last one, or all of them.]:value:(last all 0 1 2 3 4 5 6 7)' \
                         '--dtype[Number format on disk.]:value:(fp32 fp16)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -151,14 +151,14 @@ _shgae() {
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
-                        '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--code-size[Numbers in the code.]:value: ' \
                         '--stack[Which hourglass’s bottleneck to learn, of the ones extracted\: its number from 0, the last one, or all of them together (for one autoencoder that they are going to share).]:value:(last all 0 1 2 3 4 5 6 7)' \
                         '--decoder-output[What follows the decoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--noise[Strength of the training noise\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -191,7 +191,7 @@ _shgae() {
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
-                        '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--weight-decay[Share of each weight that a step takes off, times the learning rate (AdamW)\: with adam only; biases and batch normalisation are left alone.]:value: ' \
@@ -211,7 +211,7 @@ _shgae() {
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--train[What learns\: everything; what comes after the bottleneck (way up, heads, merges); the autoencoders; or the heads. The rest stays as it is, its batch normalisation’s statistics too.]:value:(all decoder autoencoder head)' \
                         '--joints[Data of other joints than the model’s\: an error (same); carry over what the heads know of joints of the same name (match); or start the heads’ channels anew (new-head).]:value:(same match new-head)' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -232,14 +232,14 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
                         '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
                         '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
                         '--draws[How often photos are drawn anew for the intervals.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -262,7 +262,7 @@ _shgae() {
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
-                        '--precision[Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[First seed of weights, data order and noise.]:value: ' \
                         '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
@@ -290,7 +290,7 @@ _shgae() {
                         '--ae-shuffle[Draw a new order of the bottlenecks every epoch of pre-training.]' \
                         '--no-ae-shuffle[Not\: Draw a new order of the bottlenecks every epoch of pre-training.]' \
                         '--noise[Strength of the noise in pre-training\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -320,9 +320,9 @@ _shgae() {
                         '--overlays[Draw the joints on a copy of every photo.]' \
                         '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N photos (with boxes\: of those that have one).]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -347,11 +347,11 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
                         '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
@@ -366,12 +366,12 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
                         '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
                         '--ks[Numbers of components, with commas between; those beyond the size of the bottleneck become that size.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
@@ -385,7 +385,7 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
                         '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
@@ -393,7 +393,7 @@ _shgae() {
                         '--clusters[Numbers of clusters to try, from-to.]:value: ' \
                         '--walks[Principal components to walk along, of the bottleneck and of the code; 0 to 10.]:value: ' \
                         '--tried[People of the split on whom the units of the code are tried, one unit after another.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
@@ -426,7 +426,7 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything drawn.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -450,7 +450,7 @@ _shgae() {
                 verify-resume)
                     _arguments \
                         '--steps[Steps of the trial, about.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \

@@ -75,21 +75,27 @@ class Silent:
 
 
 class StopFlag:
-    """Set by SIGINT or SIGTERM while :meth:`listening`; long loops ask it between two steps, save and end."""
+    """Set by SIGINT, SIGTERM or SIGHUP while :meth:`listening`; long loops ask it between two steps, save and end."""
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Catches the first SIGINT / SIGTERM; a second one ends the process at once."""
-        signals = (signal.SIGINT, signal.SIGTERM)
+        """Catches the first signal; a second SIGINT or SIGTERM ends the process at once.
+
+        SIGHUP, of a terminal that is closed, counts as SIGTERM; under nohup it stays ignored.
+        """
+        signals = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signals.append(signal.SIGHUP)
         before = {number: signal.getsignal(number) for number in signals}
 
         def handle(number: int, _frame: FrameType | None) -> None:
-            self.signal_number = number
+            self.signal_number = signal.SIGTERM if number == signal.SIGHUP else number
             for one in signals:
-                signal.signal(one, signal.SIG_DFL)
+                # Both the terminal and its shell may say that it is closed.
+                signal.signal(one, signal.SIG_IGN if one == signal.SIGHUP else signal.SIG_DFL)
 
         for number in signals:
             signal.signal(number, handle)
@@ -154,7 +160,7 @@ class Execution:
     """How to run a stage."""
 
     device: str = "auto"
-    """Where tensors are computed: auto, cpu, cuda or cuda:N."""
+    """Where tensors are computed: auto, cpu, cuda, cuda:N, or (untested) mps or xpu."""
     deterministic: Deterministic = "off"
     """Whether torch may take algorithms that give other bits each time: yes (off), with a warning, or never (error)."""
     workers: int = 2

@@ -17,7 +17,7 @@ from shgae.recipe_parts import DecodeConfig as DecodeConfig
 from shgae.recipe_parts import HeatmapConfig as HeatmapConfig
 
 RecipeName = Literal["original", "improved"]
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Stack = Literal["last", "all", "0", "1", "2", "3", "4", "5", "6", "7"]
@@ -79,7 +79,7 @@ class FitConfig:
     shuffle: bool = True
     """Draw a new order of the samples every epoch."""
     precision: Precision = "auto"
-    """Number format of the forward and backward pass; auto takes bf16 where the hardware multiplies it natively."""
+    """Number format of both passes; auto takes what the hardware multiplies natively: bf16, else fp16, else fp32."""
     limit: int | None = None
     """Use only the first N samples of each split."""
     seed: int = 0
@@ -128,7 +128,7 @@ class ExtractConfig:
     batch_size: int = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
-    """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
+    """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
     limit: int | None = None
     """Use only the first N samples of each split."""
 
@@ -160,7 +160,7 @@ class ScoredConfig:
     batch_size: int = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
-    """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
+    """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
     limit: int | None = None
     """Use only the first N people of each split."""
     seed: int = 0
@@ -187,7 +187,7 @@ class PredictConfig(DecodeConfig):
     batch_size: int = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
-    """Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively."""
+    """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
     limit: int | None = None
     """Use only the first N photos (with boxes: of those that have one)."""
 

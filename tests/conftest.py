@@ -8,6 +8,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks are faster on one thread, and results repeat
 
 import pytest
+import torch
 from hypothesis import settings
 
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
@@ -24,6 +25,19 @@ os.environ.pop("COLUMNS", None)  # pytest-xdist tells its processes a terminal's
 refuse_other_machines()
 settings.register_profile("shgae", deadline=None)  # a busy machine is no failure
 settings.load_profile("shgae")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hides GPUs from all tests but those of -m gpu: results then repeat, and a forked process may use torch."""
+    if "gpu" not in config.option.markexpr or "not gpu" in config.option.markexpr:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips a test of a GPU where there is none."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no GPU that torch sees")
+
 
 TINY = TrainConfig(
     residual="newell", width=16, epochs=2, batch_size=4, precision="fp32", schedule="plateau", sigma_visible=1.5

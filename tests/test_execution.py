@@ -99,3 +99,26 @@ def test_every_execution_has_a_flag_of_its_own() -> None:
     one.stop.signal_number = signal.SIGINT
     assert one.stop
     assert not other.stop
+
+
+def test_a_closed_terminal_counts_as_sigterm_however_often_it_is_said() -> None:
+    process = subprocess.Popen([sys.executable, "-c", LISTENER.replace("sleep(60)", "sleep(0.5)")], stdout=-1)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"listening\n"
+    process.send_signal(signal.SIGHUP)
+    assert process.stdout.readline() == b"%d\n" % signal.SIGTERM
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_under_nohup_a_closed_terminal_is_no_wish_to_stop() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop = StopFlag()
+        with stop.listening():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

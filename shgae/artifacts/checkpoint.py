@@ -41,11 +41,23 @@ class Position:
     """What the plateau rule has made of the learning rate."""
     stale_epochs: int = 0
     """Epochs since the best score, for the plateau rule."""
+    scale: float = 1.0
+    """What the loss is multiplied by before the backward pass, a power of two; 1 but for fp16."""
+    grown: int = 0
+    """Steps taken since the scale last changed."""
+
+
+_LATER = ("scale", "grown")
+"""Came later: left out at their defaults, so a checkpoint that does not need them is the file it always was."""
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Array], position: Position) -> None:
     """Replaces the checkpoint, whole or not at all."""
-    save_tensors(path, tensors, asdict(position))
+    start = Position()
+    note = {
+        name: value for name, value in asdict(position).items() if name not in _LATER or value != getattr(start, name)
+    }
+    save_tensors(path, tensors, note)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
@@ -61,6 +73,6 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
 def read_position(path: Path) -> Position:
     """Where the training of a checkpoint stands, without its tensors; raises like :func:`load_checkpoint`."""
     note: dict[str, Any] = read_note(path)
-    if note.keys() != {field.name for field in fields(Position)}:
+    if note.keys() | set(_LATER) != {field.name for field in fields(Position)}:
         raise Refused("checkpoint", path, "no position of a training in it", "--force to start anew")
     return Position(**note)

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from shgae import __version__
 from shgae.cli.commands import COMMANDS
-from shgae.cli.launcher import LOST, Launch, launch
+from shgae.cli.launcher import LOST, Launch, launch, set_aside
 from shgae.errors import DiskError, PeerLost, ShgaeError
 from shgae.execution import RENDEZVOUS
 
@@ -89,13 +89,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("SHGAE_DEBUG"):
             traceback.print_exc()
-        return _end(error, arguments[0])
+        return _end(error, arguments)
     return 0
 
 
-def _end(error: BaseException, first_word: str) -> int:
+def _end(error: BaseException, arguments: Sequence[str]) -> int:
     """Says why, and gives the exit code."""
     from shgae.cli.console import error_line
+    from shgae.cli.device_faults import device_fault
+
+    first_word = arguments[0]
 
     if isinstance(error, BrokenPipeError):
         # Python flushes standard output once more at exit; there must be somewhere to flush to.
@@ -110,25 +113,15 @@ def _end(error: BaseException, first_word: str) -> int:
         return error.exit_code if error.exit_code != BUG else USAGE
     if isinstance(error, OSError):
         error = _disk_error(error)
+    error = device_fault(error, first_word, resumed="--resume" in arguments) or error
     if isinstance(error, PeerLost) and RENDEZVOUS in os.environ:
+        set_aside(error)
         return LOST
     if isinstance(error, ShgaeError):
         error_line(error.line())
         return error.exit_code
-    if _is_out_of_memory(error):
-        error_line(f"memory in shgae {first_word}: there is not enough of it. Try: a smaller --batch-size.")
-        return USAGE
     error_line(f"this is a bug: {type(error).__name__}: {error}. Set SHGAE_DEBUG=1 for the traceback.")
     return BUG
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    # torch has a class of its own for GPUs, and a plain RuntimeError for the CPU.
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    )
 
 
 def _disk_error(error: OSError) -> DiskError:

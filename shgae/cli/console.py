@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -42,7 +42,8 @@ def show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
 def error_line(text: str) -> None:
     """Prints ``error: ...`` on standard error, always as one line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    sys.stderr.write(f"error: {line}\n")
+    with suppress(OSError):  # the terminal may be closed
+        sys.stderr.write(f"error: {line}\n")
 
 
 @contextmanager

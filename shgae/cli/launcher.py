@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -91,8 +91,8 @@ def launch(arguments: Sequence[str], size: int) -> int:
                 blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
                 started.append(_start(arguments, environment, said[rank] if rank else None))
                 signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-            _wait(started)
-        return _verdict([process.returncode for process in started], said, arguments[0])
+            failed = _wait(started)
+        return _verdict([process.returncode for process in started], failed, said, arguments[0])
 
 
 def _environment(rank: int, size: int, folder: Path) -> dict[str, str]:
@@ -116,13 +116,20 @@ def _start(arguments: Sequence[str], environment: dict[str, str], aside: Path | 
 
 @contextmanager
 def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """SIGINT and SIGTERM go on to all processes."""
+    """SIGINT and SIGTERM go on to all processes, and SIGHUP, unless it is ignored, as SIGTERM: once."""
+    hung_up = False
 
     def forward(number: int, _frame: FrameType | None) -> None:
+        nonlocal hung_up
+        if number == signal.SIGHUP:
+            number, again, hung_up = signal.SIGTERM, hung_up, True
+            if again:
+                return
         for process in started:
             process.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    caught = [*_SIGNALS, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else [])]
+    before = {number: signal.signal(number, forward) for number in caught}
     try:
         yield
     finally:
@@ -130,10 +137,19 @@ def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _wait(started: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Until all have ended; once one has failed, the others have :data:`GRACE`."""
+def _wait(started: Sequence[subprocess.Popen[bytes]]) -> list[int]:
+    """Until all have ended; once one has failed, the others have :data:`GRACE`.
+
+    Returns:
+        the ranks that failed, the first to fail first: what befell the others is likely to follow from it.
+    """
     failed_at: float | None = None
-    while None in (codes := [process.poll() for process in started]):
+    failed: list[int] = []
+    while True:
+        codes = [process.poll() for process in started]
+        failed += [rank for rank, code in enumerate(codes) if code and rank not in failed]
+        if None not in codes:
+            return failed
         now = time.monotonic()
         if failed_at is None and any(codes):
             failed_at = now
@@ -143,23 +159,44 @@ def _wait(started: Sequence[subprocess.Popen[bytes]]) -> None:
         time.sleep(0.05)
 
 
-def _verdict(codes: Sequence[int], said: Sequence[Path], command: str) -> int:
-    """The exit code of all, and the line of the process that failed, unless that is the first, which said it itself."""
+def set_aside(lost: PeerLost) -> None:
+    """Keeps what a process says that lost another one: it is shown if no process has more to say."""
+    with suppress(OSError):
+        _aside(Path(os.environ[RENDEZVOUS]).parent, int(os.environ["RANK"])).write_text(lost.line(), encoding="utf-8")
+
+
+def _aside(folder: Path, rank: int) -> Path:
+    return folder / f"lost-{rank}"
+
+
+def _verdict(codes: Sequence[int], order: Sequence[int], said: Sequence[Path], command: str) -> int:
+    """The exit code of all, and the line of the process that failed first, unless rank 0 has said it itself.
+
+    Args:
+        codes: each process's return code.
+        order: the ranks that failed, in the order in which they did.
+        said: where each one's standard error lies.
+        command: the first word of the command line.
+    """
     from shgae.cli.console import error_line
 
-    failed = next((rank for rank, code in enumerate(codes) if code > 0 and code != LOST), None)
+    failed = next((rank for rank in order if codes[rank] > 0 and codes[rank] != LOST), None)
     if failed is not None:
-        if failed:
+        if codes[0] != codes[failed]:
             lines = said[failed].read_text(encoding="utf-8", errors="replace").splitlines()
             errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
             error_line((errors or [f"process {failed} in shgae {command}: it failed without a word."])[-1])
         return codes[failed]
-    killed = [(rank, -code) for rank, code in enumerate(codes) if code < 0]
+    killed = [(rank, -codes[rank]) for rank in order if codes[rank] < 0]
     if killed and killed[0][1] in _SIGNALS:
         return 128 + killed[0][1]
     if not any(codes):
         return 0
     why = "its processes lost each other"
+    told = [path for rank in order if (path := _aside(said[0].parent, rank)).is_file()]
+    if told and not killed:
+        error_line(told[0].read_text(encoding="utf-8"))
+        return PeerLost.exit_code
     if killed:
         why = f"process {killed[0][0]} of {len(codes)} was killed by {signal.Signals(killed[0][1]).name}"
     fix = "the same command, with --resume where it has one; if memory ran out, a smaller --batch-size"

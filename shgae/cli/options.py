@@ -16,7 +16,7 @@ from shgae.recipes import RecipeName
 
 _METHOD, _RUNNING, _SHOWING = "Method", "Running", "Showing"
 _SHORT = {"batch_size": "-b", "seed": "-s"}
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,4})?")
+_DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,4})?")
 
 Parameter = tuple[Any, Any]
 """An annotation and a default, as they stand in a signature."""
@@ -24,7 +24,7 @@ Parameter = tuple[Any, Any]
 
 def _is_device(value: str) -> str:
     if not _DEVICE.fullmatch(value):
-        raise Refused("value", "--device", f"{value} is no device", "--device auto, cpu, cuda or cuda:0")
+        raise Refused("value", "--device", f"{value} is no device", "--device auto, cpu, cuda, cuda:0, mps or xpu")
     return value
 
 
@@ -74,7 +74,8 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         panel=_RUNNING,
         metavar="DEVICE",
         callback=_is_device,
-        help="Where to compute: auto (the first GPU, else the CPU), cpu, cuda or cuda:N.",
+        help="Where to compute: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda:N; "
+        "mps and xpu (Apple's and Intel's GPUs) are untested.",
     ),
     "deterministic": _option(
         *(Deterministic, "off", "--deterministic"),

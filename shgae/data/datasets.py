@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from shgae.data.augmentation import Augmentation, Warp, warped
 from shgae.data.geometry import Square, covered, with_context
 
 Rows = npt.NDArray[np.int64]
+Batch = TypeVar("Batch", bound=Any)
 
 _FEW = 4
 """The images of so many stay in a CPU's caches: of 256 pixels they are warped twice as fast as a batch of 16."""
@@ -39,18 +41,28 @@ class PoseBatch(NamedTuple):
 
     def to(self, device: torch.device) -> PoseBatch:
         """The same batch on a device."""
-        there = [_sent(tensor, device) for tensor in (self.crops, self.xy_crop, self.visibility)]
+        there = [sent(tensor, device) for tensor in (self.crops, self.xy_crop, self.visibility)]
         warp = self.warp
         if warp is not None:
-            warp = warp._replace(sampling=_sent(warp.sampling, device), gains=_sent(warp.gains, device))
-        factors = None if self.factors is None else _sent(self.factors, device)
+            warp = warp._replace(sampling=sent(warp.sampling, device), gains=sent(warp.gains, device))
+        factors = None if self.factors is None else sent(self.factors, device)
         return self._replace(crops=there[0], xy_crop=there[1], visibility=there[2], warp=warp, factors=factors)
 
 
-def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    # From pinned memory a GPU fetches it while the CPU goes on.
-    pinned = tensor.pin_memory() if tensor.is_cpu and device.type == "cuda" else tensor
-    return pinned.to(device, non_blocking=True)
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor on a device; an NVIDIA or AMD GPU fetches it while the CPU goes on."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return (tensor.pin_memory() if tensor.is_cpu else tensor).to(device, non_blocking=True)
+
+
+def pinned(batch: Batch, device: torch.device) -> Batch:
+    """A batch (any tuple) for a device: for a GPU its tensors go to pinned memory, best in the thread that read it."""
+    if device.type != "cuda":
+        return batch
+    there = [one.pin_memory() if isinstance(one, torch.Tensor) and one.is_cpu else one for one in batch]
+    made: Batch = batch._make(there) if hasattr(batch, "_make") else type(batch)(there)
+    return made
 
 
 def load_pose_batch(crops: Crops, rows: Rows) -> PoseBatch:
@@ -124,12 +136,11 @@ def to_images(
         (N, 3, H, W) float32, RGB / 255 - mean, exactly 0 outside the photo; channels last in memory.
     """
     height, width = crops.shape[1:3]
-    mean = torch.tensor(mean_rgb, dtype=torch.float32, device=crops.device)
     # A mean for every number of a row: subtracting three numbers over and over takes five times as long.
     images = crops.flatten(-2).to(torch.float32).div_(255)
     if gains is not None:
         images.mul_(gains.repeat(1, width)[:, None]).clamp_(max=1)
-    images = images.sub_(mean.repeat(width)).view(crops.shape)
+    images = images.sub_(_repeated(tuple(mean_rgb), width, crops.device)).view(crops.shape)
     covered = torch.tensor([0, 0, width, height])
     for i in torch.nonzero((valid != covered).any(1)).flatten().tolist():
         x0, y0, x1, y1 = valid[i].tolist()
@@ -138,6 +149,13 @@ def to_images(
         images[i, :, :x0] = 0
         images[i, :, x1:] = 0
     return images.permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=8)
+def _repeated(mean_rgb: tuple[float, ...], width: int, device: torch.device) -> torch.Tensor:
+    # Once a training: making a tensor on a GPU waits for it.
+    with torch.inference_mode(False):
+        return torch.tensor(mean_rgb, dtype=torch.float32).repeat(width).to(device)
 
 
 def in_chunks(order: Rows, size: int) -> Iterator[Rows]:

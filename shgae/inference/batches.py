@@ -10,8 +10,8 @@ import torch
 
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
-from shgae.data.datasets import PoseBatch, Rows, batch_images, in_chunks, load_pose_batch, to_images
-from shgae.data.prefetch import prefetch
+from shgae.data.datasets import PoseBatch, Rows, batch_images, in_chunks, load_pose_batch, pinned, to_images
+from shgae.data.prefetch import one_ahead, prefetch
 from shgae.execution import Execution
 from shgae.inference.device import autocast
 from shgae.recipes import Precision
@@ -23,10 +23,10 @@ _FEW, _CROPS_A_THREAD = 4, 2
 def crops_at_once(device: torch.device, batch_size: int) -> int:
     """How many crops of a batch best go through a network at once, where it keeps them apart.
 
-    On a CPU a few, for with all of 32 a crop takes a fifth longer, or more; on a GPU the whole batch.
+    On a CPU a few, for with all of 32 a crop takes a fifth longer, or more; on GPUs the whole batch.
     """
     few = max(_FEW, _CROPS_A_THREAD * torch.get_num_threads())
-    return batch_size if device.type == "cuda" else min(batch_size, few)
+    return min(batch_size, few) if device.type == "cpu" else batch_size
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,20 @@ class Inference:
         """
         chunks = list(in_chunks(np.arange(len(crops)) if rows is None else rows, self.batch_size))
         world = execution.world
-        batches = prefetch(world.shard(chunks), lambda part: load_pose_batch(crops, part), execution.workers)
-        for number, batch in enumerate(batches):
-            on_device = batch.to(self.device)
-            yield on_device, self.infer(network, to_images(on_device.crops, on_device.valid, self.mean_rgb))
+
+        def load(part: Rows) -> PoseBatch:
+            return pinned(load_pose_batch(crops, part), self.device)
+
+        batches = prefetch(world.shard(chunks), load, execution.workers)
+
+        def computed() -> Iterator[tuple[PoseBatch, torch.Tensor]]:
+            for batch in batches:
+                on_device = batch.to(self.device)
+                yield on_device, self.infer(network, to_images(on_device.crops, on_device.valid, self.mean_rgb))
+
+        # A GPU works on the next batch while this one is fetched from it; on a CPU nothing would be won.
+        for number, found in enumerate(one_ahead(computed()) if self.device.type == "cuda" else computed()):
+            yield found
             done = chunks[number * world.size : (number + 1) * world.size]  # by all processes
             execution.progress.advance(sum(map(len, done)))
 

@@ -3,57 +3,124 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
 from shgae.errors import Refused
-from shgae.execution import Deterministic
+from shgae.execution import Deterministic, Progress
 from shgae.recipes import Precision
+
+UNTESTED: Mapping[str, Callable[[], bool]] = {"mps": torch.backends.mps.is_available, "xpu": torch.xpu.is_available}
+"""Kinds of GPU that are taken if asked for, and that nobody has tried, Apple's and Intel's: whether there is one."""
+_DEVICES = "auto, cpu, cuda, cuda:0, mps or xpu"
+_HALVES: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def resolve_device(name: str) -> torch.device:
-    """``auto`` takes the first GPU, else the CPU.
+    """``auto`` takes the first NVIDIA or AMD GPU, else the CPU; a GPU gets its number, so equal ones compare equal.
 
     Raises:
-        Refused: an unknown device, or a GPU that this machine or this torch does not have.
+        Refused: an unknown device, or a GPU that this machine does not have or this torch was not built for.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise Refused("value", "--device", f"{name} is no device", "--device auto, cpu, cuda or cuda:0") from error
-    if device.type not in ("cpu", "cuda"):
-        raise Refused("value", "--device", f"{name} is not supported", "--device auto, cpu, cuda or cuda:0")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        why = f"there is no {name} (GPUs that torch sees: {torch.cuda.device_count()})"
-        raise Refused("value", "--device", why, "shgae doctor, or --device cpu")
+        raise Refused("value", "--device", f"{name} is no device", f"--device {_DEVICES}") from error
+    if device.type not in ("cpu", "cuda", *UNTESTED):
+        raise Refused("value", "--device", f"{name} is not supported", f"--device {_DEVICES}")
+    if device.type in UNTESTED and not UNTESTED[device.type]():
+        raise Refused("value", "--device", f"torch sees no {device.type} here", "shgae doctor, or --device cpu")
+    if device.type == "cuda":
+        device = torch.device("cuda", device.index or 0)
+        _check_gpu(device)
     return device
+
+
+def _check_gpu(device: torch.device) -> None:
+    fix = "shgae doctor, or --device cpu"
+    if device.index >= torch.cuda.device_count():
+        why = f"there is no {device} (GPUs that torch sees: {torch.cuda.device_count()})"
+        raise Refused("value", "--device", why, fix)
+    capability, built = torch.cuda.get_device_capability(device), torch.cuda.get_arch_list()
+    if not runs_on(capability, built):
+        number = ".".join(map(str, capability))
+        why = f"this torch was built for {', '.join(built)}, not for {device} (compute capability {number})"
+        raise Refused("value", "--device", why, fix)
+
+
+def runs_on(capability: tuple[int, int], built: Sequence[str]) -> bool:
+    """Whether a torch runs on a GPU of this compute capability.
+
+    Args:
+        capability: major and minor, as (8, 6).
+        built: what ``torch.cuda.get_arch_list()`` says: machine code as sm_80, which later minors of its major run
+            too, intermediate code as compute_90, which all later GPUs run, or either with a letter for one GPU alone.
+            Other names (ROCm's) are not judged.
+    """
+    for name in built:
+        found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", name)
+        if not found:
+            return True
+        kind, exact, target = found[1], found[4], (int(found[2]), int(found[3]))
+        is_older = target < capability and (kind == "compute" or target[0] == capability[0])
+        if target == capability or (is_older and not exact):
+            return True
+    return not built
 
 
 def multiplies_bf16(device: torch.device) -> bool:
     """Whether the hardware multiplies bfloat16 natively; elsewhere it is emulated and slower than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
+    if device.type != "cpu":
+        return False
     abilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(abilities.get("amx_bf16") or abilities.get("avx512_bf16"))
 
 
+def best_precision(device: torch.device) -> tuple[Precision, str]:
+    """What ``--precision auto`` takes on a device, and why, in words."""
+    if device.type in UNTESTED:
+        return "fp32", f"shgae was never tried on {device.type}"
+    if multiplies_bf16(device):
+        return "bf16", "the hardware multiplies bf16 natively"
+    if device.type == "cuda" and torch.cuda.get_device_capability(device)[0] == 7:
+        return "fp16", "this GPU has tensor cores for fp16 and not for bf16"
+    return "fp32", "the hardware multiplies neither bf16 nor fp16 natively"
+
+
 def resolve_precision(precision: Precision, device: torch.device) -> Precision:
-    """``auto`` becomes bf16 where the hardware multiplies it natively, fp32 elsewhere; fp32 is never TF32."""
+    """``auto`` becomes :func:`best_precision`; fp32 is never TF32.
+
+    Raises:
+        Refused: bf16 on a GPU that cannot multiply it.
+    """
     _forbid_tf32()
-    if precision != "auto":
-        return precision
-    return "bf16" if multiplies_bf16(device) else "fp32"
+    if precision == "auto":
+        return best_precision(device)[0]
+    if precision == "bf16" and device.type == "cuda" and not multiplies_bf16(device):
+        why = f"{describe(device)} does not multiply bf16 (from compute capability 8.0 on)"
+        raise Refused("value", "--precision", why, "--precision fp16 or fp32")
+    return precision
 
 
 def describe(device: torch.device) -> str:
     """The device in words, with what may change the last bits of a result: the GPU, or the number of threads."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"cpu (threads: {torch.get_num_threads()})"
+    return f"cpu (threads: {torch.get_num_threads()})" if device.type == "cpu" else str(device)
+
+
+def announce(device: torch.device, precision: Precision, progress: Progress) -> None:
+    """Says where and in which number format the work begins: a GPU that torch does not see is missed at once."""
+    progress.note(f"computing in {precision} on {describe(device)}")
+    if device.type in UNTESTED:
+        progress.note(f"note: shgae was never tried on {device.type}; compare some numbers with those of --device cpu")
 
 
 @contextmanager
@@ -93,4 +160,4 @@ def _forbid_tf32() -> None:
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
     """The forward pass in that precision; weights, loss and optimizer stay float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    return torch.autocast(device.type, _HALVES.get(precision), enabled=precision in _HALVES)

@@ -181,10 +181,10 @@ class PoseFinder:
             raise Refused("model", self._loaded.artifact.path, "a map holds numbers that are not finite", fix)
         cells, score = heatmaps.decode(maps)
         places = heatmaps.refined(maps, cells, self._config.decode, target_sigma(self._loaded.artifact.facts))
-        xy_crop = heatmaps.map_to_crop(places).double().cpu().numpy()
+        xy_crop = heatmaps.map_to_crop(places).cpu().double().numpy()
         if self._flip_pairs is not None:
             xy_crop[..., 0] -= heatmaps.FLIP_LAG
-        return xy_crop, score.double().cpu().numpy(), heatmaps.is_flat(maps).cpu().numpy()
+        return xy_crop, score.cpu().double().numpy(), heatmaps.is_flat(maps).cpu().numpy()
 
     def _entry(
         self, photo: BoxedPhoto, person: _Person, xy_crop: _Floats, score: _Floats, is_flat: _Flags

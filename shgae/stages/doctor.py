@@ -21,8 +21,11 @@ from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.manifest import package_versions
 from shgae.artifacts.tensors import load_tensors, save_tensors
 from shgae.errors import Refused, ShgaeError
-from shgae.inference.device import autocast, multiplies_bf16, resolve_precision
+from shgae.inference.device import UNTESTED, autocast, best_precision, multiplies_bf16, resolve_device
 from shgae.models.zoo import HourglassSpec, build_hourglass
+from shgae.recipes import FitConfig
+from shgae.training.loss_scale import first_position, unscale
+from shgae.training.optim import build_optimizer
 
 _EXTRAS = ("onnx", "onnxscript", "onnxruntime", "onnxruntime", "tensorboard")
 
@@ -71,12 +74,28 @@ def _machine(folder: Path) -> dict[str, Any]:
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "disk_free_gb": round(disk.free / 1e9, 1),
         "devices": [_device(device) for device in _devices()],
+        "auto": _auto(),
         "extras": {name: importlib.util.find_spec(name) is not None for name in _EXTRAS},
     }
 
 
 def _devices() -> list[torch.device]:
-    return [torch.device("cpu"), *(torch.device("cuda", index) for index in range(torch.cuda.device_count()))]
+    others = [torch.device(kind) for kind, is_there in UNTESTED.items() if is_there()]
+    return [torch.device("cpu"), *(torch.device("cuda", i) for i in range(torch.cuda.device_count())), *others]
+
+
+def _auto() -> dict[str, str]:
+    """What --device auto and --precision auto take, and why."""
+    try:
+        device = resolve_device("auto")
+    except Refused as refused:
+        return {"device": "none", "why": refused.why}
+    precision, why = best_precision(device)
+    if device.type == "cpu":
+        built = torch.version.cuda or torch.version.hip
+        seen = "torch sees no GPU" if built else "this torch was built for CPUs"
+        why = f"{seen}; {why}"
+    return {"device": str(device), "precision": precision, "why": why}
 
 
 def _device(device: torch.device) -> dict[str, Any]:
@@ -118,13 +137,15 @@ def _write_and_read() -> str:
 
 
 def _train(device: torch.device) -> str:
-    precision = resolve_precision("auto", device)
+    precision, _ = best_precision(device)
+    scale = first_position(precision).scale
     model = build_hourglass(HourglassSpec(keypoints=3, crop_size=128, residual="newell", width=32)).to(device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+    optimizer = build_optimizer(model, FitConfig(optimizer="adam"))
     images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)).to(device)
     with autocast(device, precision):
         loss = model(images).float().square().mean()
-    loss.backward()
+    (loss * scale).backward()
+    unscale(model, scale)
     optimizer.step()
     if not torch.isfinite(loss.detach()):
         raise ValueError(f"the loss is {float(loss.detach())}")

@@ -98,8 +98,7 @@ def run(
         models: in the order of the report: hourglass artefacts, run directories (then their best weights), or files of
             predictions (:func:`~shgae.evaluation.predictions.read_predictions`).
         data: prepared data of the models' joints and crop size.
-        output: the folder to make, with ``report.json``, ``tables.md``, ``tables.tex`` and ``predictions-NAME.json``
-            (COCO results, photo pixels); None writes nothing.
+        output: the folder to make: report, tables and ``predictions-NAME.json`` (COCO results); None writes nothing.
         config: split, batch size, number format, draws.
         execution: device, threads, progress.
         sigmas: JSON of OKS's sigmas (:func:`~shgae.evaluation.matching.read_sigmas`); None takes COCO's for its joints.
@@ -120,7 +119,8 @@ def run(
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     names = _names(models)
     if output is None:
-        scored, predicted = _score(sources, names, crops, prepared, config, device, rules, execution)
+        with determinism(execution.deterministic):
+            scored, predicted = _score(sources, names, crops, prepared, config, device, rules, execution)
         return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, None)
     parents = {"data": prepared}
     files = {name: one for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,12 +28,13 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tensors import map_tensor
+from shgae.artifacts.tensors import Array, map_tensor
 from shgae.data.datasets import Rows, in_chunks
+from shgae.data.prefetch import behind
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
-from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
+from shgae.inference.device import announce, describe, determinism, resolve_device, resolve_precision
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
@@ -99,6 +101,7 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
         determinism(execution.deterministic),
     ):
         check_space(output, plan.size - draft.size(), plan.what, execution.progress)
+        announce(plan.device, plan.config.precision, execution.progress)
         extraction = _Extraction(plan, draft, execution)
         negative = {split: extraction.split(split, rows) for split, rows in plan.crops.items()}
         splits = {split: len(rows) for split, rows in plan.crops.items()}
@@ -208,16 +211,17 @@ class _Extraction:
         folders = [site_folder(split, stack, self._stacks) for stack in self._stacks]
         sums = [StatisticsSums() for _ in folders]
         self._execution.progress.start(f"extract {split}", len(crops), "people")
-        for shard, rows in enumerate(in_chunks(np.arange(len(crops)), shard_rows(len(folders)))):
-            names = [shard_name(folder, shard) for folder in folders]
-            # Written whole or not at all.
-            if self._world.broadcast(all(self._draft.file(name).is_file() for name in names)):
-                self._execution.progress.advance(len(rows), "already there")
-            else:
-                self._write(names, crops, rows)
-            for name, sum_ in zip(names, sums, strict=True):
+        with behind() as hand_over:
+            for shard, rows in enumerate(in_chunks(np.arange(len(crops)), shard_rows(len(folders)))):
+                names = [shard_name(folder, shard) for folder in folders]
+                tensors = None
+                # Written whole or not at all.
+                if self._world.broadcast(all(self._draft.file(name).is_file() for name in names)):
+                    self._execution.progress.advance(len(rows), "already there")
+                else:
+                    tensors = self._computed(len(names), crops, rows)
                 if self._world.is_main:
-                    sum_.add(map_tensor(self._draft.file(name), "bottleneck"))
+                    hand_over(partial(self._keep, names, tensors, sums))
         if not self._world.is_main:
             return tuple(self._world.broadcast([]))
         statistics = [sum_.result() for sum_ in sums]
@@ -226,11 +230,17 @@ class _Extraction:
         self._execution.progress.finish()
         return tuple(self._world.broadcast([float(one.channel_negative.mean()) for one in statistics]))
 
-    def _write(self, names: Sequence[str], crops: Crops, rows: Rows) -> None:
-        """One shard of every stack."""
-        out = np.zeros((len(names), len(rows), *self._shape), self._dtype)
+    def _keep(self, names: Sequence[str], tensors: Array | None, sums: Sequence[StatisticsSums]) -> None:
+        """Writes one shard of every stack, unless it is there, and counts it; the network is at the next one then."""
+        for place, (name, sum_) in enumerate(zip(names, sums, strict=True)):
+            if tensors is not None:
+                self._draft.write_tensors(name, {"bottleneck": tensors[place]})
+            sum_.add(map_tensor(self._draft.file(name), "bottleneck"))
+
+    def _computed(self, stacks: int, crops: Crops, rows: Rows) -> Array:
+        """One shard of every stack: (stacks, n, C, 4, 4)."""
+        out: Array = np.zeros((stacks, len(rows), *self._shape), self._dtype)
         for batch, tensors in self._inference.over(self._bottlenecks, crops, self._execution, rows):
             self._execution.stop.raise_if_set(self._draft.path, "the same command with --resume")
             out[:, batch.rows - rows[0]] = tensors.float().cpu().numpy().swapaxes(0, 1)
-        for name, tensor in zip(names, self._world.merge_disjoint(out), strict=True):
-            self._draft.write_tensors(name, {"bottleneck": tensor})
+        return self._world.merge_disjoint(out)

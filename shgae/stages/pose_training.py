@@ -17,7 +17,7 @@ from shgae.artifacts.store import Artifact
 from shgae.data.augmentation import augmentation_of
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
-from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
+from shgae.inference.device import announce, describe, determinism, resolve_device, resolve_precision
 from shgae.models.hourglass import StackedHourglass
 from shgae.recipe_parts import with_parts
 from shgae.recipes import FinetuneConfig, HeatmapConfig, TrainConfig, as_json
@@ -94,6 +94,7 @@ def fit_pose(
         determinism(execution.deterministic),
     ):
         check_training_space(draft, model, config, execution.progress)
+        announce(device, config.precision, execution.progress)
         summary = fit(model, objective, config, draft, execution)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -16,7 +16,7 @@ from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
+from shgae.inference.device import announce, describe, determinism, resolve_device, resolve_precision
 from shgae.metrics.reconstruction import Reconstruction
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
@@ -89,6 +89,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
         determinism(execution.deterministic),
     ):
         check_training_space(draft, model, config, execution.progress)
+        announce(device, config.precision, execution.progress)
         summary = fit(model, objective, config, draft, execution)
         load_state(model, load_tensors(draft.file(MODEL)), draft.path)
         reconstruction = reconstruct(model.eval(), val, objective.mean, device, "fp32", execution)
@@ -111,7 +112,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
 def new(spec: AutoencoderSpec, config: AutoencoderConfig, device: torch.device) -> Autoencoder:
     """An autoencoder with new weights on the device, laid out in memory as its number format is fastest."""
     model = build_autoencoder(spec, seed=config.seed).to(device)
-    if config.precision == "bf16":  # transposed convolutions take half the time so; in float32 none is faster
+    if config.precision != "fp32":  # transposed convolutions take half the time so; in float32 none is faster
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
 

@@ -33,17 +33,26 @@ def statistics_kept(model: nn.Module, *, updated: bool) -> Iterator[None]:
 def synchronise(model: nn.Module) -> None:
     """Makes every 2-D batch normalisation one over all processes, in place; names and weights stay.
 
-    On GPUs torch has one of its own, which refuses CPUs (torch 2.13).
+    On GPUs it is torch's, which refuses CPUs (torch 2.13).
     """
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if type(child) is nn.BatchNorm2d:
                 on_gpu = child.weight.device.type == "cuda"
-                synced = (nn.SyncBatchNorm if on_gpu else SyncedBatchNorm2d)(child.num_features, child.eps)
+                synced = (GpuSyncedBatchNorm if on_gpu else SyncedBatchNorm2d)(child.num_features, child.eps)
                 synced.momentum, synced.training = child.momentum, child.training
                 synced.weight, synced.bias = child.weight, child.bias
                 synced._buffers = child._buffers
                 setattr(parent, name, synced)
+
+
+class GpuSyncedBatchNorm(nn.SyncBatchNorm):
+    """torch's own, which in half precision gathers a process without rows in another format than the others (2.13)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> the same shape and dtype; N may be 0."""
+        synced: torch.Tensor = super().forward(x if x.numel() else x.float())
+        return synced.to(x.dtype)
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):

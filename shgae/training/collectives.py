@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 import torch.distributed as dist
 
-from shgae.errors import PeerLost
+from shgae.errors import PeerLost, shortened
 
 
 def add(tensor: torch.Tensor) -> None:
@@ -24,8 +24,12 @@ def _or_lost(collective: Callable[[], object]) -> None:
     try:
         collective()
     except RuntimeError as error:  # torch has many kinds of it: a connection reset, a timeout, an abort
-        why = " ".join(str(error).split())[:200]
-        raise PeerLost("another process", f"process {dist.get_rank()}", f"it is gone ({why})", _FIX) from error
+        raise PeerLost("another process", f"process {dist.get_rank()}", f"it is gone ({cause(error)})", _FIX) from error
+
+
+def cause(error: BaseException) -> str:
+    """What torch says of a failed collective, in at most 200 characters; of NCCL's many lines the last error."""
+    return shortened(" ".join(str(error).split()).rpartition("Last error: ")[2], 200)
 
 
 _FIX = "the same command, with --resume where it has one"

@@ -134,7 +134,7 @@ def joined(device: str) -> Iterator[tuple[ProcessGroup, str]]:
         the world of this process, and its device.
 
     Raises:
-        Refused: the environment does not say which process this is.
+        Refused: the environment does not say which process this is, or the device is one that they cannot share.
         PeerLost: the others did not come.
     """
     try:
@@ -144,7 +144,11 @@ def joined(device: str) -> Iterator[tuple[ProcessGroup, str]]:
         why = f"RANK and WORLD_SIZE do not say which process this is ({error})"
         raise Refused("environment", "WORLD_SIZE", why, "--nproc, or torchrun") from error
     if device in ("auto", "cuda") and torch.cuda.is_available():
-        device = f"cuda:{local}"
+        # Slurm may show each process its own GPU only; our launcher shows all of them to all.
+        device = f"cuda:{local if RENDEZVOUS in os.environ else local % torch.cuda.device_count()}"
+    elif size > 1 and device not in ("auto", "cpu", "cuda"):
+        why = f"{device} is one device, for {size} processes"
+        raise Refused("option", "--device", why, "--device cuda (each process takes a GPU of its own), or --nproc 1")
     resolved = resolve_device(device)
     if resolved.type == "cuda":
         torch.cuda.set_device(resolved)
@@ -160,8 +164,8 @@ def meeting(rank: int, size: int, backend: str = "gloo", file: str | None = None
     try:
         dist.init_process_group(backend, where, rank=rank, world_size=size, timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
-        why = " ".join(str(error).split())[:200]
-        raise PeerLost("the other processes", f"process {rank}", f"they cannot be met ({why})", "") from error
+        why = f"they cannot be met ({collectives.cause(error)})"
+        raise PeerLost("the other processes", f"process {rank}", why, "") from error
     yield Processes(rank, size)
     # Not after an error: the others may be gone, and saying goodbye would wait for them.
     dist.destroy_process_group()

@@ -1,6 +1,7 @@
 """Is a training well? Its numbers must be finite at every step, and its weights must move.
 
-A step whose loss, gradient or batch statistics are not finite ends the training before it touches a weight. And
+A step whose loss, gradient or batch statistics are not finite ends the training, on a CPU before it touches a weight.
+A GPU is not waited for: its numbers are read when the next step is under way, and before anything is saved. And
 weights that stand still end it too: the study's resume gave its optimizer copies of the weights, and so the last
 epochs trained nothing, unnoticed.
 """
@@ -30,24 +31,55 @@ class StepStatistics(NamedTuple):
     """Euclidean norm of the gradient over all weights that learn."""
     statistics: float
     """Euclidean norm of all running statistics of batch normalisation."""
+    scale: float = 1.0
+    """What the loss was multiplied by before the backward pass, and ``gradient`` is divided by."""
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether the scale was too large for the number format: no fault, for a smaller one helps."""
+        return self.scale > 1 and not math.isfinite(self.gradient)
 
     def fault(self) -> str | None:
         """What is not finite, in words; None for a sound step."""
         if not math.isfinite(self.loss):
             return f"the loss became {self.loss}"
-        if not math.isfinite(self.gradient):
+        if not math.isfinite(self.gradient) and not self.overflowed:
             return f"the gradient is no finite number (the loss is {self.loss:.3g})"
         if not math.isfinite(self.statistics):
             return f"a statistic of batch normalisation is no finite number (the loss is {self.loss:.3g})"
         return None
 
 
-def measure(model: nn.Module, loss: torch.Tensor) -> StepStatistics:
-    """Reads a step after its backward pass and before its weights change; waits for the device once."""
+class Measured:
+    """What :func:`measure` found, on its way from the device."""
+
+    def __init__(self, numbers: torch.Tensor, scale: float) -> None:
+        self._scale, self._numbers, self._arrived = scale, numbers, None
+        if numbers.is_cuda:
+            # Into pinned memory, so that the CPU goes on; the event says when it is there.
+            self._numbers = torch.empty(numbers.shape, pin_memory=True).copy_(numbers, non_blocking=True)
+            self._arrived = torch.cuda.current_stream(numbers.device).record_event()
+
+    def read(self) -> StepStatistics:
+        """Waits for the numbers."""
+        if self._arrived:
+            self._arrived.synchronize()
+        loss, gradient, statistics = self._numbers.tolist()
+        return StepStatistics(loss, gradient / self._scale, statistics, self._scale)
+
+
+def measure(model: nn.Module, loss: torch.Tensor, scale: float = 1.0) -> Measured:
+    """Looks at a step after its backward pass and before its weights change; waits for nothing.
+
+    Args:
+        model: with gradients that are ``scale`` times too large.
+        loss: of the step, not scaled.
+        scale: a power of two.
+    """
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     statistics = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
     norms = [get_total_norm(tensors).to(loss.device) for tensors in (gradients, statistics)]
-    return StepStatistics(*torch.stack([loss.detach(), *norms]).tolist())
+    return Measured(torch.stack([loss.detach(), *norms]), scale)
 
 
 class Watchdog:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 import torch
 from torch import nn
@@ -26,7 +26,7 @@ from torch import nn
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, Position, load_checkpoint, save_checkpoint
 from shgae.artifacts.draft import Draft
 from shgae.artifacts.tables import append_row, read_rows, write_rows
-from shgae.data.datasets import Rows, in_chunks
+from shgae.data.datasets import Rows, in_chunks, pinned
 from shgae.data.prefetch import prefetch
 from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
@@ -35,7 +35,8 @@ from shgae.recipes import FitConfig
 from shgae.training import distributed
 from shgae.training.batch_norm import statistics_kept
 from shgae.training.freezing import train_mode
-from shgae.training.health import StepStatistics, Watchdog, measure
+from shgae.training.health import Measured, StepStatistics, Watchdog, measure
+from shgae.training.loss_scale import after_step, first_position, unscale
 from shgae.training.objectives import BatchT, Objective, Validation
 from shgae.training.optim import (
     PLATEAU_FACTOR,
@@ -101,6 +102,24 @@ def fit(
     return FitSummary(best_epoch, history[best_epoch - 1], history)
 
 
+def reads_late(device: torch.device, config: FitConfig) -> bool:
+    """Whether a step is judged when the next one is under way, so that a GPU need not stand still for it.
+
+    Not in fp16, where the numbers decide whether the step is taken.
+    """
+    return device.type == "cuda" and config.precision != "fp16"
+
+
+class _Step(NamedTuple):
+    """A step that is done, or under way on a GPU."""
+
+    at: Position
+    """Where the training stood before it."""
+    lr: float
+    rows: Rows
+    measured: Measured
+
+
 class _Fitting(Generic[BatchT]):
     """The moving parts of one :func:`fit`."""
 
@@ -110,10 +129,13 @@ class _Fitting(Generic[BatchT]):
         self.model, self.objective, self.config = model, objective, config
         self.draft, self.execution, self.world = draft, execution, execution.world
         self.optimizer = build_optimizer(model, config)
-        self.position = Position()
+        self.position = first_position(config.precision)
         self.steps = -(-objective.samples // config.batch_size)
+        self.device = next(model.parameters()).device
+        self._late = reads_late(self.device, config)
         self._saved_at = time.monotonic()
         self._gradient: float | None = None
+        self._unread: _Step | None = None
 
     def restore(self) -> list[dict[str, Any]]:
         """Goes back to the checkpoint of a resumed draft; returns the history, which is cut to its epochs."""
@@ -142,9 +164,13 @@ class _Fitting(Generic[BatchT]):
 
     def save(self) -> None:
         """Replaces the checkpoint by what is now; weights that are not finite never replace the last good ones."""
+        if self._unread:
+            step, self._unread = self._unread, None
+            self._accept(step, self._judge(step))
         if not self.world.is_main:
             return
-        if not all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values()):
+        finite = torch.stack([tensor.isfinite().all() for tensor in self.model.state_dict().values()])
+        if not finite.all():
             raise self._diverged("a weight is no finite number any more")
         arrays = {f"model.{name}": array for name, array in state_arrays(self.model).items()}
         for name, array in optimizer_arrays(self.model, self.optimizer).items():
@@ -161,7 +187,7 @@ class _Fitting(Generic[BatchT]):
         def load(rows: Rows) -> list[BatchT]:
             """This process's portions of a step."""
             cut = distributed.split_micro_batches(rows, config.micro_batches, self.world)
-            return [self.objective.load(portion, epoch) for portion in cut]
+            return [pinned(self.objective.load(portion, epoch), self.device) for portion in cut]
 
         what = f"epoch {epoch + 1}/{config.epochs}"
         self.execution.progress.start(what, self.objective.samples, "samples", self.position.samples)
@@ -181,39 +207,65 @@ class _Fitting(Generic[BatchT]):
         """One update of the weights; the batches are this process's portions of the rows."""
         begun = time.monotonic()
         at = self.position
-        lr = self._learning_rate()
+        lr = self._learning_rate(at)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.zero_grad(set_to_none=True)
-        reading = measure(self.model, self._gradients(rows, batches))
+        step = _Step(at, lr, rows, measure(self.model, self._gradients(rows, batches), at.scale))
+        reading = None if self._late else self._judge(step)
+        overflowed = reading is not None and reading.overflowed
+        if not overflowed:
+            if at.scale != 1:
+                unscale(self.model, at.scale)
+            self.optimizer.step()
+        at = after_step(at, overflowed=overflowed, scales=self.config.precision == "fp16")
+        self.position = dataclasses.replace(at, step=at.step + 1, samples=at.samples + len(rows))
+        if self._late:
+            before, self._unread = self._unread, step
+            if before:
+                step, reading = before, self._judge(before)
+        if reading:
+            self._accept(step, reading)
+        seconds = self.position.seconds + time.monotonic() - begun
+        self.position = dataclasses.replace(self.position, seconds=seconds)
+        self.execution.progress.advance(len(rows), f"loss {reading.loss:.3g}  lr {lr:.2g}" if reading else "")
+
+    def _judge(self, step: _Step) -> StepStatistics:
+        """Reads a step; raises :class:`Diverged` if it is unsound."""
+        reading = step.measured.read()
         if fault := reading.fault():
-            raise self._unsound(fault, rows, reading)
-        self.optimizer.step()
-        if fault := self._watchdog.look(reading, lr):
-            raise self._diverged(fault, fix="--force to begin anew, with another --lr or --seed")
-        self._gradient = reading.gradient
-        self.position = dataclasses.replace(
-            at,
-            step=at.step + 1,
-            loss_sum=at.loss_sum + reading.loss * len(rows),
-            samples=at.samples + len(rows),
-            seconds=at.seconds + time.monotonic() - begun,
-        )
-        self.execution.progress.advance(len(rows), f"loss {reading.loss:.3g}  lr {lr:.2g}")
+            before = f", {self._gradient:.3g} a step before" if self._gradient is not None else ""
+            why = f"{fault}; gradient norm {reading.gradient:.3g}{before}"
+            fix = "a look at these samples, or a smaller --lr, with --force"
+            raise self._diverged(why, f" ({self.objective.name_rows(step.rows)})", fix, step.at)
+        return reading
+
+    def _accept(self, step: _Step, reading: StepStatistics) -> None:
+        """Counts a sound step; raises :class:`Diverged` if the weights stand still."""
+        loss_sum = self.position.loss_sum + reading.loss * len(step.rows)
+        if not reading.overflowed:
+            if fault := self._watchdog.look(reading, step.lr):
+                fix = "--force to begin anew, with another --lr or --seed"
+                raise self._diverged(fault, fix=fix, at=step.at)
+            self._gradient = reading.gradient
+        self.position = dataclasses.replace(self.position, loss_sum=loss_sum)
 
     def _gradients(self, rows: Rows, batches: Sequence[BatchT]) -> torch.Tensor:
-        """The loss of a step, over all processes; its gradient is left in the weights."""
+        """The loss of a step, over all processes; its gradient, times the scale, is left in the weights."""
         weight, losses = self.objective.weight(rows, self.position.epoch), []
         for number, batch in enumerate(batches):
-            with statistics_kept(self.model, updated=self.world.is_main and number == 0):
+            # Undivided, the statistics are those of the whole batch, the same in every process.
+            updated = self.config.micro_batches == 1 or (self.world.is_main and number == 0)
+            with statistics_kept(self.model, updated=updated):
                 loss = self.objective.loss(self.model, batch, weight)
-            loss.backward()  # type: ignore[no-untyped-call]
+            (loss * self.position.scale if self.position.scale != 1 else loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         return self.world.all_reduce_gradients(self.model, losses)
 
     def close_epoch(self) -> dict[str, Any]:
         """Validates, keeps the model if it is the best so far, records the epoch and returns its row."""
-        at, lr = self.position, self._learning_rate()
+        at = self.position
+        lr = self._learning_rate(at)
         self.world.broadcast_model(self.model)
         self.model.eval()
         validation = Validation(*self.world.broadcast(self.objective.validate(self.model, self.execution)))
@@ -230,6 +282,8 @@ class _Fitting(Generic[BatchT]):
             best_score=validation.score if better else at.best_score,
             lr_factor=PLATEAU_FACTOR if strikes else at.lr_factor,
             stale_epochs=stale,
+            scale=at.scale,
+            grown=at.grown,
         )
         row = {"epoch": at.epoch + 1, "lr": lr, "train_loss": at.loss_sum / at.samples, **validation.values}
         whole = row | {"seconds": round(at.seconds, 3), "samples": at.samples}
@@ -239,19 +293,14 @@ class _Fitting(Generic[BatchT]):
         self.execution.progress.record(row, of=self.config.epochs, best=better)
         return whole
 
-    def _unsound(self, fault: str, rows: Rows, reading: StepStatistics) -> Diverged:
-        before = f", {self._gradient:.3g} a step before" if self._gradient is not None else ""
-        why = f"{fault}; gradient norm {reading.gradient:.3g}{before}"
-        fix = "a look at these samples, or a smaller --lr, with --force"
-        return self._diverged(why, f" ({self.objective.name_rows(rows)})", fix)
-
-    def _diverged(self, why: str, what: str = "", fix: str = "a smaller --lr, with --force") -> Diverged:
-        at = self.position
+    def _diverged(
+        self, why: str, what: str = "", fix: str = "a smaller --lr, with --force", at: Position | None = None
+    ) -> Diverged:
+        at = at or self.position
         where = f"epoch {at.epoch + 1}, step {at.step + 1}{what}"
-        return Diverged("training", where, f"{why}; learning rate {self._learning_rate():g}", fix)
+        return Diverged("training", where, f"{why}; learning rate {self._learning_rate(at):g}", fix)
 
-    def _learning_rate(self) -> float:
-        at = self.position
+    def _learning_rate(self, at: Position) -> float:
         return learning_rate(
             self.config,
             epoch=at.epoch,

@@ -19,7 +19,7 @@ from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.data.augmentation import DRAWS, Augmentation
-from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_augmented_batch, load_pose_batch
+from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_augmented_batch, load_pose_batch, sent
 from shgae.data.prefetch import prefetch
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
@@ -136,7 +136,7 @@ class PoseObjective:
         with multiplied(model, on_device.factors):
             maps = self.inference.forward(model, on_device)
         sums, _ = self._errors(maps, on_device)
-        return (sums / sums.new_tensor(max(weight, 1))).sum()
+        return (sums / sums.new_full((), max(weight, 1))).sum()
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
         """See :class:`Objective`: ``val_loss`` and ``val_pck`` (all labelled joints, 0 to 1)."""
@@ -147,7 +147,7 @@ class PoseObjective:
         for batch, maps in self.inference.over(model, self.val, execution):
             _end_if_stopped(execution)
             sums, count = self._errors(maps, batch)
-            errors[batch.rows[0] // size] = sums.double().sum().item(), count.item()
+            errors[batch.rows[0] // size] = sums.cpu().double().sum().item(), count.item()
             if not np.isfinite(errors).all():  # such maps have no peak to score; the loop ends the training
                 break
             found[batch.rows], counted[batch.rows] = hits(maps[:, -1], batch)
@@ -227,9 +227,9 @@ class ReconstructionObjective:
     def loss(self, model: nn.Module, batch: ActivationBatch, weight: int) -> torch.Tensor:
         """See :class:`Objective`."""
         with autocast(self.device, self.precision):
-            decoded = model(batch.noisy.to(self.device)).float()
-        squares = nn.functional.mse_loss(decoded, batch.clean.to(self.device), reduction="sum")
-        return squares / squares.new_tensor(weight)
+            decoded = model(sent(batch.noisy, self.device)).float()
+        squares = nn.functional.mse_loss(decoded, sent(batch.clean, self.device), reduction="sum")
+        return squares / squares.new_full((), weight)
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
         """See :class:`Objective`: ``val_loss`` (MSE) and ``val_fvu`` against the mean of the training split."""

@@ -82,6 +82,7 @@ def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, arrays: M
         Refused: an array belongs to no parameter, or has another shape.
     """
     parameters = dict(model.named_parameters())
+    steps_on_device = any(group.get("fused") or group.get("capturable") for group in optimizer.param_groups)
     for full_name, array in arrays.items():
         name, _, key = full_name.rpartition(".")
         parameter = parameters.get(name)
@@ -89,4 +90,8 @@ def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, arrays: M
         if parameter is None or (value.ndim and value.shape != parameter.shape):
             raise Refused("optimizer state", full_name, "fits no weight of this model", "--force to start anew")
         # A fresh tensor of the parameter's layout: the update then runs as if never interrupted.
-        optimizer.state[parameter][key] = torch.empty_like(parameter).copy_(value) if value.ndim else value
+        if value.ndim:
+            value = torch.empty_like(parameter).copy_(value)
+        elif steps_on_device:  # as a fresh state has it: one kernel then reads it with the weights
+            value = value.to(parameter.device)
+        optimizer.state[parameter][key] = value

@@ -1,84 +1,65 @@
 """What one device does with all of COCO, from a part of it: ``python -m tests.benchmarks.gpu`` on a machine with a GPU.
 
-Prints a JSON object a line: what, seconds for 124,040 people, target, share of the measured bf16 peak. It measures
-shgae as it is, and beside it what might make fine-tuning faster on a GPU, of which shgae has only what wins:
-cuDNN's search for the fastest algorithm, torch.compile with and without CUDA graphs, crops that lie on the GPU.
+Prints a JSON object a line, the most important first: is it right (maps against the CPU's, stop and resume), then the
+three targets with everything in them (reading, validation, saving, hashes), then where the time goes, then
+what might make it faster. Each part runs in a process of its own with a limit, all of them within eight minutes; torch,
+NumPy and shgae suffice, and no network.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from shgae.artifacts.activations import Activations
+from shgae.artifacts.checkpoint import CHECKPOINT, MODEL
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import open_artifact
-from shgae.data.datasets import PoseBatch, Rows, load_pose_batch
-from shgae.execution import Execution
+from shgae.artifacts.tensors import load_tensors
+from shgae.data.datasets import in_chunks, load_pose_batch, pinned
+from shgae.data.prefetch import prefetch
+from shgae.errors import Interrupted
+from shgae.execution import Execution, Silent, StopFlag
 from shgae.inference.batches import Inference
-from shgae.inference.device import autocast, describe, resolve_device, resolve_precision
-from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_hourglass, state_arrays
-from shgae.recipes import RECIPES, ExtractConfig, HeatmapConfig, PrepareConfig
+from shgae.inference.device import describe, determinism
+from shgae.models.zoo import AutoencoderSpec, build_hourglass, state_arrays
+from shgae.recipes import RECIPES, ExtractConfig, FitConfig
 from shgae.skeleton import COCO_PERSON
-from shgae.stages import extract, prepare, pretrain_ae
+from shgae.stages import extract, pretrain_ae
 from shgae.training.loop import fit
-from shgae.training.objectives import PoseObjective, ReconstructionObjective
-from tests.benchmarks.test_data_speed import coco
+from shgae.training.objectives import ReconstructionObjective
+from tests.benchmarks.gpu_trial import MEAN, Trial, network, pose_objective, prepared
 
 COCO = 124_040
 """People of the study's training split."""
-MEAN = (0.4, 0.4, 0.4)
+WITHIN = 480.0
+"""Seconds that all parts have together."""
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What is measured, and on how much."""
-
-    device: torch.device
-    people: int = 2048
-    width: int = 256
-    crop_size: Literal[256, 128] = 256
-    batch_size: int = 16
-    """In training."""
-    extracted: int = 128
-    """People in one forward pass of an extraction."""
-
-    @property
-    def spec(self) -> HourglassSpec:
-        """The network."""
-        return HourglassSpec(keypoints=len(COCO_PERSON), width=self.width, crop_size=self.crop_size)
-
-
-@dataclass(frozen=True)
-class Resident(PoseObjective):
-    """All crops lie on the device."""
-
-    @functools.cached_property
-    def _all(self) -> PoseBatch:
-        return load_pose_batch(self.train, np.arange(len(self.train))).to(self.inference.device)
-
-    def load(self, rows: Rows, epoch: int) -> PoseBatch:
-        """See :class:`PoseObjective`."""
-        here, there = torch.from_numpy(rows), torch.from_numpy(rows).to(self.inference.device)
-        crops, xy_crop, visibility = (one[there] for one in (self._all.crops, self._all.xy_crop, self._all.visibility))
-        return PoseBatch(rows, crops, self._all.valid[here], xy_crop, visibility)
+def operations(run: Callable[[], torch.Tensor], *, trained: bool) -> float:
+    """10^9 operations (2 a multiply-add) of a pass, and of its backward pass."""
+    with FlopCounterMode(display=False) as counter:
+        out = run()
+        if trained:
+            out.sum().backward()  # type: ignore[no-untyped-call]
+    return float(counter.get_total_flops()) / 1e9
 
 
 def peak(device: torch.device) -> float:
@@ -97,116 +78,156 @@ def peak(device: torch.device) -> float:
     return 2 * 9 * 256 * 256 * 8 * side * side / statistics.median(taken[2:]) / 1e9
 
 
-def operations(run: Callable[[], torch.Tensor], *, trained: bool) -> float:
-    """10^9 operations (2 a multiply-add) of a pass, and of its backward pass."""
-    with FlopCounterMode(display=False) as counter:
-        out = run()
-        if trained:
-            out.sum().backward()  # type: ignore[no-untyped-call]
-    return float(counter.get_total_flops()) / 1e9
+class Clock(Silent):
+    """Remembers when each epoch ended: validated and saved."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
+        """See :class:`~shgae.execution.Progress`."""
+        self.ends.append(time.perf_counter())
 
 
-def finetuning(trial: Trial, data: Path, folder: Path, *, resident: bool = False, mode: str | None = None) -> float:
-    """Seconds a person of the second epoch of fine-tuning as the study did it, steps alone; the first warms up.
+def fitted(model: Any, objective: Any, config: FitConfig, run: Path, how: Execution) -> float:
+    """A training of so many epochs; seconds a sample of its last epoch, all in."""
+    clock = Clock()
+    with new_artifact(run, kind="hourglass", config={}, parents={}, execution=how, resumable=True) as made:
+        fit(model, objective, config, made, replace(how, progress=clock))
+    _wait(next(model.parameters()).device)
+    return (clock.ends[-1] - clock.ends[-2]) / objective.samples if len(clock.ends) > 1 else 0.0
 
-    Args:
-        trial: where and on what.
-        data: prepared.
-        folder: to work in.
-        resident: whether all crops lie on the device.
-        mode: of torch.compile; None does without.
-    """
-    prepared = open_artifact(data, "data", verify=False)
-    config = replace(RECIPES["original"].finetune, epochs=2, batch_size=trial.batch_size)
-    precision = resolve_precision(config.precision, trial.device)
-    inference = Inference(trial.device, precision, trial.batch_size, MEAN)
-    build = Resident if resident else PoseObjective
-    heatmap = HeatmapConfig(peak=config.peak, sigma_visible=config.sigma_visible, unlabelled=config.unlabelled)
-    objective = build(Crops(prepared, "train"), Crops(prepared, "val", 16), heatmap, inference)
+
+def finetuning(
+    trial: Trial,
+    folder: Path,
+    *,
+    resident: bool = False,
+    mode: str | None = None,
+    precision: str = "",
+    search: bool = False,
+) -> dict[str, Any]:
+    """The second epoch of fine-tuning; the first warms up."""
+    torch.backends.cudnn.benchmark = search
+    chosen: Any = precision or trial.precision
+    config = replace(RECIPES["original"].finetune, epochs=2, batch_size=trial.batch_size, precision=chosen)
     model = network(trial)
     if mode is not None:
         model.compile(mode=mode)
-    run = Path(tempfile.mkdtemp(dir=folder)) / "run"
-    with new_artifact(run, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
-        row = fit(model, objective, replace(config, precision=precision), made, Execution(workers=4)).history[-1]
-    return float(row["seconds"] / row["samples"])
+    place = Path(tempfile.mkdtemp(dir=folder)) / "run"
+    objective = pose_objective(trial, folder, chosen, resident=resident)
+    seconds = fitted(model, objective, config, place, Execution(workers=4))
+    with torch.device("meta"):
+        image = torch.zeros(2, 3, trial.crop_size, trial.crop_size)
+        gflop = operations(lambda: network(replace(trial, device="meta"))(image), trained=True) / 2
+    return {"precision": chosen, **_times(seconds), "share_of_peak": round(gflop / seconds / peak(trial.where), 3)}
 
 
-def network(trial: Trial) -> StackedHourglass:
-    """Random weights, laid out as the stages do it."""
-    model: StackedHourglass = build_hourglass(trial.spec).to(device=trial.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model
+def correctness(trial: Trial, folder: Path) -> dict[str, Any]:
+    """Float32 maps against the CPU's, and stop and resume bit for bit, for each optimizer."""
+    images = torch.rand(2, 3, trial.crop_size, trial.crop_size, generator=torch.Generator().manual_seed(0)) - 0.5
+    maps = []
+    for device in ("cpu", trial.device):
+        one = Inference(torch.device(device), "fp32", 2, MEAN)
+        maps.append(one.infer(network(replace(trial, device=device)).eval(), images.to(device)).cpu())
+    found: dict[str, Any] = {
+        "maps_differ_by": float((maps[0] - maps[1]).abs().max()),
+        "maps_up_to": float(maps[0].max()),
+    }
+    small = replace(trial, width=32)
+    for optimizer in ("rmsprop", "adam", "sgd"):
+        config = FitConfig(epochs=1, batch_size=4, precision=trial.precision, optimizer=optimizer)  # type: ignore[arg-type]
+        runs = [folder / f"{optimizer}-{name}" for name in ("whole", "torn")]
+        objective = pose_objective(trial, folder, trial.precision)
+        objective = dataclasses.replace(
+            objective, train=Crops(open_artifact(folder / "data", verify=False), "train", 24)
+        )
+        with determinism("warn"):
+            fitted(network(small), objective, config, runs[0], Execution())
+            try:
+                fitted(network(small), objective, config, runs[1], Execution(stop=_StopAfter(3)))
+            except Interrupted:
+                fitted(network(small), objective, config, runs[1], Execution(resume=True))
+        bits = [[load_tensors(Path(f"{run}.partial") / name) for name in (MODEL, CHECKPOINT)] for run in runs]
+        found[f"{optimizer}_resumes_exactly"] = str(bits[0]) == str(bits[1]) and all(
+            a[k].tobytes() == b[k].tobytes() for a, b in zip(*bits, strict=True) for k in a
+        )
+    return found
 
 
-def extraction(trial: Trial, data: Path, folder: Path) -> tuple[float, Path]:
-    """Seconds a person of the second extraction, with every check, hash and shard; and the activations."""
-    model = folder / "model"
+class _StopAfter(StopFlag):
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._left = steps
+
+    def __bool__(self) -> bool:
+        self._left -= 1
+        self.signal_number = 15 if self._left == 0 else self.signal_number
+        return super().__bool__()
+
+
+def extraction(trial: Trial, folder: Path) -> dict[str, Any]:
+    """The second extraction, with every check, hash and shard."""
     facts = {"mean_rgb": list(MEAN), "category_id": 1, "crop_policy": "pad", "margin": 0.1}
     facts |= {"crop_size": trial.crop_size, "spec": trial.spec.to_json(), "skeleton": COCO_PERSON.to_json()}
-    with new_artifact(model, kind="hourglass", config={}, parents={}, execution=Execution()) as made:
-        made.write_tensors("model.safetensors", state_arrays(build_hourglass(trial.spec)))
+    with new_artifact(folder / "model", kind="hourglass", config={}, parents={}, execution=Execution()) as made:
+        made.write_tensors(MODEL, state_arrays(build_hourglass(trial.spec)))
         made.commit(facts)
-    execution = Execution(device=str(trial.device), workers=4, force=True)
+    how, config = Execution(device=trial.device, workers=4, force=True), ExtractConfig(batch_size=trial.extracted)
     for _ in range(2):
         begun = time.perf_counter()
-        done = extract.run(model, data, folder / "activations", ExtractConfig(batch_size=trial.extracted), execution)
+        done = extract.run(folder / "model", folder / "data", folder / "activations", config, how)
         taken = time.perf_counter() - begun
-    return taken / sum(done.splits.values()), folder / "activations"
+    return {"precision": trial.precision, **_times(taken / sum(done.splits.values()))}
 
 
-def autoencoder_epoch(trial: Trial, activations: Path, folder: Path) -> float:
-    """Seconds a row of the second epoch of pre-training as the study did it, steps alone."""
-    stored = open_artifact(activations, "activations", verify=False)
-    config = replace(RECIPES["original"].pretrain_ae, epochs=2)
-    config = replace(config, precision=resolve_precision(config.precision, trial.device))
+def autoencoder(trial: Trial, folder: Path) -> dict[str, Any]:
+    """The second epoch of pre-training as the study did it."""
+    stored = open_artifact(folder / "activations", "activations", verify=False)
+    config = replace(RECIPES["original"].pretrain_ae, epochs=2, precision=trial.precision)
     train, val = (Activations(stored, split) for split in ("train", "val"))
-    objective = ReconstructionObjective(train, val, config, trial.device, config.precision)
-    model = pretrain_ae.new(AutoencoderSpec(width=trial.width, output=config.decoder_output), config, trial.device)
-    with new_artifact(folder, kind="autoencoder", config={}, parents={}, execution=Execution()) as made:
-        row = fit(model, objective, config, made, Execution(workers=4)).history[-1]
-    return float(row["seconds"] / row["samples"])
+    objective = ReconstructionObjective(train, val, config, trial.where, trial.precision)
+    model = pretrain_ae.new(AutoencoderSpec(width=trial.width, output=config.decoder_output), config, trial.where)
+    return {
+        "precision": trial.precision,
+        **_times(fitted(model, objective, config, folder / "ae", Execution(workers=4))),
+    }
 
 
-def rows(trial: Trial, folder: Path) -> Iterator[dict[str, Any]]:
-    """Everything, one thing after another; what fails says why."""
-    source = coco(folder, trial.people)
-    data = folder / "data"
-    prepare.run({"train": source, "val": source}, data, PrepareConfig(crop_size=trial.crop_size), Execution(workers=8))
-    at_most, model, image = peak(trial.device), network(trial), torch.zeros(1, 3, trial.crop_size, trial.crop_size)
-    image = image.to(trial.device)
-    with autocast(trial.device, resolve_precision("auto", trial.device)):
-        step = operations(lambda: model(image.repeat(2, 1, 1, 1)), trained=True) / 2
-        encoder = operations(lambda: model.bottleneck(image), trained=False)
-    yield {"device": describe(trial.device), "torch": torch.__version__, "bf16_gflop_per_second": round(at_most)}
-
-    def row(
-        what: str, seconds: Callable[[], float], gflop: float | None, target: float | None = None
-    ) -> dict[str, Any]:
-        try:
-            taken = seconds()
-        except Exception as error:  # of a variant that this machine cannot do
-            return {"what": what, "failed": traceback.format_exception_only(error)[-1].strip()}
-        share = None if gflop is None else round(gflop / taken / at_most, 3)
-        return {"what": what, "seconds_for_coco": round(COCO * taken, 1), "target": target, "share_of_peak": share}
-
-    tuned = functools.partial(finetuning, trial, data, folder)
-    yield row("fine-tuning epoch", tuned, step, 60)
-    for mode in ("default", "max-autotune-no-cudagraphs", "reduce-overhead"):
-        yield row(f"fine-tuning epoch, torch.compile {mode}", functools.partial(tuned, mode=mode), step)
-    yield row("fine-tuning epoch, crops resident", functools.partial(tuned, resident=True), step)
-    with _cudnn_search():
-        yield row("fine-tuning epoch, cudnn.benchmark", tuned, step)
-    yield row("extraction", lambda: extraction(trial, data, folder)[0], encoder, 20)
-    yield row("autoencoder epoch", lambda: autoencoder_epoch(trial, folder / "activations", folder / "ae"), None)
+def loader(trial: Trial, folder: Path) -> dict[str, Any]:
+    """Reading and pinning alone."""
+    crops, begun = Crops(open_artifact(folder / "data", "data", verify=False), "train"), time.perf_counter()
+    chunks = in_chunks(np.random.default_rng(0).permutation(len(crops)), trial.batch_size)
+    for _ in prefetch(chunks, lambda rows: pinned(load_pose_batch(crops, rows), trial.where), 4):
+        pass
+    return _times((time.perf_counter() - begun) / len(crops))
 
 
-@contextmanager
-def _cudnn_search() -> Iterator[None]:
-    torch.backends.cudnn.benchmark = True
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark = False
+def launches(trial: Trial, folder: Path) -> dict[str, Any]:
+    """Kernels of a fine-tuning step, and the share of its time in which the device does nothing."""
+    objective, model, rows = pose_objective(trial, folder, trial.precision), network(trial), np.arange(trial.batch_size)
+    batch = pinned(objective.load(rows, 0), trial.where)
+
+    def step() -> None:
+        objective.loss(model, batch, objective.weight(rows)).backward()  # type: ignore[no-untyped-call]
+
+    for _ in range(3):
+        step()
+    _wait(trial.where)
+    with torch.profiler.profile() as profile:
+        begun = time.perf_counter()
+        for _ in range(5):
+            step()
+        _wait(trial.where)
+        taken = time.perf_counter() - begun
+    kernels = [event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    busy = sum(event.time_range.elapsed_us() for event in kernels) / 1e6
+    return {"step_ms": round(200 * taken, 2), "kernels": len(kernels) // 5, "idle_share": round(1 - busy / taken, 3)}
+
+
+def _times(seconds: float) -> dict[str, Any]:
+    memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    return {"seconds_for_coco": round(COCO * seconds, 2), "peak_memory_gb": round(memory / 1e9, 2)}
 
 
 def _wait(device: torch.device) -> None:
@@ -214,14 +235,74 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+Part = Callable[[Trial, Path], dict[str, Any]]
+PARTS: Mapping[str, tuple[Part, float, float | None]] = {
+    "correctness": (correctness, 90, None),
+    "fine-tuning epoch": (finetuning, 120, 60),
+    "extraction": (extraction, 90, 20),
+    "autoencoder epoch": (autoencoder, 60, 2),
+    "launches": (launches, 60, None),
+    "loader alone": (loader, 30, None),
+    "fine-tuning epoch, fp32": (functools.partial(finetuning, precision="fp32"), 120, None),
+    "fine-tuning epoch, crops resident": (functools.partial(finetuning, resident=True), 60, None),
+    "fine-tuning epoch, cudnn.benchmark": (functools.partial(finetuning, search=True), 60, None),
+    "fine-tuning epoch, torch.compile": (functools.partial(finetuning, mode="default"), 120, None),
+    "fine-tuning epoch, CUDA graphs": (functools.partial(finetuning, mode="reduce-overhead"), 120, None),
+}
+"""What is measured, in this order: the work, its limit and its target in seconds."""
+
+
+def measured(name: str, trial: Trial, folder: Path) -> dict[str, Any]:
+    """One part, here; what fails says why."""
+    part, _, target = PARTS[name]
+    begun = time.perf_counter()
+    try:
+        found = part(trial, folder)
+    except Exception as error:  # a machine may lack what a variant wants
+        found = {"failed": traceback.format_exception_only(error)[-1].strip()[:300]}
+    return {"what": name, "target": target, **found, "took": round(time.perf_counter() - begun, 1)}
+
+
+def apart(name: str, trial: Trial, folder: Path, seconds: float) -> dict[str, Any]:
+    """One part in a process of its own, which is ended after so many seconds."""
+    given = ["--part", name, "--folder", str(folder), "--device", trial.device, "--people", str(trial.people)]
+    command = [sys.executable, "-m", "tests.benchmarks.gpu", *given]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"what": name, "failed": f"not done in {seconds:.0f} s"}
+    except (ValueError, IndexError):
+        return {"what": name, "failed": done.stderr.strip()[-300:]}
+    return found
+
+
+def rows(trial: Trial, folder: Path, run: Callable[..., dict[str, Any]] = apart) -> Iterator[dict[str, Any]]:
+    """The machine, then every part for which there is time left."""
+    ends = time.monotonic() + WITHIN
+    yield {
+        "device": describe(trial.where),
+        "torch": torch.__version__,
+        "bf16_gflop_per_second": round(peak(trial.where)),
+    }
+    prepared(trial, folder)
+    for name, (_, limit, _) in PARTS.items():
+        left = ends - time.monotonic()
+        yield run(name, trial, folder, min(limit, left)) if left > 5 else {"what": name, "failed": "no time was left"}
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--people", type=int, default=Trial.people)
+    parser.add_argument("--part", choices=PARTS)
+    parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
+    trial = Trial(given.device, given.people)
     with tempfile.TemporaryDirectory() as folder:
-        for row in rows(Trial(resolve_device(given.device), given.people), Path(folder)):
+        found = [measured(given.part, trial, given.folder)] if given.part else rows(trial, Path(folder))
+        for row in found:
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()
 

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.benchmarks.gpu import Trial, network, operations, rows
+from tests.benchmarks.gpu import PARTS, apart, measured, operations, rows
+from tests.benchmarks.gpu_trial import Trial, network
 
 
 @pytest.mark.bench
 def test_every_measurement_runs_and_says_what_it_found(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(torch.nn.Module, "compile", lambda *_, **__: None)  # a minute of a C++ compiler
-    trial = Trial(torch.device("cpu"), people=8, width=8, crop_size=128, batch_size=4, extracted=4)
-    machine, *found = rows(trial, tmp_path)
+    trial = Trial("cpu", people=24, width=8, crop_size=128, batch_size=4, extracted=4)
+    here = lambda name, trial, folder, _seconds: measured(name, trial, folder)  # noqa: E731
+    machine, *found = rows(trial, tmp_path, here)
     assert machine["bf16_gflop_per_second"] > 0
-    assert [row["what"] for row in found if "failed" in row] == []
-    assert {row["what"]: row["target"] for row in found if row["target"]} == {"fine-tuning epoch": 60, "extraction": 20}
-    assert all(row["seconds_for_coco"] > 0 for row in found)
+    assert [row for row in found if "failed" in row] == []
+    assert [row["what"] for row in found] == list(PARTS)
+    targets = {row["what"]: row["target"] for row in found if row["target"]}
+    assert targets == {"fine-tuning epoch": 60, "extraction": 20, "autoencoder epoch": 2}
+    assert all(row["seconds_for_coco"] > 0 for row in found if row["target"])
+    assert all(found[0][f"{name}_resumes_exactly"] for name in ("rmsprop", "adam", "sgd"))
+    assert found[0]["maps_differ_by"] == 0
+
+
+def test_a_part_that_takes_too_long_is_ended_and_the_others_go_on(tmp_path: Path) -> None:
+    found = apart("loader alone", Trial("cpu"), tmp_path, 0.2)
+    assert found == {"what": "loader alone", "failed": "not done in 0 s"}
 
 
 def test_the_study_s_network_takes_the_operations_that_the_study_tells() -> None:
-    trial = Trial(torch.device("meta"))
+    trial = Trial("meta")
     with torch.device("meta"):
         model, image = network(trial), torch.zeros(1, 3, 256, 256)
     assert round(operations(lambda: model(image), trained=False), 2) == 60.46
     assert round(operations(lambda: model(image), trained=True)) == 180
     assert 0.71 < operations(lambda: model.bottleneck(image), trained=False) / 60.46 < 0.73
+
+
+def test_the_measurements_need_neither_pictures_nor_tables_nor_a_test_runner() -> None:
+    """Torch and NumPy are what a rented machine has."""
+    block = (
+        "import sys\n"
+        "absent = {'pycocotools', 'matplotlib', 'sklearn', 'scipy', 'typer', 'rich', 'jinja2', 'PIL', 'pytest'}\n"
+        "sys.modules.update(dict.fromkeys(absent))\n"
+        "import tests.benchmarks.gpu\n"
+    )
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

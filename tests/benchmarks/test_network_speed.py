@@ -102,7 +102,7 @@ def test_training_step(bench: Bench, model: Path, data: Path, bf16: bool, agains
         optimizer.zero_grad(set_to_none=True)
         loss = objective.loss(network, batch, objective.weight(batch.rows, 0))
         loss.backward()  # type: ignore[no-untyped-call]
-        assert measure(network, loss).fault() is None
+        assert measure(network, loss).read().fault() is None
         optimizer.step()
 
     mine, theirs = bench.in_turn(ours, lambda: textbook.training_step(book, book_optimizer, images, targets, bf16=bf16))

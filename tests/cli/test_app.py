@@ -23,6 +23,10 @@ class OutOfMemoryError(RuntimeError):
     """Named as torch's."""
 
 
+class DistBackendError(RuntimeError):
+    """Named as torch's."""
+
+
 ENDS = [
     (Refused("crops", "a/b", "none", "more"), 2, "error: crops in a/b: none. Try: more."),
     (Diverged("loss", "epoch 3", "it is nan"), 4, "error: loss in epoch 3: it is nan."),
@@ -33,6 +37,36 @@ ENDS = [
     (MemoryError(), 2, "error: memory in shgae"),
     (OutOfMemoryError("CUDA out of memory"), 2, "error: memory in shgae"),
     (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "error: memory in shgae"),
+    (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might"), 2, "error: memory in shgae"),
+    (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), 2, "error: memory in shgae"),
+    (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), 2, "error: memory in shgae"),
+    (
+        RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable"),
+        2,
+        "error: device in shgae probe: the GPU is busy",
+    ),
+    (
+        RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+        2,
+        "error: device in shgae probe: this torch was not built for this GPU. Try: shgae doctor",
+    ),
+    (
+        RuntimeError("The NVIDIA driver on your system is too old (found version 11040)"),
+        2,
+        "error: device in shgae probe: the GPU's driver does not fit this torch. Try: a newer driver",
+    ),
+    (
+        RuntimeError("CUDA error: uncorrectable ECC error encountered"),
+        2,
+        "error: device in shgae probe: the GPU's hard",
+    ),
+    (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"), 2, "error: device in shgae probe: it cannot compute in"),
+    (
+        DistBackendError("NCCL error in: NCCLUtils.cpp:77, unhandled system error\nLast error:\nno room in /dev/shm"),
+        5,
+        "error: another process in shgae probe: it is gone (no room in /dev/shm). Try: the same command",
+    ),
+    (RuntimeError("CUDA error: an illegal memory access was encountered"), 1, "error: this is a bug: RuntimeError"),
     (ValueError("two\nlines"), 1, "error: this is a bug: ValueError: two lines. Set SHGAE_DEBUG=1"),
     (EOFError(), 1, "error: this is a bug: EOFError"),
 ]
@@ -50,6 +84,15 @@ def test_every_end_is_one_line_on_standard_error_and_its_code(probe, capsys, err
     assert out == ""
     assert err.startswith(line)
     assert err.count("\n") == 1
+
+
+def test_a_resumed_run_that_lacks_memory_is_not_told_to_change_its_batch_size(probe, capsys) -> None:
+    def body(config: TrainConfig, execution: Execution) -> Outcome:
+        raise OutOfMemoryError("CUDA out of memory")
+
+    probe.body = body
+    assert probe("--resume") == 2
+    assert "Try: the same command when other programs have left it more" in capsys.readouterr().err
 
 
 def test_a_bug_shows_its_traceback_when_asked(probe, capsys, monkeypatch) -> None:

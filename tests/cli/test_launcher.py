@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +24,12 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
         "import os, signal, sys, time\n"
         "signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))\n"
         "word = sys.argv[1 + int(os.environ['RANK'])]\n"
+        "time.sleep(0.5) if word.startswith('later') else None\n"
+        "word = word.removeprefix('later')\n"
         "kill = word.startswith('-')\n"
         "print('error: rank', os.environ['RANK'], file=sys.stderr) if word not in ('0', '75') and not kill else None\n"
+        "lost = os.environ['SHGAE_RENDEZVOUS'].replace('rendezvous', 'lost-' + os.environ['RANK'])\n"
+        "open(lost, 'w').write('lost by rank ' + lost[-1] + '.') if word == '75' and 'x' in sys.argv else None\n"
         "time.sleep(600) if word == 'hang' else None\n"
         "os.kill(os.getpid(), -int(word)) if kill else None\n"
         "sys.exit(int(word))\n"
@@ -42,13 +48,18 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
         ("-11 75", 5, "process 0 of 2 was killed by SIGSEGV"),
         ("-15 -15", 143, ""),
         ("75 75", 5, "its processes lost each other"),
+        ("75 later75 x", 5, "error: lost by rank 0."),
+        ("later75 75 x", 5, "error: lost by rank 1."),
+        ("75 -9 x", 5, "process 1 of 2 was killed by SIGKILL"),
+        ("75 later3 4", 4, "error: rank 2"),
+        ("75 later-6 -9", 5, "process 2 of 3 was killed by SIGKILL"),
     ],
 )
 def test_one_code_and_one_line_come_of_several_ends(
     scripted: None, capfd: pytest.CaptureFixture[str], words: str, code: int, line: str
 ) -> None:
     arguments = words.split()
-    assert launcher.launch(arguments, len(arguments)) == code
+    assert launcher.launch(arguments, len(arguments) - arguments.count("x")) == code
     out, err = capfd.readouterr()
     assert out == ""
     assert line in err
@@ -64,6 +75,21 @@ def test_a_process_that_does_not_end_is_ended(
     assert launcher.launch(["4", "hang"], 2) == 4
     assert time.monotonic() - begun < 30
     assert "error: rank 1\n" in capfd.readouterr().err
+
+
+def test_a_closed_terminal_is_told_to_all_processes_once_as_sigterm() -> None:
+    class Process:
+        def __init__(self) -> None:
+            self.sent: list[int] = []
+
+        def send_signal(self, number: int) -> None:
+            self.sent.append(number)
+
+    started = [Process(), Process()]
+    with launcher._forwarding(started):  # type: ignore[arg-type]
+        for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGINT):
+            os.kill(os.getpid(), number)
+    assert [one.sent for one in started] == [[signal.SIGTERM, signal.SIGINT]] * 2
 
 
 def test_processes_are_launched_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,3 +122,4 @@ def test_what_lost_another_process_ends_without_a_word_under_the_launcher(
     monkeypatch.setattr("shgae.training.distributed.PATIENCE", timedelta(seconds=1))
     assert main(["train", "data", "-o", "x"]) == LOST
     assert capsys.readouterr().err == ""
+    assert "the other processes in process 1: they cannot be met" in (tmp_path / "lost-1").read_text()

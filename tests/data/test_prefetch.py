@@ -2,12 +2,13 @@
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.data.prefetch import prefetch
+from shgae.data.prefetch import behind, one_ahead, prefetch
 
 
 @settings(max_examples=30)
@@ -67,3 +68,57 @@ def test_a_reader_that_gives_up_never_waits_for_the_work_in_progress() -> None:
     was_waiting = ending.is_alive()
     go_on.set()
     assert not was_waiting
+
+
+@given(st.lists(st.integers(), max_size=5))
+def test_one_ahead_hands_over_the_same_items_when_the_next_has_been_made(items: list[int]) -> None:
+    made: list[int] = []
+
+    def making() -> Iterator[int]:
+        for item in items:
+            made.append(item)
+            yield item
+
+    for number, item in enumerate(one_ahead(making()), 1):
+        assert item == items[number - 1]
+        assert len(made) == min(number + 1, len(items))
+    assert made == items
+
+
+def test_work_behind_is_done_in_order_while_the_caller_goes_on_one_piece_at_a_time() -> None:
+    done: list[int] = []
+    go_on = threading.Event()
+
+    def first() -> None:
+        go_on.wait(10)
+        done.append(1)
+
+    with behind() as hand_over:
+        hand_over(first)
+        assert done == []
+        go_on.set()
+        hand_over(lambda: done.append(2))
+        assert done[:1] == [1], "the second is taken when the first is done"
+    assert done == [1, 2]
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_failure_behind_reaches_the_caller(last: bool) -> None:
+    def fail() -> None:
+        raise OSError("full")
+
+    done: list[int] = []
+    with pytest.raises(OSError, match="full"), behind() as hand_over:
+        hand_over(fail)
+        if not last:
+            hand_over(lambda: done.append(1))
+    assert done == []
+
+
+def test_a_failure_behind_is_not_lost_when_the_caller_fails_too() -> None:
+    def fail() -> None:
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"), behind() as hand_over:
+        hand_over(fail)
+        raise KeyboardInterrupt

@@ -1,15 +1,21 @@
 """Where and in which number format: decided from what the machine has, said when it is not there."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
 
 from shgae.errors import Refused
-from shgae.execution import Deterministic
+from shgae.execution import Deterministic, Silent
 from shgae.inference import device
+from tests.builders.gpus import pretend_gpus
 
 CPU = torch.device("cpu")
+
+
+def test_tests_of_the_cpu_see_no_gpu() -> None:
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,9 +24,32 @@ def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatc
 
 
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert device.resolve_device("auto") == torch.device("cuda")
+    pretend_gpus(monkeypatch, 1)
+    assert device.resolve_device("auto") == device.resolve_device("cuda") == torch.device("cuda:0")
+
+
+def test_a_gpu_that_this_torch_was_not_built_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpus(monkeypatch, 1, (6, 1))
+    with pytest.raises(Refused, match=r"built for sm_75, sm_80, compute_90, not for cuda:0 \(compute capability 6.1\)"):
+        device.resolve_device("auto")
+
+
+@pytest.mark.parametrize(
+    ("capability", "built", "runs"),
+    [
+        ((8, 6), ["sm_80", "sm_90"], True),
+        ((8, 0), ["sm_86"], False),
+        ((9, 0), ["sm_80"], False),
+        ((12, 0), ["sm_80", "compute_90"], True),
+        ((7, 0), ["compute_75"], False),
+        ((9, 0), ["sm_90a"], True),
+        ((10, 0), ["compute_90a"], False),
+        ((9, 4), ["gfx942"], True),
+        ((7, 5), [], True),
+    ],
+)
+def test_a_torch_runs_on_what_it_was_built_for(capability: tuple[int, int], built: list[str], runs: bool) -> None:
+    assert device.runs_on(capability, built) == runs
 
 
 @pytest.mark.parametrize("name", ["cuda:7", "tpu", "meta", "cuda:x"])
@@ -39,6 +68,56 @@ def test_auto_precision_is_bf16_only_where_it_is_native(
     assert device.resolve_precision("fp32", CPU) == "fp32"
 
 
+@pytest.mark.parametrize(
+    ("capability", "precision"),
+    [((9, 0), "bf16"), ((8, 0), "bf16"), ((7, 5), "fp16"), ((7, 0), "fp16"), ((6, 1), "fp32")],
+)
+def test_auto_precision_on_a_gpu_follows_its_compute_capability(
+    capability: tuple[int, int], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_gpus(monkeypatch, 1, capability)
+    assert device.resolve_precision("auto", torch.device("cuda:0")) == precision
+    assert device.resolve_precision("fp16", torch.device("cuda:0")) == "fp16"
+
+
+def test_bf16_is_refused_on_a_gpu_that_does_not_multiply_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpus(monkeypatch, 1, (7, 5))
+    with pytest.raises(Refused, match=r"cuda:0 \(Pretended\) does not multiply bf16 .*--precision fp16 or fp32"):
+        device.resolve_precision("bf16", torch.device("cuda:0"))
+
+
+@pytest.mark.parametrize("name", ["mps", "xpu"])
+def test_an_untested_gpu_is_taken_when_asked_for_and_said_to_be_untested(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Refused, match=f"torch sees no {name} here"):
+        device.resolve_device(name)
+    monkeypatch.setitem(device.UNTESTED, name, lambda: True)  # type: ignore[misc]
+    found = device.resolve_device(name)
+    assert (found.type, device.resolve_precision("auto", found)) == (name, "fp32")
+    assert device.resolve_device("auto") == CPU
+    said = Notes()
+    device.announce(found, "fp32", said)
+    assert said.lines[0] == f"computing in fp32 on {found}"
+    assert f"never tried on {name}" in said.lines[1]
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_numbers_become_float64_on_the_cpu_only() -> None:
+    """Apple's and Intel's GPUs have no float64."""
+    for path in Path(device.__file__).parents[1].rglob("*.py"):
+        for line in path.read_text().splitlines():
+            before, found, _ = line.partition(".double()")
+            assert not found or ".cpu()" in before or "from_numpy" in before or path.name == "heatmaps.py", (path, line)
+
+
 def test_float32_never_means_tf32() -> None:
     torch.backends.cudnn.allow_tf32 = True
     device.resolve_precision("fp32", CPU)
@@ -46,7 +125,9 @@ def test_float32_never_means_tf32() -> None:
     assert not torch.backends.cuda.matmul.allow_tf32
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("bf16", torch.bfloat16), ("fp16", torch.float16), ("fp32", torch.float32)]
+)
 def test_only_the_forward_pass_changes_its_format(precision: str, dtype: torch.dtype) -> None:
     layer = torch.nn.Linear(3, 3)
     with device.autocast(CPU, precision):  # type: ignore[arg-type]

@@ -16,6 +16,8 @@ def test_a_healthy_machine_is_usable_and_says_what_it_has(capsys) -> None:
     assert result["machine"]["versions"].keys() >= {"python", "torch", "shgae"}
     assert result["machine"]["devices"][0]["device"] == "cpu"
     assert isinstance(result["machine"]["devices"][0]["native_bf16"], bool)
+    assert result["machine"]["auto"].keys() == {"device", "precision", "why"}
+    assert result["machine"]["auto"]["device"] == "cpu"
     assert all(text.startswith("ok, ") for text in result["checks"].values())
     assert "a training step on cpu" in result["checks"]
 

@@ -88,6 +88,24 @@ def test_neither_batches_nor_workers_change_a_number(
     assert found == scored.report
 
 
+@pytest.mark.parametrize("output", [None, "evaluation"])
+def test_determinism_is_asked_for_with_and_without_an_output(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str | None
+) -> None:
+    strict = []
+    score = evaluate._score
+
+    def watched(*inputs: Any) -> Any:
+        strict.append(torch.are_deterministic_algorithms_enabled())
+        return score(*inputs)
+
+    monkeypatch.setattr(evaluate, "_score", watched)
+    how = EvaluateConfig(batch_size=8, precision="fp32", draws=100)
+    place = tmp_path / output if output else None
+    evaluate.run([chain.baseline], chain.data, place, how, Execution(deterministic="error"))
+    assert strict == [True]
+
+
 def test_the_contracts_keys_hold_the_studys_pck(scored: Scored) -> None:
     for row in scored.report["models"]:
         study = row["metrics"][0]

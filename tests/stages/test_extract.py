@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,6 +121,28 @@ def test_an_interrupted_extraction_of_all_stacks_goes_on_after_the_last_shard_th
     assert resumed.id == whole.id
     for path, time in there.items():
         assert (tmp_path / "out" / path.relative_to(tmp_path / "out.partial")).stat().st_mtime_ns == time
+
+
+def test_a_shard_is_written_while_the_network_is_at_the_next(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shgae.artifacts.activations.SHARD_ROWS", 8)
+    at_the_next = threading.Event()
+    compute, keep, computed = extract._Extraction._computed, extract._Extraction._keep, []
+
+    def computing(self: Any, *what: Any) -> Any:
+        computed.append(what)
+        if len(computed) == 2:
+            at_the_next.set()
+        return compute(self, *what)
+
+    def keeping(self: Any, *what: Any) -> None:
+        assert at_the_next.wait(20), "the first shard must not hold up the second"
+        keep(self, *what)
+
+    monkeypatch.setattr(extract._Extraction, "_computed", computing)
+    monkeypatch.setattr(extract._Extraction, "_keep", keeping)
+    extract.run(chain.baseline, chain.data, tmp_path / "x", TINY_EXTRACT, Execution())
 
 
 def test_a_shard_that_some_stacks_lack_is_made_again_for_all(

@@ -111,7 +111,7 @@ def test_a_reading_is_what_the_step_had() -> None:
     model = network()
     loss = model(torch.ones(4, 3)).sum()
     loss.backward()
-    found = health.measure(model, loss)
+    found = health.measure(model, loss).read()
     gradients = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]).double()
     statistics = torch.cat([b.flatten() for b in model.buffers() if b.is_floating_point()]).double()
     assert found.loss == float(loss.detach())

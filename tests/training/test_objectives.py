@@ -101,6 +101,9 @@ def test_a_step_looks_at_nothing_that_lies_on_the_device(tiny_data: Path, monkey
     """Or a GPU would stand still until the CPU has read it: on "meta" there are no values, so reading one raises."""
     meta = torch.device("meta")
     monkeypatch.setattr("shgae.inference.batches.autocast", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(torch.Tensor, "new_tensor", None)  # it copies from the CPU and waits
+    here_only = torch.tensor
+    monkeypatch.setattr(torch, "tensor", lambda data, dtype=None: here_only(data, dtype=dtype))
     here = objective(tiny_data)
     there = dataclasses.replace(here, inference=dataclasses.replace(here.inference, device=meta))
     rows = np.arange(4)

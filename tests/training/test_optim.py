@@ -1,6 +1,7 @@
 """Learning rates follow their recipes; an optimizer's state survives as arrays."""
 
 import copy
+import importlib
 
 import numpy as np
 import pytest
@@ -89,3 +90,21 @@ def test_a_foreign_optimizer_state_is_refused() -> None:
     optimizer = build_optimizer(model, FitConfig())
     with pytest.raises(Refused, match="fits no weight"):
         load_optimizer(model, optimizer, {"other.exp_avg": np.zeros(3, np.float32)})
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "adam"])
+def test_a_loaded_state_lies_where_a_fresh_one_would_on_any_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fused kernels on a GPU want the count of steps there too; "meta" stands for the GPU."""
+    checks = importlib.import_module("torch.optim.optimizer")
+    monkeypatch.setattr(checks, "_get_fused_kernels_supported_devices", lambda: ["cpu", "cuda", "meta"])
+    config = FitConfig(optimizer=name)  # type: ignore[arg-type]
+    here, there = nn.Linear(2, 3), nn.Linear(2, 3, device="meta")
+    optimizer, fresh, loaded = (build_optimizer(model, config) for model in (here, there, there))
+    for model, one in ((here, optimizer), (there, fresh)):
+        model(torch.ones(1, 2, device=model.weight.device)).sum().backward()
+        one.step()
+    load_optimizer(there, loaded, optimizer_arrays(here, optimizer))
+    for parameter in there.parameters():
+        places = [{key: value.device for key, value in one.state[parameter].items()} for one in (fresh, loaded)]
+        assert places[0] == places[1]
+        assert places[0], "there must be a state"

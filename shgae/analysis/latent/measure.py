@@ -80,7 +80,7 @@ def _find_in_network(
         heatmap = target_config(site, execution.progress)
         found.split, found.persons = config.split, len(crops)
         if "skips" in parts:
-            mean = inputs.rows.mean() if inputs.rows else rest.descent.bottleneck[0].double().cpu().numpy()
+            mean = inputs.rows.mean() if inputs.rows else rest.descent.bottleneck[0].cpu().double().numpy()
             found.skips = network.levels(crops, heatmap, mean, names, config.seed)
         if "atlas" in parts and latent and latent.codes is not None and inputs.code is not None:
             some = Crops(inputs.data, config.split, min(config.tried, len(crops)))

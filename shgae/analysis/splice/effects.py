@@ -74,11 +74,11 @@ class Tally:
         """
         wide = maps.float()
         self.cells[rows] = heatmaps.decode(wide).cells.cpu().numpy()
-        squares = (wide - targets).square().sum((-2, -1)).double().cpu().numpy()
+        squares = (wide - targets).square().sum((-2, -1)).cpu().double().numpy()
         self.error[rows] = (squares * counts).sum(1)
         self.counted[rows] = counts.sum(1) * maps.shape[-1] * maps.shape[-2]
-        away = (wide - untouched.float()).square().sum((-2, -1)).double()
-        self.distance[rows] = away.sum(1).cpu().numpy()
+        away = (wide - untouched.float()).square().sum((-2, -1)).cpu().double()
+        self.distance[rows] = away.sum(1).numpy()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -78,7 +79,8 @@ class Screen:
                 redirect_stdout=False,
                 vertical_overflow="crop",
             )
-            self._live.start()
+            with suppress(OSError):
+                self._live.start()
         self._refresh()
 
     def advance(self, amount: int = 1, facts: str = "") -> None:
@@ -99,7 +101,8 @@ class Screen:
 
     def note(self, text: str) -> None:
         """See :class:`~shgae.execution.Progress`; the line stands above the bar."""
-        self._console.print(Text(printable(text)), soft_wrap=True)
+        with suppress(OSError):  # a terminal that was closed is no reason to end a training
+            self._console.print(Text(printable(text)), soft_wrap=True)
 
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
         """See :class:`~shgae.execution.Progress`."""
@@ -115,14 +118,16 @@ class Screen:
     def close(self) -> None:
         """Takes everything away and gives the terminal back its cursor."""
         if self._live:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
             self._live = None
         self._task = None
 
     def _refresh(self) -> None:
         self._drawn_at = self._clock()
         if self._live:
-            self._live.refresh()
+            with suppress(OSError):
+                self._live.refresh()
 
     def view(self) -> RenderableType:
         """What stands on the terminal now, no line of it wider than that."""

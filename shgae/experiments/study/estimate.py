@@ -146,8 +146,8 @@ class Costs:
             self._execution.stop.raise_if_set("the measurement", "the same command again", saved=False)
             begun = time.perf_counter()
             step()
-            if self._device.type == "cuda":
-                torch.cuda.synchronize(self._device)
+            if self._device.type != "cpu":
+                torch.accelerator.synchronize(self._device)
             seconds.append(time.perf_counter() - begun)
         return float(np.median(seconds[1:]))
 
