@@ -11,6 +11,7 @@ _shgae() {
         *" --square") COMPREPLY=($(compgen -W "study mpii coco" -- "$word")); return ;;
         *" --split-by") COMPREPLY=($(compgen -W "photo crop" -- "$word")); return ;;
         *" --bad-people") COMPREPLY=($(compgen -W "refuse drop" -- "$word")); return ;;
+        *" --exif") COMPREPLY=($(compgen -W "ignore apply refuse" -- "$word")); return ;;
         *" --optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
         *" --schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
         *" --precision") COMPREPLY=($(compgen -W "auto fp32 bf16 fp16" -- "$word")); return ;;
@@ -36,9 +37,9 @@ _shgae() {
     esac
     case "$command" in
         "") words="prepare train import extract pretrain-ae graft finetune evaluate study convert predict export splice rate analyze plot report demo info verify verify-resume doctor --version -h --help" ;;
-        prepare) words="--train -o --output --val --test --dry-run --recipe --config --crop-size --crop-policy --margin --context --square --hold-out --split-by --bad-people --max-bad-photos --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
+        prepare) words="--train -o --output --val --test --dry-run --recipe --config --crop-size --crop-policy --margin --context --square --hold-out --split-by --bad-people --max-bad-photos --exif --category --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --weight-decay --dropout --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --residual --stacks --width -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
-        import) words="-o --output --joints --mean-rgb --force -q --quiet --json -h --help" ;;
+        import) words="-o --output --joints --mean-rgb --category --force -q --quiet --json -h --help" ;;
         extract) words="-o --output --dry-run --recipe --config --stack --dtype -b --batch-size --precision --limit -d --device --nproc --deterministic -j --workers --resume --force -q --quiet --json -h --help" ;;
         pretrain-ae) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --code-size --stack --decoder-output --noise -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         graft) words="-o --output --stack --force -q --quiet --json -h --help" ;;
@@ -46,7 +47,7 @@ _shgae() {
         evaluate) words="-o --output --sigmas --official --per-joint --recipe --config --split -b --batch-size --precision --limit -s --seed --decode --flip-test --no-flip-test --draws -d --device --nproc --deterministic -j --workers --force -q --quiet --json -h --help" ;;
         study) words="-o --output --dry-run --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --arms --seeds --code-size --decoder-output --ae-epochs --ae-batch-size --ae-optimizer --ae-lr --ae-schedule --ae-shuffle --no-ae-shuffle --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         convert) words="-o --output --photos --force -q --quiet --json -h --help" ;;
-        predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
+        predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays --exif -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         export) words="-o --output --force -q --quiet --json -h --help" ;;
         splice) words="--ae --activations -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack -d --device -j --workers --force -q --quiet --json -h --help" ;;
         rate) words="--ae -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack --ks -d --device -j --workers --force -q --quiet --json -h --help" ;;

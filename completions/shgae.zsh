@@ -54,6 +54,8 @@ _shgae() {
                         '--split-by[Hold out whole photos, or single crops (then people of one photo fall into train and test).]:value:(photo crop)' \
                         '--bad-people[What to do about a labelled person with a broken box or joint\: end with an error, or drop and list it.]:value:(refuse drop)' \
                         '--max-bad-photos[Photos that may be missing, torn or of another size than the JSON says\: their people are dropped and listed.]:value: ' \
+                        '--exif[Photos that EXIF says to turn\: take the stored pixels, as COCO does (ignore); turn them, where boxes and joints are of the upright photo (apply); or ignore it where the JSON’s sizes show that, and end with an error where they do not (refuse).]:value:(ignore apply refuse)' \
+                        '--category[Name of the category of the people, where several have keypoints.]:value: ' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of the hold-out draw.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -112,6 +114,7 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--joints[COCO JSON that names its joints, in order; else its family’s.]:value:_files' \
                         '--mean-rgb[Mean colour that it subtracts, each 0 to 1; else its family’s.]:value: ' \
+                        '--category[Category of --joints, if of several.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -319,6 +322,7 @@ _shgae() {
                         '--min-score[Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
                         '--overlays[Draw the joints on a copy of every photo.]' \
                         '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
+                        '--exif[Photos that EXIF says to turn\: take the stored pixels (ignore); turn them, boxes and results being of the upright photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse).]:value:(ignore apply refuse)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
                         '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N photos (with boxes\: of those that have one).]:value: ' \

@@ -20,6 +20,9 @@ RecipeName = Literal["original", "improved"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Exif = Literal["ignore", "apply", "refuse"]
+CellRule = Literal["round", "floor"]
+"""Which cell a joint falls on, see :func:`shgae.data.heatmaps.cells`."""
 Stack = Literal["last", "all", "0", "1", "2", "3", "4", "5", "6", "7"]
 """An hourglass of the row, counted from 0, the last one, or all of them."""
 OneStack = Literal["last", "0", "1", "2", "3", "4", "5", "6", "7"]
@@ -53,6 +56,12 @@ class PrepareConfig:
     """What to do about a labelled person with a broken box or joint: end with an error, or drop and list it."""
     max_bad_photos: int = 0
     """Photos that may be missing, torn or of another size than the JSON says: their people are dropped and listed."""
+    exif: Exif = "refuse"
+    """Photos that EXIF says to turn: take the stored pixels, as COCO does (ignore); turn them, where boxes and joints
+    are of the upright photo (apply); or ignore it where the JSON's sizes show that, and end with an error where they
+    do not (refuse)."""
+    category: str | None = None
+    """Name of the category of the people, where several have keypoints."""
     limit: int | None = None
     """Use only the first N people of each split."""
     seed: int = 0
@@ -184,6 +193,9 @@ class PredictConfig(DecodeConfig):
     """Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin."""
     overlays: bool = True
     """Draw the joints on a copy of every photo."""
+    exif: Exif = "refuse"
+    """Photos that EXIF says to turn: take the stored pixels (ignore); turn them, boxes and results being of the upright
+    photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse)."""
     batch_size: int = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
@@ -297,26 +309,16 @@ class Recipe:
     report: ReportConfig = field(default_factory=ReportConfig)
 
 
-_ORIGINAL_POSE: dict[str, Any] = {
-    "peak": "mass",
-    "sigma_visible": 0.5,
-    "sigma_hidden": 1.0,
-    "unlabelled": "empty",
-    "lr": 2.5e-4,
-    "schedule": "plateau",
-    "precision": "fp32",
-}
-
-_ORIGINAL_AE: dict[str, Any] = {"ae_optimizer": "sgd", "ae_lr": 5e-4, "ae_schedule": "halve", "ae_shuffle": False}
+_ORIGINAL_MAPS = {"peak": "mass", "sigma_visible": 0.5, "sigma_hidden": 1.0, "unlabelled": "empty"}
+_ORIGINAL_POSE: dict[str, Any] = _ORIGINAL_MAPS | {"lr": 2.5e-4, "schedule": "plateau", "precision": "fp32"}
+_ORIGINAL_AE: dict[str, Any] = {"optimizer": "sgd", "lr": 5e-4, "schedule": "halve", "shuffle": False}
 
 RECIPES: Mapping[RecipeName, Recipe] = {
     "improved": Recipe(),
     "original": Recipe(
         prepare=PrepareConfig(crop_policy="inside", split_by="crop"),
         train=TrainConfig(**_ORIGINAL_POSE),
-        pretrain_ae=AutoencoderConfig(
-            optimizer="sgd", lr=5e-4, schedule="halve", shuffle=False, decoder_output="relu", precision="fp32"
-        ),
+        pretrain_ae=AutoencoderConfig(**_ORIGINAL_AE, decoder_output="relu", precision="fp32"),
         finetune=FinetuneConfig(**_ORIGINAL_POSE),
         extract=ExtractConfig(precision="fp32"),
         evaluate=EvaluateConfig(precision="fp32"),
@@ -324,7 +326,9 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         splice=SpliceConfig(precision="fp32"),
         rate=RateConfig(precision="fp32"),
         analyze=AnalyzeConfig(precision="fp32"),
-        study=StudyConfig(**_ORIGINAL_POSE, **_ORIGINAL_AE, decoder_output="relu"),
+        study=StudyConfig(
+            **_ORIGINAL_POSE, **{f"ae_{name}": value for name, value in _ORIGINAL_AE.items()}, decoder_output="relu"
+        ),
     ),
 }
 """The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""
@@ -332,7 +336,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
 NEUTRAL = (
     *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("square", "study"), ("augment", "none")),
     *((part, None) for part in PARTS),
-    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0)),
+    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0), ("exif", "refuse"), ("category", None)),
 )
 """Options that came later, with the value that was meant before there was a choice."""
 NEUTRAL_OF: Mapping[type, Any] = {EvaluateConfig: (("decode", "argmax"), ("flip_test", False))}

@@ -9,7 +9,10 @@ from typing import Any
 
 _UPPER = ("head", "nose", "eye", "ear", "neck", "thorax", "shoulder", "elbow", "wrist", "hand")
 _LOWER = ("pelvis", "hip", "knee", "ankle", "foot", "heel", "toe")
-_SIDES = (("left", "right"), ("l_", "r_"), ("l-", "r-"))
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
+"""The words of a name, in snake_case, kebab-case, camelCase or with dots."""
+_SIDES = {"left": "left", "right": "right", "l": "left", "r": "right"}
+_OTHER = {"left": "right", "right": "left"}
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,45 @@ class Skeleton:
 
 
 def _mirrored(names: Sequence[str]) -> set[tuple[int, int]]:
-    index = {name.lower(): i for i, name in enumerate(names)}
-    pairs = set()
-    for name, i in index.items():
-        for left, right in _SIDES:
-            j = index.get(name.replace(left, right, 1)) if left in name else None
-            if j is not None and j != i:
+    """Pairs of names that differ in their side only; a reading that comes first counts more.
+
+    Sides are told by left and right anywhere in a name (left_knee, kneeLeft), by l and r as words (ankle_R, Knee.R,
+    LShoulder), or by a leading l and r (lknee).
+    """
+    pairs: set[tuple[int, int]] = set()
+    paired: set[int] = set()
+    for reading in (_by_syllable, _by_word, _by_letter):
+        found: dict[tuple[str, str], int] = {}
+        for i, name in reversed(list(enumerate(names))):
+            if i not in paired and (said := reading(name)):
+                found[said] = i
+        for (side, rest), i in found.items():
+            j = found.get((_OTHER[side], rest))
+            if j is not None:
                 pairs.add((min(i, j), max(i, j)))
+                paired |= {i, j}
     return pairs
+
+
+def _by_syllable(name: str) -> tuple[str, str] | None:
+    """Side and the rest of a name with left or right in it."""
+    said = re.search("left|right", name.lower())
+    return (said[0], f"{name.lower()[: said.start()]}*{name.lower()[said.end() :]}") if said else None
+
+
+def _by_word(name: str) -> tuple[str, str] | None:
+    """Side and the rest of a name that has l or r for a word."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    place = next((i for i, word in enumerate(words) if word in _SIDES), None)
+    if place is None or len(words) == 1:
+        return None
+    return _SIDES[words[place]], "_".join([*words[:place], "*", *words[place + 1 :]])
+
+
+def _by_letter(name: str) -> tuple[str, str] | None:
+    """Side and the rest of a name that begins with l or r."""
+    plain = name.strip().lower()
+    return (_SIDES[plain[0]], plain[1:]) if len(plain) > 2 and plain[0] in "lr" else None
 
 
 def _plain(name: str) -> str:

@@ -84,7 +84,7 @@ class Activations:
             stacks: of the ones that the artefact holds; the last of them, if none are given.
 
         Raises:
-            Refused: the artefact does not hold the split.
+            Refused: the artefact does not hold the split, or numbers in it are not finite.
         """
         people: dict[str, Any] = artifact.facts["splits"]
         if not people.get(split):
@@ -105,6 +105,11 @@ class Activations:
         files = [artifact.file(statistics_name(folder)) for folder in folders]
         self.statistics = tuple(ChannelStatistics(**load_tensors(file)) for file in files)
         """Of each stack, over all people of the split."""
+        if not all(np.isfinite(one.mean).all() for one in self.statistics):
+            why = f"split {split} holds numbers that are not finite"
+            raise Refused(
+                "activations", artifact.path, why, "a model whose training did not diverge, and extract again"
+            )
 
     def __len__(self) -> int:
         return self._people * len(self.stacks)

@@ -96,6 +96,14 @@ def split_size(people: int, joints: int, side: int, measures: Sequence[str] = ()
     return whole * shard[SHARD_ROWS] + (shard[rest] if rest else 0) + tensors_size(numbers)
 
 
+def photos_of(people: PeopleTable, data: Artifact, split: str) -> npt.NDArray[np.int64]:
+    """(N,) the photo of each person of a split; one that is there under several ids has the first of them."""
+    photos = people.photo_id.copy()
+    for ids in data.facts.get("same_photos", {}).get(split, []):
+        photos[np.isin(people.photo_id, ids)] = ids[0]
+    return photos
+
+
 class CropWriter:
     """Fills one split of a draft with at most so many crops; holds one shard in memory."""
 
@@ -142,6 +150,8 @@ class Crops:
         """Opens a split of prepared data; raises :class:`Refused` if the data lacks it."""
         self.crop_size = int(data.facts["crop_size"])
         self.people = read_people(data, split).head(limit)
+        self.photos = photos_of(self.people, data, split)
+        """See :func:`photos_of`."""
         shards = -(-len(self.people) // SHARD_ROWS)
         _allow_open_files(shards)
         self._shards = [map_tensor(data.file(shard_name(split, shard)), "crops") for shard in range(shards)]

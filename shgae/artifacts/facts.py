@@ -98,6 +98,7 @@ def _heatmap(value: Any) -> bool:
 
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    "cell_rule": lambda value: value in ("round", "floor"),
     "category_id": lambda value: type(value) is int and _number(value),
     "crop_policy": lambda value: value in ("inside", "pad"),
     "crop_size": lambda value: _count(value) and 0 < value <= 4096,
@@ -109,6 +110,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "mean_rgb": lambda value: _list_of(_number)(value) and len(value) == 3 and all(0 <= one <= 1 for one in value),
     "model_stacks": _count,
     "parameters": _count,
+    "same_photos": lambda value: all(map(_list_of(_list_of(lambda one: type(one) is int)), value.values())),
     "shape": lambda value: _list_of(_count)(value) and len(value) == 3 and all(value),
     "skeleton": _skeleton,
     "spec": _table,

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from shgae.cli.fields import fields_of, stages
+from shgae.data.text_input import decode
 from shgae.errors import Refused, shortened
 from shgae.recipes import RECIPES, RecipeName
 
@@ -78,7 +79,7 @@ def _parse(path: Path) -> dict[str, Any]:
             data = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
             raise ValueError(f"more than {_MOST_BYTES:,} bytes")
-        text = data.decode()
+        text = decode(data)
         if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
             raise ValueError(f"a line with more than {_MOST_DOTS} dots")
         return tomllib.loads(text)

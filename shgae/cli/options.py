@@ -56,6 +56,9 @@ def is_pair(value: Pair | None) -> Pair | None:
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Prepared data, made by shgae prepare.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An hourglass: a model, or the folder of its training.")]
+Category = Annotated[
+    str | None, typer.Option("--category", metavar="NAME", help="Category of --joints, if of several.")
+]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be made, how many bytes it takes, and how long.")

@@ -6,7 +6,6 @@ The JSON is a COCO dataset (``images`` and ``annotations``) or a list of detecti
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shgae.data.text_input import read_text, whole
 from shgae.errors import Refused
 
-CROWD, OTHER_CATEGORY = "crowd", "other category"
+CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
 _KEPT = frozenset(
     ("annotations", "bbox", "category_id", "file_name", "height", "id", "image_id", "images", "iscrowd", "score")
     + ("width",)
@@ -61,58 +61,52 @@ class BoxFile:
     """Those that have boxes, in the order of the JSON."""
     skipped: Counter[str]
     """Boxes that are nobody to look for, by reason."""
+    category_id: int = 1
+    """Of the people, that was looked for."""
+    other_categories: Counter[int] = field(default_factory=Counter)
+    """Boxes of each category that is not the people's."""
 
 
 def read_boxes(path: Path, category_id: int) -> BoxFile:
     """Reads and checks a COCO dataset or a list of detections.
 
-    Boxes of another category, where one is given, and crowds are skipped and counted; they need not be sound.
+    Boxes of another category, where one is given, and crowds are skipped and counted; they need not be sound. So are
+    boxes without area, as detectors leave them, and people of a dataset without a box.
 
     Raises:
         Refused: no such file, no JSON, of neither form, or something in it is broken; the line names the entry.
     """
-    data = _read(path)
+    text, sha256 = read_text(path, "boxes", "--boxes JSON")
+    others: Counter[int] = Counter()
     try:
-        document = json.loads(data.decode(), object_pairs_hook=_pairs)
-        images, skipped = (
-            _detections(document, category_id) if isinstance(document, list) else _dataset(document, category_id)
-        )
+        document = json.loads(text, object_pairs_hook=_pairs)
+        read = _detections if isinstance(document, list) else _dataset
+        images, skipped = read(document, category_id, others)
     except _Fault as fault:
         raise Refused("boxes", path, str(fault), _FIX) from fault
     except RecursionError as error:
         raise Refused("boxes", path, "nested too deeply", _FIX) from error
-    except UnicodeDecodeError as error:
-        raise Refused("boxes", path, f"not UTF-8 (byte {error.start})", _FIX) from error
     except json.JSONDecodeError as error:
         raise Refused("boxes", path, f"no valid JSON ({error})", _FIX) from error
     except ValueError as error:
         raise Refused("boxes", path, "a number in it has thousands of digits", _FIX) from error
-    return BoxFile(path, hashlib.sha256(data).hexdigest(), tuple(image for image in images if image.boxes), skipped)
+    return BoxFile(path, sha256, tuple(image for image in images if image.boxes), skipped, category_id, others)
 
 
 class _Fault(Exception):
     """What is wrong with the JSON."""
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused("boxes", path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused("boxes", path, "it is a folder", "--boxes JSON") from error
-    except PermissionError as error:
-        raise Refused("boxes", path, "it may not be read", "check its permissions") from error
-
-
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise _Fault(f"key {_shown(twice)} stands twice in one object")
-    return {name: value for name, value in pairs if name in _KEPT}  # without polygons: nine tenths of COCO's memory
+    return {
+        name: whole(value) for name, value in pairs if name in _KEPT
+    }  # without polygons: nine tenths of COCO's memory
 
 
-def _dataset(document: Any, category_id: int) -> tuple[Iterable[BoxedImage], Counter[str]]:
+def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Iterable[BoxedImage], Counter[str]]:
     if not isinstance(document, dict):
         raise _Fault("neither a dataset nor a list of detections")
     images: dict[int, BoxedImage] = {}
@@ -128,7 +122,8 @@ def _dataset(document: Any, category_id: int) -> tuple[Iterable[BoxedImage], Cou
             raise _Fault(f"{where} has no whole number as its id")
         if not _is_id(entry.get("image_id")) or entry["image_id"] not in images:
             raise _Fault(f"{where} is of an image that is not listed (image_id {_shown(entry.get('image_id'))})")
-        if reason := _reason(entry, category_id, where):
+        without_box = NO_BOX if entry.get("bbox") in (None, []) else _without_area(entry)
+        if reason := _reason(entry, category_id, where, others) or without_box:
             skipped[reason] += 1
         else:
             images[entry["image_id"]].boxes.append(_box(entry, where, number))
@@ -141,14 +136,16 @@ def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
     if not _is_text(entry.get("file_name")):
         raise _Fault(f"{where} has no text as its file_name")
     size = entry.get("width"), entry.get("height")
-    if size == (None, None):
-        return BoxedImage(where, entry["id"], entry["file_name"])
-    if not all(type(side) is int and 0 < side < _MOST for side in size):
+    if not all(side is None or (type(side) is int and 0 < side < _MOST) for side in size):
         raise _Fault(f"{where} has no positive whole numbers as its width and height")
+    if None in size:
+        return BoxedImage(where, entry["id"], entry["file_name"])
     return BoxedImage(where, entry["id"], entry["file_name"], (entry["width"], entry["height"]))
 
 
-def _detections(document: list[Any], category_id: int) -> tuple[Iterable[BoxedImage], Counter[str]]:
+def _detections(
+    document: list[Any], category_id: int, others: Counter[int]
+) -> tuple[Iterable[BoxedImage], Counter[str]]:
     images: dict[Any, BoxedImage] = {}
     skipped: Counter[str] = Counter()
     for place, entry in enumerate(document):
@@ -162,7 +159,7 @@ def _detections(document: list[Any], category_id: int) -> tuple[Iterable[BoxedIm
             raise _Fault(f"{where} has no whole number as its image_id")
         if name is not None and not _is_text(name):
             raise _Fault(f"{where} has no text as its file_name")
-        if reason := _reason(entry, category_id, where):
+        if reason := _reason(entry, category_id, where, others) or _without_area(entry):
             skipped[reason] += 1
             continue
         image = images.setdefault(name if image_id is None else image_id, BoxedImage(where, image_id, name))
@@ -182,25 +179,35 @@ def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return entries
 
 
-def _reason(entry: Mapping[str, Any], category_id: int, where: str) -> str | None:
+def _reason(entry: Mapping[str, Any], category_id: int, where: str, others: Counter[int]) -> str | None:
     """Why an entry is nobody to look for; None if it is."""
-    category, crowd = entry.get("category_id"), entry.get("iscrowd", 0)
+    category, crowd = entry.get("category_id"), entry.get("iscrowd") or 0
     if category is not None and not _is_id(category):
         raise _Fault(f"{where} has no whole number as its category_id")
     if type(crowd) not in (int, bool) or crowd not in (0, 1):
         raise _Fault(f"{where} has an iscrowd other than 0 and 1")
     if category is not None and category != category_id:
+        others[category] += 1
         return OTHER_CATEGORY
     return CROWD if crowd else None
 
 
+def _without_area(entry: Mapping[str, Any]) -> str | None:
+    numbers: Any = entry.get("bbox")
+    if not _is_box(numbers):
+        return None
+    return NO_AREA if min(numbers[2:]) <= 0 else None
+
+
+def _is_box(numbers: Any) -> bool:
+    return isinstance(numbers, list) and len(numbers) == 4 and all(_is_number(number) for number in numbers)
+
+
 def _box(entry: Mapping[str, Any], where: str, annotation_id: int | None) -> Box:
     numbers, score = entry.get("bbox"), entry.get("score")
-    if not isinstance(numbers, list) or len(numbers) != 4 or not all(_is_number(number) for number in numbers):
+    if not isinstance(numbers, list) or not _is_box(numbers):
         raise _Fault(f"{where} has no four finite numbers as its bbox")
     x, y, width, height = (float(number) for number in numbers)
-    if width <= 0 or height <= 0:
-        raise _Fault(f"{where} has a bbox without area ({width:g} x {height:g})")
     if score is not None and not _is_number(score):
         raise _Fault(f"{where} has no finite number as its score")
     return Box((x, y, width, height), None if score is None else float(score), annotation_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import os
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,17 @@ import numpy.typing as npt
 from pycocotools.coco import COCO
 
 from shgae.artifacts.crops import MEASURES
-from shgae.data.coco_json import read_dataset
+from shgae.data.coco_json import AnnotationFile, read_dataset
+from shgae.data.geometry import MIN_SIDE
+from shgae.data.photo_files import Header, PhotoFolder, read_header
 from shgae.errors import Refused
+from shgae.recipes import Exif
 from shgae.skeleton import Skeleton
 
 _KEYS = {"area": "area", "head_box": "bbox_head", "head_size": "head_size", "center": "center", "scale": "scale"}
 """Of each of :data:`~shgae.artifacts.crops.MEASURES` its key in an annotation (bbox_head is PoseTrack's)."""
-_LEAST_SIDE = 1.0
-"""Photo pixels: of a box that stands in for a missing one."""
+_FAR = 1e9
+"""Pixels: no photo reaches so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class Photo:
     id: int
     file_name: str
     """Relative to the folder of the photos."""
-    size: tuple[int, int]
-    """Width and height in pixels."""
+    size: tuple[int, int] | None
+    """Width and height in pixels; None where neither the JSON nor the file says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,15 @@ class Person:
     visibility: npt.NDArray[np.uint8]
     """(K,) COCO's v: 0 not labelled, 1 labelled but hidden, 2 labelled and visible."""
     box: npt.NDArray[np.float64]
-    """(4,) x, y, width, height in pixels of the photo; where the JSON gives none, the extent of the labelled joints."""
+    """(4,) x, y, width, height in pixels of the photo; where the JSON has none, around the labelled joints."""
     measures: Mapping[str, npt.NDArray[np.float64]]
     """Those of :data:`~shgae.artifacts.crops.MEASURES` that the JSON gives, in photo pixels (area: square pixels)."""
     iscrowd: bool
     """True for a group that is annotated as one."""
     fault: str | None
     """What is broken about a labelled person (then the arrays are of no use); None where all is well."""
+    has_box: bool = True
+    """Whether the JSON has a box with an area."""
 
     @property
     def is_labelled(self) -> bool:
@@ -75,24 +80,30 @@ class Person:
 class CocoPeople:
     """The people of a COCO JSON that passed every check of :func:`read_coco`."""
 
-    def __init__(self, path: Path, photos: Path, sha256: str, index: COCO, category: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, photos: Path, file: AnnotationFile, exif: Exif = "ignore") -> None:
         self.path = path
         self.photos = photos
-        self.sha256 = sha256
+        self.sha256 = file.sha256
         """Of the bytes of the JSON, in hexadecimal."""
-        self.skeleton = Skeleton.from_category(category)
-        self.photo_count = len(index.imgs)
-        self._index = index
-        self.category_id: int = category["id"]
+        self.notes = file.notes
+        """What a user should hear of the JSON."""
+        self.exif: Exif = exif
+        """What is done about photos that EXIF says to turn."""
+        self.skeleton = Skeleton.from_category(file.category)
+        self.category_id: int = file.category["id"]
         """Of the people, for predictions in COCO's results format."""
-        self._root = Path(os.path.realpath(photos))
-        people = [one for one in index.anns.values() if one["category_id"] == self.category_id]
+        self._index = COCO()
+        self._index.dataset = file.dataset
+        with contextlib.redirect_stdout(io.StringIO()):
+            self._index.createIndex()
+        self.photo_count = len(self._index.imgs)
+        self._folder = PhotoFolder(photos)
+        self._headers: dict[int, Header | None] = {}
+        people = [one for one in self._index.anns.values() if one["category_id"] == self.category_id]
         self._count = len(people)
         given = {name for person in people for name in _measures(person)}
         self.measures = tuple(name for name in MEASURES if name in given)
         """Those that anybody has, in their order."""
-        self.without_box = sum("bbox" not in person and any(person["keypoints"]) for person in people)
-        """Labelled people to whom the JSON gives no box."""
 
     def __len__(self) -> int:
         return self._count
@@ -102,11 +113,25 @@ class CocoPeople:
         for photo_id, image in self._index.imgs.items():
             ids = self._index.getAnnIds(imgIds=[photo_id], catIds=[self.category_id])
             if ids:
-                yield Photo(photo_id, image["file_name"], (image["width"], image["height"])), ids
+                yield Photo(photo_id, image["file_name"], self.said_size(photo_id) or self._own_size(photo_id)), ids
+
+    def said_size(self, photo_id: int) -> tuple[int, int] | None:
+        """Width and height that the JSON has of a photo, if it has both."""
+        image = self._index.imgs[photo_id]
+        width, height = image.get("width"), image.get("height")
+        return None if width is None or height is None else (width, height)
+
+    def _own_size(self, photo_id: int) -> tuple[int, int] | None:
+        """What the file of a photo says, as :attr:`exif` has it turned or not."""
+        if photo_id not in self._headers:
+            path = self._folder.path(self._index.imgs[photo_id]["file_name"])
+            self._headers[photo_id] = read_header(path) if self._folder.is_inside(path) and path.is_file() else None
+        header = self._headers[photo_id]
+        return None if header is None else header.upright_size if self.exif == "apply" else header.size
 
     def person(self, annotation_id: int, photo: Photo) -> Person:
         """One person of that photo."""
-        return _person(self._index.loadAnns([annotation_id])[0], photo)
+        return _person(self._index.loadAnns([annotation_id])[0], photo, len(self.skeleton))
 
     def given(self, annotation_id: int) -> dict[str, Any]:
         """The person's ``area`` and ``iscrowd``, where the JSON has them, as it has them."""
@@ -119,8 +144,8 @@ class CocoPeople:
         Raises:
             Refused: there is no such file, or a link leads it out of the folder of the photos.
         """
-        path = self.photos / photo.file_name
-        if not Path(os.path.realpath(path)).is_relative_to(self._root):
+        path = self._folder.path(photo.file_name)
+        if not self._folder.is_inside(path):
             why = "a link leads it out of the folder of photos"
             raise Refused("photo", path, why, "the photo itself in place of the link")
         if not path.is_file():
@@ -128,12 +153,14 @@ class CocoPeople:
         return path
 
 
-def read_coco(path: Path, photos: Path) -> CocoPeople:
+def read_coco(path: Path, photos: Path, category: str | None = None, exif: Exif = "ignore") -> CocoPeople:
     """Reads and checks a COCO JSON with person keypoints; any number of joints.
 
     Args:
         path: the JSON.
         photos: the folder that its file names are relative to.
+        category: name of the category of the people, where several have keypoints.
+        exif: what is done about photos that EXIF says to turn.
 
     Raises:
         Refused: a file or folder is missing, the JSON is broken or ambiguous, or something in it contradicts the
@@ -143,60 +170,93 @@ def read_coco(path: Path, photos: Path) -> CocoPeople:
         raise Refused("photos", photos, "it is a file", "the JSON first, then the folder of photos")
     if not photos.is_dir():
         raise Refused("photos", photos, "no such folder", "the folder that holds the photos of the JSON")
-    dataset, category, sha256 = read_dataset(path)
-    index = COCO()
-    index.dataset = dataset
-    with contextlib.redirect_stdout(io.StringIO()):
-        index.createIndex()
-    return CocoPeople(path, photos, sha256, index, category)
+    return CocoPeople(path, photos, read_dataset(path, category), exif)
 
 
-def _person(annotation: dict[str, Any], photo: Photo) -> Person:
-    joints = np.array(annotation["keypoints"]).reshape(-1, 3)
-    is_known = (joints[:, 2] == 1) | (joints[:, 2] == 2)
-    box = np.array(annotation["bbox"]) if "bbox" in annotation else _extent(joints[is_known, :2])
-    fault = _fault_of(joints, is_known, box, photo.size) if joints[:, 2].any() else None
+def _person(annotation: dict[str, Any], photo: Photo, joints: int) -> Person:
+    table, fault = _joints(annotation.get("keypoints"), joints)
+    v = np.where(np.isnan(table).all(axis=1), 0, table[:, 2])  # null or NaN throughout: nobody labelled it
+    is_known = (v == 1) | (v == 2)
+    xy_photo = np.where(is_known[:, None] | np.isfinite(table[:, :2]), table[:, :2], 0)
+    box, has_box, box_fault = _box(annotation.get("bbox"), xy_photo[is_known])
+    iscrowd = annotation.get("iscrowd") or 0
+    if fault is None and v.any():
+        fault = _fault_of(np.column_stack([xy_photo, v])[v != 0])
+        fault = fault or box_fault or _far(box, xy_photo[is_known], photo.size)
+        fault = fault or (None if iscrowd in (0, 1) else "iscrowd other than 0 and 1")
     return Person(
         annotation_id=annotation["id"],
         photo_id=photo.id,
         file_name=photo.file_name,
-        xy_photo=joints[:, :2],
-        visibility=np.where(is_known, joints[:, 2], 0).astype(np.uint8),
+        xy_photo=xy_photo,
+        visibility=np.where(is_known, v, 0).astype(np.uint8),
         box=box,
         measures=_measures(annotation),
-        iscrowd=bool(annotation.get("iscrowd", 0)),
+        iscrowd=iscrowd == 1,
         fault=fault,
+        has_box=has_box,
     )
 
 
-def _fault_of(
-    joints: npt.NDArray[np.float64],
-    is_known: npt.NDArray[np.bool_],
-    box: npt.NDArray[np.float64],
-    photo_size: tuple[int, int],
-) -> str | None:
-    if not np.isfinite(joints).all():
-        return "joint that is not finite"
-    if not (is_known | (joints[:, 2] == 0)).all():
-        return "visibility other than 0, 1 and 2"
+def _joints(keypoints: Any, joints: int) -> tuple[npt.NDArray[np.float64], str | None]:
+    """The joints (K, 3), or zeros and what is wrong with them; absent, null or empty: none is labelled."""
+    nothing = np.zeros((joints, 3))
+    if keypoints is None or (isinstance(keypoints, list | array) and not keypoints):
+        return nothing, None
+    if not isinstance(keypoints, array):
+        return nothing, "keypoints that are no list of numbers"
+    if len(keypoints) != 3 * joints:
+        return nothing, f"{len(keypoints)} numbers as its keypoints, {joints} joints need {3 * joints}"
+    return np.array(keypoints).reshape(-1, 3), None
+
+
+def _box(numbers: Any, xy_labelled: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool, str | None]:
+    """The box, whether it is the JSON's own, and what is wrong with it.
+
+    Absent, null, empty, all zeros, or without width or height (of two joints at one height, say): the box around the
+    labelled joints, each side at least :data:`~shgae.data.geometry.MIN_SIDE`.
+    """
+    around = _box_around(xy_labelled)
+    if numbers is None or (isinstance(numbers, list | array) and not numbers):
+        return around, False, None
+    if not isinstance(numbers, array) or len(numbers) != 4:
+        return around, False, "bbox that is not four numbers"
+    box = np.array(numbers)
+    if np.isnan(box).all() or (np.isfinite(box).all() and box[2:].min() == 0):
+        return around, False, None
     if not np.isfinite(box).all():
-        return "box that is not finite"
+        return box, True, "box that is not finite"
+    return box, True, "box without area" if box[2:].min() < 0 else None
+
+
+def _box_around(xy_labelled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    if not len(xy_labelled) or not (np.abs(xy_labelled) < _FAR).all():
+        return np.zeros(4)
+    low, high = xy_labelled.min(axis=0), xy_labelled.max(axis=0)
+    side = np.maximum(high - low, MIN_SIDE)
+    return np.concatenate([(low + high - side) / 2, side])
+
+
+def _fault_of(labelled: npt.NDArray[np.float64]) -> str | None:
+    """What is wrong with joints (L, 3) whose v is not 0."""
+    if not np.isfinite(labelled).all():
+        return "joint that is not finite"
+    if not np.isin(labelled[:, 2], (1, 2)).all():
+        return "visibility other than 0, 1 and 2"
+    return None
+
+
+def _far(
+    box: npt.NDArray[np.float64], xy_labelled: npt.NDArray[np.float64], photo_size: tuple[int, int] | None
+) -> str | None:
+    if photo_size is None:
+        return None
     x, y, width, height = box.tolist()
-    if width <= 0 or height <= 0:
-        return "box without area"
-    points = [(x, y), (x + width, y + height), *joints[is_known, :2].tolist()]
+    points = [(x, y), (x + width, y + height), *xy_labelled.tolist()]
     reach = max(photo_size)
     if not all(-reach <= x <= photo_size[0] + reach and -reach <= y <= photo_size[1] + reach for x, y in points):
         return "joint or box far outside the photo"
     return None
-
-
-def _extent(xy_labelled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(4,) the box around points (L, 2); zeros around none."""
-    if not len(xy_labelled):
-        return np.zeros(4)
-    low = xy_labelled.min(axis=0)
-    return np.concatenate([low, np.maximum(xy_labelled.max(axis=0) - low, _LEAST_SIDE)])
 
 
 def _measures(annotation: Mapping[str, Any]) -> dict[str, npt.NDArray[np.float64]]:

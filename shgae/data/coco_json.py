@@ -6,13 +6,15 @@ polygon in memory. Here the whole file is checked, and what is not needed is dro
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 from array import array
 from collections import Counter
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from shgae.data.coco_category import CategoryFault, choose_category, is_text
+from shgae.data.text_input import leads_out, name_parts, read_text, whole
 from shgae.errors import Refused
 
 _KEPT = frozenset(
@@ -40,32 +42,45 @@ _MOST_QUOTED = 40
 """Characters of what stands in the file that an error repeats."""
 
 
-def read_dataset(path: Path) -> tuple[dict[str, Any], dict[str, Any], str]:
+class AnnotationFile(NamedTuple):
+    """A COCO JSON that passed every check."""
+
+    dataset: dict[str, Any]
+    """The JSON object, reduced to what is needed (``keypoints`` and ``bbox`` of annotations as arrays of doubles)."""
+    category: dict[str, Any]
+    """Of the people; its skeleton holds nothing but lines that can be drawn."""
+    sha256: str
+    """Of the file, in hexadecimal."""
+    notes: tuple[str, ...]
+    """What a user should hear of it."""
+
+
+def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
     """Reads and checks the file.
 
-    What concerns the numbers of one person (not finite, v = 3, a box without area) is not checked here.
+    What concerns one person only (no joints, not finite, v = 3, no box, a box without area) is not checked here.
 
-    Returns:
-        The JSON object, reduced to what is needed (``keypoints`` and ``bbox`` of annotations as arrays of doubles);
-        the category of the people; the sha256 of the file in hexadecimal.
+    Args:
+        path: the JSON.
+        category: name of the category of the people, where several have keypoints.
 
     Raises:
         Refused: the file is missing, broken, ambiguous, or something in it contradicts the format.
     """
-    text, sha256 = _read_text(path)
+    text, sha256 = read_text(path, "annotations", "the JSON first, then the folder of photos")
     try:
         dataset = _parse(text)
         del text
-        category = _check_dataset(dataset)
-    except _Fault as fault:
-        raise Refused("annotations", path, str(fault), _FIX) from fault
+        chosen, notes = _check_dataset(dataset, category)
+    except (_Fault, CategoryFault) as fault:
+        raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
     except RecursionError as error:
         raise Refused("annotations", path, "nested too deeply", _FIX) from error
     except json.JSONDecodeError as error:
         raise Refused("annotations", path, f"no valid JSON ({error})", _FIX) from error
     except ValueError as error:
         raise Refused("annotations", path, "a number in it has thousands of digits", _FIX) from error
-    return dataset, category, sha256
+    return AnnotationFile(dataset, chosen, sha256, notes)
 
 
 class _Fault(Exception):
@@ -99,38 +114,31 @@ class _Hooks:
         if len(dict(pairs)) < len(pairs):
             twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
             raise _Fault(f"key {_shown(twice)} stands twice in one object")
-        kept = {name: value for name, value in pairs if name in _KEPT}
+        kept = {name: whole(value) for name, value in pairs if name in _KEPT}
         if "image_id" in kept:
             for name in ("bbox", "keypoints"):
-                if type(kept.get(name)) is list:
-                    kept[name] = self._numbers(kept[name])
+                kept[name] = self._numbers(kept.get(name))
         return kept
 
-    def _numbers(self, values: list[Any]) -> array[float] | list[Any]:
+    def _numbers(self, values: Any) -> Any:
+        """Numbers of one person as an array of doubles, null as NaN; what are no numbers as they are."""
+        if self.stray_constants:
+            self._joint_constants += _constants_in(values)
+        if type(values) is not list:
+            return None if type(values) is _Constant and math.isnan(values) else values
         try:
-            numbers = array("d", values)
+            numbers = array("d", [math.nan if value is None else value for value in values])
         except (TypeError, OverflowError):
             return values
-        if self.stray_constants:
-            self._joint_constants += sum(type(value) is _Constant for value in values)
-        if any(values):
+        if any(numbers):
             return numbers
         # COCO's 110,000 people without labels share one list of zeros.
         return self._zeros.setdefault(len(values), numbers)
 
 
-def _read_text(path: Path) -> tuple[str, str]:
-    try:
-        data = path.read_bytes()
-        return data.decode(), hashlib.sha256(data).hexdigest()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused("annotations", path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused("annotations", path, "it is a folder", "the JSON first, then the folder of photos") from error
-    except PermissionError as error:
-        raise Refused("annotations", path, "it may not be read", "check its permissions") from error
-    except UnicodeDecodeError as error:
-        raise Refused("annotations", path, f"not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+def _constants_in(value: Any) -> int:
+    """How many NaN and infinities a value holds."""
+    return sum(map(_constants_in, value)) if isinstance(value, list) else int(type(value) is _Constant)
 
 
 def _parse(text: str) -> Any:
@@ -141,15 +149,16 @@ def _parse(text: str) -> Any:
     return dataset
 
 
-def _check_dataset(dataset: Any) -> dict[str, Any]:
-    """Checks everything that is no matter of a single person; returns the category of the people."""
+def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Checks everything that is no matter of a single person; returns the category of the people, and notes."""
     if not isinstance(dataset, dict):
         raise _Fault("no JSON object")
-    for name in ("images", "annotations", "categories"):
-        entries = dataset.get(name)
+    for key in ("images", "annotations", "categories"):
+        entries = dataset.get(key)
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise _Fault(f"no list of objects called {name!r}")
-    category = _check_categories(dataset["categories"])
+            raise _Fault(f"no list of objects called {key!r}")
+    _check_ids(dataset, "categories", "category")
+    category, notes = choose_category(dataset, name)
     sizes = _check_ids(dataset, "images", "photo")
     for image in dataset["images"]:
         _check_image(image)
@@ -162,39 +171,10 @@ def _check_dataset(dataset: Any) -> dict[str, Any]:
             raise _Fault(f"{here} is of a photo that is not listed (image_id {_shown(annotation.get('image_id'))})")
         if not _is_id(annotation.get("category_id")) or annotation["category_id"] not in known:
             raise _Fault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
-        if annotation["category_id"] == category["id"]:
-            _check_person(annotation, len(category["keypoints"]), here)
-            has_people = True
+        has_people = has_people or annotation["category_id"] == category["id"]
     if not has_people:
         raise _Fault("it holds no people")
-    return category
-
-
-def _check_categories(categories: list[dict[str, Any]]) -> dict[str, Any]:
-    _check_ids({"categories": categories}, "categories", "category")
-    found = [category for category in categories if category.get("keypoints")]
-    if len(found) > 1:
-        found = [category for category in found if category.get("name") == "person"]
-    if len(found) != 1:
-        raise _Fault("not exactly one category with keypoints (or one called person), as person_keypoints_*.json has")
-    names = found[0]["keypoints"]
-    if not isinstance(names, list) or not all(_is_text(name) for name in names) or len({*names}) < len(names):
-        raise _Fault("the category's keypoints are no list of different names")
-    for key in ("skeleton", "flip_pairs"):
-        _check_pairs(found[0].get(key, []), key, len(names))
-    mirrored = [joint for pair in found[0].get("flip_pairs", []) for joint in pair]
-    if len({*mirrored}) < len(mirrored):
-        raise _Fault("the category's flip_pairs name a joint twice")
-    return found[0]
-
-
-def _check_pairs(pairs: Any, key: str, joints: int) -> None:
-    if not isinstance(pairs, list):
-        raise _Fault(f"the category's {key} is no list")
-    for pair in pairs:
-        is_pair = isinstance(pair, list) and len(pair) == 2
-        if not is_pair or not all(type(end) is int and 1 <= end <= joints for end in pair):
-            raise _Fault(f"the category's {key} is no list of pairs of joints, counted from 1")
+    return category, notes
 
 
 def _check_ids(dataset: dict[str, Any], name: str, singular: str) -> set[int]:
@@ -210,42 +190,21 @@ def _check_ids(dataset: dict[str, Any], name: str, singular: str) -> set[int]:
 
 def _check_image(image: dict[str, Any]) -> None:
     for side in ("width", "height"):
-        if type(image.get(side)) is not int or not 0 < image[side] < _MAX_LENGTH:
+        length = image.get(side)
+        if length is not None and (type(length) is not int or not 0 < length < _MAX_LENGTH):
             raise _Fault(f"photo {image['id']} has no positive whole number as its {side}")
     name: Any = image.get("file_name")
-    if not _is_text(name) or "\0" in name or len(name.encode()) > 1024:
+    if not is_text(name) or "\0" in name or len(name.encode()) > 1024:
         raise _Fault(f"photo {image['id']} has no usable file_name")
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+    parts = name_parts(name)
+    if leads_out(name) or not parts:
         raise _Fault(f"file_name of photo {image['id']} leads out of the folder of photos ({_shown(name)})")
-    if any(len(part.encode()) > 255 for part in path.parts):
+    if any(len(part.encode()) > 255 for part in parts):
         raise _Fault(f"photo {image['id']} has no usable file_name")
-
-
-def _check_person(annotation: dict[str, Any], joints: int, here: str) -> None:
-    keypoints, box = annotation.get("keypoints"), annotation.get("bbox")
-    if not isinstance(keypoints, array):
-        raise _Fault(f"{here} has no list of numbers as its keypoints")
-    if len(keypoints) != 3 * joints:
-        raise _Fault(f"{here} has {len(keypoints)} numbers as its keypoints, {joints} joints need {3 * joints}")
-    if "bbox" in annotation and (not isinstance(box, array) or len(box) != 4):
-        raise _Fault(f"{here} has no four numbers as its bbox")
-    if annotation.get("iscrowd", 0) not in (0, 1):
-        raise _Fault(f"{here} has an iscrowd other than 0 and 1")
 
 
 def _is_id(value: Any) -> bool:
     return type(value) is int and -(2**63) <= value < 2**63
-
-
-def _is_text(value: Any) -> bool:
-    if not isinstance(value, str) or not value:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # Half a surrogate pair.
-        return False
-    return True
 
 
 def _shown(value: Any) -> str:

@@ -137,7 +137,7 @@ class _SplitWriter:
         table.photo_id[row] = sample.photo.id
         table.square[row] = sample.square
         table.box[row] = person.box
-        table.photo_size[row] = sample.photo.size
+        table.photo_size[row] = sample.photo.size or (0, 0)
         table.valid[row] = sample.valid
         arrays = table.arrays()
         for name, value in person.measures.items():

@@ -113,7 +113,10 @@ class _Job:
 
     def run(self) -> Cut:
         try:
-            image = open_photo(self.all_people.photo_path(self.photo), self.photo.size)
+            path = self.all_people.photo_path(self.photo)
+            image = open_photo(path, self.photo.size, self.all_people.exif)
+            if self.photo.size is None:
+                raise Refused("photo", path, "it was changed while it was looked at", "the same command again")
         except Refused as error:
             bad = _bad(self.photo, self.source, self.people[0][0].annotation_id, error)
             return Cut(self.photo, len(self.people), [], bad)

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from shgae.recipes import Decode, HeatmapConfig
+from shgae.recipes import CellRule, Decode, HeatmapConfig
 
 STRIDE = 4
 """Crop pixels in a cell."""
@@ -44,33 +44,43 @@ class Decoded(NamedTuple):
     """(N, K) float32: its height."""
 
 
-def cells(xy_crop: Tensor, crop_size: int) -> Cells:
+def cells(xy_crop: Tensor, crop_size: int, rule: CellRule = "round") -> Cells:
     """Joints (N, K, 2), in pixels of the crop -> the cells that they fall on, and whether they lie in the crop.
 
-    The study's rule: cut to whole pixels, divide by 4, round half to even; rounded down where that leaves the map.
-    The crop's borders belong to it, as they do to the square that it was cut out with.
+    ``round`` is the study's rule: cut to whole pixels, divide by 4, round half to even; rounded down where that leaves
+    the map. ``floor`` is Newell's, and that of bearpaw, anibali and princeton-vl: int(pixel / 4). A network knows the
+    one it was trained with. The crop's borders belong to it, as they do to the square that it was cut out with.
     """
     inside = ((xy_crop >= -_SLACK) & (xy_crop <= crop_size + _SLACK)).all(-1)
-    pixels = torch.where(inside[..., None], xy_crop.floor().clamp(min=0), 0)
+    pixels = torch.where(inside[..., None], xy_crop.floor().clamp(min=0), 0) / STRIDE
+    at = pixels.round() if rule == "round" else pixels.floor()
     # Rounding up leaves the map by one cell at most, so the last cell is what rounding down gives.
-    return Cells((pixels / STRIDE).round().clamp(max=crop_size // STRIDE - 1).long(), inside)
+    return Cells(at.clamp(max=crop_size // STRIDE - 1).long(), inside)
 
 
-def truth(xy_crop: Tensor, visibility: Tensor, crop_size: int) -> tuple[Tensor, Tensor]:
+def truth(xy_crop: Tensor, visibility: Tensor, crop_size: int, rule: CellRule = "round") -> tuple[Tensor, Tensor]:
     """What a prediction is scored against: cells (N, K, 2), and visibility (N, K), 0 also outside the crop."""
-    at = cells(xy_crop, crop_size)
+    at = cells(xy_crop, crop_size, rule)
     return at.cells, torch.where(at.inside, visibility, 0)
 
 
-def map_to_crop(cells: Tensor) -> Tensor:
-    """Cells (..., 2) -> ``xy_crop`` (..., 2) float32, 4 x cell + 0.5: the middle of what :func:`cells` takes there.
+def map_to_crop(cells: Tensor, rule: CellRule = "round") -> Tensor:
+    """Cells (..., 2) -> ``xy_crop`` (..., 2) float32, the middle of what :func:`cells` takes there.
 
-    The half pixel makes up for the cut to whole pixels, which moves a real-valued joint by half a pixel on average.
+    With ``round`` 4 x cell + 0.5: the half pixel makes up for the cut to whole pixels, which moves a real-valued joint
+    by half a pixel on average. With ``floor`` 4 x cell + 2.
     """
-    return cells.float() * STRIDE + 0.5
+    return cells.float() * STRIDE + _middle(rule)
 
 
-def encode(xy_crop: Tensor, visibility: Tensor, config: HeatmapConfig, crop_size: int) -> Tensor:
+def _middle(rule: CellRule) -> float:
+    """Crop pixels from a cell's first one to its middle."""
+    return 0.5 if rule == "round" else STRIDE / 2
+
+
+def encode(
+    xy_crop: Tensor, visibility: Tensor, config: HeatmapConfig, crop_size: int, rule: CellRule = "round"
+) -> Tensor:
     """Joints -> target maps (N, K, H, W) float32, H = W = crop_size / 4, on the device of the joints.
 
     A joint's map is a Gaussian, cut off 4 sigma away on either axis, around its cell. Its sigma goes by visibility.
@@ -78,7 +88,7 @@ def encode(xy_crop: Tensor, visibility: Tensor, config: HeatmapConfig, crop_size
     ``scipy.ndimage.gaussian_filter(mode="nearest")`` makes of a map that is 1 in that cell: mass 1, but for cells so
     near the border that part of the mass is cut off, or, in the outermost ones, repeated.
 
-    With ``config.centres == "subpixel"`` the centre is the joint's own place, (xy_crop - 0.5) / 4, the inverse of
+    With ``config.centres == "subpixel"`` the centre is the joint's own place, the inverse of
     :func:`map_to_crop` (1911.07524); of mass 1, what falls beyond the border is cut off everywhere.
 
     Args:
@@ -86,16 +96,17 @@ def encode(xy_crop: Tensor, visibility: Tensor, config: HeatmapConfig, crop_size
         visibility: (N, K) integers, v = 0, 1, 2; a joint of v = 0, or outside the crop, has an empty map.
         config: peak and sigmas.
         crop_size: rows and columns of the crop.
+        rule: which cell a joint falls on.
 
     Raises:
         ValueError: a sigma is not positive.
     """
-    at = cells(xy_crop, crop_size)
+    at = cells(xy_crop, crop_size, rule)
     size, sigmas = crop_size // STRIDE, (config.sigma_hidden, config.sigma_visible)
     is_visible = (visibility == 2).long()
     is_drawn = (visibility > 0) & at.inside
     if config.centres == "subpixel":
-        centre = torch.where(at.inside[..., None], (xy_crop - 0.5) / STRIDE, 0.0)
+        centre = torch.where(at.inside[..., None], (xy_crop - _middle(rule)) / STRIDE, 0.0)
         along_x, along_y = (_around(part, is_visible, size, sigmas, config.peak) for part in centre.unbind(-1))
     else:
         gaussians = _gaussians(size, sigmas, config.peak, xy_crop.device)
@@ -107,11 +118,11 @@ def decode(maps: Tensor) -> Decoded:
     """Maps (N, K, H, W) -> the highest cell of each, the first in reading order on ties, and its height.
 
     Raises:
-        ValueError: a map holds a number that is not a number.
+        ValueError: the highest number of a map is not finite.
     """
     score, index = maps.float().flatten(-2).max(-1)
-    if score.isnan().any():
-        raise ValueError("a map holds NaN")
+    if not score.isfinite().all():
+        raise ValueError(f"a map holds {'NaN' if score.isnan().any() else 'an infinity'}")
     width = maps.shape[-1]
     return Decoded(torch.stack((index % width, index // width), -1), score)
 
@@ -190,18 +201,27 @@ def refined(maps: Tensor, cells: Tensor, how: Decode, sigma: float) -> Tensor:
     return dark_offset(maps, cells, sigma) if how == "dark" else cells.float()
 
 
-def mirror_back(maps: Tensor, flip_pairs: Sequence[tuple[int, int]]) -> Tensor:
+def flip_lag(rule: CellRule) -> float:
+    """Crop pixels by which a peak lies right of its joint in the mean with maps that were mirrored back."""
+    return FLIP_LAG if rule == "round" else 0.0
+
+
+def mirror_back(maps: Tensor, flip_pairs: Sequence[tuple[int, int]], rule: CellRule = "round") -> Tensor:
     """Maps of mirrored crops -> what they say of the crops: mirrored, a column further right, mirror pairs swapped.
 
-    Pixel p of a crop is pixel 4 W - 1 - p of its mirror image. Cell c stands for the pixels around 4 c (:func:`cells`);
-    the mirror image has them around 4 W - 1 - 4 c, which is cell W - 1/4 - c. The nearest column is W - c; the plain
-    mirror image, W - 1 - c, is three quarters of a cell away. Column 0 takes what column 1 does: its pixels are the
-    mirror image's last ones too. The quarter that is left moves a peak right by a crop pixel, and by half of one,
-    :data:`FLIP_LAG`, in the mean with the maps of the crops themselves.
+    With ``round``, pixel p of a crop is pixel 4 W - 1 - p of its mirror image. Cell c stands for the pixels around 4 c
+    (:func:`cells`); the mirror image has them around 4 W - 1 - 4 c, which is cell W - 1/4 - c. The nearest column is
+    W - c; the plain mirror image, W - 1 - c, is three quarters of a cell away. Column 0 takes what column 1 does: its
+    pixels are the mirror image's last ones too. The quarter that is left moves a peak right by a crop pixel, and by
+    half of one, :data:`FLIP_LAG`, in the mean with the maps of the crops themselves.
+
+    With ``floor``, cell c holds the pixels 4 c to 4 c + 3, which the mirror image has in cell W - 1 - c: the maps are
+    mirrored plainly, and nothing lags.
 
     Args:
         maps: (N, K, H, W).
         flip_pairs: joints that change places, a pair each.
+        rule: which cell a joint falls on.
 
     Returns:
         (N, K, H, W).
@@ -210,7 +230,8 @@ def mirror_back(maps: Tensor, flip_pairs: Sequence[tuple[int, int]]) -> Tensor:
     joints = list(range(maps.shape[1]))
     for a, b in flip_pairs:
         joints[a], joints[b] = b, a
-    columns = (width - torch.arange(width, device=maps.device)).clamp(max=width - 1)
+    columns = width - (1 if rule == "floor" else 0) - torch.arange(width, device=maps.device)
+    columns = columns.clamp(max=width - 1)
     return maps[:, joints][..., columns]
 
 

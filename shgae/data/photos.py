@@ -9,10 +9,11 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from shgae.data.boxes import Box, BoxedImage, BoxFile
-from shgae.errors import Refused
+from shgae.data.text_input import name_parts, plain_name
+from shgae.errors import Refused, shortened
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".gif")
 """What makes a file of a folder a photo, in lower or upper case."""
@@ -88,14 +89,7 @@ def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto
             why = f"{other.where} and {image.where} are both {photos[found[0]]}"
             raise Refused("boxes", file.path, why, "one image a photo")
     if not image_of:
-        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in skipped.items()) or "it holds none"
-        given = "the only photo" if len(photos) == 1 else f"one of the {len(photos):,} photos"
-        why, fix = f"no box is of {given} ({reasons})", "photos called as its file_name says"
-        unnamed = [image.image_id for image in file.images if image.file_name is None]
-        if unnamed:
-            why += f"; image_id {unnamed[0]} wants a photo named {unnamed[0]} (zeros before it are fine)"
-            fix = "photos named so, or file_name in the JSON"
-        raise Refused("boxes", file.path, why, fix)
+        raise _none_of(photos, file, skipped)
     named = list(zip(photos, _file_names(photos), _image_ids(photos), strict=True))
     made = []
     for place, image in sorted(image_of.items()):
@@ -103,6 +97,37 @@ def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto
         image_id = number if image.image_id is None else image.image_id
         made.append(BoxedPhoto(path, name, image_id, tuple(image.boxes), image.size))
     return made, skipped
+
+
+def left_out(given: Sequence[Path]) -> dict[str, int]:
+    """How many files of the folders given are not taken for photos, by suffix; without hidden ones."""
+    files = [one for path in given if path.is_dir() for one in path.iterdir() if one.is_file()]
+    others = [one.suffix.lower() for one in files if not one.name.startswith(".")]
+    return dict(sorted(Counter(suffix or "no suffix" for suffix in others if suffix not in SUFFIXES).items()))
+
+
+def _none_of(photos: Sequence[Path], file: BoxFile, skipped: Mapping[str, int]) -> Refused:
+    """The refusal of boxes of which none is of a given photo, with a fix that fits the cause."""
+    if not file.images and not skipped:
+        why = "it holds no box: its detector found nobody"
+        return Refused("boxes", file.path, why, "a detector of a lower threshold, or no --boxes")
+    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in skipped.items())
+    given = "the only photo" if len(photos) == 1 else f"one of the {len(photos):,} photos"
+    why, fix = f"no box is of {given} ({reasons})", "photos called as its file_name says"
+    if not file.images and file.other_categories:
+        (other, _), *_ = file.other_categories.most_common(1)
+        why += f"; this model's people have category_id {file.category_id}, most boxes have {other}"
+        fix = f"category_id {file.category_id}, if they are people"
+    elif not file.images:
+        fix = "boxes with an area, in x, y, width, height"
+    named = [image.file_name for image in file.images if image.file_name is not None]
+    if named:
+        fix = f"photos whose path ends in {shortened('/'.join(name_parts(named[0])))}"
+    unnamed = [image.image_id for image in file.images if image.file_name is None]
+    if unnamed:
+        why += f"; image_id {unnamed[0]} wants a photo named {unnamed[0]} (zeros before it are fine)"
+        fix = "photos named so, or file_name in the JSON"
+    return Refused("boxes", file.path, why, fix)
 
 
 class _Index:
@@ -113,7 +138,7 @@ class _Index:
         self._names: Mapping[str, list[int]] = defaultdict(list)
         self._numbers: Mapping[int, list[int]] = defaultdict(list)
         for place, photo in enumerate(photos):
-            self._names[photo.name].append(place)
+            self._names[plain_name(photo.name)].append(place)
             if (number := _number(photo)) is not None:
                 self._numbers[number].append(place)
 
@@ -121,9 +146,14 @@ class _Index:
         """Where the photos stand that an image could be."""
         if image.file_name is None:
             return self._numbers.get(image.image_id or 0, [])
-        parts = PurePosixPath(image.file_name).parts
+        if "\\" in image.file_name and (as_it_is := self._names.get(plain_name(image.file_name))):
+            return as_it_is
+        parts = name_parts(image.file_name)
         same_name = self._names.get(parts[-1], []) if parts else []
-        return [place for place in same_name if self._photos[place].absolute().parts[-len(parts) :] == parts]
+        return [place for place in same_name if self._ends_so(self._photos[place], parts)]
+
+    def _ends_so(self, photo: Path, parts: tuple[str, ...]) -> bool:
+        return tuple(map(plain_name, photo.absolute().parts[-len(parts) :])) == parts
 
 
 def _file_names(photos: Sequence[Path]) -> list[str]:

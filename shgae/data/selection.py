@@ -6,7 +6,7 @@ Only :func:`without_photos` comes later, when some could not be read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,13 +32,15 @@ class Fate:
 
     annotation_id: int
     photo: int
-    """Running number of the photo among those with people."""
+    """Running number of the photo among those with people; of the same photo under several ids, the first number."""
     split: Split | None
     """None for a dropped person."""
     reason: str | None
     """Why the person is dropped; None for a sample."""
     square: Square | None
     """What a sample is cut out with, in xy_photo."""
+    has_box: bool = True
+    """Whether the JSON has a box with an area."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
         for annotation_id in annotation_ids:
             person = people.person(annotation_id, photo)
             reason, square = _judge(person, photo, config)
-            fates.append(Fate(annotation_id, number, source if reason is None else None, reason, square))
+            split = source if reason is None else None
+            fates.append(Fate(annotation_id, number, split, reason, square, person.has_box))
             if reason is not None and reason == person.fault:
                 broken.append((annotation_id, reason))
     if broken and config.bad_people == "refuse":
@@ -90,6 +93,14 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
         reasons = ", ".join(f"{reason}: {count}" for reason, count in selection.dropped.most_common())
         raise Refused("annotations", people.path, f"nobody is left ({reasons})", "a JSON with labelled people")
     return selection
+
+
+def with_twins(selection: Selection, twins: Sequence[Sequence[int]]) -> Selection:
+    """Takes groups of photos, by their ids, for one photo each."""
+    number = {photo.id: fates[0].photo for photo, fates in selection}
+    first = {number[photo]: min(number[one] for one in group) for group in twins for photo in group}
+    fates = (replace(fate, photo=first.get(fate.photo, fate.photo)) for fate in selection.fates)
+    return replace(selection, fates=tuple(fates)) if first else selection
 
 
 def hold_out(selection: Selection, config: PrepareConfig) -> Selection:
@@ -148,9 +159,11 @@ def _judge(person: Person, photo: Photo, config: PrepareConfig) -> tuple[str | N
         return person.fault, None
     if not person.is_labelled:
         return UNLABELLED, None
+    if photo.size is None:  # a file that cannot be read: its people are dropped once that is told
+        return None, square_around(person.box, person.xy_labelled, (1, 1), "pad", config.margin)
     if config.square == "mpii" and not {"center", "scale"} <= person.measures.keys():
         return NO_PLACE, None
-    square = _square(person, photo, config)
+    square = _square(person, photo.size, config)
     if square is None:
         return NO_FIT, None
     if covered(square, photo.size, config.crop_size).is_empty:
@@ -158,12 +171,12 @@ def _judge(person: Person, photo: Photo, config: PrepareConfig) -> tuple[str | N
     return None, square
 
 
-def _square(person: Person, photo: Photo, config: PrepareConfig) -> Square | None:
+def _square(person: Person, photo_size: tuple[int, int], config: PrepareConfig) -> Square | None:
     if config.square == "mpii":
         return mpii_square(person.measures["center"], float(person.measures["scale"]))
     if config.square == "coco":
         return coco_square(person.box)
-    return square_around(person.box, person.xy_labelled, photo.size, config.crop_policy, config.margin)
+    return square_around(person.box, person.xy_labelled, photo_size, config.crop_policy, config.margin)
 
 
 def _draw_photos(photos: list[tuple[int, int]], wanted: int) -> set[int]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.data.coco_json import read_dataset
+from shgae.data.text_input import decode
 from shgae.errors import Refused
 from shgae.metrics.official import official_scores
 
@@ -53,10 +54,11 @@ def read_truth(path: Path, joints: Sequence[str]) -> Truth:
     Raises:
         Refused: the file is missing or malformed, of other joints, or lacks what COCOeval needs.
     """
-    _, category, sha256 = read_dataset(path)
+    file = read_dataset(path)
+    category, sha256 = file.category, file.sha256
     if list(category["keypoints"]) != list(joints):
         raise Refused("--official", path, "its joints are not those of the data", _FIX)
-    dataset = json.loads(path.read_bytes())
+    dataset = json.loads(decode(path.read_bytes()))
     people = [one for one in dataset["annotations"] if one["category_id"] == category["id"]]
     for person in people:
         for key in _NEEDED:

@@ -20,6 +20,7 @@ import torch
 
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.data import heatmaps
+from shgae.data.text_input import decode, whole
 from shgae.errors import Refused
 from shgae.evaluation.matching import is_of_whole_photos, match_people, score_of, with_missing
 from shgae.execution import Execution
@@ -27,7 +28,7 @@ from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
 from shgae.metrics.oks import LOWEST
 from shgae.models.zoo import LoadedHourglass
-from shgae.recipes import DecodeConfig
+from shgae.recipes import CellRule, DecodeConfig
 from shgae.wording import counted_people
 
 Floats = npt.NDArray[np.float64]
@@ -72,17 +73,24 @@ def from_cells(
     score: npt.NDArray[np.float32] | None,
     crops: Crops,
     decoding: str = ARGMAX,
+    rule: CellRule = "round",
 ) -> Predictions:
-    """Predictions of arg-max cells (N, K, 2) of these crops' maps, whose heights there are score (N, K), or 1."""
+    """Predictions of arg-max cells (N, K, 2) of these crops' maps, whose heights there are score (N, K), or 1.
+
+    Cells are counted by the study's rule: those of a network of another ``rule`` are the ones that its points fall on.
+    """
     heights = np.ones(cells.shape[:2], np.float32) if score is None else score
-    xy_crop = heatmaps.map_to_crop(torch.from_numpy(cells)).double().numpy()
+    xy_crop = heatmaps.map_to_crop(torch.from_numpy(cells), rule).double().numpy()
     xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
+    cells = cells if rule == "round" else cells_of(xy_photo, crops.people, crops.crop_size)
     return Predictions(name, cells, heights, xy_photo, heights.mean(1, dtype=np.float64).round(6), decoding)
 
 
-def from_places(predictions: Predictions, places: npt.NDArray[np.float32], crops: Crops, decoding: str) -> Predictions:
+def from_places(
+    predictions: Predictions, places: npt.NDArray[np.float32], crops: Crops, decoding: str, rule: CellRule = "round"
+) -> Predictions:
     """Predictions whose points are at other places (N, K, 2) of the maps, in cells, than the middles of their cells."""
-    xy_crop = heatmaps.map_to_crop(torch.from_numpy(places)).double().numpy()
+    xy_crop = heatmaps.map_to_crop(torch.from_numpy(places), rule).double().numpy()
     xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
     was = predictions.decoding
     return dataclasses.replace(predictions, xy_photo=xy_photo, decoding=decoding, cell_decoding=was)
@@ -142,7 +150,13 @@ class PredictionFile:
 
 
 def read_predictions(
-    path: Path, name: str, crops: Crops, whole: PeopleTable, joints: int, sigmas: Floats | None = None
+    path: Path,
+    name: str,
+    crops: Crops,
+    whole: PeopleTable,
+    joints: int,
+    sigmas: Floats | None = None,
+    category_id: int | None = None,
 ) -> PredictionFile:
     """Reads predictions in COCO's results format.
 
@@ -157,22 +171,22 @@ def read_predictions(
         whole: the people of the whole split, of whom those may be a part.
         joints: K.
         sigmas: (K,) of OKS; None where the joints have none.
+        category_id: of the people; an entry that names another is refused. None takes any.
 
     Raises:
-        Refused: no such file, no JSON, an entry is broken, a person has none or more than one, or people are to be
-            matched without sigmas.
+        Refused: no such file, no JSON, an entry is broken or of no person, a person has none or more than one, or
+            people are to be matched without sigmas.
     """
     data = _bytes(path)
     try:
         entries = _entries(data, joints)
+        _check_category(entries, category_id)
         whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
-        rows: list[int | None]
-        missing = surely = 0
-        is_matched = is_of_whole_photos(entries, crops.people, whole)
-        if is_matched:
-            if sigmas is None:
-                why = "it does not say whom an entry is of, and OKS has no sigmas of these joints to find out"
-                raise Refused("predictions", path, why, "--sigmas FILE")
+        is_matched, missing, surely = is_of_whole_photos(entries, crops.people, whole), 0, 0
+        if is_matched and sigmas is None:
+            why = "it does not say whom an entry is of, and OKS has no sigmas of these joints to find out"
+            raise Refused("predictions", path, why, "--sigmas FILE")
+        if is_matched and sigmas is not None:
             xy_photo = photo_points(whole.xy_crop.astype(np.float64), whole, crops.crop_size)
             rows, likeness = match_people(entries, whole, xy_photo, sigmas)
             there = zip(rows, likeness, strict=True)
@@ -210,7 +224,7 @@ def _bytes(path: Path) -> bytes:
 
 def _entries(data: bytes, joints: int) -> list[dict[str, Any]]:
     try:
-        entries = json.loads(data.decode(), object_pairs_hook=_pairs)
+        entries = json.loads(decode(data), object_pairs_hook=_pairs)
     except UnicodeDecodeError as error:
         raise _Fault(f"not UTF-8 (byte {error.start}), so no JSON of predictions") from error
     except json.JSONDecodeError as error:
@@ -230,7 +244,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise _Fault(f"key {twice!r:.40} stands twice in one object")
-    return dict(pairs)
+    return {name: whole(value) for name, value in pairs}
 
 
 def _check(entry: Any, where: str, joints: int) -> None:
@@ -251,6 +265,14 @@ def _check(entry: Any, where: str, joints: int) -> None:
         raise _Fault(f"{where} has no finite number as its score")
     if entry.get("found") is not None and type(entry["found"]) is not bool:
         raise _Fault(f"{where} has neither true nor false as found")
+
+
+def _check_category(entries: Sequence[dict[str, Any]], category_id: int | None) -> None:
+    given = [entry.get("category_id") for entry in entries]
+    others = [one for one in given if category_id is not None and one not in (None, category_id)]
+    if others:
+        count = f"{len(others):,} of the {len(entries):,} entries are"
+        raise _Fault(f"{count} of category_id {others[0]!r:.20}, people are of category_id {category_id}")
 
 
 def _is_number(value: Any) -> bool:
@@ -320,5 +342,7 @@ def predict(
             places[batch.rows] = found.cpu().numpy()
     execution.progress.finish()
     union = execution.world.merge_disjoint
-    predicted = from_cells(name, union(cells), union(score), crops)
-    return predicted if how == _ARGMAX else from_places(predicted, union(places), crops, decoding_words(how))
+    predicted = from_cells(name, union(cells), union(score), crops, rule=model.cell_rule)
+    if how == _ARGMAX:
+        return predicted
+    return from_places(predicted, union(places), crops, decoding_words(how), model.cell_rule)

@@ -193,9 +193,9 @@ def report(
     scored = [score(one, people) for one in predictions]
     hits = [one.hits for one in scored]
     draws = {"draws": config.draws, "seed": config.seed}
-    again = Resampled(hits, people.cell_visibility, people.photo_id, **draws)
+    again = Resampled(hits, people.cell_visibility, crops.photos, **draws)
     intervals = [tuple(again.interval(i, group) for group in range(len(GROUPS))) for i in range(len(hits))]
-    each = joint_intervals(hits, people.cell_visibility, people.photo_id, **draws)
+    each = joint_intervals(hits, people.cell_visibility, crops.photos, **draws)
     names = [one.name for one in predictions]
     pairs = []
     for i, j in itertools.combinations(range(len(hits)), 2):

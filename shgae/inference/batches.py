@@ -14,7 +14,7 @@ from shgae.data.datasets import PoseBatch, Rows, batch_images, in_chunks, load_p
 from shgae.data.prefetch import one_ahead, prefetch
 from shgae.execution import Execution
 from shgae.inference.device import autocast
-from shgae.recipes import Precision
+from shgae.recipes import CellRule, Precision
 
 _FEW, _CROPS_A_THREAD = 4, 2
 """The activations of so many stay in a CPU's caches."""
@@ -86,6 +86,7 @@ class Inference:
         crops: torch.Tensor,
         valid: torch.Tensor,
         flip_pairs: Sequence[tuple[int, int]] | None = None,
+        rule: CellRule = "round",
     ) -> torch.Tensor:
         """The last stack's maps of crops, on the device.
 
@@ -95,6 +96,7 @@ class Inference:
             valid: (N, 4) int64 x0, y0, x1, y1: the crop's pixels that the photo covers; on the CPU.
             flip_pairs: if given, the maps are the mean of the crop's and of its mirror image's, mirrored back
                 (:func:`~shgae.data.heatmaps.mirror_back`).
+            rule: the network's, which cell a joint falls on.
 
         Returns:
             (N, K, H / 4, W / 4) float32.
@@ -104,7 +106,7 @@ class Inference:
         if flip_pairs is None:
             return maps
         # Mirrored as an image, mean taken off: what lies outside the photo stays exactly 0.
-        return self._with_mirror(network, images, maps, flip_pairs)
+        return self._with_mirror(network, images, maps, flip_pairs, rule)
 
     def with_mirror(
         self,
@@ -112,9 +114,11 @@ class Inference:
         batch: PoseBatch,
         maps: torch.Tensor,
         flip_pairs: Sequence[tuple[int, int]],
+        rule: CellRule = "round",
     ) -> torch.Tensor:
         """The last stack's maps (N, K, H / 4, W / 4) of a batch -> their mean with those of its mirror image."""
-        return self._with_mirror(network, to_images(batch.crops, batch.valid, self.mean_rgb), maps.float(), flip_pairs)
+        images = to_images(batch.crops, batch.valid, self.mean_rgb)
+        return self._with_mirror(network, images, maps.float(), flip_pairs, rule)
 
     def _with_mirror(
         self,
@@ -122,6 +126,7 @@ class Inference:
         images: torch.Tensor,
         maps: torch.Tensor,
         flip_pairs: Sequence[tuple[int, int]],
+        rule: CellRule,
     ) -> torch.Tensor:
         mirrored = self.infer(network, images.flip(-1))[:, -1].float()
-        return (maps + heatmaps.mirror_back(mirrored, flip_pairs)) / 2
+        return (maps + heatmaps.mirror_back(mirrored, flip_pairs, rule)) / 2

@@ -50,8 +50,8 @@ def places_of(
 ) -> torch.Tensor:
     """Where maps (N, K, H, W) of a batch have their joints: (N, K, 2) cells."""
     if how.flip_test:
-        maps = inference.with_mirror(model.module, batch, maps, model.skeleton.flip_pairs)
+        maps = inference.with_mirror(model.module, batch, maps, model.skeleton.flip_pairs, model.cell_rule)
     places = heatmaps.refined(maps, heatmaps.decode(maps).cells, how.decode, target_sigma(model.artifact.facts))
     if how.flip_test:
-        places[..., 0] -= heatmaps.FLIP_LAG / heatmaps.STRIDE
+        places[..., 0] -= heatmaps.flip_lag(model.cell_rule) / heatmaps.STRIDE
     return places

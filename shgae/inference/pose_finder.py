@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import ExifTags, Image
 
 from shgae.data import heatmaps
 from shgae.data.boxes import Box
@@ -28,7 +27,7 @@ _Flags = npt.NDArray[np.bool_]
 Group = tuple[BoxedPhoto, ...]
 Row = dict[str, Any]
 """A photo: ``file_name``, ``fault`` (why it is bad, or None), ``beyond`` (how many boxes are :data:`TOO_THIN`),
-``turned`` (whether it is taken whole and has an EXIF turn), ``people`` (entries of ``predictions.json``)."""
+``people`` (entries of ``predictions.json``)."""
 TOO_THIN = "too thin or too far off to fill a pixel of the crop"
 """Why there is nothing to cut out."""
 
@@ -79,8 +78,6 @@ class _Cut(NamedTuple):
     """Boxes that are :data:`TOO_THIN`."""
     fault: str | None
     """Why the photo is bad."""
-    is_turned: bool = False
-    """Whether the photo has an EXIF turn, if it was taken whole."""
 
 
 class PoseFinder:
@@ -91,6 +88,7 @@ class PoseFinder:
         self.batch_size = config.batch_size
         self._module = loaded.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
+        self._rule = loaded.cell_rule
         self._flip_pairs = loaded.skeleton.flip_pairs if config.flip_test else None
 
     def over(self, groups: Sequence[Group]) -> Iterator[list[Row]]:
@@ -117,13 +115,12 @@ class PoseFinder:
 
     def _find(self, group: Group, cuts: Iterator[_Cut]) -> list[Row]:
         rows: dict[str, Row] = {
-            photo.file_name: {"file_name": photo.file_name, "fault": None, "beyond": 0, "turned": False, "people": []}
-            for photo in group
+            photo.file_name: {"file_name": photo.file_name, "fault": None, "beyond": 0, "people": []} for photo in group
         }
         for batch in self._batches(group, cuts):
             for one, entries in zip(batch, self._entries(batch), strict=True):
                 row = rows[one.photo.file_name]
-                row["fault"], row["turned"] = one.fault, one.is_turned
+                row["fault"] = one.fault
                 row["beyond"] += one.beyond
                 row["people"] += entries
         return list(rows.values())
@@ -146,7 +143,7 @@ class PoseFinder:
         """Decodes a photo and cuts its people out (in any thread)."""
         photo, facts, crop_size = part.photo, self._loaded.artifact.facts, self._loaded.crop_size
         try:
-            image = open_photo(photo.path, photo.size)
+            image = open_photo(photo.path, photo.size, self._config.exif)
         except Refused as error:
             return _Cut(photo, [], 0, error.why)
         boxes = part.boxes or (Box((0.0, 0.0, float(image.width), float(image.height))),)
@@ -160,7 +157,7 @@ class PoseFinder:
             if square is not None and not covered(square, image.size, crop_size).is_empty:
                 people.append(_Person(box, square, image.size, *cut(image, square, crop_size)))
         if part.boxes is None:
-            return _Cut(photo, people, 0, None if people else TOO_THIN, _is_turned(image))
+            return _Cut(photo, people, 0, None if people else TOO_THIN)
         return _Cut(photo, people, len(boxes) - len(people), None)
 
     def _entries(self, cuts: Sequence[_Cut]) -> Iterator[list[dict[str, Any]]]:
@@ -175,15 +172,15 @@ class PoseFinder:
         """Joints (N, K, 2) in xy_crop, heights (N, K) of their maps, and (N, K) whether a map is flat."""
         crops = torch.from_numpy(np.stack([person.pixels for person in people]))
         valid = torch.tensor([person.valid for person in people])
-        maps = self._inference.last_maps(self._module, crops, valid, self._flip_pairs)
+        maps = self._inference.last_maps(self._module, crops, valid, self._flip_pairs, self._rule)
         if not maps.isfinite().all():
             fix = "a model whose training did not diverge"
             raise Refused("model", self._loaded.artifact.path, "a map holds numbers that are not finite", fix)
         cells, score = heatmaps.decode(maps)
         places = heatmaps.refined(maps, cells, self._config.decode, target_sigma(self._loaded.artifact.facts))
-        xy_crop = heatmaps.map_to_crop(places).cpu().double().numpy()
+        xy_crop = heatmaps.map_to_crop(places, self._rule).cpu().double().numpy()
         if self._flip_pairs is not None:
-            xy_crop[..., 0] -= heatmaps.FLIP_LAG
+            xy_crop[..., 0] -= heatmaps.flip_lag(self._rule)
         return xy_crop, score.cpu().double().numpy(), heatmaps.is_flat(maps).cpu().numpy()
 
     def _entry(
@@ -210,11 +207,3 @@ class PoseFinder:
 
     def _names(self, which: _Flags) -> list[str]:
         return [name for name, is_one in zip(self._loaded.skeleton.names, which, strict=True) if is_one]
-
-
-def _is_turned(photo: Image.Image) -> bool:
-    """Whether EXIF says that a photo is to be shown turned or mirrored."""
-    try:
-        return photo.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
-    except Exception:  # A torn EXIF block fails in many ways, and the pixels are good.
-        return False

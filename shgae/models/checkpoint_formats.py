@@ -15,7 +15,7 @@ from typing import Literal
 
 from shgae.errors import Refused
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
-from shgae.recipes import HeatmapConfig
+from shgae.recipes import CellRule, HeatmapConfig
 from shgae.skeleton import COCO_PERSON, MPII_PERSON, Skeleton
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -37,6 +37,8 @@ class Upbringing:
     """By how much its squares are larger than the person, as a share."""
     heatmap: HeatmapConfig | None
     """Its target maps; None where that differs from file to file."""
+    cell_rule: CellRule = "round"
+    """Which cell of a map a joint falls on."""
 
 
 def _nothing(_: Shapes) -> Shapes:
@@ -248,6 +250,7 @@ _MPII_BY_BEARPAW = Upbringing(
     crop_policy="pad",
     margin=0.25,
     heatmap=None,  # sigma and shape are options of its training
+    cell_rule="floor",  # transform() ends in astype(int); final_preds() adds half a cell
 )
 _MPII_BY_PRINCETON = Upbringing(
     skeleton=MPII_PERSON,
@@ -255,6 +258,7 @@ _MPII_BY_PRINCETON = Upbringing(
     crop_policy="pad",
     margin=0.25,
     heatmap=HeatmapConfig(peak="one", sigma_visible=1.0, sigma_hidden=1.0, unlabelled="empty"),
+    cell_rule="floor",  # GenerateHeatmap takes int(pt); its test adds half a cell
 )
 
 CHECKPOINT_FORMATS = (

@@ -8,6 +8,7 @@ again otherwise.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import resource
@@ -28,12 +29,13 @@ from torch import Tensor
 from shgae.artifacts.tensors import load_tensors, read_header
 from shgae.errors import Refused, shortened
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing
+from shgae.models.foreign_objects import is_harmless, stand_in
+from shgae.models.foreign_tensors import AmbiguousNetwork, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import misfit, tensor_shapes
 
 Array = npt.NDArray[Any]
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
 _PREFIXES = re.compile(r"((module|model|net|_orig_mod)\.)*")
 """What DataParallel, torch.compile or a trainer that holds the network put before every name."""
 _TIME_LIMIT = 60.0
@@ -43,6 +45,17 @@ _MEMORY_LIMIT = 8 << 30
 _REFUSES = 3
 """Exit code of a child that wrote its reason to standard output."""
 _FIX = "a file that torch.save(model.state_dict(), FILE) made"
+_EXPECTED = ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+"""What most trainings save beside the weights: their best score, as a number of numpy's."""
+_MOST_NAMES = 200
+"""Different objects in one checkpoint."""
+_OTHER_KINDS = {
+    rb"\x04\0\0\0.{8}V \d": ("a Torch7 file of Lua, which PyTorch does not read", "a PyTorch version of this network"),
+    rb"\x89HDF": ("an HDF5 file, as Keras writes it", "a PyTorch version of this network"),
+    rb"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull"),
+    rb"\s*<(!doctype|!DOCTYPE|html|HTML|\?xml)": ("a web page, so its download failed", "download the file again"),
+}
+"""How files begin that are taken for checkpoints: what they are, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,8 @@ class ForeignModel:
     """What an hourglass of that family was trained on; None for an autoencoder."""
     dropped: tuple[str, ...]
     """Tensors of the file, by their own names, that its network never used."""
+    note: str = ""
+    """Where in the file the network was, and what lies beside it, where that is worth a word."""
 
 
 def read_foreign(path: Path) -> ForeignModel:
@@ -76,7 +91,18 @@ def read_foreign(path: Path) -> ForeignModel:
         raise Refused("checkpoint", path, "no such file", "check the path")
     if path.suffix == ".safetensors":
         read_header(path)  # the library would take headers that cost gigabytes
-    return translate(_read_in_child(path), path)
+    _refuse_other_kinds(path)
+    arrays, note = _read_in_child(path)
+    return dataclasses.replace(translate(arrays, path), note=note)
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Says what a file is that people take for a checkpoint."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    for beginning, kind in _OTHER_KINDS.items():
+        if re.match(beginning, start, re.DOTALL):
+            raise Refused("checkpoint", path, f"it is {kind[0]}", kind[1])
 
 
 def translate(arrays: Mapping[str, Array], where: object) -> ForeignModel:
@@ -140,7 +166,7 @@ class _NotPlain(Exception):
     """A checkpoint of something else than plain tensors."""
 
 
-def _read_in_child(path: Path) -> dict[str, Array]:
+def _read_in_child(path: Path) -> tuple[dict[str, Array], str]:
     with tempfile.TemporaryDirectory(prefix="shgae-import-") as folder:
         target = Path(folder) / "tensors.safetensors"
         # -P and our own path: the child imports what we import, never a torch.py that lies beside the checkpoint.
@@ -158,15 +184,16 @@ def _read_in_child(path: Path) -> dict[str, Array]:
             raise Refused("checkpoint", path, f"its reader died (signal {-child.returncode})", _FIX)
         if child.returncode:
             raise RuntimeError(f"the reader of {path} failed:\n{child.stderr}")
-        return load_tensors(target)
+        return load_tensors(target), child.stdout
 
 
 def _child(source: Path, target: Path, memory: int) -> int:
     """Reads a hostile file and writes its tensors; the whole life of the child process."""
     _limit_memory(memory)
     try:
-        tensors = _plain(_load(source))
+        tensors, note = _network(_load(source))
         safetensors.torch.save_file(tensors, target)
+        sys.stdout.write(note)
     except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
         sys.stdout.write(_reason(error))
         return _REFUSES
@@ -179,51 +206,38 @@ def _limit_memory(extra: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (own + extra, own + extra))
 
 
-class _Skipped:
-    """Stands where a checkpoint has a number of numpy's, such as its best score, and keeps nothing of it."""
-
-    def __init__(self, *arguments: object) -> None:
-        """Takes what numpy would have been called with."""
-
-    def __setstate__(self, state: object) -> None:
-        """Takes what a numpy dtype would have become."""
-
-
-def _skipping(path: str) -> type[_Skipped]:
-    module, _, name = path.rpartition(".")
-    return type(name, (_Skipped,), {"__module__": module})
-
-
-_NUMPY: list[Any] = [
-    _skipping(path) for path in ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
-]
-"""What the pickle of a numpy scalar names, in numpy 1 and 2. Numpy's own functions stay refused, for they would be
-called with whatever the file holds; these namesakes do nothing, so that allowing them lets a file reach no code."""
-
-
 def _load(source: Path) -> object:
+    """What a file holds: tensors, plain values, and inert namesakes of harmless objects; nothing in it is run."""
     if source.suffix == ".safetensors":
         return safetensors.torch.load_file(source)
-    with torch.serialization.safe_globals(_NUMPY):
-        # latin1: what Python 2 pickled as text may be the bytes of a number. Names of tensors are ASCII either way.
-        return torch.load(source, map_location="cpu", weights_only=True, encoding="latin1")
+    named = {path: stand_in(path) for path in _EXPECTED}
+    while True:
+        try:
+            with torch.serialization.safe_globals([*named.values()]):
+                # latin1: what Python 2 pickled as text may be the bytes of a number. Tensors' names are ASCII anyway.
+                return torch.load(source, map_location="cpu", weights_only=True, encoding="latin1")
+        except Exception as error:
+            path = _asked_for(error)
+            if path is None or path in named or len(named) > _MOST_NAMES or not is_harmless(path):
+                raise
+            named[path] = stand_in(path)
 
 
-def _state_dict(loaded: object) -> dict[str, Tensor]:
-    """The tensors by name, from whichever known wrapper holds some, else those that lie bare."""
-    if not isinstance(loaded, Mapping):
-        return {}
-    for key in _WRAPPERS:
-        if inner := _state_dict(loaded.get(key)):
-            return inner
-    return {name: value for name, value in loaded.items() if isinstance(name, str) and isinstance(value, Tensor)}
+def _asked_for(error: Exception) -> str | None:
+    """What a checkpoint wants made or run that torch does not allow, as a dotted path."""
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    return asked[1] if asked else None
 
 
 def _plain(loaded: object) -> dict[str, Tensor]:
-    """The state dict inside a checkpoint: every tensor of its own, whole, float32 or int64, and finite."""
-    tensors = _state_dict(loaded)
-    if not tensors:
-        raise _NotPlain("there is no tensor in it")
+    """The network inside a checkpoint: every tensor of its own, whole, float32 or int64, and finite."""
+    tensors, _ = _network(loaded)
+    return tensors
+
+
+def _network(loaded: object) -> tuple[dict[str, Tensor], str]:
+    """The tensors, and a note on where they were."""
+    tensors, note = find_network(loaded)
     for name, value in tensors.items():
         if value.is_complex() or value.layout != torch.strided:
             raise _NotPlain(f"{shortened(name)} is no plain tensor")
@@ -231,18 +245,19 @@ def _plain(loaded: object) -> dict[str, Tensor]:
         tensors[name] = value.detach().to(dtype, copy=True, memory_format=torch.contiguous_format)
         if not tensors[name].isfinite().all():
             raise _NotPlain(f"{shortened(name)} holds numbers that are not finite")
-    return tensors
+    return tensors, note
 
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    asked = re.search(r"GLOBAL (\S+)", text)
-    if asked:
-        return f"it asks to make or run {shortened(asked[1])}, which is no tensor; nothing of it was run"
+    if asked := _asked_for(error):
+        return f"it asks to make or run {shortened(asked)}, which is no tensor; nothing of it was run"
     if isinstance(error, MemoryError) or "allocate memory" in text:
         return "it needs more memory than a checkpoint may"
-    if isinstance(error, _NotPlain):
+    if isinstance(error, _NotPlain | AmbiguousNetwork):
         return text
+    if "TorchScript" in text:
+        return "it is a TorchScript program; nothing of it was run"
     return "it is no checkpoint of tensors, or a torn one"
 
 

@@ -21,6 +21,7 @@ from shgae.models.grafting import graft, share
 from shgae.models.hourglass import Head, Hourglass, Merge, Stack, StackedHourglass
 from shgae.models.layers import NewellResidual, OriginalResidual, Stem
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.recipes import CellRule
 from shgae.skeleton import Skeleton
 
 __all__ = [
@@ -160,6 +161,12 @@ class LoadedHourglass:
     """Mean colour of its training crops, in [0, 1], to be subtracted from images."""
     crop_size: int
     """Rows and columns of its images."""
+
+    @property
+    def cell_rule(self) -> CellRule:
+        """Which cell of its maps a joint falls on, see :func:`shgae.data.heatmaps.cells`."""
+        rule: CellRule = self.artifact.facts.get("cell_rule", "round")
+        return rule
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Pictures:
 
         def draw(row: Row) -> None:
             # Opened once more: photos that wait for their turn in the network would fill the memory.
-            photo = open_photo(self._path_of[row["file_name"]])
+            photo = open_photo(self._path_of[row["file_name"]], exif=self._config.exif)
             draw_poses(photo, self._poses(row), self._skeleton, self._config.min_score)
             buffer = BytesIO()
             photo.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
@@ -53,7 +53,7 @@ class Pictures:
         panels = [
             to_panel(
                 row["file_name"],
-                open_photo(self._path_of[row["file_name"]]),
+                open_photo(self._path_of[row["file_name"]], exif=self._config.exif),
                 self._poses(row),
                 self._skeleton,
                 self._config.min_score,

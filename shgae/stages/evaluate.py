@@ -177,8 +177,8 @@ def _read(
     sigmas = rules.sigmas
     if sigmas is None and tuple(joints) == COCO_PERSON.names:
         sigmas = coco_sigmas()
-    whole = read_people(prepared, config.split)
-    file = read_predictions(models[i], _names(models)[i], crops, whole, len(joints), sigmas)
+    whole, category = read_people(prepared, config.split), prepared.facts["category_id"]
+    file = read_predictions(models[i], _names(models)[i], crops, whole, len(joints), sigmas, category)
     if file.matched is not None:
         who = f"{file.matched:,} of {counted_people(len(crops))} matched by OKS ({file.surely:,} at 0.5 or more)"
         execution.progress.note(f"{models[i]}: {who}, the others are missed")

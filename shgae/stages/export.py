@@ -185,7 +185,7 @@ def _describe(graph: onnx.ModelProto, loaded: LoadedHourglass, network: MapsAndC
         "crop_policy": facts["crop_policy"],
         "margin": facts["margin"],
         "stride": heatmaps.STRIDE,
-        "cell_to_pixel": _rule(),
+        "cell_to_pixel": _rule(loaded),
         "model_id": loaded.artifact.id,
         "spec": loaded.spec.to_json(),
         "shgae_version": __version__,
@@ -195,9 +195,9 @@ def _describe(graph: onnx.ModelProto, loaded: LoadedHourglass, network: MapsAndC
     graph.doc_string = " ".join(_explained(graph, loaded, network.sites))
 
 
-def _rule() -> str:
+def _rule(loaded: LoadedHourglass) -> str:
     # Read off the codec itself: xy_crop of the first cell and of the next.
-    first, second = heatmaps.map_to_crop(torch.tensor([0, 1])).tolist()
+    first, second = heatmaps.map_to_crop(torch.tensor([0, 1]), loaded.cell_rule).tolist()
     return f"{second - first:g} * cell + {first:g}"
 
 
@@ -210,7 +210,7 @@ def _explained(graph: onnx.ModelProto, loaded: LoadedHourglass, sites: Sequence[
     (maps, shape), *codes = _shapes(graph.graph.output).items()
     yield f"Out: {maps} {_spelled(shape)} float32: batch, stacks, joints, rows, columns of heatmaps; the last stack's"
     yield "are the prediction. A joint lies where its map is highest: x (column) and y (row) of that cell are"
-    yield f"{_rule()} in pixels of the crop."
+    yield f"{_rule(loaded)} in pixels of the crop."
     for (code, shape), stack in zip(codes, sites, strict=True):
         autoencoder = loaded.spec.autoencoder(stack)
         sign = "of either sign" if autoencoder and autoencoder.family == "linear" else "0 or more"

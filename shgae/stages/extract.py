@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from shgae.artifacts.activations import (
@@ -31,7 +32,7 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import Array, map_tensor
 from shgae.data.datasets import Rows, in_chunks
 from shgae.data.prefetch import behind
-from shgae.errors import Refused
+from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import announce, describe, determinism, resolve_device, resolve_precision
@@ -41,6 +42,7 @@ from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
 from shgae.wording import counted
 
 _FORMATS = {"fp32": "F32", "fp16": "F16"}
+_MOST_NAMED = 3
 _NUMBERS: dict[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 
 
@@ -83,6 +85,7 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
 
     Raises:
         Refused: the model has no such stack, the model and the data do not belong together, or the output exists.
+        Diverged: a number is not finite, or too large for the format on disk; shards before it are kept.
         DiskError: the disk has less room than the tensors need.
         Interrupted: a signal came; complete shards are kept.
     """
@@ -205,6 +208,7 @@ class _Extraction:
         self._dtype = _NUMBERS[plan.config.dtype]
         self._draft, self._execution, self._world = draft, execution, execution.world
         self._stacks, self._shape = plan.stacks, plan.shape
+        self._model = plan.loaded.artifact.path
 
     def split(self, split: str, crops: Crops) -> tuple[float, ...]:
         """Writes the shards that are not there yet, then the statistics; returns each stack's share of negatives."""
@@ -237,10 +241,28 @@ class _Extraction:
                 self._draft.write_tensors(name, {"bottleneck": tensors[place]})
             sum_.add(map_tensor(self._draft.file(name), "bottleneck"))
 
+    def _check(self, found: npt.NDArray[np.float32], annotation_id: npt.NDArray[np.int64]) -> None:
+        """Raises :class:`Diverged` for bottlenecks (n, stacks, C, 4, 4) of which a number cannot be kept."""
+        most = float(np.finfo(self._dtype).max)
+        is_lost = ~(np.abs(found) <= most)
+        if not is_lost.any():
+            return
+        people = annotation_id[is_lost.reshape(len(found), -1).any(axis=1)].tolist()
+        more = f" and {len(people) - _MOST_NAMED:,} more" if len(people) > _MOST_NAMED else ""
+        who = f"annotation {', '.join(map(str, people[:_MOST_NAMED]))}{more}"
+        if not np.isfinite(found).all():
+            why = f"the bottleneck of {who} holds numbers that are not finite"
+            raise Diverged("activations", self._model, why, "a model whose training did not diverge")
+        share, largest = f"{100 * is_lost.mean():.3g} %", f"{np.abs(found).max():,.0f}"
+        why = f"{share} of the numbers of a batch are beyond {most:,.0f}, all that fp16 holds; the largest is {largest}"
+        raise Diverged("activations", self._model, f"{why} ({who})", "--dtype fp32")
+
     def _computed(self, stacks: int, crops: Crops, rows: Rows) -> Array:
         """One shard of every stack: (stacks, n, C, 4, 4)."""
         out: Array = np.zeros((stacks, len(rows), *self._shape), self._dtype)
         for batch, tensors in self._inference.over(self._bottlenecks, crops, self._execution, rows):
             self._execution.stop.raise_if_set(self._draft.path, "the same command with --resume")
-            out[:, batch.rows - rows[0]] = tensors.float().cpu().numpy().swapaxes(0, 1)
+            found = tensors.float().cpu().numpy()
+            self._check(found, crops.people.annotation_id[batch.rows])
+            out[:, batch.rows - rows[0]] = found.swapaxes(0, 1)
         return self._world.merge_disjoint(out)

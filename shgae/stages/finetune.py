@@ -46,6 +46,7 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     _note_other_targets(loaded.artifact, config, execution.progress)
     # The colour that is taken off stays the one that the weights know; the crops are those of the new data.
     seen = {key: prepared.facts[key] for key in TRAVELS} | {"mean_rgb": list(loaded.mean_rgb)}
+    seen |= {"cell_rule": loaded.cell_rule} if loaded.cell_rule != "round" else {}
     facts = {"made_by": "finetune", "spec": spec.to_json()} | ({"joints": joints} if joints else {}) | seen
     parents = {"model": loaded.artifact, "data": prepared}
     return fit_pose(module, facts, config, parents, output, execution)

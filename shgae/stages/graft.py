@@ -104,7 +104,7 @@ def run(
     parameters = sum(parameter.numel() for parameter in loaded.module.parameters())
     before = loaded.artifact.facts
     facts: dict[str, Any] = {"made_by": "graft", "spec": spec.to_json(), "parameters": parameters}
-    facts |= {key: before[key] for key in (*TRAVELS, "heatmap") if key in before}
+    facts |= {key: before[key] for key in (*TRAVELS, "heatmap", "cell_rule") if key in before}
     parents = {"model": loaded.artifact} | _named([code.artifact for code, _ in plantings])
     config = {"stacks": list(places)}
     with new_artifact(output, kind="hourglass", config=config, parents=parents, execution=execution) as draft:

@@ -57,6 +57,7 @@ def run(
     execution: Execution,
     joints: Path | None = None,
     mean_rgb: Sequence[float] | None = None,
+    category: str | None = None,
 ) -> ImportResult:
     """Reads a weight file without running anything in it and writes an artefact of our own.
 
@@ -68,6 +69,8 @@ def run(
             family's training set, or COCO's for K = 17, or ``joint_0`` and so on.
         mean_rgb: three numbers in [0, 1], taken off images before the network sees them; without it, the family's.
 
+        category: name of the category of ``joints`` to take, where several have keypoints.
+
     Raises:
         Refused: no such file, no checkpoint, of no family we know, a tensor is missing, unexpected or misshapen, the
             JSON has another number of joints, or an option is out of range or given for an autoencoder.
@@ -75,8 +78,10 @@ def run(
     if mean_rgb is not None and not (len(mean_rgb) == 3 and all(0 <= channel <= 1 for channel in mean_rgb)):
         shown = ",".join(f"{channel:g}" for channel in mean_rgb)
         raise Refused("value", "--mean-rgb", f"{shown} is not three numbers from 0 to 1", "--mean-rgb 0.44,0.44,0.43")
-    named = None if joints is None else _read_joints(joints)
+    named = None if joints is None else _read_joints(joints, category)
     foreign = read_foreign(file)
+    if foreign.note:
+        execution.progress.note(f"note: {foreign.note}")
     parameters = sum(array.size for name, array in foreign.arrays.items() if "running_" not in name and array.ndim)
     facts: dict[str, Any] = {"made_by": "import", "spec": foreign.spec.to_json(), "parameters": parameters}
     facts["dropped_tensors"] = len(foreign.dropped)
@@ -107,9 +112,9 @@ def run(
     return ImportResult(artifact, foreign.family, parameters, len(foreign.dropped))
 
 
-def _read_joints(path: Path) -> _Joints:
-    _, category, sha256 = read_dataset(path)
-    return _Joints(Skeleton.from_category(category), category["id"], sha256)
+def _read_joints(path: Path, category: str | None) -> _Joints:
+    file = read_dataset(path, category)
+    return _Joints(Skeleton.from_category(file.category), file.category["id"], file.sha256)
 
 
 def _travels(spec: HourglassSpec, upbringing: Upbringing, named: _Joints | None) -> dict[str, Any]:
@@ -124,7 +129,9 @@ def _travels(spec: HourglassSpec, upbringing: Upbringing, named: _Joints | None)
         "crop_size": spec.crop_size,
         "crop_policy": upbringing.crop_policy,
         "margin": upbringing.margin,
-    } | ({"heatmap": as_json(upbringing.heatmap)} if upbringing.heatmap else {})
+        **({"cell_rule": upbringing.cell_rule} if upbringing.cell_rule != "round" else {}),
+        **({"heatmap": as_json(upbringing.heatmap)} if upbringing.heatmap else {}),
+    }
 
 
 def _skeleton(keypoints: int, upbringing: Upbringing) -> Skeleton:

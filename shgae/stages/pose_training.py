@@ -69,18 +69,11 @@ def fit_pose(
     Raises:
         Refused, DiskError, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
-    train, val = (Crops(parents["data"], split, config.limit) for split in ("train", "val"))
     device = resolve_device(execution.device)
     config = dataclasses.replace(with_parts(config), precision=resolve_precision(config.precision, device))
-    skeleton, where = Skeleton.from_json(facts["skeleton"]), parents["data"].path
-    augmentation = augmentation_of(config, skeleton, train.crop_size, where)
     # channels last: convolutions run in this layout without copies, on CPUs and GPUs alike
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    heatmap = HeatmapConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(HeatmapConfig)})
-    inference = Inference(device, config.precision, config.batch_size, facts["mean_rgb"])
-    stacks, width = (facts["spec"][key] for key in ("stacks", "width"))
-    dropout = Dropout(config.dropout, stacks, width, config.seed) if config.dropout else None
-    objective = PoseObjective(train, val, heatmap, inference, augmentation, config.seed, dropout)
+    objective = _objective(facts, config, parents["data"], device)
     with (
         new_artifact(
             output,
@@ -102,10 +95,24 @@ def fit_pose(
         facts = facts | {
             "parameters": parameters,
             "trained_parameters": trained,
-            "heatmap": as_json(heatmap),
+            "heatmap": as_json(objective.heatmap),
             "best_epoch": summary.best_epoch,
             "epochs": len(summary.history),
             **scores,
         }
         artifact = draft.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft.path)))
     return FitResult(artifact, summary, parameters, trained)
+
+
+def _objective(
+    facts: Mapping[str, Any], config: TrainConfig | FinetuneConfig, data: Artifact, device: torch.device
+) -> PoseObjective:
+    """Targets, augmentation and dropout of a network on prepared data."""
+    train, val = (Crops(data, split, config.limit) for split in ("train", "val"))
+    heatmap = HeatmapConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(HeatmapConfig)})
+    inference = Inference(device, config.precision, config.batch_size, facts["mean_rgb"])
+    augmentation = augmentation_of(config, Skeleton.from_json(facts["skeleton"]), train.crop_size, data.path)
+    stacks, width = (facts["spec"][key] for key in ("stacks", "width"))
+    dropout = Dropout(config.dropout, stacks, width, config.seed) if config.dropout else None
+    rule = facts.get("cell_rule", "round")
+    return PoseObjective(train, val, heatmap, inference, augmentation, config.seed, dropout, rule)

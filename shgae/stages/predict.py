@@ -21,7 +21,10 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
 from shgae.artifacts.tensors import replacing
 from shgae.data.boxes import read_boxes
-from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, list_photos, whole_photos
+from shgae.data.photo_checks import told
+from shgae.data.photo_files import Turned, read_header
+from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, left_out, list_photos, whole_photos
+from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.inference.decoding import note_unpaired
@@ -37,6 +40,7 @@ PREDICTIONS = "predictions.json"
 _GROUPS, _PUT_ASIDE = "groups.jsonl", ".groups.jsonl"
 """What was found in each group of photos, until the artefact is complete."""
 _ENTRY_BYTES = 1500
+_MOST_SUFFIXES = 6
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def run(
         Interrupted: a signal came; complete groups are kept.
     """
     loaded = load_hourglass(model)
-    request = _read_request(photos, boxes, loaded.artifact.facts["category_id"], config.limit, execution.progress)
+    request = _read_request(photos, boxes, loaded.artifact.facts["category_id"], config, execution)
     if config.flip_test:
         note_unpaired(loaded.skeleton, model, execution.progress)
     device = resolve_device(execution.device)
@@ -104,7 +108,6 @@ def run(
         finder = PoseFinder(loaded, config, device, execution.workers)
         _find_all(finder, request.photos, draft, pictures, execution)
         facts = _collect(draft, request)
-        _note_turned(draft, execution.progress)
         pictures.sheet(draft, _spread(draft, SHEET_PHOTOS), shown(command_line()))
         # No part of the artefact; yet if the commit is interrupted, it is what a resumed run goes on from.
         draft.file(_GROUPS).rename(draft.file(_PUT_ASIDE))
@@ -146,17 +149,24 @@ class _Request:
 
 
 def _read_request(
-    given: Sequence[Path], boxes: Path | None, category_id: int, limit: int | None, progress: Progress
+    given: Sequence[Path], boxes: Path | None, category_id: int, config: PredictConfig, execution: Execution
 ) -> _Request:
+    progress = execution.progress
     if not any(path.exists() for path in given):
         raise Refused("photos", given[0], "no such file or folder", "check the path")
     listed, empty = list_photos(given)
+    others = ", ".join(f"{count:,} {suffix}" for suffix, count in list(left_out(given).items())[:_MOST_SUFFIXES])
     if not listed:
-        raise Refused("photos", given[0], "there is no photo in it", f"a folder of {', '.join(SUFFIXES)}")
+        why = "there is no photo in it"
+        raise Refused("photos", given[0], f"{why} ({others})" if others else why, f"a folder of {', '.join(SUFFIXES)}")
+    if others:
+        progress.note(f"note: not taken for photos, by their names: {others}")
     for folder in empty:
         progress.note(f"note: there is no photo in {folder}")
     if boxes is None:
-        return _Request(tuple(whole_photos(listed)[:limit]), 0, {}, None, None)
+        whole = tuple(whole_photos(listed)[: config.limit])
+        _check_turns(whole, config, execution)
+        return _Request(whole, 0, {}, None, None)
     file = read_boxes(boxes, category_id)
     photos, skipped = boxed_photos(listed, file)
     without = len(listed) - len(photos)
@@ -164,7 +174,21 @@ def _read_request(
         progress.note(f"note: {without:,} of {len(listed):,} photos have no box")
     for reason, count in sorted(skipped.items()):
         progress.note(f"note: {counted(count, 'box', 'boxes')} skipped: {reason}")
-    return _Request(tuple(photos[:limit]), without, dict(sorted(skipped.items())), boxes, file.sha256)
+    photos = photos[: config.limit]
+    _check_turns(photos, config, execution)
+    return _Request(tuple(photos), without, dict(sorted(skipped.items())), boxes, file.sha256)
+
+
+def _check_turns(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Execution) -> None:
+    """Notes photos that EXIF says to turn, or refuses them; see :func:`~shgae.data.photo_checks.told`."""
+    turned = Turned()
+    headers = prefetch((photo.path for photo in photos), read_header, execution.workers)
+    for photo, header in zip(photos, headers, strict=True):
+        turned.add(photo.path, header, photo.size)
+    whole = all(photo.boxes is None for photo in photos)
+    told_of = {"unclear": "people are found best in upright photos"} if whole else {}
+    if note := told(turned, config.exif, **told_of):
+        execution.progress.note(note)
 
 
 def _find_all(
@@ -264,14 +288,6 @@ def _nobody(request: _Request, bad: Sequence[Mapping[str, str]], beyond: int) ->
     boxes = f"all {beyond:,} boxes are" if beyond > 1 else "the only box is"
     why = f"nobody to predict: {boxes} {TOO_THIN}"
     return Refused("boxes", request.boxes or first, why, "the photos that they belong to")
-
-
-def _note_turned(draft: Draft, progress: Progress) -> None:
-    turned = sum(row["turned"] for row in _rows(draft))
-    if turned:
-        photos = "1 photo carries" if turned == 1 else f"{turned:,} photos carry"
-        why = "which is not applied: COCO's coordinates are of the stored pixels"
-        progress.note(f"note: {photos} an EXIF turn, {why}")
 
 
 def _size(path: Path) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -24,11 +24,13 @@ from shgae.data.coco import CocoPeople, read_coco
 from shgae.data.crop_writer import look_for_photos, write_crops
 from shgae.data.cropping import cut_people
 from shgae.data.geometry import FAMILY_MARGIN, MOST_CONTEXT, around_crop
+from shgae.data.photo_checks import Key, check_turns, find_twins, where_twins_are, with_twins_merged
 from shgae.data.selection import Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
-from shgae.wording import counted_people
+from shgae.skeleton import Skeleton
+from shgae.wording import counted, counted_people
 
 _TRIED = 32
 """Photos that a rehearsal cuts from."""
@@ -59,11 +61,16 @@ class PrepareResult:
     """Mean colour of the train split in [0, 1], over the pixels that photos cover."""
     size: int
     """Bytes of all files."""
+    turned: int = 0
+    """Photos that EXIF says to turn."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
         counts = {"splits": dict(self.splits), "dropped": dict(self.dropped), "bad_photos": self.bad_photos}
-        return self.artifact.to_json() | counts | {"mean_rgb": list(self.mean_rgb), "bytes": self.size}
+        skeleton = Skeleton.from_json(self.artifact.facts["skeleton"])
+        pairs = [[skeleton.names[a], skeleton.names[b]] for a, b in skeleton.flip_pairs]
+        said = {"mirror_pairs": pairs, "exif_turned": self.turned, "mean_rgb": list(self.mean_rgb), "bytes": self.size}
+        return self.artifact.to_json() | counts | said
 
 
 def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> PrepareResult:
@@ -88,13 +95,11 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
     with new_artifact(
         output, kind="data", config=as_json(config), parents={}, execution=execution, inputs=inputs
     ) as unfinished:
-        selections = _plan(sources, config)
-        _note_shared_people(selections, execution.progress)
-        _note_missing_boxes(selections, execution.progress)
-        check_space(output, _size(selections, config), _what(selections), execution.progress)
         with warnings.catch_warnings():
             # Sizes are checked in open_photo, which ends with a line of its own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            selections, twins, turned = _plan(sources, config, execution)
+            check_space(output, _size(selections, config), _what(selections), execution.progress)
             written = write_crops(unfinished, selections, config, execution)
         selections = written.selections
         write_rows(unfinished.file("people.jsonl"), (row for selection in selections for row in _rows(selection)))
@@ -108,17 +113,19 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
             **_cropping(config),
             "splits": splits,
             "dropped": dropped,
-            "sources": {selection.source: _describe(selection.people) for selection in selections},
+            "sources": {selection.source: _describe(selection) for selection in selections},
         }
         if config.context != 1:
             facts["context"] = config.context
+        if same := where_twins_are(selections, twins).within:
+            facts["same_photos"] = same
         if written.bad:
             facts["bad_photos"] = [
                 {"file": bad.photo.file_name, "source": bad.source, "reason": bad.reason} for bad in written.bad
             ]
         artifact = unfinished.commit(facts)
     size = sum(entry.size for entry in artifact.manifest.files.values())
-    return PrepareResult(artifact, splits, dropped, len(written.bad), written.mean_rgb, size)
+    return PrepareResult(artifact, splits, dropped, len(written.bad), written.mean_rgb, size, turned)
 
 
 def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:
@@ -128,7 +135,7 @@ def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig
         Refused: as :func:`run`, but for photos that cannot be read.
     """
     _check_options(sources, config)
-    selections = _plan(sources, config)
+    selections = _plan(sources, config, execution).selections
     seconds = sum(_cutting_time(selection, config, execution.workers) for selection in selections)
     return DryRun(output, _what(selections), _size(selections, config), free_bytes(output), seconds)
 
@@ -161,20 +168,45 @@ def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> No
         raise Refused("--margin", "the options", f"{config.margin} is no growth", "0.1 for 10 %")
 
 
-def _plan(sources: Mapping[Split, Source], config: PrepareConfig) -> list[Selection]:
+class _Plan(NamedTuple):
+    """Who goes to which split."""
+
+    selections: list[Selection]
+    twins: list[list[Key]]
+    """Photos that are one photo under several ids."""
+    turned: int
+    """Photos that EXIF says to turn."""
+
+
+def _plan(sources: Mapping[Split, Source], config: PrepareConfig, execution: Execution) -> _Plan:
     selections: list[Selection] = []
     for split in SPLITS:
         if split not in sources:
             continue
-        people = read_coco(sources[split].annotations, sources[split].photos)
+        people = read_coco(sources[split].annotations, sources[split].photos, config.category, config.exif)
         if selections:
             _check_same_joints(selections[0].people, people)
-        selection = select(people, split, config)
-        if split == "train" and config.hold_out:
-            selection = hold_out(selection, config)
-        selections.append(limit(selection, config))
+        selections.append(select(people, split, config))
+        for note in (*people.notes, *_boxless(selections[-1])):
+            execution.progress.note(f"note: {people.path}: {note}")
     look_for_photos(selections, config)
-    return selections
+    turned = check_turns(selections, execution)
+    twins = find_twins(selections)
+    selections = with_twins_merged(selections, twins)
+    if config.hold_out:
+        selections[0] = hold_out(selections[0], config)
+    selections = [limit(selection, config) for selection in selections]
+    _note_shared_photos(selections, twins, execution.progress)
+    return _Plan(selections, twins, turned)
+
+
+def _without_box(selection: Selection) -> int:
+    return sum(fate.split is not None and not fate.has_box for fate in selection.fates)
+
+
+def _boxless(selection: Selection) -> Iterator[str]:
+    if count := _without_box(selection):
+        yield f"{counted_people(count)} without a box: theirs is the one around the labelled joints"
 
 
 def _check_same_joints(one: CocoPeople, other: CocoPeople) -> None:
@@ -184,18 +216,19 @@ def _check_same_joints(one: CocoPeople, other: CocoPeople) -> None:
         raise Refused("annotations", other.path, why, "splits with the same joints in the same order")
 
 
-def _note_shared_people(selections: Sequence[Selection], progress: Progress) -> None:
+def _note_shared_photos(selections: Sequence[Selection], twins: Sequence[Sequence[Key]], progress: Progress) -> None:
     for i, one in enumerate(selections):
         for other in selections[i + 1 :]:
             if one.people.sha256 == other.people.sha256:
                 progress.note(f"note: {one.source} and {other.source} come from one JSON: scores will flatter")
-
-
-def _note_missing_boxes(selections: Sequence[Selection], progress: Progress) -> None:
-    for one in selections:
-        if one.people.without_box:
-            who = counted_people(one.people.without_box)
-            progress.note(f"note: {who} of {one.people.path} without a bbox: their labelled joints' extent is taken")
+    shared = where_twins_are(selections, twins)
+    for (first, second), count in shared.between.items():
+        progress.note(
+            f"note: {counted(count, 'photo')} of {second} also in {first}, byte for byte: scores will flatter"
+        )
+    for split, groups in shared.within.items():
+        photos = counted(len(groups), "photo")
+        progress.note(f"note: {photos} of {split} under several ids: each is kept in one split and counted once")
 
 
 def _what(selections: Sequence[Selection]) -> str:
@@ -246,6 +279,7 @@ def _cropping(config: PrepareConfig) -> dict[str, Any]:
     return {"crop_policy": "pad", "margin": FAMILY_MARGIN, "square": config.square}
 
 
-def _describe(people: CocoPeople) -> dict[str, Any]:
+def _describe(selection: Selection) -> dict[str, Any]:
+    people, without_box = selection.people, _without_box(selection)
     about = {"sha256": people.sha256, "people": len(people), "photos": people.photo_count}
-    return about | ({"without_box": people.without_box} if people.without_box else {})
+    return about | ({"without_box": without_box} if without_box else {})

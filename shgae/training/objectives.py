@@ -27,7 +27,7 @@ from shgae.inference.device import autocast
 from shgae.metrics import pck
 from shgae.metrics.reconstruction import Reconstruction, ReconstructionSums
 from shgae.models.autoencoder import Autoencoder
-from shgae.recipes import AutoencoderConfig, HeatmapConfig, Precision
+from shgae.recipes import AutoencoderConfig, CellRule, HeatmapConfig, Precision
 from shgae.training.dropout import Dropout, multiplied
 from shgae.training.seeding import sample_noise, sample_uniforms
 
@@ -107,6 +107,8 @@ class PoseObjective:
     seed: int = 0
     """Of the augmentation."""
     dropout: Dropout | None = None
+    rule: CellRule = "round"
+    """Which cell a joint falls on."""
 
     @property
     def samples(self) -> int:
@@ -150,7 +152,7 @@ class PoseObjective:
             errors[batch.rows[0] // size] = sums.cpu().double().sum().item(), count.item()
             if not np.isfinite(errors).all():  # such maps have no peak to score; the loop ends the training
                 break
-            found[batch.rows], counted[batch.rows] = hits(maps[:, -1], batch)
+            found[batch.rows], counted[batch.rows] = hits(maps[:, -1], batch, self.rule)
         execution.progress.finish()
         squares, cells = np.cumsum(execution.world.merge_disjoint(errors), axis=0)[-1].tolist()
         found, counted = execution.world.merge_disjoint(np.stack((found, counted)))
@@ -167,13 +169,16 @@ class PoseObjective:
         return sample_uniforms(rows, DRAWS, epoch=epoch, seed=self.seed)
 
     def _errors(self, maps: torch.Tensor, batch: PoseBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self.heatmap, crop_size=self.train.crop_size)
+        crop_size = self.train.crop_size
+        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self.heatmap, crop_size, self.rule)
         return heatmap_errors(maps, targets, batch.visibility, self.heatmap.unlabelled)
 
 
-def hits(maps: torch.Tensor, batch: PoseBatch) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
+def hits(
+    maps: torch.Tensor, batch: PoseBatch, rule: CellRule = "round"
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
     """Which joints a batch's maps (N, K, H, W) find by the study's PCK, and their v, 0 where none counts: (N, K)."""
-    true_cells, visibility = heatmaps.truth(batch.xy_crop, batch.visibility, batch.crops.shape[1])
+    true_cells, visibility = heatmaps.truth(batch.xy_crop, batch.visibility, batch.crops.shape[1], rule)
     predicted = heatmaps.decode(maps).cells
     found = pck.hits(predicted.cpu().numpy(), true_cells.cpu().numpy(), maps.shape[-1])
     return found, visibility.cpu().numpy()

@@ -1,0 +1,1 @@
+"""What tests are built from: inputs, made on the spot."""

@@ -181,7 +181,6 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
     "JSON cut short": (json.dumps(document())[:-40], "no valid JSON"),
     "something behind it": (json.dumps(document()) + "]", "no valid JSON"),
     "not UTF-8": (b'{"images": "\xff"}', "not UTF-8"),
-    "UTF-16": (json.dumps(document()).encode("utf-16"), "not UTF-8"),
     "a list": ("[1]", "no JSON object"),
     "a number": ("17", "no JSON object"),
     "nested too deeply": ("[" * 200_000, "nested too deeply"),
@@ -210,10 +209,6 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
         with_value(["a", "b", "\ud800"], "categories", 0, "keypoints"),
         "list of different names",
     ),
-    "a limb to joint 4 of 3": (with_value([[1, 4]], "categories", 0, "skeleton"), "skeleton"),
-    "a limb counted from 0": (with_value([[0, 1]], "categories", 0, "skeleton"), "skeleton"),
-    "a limb of three": (with_value([[1, 2, 3]], "categories", 0, "skeleton"), "skeleton"),
-    "a skeleton that is null": (with_value(None, "categories", 0, "skeleton"), "skeleton"),
     "a photo id twice": (with_value(5, "images", 1, "id"), "photo id 5 is given twice"),
     "a photo without an id": (without("images", 1, "id"), "images[1]"),
     "a photo id that is a text": (with_value("5", "images", 1, "id"), "images[1]"),
@@ -229,7 +224,6 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
     "a width of 0": (with_value(0, "images", 0, "width"), "photo 5"),
     "a negative height": (with_value(-4, "images", 0, "height"), "photo 5"),
     "a width that is a fraction": (with_value(64.5, "images", 0, "width"), "photo 5"),
-    "no height": (without("images", 0, "height"), "photo 5"),
     "no file name": (without("images", 0, "file_name"), "photo 5"),
     "an empty file name": (with_value("", "images", 0, "file_name"), "photo 5"),
     "a file name that is the folder": (with_value(".", "images", 0, "file_name"), "photo 5"),
@@ -238,16 +232,6 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
     "a file name no disk takes": (with_value("x" * 300, "images", 0, "file_name"), "photo 5"),
     "an absolute file name": (with_value("/etc/passwd", "images", 0, "file_name"), "leads out of"),
     "a file name above the folder": (with_value("a/../../b.jpg", "images", 0, "file_name"), "leads out of"),
-    "too few numbers": (with_value([1, 1, 2], "annotations", 0, "keypoints"), "3 joints need 9"),
-    "joints of another number": (with_value([1, 1, 2] * 4, "annotations", 0, "keypoints"), "annotation 10 has 12"),
-    "no joints": (without("annotations", 0, "keypoints"), "annotation 10 has no list of numbers"),
-    "a joint that is null": (with_value([None] * 9, "annotations", 0, "keypoints"), "annotation 10 has no list"),
-    "a joint that is a text": (with_value(["1"] * 9, "annotations", 0, "keypoints"), "annotation 10 has no list"),
-    "a joint of 400 digits": (with_value([10**400] * 9, "annotations", 0, "keypoints"), "annotation 10 has no list"),
-    "nested joints": (with_value([[1, 1, 2]] * 3, "annotations", 0, "keypoints"), "annotation 10 has no list"),
-    "a box of three numbers": (with_value([1, 2, 3], "annotations", 0, "bbox"), "four numbers"),
-    "a box that is null": (with_value(None, "annotations", 0, "bbox"), "four numbers"),
-    "iscrowd 2": (with_value(2, "annotations", 0, "iscrowd"), "iscrowd"),
 }
 
 
@@ -272,7 +256,33 @@ def change_nobody(annotation: Document) -> None:
 
 PERSON_FAULTS: dict[str, tuple[Callable[[Document], Any], str | None]] = {
     "nothing": (change_nobody, None),
-    "a box of no width": (lambda a: a.update(bbox=[1, 2, 0, 4]), "box without area"),
+    "a box of no width": (lambda a: a.update(bbox=[1, 2, 0, 4]), None),
+    "a box of zeros": (lambda a: a.update(bbox=[0, 0, 0, 0]), None),
+    "a box that is null": (lambda a: a.update(bbox=None), None),
+    "a box that is NaN": (lambda a: a.update(bbox=float("nan")), None),
+    "a box of nulls": (lambda a: a.update(bbox=[None] * 4), None),
+    "an empty box": (lambda a: a.update(bbox=[]), None),
+    "no box": (lambda a: a.pop("bbox"), None),
+    "a box of three numbers": (lambda a: a.update(bbox=[1, 2, 3]), "bbox that is not four numbers"),
+    "a box that is a text": (lambda a: a.update(bbox="all"), "bbox that is not four numbers"),
+    "a box with a null": (lambda a: a.update(bbox=[1, 2, None, 4]), "box that is not finite"),
+    "too few numbers": (lambda a: a.update(keypoints=[1, 1, 2]), "3 numbers as its keypoints, 3 joints need 9"),
+    "joints of another number": (
+        lambda a: a.update(keypoints=[1] * 12),
+        "12 numbers as its keypoints, 3 joints need 9",
+    ),
+    "a joint that is a text": (lambda a: a.update(keypoints=["1"] * 9), "keypoints that are no list of numbers"),
+    "a joint of 400 digits": (lambda a: a.update(keypoints=[10**400] * 9), "keypoints that are no list of numbers"),
+    "nested joints": (lambda a: a.update(keypoints=[[1, 1, 2]] * 3), "keypoints that are no list of numbers"),
+    "joints that are an object": (lambda a: a.update(keypoints={"nose": 1}), "keypoints that are no list of numbers"),
+    "NaN in nested joints": (lambda a: a.update(keypoints=[[float("nan")]]), "keypoints that are no list of numbers"),
+    "iscrowd 2": (lambda a: a.update(iscrowd=2), "iscrowd other than 0 and 1"),
+    "iscrowd null": (lambda a: a.update(iscrowd=None), None),
+    "a label at null": (lambda a: a["keypoints"].__setitem__(0, None), "joint that is not finite"),
+    "NaN where v = 0": (lambda a: a["keypoints"].__setitem__(slice(6, 8), [float("nan")] * 2), None),
+    "null where v = 0": (lambda a: a["keypoints"].__setitem__(slice(6, 8), [None] * 2), None),
+    "a joint of nulls": (lambda a: a["keypoints"].__setitem__(slice(6, 9), [None] * 3), None),
+    "a joint of NaN": (lambda a: a["keypoints"].__setitem__(slice(6, 9), [float("nan")] * 3), None),
     "a negative box": (lambda a: a.update(bbox=[1, 2, 3, -4]), "box without area"),
     "a box with NaN": (lambda a: a.update(bbox=[1, 2, float("nan"), 4]), "box that is not finite"),
     "a box beyond floats": (lambda a: a.update(bbox=[1, 2, 1e308 * 10, 4]), "box that is not finite"),
@@ -387,10 +397,9 @@ LONGEST = "/".join(["x" * 255] * 3 + ["y" * 251, "z" * 4])
         (("images", 2, "id"), (2**63 - 1, -(2**63), 0), (2**63, -(2**63) - 1)),
         (("annotations", 2, "id"), (2**63 - 1, -(2**63), 0), (2**63, -(2**63) - 1)),
         (("images", 0, "width"), (1, 2**31 - 1), (0, 2**31, True)),
-        (("images", 0, "height"), (1, 2**31 - 1), (0, 2**31, 48.0)),
+        (("images", 0, "height"), (1, 2**31 - 1, 48.0, None), (0, 2**31, 48.5)),
         (("images", 0, "file_name"), ("x" * 255, "ü" * 127, LONGEST), ("x" * 256, "ü" * 128, LONGEST + "z")),
-        (("annotations", 0, "iscrowd"), (0, 1, True), (-1, 2, "1", None)),
-        (("categories", 0, "skeleton"), ([], [[1, 3]], [[3, 1], [2, 2]]), ([[1]], [[1, 4]], [[3, 0]], [[1, True]], 1)),
+        (("annotations", 2, "id"), (7.0,), (7.5, float(2**60))),
     ],
 )
 def test_what_is_allowed_ends_where_it_is_said(
@@ -491,7 +500,7 @@ def test_without_a_box_the_labelled_joints_extent_is_taken_and_counted(tmp_path:
     for annotation in content["annotations"]:
         del annotation["bbox"]
     people = read(tmp_path, content)
-    assert people.without_box == 2
+    assert not any(person.has_box for person in everybody(people))
     boxes = {person.annotation_id: person.box.tolist() for person in everybody(people)}
-    assert boxes == {10: [2, 3, 2, 2], 12: [1, 1, 7.25, 7], 11: [0] * 4, 13: [0] * 4}
+    assert boxes == {10: [-1, 0, 8, 8], 12: [0.625, 0.5, 8, 8], 11: [0] * 4, 13: [0] * 4}
     assert all(person.fault is None for person in everybody(people))

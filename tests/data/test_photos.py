@@ -88,7 +88,7 @@ def test_without_any_image_id_photos_keep_their_own() -> None:
         ([(139, None)], "image 0 could be x/139.jpg or y/0139.jpg"),
         ([(1, "b.jpg"), (2, "x/b.jpg")], "image 0 and image 1 are both x/b.jpg"),
         ([(1, "q.jpg"), (2, "r.jpg")], "no box is of one of the 5 photos (of a photo that was not given: 2)"),
-        ([], "it holds none"),
+        ([], "it holds no box"),
     ],
 )
 def test_what_is_ambiguous_or_fits_nothing_is_refused(images: list[tuple[int, str | None]], words: str) -> None:

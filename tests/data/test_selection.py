@@ -55,7 +55,7 @@ def test_each_dropped_person_has_a_reason(tmp_path: Path):
         WHOLE,
         {"iscrowd": 1},
         {"keypoints": [0] * 6},
-        {"bbox": [1, 1, 0, 5]},
+        {"bbox": [1, 1, -1, 5]},
         {"keypoints": [150, 10, 2, 0, 0, 0], "bbox": [145, 8, 10, 10]},
     ]
     selection = chosen(tmp_path, [people], bad_people="drop")

@@ -251,6 +251,14 @@ class Payload:
         return os.system, (f"touch '{self.sentinel}'",)
 
 
+class Reading:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return np.fromfile, (self.path,)
+
+
 def broken_file(kind: str, folder: Path) -> Path:
     path = folder / "x.pth"
     whole = tensors(theirs(STUDY_AUTOENCODER, ours(CODE)))
@@ -265,8 +273,8 @@ def broken_file(kind: str, folder: Path) -> Path:
         torch.save({"state_dict": whole, "extra": Payload(folder / "sentinel")}, path)
     elif kind == "old-style payload":
         torch.save({**whole, "x": Payload(folder / "sentinel")}, path, _use_new_zipfile_serialization=False)
-    elif kind == "numpy array":
-        torch.save({"state_dict": whole, "history": np.zeros(3)}, path)
+    elif kind == "numpy's own functions":
+        torch.save({"state_dict": whole, "history": Reading("/etc/hostname")}, path)
     elif kind == "nested without end":
         endless: dict[str, Any] = {}
         endless["model"] = endless
@@ -293,8 +301,8 @@ def broken_file(kind: str, folder: Path) -> Path:
         ("payload", "nothing of it was run"),
         ("old-style payload", "nothing of it was run"),
         ("module", "make or run torch.nn.modules.linear.Linear"),
-        ("numpy array", "make or run numpy._core.multiarray._reconstruct"),
-        ("nested without end", "no checkpoint of tensors"),
+        ("numpy's own functions", "make or run numpy"),
+        ("nested without end", "no tensor in it, but model"),
         ("no tensor", "no tensor in it"),
         ("not finite", "encoder.0.bias holds numbers that are not finite"),
         ("text as safetensors", "no safetensors file"),

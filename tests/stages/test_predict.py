@@ -104,7 +104,9 @@ def joints(entry: dict[str, Any]) -> np.ndarray:
 
 def say(monkeypatch: pytest.MonkeyPatch, maps: Callable[[int], torch.Tensor]) -> None:
     """Puts made-up maps in place of the network's: maps(N)."""
-    monkeypatch.setattr(Inference, "last_maps", lambda _self, _network, crops, _valid, _pairs=None: maps(len(crops)))
+    monkeypatch.setattr(
+        Inference, "last_maps", lambda _self, _network, crops, _valid, _pairs=None, _rule="round": maps(len(crops))
+    )
 
 
 def peaks(cells: Sequence[tuple[int, int]]) -> torch.Tensor:
@@ -494,8 +496,8 @@ def test_exif_turns_are_told_and_not_applied(tmp_path: Path, model: Path, photos
         notes = Notes()
         predict.run(model, [photos], asked, tmp_path / name, CONFIG, Execution(progress=notes))
         said[name] = [line for line in notes.said if "EXIF" in line]
-    rest = "an EXIF turn, which is not applied: COCO's coordinates are of the stored pixels"
-    assert said == {"whole": [f"note: 2 photos carry {rest}"], "boxed": []}
+    note = "note: EXIF says to turn 2 photos, which is not done: they are no camera's JPEGs"
+    assert said == {"whole": [note], "boxed": [note]}
     assert entries(tmp_path / "whole") == entries(tmp_path / "before")
 
 
@@ -512,9 +514,13 @@ def test_a_torn_exif_block_does_not_spoil_a_photo(tmp_path: Path, model: Path, e
 def test_the_turn_of_a_jpeg_is_told(tmp_path: Path, model: Path) -> None:
     noise(1, 90, 70).save(tmp_path / "a.jpg")
     turn(tmp_path / "a.jpg", 8)
-    notes = Notes()
-    predict.run(model, [tmp_path / "a.jpg"], None, tmp_path / "out", CONFIG, Execution(progress=notes))
-    assert any(line.startswith("note: 1 photo carries an EXIF turn") for line in notes.said)
+    with pytest.raises(Refused, match="EXIF says to turn it.*--exif apply.*--exif ignore"):
+        predict.run(model, [tmp_path / "a.jpg"], None, tmp_path / "out", CONFIG, HOW)
+    for exif in ("ignore", "apply"):
+        notes = Notes()
+        config = dataclasses.replace(CONFIG, exif=exif)
+        predict.run(model, [tmp_path / "a.jpg"], None, tmp_path / exif, config, Execution(progress=notes))
+        assert any("EXIF" in line and f"--exif {exif}" in line for line in notes.said)
 
 
 @pytest.mark.parametrize(("names", "told"), [(["nose", "chin"], 1), (["left_eye", "right_eye"], 0)])

@@ -289,7 +289,7 @@ def test_a_split_without_anybody_is_refused(tmp_path: Path):
 
 def test_broken_people_are_refused_or_dropped(tmp_path: Path):
     train = make(tmp_path / "train", photos=2)
-    train.content["annotations"][1]["bbox"][2] = 0
+    train.content["annotations"][1]["bbox"][2] = -1
     assert "annotation 1001" in line_of(tmp_path, {"train": train})
     result = prepare({"train": train}, tmp_path / "data", bad_people="drop")
     assert result.dropped["box without area"] == 1

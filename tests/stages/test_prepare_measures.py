@@ -79,7 +79,7 @@ def test_a_missing_box_is_told(tmp_path: Path) -> None:
     finally:
         PLAIN["bbox"] = with_box
     assert result.artifact.facts["sources"]["train"]["without_box"] == 2
-    assert any("bbox" in text for text in notes.said)
+    assert any("without a box" in text for text in notes.said)
     np.testing.assert_array_equal(read_people(result.artifact, "train").box, [[10, 12, 20, 21]] * 2)
 
 

@@ -155,7 +155,7 @@ class Network:
         descent = StackState(still.stack, still.trunk.expand(count, -1, -1, -1), bottlenecks, tuple(spread))
         maps = self._splicer.ascend(descent, bottlenecks, skips)
         found = heatmaps.decode(maps)
-        xy = heatmaps.map_to_crop(found.cells).cpu().numpy()
+        xy = heatmaps.map_to_crop(found.cells, self._splicer.cell_rule).cpu().numpy()
         return Decoded(xy, found.score.cpu().numpy(), maps.amax(1).cpu().numpy())
 
     def walk(self, rest: Rest, scattered: Scattered, numbers: range, code: Autoencoder | None) -> list[Walk]:

@@ -147,7 +147,7 @@ class RateCurve:
             activations=self._source.id,
             split=self._config.split,
             persons=len(crops),
-            photos=len(np.unique(crops.people.photo_id)),
+            photos=len(np.unique(crops.photos)),
             stack=self._site.stack,
             tuned=self._site.is_tuned,
             trained_on=len(rows),

@@ -102,7 +102,7 @@ class Splice:
             data=self._prepared.id,
             split=self._config.split,
             persons=len(crops),
-            photos=len(np.unique(crops.people.photo_id)),
+            photos=len(np.unique(crops.photos)),
             stack=self._site.stack,
             tuned=self._site.is_tuned,
             training=training,

@@ -75,6 +75,7 @@ class Splicer:
     def __init__(self, site: Site, device: torch.device, precision: Precision, batch_size: int) -> None:
         self.device, self.stack = device, site.stack
         self._site, self._precision, self._at_once = site, precision, crops_at_once(device, batch_size)
+        self.cell_rule = site.loaded.cell_rule
         self.module = site.loaded.module
         self.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -149,9 +150,9 @@ class Passes:
         """Begins with nobody; ``names`` are those of the replacements."""
         people = crops.people
         xy, v = torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility)
-        true_cells, visibility = heatmaps.truth(xy, v, crops.crop_size)
+        true_cells, visibility = heatmaps.truth(xy, v, crops.crop_size, splicer.cell_rule)
         size = crops.crop_size // heatmaps.STRIDE
-        self.truth = Truth(true_cells.numpy(), visibility.numpy(), people.photo_id, size)
+        self.truth = Truth(true_cells.numpy(), visibility.numpy(), crops.photos, size)
         names = tuple(names)
         self.on, self.off = ({name: Tally(*v.shape) for name in names} for _ in range(2))
         self._splicer, self._heatmap = splicer, heatmap
@@ -172,5 +173,7 @@ class Passes:
 
     def targets(self, batch: PoseBatch) -> tuple[Tensor, npt.NDArray[np.bool_]]:
         """What the loss compares a batch with, (n, K, H, W), and which joints (n, K) it counts."""
-        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self._heatmap, crop_size=batch.crops.shape[1])
+        crop_size = batch.crops.shape[1]
+        rule = self._splicer.cell_rule
+        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self._heatmap, crop_size, rule)
         return targets, loss_counts(batch.visibility, self._heatmap.unlabelled)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import beside, command, typed
-from shgae.cli.options import Output
+from shgae.cli.options import Category, Output
 from shgae.cli.outcome import Outcome
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -39,9 +39,9 @@ def import_model(
         Path | None, typer.Option(metavar="JSON", help="COCO JSON that names its joints, in order; else its family's.")
     ] = None,
     mean_rgb: Annotated[
-        str | None,
-        typer.Option(metavar="R,G,B", help="Mean colour that it subtracts, each 0 to 1; else its family's."),
+        str | None, typer.Option(metavar="R,G,B", help="Mean colour that it subtracts, each 0 to 1; else its family's.")
     ] = None,
+    category: Category = None,
 ) -> Outcome:
     """Takes over somebody else's hourglass or autoencoder, without running anything that its file holds.
 
@@ -52,7 +52,7 @@ def import_model(
     from shgae.stages import import_model as stage
 
     mean = None if mean_rgb is None else _colour(mean_rgb)
-    result = stage.run(file, output, execution, joints, mean).to_json()
+    result = stage.run(file, output, execution, joints, mean, category).to_json()
     shown = {key: value for key, value in result.items() if key not in ("output", "kind", "id", "joints")}
     shown |= {"joints": {"names": result["joints"]}} if "joints" in result else {}
     extract = ("extract", output, "DATA", "-o", beside(output, "activations"))

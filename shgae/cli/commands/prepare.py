@@ -45,7 +45,11 @@ def prepare(
     if dry_run:
         return dry_run_outcome(stage.dry_run(sources, output, config, execution))
     result = stage.run(sources, output, config, execution).to_json()
-    tables = [facts_table({key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")})]
+    shown = {key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")}
+    mirrored = [f"{one} - {other}" for one, other in result["mirror_pairs"]]
+    swapped = f"{len(mirrored)}: {', '.join(mirrored)}"
+    shown["mirror_pairs"] = swapped if mirrored else "none: name left and right, or give flip_pairs in the category"
+    tables = [facts_table(shown)]
     if "val" not in result["splits"]:
         return Outcome(result, [*tables, "no val split: shgae train will want one (--val JSON DIR)"])
     return Outcome(result, tables, typed("train", output, "-o", beside(output, "baseline")))

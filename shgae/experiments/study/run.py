@@ -12,6 +12,7 @@ import numpy as np
 
 from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.compatibility import check_fits
+from shgae.artifacts.crops import photos_of
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import MANIFEST, has_manifest
@@ -174,12 +175,13 @@ def _report(plan: Plan) -> Report:
     by_arm = {BASELINE: [scores.read(plan.parent_scores, people, size)]}
     for arm in plan.arms:
         by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds]
-    found = differences(by_arm, people.photo_id)
+    photos = photos_of(people, data, plan.split)
+    found = differences(by_arm, photos)
     arms = tuple(_arm(plan, name, by_arm[name]) for name in by_arm)
     return Report(
         split=plan.split,
         persons=len(people),
-        photos=len(np.unique(people.photo_id)),
+        photos=len(np.unique(photos)),
         seeds=tuple(plan.seeds),
         budget=check_budget(plan),
         arms=arms,

@@ -1,0 +1,116 @@
+"""The category of a COCO JSON whose joints are used: which one it is, and what it says of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from shgae.data.text_input import plain_name
+
+_MOST_LISTED = 5
+
+
+class CategoryFault(Exception):
+    """Why no category can be used; ``fix`` is what to do, where that is not to repair the file."""
+
+    def __init__(self, why: str, fix: str | None = None) -> None:
+        super().__init__(why)
+        self.fix = fix
+
+
+def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The category of the people, and notes about it.
+
+    Args:
+        dataset: the JSON object; its categories and annotations are lists of objects.
+        name: the category to take; None takes the only one with keypoints, or of several the one called person.
+
+    Returns:
+        A copy of the category whose skeleton holds nothing but lines between its joints, counted from 1; and what a
+        user should hear about the lines that were left out.
+
+    Raises:
+        CategoryFault: there is not exactly one such category, or its joints or mirror pairs contradict the format.
+    """
+    found = [category for category in dataset["categories"] if category.get("keypoints")]
+    wanted = name if name is not None or len(found) == 1 else "person"
+    chosen = [one for one in found if wanted is None or one.get("name") == wanted]
+    chosen = chosen or [one for one in found if wanted is not None and _is_called(one, wanted)]
+    if len(chosen) != 1:
+        raise _not_one(found, chosen, name, dataset)
+    category = dict(chosen[0])
+    names = category["keypoints"]
+    if not isinstance(names, list) or not all(is_text(joint) for joint in names) or len({*names}) < len(names):
+        raise CategoryFault("the category's keypoints are no list of different names")
+    _check_mirror_pairs(category, len(names))
+    category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
+    return category, notes
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is a text that is not empty and can be written as UTF-8."""
+    if not isinstance(value, str) or not value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # Half a surrogate pair.
+        return False
+    return True
+
+
+def _is_called(category: Mapping[str, Any], name: str) -> bool:
+    called = category.get("name")
+    return isinstance(called, str) and plain_name(called).casefold() == plain_name(name).casefold()
+
+
+def _not_one(
+    found: list[dict[str, Any]], chosen: list[dict[str, Any]], name: str | None, dataset: Mapping[str, Any]
+) -> CategoryFault:
+    rule = "not exactly one category with keypoints (or one called person), as person_keypoints_*.json has"
+    if not found or len(chosen) > 1:
+        return CategoryFault(rule)
+    people = Counter(one.get("category_id") for one in dataset["annotations"] if _is_number(one.get("category_id")))
+    named = [one for one in sorted(found, key=lambda one: -people[one["id"]]) if is_text(one.get("name"))]
+    if not named:
+        return CategoryFault(rule)
+    listed = ", ".join(f"{one['name']:.30} ({people[one['id']]:,} annotations)" for one in named[:_MOST_LISTED])
+    more = ", ..." if len(named) > _MOST_LISTED else ""
+    why = f"{rule}" if name is None else f"no category called {name:.30} has keypoints"
+    return CategoryFault(f"{why}: it has {listed}{more}", f"--category '{named[0]['name']:.30}'")
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int
+
+
+def _check_mirror_pairs(category: Mapping[str, Any], joints: int) -> None:
+    pairs = category.get("flip_pairs", [])
+    if not isinstance(pairs, list):
+        raise CategoryFault("the category's flip_pairs is no list")
+    if not all(_is_pair(pair, joints) for pair in pairs):
+        raise CategoryFault("the category's flip_pairs is no list of pairs of joints, counted from 1")
+    mirrored = [joint for pair in pairs for joint in pair]
+    if len({*mirrored}) < len(mirrored):
+        raise CategoryFault("the category's flip_pairs name a joint twice")
+
+
+def _lines(pairs: Any, joints: int) -> tuple[list[list[int]], tuple[str, ...]]:
+    """The lines to draw, and a note where some are left out: no person is worse for a line that cannot be drawn."""
+    if pairs is None:
+        return [], ()
+    if not isinstance(pairs, list):
+        return [], ("the category's skeleton is no list of pairs of joints: no lines are drawn",)
+    if pairs and all(_is_pair(pair, joints, first=0) for pair in pairs) and any(0 in pair for pair in pairs):
+        return [[a + 1, b + 1] for a, b in pairs], ("the category's skeleton counts joints from 0: it is read so",)
+    lines = [pair for pair in pairs if _is_pair(pair, joints)]
+    left_out = len(pairs) - len(lines)
+    if not left_out:
+        return lines, ()
+    why = f"{left_out:,} of the {len(pairs):,} lines of the category's skeleton do not join two of its {joints} joints"
+    return lines, (f"{why}, counted from 1: they are not drawn",)
+
+
+def _is_pair(pair: Any, joints: int, first: int = 1) -> bool:
+    is_pair = isinstance(pair, list) and len(pair) == 2
+    return is_pair and all(type(end) is int and first <= end < first + joints for end in pair)

@@ -1,0 +1,98 @@
+"""Inert namesakes of the objects that lie beside the weights of a checkpoint: nothing of the originals is ever run.
+
+A pickle names classes and asks for calls of them. Here a harmless name gets a class of ours, which takes any arguments
+and keeps nothing of them, or, for a subclass of dict or list, an empty container that may be filled with tensors.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from typing import Any
+
+_BUILTINS = frozenset(
+    ("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range", "set")
+    + ("slice", "str", "tuple")
+)
+"""Plain classes, which are named as the factory of a defaultdict, say."""
+_MAPPINGS = frozenset({"collections.defaultdict", "collections.UserDict"})
+_LISTS = frozenset({"collections.deque"})
+_PATHS = ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
+_NUMPY = ("ndarray", "dtype", "_core.multiarray.scalar", "_core.multiarray._reconstruct", "core.multiarray.scalar")
+_STANDARD = (
+    _MAPPINGS
+    | _LISTS
+    | {f"pathlib.{name}" for name in _PATHS}
+    | {f"pathlib._local.{name}" for name in _PATHS}
+    | {f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")}
+    | {f"numpy.{name}" for name in (*_NUMPY, "core.multiarray._reconstruct")}
+    | {"argparse.Namespace", "types.SimpleNamespace", "decimal.Decimal", "fractions.Fraction", "uuid.UUID"}
+)
+"""Harmless objects of the standard library and of numpy. Any other name of theirs is refused."""
+_FUNCTIONS = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
+"""Where names are known, and most of them do something."""
+
+
+def is_harmless(path: str) -> bool:
+    """Whether a checkpoint may name this, a dotted path, or a bare name of a builtin.
+
+    A class of somebody's own program (an Enum, a config) is: it is not imported, and a namesake stands for it.
+    """
+    module, _, name = path.rpartition(".")
+    if not module:
+        return name in _BUILTINS
+    is_own_class = module.partition(".")[0] not in _FUNCTIONS and name[:1].isupper()
+    return path in _STANDARD or is_own_class
+
+
+def stand_in(path: str) -> type:
+    """The inert class of that name."""
+    module, _, name = path.rpartition(".")
+    made_of: type = _Inert
+    if path in _LISTS:
+        made_of = _List
+    elif path in _MAPPINGS:
+        made_of = _Mapping
+    elif path not in _STANDARD and module:
+        made_of = _Own
+    return type(made_of)(name, (made_of,), {"__module__": module or "builtins"})
+
+
+class _Inert:
+    """Stands where a checkpoint has a number of numpy's, a date or a path, and keeps nothing of it."""
+
+    def __new__(cls, *arguments: object) -> Any:
+        """Takes what the original would have been made of."""
+        del arguments
+        return object.__new__(cls)
+
+    def __init__(self, *arguments: object) -> None:
+        """Keeps nothing."""
+
+    def __setstate__(self, state: object) -> None:
+        """Takes what the original would have become."""
+
+
+class _List(_Inert):
+    def __new__(cls, *arguments: object) -> Any:
+        """An empty list, whatever it is made of."""
+        del arguments
+        return []
+
+
+class _Mapping(_Inert):
+    def __new__(cls, *arguments: object) -> Any:
+        """An empty mapping, whatever it is made of."""
+        del arguments
+        return OrderedDict()
+
+
+class _Called(type):
+    def __call__(cls, *arguments: object) -> Any:
+        """An inert object: what is called with values, as an Enum is, holds no tensors."""
+        del arguments
+        return object.__new__(cls)  # type: ignore[arg-type]
+
+
+class _Own(_Mapping, metaclass=_Called):
+    """Somebody's own class: made empty and then filled, it may be a mapping; called with values, it is none."""

@@ -1,0 +1,149 @@
+"""COCO JSON as other programs write it: what they leave out, how they count, and how Windows and Macs write text."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shgae.data.coco import read_coco
+from shgae.errors import Refused
+from tests.builders.coco_document import NAMES, Document, document, everybody, read, with_value, without
+
+
+def refusal(folder: Path, content: Document) -> str:
+    with pytest.raises(Refused) as caught:
+        read(folder, content)
+    assert len(caught.value.line().replace(str(folder), "")) < 250
+    return caught.value.line()
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [None, [], [0] * 9, [None] * 9, [float("nan")] * 9, [float("nan"), float("nan"), 0] * 3, float("nan"), ...],
+)
+def test_absent_empty_or_null_joints_are_not_labelled(tmp_path: Path, nothing: Any):
+    content = (
+        without("annotations", 0, "keypoints") if nothing is ... else with_value(nothing, "annotations", 0, "keypoints")
+    )
+    people = everybody(read(tmp_path, content))
+    assert [(person.fault, person.is_labelled) for person in people] == [(None, True), (None, False), (None, False)] + [
+        (None, False)
+    ]
+    assert np.isfinite(people[3].xy_photo).all()
+
+
+def test_who_has_no_box_gets_the_one_around_the_joints(tmp_path: Path):
+    content = document()
+    content["annotations"][0].pop("bbox")
+    content["annotations"][0]["keypoints"] = [2, 3, 2, 22, 5, 1, 900, 900, 0]
+    content["annotations"][1]["bbox"] = [1, 1, 9, 0]
+    first, *_, last = everybody(read(tmp_path, content))
+    assert (first.has_box, last.has_box) == (False, False)
+    assert last.box.tolist() == [2, 0, 20, 8], "as wide as the joints lie apart, and at least 8 pixels high"
+    assert first.box.tolist() == [0.625, 0.5, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "limbs", "notes"),
+    [
+        ([[1, 2], [1, 4]], ((0, 1),), 1),
+        ([[0, 1], [0, 2]], ((0, 1), (0, 2)), 1),
+        ([[1, 2, 3], [3, 2]], ((2, 1),), 1),
+        ([[32, 33]], (), 1),
+        ([[1, True], [1.0, 2]], (), 1),
+        ("none", (), 1),
+        (None, (), 0),
+        ([], (), 0),
+    ],
+)
+def test_lines_to_draw_never_decide_over_people(tmp_path: Path, skeleton: Any, limbs: Any, notes: int):
+    people = read(tmp_path, with_value(skeleton, "categories", 0, "skeleton"))
+    assert len(people) == 4
+    assert people.skeleton.limbs == limbs
+    assert len(people.notes) == notes
+
+
+def test_of_several_categories_one_is_chosen_by_its_name(tmp_path: Path):
+    content = document()
+    content["categories"][0]["name"] = "Käfer"
+    content["categories"].append({"id": 1, "name": "dog", "keypoints": ["tail"]})
+    assert "Käfer (4 annotations), dog (0 annotations)" in refusal(tmp_path, content)
+    for name in ("Käfer", unicodedata.normalize("NFD", "käfer")):
+        assert read_coco(tmp_path / "people.json", tmp_path, name).skeleton.names == tuple(NAMES)
+    with pytest.raises(Refused, match="no people"):
+        read_coco(tmp_path / "people.json", tmp_path, "dog")
+    with pytest.raises(Refused, match="no category called kite has keypoints"):
+        read_coco(tmp_path / "people.json", tmp_path, "kite")
+
+
+def test_whole_numbers_may_be_written_with_a_point(tmp_path: Path):
+    floats = json.loads(json.dumps(document()), parse_int=float)
+    floats["categories"][0]["skeleton"] = []
+    people = read(tmp_path, floats)
+    assert [(photo.id, photo.size, ids) for photo, ids in people] == [(5, (64, 48), [12, 11, 13]), (3, (32, 32), [10])]
+    assert all(type(number) is int for photo, ids in people for number in (photo.id, *(photo.size or ()), *ids))
+
+
+def test_sizes_that_the_json_lacks_are_the_photos(tmp_path: Path):
+    content = document()
+    for image in content["images"]:
+        image["width"] = None
+    Image.new("RGB", (50, 40)).save(tmp_path / "a.jpg")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    (tmp_path / "sub").mkdir()
+    Image.new("RGB", (50, 40)).save(tmp_path / "sub" / "b.jpg", exif=turned)
+    assert [photo.size for photo, _ in read(tmp_path, content)] == [(50, 40), (50, 40)]
+    upright = read_coco(tmp_path / "people.json", tmp_path, exif="apply")
+    assert [photo.size for photo, _ in upright] == [(50, 40), (40, 50)]
+    (tmp_path / "a.jpg").unlink()
+    assert [photo.size for photo, _ in read(tmp_path, content)] == [None, (50, 40)]
+
+
+ENCODINGS = {
+    "plain": lambda text: text.encode(),
+    "byte order mark": lambda text: b"\xef\xbb\xbf" + text.encode(),
+    "lines as on Windows": lambda text: text.replace(", ", ",\r\n").encode(),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
+@pytest.mark.parametrize("slash", ["/", "\\"])
+def test_names_are_read_as_windows_and_macs_write_them(
+    tmp_path: Path, encoding: str, form: str, on_disk: str, slash: str
+):
+    content = document()
+    content["images"][1]["file_name"] = unicodedata.normalize(form, f"Übung{slash}café.jpg")
+    folder = tmp_path / unicodedata.normalize(on_disk, "Übung")
+    folder.mkdir()
+    (folder / unicodedata.normalize(on_disk, "café.jpg")).touch()
+    people = read(tmp_path, ENCODINGS[encoding](json.dumps(content, ensure_ascii=encoding == "plain")))
+    photo = next(photo for photo, _ in people if photo.id == 3)
+    assert people.photo_path(photo).samefile(folder / unicodedata.normalize(on_disk, "café.jpg"))
+
+
+def test_utf_16_is_refused_by_its_name(tmp_path: Path):
+    (tmp_path / "people.json").write_bytes(json.dumps(document()).encode("utf-16"))
+    with pytest.raises(Refused, match="UTF-16, not UTF-8.*Try: save it as UTF-8"):
+        read_coco(tmp_path / "people.json", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["..\\b.jpg", "a\\..\\..\\b.jpg", "C:\\photos\\b.jpg", "\\\\server\\b.jpg", "\\b.jpg"])
+def test_a_windows_path_that_leads_out_is_refused(tmp_path: Path, name: str):
+    assert "leads out of" in refusal(tmp_path, with_value(name, "images", 0, "file_name"))
+
+
+def test_a_file_whose_name_has_a_backslash_is_the_one_that_is_meant(tmp_path: Path):
+    (tmp_path / "sub").mkdir()
+    for name in ("sub/b.jpg", "sub\\b.jpg"):
+        (tmp_path / name).touch()
+    people = read(tmp_path, with_value("sub\\b.jpg", "images", 1, "file_name"))
+    assert people.photo_path(next(photo for photo, _ in people if photo.id == 3)).name == "sub\\b.jpg"
