@@ -44,15 +44,15 @@ BROKEN_JSON: dict[str, tuple[Callable[[Document], object], str]] = {
     "no people": (lambda document: document["annotations"].clear(), "it holds no people"),
     "no list of people": (lambda document: document.pop("annotations"), "no list of objects called 'annotations'"),
     "no category with joints": (lambda document: document["categories"][0].pop("keypoints"), "category with keypoints"),
-    "a joint too few": (edited(keypoints=[1] * 48), "has 48 numbers as its keypoints, 17 joints need 51"),
+    "a joint too few": (edited(keypoints=[1] * 48), "48 numbers as its keypoints, 17 joints need 51"),
     "nobody labelled": (all_people(keypoints=[0] * 51), "nobody is left (no labelled joint: "),
     "crowds only": (all_people(iscrowd=1), "nobody is left (crowd: "),
-    "a box without area": (edited(bbox=[10, 10, 0, 40]), "box without area"),
+    "a box without area": (edited(bbox=[10, 10, -1, 40]), "box without area"),
     "a box that is not finite": (edited(bbox=[10, 10, math.nan, 40]), "box that is not finite"),
     "a box far away": (edited(bbox=[9000, 10, 10, 40]), "far outside the photo"),
-    "a box of three numbers": (edited(bbox=[1, 2, 3]), "no four numbers as its bbox"),
+    "a box of three numbers": (edited(bbox=[1, 2, 3]), "bbox that is not four numbers"),
     "a visibility of 3": (edited(keypoints=[5, 5, 3] * 17), "visibility other than 0, 1 and 2"),
-    "words for numbers": (edited(keypoints=["left"] * 51), "no list of numbers as its keypoints"),
+    "words for numbers": (edited(keypoints=["left"] * 51), "keypoints that are no list of numbers"),
     "an unknown photo": (edited(image_id=999), "a photo that is not listed (image_id 999)"),
     "an id given twice": (all_people(id=7), "annotation id 7 is given twice"),
     "a photo outside of its folder": (photo(file_name="../../secret.jpg"), "leads out of the folder of photos"),
@@ -139,7 +139,7 @@ def test_splits_of_other_joints_are_refused(shell: Shell) -> None:
 
 
 def test_a_person_with_a_fault_can_be_dropped_on_request(shell: Shell) -> None:
-    people = shell.people(edited(bbox=[10, 10, 0, 40]))
+    people = shell.people(edited(bbox=[10, 10, -1, 40]))
     assert "--bad-people drop" in shell.refused("prepare", "--train", *people, "-o", "data")
     result = shell.json("prepare", "--train", *people, "-o", "data", "--crop-size", 128, "--bad-people", "drop")
     assert result["dropped"]["box without area"] == 1
