@@ -1,8 +1,8 @@
 """Frozen dataclasses <-> JSON, strictly: a report is read back as the dataclass that wrote it.
 
-Fields may be nested dataclasses (generic ones too), ``tuple[X, ...]``, ``tuple[X, Y]``, ``Mapping`` (keys: str, int or an enum),
-``X | None``, ``Literal``, enums (by value), str, int, float, bool, and ``Any`` (any JSON without NaN). Every field is a
-key: an unknown key and a missing one are refused, whatever the field's default.
+Fields may be nested dataclasses (generic ones too), ``tuple[X, ...]``, ``tuple[X, Y]``, ``Mapping`` (keys: str, int,
+``Literal`` or an enum), ``X | None``, ``Literal``, enums (by value), str, int, float, bool, and ``Any`` (any JSON
+without NaN). Every field is a key: an unknown key and a missing one are refused, whatever the field's default.
 """
 
 from __future__ import annotations

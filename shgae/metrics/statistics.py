@@ -44,13 +44,18 @@ class Verdict(StrEnum):
     """There is no such difference."""
 
     @classmethod
-    def of(cls, found: Interval | Combined | None) -> Verdict:
+    def of(cls, found: Interval | None) -> Verdict:
         """The verdict on a difference of scores of which more is better; None is one without an interval."""
-        if found is None:
-            return cls.TOO_FEW_PHOTOS
-        if found.excludes_zero:
-            return cls.BETTER if found.value > 0 else cls.WORSE
-        return cls.IDENTICAL if found.low == found.high == 0 else cls.NO_SIGNIFICANT_DIFFERENCE
+        return cls.TOO_FEW_PHOTOS if found is None else cls.of_bounds(found.low, found.high)
+
+    @classmethod
+    def of_bounds(cls, low: float, high: float) -> Verdict:
+        """The verdict by the ends of the interval."""
+        if low > 0:
+            return cls.BETTER
+        if high < 0:
+            return cls.WORSE
+        return cls.IDENTICAL if low == high == 0 else cls.NO_SIGNIFICANT_DIFFERENCE
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,6 @@ class Combined:
     high: float
     minimum_detectable: float
     """See :attr:`Interval.minimum_detectable`."""
-
-    @property
-    def excludes_zero(self) -> bool:
-        """See :attr:`Interval.excludes_zero`."""
-        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,9 @@ class PairedBootstrap:
         """How many there are."""
         self._photos_of = (denominator > 0).sum(0).reshape(shape)
         self._values: Floats = _ratios(numerator.sum(0), denominator.sum(0)).reshape(shape)
-        drawn = np.zeros((0, numerator.shape[1]))
+        self._drawn: Floats = np.zeros((0, numerator.shape[1]))
         if self.photos >= FEWEST_PHOTOS:
-            drawn = _resampled(numerator, denominator, resamples, seed)
-        self._drawn: Floats = drawn.reshape(-1, *shape)
+            self._drawn = _resampled(numerator, denominator, resamples, seed)
 
     def value(self, quantity: tuple[int, ...]) -> float | None:
         """The ratio on the people as they are; None where there is nothing to divide by."""
@@ -160,7 +159,7 @@ class PairedBootstrap:
 
     def resampled(self, quantity: tuple[int, ...]) -> Floats:
         """(resamples,) the ratio on each; NaN where there is nothing to divide by. Empty for fewer than two photos."""
-        drawn: Floats = self._drawn[:, *quantity]
+        drawn: Floats = self._drawn[:, int(np.ravel_multi_index(quantity, self._values.shape))]
         return drawn
 
     def has_interval(self, *quantities: tuple[int, ...]) -> bool:
