@@ -143,7 +143,8 @@ class PairedBootstrap:
         if above.shape != below.shape or above.shape[:1] != photo_id.shape:
             raise ValueError(f"numerators {above.shape}, denominators {below.shape}, photos {photo_id.shape}")
         shape = above.shape[1:]
-        numerator, denominator = (photo_sums(values.reshape(len(values), -1), photo_id) for values in (above, below))
+        flat = (len(above), math.prod(shape))
+        numerator, denominator = (photo_sums(values.reshape(flat), photo_id) for values in (above, below))
         self.photos = len(numerator)
         """How many there are."""
         self._photos_of = (denominator > 0).sum(0).reshape(shape)
