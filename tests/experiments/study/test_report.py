@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shgae.experiments.study.conclusion import conclude
 
 from shgae.artifacts.tables import as_read
 from shgae.experiments.study.budget import Budget
-from shgae.experiments.study.conclusion import conclude
 from shgae.experiments.study.report import TOO_FEW, ArmResult, Report, differences, mean_pck
 from shgae.experiments.study.scores import Scores, score
 from shgae.metrics import pck
