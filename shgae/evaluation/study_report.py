@@ -174,16 +174,18 @@ def _from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
         }
         for one in old["differences"]
     ]
-    said = " ".join(old["cautions"])
-    devices = re.search(r"not all fine-tuned on one device: (.*?)\.(?= |$)", said)
-    epochs, limit = re.search(r"had ([\d,]+) epochs? of pre-", said), re.search(r"only the first ([\d,]+) p", said)
+
+    def said(pattern: str) -> str | None:
+        return next((found[1] for line in old["cautions"] if (found := re.search(pattern, line))), None)
+
+    devices, epochs, limit = said(r"on one device: (.*)\.$"), said(r"had (\d+) epoch"), said(r"first ([\d,]+) p")
     return {key: value for key, value in old.items() if key not in ("conclusion", "cautions")} | {
         "arms": [one | {"name": names[one["name"]]} for one in old["arms"]],
         "differences": differences,
         "verdict": next((one["verdict"] for one in differences if one["fair"]), Verdict.NOT_COMPARED.value),
-        "devices": devices[1].split("; ") if devices else [],
-        "ae_epochs": int(epochs[1].replace(",", "")) if epochs else None,
-        "limit": int(limit[1].replace(",", "")) if limit else None,
+        "devices": devices.split("; ") if devices else [],
+        "ae_epochs": int(epochs) if epochs else None,
+        "limit": int(limit.replace(",", "")) if limit else None,
     }
 
 
