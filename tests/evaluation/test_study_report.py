@@ -38,7 +38,10 @@ def of_schema_1(cautions: list[str]) -> dict[str, Any]:
 def test_a_report_of_schema_1_is_read_with_new_names_and_what_its_sentences_said() -> None:
     found = STUDY.from_json(of_schema_1(CAUTIONS), "here")
     assert found.verdict is Verdict.BETTER
-    assert [one.verdict for one in found.differences] == [Verdict.BETTER, Verdict.TOO_FEW_PHOTOS]
+    assert [(one.arm, one.minus, one.verdict) for one in found.differences] == [
+        ("full", "none", Verdict.BETTER),
+        ("full", "random", Verdict.TOO_FEW_PHOTOS),
+    ]
     assert [arm.name for arm in found.arms] == ["baseline", "none", "random", "full"]
     assert found.devices == ("cpu (2 threads, AVX512-BF16. 1 socket)", "cuda (H200)")
     assert (found.ae_epochs, found.limit) == (100, 1200)
