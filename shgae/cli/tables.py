@@ -16,7 +16,7 @@ from shgae.cli.outcome import Outcome
 from shgae.cli.progress.eta import duration
 from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable
-from shgae.reporting import evaluation
+from shgae.evaluation.study_report import StudyReport
 from shgae.reporting import splice as tables
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid
@@ -100,16 +100,6 @@ def grid_table(grid: Grid) -> FittedTable:
     return FittedTable(grid)
 
 
-def pck_table(report: Mapping[str, Any]) -> FittedTable:
-    """See :func:`shgae.reporting.evaluation.pck_table`."""
-    return grid_table(evaluation.pck_table(report))
-
-
-def joints_table(report: Mapping[str, Any]) -> FittedTable:
-    """See :func:`shgae.reporting.evaluation.joints_table`."""
-    return grid_table(evaluation.joints_table(report))
-
-
 def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
     """A family tree, from the artefact itself (first in the list, depth 0) to everything it was made from."""
     trees: list[Tree] = []
@@ -142,11 +132,11 @@ def sentences(report: Mapping[str, Any]) -> Text:
     return Text("\n".join(report["says"]))
 
 
-def study_tables(report: Mapping[str, Any]) -> list[FittedTable | Text]:
+def study_tables(report: StudyReport) -> list[FittedTable | Text]:
     """The arms, their differences, and what both allow to say."""
     from shgae.reporting import study
 
-    said = Text("\n".join([report["conclusion"], *study.notes(report)]))
+    said = Text("\n".join([study.conclusion(report), *study.notes(report)]))
     return [*map(grid_table, study.tables(report)), said]
 
 

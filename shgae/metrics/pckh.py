@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.integrate import trapezoid
@@ -87,9 +86,10 @@ class Curve:
     auc: float
     """Area under the curve by trapezoids, divided by the radii's range: 1 is perfect."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The curve as a report keeps it."""
-        return {"radii": list(self.radii), "shares": list(self.shares), "auc": self.auc}
+    def __post_init__(self) -> None:
+        """Raises :class:`ValueError` if there is not a share a radius."""
+        if len(self.shares) != len(self.radii):
+            raise ValueError(f"{len(self.shares)} shares, {len(self.radii)} radii")
 
 
 def curve(

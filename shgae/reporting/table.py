@@ -6,6 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from shgae.metrics.pck import Group
+
+GROUPS: tuple[tuple[Group, str], ...] = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
+"""Which joints are counted, and the heading of each."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~])")
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},

@@ -27,7 +27,7 @@ from shgae.evaluation.predictions import (
     predict,
     read_predictions,
 )
-from shgae.evaluation.report import Report, report
+from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Origin, report
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
@@ -49,17 +49,15 @@ _PREDICTIONS = "predictions-"
 class EvaluateResult:
     """A finished evaluation."""
 
-    scored: Report
-    """Every number."""
-    report: dict[str, Any]
-    """The same as the contract's object, with the data as it was given: data, split, persons, models and more."""
+    report: EvaluationReport
+    """Every number; ``data`` is as it was given."""
     predictions: tuple[Predictions, ...]
     artifact: Artifact | None
     """The evaluation that was written, if an output was given."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return self.report | (self.artifact.to_json() if self.artifact else {})
+        return EVALUATION.to_json(self.report) | (self.artifact.to_json() if self.artifact else {})
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def run(
     if output is None:
         with determinism(execution.deterministic):
             scored, predicted = _score(sources, names, crops, prepared, config, device, rules, execution)
-        return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, None)
+        return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, None)
     parents = {"data": prepared}
     files = {name: one for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}
     parents |= {f"model {i + 1}": model.artifact for i, model in networks.items()}
@@ -143,7 +141,7 @@ def run(
         if execution.world.is_main:
             _write(draft, scored, predicted, crops, prepared.facts["category_id"])
         artifact = draft.commit({"split": config.split, "persons": len(crops), "models": list(names)})
-    return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, artifact)
+    return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, artifact)
 
 
 def _hashes(files: Mapping[str, PredictionFile]) -> dict[str, Any]:
@@ -151,8 +149,8 @@ def _hashes(files: Mapping[str, PredictionFile]) -> dict[str, Any]:
     return {"predictions_sha256": {name: file.sha256 for name, file in files.items()}} if files else {}
 
 
-def _matching(file: PredictionFile) -> dict[str, Any]:
-    return {"matched": file.matched, "matched_at_0.5": file.surely, "unmatched": file.strangers}
+def _matching(file: PredictionFile) -> Matching | None:
+    return None if file.matched is None else Matching(file.matched, file.surely, file.strangers)
 
 
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:
@@ -197,38 +195,38 @@ def _score(
     device: torch.device,
     rules: _Rules,
     execution: Execution,
-) -> tuple[Report, tuple[Predictions, ...]]:
+) -> tuple[EvaluationReport, tuple[Predictions, ...]]:
     decoding = DecodeConfig(config.decode, config.flip_test)
     predicted: list[Predictions] = []
-    origins: list[dict[str, Any]] = []
+    origins: list[Origin] = []
     for source, name in zip(sources, names, strict=True):
         if isinstance(source, PredictionFile):
             predicted.append(source.predictions)
-            matched = {} if source.matched is None else _matching(source)
-            origins.append({"predictions_sha256": source.sha256} | matched)
+            origins.append(Origin(predictions_sha256=source.sha256, matching=_matching(source)))
             continue
         inference = Inference(device, config.precision, config.batch_size, source.mean_rgb)
         if decoding.flip_test:
             note_unpaired(source.skeleton, source.artifact.path, execution.progress)
         predicted.append(predict(source, name, crops, inference, execution, decoding))
-        origin: dict[str, Any] = {"id": source.artifact.id}
-        if not _knows(source.artifact.manifest.parents, prepared.id):
-            origin["trained_on_other_data"] = True
+        is_foreign = not _knows(source.artifact.manifest.parents, prepared.id)
+        if is_foreign:
             execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
-        origins.append(origin)
+        origins.append(Origin(id=source.artifact.id, trained_on_other_data=is_foreign))
     if rules.official:
-        for source, one, origin in zip(sources, predicted, origins, strict=True):
+        for i, (source, one) in enumerate(zip(sources, predicted, strict=True)):
             results: Sequence[Mapping[str, Any]] = coco_results(one, crops, rules.official.category_id)
             if isinstance(source, PredictionFile):
                 results = source.entries
-            origin["official"] = rules.official.scores(results, one.name, rules.sigmas)
+            official = rules.official.scores(results, one.name, rules.sigmas)
+            origins[i] = dataclasses.replace(origins[i], official=official)
     return report(predicted, origins, crops, prepared, config, rules.sigmas), tuple(predicted)
 
 
-def _write(made: Draft, scored: Report, predicted: Sequence[Predictions], crops: Crops, category_id: int) -> None:
-    content = scored.to_json()
-    made.write_json(REPORT, content)
-    for name, page in pages(main_tables(content) + joint_tables(content)).items():
+def _write(
+    made: Draft, scored: EvaluationReport, predicted: Sequence[Predictions], crops: Crops, category_id: int
+) -> None:
+    made.write_json(REPORT, EVALUATION.to_json(scored))
+    for name, page in pages(main_tables(scored) + joint_tables(scored)).items():
         write_bytes(made.file(name), page)
     for one in predicted:
         made.write_json(f"{_PREDICTIONS}{one.name}.json", coco_results(one, crops, category_id))

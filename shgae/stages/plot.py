@@ -25,10 +25,13 @@ from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
+from shgae.evaluation.report import EvaluationReport
+from shgae.evaluation.study_report import StudyReport
 from shgae.execution import Execution
 from shgae.plots import bars, curves, differences, rates
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
+from shgae.reporting import evaluation, study
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
 
 _TWO_COLUMNS = 6
@@ -109,10 +112,10 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
 
 
 def _of_reports(read: Inputs) -> dict[str, Draw]:
-    kinds: dict[str, tuple[str, Callable[[Mapping[str, Any], Path, str], None]]] = {
-        "rate": ("rate", rates.rate_curve),
-        "analysis": ("spectrum", _spectrum),
-        "evaluation": ("joints", bars.joint_bars),
+    kinds: dict[str, tuple[str, Callable[[Any, Path, str], None]]] = {
+        "rate": ("rate", partial(_of_json, rates.rate_curve)),
+        "analysis": ("spectrum", partial(_of_json, _spectrum)),
+        "evaluation": ("joints", _joints),
         "study": ("differences", _forest),
     }
     count = Counter(kind for kind, _, _ in read.reports)
@@ -120,22 +123,22 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
     for kind, name, report in read.reports:
         stem, draw = kinds[kind]
         title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
-        found[title] = partial(_of_report, draw, report, f"{kind} {name}")
+        found[title] = partial(draw, report)
     return found
 
 
-def _of_report(
-    draw: Callable[[Mapping[str, Any], Path, str], None],
-    report: Mapping[str, Any],
-    where: str,
-    path: Path,
-    command: str,
+def _of_json(
+    draw: Callable[[Mapping[str, Any], Path, str], None], report: Mapping[str, Any], path: Path, command: str
 ) -> None:
     try:
         draw(report, path, command)
     except (KeyError, TypeError, IndexError) as error:
         why = f"another shgae wrote it: {type(error).__name__} {error}"
-        raise Refused("report", where, why, "make it again") from error
+        raise Refused("report", path.stem, why, "make it again") from error
+
+
+def _joints(report: EvaluationReport, path: Path, command: str) -> None:
+    bars.joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), command)
 
 
 def _spectrum(report: Mapping[str, Any], path: Path, command: str) -> None:
@@ -143,5 +146,5 @@ def _spectrum(report: Mapping[str, Any], path: Path, command: str) -> None:
     save_figure(spectrum_figure({name: one for name, one in spectra.items() if one}), path, command)
 
 
-def _forest(report: Mapping[str, Any], path: Path, command: str) -> None:
-    differences.forest_plot(differences.bars_of(report), path, report["conclusion"], command)
+def _forest(report: StudyReport, path: Path, command: str) -> None:
+    differences.forest_plot(study.bars(report), path, study.conclusion(report), command)

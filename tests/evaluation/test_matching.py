@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
 from shgae.evaluation.predictions import coco_results, from_cells
-from shgae.evaluation.report import people_of
+from shgae.evaluation.report import EVALUATION, Row, people_of
 from shgae.execution import Execution
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import COCO_PERSON
@@ -48,9 +49,9 @@ def without_ids(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def numbers_of(result: EvaluateResult) -> dict[str, Any]:
-    row = result.report["models"][0]
-    metrics = {metric["name"]: metric["all"] for metric in row["metrics"] if not metric["name"].startswith("oks_a")}
-    return {"pck": row["pck"], "interval": row["interval"], "metrics": metrics}
+    row = result.report.models[0]
+    metrics = {metric.name: metric.all for metric in row.metrics if not metric.name.startswith("oks_a")}
+    return {"pck": row.pck, "interval": row.interval, "metrics": metrics}
 
 
 def test_people_who_are_apart_score_alike_with_and_without_ids(
@@ -60,28 +61,32 @@ def test_people_who_are_apart_score_alike_with_and_without_ids(
     named = scored(tmp_path / "a.json", entries, tiny_data)
     matched = scored(tmp_path / "b.json", without_ids(entries)[::-1], tiny_data)
     assert numbers_of(matched) == numbers_of(named)
-    assert matched.report["models"][0]["matched"] == len(crops)
-    assert "matched" not in named.report["models"][0]
+    matching = matched.report.models[0].matching
+    assert matching is not None
+    assert matching.matched == len(crops)
+    assert named.report.models[0].matching is None
 
 
 def test_who_has_no_prediction_is_missed(tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]) -> None:
     gone = len(entries) - 1
     named = scored(tmp_path / "a.json", entries, tiny_data).predictions[0]
     result = scored(tmp_path / "b.json", without_ids(entries)[:gone], tiny_data)
-    row = result.report["models"][0]
-    assert (row["matched"], row["unmatched"]) == (gone, 0)
+    row = result.report.models[0]
+    assert row.matching is not None
+    assert (row.matching.matched, row.matching.unmatched) == (gone, 0)
     found = result.predictions[0].is_found
     assert found.tolist() == [True] * gone + [False]
     np.testing.assert_array_equal(result.predictions[0].xy_photo[found], named.xy_photo[found])
-    metrics = {metric["name"]: metric for metric in row["metrics"]}
-    assert metrics["error_px/p50"]["left_out"] == {"people not found": 1}
-    assert metrics["oks_ap"]["all"] is None
-    assert metrics["oks_ap"]["reason"]
-    whole = evaluate.run([tmp_path / "a.json"], tiny_data, None, CONFIG, Execution(device="cpu")).report["models"][0]
-    people = result.report["persons"]
-    last = whole["pck"]["all"] * people - row["pck"]["all"] * people
+    metrics = {metric.name: metric for metric in row.metrics}
+    assert metrics["error_px/p50"].left_out == {"people not found": 1}
+    assert metrics["oks_ap"].all is None
+    assert metrics["oks_ap"].reason
+    whole = evaluate.run([tmp_path / "a.json"], tiny_data, None, CONFIG, Execution(device="cpu")).report.models[0]
+    assert whole.pck.all is not None
+    assert row.pck.all is not None
+    last = (whole.pck.all - row.pck.all) * result.report.persons
     assert 0 < last <= 1  # the share of the person who is missed now
-    assert row["joints"]["nose"]["count"] == whole["joints"]["nose"]["count"]
+    assert row.joints["nose"].count == whole.joints["nose"].count
 
 
 def test_a_false_alarm_of_a_lower_score_changes_no_pck(
@@ -91,7 +96,9 @@ def test_a_false_alarm_of_a_lower_score_changes_no_pck(
     named = scored(tmp_path / "a.json", without_ids(entries), tiny_data)
     result = scored(tmp_path / "b.json", without_ids([*alarms, *entries]), tiny_data)
     assert numbers_of(result)["pck"] == numbers_of(named)["pck"]
-    assert result.report["models"][0]["unmatched"] == len(entries)
+    matching = result.report.models[0].matching
+    assert matching is not None
+    assert matching.unmatched == len(entries)
 
 
 def test_the_file_that_is_written_scores_the_same_again(
@@ -110,7 +117,7 @@ def test_own_sigmas_change_the_similarity_and_the_evaluations_identity(
     (tmp_path / "wide.json").write_text(json.dumps(dict.fromkeys(COCO_PERSON.names, 5.0)))
     plain = scored(tmp_path / "p.json", entries, tiny_data, tmp_path / "one")
     wide = scored(tmp_path / "p.json", entries, tiny_data, tmp_path / "two", sigmas=tmp_path / "wide.json")
-    oks = [{m["name"]: m["all"] for m in one.report["models"][0]["metrics"]}["oks/person"] for one in (plain, wide)]
+    oks = [numbers_of(one)["metrics"]["oks/person"] for one in (plain, wide)]
     assert oks[0] < oks[1]
     assert oks[1] > 0.99
     assert plain.artifact is not None
@@ -152,12 +159,20 @@ def test_cocos_official_numbers_count_false_alarms(
     ]
     far = [[n + 60.0 if place % 3 < 2 else n for place, n in enumerate(one["keypoints"])] for one in perfect]
     alarms = [one | {"score": 0.9, "keypoints": moved} for one, moved in zip(perfect, far, strict=True)]
-    row = scored(tmp_path / "a.json", perfect, tiny_data, official=truth).report["models"][0]
-    assert row["official"]["AP"] == pytest.approx(1.0)
-    assert [*row["official"]][:3] == ["AP", "AP50", "AP75"]
-    doubled = scored(tmp_path / "b.json", [*perfect, *alarms], tiny_data, official=truth).report["models"][0]
-    assert doubled["official"]["AP"] < 1
-    assert doubled["pck"] == row["pck"]
+    row = scored(tmp_path / "a.json", perfect, tiny_data, official=truth).report.models[0]
+    assert ap_of(row) == pytest.approx(1.0)
+    doubled = scored(tmp_path / "b.json", [*perfect, *alarms], tiny_data, official=truth).report.models[0]
+    assert ap_of(doubled) < 1
+    assert doubled.pck == row.pck
     named = scored(tmp_path / "c.json", entries, tiny_data, tmp_path / "evaluation", official=truth)
     assert "COCO's official numbers" in (tmp_path / "evaluation" / "tables.md").read_text()
-    assert 0 <= named.report["models"][0]["official"]["AP"] < 1
+    assert 0 <= ap_of(named.report.models[0]) < 1
+    read = EVALUATION.read(tmp_path / "evaluation" / "report.json")
+    assert read == dataclasses.replace(named.report, data=read.data)
+
+
+def ap_of(row: Row) -> float:
+    assert row.official is not None
+    value = row.official["AP"]
+    assert value is not None
+    return value
