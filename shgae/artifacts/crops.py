@@ -119,6 +119,7 @@ class Crops:
         self.people = read_people(data, split).head(limit)
         shards = -(-len(self.people) // SHARD_ROWS)
         _allow_open_files(shards)
+        self._mean_rgb = data.facts["mean_rgb"]
         self._shards = [map_tensor(data.file(shard_name(split, shard)), "crops") for shard in range(shards)]
 
     def __len__(self) -> int:
@@ -130,6 +131,15 @@ class Crops:
         shards, places = np.divmod(rows, SHARD_ROWS)
         for crop, shard, place in zip(out, shards.tolist(), places.tolist(), strict=True):
             crop[...] = self._shards[shard][place]
+        return out
+
+    def filled(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """The crops of these rows (n, size, size, 3) as a network sees them: the mean colour where the photo does not
+        reach."""
+        out = self.read(rows)
+        x, y = np.arange(out.shape[2]), np.arange(out.shape[1])[:, None]
+        for crop, (x0, y0, x1, y1) in zip(out, self.people.valid[rows], strict=True):
+            crop[(x < x0) | (x >= x1) | (y < y0) | (y >= y1)] = np.round(255 * np.array(self._mean_rgb))
         return out
 
 

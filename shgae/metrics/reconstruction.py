@@ -21,9 +21,9 @@ class Reconstruction:
     """Fraction of variance unexplained, sum |x - reconstruction|^2 / sum |x - mean|^2 with the training mean: 0 is
     perfect, 1 no better than always answering the training mean. None if every x is that mean."""
     relu_floor: float | None
-    """The least FVU within reach of a decoder that ends in a ReLU: sum min(x, 0)^2 / sum |x - mean|^2."""
+    """The least FVU of a decoder that ends in a ReLU: :func:`relu_error` / sum |x - mean|^2."""
     dead_units: int
-    """Numbers of the code that were above 0 for nobody."""
+    """Units of the code that are 0 for everybody, see :func:`is_alive`."""
     code_size: int
     """Numbers in the code."""
 
@@ -50,8 +50,8 @@ class ReconstructionSums:
         self._numbers += wide.size
         self._error += _square_sum(wide - xhat)
         self._deviation += _square_sum(wide - self._mean)
-        self._negative += _square_sum(np.minimum(wide, 0))
-        alive = np.asarray((code > 0).any(0))
+        self._negative += relu_error(wide)
+        alive = is_alive(code)
         self._alive = alive if self._alive is None else self._alive | alive
 
     def result(self) -> Reconstruction:
@@ -68,6 +68,16 @@ class ReconstructionSums:
 
     def _share(self, total: float) -> float | None:
         return total / self._deviation if self._deviation else None
+
+
+def is_alive(codes: Array) -> npt.NDArray[np.bool_]:
+    """(units,) which units of codes (N, units) are not 0 for at least one person; the others are dead."""
+    return np.asarray((codes != 0).any(0))
+
+
+def relu_error(x: npt.NDArray[np.float64]) -> float:
+    """The squared error that no decoder ending in a ReLU can avoid: sum min(x, 0)^2."""
+    return _square_sum(np.minimum(x, 0))
 
 
 def _square_sum(values: npt.NDArray[np.float64]) -> float:
@@ -88,8 +98,8 @@ class Fidelity:
     """sum |x - x'|^2 / sum |x|^2: the same against zeros in the mean's place."""
     fvu_offset_free: float | None
     """sum |(x - x') - mean of (x - x')|^2 / the spread: FVU if a constant offset were forgiven."""
-    sign_floor: float | None
-    """The least FVU within reach of what is never negative: sum min(x, 0)^2 / the spread."""
+    relu_floor: float | None
+    """The least FVU of what is never negative: :func:`relu_error` / the spread."""
     l2_ratio: float | None
     """Mean over people of |x'| / |x|."""
     relative_bias: float | None
@@ -131,7 +141,7 @@ class FidelitySums:
         self._error += error.sum(0)
         self._error2 += np.square(error).sum(0)
         self._spread2 += np.square(wide - self._mean).sum(0)
-        self._negative += _square_sum(np.minimum(wide, 0))
+        self._negative += relu_error(wide)
         products = [np.einsum("nchw,nchw->n", a, b) for a, b in ((wide, wide), (own, own), (wide, own))]
         self._lengths.append(np.stack(products))
 
@@ -150,7 +160,7 @@ class FidelitySums:
             fvu=_ratio(error, spread),
             fvu_uncentred=_ratio(error, float(xx.sum())),
             fvu_offset_free=_ratio(max(error - offset, 0.0), spread),
-            sign_floor=_ratio(self._negative, spread),
+            relu_floor=_ratio(self._negative, spread),
             l2_ratio=_mean_ratio(np.sqrt(yy), np.sqrt(xx)),
             relative_bias=_ratio(float(yy.sum()), float(xy.sum())),
             cosine=_mean_ratio(xy, np.sqrt(xx * yy)),

@@ -10,16 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shgae.analysis.latent.report import SCHEMA as ANALYSIS
+from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.folders import unfinished
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import read_json
+from shgae.artifacts.typed_json import Schema
 from shgae.errors import Refused
 from shgae.reporting.names import shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
-REPORT = "report.json"
 REPORTED = ("rate", "analysis", "evaluation", "study")
+_TYPED: Mapping[str, Schema[Any]] = {"rate": RATE, "analysis": ANALYSIS}
 _NEEDED = ("epoch", "lr", "train_loss", "val_loss")
 
 
@@ -37,7 +41,7 @@ class Inputs:
     """Everything that was read."""
 
     histories: list[History] = field(default_factory=list)
-    reports: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
+    reports: list[tuple[str, str, Any]] = field(default_factory=list)
     """Kind, name and content."""
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     """The complete ones, by name."""
@@ -88,8 +92,8 @@ def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
     if kind in TRAINED:
         found.histories.append(History(name, _rows(artifact.file(file).read_bytes(), artifact.path)))
         return
-    report = read_json(artifact.file(file))
-    if kind == "analysis" and not report.get("spectrum"):
+    report: Any = _TYPED[kind].read(artifact.file(file)) if kind in _TYPED else read_json(artifact.file(file))
+    if kind == "analysis" and report.spectrum is None:
         raise Refused(kind, artifact.path, "it was made without a spectrum", "shgae analyze with its activations")
     found.reports.append((kind, name, report))
 

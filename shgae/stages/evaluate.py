@@ -13,7 +13,7 @@ import torch
 from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, read_people
 from shgae.artifacts.draft import Draft, new_artifact
-from shgae.artifacts.manifest import Parent
+from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import write_bytes
 from shgae.evaluation.predictions import (
@@ -32,7 +32,6 @@ from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting.evaluation import joint_tables, main_tables
 from shgae.reporting.table import pages
 
-REPORT = "report.json"
 _PREDICTIONS = "predictions-"
 
 

@@ -21,15 +21,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from shgae.analysis.latent.report import AnalysisReport
 from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.plots import bars, curves, differences, rates
+from shgae.plots import bars, curves, differences
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
+from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
+from shgae.reporting.rate import rate_figure
 
 _TWO_COLUMNS = 6
 """Epochs that a training must have for a second column by itself."""
@@ -48,24 +51,24 @@ class PlotResult:
         return self.artifact.to_json() | dict(self.artifact.facts) | {"files": sorted(self.artifact.manifest.files)}
 
 
-def run(inputs: Sequence[Path], output: Path, execution: Execution, first: int | None = None) -> PlotResult:
+def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: int | None = None) -> PlotResult:
     """Draws everything that the inputs hold, runs of one kind over each other.
 
     Args:
         inputs: trainings (finished, or ``NAME.partial`` while they run), rates, analyses, evaluations and studies.
         output: the folder to make.
         execution: progress, force.
-        first: the epoch that the second column of the curves begins with; None takes the last two thirds of the
+        from_epoch: the epoch that the second column of the curves begins with; None takes the last two thirds of the
             longest training of each figure, and no second column where that has fewer than six epochs.
 
     Raises:
         Refused: an input is none of these, holds nothing to draw, or no training reached the first epoch.
     """
     read = read_inputs(inputs)
-    begins = _begins(read.histories, first)
+    begins = _begins(read.histories, from_epoch)
     figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
     parents = {f"run {name}": artifact for name, artifact in read.artifacts.items()}
-    config = {"from": first}
+    config = {"from_epoch": from_epoch}
     with new_artifact(
         output, kind="figures", config=config, parents=parents, execution=execution, inputs=inputs
     ) as draft:
@@ -91,10 +94,10 @@ def _begins(histories: Sequence[History], first: int | None) -> dict[str, int | 
     if first is None:
         return {name: 1 + longest // 3 if longest >= _TWO_COLUMNS else None for name, longest in sorted(last.items())}
     if not histories:
-        raise Refused("option", "--from", "none of these is a training", "leave --from out")
+        raise Refused("option", "--from-epoch", "none of these is a training", "leave --from-epoch out")
     if first > max(last.values()):
         why = f"no training has an epoch {first}, the last is {max(last.values())}"
-        raise Refused("value", "--from", why, "a smaller --from")
+        raise Refused("value", "--from-epoch", why, "a smaller --from-epoch")
     return {name: first if 1 < first <= longest else None for name, longest in sorted(last.items())}
 
 
@@ -109,38 +112,33 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
 
 
 def _of_reports(read: Inputs) -> dict[str, Draw]:
-    kinds: dict[str, tuple[str, Callable[[Mapping[str, Any], Path, str], None]]] = {
-        "rate": ("rate", rates.rate_curve),
+    kinds: dict[str, tuple[str, Callable[[Any, Path, str], None]]] = {
+        "rate": ("rate", rate_figure),
         "analysis": ("spectrum", _spectrum),
-        "evaluation": ("joints", bars.joint_bars),
-        "study": ("differences", _forest),
+        "evaluation": ("joints", partial(_of_json, bars.joint_bars)),
+        "study": ("differences", partial(_of_json, _forest)),
     }
     count = Counter(kind for kind, _, _ in read.reports)
     found: dict[str, Draw] = {}
     for kind, name, report in read.reports:
         stem, draw = kinds[kind]
         title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
-        found[title] = partial(_of_report, draw, report, f"{kind} {name}")
+        found[title] = partial(draw, report)
     return found
 
 
-def _of_report(
-    draw: Callable[[Mapping[str, Any], Path, str], None],
-    report: Mapping[str, Any],
-    where: str,
-    path: Path,
-    command: str,
+def _of_json(
+    draw: Callable[[Mapping[str, Any], Path, str], None], report: Mapping[str, Any], path: Path, command: str
 ) -> None:
     try:
         draw(report, path, command)
     except (KeyError, TypeError, IndexError) as error:
         why = f"another shgae wrote it: {type(error).__name__} {error}"
-        raise Refused("report", where, why, "make it again") from error
+        raise Refused("report", path.stem, why, "make it again") from error
 
 
-def _spectrum(report: Mapping[str, Any], path: Path, command: str) -> None:
-    spectra = {name: report[key] for name, key in (("bottleneck", "spectrum"), ("code", "code_spectrum"))}
-    save_figure(spectrum_figure({name: one for name, one in spectra.items() if one}), path, command)
+def _spectrum(report: AnalysisReport, path: Path, command: str) -> None:
+    save_figure(spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum)), path, command)
 
 
 def _forest(report: Mapping[str, Any], path: Path, command: str) -> None:

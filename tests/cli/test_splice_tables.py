@@ -34,13 +34,16 @@ def entry(name: str, share: float | None, measure: str = "pck", baseline: str = 
 
 def report() -> dict[str, Any]:
     fidelity = {"fvu": 0.288, "fvu_uncentred": 0.12, "l2_ratio": 0.93, "relative_bias": 1.0, "cosine": None}
-    fidelity |= {"error_by_channel": [0.2, 0.088], "spread_by_channel": [0.9, 0.1], "sign_floor": 0.2}
+    fidelity |= {"error_by_channel": [0.2, 0.088], "spread_by_channel": [0.9, 0.1], "relu_floor": 0.2}
     replacements = [{"name": name, "meaning": f"what {name} is", "fidelity": fidelity} for name in ("id", "ae", "zero")]
     back = [entry("ae", 0.914), entry("ae", None, "loss"), entry("ae", 0.5, "maps")]
     side = {"effects": {"id": effect(0.254), "ae": effect(0.239), "zero": effect(None)}, "recovered": back}
     code = {"size": 4, "dead": 1, "constant": 2, "density": [0, 1, 0.5, 0.5]}
     code |= {"effective_dimension": None, "components_95": None}
-    checks = [{"what": "one", "passed": True, "off_by": 0.0}, {"what": "other", "passed": False, "off_by": 0.25}]
+    checks = [
+        {"what": "one", "passed": True, "max_abs_diff": 0.0},
+        {"what": "other", "passed": False, "max_abs_diff": 0.25},
+    ]
     found = {"split": "val", "persons": 1234, "photos": 1000, "stack": 0, "tuned": False, "replacements": replacements}
     found |= {"skips_on": side, "skips_off": side, "code": code, "checks": checks, "says": ["So it is.", "[b]"]}
     return found | {"bottleneck_effective_dimension": 9.7, "bottleneck_components_95": 409, "training": "somewhere"}

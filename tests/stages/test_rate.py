@@ -23,7 +23,7 @@ from tests.conftest import TINY_EXTRACT
 
 HOW = Execution()
 KS = "0,1,6,20,4096"
-EXACT = RateConfig(precision="fp32", batch_size=4, ks=KS)
+EXACT = RateConfig(precision="fp32", batch_size=4, components=KS)
 SIZE = 16 * 16
 
 
@@ -33,11 +33,11 @@ def rated(chain: Chain) -> dict[str, Any]:
 
 
 def at(report: dict[str, Any], numbers: int) -> dict[str, Any]:
-    return next(point for point in report["points"] if point["numbers"] == numbers)
+    return next(point for point in report["points"] if point["n_components"] == numbers)
 
 
 def test_all_components_are_the_bottleneck_as_it_is_and_none_are_its_mean(rated: dict[str, Any], chain: Chain) -> None:
-    assert [point["numbers"] for point in rated["points"]] == [0, 1, 6, 20, SIZE]
+    assert [point["n_components"] for point in rated["points"]] == [0, 1, 6, 20, SIZE]
     assert at(rated, 0)["fvu"] == pytest.approx(1)
     assert at(rated, SIZE)["fvu"] == pytest.approx(0, abs=1e-5)
     config = EvaluateConfig(precision="fp32", batch_size=4)
@@ -72,11 +72,11 @@ def test_variance_unexplained_is_that_of_a_projection_by_hand(rated: dict[str, A
     for k in (1, 6):
         left = x - x @ directions[:k].T @ directions[:k]
         assert at(rated, k)["fvu"] == pytest.approx((left**2).sum() / (x**2).sum(), rel=1e-3)
-    assert rated["determined"] == min(len(rows) - 1, SIZE)
+    assert rated["rank"] == min(len(rows) - 1, SIZE)
     found, wanted = rated["equal_fvu"]["components"], rated["autoencoder"]["fvu"]
     if found is not None:
         fewest = int(found)
-        assert fewest <= rated["determined"]
+        assert fewest <= rated["rank"]
         left = x - x @ directions[:fewest].T @ directions[:fewest]
         assert (left**2).sum() / (x**2).sum() <= wanted * (1 + 1e-3)
 
@@ -115,7 +115,7 @@ def test_of_a_tuned_graft_no_number_of_components_is_told(chain: Chain, tmp_path
 
 def test_ranks_beyond_what_the_people_determine_are_marked(rated: dict[str, Any]) -> None:
     marked = [row[0] for row in rate_table(rated).rows if row[0].endswith("*")]
-    assert marked == [f"{k}*" for k in (0, 1, 6, 20, SIZE) if k > rated["determined"]] and marked
+    assert marked == [f"{k}*" for k in (0, 1, 6, 20, SIZE) if k > rated["rank"]] and marked
     assert "directions determined by" in rate_table(rated).caption
 
 
@@ -130,11 +130,11 @@ def test_batch_size_changes_nothing_but_rounding(rated: dict[str, Any], chain: C
 
 @pytest.mark.parametrize("stack", ["0", "2"])
 def test_each_stack_has_a_curve(sites: Sites, stack: str) -> None:
-    config = replace(EXACT, stack=stack, ks="4")
+    config = replace(EXACT, stack=stack, components="4")
     code = sites.codes[int(stack)]
     found = rate.run(sites.baseline, sites.activations, sites.data, None, config, HOW, code).to_json()
     assert found["stack"] == int(stack)
-    assert [point["numbers"] for point in found["points"]] == [0, 4]
+    assert [point["n_components"] for point in found["points"]] == [0, 4]
 
 
 def test_the_artefact_holds_the_report_and_a_picture(chain: Chain, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_ranks_are_put_in_order_cut_to_size_and_begin_with_none() -> None:
 
 @pytest.mark.parametrize("text", ["", "1,,2", "-1", "1.5", "many", "1;2", "9" * 12, "²"])
 def test_what_is_no_list_of_whole_numbers_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="--ks"):
+    with pytest.raises(Refused, match="--components"):
         rate.ranks(text, 64)
 
 

@@ -107,7 +107,7 @@ def test_fidelity_is_measured_around_the_training_mean(chain: Chain, spliced: di
     assert fidelity["id"]["fvu"] == 0
     assert fidelity["mean"]["fvu"] == pytest.approx(1, rel=1e-5)
     assert fidelity["zero"]["fvu"] == pytest.approx((x**2).sum() / spread, rel=1e-5)
-    assert fidelity["zero"]["sign_floor"] == pytest.approx((np.minimum(x, 0) ** 2).sum() / spread, rel=1e-5)
+    assert fidelity["zero"]["relu_floor"] == pytest.approx((np.minimum(x, 0) ** 2).sum() / spread, rel=1e-5)
     with torch.inference_mode():
         rebuilt = shgae.open_autoencoder(chain.autoencoder)(torch.from_numpy(x).float()).numpy()
     assert fidelity["ae"]["fvu"] == pytest.approx(((x - rebuilt) ** 2).sum() / spread, rel=1e-4)

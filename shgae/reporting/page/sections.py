@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from shgae.analysis.latent.report import SCHEMA as ANALYSIS
+from shgae.analysis.latent.text import sentences as analysis_sentences
+from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.rate.text import sentences as rate_sentences
+from shgae.analysis.splice.report import SCHEMA as SPLICE
+from shgae.analysis.splice.text import sentences as splice_sentences
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.tables import read_json
 from shgae.errors import Refused
 from shgae.plots.bars import joint_bars
@@ -15,7 +23,7 @@ from shgae.reporting import evaluation, splice, study
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
 from shgae.reporting.page.images import MOST_BYTES, of_file
-from shgae.reporting.page.inputs import REPORT, Given
+from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid
@@ -29,6 +37,8 @@ _NOTHING = (
     "None of these artefacts compares anything (an evaluation of two models, a study, a splice or a rate curve would), "
     "so nothing may be concluded."
 )
+
+_TYPED = ("splice", "rate", "analysis")
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
         for one in given:
             if one.kind == kind and one.has(REPORT):
                 with _of_this_shgae(one):
-                    sentences = say(read_json(one.artifact.file(REPORT)))
+                    sentences = say(one.artifact.file(REPORT))
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -65,24 +75,21 @@ def concluded(found: Sequence[Findings]) -> Section:
     return Section("findings", "What may be concluded", tuple(blocks))
 
 
-def _compared(report: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(report))
+def _compared(path: Path) -> tuple[str, ...]:
+    return tuple(evaluation.sentences(read_json(path)))
 
 
-def _says(report: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(map(str, report["says"]))
-
-
-def _studied(report: Mapping[str, Any]) -> tuple[str, ...]:
+def _studied(path: Path) -> tuple[str, ...]:
+    report = read_json(path)
     return (str(report["conclusion"]), *map(str, report["cautions"]))
 
 
-_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, ...]]] = {
+_SENTENCES: Mapping[str, Callable[[Path], tuple[str, ...]]] = {
     "study": _studied,
     "evaluation": _compared,
-    "splice": _says,
-    "rate": _says,
-    "analysis": _says,
+    "splice": lambda path: splice_sentences(SPLICE.read(path)),
+    "rate": lambda path: rate_sentences(RATE.read(path)),
+    "analysis": lambda path: analysis_sentences(ANALYSIS.read(path)),
 }
 
 
@@ -105,6 +112,9 @@ def sections_of(given: Sequence[Given]) -> list[Section]:
 @contextmanager
 def _of_this_shgae(one: Given) -> Iterator[None]:
     """Reports change with shgae: raises :class:`Refused` for one that lacks what this one's tables are made of."""
+    if one.kind in _TYPED:  # read as the dataclass that wrote it: what fails here is a bug
+        yield
+        return
     try:
         yield
     except (KeyError, TypeError) as error:
@@ -125,7 +135,7 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
     report = read_json(one.artifact.file(REPORT))
     joints = tuple(table_of(grid) for grid in evaluation.joint_tables(report))
-    main = tuple(table_of(grid, _compared(report)) for grid in evaluation.main_tables(report))
+    main = tuple(table_of(grid, evaluation.sentences(report)) for grid in evaluation.main_tables(report))
     bars = picture_of(
         lambda path: joint_bars(report, path, ""),
         f"Bars: the share of each joint that {', '.join(_names(report))} find; the numbers stand in the tables below",
@@ -150,14 +160,14 @@ def _study(one: Given) -> tuple[Block, ...]:
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
-    report = read_json(one.artifact.file(REPORT))
+    report = SPLICE.read(one.artifact.file(REPORT))
     *tables, checks = (table_of(grid) for grid in splice.splice_tables(report))
     code = tuple(Text(line) for line in splice.code_lines(report).splitlines())
     return (*tables, *code, Details("Is the splice exact?", (checks,)))
 
 
 def _rate(one: Given) -> tuple[Block, ...]:
-    report = read_json(one.artifact.file(REPORT))
+    report = RATE.read(one.artifact.file(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
     picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
     return (*picture, table_of(rate_table(report)))
@@ -178,16 +188,16 @@ def _data(one: Given) -> tuple[Block, ...]:
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
-    report = read_json(one.artifact.file(REPORT))
+    report = ANALYSIS.read(one.artifact.file(REPORT))
     blocks: list[Block] = [*map(table_of, analysis_tables(report))]
     series: dict[str, list[Block]] = {}
-    for figure in report["figures"]:
-        stem = str(figure["file"]).removesuffix(".png")
-        drawn = _drawn(one, stem, str(figure["alt"]), str(figure["title"]))
+    for figure in report.figures:
+        stem = figure.file.removesuffix(".png")
+        drawn = _drawn(one, stem, figure.alt, figure.title)
         series.setdefault(stem.rstrip("0123456789"), []).extend(drawn)
     for first, *more in filter(None, series.values()):
         blocks += [first, Details(f"{len(more)} more of these", tuple(more))] if more else [first]
-    blocks += [Text(f"Left out: {part}, {why}.") for part, why in report["left_out"].items()]
+    blocks += [Text(f"Left out: {part}, {why}.") for part, why in report.left_out.items()]
     return tuple(blocks)
 
 
@@ -229,7 +239,7 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
 _SECTIONS: tuple[tuple[tuple[str, ...], str, Callable[[Given], tuple[Block, ...]]], ...] = (
     (("study",), "Did the autoencoder earn it?", _study),
     (("evaluation",), "Scores", _evaluation),
-    (("splice",), "In the bottleneck's place", _splice),
+    (("splice",), "Replacements of the bottleneck", _splice),
     (("rate",), "How many numbers it takes", _rate),
     (("analysis",), "Inside the bottleneck", _analysis),
     (("figures",), "Figures", _figures),

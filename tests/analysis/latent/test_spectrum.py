@@ -26,7 +26,7 @@ def test_shares_are_those_of_scikit_learn(seed: int, people: int, numbers: int) 
     rows = rng.normal(size=(people, numbers)) * rng.uniform(0.1, 3, numbers)
     found = spectrum_of(components_of(rows), people)
     known = PCA().fit(rows).explained_variance_ratio_
-    assert found.determined == min(people - 1, numbers)
+    assert found.rank == min(people - 1, numbers)
     assert found.shares[: len(known)] == pytest.approx(known.tolist(), abs=1e-5)
     held = np.cumsum(known)
     for share in (90, 95, 99):
