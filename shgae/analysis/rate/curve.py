@@ -154,7 +154,7 @@ class FvuSums:
         below = np.repeat(photo_sums(self.spread, self.photo_id)[:, None], above.shape[1], axis=1)
         drawn = bootstrap(above, below, seed=seed)
         drawn = drawn[np.isfinite(drawn).all(1)]
-        return equal_rank(self.grid.tolist(), -drawn[:, :-1], -drawn[:, -1])
+        return np.ceil(equal_rank(self.grid.tolist(), -drawn[:, :-1], -drawn[:, -1]))
 
 
 def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums | None = None, seed: int = 0) -> EqualRank:

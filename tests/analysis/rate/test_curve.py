@@ -145,7 +145,7 @@ def test_a_smoothed_curve_never_falls_and_leaves_a_rising_one(scores: list[float
     (smooth,) = isotonic(np.array([scores]))
     assert (np.diff(smooth) >= -1e-12).all()
     assert smooth.mean() == pytest.approx(np.mean(scores))
-    assert isotonic(np.array([sorted(scores)]))[0].tolist() == sorted(scores)
+    assert isotonic(np.array([sorted(scores)]))[0] == pytest.approx(sorted(scores))
 
 
 def test_dense_ranks_lie_inside_the_interval_and_are_new() -> None:
