@@ -246,7 +246,7 @@ class StudyConfig(HeatmapConfig, FitConfig):
 
 @dataclass(frozen=True)
 class SpliceConfig(ScoredConfig):
-    """A model and crops -> what its maps lose when something else stands in the bottleneck's place."""
+    """A model and crops -> what replacements of the bottleneck cost."""
 
     stack: OneStack = "last"
     """Which hourglass's bottleneck: its number from 0, or the last one."""
@@ -257,8 +257,7 @@ class RateConfig(SpliceConfig):
     """A model, activations and crops -> PCK against the number of principal components that pass the bottleneck."""
 
     components: str = "0,1,2,5,10,20,50,100,200,500,1000,2000,4096"
-    """Numbers of components, with commas between; those beyond the size of the bottleneck become that size. Where the
-    curve reaches the autoencoder's PCK, more are tried."""
+    """Numbers of components, with commas, at most the bottleneck's size; near the autoencoder's PCK more are tried."""
 
 
 @dataclass(frozen=True)
@@ -266,8 +265,7 @@ class AnalyzeConfig(SpliceConfig):
     """Activations, a model, crops and an autoencoder -> what the bottleneck holds and where the pose lives."""
 
     parts: str = "all"
-    """Which parts, with commas between: spectrum, clusters, traversals, skips, code-units; all does what the inputs
-    allow."""
+    """Which parts, with commas: spectrum, clusters, traversals, skips, code-units; all does what the inputs allow."""
     clusters: str = "2-10"
     """Numbers of clusters to try, from-to."""
     traversals: int = 3

@@ -1,4 +1,4 @@
-"""How well an autoencoder gives back what it was given: one pass, float64 sums, divided once."""
+"""How well an autoencoder reconstructs: one pass, float64 sums, divided once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What one pass over tensors x, their reconstructions and their codes says."""
+    """Errors of reconstructions of tensors x, and dead units of their codes, from one pass."""
 
     mse: float
     """Mean squared error over all numbers."""
@@ -86,7 +86,7 @@ def _square_sum(values: npt.NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """What one pass over tensors x of N people and what stands in their place says, in detail.
+    """Errors of replacements x' of tensors x of N people, in detail, from one pass.
 
     "The spread" is sum |x - mean|^2 over everything, with the training mean. Every number that would divide by 0 is
     None.
@@ -128,13 +128,13 @@ class FidelitySums:
         self._lengths: list[Array] = []
 
     def add(self, x: Array, xhat: Array) -> None:
-        """Counts a batch: x and what stands in its place (n, C, H, W).
+        """Counts a batch: x and its replacement (n, C, H, W).
 
         Raises:
             ValueError: a shape differs from that of x or of the mean.
         """
         if x.shape != xhat.shape or x.shape[1:] != self._mean.shape:
-            raise ValueError(f"x {x.shape}, in its place {xhat.shape}, mean {self._mean.shape}")
+            raise ValueError(f"x {x.shape}, replacement {xhat.shape}, mean {self._mean.shape}")
         wide, own = x.astype(np.float64), xhat.astype(np.float64)
         error = wide - own
         self._people += len(x)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +98,7 @@ class EqualRank:
     """The 95 % interval over photos; an end is None where it lies beyond the last rank of the curve, both in one
     photo."""
     at_least: float | None
-    """The lower end of the one-sided 95 % interval, at most the last rank that was tried."""
+    """The lower end of the one-sided 95 % interval; above the last rank tried where none is enough."""
     most: int
     """The last rank that was tried of those that the training people determine."""
     difference: Interval | None
@@ -170,15 +170,17 @@ def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums | None = None,
     enough = np.flatnonzero(rates[: rank + 1] <= fvu)
     value = float(enough[0]) if len(enough) else np.inf
     draws = sums.draws(seed) if sums else None
-    if fvu > rates[0]:
-        return _ranked(RankVerdict.WORSE_THAN_MEAN, value, draws, rank, None)
-    return _ranked(None, value, draws, rank, None)
+    limits = _NO_LIMITS
+    if draws is not None:
+        # No mean of two order statistics: one of them may be infinite.
+        limits = _Limits(*map(_finite, np.quantile(draws, [_TAIL, 1 - _TAIL, 2 * _TAIL], method="inverted_cdf")))
+    return _named(RankVerdict.WORSE_THAN_MEAN if fvu > rates[0] else None, value, limits, rank, None)
 
 
 def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, rank: int) -> EqualRank:
     """The rank whose PCK an autoencoder has; replacements of ``compared`` are named by their rank.
 
-    The curve is smoothed by :func:`isotonic`, on the people as they are and on each draw of photos.
+    The estimate is read off the curve smoothed by :func:`isotonic`; its limits are those of :func:`_limits`.
 
     Args:
         compared: the untouched bottleneck, the ranks and the autoencoder on the same people.
@@ -196,31 +198,51 @@ def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, rank: int) -> 
         return EqualRank(verdict, None, None, None, None, ks[-1], cost)
     whole = isotonic(np.array([[compared.value(str(k), "pck") for k in ks]], dtype=np.float64))
     (value,) = equal_rank(ks, whole, np.array([mine]))
-    drawn = isotonic(np.stack([compared.draws(str(k), "pck") for k in ks], axis=1))
-    draws = equal_rank(ks, drawn, compared.draws(code, "pck"))
+    ahead_of = compared.draws(code, "pck")[:, None] - np.stack([compared.draws(str(k), "pck") for k in ks], axis=1)
     near: RankVerdict | None = None
     if not ahead.excludes_zero:
         near = RankVerdict.LIKE_MEAN
     elif ahead.high < 0:
         near = RankVerdict.WORSE_THAN_MEAN
-    return _ranked(near, float(value), draws, ks[-1], ahead)
+    return _named(near, float(value), _limits(ks, ahead_of), ks[-1], ahead)
 
 
-def _ranked(
-    verdict: RankVerdict | None, value: float, draws: Floats | None, most: int, difference: Interval | None
+class _Limits(NamedTuple):
+    low: float | None
+    high: float | None
+    at_least: float | None
+
+
+_NO_LIMITS = _Limits(None, None, None)
+_TAIL = (1 - CONFIDENCE) / 2
+
+
+def _limits(ks: Sequence[int], ahead: Floats) -> _Limits:
+    """Limits of the rank by tests of one rank after another, from the bottom up and from the top down, until one fails:
+    in a fixed order every test may be at the full level (Maurer, Hothorn and Lehmacher 1995).
+
+    Args:
+        ks: (J,) rising ranks.
+        ahead: (draws, J) the autoencoder's score minus that of each rank.
+    """
+
+    def above(tail: float) -> float:
+        fails = np.flatnonzero(np.append(np.nanquantile(ahead, tail, axis=0) <= 0, True))[0]
+        return float(ks[fails - 1] + 1) if fails else 0.0
+
+    better = np.nanquantile(ahead, 1 - _TAIL, axis=0) < 0
+    fails = np.flatnonzero(np.append(~better[::-1], True))[0]
+    return _Limits(above(_TAIL), float(ks[len(ks) - fails]) if fails else None, above(2 * _TAIL))
+
+
+def _named(
+    verdict: RankVerdict | None, value: float, limits: _Limits, most: int, difference: Interval | None
 ) -> EqualRank:
-    low = high = at_least = None
-    if draws is not None:
-        tail = (1 - CONFIDENCE) / 2
-        # No mean of two order statistics: one of them may be infinite.
-        ends = np.quantile(draws, [tail, 1 - tail, 2 * tail], method="inverted_cdf")
-        low, high = map(_finite, ends[:2])
-        at_least = min(float(ends[2]), float(most))
     if verdict is None and np.isinf(value):
         verdict = RankVerdict.BEYOND
     elif verdict is None:
-        verdict = RankVerdict.OPEN if high is None and draws is not None else RankVerdict.NAMED
-    return EqualRank(verdict, _finite(value), low, high, at_least, most, difference)
+        verdict = RankVerdict.OPEN if limits.high is None and limits.low is not None else RankVerdict.NAMED
+    return EqualRank(verdict, _finite(value), *limits, most, difference)
 
 
 def _finite(value: Any) -> float | None:

@@ -64,8 +64,9 @@ def _sentences(report: RateReport) -> Iterator[str]:
     if report.autoencoder is None:
         return
     size = report.autoencoder.n_components
-    for side, found in report.equal_pck.items():
-        yield pck_sentence(found, size, side.replace("_", " "))
+    for side in ("skips_on", "skips_off"):
+        if side in report.equal_pck:
+            yield pck_sentence(report.equal_pck[side], size, side.replace("_", " "))
     if report.equal_fvu:
         yield fvu_sentence(report.equal_fvu, size)
     elif report.equal_pck:

@@ -1,4 +1,4 @@
-"""What a network's maps lose when something else stands in the bottleneck's place.
+"""What replacements of the bottleneck cost a network's maps.
 
 Everything is kept by person and summed by photo, so that each difference has an interval over photos, and divided
 once, at the end: a ratio of means, never a mean of ratios.
@@ -129,7 +129,7 @@ class Recovered:
     untouched: float | None
     replaced: float | None
     without: float | None
-    """The raw triple: the measure untouched, with the replacement, and with the baseline in its place."""
+    """The raw triple: the measure untouched, with the replacement, and with the baseline."""
 
 
 class SideBySide:

@@ -28,7 +28,7 @@ from shgae.recipes import SpliceConfig
 from shgae.wording import counted_people
 
 _COMPONENTS = 50
-"""How many principal components stand in where there is no autoencoder to say."""
+"""Principal components of the replacement where there is no autoencoder."""
 
 
 _CHECKED = 8

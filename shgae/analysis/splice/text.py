@@ -18,7 +18,7 @@ _NAMES = {
 _COST = "With {side}, replacing the bottleneck by the training mean costs {cost} of PCK"
 _COSTS: Mapping[CostVerdict, str] = {
     CostVerdict.TOO_FEW: "With {side}, too few people with joints that count.",
-    CostVerdict.NO_COST: f"{_COST}, under two standard errors: no share of it can be given back.",
+    CostVerdict.NO_COST: f"{_COST}, under two standard errors: a share of it is not defined.",
     CostVerdict.MEAN_BETTER: "With {side}, the training mean scores {gain} of PCK more than the bottleneck itself.",
     CostVerdict.GIVES_BACK: f"{_COST}; {{name}} recovers {{share}} of it.",
     CostVerdict.NOT_SHOWN: f"{_COST}; no significant difference between {{name}} and the mean: {{share}} of the cost.",

@@ -13,6 +13,7 @@ from shgae.analysis.rate.curve import (
     EqualRank,
     FvuSums,
     RankVerdict,
+    _limits,
     curve,
     dense_ranks,
     equal_fvu,
@@ -90,7 +91,8 @@ def test_an_autoencoder_half_way_up_lies_between_its_neighbours() -> None:
     found = equal({"id": 0.9, "ae": 0.5, "0": 0.1, "10": 0.3, "1000": 0.7}, [0, 10, 1000])
     assert found.verdict == RankVerdict.NAMED
     assert found.components == pytest.approx(100, rel=0.5)
-    assert 10 < found.low < found.at_least < found.components < found.high < 1000  # type: ignore[operator]
+    assert (found.low, found.at_least, found.high) == (11, 11, 1000)
+    assert 10 < found.components < 1000  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_the_verdict_follows_what_was_simulated(hits: dict[str, float], verdict:
     found = equal(hits, [0, 10])
     assert found.verdict == verdict
     if verdict == RankVerdict.BEYOND:
-        assert found.components is found.high is None and found.at_least is not None
+        assert (found.components, found.high, found.at_least) == (None, None, 11)
 
 
 def test_where_the_loss_is_not_significant_a_lower_limit_is_still_given() -> None:
@@ -122,6 +124,14 @@ def test_ranks_beyond_what_the_people_determine_are_not_asked() -> None:
     assert equal(hits, [0, 10, 1000]).components is not None
     found = equal(hits, [0, 10, 1000], rank=10)
     assert (found.verdict, found.most) == (RankVerdict.BEYOND, 10)
+
+
+def test_limits_are_the_first_ranks_that_a_test_no_longer_tells_apart() -> None:
+    ks = [0, 5, 10, 20, 40]
+    ahead = np.array([0.4, 0.2, 0.0, -0.1, -0.3]) + np.random.default_rng(0).normal(0, 0.01, (500, 5))
+    assert _limits(ks, ahead) == (6, 20, 6)
+    assert _limits(ks, ahead - 1) == (0, 0, 0)
+    assert _limits(ks, ahead + 1) == (41, None, 41)
 
 
 def test_a_named_rank_is_not_selected_by_significance() -> None:

@@ -71,7 +71,7 @@ def test_a_tuned_trunk_is_compared_with_its_baselines_and_both_autoencoders() ->
 COSTS = {
     CostVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
     CostVerdict.NO_COST: "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0"
-    " to 20.0) of PCK, under two standard errors: no share of it can be given back.",
+    " to 20.0) of PCK, under two standard errors: a share of it is not defined.",
     CostVerdict.MEAN_BETTER: "With skips on, the training mean scores -10.0 points (-20.0 to 0.0) of PCK more"
     " than the bottleneck itself.",
     CostVerdict.GIVES_BACK: "With skips on, replacing the bottleneck by the training mean costs 10.0 points "
