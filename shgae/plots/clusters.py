@@ -52,7 +52,7 @@ def silhouette_figure(curves: Sequence[SilhouetteCurve]) -> Figure:
             best = int(np.argmax(one.silhouettes))
             axes.plot([one.ks[best]], [one.silhouettes[best]], "o", mfc="none", ms=10, color=COLOURS[i])
             if one.clouds is not None:
-                label = "clouds of one mode, highest" if i == 0 else None
+                label = "highest of clouds of one mode (dotted, each its colour)" if i == 0 else None
                 axes.axhline(one.clouds, color=COLOURS[i], ls=(0, (1, 1)), lw=1.2, label=label)
         for height, said in ((0.25, "below: no substantial structure"), (0.5, "below: weak, could be artificial")):
             axes.axhline(height, color="#888888", lw=0.8, ls=":")

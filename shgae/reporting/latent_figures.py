@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from shgae.analysis.latent.clusters import Clusters
+from shgae.analysis.latent.clusters import Clusters, ClusterVerdict
 from shgae.analysis.latent.inputs import Inputs
 from shgae.analysis.latent.network import Traversal, Unit
 from shgae.analysis.latent.report import Condition, Drawn
@@ -101,7 +101,8 @@ class Pictures:
         ]
         if self._train is None or self._inputs.data is None:
             return
-        title = f"K = {best.k}, mean silhouette {best.silhouette:.2f}: people nearest to each centre"
+        shown = "" if clusters.verdict is ClusterVerdict.APART else "; cuts, no clusters shown"
+        title = f"K = {best.k}, mean silhouette {best.silhouette:.2f}{shown}: people nearest to each centre"
         figure = mosaic_figure([one for one in groups if one[1]], self._skeleton(), title)
         alt = f"People nearest to the centres of {best.k} clusters, a row a cluster, after their mean picture."
         self._save(figure, "clusters", "Who is in the clusters", alt, photos=True)

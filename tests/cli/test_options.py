@@ -145,8 +145,8 @@ ALLOWED: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("ae_batch_size", "ae_epochs", "batch_size", "epochs", "limit"), (1, 2**63 - 1)),
     **dict.fromkeys(("micro_batches", "seeds"), (1, 2**63 - 1)),
     **dict.fromkeys(("hold_out", "margin", "max_bad_photos", "noise", "seed"), (0, 2**63 - 1)),
-    **{"code_size": (1, 4096), "draws": (100, 1_000_000), "min_score": (0, 1), "tried": (2, 2**63 - 1)},
-    **{"walks": (0, 10), "nproc": (1, 1024), "people": (0, 24), "stacks": (1, 8), "steps": (1, 1000)},
+    **{"code_size": (1, 4096), "draws": (100, 1_000_000), "min_score": (0, 1), "unit_people": (2, 2**63 - 1)},
+    **{"traversals": (0, 10), "nproc": (1, 1024), "people": (0, 24), "stacks": (1, 8), "steps": (1, 1000)},
     **{"width": (4, 1024), "workers": (0, 256)},
 }
 """The lowest and the highest number of each option."""

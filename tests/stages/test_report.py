@@ -17,6 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.rate.text import sentences as rate_sentences
+from shgae.analysis.splice.report import SCHEMA as SPLICE
+from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
@@ -65,7 +69,7 @@ def reported(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Reported
     models = [chain.baseline, chain.grafted, chain.finetuned]
     evaluate.run(models, chain.data, root / "evaluation", SCORED, HOW)
     splice.run(chain.baseline, chain.data, root / "splice", SpliceConfig(precision="fp32"), HOW, *ways)
-    ranks = RateConfig(precision="fp32", ks="0,4,16")
+    ranks = RateConfig(precision="fp32", components="0,4,16")
     rate.run(chain.baseline, chain.activations, chain.data, root / "rate", ranks, HOW, chain.autoencoder)
     little = StudyConfig(arms="a,b", seeds=1, epochs=1, ae_epochs=1, code_size=6, batch_size=4, precision="fp32")
     run.run(chain.baseline, chain.data, root / "study", little, HOW)
@@ -99,7 +103,8 @@ def test_every_sentence_of_every_report_stands_on_top_once_and_no_other(reported
     value = {name: json.loads((path / "report.json").read_text()) for name, path in sources(reported).items()}
     wanted = [value["study"]["conclusion"], *value["study"]["cautions"]]
     wanted += [pair["sentence"] for pair in value["evaluation"]["comparisons"]]
-    wanted += value["splice"]["says"] + value["rate"]["says"]
+    places = {name: path / "report.json" for name, path in sources(reported).items()}
+    wanted += [*splice_sentences(SPLICE.read(places["splice"])), *rate_sentences(RATE.read(places["rate"]))]
     top = unescape(reported.text.partition('<h2 id="findings">')[2].partition("</section>")[0])
     assert [line for line in top.split("<p>")[1:] if line.partition("</p>")[0] not in wanted] == []
     assert all(sentence in top for sentence in wanted)

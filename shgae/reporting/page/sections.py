@@ -38,6 +38,16 @@ _NOTHING = (
     "so nothing may be concluded."
 )
 
+_CAPTIONS = {
+    "curves-pck": "Losses and PCK over epochs",
+    "curves-fvu": "Losses and FVU over epochs",
+    "learning-rate": "Learning rate over epochs",
+    "rate": "PCK and FVU over the number of principal components",
+    "spectrum": "Variance over principal components",
+    "joints": "Joints found, by model",
+    "differences": "Differences between arms with their intervals",
+}
+"""By the beginning of a figure's name."""
 _TYPED = ("splice", "rate", "analysis")
 
 
@@ -203,7 +213,14 @@ def _analysis(one: Given) -> tuple[Block, ...]:
 
 def _figures(one: Given) -> tuple[Block, ...]:
     names = [str(name) for name in one.artifact.facts["figures"]]
-    return tuple(block for name in names for block in _drawn(one, name, f"The figure {name}", name))
+    return tuple(block for name in names for block in _drawn(one, name, f"The figure {name}", _caption(name)))
+
+
+def _caption(name: str) -> str:
+    """Of a figure of ``shgae plot``, which is called after what it shows, and then after its run."""
+    shows = next((shows for stem, shows in _CAPTIONS.items() if name == stem or name.startswith(f"{stem}-")), name)
+    run = next((name.removeprefix(f"{stem}-") for stem in _CAPTIONS if name.startswith(f"{stem}-")), "")
+    return f"{shows}: {run}." if run else f"{shows}."
 
 
 def _drawn(one: Given, stem: str, alt: str, caption: str) -> tuple[Block, ...]:
