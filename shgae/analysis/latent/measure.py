@@ -84,8 +84,8 @@ def _find_in_network(
         spaces = {"bottleneck": (latent.bottleneck, None), "code": (latent.code, inputs.code)}
         for space, (scattered, code) in spaces.items():
             if scattered is not None:
-                numbers = leading(scattered.components, config.traversals)
-                found.traversals[space] = network.traverse(rest, scattered, numbers, code)
+                which = leading(scattered.components, config.traversals)
+                found.traversals[space] = network.traverse(rest, scattered, which, code)
     if {"skips", "code-units"} & set(parts):
         crops = Crops(inputs.data, config.split, config.limit)
         heatmap = target_config(site, execution.progress)

@@ -144,15 +144,15 @@ class Network:
         xy = heatmaps.map_to_crop(found.cells).cpu().numpy()
         return Decoded(xy, found.score.cpu().numpy(), maps.amax(1).cpu().numpy())
 
-    def traverse(self, rest: Rest, scattered: Scattered, numbers: range, code: Autoencoder | None) -> list[Traversal]:
+    def traverse(self, rest: Rest, scattered: Scattered, which: range, code: Autoencoder | None) -> list[Traversal]:
         """Along each of these components; in the code's space if an autoencoder is given.
 
-        A code that a ReLU made is never below 0, so numbers of a place that are become 0 before they are decoded.
+        A code that a ReLU made is never below 0, so what lies below is set to 0 before it is decoded.
         """
         found = []
         components = scattered.components
         total = float(components.variances.sum())
-        for number in numbers:
+        for number in which:
             self._execution.stop.raise_if_set("traversals", "the same command again", saved=False)
             places = torch.from_numpy(traversals.places(components, number)).to(self._splicer.device)
             if code is None:

@@ -76,6 +76,7 @@ class RateCurve:
         self._execution, self._device = execution, device
         self._crops = Crops(self._prepared, config.split, config.limit)
         self._splicer = Splicer(site, device, config.precision, config.batch_size)
+        self._heatmap = target_config(site, execution.progress)
 
     def report(self) -> RateReport:
         """Does everything."""
@@ -131,8 +132,7 @@ class RateCurve:
         """One way down a batch; a way up for each rank, and the first time for the autoencoder and for the bottleneck
         as it is."""
         others = [UNTOUCHED, *(["ae"] if self._code else [])] if seen else []
-        heatmap = target_config(self._site, self._execution.progress)
-        passes = Passes(self._splicer, self._crops, heatmap, [*others, *map(str, ks)])
+        passes = Passes(self._splicer, self._crops, self._heatmap, [*others, *map(str, ks)])
         self._execution.progress.start("ranks" if seen else "more ranks", len(self._crops), "people")
         for batch in self._splicer.batches(self._crops, self._execution):
             descent = self._splicer.descend(batch)
