@@ -122,7 +122,7 @@ def test_it_has_a_section_of_every_kind_in_order(reported: Reported) -> None:
         "Did the autoencoder earn it?",
         "Scores",
         "People",
-        "In the bottleneck's place",
+        "Replacements of the bottleneck",
         "How many numbers it takes",
         "Training",
         "Data",
@@ -373,12 +373,12 @@ def test_numbers_that_are_none_are_dashes(chain: Chain, tmp_path: Path) -> None:
     assert "worse2--" in Elements(made.path.read_bytes()).text
 
 
-def test_a_report_of_another_shgae_is_refused_by_what_it_lacks(reported: Reported, tmp_path: Path) -> None:
-    def older(folder: Path, facts: dict[str, Any]) -> None:
+def test_a_report_of_a_rate_is_refused_by_the_key_that_it_lacks(reported: Reported, tmp_path: Path) -> None:
+    def torn(folder: Path, facts: dict[str, Any]) -> None:
         edit_json(folder / "report.json", lambda value: value.pop("untouched"))
 
-    remade(reported.evaluation.parent / "rate", tmp_path / "rate", older)
-    with pytest.raises(Refused, match=r"it has no 'untouched'; it was made by shgae .*make it again"):
+    remade(reported.evaluation.parent / "rate", tmp_path / "rate", torn)
+    with pytest.raises(Refused, match=r"report in .*rate/report\.json: untouched: missing.*make it again"):
         report.run([tmp_path / "rate"], tmp_path / "page.html", CONFIG, HOW)
     assert not (tmp_path / "page.html").exists()
 
