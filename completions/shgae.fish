@@ -200,7 +200,7 @@ complete -c shgae -n '__fish_seen_subcommand_from study' -l peak -x -a 'one mass
 complete -c shgae -n '__fish_seen_subcommand_from study' -l sigma-visible -x -d 'Standard deviation for a visible joint (v = 2), in heatmap cells.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l sigma-hidden -x -d 'Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l unlabelled -x -a 'masked empty' -d 'Joints without a label (v = 0): left out of the loss, or trained towards an empty map.'
-complete -c shgae -n '__fish_seen_subcommand_from study' -l arms -x -d 'Which to compare, with commas: a, no autoencoder; b, a random one; c, a linear one that starts as the principal components; d, a pre-trained one in a frozen trunk; e, a pre-trained one, all free.'
+complete -c shgae -n '__fish_seen_subcommand_from study' -l arms -x -d 'Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l seeds -x -d 'How often everything after the parent is done, each time with the next seed, the same one for all arms.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l code-size -x -d 'Numbers in the code.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l decoder-output -x -a 'identity relu' -d 'What follows the autoencoder’s last layer; a relu cannot reach the negative half of the bottleneck.'

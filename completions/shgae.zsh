@@ -239,7 +239,7 @@ _shgae() {
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
-                        '--arms[Which to compare, with commas\: a, no autoencoder; b, a random one; c, a linear one that starts as the principal components; d, a pre-trained one in a frozen trunk; e, a pre-trained one, all free.]:value: ' \
+                        '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free.]:value: ' \
                         '--seeds[How often everything after the parent is done, each time with the next seed, the same one for all arms.]:value: ' \
                         '--code-size[Numbers in the code.]:value: ' \
                         '--decoder-output[What follows the autoencoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \

@@ -203,9 +203,9 @@ class PredictConfig:
 class StudyConfig(HeatmapConfig, FitConfig):
     """A trained hourglass and crops -> arms that are fine-tuned alike, compared on the same people."""
 
-    arms: str = "a,b,c,d,e"
-    """Which to compare, with commas: a, no autoencoder; b, a random one; c, a linear one that starts as the principal
-    components; d, a pre-trained one in a frozen trunk; e, a pre-trained one, all free."""
+    arms: str = "none,random,pca,frozen,full"
+    """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the
+    principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free."""
     seeds: int = 3
     """How often everything after the parent is done, each time with the next seed, the same one for all arms."""
     epochs: int = 15

@@ -65,6 +65,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/store.py": (*_STORE, "artifacts/test_hashing.py", "hostile/test_manifests.py"),
     "artifacts/tables.py": ("artifacts/test_tables.py", "artifacts/test_tensors.py", "artifacts/test_manifest.py"),
     "artifacts/tensors.py": ("artifacts/test_tensors.py", "artifacts/test_tables.py", "hostile/test_safetensors.py"),
+    "artifacts/typed_json.py": ("artifacts/test_typed_json.py", "evaluation/test_study_report.py"),
     "cli/config_file.py": ("cli/test_config_file.py", "hostile/test_config_files.py"),
     "cli/fields.py": ("cli/test_options.py", "cli/test_config_file.py", "cli/test_help.py"),
     "data/boxes.py": ("data/test_boxes.py",),

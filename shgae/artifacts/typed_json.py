@@ -1,8 +1,8 @@
 """Frozen dataclasses <-> JSON, strictly: a report is read back as the dataclass that wrote it.
 
-Fields may be nested dataclasses, ``tuple[X, ...]``, ``tuple[X, Y]``, ``Mapping`` (keys: str, int or an enum),
-``X | None``, ``Literal``, enums (by value), str, int, float, bool, and ``Any`` (any JSON without NaN). Every field is a
-key: an unknown key and a missing one are refused, whatever the field's default.
+Fields may be nested dataclasses (generic ones too), ``tuple[X, ...]``, ``tuple[X, Y]``, ``Mapping`` (keys: str, int,
+``Literal`` or an enum), ``X | None``, ``Literal``, enums (by value), str, int, float, bool, and ``Any`` (any JSON
+without NaN). Every field is a key: an unknown key and a missing one are refused, whatever the field's default.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _read(kind: Any, value: Any, path: str) -> Any:
         return _read_union(arguments, value, path)
     if origin is Literal:
         return _one_of(arguments, value, path)
-    if dataclasses.is_dataclass(kind):
+    if dataclasses.is_dataclass(origin or kind):
         return _read_fields(kind, _checked(dict, "an object", value, path), path)
     if origin is not None and issubclass(origin, Mapping):
         items = _checked(dict, "an object", value, path).items()
@@ -156,9 +156,19 @@ def _read_fields(kind: Any, value: dict[str, Any], path: str) -> Any:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+def _hints(kind: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields; of a generic one, ``Kind[X]``, with X put in."""
+    plain = typing.get_origin(kind) or kind
+    hints = typing.get_type_hints(plain)
+    given = dict(zip(getattr(plain, "__parameters__", ()), typing.get_args(kind), strict=True))
+
+    def filled(hint: Any) -> Any:
+        if isinstance(hint, TypeVar):
+            return given[hint]
+        parameters = getattr(hint, "__parameters__", ())
+        return hint[tuple(given[one] for one in parameters)] if parameters else hint
+
+    return {field.name: filled(hints[field.name]) for field in dataclasses.fields(plain)}
 
 
 def _read_union(kinds: Sequence[Any], value: Any, path: str) -> Any:

@@ -16,7 +16,7 @@ from shgae.cli.outcome import Outcome
 from shgae.cli.progress.eta import duration
 from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable
-from shgae.reporting import evaluation
+from shgae.evaluation.study_report import StudyReport
 from shgae.reporting.table import Grid
 
 if TYPE_CHECKING:
@@ -103,16 +103,6 @@ def grid_table(grid: Grid) -> FittedTable:
     return FittedTable(grid)
 
 
-def pck_table(report: Mapping[str, Any]) -> FittedTable:
-    """See :func:`shgae.reporting.evaluation.pck_table`."""
-    return grid_table(evaluation.pck_table(report))
-
-
-def joints_table(report: Mapping[str, Any]) -> FittedTable:
-    """See :func:`shgae.reporting.evaluation.joints_table`."""
-    return grid_table(evaluation.joints_table(report))
-
-
 def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
     """A family tree, from the artefact itself (first in the list, depth 0) to everything it was made from."""
     trees: list[Tree] = []
@@ -155,11 +145,11 @@ def analysis_tables(report: AnalysisReport) -> list[FittedTable | Text]:
     return [*map(grid_table, latent.analysis_tables(report)), Text("\n".join([*sentences(report), *left_out]))]
 
 
-def study_tables(report: Mapping[str, Any]) -> list[FittedTable | Text]:
+def study_tables(report: StudyReport) -> list[FittedTable | Text]:
     """The arms, their differences, and what both allow to say."""
     from shgae.reporting import study
 
-    said = Text("\n".join([report["conclusion"], *study.notes(report)]))
+    said = Text("\n".join([study.conclusion(report), *study.notes(report)]))
     return [*map(grid_table, study.tables(report)), said]
 
 

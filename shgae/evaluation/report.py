@@ -1,19 +1,12 @@
 """Predictions of several predictors on the same people -> the report: every score, its interval, and the differences.
 
-``report.json`` is :meth:`Report.to_json`::
-
-    data, split, persons, photos        what was scored
-    joints                              their names, in the order of the skeleton
-    bootstrap                           draws, seed: what the intervals were drawn with
-    models, floors, ceilings            a row each, see Row
-    comparisons                         any two models: the second minus the first, see shgae.metrics.comparison
+``report.json`` is an :class:`EvaluationReport`, written and read by :data:`EVALUATION`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,46 +15,63 @@ import torch
 
 from shgae.artifacts.crops import Crops, PeopleTable, read_people
 from shgae.artifacts.store import Artifact
+from shgae.artifacts.typed_json import Schema
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.evaluation.predictions import Predictions, from_cells, photo_points
 from shgae.metrics import baselines, pose_scores
-from shgae.metrics.comparison import Comparison, Resampled, by_joint, interval_json, joint_intervals
-from shgae.metrics.pck import GROUPS
-from shgae.metrics.people import People, Points
+from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
+from shgae.metrics.pck import GROUPS, ByGroup
+from shgae.metrics.people import Metric, People, Points
 from shgae.metrics.pose_scores import Scores
-from shgae.metrics.statistics import Interval
+from shgae.metrics.statistics import Interval, McNemar, Verdict
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import Skeleton
 
 _TARGET = "highest cell of the target map, its middle"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class Origin:
+    """Where a model's predictions come from."""
+
+    id: str | None = None
+    """Of the model; None for what is none, or for predictions from a file."""
+    predictions_sha256: str | None = None
+    """Of the file of predictions."""
+    trained_on_other_data: bool = False
+    """Whether the model may have seen these very people in training."""
+
+
+@dataclass(frozen=True)
+class JointScore:
+    """The share of people of whom a joint was found, by the study's rule; None where nobody has it labelled."""
+
+    all: float | None
+    v1: float | None
+    v2: float | None
+    count: int
+    """Labels."""
+    interval: Interval | None
+    """Of ``all``; None for what is no model, and where resamples do not differ."""
+
+
+@dataclass(frozen=True)
 class Row:
     """One predictor in the report."""
 
     name: str
-    joints: tuple[str, ...]
-    """Names of the K joints."""
-    scores: Scores
-    interval: tuple[Interval | None, ...] | None = None
-    """Of the study's PCK, by :data:`~shgae.metrics.pck.GROUPS`; None for what is no model."""
-    joint_intervals: Sequence[Interval | None] | None = None
-    """Of the share of people of whom each joint was found; None for what is no model."""
-    origin: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Where it comes from: the model's id, or the file's sha256."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The row: name, pck and joints (the study's), interval, and metrics with every dialect."""
-        study = self.scores.study
-        joints: dict[str, dict[str, Any]] = {name: dict(one) for name, one in study.joints(self.joints).items()}
-        for name, found in zip(self.joints, self.joint_intervals or (), strict=self.joint_intervals is not None):
-            joints[name]["interval"] = interval_json(found)
-        row = {"name": self.name, **self.origin, "pck": study.pck(), "joints": joints}
-        if self.interval is not None:
-            row["interval"] = {g: interval_json(one) for g, one in zip(GROUPS, self.interval, strict=True)}
-        return row | {"metrics": [metric.to_json() for metric in self.scores.metrics]}
+    id: str | None
+    predictions_sha256: str | None
+    trained_on_other_data: bool
+    """These three: see :class:`Origin`."""
+    pck: ByGroup[float | None]
+    """The study's, 0 to 1."""
+    interval: ByGroup[Interval | None] | None
+    """Of :attr:`pck`; None for what is no model."""
+    joints: Mapping[str, JointScore]
+    metrics: tuple[Metric, ...]
+    """Every dialect; the first one is the study's."""
 
 
 @dataclass(frozen=True)
@@ -70,26 +80,25 @@ class Pair:
 
     first: str
     second: str
-    joints: tuple[str, ...]
-    comparison: Comparison
-
-    def to_json(self) -> dict[str, Any]:
-        """The pair: the difference of each group, McNemar's test of each joint, and a sentence."""
-        found = self.comparison
-        differences = dict(zip(GROUPS, (found.all, found.v1, found.v2), strict=True))
-        joints = dict(zip(self.joints, map(dataclasses.asdict, found.joints), strict=True))
-        return {
-            "first": self.first,
-            "second": self.second,
-            "difference": {group: interval_json(one, of_difference=True) for group, one in differences.items()},
-            "joints": joints,
-            "photos": found.photos,
-            "sentence": found.sentence(self.first, self.second),
-        }
+    verdict: Verdict
+    difference: ByGroup[Interval | None]
+    minimum_detectable: float | None
+    photos: int
+    """These four: see :class:`~shgae.metrics.comparison.Comparison`."""
+    joints: Mapping[str, McNemar]
+    """Of each joint, on how many people the two agree."""
 
 
 @dataclass(frozen=True)
-class Report:
+class Bootstrap:
+    """What the intervals were drawn with."""
+
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
     """Everything that ``shgae evaluate`` says."""
 
     data: str
@@ -99,20 +108,53 @@ class Report:
     photos: int
     """Photos of people who have a joint."""
     joints: tuple[str, ...]
-    bootstrap: dict[str, int]
+    """Their names, in the order of the skeleton."""
+    bootstrap: Bootstrap
     models: tuple[Row, ...]
     floors: tuple[Row, ...]
     """What is scored without a look at the photo."""
     ceilings: tuple[Row, ...]
     """What the cells of the target maps allow."""
     comparisons: tuple[Pair, ...]
+    """Any two models: the second minus the first."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The object in ``report.json``."""
-        rows = ("models", "floors", "ceilings", "comparisons")
-        facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in rows}
-        facts["joints"] = list(self.joints)
-        return facts | {name: [row.to_json() for row in getattr(self, name)] for name in rows}
+    def __post_init__(self) -> None:
+        """Raises :class:`ValueError` if there is no model, or a row or pair is of other joints or scores."""
+        rows = (*self.models, *self.floors, *self.ceilings)
+        joints = [set(row.joints) for row in rows] + [set(pair.joints) for pair in self.comparisons]
+        if not self.models or any(one != set(self.joints) for one in joints):
+            raise ValueError("no model, or a row of other joints")
+        scores = [[(metric.name, metric.labelled.keys()) for metric in row.metrics] for row in rows]
+        if not scores[0] or any(one != scores[0] for one in scores):
+            raise ValueError("no score, or a row of other scores")
+
+
+def _from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 left out what a row lacks, and had sentences; its first reports lack floors and the joints' order."""
+
+    def row(one: dict[str, Any]) -> dict[str, Any]:
+        origin = {"id": None, "predictions_sha256": None, "trained_on_other_data": False, "interval": None}
+        return origin | one | {"joints": {name: {"interval": None} | joint for name, joint in one["joints"].items()}}
+
+    def pair(one: dict[str, Any]) -> dict[str, Any]:
+        difference = {group: _without(found, "smallest_to_show") for group, found in one["difference"].items()}
+        whole = one["difference"]["all"]
+        verdict = Verdict.of_bounds(whole["low"], whole["high"]) if whole else Verdict.TOO_FEW_PHOTOS
+        least = {"verdict": verdict.value, "minimum_detectable": whole["smallest_to_show"] if whole else None}
+        return {**_without(one, "sentence"), **least, "difference": difference}
+
+    rows = {key: [row(one) for one in old.get(key, [])] for key in ("models", "floors", "ceilings")}
+    bootstrap = {"resamples": old["bootstrap"]["draws"], "seed": old["bootstrap"]["seed"]}
+    joints = old.get("joints") or list(old["models"][0]["joints"])
+    return old | rows | {"bootstrap": bootstrap, "joints": joints, "comparisons": [*map(pair, old["comparisons"])]}
+
+
+def _without(one: Any, key: str) -> Any:
+    return one and {name: value for name, value in one.items() if name != key}
+
+
+EVALUATION = Schema(EvaluationReport, version=2, older={1: _from_schema_1})
+"""The form of an evaluation's ``report.json``."""
 
 
 def people_of(crops: Crops, skeleton: Skeleton) -> People:
@@ -148,19 +190,19 @@ def score(predictions: Predictions, people: People) -> Scores:
 
 def report(
     predictions: Sequence[Predictions],
-    origins: Sequence[dict[str, Any]],
+    origins: Sequence[Origin],
     crops: Crops,
     data: Artifact,
     config: EvaluateConfig,
-) -> Report:
+) -> EvaluationReport:
     """Scores models on the same people and compares any two of them.
 
     Args:
         predictions: of each model, in the order of the report.
-        origins: what else each one's row says.
+        origins: where each one comes from.
         crops: the people.
         data: the prepared data that they are of; its training people give the mean pose.
-        config: split, draws and seed.
+        config: split, resamples and seed.
 
     Raises:
         Refused: a prediction is not a finite number.
@@ -168,34 +210,63 @@ def report(
     skeleton = Skeleton.from_json(data.facts["skeleton"])
     people = people_of(crops, skeleton)
     scored = [score(one, people) for one in predictions]
-    hits = [one.hits for one in scored]
-    draws = {"draws": config.draws, "seed": config.seed}
-    again = Resampled(hits, people.cell_visibility, people.photo_id, **draws)
-    intervals = [tuple(again.interval(i, group) for group in range(len(GROUPS))) for i in range(len(hits))]
-    each = joint_intervals(hits, people.cell_visibility, people.photo_id, **draws)
-    names = [one.name for one in predictions]
+    hits, names = [one.hits for one in scored], [one.name for one in predictions]
+    on = (hits, people.cell_visibility, people.photo_id)
+    paired = resample_pck(*on, resamples=config.draws, seed=config.seed)
+    each = joint_intervals(*on, resamples=config.draws, seed=config.seed)
+    models = []
+    for i, one in enumerate(scored):
+        interval = ByGroup(*(paired.interval((i, group)) for group in range(len(GROUPS))))
+        models.append(_row(names[i], one, skeleton.names, origins[i], interval, each[i]))
     pairs = []
     for i, j in itertools.combinations(range(len(hits)), 2):
-        joints = by_joint(hits[i], hits[j], people.cell_visibility)
-        pairs.append(Pair(names[i], names[j], skeleton.names, again.compare(i, j, joints)))
+        joints = dict(zip(skeleton.names, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
+        pairs.append(_pair(names[i], names[j], compare_models(paired, i, j), joints))
 
     def rows(blind: Sequence[Predictions]) -> tuple[Row, ...]:
-        return tuple(Row(one.name, skeleton.names, score(one, people)) for one in blind)
+        return tuple(_row(one.name, score(one, people), skeleton.names) for one in blind)
 
-    return Report(
+    return EvaluationReport(
         data=data.id,
         split=config.split,
         persons=len(crops),
-        photos=again.photos,
+        photos=paired.photos,
         joints=skeleton.names,
-        bootstrap=draws,
-        models=tuple(
-            Row(names[i], skeleton.names, scored[i], intervals[i], each[i], origins[i]) for i in range(len(names))
-        ),
+        bootstrap=Bootstrap(config.draws, config.seed),
+        models=tuple(models),
         floors=rows(_blind(crops, read_people(data, "train"))),
         ceilings=rows([from_cells("target cells", people.cells, None, crops, _TARGET)]),
         comparisons=tuple(pairs),
     )
+
+
+def _row(
+    name: str,
+    scores: Scores,
+    joints: tuple[str, ...],
+    origin: Origin | None = None,
+    interval: ByGroup[Interval | None] | None = None,
+    joint_interval: Sequence[Interval | None] | None = None,
+) -> Row:
+    """The row of a model, or (without an origin) of what is none."""
+    origin, each = origin or Origin(), joint_interval or [None] * len(joints)
+    return Row(
+        name=name,
+        id=origin.id,
+        predictions_sha256=origin.predictions_sha256,
+        trained_on_other_data=origin.trained_on_other_data,
+        pck=ByGroup(**scores.study.pck()),
+        interval=interval,
+        joints={
+            name: JointScore(found["all"], found["v1"], found["v2"], int(found["count"] or 0), one)
+            for (name, found), one in zip(scores.study.joints(joints).items(), each, strict=True)
+        },
+        metrics=scores.metrics,
+    )
+
+
+def _pair(first: str, second: str, found: Comparison, joints: Mapping[str, McNemar]) -> Pair:
+    return Pair(first, second, found.verdict, found.difference, found.minimum_detectable, found.photos, joints)
 
 
 def _blind(crops: Crops, train: PeopleTable) -> list[Predictions]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,31 @@ import numpy.typing as npt
 Counts = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
-GROUPS = ("all", "v1", "v2")
+T = TypeVar("T")
+Group = Literal["all", "v1", "v2"]
+GROUPS: tuple[Group, ...] = ("all", "v1", "v2")
 """Which joints are counted: every labelled one, those of v = 1 (hidden), those of v = 2 (visible)."""
 Averaging = Literal["person", "micro", "joint"]
 AVERAGINGS: tuple[Averaging, ...] = ("person", "micro", "joint")
 """Over a person's joints, then over people; over all joints of all people at once; over the people who have a joint,
 then over joints."""
+
+
+@dataclass(frozen=True)
+class ByGroup(Generic[T]):
+    """The same thing of each of :data:`GROUPS`."""
+
+    all: T
+    """Of every labelled joint."""
+    v1: T
+    """Of those with v = 1 (labelled, hidden)."""
+    v2: T
+    """Of those with v = 2 (labelled, visible)."""
+
+    def __getitem__(self, group: Group) -> T:
+        """That of one group, by its name."""
+        found: T = getattr(self, group)
+        return found
 
 
 @dataclass(frozen=True, eq=False)

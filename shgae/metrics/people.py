@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -113,7 +112,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Metric:
-    """One score."""
+    """One score, for each group of joints: shares, pixels or sides, None where nobody has a joint of it."""
 
     name: str
     """Family, radius and averaging: ``box_pck@0.1/joint``."""
@@ -127,7 +126,12 @@ class Metric:
     """Which joints count."""
     decoding: str
     """See :attr:`Points.decoding`."""
-    values: Values
+    all: float | None
+    v1: float | None
+    v2: float | None
+    joints: Mapping[str, float | None]
+    labelled: Mapping[str, float | None]
+    """These five: see :class:`Groups`."""
     people: int
     """How many counted."""
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -135,11 +139,10 @@ class Metric:
     reason: str | None = None
     """Why there is no number, or none of single joints."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The form in a report: the groups' numbers stand beside the name."""
-        about = dataclasses.asdict(self)
-        values: dict[str, Any] = about.pop("values")
-        return about | values
+    @property
+    def values(self) -> Values:
+        """The numbers alone."""
+        return Groups(self.all, self.v1, self.v2, self.joints, self.labelled)
 
 
 def label_bins(keypoints: int) -> tuple[tuple[int, int], ...]:

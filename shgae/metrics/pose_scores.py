@@ -127,17 +127,9 @@ def _shares(
     for averaging in AVERAGINGS:
         share = whole.pck(averaging)
         labelled = {name: part.pck(averaging)["all"] for name, part in parts.items()}
-        yield Metric(
-            f"{family}/{averaging}",
-            "share",
-            rule,
-            _AVERAGING[averaging],
-            mask,
-            points.decoding,
-            Groups(share["all"], share["v1"], share["v2"], joints, labelled),
-            whole.counted,
-            left_out or {},
-        )
+        about = (rule, _AVERAGING[averaging], mask, points.decoding)
+        values = Groups(share["all"], share["v1"], share["v2"], joints, labelled)
+        yield _metric(f"{family}/{averaging}", "share", about, values, whole.counted, left_out)
 
 
 def _box_pck(off: Floats, points: Points, people: People) -> Iterator[Metric]:
@@ -178,7 +170,7 @@ def _errors(off: Floats, points: Points, people: People) -> Iterator[Metric]:
         for place, percentile in enumerate(PERCENTILES):
             rule = f"distance from the annotation in {words} that {percentile} % of the joints stay within"
             about = (rule, _AVERAGING["micro"], _LABELLED, points.decoding)
-            yield Metric(f"error_{unit}/p{percentile}", unit, *about, found.map(itemgetter(place)), people.with_joints)
+            yield _metric(f"error_{unit}/p{percentile}", unit, about, found.map(itemgetter(place)), people.with_joints)
 
 
 def _oks(points: Points, people: People) -> Iterator[Metric]:
@@ -204,13 +196,27 @@ def _oks(points: Points, people: People) -> Iterator[Metric]:
     for name, values in found.items():
         about = (rules[name], averagings[name], _LABELLED, points.decoding)
         why = _NO_JOINT if name in _PRECISIONS else None
-        yield Metric(name, "share", *about, values, people.with_joints, reason=why)
+        yield _metric(name, "share", about, values, people.with_joints, reason=why)
 
 
 def _nothing(name: str, rule: str, averaging: str, points: Points, people: People, reason: str) -> Metric:
     """A share that these joints do not have."""
     values: Values = people.masks.map(lambda _: None)
-    return Metric(name, "share", rule, averaging, _LABELLED, points.decoding, values, people=0, reason=reason)
+    return _metric(name, "share", (rule, averaging, _LABELLED, points.decoding), values, people=0, reason=reason)
+
+
+def _metric(
+    name: str,
+    unit: str,
+    about: tuple[str, str, str, str],
+    values: Values,
+    people: int,
+    left_out: Mapping[str, int] | None = None,
+    reason: str | None = None,
+) -> Metric:
+    """A score whose rule, averaging, mask and decoding are ``about``."""
+    whole, parts = (values.all, values.v1, values.v2), (values.joints, values.labelled)
+    return Metric(name, unit, *about, *whole, *parts, people, left_out or {}, reason)
 
 
 def _norm(off: Floats) -> Floats:

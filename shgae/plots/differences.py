@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -19,7 +18,7 @@ class Bar:
     """A difference of PCK, as a share (0.01 is one point)."""
 
     label: str
-    """``e - a``"""
+    """``full - none``"""
     question: str
     """What it answers."""
     value: float
@@ -30,28 +29,6 @@ class Bar:
     by_seed: tuple[float, ...]
     fair: bool
     """An unfair one is drawn pale."""
-
-
-def bars_of(report: Mapping[str, Any]) -> list[Bar]:
-    """The differences of a study's ``report.json``; those that nobody has a joint for are left out."""
-    bars = []
-    for one in report["differences"]:
-        found = one["groups"]["all"]
-        if found is None:
-            continue
-        over_photos, over_seeds = found["over_photos"], found["over_seeds"]
-        bar = Bar(
-            label=f"{one['arm']} - {one['minus']}" + ("" if one["fair"] else " (unfair)"),
-            question=one["question"],
-            value=found["value"],
-            interval=(found["low"], found["high"]),
-            over_photos=(over_photos["low"], over_photos["high"]),
-            over_seeds=(over_seeds["low"], over_seeds["high"]) if over_seeds else None,
-            by_seed=tuple(found["by_seed"]),
-            fair=one["fair"],
-        )
-        bars.append(bar)
-    return bars
 
 
 def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str, command: str) -> None:

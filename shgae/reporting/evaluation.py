@@ -1,15 +1,18 @@
-"""The tables of an evaluation, made of nothing but its report as JSON; people who have the report can make them too."""
+"""An evaluation's report as tables, bars and sentences: one template a verdict."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
+from shgae.metrics.pck import Group
+from shgae.metrics.statistics import Interval, Verdict
+from shgae.plots.bars import Bar, ModelBars
 from shgae.reporting.table import Grid, percent, points, span
 from shgae.wording import counted, counted_people
 
-GROUPS = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
+GROUPS: tuple[tuple[Group, str], ...] = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
 _ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
 _FEW_PHOTOS = 50
@@ -36,150 +39,187 @@ _SHOWN = (
     ("oks_ar", "OKS AR"),
 )
 
-Report = Mapping[str, Any]
+_VERDICTS: Mapping[Verdict, str] = {
+    Verdict.BETTER: "{found}: {second} is significantly better",
+    Verdict.WORSE: "{found}: {second} is significantly worse",
+    Verdict.NO_SIGNIFICANT_DIFFERENCE: (
+        "{found}: no significant difference; minimum detectable difference {least} points (80 % power, {photos})"
+    ),
+    Verdict.IDENTICAL: "{found}: no difference on any photo",
+    Verdict.TOO_FEW_PHOTOS: "{second} against {first}: too few photos for an interval",
+}
+"""What may be said of a pair."""
 Show = Callable[[float | None], str]
 _FAMILIES = {"torso": "PCK of the torso", "oks": "OKS"}
 """What a skeleton may lack."""
 
 
-def main_tables(report: Report) -> list[Grid]:
+def main_tables(report: EvaluationReport) -> list[Grid]:
     """The tables of people and models."""
-    comparisons = [comparisons_table(report)] if report["comparisons"] else []
+    comparisons = [comparisons_table(report)] if report.comparisons else []
     return [pck_table(report), *comparisons, dialects_table(report)]
 
 
-def joint_tables(report: Report) -> list[Grid]:
+def joint_tables(report: EvaluationReport) -> list[Grid]:
     """Those of single joints, and of people by how many they have labelled."""
-    first = report["models"][0]["name"]
-    pairs = [mcnemar_table(pair, joints_of(report)) for pair in report["comparisons"] if pair["first"] == first]
+    first = report.models[0].name
+    pairs = [mcnemar_table(pair, report.joints) for pair in report.comparisons if pair.first == first]
     return [joints_table(report), bins_table(report), *pairs]
 
 
-def pck_table(report: Report) -> Grid:
+def pck_table(report: EvaluationReport) -> Grid:
     """The study's PCK in per cent, a row a model with its interval; what knows nothing of the photo stands below."""
-    models, beside = report["models"], [*report.get("floors", []), *report.get("ceilings", [])]
-    has_intervals = any("interval" in row for row in models)
-    headings = ["model", *(f"PCK % {heading}" for _, heading in GROUPS), "joints"]
-    if has_intervals:
-        headings.insert(2, "95 % interval")
+    beside = (*report.floors, *report.ceilings)
+    headings = ("model", "PCK % all", "95 % interval", *(f"PCK % {heading}" for _, heading in GROUPS[1:]), "joints")
     rows = []
-    for row in (*models, *beside):
-        numbers = [percent(row["pck"][group]) for group, _ in GROUPS]
-        if has_intervals:
-            found = (row.get("interval") or {}).get("all")
-            numbers.insert(1, span(found["low"], found["high"]) if found else "-")
-        rows.append((row["name"], *numbers, f"{sum(joint['count'] for joint in row['joints'].values()):,}"))
-    caption = "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people"
-    if has_intervals:
-        few = ": so few make them too narrow" if report["photos"] < _FEW_PHOTOS else ""
-        drawn = f"{report['bootstrap']['draws']:,} draws of {counted(report['photos'], 'photo')}{few}"
-        caption += f"\nIntervals: {drawn if report['photos'] > 1 else 'none, from fewer than two photos'}"
-    caption += _blind(models, report.get("floors", []))
-    return Grid(_title(report), tuple(headings), tuple(rows), caption, len(beside))
-
-
-def _blind(models: Sequence[Report], floors: Sequence[Report]) -> str:
-    """A line that names the models that find no more than the best guess without the photo; empty without such."""
-    best = max(floors, key=lambda row: row["pck"]["all"] or 0.0, default=None)
-    if best is None or not best["pck"]["all"]:
-        return ""
-    behind = [row["name"] for row in models if (row["pck"]["all"] or 0.0) <= best["pck"]["all"]]
-    return (
-        f"\nNo better than the {best['name']}, which does not look at the photo: {', '.join(behind)}" if behind else ""
+    for row in (*report.models, *beside):
+        found = row.interval.all if row.interval else None
+        whole, *parts = (percent(row.pck[group]) for group, _ in GROUPS)
+        count = f"{sum(joint.count for joint in row.joints.values()):,}"
+        rows.append((row.name, whole, span(found.low, found.high) if found else "-", *parts, count))
+    few = ": so few make them too narrow" if report.photos < _FEW_PHOTOS else ""
+    drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
+    caption = (
+        "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people\n"
+        f"Intervals: {drawn if report.photos > 1 else 'none, from fewer than two photos'}"
     )
+    return Grid(_title(report), headings, tuple(rows), caption + _blind(report), len(beside))
 
 
-def comparisons_table(report: Report) -> Grid:
+def _blind(report: EvaluationReport) -> str:
+    """A line that names the models that find no more than the best guess without the photo; empty without such."""
+    best = max(report.floors, key=lambda row: row.pck.all or 0.0, default=None)
+    if best is None or not best.pck.all:
+        return ""
+    behind = [row.name for row in report.models if (row.pck.all or 0.0) <= best.pck.all]
+    return f"\nNo better than the {best.name}, which does not look at the photo: {', '.join(behind)}" if behind else ""
+
+
+def comparisons_table(report: EvaluationReport) -> Grid:
     """Any two models: the difference of their PCK in points, with its interval, and what might have been missed."""
     rows = []
-    for pair in report["comparisons"]:
-        found = pair["difference"]
-        least = "-" if found["all"] is None else percent(found["all"]["smallest_to_show"])
-        numbers = [_difference(found[group]) for group, _ in GROUPS]
-        rows.append((f"{pair['second']} - {pair['first']}", *numbers, least))
+    for pair in report.comparisons:
+        numbers = [_difference(pair.difference[group]) for group, _ in GROUPS]
+        rows.append((f"{pair.second} - {pair.first}", *numbers, percent(pair.minimum_detectable)))
     caution = "Intervals are over photos, for these very weights: other seeds would train other weights"
-    headings = ("difference", *(f"points {heading}" for _, heading in GROUPS), "smallest to show")
+    headings = ("difference", *(f"points {heading}" for _, heading in GROUPS), "min. detectable")
     return Grid("Differences of PCK", headings, tuple(rows), "\n".join([*sentences(report), caution]))
 
 
-def sentences(report: Report) -> list[str]:
+def sentences(report: EvaluationReport) -> list[str]:
     """What may be said of each pair of models; of many models, of each one against the first."""
-    first, few = report["models"][0]["name"], len(report["models"]) <= _ALL_PAIRS
-    return [str(pair["sentence"]) for pair in report["comparisons"] if few or pair["first"] == first]
+    first, few = report.models[0].name, len(report.models) <= _ALL_PAIRS
+    return [sentence(pair) for pair in report.comparisons if few or pair.first == first]
 
 
-def dialects_table(report: Report) -> Grid:
+def sentence(pair: Pair) -> str:
+    """What may be said of one pair: the template of its verdict, with its numbers."""
+    whole, found = pair.difference.all, ""
+    if whole is not None:
+        ends = span(whole.low, whole.high, points)
+        found = f"{pair.second} against {pair.first}: {points(whole.value)} points of PCK (95 % CI {ends})"
+    return _VERDICTS[pair.verdict].format(
+        found=found,
+        first=pair.first,
+        second=pair.second,
+        least=percent(pair.minimum_detectable),
+        photos=counted(pair.photos, "photo"),
+    )
+
+
+def dialects_table(report: EvaluationReport) -> Grid:
     """The scores that others report, a row a score and a column a model."""
     columns = _columns(report)
-    tables = [{metric["name"]: metric for metric in row["metrics"]} for row in columns]
+    tables = [{metric.name: metric for metric in row.metrics} for row in columns]
     rows, reasons = [], {}
     for name, heading in _SHOWN:
-        metrics = [table[name] for table in tables]
-        values = [metric["all"] for metric in metrics]
-        if metrics[0]["reason"] and values == [None] * len(values):
-            reasons[_FAMILIES[name.partition("_")[0].partition("/")[0]]] = metrics[0]["reason"]
-            continue
-        show: Show = _plain if name.startswith("error_px") else percent
-        rows.append((heading, *map(show, values)))
-    missing = tables[0]["torso_pck@0.2/joint"]["left_out"].get("missing torsos", 0)
+        metrics = [table[name] for table in tables if name in table]
+        values = [metric.all for metric in metrics]
+        reason = metrics[0].reason if metrics else None
+        if reason and values == [None] * len(values):
+            reasons[_FAMILIES[name.partition("_")[0].partition("/")[0]]] = reason
+        elif metrics:
+            show: Show = _plain if name.startswith("error_px") else percent
+            rows.append((heading, *map(show, values)))
+    torso = tables[0].get("torso_pck@0.2/joint")
+    missing = torso.left_out.get("missing torsos", 0) if torso else 0
     notes = [f"No {family}: {reason}" for family, reason in reasons.items()]
     if missing:
         notes.append(f"Torso: people left out for want of a labelled shoulder and opposite hip: {missing:,}")
     notes.append("Box and torso: mean over joints; the other averagings, v = 1, v = 2 and joints are in --json")
-    headings = ("score", *(row["name"] for row in columns))
+    headings = ("score", *(row.name for row in columns))
     return Grid("Other scores (% but where pixels are named)", headings, tuple(rows), "\n".join(notes))
 
 
-def joints_table(report: Report) -> Grid:
+def joints_table(report: EvaluationReport) -> Grid:
     """The study's PCK in per cent, a row a joint and a column a model."""
     columns = _columns(report)
     rows = []
-    for joint in joints_of(report):
-        count = columns[0]["joints"][joint]["count"]
-        rows.append((joint, *(percent(row["joints"][joint]["all"]) for row in columns), f"{count:,}"))
-    headings = ("joint", *(row["name"] for row in columns), "count")
+    for joint in report.joints:
+        found = [row.joints[joint] for row in columns]
+        rows.append((joint, *(percent(one.all) for one in found), f"{found[0].count:,}"))
+    headings = ("joint", *(row.name for row in columns), "count")
     return Grid("PCK % of each joint (all labelled)", headings, tuple(rows))
 
 
-def bins_table(report: Report) -> Grid:
+def bins_table(report: EvaluationReport) -> Grid:
     """The study's PCK in per cent by how many joints a person has labelled."""
     columns = _columns(report)
-    labelled = [row["metrics"][0]["labelled"] for row in columns]
-    bins = sorted(labelled[0], key=lambda bin_: int(bin_.partition("-")[0]))  # files sort by letters: 13-17 before 5-8
+    labelled = [row.metrics[0].labelled for row in columns]
+    bins = sorted(labelled[0], key=lambda bin_: (len(bin_.partition("-")[0]), bin_))  # files sort 13-17 before 5-8
     rows = [(bin_, *(percent(one[bin_]) for one in labelled)) for bin_ in bins]
-    return Grid("PCK % by labelled joints of a person", ("labelled", *(row["name"] for row in columns)), tuple(rows))
+    return Grid("PCK % by labelled joints of a person", ("labelled", *(row.name for row in columns)), tuple(rows))
 
 
-def mcnemar_table(pair: Mapping[str, Any], joints: Sequence[str]) -> Grid:
+def mcnemar_table(pair: Pair, joints: Sequence[str]) -> Grid:
     """Of each of these joints, on how many people two models differ."""
-    first, second = pair["first"], pair["second"]
-    rows = [
-        (joint, *(f"{found[key]:,}" for key in ("both", "only_first", "only_second", "neither")), f"{found['p']:.3g}")
-        for joint, found in ((joint, pair["joints"][joint]) for joint in joints)
-    ]
-    headings = ("joint", "both find", f"only {first}", f"only {second}", "neither", "p")
+    rows = []
+    for joint in joints:
+        found = pair.joints[joint]
+        counts = (found.both, found.only_first, found.only_second, found.neither)
+        rows.append((joint, *(f"{count:,}" for count in counts), f"{found.p:.3g}"))
+    headings = ("joint", "both find", f"only {pair.first}", f"only {pair.second}", "neither", "p")
     by_chance = f"Of {counted(len(rows), 'joint')} about one in twenty has p < 0.05 by chance alone"
-    return Grid(f"People whose joint was found: {first}, {second} (McNemar)", headings, tuple(rows), by_chance)
+    title = f"People whose joint was found: {pair.first}, {pair.second} (McNemar)"
+    return Grid(title, headings, tuple(rows), by_chance)
 
 
-def joints_of(report: Report) -> Sequence[str]:
-    """The joints in the order of the skeleton; an older report does not say it."""
-    names: Sequence[str] = report.get("joints") or list(report["models"][0]["joints"])
-    return names
+def joint_bars(report: EvaluationReport) -> list[ModelBars]:
+    """A bar a model for PCK, and for each joint, as :func:`shgae.plots.bars.joint_bars` draws them."""
+    return [
+        ModelBars(
+            row.name,
+            Bar(row.pck.all, _ends(row.interval.all if row.interval else None)),
+            {joint: _bar(row.joints[joint]) for joint in report.joints},
+        )
+        for row in report.models
+    ]
 
 
-def _columns(report: Report) -> Sequence[Mapping[str, Any]]:
-    return [*report["models"], *report.get("floors", []), *report.get("ceilings", [])]
+def _bar(joint: JointScore) -> Bar:
+    return Bar(joint.all, _ends(joint.interval), joint.count)
 
 
-def _title(report: Report) -> str:
-    data = report["data"]
-    people = counted_people(report["persons"])
-    return f"{report['split']}: {people} of {f'data {data[:12]}' if _ID.fullmatch(data) else data}"
+def _ends(found: Interval | None) -> tuple[float, float] | None:
+    return (found.low, found.high) if found else None
 
 
-def _difference(found: Mapping[str, float] | None) -> str:
-    return "-" if found is None else f"{points(found['value'])} ({span(found['low'], found['high'], points)})"
+def bars_title(report: EvaluationReport) -> str:
+    """What stands above the bars."""
+    return f"{counted_people(report.persons)} of {counted(report.photos, 'photo')}, split {report.split}"
+
+
+def _columns(report: EvaluationReport) -> Sequence[Row]:
+    return [*report.models, *report.floors, *report.ceilings]
+
+
+def _title(report: EvaluationReport) -> str:
+    data = f"data {report.data[:12]}" if _ID.fullmatch(report.data) else report.data
+    return f"{report.split}: {counted_people(report.persons)} of {data}"
+
+
+def _difference(found: Interval | None) -> str:
+    return "-" if found is None else f"{points(found.value)} ({span(found.low, found.high, points)})"
 
 
 def _plain(value: float | None) -> str:

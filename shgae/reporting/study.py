@@ -1,17 +1,30 @@
-"""A study's report as tables, and the notes below them.
-
-Everything is read from the report's JSON, so a report that was stored can be shown again.
-"""
+"""A study's report as tables, bars and sentences: one template a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
+from shgae.evaluation.study_report import (
+    ARMS,
+    BASELINE,
+    FROZEN,
+    FULL,
+    NONE,
+    PCA,
+    RANDOM,
+    ArmComparison,
+    ArmResult,
+    Budget,
+    Estimate,
+    Range,
+    StudyReport,
+)
+from shgae.metrics.pck import GROUPS
+from shgae.metrics.statistics import Verdict
+from shgae.plots.differences import Bar
 from shgae.reporting.table import Grid, percent, points, span
 from shgae.wording import counted, counted_people
 
-_GROUPS = ("all", "v1", "v2")
 ARM_HEADINGS = (
     "arm",
     "what",
@@ -19,80 +32,179 @@ ARM_HEADINGS = (
     "hidden (v=1)",
     "visible (v=2)",
     "by seed",
-    "minus a",
+    f"minus {NONE}",
     "parameters",
     "trained",
 )
 DIFFERENCE_HEADINGS = ("difference", "points", "95 %, both", "over photos", "over seeds", "finding", "question")
 _WORDS = ("what", "finding", "question")
+_UNFAIR = "unfair: only one of the two was trained on"
+_QUESTIONS: Mapping[tuple[str, str], str] = {
+    (FULL, NONE): "Did the pre-trained autoencoder earn its place?",
+    (FULL, RANDOM): "Did its pre-training matter?",
+    (FULL, PCA): "Did its being more than a linear projection matter?",
+    (PCA, NONE): "Does a linear autoencoder earn its place?",
+    (RANDOM, NONE): "Does an autoencoder earn its place without pre-training?",
+    (FROZEN, NONE): "Does adapting the autoencoder alone do as much as fine-tuning the network?",
+    (FULL, BASELINE): f"as the original reported, {_UNFAIR}",
+    (NONE, BASELINE): f"what the same training gave without an autoencoder, {_UNFAIR}",
+}
+"""What each difference answers."""
+_TOO_FEW = "too few photos of people with labelled joints"
+_CONCLUSIONS: Mapping[Verdict, str] = {
+    Verdict.BETTER: "Significantly better: {scored}, {where}; {interval} excludes zero{but}{varied}.",
+    Verdict.WORSE: "Significantly worse: {scored}, {where}; {interval} excludes zero{varied}.",
+    Verdict.NO_SIGNIFICANT_DIFFERENCE: (
+        "No significant difference: {scored}, {where}; {interval} includes zero; "
+        "minimum detectable difference {least} points (80 % power){varied}."
+    ),
+    Verdict.IDENTICAL: "No difference: arm {arm} and arm {minus} scored the same on every photo, {where}{varied}.",
+    Verdict.TOO_FEW_PHOTOS: f"No conclusion: {_TOO_FEW}.",
+    Verdict.NOT_COMPARED: "No conclusion: no two arms were compared.",
+}
+"""What may be said of the primary comparison."""
+_FINDINGS: Mapping[Verdict, str] = {
+    Verdict.BETTER: "significantly better",
+    Verdict.WORSE: "significantly worse",
+    Verdict.NO_SIGNIFICANT_DIFFERENCE: "no significant difference (minimum detectable {least})",
+    Verdict.IDENTICAL: "no difference on any photo",
+    Verdict.TOO_FEW_PHOTOS: _TOO_FEW,
+}
+"""The same of any comparison, in a cell."""
 
 Row = tuple[str, ...]
 
 
-def _arm_rows(report: Mapping[str, Any]) -> list[Row]:
-    """A row an arm, cells as of :data:`ARM_HEADINGS`; PCK of all, v = 1 and v = 2 in per cent, mean over seeds."""
-    against_a = {one["arm"]: one["groups"]["all"] for one in report["differences"] if one["minus"] == "a"}
-    rows: list[Row] = []
-    for arm in report["arms"]:
-        pck = [percent(arm["pck"][group]) for group in _GROUPS]
-        seeds = ", ".join(percent(one["all"]) for one in arm["by_seed"])
-        counts = [f"{arm[key]:,}" if arm[key] else "-" for key in ("parameters", "trained_parameters")]
-        rows.append((arm["name"], arm["label"], *pck, seeds, _with_interval(against_a.get(arm["name"])), *counts))
-    return rows
+def conclusion(report: StudyReport) -> str:
+    """One sentence: what may be said of the primary comparison."""
+    one = report.primary
+    found = one.groups.all if one else None
+    if one is None or found is None:
+        return _CONCLUSIONS[report.verdict]
+    more = "more" if found.value >= 0 else "less"
+    scored = f"{_named(one.arm)} scored {abs(100 * found.value):.1f} points of PCK {more} than {_named(one.minus)}"
+    over = "photos and seeds" if found.over_seeds else "photos"
+    return _CONCLUSIONS[report.verdict].format(
+        scored=scored,
+        arm=one.arm,
+        minus=one.minus,
+        where=f"on {counted_people(report.persons)} and {counted(len(report.seeds), 'seed')}",
+        interval=f"the 95 % CI over {over}, {_range(found)},",
+        least=percent(found.minimum_detectable),
+        but=_unless_the_pretraining(report) if (one.arm, one.minus) == (FULL, NONE) else "",
+        varied="" if len(report.seeds) > 1 else "; seeds were not varied, so the effect of another seed is unknown",
+    )
 
 
-def _difference_rows(report: Mapping[str, Any]) -> list[Row]:
-    """A row a difference, cells as of :data:`DIFFERENCE_HEADINGS`; points of PCK of all labelled joints."""
-    rows: list[Row] = []
-    for one in report["differences"]:
-        found = one["groups"]["all"]
-        name = f"{one['arm']} - {one['minus']}"
-        if found is None:
-            rows.append((name, "-", "-", "-", "-", one["finding"], one["question"]))
-            continue
-        ranges = (_range(found), _range(found["over_photos"]), _range(found["over_seeds"]))
-        rows.append((name, points(found["value"]), *ranges, one["finding"], one["question"]))
-    return rows
+def _named(arm: str) -> str:
+    return f"arm {arm} ({ARMS[arm]})" if arm in ARMS else f"arm {arm}"
 
 
-def notes(report: Mapping[str, Any]) -> list[str]:
+def _unless_the_pretraining(report: StudyReport) -> str:
+    """What a gain of the pre-trained autoencoder does not show."""
+    other = next((one for one in report.differences if (one.arm, one.minus) == (FULL, RANDOM)), None)
+    if other is None or other.verdict in (Verdict.BETTER, Verdict.TOO_FEW_PHOTOS):
+        return ""
+    return "; but it is not significantly better than a random autoencoder, so the pre-training is not shown to matter"
+
+
+def cautions(report: StudyReport) -> list[str]:
+    """What a reader of the numbers must know and the conclusion does not say."""
+    said = ["There is one baseline: from another one the answer may be another."]
+    trained = next((one for one in report.differences if (one.arm, one.minus) == (NONE, BASELINE)), None)
+    found = trained.groups.all if trained else None
+    if trained and found and trained.verdict is Verdict.WORSE:
+        lost = f"{-100 * found.value:.1f} points ({-100 * found.high:.1f} to {-100 * found.low:.1f})"
+        so = "so the arms may differ in what they lost, not in what they won"
+        said.insert(0, f"Arm {NONE} ended {lost} below its baseline: these epochs cost more than they gave, {so}.")
+    if len(report.devices) > 1:
+        said.append(f"The arms were not all fine-tuned on one device: {'; '.join(report.devices)}.")
+    if report.ae_epochs is not None:
+        before = f"the pre-trained autoencoders had {counted(report.ae_epochs, 'epoch')} of pre-training before"
+        said.append(f"The equal budget is that of fine-tuning; {before}.")
+    if report.split == "val":
+        said.append("There is no test split: the people compared on also chose the best epoch of every arm.")
+    if report.limit:
+        said.append(f"Of each split only the first {counted_people(report.limit)}.")
+    if len(report.seeds) == 1:
+        said.append("Seeds were not varied: the intervals are over photos alone.")
+    else:
+        said.append("The verdicts go by the interval that allows for both: other photos and other seeds.")
+    if len(report.arms) > 3:  # the baseline is one of them
+        said.append("The intervals are 95 % each, not together: of many differences, some exclude zero by chance.")
+    return said
+
+
+def notes(report: StudyReport) -> list[str]:
     """What stands below the tables: the budget, then what a reader must know."""
-    return [budget_line(report["budget"], report["seeds"]), *report["cautions"]]
+    return [budget_line(report.budget), *cautions(report)]
 
 
-def budget_line(budget: Mapping[str, Any], seeds: Sequence[int]) -> str:
+def budget_line(budget: Budget) -> str:
     """The equal budget in one line."""
-    given = budget["config"]
+    given, seeds = budget.config, budget.seeds
     seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-    steps, epochs = counted(budget["steps"], "step"), counted(budget["epochs"], "time")
+    steps, epochs = counted(budget.steps, "step"), counted(budget.epochs, "time")
     return (
         f"Equal budget, checked in the manifest of every arm: {steps} of {given['batch_size']} "
-        f"({epochs} {counted_people(budget['people'])}), {given['optimizer']} {given['lr']:g} "
-        f"{given['schedule']}, {given['precision']}, {seed}, data {budget['data'][:12]}, parent {budget['model'][:12]}."
+        f"({epochs} {counted_people(budget.people)}), {given['optimizer']} {given['lr']:g} "
+        f"{given['schedule']}, {given['precision']}, {seed}, data {budget.data[:12]}, baseline {budget.model[:12]}."
     )
 
 
-def _title(report: Mapping[str, Any]) -> str:
-    """What was compared on whom."""
-    people, photos = counted_people(report["persons"]), counted(report["photos"], "photo")
-    return f"{report['split']}: {people} in {photos}"
-
-
-def tables(report: Mapping[str, Any]) -> list[Grid]:
+def tables(report: StudyReport) -> list[Grid]:
     """The arms, then their differences."""
-    arms = Grid(_title(report), ARM_HEADINGS, tuple(_arm_rows(report)), words=_WORDS)
-    differences = Grid(
-        "Differences of PCK (all labelled joints), in points",
-        DIFFERENCE_HEADINGS,
-        tuple(_difference_rows(report)),
-        words=_WORDS,
-    )
-    return [arms, differences]
+    title = f"{report.split}: {counted_people(report.persons)} in {counted(report.photos, 'photo')}"
+    against_none = {one.arm: one.groups.all for one in report.differences if one.minus == NONE}
+    arms = [_arm_row(arm, against_none.get(arm.name)) for arm in report.arms]
+    differences = [_difference_row(one) for one in report.differences]
+    about = "Differences of PCK (all labelled joints), in points"
+    return [
+        Grid(title, ARM_HEADINGS, tuple(arms), words=_WORDS),
+        Grid(about, DIFFERENCE_HEADINGS, tuple(differences), words=_WORDS),
+    ]
 
 
-def _with_interval(found: Mapping[str, Any] | None) -> str:
-    return "-" if found is None else f"{points(found['value'])} ({_range(found)})"
+def _arm_row(arm: ArmResult, gain: Estimate | None) -> Row:
+    """Cells as of :data:`ARM_HEADINGS`; PCK of all, v = 1 and v = 2 in per cent, mean over seeds."""
+    pck = [percent(arm.pck[group]) for group in GROUPS]
+    seeds = ", ".join(percent(one.all) for one in arm.by_seed)
+    counts = [f"{count:,}" if count else "-" for count in (arm.parameters, arm.trained_parameters)]
+    against = "-" if gain is None else f"{points(gain.value)} ({_range(gain)})"
+    return (arm.name, arm.label, *pck, seeds, against, *counts)
 
 
-def _range(interval: Mapping[str, Any] | None) -> str:
-    return "-" if interval is None else span(interval["low"], interval["high"], points)
+def _difference_row(one: ArmComparison) -> Row:
+    """Cells as of :data:`DIFFERENCE_HEADINGS`; points of PCK of all labelled joints."""
+    found, name, question = one.groups.all, f"{one.arm} - {one.minus}", _QUESTIONS.get((one.arm, one.minus), "-")
+    if found is None:
+        return (name, "-", "-", "-", "-", _FINDINGS[one.verdict], question)
+    ranges = (_range(found), _range(found.over_photos), _range(found.over_seeds))
+    finding = _FINDINGS[one.verdict].format(least=percent(found.minimum_detectable))
+    return (name, points(found.value), *ranges, finding, question)
+
+
+def bars(report: StudyReport) -> list[Bar]:
+    """The differences as :func:`shgae.plots.differences.forest_plot` draws them; those without an interval are left
+    out."""
+    drawn = []
+    for one in report.differences:
+        found = one.groups.all
+        if found is None:
+            continue
+        bar = Bar(
+            label=f"{one.arm} - {one.minus}" + ("" if one.fair else " (unfair)"),
+            question=_QUESTIONS.get((one.arm, one.minus), ""),
+            value=found.value,
+            interval=(found.low, found.high),
+            over_photos=(found.over_photos.low, found.over_photos.high),
+            over_seeds=(found.over_seeds.low, found.over_seeds.high) if found.over_seeds else None,
+            by_seed=found.by_seed,
+            fair=one.fair,
+        )
+        drawn.append(bar)
+    return drawn
+
+
+def _range(interval: Estimate | Range | None) -> str:
+    return "-" if interval is None else span(interval.low, interval.high, points)

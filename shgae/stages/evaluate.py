@@ -23,7 +23,7 @@ from shgae.evaluation.predictions import (
     predict,
     read_predictions,
 )
-from shgae.evaluation.report import Report, report
+from shgae.evaluation.report import EVALUATION, EvaluationReport, Origin, report
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
@@ -39,17 +39,15 @@ _PREDICTIONS = "predictions-"
 class EvaluateResult:
     """A finished evaluation."""
 
-    scored: Report
-    """Every number."""
-    report: dict[str, Any]
-    """The same as the contract's object, with the data as it was given: data, split, persons, models and more."""
+    report: EvaluationReport
+    """Every number; ``data`` is as it was given."""
     predictions: tuple[Predictions, ...]
     artifact: Artifact | None
     """The evaluation that was written, if an output was given."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return self.report | (self.artifact.to_json() if self.artifact else {})
+        return EVALUATION.to_json(self.report) | (self.artifact.to_json() if self.artifact else {})
 
 
 def run(
@@ -81,7 +79,7 @@ def run(
     names = _names(models)
     if output is None:
         scored, predicted = _score(sources, names, crops, prepared, config, device, execution)
-        return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, None)
+        return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, None)
     parents = {"data": prepared}
     files: dict[str, PredictionFile] = {}
     for i, (name, source) in enumerate(zip(names, sources, strict=True), 1):
@@ -110,7 +108,7 @@ def run(
             _write(draft, scored, predicted, crops, prepared.facts["category_id"])
         facts = {"split": config.split, "persons": len(crops), "models": list(names)}
         artifact = draft.commit(facts)
-    return EvaluateResult(scored, scored.to_json() | {"data": str(data)}, predicted, artifact)
+    return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, artifact)
 
 
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:
@@ -141,28 +139,28 @@ def _score(
     config: EvaluateConfig,
     device: torch.device,
     execution: Execution,
-) -> tuple[Report, tuple[Predictions, ...]]:
+) -> tuple[EvaluationReport, tuple[Predictions, ...]]:
     predicted: list[Predictions] = []
-    origins: list[dict[str, Any]] = []
+    origins: list[Origin] = []
     for source, name in zip(sources, names, strict=True):
         if isinstance(source, PredictionFile):
             predicted.append(source.predictions)
-            origins.append({"predictions_sha256": source.sha256})
+            origins.append(Origin(predictions_sha256=source.sha256))
             continue
         inference = Inference(device, config.precision, config.batch_size, source.mean_rgb)
         predicted.append(predict(source, name, crops, inference, execution))
-        origin: dict[str, Any] = {"id": source.artifact.id}
-        if not _knows(source.artifact.manifest.parents, prepared.id):
-            origin["trained_on_other_data"] = True
+        is_foreign = not _knows(source.artifact.manifest.parents, prepared.id)
+        if is_foreign:
             execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
-        origins.append(origin)
+        origins.append(Origin(id=source.artifact.id, trained_on_other_data=is_foreign))
     return report(predicted, origins, crops, prepared, config), tuple(predicted)
 
 
-def _write(made: Draft, scored: Report, predicted: Sequence[Predictions], crops: Crops, category_id: int) -> None:
-    content = scored.to_json()
-    made.write_json(REPORT, content)
-    for name, page in pages(main_tables(content) + joint_tables(content)).items():
+def _write(
+    made: Draft, scored: EvaluationReport, predicted: Sequence[Predictions], crops: Crops, category_id: int
+) -> None:
+    made.write_json(REPORT, EVALUATION.to_json(scored))
+    for name, page in pages(main_tables(scored) + joint_tables(scored)).items():
         write_bytes(made.file(name), page)
     for one in predicted:
         made.write_json(f"{_PREDICTIONS}{one.name}.json", coco_results(one, crops, category_id))

@@ -26,10 +26,13 @@ from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
+from shgae.evaluation.report import EvaluationReport
+from shgae.evaluation.study_report import StudyReport
 from shgae.execution import Execution
 from shgae.plots import bars, curves, differences
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
+from shgae.reporting import evaluation, study
 from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
 from shgae.reporting.rate import rate_figure
@@ -115,8 +118,8 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
     kinds: dict[str, tuple[str, Callable[[Any, Path, str], None]]] = {
         "rate": ("rate", rate_figure),
         "analysis": ("spectrum", _spectrum),
-        "evaluation": ("joints", partial(_of_json, bars.joint_bars)),
-        "study": ("differences", partial(_of_json, _forest)),
+        "evaluation": ("joints", _joints),
+        "study": ("differences", _forest),
     }
     count = Counter(kind for kind, _, _ in read.reports)
     found: dict[str, Draw] = {}
@@ -127,19 +130,13 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
     return found
 
 
-def _of_json(
-    draw: Callable[[Mapping[str, Any], Path, str], None], report: Mapping[str, Any], path: Path, command: str
-) -> None:
-    try:
-        draw(report, path, command)
-    except (KeyError, TypeError, IndexError) as error:
-        why = f"another shgae wrote it: {type(error).__name__} {error}"
-        raise Refused("report", path.stem, why, "make it again") from error
+def _joints(report: EvaluationReport, path: Path, command: str) -> None:
+    bars.joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), command)
 
 
 def _spectrum(report: AnalysisReport, path: Path, command: str) -> None:
     save_figure(spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum)), path, command)
 
 
-def _forest(report: Mapping[str, Any], path: Path, command: str) -> None:
-    differences.forest_plot(differences.bars_of(report), path, report["conclusion"], command)
+def _forest(report: StudyReport, path: Path, command: str) -> None:
+    differences.forest_plot(study.bars(report), path, study.conclusion(report), command)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import pytest
@@ -29,6 +29,15 @@ class Span:
     high: float | None
 
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sides(Generic[T]):
+    left: T
+    right: Mapping[str, T]
+
+
 @dataclass(frozen=True)
 class Whole:
     name: str
@@ -41,6 +50,7 @@ class Whole:
     colour: Colour | None
     mode: Literal["plain", 2]
     free: Mapping[str, Any]
+    sides: Sides[Span | None]
     said: int | str = 0
 
     def __post_init__(self) -> None:
@@ -59,6 +69,7 @@ WHOLE = Whole(
     colour=Colour.RED,
     mode=2,
     free={"any": [1, None, {"deep": 0.5}]},
+    sides=Sides(None, {"x": Span(0.0, 1.0)}),
 )
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 SPANS = st.builds(Span, FINITE, st.none() | FINITE)
@@ -76,6 +87,7 @@ WHOLES = st.builds(
     colour=st.none() | COLOURS,
     mode=st.sampled_from(["plain", 2]),
     free=st.dictionaries(TEXT, st.none() | st.booleans() | FINITE | TEXT, max_size=3),
+    sides=st.builds(Sides, st.none() | SPANS, st.dictionaries(TEXT, st.none() | SPANS, max_size=2)),
     said=st.integers() | TEXT,
 )
 
@@ -129,6 +141,7 @@ def broken(path: str, value: Any) -> dict[str, Any]:
         ("by_colour.green", 1, "by_colour.green: 'green', expected one of red, blue"),
         ("colour", "green", "colour: 'green', expected one of red, blue"),
         ("mode", 2.0, "mode: 2.0, expected one of plain, 2"),
+        ("sides.right.x.low", None, "sides.right.x.low: expected a number"),
         ("free.any", {"deep": [math.nan]}, "free.any.deep[0]: is not finite"),
     ],
 )
@@ -178,7 +191,8 @@ def test_a_report_of_an_earlier_schema_is_read_step_by_step(old: dict[str, Any])
         ({"schema": 4, "low": 1, "high": 2}, "schema 4, this shgae reads 1, 2, 3"),
         ({"schema": 0}, "schema 0"),
         ({"schema": "3"}, "schema 3"),
-        ({"schema": True}, "schema True"),
+        ({"schema": True, "from": 1, "to": 2}, "schema True, this"),
+        ({"schema": [3], "low": 1, "high": 2}, "schema [3], this"),
         ({"from": 1}, "not in the form of schema 1"),
         ({"from": "x", "to": 2}, "low: expected a number"),
     ],

@@ -10,14 +10,14 @@ from threadpoolctl import threadpool_limits
 
 from shgae.analysis.pca import CovarianceSums
 from shgae.metrics import pck, pose_scores
-from shgae.metrics.comparison import Resampled, by_joint, joint_intervals
+from shgae.metrics.comparison import by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.people import People, Points
 from shgae.skeleton import COCO_PERSON
 from tests.benchmarks.conftest import Bench
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
 
-PEOPLE, DRAWS = 5_064, 10_000
+PEOPLE, RESAMPLES = 5_064, 10_000
 ROWS, NUMBERS, BLOCK = 124_040, 4_096, 1_024
 
 
@@ -46,14 +46,15 @@ def test_evaluation(bench: Bench) -> None:
 
     def run() -> None:
         hits = [pose_scores.score(points, them).hits for points in [*models, *blind]][: len(models)]
-        again = Resampled(hits, them.cell_visibility, them.photo_id, draws=DRAWS)
+        again = resample_pck(hits, them.cell_visibility, them.photo_id, resamples=RESAMPLES)
         for model, group in itertools.product(range(len(hits)), range(len(pck.GROUPS))):
-            again.interval(model, group)
-        joint_intervals(hits, them.cell_visibility, them.photo_id, draws=DRAWS)
-        again.compare(0, 1, by_joint(*hits, them.cell_visibility))
+            again.interval((model, group))
+        joint_intervals(hits, them.cell_visibility, them.photo_id, resamples=RESAMPLES)
+        compare_models(again, 0, 1)
+        by_joint(*hits, them.cell_visibility)
 
     seconds = bench.seconds(run)
-    how = f"two models, two floors, a ceiling; {PEOPLE:,} people, every dialect, all intervals of {DRAWS:,} draws"
+    how = f"two models, two floors, a ceiling; {PEOPLE:,} people, every dialect, {RESAMPLES:,} resamples"
     bench.add("evaluation beyond the forward pass", seconds, 3, "s", how, at_most=True)
 
 

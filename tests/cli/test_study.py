@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from shgae.cli.app import main
+from shgae.evaluation.study_report import STUDY
+from shgae.reporting.study import conclusion
 from tests.builders.chain import Chain, chain, sites  # noqa: F401
 
 OPTIONS = (
@@ -30,9 +32,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, chain: Chain) -> Path:  # noq
 def test_it_ends_with_the_sentence_the_tables_and_the_budget(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
     assert study(chain, made, "--resume") == 0
     out, err = capsys.readouterr()
-    report = json.loads((made / "report/report.json").read_text())
-    assert report["conclusion"] in " ".join(out.split())
-    assert "e - a" in out
+    assert conclusion(STUDY.read(made / "report/report.json")) in " ".join(out.split())
+    assert "full - none" in out
     assert "Equal budget, checked" in out
     assert f"study {json.loads((made / 'report/manifest.json').read_text())['id'][:12]}" in out
     assert "-- " not in err, "nothing was left to make"
@@ -44,18 +45,19 @@ def test_json_is_the_report(made: Path, chain: Chain, capsys) -> None:  # noqa: 
     report = json.loads((made / "report/report.json").read_text())
     assert {key: told[key] for key in report} == report
     assert (told["made"], told["kind"]) == ([], "study")
+    assert told["conclusion"] == conclusion(STUDY.read(made / "report/report.json"))
 
 
 def test_info_and_verify_know_the_report_and_every_network_behind_it(made: Path, capsys) -> None:
     assert main(["verify", str(made / "report"), "--json"]) == 0
-    assert main(["info", str(made / "seed-0/arm-e/finetuned"), "--json"]) == 0
+    assert main(["info", str(made / "seed-0/arm-full/finetuned"), "--json"]) == 0
 
 
 def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Chain, capsys) -> None:  # noqa: F811
     assert study(chain, tmp_path / "s", "--dry-run") == 0
     out = capsys.readouterr().out
     row = next(line.split() for line in out.splitlines() if "fine-tuning (pre-trained autoencoder)" in line)
-    assert row[:6] == ["e", "fine-tuning", "(pre-trained", "autoencoder)", "0", "1"], "none there, one to make"
+    assert row[:6] == ["full", "fine-tuning", "(pre-trained", "autoencoder)", "0", "1"], "none there, one to make"
     assert "in all: about" in out
     assert not (tmp_path / "s").exists()
     assert study(chain, made, "--dry-run", "--json") == 0
@@ -64,4 +66,6 @@ def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Cha
 
 def test_an_arm_that_is_none_is_refused_in_one_line(tmp_path: Path, chain: Chain, capsys) -> None:  # noqa: F811
     assert study(chain, tmp_path / "s", "--arms", "x") == 2
-    assert capsys.readouterr().err == "error: value in --arms: 'x' is no arm. Try: --arms a,b,c,d,e.\n"
+    assert (
+        capsys.readouterr().err == "error: value in --arms: 'x' is no arm. Try: --arms none,random,pca,frozen,full.\n"
+    )

@@ -28,6 +28,9 @@ from shgae.artifacts.lineage import verify
 from shgae.artifacts.manifest import KINDS
 from shgae.artifacts.store import open_artifact
 from shgae.cli.app import main
+from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.study_report import STUDY
+from shgae.metrics.statistics import Verdict
 from tests.end_to_end.conftest import ROOT, one_line
 
 IDS: Mapping[str, tuple[str, str]] = {
@@ -111,7 +114,7 @@ def test_every_step_goes_on_from_old_artefacts(old: Path, capsys: pytest.Capture
 def test_old_results_are_drawn_and_reported(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     everything = [name for name in IDS if name not in ("figures", "predictions")]
     ran(capsys, f"report {' '.join(everything)} -o report.html")
-    ran(capsys, "plot baseline analysis -o drawn")
+    ran(capsys, "plot baseline analysis evaluation study -o drawn")
     for name in IDS:
         assert ran(capsys, f"info {name}")["complete"] is True
 
@@ -133,6 +136,26 @@ def test_old_reports_are_read_as_the_dataclasses_of_today(old: Path) -> None:
     assert analysis.spectrum and analysis.spectrum.rank == before[analysed]["spectrum"]["determined"]
     assert analysis.spectrum.above_chance <= before[analysed]["spectrum"]["above_chance"]
     assert set(analysis.left_out) <= set(PARTS)
+
+
+def test_old_reports_are_read_with_the_numbers_that_they_have(old: Path) -> None:
+    before = json.loads((old / "evaluation/report.json").read_text())
+    report = EVALUATION.read(old / "evaluation/report.json")
+    assert [row.pck.all for row in report.models] == [one["pck"]["all"] for one in before["models"]]
+    (pair,), (said,) = report.comparisons, before["comparisons"]
+    assert pair.verdict is Verdict.NO_SIGNIFICANT_DIFFERENCE and pair.difference.all is not None
+    assert pair.difference.all.low == said["difference"]["all"]["low"]
+    assert pair.minimum_detectable == said["difference"]["all"]["smallest_to_show"]
+    assert report.bootstrap.resamples == before["bootstrap"]["draws"]
+
+    before = json.loads((old / "study/report/report.json").read_text())
+    study = STUDY.read(old / "study/report/report.json")
+    assert [arm.name for arm in study.arms] == ["baseline", "none", "random"]
+    assert [(one.arm, one.minus) for one in study.differences] == [("random", "none"), ("none", "baseline")]
+    assert study.verdict is Verdict.NO_SIGNIFICANT_DIFFERENCE and study.differences[0].groups.all is not None
+    told = before["differences"][0]["groups"]["all"]
+    assert study.differences[0].groups.all.minimum_detectable == told["smallest_to_show"]
+    assert (study.limit, study.ae_epochs, study.devices) == (2, None, ()), "the sentence of its time said the limit"
 
 
 def test_an_artefact_of_a_later_schema_is_refused_by_its_number(old: Path, capsys: pytest.CaptureFixture[str]) -> None:

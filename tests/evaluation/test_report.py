@@ -1,19 +1,25 @@
-"""What people's tables become before they are scored."""
+"""What people's tables become before they are scored, and reports that are read back."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
+from shgae.errors import Refused
 from shgae.evaluation.predictions import Predictions, from_cells
-from shgae.evaluation.report import people_of, score
+from shgae.evaluation.report import EVALUATION, EvaluationReport, people_of, score
 from shgae.metrics.people import People
+from shgae.metrics.statistics import Interval, McNemar, Verdict
 from shgae.skeleton import COCO_PERSON
+from tests.builders.reports import evaluation, interval, scored
 
 
 @pytest.fixture
@@ -50,3 +56,45 @@ def test_the_middle_of_a_joints_own_cell_is_at_most_a_cell_away(crops: Crops) ->
     off = np.abs(exact(crops, people).xy_photo - people.xy_photo)[people.visibility > 0]
     cell = (crops.people.square[:, 2] * 4 / 128)[:, None].repeat(17, axis=1)[people.visibility > 0]
     assert (off <= cell[:, None]).all()
+
+
+def of_schema_1(report: EvaluationReport, found: Interval | None) -> dict[str, Any]:
+    """What the first schema made of a report with one comparison; its first reports had neither floors nor an order."""
+    old = json.loads(json.dumps(EVALUATION.to_json(replace(report, comparisons=())), sort_keys=True))
+    for key in ("schema", "joints", "floors", "ceilings"):
+        del old[key]
+    old["bootstrap"] = {"draws": old["bootstrap"].pop("resamples"), "seed": 0}
+    for row in old["models"]:
+        for key in ("id", "predictions_sha256", "trained_on_other_data", "interval"):
+            del row[key]
+        for joint in row["joints"].values():
+            del joint["interval"]
+    one = found and {**dataclasses.asdict(found), "smallest_to_show": 0.5}
+    pair = {"first": "a", "second": "b", "photos": 7, "sentence": "b against a: a sentence"}
+    difference = {"all": one, "v1": None, "v2": one}
+    joints = dict.fromkeys(("nose", "chin"), dataclasses.asdict(McNemar(1, 2, 3, 4, 0.5)))
+    return old | {"comparisons": [pair | {"difference": difference, "joints": joints}]}
+
+
+@pytest.mark.parametrize("found", [interval(0.01, 0.03), interval(-0.01, 0.03), None])
+def test_a_report_of_schema_1_is_read_and_what_it_lacks_is_none(found: Interval | None) -> None:
+    made = evaluation(*(scored(name, {"nose": 0.3, "chin": None}) for name in "ab"))
+    read = EVALUATION.from_json(of_schema_1(made, found), "here")
+    assert [row.interval for row in read.models] == [None, None]
+    assert (read.floors, read.ceilings, read.joints) == ((), (), ("chin", "nose"))
+    (pair,) = read.comparisons
+    assert (pair.difference.all, pair.difference.v1) == (found, None)
+    assert pair.verdict is Verdict.of(found)
+    assert pair.minimum_detectable == (0.5 if found else None)
+    assert replace(read, comparisons=(), joints=made.joints) == made
+
+
+def test_rows_of_other_joints_or_scores_and_a_report_without_models_are_refused() -> None:
+    made = EVALUATION.to_json(evaluation(scored("a", {"nose": 0.3}), scored("b", {"nose": 0.3})))
+    for change in (
+        {"joints": ["nose", "tail"]},
+        {"models": []},
+        {"models": [made["models"][0] | {"metrics": []}, made["models"][1]]},
+    ):
+        with pytest.raises(Refused, match="no model|no score"):
+            EVALUATION.from_json(made | change, "here")

@@ -27,8 +27,8 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
 
 def test_it_ends_with_a_table_and_pictures_and_the_real_bottleneck(made: demo.DemoResult) -> None:
     report = made.evaluation.report
-    assert [model["name"] for model in report["models"]] == ["baseline", "grafted", "finetuned"]
-    assert report["floors"][0]["name"] == "mean pose"
+    assert [model.name for model in report.models] == ["baseline", "grafted", "finetuned"]
+    assert report.floors[0].name == "mean pose"
     assert open_artifact(made.output / "activations").facts["shape"] == [256, 4, 4]
     assert open_artifact(made.output / "autoencoder").facts["spec"]["code_size"] == 50
     assert all(Image.open(picture).width > 300 for picture in made.pictures)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.metrics.people import People, Points, label_bins
+from shgae.metrics.people import Groups, People, Points, label_bins
 from shgae.metrics.pose_scores import PERCENTILES, score
 from shgae.skeleton import COCO_PERSON
 
@@ -299,11 +299,7 @@ def test_numbers_of_labelled_joints_go_in_fours(keypoints: int, bins: tuple[tupl
 
 def test_a_metric_says_what_it_is_and_lists_its_numbers_beside() -> None:
     points, people = by_hand()
-    entry = score(points, people).metrics[0].to_json()
-    assert entry["name"] == "pck/person"
-    assert {"rule", "averaging", "mask", "decoding", "unit", "people", "left_out", "reason"} < entry.keys()
-    assert (entry["all"], entry["joints"]["nose"], entry["labelled"]["1-5"]) == (
-        pytest.approx(11 / 15),
-        0,
-        entry["all"],
-    )
+    entry = score(points, people).metrics[0]
+    assert (entry.name, entry.unit, entry.people, entry.left_out, entry.reason) == ("pck/person", "share", 2, {}, None)
+    assert (entry.all, entry.joints["nose"], entry.labelled["1-5"]) == (pytest.approx(11 / 15), 0, entry.all)
+    assert entry.values == Groups(entry.all, entry.v1, entry.v2, entry.joints, entry.labelled)

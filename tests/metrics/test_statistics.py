@@ -14,13 +14,13 @@ from scipy import stats
 
 from shgae.metrics.statistics import (
     Interval,
-    bootstrap,
+    PairedBootstrap,
+    Verdict,
     combined,
-    errors_to_show,
+    errors_to_detect,
     interval,
     mcnemar,
     over_seeds,
-    photo_sums,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -37,11 +37,10 @@ def people(rng: np.random.Generator, photos: int, gain: float) -> tuple[Floats, 
 
 
 def difference_of(first: Floats, second: Floats, photo_id: npt.NDArray[np.int64], draws: int, seed: int = 0):
-    count = photo_sums(np.ones(len(first)), photo_id)
-    sums = [photo_sums(values, photo_id) for values in (first, second)]
-    whole = [float(one.sum() / count.sum()) for one in sums]
-    ratios = bootstrap(np.stack(sums, axis=1), np.stack([count, count], axis=1), draws=draws, seed=seed)
-    return interval(whole[1] - whole[0], ratios[:, 1] - ratios[:, 0])
+    both = np.stack([first, second], axis=1)
+    found = PairedBootstrap(both, np.ones_like(both), photo_id, resamples=draws, seed=seed).difference((0,), (1,))
+    assert found is not None
+    return found
 
 
 def test_the_interval_holds_the_true_difference_about_95_times_in_100() -> None:
@@ -80,26 +79,32 @@ def test_equal_models_differ_by_nothing_at_all() -> None:
 
 def test_draws_go_by_the_seed_and_not_by_the_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
-    numerator, denominator = rng.random((30, 2)), np.ones((30, 2))
-    whole = bootstrap(numerator, denominator, draws=50, seed=1)
-    assert not np.array_equal(whole, bootstrap(numerator, denominator, draws=50, seed=2))
+    values = rng.random((30, 2, 3))
+
+    def resampled(seed: int) -> Floats:
+        return PairedBootstrap(values, np.ones_like(values), np.arange(30), resamples=50, seed=seed).resampled((1, 2))
+
+    whole = resampled(1)
+    assert not np.array_equal(whole, resampled(2))
     monkeypatch.setattr("shgae.metrics.statistics._CELLS_AT_ONCE", 7 * 30)
-    np.testing.assert_allclose(bootstrap(numerator, denominator, draws=50, seed=1), whole, rtol=1e-12)
+    np.testing.assert_allclose(resampled(1), whole, rtol=1e-12)
 
 
 def test_a_draw_with_nothing_to_divide_by_is_no_number_and_too_many_are_an_error() -> None:
     rare = np.zeros((4, 1))
     rare[0] = 1
-    draws = bootstrap(rare, rare, draws=400, seed=0)
-    assert 0.2 < np.isnan(draws).mean() < 0.45  # (3/4)^4 = 0.32
-    assert interval(1.0, draws[:, 0]).low == 1
+    found = PairedBootstrap(rare, rare, np.arange(4), resamples=400)
+    resampled = found.resampled((0,))
+    assert 0.2 < np.isnan(resampled).mean() < 0.45  # (3/4)^4 = 0.32
+    assert interval(1.0, resampled).low == 1
+    assert found.interval((0,)) is None, "one photo has it, so nothing was resampled"
     with pytest.raises(ValueError, match="nothing to divide by"):
         interval(1.0, np.full(10, np.nan))
 
 
 def test_the_smallest_difference_is_found_four_times_out_of_five() -> None:
     rng = np.random.default_rng(5)
-    smallest = difference_of(*people(rng, photos=400, gain=0.0), draws=400).smallest_to_show
+    smallest = difference_of(*people(rng, photos=400, gain=0.0), draws=400).minimum_detectable
     found = [difference_of(*people(rng, photos=400, gain=smallest), draws=200).excludes_zero for _ in range(120)]
     assert 0.68 < np.mean(found) < 0.92
 
@@ -165,7 +170,7 @@ def test_the_wider_of_the_two_alone_would_promise_too_much_where_both_matter() -
 @pytest.mark.parametrize("freedom", [1.0, 2.0, 3.5, 9.0, 500.0, math.inf])
 def test_the_smallest_difference_to_show_is_found_four_times_in_five(freedom: float) -> None:
     rng = np.random.default_rng(3)
-    shift = errors_to_show(freedom)
+    shift = errors_to_detect(freedom)
     spread = np.ones(400_000) if math.isinf(freedom) else np.sqrt(rng.chisquare(freedom, 400_000) / freedom)
     edge = stats.norm.ppf(0.975) if math.isinf(freedom) else stats.t.ppf(0.975, freedom)
     found = np.abs((rng.normal(0, 1, 400_000) + shift) / spread) > edge
@@ -179,10 +184,48 @@ def test_the_combined_interval_is_never_narrower_than_either_source(photos: floa
     reach = max(1.9599 * photos, float(stats.t.ppf(0.975, count - 1)) * seeds)
     assert found.high - 0.1 >= reach * (1 - 1e-9)
     assert found.low + found.high == pytest.approx(0.2)
-    assert found.smallest_to_show >= found.high - 0.1
+    assert found.minimum_detectable >= found.high - 0.1
 
 
 def test_arms_that_never_differ_have_an_interval_of_nothing() -> None:
     still = Interval(0.0, 0.0, 0.0, 0.0)
     found = combined(still, still, 10, 3)
-    assert (found.low, found.high, found.smallest_to_show) == (0, 0, 0)
+    assert (found.low, found.high, found.minimum_detectable) == (0, 0, 0)
+
+
+def test_resamples_are_shared_by_all_quantities_whatever_their_shape() -> None:
+    rng = np.random.default_rng(8)
+    photo_id, values, counts = rng.integers(0, 20, 50), rng.random((50, 2, 3)), rng.integers(0, 3, (50, 2, 3))
+    found = PairedBootstrap(values, counts, photo_id, resamples=80, seed=3)
+    photos = np.unique(photo_id)
+    drawn = np.random.Generator(np.random.Philox(3)).integers(0, len(photos), (80, len(photos)), dtype=np.int32)
+    for quantity in itertools.product(range(2), range(3)):
+        above = np.array([values[photo_id == photo].sum(0)[quantity] for photo in photos])
+        below = np.array([counts[photo_id == photo].sum(0)[quantity] for photo in photos])
+        np.testing.assert_allclose(found.resampled(quantity), above[drawn].sum(1) / below[drawn].sum(1))
+        assert found.value(quantity) == pytest.approx(above.sum() / below.sum())
+        assert found.photos_of(quantity) == (below > 0).sum()
+
+
+def test_without_people_or_with_one_photo_there_is_no_interval() -> None:
+    nobody = PairedBootstrap(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.int64))
+    assert (nobody.value((0,)), nobody.interval((0,)), nobody.difference((0,), (1,))) == (None, None, None)
+    alone = PairedBootstrap(np.ones((3, 2)), np.ones((3, 2)), np.zeros(3, np.int64), resamples=20)
+    assert (alone.value((0,)), alone.interval((0,)), alone.photos) == (1.0, None, 1)
+    with pytest.raises(ValueError, match="denominators"):
+        PairedBootstrap(np.ones((3, 2)), np.ones((3, 1)), np.zeros(3, np.int64))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.1, 0.2, Verdict.BETTER),
+        (-0.2, -0.1, Verdict.WORSE),
+        (-0.1, 0.2, Verdict.NO_SIGNIFICANT_DIFFERENCE),
+        (0.0, 0.2, Verdict.NO_SIGNIFICANT_DIFFERENCE),
+        (0.0, 0.0, Verdict.IDENTICAL),
+    ],
+)
+def test_a_verdict_goes_by_whether_the_interval_excludes_zero(low: float, high: float, verdict: Verdict) -> None:
+    assert Verdict.of(Interval((low + high) / 2, low, high, 0.1)) is verdict
+    assert Verdict.of(None) is Verdict.TOO_FEW_PHOTOS

@@ -1,22 +1,37 @@
-"""Tables of a report that is made of nothing but JSON."""
+"""Tables of an evaluation's report, and a sentence a verdict."""
 
 from __future__ import annotations
 
 import itertools
 import json
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from shgae.evaluation.report import EVALUATION, EvaluationReport, Row
+from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import People, Points
 from shgae.metrics.pose_scores import score
-from shgae.reporting.evaluation import dialects_table, joint_tables, main_tables, pck_table, sentences
+from shgae.metrics.statistics import Interval, McNemar, Verdict
+from shgae.reporting.evaluation import (
+    bars_title,
+    dialects_table,
+    joint_bars,
+    joint_tables,
+    main_tables,
+    pck_table,
+    sentence,
+    sentences,
+)
 from shgae.reporting.table import Grid
 from shgae.skeleton import COCO_PERSON
+from tests.builders.reports import evaluation, interval, pair, scored
+
+MCNEMAR = McNemar(1, 1200, 0, 0, 0.00012)
 
 
-def row(name: str, names: tuple[str, ...], shift: float) -> dict[str, Any]:
+def row(name: str, names: tuple[str, ...], shift: float, sure: Interval | None = None) -> Row:
     """A predictor that is off by ``shift`` photo pixels in x, on two people of 4 x 4 cells each."""
     shape = (2, len(names), 2)
     xy = np.random.default_rng(0).uniform(50, 90, shape)
@@ -25,40 +40,26 @@ def row(name: str, names: tuple[str, ...], shift: float) -> dict[str, Any]:
     box, ids = np.array([[0, 0, 100, 50]] * 2, np.float64), np.arange(2)
     people = People(names, xy, visibility, cells, visibility, 64, box, ids, ids)
     found = score(Points(xy + [shift, 0], cells + [int(shift), 0], np.ones(2), "by hand"), people)
-    study = {"pck": found.study.pck(), "joints": found.study.joints(names)}
-    return {"name": name, **study, "metrics": [metric.to_json() for metric in found.metrics]}
+    joints = found.study.joints(names)
+    made = scored(name, {joint: one["all"] for joint, one in joints.items()}, sure=sure, metrics=found.metrics)
+    counts = {joint: replace(made.joints[joint], count=int(one["count"] or 0)) for joint, one in joints.items()}
+    return replace(made, pck=ByGroup(**found.study.pck()), joints=counts)
 
 
-def difference(value: float) -> dict[str, float]:
-    return {"value": value, "low": value - 0.02, "high": value + 0.02, "smallest_to_show": 0.029}
+def report_of(names: tuple[str, ...]) -> EvaluationReport:
+    models = (row("base", names, 0, interval(0.95, 1.0)), row("off", names, 9))
+    each = pair("base", "off", interval(-0.053, -0.013), dict.fromkeys(names, MCNEMAR))
+    each = replace(each, minimum_detectable=0.029)
+    return replace(
+        evaluation(*models, persons=2, photos=2),
+        floors=(row("blind", names, 60),),
+        ceilings=(row("best", names, 1),),
+        comparisons=(each,),
+    )
 
 
-def report_of(names: tuple[str, ...]) -> dict[str, Any]:
-    models = [row("base", names, 0) | {"interval": {"all": {"low": 0.95, "high": 1.0}}}, row("off", names, 9)]
-    mcnemar = {"both": 1, "only_first": 1200, "only_second": 0, "neither": 0, "p": 0.00012}
-    pair = {
-        "first": "base",
-        "second": "off",
-        "difference": {"all": difference(-0.033), "v1": None, "v2": difference(0.01)},
-        "joints": dict.fromkeys(names, mcnemar),
-        "photos": 2,
-        "sentence": "off against base: a sentence",
-    }
-    return {
-        "data": "0123456789ab" + "f" * 52,
-        "split": "test",
-        "persons": 2,
-        "photos": 2,
-        "bootstrap": {"draws": 10_000, "seed": 0},
-        "models": models,
-        "floors": [row("blind", names, 60)],
-        "ceilings": [row("best", names, 1)],
-        "comparisons": [pair],
-    }
-
-
-@pytest.fixture
-def report() -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def report() -> EvaluationReport:
     return report_of(COCO_PERSON.names)
 
 
@@ -66,38 +67,72 @@ def line(grid: Grid, name: str) -> tuple[str, ...]:
     return next(cells[1:] for cells in grid.rows if cells[0] == name)
 
 
-def test_the_main_table_has_the_interval_and_what_to_compare_with(report: dict[str, Any]) -> None:
+def test_the_main_table_has_the_interval_and_what_to_compare_with(report: EvaluationReport) -> None:
     grid = pck_table(report)
     assert grid.title == "test: 2 people of data 0123456789ab"
     assert line(grid, "base") == ("100.0", "95.0 to 100.0", "-", "100.0", "22")
     assert line(grid, "off")[1] == "-"
     assert [cells[0] for cells in grid.rows] == ["base", "off", "blind", "best"]
     assert grid.aside == 2
-    assert "10,000 draws of 2 photos: so few make them too narrow" in grid.caption
+    assert "10,000 resamples of 2 photos: so few make them too narrow" in grid.caption
 
 
-def test_models_that_find_no_more_than_a_guess_without_the_photo_are_named(report: dict[str, Any]) -> None:
+def test_models_that_find_no_more_than_a_guess_without_the_photo_are_named(report: EvaluationReport) -> None:
     assert "No better than" not in pck_table(report).caption
-    report["floors"][0]["pck"]["all"] = report["models"][0]["pck"]["all"]
-    assert pck_table(report).caption.splitlines()[-1] == (
+    guess = replace(report.floors[0], pck=report.models[0].pck)
+    assert pck_table(replace(report, floors=(guess,))).caption.splitlines()[-1] == (
         "No better than the blind, which does not look at the photo: base, off"
     )
-    report["floors"] = []
-    assert "No better than" not in pck_table(report).caption
+    assert "No better than" not in pck_table(replace(report, floors=())).caption
 
 
-def test_differences_have_intervals_and_a_sentence(report: dict[str, Any]) -> None:
+def test_from_one_photo_there_are_no_intervals(report: EvaluationReport) -> None:
+    assert "Intervals: none, from fewer than two photos" in pck_table(replace(report, photos=1)).caption
+
+
+def test_differences_have_intervals_and_a_sentence(report: EvaluationReport) -> None:
     grid = main_tables(report)[1]
-    assert line(grid, "off - base") == ("-3.3 (-5.3 to -1.3)", "-", "+1.0 (-1.0 to +3.0)", "2.9")
-    assert grid.caption.splitlines()[0] == "off against base: a sentence"
-    report["comparisons"] = []
-    assert [grid.title for grid in main_tables(report)] == [
+    assert line(grid, "off - base") == ("-3.3 (-5.3 to -1.3)", "-", "-3.3 (-5.3 to -1.3)", "2.9")
+    assert grid.caption.splitlines()[0] == sentence(report.comparisons[0])
+    assert [grid.title for grid in main_tables(replace(report, comparisons=()))] == [
         "test: 2 people of data 0123456789ab",
         "Other scores (% but where pixels are named)",
     ]
 
 
-def test_the_other_scores_of_coco_are_a_row_each_and_a_column_a_predictor(report: dict[str, Any]) -> None:
+SENTENCES = {
+    Verdict.BETTER: "new against old: +2.0 points of PCK (95 % CI +1.0 to +3.0): new is significantly better",
+    Verdict.WORSE: "new against old: -2.0 points of PCK (95 % CI -3.0 to -1.0): new is significantly worse",
+    Verdict.NO_SIGNIFICANT_DIFFERENCE: (
+        "new against old: +1.0 points of PCK (95 % CI -1.0 to +3.0): no significant difference; "
+        "minimum detectable difference 2.8 points (80 % power, 1 photo)"
+    ),
+    Verdict.IDENTICAL: "new against old: +0.0 points of PCK (95 % CI +0.0 to +0.0): no difference on any photo",
+    Verdict.TOO_FEW_PHOTOS: "new against old: too few photos for an interval",
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (interval(0.01, 0.03), Verdict.BETTER),
+        (interval(-0.03, -0.01), Verdict.WORSE),
+        (interval(-0.01, 0.03), Verdict.NO_SIGNIFICANT_DIFFERENCE),
+        (interval(0.0, 0.0), Verdict.IDENTICAL),
+        (None, Verdict.TOO_FEW_PHOTOS),
+    ],
+)
+def test_every_verdict_has_its_sentence(found: Interval | None, verdict: Verdict) -> None:
+    made = pair("old", "new", found, {}, photos=1)
+    assert (made.verdict, sentence(made)) == (verdict, SENTENCES[verdict])
+
+
+def test_names_with_braces_are_names() -> None:
+    made = pair("{old}", "{0}", None, {})
+    assert sentence(made) == "{0} against {old}: too few photos for an interval"
+
+
+def test_the_other_scores_of_coco_are_a_row_each_and_a_column_a_predictor(report: EvaluationReport) -> None:
     grid = dialects_table(report)
     assert grid.headings == ("score", "base", "off", "blind", "best")
     assert line(grid, "PCK 0.1 of the box, by axis") == ("100.0", "100.0", "0.0", "100.0")
@@ -114,7 +149,7 @@ def test_what_a_skeleton_lacks_is_said_once_and_has_no_row() -> None:
     assert [note.partition(":")[0] for note in grid.caption.splitlines()[:2]] == ["No PCK of the torso", "No OKS"]
 
 
-def test_tables_of_joints(report: dict[str, Any]) -> None:
+def test_tables_of_joints(report: EvaluationReport) -> None:
     joints, bins, mcnemar = joint_tables(report)
     assert line(joints, "nose") == ("100.0", "0.0", "0.0", "100.0", "2")
     assert line(joints, "left_ankle")[-1] == "1"
@@ -126,18 +161,31 @@ def test_tables_of_joints(report: dict[str, Any]) -> None:
     assert mcnemar.headings[2:4] == ("only base", "only off")
 
 
-def test_joints_and_bins_keep_their_order_in_a_report_that_was_read_back(report: dict[str, Any]) -> None:
-    report["joints"] = list(COCO_PERSON.names)
-    again = json.loads(json.dumps(report, sort_keys=True))
-    assert list(again["models"][0]["joints"]) != report["joints"], "files sort by letters"
+def test_joints_and_bins_keep_their_order_in_a_report_that_was_read_back(report: EvaluationReport) -> None:
+    again = EVALUATION.from_json(json.loads(json.dumps(EVALUATION.to_json(report), sort_keys=True)), "here")
+    assert list(again.models[0].joints) != list(COCO_PERSON.names), "files sort by letters"
+    assert again == report
     assert joint_tables(again) == joint_tables(report)
     assert [cells[0] for cells in joint_tables(again)[0].rows] == list(COCO_PERSON.names)
+    assert [list(bars.joints) for bars in joint_bars(again)] == [list(COCO_PERSON.names)] * 2
+
+
+def test_bars_are_the_shares_of_the_models_with_their_intervals() -> None:
+    base = scored("base", {"nose": 0.2, "tail": None}, pck=0.3, sure=interval(0.1, 0.4))
+    report = replace(evaluation(base, persons=1, photos=1), joints=("tail", "nose"))
+    (bars,) = joint_bars(report)
+    assert [(name, bar.share, bar.interval, bar.count) for name, bar in bars.joints.items()] == [
+        ("tail", None, None, 10),
+        ("nose", 0.2, (0.1, 0.4), 10),
+    ]
+    assert (bars.name, bars.whole.share, bars.whole.interval) == ("base", 0.3, (0.1, 0.4))
+    assert bars_title(report) == "1 person of 1 photo, split test"
 
 
 def test_each_pair_of_four_models_has_its_sentence_and_of_five_those_with_the_first() -> None:
-    pairs = itertools.combinations(["base", "grafted", "finetuned", "control"], 2)
-    four = {"models": [{"name": "base"}] * 4}
-    four["comparisons"] = [{"first": a, "second": b, "sentence": f"{b} against {a}"} for a, b in pairs]
-    assert "control against finetuned" in sentences(four)
+    names = ["base", "grafted", "finetuned", "control"]
+    pairs = tuple(pair(a, b, None, {"nose": MCNEMAR}) for a, b in itertools.combinations(names, 2))
+    four = replace(evaluation(*(scored(name, {"nose": 0.3}) for name in names)), comparisons=pairs)
+    assert sentence(pairs[-1]) in sentences(four)
     assert len(sentences(four)) == 6
-    assert len(sentences(four | {"models": [{"name": "base"}] * 5})) == 3
+    assert len(sentences(replace(four, models=(*four.models, four.models[0])))) == 3

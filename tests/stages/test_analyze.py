@@ -69,7 +69,7 @@ def test_given_everything_nothing_is_left_out_and_every_picture_opens(folder: Pa
 
 def test_skips_on_and_off_agree_with_evaluate_and_splice(report: dict[str, Any], chain: Chain) -> None:
     config = EvaluateConfig(precision="fp32", batch_size=4)
-    scored = evaluate.run([chain.baseline], chain.data, None, config, HOW).report["models"][0]
+    scored = evaluate.run([chain.baseline], chain.data, None, config, HOW).to_json()["models"][0]
     assert way(report, "as it is", "all on")["pck"] == scored["pck"]
     ways = (None, chain.activations)
     spliced = splice.run(chain.baseline, chain.data, None, SpliceConfig(precision="fp32", batch_size=4), HOW, *ways)

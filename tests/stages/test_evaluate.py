@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +13,13 @@ import torch
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
+from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.execution import Execution
-from shgae.metrics.comparison import compare
+from shgae.metrics.comparison import by_joint, compare_models, resample_pck
+from shgae.metrics.statistics import Verdict
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import EvaluateConfig
+from shgae.reporting.evaluation import sentence
 from shgae.stages import evaluate
 from tests.builders.chain import Chain, Notes
 
@@ -34,7 +35,7 @@ class Scored:
     folder: Path
 
     @property
-    def report(self) -> dict[str, Any]:
+    def report(self) -> EvaluationReport:
         return self.result.report
 
     def file(self, name: str) -> Path:
@@ -47,22 +48,20 @@ def scored(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Scored:
     return Scored(evaluate.run([chain.baseline, chain.finetuned], chain.data, folder, CONFIG, HOW), folder)
 
 
-def numbers_of(report: dict[str, Any]) -> dict[str, Any]:
+def numbers_of(report: EvaluationReport) -> EvaluationReport:
     """A report without what must differ between a model and its file: ids, and how points were found."""
-    report = copy.deepcopy(report)
-    for row in report["models"]:
-        for key in ("id", "predictions_sha256"):
-            row.pop(key, None)
-        for metric in row["metrics"]:
-            del metric["decoding"]
-    return report
+    models = []
+    for row in report.models:
+        metrics = tuple(dataclasses.replace(metric, decoding="") for metric in row.metrics)
+        models.append(dataclasses.replace(row, id=None, predictions_sha256=None, metrics=metrics))
+    return dataclasses.replace(report, models=tuple(models))
 
 
 def test_the_files_alone_give_the_same_report_to_the_last_bit(scored: Scored, chain: Chain) -> None:
     files = [scored.file(name) for name in ("baseline", "finetuned")]
     again = evaluate.run(files, chain.data, None, CONFIG, HOW).report
     assert numbers_of(again) == numbers_of(scored.report)
-    assert all("predictions_sha256" in row and "id" not in row for row in again["models"])
+    assert all(row.predictions_sha256 and row.id is None for row in again.models)
     mixed = evaluate.run([chain.baseline, files[1]], chain.data, None, CONFIG, HOW).report
     assert numbers_of(mixed) == numbers_of(scored.report)
 
@@ -85,70 +84,76 @@ def test_neither_batches_nor_workers_change_a_number(
     assert found == scored.report
 
 
-def test_the_contracts_keys_hold_the_studys_pck(scored: Scored) -> None:
-    for row in scored.report["models"]:
+def test_the_contracts_keys_hold_the_studys_pck(scored: Scored, chain: Chain) -> None:
+    told = scored.result.to_json()
+    assert (told["data"], told["split"], told["persons"]) == (str(chain.data), "test", scored.report.persons)
+    for row in told["models"]:
         study = row["metrics"][0]
         assert study["name"] == "pck/person"
         assert row["pck"] == {group: study[group] for group in ("all", "v1", "v2")}
         assert {name: joint["all"] for name, joint in row["joints"].items()} == study["joints"]
+        assert row["joints"]["nose"].keys() == {"all", "v1", "v2", "count", "interval"}
         assert row["interval"]["all"]["value"] == pytest.approx(row["pck"]["all"], abs=1e-12)
         assert row["interval"]["all"]["low"] <= row["pck"]["all"] <= row["interval"]["all"]["high"]
 
 
-def test_the_report_is_json_that_was_written_as_it_is(scored: Scored) -> None:
-    written = json.loads((scored.folder / "report.json").read_text())
-    assert written == scored.report | {"data": scored.result.scored.data}
-    assert scored.result.scored.to_json() == written
+def test_the_report_is_read_back_as_it_was_written(scored: Scored, chain: Chain) -> None:
+    read = EVALUATION.read(scored.folder / "report.json")
+    assert read.data == open_artifact(chain.data).id
+    assert read == dataclasses.replace(scored.report, data=read.data)
+    assert json.loads((scored.folder / "report.json").read_text()) == EVALUATION.to_json(read)
 
 
 def test_the_studys_ceiling_is_one_and_that_of_others_is_not(scored: Scored) -> None:
-    (ceiling,) = scored.report["ceilings"]
-    found = {metric["name"]: metric["all"] for metric in ceiling["metrics"]}
+    (ceiling,) = scored.report.ceilings
+    found = {metric.name: metric.all for metric in ceiling.metrics}
     assert found["pck/person"] == found["pck/micro"] == found["pck/joint"] == 1
     assert 0 < found["error_px/p50"] < 4  # crop pixels in a cell
     assert 0.5 < found["oks/person"] < 1
-    assert "interval" not in ceiling
+    assert (ceiling.interval, ceiling.id, ceiling.joints["nose"].interval) == (None, None, None)
 
 
 def test_a_map_of_zeros_points_into_the_corner(scored: Scored, chain: Chain) -> None:
-    floor = next(row for row in scored.report["floors"] if row["name"] == "zero map")
+    floor = next(row for row in scored.report.floors if row.name == "zero map")
     people = Crops(open_artifact(chain.data), "test").people
     xy_photo = people.xy_crop * (people.square[:, 2] / 128)[:, None, None] + people.square[:, None, :2]
     corner = people.square[:, None, :2] + 0.5 * people.square[:, 2, None, None] / 128
     errors = np.linalg.norm(xy_photo - corner, axis=2)[people.visibility > 0]
-    found = {metric["name"]: metric["all"] for metric in floor["metrics"]}
+    found = {metric.name: metric.all for metric in floor.metrics}
     assert found["error_px/p50"] == pytest.approx(np.median(errors), abs=1e-3)
 
 
 def test_two_models_are_compared_on_their_hits(scored: Scored, chain: Chain) -> None:
-    (pair,) = scored.report["comparisons"]
-    assert (pair["first"], pair["second"]) == ("baseline", "finetuned")
+    (pair,) = scored.report.comparisons
+    assert (pair.first, pair.second) == ("baseline", "finetuned")
     crops = Crops(open_artifact(chain.data), "test")
     truth = crops.people.xy_crop.astype(int) / 4
     cells = [predictions.cells for predictions in scored.result.predictions]
     hits = [np.linalg.norm(one - np.minimum(np.round(truth), 31), axis=2) < 1.6 for one in cells]
-    wanted = compare(hits[0], hits[1], crops.people.visibility, crops.people.photo_id, draws=200)
-    assert wanted.all is not None
-    assert pair["difference"]["all"]["low"] == pytest.approx(wanted.all.low, abs=1e-12)
-    assert pair["joints"]["nose"] == dataclasses.asdict(wanted.joints[0])
-    assert pair["sentence"] == wanted.sentence("baseline", "finetuned")
+    people = crops.people
+    wanted = compare_models(resample_pck(hits, people.visibility, people.photo_id, resamples=200), 0, 1)
+    assert wanted.difference.all is not None and pair.difference.all is not None
+    assert pair.difference.all.low == pytest.approx(wanted.difference.all.low, abs=1e-12)
+    assert pair.joints["nose"] == by_joint(*hits, people.visibility)[0]
+    assert (pair.verdict, pair.photos) == (wanted.verdict, wanted.photos)
 
 
 def test_every_pair_of_three_models_is_compared(scored: Scored, chain: Chain) -> None:
     files = [scored.file("baseline"), scored.file("finetuned"), scored.file("baseline")]
     report = evaluate.run(files, chain.data, None, CONFIG, HOW).report
-    pairs = [(pair["first"], pair["second"]) for pair in report["comparisons"]]
+    pairs = [(pair.first, pair.second) for pair in report.comparisons]
     assert pairs == [("baseline", "finetuned"), ("baseline", "baseline-2"), ("finetuned", "baseline-2")]
-    same = report["comparisons"][1]["difference"]["all"]
-    assert (same["low"], same["value"], same["high"]) == (0, 0, 0)
+    same = report.comparisons[1]
+    assert same.difference.all is not None and same.verdict is Verdict.IDENTICAL
+    assert (same.difference.all.low, same.difference.all.value, same.difference.all.high) == (0, 0, 0)
 
 
 def test_a_seed_and_draws_go_into_the_intervals_only(scored: Scored, chain: Chain) -> None:
     config = dataclasses.replace(CONFIG, seed=7)
     other = evaluate.run([scored.file("baseline")], chain.data, None, config, HOW).report
-    mine, theirs = scored.report["models"][0], other["models"][0]
-    assert other["bootstrap"] == {"draws": 200, "seed": 7}
-    assert (theirs["pck"], theirs["interval"] == mine["interval"]) == (mine["pck"], False)
+    mine, theirs = scored.report.models[0], other.models[0]
+    assert (other.bootstrap.resamples, other.bootstrap.seed) == (200, 7)
+    assert (theirs.pck, theirs.interval == mine.interval) == (mine.pck, False)
 
 
 def test_predictions_of_another_tool_are_named_after_their_file(scored: Scored, chain: Chain, tmp_path: Path) -> None:
@@ -160,8 +165,8 @@ def test_predictions_of_another_tool_are_named_after_their_file(scored: Scored, 
     foreign.write_text(json.dumps(entries))
     notes = Notes()
     report = evaluate.run([foreign], chain.data, None, CONFIG, Execution(progress=notes)).report
-    assert report["models"][0]["name"] == "their tool"
-    assert report["models"][0]["pck"] == scored.report["models"][0]["pck"]
+    assert report.models[0].name == "their tool"
+    assert report.models[0].pck == scored.report.models[0].pck
     assert [note for note in notes.said if "1 of the predictions in" in note and "nobody in this split" in note]
 
 
@@ -170,7 +175,7 @@ def test_part_of_a_split_is_scored_from_the_file_of_the_whole(scored: Scored, ch
     wanted = evaluate.run([chain.baseline], chain.data, None, config, HOW).report
     found = evaluate.run([scored.file("baseline")], chain.data, None, config, HOW).report
     assert numbers_of(found) == numbers_of(wanted)
-    assert found["persons"] == 4
+    assert found.persons == 4
 
 
 def test_the_predictions_of_another_split_are_refused(scored: Scored, chain: Chain) -> None:
@@ -187,11 +192,11 @@ def test_an_output_that_holds_an_input_is_refused(scored: Scored, chain: Chain) 
 
 
 def test_tables_lie_beside_the_report(scored: Scored) -> None:
-    percent = f"{100 * scored.report['models'][0]['pck']['all']:.1f}"
+    percent = f"{100 * (scored.report.models[0].pck.all or 0):.1f}"
     markdown, latex = ((scored.folder / name).read_text() for name in ("tables.md", "tables.tex"))
     assert f"| baseline | {percent} |" in markdown
     assert f"baseline & {percent} & " in latex
-    assert scored.report["comparisons"][0]["sentence"] in markdown
+    assert sentence(scored.report.comparisons[0]) in markdown
     assert latex.count(r"\begin{table}") == latex.count(r"\end{table}") == 6
 
 

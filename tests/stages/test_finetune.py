@@ -103,7 +103,7 @@ def test_matching_joints_are_named_and_their_model_predicts_the_new_set(
     assert loaded.skeleton.limbs == ((0, 1), (2, 3))
     assert loaded.spec.autoencoder(-1) is not None
     scored = evaluate.run([tmp_path / "tuned"], other_joints, None, EvaluateConfig(split="val", precision="fp32"), HOW)
-    assert list(scored.report["models"][0]["joints"]) == list(FEWER)
+    assert list(scored.report.models[0].joints) == list(FEWER)
 
 
 def test_the_colour_that_is_taken_off_stays_the_models(

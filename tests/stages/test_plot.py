@@ -18,11 +18,14 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import append_row, read_rows
 from shgae.errors import Refused
+from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.plots import curves
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
 from tests.builders.findings import analysis_report
+from tests.builders.reports import evaluation, interval, scored, study
 
 EPOCHS = 9
 
@@ -53,10 +56,8 @@ def reported(path: Path, kind: str, report: dict[str, Any]) -> Path:
     return path
 
 
-def evaluation() -> dict[str, Any]:
-    joints = {"nose": {"all": 0.3, "count": 3, "interval": {"low": 0.1, "high": 0.5}}}
-    model = {"name": "m", "pck": {"all": 0.3}, "interval": {"all": None}, "joints": joints}
-    return {"models": [model], "persons": 3, "photos": 3, "split": "val"}
+def evaluated() -> dict[str, Any]:
+    return EVALUATION.to_json(evaluation(scored("m", {"nose": 0.3}, sure=interval(0.1, 0.5))))
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_networks_and_autoencoders_have_figures_of_their_own_in_both_formats(tmp_path: Path) -> None:
     runs = [trained(tmp_path / "net"), trained(tmp_path / "other"), trained(tmp_path / "ae", "autoencoder")]
-    result = plot.run([*runs, reported(tmp_path / "e", "evaluation", evaluation())], tmp_path / "out", Execution())
+    result = plot.run([*runs, reported(tmp_path / "e", "evaluation", evaluated())], tmp_path / "out", Execution())
     names = ["curves-fvu", "curves-pck", "joints", "learning-rate"]
     assert sorted(result.to_json()["figures"]) == names
     assert result.to_json()["files"] == [f"{name}.{suffix}" for name in names for suffix in ("png", "svg")]
@@ -116,7 +117,7 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> Non
 
 
 def test_a_study_is_meant_by_its_folder_too(tmp_path: Path) -> None:
-    reported(tmp_path / "study" / "report", "study", {"differences": [], "conclusion": "None."})
+    reported(tmp_path / "study" / "report", "study", STUDY.to_json(study()))
     assert plot.run([tmp_path / "study"], tmp_path / "out", Execution()).artifact.facts["figures"] == ["differences"]
 
 
@@ -124,7 +125,8 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:
     net = trained(tmp_path / "net")
     empty = trained(tmp_path / "empty", epochs=0, commit=False)
     imported = reported(tmp_path / "imported", "hourglass", {})
-    old = reported(tmp_path / "old", "evaluation", {"models": [{}]})
+    torn_report = reported(tmp_path / "other", "evaluation", evaluated() | {"persons": "many"})
+    later = reported(tmp_path / "later", "study", {"schema": 99})
     broken = trained(tmp_path / "broken")
     torn = trained(tmp_path / "torn")
     shutil.copy(net / HISTORY, broken / HISTORY)
@@ -135,11 +137,12 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:
         ([empty], None, "no epoch of it is complete"),
         ([imported], None, "it has no history"),
         ([reported(tmp_path / "data", "data", {})], None, "nothing to draw"),
-        ([old], None, "make it again"),
+        ([torn_report], None, "persons: expected a whole number"),
+        ([later], None, "schema 99, this shgae reads 1, 2"),
         ([reported(tmp_path / "a", "analysis", spectrumless)], None, "without a spectrum"),
         ([torn], None, "bytes"),
         ([net], EPOCHS + 1, "no training has an epoch 10, the last is 9"),
-        ([reported(tmp_path / "e", "evaluation", evaluation())], 3, "none of these is a training"),
+        ([reported(tmp_path / "e", "evaluation", evaluated())], 3, "none of these is a training"),
         ([tmp_path / "nowhere"], None, "no such folder"),
     ]
     for inputs, first, why in cases:

@@ -48,7 +48,7 @@ def test_all_components_are_the_bottleneck_as_it_is_and_none_are_its_mean(rated:
     assert at(rated, 0)["fvu"] == pytest.approx(1)
     assert at(rated, SIZE)["fvu"] == pytest.approx(0, abs=1e-5)
     config = EvaluateConfig(precision="fp32", batch_size=4)
-    scored = evaluate.run([chain.baseline, chain.grafted], chain.data, None, config, HOW).report["models"]
+    scored = evaluate.run([chain.baseline, chain.grafted], chain.data, None, config, HOW).to_json()["models"]
     assert rated["untouched"]["skips_on"]["pck"] == scored[0]["pck"]
     assert rated["autoencoder"]["skips_on"]["pck"] == scored[1]["pck"]
     for side in ("skips_on", "skips_off"):

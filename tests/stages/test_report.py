@@ -26,16 +26,19 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.errors import Interrupted, Refused
-from shgae.evaluation.report import people_of
+from shgae.evaluation.report import EVALUATION, people_of
+from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution, StopFlag
 from shgae.experiments.study import run
 from shgae.recipes import EvaluateConfig, PrepareConfig, RateConfig, ReportConfig, SpliceConfig, StudyConfig
+from shgae.reporting.evaluation import sentences
 from shgae.reporting.page.html import pictures_of
 from shgae.reporting.page.images import MOST_BYTES
 from shgae.reporting.page.inputs import open_given, told_apart
 from shgae.reporting.page.people import PANEL_BYTES, people_section
 from shgae.reporting.page.sections import sections_of
 from shgae.reporting.page.training import picture_of, training_section
+from shgae.reporting.study import cautions, conclusion
 from shgae.skeleton import Skeleton
 from shgae.stages import evaluate, prepare, rate, report, splice
 from tests.builders.chain import Chain, Notes
@@ -100,11 +103,10 @@ def edit_json(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def test_every_sentence_of_every_report_stands_on_top_once_and_no_other(reported: Reported) -> None:
-    value = {name: json.loads((path / "report.json").read_text()) for name, path in sources(reported).items()}
-    wanted = [value["study"]["conclusion"], *value["study"]["cautions"]]
-    wanted += [pair["sentence"] for pair in value["evaluation"]["comparisons"]]
-    places = {name: path / "report.json" for name, path in sources(reported).items()}
-    wanted += [*splice_sentences(SPLICE.read(places["splice"])), *rate_sentences(RATE.read(places["rate"]))]
+    path = {name: folder / "report.json" for name, folder in sources(reported).items()}
+    told = STUDY.read(path["study"])
+    wanted = [conclusion(told), *cautions(told), *sentences(EVALUATION.read(path["evaluation"]))]
+    wanted += [*splice_sentences(SPLICE.read(path["splice"])), *rate_sentences(RATE.read(path["rate"]))]
     top = unescape(reported.text.partition('<h2 id="findings">')[2].partition("</section>")[0])
     assert [line for line in top.split("<p>")[1:] if line.partition("</p>")[0] not in wanted] == []
     assert all(sentence in top for sentence in wanted)
@@ -338,7 +340,7 @@ def test_hostile_names_stay_text(tmp_path: Path, reported: Reported) -> None:
 
     def rename(folder: Path, facts: dict[str, Any]) -> None:
         edit_json(folder / "report.json", lambda value: value["models"][0].__setitem__("name", HOSTILE))
-        edit_json(folder / "report.json", lambda value: value["comparisons"][0].__setitem__("sentence", HOSTILE))
+        edit_json(folder / "report.json", lambda value: value["comparisons"][0].__setitem__("second", HOSTILE))
 
     remade(reported.evaluation, tmp_path / f"scores{name}", rename)
     config = ReportConfig(title=HOSTILE, people=0)
@@ -381,6 +383,20 @@ def test_a_report_of_a_rate_is_refused_by_the_key_that_it_lacks(reported: Report
     with pytest.raises(Refused, match=r"report in .*rate/report\.json: untouched: missing.*make it again"):
         report.run([tmp_path / "rate"], tmp_path / "page.html", CONFIG, HOW)
     assert not (tmp_path / "page.html").exists()
+
+
+def test_a_typed_report_is_refused_by_the_key_that_is_wrong_and_a_bug_of_ours_is_none_of_it(
+    reported: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn(folder: Path, facts: dict[str, Any]) -> None:
+        edit_json(folder / "report.json", lambda value: value["models"][1]["pck"].pop("v2"))
+
+    remade(reported.evaluation, tmp_path / "torn", torn)
+    with pytest.raises(Refused, match=r"report in .*torn/report\.json: models\[1\]\.pck\.v2: missing"):
+        report.run([tmp_path / "torn"], tmp_path / "page.html", CONFIG, HOW)
+    monkeypatch.setattr("shgae.reporting.evaluation.GROUPS", (("v3", "a typo"),))
+    with pytest.raises(AttributeError, match="v3"):
+        report.run([reported.evaluation], tmp_path / "page.html", CONFIG, HOW)
 
 
 BROKEN: dict[str, tuple[str, str, Callable[[Path], object], str]] = {

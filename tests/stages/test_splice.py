@@ -54,7 +54,7 @@ def names(report: dict[str, Any]) -> list[str]:
 
 def pck_of(model: Path, data: Path) -> dict[str, float | None]:
     config = EvaluateConfig(precision="fp32", batch_size=4)
-    scored: dict[str, float | None] = evaluate.run([model], data, None, config, HOW).report["models"][0]["pck"]
+    scored: dict[str, float | None] = evaluate.run([model], data, None, config, HOW).to_json()["models"][0]["pck"]
     return scored
 
 

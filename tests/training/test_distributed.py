@@ -192,7 +192,7 @@ def test_a_whole_chain_by_several_is_that_of_one_and_only_the_first_writes(tmp_p
         how = EvaluateConfig(batch_size=3, precision="fp32", draws=100)
         scored = evaluate.run([run], tiny_data, root / "evaluation", how, execution)
         assert scored.artifact is not None
-        return made | {"evaluate": scored.artifact.id, "report": scored.scored.to_json()["models"]}
+        return made | {"evaluate": scored.artifact.id, "report": scored.to_json()["models"]}
 
     def watched(world: ProcessGroup) -> Any:
         found: dict[str, Any] = {}

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import optimize
 
 from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Undefined, no_cost
-from shgae.metrics.statistics import CONFIDENCE, Interval, bootstrap, photo_sums
+from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, Interval, PairedBootstrap
 
 Floats = npt.NDArray[np.float64]
 _DENSE = 6
@@ -148,11 +148,12 @@ class FvuSums:
 
     def draws(self, seed: int) -> Floats | None:
         """The equal-FVU rank on each draw of photos, infinity where none is enough; None in one photo."""
-        if len(np.unique(self.photo_id)) < 2:
+        above = np.column_stack([self.left, self.error])
+        below = np.repeat(self.spread[:, None], above.shape[1], axis=1)
+        paired = PairedBootstrap(above, below, self.photo_id, seed=seed)
+        if paired.photos < FEWEST_PHOTOS:
             return None
-        above = photo_sums(np.column_stack([self.left, self.error]), self.photo_id)
-        below = np.repeat(photo_sums(self.spread, self.photo_id)[:, None], above.shape[1], axis=1)
-        drawn = bootstrap(above, below, seed=seed)
+        drawn = np.stack([paired.resampled((place,)) for place in range(above.shape[1])], axis=1)
         drawn = drawn[np.isfinite(drawn).all(1)]
         return np.ceil(equal_rank(self.grid.tolist(), -drawn[:, :-1], -drawn[:, -1]))
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from shgae.data import heatmaps
 from shgae.metrics import pck
-from shgae.metrics.statistics import Interval, bootstrap, interval, photo_sums
+from shgae.metrics.statistics import RESAMPLES, Interval, PairedBootstrap, interval
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -133,44 +133,36 @@ class Recovered:
 
 
 class SideBySide:
-    """Several replacements of one network on the same people, skips alike, over draws of their photos."""
+    """Several replacements of one network on the same people, skips alike, over resamples of their photos."""
 
-    def __init__(self, tallies: Mapping[str, Tally], truth: Truth, *, draws: int = 10_000, seed: int = 0) -> None:
-        """Draws the photos; ``tallies`` by the replacement's name, :data:`UNTOUCHED` among them."""
+    def __init__(self, tallies: Mapping[str, Tally], truth: Truth, *, draws: int = RESAMPLES, seed: int = 0) -> None:
+        """Resamples the photos; ``tallies`` by the replacement's name, :data:`UNTOUCHED` among them."""
         self._tallies, self._truth = tallies, truth
-        self._photos = len(np.unique(truth.photo_id))
         self._place = {name: place for place, name in enumerate(tallies)}
-        above, below = zip(*(self._sums(tally) for tally in tallies.values()), strict=True)
-        numerator, denominator = np.concatenate(above, axis=1), np.concatenate(below, axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            whole = numerator.sum(0) / denominator.sum(0)
-        self._whole: Floats = whole.reshape(len(tallies), -1)
-        drawn = bootstrap(numerator, denominator, draws=draws, seed=seed)
-        self._drawn: Floats = drawn.reshape(draws, len(tallies), -1)
+        above, below = (np.stack(each, axis=1) for each in zip(*map(self._parts, tallies.values()), strict=True))
+        self._paired = PairedBootstrap(above, below, truth.photo_id, resamples=draws, seed=seed)
 
-    def _sums(self, tally: Tally) -> tuple[Floats, Floats]:
+    def _parts(self, tally: Tally) -> tuple[Floats, Floats]:
+        """(N, 5) numerators and denominators of each measure, see :data:`_COLUMNS`."""
         truth = self._truth
         shares, has = pck.person_shares(pck.hits(tally.cells, truth.cells, truth.size), truth.visibility)
-        ones = np.ones(len(shares))
         above = np.column_stack([shares, tally.error, tally.distance])
-        below = np.column_stack([has, tally.counted, ones])
-        return photo_sums(above, self._truth.photo_id), photo_sums(below, self._truth.photo_id)
+        return above, np.column_stack([has, tally.counted, np.ones(len(has))])
+
+    def _at(self, name: str, measure: Measure) -> tuple[int, int]:
+        return self._place[name], _COLUMNS[measure]
 
     def value(self, name: str, measure: Measure) -> float | None:
         """A measure of one replacement on the people as they are; None where nobody counts."""
-        value = float(self._whole[self._place[name], _COLUMNS[measure]])
-        return value if np.isfinite(value) else None
+        return self._paired.value(self._at(name, measure))
 
     def draws(self, name: str, measure: Measure) -> Floats:
-        """(draws,) the measure on each draw."""
-        return self._drawn[:, self._place[name], _COLUMNS[measure]]
+        """(resamples,) the measure on each resample."""
+        return self._paired.resampled(self._at(name, measure))
 
     def difference(self, name: str, other: str, measure: Measure = "pck") -> Interval | None:
-        """A measure of one minus that of the other, on the same draws; None where too few people count."""
-        mine, theirs = self.value(name, measure), self.value(other, measure)
-        if mine is None or theirs is None or self._photos < 2:
-            return None
-        return interval(mine - theirs, self.draws(name, measure) - self.draws(other, measure))
+        """A measure of one minus that of the other, on the same resamples; None where too few people count."""
+        return self._paired.difference(self._at(other, measure), self._at(name, measure))
 
     def effect(self, name: str) -> Effect:
         """What this replacement did."""

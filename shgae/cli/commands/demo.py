@@ -33,10 +33,12 @@ def demo(
     seed: Seed = 0,
 ) -> Outcome:
     """Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores."""
-    from shgae.cli.tables import pck_table
+    from shgae.cli.tables import grid_table
     from shgae.experiments import demo as stage
+    from shgae.reporting.evaluation import pck_table
 
-    result = stage.run(output, execution, seed=seed).to_json()
+    result = stage.run(output, execution, seed=seed)
     caution = "The finetuned graft also trained longer: this table cannot say what the autoencoder itself gave."
-    pictures = [f"picture: {path}" for path in result["pictures"]]
-    return Outcome(result, [pck_table(result["evaluation"]), caution, *pictures], typed("info", output / "finetuned"))
+    table = grid_table(pck_table(result.evaluation.report))
+    pictures = [f"picture: {path}" for path in result.pictures]
+    return Outcome(result.to_json(), [table, caution, *pictures], typed("info", output / "finetuned"))

@@ -41,6 +41,6 @@ def evaluate(
     from shgae.reporting.evaluation import joint_tables, main_tables
     from shgae.stages import evaluate as stage
 
-    result = stage.run(models, data, output, config, execution).to_json()
-    grids = main_tables(result) + (joint_tables(result) if per_joint else [])
-    return Outcome(result, [grid_table(grid) for grid in grids], typed("verify", output) if output else "")
+    result = stage.run(models, data, output, config, execution)
+    grids = main_tables(result.report) + (joint_tables(result.report) if per_joint else [])
+    return Outcome(result.to_json(), [grid_table(grid) for grid in grids], typed("verify", output) if output else "")

@@ -16,7 +16,7 @@ from shgae.recipes import StudyConfig
 @command(
     "study",
     section=BESIDE,
-    example="shgae study baseline data -o study --arms a,b,e --seeds 3 --epochs 15",
+    example="shgae study baseline data -o study --arms none,random,full --seeds 3 --epochs 15",
     writes="""
     STUDY/
       report/report.json              scores, differences, intervals, the sentence
@@ -24,7 +24,7 @@ from shgae.recipes import StudyConfig
       report/differences.png          the differences with their intervals: look here first
       activations/ linear/            what all seeds share
       seed-0/autoencoder/             pre-trained with this seed
-      seed-0/arm-e/finetuned/         an arm, as shgae finetune makes it; seed-1/ and so on alike
+      seed-0/arm-full/finetuned/       an arm, as shgae finetune makes it; seed-1/ and so on alike
     """,
     running=("device", "workers", "resume", "force"),
 )
@@ -50,6 +50,6 @@ def study(
     if dry_run:
         planned = stage.dry_run(model, data, output, config, execution).to_json()
         return Outcome(planned, [dry_run_table(planned), f"in all: about {duration(planned['seconds'])}"])
-    result = stage.run(model, data, output, config, execution).to_json()
+    result = stage.run(model, data, output, config, execution)
     picture = f"picture: {output / 'report' / stage.PICTURE}"
-    return Outcome(result, [*study_tables(result), picture], typed("verify", output / "report"))
+    return Outcome(result.to_json(), [*study_tables(result.report), picture], typed("verify", output / "report"))

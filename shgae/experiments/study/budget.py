@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +11,8 @@ from shgae.artifacts.manifest import differences
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
+from shgae.evaluation.study_report import Budget
 from shgae.experiments.study.plan import Plan
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What all arms were given alike; read from their manifests, not from the options."""
-
-    model: str
-    """Id of the parent."""
-    data: str
-    """Id of the prepared data."""
-    people: int
-    """In the training split, as used."""
-    epochs: int
-    steps: int
-    """Of fine-tuning, in every arm and with every seed: by the people that each epoch of the history counted."""
-    samples: int
-    """People in these steps, counted from the histories."""
-    config: Mapping[str, Any]
-    """Options of fine-tuning that all arms share: optimizer, learning rate, schedule, batch size and so on."""
-    seeds: tuple[int, ...]
 
 
 def check_budget(plan: Plan) -> Budget:

@@ -11,6 +11,7 @@ import torch
 
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
+from shgae.evaluation.study_report import FROZEN, FULL, NONE, PCA, RANDOM
 from shgae.execution import Execution
 from shgae.experiments.study import baselines
 from shgae.experiments.study.plan import Part, Plan
@@ -65,7 +66,7 @@ class Costs:
         plan, people = self._plan, len(self._crops["train"])
         if part.step == "finetune":
             validation = len(self._crops["val"]) * self._once("forward", self._forward)
-            kind = "e" if part.arm == "b" else part.arm  # the same network
+            kind = FULL if part.arm == RANDOM else part.arm  # the same network
             steps = -(-people // plan.config.batch_size)
             return plan.config.epochs * (steps * self._once(kind, lambda: self._step(kind)) + validation)
         if part.step == "pretrain":
@@ -83,14 +84,14 @@ class Costs:
 
     def _network(self, arm: str) -> tuple[StackedHourglass, tuple[float, float, float]]:
         loaded = load_hourglass(self._plan.model, verify=False)
-        if arm != "a":
+        if arm != NONE:
             grafting.graft(loaded.module, build_autoencoder(self._spec(arm)), self._plan.stack)
-        train_only(loaded.module, "autoencoder" if arm == "d" else "all")
+        train_only(loaded.module, "autoencoder" if arm == FROZEN else "all")
         loaded.module.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return loaded.module, loaded.mean_rgb
 
     def _spec(self, arm: str) -> AutoencoderSpec:
-        if arm == "c":
+        if arm == PCA:
             return AutoencoderSpec(self._plan.width, self._plan.config.code_size, family="linear")
         return baselines.spec_of(self._plan.width, self._plan.config.pretraining(0))
 
@@ -129,7 +130,7 @@ class Costs:
 
     def _forward(self) -> float:
         """Seconds of one person in a forward pass."""
-        module, mean_rgb = self._network("a")
+        module, mean_rgb = self._network(NONE)
         crops = self._crops["val"]
         rows = np.arange(min(32, len(crops)))
         inference = Inference(self._device, self._plan.config.precision, len(rows), mean_rgb)

@@ -2,15 +2,16 @@
 
 ::
 
-    DIR/activations                 the parent's bottlenecks, for all seeds
-    DIR/linear                      their principal components as an autoencoder (arm c)
-    DIR/parent/scores               what the parent itself says about the people
-    DIR/seed-0/autoencoder          pre-trained (arms d and e)
-    DIR/seed-0/arm-e/grafted        the parent with the arm's autoencoder; arm b has its random one beside it
-    DIR/seed-0/arm-e/finetuned      the arm
-    DIR/seed-0/arm-e/scores         what it says about the people
+    DIR/activations                 the baseline's bottlenecks, for all seeds
+    DIR/linear                      their principal components as an autoencoder (arm pca)
+    DIR/baseline/scores             what the baseline itself says about the people
+    DIR/seed-0/autoencoder          pre-trained (arms frozen and full)
+    DIR/seed-0/arm-full/grafted     the baseline with the arm's autoencoder; arm random has its own beside it
+    DIR/seed-0/arm-full/finetuned   the arm
+    DIR/seed-0/arm-full/scores      what it says about the people
 
-A part is there if its manifest says so: kind, every option, the ids of its parents. A folder alone is not enough.
+Folders of before, arm-a to arm-e and parent, are gone on with where they are. A part is there if its manifest says so:
+kind, every option, the ids of its parents. A folder alone is not enough.
 """
 
 from __future__ import annotations
@@ -26,20 +27,11 @@ from shgae.artifacts.manifest import MANIFEST, differences
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read
 from shgae.errors import Refused
+from shgae.evaluation.study_report import ARMS, BASELINE, FROZEN, FULL, LETTERS, NONE, PCA, RANDOM
 from shgae.execution import Execution, Silent
 from shgae.experiments.study import baselines, scores
 from shgae.recipes import EvaluateConfig, ExtractConfig, StudyConfig, as_json
 from shgae.stages import extract, finetune, graft, pretrain_ae
-
-ARMS: Mapping[str, str] = {
-    "a": "no autoencoder",
-    "b": "random autoencoder",
-    "c": "linear autoencoder, from principal components",
-    "d": "pre-trained autoencoder, trunk frozen",
-    "e": "pre-trained autoencoder",
-}
-"""What is fine-tuned in each arm."""
-BASELINE = "parent"
 
 Step = Literal["extract", "linear", "random", "pretrain", "graft", "finetune", "score"]
 
@@ -60,13 +52,13 @@ class Part:
     run: Callable[[Execution], object]
     """Makes it."""
     arm: str = ""
-    """Whose it is; "" where it serves several, ``parent`` for the parent's."""
+    """Whose it is; "" where it serves several, ``baseline`` for the baseline's."""
     place: str = ""
     """``seed 1 of 3``; "" where it serves all."""
 
     @property
     def title(self) -> str:
-        """For people: ``arm e, seed 1 of 3: fine-tuning``."""
+        """For people: ``arm full, seed 1 of 3: fine-tuning``."""
         whose = f"arm {self.arm}" if self.arm in ARMS else self.arm
         return ": ".join(part for part in (", ".join(one for one in (whose, self.place) if one), self.what) if part)
 
@@ -104,12 +96,13 @@ class Part:
 
 
 def chosen(arms: str) -> tuple[str, ...]:
-    """The arms of an option like ``a,e``, each once, in the order of :data:`ARMS`.
+    """The arms of an option like ``none,full`` (or ``a,e``), each once, in the order of :data:`ARMS`.
 
     Raises:
         Refused: there is no such arm, or none is named.
     """
-    names = [name.strip() for name in arms.split(",") if name.strip()]
+    of_letter = {letter: name for name, letter in LETTERS.items()}
+    names = [of_letter.get(name.strip(), name.strip()) for name in arms.split(",") if name.strip()]
     unknown = [name for name in names if name not in ARMS]
     if unknown or not names:
         why = f"{unknown[0]!r} is no arm" if unknown else "no arm is named"
@@ -152,30 +145,30 @@ class Plan:
         return self._arm(arm, seed) / "scores"
 
     @property
-    def parent_scores(self) -> Path:
-        """Where it lies what the parent says about the people."""
-        return self.output / BASELINE / "scores"
+    def baseline_scores(self) -> Path:
+        """Where it lies what the baseline says about the people."""
+        return _known_as(self.output, BASELINE, "parent") / "scores"
 
     def parts(self) -> list[Part]:
         """Everything, parents before children."""
-        parts = [self._score(BASELINE, "", self.model, self.parent_scores)]
-        if set(self.arms) & {"c", "d", "e"}:
+        parts = [self._score(BASELINE, "", self.model, self.baseline_scores)]
+        if set(self.arms) & {PCA, FROZEN, FULL}:
             parts.append(self._activations())
-        if "c" in self.arms:
+        if PCA in self.arms:
             parts.append(self._linear())
         for seed in self.seeds:
-            if set(self.arms) & {"d", "e"}:
+            if set(self.arms) & {FROZEN, FULL}:
                 parts.append(self._autoencoder(seed))
             for arm in self.arms:
                 parts += self._parts_of(arm, seed)
         return parts
 
     def _parts_of(self, arm: str, seed: int) -> Iterator[Part]:
-        config = self.config.finetuning(seed, "autoencoder" if arm == "d" else "all")
+        config = self.config.finetuning(seed, "autoencoder" if arm == FROZEN else "all")
         model = self.model
-        if arm != "a":
+        if arm != NONE:
             model = self._arm(arm, seed) / "grafted"
-            if arm == "b":
+            if arm == RANDOM:
                 yield self._random(seed)
             yield self._graft(arm, seed, model)
         output = self.finetuned(arm, seed)
@@ -197,7 +190,7 @@ class Plan:
         config = ExtractConfig(precision=self.config.precision, limit=self.config.limit)
         return Part(
             step="extract",
-            what="the parent's bottlenecks, for all seeds",
+            what="the baseline's bottlenecks, for all seeds",
             path=output,
             kind="activations",
             config=as_json(config),
@@ -216,7 +209,7 @@ class Plan:
             config=baselines.linear_config(size),
             parents={"activations": activations},
             run=lambda how: baselines.linear(activations, output, size, how),
-            arm="c",
+            arm=PCA,
         )
 
     def _autoencoder(self, seed: int) -> Part:
@@ -234,7 +227,7 @@ class Plan:
         )
 
     def _random(self, seed: int) -> Part:
-        output = self._arm("b", seed) / "autoencoder"
+        output = self._arm(RANDOM, seed) / "autoencoder"
         config = self.config.pretraining(seed)
         spec = baselines.spec_of(self.width, config)
         return Part(
@@ -245,17 +238,17 @@ class Plan:
             config=baselines.random_config(spec, seed),
             parents={},
             run=lambda how: baselines.random(spec, seed, output, how),
-            arm="b",
+            arm=RANDOM,
             place=self._named(seed),
         )
 
     def _graft(self, arm: str, seed: int, output: Path) -> Part:
-        ours = {"b": self._arm(arm, seed) / "autoencoder", "c": self.output / "linear"}
+        ours = {RANDOM: self._arm(arm, seed) / "autoencoder", PCA: self.output / "linear"}
         autoencoder = ours.get(arm, self._seed(seed) / "autoencoder")
 
         def run(how: Execution) -> object:
-            # str b's autoencoder knows nobody's activations, and is meant to: nothing to note.
-            quiet = dataclasses.replace(how, progress=Silent()) if arm == "b" else how
+            # A random autoencoder knows nobody's activations, and is meant to: nothing to note.
+            quiet = dataclasses.replace(how, progress=Silent()) if arm == RANDOM else how
             return graft.run(self.model, [autoencoder], output, quiet)
 
         return Part(
@@ -291,4 +284,9 @@ class Plan:
         return self.output / f"seed-{seed}"
 
     def _arm(self, arm: str, seed: int) -> Path:
-        return self._seed(seed) / f"arm-{arm}"
+        return _known_as(self._seed(seed), f"arm-{arm}", f"arm-{LETTERS[arm]}")
+
+
+def _known_as(folder: Path, name: str, before: str) -> Path:
+    """The folder inside, under the name that it had before where there is such a one."""
+    return folder / (before if (folder / before).is_dir() else name)

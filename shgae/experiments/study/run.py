@@ -19,16 +19,17 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json
 from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
+from shgae.evaluation.study_report import ARMS, BASELINE, FROZEN, FULL, STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
 from shgae.experiments.study import scores
 from shgae.experiments.study.budget import check_budget
-from shgae.experiments.study.conclusion import cautions, conclude
 from shgae.experiments.study.estimate import Cost, Costs
-from shgae.experiments.study.plan import ARMS, BASELINE, Part, Plan
-from shgae.experiments.study.report import ArmResult, Report, differences, mean_pck
+from shgae.experiments.study.plan import Part, Plan, chosen
+from shgae.experiments.study.report import differences, mean_pck
 from shgae.inference.device import resolve_device, resolve_precision
+from shgae.metrics.pck import ByGroup
 from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.plots.differences import bars_of, forest_plot
+from shgae.plots.differences import forest_plot
 from shgae.recipes import EvaluateConfig, StudyConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.table import pages
@@ -43,7 +44,7 @@ class StudyResult:
     """A finished study."""
 
     artifact: Artifact
-    report: Report
+    report: StudyReport
     made: tuple[str, ...]
     """The parts that this run made."""
     kept: int
@@ -51,7 +52,8 @@ class StudyResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return self.artifact.to_json() | {"made": list(self.made), "kept": self.kept} | self.report.to_json()
+        said = {"made": list(self.made), "kept": self.kept, "conclusion": study.conclusion(self.report)}
+        return self.artifact.to_json() | said | STUDY.to_json(self.report)
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         model=model,
         data=data,
         output=output,
-        config=dataclasses.replace(config, precision=precision),
+        config=dataclasses.replace(config, precision=precision, arms=",".join(chosen(config.arms))),
         width=loaded.spec.width,
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",
@@ -163,17 +165,18 @@ def _check_room(plan: Plan, missing: Sequence[Part], execution: Execution) -> No
         check_space(plan.output, size, "the networks of all arms and seeds", execution.progress)
 
 
-def _report(plan: Plan) -> Report:
+def _report(plan: Plan) -> StudyReport:
     data = open_artifact(plan.data, "data", verify=False)
     config = EvaluateConfig(split=plan.split, limit=plan.config.limit)
     people = scores.people(data, config)
     size = int(data.facts["crop_size"])
-    by_arm = {BASELINE: [scores.read(plan.parent_scores, people, size)]}
+    by_arm = {BASELINE: [scores.read(plan.baseline_scores, people, size)]}
     for arm in plan.arms:
         by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds]
     found = differences(by_arm, people.photo_id)
     arms = tuple(_arm(plan, name, by_arm[name]) for name in by_arm)
-    return Report(
+    networks = [open_artifact(plan.finetuned(arm, seed), verify=False) for arm in plan.arms for seed in plan.seeds]
+    return StudyReport(
         split=plan.split,
         persons=len(people),
         photos=len(np.unique(people.photo_id)),
@@ -181,32 +184,35 @@ def _report(plan: Plan) -> Report:
         budget=check_budget(plan),
         arms=arms,
         differences=found,
-        conclusion=conclude(found, len(people), len(plan.seeds)),
-        cautions=cautions(plan, found),
+        verdict=verdict_of(found),
+        devices=tuple(sorted({str(network.manifest.provenance["device"]) for network in networks})),
+        ae_epochs=plan.config.ae_epochs if {FROZEN, FULL} & set(plan.arms) else None,
+        limit=plan.config.limit,
     )
 
 
 def _arm(plan: Plan, name: str, by_seed: Sequence[scores.Scores]) -> ArmResult:
     networks = [plan.model] if name == BASELINE else [plan.finetuned(name, seed) for seed in plan.seeds]
     runs = [open_artifact(path, "hourglass", verify=False).facts for path in networks]
+    each = tuple(ByGroup(**one.pck) for one in by_seed)
     return ArmResult(
         name=name,
         label={**ARMS, BASELINE: "no further training"}[name],
-        pck=mean_pck([one.pck for one in by_seed]),
-        by_seed=tuple(one.pck for one in by_seed),
+        pck=mean_pck(each),
+        by_seed=each,
         parameters=int(runs[0]["parameters"]),
         trained_parameters=0 if name == BASELINE else int(runs[0]["trained_parameters"]),
         best_epochs=() if name == BASELINE else tuple(int(facts["best_epoch"]) for facts in runs),
     )
 
 
-def _write(plan: Plan, report: Report, execution: Execution) -> Artifact:
+def _write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
     """The report as an artefact of its own, unless this very one is there; an older one of fewer parts is replaced."""
     output = plan.output / "report"
     parents = {"parent": plan.model, "data": plan.data}
     parents |= {f"arm {arm}, seed {seed}": plan.finetuned(arm, seed) for arm in plan.arms for seed in plan.seeds}
     opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
-    config, value = as_json(plan.config), as_read(report.to_json())
+    config, value = as_json(plan.config), as_read(STUDY.to_json(report))
     if (output / MANIFEST).is_file():
         old = open_artifact(output, *([] if execution.force else ["study"]))
         ids = {parent.role: parent.id for parent in old.manifest.parents}
@@ -217,9 +223,9 @@ def _write(plan: Plan, report: Report, execution: Execution) -> Artifact:
     how = dataclasses.replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
         made.write_json(REPORT, value)
-        texts = (report.conclusion, *study.notes(value))
-        for name, content in pages(study.tables(value), *texts).items():
+        conclusion = study.conclusion(report)
+        for name, content in pages(study.tables(report), conclusion, *study.notes(report)).items():
             write_bytes(made.file(name), content)
-        forest_plot(bars_of(value), made.file(PICTURE), report.conclusion, shown(command_line()))
+        forest_plot(study.bars(report), made.file(PICTURE), conclusion, shown(command_line()))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
-        return made.commit(facts | {"conclusion": report.conclusion}, volatile=(PICTURE,))
+        return made.commit(facts | {"verdict": report.verdict.value}, volatile=(PICTURE,))

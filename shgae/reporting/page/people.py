@@ -13,10 +13,10 @@ from PIL import Image
 
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.manifest import REPORT
-from shgae.artifacts.tables import read_json, read_rows
+from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
 from shgae.evaluation.predictions import Predictions, read_predictions
-from shgae.evaluation.report import people_of
+from shgae.evaluation.report import EVALUATION, EvaluationReport, people_of
 from shgae.execution import Execution
 from shgae.metrics import pck
 from shgae.metrics.people import People
@@ -118,7 +118,11 @@ def people_section(
 
 
 def _names(evaluation: Given) -> list[str]:
-    return [str(row["name"]) for row in read_json(evaluation.artifact.file(REPORT))["models"]]
+    return [row.name for row in _read(evaluation).models]
+
+
+def _read(evaluation: Given) -> EvaluationReport:
+    return EVALUATION.read(evaluation.artifact.file(REPORT))
 
 
 def _pair(evaluation: Given, between: str) -> tuple[str, ...]:
@@ -134,14 +138,14 @@ def _parts(
     evaluation: Given, pair: tuple[str, ...], given: Sequence[Given], count: int, execution: Execution, suffix: str
 ) -> list[Section]:
     """A part of the page for each sort of people."""
-    report = read_json(evaluation.artifact.file(REPORT))
+    report = _read(evaluation)
     anchor = f"people-{evaluation.anchor}"
-    data = locate(report["data"], evaluation, given)
+    data = locate(report.data, evaluation, given)
     if data is None:
-        why = f"The prepared data {report['data'][:12]} is not where the evaluation saw it, so nobody can be drawn."
+        why = f"The prepared data {report.data[:12]} is not where the evaluation saw it, so nobody can be drawn."
         execution.progress.note(f"note: {why[0].lower()}{why[1:].rstrip('.')} (give its folder too)")
         return [Section(anchor, " and ".join(pair) + suffix, (Text(why),))]
-    scored = _score(evaluation, pair, report["split"], data)
+    scored = _score(evaluation, pair, report.split, data)
     chosen = _chosen(scored, pair, count)
     execution.progress.start("people", sum(len(one.rows) for one in chosen), "people")
     parts = []

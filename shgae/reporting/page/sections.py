@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
 from shgae.analysis.latent.text import sentences as analysis_sentences
@@ -15,8 +13,9 @@ from shgae.analysis.rate.text import sentences as rate_sentences
 from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.manifest import REPORT
-from shgae.artifacts.tables import read_json
 from shgae.errors import Refused
+from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.study_report import STUDY
 from shgae.plots.bars import joint_bars
 from shgae.recipes import SPLITS
 from shgae.reporting import evaluation, splice, study
@@ -48,7 +47,6 @@ _CAPTIONS = {
     "differences": "Differences between arms with their intervals",
 }
 """By the beginning of a figure's name."""
-_TYPED = ("splice", "rate", "analysis")
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,7 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                with _of_this_shgae(one):
-                    sentences = say(one.artifact.file(REPORT))
+                sentences = say(one.artifact.file(REPORT))
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -86,12 +83,12 @@ def concluded(found: Sequence[Findings]) -> Section:
 
 
 def _compared(path: Path) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(read_json(path)))
+    return tuple(evaluation.sentences(EVALUATION.read(path)))
 
 
 def _studied(path: Path) -> tuple[str, ...]:
-    report = read_json(path)
-    return (str(report["conclusion"]), *map(str, report["cautions"]))
+    report = STUDY.read(path)
+    return (study.conclusion(report), *study.cautions(report))
 
 
 _SENTENCES: Mapping[str, Callable[[Path], tuple[str, ...]]] = {
@@ -110,28 +107,12 @@ def sections_of(given: Sequence[Given]) -> list[Section]:
         members = [one for one in given if one.kind in kinds]
         parts = []
         for one in members:
-            with _of_this_shgae(one):
-                blocks = blocks_of(one)
+            blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
         if parts:
             sections.append(Section(kinds[0], title, parts=tuple(parts)))
     return sections
-
-
-@contextmanager
-def _of_this_shgae(one: Given) -> Iterator[None]:
-    """Reports change with shgae: raises :class:`Refused` for one that lacks what this one's tables are made of."""
-    if one.kind in _TYPED:  # read as the dataclass that wrote it: what fails here is a bug
-        yield
-        return
-    try:
-        yield
-    except (KeyError, TypeError) as error:
-        lack = f"it has no {error}" if isinstance(error, KeyError) else f"its content is of another form: {error}"
-        version = one.artifact.manifest.provenance.get("versions", {}).get("shgae", "of an unknown version")
-        why = f"{lack}; it was made by shgae {version}"
-        raise Refused(one.kind, one.artifact.path, why, "make it again with this shgae, with --force") from error
 
 
 def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
@@ -143,12 +124,13 @@ def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
 def _evaluation(one: Given) -> tuple[Block, ...]:
     if not one.has(REPORT):
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
-    report = read_json(one.artifact.file(REPORT))
+    report = EVALUATION.read(one.artifact.file(REPORT))
     joints = tuple(table_of(grid) for grid in evaluation.joint_tables(report))
     main = tuple(table_of(grid, evaluation.sentences(report)) for grid in evaluation.main_tables(report))
+    names = [row.name for row in report.models]
     bars = picture_of(
-        lambda path: joint_bars(report, path, ""),
-        f"Bars: the share of each joint that {', '.join(_names(report))} find; the numbers stand in the tables below",
+        lambda path: joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), ""),
+        f"Bars: the share of each joint that {', '.join(names)} find; the numbers stand in the tables below",
     )
     return (
         *main,
@@ -157,16 +139,12 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
     )
 
 
-def _names(report: Mapping[str, Any]) -> list[str]:
-    return [str(row["name"]) for row in report["models"]]
-
-
 def _study(one: Given) -> tuple[Block, ...]:
-    report = read_json(one.artifact.file(REPORT))
+    report = STUDY.read(one.artifact.file(REPORT))
     arms, differences = map(table_of, study.tables(report))
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
-    return (arms, *picture, differences, Text(study.budget_line(report["budget"], report["seeds"])))
+    return (arms, *picture, differences, Text(study.budget_line(report.budget)))
 
 
 def _splice(one: Given) -> tuple[Block, ...]:

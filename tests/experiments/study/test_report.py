@@ -1,4 +1,4 @@
-"""What is said of a study: differences by hand, simulated studies of a known truth, and the words."""
+"""Differences of a study: by hand, and of simulated studies whose truth is known; the verdict on each."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.artifacts.tables import as_read
-from shgae.experiments.study.budget import Budget
-from shgae.experiments.study.conclusion import conclude
-from shgae.experiments.study.report import TOO_FEW, ArmResult, Report, differences, mean_pck
+from shgae.evaluation.study_report import verdict_of
+from shgae.experiments.study.report import differences, mean_pck
 from shgae.experiments.study.scores import Scores, score
 from shgae.metrics import pck
-from shgae.reporting import study
+from shgae.metrics.pck import ByGroup
+from shgae.metrics.statistics import Verdict
 
 K = 14
 
@@ -33,69 +32,51 @@ def study_of(gain: float, *, people: int = 600, seeds: int = 3, luck: float = 0.
     rng = np.random.default_rng(rng_seed)
     photo_id = np.repeat(np.arange(people // 2), 2)
     skill = rng.uniform(0.2, 0.6, people // 2)[photo_id]
-    arms = {"parent": [simulated(rng, people, skill - 0.1)]}
-    for arm, more in (("a", 0.0), ("b", gain), ("e", gain)):
+    arms = {"baseline": [simulated(rng, people, skill - 0.1)]}
+    for arm, more in (("none", 0.0), ("random", gain), ("full", gain)):
         arms[arm] = [simulated(rng, people, skill + more, rng.normal(0, luck) if luck else 0.0) for _ in range(seeds)]
     return {"scores": arms, "photo_id": photo_id}
 
 
-def test_a_known_gain_is_recovered_and_said() -> None:
-    found = differences(**study_of(0.06))
-    first = found[0].groups["all"]
-    assert (found[0].arm, found[0].minus) == ("e", "a")
-    assert first.low < 0.06 < first.high
-    assert first.excludes_zero
-    said = conclude(found, 600, 3)
-    assert said.startswith("More than chance explains: arm e (pre-trained autoencoder) scored")
-    assert "did no better than a random autoencoder" in said, "the random one was made as good"
-    assert found[0].finding == "more"
-
-
-def test_a_known_loss_is_said_to_be_one() -> None:
-    found = differences(**study_of(-0.06))
-    assert conclude(found, 600, 3).startswith("Less than chance explains")
-    assert "random" not in conclude(found, 600, 3).partition(";")[2]
-    assert found[0].finding == "less"
-
-
-def test_no_gain_is_not_shown_and_what_could_have_been_is_told() -> None:
-    found = differences(**study_of(0.0))
-    first = found[0].groups["all"]
-    said = conclude(found, 600, 3)
-    assert said.startswith("Not shown to matter")
-    assert f"a true difference of {100 * first.smallest_to_show:.1f} points" in said
-    assert "includes zero" in said
+@pytest.mark.parametrize(
+    ("gain", "verdict"),
+    [(0.06, Verdict.BETTER), (-0.06, Verdict.WORSE), (0.0, Verdict.NO_SIGNIFICANT_DIFFERENCE)],
+)
+def test_a_known_gain_is_recovered(gain: float, verdict: Verdict) -> None:
+    found = differences(**study_of(gain))
+    first = found[0].groups.all
+    assert (found[0].arm, found[0].minus) == ("full", "none")
+    assert first.low < gain < first.high
+    assert first.minimum_detectable > (first.high - first.low) / 2
+    assert found[0].verdict is verdict_of(found) is verdict
+    assert found[1].verdict is Verdict.NO_SIGNIFICANT_DIFFERENCE, "the random one was made as good"
 
 
 def test_a_gain_that_hangs_on_the_seed_is_not_shown_though_the_people_are_sure_of_it() -> None:
     found = differences(**study_of(0.03, people=4000, luck=0.05, rng_seed=1))
-    first = found[0].groups["all"]
+    first = found[0].groups.all
     assert first.over_photos.low > 0
     assert first.low <= first.over_seeds.low and first.high >= first.over_seeds.high
-    assert not first.excludes_zero
-    assert "interval over photos and seeds" in conclude(found, 4000, 3)
+    assert found[0].verdict is Verdict.NO_SIGNIFICANT_DIFFERENCE
 
 
 def test_a_true_null_is_called_a_gain_no_more_often_than_it_should_be() -> None:
-    wrong = [differences(**study_of(0.0, people=100, rng_seed=run))[0].groups["all"].excludes_zero for run in range(60)]
-    assert np.mean(wrong) < 0.1
+    verdicts = [verdict_of(differences(**study_of(0.0, people=100, rng_seed=run))) for run in range(60)]
+    assert np.mean([one is not Verdict.NO_SIGNIFICANT_DIFFERENCE for one in verdicts]) < 0.1
 
 
-def test_one_seed_has_no_interval_over_seeds_and_the_sentence_says_so() -> None:
+def test_one_seed_has_no_interval_over_seeds() -> None:
     found = differences(**study_of(0.08, seeds=1))
-    first = found[0].groups["all"]
+    first = found[0].groups.all
     assert first.over_seeds is None
     assert (first.low, first.high) == (first.over_photos.low, first.over_photos.high)
-    said = conclude(found, 600, 1)
-    assert said.startswith("More than the choice of people explains")
-    assert "1 seed;" in said
-    assert "seeds were not varied" in said
+    assert found[0].verdict is Verdict.BETTER
 
 
 def test_values_are_means_over_seeds_of_differences_of_means_over_people() -> None:
     made = study_of(0.05, people=50)
     for one in differences(**made):
-        found = one.groups["all"]
+        found = one.groups.all
         for seed, value in enumerate(found.by_seed):
             firsts = made["scores"][one.minus]
             first, second = firsts[min(seed, len(firsts) - 1)], made["scores"][one.arm][seed]
@@ -106,11 +87,11 @@ def test_values_are_means_over_seeds_of_differences_of_means_over_people() -> No
 
 def test_the_interval_over_photos_is_that_of_photos_drawn_again() -> None:
     made = study_of(0.05, people=60)
-    a, e = (np.mean([one.share[:, 0] for one in made["scores"][arm]], axis=0) for arm in ("a", "e"))
+    a, e = (np.mean([one.share[:, 0] for one in made["scores"][arm]], axis=0) for arm in ("none", "full"))
     rng = np.random.default_rng(1)
     by_photo = (e - a).reshape(30, 2)
     draws = [by_photo[rng.integers(0, 30, 30)].mean() for _ in range(10_000)]
-    found = differences(**made)[0].groups["all"].over_photos
+    found = differences(**made)[0].groups.all.over_photos
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=0.002)
 
 
@@ -118,38 +99,33 @@ def test_of_people_in_one_photo_nothing_is_concluded() -> None:
     made = study_of(0.05)
     made["photo_id"] = np.zeros_like(made["photo_id"])
     found = differences(**made)
-    assert {one.finding for one in found} == {TOO_FEW}
-    assert all(group is None for one in found for group in one.groups.values())
-    assert conclude(found, 600, 3) == f"Nothing may be concluded: {TOO_FEW}."
+    assert {one.verdict for one in found} == {Verdict.TOO_FEW_PHOTOS}
+    assert all(one.groups == ByGroup(None, None, None) for one in found)
 
 
-def test_arms_that_score_alike_are_said_to_and_no_smallest_difference_is_named() -> None:
+def test_arms_that_score_the_same_are_identical() -> None:
     made = study_of(0.0)
-    made["scores"] = {name: made["scores"]["a"] for name in ("a", "e")}
+    made["scores"] = {name: made["scores"]["none"] for name in ("none", "full")}
     found = differences(**made)
-    assert found[0].finding == "no difference on any photo"
-    assert conclude(found, 1, 3) == (
-        "Not shown to matter: arm e and arm a scored alike on every photo, on 1 person and 3 seeds."
-    )
+    assert verdict_of(found) is Verdict.IDENTICAL
 
 
 def test_a_group_that_nobody_has_a_joint_of_has_no_difference() -> None:
-    assert all(one.groups["v1"] is None for one in differences(**study_of(0.0)))
+    assert all(one.groups.v1 is None for one in differences(**study_of(0.0)))
 
 
 def test_two_arms_of_which_none_answers_a_question_conclude_nothing() -> None:
     made = study_of(0.0)
-    made["scores"] = {"parent": made["scores"]["parent"], "b": made["scores"]["b"]}
-    assert conclude(differences(**made), 600, 3).startswith("Nothing may be concluded")
+    made["scores"] = {"baseline": made["scores"]["baseline"], "random": made["scores"]["random"]}
+    assert verdict_of(differences(**made)) is Verdict.NOT_COMPARED
 
 
 def test_the_unfair_comparison_is_never_the_conclusion() -> None:
     made = study_of(0.2)
-    made["scores"] = {name: made["scores"][name] for name in ("parent", "e")}
-    (only,) = [one for one in differences(**made) if one.arm == "e"]
-    assert (only.minus, only.fair) == ("parent", False)
-    assert "unfair" in only.question
-    assert conclude([only], 600, 3).startswith("Nothing may be concluded")
+    made["scores"] = {name: made["scores"][name] for name in ("baseline", "full")}
+    (only,) = differences(**made)
+    assert (only.arm, only.minus, only.fair, only.verdict) == ("full", "baseline", False, Verdict.BETTER)
+    assert verdict_of([only]) is Verdict.NOT_COMPARED
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -174,34 +150,5 @@ def test_the_score_of_each_person_is_what_a_loop_counts(seed: int) -> None:
 
 
 def test_means_over_seeds_leave_out_what_nobody_has() -> None:
-    assert mean_pck([{"all": 0.2, "v1": None, "v2": 0.2}, {"all": 0.4, "v1": None, "v2": 0.3}]) == {
-        "all": pytest.approx(0.3),
-        "v1": None,
-        "v2": pytest.approx(0.25),
-    }
-
-
-def reported() -> dict[str, Any]:
-    made = study_of(0.05)
-    found = differences(**made)
-    config = {"batch_size": 4, "optimizer": "adam", "lr": 5e-4, "schedule": "cosine", "precision": "fp32"}
-    arms = tuple(
-        ArmResult(
-            name, f"what {name} is", mean_pck([one.pck for one in runs]), tuple(one.pck for one in runs), 9, 0, ()
-        )
-        for name, runs in made["scores"].items()
-    )
-    budget = Budget("1" * 64, "2" * 64, 600, 2, 300, 1200, config, (0, 1, 2))
-    report = Report("test", 600, 300, (0, 1, 2), budget, arms, found, conclude(found, 600, 3), ("100 % & more_so",))
-    return as_read(report.to_json())
-
-
-def test_the_tables_have_a_line_an_arm_and_a_line_a_difference() -> None:
-    report = reported()
-    arms, differences = study.tables(report)
-    assert [cells[0] for cells in arms.rows] == [arm["name"] for arm in report["arms"]]
-    assert [cells[0] for cells in differences.rows] == [f"{o['arm']} - {o['minus']}" for o in report["differences"]]
-    assert {len(cells) for grid in (arms, differences) for cells in (grid.headings, *grid.rows)} == {9, 7}
-    a = next(arm for arm in report["arms"] if arm["name"] == "a")
-    row = next(cells for cells in arms.rows if cells[0] == "a")
-    assert row[2:5] == (f"{100 * a['pck']['all']:.1f}", "-", f"{100 * a['pck']['v2']:.1f}")
+    mean = mean_pck([ByGroup(0.2, None, 0.2), ByGroup(0.4, None, 0.3)])
+    assert (mean.all, mean.v1, mean.v2) == (pytest.approx(0.3), None, pytest.approx(0.25))

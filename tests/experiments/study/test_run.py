@@ -17,11 +17,12 @@ from shgae.artifacts.crops import read_people
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.folders import partial_of
 from shgae.artifacts.store import open_artifact
-from shgae.artifacts.tables import read_json
 from shgae.errors import Interrupted, Refused
+from shgae.evaluation.study_report import ARMS, LETTERS, STUDY
 from shgae.execution import Execution, StopFlag
-from shgae.experiments.study import conclusion, run
+from shgae.experiments.study import run
 from shgae.experiments.study.budget import check_budget
+from shgae.metrics.statistics import Verdict
 from shgae.models.zoo import load_autoencoder, load_hourglass
 from shgae.recipes import RECIPES, EvaluateConfig, StudyConfig
 from shgae.stages import evaluate, finetune, pretrain_ae
@@ -37,7 +38,6 @@ TINY = StudyConfig(
     ae_epochs=2,
     ae_batch_size=4,
 )
-ARMS = ("a", "b", "c", "d", "e")
 FILES = (run.REPORT, "tables.md", "tables.tex", run.PICTURE)
 
 
@@ -79,39 +79,40 @@ def bytes_of(output: Path) -> list[bytes]:
 
 def test_all_arms_run_with_all_seeds_and_the_question_itself_comes_first(whole: Whole) -> None:
     report = whole.report
-    assert [arm.name for arm in report.arms] == ["parent", *ARMS]
-    assert all(len(arm.by_seed) == (1 if arm.name == "parent" else 2) for arm in report.arms)
+    assert [arm.name for arm in report.arms] == ["baseline", *ARMS]
+    assert all(len(arm.by_seed) == (1 if arm.name == "baseline" else 2) for arm in report.arms)
     pairs = [(one.arm, one.minus) for one in report.differences]
     assert pairs == [
-        ("e", "a"),
-        ("e", "b"),
-        ("e", "c"),
-        ("c", "a"),
-        ("b", "a"),
-        ("d", "a"),
-        ("e", "parent"),
-        ("a", "parent"),
+        ("full", "none"),
+        ("full", "random"),
+        ("full", "pca"),
+        ("pca", "none"),
+        ("random", "none"),
+        ("frozen", "none"),
+        ("full", "baseline"),
+        ("none", "baseline"),
     ]
     assert [one.fair for one in report.differences] == [True] * 6 + [False] * 2
-    assert read_json(whole.output / "report" / run.REPORT)["conclusion"] == report.conclusion
+    assert STUDY.read(whole.output / "report" / run.REPORT) == report
+    assert whole.result.artifact.facts["verdict"] == report.verdict == report.differences[0].verdict
     assert all((whole.output / "report" / name).stat().st_size for name in FILES)
 
 
 def test_the_numbers_of_the_table_are_those_of_evaluate(whole: Whole, chain: Chain) -> None:
     for arm in whole.report.arms:
         paths = [whole.output / f"seed-{seed}" / f"arm-{arm.name}" / "finetuned" for seed in (0, 1)]
-        paths = [chain.baseline] if arm.name == "parent" else paths
+        paths = [chain.baseline] if arm.name == "baseline" else paths
         config = EvaluateConfig(precision="fp32")
         told = evaluate.run(paths, chain.data, None, config, Execution()).report
-        assert [dict(one) for one in arm.by_seed] == [model["pck"] for model in told["models"]]
-        assert arm.pck["all"] == pytest.approx(np.mean([model["pck"]["all"] for model in told["models"]]))
-        assert whole.report.persons == told["persons"]
+        assert list(arm.by_seed) == [model.pck for model in told.models]
+        assert arm.pck.all == pytest.approx(np.mean([model.pck.all for model in told.models]))
+        assert whole.report.persons == told.persons
 
 
-def test_arm_a_is_what_shgae_finetune_makes(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+def test_arm_none_is_what_shgae_finetune_makes(whole: Whole, chain: Chain, tmp_path: Path) -> None:
     config = replace(RECIPES["improved"].finetune, epochs=1, batch_size=4, precision="fp32", sigma_visible=1.5, seed=1)
     made = finetune.run(chain.baseline, chain.data, tmp_path / "a", config, Execution())
-    assert made.artifact.id == open_artifact(whole.output / "seed-1/arm-a/finetuned").id
+    assert made.artifact.id == open_artifact(whole.output / "seed-1/arm-none/finetuned").id
 
 
 def test_the_autoencoder_is_what_shgae_pretrain_ae_makes(whole: Whole, tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_the_autoencoder_is_what_shgae_pretrain_ae_makes(whole: Whole, tmp_path:
     assert made.artifact.id == open_artifact(whole.output / "seed-1/autoencoder").id
 
 
-def test_arm_c_begins_as_the_projection_on_the_principal_components(whole: Whole) -> None:
+def test_arm_pca_begins_as_the_projection_on_the_principal_components(whole: Whole) -> None:
     rows = Activations(open_artifact(whole.output / "activations"), "train")
     x = rows.read(np.arange(len(rows)))
     flat = x.reshape(len(x), -1).astype(np.float64)
@@ -128,38 +129,28 @@ def test_arm_c_begins_as_the_projection_on_the_principal_components(whole: Whole
     _, _, right = np.linalg.svd(flat - mean, full_matrices=False)
     wanted = (flat - mean) @ right[:6].T @ right[:6] + mean
     with torch.no_grad():
-        for path in (whole.output / "seed-0/arm-c/grafted", whole.output / "seed-1/arm-c/grafted"):
+        for path in (whole.output / "seed-0/arm-pca/grafted", whole.output / "seed-1/arm-pca/grafted"):
             graft = load_hourglass(path).module.hourglass(0).graft
             np.testing.assert_allclose(graft(torch.from_numpy(x)).numpy().reshape(len(x), -1), wanted, atol=1e-4)
 
 
-def test_arm_b_begins_with_the_weights_that_pre_training_begins_with_and_another_seed_has_others(
+def test_arm_random_begins_with_the_weights_that_pre_training_begins_with_and_another_seed_has_others(
     whole: Whole,
 ) -> None:
-    first, second = (load_autoencoder(whole.output / f"seed-{seed}/arm-b/autoencoder") for seed in (0, 1))
+    first, second = (load_autoencoder(whole.output / f"seed-{seed}/arm-random/autoencoder") for seed in (0, 1))
     assert first.spec == load_autoencoder(whole.output / "seed-0/autoencoder").spec
     assert not torch.equal(first.module.to_code.weight, second.module.to_code.weight)
 
 
-def test_only_the_autoencoder_learns_in_arm_d(whole: Whole) -> None:
-    before = load_hourglass(whole.output / "seed-0/arm-d/grafted").module.state_dict()
-    after = load_hourglass(whole.output / "seed-0/arm-d/finetuned").module.state_dict()
+def test_only_the_autoencoder_learns_in_arm_frozen(whole: Whole) -> None:
+    before = load_hourglass(whole.output / "seed-0/arm-frozen/grafted").module.state_dict()
+    after = load_hourglass(whole.output / "seed-0/arm-frozen/finetuned").module.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved and all(".graft." in name for name in moved)
     counts = {arm.name: (arm.parameters, arm.trained_parameters) for arm in whole.report.arms}
-    assert counts["d"][0] == counts["e"][0] == counts["b"][0] > counts["a"][0]
-    assert counts["d"][1] == counts["e"][0] - counts["a"][0]
-    assert counts["a"][0] == counts["a"][1]
-
-
-def test_arms_that_end_below_the_parent_are_said_to(whole: Whole, chain: Chain) -> None:
-    plan = run._plan(chain.baseline, chain.data, whole.output, TINY, Execution())
-    (one,) = [each for each in whole.report.differences if (each.arm, each.minus) == ("a", "parent")]
-    assert not one.fair and one.groups["all"] is not None
-    for ends, is_below in (((-0.2, 0.1), False), ((-0.2, -0.1), True), ((0.1, 0.2), False)):
-        changed = replace(one.groups["all"], value=sum(ends) / 2, low=ends[0], high=ends[1])
-        found = [replace(one, groups={"all": changed})]
-        assert any("below its parent" in line for line in conclusion.cautions(plan, found)) == is_below
+    assert counts["frozen"][0] == counts["full"][0] == counts["random"][0] > counts["none"][0]
+    assert counts["frozen"][1] == counts["full"][0] - counts["none"][0]
+    assert counts["none"][0] == counts["none"][1]
 
 
 def test_the_budget_is_equal_and_told(whole: Whole, chain: Chain) -> None:
@@ -177,7 +168,7 @@ def test_an_arm_that_was_given_more_is_found_out(whole: Whole, chain: Chain, tmp
 
     class Swapped(type(plan)):  # type: ignore[misc]
         def finetuned(self, arm: str, seed: int) -> Path:
-            return longer if (arm, seed) == ("a", 1) else plan.finetuned(arm, seed)
+            return longer if (arm, seed) == ("none", 1) else plan.finetuned(arm, seed)
 
     with pytest.raises(Refused, match=r"longer: it was not given what .*epochs: 2 here, 1 there"):
         check_budget(Swapped(**vars(plan)))
@@ -215,26 +206,39 @@ def test_what_is_there_is_kept_and_the_report_is_the_same(whole: Whole, chain: C
     assert again.artifact.id == whole.result.artifact.id
 
 
-def test_other_words_of_the_same_networks_are_written_anew(
+def test_another_report_of_the_same_networks_are_written_anew(
     whole: Whole, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = shutil.copytree(whole.output, tmp_path / "study")
-    monkeypatch.setattr(run, "cautions", lambda *_: ("Another caution.",))
+    of_now = run._report
+    monkeypatch.setattr(run, "_report", lambda plan: replace(of_now(plan), devices=("abacus", "slide rule")))
     again = run.run(chain.baseline, chain.data, output, TINY, Execution())
     assert not again.made
-    assert read_json(output / "report" / run.REPORT)["cautions"] == ["Another caution."]
-    assert "Another caution." in (output / "report" / "tables.md").read_text()
+    assert STUDY.read(output / "report" / run.REPORT).devices == ("abacus", "slide rule")
+    assert "abacus; slide rule" in (output / "report" / "tables.md").read_text()
 
 
 def test_more_arms_and_seeds_are_added_to_what_is_there(whole: Whole, chain: Chain, tmp_path: Path) -> None:
-    small = replace(TINY, arms="e, a", seeds=1)
+    small = replace(TINY, arms="e, none", seeds=1)
     first = run.run(chain.baseline, chain.data, tmp_path / "s", small, Execution())
-    assert [arm.name for arm in first.report.arms] == ["parent", "a", "e"]
-    assert "seeds were not varied" in first.report.conclusion
-    assert first.report.differences[0].groups["all"].over_seeds is None
+    assert [arm.name for arm in first.report.arms] == ["baseline", "none", "full"]
+    assert first.report.differences[0].groups.all.over_seeds is None
     second = run.run(chain.baseline, chain.data, tmp_path / "s", TINY, Execution())
     assert second.kept == first.kept + len(first.made)
     assert bytes_of(tmp_path / "s") == bytes_of(whole.output)
+
+
+def test_a_folder_of_before_is_gone_on_with_under_its_names(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+    output = shutil.copytree(whole.output, tmp_path / "study")
+    (output / "baseline").rename(output / "parent")
+    for seed in ("seed-0", "seed-1"):
+        for name, letter in LETTERS.items():
+            (output / seed / f"arm-{name}").rename(output / seed / f"arm-{letter}")
+    shutil.rmtree(output / "seed-1/arm-e/scores")
+    again = run.run(chain.baseline, chain.data, output, replace(TINY, arms="a,b,c,d,e"), Execution())
+    assert again.made == ("arm full, seed 2 of 2: scoring on the test split",)
+    assert again.report == whole.report
+    assert (output / "seed-1/arm-e/scores").is_dir() and not list(output.rglob("arm-full"))
 
 
 def test_another_study_in_the_folder_is_refused_before_any_work(whole: Whole, chain: Chain, tmp_path: Path) -> None:
@@ -242,11 +246,11 @@ def test_another_study_in_the_folder_is_refused_before_any_work(whole: Whole, ch
     other = finetune.run(
         chain.baseline, chain.data, tmp_path / "other", TINY.finetuning(9, "all"), Execution()
     ).artifact.path
-    with pytest.raises(Refused, match=r"arm-a/finetuned: it is another one.*lr: 0\.01 here, 0\.0005 there"):
+    with pytest.raises(Refused, match=r"arm-none/finetuned: it is another one.*lr: 0\.01 here, 0\.0005 there"):
         run.run(chain.baseline, chain.data, whole.output, replace(TINY, lr=0.01), Execution())
     with pytest.raises(Refused, match=r"seed-0/autoencoder: it is another one.*code_size: 5 here, 6 there"):
-        run.run(chain.baseline, chain.data, whole.output, replace(TINY, arms="d,e", code_size=5), Execution())
-    with pytest.raises(Refused, match=r"parent/scores: it is another one than this study wants \(model: "):
+        run.run(chain.baseline, chain.data, whole.output, replace(TINY, arms="frozen,full", code_size=5), Execution())
+    with pytest.raises(Refused, match=r"baseline/scores: it is another one than this study wants \(model: "):
         run.run(other, chain.data, whole.output, TINY, Execution())
     assert sorted(whole.output.rglob("*")) == before
 
@@ -260,22 +264,22 @@ def test_an_artefact_of_another_kind_where_a_part_should_be_is_refused(chain: Ch
 
 
 def test_an_interrupted_part_of_another_study_is_refused_and_made_anew_by_force(chain: Chain, tmp_path: Path) -> None:
-    only_a = replace(TINY, arms="a", seeds=1)
+    only_a = replace(TINY, arms="none", seeds=1)
     stop = Watched(at=8)
     with pytest.raises(Interrupted):
         run.run(chain.baseline, chain.data, tmp_path / "s", only_a, Execution(stop=stop))
-    assert partial_of(tmp_path / "s/seed-0/arm-a/finetuned").is_dir()
+    assert partial_of(tmp_path / "s/seed-0/arm-none/finetuned").is_dir()
     other = replace(only_a, lr=0.01)
     with pytest.raises(Refused, match=r"lr: 0\.01 here, 0\.0005 there"):
         run.run(chain.baseline, chain.data, tmp_path / "s", other, Execution())
     run.run(chain.baseline, chain.data, tmp_path / "s", other, Execution(force=True))
-    assert open_artifact(tmp_path / "s/seed-0/arm-a/finetuned").manifest.config["lr"] == 0.01
+    assert open_artifact(tmp_path / "s/seed-0/arm-none/finetuned").manifest.config["lr"] == 0.01
     told = run.run(chain.baseline, chain.data, tmp_path / "s", only_a, Execution(force=True))
     assert told.made == (
-        "arm a, seed 1 of 1: fine-tuning (no autoencoder)",
-        "arm a, seed 1 of 1: scoring on the test split",
+        "arm none, seed 1 of 1: fine-tuning (no autoencoder)",
+        "arm none, seed 1 of 1: scoring on the test split",
     )
-    assert told.report.conclusion.startswith("Nothing may be concluded")
+    assert told.report.verdict is Verdict.NOT_COMPARED
 
 
 def test_without_a_test_split_the_arms_are_compared_on_val_and_that_is_said(
@@ -287,12 +291,11 @@ def test_without_a_test_split_the_arms_are_compared_on_val_and_that_is_said(
     sources = {split: drawn[split] for split in ("train", "val")}
     prepare.run(sources, tmp_path / "data", PrepareConfig(crop_size=128), Execution())
     notes = Notes()
-    config = replace(TINY, arms="a", seeds=1, limit=4)
+    config = replace(TINY, arms="none", seeds=1, limit=4)
     told = run.run(chain.baseline, tmp_path / "data", tmp_path / "s", config, Execution(progress=notes)).report
     assert (told.split, told.persons) == ("val", 4)
     assert any("no test split" in line for line in notes.said)
-    assert any("chose the best epoch" in line for line in told.cautions)
-    assert told.budget.people == 4
+    assert (told.budget.people, told.limit) == (4, 4)
 
 
 @pytest.mark.parametrize(("arms", "why"), [("a,f", "'f' is no arm"), (" , ", "no arm is named")])
@@ -331,10 +334,10 @@ def test_the_recipes_say_of_a_study_what_they_say_of_its_stages(recipe: str) -> 
 
 
 def test_a_study_of_a_model_of_several_stacks_grafts_at_the_last(sites, tmp_path: Path) -> None:
-    config = replace(TINY, arms="b,c,e", seeds=1)
+    config = replace(TINY, arms="random,pca,full", seeds=1)
     told = run.run(sites.baseline, sites.data, tmp_path / "s", config, Execution()).report
-    assert [arm.name for arm in told.arms] == ["parent", "b", "c", "e"]
-    for arm in ("b", "c", "e"):
+    assert [arm.name for arm in told.arms] == ["baseline", "random", "pca", "full"]
+    for arm in ("random", "pca", "full"):
         grafts = load_hourglass(tmp_path / f"s/seed-0/arm-{arm}/finetuned").spec.grafts
         assert [graft is not None for graft in grafts] == [False, False, True]
-    assert told.differences[0].minus == "b"
+    assert told.differences[0].minus == "random"

@@ -1,0 +1,197 @@
+"""What a study reports: arms of equal budget on the same people, their differences, and the verdict on the first.
+
+Two things could have been otherwise: which people there are, and which seeds. The interval over photos answers for
+the first (people resampled, networks as they are), the interval over seeds for the second; a verdict goes by the
+interval that allows for both (:func:`shgae.metrics.statistics.combined`).
+
+``report.json`` is a :class:`StudyReport`, written and read by :data:`STUDY`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shgae.artifacts.typed_json import Schema
+from shgae.metrics.pck import ByGroup
+from shgae.metrics.statistics import Verdict
+
+NONE, RANDOM, PCA, FROZEN, FULL = "none", "random", "pca", "frozen", "full"
+ARMS: Mapping[str, str] = {
+    NONE: "no autoencoder",
+    RANDOM: "random autoencoder",
+    PCA: "linear autoencoder, from principal components",
+    FROZEN: "pre-trained autoencoder, trunk frozen",
+    FULL: "pre-trained autoencoder",
+}
+"""What is fine-tuned in each arm."""
+LETTERS: Mapping[str, str] = dict(zip(ARMS, "abcde", strict=True))
+"""The names that arms had, which options and folders may still use."""
+BASELINE = "baseline"
+"""The network that every arm starts from, scored beside the arms."""
+_USED = {"batch_size": int, "lr": float, "optimizer": str, "schedule": str, "precision": str}
+
+Pck = ByGroup[float | None]
+"""0 to 1; None for a group that nobody has a joint of."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What all arms were given alike; read from their manifests, not from the options."""
+
+    model: str
+    """Id of the baseline."""
+    data: str
+    """Id of the prepared data."""
+    people: int
+    """In the training split, as used."""
+    epochs: int
+    steps: int
+    """Of fine-tuning, in every arm and with every seed: by the people that each epoch of the history counted."""
+    samples: int
+    """People in these steps, counted from the histories."""
+    config: Mapping[str, Any]
+    """Options of fine-tuning that all arms share: optimizer, learning rate, schedule, batch size and so on."""
+    seeds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Raises :class:`ValueError` if an option that is shown is missing or of another type."""
+        wrong = [name for name, kind in _USED.items() if not isinstance(self.config.get(name), kind)]
+        if wrong:
+            raise ValueError(f"the config of fine-tuning lacks {', '.join(wrong)}")
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm over its seeds; the baseline too, which has none."""
+
+    name: str
+    """One of :data:`ARMS`, or :data:`BASELINE`."""
+    label: str
+    """In words."""
+    pck: Pck
+    """Mean over seeds."""
+    by_seed: tuple[Pck, ...]
+    parameters: int
+    trained_parameters: int
+    """Which learned in the fine-tuning."""
+    best_epochs: tuple[int, ...]
+    """Whose weights were kept, by seed."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A 95 % interval of a difference of PCK."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A difference of PCK in one group of joints, as a share (0.01 is one point)."""
+
+    value: float
+    """Mean over seeds."""
+    low: float
+    high: float
+    """The 95 % interval that allows for other people and other seeds; for other people alone where there is one
+    seed."""
+    over_photos: Range
+    over_seeds: Range | None
+    """None where there is one seed."""
+    by_seed: tuple[float, ...]
+    minimum_detectable: float
+    """The true difference that a study of this size finds with 80 % power."""
+
+
+@dataclass(frozen=True)
+class ArmComparison:
+    """Two arms on the same people, with the same seeds: ``arm`` minus ``minus``."""
+
+    arm: str
+    minus: str
+    fair: bool
+    """Whether both had the same training after the baseline."""
+    verdict: Verdict
+    """On ``arm``, by PCK of all labelled joints."""
+    groups: ByGroup[Estimate | None]
+    """None where fewer than two photos have such a joint."""
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """Everything that a study found."""
+
+    split: str
+    persons: int
+    photos: int
+    seeds: tuple[int, ...]
+    budget: Budget
+    arms: tuple[ArmResult, ...]
+    """The baseline first."""
+    differences: tuple[ArmComparison, ...]
+    """The study's own question, full - none, first, where both were run."""
+    verdict: Verdict
+    """Of :attr:`primary`."""
+    devices: tuple[str, ...]
+    """On which arms were fine-tuned; empty in a report of schema 1 if all were on one."""
+    ae_epochs: int | None
+    """Of pre-training; None if no arm had any."""
+    limit: int | None
+    """So many people of each split alone; None for all."""
+
+    @property
+    def primary(self) -> ArmComparison | None:
+        """The first fair difference, on which the verdict is; None if no two arms were compared."""
+        return next((one for one in self.differences if one.fair), None)
+
+
+def verdict_of(differences: Sequence[ArmComparison]) -> Verdict:
+    """The verdict on the first fair one of them."""
+    return next((one.verdict for one in differences if one.fair), Verdict.NOT_COMPARED)
+
+
+def _from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 had letters for arms and sentences for what its verdicts and cautions say."""
+    names = {letter: name for name, letter in LETTERS.items()} | {"parent": BASELINE}
+
+    def estimate(one: dict[str, Any] | None) -> dict[str, Any] | None:
+        if one is None:
+            return None
+        kept = {key: value for key, value in one.items() if key != "smallest_to_show"}
+        return kept | {"minimum_detectable": one["smallest_to_show"]}
+
+    differences = [
+        {
+            "arm": names[one["arm"]],
+            "minus": names[one["minus"]],
+            "fair": one["fair"],
+            "verdict": _verdict_1(one["groups"]["all"]).value,
+            "groups": {group: estimate(found) for group, found in one["groups"].items()},
+        }
+        for one in old["differences"]
+    ]
+
+    def said(pattern: str) -> str | None:
+        return next((found[1] for line in old["cautions"] if (found := re.search(pattern, line))), None)
+
+    devices, epochs, limit = said(r"on one device: (.*)\.$"), said(r"had (\d+) epoch"), said(r"first ([\d,]+) p")
+    return {key: value for key, value in old.items() if key not in ("conclusion", "cautions")} | {
+        "arms": [one | {"name": names[one["name"]]} for one in old["arms"]],
+        "differences": differences,
+        "verdict": next((one["verdict"] for one in differences if one["fair"]), Verdict.NOT_COMPARED.value),
+        "devices": devices.split("; ") if devices else [],
+        "ae_epochs": int(epochs) if epochs else None,
+        "limit": int(limit.replace(",", "")) if limit else None,
+    }
+
+
+def _verdict_1(found: Mapping[str, Any] | None) -> Verdict:
+    return Verdict.of_bounds(found["low"], found["high"]) if found else Verdict.TOO_FEW_PHOTOS
+
+
+STUDY = Schema(StudyReport, version=2, older={1: _from_schema_1})
+"""The form of a study's ``report.json``."""

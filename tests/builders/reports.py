@@ -1,0 +1,94 @@
+"""Reports with numbers of a test's choosing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shgae.evaluation.report import Bootstrap, EvaluationReport, JointScore, Pair, Row
+from shgae.evaluation.study_report import (
+    ARMS,
+    BASELINE,
+    ArmComparison,
+    ArmResult,
+    Budget,
+    Estimate,
+    Range,
+    StudyReport,
+    verdict_of,
+)
+from shgae.metrics.pck import ByGroup
+from shgae.metrics.people import Metric
+from shgae.metrics.statistics import Interval, McNemar, Verdict
+
+DATA = "0123456789ab" + "f" * 52
+
+
+def interval(low: float, high: float) -> Interval:
+    return Interval((low + high) / 2, low, high, (high - low) / 4)
+
+
+def scored(
+    name: str,
+    joints: Mapping[str, float | None],
+    *,
+    pck: float | None = 0.3,
+    sure: Interval | None = None,
+    count: int = 10,
+    metrics: tuple[Metric, ...] = (),
+) -> Row:
+    """A predictor that finds these shares; every share has the interval ``sure``."""
+    each = {joint: JointScore(share, None, share, count, sure if share else None) for joint, share in joints.items()}
+    study = Metric("pck/person", "share", "", "", "", "", pck, None, pck, dict(joints), {"1-4": pck}, 2)
+    whole = ByGroup(sure, None, sure) if sure else None
+    return Row(name, None, None, False, ByGroup(pck, None, pck), whole, each, metrics or (study,))
+
+
+def pair(first: str, second: str, found: Interval | None, joints: Mapping[str, McNemar], photos: int = 2) -> Pair:
+    """The second against the first."""
+    least = found.minimum_detectable if found else None
+    return Pair(first, second, Verdict.of(found), ByGroup(found, None, found), least, photos, joints)
+
+
+def evaluation(*models: Row, persons: int = 10, photos: int = 7) -> EvaluationReport:
+    """Of these models alone; more by ``dataclasses.replace``."""
+    joints = tuple(models[0].joints)
+    how = Bootstrap(10_000, 0)
+    return EvaluationReport(DATA, "test", persons, photos, joints, how, models, (), (), ())
+
+
+def estimate(low: float, high: float, *, seeds: int = 3, least: float = 0.01) -> Estimate:
+    value, ends = (low + high) / 2, Range(low, high)
+    return Estimate(value, low, high, ends, ends if seeds > 1 else None, (value,) * seeds, least)
+
+
+def compared(arm: str, minus: str, found: Estimate | None) -> ArmComparison:
+    verdict = Verdict.of_bounds(found.low, found.high) if found else Verdict.TOO_FEW_PHOTOS
+    return ArmComparison(arm, minus, minus != BASELINE, verdict, ByGroup(found, None, found))
+
+
+def study(*differences: ArmComparison, seeds: int = 3) -> StudyReport:
+    """Of these differences, with an arm for each of their names."""
+    named = {one for each in differences for one in (each.arm, each.minus)}
+    pck = ByGroup(0.5, None, 0.5)
+    arms = [ArmResult(BASELINE, "no further training", pck, (pck,), 90, 0, ())]
+    arms += [ArmResult(name, ARMS[name], pck, (pck,) * seeds, 90, 80, (1,) * seeds) for name in ARMS if name in named]
+    config = {"batch_size": 4, "optimizer": "adam", "lr": 5e-4, "schedule": "cosine", "precision": "fp32"}
+    budget = Budget("1" * 64, "2" * 64, 600, 2, 300, 1200, config, tuple(range(seeds)))
+    return StudyReport(
+        split="test",
+        persons=600,
+        photos=300,
+        seeds=budget.seeds,
+        budget=budget,
+        arms=tuple(arms),
+        differences=differences,
+        verdict=verdict_of(differences),
+        devices=("cpu",),
+        ae_epochs=None,
+        limit=None,
+    )
+
+
+def with_floor(report: EvaluationReport, floor: Row) -> EvaluationReport:
+    return replace(report, floors=(floor,))

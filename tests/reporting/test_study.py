@@ -1,0 +1,124 @@
+"""A study's report: tables, bars, cautions, and a sentence a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from shgae.evaluation.study_report import STUDY, StudyReport
+from shgae.metrics.statistics import Verdict
+from shgae.reporting.study import bars, budget_line, cautions, conclusion, tables
+from tests.builders.reports import compared, estimate, study
+
+GAIN, LOSS, NOTHING = estimate(0.01, 0.03), estimate(-0.03, -0.01), estimate(-0.01, 0.02)
+SCORED = "arm full (pre-trained autoencoder) scored {} points of PCK {} than arm none (no autoencoder)"
+WHERE = "on 600 people and 3 seeds; the 95 % CI over photos and seeds"
+SNAPSHOTS = {
+    Verdict.BETTER: f"Significantly better: {SCORED.format('2.0', 'more')}, {WHERE}, +1.0 to +3.0, excludes zero.",
+    Verdict.WORSE: f"Significantly worse: {SCORED.format('2.0', 'less')}, {WHERE}, -3.0 to -1.0, excludes zero.",
+    Verdict.NO_SIGNIFICANT_DIFFERENCE: (
+        f"No significant difference: {SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, includes zero; "
+        "minimum detectable difference 1.0 points (80 % power)."
+    ),
+    Verdict.IDENTICAL: (
+        "No difference: arm full and arm none scored the same on every photo, on 600 people and 3 seeds."
+    ),
+    Verdict.TOO_FEW_PHOTOS: "No conclusion: too few photos of people with labelled joints.",
+    Verdict.NOT_COMPARED: "No conclusion: no two arms were compared.",
+}
+
+
+@pytest.mark.parametrize(
+    ("report", "verdict"),
+    [
+        (study(compared("full", "none", GAIN)), Verdict.BETTER),
+        (study(compared("full", "none", LOSS)), Verdict.WORSE),
+        (study(compared("full", "none", NOTHING)), Verdict.NO_SIGNIFICANT_DIFFERENCE),
+        (study(compared("full", "none", estimate(0.0, 0.0))), Verdict.IDENTICAL),
+        (study(compared("full", "none", None)), Verdict.TOO_FEW_PHOTOS),
+        (study(compared("full", "baseline", GAIN)), Verdict.NOT_COMPARED),
+    ],
+)
+def test_every_verdict_has_its_sentence(report: StudyReport, verdict: Verdict) -> None:
+    assert report.verdict is verdict
+    assert conclusion(report) == SNAPSHOTS[verdict]
+
+
+@pytest.mark.parametrize(("other", "is_said"), [(NOTHING, True), (LOSS, True), (GAIN, False), (None, False)])
+def test_a_gain_is_not_put_down_to_a_pre_training_that_a_random_autoencoder_matches(other, is_said: bool) -> None:
+    report = study(compared("full", "none", GAIN), compared("full", "random", other))
+    assert ("the pre-training is not shown to matter" in conclusion(report)) == is_said
+    worse = study(compared("full", "none", LOSS), compared("full", "random", other))
+    assert "pre-training" not in conclusion(worse).partition(";")[2]
+
+
+def test_one_seed_is_said_to_be_one() -> None:
+    report = study(compared("full", "none", estimate(0.01, 0.03, seeds=1)), seeds=1)
+    assert "on 600 people and 1 seed; the 95 % CI over photos, +1.0 to +3.0" in conclusion(report)
+    assert conclusion(report).endswith("; seeds were not varied, so the effect of another seed is unknown.")
+    assert "Seeds were not varied: the intervals are over photos alone." in cautions(report)
+
+
+def test_cautions_follow_from_the_reports_facts() -> None:
+    def more(report: StudyReport, **facts: object) -> set[str]:
+        return set(cautions(dataclasses.replace(report, **facts))) - set(cautions(report))
+
+    report = study(compared("full", "none", GAIN), compared("none", "baseline", NOTHING))
+    assert len(cautions(report)) == 2, "one baseline; both intervals"
+    assert more(report, devices=("cpu", "cuda")) == {"The arms were not all fine-tuned on one device: cpu; cuda."}
+    (said,) = more(report, ae_epochs=1)
+    assert "had 1 epoch of pre-training before" in said
+    assert more(report, limit=1) == {"Of each split only the first 1 person."}
+    assert len(more(report, split="val")) == 1
+    assert len(more(report, arms=(*report.arms, report.arms[0]))) == 1
+
+
+@pytest.mark.parametrize(("found", "is_said"), [(LOSS, True), (NOTHING, False), (GAIN, False), (None, False)])
+def test_arms_that_end_below_the_baseline_are_said_to(found, is_said: bool) -> None:
+    said = cautions(study(compared("none", "baseline", found)))
+    assert ("Arm none ended 2.0 points (1.0 to 3.0) below its baseline" in said[0]) == is_said
+
+
+def test_the_tables_have_a_line_an_arm_and_a_line_a_difference() -> None:
+    report = study(compared("full", "none", GAIN), compared("pca", "none", NOTHING), compared("full", "baseline", None))
+    arms, differences = tables(report)
+    assert arms.title == "test: 600 people in 300 photos"
+    assert [row[0] for row in arms.rows] == ["baseline", "none", "pca", "full"]
+    assert arms.rows[-1][2:] == ("50.0", "-", "50.0", "50.0, 50.0, 50.0", "+2.0 (+1.0 to +3.0)", "90", "80")
+    assert arms.rows[0][5:] == ("50.0", "-", "90", "-")
+    assert [row[:2] for row in differences.rows] == [
+        ("full - none", "+2.0"),
+        ("pca - none", "+0.5"),
+        ("full - baseline", "-"),
+    ]
+    assert [row[5] for row in differences.rows] == [
+        "significantly better",
+        "no significant difference (minimum detectable 1.0)",
+        "too few photos of people with labelled joints",
+    ]
+    assert "unfair" in differences.rows[-1][-1]
+    assert {len(row) for grid in (arms, differences) for row in (grid.headings, *grid.rows)} == {9, 7}
+
+
+def test_bars_are_the_differences_that_have_an_interval() -> None:
+    unfair = compared("full", "baseline", estimate(0.02, 0.04, seeds=1))
+    drawn = bars(study(compared("full", "none", GAIN), compared("pca", "none", None), unfair))
+    assert [(bar.label, bar.fair) for bar in drawn] == [("full - none", True), ("full - baseline (unfair)", False)]
+    assert (drawn[0].value, drawn[0].interval, drawn[0].by_seed) == (0.02, (0.01, 0.03), (0.02,) * 3)
+    assert drawn[1].over_seeds is None
+
+
+def test_a_report_is_read_back_equal_and_says_the_same() -> None:
+    report = study(compared("full", "none", NOTHING), compared("none", "baseline", None))
+    again = STUDY.from_json(json.loads(json.dumps(STUDY.to_json(report), sort_keys=True)), "here")
+    assert again == report
+    assert (tables(again), conclusion(again)) == (tables(report), conclusion(report))
+
+
+def test_the_budget_is_told_in_one_line() -> None:
+    assert budget_line(study().budget) == (
+        "Equal budget, checked in the manifest of every arm: 300 steps of 4 (2 times 600 people), adam 0.0005 cosine, "
+        "fp32, seeds 0, 1, 2, data 222222222222, baseline 111111111111."
+    )
