@@ -20,7 +20,7 @@ from shgae.recipes import AnalyzeConfig
     section=BESIDE,
     writes="""
     ANALYSIS/
-      report.json                 what --json prints
+      report.json                 numbers and verdicts
       tables.md tables.tex        the same as tables
       spectrum silhouettes skips  pictures, .png and .svg
       traversal-*.png             poses along components

@@ -20,7 +20,7 @@ from shgae.recipes import RateConfig
     section=BESIDE,
     writes="""
     RATE/                       with -o only
-      report.json               what --json prints
+      report.json               numbers and verdicts
       tables.md tables.tex      the same as tables
       rate.png                  the curves
       manifest.json             which model, which activations, hashes

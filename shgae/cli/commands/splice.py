@@ -20,7 +20,7 @@ from shgae.recipes import SpliceConfig
     section=BESIDE,
     writes="""
     SPLICE/                     with -o only
-      report.json               what --json prints
+      report.json               numbers and verdicts
       tables.md tables.tex      the same as tables
       manifest.json             which model, which data, hashes
     """,
