@@ -63,7 +63,9 @@ def above_chance(shares: npt.NDArray[np.float64], people: int) -> int:
     """
     varying = int((shares > _ROUNDING).sum())
     rank = min(people - 1, varying)
-    least = np.maximum(broken_stick(rank), noise_edge(people, varying))
+    # Of fewer people than numbers every component varies, so how many of the numbers do is not seen.
+    dimension = varying if varying < people - 1 else len(shares)
+    least = np.maximum(broken_stick(rank), noise_edge(people, dimension))
     below = np.flatnonzero(shares[:rank] <= least)
     return int(below[0]) if len(below) else rank
 

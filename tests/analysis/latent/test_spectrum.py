@@ -82,3 +82,12 @@ def test_the_largest_component_of_noise_stays_below_its_edge_19_times_in_20() ->
         variances = np.square(np.linalg.svd(rows - rows.mean(0), compute_uv=False))
         above += variances[0] > noise_edge(40, 15) * 39 * 15
     assert 5 <= above <= 27
+
+
+def test_the_stick_has_as_many_pieces_as_the_people_determine() -> None:
+    people, numbers = 100, 4096
+    shares = np.zeros(numbers)
+    shares[: people - 1] = 0.9 ** np.arange(people - 1)
+    shares /= shares.sum()
+    by_people, by_numbers = (int((shares[:99] <= broken_stick(pieces)[:99]).argmax()) for pieces in (99, numbers))
+    assert above_chance(shares, people) == by_people < by_numbers
