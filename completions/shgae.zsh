@@ -17,9 +17,9 @@ _shgae() {
         'convert:Turns annotations of MPII or LSP into COCO keypoint JSON for shgae prepare.'
         'predict:Finds the joints of people in photos, and draws them.'
         'export:Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.'
-        'splice:Puts the autoencoder, zeros, the mean, another person’s and more into the bottleneck’s place, and scores that.'
-        'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck; trains nothing.'
-        'analyze:Shows what a bottleneck holds and where the pose lives: spectrum, clusters, walks, skips, units of the code.'
+        'splice:Replaces the bottleneck by the autoencoder’s reconstruction, the mean, zeros and more, and scores each.'
+        'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.'
+        'analyze:Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'
         'plot:Draws what runs hold: curves over epochs, runs over each other; rate curves, joints, differences.'
         'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
         'demo:Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores.'
@@ -374,7 +374,7 @@ _shgae() {
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
                         '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
-                        '--ks[Numbers of components, with commas between; those beyond the size of the bottleneck become that size.]:value: ' \
+                        '--components[Numbers of components, with commas, at most the bottleneck’s size; near the autoencoder’s PCK more are tried.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -393,10 +393,10 @@ _shgae() {
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
                         '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
-                        '--parts[Which parts, with commas between\: spectrum, clusters, walks, skips, atlas; all does what the inputs allow.]:value: ' \
+                        '--parts[Which parts, with commas\: spectrum, clusters, traversals, skips, code-units; all does what the inputs allow.]:value: ' \
                         '--clusters[Numbers of clusters to try, from-to.]:value: ' \
-                        '--walks[Principal components to walk along, of the bottleneck and of the code; 0 to 10.]:value: ' \
-                        '--tried[People of the split on whom the units of the code are tried, one unit after another.]:value: ' \
+                        '--traversals[Principal components to traverse, of the bottleneck and of the code; 0 to 10.]:value: ' \
+                        '--unit-people[People of the split on whom the units of the code are tried, one unit after another.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -407,7 +407,7 @@ _shgae() {
                 plot)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--from[First epoch of the curves’ second column.]:value: ' \
+                        '--from-epoch[First epoch of the curves’ second column.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

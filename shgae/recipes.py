@@ -251,7 +251,7 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
 
 @dataclass(frozen=True)
 class SpliceConfig(ScoredConfig):
-    """A model and crops -> what its maps lose when something else stands in the bottleneck's place."""
+    """A model and crops -> what replacements of the bottleneck cost."""
 
     stack: OneStack = "last"
     """Which hourglass's bottleneck: its number from 0, or the last one."""
@@ -261,8 +261,8 @@ class SpliceConfig(ScoredConfig):
 class RateConfig(SpliceConfig):
     """A model, activations and crops -> PCK against the number of principal components that pass the bottleneck."""
 
-    ks: str = "0,1,2,5,10,20,50,100,200,500,1000,2000,4096"
-    """Numbers of components, with commas between; those beyond the size of the bottleneck become that size."""
+    components: str = "0,1,2,5,10,20,50,100,200,500,1000,2000,4096"
+    """Numbers of components, with commas, at most the bottleneck's size; near the autoencoder's PCK more are tried."""
 
 
 @dataclass(frozen=True)
@@ -270,12 +270,12 @@ class AnalyzeConfig(SpliceConfig):
     """Activations, a model, crops and an autoencoder -> what the bottleneck holds and where the pose lives."""
 
     parts: str = "all"
-    """Which parts, with commas between: spectrum, clusters, walks, skips, atlas; all does what the inputs allow."""
+    """Which parts, with commas: spectrum, clusters, traversals, skips, code-units; all does what the inputs allow."""
     clusters: str = "2-10"
     """Numbers of clusters to try, from-to."""
-    walks: int = 3
-    """Principal components to walk along, of the bottleneck and of the code; 0 to 10."""
-    tried: int = 200
+    traversals: int = 3
+    """Principal components to traverse, of the bottleneck and of the code; 0 to 10."""
+    unit_people: int = 200
     """People of the split on whom the units of the code are tried, one unit after another."""
 
 

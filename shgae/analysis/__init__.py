@@ -1,13 +1,11 @@
-"""Arrays in, results out: what lies in the bottleneck, and what the network makes of it. No files.
+"""Bottlenecks and networks in, reports with verdicts out; a folder an analysis.
 
-=================  ==========================================================================
-``pca``            principal components of bottleneck tensors, in one pass
-``code``           which numbers of a code say anything
-``replacements``   what may stand in the bottleneck's place
-``splice``         what the maps lose by it, and how much of that is given back
-``exactness``      whether a splice is what it claims to be
-``splice_report``  all that together, as it is written and shown
-``rate``           where an autoencoder lies on the curve of principal components
-``sentences``      what all that allows to say
-=================  ==========================================================================
+===========  ==============================================================================
+``splice``   replacements of the bottleneck: what PCK loses, what the autoencoder recovers
+``rate``     PCK and FVU over principal components, and where the autoencoder lies
+``latent``   spectrum, clusters, traversals, skips level by level, units of the code
+``pca``      principal components of bottleneck tensors, in one pass
+``inputs``   which data, activations and autoencoders belong to a network
+``phrases``  numbers with their intervals, in words; for the ``text`` modules only
+===========  ==============================================================================
 """

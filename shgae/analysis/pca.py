@@ -26,7 +26,7 @@ class Components:
     """(D,) along each component, the largest first, never below 0."""
     directions: npt.NDArray[np.float32]
     """(D, D): a row a component, of length 1."""
-    determined: int
+    rank: int
     """How many of them the rows determine: N rows around their mean span N - 1 directions, the others are arbitrary."""
 
     def count_for(self, share: float) -> int:
@@ -75,8 +75,8 @@ class CovarianceSums:
         )
         order = slice(None, None, -1)
         directions = vectors.T[order].astype(np.float32)
-        determined = min(self._rows - 1, self._mean.size)
-        return Components(self._mean, np.maximum(variances[order], 0), directions, determined)
+        rank = min(self._rows - 1, self._mean.size)
+        return Components(self._mean, np.maximum(variances[order], 0), directions, rank)
 
 
 Rows = npt.NDArray[np.int64]

@@ -14,8 +14,3 @@ def points(one: Interval) -> str:
 def per_cent(one: Interval) -> str:
     """A share: ``83 % (70 to 95)``."""
     return f"{100 * one.value:.0f} % ({100 * one.low:.0f} to {100 * one.high:.0f})"
-
-
-def turned(lead: Interval) -> Interval:
-    """The same difference the other way round."""
-    return Interval(-lead.value, -lead.high, -lead.low, lead.standard_error)

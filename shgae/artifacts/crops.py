@@ -154,6 +154,7 @@ class Crops:
         """See :func:`photos_of`."""
         shards = -(-len(self.people) // SHARD_ROWS)
         _allow_open_files(shards)
+        self._facts = data.facts
         self._shards = [map_tensor(data.file(shard_name(split, shard)), "crops") for shard in range(shards)]
 
     def __len__(self) -> int:
@@ -173,6 +174,15 @@ class Crops:
         shards, places = np.divmod(rows, SHARD_ROWS)
         for crop, shard, place in zip(out, shards.tolist(), places.tolist(), strict=True):
             crop[...] = self._shards[shard][place, middle, middle]
+        return out
+
+    def filled(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """The crops of these rows (n, size, size, 3) as a network sees them: the mean colour where the photo does not
+        reach."""
+        out, mean = self.read(rows), np.round(255 * np.array(self._facts["mean_rgb"]))
+        x, y = np.arange(out.shape[2]), np.arange(out.shape[1])[:, None]
+        for crop, (x0, y0, x1, y1) in zip(out, self.people.valid[rows], strict=True):
+            crop[(x < x0) | (x >= x1) | (y < y0) | (y >= y1)] = mean
         return out
 
 

@@ -18,6 +18,8 @@ from shgae.artifacts.tables import dumps, read_json
 from shgae.errors import Refused, shortened
 
 MANIFEST = "manifest.json"
+REPORT = "report.json"
+"""What an evaluation, an analysis or a study found, in its artefact."""
 SCHEMA = 1
 KINDS = (
     *("data", "hourglass", "activations", "autoencoder", "evaluation", "predictions", "study", "splice", "rate"),

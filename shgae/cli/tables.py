@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -17,9 +17,12 @@ from shgae.cli.progress.eta import duration
 from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable
 from shgae.evaluation.study_report import StudyReport
-from shgae.reporting import splice as tables
-from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid
+
+if TYPE_CHECKING:
+    from shgae.analysis.latent.report import AnalysisReport
+    from shgae.analysis.rate.report import RateReport
+    from shgae.analysis.splice.report import SpliceReport
 
 _MOST_NAMES = 6
 
@@ -116,20 +119,30 @@ def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
     return trees[0]
 
 
-def splice_tables(report: Mapping[str, Any]) -> list[FittedTable | Text]:
-    """Everything that a splice says, one under the other."""
-    *others, checks = map(grid_table, tables.splice_tables(report))
-    return [*others, Text(tables.code_lines(report)), checks, sentences(report)]
+def splice_tables(report: SpliceReport) -> list[FittedTable | Text]:
+    """Everything that a splice found, one under the other."""
+    from shgae.analysis.splice.text import sentences
+    from shgae.reporting import splice
+
+    *others, checks = map(grid_table, splice.splice_tables(report))
+    return [*others, Text(splice.code_lines(report)), checks, Text("\n".join(sentences(report)))]
 
 
-def rate_tables(report: Mapping[str, Any]) -> list[FittedTable | Text]:
-    """Everything that a rate curve says."""
-    return [grid_table(rate_table(report)), sentences(report)]
+def rate_tables(report: RateReport) -> list[FittedTable | Text]:
+    """Everything that a rate curve found."""
+    from shgae.analysis.rate.text import sentences
+    from shgae.reporting.rate import rate_table
+
+    return [grid_table(rate_table(report)), Text("\n".join(sentences(report)))]
 
 
-def sentences(report: Mapping[str, Any]) -> Text:
-    """What it means."""
-    return Text("\n".join(report["says"]))
+def analysis_tables(report: AnalysisReport) -> list[FittedTable | Text]:
+    """Everything that an analysis found, and why parts were left out."""
+    from shgae.analysis.latent.text import sentences
+    from shgae.reporting import latent
+
+    left_out = [f"left out: {part}, {why}" for part, why in report.left_out.items()]
+    return [*map(grid_table, latent.analysis_tables(report)), Text("\n".join([*sentences(report), *left_out]))]
 
 
 def study_tables(report: StudyReport) -> list[FittedTable | Text]:

@@ -1,4 +1,4 @@
-"""How well an autoencoder gives back what it was given: one pass, float64 sums, divided once."""
+"""How well an autoencoder reconstructs: one pass, float64 sums, divided once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What one pass over tensors x, their reconstructions and their codes says."""
+    """Errors of reconstructions of tensors x, and dead units of their codes, from one pass."""
 
     mse: float
     """Mean squared error over all numbers."""
@@ -21,9 +21,9 @@ class Reconstruction:
     """Fraction of variance unexplained, sum |x - reconstruction|^2 / sum |x - mean|^2 with the training mean: 0 is
     perfect, 1 no better than always answering the training mean. None if every x is that mean."""
     relu_floor: float | None
-    """The least FVU within reach of a decoder that ends in a ReLU: sum min(x, 0)^2 / sum |x - mean|^2."""
+    """The least FVU of a decoder that ends in a ReLU: :func:`relu_error` / sum |x - mean|^2."""
     dead_units: int
-    """Numbers of the code that were above 0 for nobody."""
+    """Units of the code that are 0 for everybody, see :func:`is_alive`."""
     code_size: int
     """Numbers in the code."""
 
@@ -50,8 +50,8 @@ class ReconstructionSums:
         self._numbers += wide.size
         self._error += _square_sum(wide - xhat)
         self._deviation += _square_sum(wide - self._mean)
-        self._negative += _square_sum(np.minimum(wide, 0))
-        alive = np.asarray((code > 0).any(0))
+        self._negative += relu_error(wide)
+        alive = is_alive(code)
         self._alive = alive if self._alive is None else self._alive | alive
 
     def result(self) -> Reconstruction:
@@ -70,13 +70,23 @@ class ReconstructionSums:
         return total / self._deviation if self._deviation else None
 
 
+def is_alive(codes: Array) -> npt.NDArray[np.bool_]:
+    """(units,) which units of codes (N, units) are not 0 for at least one person; the others are dead."""
+    return np.asarray((codes != 0).any(0))
+
+
+def relu_error(x: npt.NDArray[np.float64]) -> float:
+    """The squared error that no decoder ending in a ReLU can avoid: sum min(x, 0)^2."""
+    return _square_sum(np.minimum(x, 0))
+
+
 def _square_sum(values: npt.NDArray[np.float64]) -> float:
     return float(np.vdot(values, values))
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """What one pass over tensors x of N people and what stands in their place says, in detail.
+    """Errors of replacements x' of tensors x of N people, in detail, from one pass.
 
     "The spread" is sum |x - mean|^2 over everything, with the training mean. Every number that would divide by 0 is
     None.
@@ -88,8 +98,8 @@ class Fidelity:
     """sum |x - x'|^2 / sum |x|^2: the same against zeros in the mean's place."""
     fvu_offset_free: float | None
     """sum |(x - x') - mean of (x - x')|^2 / the spread: FVU if a constant offset were forgiven."""
-    sign_floor: float | None
-    """The least FVU within reach of what is never negative: sum min(x, 0)^2 / the spread."""
+    relu_floor: float | None
+    """The least FVU of what is never negative: :func:`relu_error` / the spread."""
     l2_ratio: float | None
     """Mean over people of |x'| / |x|."""
     relative_bias: float | None
@@ -118,20 +128,20 @@ class FidelitySums:
         self._lengths: list[Array] = []
 
     def add(self, x: Array, xhat: Array) -> None:
-        """Counts a batch: x and what stands in its place (n, C, H, W).
+        """Counts a batch: x and its replacement (n, C, H, W).
 
         Raises:
             ValueError: a shape differs from that of x or of the mean.
         """
         if x.shape != xhat.shape or x.shape[1:] != self._mean.shape:
-            raise ValueError(f"x {x.shape}, in its place {xhat.shape}, mean {self._mean.shape}")
+            raise ValueError(f"x {x.shape}, replacement {xhat.shape}, mean {self._mean.shape}")
         wide, own = x.astype(np.float64), xhat.astype(np.float64)
         error = wide - own
         self._people += len(x)
         self._error += error.sum(0)
         self._error2 += np.square(error).sum(0)
         self._spread2 += np.square(wide - self._mean).sum(0)
-        self._negative += _square_sum(np.minimum(wide, 0))
+        self._negative += relu_error(wide)
         products = [np.einsum("nchw,nchw->n", a, b) for a, b in ((wide, wide), (own, own), (wide, own))]
         self._lengths.append(np.stack(products))
 
@@ -150,7 +160,7 @@ class FidelitySums:
             fvu=_ratio(error, spread),
             fvu_uncentred=_ratio(error, float(xx.sum())),
             fvu_offset_free=_ratio(max(error - offset, 0.0), spread),
-            sign_floor=_ratio(self._negative, spread),
+            relu_floor=_ratio(self._negative, spread),
             l2_ratio=_mean_ratio(np.sqrt(yy), np.sqrt(xx)),
             relative_bias=_ratio(float(yy.sum()), float(xy.sum())),
             cosine=_mean_ratio(xy, np.sqrt(xx * yy)),

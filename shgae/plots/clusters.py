@@ -1,4 +1,4 @@
-"""Clusters of people: how well they keep apart, and who is in them."""
+"""Clusters of people: their silhouettes, and who is in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from shgae.plots.poses import draw_person
-from shgae.plots.style import COLOURS, new_figure, style
+from shgae.plots.style import COLOURS, DASHES, new_figure, style
 from shgae.skeleton import Skeleton
 
 
@@ -28,18 +28,37 @@ class Member:
     """(K,)."""
 
 
-def silhouette_figure(ks: Sequence[int], silhouettes: Sequence[float], space: str) -> Figure:
-    """Draws the mean silhouette over K, the highest one marked, with Kaufman and Rousseeuw's borders."""
+@dataclass(frozen=True)
+class SilhouetteCurve:
+    """Silhouettes of one space."""
+
+    name: str
+    ks: tuple[int, ...]
+    silhouettes: tuple[float, ...]
+    clouds: float | None
+    """The highest silhouette of clouds of one mode, over all K; None where they were not asked."""
+
+
+def silhouette_figure(curves: Sequence[SilhouetteCurve]) -> Figure:
+    """Draws the mean silhouette over K, the highest one marked, with Kaufman and Rousseeuw's borders and what clouds of
+    one mode reach."""
+    ks = curves[0].ks
+    silhouettes = [height for one in curves for height in (*one.silhouettes, one.clouds or 0.0)]
     with style():
-        figure = new_figure(5.2, 3.0)
+        figure = new_figure(6.2, 3.4)
         axes = figure.subplots()
-        axes.plot(ks, silhouettes, color=COLOURS[0], marker=".")
-        best = int(np.argmax(silhouettes))
-        axes.plot([ks[best]], [silhouettes[best]], "o", mfc="none", ms=10, color=COLOURS[6])
+        for i, one in enumerate(curves):
+            axes.plot(one.ks, one.silhouettes, DASHES[i], color=COLOURS[i], marker=".", label=one.name)
+            best = int(np.argmax(one.silhouettes))
+            axes.plot([one.ks[best]], [one.silhouettes[best]], "o", mfc="none", ms=10, color=COLOURS[i])
+            if one.clouds is not None:
+                label = "highest of clouds of one mode (dotted, each its colour)" if i == 0 else None
+                axes.axhline(one.clouds, color=COLOURS[i], ls=(0, (1, 1)), lw=1.2, label=label)
         for height, said in ((0.25, "below: no substantial structure"), (0.5, "below: weak, could be artificial")):
             axes.axhline(height, color="#888888", lw=0.8, ls=":")
             axes.text(ks[-1], height - 0.012, said, fontsize=6.5, color="#555555", va="top", ha="right")
-        axes.set(xlabel="clusters K", ylabel="mean silhouette", title=f"K-means by {space}")
+        axes.set(xlabel="clusters K", ylabel="mean silhouette")
+        figure.legend(loc="outside upper center", fontsize=8)
         axes.set_ylim(min(0.0, *silhouettes) - 0.02, max(0.55, *silhouettes) + 0.05)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure

@@ -1,4 +1,4 @@
-"""The units of a code, a row each: what they draw, who has most of them, what is lost without them."""
+"""The units of a code, a row each: their values, what they draw, who has the highest values, what is lost."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from shgae.plots.style import COLOURS, new_figure, style
 from shgae.plots.traversals import SURE, extent_of
 from shgae.skeleton import Skeleton
 
+_HEADINGS = ("people by value\n(log)", "decoded at\n-2 sd", "decoded at\nits mean", "decoded at\n+2 sd")
+_EXPLAINED = (
+    "a row a unit, the costliest first; decoded: this unit moved, the others at their means, skips of the mean person"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
     """One unit."""
 
     name: str
-    """With what is lost without it."""
+    """With what is lost when it is held at its mean."""
     values: npt.NDArray[np.float32]
     """(N,) of the training people."""
     xy: npt.NDArray[Any]
@@ -38,7 +43,7 @@ class Portrait:
     """(K,) PCK lost of each joint, a share; NaN where nobody has it."""
 
 
-def atlas_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: str) -> Figure:
+def code_units_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: str) -> Figure:
     """Draws up to a page of units."""
     people = max((len(one.top) for one in portraits), default=0)
     most = max((float(np.nanmax(np.abs(one.lost), initial=0.0)) for one in portraits), default=0.0) or 1.0
@@ -59,15 +64,15 @@ def atlas_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: str) 
                 axes.set_axis_on()
                 draw_person(axes, member.crop, member.xy_crop, member.visibility, skeleton)
             _bars(line[-1], one, most, skeleton)
-        for axes, text in zip(panels[0][:4], ("values", "-2 sd", "mean", "+2 sd"), strict=True):
-            axes.set_title(text, fontsize=8)
+        for axes, text in zip(panels[0][:4], _HEADINGS, strict=True):
+            axes.set_title(text, fontsize=7)
         if people:
-            panels[0][4].set_title("most of it ...", fontsize=8, loc="left")
-        panels[0][-1].set_title("points of PCK lost, by joint", fontsize=8)
+            panels[0][4].set_title("people with the highest values", fontsize=7, loc="left")
+        panels[0][-1].set_title("points of PCK lost with the\nunit held at its mean, by joint", fontsize=7)
         panels[-1][-1].set_xticks(
             range(len(skeleton)), [_short(name) for name in skeleton.names], rotation=90, fontsize=5
         )
-        figure.suptitle(title, fontsize=9)
+        figure.suptitle(f"{title}\n{_EXPLAINED}", fontsize=9)
     return figure
 
 

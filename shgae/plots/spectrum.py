@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -15,46 +16,48 @@ _ROUNDING = 1e-6
 """Per cent of the variance."""
 
 
-def spectrum_figure(spectra: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Draws each component's share of the variance (left) and what the first ones hold together (right).
+@dataclass(frozen=True)
+class SpectrumCurve:
+    """One spectrum."""
 
-    Args:
-        spectra: by name (``bottleneck``, ``code``), as ``shgae analyze --json`` gives them: ``shares``,
-            ``determined``, ``above_chance``, ``components``.
-    """
+    name: str
+    dimension: int
+    rank: int
+    """Components that the people determine; the line ends there."""
+    shares: Sequence[float]
+    """(D,) of the variance, the largest first."""
+    above_chance: int
+    components_95: int
+    """How many hold 95 %."""
+
+
+def spectrum_figure(spectra: Sequence[SpectrumCurve]) -> Figure:
+    """Draws each component's share of the variance (left) and what the first ones hold together (right)."""
     with style():
-        figure = new_figure(8.5, 3.4)
+        figure = new_figure(8.5, 3.7)
         left, right = figure.subplots(1, 2)
-        for i, (name, one) in enumerate(spectra.items()):
-            count = max(min(one["determined"], len(one["shares"])), 1)
-            shares = [100 * share for share in one["shares"][:count]]
+        for i, one in enumerate(spectra):
+            count = max(min(one.rank, len(one.shares)), 1)
+            shares = [100 * share for share in one.shares[:count]]
             held = list(itertools.accumulate(shares))
             x = range(1, count + 1)
             how: dict[str, Any] = {"color": COLOURS[i], "linestyle": DASHES[i]}
-            # The line ends where nothing but rounding is left, as of units that never speak.
-            left.plot(
-                x,
-                [share if share > _ROUNDING else math.nan for share in shares],
-                label=f"{name} ({one['numbers']:,} numbers)",
-                **how,
-            )
-            if one["above_chance"]:
-                k = one["above_chance"]
-                left.plot([k], [shares[k - 1]], "o", mfc="none", color=COLOURS[i], ms=8)
-                # Beside a falling curve: above it on the right, and below it on the left where the axis ends.
-                place, side = ((8, 4), "left") if k * k <= count else ((-8, -8), "right")
-                at = (k, shares[k - 1])
-                left.annotate(f"{k} above chance", at, place, textcoords="offset points", fontsize=7, ha=side)
-            k = one["components"]["95"]
-            right.plot(x, held, label=f"{name}: 95 % in {k:,}", **how)
-            if 0 < k <= count:
-                right.plot([k], [held[k - 1]], "o", mfc="none", color=COLOURS[i], ms=8)
+            ring: dict[str, Any] = {"color": COLOURS[i], "marker": "o", "mfc": "none", "ms": 8, "ls": "none"}
+            # The line ends where nothing but rounding is left, as of units that never vary.
+            heights = [share if share > _ROUNDING else math.nan for share in shares]
+            left.plot(x, heights, label=f"{one.name} ({one.dimension:,} numbers)", **how)
+            k = one.above_chance
+            left.plot([k] if k else [], [shares[k - 1]] if k else [], label=f"{k:,} above chance", **ring)
+            k = one.components_95
+            right.plot(x, held, label=one.name, **how)
+            some = 0 < k <= count
+            right.plot([k] if some else [], [held[k - 1]] if some else [], label=f"95 % in {k:,}", **ring)
         for axes in (left, right):
             axes.set_xscale("log")
             axes.set_xlabel("principal component")
+            # Above the picture: on it the labels of rings would run into curves.
+            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
         left.set_yscale("log")
-        left.set(title="share of the variance", ylabel="% of the variance")
-        right.set(title="held by the first components", ylabel="% of the variance", ylim=(0, 102))
-        left.legend()
-        right.legend(loc="lower right")
+        left.set(ylabel="% of the variance, each")
+        right.set(ylabel="% of the variance, together", ylim=(0, 102))
     return figure

@@ -1,4 +1,4 @@
-"""A walk through a latent space, decoded and beside real people."""
+"""A traversal of a latent space, decoded, and the nearest real people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SURE = 0.3
 """Decoded joints whose map is lower than this share of the row's highest are drawn hollow."""
 
 
-def walk_figure(
+def traversal_figure(
     rows: Sequence[tuple[str, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]],
     nearest: Sequence[Member] | None,
     steps: Sequence[float],

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from shgae.analysis.latent.clusters import Clusters
+from shgae.analysis.latent.clusters import Clusters, ClusterVerdict
 from shgae.analysis.latent.inputs import Inputs
-from shgae.analysis.latent.network import Condition, Unit, Walk
+from shgae.analysis.latent.network import Traversal, Unit
+from shgae.analysis.latent.report import Condition, Drawn
+from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.latent.traversals import STEPS
 from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft
-from shgae.plots.clusters import Member, mosaic_figure, silhouette_figure
-from shgae.plots.code_units import Portrait, atlas_figure
+from shgae.plots.clusters import Member, SilhouetteCurve, mosaic_figure, silhouette_figure
+from shgae.plots.code_units import Portrait, code_units_figure
 from shgae.plots.heat_table import heat_table
-from shgae.plots.spectrum import spectrum_figure
-from shgae.plots.style import save_figure
-from shgae.plots.traversals import walk_figure
+from shgae.plots.spectrum import SpectrumCurve, spectrum_figure
+from shgae.plots.style import SUFFIXES, save_figure
+from shgae.plots.traversals import traversal_figure
 from shgae.recipes import AnalyzeConfig
 from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
@@ -36,55 +36,45 @@ _SHOWN = 8
 """People of a cluster that are drawn."""
 
 
-@dataclass(frozen=True)
-class Figured:
-    """A picture that was written."""
-
-    file: str
-    vector: str
-    """The same as SVG; empty where there are photos in it."""
-    title: str
-    alt: str
-    """What is to be seen, in words."""
-
-
 class Pictures:
     """Draws into a draft."""
 
     def __init__(self, inputs: Inputs, draft: Draft) -> None:
         self._inputs, self._draft = inputs, draft
         self._command = shown(command_line())
-        self._figures: list[Figured] = []
+        self._figures: list[Drawn] = []
+        self.files: list[str] = []
+        """Every file that was written."""
         self._train: Crops | None = None
 
-    def draw(self, found: Found, config: AnalyzeConfig) -> list[Figured]:
+    def draw(self, found: Found, config: AnalyzeConfig) -> list[Drawn]:
         """Every picture of the parts that were done."""
         if self._inputs.same_people and self._inputs.data is not None:
             self._train = Crops(self._inputs.data, "train", config.limit)
         if found.spectrum:
             self._spectrum(found)
         if found.clusters:
-            self._clusters(found.clusters)
-        for space, walks in found.walks.items():
-            for walk in walks:
-                self._walk(space, walk)
+            self._clusters(found.clusters, found.direction_clusters)
+        for space, traversals in found.traversals.items():
+            for one in traversals:
+                self._traversal(space, one)
         if found.skips:
             self._skips(found.skips, found.persons)
-        if found.atlas:
-            self._atlas(found)
+        if found.units:
+            self._code_units(found)
         return self._figures
 
     def _save(self, figure: Figure, name: str, title: str, alt: str, *, photos: bool) -> None:
-        vector = "" if photos else f"{name}.svg"
-        for file in filter(None, (f"{name}.png", vector)):
-            save_figure(figure, self._draft.file(file), self._command)
-        self._figures.append(Figured(f"{name}.png", vector, title, alt))
+        for suffix in (".png",) if photos else SUFFIXES:
+            save_figure(figure, self._draft.file(f"{name}{suffix}"), self._command)
+            self.files.append(f"{name}{suffix}")
+        self._figures.append(Drawn(f"{name}.png", title, alt))
 
     def _members(self, rows: Sequence[int]) -> list[Member]:
         if self._train is None:
             return []
         wanted = np.asarray(rows, np.int64)
-        people, crops = self._train.people, self._train.read(wanted)
+        people, crops = self._train.people, self._train.filled(wanted)
         return [
             Member(crop, people.xy_crop[row], people.visibility[row]) for crop, row in zip(crops, wanted, strict=True)
         ]
@@ -93,40 +83,42 @@ class Pictures:
         assert found.spectrum is not None
         spectra = {"bottleneck": found.spectrum} | ({"code": found.code_spectrum} if found.code_spectrum else {})
         alt = "; ".join(
-            f"{name}: 95 % of the variance in {one.components['95']} of {one.numbers} components"
+            f"{name}: 95 % of the variance in {one.components['95']} of {one.dimension} components"
             for name, one in spectra.items()
             if one
         )
-        figure = spectrum_figure({name: dataclasses.asdict(one) for name, one in spectra.items() if one})
+        figure = spectrum_figure(spectrum_curves(found.spectrum, found.code_spectrum))
         self._save(figure, "spectrum", "Principal components", f"Falling curves of variance; {alt}.", photos=False)
 
-    def _clusters(self, clusters: Clusters) -> None:
-        ks, heights = [one.k for one in clusters.tried], [one.silhouette for one in clusters.tried]
+    def _clusters(self, clusters: Clusters, directions: Clusters | None) -> None:
         best = clusters.best
         alt = f"Mean silhouette by number of clusters, highest {best.silhouette:.2f} at K = {best.k}."
-        self._save(silhouette_figure(ks, heights, clusters.space), "silhouettes", "Clusters", alt, photos=False)
+        figure = silhouette_figure([_silhouettes(one) for one in (clusters, directions) if one])
+        self._save(figure, "silhouettes", "Clusters", alt, photos=False)
         groups = [
             (counted_people(one.people).replace(" ", "\n"), self._members(one.nearest[:_SHOWN]))
             for one in best.clusters
         ]
         if self._train is None or self._inputs.data is None:
             return
-        title = f"K = {best.k}, mean silhouette {best.silhouette:.2f}: people nearest to each centre"
+        shown = "" if clusters.verdict is ClusterVerdict.APART else "; cuts, no clusters shown"
+        title = f"K = {best.k}, mean silhouette {best.silhouette:.2f}{shown}: people nearest to each centre"
         figure = mosaic_figure([one for one in groups if one[1]], self._skeleton(), title)
         alt = f"People nearest to the centres of {best.k} clusters, a row a cluster, after their mean picture."
         self._save(figure, "clusters", "Who is in the clusters", alt, photos=True)
 
-    def _walk(self, space: str, walk: Walk) -> None:
-        rows = [(side.replace("_", "\n"), one.xy_crop, one.height, one.heat) for side, one in walk.decoded.items()]
-        title = f"{space}, component {walk.number}: {100 * walk.share:.1f} % of the variance, sd {walk.deviation:.3g}"
-        members = self._members(walk.nearest.tolist()) or None
-        figure = walk_figure(rows, members, STEPS, self._skeleton(), title)
-        on, off = (100 * walk.moved[side] for side in ("skips_on", "skips_off"))
+    def _traversal(self, space: str, found: Traversal) -> None:
+        rows = [(side.replace("_", "\n"), one.xy_crop, one.height, one.heat) for side, one in found.decoded.items()]
+        number = found.component
+        title = f"{space}, component {number}: {100 * found.share:.1f} % of the variance, sd {found.deviation:.3g}"
+        members = self._members(found.nearest.tolist()) or None
+        figure = traversal_figure(rows, members, STEPS, self._skeleton(), title)
+        on, off = (100 * found.moved[side] for side in ("skips_on", "skips_off"))
         alt = (
-            f"Decoded poses from -3 to +3 standard deviations along component {walk.number} of the {space}; from -2 to "
+            f"Decoded poses from -3 to +3 standard deviations along component {number} of the {space}; from -2 to "
             f"+2 joints move by {on:.1f} % of the crop with the mean person's skips, {off:.1f} % with skips off."
         )
-        self._save(figure, f"walk-{space}-{walk.number}", f"Walk: {title}", alt, photos=members is not None)
+        self._save(figure, f"traversal-{space}-{number}", f"Traversal: {title}", alt, photos=members is not None)
 
     def _skips(self, skips: Sequence[Condition], people: int) -> None:
         names = list(self._skeleton().names)
@@ -138,33 +130,33 @@ class Pictures:
             values.astype(np.float64),
             names,
             columns,
-            f"PCK of each joint, {counted_people(people)}; + mean: with the training mean in the bottleneck's place",
+            f"PCK of each joint, {counted_people(people)}; + mean: bottleneck replaced by the training mean",
             "%",
         )
         worst = min(skips, key=lambda one: one.pck["all"] or 0.0)
         alt = f"PCK of every joint with skips on, off, and off level by level; lowest with {worst.skips}, bottleneck "
         self._save(figure, "skips", "Where the pose lives", f"{alt}{worst.bottleneck}.", photos=False)
 
-    def _atlas(self, found: Found) -> None:
+    def _code_units(self, found: Found) -> None:
         assert found.latent is not None and found.latent.codes is not None
         alive = sorted(
-            (unit for unit in found.atlas if unit.decoded), key=lambda unit: -unit.lost.value if unit.lost else 0.0
+            (unit for unit in found.units if unit.decoded), key=lambda unit: -unit.lost.value if unit.lost else 0.0
         )
         for page, start in enumerate(range(0, len(alive), UNITS_A_PAGE), 1):
             some = alive[start : start + UNITS_A_PAGE]
             portraits = [self._portrait(unit, found.latent.codes[:, unit.number]) for unit in some]
-            title = f"Units of the code by what PCK loses without them, on {counted_people(found.tried)} ({page})"
-            figure = atlas_figure(portraits, self._skeleton(), title)
+            title = f"Units of the code, tried on {counted_people(found.unit_people)} ({page})"
+            figure = code_units_figure(portraits, self._skeleton(), title)
             alt = "A row a unit: histogram, poses at -2, 0, +2 standard deviations, people, loss by joint; units "
             names = ", ".join(str(unit.number) for unit in some)
-            self._save(figure, f"atlas-{page}", title, f"{alt}{names}.", photos=True)
+            self._save(figure, f"code-units-{page}", title, f"{alt}{names}.", photos=True)
 
     def _portrait(self, unit: Unit, values: npt.NDArray[np.float32]) -> Portrait:
         assert unit.decoded is not None
         names = self._skeleton().names
         lost = np.array([np.nan if unit.joints[name] is None else unit.joints[name] for name in names], np.float64)
-        points = f"\n{100 * unit.lost.value + 0.0:.1f} points" if unit.lost else ""
-        name = f"unit {unit.number}{points}\n{100 * unit.density:.0f} % on"
+        points = f"\ncosts {100 * unit.lost.value + 0.0:.1f} points" if unit.lost else ""
+        name = f"unit {unit.number}{points}\nactive for {100 * unit.density:.0f} %"
         one = unit.decoded
         return Portrait(name, values, one.xy_crop, one.height, one.heat, self._members(unit.top), lost)
 
@@ -173,3 +165,22 @@ class Pictures:
             return self._inputs.site.loaded.skeleton
         assert self._inputs.data is not None  # only pictures with people in them ask
         return Skeleton.from_json(self._inputs.data.facts["skeleton"])
+
+
+def spectrum_curves(*spectra: Spectrum | None) -> list[SpectrumCurve]:
+    """What is drawn of the bottleneck's spectrum and of the code's; None is left out."""
+    return [
+        SpectrumCurve(name, one.dimension, one.rank, one.shares, one.above_chance, one.components["95"])
+        for name, one in zip(("bottleneck", "code"), spectra, strict=False)
+        if one
+    ]
+
+
+def _silhouettes(one: Clusters) -> SilhouetteCurve:
+    null = one.one_mode
+    return SilhouetteCurve(
+        one.space,
+        tuple(each.k for each in one.tried),
+        tuple(each.silhouette for each in one.tried),
+        max(null.elliptical + null.copula) if null else None,
+    )

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shgae.analysis.latent.report import SCHEMA as ANALYSIS
+from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.folders import unfinished
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tables import read_json
 from shgae.artifacts.typed_json import Schema
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
@@ -21,9 +23,7 @@ from shgae.evaluation.study_report import STUDY
 from shgae.reporting.names import shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
-REPORT = "report.json"
-REPORTED = ("rate", "analysis", "evaluation", "study")
-_TYPED: Mapping[str, Schema[Any]] = {"evaluation": EVALUATION, "study": STUDY}
+_TYPED: Mapping[str, Schema[Any]] = {"rate": RATE, "analysis": ANALYSIS, "evaluation": EVALUATION, "study": STUDY}
 _NEEDED = ("epoch", "lr", "train_loss", "val_loss")
 
 
@@ -83,7 +83,7 @@ def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
     kind = artifact.manifest.kind
     if kind in TRAINED and HISTORY not in artifact.manifest.files:
         raise Refused(kind, artifact.path, "it was not trained by shgae, so it has no history", "a run of a training")
-    if kind not in TRAINED + REPORTED:
+    if kind not in (*TRAINED, *_TYPED):
         wanted = "trainings, rates, analyses, evaluations and studies"
         raise Refused("input", artifact.path, f"there is nothing to draw in {kind}", wanted)
     file = HISTORY if kind in TRAINED else REPORT
@@ -92,8 +92,8 @@ def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
     if kind in TRAINED:
         found.histories.append(History(name, _rows(artifact.file(file).read_bytes(), artifact.path)))
         return
-    report = _TYPED[kind].read(artifact.file(file)) if kind in _TYPED else read_json(artifact.file(file))
-    if kind == "analysis" and not report.get("spectrum"):
+    report: Any = _TYPED[kind].read(artifact.file(file))
+    if kind == "analysis" and report.spectrum is None:
         raise Refused(kind, artifact.path, "it was made without a spectrum", "shgae analyze with its activations")
     found.reports.append((kind, name, report))
 

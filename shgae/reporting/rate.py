@@ -1,39 +1,97 @@
-"""A rate curve as a table."""
+"""A rate curve as a table and as a figure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
-from shgae.reporting.splice import _SIDES, _number, _title
-from shgae.reporting.table import Grid, lost, percent
+from shgae.analysis.rate.report import RatePoint, RateReport
+from shgae.analysis.splice.effects import Effect
+from shgae.plots.rates import Ranks, ScoreCurve, rate_curve
+from shgae.reporting.table import Grid, interval_points, number, people_title, percent
 from shgae.wording import counted, counted_people
 
+_SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
 
-def rate_table(report: Mapping[str, Any]) -> Grid:
+
+def rate_table(report: RateReport) -> Grid:
     """A row a rank, the autoencoder and the untouched bottleneck below."""
-    determined, tuned = report["determined"], report["tuned"]
+    tuned, code = report.tuned, report.autoencoder
     rows = [
-        (f"{one['numbers']}{'*' * (one['numbers'] > determined)}", _number(one["fvu"]), *_scored(one))
-        for one in report["points"]
+        (
+            f"{one.n_components}{'*' * (one.n_components > report.rank)}",
+            number(one.fvu),
+            *_scored(one.skips_on, one.skips_off),
+        )
+        for one in report.points
     ]
-    if code := report["autoencoder"]:
-        rows.append((f"autoencoder {code['numbers']}", _number(code["fvu"]), *_scored(code)))
-    rows.append(("autoencoder taken out" if tuned else "untouched", "0", *_scored(report["untouched"])))
+    if code:
+        rows.append((f"autoencoder {code.n_components}", number(code.fvu), *_scored(code.skips_on, code.skips_off)))
+    untouched = (report.untouched[side] for side, _ in _SIDES)
+    rows.append(("autoencoder taken out" if tuned else "untouched", "0", *_scored(*untouched)))
     against = "the tuned trunk with its autoencoder taken out" if tuned else "the bottleneck as it is"
     caption = f"lost: points of PCK against {against}, with the 95 % interval over photos"
-    if any(one["numbers"] > determined for one in report["points"]):
-        people = counted_people(report["trained_on"], "training")
-        caption += f"\n* beyond the {counted(determined, 'direction')} determined by {people}"
+    if any(one.n_components > report.rank for one in report.points):
+        caption += f"\n* {_beyond(report)}"
     return Grid(
-        title=_title(report),
-        headings=("numbers", "FVU", *(f"{heading}, {side}" for _, side in _SIDES for heading in ("PCK %", "lost"))),
+        title=people_title(report.split, report.persons, report.photos, report.stack),
+        headings=(
+            "components",
+            "FVU",
+            *(f"{heading}, {side}" for _, side in _SIDES for heading in ("PCK %", "lost")),
+        ),
         rows=tuple(rows),
         caption=caption,
-        aside=2 if report["autoencoder"] else 1,
+        aside=2 if code else 1,
     )
 
 
-def _scored(point: Mapping[str, Any]) -> list[str]:
-    effects = [point[key] for key, _ in _SIDES]
-    return [cell for effect in effects for cell in (percent(effect["pck"]["all"]), lost(effect["pck_lost"]))]
+def rate_figure(report: RateReport, path: Path, command: str) -> None:
+    """Draws the curve, see :func:`shgae.plots.rates.rate_curve`."""
+    code = report.autoencoder
+    curves = [_curve(report, side, name) for side, name in _SIDES]
+    found = Ranks(
+        ranks=tuple(one.n_components for one in report.points),
+        curves=tuple(one for one in curves if one),
+        fvu=tuple(one.fvu for one in report.points),
+        code_size=code.n_components if code else None,
+        code_fvu=code.fvu if code else None,
+        determined=report.rank,
+        shaded=_beyond(report),
+        untouched="autoencoder taken out" if report.tuned else "bottleneck as it is",
+    )
+    rate_curve(found, path, command)
+
+
+def _beyond(report: RateReport) -> str:
+    people = counted_people(report.trained_on, "training")
+    return f"beyond the {counted(report.rank, 'direction')} determined by {people}"
+
+
+def _curve(report: RateReport, side: str, name: str) -> ScoreCurve | None:
+    """None where nobody has a joint."""
+    whole = report.untouched[side].pck["all"]
+    if whole is None:
+        return None
+    effects = [_effect(one, side) for one in report.points]
+    losses = [one.pck_lost for one in effects]
+    # The interval of the loss, hung below the untouched score; a PCK below 0 or above 100 % does not exist.
+    band = [(_within(whole - one.high), _within(whole - one.low)) for one in losses if one is not None]
+    return ScoreCurve(
+        name=name,
+        untouched=100 * whole,
+        scores=tuple(100 * (one.pck["all"] or 0.0) for one in effects),
+        band=tuple(band) if len(band) == len(losses) else None,
+        autoencoder=100 * (_effect(report.autoencoder, side).pck["all"] or 0.0) if report.autoencoder else None,
+    )
+
+
+def _effect(point: RatePoint, side: str) -> Effect:
+    return point.skips_on if side == "skips_on" else point.skips_off
+
+
+def _within(share: float) -> float:
+    return min(max(100 * share, 0), 100)
+
+
+def _scored(*effects: Effect) -> list[str]:
+    return [cell for effect in effects for cell in (percent(effect.pck["all"]), interval_points(effect.pck_lost))]

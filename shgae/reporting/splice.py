@@ -1,151 +1,137 @@
-"""Splices and rate curves as tables, and as lines of text; read from the JSON that ``--json`` prints."""
+"""A splice as tables, and as lines of text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from shgae.analysis.splice.effects import Measure, Recovered
+from shgae.analysis.splice.report import BASELINES, Side, SpliceReport
+from shgae.analysis.splice.verdicts import LEADING, asked_about
+from shgae.metrics.reconstruction import Fidelity
+from shgae.reporting.table import Grid, interval_points, number, people_title, percent
+from shgae.wording import counted
 
-from shgae.reporting.table import Grid, lost, percent
-from shgae.wording import counted, counted_people
-
-_SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
-_MEASURES = {"pck": "PCK", "loss": "loss", "maps": "maps (faithfulness)"}
+_MEASURES: dict[Measure, str] = {"pck": "PCK", "loss": "loss", "maps": "maps (faithfulness)"}
 
 
-def splice_tables(report: Mapping[str, Any]) -> list[Grid]:
+def splice_tables(report: SpliceReport) -> list[Grid]:
     """Every table of a splice, in order."""
     # Of a tuned trunk shares of the untouched bottleneck say little: it was trained with the autoencoder inside.
-    shares = [] if report["tuned"] else [recovered_table(report)]
+    shares = [] if report.tuned else [recovered_table(report)]
     return [replacements_table(report), *shares, fidelity_table(report), checks_table(report)]
 
 
-def replacements_table(report: Mapping[str, Any]) -> Grid:
-    """A row a replacement: PCK and what is recovered of the cost of zeros, skips on beside skips off."""
-    what = "gives back: of the PCK that zeros cost" if not report["tuned"] else "behind ae: points of PCK"
-    standing = "behind ae, points" if report["tuned"] else "gives back, % of zero"
+def replacements_table(report: SpliceReport) -> Grid:
+    """A row a replacement: PCK and what is recovered of the cost of the training mean, skips on and skips off."""
+    what = "recovered: of the PCK that the training mean costs" if not report.tuned else "behind ae: points of PCK"
+    standing = "behind ae, points" if report.tuned else "recovered, % of mean"
     return Grid(
-        title=_title(report),
+        title=people_title(report.split, report.persons, report.photos, report.stack),
         headings=(
-            "in its place",
-            *(f"{heading}, {side}" for _, side in _SIDES for heading in ("PCK %", standing, "moved %")),
+            "replacement",
+            *(f"{heading}, {side}" for side, _ in report.sides for heading in ("PCK %", standing, "moved %")),
         ),
-        rows=tuple(_replacement(report, one["name"]) for one in report["replacements"]),
+        rows=tuple(_replacement(report, one.name) for one in report.replacements),
         caption=f"{what}, with its 95 % interval over photos\n"
         "moved: maps whose peak is more than 5 % of the side away from where id has it\n"
-        + "; ".join(f"{one['name']}: {one['meaning']}" for one in report["replacements"]),
+        + "; ".join(f"{one.name}: {one.meaning}" for one in report.replacements),
     )
 
 
-def _title(report: Mapping[str, Any]) -> str:
-    people, photos = counted_people(report["persons"]), counted(report["photos"], "photo")
-    return f"{report['split']}: {people} of {photos}, stack {report['stack']}"
-
-
-def _replacement(report: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def _replacement(report: SpliceReport, name: str) -> tuple[str, ...]:
     cells = [name]
-    for key, _ in _SIDES:
-        effect = report[key]["effects"][name]
-        cells += [percent(effect["pck"]["all"]), _standing(report, key, name), percent(effect["moved_share"])]
+    for _, side in report.sides:
+        effect = side.effects[name]
+        standing = interval_points(side.ae_ahead.get(name)) if report.tuned else _recovered(side, name, LEADING)
+        cells += [percent(effect.pck["all"]), standing, percent(effect.moved_share)]
     return tuple(cells)
 
 
-def _standing(report: Mapping[str, Any], key: str, name: str) -> str:
-    if not report["tuned"]:
-        return share(recovered(report[key], name, "zero", "pck"))
-    return lost(report[key]["ae_ahead"].get(name))
+def _recovered(side: Side, name: str, baseline: str, measure: Measure = "pck") -> str:
+    """A share; of a baseline's own cost it is 0 by definition."""
+    if name == baseline:
+        defined = any(one.share for one in side.recovered if (one.baseline, one.measure) == (baseline, measure))
+        return "0" if defined else "undefined"
+    return share(side.recovered_of(name, baseline, measure))
 
 
-def recovered_table(report: Mapping[str, Any]) -> Grid:
-    """What the autoencoder (or the components, without one) gives back, against each baseline in each measure."""
-    names = [one["name"] for one in report["replacements"]]
-    mine = "ae" if "ae" in names else next(name for name in names if name.startswith("pca-"))
-    rows = [one for one in report["skips_on"]["recovered"] if one["replacement"] == mine]
-    baselines = list(dict.fromkeys(one["baseline"] for one in rows))
+def recovered_table(report: SpliceReport) -> Grid:
+    """Sensitivity to the baseline: what the autoencoder (or the components, without one) and the training mean itself
+    recover of what each baseline costs, in each measure."""
+    names = [one.name for one in report.replacements]
+    mine = asked_about(names)
+    baselines = [name for name in BASELINES if name in names]
+    columns = [(name, baseline) for baseline in baselines for name in (mine, LEADING) if name != baseline]
     return Grid(
-        title=f"What {mine} gives back of what each baseline costs, %",
-        headings=("measure", *(f"against {baseline}" for baseline in baselines)),
+        title=f"Sensitivity: what {mine} and the mean recover of the cost of each baseline, %",
+        headings=("measure", *(f"{name} of {baseline}" for name, baseline in columns)),
         rows=tuple(
             (
                 f"{heading}, {side}",
-                *(share(recovered(report[key], mine, baseline, measure)) for baseline in baselines),
+                *(_recovered(found, name, baseline, measure) for name, baseline in columns),
             )
-            for key, side in _SIDES
+            for side, found in report.sides
             for measure, heading in _MEASURES.items()
         ),
     )
 
 
-def recovered(side: Mapping[str, Any], name: str, baseline: str, measure: str) -> Mapping[str, Any] | None:
-    """One entry of a side's ``recovered``; None if there is none."""
-    wanted = (name, baseline, measure)
-    entries = side["recovered"]
-    return next((one for one in entries if (one["replacement"], one["baseline"], one["measure"]) == wanted), None)
-
-
-def share(one: Mapping[str, Any] | None) -> str:
+def share(one: Recovered | None) -> str:
     """A recovered share in per cent with its interval; a dash for None."""
     if one is None:
         return "-"
-    if one["share"] is None:
+    if one.share is None:
         return "undefined"
-    value, low, high = (round(100 * one["share"][key]) for key in ("value", "low", "high"))
+    value, low, high = (round(100 * end) for end in (one.share.value, one.share.low, one.share.high))
     return f"{value} ({low} to {high})"
 
 
-def fidelity_table(report: Mapping[str, Any]) -> Grid:
+def fidelity_table(report: SpliceReport) -> Grid:
     """How near each replacement comes to the bottleneck itself."""
     rows = []
-    for one in report["replacements"]:
-        f = one["fidelity"]
-        numbers = (f["fvu"], f["fvu_uncentred"], _worst(f), f["l2_ratio"], f["relative_bias"], f["cosine"])
-        rows.append((one["name"], *(_number(number) for number in numbers)))
+    for one in report.replacements:
+        f = one.fidelity
+        numbers = (f.fvu, f.fvu_uncentred, _worst(f), f.l2_ratio, f.relative_bias, f.cosine)
+        rows.append((one.name, *map(number, numbers)))
     return Grid(
-        title="How near it comes to the bottleneck",
-        headings=("in its place", "FVU", "uncentred", "worst channel", "length", "bias", "cosine"),
+        title="Distance from the bottleneck",
+        headings=("replacement", "FVU", "uncentred", "worst channel", "length", "bias", "cosine"),
         rows=tuple(rows),
         caption="FVU: share of the variance left unexplained; worst channel: the highest inside one\n"
         "length, bias: below 1 it is too short",
     )
 
 
-def _worst(fidelity: Mapping[str, Any]) -> float | None:
-    if fidelity["error_by_channel"] is None:
+def _worst(fidelity: Fidelity) -> float | None:
+    if fidelity.error_by_channel is None or fidelity.spread_by_channel is None:
         return None
-    pairs = zip(fidelity["error_by_channel"], fidelity["spread_by_channel"], strict=True)
+    pairs = zip(fidelity.error_by_channel, fidelity.spread_by_channel, strict=True)
     return max((error / spread for error, spread in pairs if spread), default=None)
 
 
-def code_lines(report: Mapping[str, Any]) -> str:
+def code_lines(report: SpliceReport) -> str:
     """The bottleneck and the code in a few lines."""
-    held = _held(report["bottleneck_effective_dimension"], report["bottleneck_components_95"])
-    lines = [f"bottleneck: {held}; from {report['training']}"]
-    floor = report["replacements"][0]["fidelity"]["sign_floor"]
-    lines.append(f"a decoder that ends in a ReLU cannot get below FVU {_number(floor)}")
-    code = report["code"]
-    if code:
-        density = sum(code["density"]) / code["size"]
+    held = _held(report.bottleneck_effective_dimension, report.bottleneck_components_95)
+    lines = [f"bottleneck: {held}; from {report.training}"]
+    lines.append(f"FVU of a decoder that ends in a ReLU: at least {number(report.replacements[0].fidelity.relu_floor)}")
+    if code := report.code:
+        density = sum(code.density) / code.size
         lines.append(
-            f"code: {code['size']} units, {code['dead']} dead, {code['constant']} constant, a unit speaks for "
-            f"{100 * density:.0f} % of the people; {_held(code['effective_dimension'], code['components_95'])}"
+            f"code: {code.size} units, {code.dead} dead, {code.constant} constant, a unit is active for "
+            f"{100 * density:.0f} % of the people; {_held(code.effective_dimension, code.components_95)}"
         )
     return "\n".join(lines)
 
 
 def _held(dimension: float | None, components: int | None) -> str:
     if not components:
-        return "nothing in it varies"
+        return "it does not vary"
     hold = "holds" if components == 1 else "hold"
-    return f"effective dimension {_number(dimension)}, {counted(components, 'component')} {hold} 95 %"
+    return f"effective dimension {number(dimension)}, {counted(components, 'component')} {hold} 95 %"
 
 
-def checks_table(report: Mapping[str, Any]) -> Grid:
+def checks_table(report: SpliceReport) -> Grid:
     """Exactness, a line a property."""
     rows = (
-        (one["what"], "passed" if one["passed"] else "failed", f"{one['off_by']:.1e}" if one["off_by"] else "0")
-        for one in report["checks"]
+        (one.what, "passed" if one.passed else "failed", f"{one.max_abs_diff:.1e}" if one.max_abs_diff else "0")
+        for one in report.checks
     )
-    return Grid(title="Checks (float32)", headings=("property", "found", "off by"), rows=tuple(rows))
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    return Grid(title="Checks (float32)", headings=("property", "result", "max |difference|"), rows=tuple(rows))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shgae.metrics.pck import Group
+from shgae.metrics.statistics import Interval
+from shgae.wording import counted, counted_people
 
 GROUPS: tuple[tuple[Group, str], ...] = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
 """Which joints are counted, and the heading of each."""
@@ -79,12 +81,22 @@ def span(low: float, high: float, show: Callable[[float], str] = percent) -> str
     return f"{show(low)} to {show(high)}"
 
 
-def lost(one: Mapping[str, float] | None) -> str:
-    """What a score loses, in points with its interval, no sign where it is a loss; a dash for None."""
+def interval_points(one: Interval | None) -> str:
+    """A difference of shares in points with its interval, no sign where it is above 0; a dash for None."""
     if one is None:
         return "-"
-    value, low, high = (round(100 * one[key], 1) + 0.0 for key in ("value", "low", "high"))  # never -0.0
+    value, low, high = (round(100 * end, 1) + 0.0 for end in (one.value, one.low, one.high))  # never -0.0
     return f"{value:.1f} ({low:.1f} to {high:.1f})"
+
+
+def number(value: float | None) -> str:
+    """Three digits; a dash for None."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def people_title(split: str, persons: int, photos: int, stack: int) -> str:
+    """What stands above a table of a split's people at one stack."""
+    return f"{split}: {counted_people(persons)} of {counted(photos, 'photo')}, stack {stack}"
 
 
 def _line(texts: Sequence[str]) -> str:

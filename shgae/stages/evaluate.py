@@ -14,7 +14,7 @@ import torch
 from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, read_people
 from shgae.artifacts.draft import Draft, new_artifact
-from shgae.artifacts.manifest import Parent
+from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
@@ -41,7 +41,6 @@ from shgae.reporting.table import pages
 from shgae.skeleton import COCO_PERSON
 from shgae.wording import counted_people
 
-REPORT = "report.json"
 _PREDICTIONS = "predictions-"
 
 

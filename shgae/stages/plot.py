@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from shgae.analysis.latent.report import AnalysisReport
 from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
@@ -28,11 +29,13 @@ from shgae.errors import Refused
 from shgae.evaluation.report import EvaluationReport
 from shgae.evaluation.study_report import StudyReport
 from shgae.execution import Execution
-from shgae.plots import bars, curves, differences, rates
+from shgae.plots import bars, curves, differences
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
 from shgae.reporting import evaluation, study
+from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
+from shgae.reporting.rate import rate_figure
 
 _TWO_COLUMNS = 6
 """Epochs that a training must have for a second column by itself."""
@@ -51,24 +54,24 @@ class PlotResult:
         return self.artifact.to_json() | dict(self.artifact.facts) | {"files": sorted(self.artifact.manifest.files)}
 
 
-def run(inputs: Sequence[Path], output: Path, execution: Execution, first: int | None = None) -> PlotResult:
+def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: int | None = None) -> PlotResult:
     """Draws everything that the inputs hold, runs of one kind over each other.
 
     Args:
         inputs: trainings (finished, or ``NAME.partial`` while they run), rates, analyses, evaluations and studies.
         output: the folder to make.
         execution: progress, force.
-        first: the epoch that the second column of the curves begins with; None takes the last two thirds of the
+        from_epoch: the epoch that the second column of the curves begins with; None takes the last two thirds of the
             longest training of each figure, and no second column where that has fewer than six epochs.
 
     Raises:
         Refused: an input is none of these, holds nothing to draw, or no training reached the first epoch.
     """
     read = read_inputs(inputs)
-    begins = _begins(read.histories, first)
+    begins = _begins(read.histories, from_epoch)
     figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
     parents = {f"run {name}": artifact for name, artifact in read.artifacts.items()}
-    config = {"from": first}
+    config = {"from_epoch": from_epoch}
     with new_artifact(
         output, kind="figures", config=config, parents=parents, execution=execution, inputs=inputs
     ) as draft:
@@ -94,10 +97,10 @@ def _begins(histories: Sequence[History], first: int | None) -> dict[str, int | 
     if first is None:
         return {name: 1 + longest // 3 if longest >= _TWO_COLUMNS else None for name, longest in sorted(last.items())}
     if not histories:
-        raise Refused("option", "--from", "none of these is a training", "leave --from out")
+        raise Refused("option", "--from-epoch", "none of these is a training", "leave --from-epoch out")
     if first > max(last.values()):
         why = f"no training has an epoch {first}, the last is {max(last.values())}"
-        raise Refused("value", "--from", why, "a smaller --from")
+        raise Refused("value", "--from-epoch", why, "a smaller --from-epoch")
     return {name: first if 1 < first <= longest else None for name, longest in sorted(last.items())}
 
 
@@ -113,8 +116,8 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
 
 def _of_reports(read: Inputs) -> dict[str, Draw]:
     kinds: dict[str, tuple[str, Callable[[Any, Path, str], None]]] = {
-        "rate": ("rate", partial(_of_json, rates.rate_curve)),
-        "analysis": ("spectrum", partial(_of_json, _spectrum)),
+        "rate": ("rate", rate_figure),
+        "analysis": ("spectrum", _spectrum),
         "evaluation": ("joints", _joints),
         "study": ("differences", _forest),
     }
@@ -127,23 +130,12 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
     return found
 
 
-def _of_json(
-    draw: Callable[[Mapping[str, Any], Path, str], None], report: Mapping[str, Any], path: Path, command: str
-) -> None:
-    try:
-        draw(report, path, command)
-    except (KeyError, TypeError, IndexError) as error:
-        why = f"another shgae wrote it: {type(error).__name__} {error}"
-        raise Refused("report", path.stem, why, "make it again") from error
-
-
 def _joints(report: EvaluationReport, path: Path, command: str) -> None:
     bars.joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), command)
 
 
-def _spectrum(report: Mapping[str, Any], path: Path, command: str) -> None:
-    spectra = {name: report[key] for name, key in (("bottleneck", "spectrum"), ("code", "code_spectrum"))}
-    save_figure(spectrum_figure({name: one for name, one in spectra.items() if one}), path, command)
+def _spectrum(report: AnalysisReport, path: Path, command: str) -> None:
+    save_figure(spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum)), path, command)
 
 
 def _forest(report: StudyReport, path: Path, command: str) -> None:

@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from shgae.analysis.inputs import open_activations, open_code, open_split
-from shgae.analysis.rate.measure import RateCurve, RateReport, ranks, rated_code
+from shgae.analysis.rate.measure import RateCurve, ranks, rated_code
+from shgae.analysis.rate.report import SCHEMA, RateReport
+from shgae.analysis.rate.text import sentences
 from shgae.analysis.splice.network import open_site
 from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tensors import write_bytes
 from shgae.execution import Execution
 from shgae.inference.device import describe, resolve_device, resolve_precision
 from shgae.models.autoencoder import SIDE
-from shgae.plots.rates import rate_curve
 from shgae.recipes import RateConfig, as_json
-from shgae.reporting.rate import rate_table
+from shgae.reporting.rate import rate_figure, rate_table
 from shgae.reporting.table import pages
 
-REPORT, PICTURE = "report.json", "rate.png"
+PICTURE = "rate.png"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class RateResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return dataclasses.asdict(self.report) | (self.artifact.to_json() if self.artifact else {})
+        says = {"says": list(sentences(self.report))}
+        return SCHEMA.to_json(self.report) | says | (self.artifact.to_json() if self.artifact else {})
 
 
 def run(
@@ -59,11 +62,11 @@ def run(
         autoencoder: the point on the curve, for a model that is not grafted.
 
     Raises:
-        Refused: something does not belong to the model, a rank is no whole number, or the data lacks the split.
+        Refused: something does not belong to the model, a rank is not a whole number, or the data lacks the split.
         Interrupted: a signal came; nothing is kept.
     """
     site = open_site(model, config.stack)
-    ks = ranks(config.ks, site.loaded.spec.width * SIDE * SIDE)
+    ks = ranks(config.components, site.loaded.spec.width * SIDE * SIDE)
     prepared, split = open_split(data, config.split, site, execution)
     source = open_activations(activations, site, prepared, execution)
     parents = {"model": site.loaded.artifact, "activations": source, "data": prepared}
@@ -79,11 +82,11 @@ def run(
         output, kind="rate", config=as_json(config), parents=parents, execution=execution, device=describe(device)
     ) as draft:
         report = rate.report()
-        value = dataclasses.asdict(report)
-        draft.write_json(REPORT, value)
-        for name, content in pages([rate_table(value)], *report.says).items():
+        draft.write_json(REPORT, SCHEMA.to_json(report))
+        says = sentences(report)
+        for name, content in pages([rate_table(report)], *says).items():
             write_bytes(draft.file(name), content)
-        rate_curve(value, draft.file(PICTURE), shown(command_line()))
-        facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
+        rate_figure(report, draft.file(PICTURE), shown(command_line()))
+        facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts, volatile=(PICTURE,))
     return RateResult(report, artifact)

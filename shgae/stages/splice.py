@@ -1,5 +1,4 @@
-"""``shgae splice``: a model and prepared data -> what its maps lose when something else stands in the bottleneck's
-place."""
+"""``shgae splice``: a model and prepared data -> what replacements of the bottleneck cost."""
 
 from __future__ import annotations
 
@@ -11,8 +10,10 @@ from typing import Any
 from shgae.analysis.inputs import open_activations, open_code, open_split
 from shgae.analysis.splice.measure import Splice, codes_to_try
 from shgae.analysis.splice.network import open_site
-from shgae.analysis.splice.report import SpliceReport
+from shgae.analysis.splice.report import SCHEMA, SpliceReport
+from shgae.analysis.splice.text import sentences
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tensors import write_bytes
 from shgae.execution import Execution
@@ -20,8 +21,6 @@ from shgae.inference.device import describe, resolve_device, resolve_precision
 from shgae.recipes import SpliceConfig, as_json
 from shgae.reporting.splice import code_lines, splice_tables
 from shgae.reporting.table import pages
-
-REPORT = "report.json"
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class SpliceResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return dataclasses.asdict(self.report) | (self.artifact.to_json() if self.artifact else {})
+        says = {"says": list(sentences(self.report))}
+        return SCHEMA.to_json(self.report) | says | (self.artifact.to_json() if self.artifact else {})
 
 
 def run(
@@ -46,7 +46,7 @@ def run(
     autoencoder: Path | None = None,
     activations: Path | None = None,
 ) -> SpliceResult:
-    """Puts one thing after another into the bottleneck's place and scores the maps, with skips on and off.
+    """Replaces the bottleneck in one way after another and scores the maps, with skips on and off.
 
     Args:
         model: an hourglass artefact or run directory (then its best weights), grafted or not.
@@ -82,11 +82,10 @@ def run(
         output, kind="splice", config=as_json(config), parents=parents, execution=execution, device=describe(device)
     ) as draft:
         report = splice.report()
-        value = dataclasses.asdict(report)
-        draft.write_json(REPORT, value)
-        tables = splice_tables(value)
-        for name, content in pages(tables, code_lines(value), *report.says).items():
+        draft.write_json(REPORT, SCHEMA.to_json(report))
+        says = sentences(report)
+        for name, content in pages(splice_tables(report), code_lines(report), *says).items():
             write_bytes(draft.file(name), content)
-        facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(report.says)}
+        facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts)
     return SpliceResult(report, artifact)

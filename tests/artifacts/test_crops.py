@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +153,16 @@ def test_as_many_open_files_are_asked_for_as_shards_need_and_the_machine_allows(
     monkeypatch.setattr(crops_module.resource, "setrlimit", lambda _, wanted: found.append(wanted))
     Crops(data, "train")  # of three shards
     assert found == set_to
+
+
+def test_a_filled_crop_has_the_mean_colour_where_the_photo_does_not_reach(tmp_path: Path) -> None:
+    data = prepared(tmp_path / "data", train=2)
+    facts = {**data.manifest.facts, "mean_rgb": [1.0, 0.5, 0.0]}
+    crops = Crops(replace(data, manifest=replace(data.manifest, facts=facts)), "train")
+    crops.people.valid[1] = (1, 2, SIZE, SIZE - 1)
+    (first, second), plain = crops.filled(np.array([0, 1])), crops.read(np.array([1]))[0]
+    assert np.array_equal(first, crops.read(np.array([0]))[0])
+    for y in range(SIZE):
+        for x in range(SIZE):
+            is_photo = x >= 1 and 2 <= y < SIZE - 1
+            assert second[y, x].tolist() == (plain[y, x].tolist() if is_photo else [255, 128, 0])

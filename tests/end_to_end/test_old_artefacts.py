@@ -19,6 +19,10 @@ import pytest
 import torch
 
 import shgae
+from shgae.analysis.latent.inputs import PARTS
+from shgae.analysis.latent.report import SCHEMA as ANALYSIS
+from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint
 from shgae.artifacts.lineage import verify
 from shgae.artifacts.manifest import KINDS
@@ -113,6 +117,25 @@ def test_old_results_are_drawn_and_reported(old: Path, capsys: pytest.CaptureFix
     ran(capsys, "plot baseline analysis evaluation study -o drawn")
     for name in IDS:
         assert ran(capsys, f"info {name}")["complete"] is True
+
+
+def test_old_reports_are_read_as_the_dataclasses_of_today(old: Path) -> None:
+    spliced, rated, analysed = (old / name / "report.json" for name in ("splice", "rate", "analysis"))
+    before = {path: json.loads(path.read_text()) for path in (spliced, rated, analysed)}
+    splice = SPLICE.read(spliced)
+    effects = before[spliced]["skips_on"]["effects"]
+    assert {name: one.pck["all"] for name, one in splice.skips_on.effects.items()} == {
+        name: one["pck"]["all"] for name, one in effects.items()
+    }
+    assert splice.skips_on.cost and splice.skips_on.cost.cost == splice.skips_on.effects["mean"].pck_lost
+    assert splice.replacements[0].fidelity.relu_floor == before[spliced]["replacements"][0]["fidelity"]["sign_floor"]
+    rate = RATE.read(rated)
+    assert [one.n_components for one in rate.points] == [one["numbers"] for one in before[rated]["points"]]
+    assert all(one.at_least is None for one in rate.equal_pck.values())
+    analysis = ANALYSIS.read(analysed)
+    assert analysis.spectrum and analysis.spectrum.rank == before[analysed]["spectrum"]["determined"]
+    assert analysis.spectrum.above_chance <= before[analysed]["spectrum"]["above_chance"]
+    assert set(analysis.left_out) <= set(PARTS)
 
 
 def test_old_reports_are_read_with_the_numbers_that_they_have(old: Path) -> None:

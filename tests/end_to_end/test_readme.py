@@ -184,7 +184,7 @@ def test_the_artefacts_hold_the_files_that_the_table_says(chain: Chain, shell: S
     shell.run("study", "made/baseline", "made/data", "-o", "study", *few)
     shell.run("splice", "made/baseline", "made/data", "--ae", "made/autoencoder", "-o", "splice")
     shell.run("rate", "made/baseline", "made/activations", "made/data", "-o", "rate")
-    shell.run("analyze", "made/activations", "made/baseline", "made/data", "-o", "analysis", "--walks", "1")
+    shell.run("analyze", "made/activations", "made/baseline", "made/data", "-o", "analysis", "--traversals", "1")
     shell.run("plot", "made/baseline", "rate", "-o", "figures")
     folders = {
         "prepare": [chain.data],

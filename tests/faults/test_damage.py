@@ -20,7 +20,7 @@ SAME = "The whole chain made twice, in two places, gives the same ids"
 READERS = STEPS | {
     "evaluate": "evaluate made/baseline made/finetuned made/data --draws 100",
     "splice": "splice made/baseline made/data --ae made/autoencoder --activations made/activations",
-    "rate": "rate made/baseline made/activations made/data --ae made/autoencoder --ks 0,1",
+    "rate": "rate made/baseline made/activations made/data --ae made/autoencoder --components 0,1",
     "analyze": "analyze made/activations made/data made/autoencoder --parts spectrum",
     "predict": "predict made/baseline drawn/val/photos --limit 1 --no-overlays",
     "export": "export made/baseline",

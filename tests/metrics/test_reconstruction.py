@@ -82,7 +82,7 @@ def test_fidelity_over_batches_equals_loops_over_people_channels_and_positions(s
     assert found.fvu_uncentred == pytest.approx(((a - b) ** 2).sum() / (a**2).sum())
     offset_free = (a - b) - (a - b).mean(0)
     assert found.fvu_offset_free == pytest.approx((offset_free**2).sum() / spread, abs=1e-9)
-    assert found.sign_floor == pytest.approx((np.minimum(a, 0) ** 2).sum() / spread)
+    assert found.relu_floor == pytest.approx((np.minimum(a, 0) ** 2).sum() / spread)
     lengths = [(np.linalg.norm(a[i]), np.linalg.norm(b[i]), float(a[i].ravel() @ b[i].ravel())) for i in range(n)]
     assert found.l2_ratio == pytest.approx(np.mean([own / real for real, own, _ in lengths]))
     assert found.cosine == pytest.approx(np.mean([product / real / own for real, own, product in lengths]))
@@ -118,7 +118,7 @@ def test_where_there_is_nothing_to_divide_by_there_is_no_number() -> None:
         sums.result()
     sums.add(np.ones((2, *SHAPE)), np.zeros((2, *SHAPE)))
     found = sums.result()
-    assert found.fvu is found.sign_floor is found.error_by_channel is found.relative_bias is found.cosine is None
+    assert found.fvu is found.relu_floor is found.error_by_channel is found.relative_bias is found.cosine is None
     assert (found.fvu_uncentred, found.l2_ratio) == (1, 0)
-    with pytest.raises(ValueError, match="in its place"):
+    with pytest.raises(ValueError, match="replacement"):
         sums.add(np.ones((2, *SHAPE)), np.ones((1, *SHAPE)))

@@ -11,12 +11,12 @@ import torch
 from matplotlib.figure import Figure
 
 from shgae.data.heatmaps import map_to_crop
-from shgae.plots.clusters import Member, mosaic_figure, silhouette_figure
-from shgae.plots.code_units import Portrait, atlas_figure
+from shgae.plots.clusters import Member, SilhouetteCurve, mosaic_figure, silhouette_figure
+from shgae.plots.code_units import Portrait, code_units_figure
 from shgae.plots.heat_table import heat_table
-from shgae.plots.spectrum import spectrum_figure
+from shgae.plots.spectrum import SpectrumCurve, spectrum_figure
 from shgae.plots.style import save_figure
-from shgae.plots.traversals import extent_of, walk_figure
+from shgae.plots.traversals import extent_of, traversal_figure
 from shgae.skeleton import COCO_PERSON as SKELETON
 
 K = len(SKELETON)
@@ -30,24 +30,25 @@ def member(seed: int) -> Member:
 
 def spectrum(seed: int) -> Figure:
     shares = np.sort(np.random.default_rng(seed).dirichlet(np.ones(40)))[::-1].tolist()
-    one = {"shares": shares, "determined": 30, "numbers": 40, "above_chance": 3, "components": {"95": 20}}
-    return spectrum_figure({"bottleneck": one, "code": {**one, "above_chance": 0}})
+    return spectrum_figure(
+        [SpectrumCurve("bottleneck", 40, 30, shares, 3, 20), SpectrumCurve("code", 40, 30, shares, 0, 20)]
+    )
 
 
-def walk(seed: int) -> Figure:
+def traversal(seed: int) -> Figure:
     rng = np.random.default_rng(seed)
     row = ("skips\non", rng.uniform(0, 64, (3, K, 2)), rng.uniform(0, 1, (3, K)), rng.uniform(0, 1, (3, 16, 16)))
-    return walk_figure([row], [member(seed + i) for i in range(3)], (-2.0, 0.0, 2.0), SKELETON, "a walk")
+    return traversal_figure([row], [member(seed + i) for i in range(3)], (-2.0, 0.0, 2.0), SKELETON, "a traversal")
 
 
-def atlas(seed: int) -> Figure:
+def code_units(seed: int) -> Figure:
     rng = np.random.default_rng(seed)
     lost = rng.normal(0, 0.1, K)
     lost[0] = np.nan
     xy, height, heat = rng.uniform(0, 64, (3, K, 2)), rng.uniform(0, 1, (3, K)), rng.uniform(0, 1, (3, 16, 16))
     values = rng.uniform(0, 9, 50).astype(np.float32)
     one = Portrait("unit 3", values, xy, height, heat, [member(seed)], lost)
-    return atlas_figure([one, one], SKELETON, "units")
+    return code_units_figure([one, one], SKELETON, "units")
 
 
 def mosaic(seed: int) -> Figure:
@@ -61,10 +62,13 @@ def table(seed: int) -> Figure:
 
 
 def silhouettes(seed: int) -> Figure:
-    return silhouette_figure([2, 3, 4], np.random.default_rng(seed).uniform(-0.1, 0.7, 3).tolist(), "the code")
+    first, second = np.random.default_rng(seed).uniform(-0.1, 0.7, (2, 3)).tolist()
+    ks = (2, 3, 4)
+    curves = [SilhouetteCurve("the code", ks, tuple(first), 0.6), SilhouetteCurve("unit", ks, tuple(second), None)]
+    return silhouette_figure(curves)
 
 
-DRAWN = [(draw, "png") for draw in (spectrum, walk, atlas, mosaic, table, silhouettes)]
+DRAWN = [(draw, "png") for draw in (spectrum, traversal, code_units, mosaic, table, silhouettes)]
 DRAWN += [(draw, "svg") for draw in (spectrum, table, silhouettes)]  # what holds photos is written as PNG alone
 
 
@@ -79,9 +83,10 @@ def test_equal_numbers_give_equal_bytes_and_others_do_not(
 
 
 def test_a_spectrum_ends_where_nothing_but_rounding_is_left() -> None:
-    one = {"numbers": 4, "determined": 4, "shares": (0.9, 0.1, 1e-12, 0.0), "above_chance": 1, "components": {"95": 2}}
-    for drawn, shown in ((one, [90, 10]), ({**one, "shares": (0.0,) * 4, "above_chance": 0}, [])):
-        line = spectrum_figure({"code": drawn}).axes[0].lines[0]
+    some = SpectrumCurve("code", 4, 4, (0.9, 0.1, 1e-12, 0.0), 1, 2)
+    none = SpectrumCurve("code", 4, 4, (0.0,) * 4, 0, 0)
+    for drawn, shown in ((some, [90, 10]), (none, [])):
+        line = spectrum_figure([drawn]).axes[0].lines[0]
         heights = np.asarray(line.get_ydata(), np.float64)
         assert heights[np.isfinite(heights)].tolist() == pytest.approx(shown)
 
@@ -98,3 +103,10 @@ def test_a_cell_lies_where_its_joint_is_drawn() -> None:
 def test_a_table_of_nothing_but_missing_numbers_is_drawn() -> None:
     figure = heat_table(np.full((2, 2), np.nan), ["a", "b"], ["on", "off"], "PCK", "%")
     assert len(figure.axes[0].texts) == 0
+
+
+def test_names_of_a_spectrum_stand_above_its_curves() -> None:
+    for axes in spectrum(0).axes:
+        assert not axes.texts
+        box = axes.get_legend().get_window_extent()
+        assert box.y0 >= axes.get_window_extent().y1 - 1

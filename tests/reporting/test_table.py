@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from shgae.reporting.table import Grid, lost, pages, percent, points, span
+from shgae.metrics.statistics import Interval
+from shgae.reporting.table import Grid, interval_points, pages, percent, points, span
 
 GRID = Grid("50 % of run_1", ("model", "PCK"), (("a|b", "1.0"), ("x_y & co", "-")), "first\nsecond", aside=1)
 
@@ -72,9 +73,9 @@ def test_texts_stand_below_the_tables_and_in_tex_above_them_as_comments() -> Non
 
 
 def test_a_loss_is_told_without_a_sign_and_never_as_minus_zero() -> None:
-    assert lost({"value": 0.021, "low": -0.005, "high": 0.047}) == "2.1 (-0.5 to 4.7)"
-    assert lost({"value": -0.0001, "low": -0.0004, "high": 0.0}) == "0.0 (0.0 to 0.0)"
-    assert lost(None) == "-"
+    assert interval_points(Interval(0.021, -0.005, 0.047, 0.01)) == "2.1 (-0.5 to 4.7)"
+    assert interval_points(Interval(-0.0001, -0.0004, 0.0, 0.01)) == "0.0 (0.0 to 0.0)"
+    assert interval_points(None) == "-"
 
 
 @pytest.mark.parametrize(("share", "text"), [(None, "-"), (0.4331, "43.3"), (1.0, "100.0"), (0.0, "0.0")])

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from shgae.analysis.latent.network import Network, decode_code
+from shgae.analysis.latent.report import SCHEMA
 from shgae.analysis.splice.network import Splicer, open_site
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
@@ -25,7 +26,8 @@ from shgae.stages import analyze, evaluate, splice
 from tests.builders.chain import Chain, Sites
 
 HOW = Execution()
-EXACT = AnalyzeConfig(precision="fp32", batch_size=4, clusters="2-3", walks=2)
+PARTS = ("spectrum", "code_spectrum", "clusters", "direction_clusters", "traversals", "skips", "code_units")
+EXACT = AnalyzeConfig(precision="fp32", batch_size=4, clusters="2-3", traversals=2)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +49,22 @@ def way(report: dict[str, Any], bottleneck: str, skips: str) -> dict[str, Any]:
 
 def test_given_everything_nothing_is_left_out_and_every_picture_opens(folder: Path, report: dict[str, Any]) -> None:
     assert report["left_out"] == {}
-    assert all(report[part] for part in ("spectrum", "code_spectrum", "clusters", "walks", "skips", "atlas"))
+    assert all(report[part] for part in PARTS)
     names = [one["file"] for one in report["figures"]]
-    assert {"spectrum.png", "clusters.png", "skips.png", "walk-bottleneck-1.png", "walk-code-2.png"} <= set(names)
+    assert {"spectrum.png", "clusters.png", "skips.png", "traversal-bottleneck-1.png", "traversal-code-2.png"} <= set(
+        names
+    )
     for one in report["figures"]:
         assert Image.open(folder / one["file"]).width > 400
         assert one["title"] and one["alt"]
     assert (folder / "spectrum.svg").read_text().startswith("<?xml")
-    assert open_artifact(folder, "analysis").facts["parts"] == ["spectrum", "clusters", "walks", "skips", "atlas"]
+    assert open_artifact(folder, "analysis").facts["parts"] == [
+        "spectrum",
+        "clusters",
+        "traversals",
+        "skips",
+        "code-units",
+    ]
 
 
 def test_skips_on_and_off_agree_with_evaluate_and_splice(report: dict[str, Any], chain: Chain) -> None:
@@ -103,19 +113,19 @@ def test_the_mean_person_is_the_mean_of_all_descents(chain: Chain) -> None:
     assert torch.allclose(rest.descent.trunk[0], torch.cat([one.trunk for one in descents]).mean(0), atol=1e-4)
 
 
-def test_a_walk_through_the_mean_decodes_the_mean(report: dict[str, Any], chain: Chain) -> None:
+def test_a_traversal_through_the_mean_decodes_the_mean(report: dict[str, Any], chain: Chain) -> None:
     network, _ = network_of(chain)
     rest = network.rest(Crops(open_artifact(chain.data), "train"))
     mean = torch.from_numpy(Activations(open_artifact(chain.activations), "train").mean()).float()[None]
     for side, skips in (("skips_on", True), ("skips_off", False)):
         middle = network.decode(rest, mean, skips).xy_crop[0]
-        for walk in report["walks"]["bottleneck"]:
-            assert np.allclose(walk["joints"][side][3], middle, atol=0.01)
-            assert len(walk["joints"][side]) == 7
+        for one in report["traversals"]["bottleneck"]:
+            assert np.allclose(one["joints"][side][3], middle, atol=0.01)
+            assert len(one["joints"][side]) == 7
 
 
 def test_a_unit_at_its_mean_costs_what_a_loop_over_people_says(report: dict[str, Any], chain: Chain) -> None:
-    units = report["atlas"]["units"]
+    units = report["code_units"]["units"]
     assert len(units) == 6
     site = open_site(chain.grafted, "last")
     module, code = site.loaded.module, site.own
@@ -163,36 +173,39 @@ def test_codes_below_zero_are_decoded_as_zero(chain: Chain) -> None:
 
 def test_activations_alone_give_spectrum_and_clusters_and_say_what_else_needs(chain: Chain, tmp_path: Path) -> None:
     found = analyze.run([chain.activations], tmp_path / "out", EXACT, HOW).report
-    assert found["spectrum"] and found["clusters"] and found["code_spectrum"] is None
-    assert set(found["left_out"]) == {"walks", "skips", "atlas"}
-    assert found["left_out"]["skips"] == "it needs a model and its prepared data"
-    assert "components" in found["clusters"]["space"]
+    assert found.spectrum and found.clusters and found.code_spectrum is None
+    assert set(found.left_out) == {"traversals", "skips", "code-units"}
+    assert found.left_out["skips"] == "it needs a model and its prepared data"
+    assert "components" in found.clusters.space
 
 
 def test_a_model_and_data_give_the_skips_alone(chain: Chain, tmp_path: Path) -> None:
     found = analyze.run([chain.baseline, chain.data], tmp_path / "out", EXACT, HOW).report
-    assert found["skips"] and not found["spectrum"] and set(found["left_out"]) >= {"spectrum", "walks"}
+    assert found.skips and not found.spectrum and set(found.left_out) >= {"spectrum", "traversals"}
 
 
-def test_a_grafted_model_brings_its_autoencoder(chain: Chain, tmp_path: Path, report: dict[str, Any]) -> None:
-    config = replace(EXACT, parts="atlas")
-    found = analyze.run([chain.grafted, chain.data, chain.activations], tmp_path / "out", config, HOW).report
-    assert found["atlas"]["units"] == report["atlas"]["units"]
+@pytest.mark.parametrize("part", ["code-units", "atlas"])
+def test_a_grafted_model_brings_its_autoencoder_and_the_earlier_name_of_a_part_is_taken(
+    chain: Chain, tmp_path: Path, report: dict[str, Any], part: str
+) -> None:
+    config = replace(EXACT, parts=part)
+    found = analyze.run([chain.grafted, chain.data, chain.activations], tmp_path / "out", config, HOW)
+    assert found.report.code_units == SCHEMA.from_json(report, "here").code_units
 
 
 def test_equal_inputs_give_equal_numbers(chain: Chain, tmp_path: Path, report: dict[str, Any]) -> None:
     inputs = [chain.activations, chain.baseline, chain.data, chain.autoencoder]
-    assert json.loads(json.dumps(analyze.run(inputs, tmp_path / "out", EXACT, HOW).report)) == report
+    assert analyze.run(inputs, tmp_path / "out", EXACT, HOW).report == SCHEMA.from_json(report, "here")
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"parts": "walks,dreams"}, "'dreams' is none of"),
-        ({"parts": "atlas"}, "it needs"),
-        ({"clusters": "1-3"}, "no range"),
-        ({"clusters": "9-3"}, "no range"),
-        ({"clusters": "many"}, "no range"),
+        ({"parts": "traversals,dreams"}, "'dreams' is none of"),
+        ({"parts": "code-units"}, "it needs"),
+        ({"clusters": "1-3"}, "not a range"),
+        ({"clusters": "9-3"}, "not a range"),
+        ({"clusters": "many"}, "not a range"),
         ({"clusters": "40-41"}, "too few for 40"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from shgae.analysis.latent.report import SCHEMA
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import open_artifact
@@ -22,6 +24,7 @@ from shgae.execution import Execution
 from shgae.plots import curves
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
+from tests.builders.findings import analysis_report
 from tests.builders.reports import evaluation, interval, scored, study
 
 EPOCHS = 9
@@ -128,6 +131,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:
     torn = trained(tmp_path / "torn")
     shutil.copy(net / HISTORY, broken / HISTORY)
     (torn / HISTORY).write_text("{}\n")
+    spectrumless = SCHEMA.to_json(dataclasses.replace(analysis_report(), spectrum=None))
     cases: list[tuple[list[Path], int | None, str]] = [
         ([net, tmp_path / "torn" / ".." / "net"], None, "given twice"),
         ([empty], None, "no epoch of it is complete"),
@@ -135,7 +139,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:
         ([reported(tmp_path / "data", "data", {})], None, "nothing to draw"),
         ([torn_report], None, "persons: expected a whole number"),
         ([later], None, "schema 99, this shgae reads 1, 2"),
-        ([reported(tmp_path / "a", "analysis", {"spectrum": None})], None, "without a spectrum"),
+        ([reported(tmp_path / "a", "analysis", spectrumless)], None, "without a spectrum"),
         ([torn], None, "bytes"),
         ([net], EPOCHS + 1, "no training has an epoch 10, the last is 9"),
         ([reported(tmp_path / "e", "evaluation", evaluated())], 3, "none of these is a training"),

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shgae.analysis.rate.curve import RankVerdict
+from shgae.analysis.rate.report import SCHEMA
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Interrupted, Refused
@@ -23,7 +25,7 @@ from tests.conftest import TINY_EXTRACT
 
 HOW = Execution()
 KS = "0,1,6,20,4096"
-EXACT = RateConfig(precision="fp32", batch_size=4, ks=KS)
+EXACT = RateConfig(precision="fp32", batch_size=4, components=KS)
 SIZE = 16 * 16
 
 
@@ -32,12 +34,17 @@ def rated(chain: Chain) -> dict[str, Any]:
     return rate.run(chain.baseline, chain.activations, chain.data, None, EXACT, HOW, chain.autoencoder).to_json()
 
 
+def report_of(shown: dict[str, Any]) -> dict[str, Any]:
+    """What of it stands in ``report.json``."""
+    return {key: value for key, value in shown.items() if key not in ("says", "output", "kind", "id")}
+
+
 def at(report: dict[str, Any], numbers: int) -> dict[str, Any]:
-    return next(point for point in report["points"] if point["numbers"] == numbers)
+    return next(point for point in report["points"] if point["n_components"] == numbers)
 
 
 def test_all_components_are_the_bottleneck_as_it_is_and_none_are_its_mean(rated: dict[str, Any], chain: Chain) -> None:
-    assert [point["numbers"] for point in rated["points"]] == [0, 1, 6, 20, SIZE]
+    assert {point["n_components"] for point in rated["points"]} >= {0, 1, 6, 20, SIZE}
     assert at(rated, 0)["fvu"] == pytest.approx(1)
     assert at(rated, SIZE)["fvu"] == pytest.approx(0, abs=1e-5)
     config = EvaluateConfig(precision="fp32", batch_size=4)
@@ -72,11 +79,11 @@ def test_variance_unexplained_is_that_of_a_projection_by_hand(rated: dict[str, A
     for k in (1, 6):
         left = x - x @ directions[:k].T @ directions[:k]
         assert at(rated, k)["fvu"] == pytest.approx((left**2).sum() / (x**2).sum(), rel=1e-3)
-    assert rated["determined"] == min(len(rows) - 1, SIZE)
+    assert rated["rank"] == min(len(rows) - 1, SIZE)
     found, wanted = rated["equal_fvu"]["components"], rated["autoencoder"]["fvu"]
     if found is not None:
         fewest = int(found)
-        assert fewest <= rated["determined"]
+        assert fewest <= rated["rank"]
         left = x - x @ directions[:fewest].T @ directions[:fewest]
         assert (left**2).sum() / (x**2).sum() <= wanted * (1 + 1e-3)
 
@@ -92,7 +99,8 @@ def test_a_grafted_model_brings_its_own_autoencoder(rated: dict[str, Any], chain
 def test_without_an_autoencoder_there_is_just_the_curve(chain: Chain) -> None:
     found = rate.run(chain.baseline, chain.activations, chain.data, None, EXACT, HOW).to_json()
     assert found["autoencoder"] is found["equal_fvu"] is None
-    assert found["equal_pck"] == {} and len(found["says"]) == 1
+    assert found["equal_pck"] == {} and found["needed"]["cost"] == at(found, 0)["skips_on"]["pck_lost"]
+    assert [point["n_components"] for point in found["points"]] == [0, 1, 6, 20, SIZE]
 
 
 def test_a_single_person_gives_a_curve_without_intervals(chain: Chain, tmp_path: Path) -> None:
@@ -100,23 +108,23 @@ def test_a_single_person_gives_a_curve_without_intervals(chain: Chain, tmp_path:
     found = rate.run(chain.baseline, chain.activations, chain.data, tmp_path / "one", alone, HOW, chain.autoencoder)
     assert {point.skips_on.pck_lost for point in found.report.points} == {None}
     assert (tmp_path / "one" / rate.PICTURE).is_file()
-    assert "too few people" in found.report.says[0]
+    assert {one.verdict for one in found.report.equal_pck.values()} == {RankVerdict.TOO_FEW}
 
 
 def test_of_a_tuned_graft_no_number_of_components_is_told(chain: Chain, tmp_path: Path) -> None:
     extract.run(chain.finetuned, chain.data, tmp_path / "own", TINY_EXTRACT, HOW)
-    found = rate.run(chain.finetuned, tmp_path / "own", chain.data, None, EXACT, HOW).to_json()
-    assert found["tuned"] and found["equal_fvu"] is None and found["equal_pck"] == {}
-    (said,) = found["says"]
-    assert "no measure of it" in said and "Taken out of the tuned trunk" in said
+    found = rate.run(chain.finetuned, tmp_path / "own", chain.data, None, EXACT, HOW).report
+    assert found.tuned and found.equal_fvu is None and found.equal_pck == {}
+    assert found.taken_out and (found.taken_out.first, found.taken_out.second) == ("ae", "id")
     table = rate_table(found)
     assert table.rows[-1][0] == "autoencoder taken out" and "taken out" in table.caption
 
 
 def test_ranks_beyond_what_the_people_determine_are_marked(rated: dict[str, Any]) -> None:
-    marked = [row[0] for row in rate_table(rated).rows if row[0].endswith("*")]
-    assert marked == [f"{k}*" for k in (0, 1, 6, 20, SIZE) if k > rated["determined"]] and marked
-    assert "directions determined by" in rate_table(rated).caption
+    table = rate_table(SCHEMA.from_json(report_of(rated), "here"))
+    marked = [row[0] for row in table.rows if row[0].endswith("*")]
+    assert marked == [f"{k}*" for k in (0, 1, 6, 20, SIZE) if k > rated["rank"]] and marked
+    assert "directions determined by" in table.caption
 
 
 @pytest.mark.parametrize("size", [1, 64])
@@ -130,18 +138,19 @@ def test_batch_size_changes_nothing_but_rounding(rated: dict[str, Any], chain: C
 
 @pytest.mark.parametrize("stack", ["0", "2"])
 def test_each_stack_has_a_curve(sites: Sites, stack: str) -> None:
-    config = replace(EXACT, stack=stack, ks="4")
+    config = replace(EXACT, stack=stack, components="4")
     code = sites.codes[int(stack)]
     found = rate.run(sites.baseline, sites.activations, sites.data, None, config, HOW, code).to_json()
     assert found["stack"] == int(stack)
-    assert [point["numbers"] for point in found["points"]] == [0, 4]
+    assert {point["n_components"] for point in found["points"]} >= {0, 4}
 
 
 def test_the_artefact_holds_the_report_and_a_picture(chain: Chain, tmp_path: Path) -> None:
     result = rate.run(chain.grafted, chain.activations, chain.data, tmp_path / "out", EXACT, HOW)
     written = json.loads((tmp_path / "out" / "report.json").read_text())
     shown = json.loads(json.dumps(result.to_json(), allow_nan=False))
-    assert written == {key: value for key, value in shown.items() if key not in ("output", "kind", "id")}
+    assert written == report_of(shown)
+    assert SCHEMA.read(tmp_path / "out" / "report.json") == result.report
     made = open_artifact(tmp_path / "out", "rate")
     assert {parent.role for parent in made.manifest.parents} == {"model", "data", "activations"}
     assert Image.open(tmp_path / "out" / "rate.png").width > 800
@@ -153,7 +162,7 @@ def test_ranks_are_put_in_order_cut_to_size_and_begin_with_none() -> None:
 
 @pytest.mark.parametrize("text", ["", "1,,2", "-1", "1.5", "many", "1;2", "9" * 12, "²"])
 def test_what_is_no_list_of_whole_numbers_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="--ks"):
+    with pytest.raises(Refused, match="--components"):
         rate.ranks(text, 64)
 
 

@@ -17,6 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.rate.text import sentences as rate_sentences
+from shgae.analysis.splice.report import SCHEMA as SPLICE
+from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
@@ -68,7 +72,7 @@ def reported(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Reported
     models = [chain.baseline, chain.grafted, chain.finetuned]
     evaluate.run(models, chain.data, root / "evaluation", SCORED, HOW)
     splice.run(chain.baseline, chain.data, root / "splice", SpliceConfig(precision="fp32"), HOW, *ways)
-    ranks = RateConfig(precision="fp32", ks="0,4,16")
+    ranks = RateConfig(precision="fp32", components="0,4,16")
     rate.run(chain.baseline, chain.activations, chain.data, root / "rate", ranks, HOW, chain.autoencoder)
     little = StudyConfig(arms="a,b", seeds=1, epochs=1, ae_epochs=1, code_size=6, batch_size=4, precision="fp32")
     run.run(chain.baseline, chain.data, root / "study", little, HOW)
@@ -102,7 +106,7 @@ def test_every_sentence_of_every_report_stands_on_top_once_and_no_other(reported
     path = {name: folder / "report.json" for name, folder in sources(reported).items()}
     told = STUDY.read(path["study"])
     wanted = [conclusion(told), *cautions(told), *sentences(EVALUATION.read(path["evaluation"]))]
-    wanted += [line for name in ("splice", "rate") for line in json.loads(path[name].read_text())["says"]]
+    wanted += [*splice_sentences(SPLICE.read(path["splice"])), *rate_sentences(RATE.read(path["rate"]))]
     top = unescape(reported.text.partition('<h2 id="findings">')[2].partition("</section>")[0])
     assert [line for line in top.split("<p>")[1:] if line.partition("</p>")[0] not in wanted] == []
     assert all(sentence in top for sentence in wanted)
@@ -120,7 +124,7 @@ def test_it_has_a_section_of_every_kind_in_order(reported: Reported) -> None:
         "Did the autoencoder earn it?",
         "Scores",
         "People",
-        "In the bottleneck's place",
+        "Replacements of the bottleneck",
         "How many numbers it takes",
         "Training",
         "Data",
@@ -371,12 +375,12 @@ def test_numbers_that_are_none_are_dashes(chain: Chain, tmp_path: Path) -> None:
     assert "worse2--" in Elements(made.path.read_bytes()).text
 
 
-def test_a_report_of_another_shgae_is_refused_by_what_it_lacks(reported: Reported, tmp_path: Path) -> None:
-    def older(folder: Path, facts: dict[str, Any]) -> None:
+def test_a_report_of_a_rate_is_refused_by_the_key_that_it_lacks(reported: Reported, tmp_path: Path) -> None:
+    def torn(folder: Path, facts: dict[str, Any]) -> None:
         edit_json(folder / "report.json", lambda value: value.pop("untouched"))
 
-    remade(reported.evaluation.parent / "rate", tmp_path / "rate", older)
-    with pytest.raises(Refused, match=r"it has no 'untouched'; it was made by shgae .*make it again"):
+    remade(reported.evaluation.parent / "rate", tmp_path / "rate", torn)
+    with pytest.raises(Refused, match=r"report in .*rate/report\.json: untouched: missing.*make it again"):
         report.run([tmp_path / "rate"], tmp_path / "page.html", CONFIG, HOW)
     assert not (tmp_path / "page.html").exists()
 

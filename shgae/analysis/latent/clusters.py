@@ -1,14 +1,16 @@
-"""Groups of people in a latent space: K-means, and whether there are any."""
+"""Groups of people in a latent space: K-means, and a test against clouds of one mode."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import pairwise_distances, silhouette_score
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -20,6 +22,28 @@ MOST_COMPARED = 10_000
 FEW, SOME = 0.25, 0.5
 """Mean silhouettes up to which there is no substantial structure, or a weak one that could be artificial (Kaufman and
 Rousseeuw 1990, table 4)."""
+SMALL = 0.1
+"""A cluster of fewer people than this share may be a tail: the largest or the rarest, and no group."""
+CLOUDS = 19
+"""Clouds of each kind that a silhouette must exceed, all of them: a test at 5 %."""
+_TYLER_STEPS = 20
+_IN_CLOUD = 300
+"""People of a cloud."""
+
+
+class ClusterVerdict(StrEnum):
+    """What the highest silhouette says."""
+
+    NONE = "none"
+    """Up to :data:`FEW`: no substantial structure."""
+    WEAK = "weak"
+    """Up to :data:`SOME`: weak structure that could be artificial."""
+    ONE_MODE = "one_mode"
+    """Above, and no higher than clouds of one mode reach."""
+    APART = "apart"
+    """Above, and higher than every cloud of one mode."""
+    UNTESTED = "untested"
+    """Above, and not compared with clouds: by a version that did not, or there are too few people."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +69,30 @@ class Clustering:
 
 
 @dataclass(frozen=True)
+class OneMode:
+    """The highest silhouette over all K, of some people and of clouds that have one mode."""
+
+    people: int
+    """So many were drawn, and are in each cloud."""
+    silhouette: float
+    """Of the people drawn; one start of K-means a K, as in the clouds."""
+    elliptical: tuple[float, ...]
+    """Of clouds of the people's shape matrix and distances from their median in its units, directions drawn: heavy
+    tails."""
+    copula: tuple[float, ...]
+    """Of clouds of the people's marginals and rank correlations, a Gaussian copula: skewed and sparse numbers."""
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether the people's silhouette is higher than that of every cloud."""
+        return self.silhouette > max(self.elliptical + self.copula)
+
+
+@dataclass(frozen=True)
 class Clusters:
     """K-means for several K."""
+
+    verdict: ClusterVerdict
 
     people: int
     compared: int
@@ -54,6 +100,13 @@ class Clusters:
     space: str
     """What the people were compared by, in words."""
     tried: tuple[Clustering, ...]
+    one_mode: OneMode | None
+    """None where it was not asked for, see :attr:`verdict`."""
+
+    @property
+    def smallest_share(self) -> float:
+        """The share of the people in the smallest cluster of :attr:`best`."""
+        return min(one.people for one in self.best.clusters) / self.people
 
     @property
     def best(self) -> Clustering:
@@ -80,7 +133,91 @@ def cluster(rows: Floats, ks: Sequence[int], space: str, *, nearest: int, seed: 
     tried = [_clustering(rows, k, compared, nearest, seed) for k in ks if k < len(rows)]
     if not tried:
         raise ValueError(f"{len(rows)} people are too few for {min(ks)} clusters")
-    return Clusters(len(rows), len(compared), space, tuple(tried))
+    highest = max(one.silhouette for one in tried)
+    one_mode = against_one_mode(rows, [one.k for one in tried], seed) if highest > SOME else None
+    return Clusters(verdict_of(highest, one_mode), len(rows), len(compared), space, tuple(tried), one_mode)
+
+
+def verdict_of(silhouette: float, one_mode: OneMode | None) -> ClusterVerdict:
+    """What the highest silhouette says."""
+    if silhouette <= FEW:
+        return ClusterVerdict.NONE
+    if silhouette <= SOME:
+        return ClusterVerdict.WEAK
+    if one_mode is None:
+        return ClusterVerdict.UNTESTED
+    return ClusterVerdict.APART if one_mode.is_exceeded else ClusterVerdict.ONE_MODE
+
+
+def unit_length(rows: Floats) -> Floats:
+    """Rows (N, d) as directions: each divided by its length; a row of zeros stays."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    directions: Floats = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return directions
+
+
+def against_one_mode(rows: Floats, ks: Sequence[int], seed: int) -> OneMode | None:
+    """Compares the highest silhouette of some people (N, d) with that of clouds of one mode (the idea of SigClust: Liu
+    et al. 2008, JASA 103, 1281-1293; there the cloud is Gaussian, which heavy tails alone exceed).
+
+    None where fewer than 20 people, or fewer than 3 a cluster, could be drawn: a cloud of so few has no shape.
+    """
+    numbers = np.random.Generator(np.random.Philox(seed))
+    some = rows[np.sort(numbers.permutation(len(rows))[:_IN_CLOUD])].astype(np.float64)
+    some = some[:, some.max(0) != some.min(0)]
+    ks = [k for k in ks if 3 * k <= len(some)]
+    if len(some) < 20 or not ks or not some.shape[1]:
+        return None
+    elliptical, copula = (
+        tuple(_highest(cloud(some, numbers), ks, seed) for _ in range(CLOUDS))
+        for cloud in (_elliptical_cloud, _copula_cloud)
+    )
+    return OneMode(len(some), _highest(some, ks, seed), elliptical, copula)
+
+
+def _highest(rows: npt.NDArray[np.float64], ks: Sequence[int], seed: int) -> float:
+    distances = pairwise_distances(rows)
+    found = [-1.0]
+    for k in ks:
+        labels = KMeans(k, n_init=1, random_state=seed).fit(rows).labels_
+        if len(np.unique(labels)) > 1:
+            found.append(float(silhouette_score(distances, labels, metric="precomputed")))
+    return max(found)
+
+
+def _elliptical_cloud(rows: npt.NDArray[np.float64], numbers: np.random.Generator) -> npt.NDArray[np.float64]:
+    middle = np.median(rows, axis=0)
+    centred = rows - middle
+    root = np.linalg.cholesky(_shape(centred))
+    lengths = np.linalg.norm(np.linalg.solve(root, centred.T), axis=0)
+    steps = numbers.normal(size=rows.shape)
+    steps *= (numbers.permutation(lengths) / np.linalg.norm(steps, axis=1))[:, None]
+    cloud: npt.NDArray[np.float64] = middle + steps @ root.T
+    return cloud
+
+
+def _shape(centred: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The shape matrix (d, d) of rows around their middle, which far rows do not turn towards themselves (Tyler 1987,
+    Annals of Statistics 15, 234-251), with a little of the identity so that it can be inverted."""
+    size = centred.shape[1]
+    scale = np.diag(np.square(centred).mean(0))
+    shape = scale
+    for _ in range(_TYLER_STEPS):
+        lengths = np.einsum("nd,nd->n", centred, np.linalg.solve(shape, centred.T).T)
+        kept = lengths > 1e-12 * lengths.max()
+        shape = (centred[kept] / lengths[kept, None]).T @ centred[kept] * size / kept.sum()
+        shape = 0.99 * shape / np.trace(shape) + 0.01 * scale / np.trace(scale)
+    return shape
+
+
+def _copula_cloud(rows: npt.NDArray[np.float64], numbers: np.random.Generator) -> npt.NDArray[np.float64]:
+    ties = numbers.uniform(size=rows.shape)  # equal values, such as zeros, in a drawn order
+    ranks = np.lexsort((ties, rows), axis=0).argsort(0)
+    normal = stats.norm.ppf((ranks + 0.5) / len(rows))
+    variances, directions = np.linalg.eigh(np.atleast_2d(np.corrcoef(normal, rowvar=False)))
+    drawn = numbers.normal(size=rows.shape) @ (directions * np.sqrt(np.maximum(variances, 0))).T
+    places = drawn.argsort(0).argsort(0)
+    return np.take_along_axis(np.sort(rows, axis=0), places, axis=0)
 
 
 def _clustering(rows: Floats, k: int, compared: Ints, nearest: int, seed: int) -> Clustering:

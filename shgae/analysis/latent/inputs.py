@@ -16,7 +16,9 @@ from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import load_autoencoder
 from shgae.recipes import AnalyzeConfig, EvaluatedSplit
 
-PARTS = ("spectrum", "clusters", "walks", "skips", "atlas")
+PARTS = ("spectrum", "clusters", "traversals", "skips", "code-units")
+_BEFORE = {"walks": "traversals", "atlas": "code-units"}
+"""Earlier names of parts, which are still taken."""
 _KINDS = {
     "activations": "activations (shgae extract)",
     "hourglass": "a model",
@@ -26,9 +28,9 @@ _KINDS = {
 _NEEDS = {
     "spectrum": ("activations",),
     "clusters": ("activations",),
-    "walks": ("activations", "hourglass", "data"),
+    "traversals": ("activations", "hourglass", "data"),
     "skips": ("hourglass", "data"),
-    "atlas": ("activations", "hourglass", "data", "autoencoder"),
+    "code-units": ("activations", "hourglass", "data", "autoencoder"),
 }
 
 
@@ -122,7 +124,7 @@ def choose_parts(text: str, inputs: Inputs) -> tuple[list[str], dict[str, str]]:
     Raises:
         Refused: an unknown part, one that is asked for by name and lacks an input, or none at all.
     """
-    wanted = list(PARTS) if text == "all" else [word.strip() for word in text.split(",")]
+    wanted = list(PARTS) if text == "all" else [_BEFORE.get(word.strip(), word.strip()) for word in text.split(",")]
     unknown = next((word for word in wanted if word not in PARTS), None)
     if unknown is not None:
         raise Refused("value", "--parts", f"{unknown!r:.40} is none of {', '.join(PARTS)}", "--parts all")

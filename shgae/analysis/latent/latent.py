@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from shgae.analysis.latent.clusters import Clusters, cluster
+from shgae.analysis.latent.clusters import Clusters, cluster, unit_length
 from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.pca import Components, CovarianceSums, components_of
@@ -21,7 +21,7 @@ from shgae.models.autoencoder import Autoencoder
 from shgae.wording import counted_people
 
 KEPT = 50
-"""Coefficients of each person that are kept: clusters are sought in them, walks need the first of them."""
+"""Coefficients of each person that are kept: clusters are sought in them, traversals need the first of them."""
 NEAREST = 12
 """People of a cluster that are named, the nearest to its centre."""
 _ROWS = 2048
@@ -109,11 +109,12 @@ def _scattered(codes: npt.NDArray[np.float32]) -> Scattered:
     return Scattered(components, centred @ components.directions[:KEPT].T, squares)
 
 
-def find_clusters(latent: Latent, ks: str, seed: int) -> Clusters | None:
-    """K-means by the code where there is one, else by the leading coefficients; None where nobody differs.
+def find_clusters(latent: Latent, ks: str, seed: int) -> tuple[Clusters | None, Clusters | None]:
+    """K-means by the code where there is one, else by the leading coefficients, and by the same at unit length; None
+    where nobody differs.
 
     Raises:
-        Refused: ``ks`` is no range from-to, or there are too few people.
+        Refused: ``ks`` is not a range from-to, or there are too few people.
     """
     first, last = _range(ks)
     if latent.people <= first:
@@ -122,9 +123,11 @@ def find_clusters(latent: Latent, ks: str, seed: int) -> Clusters | None:
     rows, space = latent.bottleneck.coefficients, f"the first {latent.bottleneck.coefficients.shape[1]} components"
     if latent.codes is not None:
         rows, space = latent.codes, f"the code's {latent.codes.shape[1]} numbers"
-    if (rows == rows[0]).all():
-        return None
-    return cluster(rows, range(first, last + 1), space, nearest=NEAREST, seed=seed)
+    found = []
+    for some, name in ((rows, space), (unit_length(rows), f"{space} at unit length")):
+        differs = not (some == some[0]).all()
+        found.append(cluster(some, range(first, last + 1), name, nearest=NEAREST, seed=seed) if differs else None)
+    return found[0], found[1]
 
 
 def _range(text: str) -> tuple[int, int]:
@@ -134,10 +137,10 @@ def _range(text: str) -> tuple[int, int]:
         low, high = map(int, numbers)
         if 2 <= low <= high <= 50:
             return low, high
-    raise Refused("value", "--clusters", f"{text!r:.40} is no range within 2 to 50", "--clusters 2-10")
+    raise Refused("value", "--clusters", f"{text!r:.40} is not a range within 2 to 50", "--clusters 2-10")
 
 
 def leading(components: Components, wanted: int) -> range:
-    """The numbers of the components to walk along: no more than the people determine, and none of no variance."""
+    """The numbers of the components to traverse: no more than the people determine, and none of no variance."""
     some = int((components.variances > 0).sum())
-    return range(min(wanted, components.determined, KEPT, some))
+    return range(min(wanted, components.rank, KEPT, some))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from shgae.analysis.latent.clusters import Clusters
 from shgae.analysis.latent.inputs import Inputs
 from shgae.analysis.latent.latent import Latent, find_clusters, leading, read_latent
-from shgae.analysis.latent.network import Condition, Network, Unit, Walk
+from shgae.analysis.latent.network import Network, Traversal, Unit
+from shgae.analysis.latent.report import (
+    AnalysisReport,
+    CodeUnit,
+    Condition,
+    Drawn,
+    Traversals,
+    Traversed,
+    units_of,
+)
 from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.splice.network import Splicer, target_config
 from shgae.artifacts.crops import Crops
@@ -29,13 +39,14 @@ class Found:
     spectrum: Spectrum | None = None
     code_spectrum: Spectrum | None = None
     clusters: Clusters | None = None
-    walks: dict[str, list[Walk]] = field(default_factory=dict)
+    direction_clusters: Clusters | None = None
+    traversals: dict[str, list[Traversal]] = field(default_factory=dict)
     """``bottleneck`` and ``code``."""
     rest: int = 0
-    """Training people whose mean trunk and skips the walks were decoded with."""
+    """Training people whose mean trunk and skips the traversals were decoded with."""
     skips: list[Condition] = field(default_factory=list)
-    atlas: list[Unit] = field(default_factory=list)
-    tried: int = 0
+    units: list[Unit] = field(default_factory=list)
+    unit_people: int = 0
     """People on whom the units were tried."""
     latent: Latent | None = None
 
@@ -44,13 +55,13 @@ def find(
     inputs: Inputs, parts: Sequence[str], config: AnalyzeConfig, device: torch.device, execution: Execution
 ) -> Found:
     found = Found()
-    if inputs.rows is not None and {"spectrum", "clusters", "walks", "atlas"} & set(parts):
+    if inputs.rows is not None and {"spectrum", "clusters", "traversals", "code-units"} & set(parts):
         found.latent = read_latent(inputs.rows, inputs.code, device, execution)
     if found.latent and "spectrum" in parts:
         found.spectrum, found.code_spectrum = found.latent.spectra()
     if found.latent and "clusters" in parts:
-        found.clusters = find_clusters(found.latent, config.clusters, config.seed)
-    if {"walks", "skips", "atlas"} & set(parts):
+        found.clusters, found.direction_clusters = find_clusters(found.latent, config.clusters, config.seed)
+    if {"traversals", "skips", "code-units"} & set(parts):
         _find_in_network(found, inputs, parts, config, device, execution)
     return found
 
@@ -69,20 +80,51 @@ def _find_in_network(
     network, names = Network(splicer, site.own, execution), site.loaded.skeleton.names
     rest = network.rest(Crops(inputs.data, "train", config.limit))
     found.rest = rest.people
-    if latent and "walks" in parts:
+    if latent and "traversals" in parts:
         spaces = {"bottleneck": (latent.bottleneck, None), "code": (latent.code, inputs.code)}
         for space, (scattered, code) in spaces.items():
             if scattered is not None:
-                numbers = leading(scattered.components, config.walks)
-                found.walks[space] = network.walk(rest, scattered, numbers, code)
-    if {"skips", "atlas"} & set(parts):
+                which = leading(scattered.components, config.traversals)
+                found.traversals[space] = network.traverse(rest, scattered, which, code)
+    if {"skips", "code-units"} & set(parts):
         crops = Crops(inputs.data, config.split, config.limit)
         heatmap = target_config(site, execution.progress)
         found.split, found.persons = config.split, len(crops)
         if "skips" in parts:
             mean = inputs.rows.mean() if inputs.rows else rest.descent.bottleneck[0].cpu().double().numpy()
             found.skips = network.levels(crops, heatmap, mean, names, config.seed)
-        if "atlas" in parts and latent and latent.codes is not None and inputs.code is not None:
-            some = Crops(inputs.data, config.split, min(config.tried, len(crops)))
-            found.tried = len(some)
-            found.atlas = network.units(some, heatmap, inputs.code, latent.codes, rest, names, config.seed)
+        if "code-units" in parts and latent and latent.codes is not None and inputs.code is not None:
+            some = Crops(inputs.data, config.split, min(config.unit_people, len(crops)))
+            found.unit_people = len(some)
+            found.units = network.units(some, heatmap, inputs.code, latent.codes, rest, names, config.seed)
+
+
+def report_of(found: Found, left_out: Mapping[str, str], figures: Sequence[Drawn]) -> AnalysisReport:
+    """What was found, without the maps."""
+    traversals = None
+    if found.traversals:
+        spaces = {name: tuple(map(_traversed, some)) for name, some in found.traversals.items()}
+        traversals = Traversals(found.rest, spaces.get("bottleneck", ()), spaces.get("code", ()))
+    return AnalysisReport(
+        split=found.split or None,
+        persons=found.persons,
+        spectrum=found.spectrum,
+        code_spectrum=found.code_spectrum,
+        clusters=found.clusters,
+        direction_clusters=found.direction_clusters,
+        traversals=traversals,
+        skips=tuple(found.skips),
+        code_units=units_of([_unit(unit) for unit in found.units], found.unit_people) if found.units else None,
+        left_out=left_out,
+        figures=tuple(figures),
+    )
+
+
+def _traversed(one: Traversal) -> Traversed:
+    rounded = {side: np.round(decoded.xy_crop.astype(np.float64), 2).tolist() for side, decoded in one.decoded.items()}
+    joints = {side: tuple(tuple((x, y) for x, y in step) for step in steps) for side, steps in rounded.items()}
+    return Traversed(one.component, one.deviation, one.share, one.moved, joints, tuple(one.nearest.tolist()))
+
+
+def _unit(unit: Unit) -> CodeUnit:
+    return CodeUnit(unit.number, unit.density, unit.mean, unit.deviation, unit.lost, unit.joints, unit.top)

@@ -1,4 +1,4 @@
-"""The part of an analysis that runs the network: walks decoded, skips off level by level, units of the code."""
+"""The part of an analysis that runs the network: traversals, skips off level by level, units of the code."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from shgae.analysis.latent import traversals
+from shgae.analysis.latent.report import Condition
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Tally
 from shgae.analysis.splice.network import Passes, Splicer
@@ -24,9 +25,9 @@ from shgae.models.hourglass import StackState
 from shgae.recipes import HeatmapConfig
 
 RESTING = 256
-"""Training people whose mean trunk and skips a walk is decoded with."""
+"""Training people whose mean trunk and skips a traversal is decoded with."""
 SIGMAS = (-2.0, 0.0, 2.0)
-"""Standard deviations of a unit's walk."""
+"""Standard deviations at which a unit is decoded."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -53,11 +54,11 @@ class Decoded:
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
-    """One component, walked along at :data:`~shgae.analysis.latent.traversals.STEPS`."""
+class Traversal:
+    """One component, decoded at :data:`~shgae.analysis.latent.traversals.STEPS`."""
 
-    number: int
-    """Of the component, counted from 1."""
+    component: int
+    """Counted from 1."""
     deviation: float
     """sqrt(eigenvalue)."""
     share: float
@@ -79,21 +80,6 @@ class Walk:
             side: float(far.mean() / (heatmaps.STRIDE * self.decoded[side].heat.shape[-1]))
             for side, far in apart.items()
         }
-
-
-@dataclass(frozen=True, eq=False)
-class Condition:
-    """The network with something switched off."""
-
-    bottleneck: str
-    """``as it is`` or ``training mean``."""
-    skips: str
-    """``all on``, ``all off`` or ``off at 32`` (rows and columns of the level)."""
-    pck: Mapping[str, float | None]
-    joints: Mapping[str, float | None]
-    """PCK of each joint."""
-    lost: Interval | None
-    """PCK of the whole network minus this one's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,17 +144,17 @@ class Network:
         xy = heatmaps.map_to_crop(found.cells, self._splicer.cell_rule).cpu().numpy()
         return Decoded(xy, found.score.cpu().numpy(), maps.amax(1).cpu().numpy())
 
-    def walk(self, rest: Rest, scattered: Scattered, numbers: range, code: Autoencoder | None) -> list[Walk]:
+    def traverse(self, rest: Rest, scattered: Scattered, which: range, code: Autoencoder | None) -> list[Traversal]:
         """Along each of these components; in the code's space if an autoencoder is given.
 
-        A code that a ReLU made is never below 0, so numbers of a walk that are become 0 before they are decoded.
+        A code that a ReLU made is never below 0, so what lies below is set to 0 before it is decoded.
         """
         found = []
         components = scattered.components
         total = float(components.variances.sum())
-        for number in numbers:
-            self._execution.stop.raise_if_set("walks", "the same command again", saved=False)
-            places = torch.from_numpy(traversals.points(components, number)).to(self._splicer.device)
+        for number in which:
+            self._execution.stop.raise_if_set("traversals", "the same command again", saved=False)
+            places = torch.from_numpy(traversals.places(components, number)).to(self._splicer.device)
             if code is None:
                 bottlenecks = self._through_graft(places.view(len(places), -1, SIDE, SIDE))
             else:
@@ -178,7 +164,7 @@ class Network:
             }
             variance = float(components.variances[number])
             nearest = traversals.nearest(scattered, number)
-            found.append(Walk(number + 1, variance**0.5, variance / total, decoded, nearest))
+            found.append(Traversal(number + 1, variance**0.5, variance / total, decoded, nearest))
         return found
 
     def levels(

@@ -1,7 +1,8 @@
-"""How many numbers a tensor of many really holds: its principal components, counted."""
+"""The effective number of components of a tensor, by several counts."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from shgae.analysis.pca import Components
 
 SHARES = (90, 95, 99)
 """Per cent of the variance that components are counted for."""
+_ROUNDING = 1e-8
+"""A share of the variance up to this is 0 but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,9 @@ class Spectrum:
     """The principal components of N people's D numbers."""
 
     people: int
-    numbers: int
+    dimension: int
     """D."""
-    determined: int
+    rank: int
     """Components that so many people determine; the others are arbitrary directions of no variance."""
     shares: tuple[float, ...]
     """(D,) of each component its share of the variance, 0 to 1, the largest first; all 0 where nothing varies."""
@@ -29,8 +32,7 @@ class Spectrum:
     effective_dimension: float
     """Participation ratio, see :class:`~shgae.analysis.pca.Components`."""
     above_chance: int
-    """How many of the first components are larger than a stick broken at random would have them; see
-    :func:`above_broken_stick`."""
+    """How many of the first components are larger than those of noise; see :func:`above_chance`."""
 
 
 def spectrum_of(components: Components, people: int) -> Spectrum:
@@ -40,23 +42,48 @@ def spectrum_of(components: Components, people: int) -> Spectrum:
     shares = variances / total if total else np.zeros_like(variances)
     return Spectrum(
         people=people,
-        numbers=len(variances),
-        determined=components.determined,
+        dimension=len(variances),
+        rank=components.rank,
         shares=tuple(shares.tolist()),
         components={str(share): components.count_for(share / 100) for share in SHARES},
         effective_dimension=components.effective_dimension,
-        above_chance=above_broken_stick(shares) if total else 0,
+        above_chance=above_chance(shares, people) if total else 0,
     )
 
 
-def above_broken_stick(shares: npt.NDArray[np.float64]) -> int:
-    """How many leading components hold more than chance: a stick broken at random into D pieces has a k-th largest
-    piece of 1/D * (1/k + 1/(k+1) + ... + 1/D) on average (Frontier 1976; Jackson 1993, Ecology 74, 2204-2214).
+def above_chance(shares: npt.NDArray[np.float64], people: int) -> int:
+    """How many leading components of N people's D numbers hold more than chance gives: more than a broken stick, and
+    more than the largest component of white noise.
 
     Args:
         shares: (D,) of the variance, the largest first, summing to 1.
+        people: N. Around their mean they have variance along min(N - 1, D) components, or fewer where some of the D
+            numbers never vary, and the stick has as many pieces: into more, each would be shorter, and noise would
+            pass.
     """
-    size = len(shares)
-    pieces = np.cumsum(1 / np.arange(size, 0, -1))[::-1] / size
-    below = np.flatnonzero(shares <= pieces)
-    return int(below[0]) if len(below) else size
+    varying = int((shares > _ROUNDING).sum())
+    rank = min(people - 1, varying)
+    # Of fewer people than numbers every component varies, so how many of the numbers do is not seen.
+    dimension = varying if varying < people - 1 else len(shares)
+    least = np.maximum(broken_stick(rank), noise_edge(people, dimension))
+    below = np.flatnonzero(shares[:rank] <= least)
+    return int(below[0]) if len(below) else rank
+
+
+def broken_stick(pieces: int) -> npt.NDArray[np.float64]:
+    """The mean length of the k-th largest piece of a stick of length 1, broken at random into n: (n,) of
+    1/n * (1/k + 1/(k+1) + ... + 1/n) (Frontier 1976; Jackson 1993, Ecology 74, 2204-2214)."""
+    lengths: npt.NDArray[np.float64] = np.cumsum(1 / np.arange(pieces, 0, -1))[::-1] / pieces
+    return lengths
+
+
+def noise_edge(people: int, dimension: int) -> float:
+    """The share of the variance that the largest component of white noise stays below 19 times in 20.
+
+    The 95th percentile of the Tracy-Widom law, 0.979, scaled as for a real Wishart matrix (Johnstone 2001, Annals of
+    Statistics 29, 295-327). It lies above the broken stick where there are about as many people as numbers, and few.
+    """
+    rows, columns = math.sqrt(people - 1), math.sqrt(dimension)
+    centre = (rows + columns) ** 2
+    scale: float = (rows + columns) * (1 / rows + 1 / columns) ** (1 / 3)
+    return (centre + 0.979 * scale) / ((people - 1) * dimension)

@@ -1,96 +1,112 @@
-"""A latent analysis in sentences."""
+"""The verdicts of a latent analysis in sentences: one template a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from shgae.analysis.latent.clusters import FEW, SOME, Clusters
-from shgae.analysis.latent.measure import Found
-from shgae.analysis.latent.network import Condition, Unit
+from shgae.analysis.latent.clusters import SMALL, Clusters, ClusterVerdict
+from shgae.analysis.latent.report import AnalysisReport, CodeUnits, Condition, Traversed, UnitsVerdict
 from shgae.analysis.latent.spectrum import SHARES, Spectrum
 from shgae.analysis.phrases import points
-from shgae.wording import counted_people
+from shgae.wording import counted, counted_people
+
+_SPECTRUM = (
+    "The {what} of {people}: {counts} of the variance; effective dimension {effective:.1f} of {dimension:,}; "
+    "{above} above chance, with {held:.0f} % of the variance."
+)
+_FOUND = "By {space}, the highest mean silhouette of K-means is {silhouette:.2f}, at K = {k} ({sizes} people)"
+_CLUSTERS: Mapping[ClusterVerdict, str] = {
+    ClusterVerdict.NONE: f"{_FOUND}: no substantial structure.",
+    ClusterVerdict.WEAK: f"{_FOUND}: weak structure that could be artificial.",
+    ClusterVerdict.ONE_MODE: f"{_FOUND}: no clusters shown, clouds of one mode reach {{null:.2f}}.",
+    ClusterVerdict.APART: f"{_FOUND}: clusters, higher than clouds of one mode (up to {{null:.2f}}).",
+    ClusterVerdict.UNTESTED: f"{_FOUND}: not compared with clouds of one mode.",
+}
+_SMALL = " The smallest cluster has {share:.1f} % of the people: possibly a tail and not a group."
+_TRAVERSED = (
+    "From -2 to +2 standard deviations along the first component of the {space} ({share:.0f} % of its variance) "
+    "decoded joints move by {on:.1f} % of the crop's side with the skips of the mean person, by {off:.1f} % with skips "
+    "off."
+)
+_SKIPS = "Replacing the bottleneck by the training mean costs {mean} of PCK; switching all skips off costs {skips}."
+_UNITS: Mapping[UnitsVerdict, str] = {
+    UnitsVerdict.NONE_VARIES: "Of {units} of the code none varies.",
+    UnitsVerdict.TOO_FEW: "Of {units} of the code {varying} vary; too few photos for the cost of each.",
+    UnitsVerdict.COUNTED: "Of {units} of the code {varying} vary; held at its mean, one at a time, a significant loss "
+    "of PCK: {costing} (about {chance:.0f} expected by chance; {people}).",
+}
 
 
-def reading(clusters: Clusters) -> str:
-    """What the best silhouette says, in words."""
-    best = clusters.best
-    sizes = ", ".join(f"{one.people:,}" for one in best.clusters)
-    said = (
-        f"By {clusters.space}, K-means finds its highest mean silhouette, {best.silhouette:.2f}, at K = {best.k} "
-        f"({sizes} people)"
-    )
-    if best.silhouette <= FEW:
-        return (
-            f"{said}: no substantial structure (up to {FEW} by Kaufman and Rousseeuw's scale), so the groups are cuts."
-        )
-    if best.silhouette <= SOME:
-        return f"{said}: weak structure that could be artificial (up to {SOME} by Kaufman and Rousseeuw's scale)."
-    return f"{said}: groups that keep apart (above {SOME} by Kaufman and Rousseeuw's scale)."
+def sentences(report: AnalysisReport) -> tuple[str, ...]:
+    """What the parts found, a sentence a verdict."""
+    return tuple(_sentences(report))
 
 
-def suggestion(spectrum: Spectrum, what: str) -> str:
-    """What the spectrum says about the size of a code, in words."""
-    if not spectrum.above_chance and not any(spectrum.shares):
+def _sentences(report: AnalysisReport) -> Iterator[str]:
+    for what, spectrum in (("bottleneck", report.spectrum), ("code", report.code_spectrum)):
+        if spectrum:
+            yield spectrum_sentence(spectrum, what)
+    for clusters in (report.clusters, report.direction_clusters):
+        if clusters:
+            yield clusters_sentence(clusters)
+    for space, traversed in report.traversals.spaces if report.traversals else ():
+        if traversed:
+            yield traversal_sentence(traversed[0], space)
+    yield from skips_sentences(report.skips)
+    if report.code_units:
+        yield units_sentence(report.code_units)
+
+
+def spectrum_sentence(one: Spectrum, what: str) -> str:
+    """Components of the ``what``, bottleneck or code, counted."""
+    if not any(one.shares):
         return f"The {what} does not vary."
-    some, more, most = (f"{spectrum.components[str(share)]}" for share in SHARES)
-    begin = (
-        f"The {what} of {counted_people(spectrum.people)}: {some} principal component{'s' * (some != '1')} "
-        f"for {SHARES[0]} % of the variance, {more} for {SHARES[1]} %, {most} for {SHARES[2]} %; effective dimension "
-        f"{spectrum.effective_dimension:.1f} of {spectrum.numbers:,}"
-    )
-    kept = spectrum.above_chance
-    if not kept:
-        return f"{begin}; no component stands out of chance, so no size of a code follows."
-    held = 100 * sum(spectrum.shares[:kept])
-    stand, hold = ("component stands", "holds") if kept == 1 else ("components stand", "hold")
-    return (
-        f"{begin}. Suggested size of a code: {kept}, for {kept} {stand} out of chance (larger than the pieces of a "
-        f"stick broken at random) and {hold} {held:.0f} %; what a code needs for PCK is another matter, see shgae rate."
+    counts = [f"{counted(one.components[str(share)], 'component')} for {share} %" for share in SHARES]
+    return _SPECTRUM.format(
+        what=what,
+        people=counted_people(one.people),
+        counts=", ".join(counts),
+        effective=one.effective_dimension,
+        dimension=one.dimension,
+        above=counted(one.above_chance, "component"),
+        held=100 * sum(one.shares[: one.above_chance]),
     )
 
 
-def sentences(found: Found) -> list[str]:
-    """What the parts found, a sentence or two each."""
-    says = []
-    if found.spectrum:
-        says.append(suggestion(found.spectrum, "bottleneck"))
-    if found.code_spectrum:
-        says.append(suggestion(found.code_spectrum, "code"))
-    if found.clusters:
-        says.append(reading(found.clusters))
-    for space, walks in found.walks.items():
-        if walks:
-            first = walks[0]
-            on, off = (100 * first.moved[side] for side in ("skips_on", "skips_off"))
-            says.append(
-                f"From -2 to +2 standard deviations along the {space}'s first component ({100 * first.share:.0f} % of "
-                f"its variance) the decoded joints move by {on:.1f} % of the crop's side on average with the skips of "
-                f"the mean person, and by {off:.1f} % with skips off."
-            )
-    return says + of_network(found.skips, found.atlas, found.tried)
+def clusters_sentence(clusters: Clusters) -> str:
+    """What the highest silhouette says, with a warning about a small cluster."""
+    best, null = clusters.best, clusters.one_mode
+    said = _CLUSTERS[clusters.verdict].format(
+        space=clusters.space,
+        silhouette=best.silhouette,
+        k=best.k,
+        sizes=", ".join(f"{one.people:,}" for one in best.clusters),
+        null=max(null.elliptical + null.copula) if null else 0.0,
+    )
+    share = clusters.smallest_share
+    return said + (_SMALL.format(share=100 * share) if share < SMALL else "")
 
 
-def of_network(skips: Sequence[Condition], atlas: Sequence[Unit], tried: int) -> list[str]:
-    """What switching off skips and units allows to say."""
-    said = []
+def traversal_sentence(one: Traversed, space: str) -> str:
+    """How far the first component of a space moves the pose."""
+    on, off = (100 * one.moved[side] for side in ("skips_on", "skips_off"))
+    return _TRAVERSED.format(space=space, share=100 * one.share, on=on, off=off)
+
+
+def skips_sentences(skips: Sequence[Condition]) -> Iterator[str]:
+    """What the bottleneck and the skips are worth; nothing where that has no interval."""
     cost = {(one.bottleneck, one.skips): one.lost for one in skips}
-    alone, without = cost.get(("training mean", "all on")), cost.get(("as it is", "all off"))
-    if alone and without:
-        said.append(
-            f"The training mean in the bottleneck's place costs {points(alone)} of PCK, all skips off cost "
-            f"{points(without)}."
-        )
-    clear = [unit for unit in atlas if unit.lost and unit.lost.low > 0]
-    alive = [unit for unit in atlas if unit.deviation]
-    if atlas and not alive:
-        said.append(f"None of the {len(atlas)} units of the code varies.")
-    elif alive and alive[0].lost is None:
-        said.append(f"{len(alive)} of {len(atlas)} units of the code vary; too few photos to say what each costs.")
-    elif alive:
-        how = f"{len(clear)} of them cost" if len(clear) > 1 else f"{'one' if clear else 'none'} of them costs"
-        said.append(
-            f"{len(alive)} of {len(atlas)} units of the code vary; held at the mean one at a time, {how} PCK beyond "
-            f"chance on {counted_people(tried)} (each interval is 95 %, so about one in forty would by chance)."
-        )
-    return said
+    mean, without = cost.get(("training mean", "all on")), cost.get(("as it is", "all off"))
+    if mean and without:
+        yield _SKIPS.format(mean=points(mean), skips=points(without))
+
+
+def units_sentence(found: CodeUnits) -> str:
+    """How many units of a code vary, and how many of them PCK misses."""
+    return _UNITS[found.verdict].format(
+        units=counted(len(found.units), "unit"),
+        varying=found.varying,
+        costing=found.costing,
+        chance=found.varying / 40,
+        people=counted_people(found.people),
+    )

@@ -1,4 +1,4 @@
-"""Straight walks through a latent space, along its principal components."""
+"""Traversals of a latent space along its principal components."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 
 @dataclass(frozen=True, eq=False)
 class Scattered:
-    """Where N people lie in a latent space of D numbers, as far as walks ask."""
+    """Where N people lie in a latent space of D dimensions, as far as traversals ask."""
 
     components: Components
     coefficients: npt.NDArray[np.float32]
@@ -25,19 +25,19 @@ class Scattered:
     """(N,) squared distance from the mean."""
 
 
-def points(components: Components, number: int) -> npt.NDArray[np.float32]:
-    """The places of a walk along one component, counted from 0: (len(STEPS), D), the mean itself at c = 0."""
-    deviation = np.sqrt(components.variances[number])
-    line = np.asarray(STEPS)[:, None] * deviation * components.directions[number].astype(np.float64)
-    places: npt.NDArray[np.float32] = (components.mean + line).astype(np.float32)
-    return places
+def places(components: Components, component: int) -> npt.NDArray[np.float32]:
+    """Where a traversal of one component, counted from 0, goes: (len(STEPS), D), the mean itself at c = 0."""
+    deviation = np.sqrt(components.variances[component])
+    line = np.asarray(STEPS)[:, None] * deviation * components.directions[component].astype(np.float64)
+    found: npt.NDArray[np.float32] = (components.mean + line).astype(np.float32)
+    return found
 
 
-def nearest(scattered: Scattered, number: int) -> npt.NDArray[np.int64]:
-    """The person nearest to each place of a walk, in all D numbers: (len(STEPS),) rows.
+def nearest(scattered: Scattered, component: int) -> npt.NDArray[np.int64]:
+    """The person nearest to each place of a traversal, in all D dimensions: (len(STEPS),) rows.
 
     |x - mean - t d|^2 = |x - mean|^2 - 2 t (x - mean) d + t^2, so the coefficient along d is enough.
     """
-    t = np.asarray(STEPS) * np.sqrt(scattered.components.variances[number])
-    along = scattered.coefficients[:, number].astype(np.float64)
+    t = np.asarray(STEPS) * np.sqrt(scattered.components.variances[component])
+    along = scattered.coefficients[:, component].astype(np.float64)
     return np.array([int(np.argmin(scattered.squares - 2 * step * along)) for step in t])

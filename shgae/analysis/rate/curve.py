@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize
 
-from shgae.analysis.phrases import points, turned
-from shgae.analysis.splice.effects import TOO_FEW, UNTOUCHED, SideBySide, no_cost
-from shgae.metrics.statistics import CONFIDENCE
+from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Undefined, no_cost
+from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, Interval, PairedBootstrap
 
 Floats = npt.NDArray[np.float64]
+_DENSE = 6
+"""Ranks that are added where a curve reaches the autoencoder's score."""
+_EACH, _STEP = 64, 1.05
+"""FVU is resampled at every rank up to the first, and from there on at steps of the second."""
 
 
 def curve(squares: npt.NDArray[Any], spread: float) -> Floats:
@@ -58,87 +64,186 @@ def equal_rank(ks: Sequence[int], scores: Floats, wanted: Floats) -> Floats:
     return np.where(place > 0, np.where(reached.any(1), found, np.inf), np.where(reached[:, 0], x[0], np.inf))
 
 
+class RankVerdict(StrEnum):
+    """Where an autoencoder lies on the curve of principal components."""
+
+    TOO_FEW = "too_few"
+    NO_COST = "no_cost"
+    """The training mean, rank 0, costs under two standard errors: the curve is flat within its noise."""
+    MEAN_BETTER = "mean_better"
+    """The training mean does clearly better than the bottleneck itself."""
+    WORSE_THAN_MEAN = "worse_than_mean"
+    LIKE_MEAN = "like_mean"
+    """No significant difference from the training mean."""
+    NAMED = "named"
+    """A rank with an interval that ends on the curve."""
+    OPEN = "open"
+    """A rank with an interval that has no upper end on the curve."""
+    BEYOND = "beyond"
+    """No rank on the curve is enough."""
+    EARLIER = "earlier"
+    """No rank was named by a version that named one only where the loss was significant."""
+
+
 @dataclass(frozen=True)
 class EqualRank:
     """How many principal components do what the autoencoder does."""
 
+    verdict: RankVerdict
     components: float | None
-    """Interpolated for PCK, a whole number for FVU; None if undefined, or if no rank on the curve is enough."""
+    """The estimate, interpolated for PCK, a whole number for FVU; None where no rank on the curve is enough, and where
+    there is no curve. It does not hang on significance: that would name low ranks only."""
     low: float | None
     high: float | None
-    """The 95 % interval over photos; an end is None where it lies beyond the last rank of the curve, both where the
-    number is exact for these people (FVU)."""
-    undefined: str | None
-    """Why there is no number."""
+    """The 95 % interval over photos; an end is None where it lies beyond the last rank of the curve, both in one
+    photo."""
+    at_least: float | None
+    """The lower end of the one-sided 95 % interval; above the last rank tried where none is enough."""
+    most: int
+    """The last rank that was tried of those that the training people determine."""
+    difference: Interval | None
+    """PCK that decided the verdict: what the mean costs (NO_COST, MEAN_BETTER), else the autoencoder minus the mean;
+    None for FVU."""
 
 
-def equal_fvu(rates: Floats, fvu: float, determined: int) -> EqualRank:
+def isotonic(scores: Floats) -> Floats:
+    """The nearest curves (M, J) that never fall, by pool adjacent violators: a projection on more components holds all
+    of one on fewer, so a score that falls from rank to rank is noise."""
+    return np.stack([optimize.isotonic_regression(row).x for row in scores])
+
+
+def dense_ranks(ks: Sequence[int], found: Iterable[EqualRank]) -> tuple[int, ...]:
+    """Ranks to try too: evenly over log k inside the intervals of the equal ranks, none of ``ks``."""
+    extra = set[int]()
+    for one in found:
+        if one.low is None:
+            continue
+        first = max(k for k in ks if k <= one.low)
+        last = next((k for k in ks if one.high is not None and k >= one.high), one.most)
+        places = np.geomspace(max(first, 1), max(last, 1), _DENSE + 2)
+        extra |= {int(round(place)) for place in places if first < place < last}
+    return tuple(sorted(extra - set(ks)))
+
+
+def fvu_grid(rank: int) -> npt.NDArray[np.int64]:
+    """Ranks 0 .. rank at which the FVU is resampled: each up to 64, then in steps of 5 %."""
+    steps = itertools.takewhile(lambda k: k < rank, (round(_EACH * _STEP**i) for i in itertools.count()))
+    return np.unique([*range(min(_EACH, rank) + 1), *steps, rank])
+
+
+@dataclass(frozen=True, eq=False)
+class FvuSums:
+    """What the FVU of N people is made of, for its interval over photos."""
+
+    grid: npt.NDArray[np.int64]
+    """(G,) ranks, see :func:`fvu_grid`."""
+    left: Floats
+    """(N, G) squared error of each projection."""
+    error: Floats
+    """(N,) squared error of the autoencoder."""
+    spread: Floats
+    """(N,) squared distance from the training mean."""
+    photo_id: npt.NDArray[np.int64]
+    """(N,)."""
+
+    def draws(self, seed: int) -> Floats | None:
+        """The equal-FVU rank on each draw of photos, infinity where none is enough; None in one photo."""
+        above = np.column_stack([self.left, self.error])
+        below = np.repeat(self.spread[:, None], above.shape[1], axis=1)
+        paired = PairedBootstrap(above, below, self.photo_id, seed=seed)
+        if paired.photos < FEWEST_PHOTOS:
+            return None
+        drawn = np.stack([paired.resampled((place,)) for place in range(above.shape[1])], axis=1)
+        drawn = drawn[np.isfinite(drawn).all(1)]
+        return np.ceil(equal_rank(self.grid.tolist(), -drawn[:, :-1], -drawn[:, -1]))
+
+
+def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums | None = None, seed: int = 0) -> EqualRank:
     """The fewest components whose FVU is not above an autoencoder's.
 
     Args:
         rates: (D + 1,) of :func:`curve`.
         fvu: the autoencoder's, on the same people.
-        determined: how many components the training people determine.
+        rank: how many components the training people determine.
+        sums: for the interval over photos; None leaves it out.
+        seed: of the draws.
     """
-    if fvu > rates[0]:
-        return _undefined(f"its FVU of {fvu:.3g} is worse than the {rates[0]:.3g} of the training mean for everybody")
-    enough = np.flatnonzero(rates[: determined + 1] <= fvu)
-    if not len(enough):
-        return _undefined(_not_enough(determined, determined, len(rates) - 1, "are not"))
-    return EqualRank(float(enough[0]), None, None, None)
+    enough = np.flatnonzero(rates[: rank + 1] <= fvu)
+    value = float(enough[0]) if len(enough) else np.inf
+    draws = sums.draws(seed) if sums else None
+    limits = _NO_LIMITS
+    if draws is not None:
+        # No mean of two order statistics: one of them may be infinite.
+        limits = _Limits(*map(_finite, np.quantile(draws, [_TAIL, 1 - _TAIL, 2 * _TAIL], method="inverted_cdf")))
+    return _named(RankVerdict.WORSE_THAN_MEAN if fvu > rates[0] else None, value, limits, rank, None)
 
 
-def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, determined: int, size: int) -> EqualRank:
+def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, rank: int) -> EqualRank:
     """The rank whose PCK an autoencoder has; replacements of ``compared`` are named by their rank.
 
-    Undefined where rank 0, the mean, costs under :data:`~shgae.analysis.splice.effects.CLEAR` standard errors, where
-    the autoencoder does no better than the mean, and where its own loss may be none: the curve comes near the top only
-    slowly, and where it first gets there is then a matter of noise.
+    The estimate is read off the curve smoothed by :func:`isotonic`; its limits are those of :func:`_limits`.
 
     Args:
         compared: the untouched bottleneck, the ranks and the autoencoder on the same people.
         ks: the ranks, rising, from 0.
         code: the name of the autoencoder.
-        determined: how many components the training people determine; ranks beyond tell nothing.
-        size: D, how many components there are.
+        rank: how many components the training people determine; ranks beyond tell nothing.
     """
-    ks = [k for k in ks if k <= determined or k == 0]
-    cost, ahead, lost = (compared.difference(*pair) for pair in ((UNTOUCHED, "0"), (code, "0"), (UNTOUCHED, code)))
+    ks = [k for k in ks if k <= rank or k == 0]
+    cost, ahead = (compared.difference(*pair) for pair in ((UNTOUCHED, "0"), (code, "0")))
     mine = compared.value(code, "pck")
-    if cost is None or ahead is None or lost is None or mine is None:
-        return _undefined(TOO_FEW)
-    if why := no_cost("the training mean", cost, "pck"):
-        return _undefined(why)
-    if ahead.high < 0:
-        return _undefined(f"it does worse than the training mean for everybody, by {points(turned(ahead))}")
-    if not ahead.excludes_zero:
-        return _undefined(f"it cannot be told from the training mean for everybody ({points(ahead)} ahead)")
-    whole = np.array([[compared.value(str(k), "pck") for k in ks]], dtype=np.float64)
+    if cost is None or ahead is None or mine is None:
+        return EqualRank(RankVerdict.TOO_FEW, None, None, None, None, ks[-1], None)
+    if why := no_cost(cost, "pck"):
+        verdict = RankVerdict.MEAN_BETTER if why is Undefined.BASELINE_BETTER else RankVerdict.NO_COST
+        return EqualRank(verdict, None, None, None, None, ks[-1], cost)
+    whole = isotonic(np.array([[compared.value(str(k), "pck") for k in ks]], dtype=np.float64))
     (value,) = equal_rank(ks, whole, np.array([mine]))
-    drawn = np.stack([compared.draws(str(k), "pck") for k in ks], axis=1)
-    ranks = equal_rank(ks, drawn, compared.draws(code, "pck"))
-    tail = (1 - CONFIDENCE) / 2
-    # No mean of two order statistics: one of them may be infinite.
-    low, high = (_finite(end) for end in np.quantile(ranks, [tail, 1 - tail], method="inverted_cdf"))
-    if not lost.excludes_zero:
-        return EqualRank(None, low, None, f"its loss of PCK cannot be told from none ({points(lost)})")
-    if lost.value < 0:
-        return _undefined(f"it does better than the bottleneck as it is, by {points(turned(lost))}")
-    if high is None:
-        return EqualRank(
-            None, low, None, _not_enough(ks[-1], determined, size, "are not" if np.isinf(value) else "may not be")
-        )
-    return EqualRank(_finite(value), low, high, None)
+    ahead_of = compared.draws(code, "pck")[:, None] - np.stack([compared.draws(str(k), "pck") for k in ks], axis=1)
+    near: RankVerdict | None = None
+    if not ahead.excludes_zero:
+        near = RankVerdict.LIKE_MEAN
+    elif ahead.high < 0:
+        near = RankVerdict.WORSE_THAN_MEAN
+    return _named(near, float(value), _limits(ks, ahead_of), ks[-1], ahead)
 
 
-def _not_enough(most: int, determined: int, size: int, are: str) -> str:
-    if most < determined or determined == size:
-        return f"{most} components {are} enough"
-    return f"the {determined} components that the training people determine {are} enough"
+class _Limits(NamedTuple):
+    low: float | None
+    high: float | None
+    at_least: float | None
 
 
-def _undefined(why: str) -> EqualRank:
-    return EqualRank(None, None, None, why)
+_NO_LIMITS = _Limits(None, None, None)
+_TAIL = (1 - CONFIDENCE) / 2
+
+
+def _limits(ks: Sequence[int], ahead: Floats) -> _Limits:
+    """Limits of the rank by tests of one rank after another, from the bottom up and from the top down, until one fails:
+    in a fixed order every test may be at the full level (Maurer, Hothorn and Lehmacher 1995).
+
+    Args:
+        ks: (J,) rising ranks.
+        ahead: (draws, J) the autoencoder's score minus that of each rank.
+    """
+
+    def above(tail: float) -> float:
+        fails = np.flatnonzero(np.append(np.nanquantile(ahead, tail, axis=0) <= 0, True))[0]
+        return float(ks[fails - 1] + 1) if fails else 0.0
+
+    better = np.nanquantile(ahead, 1 - _TAIL, axis=0) < 0
+    fails = np.flatnonzero(np.append(~better[::-1], True))[0]
+    return _Limits(above(_TAIL), float(ks[len(ks) - fails]) if fails else None, above(2 * _TAIL))
+
+
+def _named(
+    verdict: RankVerdict | None, value: float, limits: _Limits, most: int, difference: Interval | None
+) -> EqualRank:
+    if verdict is None and np.isinf(value):
+        verdict = RankVerdict.BEYOND
+    elif verdict is None:
+        verdict = RankVerdict.OPEN if limits.high is None and limits.low is not None else RankVerdict.NAMED
+    return EqualRank(verdict, _finite(value), *limits, most, difference)
 
 
 def _finite(value: Any) -> float | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from shgae.analysis.inputs import training_rows
 from shgae.analysis.pca import Components, components_of
-from shgae.analysis.rate.curve import EqualRank, curve, equal_fvu, equal_pck
-from shgae.analysis.rate.text import sentences
-from shgae.analysis.splice.effects import UNTOUCHED, Effect, SideBySide
+from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
+from shgae.analysis.rate.report import RatePoint, RateReport, needed_of, taken_out_of
+from shgae.analysis.splice.effects import UNTOUCHED, SideBySide
 from shgae.analysis.splice.network import Passes, Site, Splicer, target_config
 from shgae.analysis.splice.replacements import Projection
 from shgae.artifacts.crops import Crops
@@ -30,52 +30,6 @@ from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder
 from shgae.recipes import RateConfig
 
 
-@dataclass(frozen=True)
-class RatePoint:
-    """The network with something of limited capacity in the bottleneck's place."""
-
-    numbers: int
-    """How many pass: principal components, or the size of the code."""
-    fvu: float | None
-    """On the split, against the training mean; None if the bottlenecks do not vary."""
-    skips_on: Effect
-    skips_off: Effect
-
-
-@dataclass(frozen=True)
-class RateReport:
-    """The curve."""
-
-    model: str
-    """Its id."""
-    data: str
-    activations: str
-    split: str
-    persons: int
-    photos: int
-    stack: int
-    """Counted from 0."""
-    tuned: bool
-    """Whether the network was trained with its autoencoder inside: then ``untouched`` is the trunk with it taken out,
-    the curve is of that trunk, and no number of components is equal to the autoencoder."""
-    trained_on: int
-    """Rows that the components were computed from."""
-    determined: int
-    """How many components these rows determine; what is called component beyond is an arbitrary direction."""
-    points: tuple[RatePoint, ...]
-    """By number of principal components; 0 is the training mean for everybody."""
-    untouched: Mapping[str, Effect]
-    """The bottleneck as it is, ``skips_on`` and ``skips_off``."""
-    autoencoder: RatePoint | None
-    equal_fvu: EqualRank | None
-    """The fewest components that leave no more variance unexplained than the autoencoder; None without one, where
-    nothing varies, and of a tuned graft."""
-    equal_pck: Mapping[str, EqualRank]
-    """The components that reach its PCK, ``skips_on`` and ``skips_off``; empty without one and of a tuned graft."""
-    says: tuple[str, ...]
-    """What it means, a sentence each."""
-
-
 class RatedCode(NamedTuple):
     module: Autoencoder
     spec: AutoencoderSpec
@@ -85,12 +39,12 @@ def ranks(text: str, size: int) -> tuple[int, ...]:
     """Numbers of components, rising, each once, cut to the size of the bottleneck; 0 is always among them.
 
     Raises:
-        Refused: one is no whole number.
+        Refused: one is not a whole number.
     """
     words = [word.strip() for word in text.split(",")]
     wrong = next((word for word in words if not (word.isascii() and word.isdecimal() and len(word) < 10)), None)
     if wrong is not None:
-        raise Refused("value", "--ks", f"{wrong!r:.40} is no whole number", "--ks 0,1,10,100")
+        raise Refused("value", "--components", f"{wrong!r:.40} is not a whole number", "--components 0,1,10,100")
     return tuple(sorted({0, *(min(int(word), size) for word in words)}))
 
 
@@ -122,72 +76,92 @@ class RateCurve:
         self._execution, self._device = execution, device
         self._crops = Crops(self._prepared, config.split, config.limit)
         self._splicer = Splicer(site, device, config.precision, config.batch_size)
+        self._heatmap = target_config(site, execution.progress)
 
     def report(self) -> RateReport:
         """Does everything."""
         rows = training_rows(self._source, self._site, self._config.limit)
         mean = rows.mean()
         components = components_of(mean, rows.read, len(rows), self._execution)
-        crops, ks, code = self._crops, self._ks, self._code
+        ks, code, rank = self._ks, self._code, components.rank
         seen = _Seen(components, mean)
-        passes = self._passes(Projection(components, self._device), seen)
-        on, off = (SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off))
-        rates, determined = seen.rates(), components.determined
-        points = tuple(_point(str(k), k, None if rates is None else float(rates[k]), on, off) for k in ks)
-        mine = None if code is None else _point("ae", code.spec.code_size, seen.code.result().fvu, on, off)
-        fewest, equal = None, dict[str, EqualRank]()
-        if mine is not None and not self._site.is_tuned:
-            sides, size = {"skips_on": on, "skips_off": off}, len(components.variances)
-            equal = {name: equal_pck(side, ks, "ae", determined, size) for name, side in sides.items()}
-            if mine.fvu is not None and rates is not None:
-                fewest = equal_fvu(rates, mine.fvu, determined)
+        projection = Projection(components, self._device)
+        passes = self._passes(projection, ks, seen)
+        sides = self._compared(passes)
+        equal = dict[str, EqualRank]()
+        if code is not None and not self._site.is_tuned:
+            equal = {name: equal_pck(side, ks, "ae", rank) for name, side in sides.items()}
+            if dense := dense_ranks(ks, equal.values()):
+                sides = self._compared(passes, self._passes(projection, dense, None))
+                ks = tuple(sorted({*ks, *dense}))
+                equal = {name: equal_pck(side, ks, "ae", rank) for name, side in sides.items()}
+        rates = seen.rates()
+        points = tuple(_point(str(k), k, None if rates is None else float(rates[k]), sides) for k in ks)
+        mine = None if code is None else _point("ae", code.spec.code_size, seen.code.result().fvu, sides)
+        fewest = None
+        if equal and mine is not None and mine.fvu is not None and rates is not None:
+            fewest = equal_fvu(rates, mine.fvu, rank, seen.sums(self._crops.photos), self._config.seed)
         return RateReport(
             model=self._site.loaded.artifact.id,
             data=self._prepared.id,
             activations=self._source.id,
             split=self._config.split,
-            persons=len(crops),
-            photos=len(np.unique(crops.photos)),
+            persons=len(self._crops),
+            photos=len(np.unique(self._crops.photos)),
             stack=self._site.stack,
             tuned=self._site.is_tuned,
             trained_on=len(rows),
-            determined=determined,
+            rank=rank,
             points=points,
-            untouched={"skips_on": on.effect(UNTOUCHED), "skips_off": off.effect(UNTOUCHED)},
+            untouched={name: side.effect(UNTOUCHED) for name, side in sides.items()},
             autoencoder=mine,
             equal_fvu=fewest,
             equal_pck=equal,
-            says=sentences(
-                None if mine is None else mine.numbers, equal, fewest, on, [k for k in ks if k <= determined]
-            ),
+            taken_out=taken_out_of(mine, self._site.is_tuned),
+            needed=needed_of(points, rank) if mine is None else None,
         )
 
-    def _passes(self, projection: Projection, seen: _Seen) -> Passes:
-        """One way down a batch; a way up for each rank, for the autoencoder, and for the bottleneck as it is."""
-        names = [UNTOUCHED, *(["ae"] if self._code else []), *map(str, self._ks)]
-        heatmap = target_config(self._site, self._execution.progress)
-        passes = Passes(self._splicer, self._crops, heatmap, names)
-        self._execution.progress.start("ranks", len(self._crops), "people")
+    def _compared(self, first: Passes, *more: Passes) -> dict[str, SideBySide]:
+        """Skips on and skips off, over all that passed."""
+        truth, seed = first.truth, self._config.seed
+        on = {name: tally for passes in (first, *more) for name, tally in passes.on.items()}
+        off = {name: tally for passes in (first, *more) for name, tally in passes.off.items()}
+        return {"skips_on": SideBySide(on, truth, seed=seed), "skips_off": SideBySide(off, truth, seed=seed)}
+
+    def _passes(self, projection: Projection, ks: tuple[int, ...], seen: _Seen | None) -> Passes:
+        """One way down a batch; a way up for each rank, and the first time for the autoencoder and for the bottleneck
+        as it is."""
+        others = [UNTOUCHED, *(["ae"] if self._code else [])] if seen else []
+        passes = Passes(self._splicer, self._crops, self._heatmap, [*others, *map(str, ks)])
+        self._execution.progress.start("ranks" if seen else "more ranks", len(self._crops), "people")
         for batch in self._splicer.batches(self._crops, self._execution):
             descent = self._splicer.descend(batch)
             with torch.inference_mode():
-                passes.add(batch, descent, self._instead(batch, descent, projection, seen))
+                instead = self._projected(descent, projection, ks, seen)
+                passes.add(batch, descent, itertools.chain(self._others(batch, descent, seen), instead))
         self._execution.progress.finish()
         return passes
 
-    def _instead(
-        self, batch: PoseBatch, descent: StackState, projection: Projection, seen: _Seen
-    ) -> Iterator[tuple[str, Tensor]]:
+    def _others(self, batch: PoseBatch, descent: StackState, seen: _Seen | None) -> Iterator[tuple[str, Tensor]]:
+        if seen is None:
+            return
         x = descent.bottleneck
         yield UNTOUCHED, x
         if self._code is not None:
             rebuilt = self._splicer.through(self._code.module)(x, batch.rows)
-            seen.code.add(x.float().cpu().numpy(), rebuilt.float().cpu().numpy())
+            seen.add_code(x.float().cpu().numpy(), rebuilt.float().cpu().numpy())
             yield "ae", rebuilt
+
+    @staticmethod
+    def _projected(
+        descent: StackState, projection: Projection, ks: tuple[int, ...], seen: _Seen | None
+    ) -> Iterator[tuple[str, Tensor]]:
+        x = descent.bottleneck
         coefficients = projection.coefficients(x)
-        seen.add(x.float().cpu().numpy(), coefficients.cpu().numpy())
+        if seen is not None:
+            seen.add(x.float().cpu().numpy(), coefficients.cpu().numpy())
         flat, held = projection.begin(x), 0
-        for k in self._ks:
+        for k in ks:
             flat, held = projection.extend(flat, coefficients, held, k), k
             yield str(k), flat.view(x.shape)
 
@@ -198,17 +172,38 @@ class _Seen:
     def __init__(self, components: Components, mean: npt.NDArray[np.float64]) -> None:
         self._mean = mean
         self._squares, self._spread = np.zeros(len(components.variances)), 0.0
+        self._grid = fvu_grid(components.rank)
+        self._left, self._spreads, self._errors = ([np.zeros((0, *shape))] for shape in ((len(self._grid),), (), ()))
         self.code = FidelitySums(mean)
+
+    def add_code(self, x: npt.NDArray[np.float32], rebuilt: npt.NDArray[np.float32]) -> None:
+        """Counts what the autoencoder gives for a batch (n, C, 4, 4)."""
+        self.code.add(x, rebuilt)
+        self._errors.append(_squares(x.astype(np.float64) - rebuilt))
 
     def add(self, x: npt.NDArray[np.float32], coefficients: npt.NDArray[np.float32]) -> None:
         """Counts a batch: bottlenecks (n, C, 4, 4) and their coefficients (n, D)."""
-        self._squares += np.square(coefficients, dtype=np.float64).sum(0)
+        squares = np.square(coefficients, dtype=np.float64)
+        self._squares += squares.sum(0)
         self._spread += float(np.square(x - self._mean).sum())
+        self._spreads.append(_squares(x - self._mean))
+        held = np.pad(squares.cumsum(1), ((0, 0), (1, 0)))[:, self._grid]
+        self._left.append(np.maximum(self._spreads[-1][:, None] - held, 0))
 
     def rates(self) -> npt.NDArray[np.float64] | None:
         """FVU of rank 0 .. D; None if no bottleneck differs from the mean."""
         return curve(self._squares, self._spread) if self._spread else None
 
+    def sums(self, photo_id: npt.NDArray[np.int64]) -> FvuSums:
+        """What the interval of the equal-FVU rank is made of."""
+        left, error, spread = (np.concatenate(one) for one in (self._left, self._errors, self._spreads))
+        return FvuSums(self._grid, left, error, spread, photo_id)
 
-def _point(name: str, numbers: int, fvu: float | None, on: SideBySide, off: SideBySide) -> RatePoint:
-    return RatePoint(numbers, fvu, on.effect(name), off.effect(name))
+
+def _squares(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    found: npt.NDArray[np.float64] = np.square(rows).sum((1, 2, 3))
+    return found
+
+
+def _point(name: str, n_components: int, fvu: float | None, sides: Mapping[str, SideBySide]) -> RatePoint:
+    return RatePoint(n_components, fvu, sides["skips_on"].effect(name), sides["skips_off"].effect(name))

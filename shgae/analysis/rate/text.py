@@ -1,69 +1,114 @@
-"""A rate curve in sentences."""
+"""The verdicts of a rate curve in sentences: one template a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from shgae.analysis.phrases import points
-from shgae.analysis.rate.curve import EqualRank
-from shgae.analysis.splice.effects import TOO_FEW, UNTOUCHED, SideBySide
-from shgae.analysis.splice.text import after_tuning
+from shgae.analysis.rate.curve import EqualRank, RankVerdict
+from shgae.analysis.rate.report import CurveVerdict, Needed, RateReport
+from shgae.analysis.splice.text import change_sentence
+from shgae.wording import counted
+
+_PCK: Mapping[RankVerdict, str] = {
+    RankVerdict.TOO_FEW: "With {side}, too few people with joints that count.",
+    RankVerdict.NO_COST: "With {side}, the training mean costs {difference} of PCK, under two standard errors: "
+    "no rank can be named.",
+    RankVerdict.MEAN_BETTER: "With {side}, the training mean scores higher than the bottleneck itself (its cost: "
+    "{difference}): no rank can be named.",
+    RankVerdict.WORSE_THAN_MEAN: "With {side}, the autoencoder ({size} numbers) is significantly worse than the "
+    "training mean: {difference} of PCK.",
+    RankVerdict.LIKE_MEAN: "With {side}, no significant difference between the autoencoder ({size} numbers) and the "
+    "training mean: {difference} of PCK.",
+    RankVerdict.NAMED: "With {side}, PCA reaches the PCK of the autoencoder ({size} numbers) at {components} "
+    "(95 % CI {low} to {high}{at_least}).",
+    RankVerdict.OPEN: "With {side}, PCA needs {least} to reach the PCK of the autoencoder ({size} numbers); the "
+    "estimate is {components}, without an upper limit among the {most} tried.",
+    RankVerdict.BEYOND: "With {side}, PCA does not reach the PCK of the autoencoder ({size} numbers) with the {most} "
+    "tried; it needs {least}.",
+    RankVerdict.EARLIER: "With {side}, no rank was named for the autoencoder ({size} numbers); shgae rate made again "
+    "gives a limit.",
+}
+_FVU: Mapping[RankVerdict, str] = {
+    RankVerdict.NAMED: "In variance explained, PCA reaches the autoencoder ({size} numbers) at {components}{interval}.",
+    RankVerdict.OPEN: "In variance explained, PCA reaches the autoencoder ({size} numbers) at {components}, without an "
+    "upper limit among the {most}.",
+    RankVerdict.BEYOND: "In variance explained, PCA does not reach the autoencoder ({size} numbers) with {most}.",
+    RankVerdict.WORSE_THAN_MEAN: "In variance explained, the autoencoder ({size} numbers) is worse than the training "
+    "mean.",
+    RankVerdict.EARLIER: "In variance explained, no rank was named for the autoencoder ({size} numbers).",
+}
+_NOT_VARYING = "The bottlenecks do not vary: there is no variance to explain."
+_NO_CURVE = "The trunk was tuned with its autoencoder inside: components of its bottleneck do not measure it."
+_NEEDED: Mapping[CurveVerdict, str] = {
+    CurveVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    CurveVerdict.NO_COST: "With skips on, the training mean loses nothing significant: {cost} of PCK.",
+    CurveVerdict.REGAINED: "With skips on, the training mean loses {cost} of PCK; no significant loss from "
+    "{components} on: {loss}.",
+    CurveVerdict.NOT_REGAINED: "With skips on, the training mean loses {cost} of PCK, and every rank tried loses "
+    "something significant.",
+}
 
 
-def on_the_curve(equal: EqualRank, size: int, skips: bool) -> str:
-    """Where an autoencoder of so many numbers lies on the PCK of principal components."""
-    begin = f"With skips {'on' if skips else 'off'}"
-    if equal.components is not None:
-        said = f"the autoencoder's {size} numbers do for PCK what PCA needs {equal.components:.0f} components for"
-        return f"{begin}, {said} ({equal.low:.0f} to {equal.high:.0f})."
-    said = f"{begin}, no number of components can be named that does for PCK what the autoencoder's {size} numbers do"
-    least = round(equal.low or 0)
-    at_least = f"; at least {least} {'is' if least == 1 else 'are'} needed" if least else ""
-    return f"{said}: {equal.undefined}{at_least}."
+def sentences(report: RateReport) -> tuple[str, ...]:
+    """What a rate curve found, a sentence a verdict."""
+    return tuple(_sentences(report))
 
 
-def on_the_fvu(equal: EqualRank | None, size: int) -> str:
-    """The same for the variance explained; None where nothing varies."""
-    if equal is None:
-        return "In variance explained there is nothing to compare: the bottlenecks do not vary."
-    if equal.components is None:
-        return f"In variance explained, no number of components does what its {size} numbers do: {equal.undefined}."
-    return f"In variance explained, its {size} numbers do what PCA needs {equal.components:.0f} components for."
+def _sentences(report: RateReport) -> Iterator[str]:
+    if report.needed:
+        yield needed_sentence(report.needed)
+    if report.taken_out:
+        yield _NO_CURVE
+        yield change_sentence(report.taken_out, "skips on")
+    if report.autoencoder is None:
+        return
+    size = report.autoencoder.n_components
+    for side in ("skips_on", "skips_off"):
+        if side in report.equal_pck:
+            yield pck_sentence(report.equal_pck[side], size, side.replace("_", " "))
+    if report.equal_fvu:
+        yield fvu_sentence(report.equal_fvu, size)
+    elif report.equal_pck:
+        yield _NOT_VARYING
 
 
-def no_curve_in_tuned(side: SideBySide) -> str:
-    """Why a tuned graft is no point on the curve, and what its autoencoder is worth there."""
-    why = "The trunk was tuned with its autoencoder inside, so components of its bottleneck are no measure of it"
-    return f"{why}. {after_tuning(side, has_old=False)}"
-
-
-def share_needed(side: SideBySide, ks: Sequence[int], skips: bool) -> str:
-    """Without an autoencoder: what the curve itself says."""
-    begin = f"With skips {'on' if skips else 'off'}"
-    cost = side.difference(UNTOUCHED, str(ks[0]))
-    if cost is None:
-        return f"Nothing can be said: {TOO_FEW}."
-    said = f"{begin}, the training mean in the bottleneck's place costs {points(cost)} of PCK"
-    enough = next((k for k in ks if (lost := side.difference(UNTOUCHED, str(k))) and not lost.excludes_zero), None)
-    if not cost.excludes_zero or enough is None:
-        return f"{said}."
-    return f"{said}; with {enough} principal components the loss cannot be told from chance."
-
-
-def sentences(
-    numbers: int | None,
-    equal: Mapping[str, EqualRank],
-    fewest: EqualRank | None,
-    on: SideBySide,
-    ks: Sequence[int],
-) -> tuple[str, ...]:
-    """What a curve allows to say; ``numbers`` is the size of the autoencoder's code, None without one."""
-    if numbers is None:
-        return (share_needed(on, ks, True),)
-    if not equal:
-        return (no_curve_in_tuned(on),)
-    return (
-        on_the_curve(equal["skips_on"], numbers, True),
-        on_the_curve(equal["skips_off"], numbers, False),
-        on_the_fvu(fewest, numbers),
+def pck_sentence(found: EqualRank, size: int, side: str) -> str:
+    """Where an autoencoder of so many numbers lies on the PCK curve; ``side`` is "skips on" or "skips off"."""
+    least = round(found.at_least or 0)
+    return _PCK[found.verdict].format(
+        side=side,
+        size=size,
+        difference=points(found.difference) if found.difference else "",
+        components=_components(found.components),
+        low=_number(found.low),
+        high=_number(found.high),
+        at_least=f"; one-sided, at least {least}" if found.at_least is not None else "",
+        least=f"at least {_components(found.at_least)}",
+        most=_components(found.most),
     )
+
+
+def fvu_sentence(found: EqualRank, size: int) -> str:
+    """Where it lies on the curve of the variance explained."""
+    interval = f" (95 % CI {_number(found.low)} to {_number(found.high)})" if found.low is not None else ""
+    return _FVU[found.verdict].format(
+        size=size, components=_components(found.components), interval=interval, most=_components(found.most)
+    )
+
+
+def needed_sentence(found: Needed) -> str:
+    """What a curve without an autoencoder says."""
+    return _NEEDED[found.verdict].format(
+        cost=points(found.cost) if found.cost else "",
+        components=_components(found.components),
+        loss=points(found.loss) if found.loss else "",
+    )
+
+
+def _components(value: float | None) -> str:
+    return counted(round(value or 0), "component")
+
+
+def _number(value: float | None) -> str:
+    return f"{round(value):,}" if value is not None else "-"

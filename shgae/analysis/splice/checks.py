@@ -25,7 +25,7 @@ class Check:
 
     what: str
     passed: bool
-    off_by: float
+    max_abs_diff: float
     """Largest difference of two map values; 0 is bit for bit. 1 where weights changed."""
 
 
@@ -75,8 +75,8 @@ def check(model: StackedHourglass, stack: int, images: Tensor, autoencoder: Auto
 
 
 def _same(what: str, one: Tensor, other: Tensor, tolerance: float = 0.0) -> Check:
-    off_by = (one - other).abs().max().item()
-    return Check(what, off_by <= tolerance * one.abs().max().item(), off_by)
+    max_abs_diff = (one - other).abs().max().item()
+    return Check(what, max_abs_diff <= tolerance * one.abs().max().item(), max_abs_diff)
 
 
 def _in_and_out(model: StackedHourglass, stack: int, autoencoder: Autoencoder) -> Check:

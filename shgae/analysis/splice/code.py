@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.analysis.pca import Components
+from shgae.metrics.reconstruction import is_alive
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class CodeHealth:
     size: int
     """Units."""
     dead: int
-    """Units that are 0 for everybody."""
+    """Units that are 0 for everybody, see :func:`~shgae.metrics.reconstruction.is_alive`."""
     constant: int
     """Units that have one value for everybody; dead ones are among them."""
     density: tuple[float, ...]
@@ -44,7 +45,7 @@ def code_health(codes: npt.NDArray[Any]) -> CodeHealth:
     pairs = _correlations(covariance[np.ix_(varies, varies)])
     return CodeHealth(
         size=wide.shape[1],
-        dead=int((wide == 0).all(0).sum()),
+        dead=int((~is_alive(wide)).sum()),
         constant=int((~varies).sum()),
         density=tuple((wide != 0).mean(0).tolist()),
         effective_dimension=components.effective_dimension if components else None,
@@ -57,8 +58,8 @@ def code_health(codes: npt.NDArray[Any]) -> CodeHealth:
 def _components(covariance: npt.NDArray[np.float64], rows: int) -> Components:
     variances, vectors = np.linalg.eigh(covariance)
     directions = vectors.T[::-1].astype(np.float32)
-    determined = min(rows - 1, len(variances))
-    return Components(np.zeros(len(variances)), np.maximum(variances[::-1], 0), directions, determined)
+    rank = min(rows - 1, len(variances))
+    return Components(np.zeros(len(variances)), np.maximum(variances[::-1], 0), directions, rank)
 
 
 def _correlations(covariance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

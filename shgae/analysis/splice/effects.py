@@ -1,4 +1,4 @@
-"""What a network's maps lose when something else stands in the bottleneck's place.
+"""What replacements of the bottleneck cost a network's maps.
 
 Everything is kept by person and summed by photo, so that each difference has an interval over photos, and divided
 once, at the end: a ratio of means, never a mean of ratios.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +28,20 @@ MEASURES: tuple[Measure, ...] = ("pck", "loss", "maps")
 _COLUMNS = {"pck": 0, "v1": 1, "v2": 2, "loss": 3, "maps": 4}
 CLEAR = 2.0
 """Standard errors that a cost needs before a share of it means anything."""
-TOO_FEW = "too few people with joints that count"
+
+
+class Undefined(StrEnum):
+    """Why a share of a baseline's cost is not defined."""
+
+    TOO_FEW = "too_few"
+    """Nobody has a joint that counts, or all who have are in one photo."""
+    NO_COST = "no_cost"
+    """The baseline costs under :data:`CLEAR` standard errors."""
+    BASELINE_BETTER = "baseline_better"
+    """The baseline does clearly better than the bottleneck itself."""
+
+
+TOO_FEW = Undefined.TOO_FEW
 UNTOUCHED = "id"
 """The name of the bottleneck as it is."""
 
@@ -110,12 +124,12 @@ class Recovered:
     measure: Measure
     share: Interval | None
     """1 is as good as untouched, 0 no better than the baseline; None if undefined."""
-    undefined: str | None
+    undefined: Undefined | None
     """Why it is."""
     untouched: float | None
     replaced: float | None
     without: float | None
-    """The raw triple: the measure untouched, with the replacement, and with the baseline in its place."""
+    """The raw triple: the measure untouched, with the replacement, and with the baseline."""
 
 
 class SideBySide:
@@ -176,7 +190,7 @@ class SideBySide:
         cost = self.difference(UNTOUCHED, baseline, measure)
         if cost is None or untouched is None or mine is None or without is None:
             return Recovered(name, baseline, measure, None, TOO_FEW, *triple)
-        if why := no_cost(baseline, cost, measure):
+        if why := no_cost(cost, measure):
             return Recovered(name, baseline, measure, None, why, *triple)
         low = self.draws(baseline, measure)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -185,25 +199,17 @@ class SideBySide:
         return Recovered(name, baseline, measure, share, None, *triple)
 
 
-def no_cost(baseline: str, lead: Interval, measure: Measure) -> str | None:
-    """Why no share of a baseline's cost can be told, in words; None where the baseline clearly costs something.
+def no_cost(lead: Interval, measure: Measure) -> Undefined | None:
+    """Why no share of a baseline's cost is defined; None where the baseline clearly costs something.
 
     Args:
-        baseline: its name.
         lead: the measure of the untouched bottleneck minus that of the baseline.
         measure: which; PCK is better the higher, loss and distance the lower.
     """
     cost = lead.value if measure == "pck" else -lead.value
     if cost > 0 and cost >= CLEAR * lead.standard_error:
         return None
-    if cost < -CLEAR * lead.standard_error:
-        return f"{baseline} does better than the bottleneck itself, by {_told(-cost, measure)}"
-    one = _told(lead.standard_error, measure)
-    return f"{baseline} costs {_told(cost, measure)}, under {CLEAR:g} standard errors (one is {one})"
-
-
-def _told(value: float, measure: Measure) -> str:
-    return f"{round(100 * value, 1) + 0.0:.1f} points" if measure == "pck" else f"{value:.3g}"  # never -0.0
+    return Undefined.BASELINE_BETTER if cost < -CLEAR * lead.standard_error else Undefined.NO_COST
 
 
 def loss_counts(visibility: Tensor, unlabelled: str) -> npt.NDArray[np.bool_]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 
 from shgae.analysis.inputs import before_tuning, training_rows
 from shgae.analysis.pca import Components, components_of
-from shgae.analysis.splice import replacements, text
+from shgae.analysis.splice import replacements
 from shgae.analysis.splice.checks import Check, check
 from shgae.analysis.splice.code import code_health
 from shgae.analysis.splice.effects import SideBySide
@@ -29,10 +28,10 @@ from shgae.recipes import SpliceConfig
 from shgae.wording import counted_people
 
 _COMPONENTS = 50
-"""How many principal components stand in where there is no autoencoder to say."""
+"""Principal components of the replacement where there is no autoencoder."""
 
 
-_TRIED = 8
+_CHECKED = 8
 """People on whom exactness is checked."""
 
 
@@ -92,7 +91,7 @@ class Splice:
         offered = self._offered(mean, components, bottlenecks)
         passes = self._passes({name: replace for name, (replace, _) in offered.items()})
         compared = [SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
-        sides = [side_of(side, list(offered)) for side in compared]
+        sides = [side_of(side, list(offered), self._site.is_tuned) for side in compared]
         replaced = tuple(
             Replaced(name, meaning, self._fidelity(replace, bottlenecks, mean))
             for name, (replace, meaning) in offered.items()
@@ -113,7 +112,6 @@ class Splice:
             skips_off=sides[1],
             code=code_health(self._splicer.codes(codes["ae"], bottlenecks)) if "ae" in codes else None,
             checks=self._checks(),
-            says=self._sentences(compared[0], compared[1], list(offered)),
         )
 
     def _training(self) -> tuple[npt.NDArray[np.float64], Components, str]:
@@ -142,7 +140,7 @@ class Splice:
         for name, code in self._codes.items():
             offered[name] = (splicer.through(code), meanings[name])
         spec = self._spec
-        count = min(spec.code_size if spec else _COMPONENTS, components.determined)
+        count = min(spec.code_size if spec else _COMPONENTS, components.rank)
         projected = replacements.rank(Projection(components, self._device), count)
         offered[f"pca-{count}"] = (projected, f"the first {count} principal components of the training bottlenecks")
         if spec is not None:
@@ -180,16 +178,6 @@ class Splice:
     def _checks(self) -> tuple[Check, ...]:
         spec = self._spec or AutoencoderSpec(width=self._site.loaded.spec.width)
         tried = self._codes.get("ae") or build_autoencoder(spec, seed=self._config.seed)
-        rows = np.arange(min(_TRIED, len(self._crops)))
+        rows = np.arange(min(_CHECKED, len(self._crops)))
         images = self._splicer.images(load_pose_batch(self._crops, rows).to(self._device))
         return check(self._splicer.module, self._site.stack, images, tried.to(self._device).eval())
-
-    def _sentences(self, on: SideBySide, off: SideBySide, names: Sequence[str]) -> tuple[str, ...]:
-        sides = ((on, True), (off, False))
-        if self._site.is_tuned:
-            said = [text.cost_in_tuned(side, skips) for side, skips in sides]
-            return (*said, text.after_tuning(on, "old-ae" in names))
-        coded = "ae" if "ae" in names else None
-        rank = next(name for name in names if name.startswith("pca-"))
-        found = (text.cost_and_gain(side, skips, coded, rank) for side, skips in sides)
-        return tuple(dict.fromkeys(found))  # once where of neither anything can be said

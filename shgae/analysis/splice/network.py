@@ -1,4 +1,4 @@
-"""What ``splice`` and ``rate`` share: one stack's bottleneck as a place where something else can stand."""
+"""What ``splice`` and ``rate`` share: one stack of a network, and its bottleneck replaced."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Splicer:
 
 
 class Passes:
-    """What the maps of a split are with one thing after another in the bottleneck's place, skips on and off."""
+    """The maps of a split with one replacement of the bottleneck after another, skips on and off."""
 
     def __init__(self, splicer: Splicer, crops: Crops, heatmap: HeatmapConfig, names: Iterable[str]) -> None:
         """Begins with nobody; ``names`` are those of the replacements."""

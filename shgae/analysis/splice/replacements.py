@@ -1,4 +1,4 @@
-"""What may stand in the bottleneck's place on the way up.
+"""Replacements of the bottleneck on the way up.
 
 A replacement is a function of bottlenecks x (n, C, 4, 4) and the rows (n,) of their people in the split; it returns
 (n, C, 4, 4) on the same device.

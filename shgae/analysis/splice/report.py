@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shgae.analysis.splice.checks import Check
 from shgae.analysis.splice.code import CodeHealth
-from shgae.analysis.splice.effects import MEASURES, UNTOUCHED, Effect, Recovered, SideBySide
+from shgae.analysis.splice.effects import MEASURES, UNTOUCHED, Effect, Recovered, SideBySide, Undefined
+from shgae.analysis.splice.verdicts import LEADING, Change, Cost, changes_of, cost_of
+from shgae.artifacts.typed_json import Schema, from_json, to_json
 from shgae.metrics.reconstruction import Fidelity
 from shgae.metrics.statistics import Interval
 
-BASELINES = ("zero", "mean", "shuffle")
-"""Replacements that carry nothing of the person, the measures of what there is to give back."""
+BASELINES = (LEADING, "zero", "shuffle")
+"""Replacements that carry nothing of the person: the one that a replacement has to beat, then the sensitivity rows."""
 
 
 @dataclass(frozen=True)
 class Replaced:
-    """Something that stood in the bottleneck's place."""
+    """A replacement of the bottleneck."""
 
     name: str
     meaning: str
@@ -33,9 +36,18 @@ class Side:
     effects: Mapping[str, Effect]
     """By replacement."""
     recovered: tuple[Recovered, ...]
-    """Of each replacement that carries something, against each baseline, in each measure."""
+    """Of each replacement, the baselines too, against each other baseline, in each measure."""
     ae_ahead: Mapping[str, Interval | None]
     """PCK with the autoencoder minus PCK with each other replacement; empty without an autoencoder."""
+    cost: Cost | None
+    """What the training mean costs and what is given back of it; None in a tuned trunk."""
+    changes: tuple[Change, ...]
+    """What the autoencoder is compared with."""
+
+    def recovered_of(self, name: str, baseline: str, measure: str) -> Recovered | None:
+        """One entry of ``recovered``; None if there is none."""
+        wanted = (name, baseline, measure)
+        return next((one for one in self.recovered if (one.replacement, one.baseline, one.measure) == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -65,21 +77,66 @@ class SpliceReport:
     code: CodeHealth | None
     """Of the autoencoder on the split; None without one."""
     checks: tuple[Check, ...]
-    says: tuple[str, ...]
-    """What it means, a sentence each."""
+
+    @property
+    def sides(self) -> tuple[tuple[str, Side], ...]:
+        """Skips on, then skips off, by name."""
+        return (("skips on", self.skips_on), ("skips off", self.skips_off))
 
 
-def side_of(compared: SideBySide, names: Sequence[str]) -> Side:
-    """Everything to say of replacements by name, skips alike."""
-    carrying = [name for name in names if name not in (UNTOUCHED, *BASELINES)]
-    return Side(
-        effects={name: compared.effect(name) for name in names},
-        recovered=tuple(
-            compared.recovered(name, baseline, measure)
-            for name in carrying
-            for baseline in BASELINES
-            if baseline in names
-            for measure in MEASURES
-        ),
-        ae_ahead={name: compared.difference("ae", name) for name in names if name != "ae"} if "ae" in names else {},
+def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool) -> Side:
+    """Everything about replacements by name, skips all on or all off."""
+    effects = {name: compared.effect(name) for name in names}
+    recovered = tuple(
+        compared.recovered(name, baseline, measure)
+        for name in names
+        if name != UNTOUCHED
+        for baseline in BASELINES
+        if baseline in names and baseline != name
+        for measure in MEASURES
     )
+    ahead = {name: compared.difference("ae", name) for name in names if name != "ae"} if "ae" in names else {}
+    cost = None if is_tuned else cost_of(effects, recovered)
+    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned))
+
+
+@dataclass(frozen=True)
+class _FirstSide:
+    """A side in schema 1, which stored sentences and no verdicts."""
+
+    effects: Mapping[str, Effect]
+    recovered: tuple[Recovered, ...]
+    ae_ahead: Mapping[str, Interval | None]
+
+
+def _from_first(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 to 2: verdicts are made of its numbers, its sentences are left out."""
+    new = {key: value for key, value in old.items() if key != "says"}
+    new["replacements"] = [
+        {**one, "fidelity": _renamed(one["fidelity"], "sign_floor", "relu_floor")} for one in old["replacements"]
+    ]
+    new["checks"] = [_renamed(one, "off_by", "max_abs_diff") for one in old["checks"]]
+    return new | {name: _side_from_first(old[name], old["tuned"], name) for name in ("skips_on", "skips_off")}
+
+
+def _renamed(value: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
+    return {now if key == before else key: one for key, one in value.items()}
+
+
+def _side_from_first(old: Mapping[str, Any], is_tuned: bool, name: str) -> dict[str, Any]:
+    recovered = [{**one, "undefined": _undefined_of(one["undefined"])} for one in old["recovered"]]
+    side = from_json(_FirstSide, {**old, "recovered": recovered}, name)
+    cost = None if is_tuned else cost_of(side.effects, side.recovered)
+    return to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes_of(side.ae_ahead, is_tuned)))
+
+
+def _undefined_of(said: str | None) -> str | None:
+    if said is None:
+        return None
+    if said.startswith("too few"):
+        return Undefined.TOO_FEW.value
+    return (Undefined.BASELINE_BETTER if "does better" in said else Undefined.NO_COST).value
+
+
+SCHEMA = Schema(SpliceReport, version=2, older={1: _from_first})
+"""The form of ``report.json``."""

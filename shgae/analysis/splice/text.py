@@ -1,69 +1,73 @@
-"""What the numbers of a splice or a rate curve allow to say, in plain words."""
+"""The verdicts of a splice in sentences: one template a verdict."""
 
 from __future__ import annotations
 
-from shgae.analysis.phrases import per_cent, points, turned
-from shgae.analysis.splice.effects import CLEAR, TOO_FEW, SideBySide
-from shgae.metrics.statistics import Interval
+from collections.abc import Iterator, Mapping
+
+from shgae.analysis.phrases import per_cent, points
+from shgae.analysis.splice.report import SpliceReport
+from shgae.analysis.splice.verdicts import Change, ChangeVerdict, Cost, CostVerdict, turned
+
+_NAMES = {
+    "ae": "the autoencoder",
+    "old-ae": "the autoencoder from before fine-tuning",
+    "id": "the tuned trunk without its autoencoder",
+    "mean": "the training mean",
+    "zero": "zeros",
+}
+_COST = "With {side}, replacing the bottleneck by the training mean costs {cost} of PCK"
+_COSTS: Mapping[CostVerdict, str] = {
+    CostVerdict.TOO_FEW: "With {side}, too few people with joints that count.",
+    CostVerdict.NO_COST: f"{_COST}, under two standard errors: a share of it is not defined.",
+    CostVerdict.MEAN_BETTER: "With {side}, the training mean scores {gain} of PCK more than the bottleneck itself.",
+    CostVerdict.GIVES_BACK: f"{_COST}; {{name}} recovers {{share}} of it.",
+    CostVerdict.NOT_SHOWN: f"{_COST}; no significant difference between {{name}} and the mean: {{share}} of the cost.",
+    CostVerdict.WORSE: f"{_COST}; {{name}} is significantly worse than the mean: {{share}} of the cost.",
+}
+_CHANGES: Mapping[ChangeVerdict, str] = {
+    ChangeVerdict.HIGHER: "With {side}, {first} scores {difference} of PCK more than {second}.",
+    ChangeVerdict.LOWER: "With {side}, {first} scores {turned} of PCK less than {second}.",
+    ChangeVerdict.NO_DIFFERENCE: "With {side}, no significant difference between {first} and {second}: {difference}.",
+    ChangeVerdict.TOO_FEW: "With {side}, too few people to compare {first} with {second}.",
+}
 
 
-def cost_and_gain(side: SideBySide, skips: bool, coded: str | None, rank: str) -> str:
-    """What zeros in the bottleneck's place cost, and how much of that an autoencoder gives back.
-
-    Args:
-        side: the replacements, with skips on or all with skips off.
-        skips: which.
-        coded: name of the autoencoder's replacement, if there is one.
-        rank: name of the principal components'.
-    """
-    begin = f"With skips {'on' if skips else 'off'}, replacing the bottleneck by zeros"
-    cost = side.difference("id", "zero")
-    if cost is None:
-        return f"Nothing can be said: {TOO_FEW}."
-    back = side.recovered(coded or rank, "zero", "pck")
-    if back.share is None and cost.value < -CLEAR * cost.standard_error:
-        return (
-            f"{begin} does better than the bottleneck itself, by {points(turned(cost))} of PCK: no cost to give back."
-        )
-    if back.share is None:
-        why = "no more than chance makes: what the bottleneck carries cannot be told from nothing here"
-        return f"{begin} costs {points(cost)} of PCK, {why}."
-    whose = "the autoencoder" if coded else f"its first {rank.partition('-')[2]} principal components"
-    gives = "gives" if coded else "give"
-    said = f"{begin} costs {points(cost)} of PCK; {whose} {gives} back {per_cent(back.share)} of it"
-    return f"{said}{_against(side, coded, rank) if coded else ''}."
+def sentences(report: SpliceReport) -> tuple[str, ...]:
+    """What a splice found, a sentence a verdict."""
+    return tuple(_sentences(report))
 
 
-def _against(side: SideBySide, coded: str, rank: str) -> str:
-    plain = side.recovered(rank, "zero", "pck")
-    ahead = side.difference(coded, rank)
-    if plain.share is None or ahead is None:
-        return ""
-    said = f"; {rank.partition('-')[2]} principal components give back {100 * plain.share.value:.0f} %, "
-    if not ahead.excludes_zero:
-        return f"{said}no clear difference ({points(ahead)})"
-    return f"{said}{points(ahead)} less" if ahead.value > 0 else f"{said}{points(turned(ahead))} more"
+def _sentences(report: SpliceReport) -> Iterator[str]:
+    for side, found in report.sides:
+        if found.cost:
+            yield cost_sentence(found.cost, side)
+            if found.cost.verdict == CostVerdict.TOO_FEW:
+                continue
+        yield from (change_sentence(one, side) for one in found.changes)
 
 
-def cost_in_tuned(side: SideBySide, skips: bool) -> str:
-    """What stands to lose in a trunk that was tuned with its autoencoder inside."""
-    leads = {name: side.difference("ae", name) for name in ("zero", "mean")}
-    if leads["zero"] is None or leads["mean"] is None:
-        return f"Nothing can be said: {TOO_FEW}."
-    begin = f"With skips {'on' if skips else 'off'}, zeros in place of what the tuned autoencoder gives"
-    return f"{begin} cost {points(leads['zero'])} of PCK, the training mean {points(leads['mean'])}."
+def cost_sentence(one: Cost, side: str) -> str:
+    """What the training mean costs and what is given back; ``side`` is "skips on" or "skips off"."""
+    return _COSTS[one.verdict].format(
+        side=side,
+        name=_name(one.replacement),
+        cost=points(one.cost) if one.cost else "",
+        gain=points(turned(one.cost)) if one.cost else "",
+        share=per_cent(one.share) if one.share else "",
+    )
 
 
-def after_tuning(side: SideBySide, has_old: bool) -> str:
-    """What the tuned trunk does without its autoencoder, and with the one from before."""
-    lead = side.difference("ae", "id")
-    if lead is None:
-        return f"Nothing can be said: {TOO_FEW}."
-    said = f"Taken out of the tuned trunk, its autoencoder leaves PCK {_change(lead)}"
-    old = side.difference("ae", "old-ae") if has_old else None
-    return said + (f"; the one from before fine-tuning in its place leaves it {_change(old)}" if old else "") + "."
+def change_sentence(one: Change, side: str) -> str:
+    """Two replacements compared; ``side`` is "skips on" or "skips off"."""
+    return _CHANGES[one.verdict].format(
+        side=side,
+        first=_name(one.first),
+        second=_name(one.second),
+        difference=points(one.difference) if one.difference else "",
+        turned=points(turned(one.difference)) if one.difference else "",
+    )
 
 
-def _change(lead: Interval) -> str:
-    change = f"lower by {points(lead)}" if lead.value > 0 else f"higher by {points(turned(lead))}"
-    return change if lead.excludes_zero else f"as it is, within chance ({change})"
+def _name(replacement: str) -> str:
+    kind, _, count = replacement.partition("-")
+    return f"{count} principal components" if kind == "pca" else _NAMES[replacement]

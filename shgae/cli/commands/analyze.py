@@ -20,10 +20,12 @@ from shgae.recipes import AnalyzeConfig
     section=BESIDE,
     writes="""
     ANALYSIS/
-      report.json                 what --json prints
+      report.json                 numbers and verdicts
       tables.md tables.tex        the same as tables
-      spectrum, silhouettes, skips, walk-*   pictures, .png and .svg
-      clusters.png atlas-*.png    people and units of the code
+      spectrum silhouettes skips  pictures, .png and .svg
+      traversal-*.png             poses along components
+      clusters.png code-units-*.png
+                                  people and units of the code
       manifest.json               what it was made from, hashes
     """,
     running=("device", "workers", "force"),
@@ -36,17 +38,12 @@ def analyze(
     config: AnalyzeConfig,
     execution: Execution,
 ) -> Outcome:
-    """Shows what a bottleneck holds and where the pose lives: spectrum, clusters, walks, skips, units of the code.
+    """Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.
 
     Does the parts that the inputs allow and says what the others need.
     """
-    from shgae.cli.tables import grid_table
-    from shgae.reporting.latent import analysis_tables
+    from shgae.cli.tables import analysis_tables
     from shgae.stages import analyze as stage
 
-    result = stage.run(inputs, output, config, execution).to_json()
-    left_out = [f"left out: {part}, for {why}" for part, why in result["left_out"].items()]
-    tables = [grid_table(table) for table in analysis_tables(result)]
-    return Outcome(
-        result, [*tables, "\n".join([*result["says"], *left_out])], typed("report", output, "-o", "report.html")
-    )
+    result = stage.run(inputs, output, config, execution)
+    return Outcome(result.to_json(), analysis_tables(result.report), typed("report", output, "-o", "report.html"))

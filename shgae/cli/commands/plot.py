@@ -19,7 +19,7 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
 @command(
     "plot",
     section=BESIDE,
-    example="shgae plot baseline finetuned evaluation -o figures --from 10",
+    example="shgae plot baseline finetuned evaluation -o figures --from-epoch 10",
     writes="""
     FIGURES/                      each as .png and .svg
       curves-pck curves-fvu       losses and score over epochs, of networks and of autoencoders
@@ -34,13 +34,15 @@ def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=_RUNS)],
     output: Output,
     execution: Execution,
-    first: Annotated[int | None, typer.Option("--from", metavar="EPOCH", min=1, help=_FROM, show_default=False)] = None,
+    from_epoch: Annotated[
+        int | None, typer.Option("--from-epoch", metavar="EPOCH", min=1, help=_FROM, show_default=False)
+    ] = None,
 ) -> Outcome:
     """Draws what runs hold: curves over epochs, runs over each other; rate curves, joints, differences."""
     from shgae.cli.tables import facts_table
     from shgae.stages import plot as stage
 
-    result = stage.run(runs, output, execution, first).to_json()
+    result = stage.run(runs, output, execution, from_epoch).to_json()
     shown = {"figures": ", ".join(result["figures"]), "unfinished": ", ".join(result["unfinished"])}
     shown = {key: value for key, value in shown.items() if value}
     return Outcome(result, [facts_table(shown)], typed("verify", output))

@@ -20,7 +20,7 @@ from shgae.recipes import RateConfig
     section=BESIDE,
     writes="""
     RATE/                       with -o only
-      report.json               what --json prints
+      report.json               numbers and verdicts
       tables.md tables.tex      the same as tables
       rate.png                  the curves
       manifest.json             which model, which activations, hashes
@@ -39,12 +39,12 @@ def rate(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
 ) -> Outcome:
-    """Draws PCK and FVU over the number of principal components that pass the bottleneck; trains nothing.
+    """Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.
 
     The autoencoder is a point on that curve: how many components do what its code does?
     """
     from shgae.cli.tables import rate_tables
     from shgae.stages import rate as stage
 
-    result = stage.run(model, activations, data, output, config, execution, autoencoder).to_json()
-    return Outcome(result, rate_tables(result), typed("verify", output) if output else "")
+    result = stage.run(model, activations, data, output, config, execution, autoencoder)
+    return Outcome(result.to_json(), rate_tables(result.report), typed("verify", output) if output else "")

@@ -20,7 +20,7 @@ from shgae.recipes import SpliceConfig
     section=BESIDE,
     writes="""
     SPLICE/                     with -o only
-      report.json               what --json prints
+      report.json               numbers and verdicts
       tables.md tables.tex      the same as tables
       manifest.json             which model, which data, hashes
     """,
@@ -49,12 +49,12 @@ def splice(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
 ) -> Outcome:
-    """Puts the autoencoder, zeros, the mean, another person's and more into the bottleneck's place, and scores that.
+    """Replaces the bottleneck by the autoencoder's reconstruction, the mean, zeros and more, and scores each.
 
-    With the stack's skips on, as it is, and off: what the autoencoder gives back of what losing the bottleneck costs.
+    With the stack's skips on and off: what the autoencoder recovers of what the training mean costs.
     """
     from shgae.cli.tables import splice_tables
     from shgae.stages import splice as stage
 
-    result = stage.run(model, data, output, config, execution, autoencoder, activations).to_json()
-    return Outcome(result, splice_tables(result), typed("verify", output) if output else "")
+    result = stage.run(model, data, output, config, execution, autoencoder, activations)
+    return Outcome(result.to_json(), splice_tables(result.report), typed("verify", output) if output else "")

@@ -15,7 +15,7 @@ from shgae.artifacts.compatibility import check_fits
 from shgae.artifacts.crops import photos_of
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.manifest import MANIFEST, has_manifest
+from shgae.artifacts.manifest import MANIFEST, REPORT, has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json
 from shgae.artifacts.tensors import write_bytes
@@ -37,7 +37,7 @@ from shgae.recipes import EvaluateConfig, StudyConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.table import pages
 
-REPORT, PICTURE = "report.json", "differences.png"
+PICTURE = "differences.png"
 _MOMENTS = {"rmsprop": 1, "adam": 2, "sgd": 1}
 """Numbers that an optimizer keeps of every weight."""
 

@@ -14,7 +14,6 @@ from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.reporting.names import shortest_ends
 
-REPORT = "report.json"
 _SHOWN: dict[str, tuple[str, ...]] = {
     "hourglass": ("history.jsonl",),
     "autoencoder": ("history.jsonl",),

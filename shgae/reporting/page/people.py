@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from shgae.artifacts.crops import Crops, read_people
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
 from shgae.evaluation.predictions import Predictions, read_predictions
@@ -23,7 +24,7 @@ from shgae.plots.overlays import Pose, draw_poses
 from shgae.recipes import ReportConfig
 from shgae.reporting.page.html import Block, Figure, Gallery, Section, Text
 from shgae.reporting.page.images import Picture, of_photo
-from shgae.reporting.page.inputs import REPORT, Given, locate
+from shgae.reporting.page.inputs import Given, locate
 from shgae.reporting.table import percent, points
 from shgae.skeleton import Skeleton
 from shgae.wording import counted, counted_people
@@ -53,7 +54,6 @@ class _Scored:
     people: People
     crops: Crops
     skeleton: Skeleton
-    mean_rgb: tuple[float, ...]
     file_names: dict[int, str]
     """By photo id."""
 
@@ -175,9 +175,7 @@ def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) ->
     rows = read_rows(artifact.file("people.jsonl"))
     names = {row["photo_id"]: str(row["file_name"]) for row in rows if row.get("split") == split}
     people = people_of(crops, skeleton)
-    return _Scored(
-        tuple(one.predictions for one in found), people, crops, skeleton, tuple(artifact.facts["mean_rgb"]), names
-    )
+    return _Scored(tuple(one.predictions for one in found), people, crops, skeleton, names)
 
 
 def _chosen(scored: _Scored, pair: tuple[str, ...], count: int) -> list[_Sort]:
@@ -234,13 +232,10 @@ def _figure(scored: _Scored, row: int) -> Figure:
 
 
 def _crop(scored: _Scored, row: int) -> Image.Image:
-    """The crop as a network sees it: the mean colour where the photo does not reach."""
-    pixels = scored.crops.read(np.array([row]))[0]
-    x0, y0, x1, y1 = scored.crops.people.valid[row]
-    filled = np.empty_like(pixels)
-    filled[:] = np.round(255 * np.array(scored.mean_rgb)).astype(np.uint8)
-    filled[y0:y1, x0:x1] = pixels[y0:y1, x0:x1]
-    return Image.fromarray(filled).resize((PANEL_PIXELS, PANEL_PIXELS), Image.Resampling.LANCZOS)
+    """The crop as a network sees it."""
+    return Image.fromarray(scored.crops.filled(np.array([row]))[0]).resize(
+        (PANEL_PIXELS, PANEL_PIXELS), Image.Resampling.LANCZOS
+    )
 
 
 def _panel(

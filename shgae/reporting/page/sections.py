@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shgae.artifacts.tables import read_json
+from shgae.analysis.latent.report import SCHEMA as ANALYSIS
+from shgae.analysis.latent.text import sentences as analysis_sentences
+from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.rate.text import sentences as rate_sentences
+from shgae.analysis.splice.report import SCHEMA as SPLICE
+from shgae.analysis.splice.text import sentences as splice_sentences
+from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY
@@ -17,7 +22,7 @@ from shgae.reporting import evaluation, splice, study
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
 from shgae.reporting.page.images import MOST_BYTES, of_file
-from shgae.reporting.page.inputs import REPORT, Given
+from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid
@@ -32,8 +37,16 @@ _NOTHING = (
     "so nothing may be concluded."
 )
 
-
-_TYPED = ("evaluation", "study")
+_CAPTIONS = {
+    "curves-pck": "Losses and PCK over epochs",
+    "curves-fvu": "Losses and FVU over epochs",
+    "learning-rate": "Learning rate over epochs",
+    "rate": "PCK and FVU over the number of principal components",
+    "spectrum": "Variance over principal components",
+    "joints": "Joints found, by model",
+    "differences": "Differences between arms with their intervals",
+}
+"""By the beginning of a figure's name."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +65,7 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                with _of_this_shgae(one):
-                    sentences = say(one.artifact.file(REPORT))
+                sentences = say(one.artifact.file(REPORT))
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -74,10 +86,6 @@ def _compared(path: Path) -> tuple[str, ...]:
     return tuple(evaluation.sentences(EVALUATION.read(path)))
 
 
-def _says(path: Path) -> tuple[str, ...]:
-    return tuple(map(str, read_json(path)["says"]))
-
-
 def _studied(path: Path) -> tuple[str, ...]:
     report = STUDY.read(path)
     return (study.conclusion(report), *study.cautions(report))
@@ -86,9 +94,9 @@ def _studied(path: Path) -> tuple[str, ...]:
 _SENTENCES: Mapping[str, Callable[[Path], tuple[str, ...]]] = {
     "study": _studied,
     "evaluation": _compared,
-    "splice": _says,
-    "rate": _says,
-    "analysis": _says,
+    "splice": lambda path: splice_sentences(SPLICE.read(path)),
+    "rate": lambda path: rate_sentences(RATE.read(path)),
+    "analysis": lambda path: analysis_sentences(ANALYSIS.read(path)),
 }
 
 
@@ -99,28 +107,12 @@ def sections_of(given: Sequence[Given]) -> list[Section]:
         members = [one for one in given if one.kind in kinds]
         parts = []
         for one in members:
-            with _of_this_shgae(one):
-                blocks = blocks_of(one)
+            blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
         if parts:
             sections.append(Section(kinds[0], title, parts=tuple(parts)))
     return sections
-
-
-@contextmanager
-def _of_this_shgae(one: Given) -> Iterator[None]:
-    """Reports change with shgae: raises :class:`Refused` for one that lacks what this one's tables are made of."""
-    if one.kind in _TYPED:  # read as the dataclass that wrote it: what fails here is a bug
-        yield
-        return
-    try:
-        yield
-    except (KeyError, TypeError) as error:
-        lack = f"it has no {error}" if isinstance(error, KeyError) else f"its content is of another form: {error}"
-        version = one.artifact.manifest.provenance.get("versions", {}).get("shgae", "of an unknown version")
-        why = f"{lack}; it was made by shgae {version}"
-        raise Refused(one.kind, one.artifact.path, why, "make it again with this shgae, with --force") from error
 
 
 def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
@@ -156,14 +148,14 @@ def _study(one: Given) -> tuple[Block, ...]:
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
-    report = read_json(one.artifact.file(REPORT))
+    report = SPLICE.read(one.artifact.file(REPORT))
     *tables, checks = (table_of(grid) for grid in splice.splice_tables(report))
     code = tuple(Text(line) for line in splice.code_lines(report).splitlines())
     return (*tables, *code, Details("Is the splice exact?", (checks,)))
 
 
 def _rate(one: Given) -> tuple[Block, ...]:
-    report = read_json(one.artifact.file(REPORT))
+    report = RATE.read(one.artifact.file(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
     picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
     return (*picture, table_of(rate_table(report)))
@@ -184,22 +176,29 @@ def _data(one: Given) -> tuple[Block, ...]:
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
-    report = read_json(one.artifact.file(REPORT))
+    report = ANALYSIS.read(one.artifact.file(REPORT))
     blocks: list[Block] = [*map(table_of, analysis_tables(report))]
     series: dict[str, list[Block]] = {}
-    for figure in report["figures"]:
-        stem = str(figure["file"]).removesuffix(".png")
-        drawn = _drawn(one, stem, str(figure["alt"]), str(figure["title"]))
+    for figure in report.figures:
+        stem = figure.file.removesuffix(".png")
+        drawn = _drawn(one, stem, figure.alt, figure.title)
         series.setdefault(stem.rstrip("0123456789"), []).extend(drawn)
     for first, *more in filter(None, series.values()):
         blocks += [first, Details(f"{len(more)} more of these", tuple(more))] if more else [first]
-    blocks += [Text(f"Left out: {part}, {why}.") for part, why in report["left_out"].items()]
+    blocks += [Text(f"Left out: {part}, {why}.") for part, why in report.left_out.items()]
     return tuple(blocks)
 
 
 def _figures(one: Given) -> tuple[Block, ...]:
     names = [str(name) for name in one.artifact.facts["figures"]]
-    return tuple(block for name in names for block in _drawn(one, name, f"The figure {name}", name))
+    return tuple(block for name in names for block in _drawn(one, name, f"The figure {name}", _caption(name)))
+
+
+def _caption(name: str) -> str:
+    """Of a figure of ``shgae plot``, which is called after what it shows, and then after its run."""
+    shows = next((shows for stem, shows in _CAPTIONS.items() if name == stem or name.startswith(f"{stem}-")), name)
+    run = next((name.removeprefix(f"{stem}-") for stem in _CAPTIONS if name.startswith(f"{stem}-")), "")
+    return f"{shows}: {run}." if run else f"{shows}."
 
 
 def _drawn(one: Given, stem: str, alt: str, caption: str) -> tuple[Block, ...]:
@@ -235,7 +234,7 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
 _SECTIONS: tuple[tuple[tuple[str, ...], str, Callable[[Given], tuple[Block, ...]]], ...] = (
     (("study",), "Did the autoencoder earn it?", _study),
     (("evaluation",), "Scores", _evaluation),
-    (("splice",), "In the bottleneck's place", _splice),
+    (("splice",), "Replacements of the bottleneck", _splice),
     (("rate",), "How many numbers it takes", _rate),
     (("analysis",), "Inside the bottleneck", _analysis),
     (("figures",), "Figures", _figures),

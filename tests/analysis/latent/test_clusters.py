@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
 from shgae.analysis.latent import clusters
-from shgae.analysis.latent.clusters import cluster
-from shgae.analysis.latent.text import reading
+from shgae.analysis.latent.clusters import (
+    ClusterVerdict,
+    OneMode,
+    _copula_cloud,
+    _elliptical_cloud,
+    against_one_mode,
+    cluster,
+    unit_length,
+    verdict_of,
+)
 
 
 def blobs(apart: float, people: int = 120, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
@@ -51,11 +58,64 @@ def test_silhouettes_of_many_people_are_of_some_of_them(monkeypatch: pytest.Monk
     assert some.best.silhouette == pytest.approx(whole.best.silhouette, abs=0.05)
 
 
-@pytest.mark.parametrize(("silhouette", "said"), [(0.2, "no substantial"), (0.4, "artificial"), (0.7, "keep apart")])
-def test_a_silhouette_is_read_by_its_scale(silhouette: float, said: str) -> None:
-    found = cluster(blobs(12), (3,), "the code", nearest=1, seed=0)
-    best = dataclasses.replace(found.best, silhouette=silhouette)
-    assert said in reading(dataclasses.replace(found, tried=(best,)))
+@pytest.mark.parametrize(
+    ("silhouette", "is_tested", "verdict"),
+    [
+        (0.2, True, ClusterVerdict.NONE),
+        (0.4, True, ClusterVerdict.WEAK),
+        (0.7, True, ClusterVerdict.APART),
+        (0.55, True, ClusterVerdict.ONE_MODE),
+        (0.7, False, ClusterVerdict.UNTESTED),
+    ],
+)
+def test_a_silhouette_is_read_by_its_scale_and_by_clouds(
+    silhouette: float, is_tested: bool, verdict: ClusterVerdict
+) -> None:
+    null = OneMode(100, silhouette, (0.6, 0.5), (0.1,)) if is_tested else None
+    assert verdict_of(silhouette, null) == verdict
+
+
+CLOUDS = {
+    "normal": lambda numbers: numbers.normal(size=(150, 6)) * np.arange(1, 7),
+    "heavy tails": lambda numbers: numbers.standard_t(2, size=(150, 6)),
+    "one far person": lambda numbers: np.concatenate([numbers.normal(size=(149, 6)), np.full((1, 6), 60.0)]),
+    "elliptical tails": lambda numbers: numbers.normal(size=(150, 6)) / np.sqrt(numbers.chisquare(1, size=(150, 1))),
+    "sparse": lambda numbers: numbers.gamma(0.4, size=(150, 6)),
+}
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+def test_a_cloud_of_one_mode_is_no_clusters_however_high_its_silhouette(name: str) -> None:
+    rows = CLOUDS[name](np.random.default_rng(0)).astype(np.float32)
+    found = against_one_mode(rows, (2, 3, 4), 0)
+    assert found is not None and not found.is_exceeded
+
+
+def test_groups_apart_exceed_clouds_of_one_mode() -> None:
+    numbers = np.random.default_rng(0)
+    rows = (numbers.normal(size=(150, 6)) + 6 * (np.arange(150) % 2)[:, None]).astype(np.float32)
+    found = cluster(rows, (2, 3), "", nearest=1, seed=0)
+    assert found.verdict == ClusterVerdict.APART and found.smallest_share == 0.5
+    assert found == cluster(rows, (2, 3), "", nearest=1, seed=0)
+
+
+def test_a_cloud_has_the_marginals_that_it_should() -> None:
+    numbers = np.random.default_rng(0)
+    rows = numbers.gamma(0.4, size=(200, 3)) @ np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1.0]])
+    copula, elliptical = _copula_cloud(rows, numbers), _elliptical_cloud(rows, numbers)
+    assert np.array_equal(np.sort(copula, axis=0), np.sort(rows, axis=0))
+    assert spearmanr(copula).statistic == pytest.approx(spearmanr(rows).statistic, abs=0.25)
+    assert elliptical.shape == rows.shape and np.isfinite(elliptical).all()
+
+
+def test_too_few_people_are_not_compared_with_clouds() -> None:
+    assert against_one_mode(blobs(12, people=19), (2,), 0) is None
+    assert against_one_mode(blobs(12, people=30), (11,), 0) is None
+
+
+def test_rows_at_unit_length_keep_their_direction() -> None:
+    rows = np.array([[3.0, 4.0], [0.0, 0.0], [-2.0, 0.0]], np.float32)
+    assert unit_length(rows) == pytest.approx(np.array([[0.6, 0.8], [0, 0], [-1, 0]]))
 
 
 def test_more_clusters_than_people_are_left_out() -> None:

@@ -33,7 +33,7 @@ def test_every_property_holds_for_a_real_network_and_leaves_it_as_it_was(stack: 
     found = check(model, stack, images(), code)
     assert len(found) == 5
     assert all(one.passed for one in found)
-    assert [one.off_by for one in found if "error" not in one.what] == [0.0] * 4
+    assert [one.max_abs_diff for one in found if "error" not in one.what] == [0.0] * 4
     assert model.hourglass(stack).graft is slot
     assert all((state_arrays(model)[name] == array).all() for name, array in before.items())
 

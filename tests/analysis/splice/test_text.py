@@ -1,92 +1,108 @@
-"""What is said agrees with what was found."""
+"""Verdicts of a splice follow its numbers; a sentence a verdict."""
 
 from __future__ import annotations
 
-import numpy as np
+import pytest
 
-from shgae.analysis.rate import text as rate_text
-from shgae.analysis.rate.curve import EqualRank
-from shgae.analysis.splice import text
-from shgae.analysis.splice.effects import SideBySide
-from tests.analysis.splice.test_effects import tally_of, truth_of
+from shgae.analysis.splice.effects import Recovered, Undefined
+from shgae.analysis.splice.text import change_sentence, cost_sentence, sentences
+from shgae.analysis.splice.verdicts import Change, ChangeVerdict, Cost, CostVerdict, change, changes_of, cost_of
+from shgae.metrics.statistics import Interval
+from tests.builders.findings import effect, entry, interval, side, splice_report
 
-
-def side(**hits: float) -> SideBySide:
-    numbers = np.random.default_rng(0)
-    truth = truth_of(400, numbers)
-    tallies = {name.replace("_", "-"): tally_of(truth, numbers, hit) for name, hit in hits.items()}
-    return SideBySide(tallies, truth, draws=300)
+EFFECTS = {"id": effect(0.3), "ae": effect(0.2), "mean": effect(0.1)}
 
 
-def test_a_clear_cost_comes_with_what_is_given_back_and_what_components_do() -> None:
-    said = text.cost_and_gain(side(id=0.9, ae=0.7, pca_50=0.3, zero=0.1), True, "ae", "pca-50")
-    assert said.startswith("With skips on, replacing the bottleneck by zeros costs 80.5 points")
-    assert "the autoencoder gives back 7" in said
-    assert "; 50 principal components give back 2" in said and said.endswith(" less.")
-    better = text.cost_and_gain(side(id=0.9, ae=0.3, pca_50=0.7, zero=0.1), True, "ae", "pca-50")
-    assert better.endswith(" more.") and "points (-" not in better
-    equal = text.cost_and_gain(side(id=0.9, ae=0.5, pca_50=0.5, zero=0.1), True, "ae", "pca-50")
-    assert "no clear difference" in equal
+@pytest.mark.parametrize(
+    ("share", "verdict"),
+    [(0.5, CostVerdict.GIVES_BACK), (0.05, CostVerdict.NOT_SHOWN), (-0.5, CostVerdict.WORSE)],
+)
+def test_a_share_is_given_back_only_where_its_interval_excludes_zero(share: float, verdict: CostVerdict) -> None:
+    found = cost_of(EFFECTS, (entry("ae", share),))
+    assert (found.verdict, found.replacement, found.share) == (verdict, "ae", interval(share))
+    assert found.cost == EFFECTS["mean"].pck_lost
 
 
-def test_a_cost_within_chance_is_called_that() -> None:
-    said = text.cost_and_gain(side(id=0.5, ae=0.5, pca_50=0.5, zero=0.5), False, "ae", "pca-50")
-    assert said.startswith("With skips off") and "no more than chance" in said and "gives back" not in said
+def test_the_mean_leads_whatever_zeros_cost() -> None:
+    found = cost_of(EFFECTS, (entry("ae", 0.9, baseline="zero"), entry("ae", 0.02), entry("ae", 0.9, "loss")))
+    assert found.verdict == CostVerdict.NOT_SHOWN
 
 
-def test_without_an_autoencoder_components_give_back() -> None:
-    said = text.cost_and_gain(side(id=0.9, pca_50=0.5, zero=0.1), True, None, "pca-50")
-    assert "its first 50 principal components give back" in said
+@pytest.mark.parametrize(
+    ("why", "verdict"),
+    [
+        (Undefined.TOO_FEW, CostVerdict.TOO_FEW),
+        (Undefined.NO_COST, CostVerdict.NO_COST),
+        (Undefined.BASELINE_BETTER, CostVerdict.MEAN_BETTER),
+    ],
+)
+def test_where_no_share_is_defined_the_verdict_says_why(why: Undefined, verdict: CostVerdict) -> None:
+    undefined = Recovered("ae", "mean", "pck", None, why, 0.3, 0.2, 0.1)
+    assert cost_of(EFFECTS, (undefined,)).verdict == verdict
 
 
-def test_a_tuned_trunk_without_its_autoencoder() -> None:
-    worse = text.after_tuning(side(**{"id": 0.3, "ae": 0.8, "old_ae": 0.8}), True)
-    assert "leaves PCK lower by 5" in worse and "leaves it as it is, within chance" in worse
-    better = text.after_tuning(side(id=0.9, ae=0.5), False)
-    assert "leaves PCK higher by 4" in better and "from before" not in better and "(-" not in better
+def test_without_an_autoencoder_components_are_asked_about() -> None:
+    effects = {"id": effect(0.3), "pca-50": effect(0.2), "mean": effect(0.1)}
+    assert cost_of(effects, (entry("pca-50", 0.5),)).replacement == "pca-50"
 
 
-def test_a_change_within_chance_never_lowers_by_less_than_nothing() -> None:
-    said = [text.after_tuning(side(id=taken_out, ae=0.5), False) for taken_out in (0.49, 0.5, 0.51, 0.52)]
-    assert all("within chance" in one for one in said)
-    assert any("(lower by" in one for one in said) and any("(higher by" in one for one in said)
-    assert not any("lower by -" in one or "higher by -" in one for one in said)
+@pytest.mark.parametrize(
+    ("difference", "verdict"),
+    [
+        (None, ChangeVerdict.TOO_FEW),
+        (interval(0.2), ChangeVerdict.HIGHER),
+        (interval(0.05), ChangeVerdict.NO_DIFFERENCE),
+        (interval(-0.2), ChangeVerdict.LOWER),
+    ],
+)
+def test_a_difference_is_one_where_its_interval_excludes_zero(
+    difference: Interval | None, verdict: ChangeVerdict
+) -> None:
+    assert change("ae", "pca-6", difference) == Change(verdict, "ae", "pca-6", difference)
 
 
-def test_a_tuned_trunk_is_measured_from_its_autoencoder() -> None:
-    said = text.cost_in_tuned(side(id=0.2, ae=0.9, mean=0.5, zero=0.1), False)
-    assert said.startswith("With skips off, zeros in place of what the tuned autoencoder gives cost 8")
-    assert "the training mean 4" in said or "the training mean 3" in said
+def test_a_tuned_trunk_is_compared_with_its_baselines_and_both_autoencoders() -> None:
+    ahead = {name: interval(0.2) for name in ("id", "old-ae", "pca-6", "random-ae", "shuffle", "mean", "zero")}
+    assert [one.second for one in changes_of(ahead, is_tuned=True)] == ["zero", "mean", "id", "old-ae"]
+    assert [one.second for one in changes_of(ahead, is_tuned=False)] == ["pca-6"]
+    assert side(is_tuned=True).cost is None
 
 
-def test_where_it_lies_on_the_curve() -> None:
-    said = rate_text.on_the_curve(EqualRank(87.4, 40.0, 120.0, None), 50, True)
-    assert (
-        said == "With skips on, the autoencoder's 50 numbers do for PCK what PCA needs 87 components for (40 to 120)."
-    )
-    beyond = rate_text.on_the_curve(EqualRank(None, 300.0, None, "1000 components are not enough"), 50, False)
-    assert "no number of components can be named" in beyond
-    assert beyond.endswith("do: 1000 components are not enough; at least 300 are needed.")
-    assert rate_text.on_the_curve(EqualRank(None, None, None, "noise"), 50, False).endswith("do: noise.")
-    for low, least in ((0.3, "noise."), (1.2, "noise; at least 1 is needed.")):
-        assert rate_text.on_the_curve(EqualRank(None, low, None, "noise"), 50, False).endswith(f"do: {least}")
-    assert "17 components" in rate_text.on_the_fvu(EqualRank(17.0, None, None, None), 50)
-    worse = rate_text.on_the_fvu(EqualRank(None, None, None, "its FVU of 2 is worse than the mean's"), 50)
-    assert worse.endswith("its 50 numbers do: its FVU of 2 is worse than the mean's.")
-    assert "do not vary" in rate_text.on_the_fvu(None, 50)
+COSTS = {
+    CostVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    CostVerdict.NO_COST: "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0"
+    " to 20.0) of PCK, under two standard errors: a share of it is not defined.",
+    CostVerdict.MEAN_BETTER: "With skips on, the training mean scores -10.0 points (-20.0 to 0.0) of PCK more"
+    " than the bottleneck itself.",
+    CostVerdict.GIVES_BACK: "With skips on, replacing the bottleneck by the training mean costs 10.0 points "
+    "(0.0 to 20.0) of PCK; the autoencoder recovers 50 % (40 to 60) of it.",
+    CostVerdict.NOT_SHOWN: "With skips on, replacing the bottleneck by the training mean costs 10.0 points "
+    "(0.0 to 20.0) of PCK; no significant difference between the autoencoder and the mean: 50 % (40 to 60) of the"
+    " cost.",
+    CostVerdict.WORSE: "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0 "
+    "to 20.0) of PCK; the autoencoder is significantly worse than the mean: 50 % (40 to 60) of the cost.",
+}
+CHANGES = {
+    ChangeVerdict.HIGHER: "With skips on, the autoencoder scores 20.0 points (10.0 to 30.0) of PCK more than "
+    "6 principal components.",
+    ChangeVerdict.LOWER: "With skips on, the autoencoder scores -20.0 points (-30.0 to -10.0) of PCK less "
+    "than 6 principal components.",
+    ChangeVerdict.NO_DIFFERENCE: "With skips on, no significant difference between the autoencoder and 6 "
+    "principal components: 20.0 points (10.0 to 30.0).",
+    ChangeVerdict.TOO_FEW: "With skips on, too few people to compare the autoencoder with 6 principal components.",
+}
 
 
-def test_a_tuned_graft_is_no_point_on_the_curve() -> None:
-    said = rate_text.no_curve_in_tuned(side(id=0.3, ae=0.8))
-    assert "no measure of it" in said and "leaves PCK lower by 5" in said
+@pytest.mark.parametrize("verdict", CostVerdict)
+def test_every_verdict_on_a_cost_has_a_sentence(verdict: CostVerdict) -> None:
+    assert cost_sentence(Cost(verdict, "ae", interval(0.1), interval(0.5)), "skips on") == COSTS[verdict]
 
 
-def test_zeros_that_do_better_than_the_bottleneck_cost_nothing_to_give_back() -> None:
-    said = text.cost_and_gain(side(id=0.3, ae=0.5, pca_50=0.5, zero=0.8), True, "ae", "pca-50")
-    assert "does better than the bottleneck itself, by 4" in said or "by 5" in said
-    assert "give back 1" not in said and "recover" not in said
+@pytest.mark.parametrize("verdict", ChangeVerdict)
+def test_every_verdict_on_a_difference_has_a_sentence(verdict: ChangeVerdict) -> None:
+    assert change_sentence(Change(verdict, "ae", "pca-6", interval(0.2)), "skips on") == CHANGES[verdict]
 
 
-def test_a_curve_alone_says_when_it_is_full() -> None:
-    said = rate_text.share_needed(side(**{"id": 0.9, "0": 0.1, "10": 0.4, "100": 0.9}), (0, 10, 100), True)
-    assert "costs 80.7 points" in said and "with 100 principal components the loss cannot be told from chance" in said
+def test_a_report_says_a_sentence_a_verdict_and_side() -> None:
+    assert len(sentences(splice_report())) == 2
+    assert len(sentences(splice_report(is_tuned=True))) == 6

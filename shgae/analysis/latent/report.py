@@ -1,0 +1,199 @@
+"""A latent analysis, as it is written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from shgae.analysis.latent.clusters import Clusters, ClusterVerdict, verdict_of
+from shgae.analysis.latent.spectrum import Spectrum, above_chance
+from shgae.artifacts.typed_json import Schema
+from shgae.metrics.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Traversed:
+    """One component of a latent space, decoded from -3 to +3 standard deviations."""
+
+    component: int
+    """Counted from 1."""
+    deviation: float
+    """sqrt(eigenvalue)."""
+    share: float
+    """Of the variance, 0 to 1."""
+    moved: Mapping[str, float]
+    """Mean distance of decoded joints between -2 and +2, as a share of the crop's side; ``skips_on``, ``skips_off``."""
+    joints: Mapping[str, tuple[tuple[tuple[float, float], ...], ...]]
+    """(steps, K, 2) decoded joints in pixels of the crop; ``skips_on`` (those of the mean person), ``skips_off``."""
+    nearest_rows: tuple[int, ...]
+    """Training rows of the people nearest to each step."""
+
+
+@dataclass(frozen=True)
+class Traversals:
+    """The leading components of both spaces."""
+
+    people: int
+    """Training people whose mean trunk and skips they were decoded with."""
+    bottleneck: tuple[Traversed, ...]
+    code: tuple[Traversed, ...]
+    """Empty without an autoencoder."""
+
+    @property
+    def spaces(self) -> tuple[tuple[str, tuple[Traversed, ...]], ...]:
+        """By name."""
+        return (("bottleneck", self.bottleneck), ("code", self.code))
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The network with something switched off."""
+
+    bottleneck: str
+    """``as it is`` or ``training mean``."""
+    skips: str
+    """``all on``, ``all off`` or ``off at 32`` (rows and columns of the level)."""
+    pck: Mapping[str, float | None]
+    joints: Mapping[str, float | None]
+    """PCK of each joint."""
+    lost: Interval | None
+    """PCK of the whole network minus this one's."""
+
+
+class UnitsVerdict(StrEnum):
+    """What holding the units of a code at their mean, one at a time, shows."""
+
+    NONE_VARIES = "none_varies"
+    TOO_FEW = "too_few"
+    """Everybody is in one photo."""
+    COUNTED = "counted"
+
+
+@dataclass(frozen=True)
+class CodeUnit:
+    """One number of the code."""
+
+    unit: int
+    """Counted from 0."""
+    density: float
+    """Share of training people for whom it is not 0."""
+    mean: float
+    deviation: float
+    """Over training people; 0 for a unit that never varies."""
+    lost: Interval | None
+    """PCK of the autoencoder minus PCK with the unit at its mean for everybody; None for a unit that never varies, and
+    where everybody is in one photo."""
+    joints: Mapping[str, float | None]
+    """The same of each joint; empty for a unit that never varies."""
+    top_rows: tuple[int, ...]
+    """Training rows of the people with the highest values."""
+
+
+@dataclass(frozen=True)
+class CodeUnits:
+    """All of them."""
+
+    verdict: UnitsVerdict
+    people: int
+    """On whom they were tried."""
+    varying: int
+    """Units that vary."""
+    costing: int
+    """Units of those whose interval of the PCK lost lies above 0."""
+    units: tuple[CodeUnit, ...]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture."""
+
+    file: str
+    title: str
+    alt: str
+    """What is to be seen, in words."""
+
+
+@dataclass(frozen=True)
+class AnalysisReport:
+    """What the parts found; a part that was left out is None or empty."""
+
+    split: str | None
+    """Whose PCK was measured."""
+    persons: int
+    """People of the split on whom skips were switched off."""
+    spectrum: Spectrum | None
+    code_spectrum: Spectrum | None
+    clusters: Clusters | None
+    """By the code, or without an autoencoder by the leading components."""
+    direction_clusters: Clusters | None
+    """The same people at unit length: groups that differ in more than in how strongly they are coded."""
+    traversals: Traversals | None
+    skips: tuple[Condition, ...]
+    code_units: CodeUnits | None
+    left_out: Mapping[str, str]
+    """Why, by part."""
+    figures: tuple[Drawn, ...]
+
+
+def units_of(units: Sequence[CodeUnit], people: int) -> CodeUnits:
+    """The verdict on the units of a code, tried on so many people."""
+    varying = [unit for unit in units if unit.deviation]
+    costing = [unit for unit in varying if unit.lost and unit.lost.low > 0]
+    verdict = UnitsVerdict.COUNTED
+    if not varying:
+        verdict = UnitsVerdict.NONE_VARIES
+    elif all(unit.lost is None for unit in varying):
+        verdict = UnitsVerdict.TOO_FEW
+    return CodeUnits(verdict, people, len(varying), len(costing), tuple(units))
+
+
+_RENAMED = {"walks": "traversals", "atlas": "code-units"}
+"""Parts, before and now."""
+
+
+def _from_first(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 to 2: other names; verdicts are made of its numbers, its sentences are left out."""
+    new = {key: value for key, value in old.items() if key not in ("says", "walks", "atlas")}
+    walks, atlas = old["walks"], old["atlas"]
+    return new | {
+        "spectrum": _spectrum_from_first(old["spectrum"]),
+        "code_spectrum": _spectrum_from_first(old["code_spectrum"]),
+        "clusters": _clusters_from_first(old["clusters"]),
+        "direction_clusters": None,
+        "traversals": {"bottleneck": [], "code": [], **walks} if walks else None,
+        "skips": old["skips"] or [],
+        "code_units": _units_from_first(atlas) if atlas else None,
+        "left_out": {_RENAMED.get(part, part): why for part, why in old["left_out"].items()},
+    }
+
+
+def _spectrum_from_first(old: dict[str, Any] | None) -> dict[str, Any] | None:
+    if old is None:
+        return None
+    names = {"numbers": "dimension", "determined": "rank"}
+    # That version broke the stick into as many pieces as there are numbers, however few people there were.
+    above = above_chance(np.array(old["shares"]), old["people"]) if any(old["shares"]) else 0
+    return {names.get(key, key): value for key, value in old.items()} | {"above_chance": above}
+
+
+def _clusters_from_first(old: dict[str, Any] | None) -> dict[str, Any] | None:
+    if old is None:
+        return None
+    verdict: ClusterVerdict = verdict_of(max(one["silhouette"] for one in old["tried"]), None)
+    return {**old, "verdict": verdict.value, "one_mode": None}
+
+
+def _units_from_first(old: dict[str, Any]) -> dict[str, Any]:
+    varying = [one for one in old["units"] if one["deviation"]]
+    told = [one["lost"] for one in varying if one["lost"]]
+    verdict = UnitsVerdict.COUNTED if told else UnitsVerdict.TOO_FEW if varying else UnitsVerdict.NONE_VARIES
+    costing = sum(lost["low"] > 0 for lost in told)
+    return {**old, "verdict": verdict.value, "varying": len(varying), "costing": costing}
+
+
+SCHEMA = Schema(AnalysisReport, version=2, older={1: _from_first})
+"""The form of ``report.json``."""

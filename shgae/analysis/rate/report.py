@@ -1,0 +1,150 @@
+"""A rate curve, as it is written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from shgae.analysis.rate.curve import EqualRank, RankVerdict
+from shgae.analysis.splice.effects import UNTOUCHED, Effect
+from shgae.analysis.splice.verdicts import Change, change, turned
+from shgae.artifacts.typed_json import Schema, from_json, to_json
+from shgae.metrics.statistics import Interval
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """The network with a replacement of limited capacity."""
+
+    n_components: int
+    """How many numbers pass: principal components, or the size of the code."""
+    fvu: float | None
+    """On the split, against the training mean; None if the bottlenecks do not vary."""
+    skips_on: Effect
+    skips_off: Effect
+
+
+class CurveVerdict(StrEnum):
+    """What a curve without an autoencoder says, skips on."""
+
+    TOO_FEW = "too_few"
+    NO_COST = "no_cost"
+    """The training mean costs nothing significant."""
+    REGAINED = "regained"
+    """From some rank on the loss is not significant."""
+    NOT_REGAINED = "not_regained"
+    """Every rank that the training people determine loses something significant."""
+
+
+@dataclass(frozen=True)
+class Needed:
+    """The components that a curve needs to lose nothing significant, skips on."""
+
+    verdict: CurveVerdict
+    cost: Interval | None
+    """PCK that the training mean loses."""
+    components: int | None
+    """The fewest from which on no rank loses anything significant."""
+    loss: Interval | None
+    """PCK that this many lose."""
+
+
+@dataclass(frozen=True)
+class RateReport:
+    """The curve."""
+
+    model: str
+    """Its id."""
+    data: str
+    activations: str
+    split: str
+    persons: int
+    photos: int
+    stack: int
+    """Counted from 0."""
+    tuned: bool
+    """Whether the network was trained with its autoencoder inside: then ``untouched`` is the trunk with it taken out,
+    the curve is of that trunk, and no number of components is equal to the autoencoder."""
+    trained_on: int
+    """Rows that the components were computed from."""
+    rank: int
+    """How many components these rows determine; what is called component beyond is an arbitrary direction."""
+    points: tuple[RatePoint, ...]
+    """By number of principal components; 0 is the training mean for everybody."""
+    untouched: Mapping[str, Effect]
+    """The bottleneck as it is, ``skips_on`` and ``skips_off``."""
+    autoencoder: RatePoint | None
+    equal_fvu: EqualRank | None
+    """The fewest components that leave no more variance unexplained than the autoencoder; None without one, where
+    nothing varies, and of a tuned graft."""
+    equal_pck: Mapping[str, EqualRank]
+    """The components that reach its PCK, ``skips_on`` and ``skips_off``; empty without one and of a tuned graft."""
+    taken_out: Change | None
+    """A tuned graft with its autoencoder against the trunk without, skips on."""
+    needed: Needed | None
+    """Without an autoencoder: what the curve alone says."""
+
+
+def taken_out_of(autoencoder: RatePoint | None, is_tuned: bool) -> Change | None:
+    """What a tuned graft loses without its autoencoder; None of any other network."""
+    if autoencoder is None or not is_tuned:
+        return None
+    lost = autoencoder.skips_on.pck_lost
+    return change("ae", UNTOUCHED, None if lost is None else turned(lost))
+
+
+def needed_of(points: tuple[RatePoint, ...], rank: int) -> Needed:
+    """What a curve says without an autoencoder.
+
+    Args:
+        points: by number of components, 0 first.
+        rank: how many components the training people determine; points beyond are not asked.
+    """
+    losses = [(one.n_components, one.skips_on.pck_lost) for one in points if one.n_components <= rank]
+    cost = points[0].skips_on.pck_lost
+    if cost is None:
+        return Needed(CurveVerdict.TOO_FEW, None, None, None)
+    if cost.low <= 0:
+        return Needed(CurveVerdict.NO_COST, cost, None, None)
+    held = None
+    for components, loss in reversed(losses):
+        if loss is None or loss.low > 0:
+            break
+        held = (components, loss)
+    return Needed(CurveVerdict.REGAINED, cost, *held) if held else Needed(CurveVerdict.NOT_REGAINED, cost, None, None)
+
+
+def _from_first(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 to 2: other names, and verdicts that are made of its numbers; its sentences are left out."""
+    new = {key: value for key, value in old.items() if key not in ("says", "determined", "equal_pck", "equal_fvu")}
+    code = _point_from_first(old["autoencoder"]) if old["autoencoder"] else None
+    points = [_point_from_first(one) for one in old["points"]]
+    tuned, rank = old["tuned"], old["determined"]
+    read = [from_json(RatePoint, one, "points") for one in points]
+    out = taken_out_of(from_json(RatePoint, code, "autoencoder"), tuned) if code else None
+    most = max(one.n_components for one in read if one.n_components <= rank or one.n_components == 0)
+    return new | {
+        "rank": rank,
+        "points": points,
+        "autoencoder": code,
+        "equal_pck": {side: _rank_from_first(one, most) for side, one in old["equal_pck"].items()},
+        "equal_fvu": _rank_from_first(old["equal_fvu"], rank) if old["equal_fvu"] else None,
+        "taken_out": to_json(out) if out else None,
+        "needed": None if code else to_json(needed_of(tuple(read), rank)),
+    }
+
+
+def _point_from_first(old: Mapping[str, Any]) -> dict[str, Any]:
+    return {"n_components" if key == "numbers" else key: value for key, value in old.items()}
+
+
+def _rank_from_first(old: Mapping[str, Any], most: int) -> dict[str, Any]:
+    named = {key: old[key] for key in ("components", "low", "high")}
+    verdict = RankVerdict.EARLIER if old["undefined"] else RankVerdict.NAMED
+    return {**named, "verdict": verdict.value, "at_least": None, "most": most, "difference": None}
+
+
+SCHEMA = Schema(RateReport, version=2, older={1: _from_first})
+"""The form of ``report.json``."""

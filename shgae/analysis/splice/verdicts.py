@@ -1,0 +1,116 @@
+"""Verdicts of a splice: what its numbers allow to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shgae.analysis.splice.effects import UNTOUCHED, Effect, Recovered, Undefined
+from shgae.metrics.statistics import Interval
+
+LEADING = "mean"
+"""The baseline that a replacement has to beat: of the ones that carry nothing of the person, the one fitted to the
+network (Li and Janson 2024, arXiv 2409.09951). Zeros and another person's bottleneck lead out of what the network ever
+saw, so they cost more and every replacement looks better against them."""
+
+
+class CostVerdict(StrEnum):
+    """What a replacement is worth against the training mean."""
+
+    TOO_FEW = "too_few"
+    NO_COST = "no_cost"
+    """The mean costs under two standard errors: a share of it is not defined."""
+    MEAN_BETTER = "mean_better"
+    """The mean does clearly better than the bottleneck itself."""
+    GIVES_BACK = "gives_back"
+    """The interval of the share lies above 0."""
+    NOT_SHOWN = "not_shown"
+    """The interval of the share holds 0."""
+    WORSE = "worse"
+    """The interval of the share lies below 0."""
+
+
+class ChangeVerdict(StrEnum):
+    """PCK with one replacement against PCK with another."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NO_DIFFERENCE = "no_difference"
+    TOO_FEW = "too_few"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of the training mean, and the share of it that a replacement gives back."""
+
+    verdict: CostVerdict
+    replacement: str
+    """The autoencoder, or without one the principal components."""
+    cost: Interval | None
+    """PCK of the bottleneck minus PCK of the mean."""
+    share: Interval | None
+    """(replacement - mean) / (bottleneck - mean); None where it is not defined."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Two replacements on the same people."""
+
+    verdict: ChangeVerdict
+    first: str
+    second: str
+    difference: Interval | None
+    """PCK of the first minus PCK of the second."""
+
+
+def asked_about(names: Sequence[str]) -> str:
+    """The replacement that a splice is about: the autoencoder, or without one the principal components."""
+    return "ae" if "ae" in names else next(name for name in names if name.startswith("pca-"))
+
+
+def cost_of(effects: Mapping[str, Effect], recovered: Sequence[Recovered]) -> Cost:
+    """The verdict on one side, skips on or skips off, from its numbers."""
+    name = asked_about(list(effects))
+    one = next(one for one in recovered if (one.replacement, one.baseline, one.measure) == (name, LEADING, "pck"))
+    return Cost(_cost_verdict(one), name, effects[LEADING].pck_lost, one.share)
+
+
+def _cost_verdict(one: Recovered) -> CostVerdict:
+    if one.share is None:
+        why = {
+            Undefined.NO_COST: CostVerdict.NO_COST,
+            Undefined.BASELINE_BETTER: CostVerdict.MEAN_BETTER,
+        }
+        return why.get(one.undefined or Undefined.TOO_FEW, CostVerdict.TOO_FEW)
+    if not one.share.excludes_zero:
+        return CostVerdict.NOT_SHOWN
+    return CostVerdict.GIVES_BACK if one.share.low > 0 else CostVerdict.WORSE
+
+
+def changes_of(ahead: Mapping[str, Interval | None], is_tuned: bool) -> tuple[Change, ...]:
+    """What the autoencoder is compared with: principal components; in a tuned trunk zeros, the mean, its absence and
+    the autoencoder from before.
+
+    Args:
+        ahead: PCK with the autoencoder minus PCK with each other replacement.
+        is_tuned: whether the trunk was trained with its autoencoder inside.
+    """
+    wanted = ("zero", LEADING, UNTOUCHED, "old-ae") if is_tuned else [one for one in ahead if one.startswith("pca-")]
+    return tuple(change("ae", other, ahead[other]) for other in wanted if other in ahead)
+
+
+def turned(difference: Interval) -> Interval:
+    """The same difference the other way round."""
+    return Interval(-difference.value, -difference.high, -difference.low, difference.standard_error)
+
+
+def change(first: str, second: str, difference: Interval | None) -> Change:
+    """The verdict on a difference, first minus second."""
+    if difference is None:
+        verdict = ChangeVerdict.TOO_FEW
+    elif not difference.excludes_zero:
+        verdict = ChangeVerdict.NO_DIFFERENCE
+    else:
+        verdict = ChangeVerdict.HIGHER if difference.low > 0 else ChangeVerdict.LOWER
+    return Change(verdict, first, second, difference)

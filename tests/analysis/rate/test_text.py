@@ -1,0 +1,82 @@
+"""A sentence a verdict of a rate curve."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shgae.analysis.rate.curve import RankVerdict
+from shgae.analysis.rate.report import CurveVerdict, Needed, needed_of
+from shgae.analysis.rate.text import fvu_sentence, needed_sentence, pck_sentence, sentences
+from tests.builders.findings import CURVE, EQUAL, interval, point, rate_report
+
+PCK = {
+    RankVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    RankVerdict.NO_COST: "With skips on, the training mean costs 4.0 points (3.0 to 5.0) of PCK, under two "
+    "standard errors: no rank can be named.",
+    RankVerdict.MEAN_BETTER: "With skips on, the training mean scores higher than the bottleneck itself (its "
+    "cost: 4.0 points (3.0 to 5.0)): no rank can be named.",
+    RankVerdict.WORSE_THAN_MEAN: "With skips on, the autoencoder (50 numbers) is significantly worse than the"
+    " training mean: 4.0 points (3.0 to 5.0) of PCK.",
+    RankVerdict.LIKE_MEAN: "With skips on, no significant difference between the autoencoder (50 numbers) and"
+    " the training mean: 4.0 points (3.0 to 5.0) of PCK.",
+    RankVerdict.NAMED: "With skips on, PCA reaches the PCK of the autoencoder (50 numbers) at 12 components "
+    "(95 % CI 9 to 46; one-sided, at least 10).",
+    RankVerdict.OPEN: "With skips on, PCA needs at least 10 components to reach the PCK of the autoencoder "
+    "(50 numbers); the estimate is 12 components, without an upper limit among the 4,096 components tried.",
+    RankVerdict.BEYOND: "With skips on, PCA does not reach the PCK of the autoencoder (50 numbers) with the "
+    "4,096 components tried; it needs at least 10 components.",
+    RankVerdict.EARLIER: "With skips on, no rank was named for the autoencoder (50 numbers); shgae rate made "
+    "again gives a limit.",
+}
+FVU = {
+    RankVerdict.NAMED: "In variance explained, PCA reaches the autoencoder (50 numbers) at 12 components (95 "
+    "% CI 9 to 46).",
+    RankVerdict.OPEN: "In variance explained, PCA reaches the autoencoder (50 numbers) at 12 components, "
+    "without an upper limit among the 4,096 components.",
+    RankVerdict.BEYOND: "In variance explained, PCA does not reach the autoencoder (50 numbers) with 4,096 components.",
+    RankVerdict.WORSE_THAN_MEAN: "In variance explained, the autoencoder (50 numbers) is worse than the training mean.",
+    RankVerdict.EARLIER: "In variance explained, no rank was named for the autoencoder (50 numbers).",
+}
+NEEDED = {
+    CurveVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    CurveVerdict.NO_COST: "With skips on, the training mean loses nothing significant: 20.0 points (10.0 to "
+    "30.0) of PCK.",
+    CurveVerdict.REGAINED: "With skips on, the training mean loses 20.0 points (10.0 to 30.0) of PCK; no "
+    "significant loss from 50 components on: 0.0 points (-10.0 to 10.0).",
+    CurveVerdict.NOT_REGAINED: "With skips on, the training mean loses 20.0 points (10.0 to 30.0) of PCK, and"
+    " every rank tried loses something significant.",
+}
+
+
+@pytest.mark.parametrize("verdict", RankVerdict)
+def test_every_verdict_on_the_pck_has_a_sentence(verdict: RankVerdict) -> None:
+    assert pck_sentence(replace(EQUAL, verdict=verdict), 50, "skips on") == PCK[verdict]
+
+
+@pytest.mark.parametrize("verdict", FVU)
+def test_every_verdict_on_the_fvu_has_a_sentence(verdict: RankVerdict) -> None:
+    assert fvu_sentence(replace(EQUAL, verdict=verdict), 50) == FVU[verdict]
+
+
+@pytest.mark.parametrize("verdict", CurveVerdict)
+def test_every_verdict_on_a_curve_alone_has_a_sentence(verdict: CurveVerdict) -> None:
+    assert needed_sentence(Needed(verdict, interval(0.2), 50, interval(0.0))) == NEEDED[verdict]
+
+
+def test_a_curve_alone_regains_everything_from_the_rank_on_after_which_no_rank_loses() -> None:
+    found = needed_of(CURVE, 4096)
+    assert (found.verdict, found.components) == (CurveVerdict.REGAINED, 4096)
+    assert needed_of(CURVE, 50).verdict == CurveVerdict.NOT_REGAINED
+    up_and_down = (point(0, 1.0, 0.1), point(1, 0.9, 0.3), point(2, 0.8, 0.1), point(9, 0.1, 0.3))
+    assert needed_of(up_and_down, 9).components == 9
+    assert needed_of((point(0, 1.0, 0.3),), 9).verdict == CurveVerdict.NO_COST
+    assert needed_of((point(0, 1.0, 0.3, alone=True),), 9).verdict == CurveVerdict.TOO_FEW
+
+
+def test_a_tuned_graft_is_no_point_on_the_curve() -> None:
+    said = sentences(rate_report(point(50, 0.4, 0.2), is_tuned=True))
+    assert len(said) == 2 and said[0].startswith("The trunk was tuned")
+    assert len(sentences(rate_report(point(50, 0.4, 0.2)))) == 3
+    assert len(sentences(rate_report())) == 1
