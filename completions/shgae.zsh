@@ -141,7 +141,7 @@ _shgae() {
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--code-size[Numbers in the code.]:value: ' \
-                        '--stack[Which hourglass’s bottleneck to learn, of the ones extracted\: its number from 0, the last one, or all of them together (for one autoencoder that they are going to share).]:value:(last all 0 1 2 3 4 5 6 7)' \
+                        '--stack[Which stack’s bottlenecks to learn\: its number from 0, the last one, or all (one autoencoder, shared).]:value:(last all 0 1 2 3 4 5 6 7)' \
                         '--decoder-output[What follows the decoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--noise[Strength of the training noise\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
@@ -184,8 +184,8 @@ _shgae() {
                         '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
-                        '--train[What learns\: everything; what comes after the bottleneck (way up, heads, merges); the autoencoders; or the heads. The rest stays as it is, its batch normalisation’s statistics too.]:value:(all decoder autoencoder head)' \
-                        '--joints[Data of other joints than the model’s\: an error (same); carry over what the heads know of joints of the same name (match); or start the heads’ channels anew (new-head).]:value:(same match new-head)' \
+                        '--trainable[What learns\: all, all after the bottleneck (decoder), the autoencoders, or the heads; the rest is frozen.]:value:(all decoder autoencoder head)' \
+                        '--joint-mismatch[Data of other joints than the model’s\: refuse (error), keep channels of equal names (match), or reset all.]:value:(error match reset)' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
@@ -208,7 +208,7 @@ _shgae() {
                         '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
-                        '--draws[How often photos are drawn anew for the intervals.]:value: ' \
+                        '--resamples[Bootstrap resamples of photos for the intervals.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
@@ -355,7 +355,7 @@ _shgae() {
                 plot)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--from[First epoch of the curves’ second column.]:value: ' \
+                        '--from-epoch[First epoch of the curves’ second column.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

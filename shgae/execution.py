@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from shgae.errors import Interrupted
+from shgae.config import Limit
+from shgae.errors import Interrupted, Refused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,8 @@ RENDEZVOUS = "SHGAE_RENDEZVOUS"
 T = TypeVar("T")
 Number = TypeVar("Number", bound="np.generic")
 Deterministic = Literal["off", "warn", "error"]
+WORKERS = Limit(0, 256)
+"""Threads that read ahead."""
 
 
 class Progress(Protocol):
@@ -171,3 +174,8 @@ class Execution:
     """Where progress is told."""
     stop: StopFlag = field(default_factory=StopFlag)
     """The wish to stop, set by a signal."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Refused` for a number of workers beyond :data:`WORKERS`."""
+        if not WORKERS.allows(self.workers):
+            raise Refused("value", "Execution.workers", f"{self.workers} is not {WORKERS}", "workers = 2")

@@ -66,6 +66,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/tables.py": ("artifacts/test_tables.py", "artifacts/test_tensors.py", "artifacts/test_manifest.py"),
     "artifacts/tensors.py": ("artifacts/test_tensors.py", "artifacts/test_tables.py", "hostile/test_safetensors.py"),
     "cli/config_file.py": ("cli/test_config_file.py", "hostile/test_config_files.py"),
+    "config.py": ("cli/test_options.py", "cli/test_config_file.py"),
     "cli/fields.py": ("cli/test_options.py", "cli/test_config_file.py", "cli/test_help.py"),
     "data/boxes.py": ("data/test_boxes.py",),
     "data/coco.py": ("data/test_coco.py", "data/test_selection.py", "hostile/test_coco_json.py"),

@@ -18,7 +18,7 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]
 every_file = pytest.mark.parametrize("path", FILES, ids=NAMES)
 
 LAYERS = (
-    {"errors", "skeleton", "recipes", "execution", "wording"},
+    {"config", "errors", "skeleton", "recipes", "execution", "wording"},
     {"metrics"},
     {"artifacts"},
     {"models", "data"},

@@ -19,9 +19,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperArgument, TyperCommand
 
-from shgae.cli import config_file
+from shgae.cli import config_file, launcher
 from shgae.cli.fields import stage_of
-from shgae.cli.options import RECIPE_OPTIONS, RUN_OPTIONS, SHOW_OPTIONS, Parameter, config_options, given
+from shgae.cli.options import (
+    RECIPE_OPTIONS,
+    RUN_OPTIONS,
+    SHOW_OPTIONS,
+    Parameter,
+    config_options,
+    given,
+    modernized,
+)
 from shgae.cli.outcome import Outcome
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -79,13 +87,14 @@ def command(
             parameters |= options
 
         def callback(**values: Any) -> None:
-            from shgae.cli import console, launcher
+            from shgae.cli import console
 
             arguments = {key: values[key] for key in inputs}
             if config:
                 chosen = given(config, values)
-                stage = stage_of(config)
-                arguments["config"] = config_file.resolve(stage, chosen, values["recipe"], values["config_file"])
+                file = config_file.read(values["config_file"]) if values["config_file"] else config_file.ConfigFile()
+                arguments["config"] = config_file.resolve(stage_of(config), chosen, values["recipe"], file)
+                launcher.say_once(file.notes if not values["quiet"] else ())
             if "nproc" in running:
                 launcher.begin(values["nproc"])
             elif launcher.processes() > 1:
@@ -158,12 +167,16 @@ class _SectionedCommand(TyperCommand):
     """Help in sections, plain text that is the same on a terminal and in a pipe."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuses a second --stack where only one counts: graft takes several, so people type it elsewhere too."""
+        """Takes old spellings; refuses a second --stack where one counts (graft takes several, so people try it)."""
+        known = {name.removeprefix("--") for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts)}
+        args, notes = modernized(ctx.info_name, args, known)
         _, _, order = self.make_parser(ctx).parse_args(list(args))
         if sum("--stack" in one.opts and not getattr(one, "multiple", False) for one in order) > 1:
             fix = "one run for each (extract and pretrain-ae take --stack all too)"
             raise Refused("option", "--stack", "given twice, this command takes one", fix)
         parsed: list[str] = super().parse_args(ctx, args)
+        if not ctx.params.get("quiet"):
+            launcher.say_once(notes)
         return parsed
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

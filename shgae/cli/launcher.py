@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +48,12 @@ def processes() -> int:
 def is_first() -> bool:
     """Whether this is the process that writes and speaks."""
     return processes() == 1 or os.environ.get("RANK", "0") == "0"
+
+
+def say_once(notes: Iterable[str]) -> None:
+    """Lines on standard error, of one of the processes that run this command line."""
+    if is_first() and RENDEZVOUS not in os.environ:
+        sys.stderr.writelines(f"{note}\n" for note in notes)
 
 
 def begin(wanted: int) -> None:

@@ -21,6 +21,8 @@ from shgae.reporting import splice as tables
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid
 
+_MISMATCH = {"same": "error", "new-head": "reset"}
+"""How manifests spell --joint-mismatch."""
 _MOST_NAMES = 6
 
 
@@ -92,7 +94,10 @@ def autoencoder_tables(result: Mapping[str, Any]) -> list[Table | str]:
 def carried_table(joints: Mapping[str, Any]) -> Table:
     """Fine-tuning on other joints: which of them had a trained channel."""
     shown = {"trained channel": joints["trained"], "started anew": joints["new"], "no longer there": joints["gone"]}
-    return facts_table({name: ", ".join(names) or "-" for name, names in shown.items()}, f"joints ({joints['how']})")
+    return facts_table(
+        {name: ", ".join(names) or "-" for name, names in shown.items()},
+        f"joints ({_MISMATCH.get(joints['how'], joints['how'])})",
+    )
 
 
 def grid_table(grid: Grid) -> FittedTable:

@@ -169,7 +169,7 @@ def report(
     people = people_of(crops, skeleton)
     scored = [score(one, people) for one in predictions]
     hits = [one.hits for one in scored]
-    draws = {"draws": config.draws, "seed": config.seed}
+    draws = {"draws": config.resamples, "seed": config.seed}
     again = Resampled(hits, people.cell_visibility, people.photo_id, **draws)
     intervals = [tuple(again.interval(i, group) for group in range(len(GROUPS))) for i in range(len(hits))]
     each = joint_intervals(hits, people.cell_visibility, people.photo_id, **draws)

@@ -91,10 +91,10 @@ def _begins(histories: Sequence[History], first: int | None) -> dict[str, int | 
     if first is None:
         return {name: 1 + longest // 3 if longest >= _TWO_COLUMNS else None for name, longest in sorted(last.items())}
     if not histories:
-        raise Refused("option", "--from", "none of these is a training", "leave --from out")
+        raise Refused("option", "--from-epoch", "none of these is a training", "leave --from-epoch out")
     if first > max(last.values()):
         why = f"no training has an epoch {first}, the last is {max(last.values())}"
-        raise Refused("value", "--from", why, "a smaller --from")
+        raise Refused("value", "--from-epoch", why, "a smaller --from-epoch")
     return {name: first if 1 < first <= longest else None for name, longest in sorted(last.items())}
 
 

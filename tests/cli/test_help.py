@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import typer.main
 
+from shgae.cli import fields
 from shgae.cli.app import app, main
 from shgae.cli.commands import COMMANDS
-from shgae.cli.fields import fields_of, stages
+from shgae.cli.fields import stages
+from shgae.config import fields_of
 
 NAMES = [command.name for command in COMMANDS]
 HEAVY = ("torch", "numpy", "matplotlib", "scipy", "sklearn", "safetensors", "PIL", "pycocotools")
@@ -58,7 +60,7 @@ def test_every_field_of_a_config_is_an_option_in_the_help(stage: str, capsys) ->
     flat = " ".join(text.split())
     for field in fields_of(stages()[stage]):
         assert f"--{field.option}" in text
-        assert " ".join(field.help.split()[:4]) in flat
+        assert " ".join(fields.help_of(stages()[stage], field.name).split()[:4]) in flat
         assert all(str(choice) in text for choice in field.choices)
 
 

@@ -23,7 +23,7 @@ from shgae.stages import evaluate
 from tests.builders.chain import Chain, Notes
 
 HOW = Execution(workers=0)
-CONFIG = EvaluateConfig(precision="fp32", draws=200)
+CONFIG = EvaluateConfig(precision="fp32", resamples=200)
 
 
 @dataclasses.dataclass(frozen=True)

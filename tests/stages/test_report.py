@@ -40,7 +40,7 @@ from tests.reporting.page.test_html import HOSTILE, Elements
 ROOT = Path(__file__).parents[2]
 HOW, FORCE = Execution(workers=0), Execution(workers=0, force=True)
 CONFIG = ReportConfig(people=2)
-SCORED = EvaluateConfig(precision="fp32", draws=200, split="test")
+SCORED = EvaluateConfig(precision="fp32", resamples=200, split="test")
 
 
 @dataclass(frozen=True)

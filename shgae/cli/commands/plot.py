@@ -19,7 +19,7 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
 @command(
     "plot",
     section=BESIDE,
-    example="shgae plot baseline finetuned evaluation -o figures --from 10",
+    example="shgae plot baseline finetuned evaluation -o figures --from-epoch 10",
     writes="""
     FIGURES/                      each as .png and .svg
       curves-pck curves-fvu       losses and score over epochs, of networks and of autoencoders
@@ -34,7 +34,9 @@ def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=_RUNS)],
     output: Output,
     execution: Execution,
-    first: Annotated[int | None, typer.Option("--from", metavar="EPOCH", min=1, help=_FROM, show_default=False)] = None,
+    first: Annotated[
+        int | None, typer.Option("--from-epoch", metavar="EPOCH", min=1, help=_FROM, show_default=False)
+    ] = None,
 ) -> Outcome:
     """Draws what runs hold: curves over epochs, runs over each other; rate curves, joints, differences."""
     from shgae.cli.tables import facts_table
