@@ -5,34 +5,31 @@ _shgae() {
         [[ ${COMP_WORDS[i]} == -* ]] || { command="${COMP_WORDS[i]}"; break; }
     done
     case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
-        *" --recipe") COMPREPLY=($(compgen -W "original improved" -- "$word")); return ;;
-        *" --crop-size") COMPREPLY=($(compgen -W "256 128" -- "$word")); return ;;
-        *" --crop-policy") COMPREPLY=($(compgen -W "pad inside" -- "$word")); return ;;
-        *" --split-by") COMPREPLY=($(compgen -W "photo crop" -- "$word")); return ;;
-        *" --bad-people") COMPREPLY=($(compgen -W "refuse drop" -- "$word")); return ;;
-        *" --optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
-        *" --schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
-        *" --precision") COMPREPLY=($(compgen -W "auto fp32 bf16" -- "$word")); return ;;
-        *" --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
-        *" --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
-        *" --residual") COMPREPLY=($(compgen -W "original newell" -- "$word")); return ;;
-        *" --deterministic") COMPREPLY=($(compgen -W "off warn error" -- "$word")); return ;;
-        "extract --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
-        "pretrain-ae --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
-        "splice --stack") COMPREPLY=($(compgen -W "last 0 1 2 3 4 5 6 7" -- "$word")); return ;;
-        "rate --stack") COMPREPLY=($(compgen -W "last 0 1 2 3 4 5 6 7" -- "$word")); return ;;
-        "analyze --stack") COMPREPLY=($(compgen -W "last 0 1 2 3 4 5 6 7" -- "$word")); return ;;
-        *" --dtype") COMPREPLY=($(compgen -W "fp32 fp16" -- "$word")); return ;;
-        *" --decoder-output") COMPREPLY=($(compgen -W "identity relu" -- "$word")); return ;;
-        *" --trainable") COMPREPLY=($(compgen -W "all decoder autoencoder head" -- "$word")); return ;;
-        *" --joint-mismatch") COMPREPLY=($(compgen -W "error match reset" -- "$word")); return ;;
-        *" --split") COMPREPLY=($(compgen -W "auto train val test" -- "$word")); return ;;
-        *" --ae-optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
-        *" --ae-schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
-        *" --decode") COMPREPLY=($(compgen -W "quarter argmax" -- "$word")); return ;;
+        "prepare --recipe"|"train --recipe"|"extract --recipe"|"pretrain-ae --recipe"|"finetune --recipe"|"evaluate --recipe"|"study --recipe"|"splice --recipe"|"rate --recipe"|"analyze --recipe"|"predict --recipe"|"report --recipe") COMPREPLY=($(compgen -W "original improved" -- "$word")); return ;;
+        "prepare --crop-size") COMPREPLY=($(compgen -W "256 128" -- "$word")); return ;;
+        "prepare --crop-policy") COMPREPLY=($(compgen -W "pad inside" -- "$word")); return ;;
+        "prepare --split-by") COMPREPLY=($(compgen -W "photo crop" -- "$word")); return ;;
+        "prepare --bad-people") COMPREPLY=($(compgen -W "refuse drop" -- "$word")); return ;;
+        "train --optimizer"|"pretrain-ae --optimizer"|"finetune --optimizer"|"study --optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
+        "train --schedule"|"pretrain-ae --schedule"|"finetune --schedule"|"study --schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
+        "train --precision"|"extract --precision"|"pretrain-ae --precision"|"finetune --precision"|"evaluate --precision"|"study --precision"|"splice --precision"|"rate --precision"|"analyze --precision"|"predict --precision") COMPREPLY=($(compgen -W "auto fp32 bf16" -- "$word")); return ;;
+        "train --peak"|"finetune --peak"|"study --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
+        "train --unlabelled"|"finetune --unlabelled"|"study --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
+        "train --residual") COMPREPLY=($(compgen -W "original newell" -- "$word")); return ;;
+        "train --deterministic"|"extract --deterministic"|"pretrain-ae --deterministic"|"finetune --deterministic"|"evaluate --deterministic"|"verify-resume --deterministic") COMPREPLY=($(compgen -W "off warn error" -- "$word")); return ;;
+        "extract --stack"|"pretrain-ae --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
+        "extract --dtype") COMPREPLY=($(compgen -W "fp32 fp16" -- "$word")); return ;;
+        "pretrain-ae --decoder-output"|"study --decoder-output") COMPREPLY=($(compgen -W "identity relu" -- "$word")); return ;;
+        "finetune --trainable") COMPREPLY=($(compgen -W "all decoder autoencoder head" -- "$word")); return ;;
+        "finetune --joint-mismatch") COMPREPLY=($(compgen -W "error match reset" -- "$word")); return ;;
+        "evaluate --split"|"splice --split"|"rate --split"|"analyze --split") COMPREPLY=($(compgen -W "auto train val test" -- "$word")); return ;;
+        "study --ae-optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
+        "study --ae-schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
+        "splice --stack"|"rate --stack"|"analyze --stack") COMPREPLY=($(compgen -W "last 0 1 2 3 4 5 6 7" -- "$word")); return ;;
+        "predict --decode") COMPREPLY=($(compgen -W "quarter argmax" -- "$word")); return ;;
     esac
     case "$command" in
-        "") words="prepare train import extract pretrain-ae graft finetune evaluate study predict export splice rate analyze plot report demo info verify verify-resume doctor --version -h --help" ;;
+        "") words="prepare train import extract pretrain-ae graft finetune evaluate demo study splice rate analyze predict export plot report info verify verify-resume doctor --version -h --help" ;;
         prepare) words="--train -o --output --val --test --dry-run --recipe --config --crop-size --crop-policy --margin --hold-out --split-by --bad-people --max-bad-photos --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --residual --stacks --width -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         import) words="-o --output --joints --mean-rgb --force -q --quiet --json -h --help" ;;
@@ -41,15 +38,15 @@ _shgae() {
         graft) words="-o --output --stack --force -q --quiet --json -h --help" ;;
         finetune) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --trainable --joint-mismatch -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
         evaluate) words="-o --output --per-joint --recipe --config --split -b --batch-size --precision --limit -s --seed --resamples -d --device --nproc --deterministic -j --workers --force -q --quiet --json -h --help" ;;
+        demo) words="-o --output -s --seed -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         study) words="-o --output --dry-run --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --peak --sigma-visible --sigma-hidden --unlabelled --arms --seeds --code-size --decoder-output --ae-epochs --ae-batch-size --ae-optimizer --ae-lr --ae-schedule --ae-shuffle --no-ae-shuffle --noise -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
-        predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
-        export) words="-o --output --force -q --quiet --json -h --help" ;;
         splice) words="--ae --activations -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack -d --device -j --workers --force -q --quiet --json -h --help" ;;
         rate) words="--ae -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack --ks -d --device -j --workers --force -q --quiet --json -h --help" ;;
         analyze) words="-o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack --parts --clusters --walks --tried -d --device -j --workers --force -q --quiet --json -h --help" ;;
+        predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
+        export) words="-o --output --force -q --quiet --json -h --help" ;;
         plot) words="-o --output --from-epoch --force -q --quiet --json -h --help" ;;
         report) words="-o --output --recipe --config --title --people --between --force -q --quiet --json -h --help" ;;
-        demo) words="-o --output -s --seed -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         info) words="-q --quiet --json -h --help" ;;
         verify) words="--allow-missing -q --quiet --json -h --help" ;;
         verify-resume) words="--steps -d --device --deterministic -j --workers -q --quiet --json -h --help" ;;

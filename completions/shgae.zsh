@@ -5,27 +5,27 @@ _shgae() {
     local context state state_descr line
     typeset -A opt_args
     commands=(
-        'prepare:Cuts every person out of photos with COCO keypoints: crops, splits and the mean colour.'
-        'train:Trains the baseline: an hourglass, from nothing.'
-        'import:Takes over somebody else’s hourglass or autoencoder, without running anything that its file holds.'
-        'extract:Computes the bottleneck of every crop, at one stack or at all, and nothing behind it.'
+        'prepare:Crops people out of photos with COCO keypoints: crops, splits, mean colour.'
+        'train:Trains the baseline hourglass from scratch.'
+        'import:Imports a foreign hourglass or autoencoder; no code in its file is run.'
+        'extract:Computes the bottleneck of every crop, of one stack or of all.'
         'pretrain-ae:Trains the autoencoder on stored bottlenecks.'
-        'graft:Puts autoencoders behind the last bottleneck residual of their hourglasses.'
-        'finetune:Trains a network on, grafted or not (not: the control arm); the whole of it, or one part.'
+        'graft:Inserts autoencoders after the last bottleneck residual of their hourglasses.'
+        'finetune:Trains a network further, grafted or not (the control): all of it, or one part.'
         'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
+        'demo:Runs the whole method on drawn people: minutes on two CPU cores.'
         'study:Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.'
-        'predict:Finds the joints of people in photos, and draws them.'
-        'export:Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.'
         'splice:Puts the autoencoder, zeros, the mean, another person’s and more into the bottleneck’s place, and scores that.'
         'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck; trains nothing.'
         'analyze:Shows what a bottleneck holds and where the pose lives: spectrum, clusters, walks, skips, units of the code.'
-        'plot:Draws what runs hold: curves over epochs, runs over each other; rate curves, joints, differences.'
+        'predict:Finds the joints of people in photos, and draws them.'
+        'export:Exports a model as one ONNX file, checked against torch with onnxruntime.'
+        'plot:Plots curves over epochs, rate curves, spectra, joints and differences.'
         'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
-        'demo:Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores.'
-        'info:Shows what a folder holds, how it was made, and the tree of everything it was made from.'
-        'verify:Hashes every file of an artefact and of all its ancestors again.'
-        'verify-resume:Proves on this machine that a training which is stopped and resumed ends with the same bits.'
-        'doctor:Tells what this machine offers, and tries a training step and a file.'
+        'info:Shows what a folder holds, how it was made, and its lineage.'
+        'verify:Checks the hash of every file of an artefact and of its ancestors.'
+        'verify-resume:Checks that a training, stopped and resumed here, ends with the same bits.'
+        'doctor:Reports what this machine offers, and tries a training step and a file.'
     )
     _arguments -C \
         '--version[Show the version and exit.]' \
@@ -218,6 +218,18 @@ _shgae() {
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
                         '(-h --help)'{-h,--help}'[Show this message and exit.]' \
                         '*:path:_files' ;;
+                demo)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '(-s --seed)'{-s,--seed}'[Seed of everything drawn.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
                 study)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
@@ -254,37 +266,6 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
-                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
-                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
-                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
-                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
-                        '*:path:_files' ;;
-                predict)
-                    _arguments \
-                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
-                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--decode[Where in a map a joint is\: its highest cell (argmax), or that moved a quarter of a cell towards the higher neighbour on either axis (quarter).]:value:(quarter argmax)' \
-                        '--flip-test[Average the maps of the crop and of its mirror image.]' \
-                        '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
-                        '--min-score[Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
-                        '--overlays[Draw the joints on a copy of every photo.]' \
-                        '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
-                        '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
-                        '--limit[Use only the first N photos (with boxes\: of those that have one).]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
-                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
-                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
-                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
-                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
-                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
-                        '*:path:_files' ;;
-                export)
-                    _arguments \
-                        '(-o --output)'{-o,--output}'[The file to make, NAME.onnx.]:value:_files' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -352,6 +333,37 @@ _shgae() {
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
                         '(-h --help)'{-h,--help}'[Show this message and exit.]' \
                         '*:path:_files' ;;
+                predict)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
+                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--decode[Where in a map a joint is\: its highest cell (argmax), or that moved a quarter of a cell towards the higher neighbour on either axis (quarter).]:value:(quarter argmax)' \
+                        '--flip-test[Average the maps of the crop and of its mirror image.]' \
+                        '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
+                        '--min-score[Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
+                        '--overlays[Draw the joints on a copy of every photo.]' \
+                        '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
+                        '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
+                        '--precision[Number format of the forward pass; auto takes bf16 where the hardware multiplies it natively.]:value:(auto fp32 bf16)' \
+                        '--limit[Use only the first N photos (with boxes\: of those that have one).]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                export)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The file to make, NAME.onnx.]:value:_files' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
                 plot)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
@@ -369,18 +381,6 @@ _shgae() {
                         '--title[What stands above the page.]:value: ' \
                         '--people[How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none.]:value: ' \
                         '--between[Two models of an evaluation between which people are compared, by name, with a comma between.]:value: ' \
-                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
-                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
-                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
-                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
-                        '*:path:_files' ;;
-                demo)
-                    _arguments \
-                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '(-s --seed)'{-s,--seed}'[Seed of everything drawn.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first GPU, else the CPU), cpu, cuda or cuda\:N.]:value: ' \
-                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

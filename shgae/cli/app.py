@@ -42,7 +42,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 for _command in COMMANDS:
     _command.add_to(app)
@@ -63,8 +63,8 @@ def _shgae(
 ) -> None:
     """Does an autoencoder in the bottleneck of a Stacked Hourglass earn its place?
 
-    Every step reads folders and makes one folder (-o); `shgae COMMAND --help` draws it. `shgae demo` runs the whole
-    chain on drawn people, without any data of yours.
+    Every step reads folders and makes one folder (-o); `shgae COMMAND --help` shows it. `shgae demo` runs the whole
+    method on drawn people, without any data of yours.
     """
 
 

@@ -37,7 +37,7 @@ from shgae.execution import Execution, Progress
 if TYPE_CHECKING:
     pass
 
-CHAIN, BESIDE = "The chain, in order", "Beside it"
+METHOD, ANALYSIS, OUTPUT, MAINTENANCE = "Method", "Analysis", "Output", "Maintenance"
 """Sections of ``shgae --help``."""
 
 
@@ -59,7 +59,7 @@ class Command:
 
 
 def command(
-    name: str, *, example: str, section: str = CHAIN, writes: str = "", running: tuple[str, ...] = ()
+    name: str, *, example: str, section: str = METHOD, writes: str = "", running: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Outcome]], Command]:
     """Makes a :class:`Command` of a function, whose docstring becomes the help.
 

@@ -146,7 +146,7 @@ def test_version_and_bare_call(capsys) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"shgae {__version__}\n"
     assert main([]) == 0
-    assert "The chain, in order" in capsys.readouterr().out
+    assert "Method" in capsys.readouterr().out
 
 
 def test_an_unknown_command_is_refused_with_the_nearest_one(capsys) -> None:

@@ -42,6 +42,22 @@ def test_help_has_a_sentence_an_example_and_the_folder_that_is_written(name: str
     assert ("\n  Writes\n" in text) == makes_a_folder
 
 
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_help_fits_a_terminal_of_80_columns(name: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*filter(None, [name]), "--help"]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
+
+
+def test_every_command_stands_in_one_of_four_sections_its_summary_on_at_most_two_lines(capsys) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["Options:", "Method:", "Analysis:", "Output:", "Maintenance:"]
+    commands = text.partition("Method:")[2].splitlines()
+    assert len([line for line in commands if line.strip()]) - 3 <= 2 * len(NAMES)
+
+
 @pytest.mark.parametrize(("name", "inputs"), [("graft", "MODEL AE..."), ("evaluate", "MODEL... DATA"), ("doctor", "")])
 def test_the_usage_names_the_inputs_as_the_help_does(name: str, inputs: str, capsys) -> None:
     assert help_of(name, capsys).splitlines()[0] == f"Usage: shgae {name} [OPTIONS] {inputs}".strip()

@@ -38,18 +38,18 @@ COMMANDS: tuple[Command, ...] = (
     graft,
     finetune,
     evaluate,
+    demo,
     study,
-    predict,
-    export,
     splice,
     rate,
     analyze,
+    predict,
+    export,
     plot,
     report,
-    demo,
     info,
     verify,
     verify_resume,
     doctor,
 )
-"""In the order of ``shgae --help``: the chain first."""
+"""In the order of ``shgae --help``: the method first, step by step."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -17,7 +17,7 @@ from shgae.recipes import AnalyzeConfig
 @command(
     "analyze",
     example="shgae analyze activations baseline data autoencoder -o analysis",
-    section=BESIDE,
+    section=ANALYSIS,
     writes="""
     ANALYSIS/
       report.json                 what --json prints

@@ -21,9 +21,9 @@ _MODELS = "Hourglasses, or JSON files of predictions (COCO results), compared si
     example="shgae evaluate baseline grafted finetuned data -o evaluation",
     writes="""
     EVALUATION/                 with -o only
-      report.json               what --json prints: every score, interval and difference
+      report.json               every score, interval and difference (--json)
       tables.md tables.tex      the same as tables
-      predictions-NAME.json     COCO results, photo pixels; one file a model, to be scored again without it
+      predictions-NAME.json     COCO results, photo pixels; one file a model
       manifest.json             which models, which data, hashes
     """,
     running=("device", "nproc", "deterministic", "workers", "force"),

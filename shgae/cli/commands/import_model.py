@@ -27,7 +27,7 @@ def _colour(text: str) -> tuple[float, ...]:
     writes="""
     MODEL/
       model.safetensors   the weights, under our names
-      manifest.json       what the network is, its joints and mean colour, hash of the file it came from
+      manifest.json       the network, its joints and mean colour, source hash
     """,
     running=("force",),
 )
@@ -43,7 +43,7 @@ def import_model(
         typer.Option(metavar="R,G,B", help="Mean colour that it subtracts, each 0 to 1; else its family's."),
     ] = None,
 ) -> Outcome:
-    """Takes over somebody else's hourglass or autoencoder, without running anything that its file holds.
+    """Imports a foreign hourglass or autoencoder; no code in its file is run.
 
     Known by their tensors: the study's networks, bearpaw/pytorch-pose, anibali/pytorch-stacked-hourglass and
     princeton-vl/pytorch_stacked_hourglass.

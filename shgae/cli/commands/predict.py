@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import command, typed
+from shgae.cli.command import OUTPUT, command, typed
 from shgae.cli.options import Model, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -21,11 +21,12 @@ _PER_JOINT = ("undecided", "outside_photo")  # names of joints, which stay as th
 
 @command(
     "predict",
+    section=OUTPUT,
     example="shgae predict finetuned photos --boxes people.json -o predictions",
     writes="""
     PREDICTIONS/
-      sheet.png               16 of the photos with their joints: look here first
-      overlays/NAME.jpg       every photo with its joints (--no-overlays leaves them out)
+      sheet.png               16 photos with their joints: look here first
+      overlays/NAME.jpg       every photo with its joints (or --no-overlays)
       predictions.json        COCO results, photo pixels: a line a person
       manifest.json           which model, counts, bad photos, hashes
     """,

@@ -15,10 +15,10 @@ from shgae.recipes import PrepareConfig, Split
 
 @command(
     "prepare",
-    example="shgae prepare --train train.json train2017 --val val.json val2017 --hold-out 5000 -o data",
+    example="shgae prepare --train train.json train2017 --val val.json val2017 -o data",
     writes="""
     DATA/
-      people.jsonl                    every person of the JSON: kept or dropped, and why
+      people.jsonl                    every person: kept or dropped, and why
       train/people.safetensors        joints, visibility, ids, squares
       train/crops-00000.safetensors   256 crops, uint8 RGB; val/ and test/ alike
       manifest.json                   joints, mean colour, counts, hashes
@@ -36,7 +36,7 @@ def prepare(
     test: Annotated[Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on.")] = None,
     dry_run: DryRun = False,
 ) -> Outcome:
-    """Cuts every person out of photos with COCO keypoints: crops, splits and the mean colour."""
+    """Crops people out of photos with COCO keypoints: crops, splits, mean colour."""
     from shgae.cli.tables import dry_run_outcome, facts_table
     from shgae.stages import prepare as stage
 

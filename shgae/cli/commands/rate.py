@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.options import Data, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -17,7 +17,7 @@ from shgae.recipes import RateConfig
 @command(
     "rate",
     example="shgae rate baseline activations data --ae autoencoder -o rate",
-    section=BESIDE,
+    section=ANALYSIS,
     writes="""
     RATE/                       with -o only
       report.json               what --json prints

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command
+from shgae.cli.command import OUTPUT, command
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
@@ -17,9 +17,9 @@ from shgae.recipes import ReportConfig
     "report",
     example="shgae report data baseline finetuned evaluation -o report.html",
     writes="""
-    FILE.html   the page: text, tables and pictures in one file; it needs no network and runs no script
+    FILE.html   one page with tables and pictures; no network, no script
     """,
-    section=BESIDE,
+    section=OUTPUT,
     running=("force",),
 )
 def report(

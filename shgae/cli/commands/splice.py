@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.options import Data, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -16,8 +16,8 @@ from shgae.recipes import SpliceConfig
 
 @command(
     "splice",
-    example="shgae splice baseline data --ae autoencoder --activations activations -o splice",
-    section=BESIDE,
+    example="shgae splice baseline data --ae autoencoder -o splice",
+    section=ANALYSIS,
     writes="""
     SPLICE/                     with -o only
       report.json               what --json prints

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.options import Data, Model, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -15,16 +15,16 @@ from shgae.recipes import StudyConfig
 
 @command(
     "study",
-    section=BESIDE,
+    section=ANALYSIS,
     example="shgae study baseline data -o study --arms a,b,e --seeds 3 --epochs 15",
     writes="""
     STUDY/
-      report/report.json              scores, differences, intervals, the sentence
+      report/report.json              scores, differences, intervals, verdict
       report/tables.md tables.tex     the same as tables
-      report/differences.png          the differences with their intervals: look here first
+      report/differences.png          differences and intervals: look here first
       activations/ linear/            what all seeds share
       seed-0/autoencoder/             pre-trained with this seed
-      seed-0/arm-e/finetuned/         an arm, as shgae finetune makes it; seed-1/ and so on alike
+      seed-0/arm-e/finetuned/         an arm, made by shgae finetune
     """,
     running=("device", "workers", "resume", "force"),
 )

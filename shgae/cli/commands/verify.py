@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, near
+from shgae.cli.command import MAINTENANCE, command, near
 from shgae.cli.outcome import Outcome
 from shgae.errors import printable
 from shgae.execution import Execution
 
 
-@command("verify", section=BESIDE, example="shgae verify finetuned")
+@command("verify", section=MAINTENANCE, example="shgae verify finetuned")
 def verify(
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact.")],
     allow_missing: Annotated[
@@ -22,7 +22,7 @@ def verify(
     *,
     execution: Execution,
 ) -> Outcome:
-    """Hashes every file of an artefact and of all its ancestors again."""
+    """Checks the hash of every file of an artefact and of its ancestors."""
     from shgae.stages import verify as stage
 
     result = stage.run(path, execution)
