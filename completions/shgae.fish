@@ -190,7 +190,7 @@ complete -c shgae -n '__fish_seen_subcommand_from demo' -l force -d 'Replace an 
 complete -c shgae -n '__fish_seen_subcommand_from demo' -s q -l quiet -d 'No progress and no notes.'
 complete -c shgae -n '__fish_seen_subcommand_from demo' -l json -d 'The result as one JSON object on standard output; everything else on standard error.'
 complete -c shgae -n '__fish_seen_subcommand_from demo' -s h -l help -d 'Show this message and exit.'
-complete -c shgae -n '__fish_seen_subcommand_from study' -s o -l output -r -d 'The folder to make.'
+complete -c shgae -n '__fish_seen_subcommand_from study' -s o -l output -r -d 'The folder to make, or to add to.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l dry-run -d 'Only say what would be made, and how long that takes.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l recipe -x -a 'original improved' -d 'Where defaults come from: the study as it was, or with its known faults mended.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l config -r -d 'A TOML file over the recipe; options given here count more.'

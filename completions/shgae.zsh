@@ -232,7 +232,7 @@ _shgae() {
                         '*:path:_files' ;;
                 study)
                     _arguments \
-                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '(-o --output)'{-o,--output}'[The folder to make, or to add to.]:value:_files' \
                         '--dry-run[Only say what would be made, and how long that takes.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \

@@ -21,6 +21,7 @@ from typer.core import TyperArgument, TyperCommand
 
 from shgae.cli import config_file, launcher
 from shgae.cli.fields import stage_of
+from shgae.cli.inputs import check_paths
 from shgae.cli.options import (
     RECIPE_OPTIONS,
     RUN_OPTIONS,
@@ -95,6 +96,7 @@ def command(
                 file = config_file.read(values["config_file"]) if values["config_file"] else config_file.ConfigFile()
                 arguments["config"] = config_file.resolve(stage_of(config), chosen, values["recipe"], file)
                 launcher.say_once(file.notes if not values["quiet"] else ())
+            check_paths({key: own[key].annotation for key in inputs}, values)
             if "nproc" in running:
                 launcher.begin(values["nproc"])
             elif launcher.processes() > 1:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from shgae.cli.fields import defaults, help_of, stage_of
+from shgae.cli.inputs import Folder, NewFolder
 from shgae.config import ConfigField, Limit, fields_of
 from shgae.errors import Refused
 from shgae.execution import WORKERS, Deterministic
@@ -118,9 +119,16 @@ def is_pair(value: Pair | None) -> Pair | None:
     return value
 
 
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="Prepared data, made by shgae prepare.")]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An hourglass: a model, or the folder of its training.")]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")]
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Prepared data, made by shgae prepare."), Folder(("data",))]
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="An hourglass: a model, or the folder of its training."),
+    Folder(("hourglass",)),
+]
+Activations = Annotated[
+    Path, typer.Argument(metavar="ACTIVATIONS", help="Made by shgae extract."), Folder(("activations",))
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make."), NewFolder()]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be made, how many bytes it takes, and how long.")
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.checkpoint import HISTORY
-from shgae.artifacts.folders import unfinished
+from shgae.artifacts.folders import report_of, unfinished
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import read_json
 from shgae.errors import Refused
@@ -71,8 +71,7 @@ def _place(path: Path) -> Path:
     begun = unfinished(path)
     if begun:
         return begun[0]
-    inner = path / "report"
-    return inner if not (path / "manifest.json").is_file() and (inner / "manifest.json").is_file() else path
+    return report_of(path)
 
 
 def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts import lineage
+from shgae.artifacts.folders import report_of
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -38,11 +39,12 @@ class VerifyResult:
 
 
 def run(path: Path, execution: Execution | None = None) -> VerifyResult:
-    """Recomputes every hash of an artefact and of those of its ancestors that are there.
+    """Recomputes the hashes of an artefact (of a study's folder, its report) and of its ancestors that are there.
 
     Raises:
         Refused: no artefact, or a file of it or of an ancestor is missing or changed; folder and file are named.
         Interrupted: a signal came.
     """
+    path = report_of(path)
     verification = lineage.verify(open_artifact(path, verify=False), execution)
     return VerifyResult(path, verification.verified, verification.missing)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.inputs import Folder
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -30,7 +31,9 @@ from shgae.recipes import AnalyzeConfig
 )
 def analyze(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Activations, model, data, autoencoder, in any order.")
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Activations, model, data, autoencoder, in any order."),
+        Folder(),
     ],
     output: Output,
     config: AnalyzeConfig,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import command, typed
+from shgae.cli.inputs import Folder
 from shgae.cli.options import Data
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -29,7 +30,9 @@ _MODELS = "Hourglasses, or JSON files of predictions (COCO results), compared si
     running=("device", "nproc", "deterministic", "workers", "force"),
 )
 def evaluate(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help=_MODELS)],
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL...", help=_MODELS), Folder(("hourglass",), or_file=True)
+    ],
     data: Data,
     config: EvaluateConfig,
     execution: Execution,

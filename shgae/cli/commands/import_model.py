@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import beside, command, typed
+from shgae.cli.inputs import File
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.errors import Refused
@@ -32,11 +33,17 @@ def _colour(text: str) -> tuple[float, ...]:
     running=("force",),
 )
 def import_model(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: .pth or .safetensors.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Weights: .pth or .safetensors."),
+        File("checkpoint", "a .pth or .safetensors file"),
+    ],
     output: Output,
     execution: Execution,
     joints: Annotated[
-        Path | None, typer.Option(metavar="JSON", help="COCO JSON that names its joints, in order; else its family's.")
+        Path | None,
+        typer.Option(metavar="JSON", help="COCO JSON that names its joints, in order; else its family's."),
+        File("annotations"),
     ] = None,
     mean_rgb: Annotated[
         str | None,

@@ -9,12 +9,17 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import MAINTENANCE, command, typed
+from shgae.cli.inputs import Folder
 from shgae.cli.outcome import Outcome
 
 
 @command("info", section=MAINTENANCE, example="shgae info finetuned")
 def info(
-    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact, or an unfinished one.")],
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="Any artefact, an unfinished one, or a study."),
+        Folder(or_unfinished=True),
+    ],
 ) -> Outcome:
     """Shows what a folder holds, how it was made, and its lineage."""
     from shgae.artifacts.disk_space import readable

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import OUTPUT, command, typed
+from shgae.cli.inputs import Folder
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -31,7 +32,7 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
     running=("force",),
 )
 def plot(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=_RUNS)],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=_RUNS), Folder(or_unfinished=True)],
     output: Output,
     execution: Execution,
     first: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import OUTPUT, command, typed
+from shgae.cli.inputs import File
 from shgae.cli.options import Model, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -41,6 +42,7 @@ def predict(
     boxes: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="Boxes: a COCO dataset, or detections. Without it, a photo is one person."),
+        File("boxes"),
     ] = None,
 ) -> Outcome:
     """Finds the joints of people in photos, and draws them."""

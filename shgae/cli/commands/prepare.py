@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import beside, command, typed
+from shgae.cli.inputs import CocoAndPhotos
 from shgae.cli.options import PAIR, DryRun, Output, Pair, is_pair
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -27,13 +28,19 @@ from shgae.recipes import PrepareConfig, Split
 )
 def prepare(
     train: Annotated[
-        Pair, typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photo folder to train on.")
+        Pair,
+        typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photo folder to train on."),
+        CocoAndPhotos(),
     ],
     output: Output,
     config: PrepareConfig,
     execution: Execution,
-    val: Annotated[Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to validate on.")] = None,
-    test: Annotated[Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on.")] = None,
+    val: Annotated[
+        Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to validate on."), CocoAndPhotos()
+    ] = None,
+    test: Annotated[
+        Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on."), CocoAndPhotos()
+    ] = None,
     dry_run: DryRun = False,
 ) -> Outcome:
     """Crops people out of photos with COCO keypoints: crops, splits, mean colour."""

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
-from shgae.cli.options import Data, Model
+from shgae.cli.inputs import Folder
+from shgae.cli.options import Activations, Data, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import RateConfig
@@ -29,13 +30,14 @@ from shgae.recipes import RateConfig
 )
 def rate(
     model: Model,
-    activations: Annotated[Path, typer.Argument(metavar="ACTIVATIONS", help="Of this model, made by shgae extract.")],
+    activations: Activations,
     data: Data,
     config: RateConfig,
     execution: Execution,
     autoencoder: Annotated[
         Path | None,
         typer.Option("--ae", metavar="AE", help="The point on the curve; a grafted model has its own."),
+        Folder(("autoencoder",)),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
 ) -> Outcome:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import OUTPUT, command
+from shgae.cli.inputs import Folder
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
@@ -23,7 +24,9 @@ from shgae.recipes import ReportConfig
     running=("force",),
 )
 def report(
-    inputs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Artefacts of any kind, in any order.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Artefacts of any kind, in any order."), Folder()
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make, NAME.html.")],
     config: ReportConfig,
     execution: Execution,

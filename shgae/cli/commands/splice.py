@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.inputs import Folder
 from shgae.cli.options import Data, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -38,6 +39,7 @@ def splice(
             metavar="AE",
             help="What to put into a model without an autoencoder. Of a fine-tuned graft: its autoencoder from before.",
         ),
+        Folder(("autoencoder",)),
     ] = None,
     activations: Annotated[
         Path | None,
@@ -46,6 +48,7 @@ def splice(
             metavar="DIR",
             help="Of this bottleneck, for its mean and components; without, the training split passes the model once.",
         ),
+        Folder(("activations",)),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
 ) -> Outcome:

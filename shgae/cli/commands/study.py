@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
-from shgae.cli.options import Data, Model, Output
+from shgae.cli.options import Data, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import StudyConfig
@@ -31,7 +32,7 @@ from shgae.recipes import StudyConfig
 def study(
     model: Model,
     data: Data,
-    output: Output,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make, or to add to.")],
     config: StudyConfig,
     execution: Execution,
     dry_run: Annotated[

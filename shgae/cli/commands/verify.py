@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import MAINTENANCE, command, near
+from shgae.cli.inputs import Folder
 from shgae.cli.outcome import Outcome
 from shgae.errors import printable
 from shgae.execution import Execution
@@ -15,7 +16,7 @@ from shgae.execution import Execution
 
 @command("verify", section=MAINTENANCE, example="shgae verify finetuned")
 def verify(
-    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact.")],
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact, or a study."), Folder()],
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Ancestors that are not there are no fault.")
     ] = False,
