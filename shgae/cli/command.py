@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from typer.core import TyperArgument, TyperCommand
 from shgae.cli import config_file, launcher
 from shgae.cli.fields import stage_of
 from shgae.cli.inputs import check_paths
+from shgae.cli.interrupts import arm
 from shgae.cli.options import (
     RECIPE_OPTIONS,
     RUN_OPTIONS,
@@ -33,7 +35,7 @@ from shgae.cli.options import (
 )
 from shgae.cli.outcome import Outcome
 from shgae.errors import Refused
-from shgae.execution import Execution, Progress
+from shgae.execution import RENDEZVOUS, Execution, Progress, StopFlag
 
 if TYPE_CHECKING:
     pass
@@ -96,7 +98,8 @@ def command(
                 file = config_file.read(values["config_file"]) if values["config_file"] else config_file.ConfigFile()
                 arguments["config"] = config_file.resolve(stage_of(config), chosen, values["recipe"], file)
                 launcher.say_once(file.notes if not values["quiet"] else ())
-            check_paths({key: own[key].annotation for key in inputs}, values)
+            if RENDEZVOUS not in os.environ:  # else whoever started this process has looked
+                check_paths({key: own[key].annotation for key in inputs}, values)
             if "nproc" in running:
                 launcher.begin(values["nproc"])
             elif launcher.processes() > 1:
@@ -147,7 +150,7 @@ def near(path: Path) -> str:
 
 
 def _execution(values: Mapping[str, Any], running: tuple[str, ...], progress: Progress) -> Execution:
-    return Execution(progress=progress, **{key: values[key] for key in running if key != "nproc"})
+    return Execution(progress=progress, stop=StopFlag(arm), **{key: values[key] for key in running if key != "nproc"})
 
 
 def _sign(callback: Callable[..., None], parameters: Mapping[str, Parameter]) -> None:

@@ -6,8 +6,8 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
@@ -42,7 +42,11 @@ def show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
 def error_line(text: str) -> None:
     """Prints ``error: ...`` on standard error, always as one line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    sys.stderr.write(f"error: {line}\n")
+    try:
+        sys.stderr.write(f"error: {line}\n")
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - a closed terminal: Python flushes once more at exit
 
 
 @contextmanager
@@ -53,13 +57,33 @@ def drawn(*, quiet: bool) -> Iterator[Progress]:
         return
     console = _console(sys.stderr)
     is_drawn = sys.stderr.isatty() and console.is_terminal and not console.is_dumb_terminal
-    progress = Screen(console) if is_drawn else Lines(sys.stderr)
+    progress = Screen(_console(_Terminal(sys.stderr))) if is_drawn else Lines(sys.stderr)
     try:
         yield progress
     finally:
         progress.close()
 
 
-def _console(stream: TextIO) -> Console:
+class _Terminal:
+    """A terminal that may go away: then nothing is shown any more, and the work goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        """See :class:`io.TextIOBase`."""
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """See :class:`io.TextIOBase`."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
+def _console(stream: Any) -> Console:
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)

@@ -20,14 +20,13 @@ from pathlib import Path
 from types import FrameType
 
 from shgae.errors import PeerLost, Refused
-from shgae.execution import RENDEZVOUS, Execution
+from shgae.execution import RENDEZVOUS, STOP_SIGNALS, Execution
 
 GRACE = 15.0
 """Seconds that the others have to end by themselves when one has failed."""
 LOST = 75
 """How a process ends that lost another one: it has nothing to say that matters."""
 _COMMAND = ("-m", "shgae")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
 
@@ -74,7 +73,7 @@ def joined(execution: Execution) -> Iterator[Execution]:
     from shgae.training import distributed
 
     if RENDEZVOUS in os.environ:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         threading.Thread(target=_stop_without_launcher, daemon=True).start()
     with distributed.joined(execution.device) as (world, device):
         yield replace(execution, world=world, device=device)
@@ -94,7 +93,7 @@ def launch(arguments: Sequence[str], size: int) -> int:
             for rank in range(size):
                 environment = _environment(rank, size, Path(folder))
                 # Blocked signals wait for a process until it can save.
-                blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+                blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
                 started.append(_start(arguments, environment, said[rank] if rank else None))
                 signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             _wait(started)
@@ -122,13 +121,13 @@ def _start(arguments: Sequence[str], environment: dict[str, str], aside: Path | 
 
 @contextmanager
 def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """SIGINT and SIGTERM go on to all processes."""
+    """Signals that ask to stop go on to all processes."""
 
     def forward(number: int, _frame: FrameType | None) -> None:
         for process in started:
             process.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    before = {number: signal.signal(number, forward) for number in STOP_SIGNALS}
     try:
         yield
     finally:
@@ -161,7 +160,7 @@ def _verdict(codes: Sequence[int], said: Sequence[Path], command: str) -> int:
             error_line((errors or [f"process {failed} in shgae {command}: it failed without a word."])[-1])
         return codes[failed]
     killed = [(rank, -code) for rank, code in enumerate(codes) if code < 0]
-    if killed and killed[0][1] in _SIGNALS:
+    if killed and killed[0][1] in STOP_SIGNALS:
         return 128 + killed[0][1]
     if not any(codes):
         return 0
