@@ -18,8 +18,10 @@ from shgae import __version__
 from shgae.cli.commands import COMMANDS
 from shgae.cli.interrupts import heard
 from shgae.cli.launcher import LOST, Launch, launch
+from shgae.cli.usage import usage_line
 from shgae.errors import DiskError, PeerLost, ShgaeError
 from shgae.execution import RENDEZVOUS
+from shgae.recipes import RECIPES
 
 BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + signal.SIGPIPE
 
@@ -109,11 +111,11 @@ def _run(arguments: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("SHGAE_DEBUG"):
             traceback.print_exc()
-        return _end(error, arguments[0])
+        return _end(error, arguments)
     return 0
 
 
-def _end(error: BaseException, first_word: str) -> int:
+def _end(error: BaseException, words: list[str]) -> int:
     """Says why, and gives the exit code."""
     from shgae.cli.console import error_line
 
@@ -124,9 +126,8 @@ def _end(error: BaseException, first_word: str) -> int:
     if isinstance(error, KeyboardInterrupt):
         return 128 + signal.SIGINT
     if isinstance(error, typer.TyperException):
-        command = f"shgae {first_word}" if first_word in {one.name for one in COMMANDS} else "shgae"
-        why = error.format_message().replace("Value error, ", "")
-        error_line(f"{why if why.endswith(('.', '?')) else why + '.'} Try: {command} --help.")
+        group: Any = typer.main.get_command(app)
+        error_line(usage_line(error, words, group.commands))
         return error.exit_code if error.exit_code != BUG else USAGE
     if isinstance(error, OSError):
         error = _disk_error(error)
@@ -136,7 +137,9 @@ def _end(error: BaseException, first_word: str) -> int:
         error_line(error.line())
         return error.exit_code
     if _is_out_of_memory(error):
-        error_line(f"memory in shgae {first_word}: there is not enough of it. Try: a smaller --batch-size.")
+        has_batches = hasattr(getattr(RECIPES["improved"], words[0].replace("-", "_"), None), "batch_size")
+        fix = "a smaller --batch-size" if has_batches else "fewer people, or a machine with more memory"
+        error_line(f"memory in shgae {words[0]}: out of memory. Try: {fix}.")
         return USAGE
     error_line(f"this is a bug: {type(error).__name__}: {error}. Set SHGAE_DEBUG=1 for the traceback.")
     return BUG

@@ -34,6 +34,8 @@ def test_an_empty_file_changes_nothing(file: Path) -> None:
         ("[trian]\nepochs = 3\n", "trian", "train"),
         ("epochs = 3\n", "epochs", "put it below [train] or [pretrain-ae] or [finetune]"),
         ("zzzz = 3\n", "zzzz", "one of"),
+        ('[train]\ndevice = "cpu"\n', "train.device", "of the command line only"),
+        ("[train]\ncrop-size = 128\n", "train.crop-size", "put it below [prepare]"),
         ("train = 3\n", "train", "[train]"),
         ('recipe = "orignal"\n', "recipe", "improved or original"),
         ("recipe = 1\n", "recipe", "improved or original"),
