@@ -6,12 +6,26 @@ I/O; 129 / 130 / 143 interrupted by SIGHUP / SIGINT / SIGTERM.
 
 from __future__ import annotations
 
+import unicodedata
+
 _GAP = " ... "
+_UNSEEN = {"Cs": "\N{REPLACEMENT CHARACTER}"}
 
 
 def printable(text: str) -> str:
-    """The text with blanks for line breaks and control characters, which names of files may hold."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    """A text as it may reach a terminal, a picture, Markdown or TeX, whatever file or person it comes from.
+
+    Line breaks, control characters (ESC), and those that are not seen but change the order of others (U+202E) become
+    blanks; halves of surrogate pairs, which file names that are no UTF-8 hold, become U+FFFD. The length stays.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else _UNSEEN.get(unicodedata.category(one), " ") for one in text)
+
+
+def printable_lines(text: str) -> str:
+    """:func:`printable`, but for the line breaks."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def shortened(text: str, most: int = 60) -> str:

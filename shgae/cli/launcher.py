@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from shgae.errors import PeerLost, Refused
+from shgae.errors import PeerLost, Refused, printable
 from shgae.execution import RENDEZVOUS, STOP_SIGNALS, Execution
 
 GRACE = 15.0
@@ -52,7 +52,7 @@ def is_first() -> bool:
 def say_once(notes: Iterable[str]) -> None:
     """Lines on standard error, of one of the processes that run this command line."""
     if is_first() and RENDEZVOUS not in os.environ:
-        sys.stderr.writelines(f"{note}\n" for note in notes)
+        sys.stderr.writelines(f"{printable(note)}\n" for note in notes)
 
 
 def begin(wanted: int) -> None:

@@ -28,12 +28,12 @@ _MOST_NAMES = 6
 
 def facts_table(facts: Mapping[str, Any], heading: str = "") -> Table:
     """Names and values, a line each."""
-    title = Text(f"\n{heading}", style="bold") if heading else None
+    title = Text(f"\n{printable(heading)}", style="bold") if heading else None
     table = Table(box=None, show_header=False, pad_edge=False, title=title, title_justify="left")
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(Text(printable(name.replace("_", " "))), Text(plain(value)))
+        table.add_row(Text(printable(name.replace("_", " "))), Text(printable(plain(value))))
     return table
 
 

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
+from rich.text import Text
 
+from shgae.cli.console import show
+from shgae.cli.outcome import Outcome
 from shgae.cli.tables import (
     autoencoder_tables,
     facts_table,
@@ -66,6 +69,19 @@ def test_a_model_with_an_interval_shows_it(report: dict[str, Any]) -> None:
 def test_what_stands_in_a_grid_is_text_and_no_markup() -> None:
     text = text_of(grid_table(Grid("[red]t", ("[b]a", "b"), (("[c]", "1"),), "[i]below")))
     assert all(part in text for part in ("[red]t", "[b]a", "[c]", "[i]below"))
+
+
+EVIL = "nose\x1b[2J\u202e\n\r\x07"
+
+
+def test_no_name_from_a_file_is_obeyed_by_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    tables = [grid_table(Grid(EVIL, (EVIL, "b"), ((EVIL, "1"),), EVIL)), facts_table({EVIL: {EVIL: [EVIL]}}, EVIL)]
+    tree = lineage_tree([{"depth": 0, "role": EVIL, "kind": EVIL, "id": EVIL, "path": EVIL, "present": True}])
+    result = {"output": EVIL, "kind": "data", "id": "0" * 64}
+    show(Outcome(result, [*tables, EVIL, Text(EVIL), tree], EVIL), as_json=False, quiet=False)
+    out = capsys.readouterr().out
+    assert out.count("nose") >= 11
+    assert {one for one in out if not one.isprintable()} == {"\n"}
 
 
 def test_every_joint_has_a_row_and_every_model_a_column(report: dict[str, Any]) -> None:
