@@ -96,8 +96,8 @@ _shgae() {
                 import)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--joints[COCO JSON that names its joints, in order; else its family’s.]:value:_files' \
-                        '--mean-rgb[Mean colour that it subtracts, each 0 to 1; else its family’s.]:value: ' \
+                        '--joints[COCO JSON of its joints; else its family’s.]:value:_files' \
+                        '--mean-rgb[Mean colour it subtracts, 0 to 1; else its family’s.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -273,8 +273,8 @@ _shgae() {
                         '*:path:_files' ;;
                 splice)
                     _arguments \
-                        '--ae[What to put into a model without an autoencoder. Of a fine-tuned graft\: its autoencoder from before.]:value:_files' \
-                        '--activations[Of this bottleneck, for its mean and components; without, the training split passes the model once.]:value:_files' \
+                        '--ae[For a model without one; for a fine-tuned graft, its old one.]:value:_files' \
+                        '--activations[Of this model, for mean and components; else they are computed.]:value:_files' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \

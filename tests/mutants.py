@@ -63,6 +63,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/output_file.py": ("stages/test_export.py", "stages/test_report.py"),
     "artifacts/run_log.py": _STORE[1::-1],
     "artifacts/store.py": (*_STORE, "artifacts/test_hashing.py", "hostile/test_manifests.py"),
+    "artifacts/strict_json.py": ("artifacts/test_strict_json.py",),
     "artifacts/tables.py": ("artifacts/test_tables.py", "artifacts/test_tensors.py", "artifacts/test_manifest.py"),
     "artifacts/tensors.py": ("artifacts/test_tensors.py", "artifacts/test_tables.py", "hostile/test_safetensors.py"),
     "cli/config_file.py": ("cli/test_config_file.py", "hostile/test_config_files.py"),

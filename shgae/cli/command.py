@@ -94,10 +94,7 @@ def command(
 
             arguments = {key: values[key] for key in inputs}
             if config:
-                chosen = given(config, values)
-                file = config_file.read(values["config_file"]) if values["config_file"] else config_file.ConfigFile()
-                arguments["config"] = config_file.resolve(stage_of(config), chosen, values["recipe"], file)
-                launcher.say_once(file.notes if not values["quiet"] else ())
+                arguments["config"] = _config(config, values)
             if RENDEZVOUS not in os.environ:  # else whoever started this process has looked
                 check_paths({key: own[key].annotation for key in inputs}, values)
             if "nproc" in running:
@@ -151,6 +148,14 @@ def near(path: Path) -> str:
 
 def _execution(values: Mapping[str, Any], running: tuple[str, ...], progress: Progress) -> Execution:
     return Execution(progress=progress, stop=StopFlag(arm), **{key: values[key] for key in running if key != "nproc"})
+
+
+def _config(config: type, values: Mapping[str, Any]) -> Any:
+    """The config that recipe, file and command line give; notes on the file are told."""
+    file = config_file.read(values["config_file"]) if values["config_file"] else config_file.ConfigFile()
+    resolved = config_file.resolve(stage_of(config), given(config, values), values["recipe"], file)
+    launcher.say_once(file.notes if not values["quiet"] else ())
+    return resolved
 
 
 def _sign(callback: Callable[..., None], parameters: Mapping[str, Parameter]) -> None:

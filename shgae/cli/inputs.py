@@ -77,7 +77,7 @@ def check_paths(annotations: Mapping[str, Any], values: Mapping[str, Any]) -> No
                 kind.check(one)
                 given += one if isinstance(one, tuple) else [one]
     for kind, value in marks:
-        if isinstance(kind, NewFolder) and not values.get("force") and not values.get("dry_run"):
+        if isinstance(kind, NewFolder) and value is not None and not values.get("force") and not values.get("dry_run"):
             from shgae.artifacts.folders import check_inputs, check_target
 
             check_inputs(value, given)

@@ -119,6 +119,14 @@ def is_pair(value: Pair | None) -> Pair | None:
     return value
 
 
+def colour(text: str) -> tuple[float, ...]:
+    """The channels of ``R,G,B``; raises :class:`Refused` if they are no numbers."""
+    try:
+        return tuple(float(channel) for channel in text.split(","))
+    except ValueError as error:
+        raise Refused("value", "--mean-rgb", f"{text} is not R,G,B", "--mean-rgb 0.44,0.44,0.43") from error
+
+
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Prepared data, made by shgae prepare."), Folder(("data",))]
 Model = Annotated[
     Path,
@@ -129,6 +137,9 @@ Activations = Annotated[
     Path, typer.Argument(metavar="ACTIVATIONS", help="Made by shgae extract."), Folder(("activations",))
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make."), NewFolder()]
+MaybeOutput = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make."), NewFolder()
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be made, how many bytes it takes, and how long.")
 ]

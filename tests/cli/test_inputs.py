@@ -30,7 +30,7 @@ WRONG = [
     ("verify nothing", "artefact in nothing"),
     ("import nothing -o out", "checkpoint in nothing: no such file"),
     ("import folder -o out", "checkpoint in folder: it is a folder"),
-    ("import file --joints nothing -o out", "annotations in nothing: no such file"),
+    ("import file --joints nothing -o out", "joints in nothing: no such file"),
     ("prepare --train nothing folder -o out", "annotations in nothing: no such file"),
     ("prepare --train file nothing -o out", "photos in nothing: no such folder"),
     ("train nothing -o out --epochs 0", "value in --epochs"),

@@ -9,7 +9,7 @@ import typer
 
 from shgae.cli.command import command, typed
 from shgae.cli.inputs import Folder
-from shgae.cli.options import Data
+from shgae.cli.options import Data, MaybeOutput
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import EvaluateConfig
@@ -36,7 +36,7 @@ def evaluate(
     data: Data,
     config: EvaluateConfig,
     execution: Execution,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
+    output: MaybeOutput = None,
     per_joint: Annotated[bool, typer.Option("--per-joint", help="Tables of every joint too.")] = False,
 ) -> Outcome:
     """Scores models on one split: the study's PCK and what others report, with intervals, and any two compared."""

@@ -16,7 +16,6 @@ from shgae.recipes import PredictConfig
 
 _MOST_BAD = 10
 _SHOWN = ("photos", "people", "mean_score", "undecided", "outside_photo", "boxes_skipped", "photos_without_box")
-
 _PER_JOINT = ("undecided", "outside_photo")  # names of joints, which stay as the skeleton has them
 
 

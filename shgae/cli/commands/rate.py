@@ -9,7 +9,7 @@ import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.inputs import Folder
-from shgae.cli.options import Activations, Data, Model
+from shgae.cli.options import Activations, Data, MaybeOutput, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import RateConfig
@@ -39,7 +39,7 @@ def rate(
         typer.Option("--ae", metavar="AE", help="The point on the curve; a grafted model has its own."),
         Folder(("autoencoder",)),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
+    output: MaybeOutput = None,
 ) -> Outcome:
     """Draws PCK and FVU over the number of principal components that pass the bottleneck; trains nothing.
 
