@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 
 _GAP = " ... "
+_WORD = 12
 _UNSEEN = {"Cs": "\N{REPLACEMENT CHARACTER}"}
 
 
@@ -34,7 +35,13 @@ def shortened(text: str, most: int = 60) -> str:
         return text
     kept = most - len(_GAP)
     tail = kept * 2 // 5
-    return text[: kept - tail].rstrip() + _GAP + text[len(text) - tail :].lstrip()
+    start, end = text[: kept - tail], text[len(text) - tail :]
+    # Words stay whole, but for one that is as long as a path.
+    if " " in start[-_WORD:] and not text[len(start)].isspace():
+        start = start[: start.rindex(" ")]
+    if " " in end[:_WORD] and not text[len(text) - tail - 1].isspace():
+        end = end[end.index(" ") :]
+    return start.rstrip() + _GAP + end.lstrip()
 
 
 class ShgaeError(Exception):

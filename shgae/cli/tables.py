@@ -13,13 +13,14 @@ from rich.tree import Tree
 from shgae.artifacts.disk_space import DryRun, readable
 from shgae.cli.command import near
 from shgae.cli.outcome import Outcome
-from shgae.cli.progress.eta import duration
+from shgae.cli.progress.screen import NAMES, SCALES
 from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable
 from shgae.reporting import evaluation
 from shgae.reporting import splice as tables
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid
+from shgae.wording import duration
 
 _MISMATCH = {"same": "error", "new-head": "reset"}
 """How manifests spell --joint-mismatch."""
@@ -72,7 +73,9 @@ def _inner(value: Any) -> str:
 
 def fit_table(result: Mapping[str, Any]) -> Table:
     """A training: its best epoch, whose weights were kept."""
-    best = {name: value for name, value in result["best"].items() if name not in ("epoch", "seconds", "samples")}
+    left_out = ("epoch", "seconds", "samples", "lr")  # lr: where the schedule stood then, not what was asked for
+    kept = {name: value for name, value in result["best"].items() if name not in left_out}
+    best = {NAMES.get(name, name): SCALES.get(name, 1.0) * value for name, value in kept.items()}
     epochs = f"{result['best_epoch']} of {len(result['history'])}"
     parameters = f"{result['parameters']:,}"
     if (trained := result.get("trained_parameters", result["parameters"])) != result["parameters"]:

@@ -47,7 +47,7 @@ def import_model(
     from shgae.cli.tables import facts_table
     from shgae.stages import import_model as stage
 
-    result = stage.run(file, output, execution, joints, colour(mean_rgb) if mean_rgb else None).to_json()
+    result = stage.run(file, output, execution, joints, None if mean_rgb is None else colour(mean_rgb)).to_json()
     shown = {key: value for key, value in result.items() if key not in ("output", "kind", "id", "joints")}
     shown |= {"joints": {"names": result["joints"]}} if "joints" in result else {}
     extract = ("extract", output, "DATA", "-o", beside(output, "activations"))

@@ -12,6 +12,7 @@ from shgae.cli.options import Data, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import StudyConfig
+from shgae.wording import duration
 
 
 @command(
@@ -44,7 +45,6 @@ def study(
     Keeps what is there and goes on with what was interrupted, with --resume or without; more arms or seeds are added
     to what an earlier run made. --force makes anew what was made with other options.
     """
-    from shgae.cli.progress.eta import duration
     from shgae.cli.tables import dry_run_table, study_tables
     from shgae.experiments.study import run as stage
 

@@ -12,11 +12,13 @@ from shgae.errors import printable
 
 
 class Lines:
-    """Progress for logs and pipes: notes, and a line about every ten seconds of a long task."""
+    """Progress for logs and pipes: notes, and of a long task a line soon after it began, then every ten seconds."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, every: float = 10.0) -> None:
+    def __init__(
+        self, stream: TextIO, clock: Callable[[], float] = time.monotonic, *, first: float = 3.0, every: float = 10.0
+    ) -> None:
         self._stream: TextIO | None = stream
-        self._clock, self._every = clock, every
+        self._clock, self._first, self._every = clock, first, every
         self._task: Task | None = None
         self._pace: Pace | None = None
         self._spoke = 0.0
@@ -36,7 +38,8 @@ class Lines:
             return
         now = self._clock()
         self._task.advance(amount, facts, now)
-        if now - self._spoke >= self._every:
+        wait = self._every if self._told else self._first
+        if now - self._spoke >= wait and (self._told or self._task.done < self._task.total):
             self._spoke, self._told = now, self._task.done
             self.note(self._task.line(now))
 

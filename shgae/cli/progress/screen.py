@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from shgae.cli.progress.eta import Pace, Task, duration
+from shgae.cli.progress.eta import Pace, Task
 from shgae.errors import printable
+from shgae.wording import duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,9 +24,10 @@ _WIDEST, _NARROWEST = 40, 8
 _ROOM_FOR_BAR = 80
 _EVERY = 0.25
 """Seconds between two drawings."""
-_NAMES = {"train_loss": "train loss", "val_loss": "val loss", "val_pck": "PCK %", "val_fvu": "FVU"}
+NAMES = {"train_loss": "train loss", "val_loss": "val loss", "val_pck": "PCK %", "val_fvu": "FVU"}
+"""Of what a history holds, for people; PCK in per cent."""
 _SCORES = ("val_pck", "val_fvu")
-_SCALES = {"val_pck": 100.0}
+SCALES = {"val_pck": 100.0}
 
 
 def sparkline(values: Sequence[float], width: int, levels: str = BLOCKS) -> str:
@@ -41,7 +43,8 @@ def sparkline(values: Sequence[float], width: int, levels: str = BLOCKS) -> str:
 
 def epoch_line(row: Mapping[str, Any], of: int, best: bool) -> str:
     """A history row on one line."""
-    numbers = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+    shown = {name: SCALES.get(name, 1.0) * value for name, value in row.items() if name != "epoch"}
+    numbers = "  ".join(f"{NAMES.get(name, name.replace('_', ' '))} {value:.4g}" for name, value in shown.items())
     return f"epoch {row['epoch']}/{of}  {numbers}{'  best' if best else ''}"
 
 
@@ -142,10 +145,10 @@ class Screen:
         levels = BLOCKS if self._console.encoding.lower().startswith("utf") else ASCII
         width = max(min(_WIDEST, self._console.width - 46), _NARROWEST)
         lines: list[RenderableType] = []
-        for key, name in _NAMES.items():
+        for key, name in NAMES.items():
             if key not in self._rows[0]:
                 continue
-            values = [_SCALES.get(key, 1.0) * float(row[key]) for row in self._rows]
+            values = [SCALES.get(key, 1.0) * float(row[key]) for row in self._rows]
             # What falls by factors would be flat after its first epochs.
             is_falling = key != "val_pck" and min(values) > 0
             shown = [math.log(value) for value in values] if is_falling else values
