@@ -69,7 +69,7 @@ class Screen:
         """See :class:`~shgae.execution.Progress`."""
         from rich.live import Live
 
-        self._task = Task(what, total, unit, done, self._clock())
+        self._task = Task(what, total, unit, done, self._clock)
         if self._pace:
             self._pace.start(self._task)
         if self._live is None:
@@ -87,7 +87,7 @@ class Screen:
     def advance(self, amount: int = 1, facts: str = "") -> None:
         """See :class:`~shgae.execution.Progress`."""
         if self._task:
-            self._task.advance(amount, facts, self._clock())
+            self._task.advance(amount, facts)
             if self._clock() - self._drawn_at >= _EVERY:
                 self._refresh()
 
@@ -163,8 +163,7 @@ class Screen:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
-        now = self._clock()
-        speed, left = task.speed(now), task.left(now)
+        speed, left = task.speed, task.left
         said = [f"{task.done:,}/{task.total:,} {task.unit}"]
         if speed is not None:
             said.append(f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2g}/s")
