@@ -27,6 +27,7 @@ WRONG = [
     ("plot nothing -o out", "artefact in nothing"),
     ("report nothing -o out.html", "artefact in nothing"),
     ("info nothing", "artefact in nothing"),
+    ("verify-resume nothing", "artefact in nothing"),
     ("verify nothing", "artefact in nothing"),
     ("import nothing -o out", "checkpoint in nothing: no such file"),
     ("import folder -o out", "checkpoint in folder: it is a folder"),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import MAINTENANCE, command
+from shgae.cli.inputs import Folder
 from shgae.cli.options import Steps
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -22,7 +23,9 @@ from shgae.wording import counted
 )
 def verify_resume(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A training, finished or interrupted, whose parents are still there.")
+        Path,
+        typer.Argument(metavar="RUN", help="A training, finished or interrupted, whose parents are still there."),
+        Folder(("hourglass", "autoencoder"), or_unfinished=True),
     ],
     execution: Execution,
     steps: Steps = 6,
