@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ class VerifyResult:
     """Ancestors that do not lie where their child saw them: nothing can be said of these."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
-        missing = [{"kind": one.kind, "id": one.id, "path": str(one.path)} for one in self.missing]
-        return {"path": str(self.path), "verified": [str(path) for path in self.verified], "missing": missing}
+        """What ``--json`` prints; its paths are absolute."""
+        missing = [{"kind": one.kind, "id": one.id, "path": os.path.abspath(one.path)} for one in self.missing]  # noqa: PTH100
+        verified = [os.path.abspath(path) for path in self.verified]  # noqa: PTH100
+        return {"path": os.path.abspath(self.path), "verified": verified, "missing": missing}  # noqa: PTH100
 
     def fault(self) -> Refused | None:
         """Why the chain is not whole, if it is not."""
