@@ -23,7 +23,7 @@ from shgae.errors import DiskError, PeerLost, ShgaeError
 from shgae.execution import RENDEZVOUS
 from shgae.recipes import RECIPES
 
-BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + signal.SIGPIPE
+BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + getattr(signal, "SIGPIPE", 13)
 
 
 class _SectionedGroup(TyperGroup):
