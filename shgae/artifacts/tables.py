@@ -65,7 +65,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
-                    row = strict_json.parse(line)
+                    row = strict_json.parse(line, constant=float)  # NaN is the reader's matter: a dash on a page
                 except strict_json.JsonFault as fault:
                     why = f"the line is no JSON ({fault})"
                     raise Refused("table", f"{path}:{number}", why, "make the table again") from fault

@@ -392,7 +392,7 @@ BROKEN: dict[str, tuple[str, str, Callable[[Path], object], str]] = {
         "predictions-baseline.json was changed",
     ),
     "no manifest": ("splice", "manifest.json", lambda p: p.unlink(), "no manifest.json in it"),
-    "a torn manifest": ("splice", "manifest.json", lambda p: p.write_text("{"), "not readable"),
+    "a torn manifest": ("splice", "manifest.json", lambda p: p.write_text("{"), "no valid JSON"),
 }
 
 
