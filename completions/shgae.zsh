@@ -5,28 +5,28 @@ _shgae() {
     local context state state_descr line
     typeset -A opt_args
     commands=(
-        'prepare:Cuts every person out of photos with COCO keypoints: crops, splits and the mean colour.'
-        'train:Trains the baseline: an hourglass, from nothing.'
-        'import:Takes over somebody else’s hourglass or autoencoder, without running anything that its file holds.'
-        'extract:Computes the bottleneck of every crop, at one stack or at all, and nothing behind it.'
-        'pretrain-ae:Trains the autoencoder on stored bottlenecks.'
-        'graft:Puts autoencoders behind the last bottleneck residual of their hourglasses.'
-        'finetune:Trains a network on, grafted or not (not: the control arm); the whole of it, or one part.'
-        'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
-        'study:Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.'
         'convert:Turns annotations of MPII or LSP into COCO keypoint JSON for shgae prepare.'
-        'predict:Finds the joints of people in photos, and draws them.'
-        'export:Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.'
+        'prepare:Crops people out of photos with COCO keypoints: crops, splits, mean colour.'
+        'train:Trains the baseline hourglass from scratch.'
+        'import:Imports a foreign hourglass or autoencoder; no code in its file is run.'
+        'extract:Computes the bottleneck of every crop, of one stack or of all.'
+        'pretrain-ae:Trains the autoencoder on stored bottlenecks.'
+        'graft:Inserts autoencoders after the last bottleneck residual of their hourglasses.'
+        'finetune:Trains a network further, grafted or not (the control): all of it, or one part.'
+        'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
+        'demo:Runs the whole method on drawn people: minutes on two CPU cores.'
+        'study:Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.'
         'splice:Replaces the bottleneck by the autoencoder’s reconstruction, the mean, zeros and more, and scores each.'
         'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.'
         'analyze:Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'
-        'plot:Draws what runs hold: curves over epochs, runs over each other; rate curves, joints, differences.'
+        'predict:Finds the joints of people in photos, and draws them.'
+        'export:Exports a model as one ONNX file, checked against torch with onnxruntime.'
+        'plot:Plots curves over epochs, rate curves, spectra, joints and differences.'
         'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
-        'demo:Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores.'
-        'info:Shows what a folder holds, how it was made, and the tree of everything it was made from.'
-        'verify:Hashes every file of an artefact and of all its ancestors again.'
-        'verify-resume:Proves on this machine that a training which is stopped and resumed ends with the same bits.'
-        'doctor:Tells what this machine offers, and tries a training step and a file.'
+        'info:Shows what a folder holds, how it was made, and its lineage.'
+        'verify:Checks the hash of every file of an artefact and of its ancestors.'
+        'verify-resume:Checks that a training, stopped and resumed here, ends with the same bits.'
+        'doctor:Reports what this machine offers, and tries a training step and a file.'
     )
     _arguments -C \
         '--version[Show the version and exit.]' \
@@ -36,6 +36,15 @@ _shgae() {
         command) _describe command commands ;;
         rest)
             case "$line[1]" in
+                convert)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--photos[The photos, to read their sizes from.]:value:_files' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
                 prepare)
                     _arguments \
                         '--train[COCO JSON and photo folder to train on.]:value:_files:value:_files' \
@@ -112,8 +121,8 @@ _shgae() {
                 import)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--joints[COCO JSON that names its joints, in order; else its family’s.]:value:_files' \
-                        '--mean-rgb[Mean colour that it subtracts, each 0 to 1; else its family’s.]:value: ' \
+                        '--joints[COCO JSON of its joints; else its family’s.]:value:_files' \
+                        '--mean-rgb[Mean colour it subtracts, 0 to 1; else its family’s.]:value: ' \
                         '--category[Category of --joints, if of several.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
@@ -158,7 +167,7 @@ _shgae() {
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--code-size[Numbers in the code.]:value: ' \
-                        '--stack[Which hourglass’s bottleneck to learn, of the ones extracted\: its number from 0, the last one, or all of them together (for one autoencoder that they are going to share).]:value:(last all 0 1 2 3 4 5 6 7)' \
+                        '--stack[Which stack’s bottlenecks to learn\: its number from 0, the last one, or all (one autoencoder, shared).]:value:(last all 0 1 2 3 4 5 6 7)' \
                         '--decoder-output[What follows the decoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--noise[Strength of the training noise\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
@@ -212,8 +221,8 @@ _shgae() {
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
-                        '--train[What learns\: everything; what comes after the bottleneck (way up, heads, merges); the autoencoders; or the heads. The rest stays as it is, its batch normalisation’s statistics too.]:value:(all decoder autoencoder head)' \
-                        '--joints[Data of other joints than the model’s\: an error (same); carry over what the heads know of joints of the same name (match); or start the heads’ channels anew (new-head).]:value:(same match new-head)' \
+                        '--trainable[What learns\: all, all after the bottleneck (decoder), the autoencoders, or the heads; the rest is frozen.]:value:(all decoder autoencoder head)' \
+                        '--joint-mismatch[Data of other joints than the model’s\: refuse (error), keep channels of equal names (match), or reset all.]:value:(error match reset)' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
@@ -241,7 +250,7 @@ _shgae() {
                         '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
                         '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
-                        '--draws[How often photos are drawn anew for the intervals.]:value: ' \
+                        '--resamples[Bootstrap resamples of photos for the intervals.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
@@ -251,9 +260,21 @@ _shgae() {
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
                         '(-h --help)'{-h,--help}'[Show this message and exit.]' \
                         '*:path:_files' ;;
-                study)
+                demo)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '(-s --seed)'{-s,--seed}'[Seed of everything drawn.]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                study)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make, or to add to.]:value:_files' \
                         '--dry-run[Only say what would be made, and how long that takes.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -301,51 +322,10 @@ _shgae() {
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
                         '(-h --help)'{-h,--help}'[Show this message and exit.]' \
                         '*:path:_files' ;;
-                convert)
-                    _arguments \
-                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--photos[The photos, to read their sizes from.]:value:_files' \
-                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
-                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
-                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
-                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
-                        '*:path:_files' ;;
-                predict)
-                    _arguments \
-                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
-                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
-                        '--flip-test[Average the maps of the crop and of its mirror image.]' \
-                        '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
-                        '--min-score[Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
-                        '--overlays[Draw the joints on a copy of every photo.]' \
-                        '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
-                        '--exif[Photos that EXIF says to turn\: take the stored pixels (ignore); turn them, boxes and results being of the upright photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse).]:value:(ignore apply refuse)' \
-                        '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
-                        '--limit[Use only the first N photos (with boxes\: of those that have one).]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
-                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
-                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
-                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
-                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
-                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
-                        '*:path:_files' ;;
-                export)
-                    _arguments \
-                        '(-o --output)'{-o,--output}'[The file to make, NAME.onnx.]:value:_files' \
-                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
-                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
-                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
-                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
-                        '*:path:_files' ;;
                 splice)
                     _arguments \
-                        '--ae[What to put into a model without an autoencoder. Of a fine-tuned graft\: its autoencoder from before.]:value:_files' \
-                        '--activations[Of this bottleneck, for its mean and components; without, the training split passes the model once.]:value:_files' \
+                        '--ae[For a model without one; for a fine-tuned graft, its old one.]:value:_files' \
+                        '--activations[Of this model, for mean and components; else they are computed.]:value:_files' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -404,6 +384,38 @@ _shgae() {
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
                         '(-h --help)'{-h,--help}'[Show this message and exit.]' \
                         '*:path:_files' ;;
+                predict)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
+                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
+                        '--flip-test[Average the maps of the crop and of its mirror image.]' \
+                        '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
+                        '--min-score[Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
+                        '--overlays[Draw the joints on a copy of every photo.]' \
+                        '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
+                        '--exif[Photos that EXIF says to turn\: take the stored pixels (ignore); turn them, boxes and results being of the upright photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse).]:value:(ignore apply refuse)' \
+                        '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
+                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--limit[Use only the first N photos (with boxes\: of those that have one).]:value: ' \
+                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
+                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                export)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The file to make, NAME.onnx.]:value:_files' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
                 plot)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
@@ -421,18 +433,6 @@ _shgae() {
                         '--title[What stands above the page.]:value: ' \
                         '--people[How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none.]:value: ' \
                         '--between[Two models of an evaluation between which people are compared, by name, with a comma between.]:value: ' \
-                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
-                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
-                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
-                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
-                        '*:path:_files' ;;
-                demo)
-                    _arguments \
-                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '(-s --seed)'{-s,--seed}'[Seed of everything drawn.]:value: ' \
-                        '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
-                        '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
-                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

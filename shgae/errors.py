@@ -1,17 +1,32 @@
 """What can go wrong by a user's hand: one line of text and one exit code each.
 
 Exit codes (the contract): 0 done; 1 a bug; 2 input, option or artefact refused; 4 training diverged; 5 disk or
-I/O; 130 / 143 interrupted by SIGINT / SIGTERM after saving.
+I/O; 129 / 130 / 143 interrupted by SIGHUP / SIGINT / SIGTERM.
 """
 
 from __future__ import annotations
 
+import unicodedata
+
 _GAP = " ... "
+_WORD = 12
+_UNSEEN = {"Cs": "\N{REPLACEMENT CHARACTER}"}
 
 
 def printable(text: str) -> str:
-    """The text with blanks for line breaks and control characters, which names of files may hold."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    """A text as it may reach a terminal, a picture, Markdown or TeX, whatever file or person it comes from.
+
+    Line breaks, control characters (ESC), and those that are not seen but change the order of others (U+202E) become
+    blanks; halves of surrogate pairs, which file names that are no UTF-8 hold, become U+FFFD. The length stays.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else _UNSEEN.get(unicodedata.category(one), " ") for one in text)
+
+
+def printable_lines(text: str) -> str:
+    """:func:`printable`, but for the line breaks."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def shortened(text: str, most: int = 60) -> str:
@@ -20,7 +35,13 @@ def shortened(text: str, most: int = 60) -> str:
         return text
     kept = most - len(_GAP)
     tail = kept * 2 // 5
-    return text[: kept - tail].rstrip() + _GAP + text[len(text) - tail :].lstrip()
+    start, end = text[: kept - tail], text[len(text) - tail :]
+    # Words stay whole, but for one that is as long as a path.
+    if " " in start[-_WORD:] and not text[len(start)].isspace():
+        start = start[: start.rindex(" ")]
+    if " " in end[:_WORD] and not text[len(text) - tail - 1].isspace():
+        end = end[end.index(" ") :]
+    return start.rstrip() + _GAP + end.lstrip()
 
 
 class ShgaeError(Exception):

@@ -7,13 +7,14 @@ computing threads and of processes) may still change last bits, and stands in th
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from shgae.errors import Interrupted
+from shgae.config import Limit
+from shgae.errors import Interrupted, Refused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,8 @@ RENDEZVOUS = "SHGAE_RENDEZVOUS"
 T = TypeVar("T")
 Number = TypeVar("Number", bound="np.generic")
 Deterministic = Literal["off", "warn", "error"]
+WORKERS = Limit(0, 256)
+"""Threads that read ahead."""
 
 
 class Progress(Protocol):
@@ -74,11 +77,20 @@ class Silent:
         """See :class:`Progress`."""
 
 
-class StopFlag:
-    """Set by SIGINT, SIGTERM or SIGHUP while :meth:`listening`; long loops ask it between two steps, save and end."""
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Ctrl-C, a polite kill, and a terminal that was closed."""
+HANGUP = getattr(signal, "SIGHUP", None)
 
-    def __init__(self) -> None:
+
+class StopFlag:
+    """Set by one of :data:`STOP_SIGNALS` while :meth:`listening`; long loops ask it between two steps, save and end.
+
+    ``arm`` is called with the first signal and says what a second one does; without it, what it does to any process.
+    """
+
+    def __init__(self, arm: Callable[[], None] | None = None) -> None:
         self.signal_number: int | None = None
+        self._arm = arm
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -86,25 +98,27 @@ class StopFlag:
 
         SIGHUP, of a terminal that is closed, counts as SIGTERM; under nohup it stays ignored.
         """
-        signals = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-            signals.append(signal.SIGHUP)
-        before = {number: signal.getsignal(number) for number in signals}
+        before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+        if before.get(HANGUP) == signal.SIG_IGN:
+            del before[HANGUP]  # nohup
 
         def handle(number: int, _frame: FrameType | None) -> None:
-            self.signal_number = signal.SIGTERM if number == signal.SIGHUP else number
-            for one in signals:
+            self.signal_number = signal.SIGTERM if number == HANGUP else number
+            for one in before:
                 # Both the terminal and its shell may say that it is closed.
-                signal.signal(one, signal.SIG_IGN if one == signal.SIGHUP else signal.SIG_DFL)
+                signal.signal(one, signal.SIG_IGN if one == HANGUP else signal.SIG_DFL)
+            if self._arm:
+                self._arm()
 
-        for number in signals:
+        for number in before:
             signal.signal(number, handle)
         try:
             yield
         finally:
-            for number, handler in before.items():
-                # None: a handler that Python did not install and cannot put back.
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            if not (self and self._arm):
+                for number, handler in before.items():
+                    # None: a handler that Python did not install and cannot put back.
+                    signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def raise_if_set(self, where: object, fix: str, *, saved: bool = True) -> None:
         """Raises :class:`Interrupted` if a signal came; call it after saving, or say that nothing is kept."""
@@ -177,3 +191,8 @@ class Execution:
     """Where progress is told."""
     stop: StopFlag = field(default_factory=StopFlag)
     """The wish to stop, set by a signal."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Refused` for a number of workers beyond :data:`WORKERS`."""
+        if not WORKERS.allows(self.workers):
+            raise Refused("value", "Execution.workers", f"{self.workers} is not {WORKERS}", "workers = 2")

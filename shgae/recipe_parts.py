@@ -10,21 +10,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
+from shgae.config import Config, Limit
+
+Share = Annotated[float, Limit(0, 1)]
 Decode = Literal["quarter", "argmax", "dark"]
 Preset = Literal["none", "newell", "strong"]
 
 
 @dataclass(frozen=True)
-class HeatmapConfig:
+class HeatmapConfig(Config):
     """Joints -> target maps."""
 
     peak: Literal["one", "mass"] = "one"
     """Scale of a target Gaussian: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass)."""
-    sigma_visible: float = 2.0
+    sigma_visible: Annotated[float, Limit(0, 1000, above=True)] = 2.0
     """Standard deviation for a visible joint (v = 2), in heatmap cells."""
-    sigma_hidden: float = 2.0
+    sigma_hidden: Annotated[float, Limit(0, 1000, above=True)] = 2.0
     """Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells."""
     unlabelled: Literal["masked", "empty"] = "masked"
     """Joints without a label (v = 0): left out of the loss, or trained towards an empty map."""
@@ -33,7 +36,7 @@ class HeatmapConfig:
 
 
 @dataclass(frozen=True)
-class DecodeConfig:
+class DecodeConfig(Config):
     """Maps -> joints."""
 
     decode: Decode = "argmax"
@@ -44,37 +47,37 @@ class DecodeConfig:
 
 
 @dataclass(frozen=True)
-class RegularisationConfig:
+class RegularisationConfig(Config):
     """What keeps a network from learning its training people by heart."""
 
-    weight_decay: float = 0.0
+    weight_decay: Share = 0.0
     """Share of each weight that a step takes off, times the learning rate (AdamW): with adam only; biases and batch
     normalisation are left alone."""
-    dropout: float = 0.0
+    dropout: Annotated[float, Limit(0, 0.9)] = 0.0
     """Share of the numbers in the bottleneck that a training step sets to 0, the others growing to make up for it."""
 
 
 @dataclass(frozen=True)
-class AugmentConfig:
+class AugmentConfig(Config):
     """Random changes of the training crops."""
 
     augment: Preset = "none"
     """Preset of random changes of the training crops, new ones every epoch: none; newell (rotation 30, scale 0.25,
     flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3,
     occlusion 0.5). Each part can be set by its own option too; 0 switches it off."""
-    rotation: float | None = None
+    rotation: Annotated[float, Limit(0, 180)] | None = None
     """Largest rotation about the crop's centre, in degrees, either way."""
-    scale: float | None = None
+    scale: Annotated[float, Limit(0, 0.9)] | None = None
     """Largest change of size: 0.25 shows the person at 0.75 to 1.25 times the size."""
-    flip: float | None = None
+    flip: Share | None = None
     """Probability of a mirror image; mirror pairs of the skeleton change places."""
-    translation: float | None = None
+    translation: Share | None = None
     """Largest shift along either axis, as a share of the crop's side."""
-    colour: float | None = None
+    colour: Share | None = None
     """Largest change of brightness of each colour channel: 0.2 multiplies by 0.8 to 1.2."""
-    half_body: float | None = None
+    half_body: Share | None = None
     """Probability of moving the crop to the upper or the lower body, of people with enough labelled joints."""
-    occlusion: float | None = None
+    occlusion: Share | None = None
     """Probability of a rectangle of the mean colour, 0.2 to 0.4 of the crop's side long and wide."""
 
 

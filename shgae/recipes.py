@@ -1,7 +1,7 @@
 """Every choice of the method: one frozen dataclass a stage, and the two recipes that fill them.
 
 ``original`` is the study as it was done; ``improved`` (the default) differs in the fields that :data:`RECIPES`
-names, each of which is an option of its own. A docstring under a field is the help text of its option.
+names, each of which is an option of its own. A docstring under a field is its option's help, a limit beside it holds.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from shgae.config import Config, Count, Limit, Natural, Positive, Stored, to_stored
 from shgae.recipe_parts import PARTS, AugmentConfig, RegularisationConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
@@ -29,10 +30,11 @@ OneStack = Literal["last", "0", "1", "2", "3", "4", "5", "6", "7"]
 """An hourglass of the row, counted from 0, or the last one."""
 EvaluatedSplit = Literal["auto", "train", "val", "test"]
 """A split, or test where there is one and val elsewhere."""
+_JOINTS = Stored("joints", {"error": "same", "reset": "new-head"})
 
 
 @dataclass(frozen=True)
-class PrepareConfig:
+class PrepareConfig(Config):
     """Photos and COCO JSON -> crops."""
 
     crop_size: Literal[256, 128] = 256
@@ -40,21 +42,21 @@ class PrepareConfig:
     crop_policy: Literal["pad", "inside"] = "pad"
     """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
     the square to stay in the photo, and drops a person whose labelled joints no longer fit."""
-    margin: float = 0.1
+    margin: Annotated[float, Limit(0)] = 0.1
     """Growth of the square around box and labelled joints (0.1 = 10 %)."""
-    context: float = 1.0
+    context: Annotated[float, Limit(1, 3)] = 1.0
     """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what
     lies around the crop; everything else sees the crop alone, the same to the bit."""
     square: Literal["study", "mpii", "coco"] = "study"
     """Square of a person: the study's; MPII's (250 px x scale around the centre); or COCO's (1.25 x the box). The last
     two pad, and their margin is 0.25, whatever those options say."""
-    hold_out: int = 0
+    hold_out: Natural = 0
     """People moved from train to a test split of their own."""
     split_by: Literal["photo", "crop"] = "photo"
     """Hold out whole photos, or single crops (then people of one photo fall into train and test)."""
     bad_people: Literal["refuse", "drop"] = "refuse"
     """What to do about a labelled person with a broken box or joint: end with an error, or drop and list it."""
-    max_bad_photos: int = 0
+    max_bad_photos: Natural = 0
     """Photos that may be missing, torn or of another size than the JSON says: their people are dropped and listed."""
     exif: Exif = "refuse"
     """Photos that EXIF says to turn: take the stored pixels, as COCO does (ignore); turn them, where boxes and joints
@@ -62,25 +64,25 @@ class PrepareConfig:
     do not (refuse)."""
     category: str | None = None
     """Name of the category of the people, where several have keypoints."""
-    limit: int | None = None
+    limit: Count | None = None
     """Use only the first N people of each split."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of the hold-out draw."""
 
 
 @dataclass(frozen=True)
-class FitConfig:
+class FitConfig(Config):
     """What the three trainings share."""
 
-    epochs: int = 50
+    epochs: Count = 50
     """Passes over the training split."""
-    batch_size: int = 16
+    batch_size: Count = 16
     """Samples a step, over all processes together."""
-    micro_batches: int = 1
+    micro_batches: Count = 1
     """Portions of a step that batch normalisation sees one by one; their gradients add up."""
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
     """Update rule: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9)."""
-    lr: float = 1e-3
+    lr: Positive = 1e-3
     """First learning rate; with the cosine schedule the highest one."""
     schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate over epochs: plateau multiplies by 0.2 once, after 5 epochs without a better validation score;
@@ -89,21 +91,21 @@ class FitConfig:
     """Draw a new order of the samples every epoch."""
     precision: Precision = "auto"
     """Number format of both passes; auto takes what the hardware multiplies natively: bf16, else fp16, else fp32."""
-    limit: int | None = None
+    limit: Count | None = None
     """Use only the first N samples of each split."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of weights, data order and noise."""
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Config):
     """Shape of a new hourglass."""
 
     residual: Literal["original", "newell"] = "original"
     """Residual block: the study's (a 3x3 convolution on every shortcut) or Newell's (identity; 5 times cheaper)."""
-    stacks: int = 1
+    stacks: Annotated[int, Limit(1, 8)] = 1
     """Hourglasses in a row, each with its own maps and loss."""
-    width: int = 256
+    width: Annotated[int, Limit(4, 1024, step=4)] = 256
     """Channels of the network and of its 4 x 4 bottleneck."""
 
 
@@ -111,14 +113,12 @@ class ModelConfig:
 class FinetuneConfig(HeatmapConfig, AugmentConfig, RegularisationConfig, FitConfig):
     """An hourglass, grafted or not, and crops -> the same network, trained on."""
 
-    epochs: int = 15
-    lr: float = 5e-4
-    train: Literal["all", "decoder", "autoencoder", "head"] = "all"
-    """What learns: everything; what comes after the bottleneck (way up, heads, merges); the autoencoders; or the
-    heads. The rest stays as it is, its batch normalisation's statistics too."""
-    joints: Literal["same", "match", "new-head"] = "same"
-    """Data of other joints than the model's: an error (same); carry over what the heads know of joints of the same
-    name (match); or start the heads' channels anew (new-head)."""
+    epochs: Count = 15
+    lr: Positive = 5e-4
+    trainable: Annotated[Literal["all", "decoder", "autoencoder", "head"], Stored("train")] = "all"
+    """What learns: all, all after the bottleneck (decoder), the autoencoders, or the heads; the rest is frozen."""
+    joint_mismatch: Annotated[Literal["error", "match", "reset"], _JOINTS] = "error"
+    """Data of other joints than the model's: refuse (error), keep channels of equal names (match), or reset all."""
 
 
 @dataclass(frozen=True)
@@ -127,18 +127,18 @@ class TrainConfig(ModelConfig, HeatmapConfig, AugmentConfig, RegularisationConfi
 
 
 @dataclass(frozen=True)
-class ExtractConfig:
+class ExtractConfig(Config):
     """An hourglass and crops -> bottleneck tensors."""
 
     stack: Stack = "last"
     """Which hourglass of the row: its number from 0, the last one, or all of them."""
     dtype: Literal["fp32", "fp16"] = "fp32"
     """Number format on disk."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
-    limit: int | None = None
+    limit: Count | None = None
     """Use only the first N samples of each split."""
 
 
@@ -146,33 +146,32 @@ class ExtractConfig:
 class AutoencoderConfig(FitConfig):
     """Bottleneck tensors -> autoencoder."""
 
-    epochs: int = 100
+    epochs: Count = 100
     optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
-    lr: float = 3e-4
-    code_size: int = 50
+    lr: Positive = 3e-4
+    code_size: Annotated[int, Limit(1, 4096)] = 50
     """Numbers in the code."""
     stack: Stack = "last"
-    """Which hourglass's bottleneck to learn, of the ones extracted: its number from 0, the last one, or all of them
-    together (for one autoencoder that they are going to share)."""
+    """Which stack's bottlenecks to learn: its number from 0, the last one, or all (one autoencoder, shared)."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the decoder's last layer; a relu cannot reach the negative half of the bottleneck."""
-    noise: float = 0.1
+    noise: Annotated[float, Limit(0)] = 0.1
     """Strength of the training noise: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
 
 
 @dataclass(frozen=True)
-class ScoredConfig:
+class ScoredConfig(Config):
     """What every step that scores people on a split has."""
 
     split: EvaluatedSplit = "auto"
     """Which split to score; auto is test, or val where there is none."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
-    limit: int | None = None
+    limit: Count | None = None
     """Use only the first N people of each split."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of everything that is drawn at random, such as the photos for intervals."""
 
 
@@ -180,8 +179,8 @@ class ScoredConfig:
 class EvaluateConfig(DecodeConfig, ScoredConfig):
     """Models and crops -> scores, their intervals, and predictions; the study's own PCK stays that of highest cells."""
 
-    draws: int = 10_000
-    """How often photos are drawn anew for the intervals."""
+    resamples: Annotated[int, Limit(100, 1_000_000), Stored("draws")] = 10_000
+    """Bootstrap resamples of photos for the intervals."""
 
 
 @dataclass(frozen=True)
@@ -189,18 +188,18 @@ class PredictConfig(DecodeConfig):
     """A model and photos -> joints."""
 
     decode: Decode = "quarter"
-    min_score: float = 0.1
+    min_score: Annotated[float, Limit(0, 1)] = 0.1
     """Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin."""
     overlays: bool = True
     """Draw the joints on a copy of every photo."""
     exif: Exif = "refuse"
     """Photos that EXIF says to turn: take the stored pixels (ignore); turn them, boxes and results being of the upright
     photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse)."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
-    limit: int | None = None
+    limit: Count | None = None
     """Use only the first N photos (with boxes: of those that have one)."""
 
 
@@ -211,40 +210,39 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     arms: str = "none,random,pca,frozen,full"
     """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the
     principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free."""
-    seeds: int = 3
+    seeds: Count = 3
     """How often everything after the parent is done, each time with the next seed, the same one for all arms."""
-    epochs: int = 15
-    lr: float = 5e-4
-    seed: int = 0
+    epochs: Count = 15
+    lr: Positive = 5e-4
+    seed: Natural = 0
     """First seed of weights, data order and noise."""
-    code_size: int = 50
+    code_size: Annotated[int, Limit(1, 4096)] = 50
     """Numbers in the code."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the autoencoder's last layer; a relu cannot reach the negative half of the bottleneck."""
-    ae_epochs: int = 100
+    ae_epochs: Count = 100
     """Epochs of pre-training the autoencoder."""
-    ae_batch_size: int = 16
+    ae_batch_size: Count = 16
     """Bottlenecks a step of pre-training."""
     ae_optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
     """Update rule of pre-training."""
-    ae_lr: float = 3e-4
+    ae_lr: Positive = 3e-4
     """First learning rate of pre-training; with the cosine schedule the highest one."""
     ae_schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate of pre-training over epochs, as for fine-tuning."""
     ae_shuffle: bool = True
     """Draw a new order of the bottlenecks every epoch of pre-training."""
-    noise: float = 0.1
+    noise: Annotated[float, Limit(0)] = 0.1
     """Strength of the noise in pre-training: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
 
-    def finetuning(self, seed: int, train: Literal["all", "autoencoder"]) -> FinetuneConfig:
+    def finetuning(self, seed: int, trainable: Literal["all", "autoencoder"]) -> FinetuneConfig:
         """How every arm is fine-tuned with a seed, but for what learns."""
-        names = {f.name for f in dataclasses.fields(FinetuneConfig)} & {f.name for f in dataclasses.fields(self)}
-        return FinetuneConfig(**{name: getattr(self, name) for name in names} | {"seed": seed, "train": train})
+        shared = {f.name: getattr(self, f.name) for f in dataclasses.fields(FinetuneConfig) if hasattr(self, f.name)}
+        return FinetuneConfig(**shared | {"seed": seed, "trainable": trainable})
 
     def pretraining(self, seed: int) -> AutoencoderConfig:
         """How the autoencoder is pre-trained with a seed."""
-        names = [f.name for f in dataclasses.fields(self) if f.name.startswith("ae_")]
-        own = {name.removeprefix("ae_"): getattr(self, name) for name in names}
+        own = {name[3:]: value for name, value in vars(self).items() if name.startswith("ae_")}
         shared = {name: getattr(self, name) for name in ("code_size", "decoder_output", "noise", "precision")}
         return AutoencoderConfig(**own, **shared, seed=seed)
 
@@ -261,7 +259,7 @@ class SpliceConfig(ScoredConfig):
 class RateConfig(SpliceConfig):
     """A model, activations and crops -> PCK against the number of principal components that pass the bottleneck."""
 
-    components: str = "0,1,2,5,10,20,50,100,200,500,1000,2000,4096"
+    components: Annotated[str, Stored("ks")] = "0,1,2,5,10,20,50,100,200,500,1000,2000,4096"
     """Numbers of components, with commas, at most the bottleneck's size; near the autoencoder's PCK more are tried."""
 
 
@@ -273,19 +271,19 @@ class AnalyzeConfig(SpliceConfig):
     """Which parts, with commas: spectrum, clusters, traversals, skips, code-units; all does what the inputs allow."""
     clusters: str = "2-10"
     """Numbers of clusters to try, from-to."""
-    traversals: int = 3
+    traversals: Annotated[int, Limit(0, 10), Stored("walks")] = 3
     """Principal components to traverse, of the bottleneck and of the code; 0 to 10."""
-    unit_people: int = 200
+    unit_people: Annotated[int, Limit(2), Stored("tried")] = 200
     """People of the split on whom the units of the code are tried, one unit after another."""
 
 
 @dataclass(frozen=True)
-class ReportConfig:
+class ReportConfig(Config):
     """Artefacts -> one page."""
 
     title: str = "What shgae found"
     """What stands above the page."""
-    people: int = 4
+    people: Annotated[int, Limit(0, 24)] = 4
     """How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none."""
     between: str = "first,last"
     """Two models of an evaluation between which people are compared, by name, with a comma between."""
@@ -343,7 +341,7 @@ NEUTRAL_OF: Mapping[type, Any] = {EvaluateConfig: (("decode", "argmax"), ("flip_
 """Those of one step alone; others had them before."""
 
 
-def as_json(config: Any) -> dict[str, Any]:
+def as_json(config: Config) -> dict[str, Any]:
     """A config as the flat JSON object that manifests keep: without :data:`NEUTRAL`, so equal runs keep their id."""
     neutral = NEUTRAL + NEUTRAL_OF.get(type(config), ())
-    return {key: value for key, value in dataclasses.asdict(config).items() if (key, value) not in neutral}
+    return {key: value for key, value in to_stored(config).items() if (key, value) not in neutral}

@@ -12,3 +12,13 @@ def counted_people(number: int, which: str = "") -> str:
     """``1 person``, ``2,000 people``; with ``which``, ``1 training person``."""
     kind = f"{which} " if which else ""
     return counted(number, f"{kind}person", f"{kind}people")
+
+
+def duration(seconds: float) -> str:
+    """A time for people: ``12 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

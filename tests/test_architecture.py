@@ -16,7 +16,7 @@ FILES = sorted((ROOT / "shgae").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = (
-    {"errors", "skeleton", "recipes", "recipe_parts", "execution", "wording"},
+    {"config", "errors", "skeleton", "recipes", "recipe_parts", "execution", "wording"},
     {"metrics"},
     {"artifacts"},
     {"models", "data"},
@@ -137,6 +137,7 @@ def test_only_the_command_line_prints() -> None:
 
 def test_no_function_ends_the_process() -> None:
     ends = {"exit", "quit", "sys.exit", "os._exit", "os.abort"}
+    second_signal = [("shgae/cli/interrupts.py", "_abandon")]
     wrong = [
         (name_of(path), function.name)
         for path in FILES
@@ -145,7 +146,7 @@ def test_no_function_ends_the_process() -> None:
         for node in ast.walk(function)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ends
     ]
-    assert wrong == []
+    assert wrong == second_signal
 
 
 def test_nothing_that_is_loaded_can_run() -> None:

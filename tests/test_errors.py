@@ -21,6 +21,13 @@ def test_a_shortened_text_keeps_its_ends_and_is_not_longer_than_asked(text: str,
         assert text.startswith(head)
 
 
+def test_words_are_not_cut_where_there_are_any() -> None:
+    words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    for most in range(30, 80):
+        assert set(shortened(words, most).split()) - {"..."} <= set(words.split())
+        assert len(shortened(words, most)) > most - 25
+
+
 def test_a_text_of_the_very_length_stays_whole_and_one_more_loses_its_middle() -> None:
     assert shortened("x" * 60) == "x" * 60
     assert shortened("a" * 33 + "b" * 100) == "a" * 33 + " ... " + "b" * 22

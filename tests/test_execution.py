@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from shgae.errors import Interrupted
+from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, StopFlag
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
@@ -99,6 +99,12 @@ def test_every_execution_has_a_flag_of_its_own() -> None:
     one.stop.signal_number = signal.SIGINT
     assert one.stop
     assert not other.stop
+
+
+@pytest.mark.parametrize("workers", [-1, 257])
+def test_a_number_of_threads_out_of_range_is_refused_in_python_too(workers: int) -> None:
+    with pytest.raises(Refused, match=f"Execution.workers: {workers} is not 0 to 256"):
+        Execution(workers=workers)
 
 
 def test_a_closed_terminal_counts_as_sigterm_however_often_it_is_said() -> None:

@@ -35,7 +35,17 @@ CLOSURE = frozenset(
         ),
         *("networkx", "numpy", "packaging", "pillow", "pycocotools", "pydantic", "pydantic-core", "pygments"),
         *("pyparsing", "python-dateutil", "rich", "safetensors", "scikit-learn", "scipy", "setuptools", "shellingham"),
-        *("six", "sympy", "threadpoolctl", "torch", "typer", "typing-extensions", "typing-inspection", "tzdata"),
+        *(
+            "six",
+            "sympy",
+            "tabulate",
+            "threadpoolctl",
+            "torch",
+            "typer",
+            "typing-extensions",
+            "typing-inspection",
+            "tzdata",
+        ),
     )
 )
 """Every package that ``pip install shgae`` brings, by itself or through another: looked at, one by one."""

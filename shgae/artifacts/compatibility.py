@@ -22,7 +22,7 @@ def check_fits(facts: Mapping[str, Any], data: Artifact, where: object, progress
     check_crops(facts, data, where, progress)
     mine, theirs = facts["skeleton"]["names"], data.facts["skeleton"]["names"]
     if mine != theirs:
-        fix = "data with the model's joints, in its order; or shgae finetune with --joints match or new-head"
+        fix = "data with the model's joints, in its order; or shgae finetune with --joint-mismatch match or reset"
         raise Refused("model", where, f"trained on {other_joints(mine, theirs, data.path)}", fix)
 
 

@@ -56,7 +56,7 @@ class Facts(Mapping[str, Any]):
 def _is_fit(value: Any, check: Callable[[Any], bool]) -> bool:
     try:
         return check(value)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, Refused):
         return False
 
 

@@ -102,6 +102,12 @@ def mend(target: Path, mark: str) -> None:
             aside.rename(target)
 
 
+def report_of(path: Path) -> Path:
+    """The artefact that a folder stands for: of a study's folder the report in it, else the folder itself."""
+    inside = path / "report"
+    return inside if not (path / MANIFEST).is_file() and (inside / MANIFEST).is_file() else path
+
+
 INTENT = ".intent.json"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from shgae.artifacts import strict_json
 from shgae.artifacts.tensors import replacing, write_bytes
 from shgae.errors import Refused
 
@@ -31,14 +32,9 @@ def read_json(path: Path) -> dict[str, Any]:
     """Reads one JSON object.
 
     Raises:
-        Refused: no such file, or its content is no JSON object.
+        Refused: no such file, or its content is no JSON object; see :mod:`shgae.artifacts.strict_json`.
     """
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise Refused("JSON", path, "no such file", "check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise Refused("JSON", path, f"not readable ({error})", "make the file again") from error
+    value = strict_json.read(path, "JSON", "make the file again").value
     if not isinstance(value, dict):
         raise Refused("JSON", path, "no JSON object", "make the file again")
     return value
@@ -69,9 +65,10 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise Refused("table", f"{path}:{number}", "the line is no JSON", "make the table again") from error
+                    row = strict_json.parse(line, constant=float)  # NaN is the reader's matter: a dash on a page
+                except strict_json.JsonFault as fault:
+                    why = f"the line is no JSON ({fault})"
+                    raise Refused("table", f"{path}:{number}", why, "make the table again") from fault
                 if not isinstance(row, dict):
                     raise Refused("table", f"{path}:{number}", "the line is no JSON object", "make the table again")
                 yield row

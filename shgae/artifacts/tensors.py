@@ -20,6 +20,7 @@ import numpy.typing as npt
 import safetensors.numpy
 from safetensors import SafetensorError
 
+from shgae.artifacts import strict_json
 from shgae.errors import Refused, shortened
 
 Array = npt.NDArray[Any]
@@ -119,9 +120,9 @@ def read_note(path: Path) -> dict[str, Any]:
     """The JSON object saved beside the tensors, or an empty one."""
     metadata = read_header(path)[0].get(_METADATA, {})
     try:
-        note = json.loads(metadata.get(_NOTE, "{}"))
-    except (ValueError, RecursionError) as error:
-        raise Refused("tensors", path, f"its note is no JSON ({error})", "make the file again") from error
+        note = strict_json.parse(metadata.get(_NOTE, "{}"))
+    except strict_json.JsonFault as fault:
+        raise Refused("tensors", path, f"its note is no JSON ({fault})", "make the file again") from fault
     if not isinstance(note, dict):
         raise Refused("tensors", path, "its note is no JSON object", "make the file again")
     return note
@@ -168,13 +169,13 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
             raise ValueError("it is cut short")
         if max(text.count(b"{"), text.count(b"[")) > 3 * MAX_TENSORS:  # parsed, each would take a hundred bytes
             raise ValueError("its header is no table of tensors")
-        header = json.loads(text.decode(), object_pairs_hook=_without_duplicates)
+        header = strict_json.parse(text.decode())
         if not isinstance(header, dict) or len(header) > MAX_TENSORS:
             raise ValueError("its header is no table of tensors")
         _check_layout(header, payload)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise Refused("tensors", path, "no such file", "check the path") from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, strict_json.JsonFault) as error:
         raise Refused("tensors", path, f"no safetensors file ({error})", "make the file again") from error
     return header, 8 + size
 
@@ -206,10 +207,3 @@ def _check_layout(header: Mapping[str, Any], payload: int) -> None:
         at = end
     if at != payload:
         raise ValueError(f"{payload} bytes of tensors where {at} are announced")
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        raise ValueError("it names something twice")
-    return table

@@ -2,10 +2,13 @@
 
 ================  ====================================================================================
 ``app``           the application and :func:`~shgae.cli.app.main`, the only place that ends the process
+``usage``         what a command line that cannot be understood is answered
+``interrupts``    Ctrl-C once, and twice
 ``command``       what every command module is made with: signature, help, config, progress, result
 ``commands/``     one thin module a command
-``options``       the options that several commands share
-``fields``        a config dataclass as a list of options: names, types, help, limits
+``options``       the options that several commands share, and the old spellings of others
+``inputs``        paths that are looked at before anything slow is imported
+``fields``        what the help says of a config's fields
 ``config_file``   ``--config FILE.toml``, and recipe < file < command line
 ``console``       progress and notes on standard error, results on standard output
 ``tables``        results as tables, for people

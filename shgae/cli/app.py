@@ -16,11 +16,14 @@ from typer.core import TyperGroup
 
 from shgae import __version__
 from shgae.cli.commands import COMMANDS
+from shgae.cli.interrupts import heard
 from shgae.cli.launcher import LOST, Launch, launch, set_aside
+from shgae.cli.usage import usage_line
 from shgae.errors import DiskError, PeerLost, ShgaeError
 from shgae.execution import RENDEZVOUS
+from shgae.recipes import RECIPES
 
-BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + signal.SIGPIPE
+BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + getattr(signal, "SIGPIPE", 13)
 
 
 class _SectionedGroup(TyperGroup):
@@ -42,7 +45,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 for _command in COMMANDS:
     _command.add_to(app)
@@ -63,8 +66,8 @@ def _shgae(
 ) -> None:
     """Does an autoencoder in the bottleneck of a Stacked Hourglass earn its place?
 
-    Every step reads folders and makes one folder (-o); `shgae COMMAND --help` draws it. `shgae demo` runs the whole
-    chain on drawn people, without any data of yours.
+    Every step reads folders and makes one folder (-o); `shgae COMMAND --help` shows it. `shgae demo` runs the whole
+    method on drawn people, without any data of yours.
     """
 
 
@@ -73,9 +76,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     # torch asks Linux for huge pages then: a training step has a hundred tensors of many MB, new ones at every step.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    _mend_streams()
+    with heard(to_the_end=argv is None):
+        return _run(arguments)
+
+
+def _mend_streams() -> None:
+    """Makes the standard streams fit to be written to."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Closed (>&-): the next file that is opened must not get this number, and be printed into.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115, PTH123
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file name need not be valid text
+
+
+def _run(arguments: list[str]) -> int:
+    """See :func:`main`."""
     try:
         # Not app(...): that would end the process itself when a pipe breaks.
         command = typer.main.get_command(app)
@@ -93,12 +115,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _end(error: BaseException, arguments: Sequence[str]) -> int:
+def _end(error: BaseException, words: list[str]) -> int:
     """Says why, and gives the exit code."""
     from shgae.cli.console import error_line
     from shgae.cli.device_faults import device_fault
-
-    first_word = arguments[0]
 
     if isinstance(error, BrokenPipeError):
         # Python flushes standard output once more at exit; there must be somewhere to flush to.
@@ -107,13 +127,13 @@ def _end(error: BaseException, arguments: Sequence[str]) -> int:
     if isinstance(error, KeyboardInterrupt):
         return 128 + signal.SIGINT
     if isinstance(error, typer.TyperException):
-        command = f"shgae {first_word}" if first_word in {one.name for one in COMMANDS} else "shgae"
-        why = error.format_message().replace("Value error, ", "")
-        error_line(f"{why if why.endswith(('.', '?')) else why + '.'} Try: {command} --help.")
+        group: Any = typer.main.get_command(app)
+        error_line(usage_line(error, words, group.commands))
         return error.exit_code if error.exit_code != BUG else USAGE
     if isinstance(error, OSError):
         error = _disk_error(error)
-    error = device_fault(error, first_word, resumed="--resume" in arguments) or error
+    has_batches = hasattr(getattr(RECIPES["improved"], words[0].replace("-", "_"), None), "batch_size")
+    error = device_fault(error, words[0], resumed="--resume" in words, has_batches=has_batches) or error
     if isinstance(error, PeerLost) and RENDEZVOUS in os.environ:
         set_aside(error)
         return LOST

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -19,17 +20,27 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperArgument, TyperCommand
 
-from shgae.cli import config_file
+from shgae.cli import config_file, launcher
 from shgae.cli.fields import stage_of
-from shgae.cli.options import RECIPE_OPTIONS, RUN_OPTIONS, SHOW_OPTIONS, Parameter, config_options, given
+from shgae.cli.inputs import check_paths
+from shgae.cli.interrupts import arm
+from shgae.cli.options import (
+    RECIPE_OPTIONS,
+    RUN_OPTIONS,
+    SHOW_OPTIONS,
+    Parameter,
+    config_options,
+    given,
+    modernized,
+)
 from shgae.cli.outcome import Outcome
 from shgae.errors import Refused
-from shgae.execution import Execution, Progress
+from shgae.execution import RENDEZVOUS, Execution, Progress, StopFlag
 
 if TYPE_CHECKING:
     pass
 
-CHAIN, BESIDE = "The chain, in order", "Beside it"
+METHOD, ANALYSIS, OUTPUT, MAINTENANCE = "Method", "Analysis", "Output", "Maintenance"
 """Sections of ``shgae --help``."""
 
 
@@ -51,7 +62,7 @@ class Command:
 
 
 def command(
-    name: str, *, example: str, section: str = CHAIN, writes: str = "", running: tuple[str, ...] = ()
+    name: str, *, example: str, section: str = METHOD, writes: str = "", running: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Outcome]], Command]:
     """Makes a :class:`Command` of a function, whose docstring becomes the help.
 
@@ -79,13 +90,13 @@ def command(
             parameters |= options
 
         def callback(**values: Any) -> None:
-            from shgae.cli import console, launcher
+            from shgae.cli import console
 
             arguments = {key: values[key] for key in inputs}
             if config:
-                chosen = given(config, values)
-                stage = stage_of(config)
-                arguments["config"] = config_file.resolve(stage, chosen, values["recipe"], values["config_file"])
+                arguments["config"] = _config(config, values)
+            if RENDEZVOUS not in os.environ:  # else whoever started this process has looked
+                check_paths({key: own[key].annotation for key in inputs}, values)
             if "nproc" in running:
                 launcher.begin(values["nproc"])
             elif launcher.processes() > 1:
@@ -136,7 +147,15 @@ def near(path: Path) -> str:
 
 
 def _execution(values: Mapping[str, Any], running: tuple[str, ...], progress: Progress) -> Execution:
-    return Execution(progress=progress, **{key: values[key] for key in running if key != "nproc"})
+    return Execution(progress=progress, stop=StopFlag(arm), **{key: values[key] for key in running if key != "nproc"})
+
+
+def _config(config: type, values: Mapping[str, Any]) -> Any:
+    """The config that recipe, file and command line give; notes on the file are told."""
+    file = config_file.read(values["config_file"]) if values["config_file"] else config_file.ConfigFile()
+    resolved = config_file.resolve(stage_of(config), given(config, values), values["recipe"], file)
+    launcher.say_once(file.notes if not values["quiet"] else ())
+    return resolved
 
 
 def _sign(callback: Callable[..., None], parameters: Mapping[str, Parameter]) -> None:
@@ -158,12 +177,16 @@ class _SectionedCommand(TyperCommand):
     """Help in sections, plain text that is the same on a terminal and in a pipe."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuses a second --stack where only one counts: graft takes several, so people type it elsewhere too."""
+        """Takes old spellings; refuses a second --stack where one counts (graft takes several, so people try it)."""
+        known = {name.removeprefix("--") for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts)}
+        args, notes = modernized(ctx.info_name, args, known)
         _, _, order = self.make_parser(ctx).parse_args(list(args))
         if sum("--stack" in one.opts and not getattr(one, "multiple", False) for one in order) > 1:
             fix = "one run for each (extract and pretrain-ae take --stack all too)"
             raise Refused("option", "--stack", "given twice, this command takes one", fix)
         parsed: list[str] = super().parse_args(ctx, args)
+        if not ctx.params.get("quiet"):
+            launcher.say_once(notes)
         return parsed
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

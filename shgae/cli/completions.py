@@ -82,17 +82,14 @@ def _text(lines: Iterator[str]) -> str:
 
 
 def _choices(commands: list[_Command]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """What bash matches "COMMAND OPTION" with, and the choices then: one pattern where all commands offer the same."""
-    offered: dict[str, dict[str, tuple[str, ...]]] = {}
+    """What bash matches "COMMAND OPTION" with, and the choices then; an option may mean another thing elsewhere."""
+    offered: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for command in commands:
         for option in command.options:
             for name in option.names if option.choices else ():
-                offered.setdefault(name, {})[command.name] = option.choices
-    for name, by_command in offered.items():
-        if len(set(by_command.values())) == 1:
-            yield f'*" {name}"', next(iter(by_command.values()))
-        else:
-            yield from ((f'"{command} {name}"', choices) for command, choices in by_command.items())
+                offered.setdefault((name, option.choices), []).append(command.name)
+    for (name, choices), names in offered.items():
+        yield "|".join(f'"{command} {name}"' for command in names), choices
 
 
 def _bash(group: _Command, commands: list[_Command]) -> Iterator[str]:

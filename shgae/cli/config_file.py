@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from shgae.cli.fields import fields_of, stages
+from shgae.cli.fields import stages
+from shgae.cli.options import RUN_OPTIONS, old_spelling
+from shgae.config import fields_of
 from shgae.data.text_input import decode
 from shgae.errors import Refused, shortened
 from shgae.recipes import RECIPES, RecipeName
@@ -37,6 +39,8 @@ class ConfigFile:
     recipe: RecipeName | None = None
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Stage -> field name -> value."""
+    notes: tuple[str, ...] = ()
+    """Keys that have another name now."""
 
 
 def read(path: Path) -> ConfigFile:
@@ -50,24 +54,24 @@ def read(path: Path) -> ConfigFile:
     if recipe is not None and recipe not in get_args(RecipeName):
         raise Refused("recipe", path, f"{recipe!r:.40} is not improved or original", 'recipe = "original"')
     values: dict[str, dict[str, Any]] = {}
+    notes: list[str] = []
     for key, table in document.items():
         stage = _stage(key, path)
         if stage in values:
             raise Refused(key, path, "given twice, with - and with _", "one of the two")
-        values[stage] = _table(key, table, path)
-    return ConfigFile(recipe, values)
+        values[stage] = _table(key, table, path, notes)
+    return ConfigFile(recipe, values, tuple(notes))
 
 
-def resolve(stage: str, given: Mapping[str, Any], recipe: RecipeName | None, path: Path | None) -> Any:
+def resolve(stage: str, given: Mapping[str, Any], recipe: RecipeName | None, file: ConfigFile) -> Any:
     """The config of a stage: the recipe's, changed by the file, changed by what the command line gave.
 
     Args:
         stage: as a field of :class:`~shgae.recipes.Recipe`: pretrain_ae.
         given: checked values of the command line, by field name.
         recipe: what the command line asked for; None leaves it to the file.
-        path: of the file, if there is one.
+        file: what the file says, if there is one.
     """
-    file = read(path) if path else ConfigFile()
     config = getattr(RECIPES[recipe or file.recipe or "improved"], stage)
     return dataclasses.replace(config, **{**file.values.get(stage, {}), **given})
 
@@ -115,25 +119,34 @@ def _twice(text: str) -> str | None:
 def _stage(key: str, path: Path) -> str:
     stage = key.replace("-", "_")
     if stage not in stages():
-        homes = [name for name, config in stages().items() if stage in {field.name for field in fields_of(config)}]
-        if homes:
-            tables = " or ".join(f"[{name.replace('_', '-')}]" for name in homes)
-            raise Refused(key, path, "an option outside any table", f"put it below {tables}")
+        if homes := _homes(stage):
+            raise Refused(key, path, "an option outside any table", f"put it below {homes}")
         _unknown(key, ["recipe", *(name.replace("_", "-") for name in stages())], path)
     return stage
 
 
-def _table(key: str, table: Any, path: Path) -> dict[str, Any]:
+def _homes(option: str) -> str:
+    """The tables that have such an option, to be said."""
+    name = option.replace("-", "_")
+    homes = [stage for stage, config in stages().items() if name in {field.name for field in fields_of(config)}]
+    return " or ".join(f"[{stage.replace('_', '-')}]" for stage in homes)
+
+
+def _table(key: str, table: Any, path: Path, notes: list[str]) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise Refused(key, path, "a value, wanted a table", f"[{key}] on a line of its own, options below it")
     fields = {field.name: field for field in fields_of(stages()[key.replace("-", "_")])}
     values: dict[str, Any] = {}
+    known = {field.option for field in fields.values()}
     for option, value in table.items():
         name = option.replace("-", "_")
+        if old := old_spelling(key.replace("_", "-"), option, known):
+            name, value = old.new.replace("-", "_"), old.value(value) if isinstance(value, str) else value
+            notes.append(f"{old.note()} ({path})")
         if name not in fields:
             _unknown(f"{key}.{option}", [f"{key}.{field.option}" for field in fields.values()], path)
         if name in values:
-            raise Refused(f"{key}.{option}", path, "given twice, with - and with _", "one of the two")
+            raise Refused(f"{key}.{option}", path, "given twice, in two spellings", "one of the two")
         try:
             values[name] = fields[name].check(value)
         except ValueError as error:
@@ -145,6 +158,12 @@ def _table(key: str, table: Any, path: Path) -> dict[str, Any]:
 
 def _unknown(key: str, known: Iterable[str], path: Path) -> NoReturn:
     known = list(known)
+    table, _, option = key.rpartition(".")
+    if option.replace("-", "_") in RUN_OPTIONS:
+        raise Refused(shortened(key), path, "an option of the command line only", f"--{option} on the command line")
+    homes = _homes(option)
+    if table and homes:
+        raise Refused(shortened(key), path, f"[{table}] has no such option", f"put it below {homes}")
     near = difflib.get_close_matches(key[:_MOST_KEY], known, 1, 0.5)
     fix = (
         f"{near[0]} (did you mean that?)" if near else f"one of {', '.join(name.rpartition('.')[2] for name in known)}"

@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.text import Text
 
 from shgae.cli.progress.lines import Lines
 from shgae.cli.progress.screen import Screen
+from shgae.errors import printable, printable_lines
 from shgae.execution import Progress, Silent
 
 if TYPE_CHECKING:
@@ -28,22 +30,32 @@ def show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
         sys.stdout.write(json.dumps(outcome.result, allow_nan=False) + "\n")
         return
     console = _console(sys.stdout)
-    for table in outcome.tables:
+    for table in map(_safe, outcome.tables):
         with console.capture() as captured:
             console.print(table, soft_wrap=isinstance(table, str))
         sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
     made = outcome.result
     if "id" in made and "output" in made:
-        sys.stdout.write(f"{made['kind']} {made['id'][:12]} in {made['output']}\n")
+        sys.stdout.write(printable(f"{made['kind']} {made['id'][:12]} in {made['output']}") + "\n")
     if outcome.then and not quiet:
-        sys.stdout.write(f"next: {outcome.then}\n")
+        sys.stdout.write(printable(f"next: {outcome.then}") + "\n")
+
+
+def _safe(table: RenderableType) -> RenderableType:
+    """A text without what a terminal would obey; tables see to theirs themselves."""
+    if isinstance(table, Text):
+        table.plain = printable_lines(table.plain)
+    return printable_lines(table) if isinstance(table, str) else table
 
 
 def error_line(text: str) -> None:
     """Prints ``error: ...`` on standard error, always as one line."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    with suppress(OSError):  # the terminal may be closed
+    line = " ".join(printable(text).split())
+    try:
         sys.stderr.write(f"error: {line}\n")
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - a closed terminal: Python flushes once more at exit
 
 
 @contextmanager
@@ -54,13 +66,33 @@ def drawn(*, quiet: bool) -> Iterator[Progress]:
         return
     console = _console(sys.stderr)
     is_drawn = sys.stderr.isatty() and console.is_terminal and not console.is_dumb_terminal
-    progress = Screen(console) if is_drawn else Lines(sys.stderr)
+    progress = Screen(_console(_Terminal(sys.stderr))) if is_drawn else Lines(sys.stderr)
     try:
         yield progress
     finally:
         progress.close()
 
 
-def _console(stream: TextIO) -> Console:
+class _Terminal:
+    """A terminal that may go away: then nothing is shown any more, and the work goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        """See :class:`io.TextIOBase`."""
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """See :class:`io.TextIOBase`."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
+def _console(stream: Any) -> Console:
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)

@@ -40,13 +40,14 @@ _FAULTS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
 _OF_PROCESSES = ("DistBackendError", "DistNetworkError", "DistStoreError")
 
 
-def device_fault(error: BaseException, command: str, *, resumed: bool) -> ShgaeError | None:
+def device_fault(error: BaseException, command: str, *, resumed: bool, has_batches: bool = True) -> ShgaeError | None:
     """The end that an error of torch's stands for; None for any other error.
 
     Args:
         error: as it was raised.
         command: the first word of the command line.
         resumed: whether a run is continued, of which no option may be changed.
+        has_batches: whether the command has --batch-size.
     """
     where, text = f"shgae {command}", str(error)
     if isinstance(error, MemoryError):
@@ -61,5 +62,7 @@ def device_fault(error: BaseException, command: str, *, resumed: bool) -> ShgaeE
         text = "out of memory"
     for needles, what, why, fix in _FAULTS:
         if any(needle in text for needle in needles):
-            return Refused(what, where, why, _RESUMED if resumed and what == "memory" else fix)
+            if what == "memory":
+                fix = _RESUMED if resumed else fix if has_batches else "fewer people, or a machine with more memory"
+            return Refused(what, where, why, fix)
     return None

@@ -13,21 +13,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from shgae.errors import PeerLost, Refused
-from shgae.execution import RENDEZVOUS, Execution
+from shgae.errors import PeerLost, Refused, printable
+from shgae.execution import HANGUP, RENDEZVOUS, STOP_SIGNALS, Execution
 
 GRACE = 15.0
 """Seconds that the others have to end by themselves when one has failed."""
 LOST = 75
 """How a process ends that lost another one: it has nothing to say that matters."""
 _COMMAND = ("-m", "shgae")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
 
@@ -50,6 +49,12 @@ def is_first() -> bool:
     return processes() == 1 or os.environ.get("RANK", "0") == "0"
 
 
+def say_once(notes: Iterable[str]) -> None:
+    """Lines on standard error, of one of the processes that run this command line."""
+    if is_first() and RENDEZVOUS not in os.environ:
+        sys.stderr.writelines(f"{printable(note)}\n" for note in notes)
+
+
 def begin(wanted: int) -> None:
     """Raises :class:`Launch` if several processes are wanted and this is not one of them yet."""
     if RENDEZVOUS in os.environ or wanted == 1:
@@ -68,7 +73,7 @@ def joined(execution: Execution) -> Iterator[Execution]:
     from shgae.training import distributed
 
     if RENDEZVOUS in os.environ:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         threading.Thread(target=_stop_without_launcher, daemon=True).start()
     with distributed.joined(execution.device) as (world, device):
         yield replace(execution, world=world, device=device)
@@ -88,7 +93,7 @@ def launch(arguments: Sequence[str], size: int) -> int:
             for rank in range(size):
                 environment = _environment(rank, size, Path(folder))
                 # Blocked signals wait for a process until it can save.
-                blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+                blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
                 started.append(_start(arguments, environment, said[rank] if rank else None))
                 signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             failed = _wait(started)
@@ -116,19 +121,19 @@ def _start(arguments: Sequence[str], environment: dict[str, str], aside: Path | 
 
 @contextmanager
 def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """SIGINT and SIGTERM go on to all processes, and SIGHUP, unless it is ignored, as SIGTERM: once."""
+    """Signals that ask to stop go on to all processes; that the terminal was closed, as SIGTERM and once."""
     hung_up = False
 
     def forward(number: int, _frame: FrameType | None) -> None:
         nonlocal hung_up
-        if number == signal.SIGHUP:
+        if number == HANGUP:
             number, again, hung_up = signal.SIGTERM, hung_up, True
             if again:
                 return
         for process in started:
             process.send_signal(number)
 
-    caught = [*_SIGNALS, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else [])]
+    caught = [number for number in STOP_SIGNALS if number != HANGUP or signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, forward) for number in caught}
     try:
         yield
@@ -188,7 +193,7 @@ def _verdict(codes: Sequence[int], order: Sequence[int], said: Sequence[Path], c
             error_line((errors or [f"process {failed} in shgae {command}: it failed without a word."])[-1])
         return codes[failed]
     killed = [(rank, -codes[rank]) for rank in order if codes[rank] < 0]
-    if killed and killed[0][1] in _SIGNALS:
+    if killed and killed[0][1] in STOP_SIGNALS:
         return 128 + killed[0][1]
     if not any(codes):
         return 0

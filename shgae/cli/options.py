@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from shgae.cli.fields import LIMITS, ConfigField, defaults, fields_of, stage_of
+from shgae.cli.fields import defaults, help_of, stage_of
+from shgae.cli.inputs import Folder, NewFolder
+from shgae.config import ConfigField, Limit, fields_of
 from shgae.errors import Refused
-from shgae.execution import Deterministic
+from shgae.execution import WORKERS, Deterministic
 from shgae.recipes import RecipeName
 
 _METHOD, _RUNNING, _SHOWING = "Method", "Running", "Showing"
@@ -22,16 +26,77 @@ Parameter = tuple[Any, Any]
 """An annotation and a default, as they stand in a signature."""
 
 
+@dataclass(frozen=True)
+class OldSpelling:
+    """An option of a command that had another name, or other values."""
+
+    command: str
+    """As typed; in a file, the name of the table."""
+    old: str
+    new: str
+    """Without dashes."""
+    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Old value -> new value; in a list with commas, of each item."""
+
+    def value(self, text: str) -> str:
+        """A value as it is spelled now."""
+        return ",".join(self.values.get(item.strip(), item) for item in text.split(","))
+
+    def note(self) -> str:
+        """What a user is told."""
+        changed = "".join(f", {old} is now {new}" for old, new in self.values.items())
+        return f"note: --{self.old} is now --{self.new}{changed}"
+
+
+OLD_SPELLINGS = (
+    OldSpelling("finetune", "train", "trainable"),
+    OldSpelling("finetune", "joints", "joint-mismatch", {"same": "error", "new-head": "reset"}),
+    OldSpelling("evaluate", "draws", "resamples"),
+    OldSpelling("rate", "ks", "components"),
+    OldSpelling("analyze", "tried", "unit-people"),
+    OldSpelling("analyze", "walks", "traversals"),
+    OldSpelling("plot", "from", "from-epoch"),
+)
+"""What still works, unlisted, with a note. One that its command has under the old name only is none yet."""
+
+
+def old_spelling(command: str, name: str, known: Collection[str]) -> OldSpelling | None:
+    """The old spelling that a name without dashes is, of a command that knows such names; None for any other."""
+    if name in known:
+        return None
+    return next((one for one in OLD_SPELLINGS if (one.command, one.old) == (command, name) and one.new in known), None)
+
+
+def modernized(command: str, words: Sequence[str], known: Collection[str]) -> tuple[list[str], list[str]]:
+    """Words of a command line with today's names of options, and a note for each that had an old one."""
+    new: list[str] = []
+    notes: list[str] = []
+    waiting: OldSpelling | None = None
+    for place, word in enumerate(words):
+        if word == "--":
+            return [*new, *words[place:]], notes
+        name, equals, value = word.removeprefix("--").partition("=")
+        found = old_spelling(command, name, known) if word.startswith("--") else None
+        if found:
+            notes.append(found.note())
+            word = f"--{found.new}{equals}{found.value(value)}"
+        elif waiting:
+            word = waiting.value(word)
+        waiting = found if found and not equals else None
+        new.append(word)
+    return new, notes
+
+
 def _is_device(value: str) -> str:
     if not _DEVICE.fullmatch(value):
         raise Refused("value", "--device", f"{value} is no device", "--device auto, cpu, cuda, cuda:0, mps or xpu")
     return value
 
 
-def _is_within(name: str) -> Callable[[int], int]:
+def _is_within(name: str, limit: Limit) -> Callable[[int], int]:
     def check(value: int) -> int:
-        if not LIMITS[name].allows(value):
-            raise Refused("value", f"--{name}", f"{value} is not {LIMITS[name]}", f"--{name} {LIMITS[name].low:g}")
+        if not limit.allows(value):
+            raise Refused("value", f"--{name}", f"{value} is not {limit}", f"--{name} {limit.example}")
         return value
 
     return check
@@ -54,21 +119,44 @@ def is_pair(value: Pair | None) -> Pair | None:
     return value
 
 
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="Prepared data, made by shgae prepare.")]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An hourglass: a model, or the folder of its training.")]
 Category = Annotated[
     str | None, typer.Option("--category", metavar="NAME", help="Category of --joints, if of several.")
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")]
+
+
+def colour(text: str) -> tuple[float, ...]:
+    """The channels of ``R,G,B``; raises :class:`Refused` if they are no numbers."""
+    try:
+        return tuple(float(channel) for channel in text.split(","))
+    except ValueError as error:
+        raise Refused("value", "--mean-rgb", f"{text} is not R,G,B", "--mean-rgb 0.44,0.44,0.43") from error
+
+
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Prepared data, made by shgae prepare."), Folder(("data",))]
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="An hourglass: a model, or the folder of its training."),
+    Folder(("hourglass",)),
+]
+Activations = Annotated[
+    Path, typer.Argument(metavar="ACTIVATIONS", help="Made by shgae extract."), Folder(("activations",))
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make."), NewFolder()]
+MaybeOutput = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make."), NewFolder()
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be made, how many bytes it takes, and how long.")
 ]
 Seed = Annotated[
-    int, typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed"), help="Seed of everything drawn.")
+    int,
+    typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed", Limit(0)), help="Seed of everything drawn."),
 ]
 Steps = Annotated[
     int,
-    typer.Option("--steps", metavar="N", callback=_is_within("steps"), help="Steps of the trial, about."),
+    typer.Option(
+        "--steps", metavar="N", callback=_is_within("steps", Limit(1, 1000)), help="Steps of the trial, about."
+    ),
 ]
 
 RUN_OPTIONS: Mapping[str, Parameter] = {
@@ -90,14 +178,14 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         *(int, 1, "--nproc"),
         panel=_RUNNING,
         metavar="N",
-        callback=_is_within("nproc"),
+        callback=_is_within("nproc", Limit(1, 1024)),
         help="Processes on this machine that share the work, each on a GPU of its own where there are any.",
     ),
     "workers": _option(
         *(int, 2, "--workers", "-j"),
         panel=_RUNNING,
         metavar="N",
-        callback=_is_within("workers"),
+        callback=_is_within("workers", WORKERS),
         help="Threads that read and decode ahead; 0 reads in line.",
     ),
     "resume": _option(
@@ -146,18 +234,17 @@ RECIPE_OPTIONS: Mapping[str, Parameter] = {
 
 def config_options(config: type) -> Mapping[str, Parameter]:
     """One option a field of a config class; the default None means: as the file or the recipe says."""
-    return {field.name: _config_option(field, stage_of(config)) for field in fields_of(config)}
+    return {field.name: _config_option(config, field) for field in fields_of(config)}
 
 
-def _config_option(field: ConfigField, stage: str) -> Parameter:
+def _config_option(config: type, field: ConfigField) -> Parameter:
     type_: Any = Literal[field.choices] if field.choices else field.kind
     names = [f"--{field.option}/--no-{field.option}" if field.kind is bool else f"--{field.option}"]
     if field.name in _SHORT:
         names.append(_SHORT[field.name])
     metavar = {int: "N", float: "X"}.get(field.kind) if not field.choices else None
-    return _option(
-        *(type_ | None, None, *names), panel=_METHOD, metavar=metavar, help=f"{field.help} [{defaults(stage, field)}]"
-    )
+    text = f"{help_of(config, field.name)} [{defaults(stage_of(config), field)}]"
+    return _option(*(type_ | None, None, *names), panel=_METHOD, metavar=metavar, help=text)
 
 
 def given(config: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,6 @@ from rich.text import Text
 
 from shgae.reporting.table import Grid
 
-_LONGEST = 24
-"""Cells up to so many characters stay on one line where that is possible."""
-
 
 class FittedTable:
     """A grid with its title above and its caption below, both as wide as the terminal."""
@@ -46,30 +43,45 @@ class FittedTable:
 def column_widths(grid: Grid, room: int) -> list[int]:
     """Characters for each column, of so many in all.
 
-    What is longer than its column is wrapped between words: first headings, then long cells, then all. Words are
-    broken, the longest first, where not even they find room.
+    Where not all fit on one line, the columns share the room so that no row is much taller than the others: cells are
+    wrapped between words, headings before cells. Words are broken, the longest first, where not even they find room.
     """
     columns = list(zip(grid.headings, *grid.rows, strict=True))
+    whole = [max(map(cell_len, column)) for column in columns]
+    if sum(whole) <= room:
+        return whole
     widths = _longest_words(grid)
     while sum(widths) > room and max(widths) > 1:
         widths[widths.index(max(widths))] -= 1
-    cells = ([size for size in map(cell_len, column[1:]) if size <= _LONGEST] for column in columns)
-    widths = _grown(widths, [max(sizes, default=0) for sizes in cells], room)
-    return _grown(widths, [max(map(cell_len, column)) for column in columns], room)
+    while True:
+        # The tallest column that can be made lower with what is left.
+        spare = room - sum(widths)
+        ways = []
+        for place, column in enumerate(columns):
+            now = _height(column, widths[place])
+            enough = range(widths[place] + 1, min(widths[place] + spare, whole[place]) + 1)
+            lower = next((width for width in enough if _height(column, width) < now), None)
+            if lower is not None:
+                ways.append((now, widths[place] - lower, place, lower))
+        if not ways:
+            return widths
+        _, _, place, lower = max(ways)
+        widths[place] = lower
 
 
-def _grown(widths: Sequence[int], wish: Sequence[int], room: int) -> list[int]:
-    """Widths on the way to those that are wished for: those that lack least first, alike those that lack as much."""
-    grown, spare = list(widths), max(room - sum(widths), 0)
-    lacks = sorted(
-        (max(wanted - width, 0), place) for place, (width, wanted) in enumerate(zip(widths, wish, strict=True))
-    )
-    for done, (lack, place) in enumerate(lacks):
-        alike = sum(1 for other, _ in lacks[done:] if other == lack)
-        more = min(lack, spare // alike)
-        grown[place] += more
-        spare -= more
-    return grown
+def _height(column: Sequence[str], width: int) -> tuple[int, int]:
+    """Lines of the tallest cell of a column, and of its heading, which is the first of its texts."""
+    heading, *cells = (_lines(text, width) for text in column)
+    return max(cells, default=1), heading
+
+
+def _lines(text: str, width: int) -> int:
+    lines, used = 1, 0
+    for word in map(cell_len, text.split()):
+        if used and used + 1 + word > width:
+            lines, used = lines + 1, 0
+        used += word + (used > 0)
+    return lines
 
 
 def _longest_words(grid: Grid) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,28 +13,31 @@ from rich.tree import Tree
 from shgae.artifacts.disk_space import DryRun, readable
 from shgae.cli.command import near
 from shgae.cli.outcome import Outcome
-from shgae.cli.progress.eta import duration
+from shgae.cli.progress.screen import NAMES, SCALES
 from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable
 from shgae.evaluation.study_report import StudyReport
 from shgae.reporting.table import Grid
+from shgae.wording import duration
 
 if TYPE_CHECKING:
     from shgae.analysis.latent.report import AnalysisReport
     from shgae.analysis.rate.report import RateReport
     from shgae.analysis.splice.report import SpliceReport
 
+_MISMATCH = {"same": "error", "new-head": "reset"}
+"""How manifests spell --joint-mismatch."""
 _MOST_NAMES = 6
 
 
 def facts_table(facts: Mapping[str, Any], heading: str = "") -> Table:
     """Names and values, a line each."""
-    title = Text(f"\n{heading}", style="bold") if heading else None
+    title = Text(f"\n{printable(heading)}", style="bold") if heading else None
     table = Table(box=None, show_header=False, pad_edge=False, title=title, title_justify="left")
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(Text(printable(name.replace("_", " "))), Text(plain(value)))
+        table.add_row(Text(printable(name.replace("_", " "))), Text(printable(plain(value))))
     return table
 
 
@@ -44,6 +47,13 @@ def dry_run_outcome(made: DryRun) -> Outcome:
     said = {"would make": result["what"], "takes": readable(made.size), "free": readable(made.free)}
     table = facts_table({**said, "time": f"about {duration(max(made.seconds, 1))}"})
     return Outcome(result, [table], failure=made.fault())
+
+
+def mirrored(pairs: Sequence[Sequence[str]]) -> str:
+    """The joints that change places in a mirror image, by name."""
+    if not pairs:
+        return "none: name left and right, or give flip_pairs in the category"
+    return f"{len(pairs)}: {', '.join(' - '.join(pair) for pair in pairs)}"
 
 
 def plain(value: Any) -> str:
@@ -73,7 +83,9 @@ def _inner(value: Any) -> str:
 
 def fit_table(result: Mapping[str, Any]) -> Table:
     """A training: its best epoch, whose weights were kept."""
-    best = {name: value for name, value in result["best"].items() if name not in ("epoch", "seconds", "samples")}
+    left_out = ("epoch", "seconds", "samples", "lr")  # lr: where the schedule stood then, not what was asked for
+    kept = {name: value for name, value in result["best"].items() if name not in left_out}
+    best = {NAMES.get(name, name): SCALES.get(name, 1.0) * value for name, value in kept.items()}
     epochs = f"{result['best_epoch']} of {len(result['history'])}"
     parameters = f"{result['parameters']:,}"
     if (trained := result.get("trained_parameters", result["parameters"])) != result["parameters"]:
@@ -95,7 +107,10 @@ def autoencoder_tables(result: Mapping[str, Any]) -> list[Table | str]:
 def carried_table(joints: Mapping[str, Any]) -> Table:
     """Fine-tuning on other joints: which of them had a trained channel."""
     shown = {"trained channel": joints["trained"], "started anew": joints["new"], "no longer there": joints["gone"]}
-    return facts_table({name: ", ".join(names) or "-" for name, names in shown.items()}, f"joints ({joints['how']})")
+    return facts_table(
+        {name: ", ".join(names) or "-" for name, names in shown.items()},
+        f"joints ({_MISMATCH.get(joints['how'], joints['how'])})",
+    )
 
 
 def grid_table(grid: Grid) -> FittedTable:

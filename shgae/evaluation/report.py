@@ -278,8 +278,8 @@ def report(
     scored = [score(one, people) for one in predictions]
     hits, names = [one.hits for one in scored], [one.name for one in predictions]
     on = (hits, people.cell_visibility, crops.photos)
-    paired = resample_pck(*on, resamples=config.draws, seed=config.seed)
-    each = joint_intervals(*on, resamples=config.draws, seed=config.seed)
+    paired = resample_pck(*on, resamples=config.resamples, seed=config.seed)
+    each = joint_intervals(*on, resamples=config.resamples, seed=config.seed)
     models = []
     for i, one in enumerate(scored):
         interval = ByGroup(*(paired.interval((i, group)) for group in range(len(GROUPS))))
@@ -298,7 +298,7 @@ def report(
         persons=len(crops),
         photos=paired.photos,
         joints=skeleton.names,
-        bootstrap=Bootstrap(config.draws, config.seed),
+        bootstrap=Bootstrap(config.resamples, config.seed),
         models=tuple(models),
         floors=rows(_blind(crops, read_people(data, "train"))),
         ceilings=rows([from_cells("target cells", people.cells, None, crops, _TARGET)]),

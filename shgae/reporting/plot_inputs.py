@@ -13,7 +13,7 @@ from typing import Any
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
 from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.artifacts.checkpoint import HISTORY
-from shgae.artifacts.folders import unfinished
+from shgae.artifacts.folders import report_of, unfinished
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.typed_json import Schema
@@ -75,8 +75,7 @@ def _place(path: Path) -> Path:
     begun = unfinished(path)
     if begun:
         return begun[0]
-    inner = path / "report"
-    return inner if not (path / "manifest.json").is_file() and (inner / "manifest.json").is_file() else path
+    return report_of(path)
 
 
 def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from tabulate import SEPARATING_LINE, tabulate
+
+from shgae.errors import printable, printable_lines
 from shgae.metrics.pck import Group
 from shgae.metrics.statistics import Interval
 from shgae.wording import counted, counted_people
 
 GROUPS: tuple[tuple[Group, str], ...] = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
 """Which joints are counted, and the heading of each."""
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$]|&(?=#?\w+;))")
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -45,25 +49,42 @@ class Grid:
         """Of each column, whether it reads from the left."""
         return tuple(place == 0 or heading in self.words for place, heading in enumerate(self.headings))
 
+    def __post_init__(self) -> None:
+        """Makes every text :func:`~shgae.errors.printable`: names of models, joints and files stand in them."""
+        texts = {
+            "title": printable(self.title),
+            "caption": printable_lines(self.caption),
+            "headings": tuple(map(printable, self.headings)),
+            "words": tuple(map(printable, self.words)),
+            "rows": tuple(tuple(map(printable, row)) for row in self.rows),
+        }
+        for name, value in texts.items():
+            object.__setattr__(self, name, value)
+
     def markdown(self) -> str:
         """The table with its title and caption, for GitHub's Markdown."""
-        rule = "| " + " | ".join("---" if is_left else "---:" for is_left in self.is_left) + " |"
-        lines = [f"**{_in_markdown(self.title)}**", "", _line(self.headings), rule, *map(_line, self.rows), ""]
+        lines = [f"**{_in_markdown(self.title)}**", "", self._drawn("pipe", _in_markdown, self.rows), ""]
         if self.caption:
             lines += ["  \n".join(_in_markdown(line) for line in self.caption.splitlines()), ""]
         return "\n".join(lines)
 
     def latex(self) -> str:
         r"""A ``table`` that needs no package; its ``\\label`` is the author's to add."""
-        columns = "".join("l" if is_left else "r" for is_left in self.is_left)
-        lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\hline"]
-        for place, row in enumerate((self.headings, *self.rows)):
-            if place in (1, len(self.rows) + 1 - self.aside) and place <= len(self.rows):
-                lines.append(r"\hline")
-            lines.append(" & ".join(map(_in_latex, row)) + r" \\")
+        rows: list[Any] = list(self.rows)
+        if 0 < self.aside < len(rows):
+            rows.insert(len(rows) - self.aside, SEPARATING_LINE)
         words = ". ".join([self.title, *self.caption.splitlines()])
-        lines += [r"\hline", r"\end{tabular}", rf"\caption{{{_in_latex(words)}.}}", r"\end{table}", ""]
-        return "\n".join(lines)
+        table = self._drawn("latex_raw", _in_latex, rows)
+        return "\n".join(
+            [r"\begin{table}", r"\centering", table, rf"\caption{{{_in_latex(words)}.}}", r"\end{table}", ""]
+        )
+
+    def _drawn(self, form: str, escaped: Callable[[str], str], rows: Sequence[Any]) -> str:
+        texts = [row if row is SEPARATING_LINE else tuple(map(escaped, row)) for row in rows]
+        texts = texts or [("",) * len(self.headings)]  # without a row the library forgets the columns
+        sides = ["left" if is_left else "right" for is_left in self.is_left]
+        headings = [*map(escaped, self.headings)]
+        return str(tabulate(texts, headings, tablefmt=form, disable_numparse=True, colalign=sides))
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -97,10 +118,6 @@ def number(value: float | None) -> str:
 def people_title(split: str, persons: int, photos: int, stack: int) -> str:
     """What stands above a table of a split's people at one stack."""
     return f"{split}: {counted_people(persons)} of {counted(photos, 'photo')}, stack {stack}"
-
-
-def _line(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(map(_in_markdown, texts)) + " |"
 
 
 def _in_markdown(text: str) -> str:

@@ -122,7 +122,7 @@ def _check_packages() -> None:
     if missing:
         are = "packages {} are" if len(missing) > 1 else "package {} is"
         why = f"the {are.format(', '.join(missing))} not installed"
-        raise Refused("export", "this environment", why, "pip install 'shgae[onnx]'")
+        raise Refused("export", "this environment", why, "pip install onnx onnxscript onnxruntime")
 
 
 def _check_size(network: MapsAndCodes, where: Path) -> None:

@@ -13,7 +13,7 @@ from shgae.execution import Execution, Progress
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.joints import with_joints
 from shgae.models.zoo import HourglassSpec, LoadedHourglass, load_hourglass
-from shgae.recipes import FinetuneConfig, HeatmapConfig
+from shgae.recipes import FinetuneConfig, HeatmapConfig, as_json
 from shgae.skeleton import Skeleton
 from shgae.stages.pose_training import FitResult, fit_pose
 from shgae.training import tensorboard
@@ -26,7 +26,7 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     Args:
         model: an hourglass artefact or run directory (then its best weights).
         data: prepared data with a train and a val split, of the model's crop size; of its joints too, unless
-            ``config.joints`` says what to do.
+            ``config.joint_mismatch`` says what to do.
         output: the folder to make.
         config: what learns, joints, targets and training.
         execution: device, threads, progress; ``resume`` continues an interrupted run exactly.
@@ -39,10 +39,12 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
     prepared = open_artifact(data, "data", execution=execution)
     check_crops(loaded.artifact.facts, prepared, model, execution.progress)
     module, spec, joints = _on_joints(loaded, prepared, config)
-    train_only(module, config.train)
-    if joints.get("new") and spec.stacks > 1 and config.train in ("head", "autoencoder"):
+    train_only(module, config.trainable)
+    if joints.get("new") and spec.stacks > 1 and config.trainable in ("head", "autoencoder"):
         what = "what a stack passes on of the new joints' maps starts at zero and, with"
-        execution.progress.note(f"note: {what} --train {config.train}, stays there; --train decoder would teach it")
+        execution.progress.note(
+            f"note: {what} --trainable {config.trainable}, stays there; --trainable decoder would teach it"
+        )
     _note_other_targets(loaded.artifact, config, execution.progress)
     # The colour that is taken off stays the one that the weights know; the crops are those of the new data.
     seen = {key: prepared.facts[key] for key in TRAVELS} | {"mean_rgb": list(loaded.mean_rgb)}
@@ -57,21 +59,21 @@ def _on_joints(
 ) -> tuple[StackedHourglass, HourglassSpec, dict[str, Any]]:
     """The network with the data's joints, its spec, and, where they may differ, which have a trained channel."""
     mine, theirs = loaded.skeleton, Skeleton.from_json(prepared.facts["skeleton"])
-    if config.joints == "same":
+    if config.joint_mismatch == "error":
         if mine.names != theirs.names:
             why = f"trained on {other_joints(mine.names, theirs.names, prepared.path)}"
-            fix = "--joints match (carry over joints of the same name) or --joints new-head (start all anew)"
+            fix = "--joint-mismatch match (keep joints of the same name) or --joint-mismatch reset (start all again)"
             raise Refused("model", loaded.artifact.path, why, fix)
         return loaded.module, loaded.spec, {}
     by_name = theirs.sources(mine)
-    sources = by_name if config.joints != "new-head" else (None,) * len(theirs)
-    if config.joints == "match" and not any(source is not None for source in sources):
+    sources = by_name if config.joint_mismatch != "reset" else (None,) * len(theirs)
+    if config.joint_mismatch == "match" and not any(source is not None for source in sources):
         why = f"none of its {len(mine)} joints has the name of one of the data's {len(theirs)}"
-        raise Refused("--joints match", loaded.artifact.path, why, "--joints new-head")
+        raise Refused("--joint-mismatch match", loaded.artifact.path, why, "--joint-mismatch reset")
     trained = [name for name, source in zip(theirs.names, sources, strict=True) if source is not None]
     gone = [name for joint, name in enumerate(mine.names) if joint not in by_name]
     joints = {
-        "how": config.joints,
+        "how": as_json(config)["joints"],  # as manifests spell it
         "trained": trained,
         "new": [name for name in theirs.names if name not in trained],
         "gone": gone,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.checkpoint import CHECKPOINT, read_position
-from shgae.artifacts.folders import unfinished
+from shgae.artifacts.folders import report_of, unfinished
 from shgae.artifacts.lineage import Ancestor, ancestors, ancestors_of
 from shgae.artifacts.manifest import package_versions
 from shgae.artifacts.run_log import read_origin
@@ -64,7 +64,7 @@ class InfoResult:
 
 
 def run(path: Path) -> InfoResult:
-    """Describes an artefact, or the unfinished one beside its target (NAME or NAME.partial may be given).
+    """Describes an artefact (of a study's folder its report), or the unfinished one of a target (NAME or NAME.partial).
 
     Raises:
         Refused: no such folder, or its manifest is torn, changed or of another schema.
@@ -72,6 +72,7 @@ def run(path: Path) -> InfoResult:
     begun = unfinished(path)
     if begun:
         return _unfinished(*begun)
+    path = report_of(path)
     artifact = open_artifact(path, verify=False)
     manifest = artifact.manifest
     return InfoResult(

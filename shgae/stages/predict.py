@@ -41,6 +41,8 @@ _GROUPS, _PUT_ASIDE = "groups.jsonl", ".groups.jsonl"
 """What was found in each group of photos, until the artefact is complete."""
 _ENTRY_BYTES = 1500
 _MOST_SUFFIXES = 6
+_SHEET_BYTES = 1_000_000
+"""About what the sheet takes."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class _Request:
     def check_space(self, output: Path, config: PredictConfig, progress: Progress) -> None:
         """See :func:`~shgae.artifacts.disk_space.check_space`; an overlay takes about what its photo does."""
         people = sum(photo.people for photo in self.photos)
-        size = people * _ENTRY_BYTES + config.overlays * sum(_size(photo.path) for photo in self.photos)
+        size = _SHEET_BYTES + people * _ENTRY_BYTES + config.overlays * sum(_size(photo.path) for photo in self.photos)
         overlays = ", with overlays," if config.overlays else ""
         what = f"predictions of {counted_people(people)} in {counted(len(self.photos), 'photo')}{overlays}"
         check_space(output, size, what, progress)

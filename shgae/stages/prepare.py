@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import time
 import warnings
 from collections import Counter
@@ -23,7 +22,7 @@ from shgae.artifacts.tables import dumps, write_rows
 from shgae.data.coco import CocoPeople, read_coco
 from shgae.data.crop_writer import look_for_photos, write_crops
 from shgae.data.cropping import cut_people
-from shgae.data.geometry import FAMILY_MARGIN, MOST_CONTEXT, around_crop
+from shgae.data.geometry import FAMILY_MARGIN, around_crop
 from shgae.data.photo_checks import Key, check_turns, find_twins, where_twins_are, with_twins_merged
 from shgae.data.selection import Selection, hold_out, limit, select
 from shgae.errors import Refused
@@ -153,19 +152,8 @@ def _cutting_time(selection: Selection, config: PrepareConfig, workers: int) -> 
 def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> None:
     if "train" not in sources:
         raise Refused("--train", "the options", "there is nothing to train on", "--train JSON PHOTOS")
-    if config.hold_out < 0:
-        raise Refused("--hold-out", "the options", f"{config.hold_out} is negative", "a number of people")
     if config.hold_out and "test" in sources:
         raise Refused("--hold-out", "the options", "--test is given too", "one of the two")
-    if config.max_bad_photos < 0:
-        raise Refused("--max-bad-photos", "the options", f"{config.max_bad_photos} is negative", "a number of photos")
-    if not 1 <= config.context <= MOST_CONTEXT:
-        why = f"{config.context} is not 1 to {MOST_CONTEXT:g}"
-        raise Refused("--context", "the options", why, "1.5 for half as much again")
-    if config.limit is not None and config.limit < 1:
-        raise Refused("--limit", "the options", f"{config.limit} leaves nobody", "1 or more")
-    if not (math.isfinite(config.margin) and config.margin >= 0):
-        raise Refused("--margin", "the options", f"{config.margin} is no growth", "0.1 for 10 %")
 
 
 class _Plan(NamedTuple):

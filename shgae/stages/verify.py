@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shgae.artifacts import lineage
+from shgae.artifacts.folders import report_of
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -23,9 +25,10 @@ class VerifyResult:
     """Ancestors that do not lie where their child saw them: nothing can be said of these."""
 
     def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
-        missing = [{"kind": one.kind, "id": one.id, "path": str(one.path)} for one in self.missing]
-        return {"path": str(self.path), "verified": [str(path) for path in self.verified], "missing": missing}
+        """What ``--json`` prints; its paths are absolute."""
+        missing = [{"kind": one.kind, "id": one.id, "path": os.path.abspath(one.path)} for one in self.missing]  # noqa: PTH100
+        verified = [os.path.abspath(path) for path in self.verified]  # noqa: PTH100
+        return {"path": os.path.abspath(self.path), "verified": verified, "missing": missing}  # noqa: PTH100
 
     def fault(self) -> Refused | None:
         """Why the chain is not whole, if it is not."""
@@ -38,11 +41,12 @@ class VerifyResult:
 
 
 def run(path: Path, execution: Execution | None = None) -> VerifyResult:
-    """Recomputes every hash of an artefact and of those of its ancestors that are there.
+    """Recomputes the hashes of an artefact (of a study's folder, its report) and of its ancestors that are there.
 
     Raises:
         Refused: no artefact, or a file of it or of an ancestor is missing or changed; folder and file are named.
         Interrupted: a signal came.
     """
+    path = report_of(path)
     verification = lineage.verify(open_artifact(path, verify=False), execution)
     return VerifyResult(path, verification.verified, verification.missing)

@@ -28,7 +28,7 @@ def train_only(model: StackedHourglass, part: Part) -> None:
     model.requires_grad_(False)
     stacks = [cast(Stack, stack) for stack in model.stacks]
     if part == "autoencoder" and not any(isinstance(stack.hourglass.graft, Autoencoder) for stack in stacks):
-        raise Refused("--train autoencoder", "the model", "it carries no autoencoder", "a grafted model")
+        raise Refused("--trainable autoencoder", "the model", "it carries no autoencoder", "a grafted model")
     for stack in stacks:
         for module in _modules(stack, part):
             module.requires_grad_(True)

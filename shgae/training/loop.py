@@ -269,8 +269,9 @@ class _Fitting(Generic[BatchT]):
         self.world.broadcast_model(self.model)
         self.model.eval()
         validation = Validation(*self.world.broadcast(self.objective.validate(self.model, self.execution)))
-        if not all(math.isfinite(value) for value in (validation.score, *validation.values.values())):
-            raise self._diverged(f"validation gave {validation.values}")
+        values = {"score": validation.score, **validation.values}
+        if wrong := [f"{name} is {value:g}" for name, value in values.items() if not math.isfinite(value)]:
+            raise self._diverged(f"in validation {', '.join(wrong)}")
         better = at.best_score is None or validation.score > at.best_score
         if better and self.world.is_main:
             self.draft.write_tensors(MODEL, state_arrays(self.model))
@@ -298,7 +299,9 @@ class _Fitting(Generic[BatchT]):
     ) -> Diverged:
         at = at or self.position
         where = f"epoch {at.epoch + 1}, step {at.step + 1}{what}"
-        return Diverged("training", where, f"{why}; learning rate {self._learning_rate(at):g}", fix)
+        return Diverged(
+            "training", where, f"{why}; learning rate {self._learning_rate(at):g} of --lr {self.config.lr:g}", fix
+        )
 
     def _learning_rate(self, at: Position) -> float:
         return learning_rate(

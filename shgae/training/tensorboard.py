@@ -22,7 +22,7 @@ def check(*, wanted: bool) -> None:
     """Raises :class:`Refused` where it is wanted and the extra is missing; nothing is imported."""
     if wanted and importlib.util.find_spec("tensorboard") is None:
         why = "the package tensorboard is not installed"
-        raise Refused("option", "--tensorboard", why, 'pip install "shgae[tensorboard]", or leave it out')
+        raise Refused("option", "--tensorboard", why, "pip install tensorboard, or leave it out")
 
 
 def files_of(folder: Path) -> tuple[str, ...]:

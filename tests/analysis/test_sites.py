@@ -109,7 +109,7 @@ def test_a_shared_autoencoder_is_fine_tuned_and_goes_on_after_an_interruption(
     from tests.training.test_loop import StopAfter
 
     graft.run(sites.baseline, [sites.pooled], tmp_path / "shared", HOW, (0, 1, 2))
-    config = replace(TINY_FINETUNE, train=part)
+    config = replace(TINY_FINETUNE, trainable=part)
     whole = finetune.run(tmp_path / "shared", sites.data, tmp_path / "whole", config, HOW)
     with pytest.raises(Interrupted):
         finetune.run(tmp_path / "shared", sites.data, tmp_path / "out", config, Execution(stop=StopAfter(2)))

@@ -90,10 +90,10 @@ def test_an_object_is_turned_into_what_json_gives_back() -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "not readable"),
-        (b"{", "not readable"),
-        (b"\xff\xfe", "not readable"),
-        (b"[" * 100_000, "not readable"),
+        (b"", "no valid JSON"),
+        (b"{", "no valid JSON"),
+        (b"\xff\xfe", "no valid JSON"),
+        (b"[" * 100_000, "nested too deeply"),
         (b"[]", "no JSON object"),
         (b"null", "no JSON object"),
         (b'"text"', "no JSON object"),

@@ -189,12 +189,38 @@ def test_version_and_bare_call(capsys) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"shgae {__version__}\n"
     assert main([]) == 0
-    assert "The chain, in order" in capsys.readouterr().out
+    assert "Method" in capsys.readouterr().out
 
 
 def test_an_unknown_command_is_refused_with_the_nearest_one(capsys) -> None:
     assert main(["trian"]) == 2
     assert capsys.readouterr().err == "error: No such command 'trian'. Did you mean 'train'? Try: shgae --help.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("train x -o y --crop-size 3", "--crop-size is not an option of shgae train, but of prepare. Try: shgae train"),
+        ("train x -o y --widht 3", "No such option: --widht (Possible options: --width). Try: shgae train --help."),
+        ("train x -o y --epochs many", "Invalid value for '--epochs': not a whole number. Try: shgae train --help."),
+        ("train x -o y --lr fast", "Invalid value for '--lr': not a number."),
+        ("plot x -o y --from-epoch 0", "Invalid value for '--from-epoch': less than 1."),
+    ],
+)
+def test_a_command_line_that_is_not_understood_is_answered_in_plain_words(words: str, line: str, capsys) -> None:
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err.startswith(f"error: {line}")
+
+
+def test_out_of_memory_names_an_option_that_the_command_has(monkeypatch, capsys) -> None:
+    def full(*_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr("shgae.cli.config_file.read", full)
+    assert main(["train", "x", "-o", "y", "--config", "z"]) == 2
+    assert "a smaller --batch-size" in capsys.readouterr().err
+    assert main(["report", "x", "-o", "y.html", "--config", "z"]) == 2
+    assert "--batch-size" not in capsys.readouterr().err
 
 
 def test_a_file_name_that_is_no_text_does_not_break_the_error(capsys, tmp_path: Path) -> None:

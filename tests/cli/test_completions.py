@@ -19,6 +19,10 @@ CASES = [
     (["evaluate", "model", "data", "--split", "t"], {"train", "test"}),
     (["train", "data", "--no-s"], {"--no-shuffle"}),
     (["graft", "--opt"], set()),
+    (["finetune", "--trainable", "h"], {"head"}),
+    (["prepare", "--trainable", "h"], set()),
+    (["prepare", "--train", "h"], set()),
+    (["import", "--joints", "m"], set()),
 ]
 
 

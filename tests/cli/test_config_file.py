@@ -24,7 +24,7 @@ def test_keys_may_be_spelled_as_options_or_as_in_a_manifest(file: Path) -> None:
 
 def test_an_empty_file_changes_nothing(file: Path) -> None:
     file.write_text("")
-    assert resolve("train", {}, None, file) == RECIPES["improved"].train
+    assert resolve("train", {}, None, read(file)) == RECIPES["improved"].train
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,8 @@ def test_an_empty_file_changes_nothing(file: Path) -> None:
         ("[trian]\nepochs = 3\n", "trian", "train"),
         ("epochs = 3\n", "epochs", "put it below [train] or [pretrain-ae] or [finetune]"),
         ("zzzz = 3\n", "zzzz", "one of"),
+        ('[train]\ndevice = "cpu"\n', "train.device", "of the command line only"),
+        ("[train]\ncrop-size = 128\n", "train.crop-size", "put it below [prepare]"),
         ("train = 3\n", "train", "[train]"),
         ('recipe = "orignal"\n', "recipe", "improved or original"),
         ("recipe = 1\n", "recipe", "improved or original"),
@@ -42,7 +44,7 @@ def test_an_empty_file_changes_nothing(file: Path) -> None:
         ("[train]\nepochs = 3.0\n", "train.epochs", "a whole number"),
         ("[train]\nepochs = true\n", "train.epochs", "a whole number"),
         ("[train]\nepochs = 0\n", "train.epochs", "at least 1"),
-        ("[train]\nlr = nan\n", "train.lr", "more than 0"),
+        ("[train]\nlr = nan\n", "train.lr", "a finite number"),
         (f"[train]\nlr = 1{'0' * 400}\n", "train.lr", "more than 0"),
         ("[train]\nshuffle = 1\n", "train.shuffle", "true or false"),
         ('[train]\noptimizer = "adamw"\n', "train.optimizer", "rmsprop or adam or sgd"),

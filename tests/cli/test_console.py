@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 
 from shgae.cli.console import drawn
-from shgae.cli.progress.eta import duration
 from shgae.cli.progress.lines import Lines
 from shgae.cli.progress.screen import Screen
 from shgae.execution import Silent
+from shgae.wording import duration
 
 
 class Clock:
@@ -39,7 +39,7 @@ def test_a_short_task_says_nothing(stream: io.StringIO, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("times", [5, 6])
-def test_a_long_task_says_a_line_every_ten_seconds_and_its_last_once(
+def test_a_long_task_speaks_soon_then_every_ten_seconds_and_its_last_line_comes_once(
     stream: io.StringIO, clock: Clock, times: int
 ) -> None:
     lines = Lines(stream, clock)
@@ -49,8 +49,9 @@ def test_a_long_task_says_a_line_every_ten_seconds_and_its_last_once(
         lines.advance(1000, "loss 0.5")
     lines.finish()
     assert stream.getvalue().splitlines() == [
-        f"extract train: 2,000/{times},000 people, {5 * times - 10} s left  loss 0.5",
-        f"extract train: 4,000/{times},000 people, {5 * times - 20} s left  loss 0.5",
+        f"extract train: 1,000/{times},000 people, {5 * times - 5} s left  loss 0.5",
+        f"extract train: 3,000/{times},000 people, {5 * times - 15} s left  loss 0.5",
+        *(["extract train: 5,000/6,000 people, 5 s left  loss 0.5"] if times == 6 else []),
         f"extract train: {times},000/{times},000 people  loss 0.5",
     ]
 
@@ -156,6 +157,6 @@ def test_an_epochs_line_says_how_long_the_training_still_takes(stream: io.String
         clock.now += 3  # validation
         lines.record({"epoch": epoch, "val_pck": 0.5}, of=3, best=epoch == 2)
     assert stream.getvalue().splitlines() == [
-        "epoch 2/3  val_pck 0.5  best  12 s left in all",
-        "epoch 3/3  val_pck 0.5",
+        "epoch 2/3  PCK % 50  best  12 s left in all",
+        "epoch 3/3  PCK % 50",
     ]

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import typer.main
 
+from shgae.cli import fields
 from shgae.cli.app import app, main
 from shgae.cli.commands import COMMANDS
-from shgae.cli.fields import fields_of, stages
+from shgae.cli.fields import stages
+from shgae.config import fields_of
 
 NAMES = [command.name for command in COMMANDS]
 HEAVY = ("torch", "numpy", "matplotlib", "scipy", "sklearn", "safetensors", "PIL", "pycocotools")
@@ -40,6 +42,22 @@ def test_help_has_a_sentence_an_example_and_the_folder_that_is_written(name: str
     assert ("\n  Writes\n" in text) == makes_a_folder
 
 
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_help_fits_a_terminal_of_80_columns(name: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*filter(None, [name]), "--help"]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
+
+
+def test_every_command_stands_in_one_of_four_sections_its_summary_on_at_most_two_lines(capsys) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["Options:", "Method:", "Analysis:", "Output:", "Maintenance:"]
+    commands = text.partition("Method:")[2].splitlines()
+    assert len([line for line in commands if line.strip()]) - 3 <= 2 * len(NAMES)
+
+
 @pytest.mark.parametrize(("name", "inputs"), [("graft", "MODEL AE..."), ("evaluate", "MODEL... DATA"), ("doctor", "")])
 def test_the_usage_names_the_inputs_as_the_help_does(name: str, inputs: str, capsys) -> None:
     assert help_of(name, capsys).splitlines()[0] == f"Usage: shgae {name} [OPTIONS] {inputs}".strip()
@@ -58,7 +76,7 @@ def test_every_field_of_a_config_is_an_option_in_the_help(stage: str, capsys) ->
     flat = " ".join(text.split())
     for field in fields_of(stages()[stage]):
         assert f"--{field.option}" in text
-        assert " ".join(field.help.split()[:4]) in flat
+        assert " ".join(fields.help_of(stages()[stage], field.name).split()[:4]) in flat
         assert all(str(choice) in text for choice in field.choices)
 
 

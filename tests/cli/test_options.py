@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 from pathlib import Path
 
 import pytest
+import typer.main
 
-from shgae.cli.fields import LIMITS, ConfigField, Limit, defaults, fields_of, stage_of, stages
-from shgae.recipes import RECIPES, TrainConfig
+from shgae.cli.app import app, main
+from shgae.cli.config_file import read
+from shgae.cli.fields import defaults, help_of, stage_of, stages
+from shgae.cli.options import modernized
+from shgae.config import ConfigField, Limit, fields_of, from_stored
+from shgae.errors import Refused
+from shgae.recipes import RECIPES, EvaluateConfig, FinetuneConfig, TrainConfig, as_json
 
 ALL_FIELDS = [(stage, field) for stage, config in stages().items() for field in fields_of(config)]
 
@@ -103,22 +111,17 @@ def test_what_is_no_value_or_no_option_is_refused_with_a_hint_to_the_help(probe,
 
 @pytest.mark.parametrize(("stage", "field"), ALL_FIELDS, ids=lambda value: getattr(value, "name", value))
 def test_every_field_has_a_help_text_and_a_default_that_its_own_check_allows(stage: str, field: ConfigField) -> None:
-    assert field.help.endswith(".")
+    assert help_of(stages()[stage], field.name).endswith(".")
     for recipe in RECIPES.values():
         value = getattr(getattr(recipe, stage), field.name)
         assert value is None or field.check(value) == value
     if field.kind in (int, float) and not field.choices:
-        assert field.name in LIMITS
+        assert field.limit
         assert field.check(field.kind(field.example)) is not None
 
 
-def test_no_limit_is_left_over_from_a_field_that_is_gone() -> None:
-    of_no_config = {"workers", "steps", "nproc"}
-    assert {field.name for _, field in ALL_FIELDS} | of_no_config >= LIMITS.keys()
-
-
 def test_an_inherited_field_keeps_the_help_of_its_base_class() -> None:
-    texts = {(stage, field.name): field.help for stage, field in ALL_FIELDS}
+    texts = {(stage, field.name): help_of(stages()[stage], field.name) for stage, field in ALL_FIELDS}
     assert texts["finetune", "epochs"] == texts["train", "epochs"] == "Passes over the training split."
 
 
@@ -132,6 +135,7 @@ def test_a_config_class_belongs_to_one_stage() -> None:
     [
         (Limit(1), [1, 10**9], [0, -1, 10**400, float("nan"), float("inf")], "at least 1"),
         (Limit(0, above=True), [1e-9, 1], [0, -1e-9], "more than 0"),
+        (Limit(0, 9, above=True), [1e-9, 9], [0, 9.1], "more than 0, at most 9"),
         (Limit(4, 1024, step=4), [4, 8, 1024], [0, 2, 6, 1028], "a multiple of 4, 4 to 1024"),
     ],
 )
@@ -145,33 +149,116 @@ ALLOWED: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("ae_batch_size", "ae_epochs", "batch_size", "epochs", "limit"), (1, 2**63 - 1)),
     **dict.fromkeys(("micro_batches", "seeds"), (1, 2**63 - 1)),
     **dict.fromkeys(("hold_out", "margin", "max_bad_photos", "noise", "seed"), (0, 2**63 - 1)),
-    **{"code_size": (1, 4096), "draws": (100, 1_000_000), "min_score": (0, 1), "unit_people": (2, 2**63 - 1)},
-    **{"traversals": (0, 10), "nproc": (1, 1024), "people": (0, 24), "stacks": (1, 8), "steps": (1, 1000)},
-    **{"width": (4, 1024), "workers": (0, 256)},
+    **{"code_size": (1, 4096), "resamples": (100, 1_000_000), "min_score": (0, 1), "unit_people": (2, 2**63 - 1)},
+    **{"traversals": (0, 10), "people": (0, 24), "stacks": (1, 8), "width": (4, 1024)},
     **{"dropout": (0, 0.9), "weight_decay": (0, 1)},
     **dict.fromkeys(("colour", "flip", "half_body", "occlusion", "translation"), (0, 1)),
     **{"context": (1, 3), "rotation": (0, 180), "scale": (0, 0.9)},
 }
 """The lowest and the highest number of each option."""
-ABOVE_ZERO = ("ae_lr", "lr", "sigma_hidden", "sigma_visible")
+ABOVE_ZERO = {"ae_lr": 2**63 - 1, "lr": 2**63 - 1, "sigma_hidden": 1000, "sigma_visible": 1000}
+NUMBERS = [(stage, field) for stage, field in ALL_FIELDS if field.kind in (int, float) and not field.choices]
 
 
-@pytest.mark.parametrize("name", LIMITS)
-def test_every_number_has_a_lowest_and_a_highest_value(name: str) -> None:
+@pytest.mark.parametrize(("stage", "field"), NUMBERS, ids=lambda value: getattr(value, "name", value))
+def test_every_number_has_a_lowest_and_a_highest_value(stage: str, field: ConfigField) -> None:
+    name, allows = field.name, field.limit.allows
     if name in ABOVE_ZERO:
-        assert [LIMITS[name].allows(value) for value in (0, 1e-9, 1, 2**63 - 1, 2**63)] == [
-            False,
-            True,
-            True,
-            True,
-            False,
-        ]
+        high = ABOVE_ZERO[name]
+        assert [allows(value) for value in (0, 1e-9, 1, high, high + 1)] == [False, True, True, True, False]
         return
     low, high = ALLOWED[name]
     step = {"width": 4, "scale": 0.5, "dropout": 0.5}.get(name, 1)
-    assert [LIMITS[name].allows(value) for value in (low, low + step, high)] == [True, True, True]
-    assert not any(LIMITS[name].allows(value) for value in (low - step, high + step, low - 1, high + 1))
-    assert LIMITS[name].allows(low + 1) == (name not in ("width", "scale", "dropout"))
+    assert [allows(value) for value in (low, low + step, high)] == [True, True, True]
+    assert not any(allows(value) for value in (low - step, high + step, low - 1, high + 1))
+    assert allows(low + 1) == (name not in ("width", "scale", "dropout"))
+
+
+@pytest.mark.parametrize(("stage", "field"), NUMBERS, ids=lambda value: getattr(value, "name", value))
+def test_a_limit_holds_for_a_config_that_is_made_in_python(stage: str, field: ConfigField) -> None:
+    config = getattr(RECIPES["improved"], stage)
+    for value in (field.limit.low - 1, math.nan, "1", True, field.limit.high + 1):
+        with pytest.raises(Refused, match=f"{type(config).__name__}.{field.name}: .* is not "):
+            dataclasses.replace(config, **{field.name: value})
+
+
+def test_a_whole_number_in_the_place_of_another_becomes_one_so_equal_configs_are_stored_equally() -> None:
+    assert as_json(TrainConfig(lr=1)) == as_json(TrainConfig(lr=1.0))
+    assert json.dumps(as_json(TrainConfig(lr=1))["lr"]) == "1.0"
+
+
+def test_only_what_may_be_left_out_may_be_none() -> None:
+    assert TrainConfig(limit=None).limit is None
+    with pytest.raises(Refused, match="TrainConfig.epochs"):
+        TrainConfig(epochs=None)
+
+
+@pytest.mark.parametrize(
+    ("config", "stored"),
+    [
+        (FinetuneConfig(trainable="head", joint_mismatch="reset"), {"train": "head", "joints": "new-head"}),
+        (FinetuneConfig(), {"train": "all", "joints": "same"}),
+        (FinetuneConfig(joint_mismatch="match"), {"joints": "match"}),
+        (EvaluateConfig(resamples=100), {"draws": 100}),
+    ],
+)
+def test_renamed_fields_are_stored_and_read_under_the_names_that_ids_were_made_with(config, stored) -> None:
+    kept = as_json(config)
+    assert kept.items() >= stored.items()
+    assert type(config)(**from_stored(type(config), kept)) == config
+
+
+@pytest.mark.parametrize(
+    ("words", "now"),
+    [
+        ("finetune m d -o o --train head", "finetune m d -o o --trainable head"),
+        (
+            "finetune m d -o o --train=head --joints new-head",
+            "finetune m d -o o --trainable=head --joint-mismatch reset",
+        ),
+        ("finetune m d -o o --joints=same", "finetune m d -o o --joint-mismatch=error"),
+        ("evaluate m d --draws 200", "evaluate m d --resamples 200"),
+        ("plot m -o o --from 3", "plot m -o o --from-epoch 3"),
+        ("prepare --train a.json b -o o", "prepare --train a.json b -o o"),
+        ("import f -o o --joints same", "import f -o o --joints same"),
+        ("evaluate m d -- --draws", "evaluate m d -- --draws"),
+    ],
+)
+def test_old_spellings_become_the_new_ones_each_with_a_note(words: str, now: str) -> None:
+    name, *rest = words.split()
+    parameters = typer.main.get_command(app).commands[name].params
+    known = {flag.removeprefix("--") for one in parameters for flag in (*one.opts, *one.secondary_opts)}
+    found, notes = modernized(name, rest, known)
+    assert [name, *found] == now.split()
+    assert len(notes) == sum(a != b for a, b in zip(words.split(), now.split(), strict=True) if a.startswith("--"))
+    assert all(note.count("--") == 2 for note in notes)
+
+
+def test_an_old_option_still_counts_and_its_new_name_is_told_unless_quiet(tmp_path: Path, capsys) -> None:
+    words = ["finetune", str(tmp_path / "m"), str(tmp_path / "d"), "-o", str(tmp_path / "o"), "--joints", "other"]
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert "--joint-mismatch" in err
+    words[-1] = "same"
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines()[0].startswith("note: --joints is now --joint-mismatch")
+    assert main([*words, "--quiet"]) == 2
+    assert "note" not in capsys.readouterr().err
+
+
+def test_a_file_may_use_old_keys_and_values_but_not_both_spellings(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[finetune]\ntrain = "head"\njoints = "new-head"\n[evaluate]\ndraws = 200\n')
+    found = read(file)
+    assert found.values == {
+        "finetune": {"trainable": "head", "joint_mismatch": "reset"},
+        "evaluate": {"resamples": 200},
+    }
+    assert len(found.notes) == 3
+    assert all(str(file) in note for note in found.notes)
+    file.write_text("[evaluate]\ndraws = 200\nresamples = 200\n")
+    with pytest.raises(Refused, match="twice"):
+        read(file)
 
 
 def of(stage: str, name: str) -> ConfigField:

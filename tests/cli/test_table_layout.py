@@ -52,6 +52,16 @@ def test_headings_are_wrapped_before_cells() -> None:
     assert not any("points of all labelled joints" in line for line in lines)
 
 
+def test_columns_share_what_room_there_is_so_that_rows_stay_low() -> None:
+    found = ("finetuned - grafted", "+12.1 (+10.4 to +13.9)", "+11.0 (+7.1 to +15.1)", "+12.5 (+10.7 to +14.4)", "2.5")
+    grid = Grid(
+        "", ("difference", "points all", "points hidden (v=1)", "points visible (v=2)", "smallest"), 3 * (found,)
+    )
+    lines = [line for line in lines_of(grid, 80) if line.strip()]
+    rule = next(place for place, line in enumerate(lines) if "\u2500" in line)
+    assert len(lines) - rule - 1 == 2 * 3, "two lines a row"
+
+
 def test_captions_are_as_wide_as_the_terminal_however_narrow_the_table_is() -> None:
     assert Grid("", ("a",), (("1",),), ARMS.caption).caption in lines_of(Grid("", ("a",), (("1",),), ARMS.caption), 100)
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
+from rich.text import Text
 
+from shgae.cli.console import show
+from shgae.cli.outcome import Outcome
 from shgae.cli.tables import (
     autoencoder_tables,
     facts_table,
@@ -57,6 +60,19 @@ def test_what_stands_in_a_grid_is_text_and_no_markup() -> None:
     assert all(part in text for part in ("[red]t", "[b]a", "[c]", "[i]below"))
 
 
+EVIL = "nose\x1b[2J\u202e\n\r\x07"
+
+
+def test_no_name_from_a_file_is_obeyed_by_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    tables = [grid_table(Grid(EVIL, (EVIL, "b"), ((EVIL, "1"),), EVIL)), facts_table({EVIL: {EVIL: [EVIL]}}, EVIL)]
+    tree = lineage_tree([{"depth": 0, "role": EVIL, "kind": EVIL, "id": EVIL, "path": EVIL, "present": True}])
+    result = {"output": EVIL, "kind": "data", "id": "0" * 64}
+    show(Outcome(result, [*tables, EVIL, Text(EVIL), tree], EVIL), as_json=False, quiet=False)
+    out = capsys.readouterr().out
+    assert out.count("nose") >= 11
+    assert {one for one in out if not one.isprintable()} == {"\n"}
+
+
 def test_every_joint_has_a_row_and_every_model_a_column(report: EvaluationReport) -> None:
     text = text_of(grid_table(joints_table(report)))
     assert row_of(text, "nose") == ["43.3", "46.7", "3.7", "1,200"]
@@ -75,7 +91,7 @@ def test_a_training_shows_its_best_epoch() -> None:
     text = text_of(fit_table(result))
     assert "14,526,053" in text
     assert "2 of 3" in text
-    assert row_of(text, "val pck") == ["0.5"]
+    assert row_of(text, "PCK %") == ["50"]
 
 
 @pytest.mark.parametrize(("fvu", "is_poor"), [(0.99, False), (1.0, True), (3.6, True), (None, False)])

@@ -20,6 +20,7 @@ from shgae.data.heatmaps import (
     mirror_back,
     quarter_offset,
 )
+from shgae.errors import Refused
 from shgae.recipes import RECIPES, HeatmapConfig
 
 CELL = st.integers(0, 31)
@@ -145,8 +146,8 @@ def test_a_map_of_nan_is_an_error() -> None:
 
 
 def test_a_sigma_of_zero_is_an_error() -> None:
-    with pytest.raises(ValueError, match="positive"):
-        one_map(1, 1, 2, HeatmapConfig(sigma_visible=0.0))
+    with pytest.raises(Refused, match="sigma_visible"):
+        HeatmapConfig(sigma_visible=0.0)
 
 
 def maps_of(data: st.DataObject, shape: tuple[int, ...]) -> torch.Tensor:

@@ -60,7 +60,7 @@ DAMAGES = {
     "a manifest of the future": Damage(
         "data", "manifest.json", _json_edit(lambda m: m.update(schema=99)), "schema 99, this shgae reads 1"
     ),
-    "a manifest cut": Damage("data", "manifest.json", _cut, "not readable"),
+    "a manifest cut": Damage("data", "manifest.json", _cut, "no valid JSON"),
     "a manifest that is a list": Damage("data", "manifest.json", lambda p: p.write_text("[]"), "no JSON object"),
     "no manifest": Damage("data", "manifest.json", Path.unlink, "no manifest.json in it"),
     "a shard of crops deleted": Damage(

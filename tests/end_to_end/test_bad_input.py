@@ -169,7 +169,7 @@ REFUSED = {
     "graft made/finetuned made/autoencoder -o x": "it carries an autoencoder already",
     "finetune made/data made/grafted -o x": "it holds prepared data, wanted an hourglass",
     "finetune made/autoencoder made/data -o x": "it holds an autoencoder, wanted an hourglass",
-    "evaluate made/data made/baseline": "wanted prepared data",
+    "evaluate made/data made/baseline": "wanted an hourglass",
     "evaluate made/baseline": "Missing argument",
     "evaluate made/baseline none made/data": "none: no such folder, wanted an hourglass",
     "info none": "no such folder",
@@ -185,7 +185,7 @@ REFUSED = {
     f"prepare --train {PAIR} -o x --margin=-0.1": "--margin: -0.1 is not at least 0",
     "train made/data -o x --limit 0": "--limit: 0 is not at least 1",
     "train made/data -o x --epochs 0": "--epochs: 0 is not at least 1",
-    "train made/data -o x --lr nan": "--lr: nan is not more than 0",
+    "train made/data -o x --lr nan": "--lr: nan is not a finite number",
     "train made/data -o x --width 18": "--width: 18 is not a multiple of 4",
     "train made/data -o x --batch-size none": "--batch-size",
     "train made/data -o x --widht 16": "Possible options: --width",
@@ -272,7 +272,7 @@ def test_scoring_or_tuning_on_other_joints_is_refused_naming_both(shell: Shell) 
     for words in (("evaluate", "made/baseline", "other"), ("finetune", "made/baseline", "other")):
         line = shell.refused(*words, "-o", "x")
         assert "trained on 17 joints, the data in other has 17 (joint 1 is nose there, joint 0 here)" in line
-        assert "--joints match" in line
+        assert "--joint-mismatch match" in line
 
 
 def test_an_autoencoder_of_another_models_activations_is_refused_naming_both(shell: Shell) -> None:

@@ -18,7 +18,7 @@ def test_a_training_whose_terminal_is_closed_is_saved(shell: Shell) -> None:
     if child == 0:
         os.execve(sys.executable, [sys.executable, "-m", "shgae", *LONG], environment() | {"TERM": "xterm"})
     said = b""
-    while b"epoch 1/500" not in said or b"train_loss" not in said:
+    while b"epoch 1/500" not in said or b"train loss" not in said:
         said += os.read(terminal, 4096)
     os.close(terminal)
     _, status = os.waitpid(child, 0)

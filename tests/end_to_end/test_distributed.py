@@ -35,7 +35,7 @@ def begun(*words: str) -> Iterator[subprocess.Popen[str]]:
     try:
         assert process.stderr is not None
         line = ""
-        while "train_loss" not in line:
+        while "train loss" not in line:
             line = process.stderr.readline()
             assert line, "it ended early"
         yield process
@@ -159,7 +159,7 @@ def test_processes_that_a_scheduler_starts_stop_alike_and_each_with_our_code(she
     ]
     try:
         assert both[0].stderr is not None
-        while "train_loss" not in both[0].stderr.readline():
+        while "train loss" not in both[0].stderr.readline():
             assert both[0].poll() is None
         for process in both:
             process.send_signal(signal.SIGTERM)

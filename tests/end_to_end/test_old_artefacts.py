@@ -105,10 +105,10 @@ def test_every_step_goes_on_from_old_artefacts(old: Path, capsys: pytest.Capture
     ran(capsys, "extract grafted data --precision fp32 -o extracted")
     ran(capsys, f"pretrain-ae activations --code-size 3 {tiny} -o code")
     ran(capsys, f"finetune grafted data {tiny} -o tuned")
-    scored = ran(capsys, "evaluate baseline grafted data --draws 100 --precision fp32 -o scored")
+    scored = ran(capsys, "evaluate baseline grafted data --resamples 100 --precision fp32 -o scored")
     before = json.loads(Path("evaluation/report.json").read_text())
     assert [one["pck"] for one in scored["models"]] == [one["pck"] for one in before["models"]]
-    ran(capsys, "evaluate evaluation/predictions-grafted.json data --draws 100")
+    ran(capsys, "evaluate evaluation/predictions-grafted.json data --resamples 100")
 
 
 def test_old_results_are_drawn_and_reported(old: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,8 @@ import typer.main
 from shgae.cli import config_file
 from shgae.cli.app import app
 from shgae.cli.commands import COMMANDS
-from shgae.cli.fields import fields_of, stages
+from shgae.cli.fields import stages
+from shgae.config import fields_of
 from shgae.recipes import RECIPES, SPLITS
 from tests.builders.chain import Chain
 from tests.end_to_end.conftest import ROOT, TINY_CONFIG, Shell

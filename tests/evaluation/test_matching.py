@@ -22,7 +22,7 @@ from shgae.skeleton import COCO_PERSON
 from shgae.stages import evaluate
 from shgae.stages.evaluate import EvaluateResult
 
-CONFIG = EvaluateConfig(draws=100)
+CONFIG = EvaluateConfig(resamples=100)
 
 
 @pytest.fixture

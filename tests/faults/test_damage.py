@@ -18,7 +18,7 @@ from tests.promises import Kept
 NAMED = "A file that was changed, cut, swapped or lost is named by verify, and by every command that reads it (exit 2)"
 SAME = "The whole chain made twice, in two places, gives the same ids"
 READERS = STEPS | {
-    "evaluate": "evaluate made/baseline made/finetuned made/data --draws 100",
+    "evaluate": "evaluate made/baseline made/finetuned made/data --resamples 100",
     "splice": "splice made/baseline made/data --ae made/autoencoder --activations made/activations",
     "rate": "rate made/baseline made/activations made/data --ae made/autoencoder --components 0,1",
     "analyze": "analyze made/activations made/data made/autoencoder --parts spectrum",

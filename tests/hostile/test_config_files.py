@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from shgae.cli.config_file import read
-from shgae.cli.fields import LIMITS, ConfigField, fields_of, stages
+from shgae.cli.fields import stages
+from shgae.config import ConfigField, fields_of
 from shgae.errors import Refused
 from shgae.recipes import Recipe
 from tests.hostile.conftest import run
@@ -61,8 +62,7 @@ def test_every_option_of_a_wrong_type_or_out_of_range_is_named(here: Path, kept:
     tried = 0
     for table, field in fields():
         values = [value for value in WRONG[field.kind] if not (field.kind is str and not field.choices)]
-        if field.name in LIMITS:
-            limit = LIMITS[field.name]
+        if limit := field.limit:
             values += [f"{limit.low - 1:g}", *(["0"] if limit.above else []), f"{limit.high * 2:.0f}"]
         elif field.choices:
             values += ['"nothing of that"', "-77"]

@@ -22,7 +22,7 @@ READERS: Mapping[tuple[str, str], str] = {
     **{
         ("data", name): f"train data -o x {FEW}" for name in ("splits", "skeleton", "mean_rgb", "category_id", "margin")
     },
-    **{("data", name): "evaluate baseline data --draws 100 -o x" for name in ("crop_size", "crop_policy")},
+    **{("data", name): "evaluate baseline data --resamples 100 -o x" for name in ("crop_size", "crop_policy")},
     **{("baseline", name): "graft baseline autoencoder -o x" for name in ("spec", "skeleton", "mean_rgb", "crop_size")},
     **{("baseline", name): "extract baseline data -o x" for name in ("crop_policy", "margin")},
     ("baseline", "category_id"): "predict baseline photo.png -o x",
@@ -41,12 +41,12 @@ QUICK = (
         "predict {} photo.png -o x",
     ),
     *(f"train {{}} -o x {FEW}", f"finetune {{}} data -o x {FEW}", f"pretrain-ae {{}} --code-size 3 -o x {FEW}"),
-    *("graft {} autoencoder -o x", "graft baseline {} -o x", "evaluate {} data --draws 100 -o x"),
+    *("graft {} autoencoder -o x", "graft baseline {} -o x", "evaluate {} data --resamples 100 -o x"),
 )
 COMMANDS = (
     *QUICK,
     *("analyze {} -o x", "export {} -o x.onnx", "extract baseline {} -o x", f"finetune baseline {{}} -o x {FEW}"),
-    *("evaluate baseline {} --draws 100 -o x", "splice {} data -o x", "splice baseline {} -o x"),
+    *("evaluate baseline {} --resamples 100 -o x", "splice {} data -o x", "splice baseline {} -o x"),
     *("splice baseline data --activations {} -o x", "splice baseline data --ae {} -o x"),
     *("rate {} activations data -o x", "rate baseline {} data -o x", "rate baseline activations {} -o x"),
     *("study {} data -o x --dry-run", "study baseline {} -o x --dry-run"),

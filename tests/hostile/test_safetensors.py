@@ -180,9 +180,9 @@ TWICE = {
 def test_what_stands_twice_is_refused(here: Path, kind: str) -> None:
     path = crafted(Path("x.safetensors"), TWICE[kind])
     for reader in READERS:
-        with pytest.raises(Refused, match="names something twice"):
+        with pytest.raises(Refused, match="stands twice"):
             reader(path)
-    assert "names something twice" in run("import", path, "-o", "out").check().line
+    assert "stands twice" in run("import", path, "-o", "out").check().line
 
 
 def test_numbers_that_are_none_are_read_to_the_bit(tmp_path: Path) -> None:

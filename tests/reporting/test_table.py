@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shgae.metrics.statistics import Interval
 from shgae.reporting.table import Grid, interval_points, pages, percent, points, span
@@ -12,10 +16,10 @@ def test_markdown_escapes_what_would_be_markup() -> None:
     assert GRID.markdown().splitlines() == [
         r"**50 % of run\_1**",
         "",
-        "| model | PCK |",
-        "| --- | ---: |",
-        r"| a\|b | 1.0 |",
-        r"| x\_y & co | - |",
+        "| model     |   PCK |",
+        "|:----------|------:|",
+        r"| a\|b      |   1.0 |",
+        r"| x\_y & co |     - |",
         "",
         "first  ",
         "second",
@@ -23,7 +27,7 @@ def test_markdown_escapes_what_would_be_markup() -> None:
 
 
 def test_latex_needs_no_package_and_sets_apart_what_is_no_result() -> None:
-    assert GRID.latex().splitlines() == [
+    assert [" ".join(line.split()) for line in GRID.latex().splitlines()] == [
         r"\begin{table}",
         r"\centering",
         r"\begin{tabular}{lr}",
@@ -40,6 +44,29 @@ def test_latex_needs_no_package_and_sets_apart_what_is_no_result() -> None:
     ]
 
 
+NAMES = st.text(st.sampled_from("ab |\\_$&;<>\n\r\t\x1b\x07\u202e\u2028\u200b\udce9%#{}^~*`éあ"), max_size=12)
+
+
+@settings(max_examples=200, deadline=None)
+@given(names=st.lists(NAMES, min_size=2, max_size=2), title=NAMES, caption=NAMES)
+def test_no_name_breaks_a_row_or_reaches_a_reader_as_a_control_character(names, title, caption) -> None:
+    grid = Grid(title, ("model", names[0]), ((names[1], "1.0"), ("b", names[0])), caption)
+    allowed = set("\n")
+    for text in (grid.markdown(), grid.latex()):
+        text.encode()
+        assert all(one.isprintable() or one in allowed for one in text)
+    rows = [line for line in grid.markdown().splitlines() if line.startswith("|")]
+    assert len(rows) == 4
+    assert [len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) for row in rows] == [3] * 4, "bars that are not escaped"
+    body = grid.latex().partition(r"\begin{tabular}")[2].partition(r"\end{tabular}")[0]
+    assert sum(line.endswith(r"\\") for line in body.splitlines()) == 3
+    assert [len(re.findall(r"(?<!\\)&", line)) for line in body.splitlines() if line.endswith(r"\\")] == [1] * 3
+
+
+def test_a_table_without_rows_still_has_its_columns() -> None:
+    assert r"\begin{tabular}{lr}" in Grid("t", ("a", "b"), ()).latex()
+
+
 def test_a_backslash_is_not_escaped_twice() -> None:
     assert r"\textbackslash{}\{\textasciicircum{}" in Grid("\\{^", ("a",), ()).latex()
     assert r"\\\_" in Grid("\\_", ("a",), ()).markdown()
@@ -51,13 +78,18 @@ def test_nothing_is_set_apart_where_every_row_is_a_result() -> None:
 
 def test_columns_of_words_read_from_the_left() -> None:
     grid = Grid("t", ("arm", "points", "finding"), (("e - a", "-0.5", "not shown"),), words=("finding",))
-    assert "| --- | ---: | --- |" in grid.markdown()
+    assert [len(part) > 2 and part.endswith(":") for part in grid.markdown().splitlines()[3].split("|")[1:-1]] == [
+        False,
+        True,
+        False,
+    ]
     assert r"\begin{tabular}{lrl}" in grid.latex()
 
 
 def test_tex_gets_minus_signs_where_it_would_set_hyphens() -> None:
     grid = Grid("t", ("a",), (("e - a (-1.0 to -0.5)",), ("-0.5",), ("x-y, pre-trained",), ("-",)))
-    assert [line for line in grid.latex().splitlines() if line.endswith(r"\\")][1:] == [
+    lines = [line.strip() for line in grid.latex().splitlines() if line.endswith(r"\\")][1:]
+    assert [" ".join(line.split()) for line in lines] == [
         r"e $-$ a ($-$1.0 to $-$0.5) \\",
         r"$-$0.5 \\",
         r"x-y, pre-trained \\",

@@ -111,10 +111,10 @@ def test_the_loss_is_the_mean_over_the_joints_that_are_left(tiny_data: Path) -> 
 
 def test_a_study_fine_tunes_on_changed_crops_and_knows_its_own_arms_again(chain: Chain, tmp_path: Path) -> None:
     config = StudyConfig(
-        arms="a", seeds=1, epochs=1, batch_size=4, precision="fp32", sigma_visible=1.5, augment="newell"
+        arms="none", seeds=1, epochs=1, batch_size=4, precision="fp32", sigma_visible=1.5, augment="newell"
     )
     first = run.run(chain.baseline, chain.data, tmp_path / "study", config, Execution(workers=0))
-    assert open_artifact(tmp_path / "study/seed-0/arm-a/finetuned").manifest.config["rotation"] == 30.0
+    assert open_artifact(tmp_path / "study/seed-0/arm-none/finetuned").manifest.config["rotation"] == 30.0
     assert first.made
     again = run.run(chain.baseline, chain.data, tmp_path / "study", config, Execution(workers=0))
     assert not again.made

@@ -29,7 +29,7 @@ def test_every_step_runs_with_deterministic_algorithms_alone_to_the_same_bits(tm
             "error",
             "off",
         )
-    config = EvaluateConfig(precision="fp32", batch_size=4, draws=100)
+    config = EvaluateConfig(precision="fp32", batch_size=4, resamples=100)
     found = [
         evaluate.run([chain.baseline], chain.data, tmp_path / name, config, how).to_json()
         for name, how in (("strict", STRICT), ("free", Execution()))

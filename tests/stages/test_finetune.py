@@ -64,7 +64,7 @@ def config(**changes: object) -> FinetuneConfig:
 def test_training_a_part_leaves_the_rest_as_it_was(
     chain: Chain, tmp_path: Path, part: str, belongs: tuple[str, ...]
 ) -> None:
-    result = finetune.run(chain.grafted, chain.data, tmp_path / "tuned", config(train=part), HOW)
+    result = finetune.run(chain.grafted, chain.data, tmp_path / "tuned", config(trainable=part), HOW)
     before, after = (load_tensors(run / "model.safetensors") for run in (chain.grafted, tmp_path / "tuned"))
     moved = {name for name in before if not np.array_equal(before[name], after[name])}
     learned = {name for name in before if name.startswith(tuple(f"stacks.0.{piece}." for piece in belongs))}
@@ -74,7 +74,7 @@ def test_training_a_part_leaves_the_rest_as_it_was(
 
 
 def test_a_frozen_training_resumes_to_the_same_artefact(chain: Chain, tmp_path: Path) -> None:
-    frozen = config(train="autoencoder", epochs=2)
+    frozen = config(trainable="autoencoder", epochs=2)
     whole = finetune.run(chain.grafted, chain.data, tmp_path / "whole", frozen, HOW)
     with pytest.raises(Interrupted):
         finetune.run(chain.grafted, chain.data, tmp_path / "torn", frozen, Execution(stop=StopAfter(4)))
@@ -85,15 +85,15 @@ def test_a_frozen_training_resumes_to_the_same_artefact(chain: Chain, tmp_path: 
 def test_other_joints_are_refused_until_it_is_said_what_to_do(chain: Chain, other_joints: Path, tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"17 joints.* has 4") as refused:
         finetune.run(chain.grafted, other_joints, tmp_path / "tuned", config(), HOW)
-    assert "--joints match" in refused.value.line()
-    assert "--joints new-head" in refused.value.line()
+    assert "--joint-mismatch match" in refused.value.line()
+    assert "--joint-mismatch reset" in refused.value.line()
     assert not list(tmp_path.iterdir())
 
 
 def test_matching_joints_are_named_and_their_model_predicts_the_new_set(
     chain: Chain, other_joints: Path, tmp_path: Path
 ) -> None:
-    result = finetune.run(chain.grafted, other_joints, tmp_path / "tuned", config(joints="match"), HOW)
+    result = finetune.run(chain.grafted, other_joints, tmp_path / "tuned", config(joint_mismatch="match"), HOW)
     joints = result.to_json()["joints"]
     assert joints["trained"] == ["right_knee", "r_hip", "Left-Hip"]
     assert joints["new"] == ["neck"]
@@ -116,7 +116,7 @@ def test_the_colour_that_is_taken_off_stays_the_models(
 
 
 def test_a_new_head_starts_all_joints_anew(chain: Chain, other_joints: Path, tmp_path: Path) -> None:
-    tuned = finetune.run(chain.baseline, other_joints, tmp_path / "tuned", config(joints="new-head"), HOW)
+    tuned = finetune.run(chain.baseline, other_joints, tmp_path / "tuned", config(joint_mismatch="reset"), HOW)
     assert tuned.artifact.facts["joints"]["trained"] == []
     assert tuned.artifact.facts["joints"]["new"] == list(FEWER)
     assert len(tuned.artifact.facts["joints"]["gone"]) == 14  # by name, as with match
@@ -125,13 +125,13 @@ def test_a_new_head_starts_all_joints_anew(chain: Chain, other_joints: Path, tmp
 def test_matching_where_no_name_is_in_common_is_refused(chain: Chain, tmp_path: Path) -> None:
     strangers = data_of(tmp_path, ("petal", "leaf", "stem", "root"))
     with pytest.raises(Refused, match="none of its 17 joints has the name of one of the data's 4") as refused:
-        finetune.run(chain.baseline, strangers, tmp_path / "tuned", config(joints="match"), HOW)
-    assert "new-head" in refused.value.line()
+        finetune.run(chain.baseline, strangers, tmp_path / "tuned", config(joint_mismatch="match"), HOW)
+    assert "reset" in refused.value.line()
 
 
 def test_the_same_joints_match_themselves(chain: Chain, tmp_path: Path) -> None:
     plain = finetune.run(chain.baseline, chain.data, tmp_path / "plain", config(), HOW)
-    match = finetune.run(chain.baseline, chain.data, tmp_path / "match", config(joints="match"), HOW)
+    match = finetune.run(chain.baseline, chain.data, tmp_path / "match", config(joint_mismatch="match"), HOW)
     weights = [load_tensors(run.artifact.file("model.safetensors")) for run in (plain, match)]
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
 

@@ -192,6 +192,7 @@ def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFi
 def test_the_command_refuses_a_colour_that_is_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
+    (tmp_path / "x.pth").touch()
     assert main(["import", str(tmp_path / "x.pth"), "-o", str(tmp_path / "model"), "--mean-rgb", text]) == 2
     assert "error: value in --mean-rgb: " in capsys.readouterr().err
 

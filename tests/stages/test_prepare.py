@@ -299,11 +299,11 @@ def test_broken_people_are_refused_or_dropped(tmp_path: Path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"hold_out": -1}, "--hold-out"),
+        ({"hold_out": -1}, "PrepareConfig.hold_out"),
         ({"hold_out": 14}, "--hold-out"),
-        ({"limit": 0}, "--limit"),
-        ({"margin": -0.1}, "--margin"),
-        ({"margin": float("nan")}, "--margin"),
+        ({"limit": 0}, "PrepareConfig.limit"),
+        ({"margin": -0.1}, "PrepareConfig.margin"),
+        ({"margin": float("nan")}, "PrepareConfig.margin"),
     ],
 )
 def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, Any], words: str):

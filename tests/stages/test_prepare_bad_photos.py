@@ -168,7 +168,7 @@ def test_without_bad_photos_allowed_the_manifest_is_as_it_was_before_they_could_
 
 def test_a_negative_number_of_bad_photos_is_refused(tmp_path: Path) -> None:
     line = line_of(tmp_path, {"train": make(tmp_path / "train")}, max_bad_photos=-1)
-    assert line.startswith("--max-bad-photos in the options: -1 is negative")
+    assert line.startswith("value in PrepareConfig.max_bad_photos: -1 is not at least 0")
 
 
 def test_a_fault_of_the_disk_is_no_bad_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

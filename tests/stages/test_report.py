@@ -47,7 +47,7 @@ from tests.reporting.page.test_html import HOSTILE, Elements
 ROOT = Path(__file__).parents[2]
 HOW, FORCE = Execution(workers=0), Execution(workers=0, force=True)
 CONFIG = ReportConfig(people=2)
-SCORED = EvaluateConfig(precision="fp32", draws=200, split="test")
+SCORED = EvaluateConfig(precision="fp32", resamples=200, split="test")
 
 
 @dataclass(frozen=True)
@@ -413,7 +413,7 @@ BROKEN: dict[str, tuple[str, str, Callable[[Path], object], str]] = {
         "predictions-baseline.json was changed",
     ),
     "no manifest": ("splice", "manifest.json", lambda p: p.unlink(), "no manifest.json in it"),
-    "a torn manifest": ("splice", "manifest.json", lambda p: p.write_text("{"), "not readable"),
+    "a torn manifest": ("splice", "manifest.json", lambda p: p.write_text("{"), "no valid JSON"),
 }
 
 

@@ -189,7 +189,7 @@ def test_a_whole_chain_by_several_is_that_of_one_and_only_the_first_writes(tmp_p
             "extract": extract.run(run, tiny_data, activations, TINY_EXTRACT, execution).artifact.id,
             "pretrain-ae": pretrain_ae.run(activations, root / "ae", ae, execution).artifact.id,
         }
-        how = EvaluateConfig(batch_size=3, precision="fp32", draws=100)
+        how = EvaluateConfig(batch_size=3, precision="fp32", resamples=100)
         scored = evaluate.run([run], tiny_data, root / "evaluation", how, execution)
         assert scored.artifact is not None
         return made | {"evaluate": scored.artifact.id, "report": scored.to_json()["models"]}
@@ -210,7 +210,7 @@ def test_a_whole_chain_by_several_is_that_of_one_and_only_the_first_writes(tmp_p
 def test_people_are_counted_once_by_any_number_of_processes(tmp_path: Path, tiny_data: Path, size: int) -> None:
     run = tmp_path / "run"
     train.run(tiny_data, run, dataclasses.replace(TINY, epochs=1), Execution())
-    how = EvaluateConfig(batch_size=2, precision="fp32", draws=100, split="val")
+    how = EvaluateConfig(batch_size=2, precision="fp32", resamples=100, split="val")
 
     def scored(world: ProcessGroup) -> Any:
         execution = Execution(world=world, workers=0)

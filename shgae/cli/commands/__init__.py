@@ -31,6 +31,7 @@ from shgae.cli.commands.verify import verify
 from shgae.cli.commands.verify_resume import verify_resume
 
 COMMANDS: tuple[Command, ...] = (
+    convert,
     prepare,
     train,
     import_model,
@@ -39,19 +40,18 @@ COMMANDS: tuple[Command, ...] = (
     graft,
     finetune,
     evaluate,
+    demo,
     study,
-    convert,
-    predict,
-    export,
     splice,
     rate,
     analyze,
+    predict,
+    export,
     plot,
     report,
-    demo,
     info,
     verify,
     verify_resume,
     doctor,
 )
-"""In the order of ``shgae --help``: the chain first."""
+"""In the order of ``shgae --help``: the method first, step by step."""

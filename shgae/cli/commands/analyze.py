@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.inputs import Folder
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -17,7 +18,7 @@ from shgae.recipes import AnalyzeConfig
 @command(
     "analyze",
     example="shgae analyze activations baseline data autoencoder -o analysis",
-    section=BESIDE,
+    section=ANALYSIS,
     writes="""
     ANALYSIS/
       report.json                 numbers and verdicts
@@ -32,7 +33,9 @@ from shgae.recipes import AnalyzeConfig
 )
 def analyze(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Activations, model, data, autoencoder, in any order.")
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Activations, model, data, autoencoder, in any order."),
+        Folder(),
     ],
     output: Output,
     config: AnalyzeConfig,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.command import METHOD, command, typed
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -20,9 +20,9 @@ _FILE = "MPII's .mat, Newell's .h5 (extra: mpii) or bearpaw's .json; LSP's joint
     example="shgae convert mpii mpii_human_pose_v1_u12_1.mat --photos images -o mpii",
     writes="""
     DIR/
-      train.json val.json   COCO keypoint JSON, one file a split that the file tells apart
+      train.json val.json   COCO keypoint JSON, a file a split
     """,
-    section=BESIDE,
+    section=METHOD,
     running=("force",),
 )
 def convert(

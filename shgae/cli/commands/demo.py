@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.command import command, typed
 from shgae.cli.options import Seed
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -15,11 +15,10 @@ from shgae.execution import Execution
 
 @command(
     "demo",
-    section=BESIDE,
     example="shgae demo",
     writes="""
     DEMO/
-      photos/                              people that were drawn, with COCO JSON
+      photos/                              drawn people, with COCO JSON
       data/ baseline/ activations/         every artefact of the chain
       autoencoder/ grafted/ finetuned/
       evaluation/                          PCK and predictions
@@ -32,7 +31,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = Path("demo"),
     seed: Seed = 0,
 ) -> Outcome:
-    """Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores."""
+    """Runs the whole method on drawn people: minutes on two CPU cores."""
     from shgae.cli.tables import grid_table
     from shgae.experiments import demo as stage
     from shgae.reporting.evaluation import pck_table

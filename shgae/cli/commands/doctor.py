@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shgae.cli.command import BESIDE, command
+from shgae.cli.command import MAINTENANCE, command
 from shgae.cli.outcome import Outcome
 
 
-@command("doctor", section=BESIDE, example="shgae doctor --json")
+@command("doctor", section=MAINTENANCE, example="shgae doctor --json")
 def doctor() -> Outcome:
-    """Tells what this machine offers, and tries a training step and a file."""
+    """Reports what this machine offers, and tries a training step and a file."""
     from shgae.cli.tables import facts_table
     from shgae.stages import doctor as stage
 

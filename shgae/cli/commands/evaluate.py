@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import command, typed
-from shgae.cli.options import Data
+from shgae.cli.inputs import File, Folder
+from shgae.cli.options import Data, MaybeOutput
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import EvaluateConfig
@@ -23,21 +24,23 @@ _OFFICIAL = "COCO JSON of the split's whole photos: COCO's ten numbers too, by p
     example="shgae evaluate baseline grafted finetuned data -o evaluation",
     writes="""
     EVALUATION/                 with -o only
-      report.json               what --json prints: every score, interval and difference
+      report.json               every score, interval and difference (--json)
       tables.md tables.tex      the same as tables
-      predictions-NAME.json     COCO results, photo pixels; one file a model, to be scored again without it
+      predictions-NAME.json     COCO results, photo pixels; one file a model
       manifest.json             which models, which data, hashes
     """,
     running=("device", "nproc", "deterministic", "workers", "force"),
 )
 def evaluate(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help=_MODELS)],
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL...", help=_MODELS), Folder(("hourglass",), or_file=True)
+    ],
     data: Data,
     config: EvaluateConfig,
     execution: Execution,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
-    sigmas: Annotated[Path | None, typer.Option("--sigmas", metavar="FILE", help=_SIGMAS)] = None,
-    official: Annotated[Path | None, typer.Option("--official", metavar="JSON", help=_OFFICIAL)] = None,
+    output: MaybeOutput = None,
+    sigmas: Annotated[Path | None, typer.Option("--sigmas", metavar="FILE", help=_SIGMAS), File("sigmas")] = None,
+    official: Annotated[Path | None, typer.Option("--official", metavar="JSON", help=_OFFICIAL), File("JSON")] = None,
     per_joint: Annotated[bool, typer.Option("--per-joint", help="Tables of every joint too.")] = False,
 ) -> Outcome:
     """Scores models on one split: the study's PCK and what others report, with intervals, and any two compared."""

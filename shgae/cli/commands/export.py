@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command
+from shgae.cli.command import OUTPUT, command
 from shgae.cli.options import Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -17,9 +17,9 @@ from shgae.execution import Execution
     "export",
     example="shgae export finetuned -o pose.onnx",
     writes="""
-    FILE.onnx   network and weights; joints, mean colour, crop size and model id in its metadata
+    FILE.onnx   the network; joints, mean colour and crop size as metadata
     """,
-    section=BESIDE,
+    section=OUTPUT,
     running=("force",),
 )
 def export(
@@ -27,10 +27,10 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make, NAME.onnx.")],
     execution: Execution,
 ) -> Outcome:
-    """Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.
+    """Exports a model as one ONNX file, checked against torch with onnxruntime.
 
     In: images (N, 3, H, W), RGB in [0, 1] minus the mean colour. Out: maps (N, stacks, K, H / 4, W / 4), and the code
-    of every autoencoder in it. Needs the extra packages of pip install 'shgae[onnx]'.
+    of every autoencoder in it. Needs onnx, onnxscript and onnxruntime (pip install them).
     """
     from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table

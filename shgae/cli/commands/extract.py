@@ -14,17 +14,17 @@ from shgae.recipes import ExtractConfig
     example="shgae extract baseline data -o activations --dtype fp16",
     writes="""
     ACTIVATIONS/
-      train/bottleneck-00000.safetensors   4,096 people: (n, 256, 4, 4); val/ and test/ alike
-      train/statistics.safetensors         mean, variance, share of negative values a channel
-      manifest.json                        shape, counts, which model and stacks, hashes
-    Those of several stacks lie in train/stack-0/, train/stack-1/ and so on, in smaller shards.
+      train/bottleneck-00000.safetensors   people, (n, 256, 4, 4)
+      train/statistics.safetensors         mean, variance, negative share
+      manifest.json                        shape, counts, model, stacks, hashes
+    val/ and test/ equally. Several stacks: train/stack-0/, train/stack-1/ ...
     """,
     running=("device", "nproc", "deterministic", "workers", "resume", "force"),
 )
 def extract(
     model: Model, data: Data, output: Output, config: ExtractConfig, execution: Execution, dry_run: DryRun = False
 ) -> Outcome:
-    """Computes the bottleneck of every crop, at one stack or at all, and nothing behind it."""
+    """Computes the bottleneck of every crop, of one stack or of all."""
     from shgae.cli.tables import dry_run_outcome, facts_table
     from shgae.stages import extract as stage
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import ancestor, beside, command, typed
+from shgae.cli.inputs import Folder
 from shgae.cli.options import Model, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -34,12 +35,12 @@ def _number(value: str) -> int:
 )
 def graft(
     model: Model,
-    autoencoders: Annotated[list[Path], typer.Argument(metavar="AE...", help=_WHAT)],
+    autoencoders: Annotated[list[Path], typer.Argument(metavar="AE...", help=_WHAT), Folder(("autoencoder",))],
     output: Output,
     execution: Execution,
     stack: Annotated[list[int] | None, typer.Option("--stack", metavar="N", parser=_number, help=_WHERE)] = None,
 ) -> Outcome:
-    """Puts autoencoders behind the last bottleneck residual of their hourglasses.
+    """Inserts autoencoders after the last bottleneck residual of their hourglasses.
 
     As many as stacks are paired in order. One for several stacks is shared: one set of weights. One that is given
     twice becomes two copies, which fine-tuning pulls apart.

@@ -8,17 +8,12 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import beside, command, typed
-from shgae.cli.options import Category, Output
+from shgae.cli.inputs import File
+from shgae.cli.options import Category, Output, colour
 from shgae.cli.outcome import Outcome
-from shgae.errors import Refused
 from shgae.execution import Execution
 
-
-def _colour(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(channel) for channel in text.split(","))
-    except ValueError as error:
-        raise Refused("value", "--mean-rgb", f"{text} is not R,G,B", "--mean-rgb 0.44,0.44,0.43") from error
+_WEIGHTS = "a .pth or .safetensors file"
 
 
 @command(
@@ -27,23 +22,25 @@ def _colour(text: str) -> tuple[float, ...]:
     writes="""
     MODEL/
       model.safetensors   the weights, under our names
-      manifest.json       what the network is, its joints and mean colour, hash of the file it came from
+      manifest.json       the network, its joints and mean colour, source hash
     """,
     running=("force",),
 )
 def import_model(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights: .pth or .safetensors.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Weights: .pth or .safetensors."), File("checkpoint", _WEIGHTS)
+    ],
     output: Output,
     execution: Execution,
     joints: Annotated[
-        Path | None, typer.Option(metavar="JSON", help="COCO JSON that names its joints, in order; else its family's.")
+        Path | None, typer.Option(metavar="JSON", help="COCO JSON of its joints; else its family's."), File("joints")
     ] = None,
     mean_rgb: Annotated[
-        str | None, typer.Option(metavar="R,G,B", help="Mean colour that it subtracts, each 0 to 1; else its family's.")
+        str | None, typer.Option(metavar="R,G,B", help="Mean colour it subtracts, 0 to 1; else its family's.")
     ] = None,
     category: Category = None,
 ) -> Outcome:
-    """Takes over somebody else's hourglass or autoencoder, without running anything that its file holds.
+    """Imports a foreign hourglass or autoencoder; no code in its file is run.
 
     Known by their tensors: the study's networks, bearpaw/pytorch-pose, anibali/pytorch-stacked-hourglass and
     princeton-vl/pytorch_stacked_hourglass.
@@ -51,7 +48,7 @@ def import_model(
     from shgae.cli.tables import facts_table
     from shgae.stages import import_model as stage
 
-    mean = None if mean_rgb is None else _colour(mean_rgb)
+    mean = None if mean_rgb is None else colour(mean_rgb)
     result = stage.run(file, output, execution, joints, mean, category).to_json()
     shown = {key: value for key, value in result.items() if key not in ("output", "kind", "id", "joints")}
     shown |= {"joints": {"names": result["joints"]}} if "joints" in result else {}

@@ -8,15 +8,20 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.command import MAINTENANCE, command, typed
+from shgae.cli.inputs import Folder
 from shgae.cli.outcome import Outcome
 
 
-@command("info", section=BESIDE, example="shgae info finetuned")
+@command("info", section=MAINTENANCE, example="shgae info finetuned")
 def info(
-    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact, or an unfinished one.")],
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="Any artefact, an unfinished one, or a study."),
+        Folder(or_unfinished=True),
+    ],
 ) -> Outcome:
-    """Shows what a folder holds, how it was made, and the tree of everything it was made from."""
+    """Shows what a folder holds, how it was made, and its lineage."""
     from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table, lineage_tree
     from shgae.stages import info as stage

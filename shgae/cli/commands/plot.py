@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
+from shgae.cli.command import OUTPUT, command, typed
+from shgae.cli.inputs import Folder
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -18,11 +19,11 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
 
 @command(
     "plot",
-    section=BESIDE,
+    section=OUTPUT,
     example="shgae plot baseline finetuned evaluation -o figures --from-epoch 10",
     writes="""
     FIGURES/                      each as .png and .svg
-      curves-pck curves-fvu       losses and score over epochs, of networks and of autoencoders
+      curves-pck curves-fvu       losses and score over epochs
       learning-rate               over epochs
       rate spectrum               of a rate, of an analysis
       joints differences          of an evaluation, of a study
@@ -31,14 +32,14 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
     running=("force",),
 )
 def plot(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=_RUNS)],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=_RUNS), Folder(or_unfinished=True)],
     output: Output,
     execution: Execution,
     from_epoch: Annotated[
         int | None, typer.Option("--from-epoch", metavar="EPOCH", min=1, help=_FROM, show_default=False)
     ] = None,
 ) -> Outcome:
-    """Draws what runs hold: curves over epochs, runs over each other; rate curves, joints, differences."""
+    """Plots curves over epochs, rate curves, spectra, joints and differences."""
     from shgae.cli.tables import facts_table
     from shgae.stages import plot as stage
 

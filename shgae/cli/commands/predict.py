@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import command, typed
+from shgae.cli.command import OUTPUT, command, typed
+from shgae.cli.inputs import File
 from shgae.cli.options import Model, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -15,17 +16,17 @@ from shgae.recipes import PredictConfig
 
 _MOST_BAD = 10
 _SHOWN = ("photos", "people", "mean_score", "undecided", "outside_photo", "boxes_skipped", "photos_without_box")
-
 _PER_JOINT = ("undecided", "outside_photo")  # names of joints, which stay as the skeleton has them
 
 
 @command(
     "predict",
+    section=OUTPUT,
     example="shgae predict finetuned photos --boxes people.json -o predictions",
     writes="""
     PREDICTIONS/
-      sheet.png               16 of the photos with their joints: look here first
-      overlays/NAME.jpg       every photo with its joints (--no-overlays leaves them out)
+      sheet.png               16 photos with their joints: look here first
+      overlays/NAME.jpg       every photo with its joints (or --no-overlays)
       predictions.json        COCO results, photo pixels: a line a person
       manifest.json           which model, counts, bad photos, hashes
     """,
@@ -40,6 +41,7 @@ def predict(
     boxes: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="Boxes: a COCO dataset, or detections. Without it, a photo is one person."),
+        File("boxes"),
     ] = None,
 ) -> Outcome:
     """Finds the joints of people in photos, and draws them."""

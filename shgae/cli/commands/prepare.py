@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import beside, command, typed
+from shgae.cli.inputs import CocoAndPhotos
 from shgae.cli.options import PAIR, DryRun, Output, Pair, is_pair
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -15,10 +16,10 @@ from shgae.recipes import PrepareConfig, Split
 
 @command(
     "prepare",
-    example="shgae prepare --train train.json train2017 --val val.json val2017 --hold-out 5000 -o data",
+    example="shgae prepare --train train.json train2017 --val val.json val2017 -o data",
     writes="""
     DATA/
-      people.jsonl                    every person of the JSON: kept or dropped, and why
+      people.jsonl                    every person: kept or dropped, and why
       train/people.safetensors        joints, visibility, ids, squares
       train/crops-00000.safetensors   256 crops, uint8 RGB; val/ and test/ alike
       manifest.json                   joints, mean colour, counts, hashes
@@ -27,17 +28,23 @@ from shgae.recipes import PrepareConfig, Split
 )
 def prepare(
     train: Annotated[
-        Pair, typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photo folder to train on.")
+        Pair,
+        typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photo folder to train on."),
+        CocoAndPhotos(),
     ],
     output: Output,
     config: PrepareConfig,
     execution: Execution,
-    val: Annotated[Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to validate on.")] = None,
-    test: Annotated[Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on.")] = None,
+    val: Annotated[
+        Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to validate on."), CocoAndPhotos()
+    ] = None,
+    test: Annotated[
+        Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on."), CocoAndPhotos()
+    ] = None,
     dry_run: DryRun = False,
 ) -> Outcome:
-    """Cuts every person out of photos with COCO keypoints: crops, splits and the mean colour."""
-    from shgae.cli.tables import dry_run_outcome, facts_table
+    """Crops people out of photos with COCO keypoints: crops, splits, mean colour."""
+    from shgae.cli.tables import dry_run_outcome, facts_table, mirrored
     from shgae.stages import prepare as stage
 
     pairs: dict[Split, Pair | None] = {"train": train, "val": val, "test": test}
@@ -46,10 +53,7 @@ def prepare(
         return dry_run_outcome(stage.dry_run(sources, output, config, execution))
     result = stage.run(sources, output, config, execution).to_json()
     shown = {key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")}
-    mirrored = [f"{one} - {other}" for one, other in result["mirror_pairs"]]
-    swapped = f"{len(mirrored)}: {', '.join(mirrored)}"
-    shown["mirror_pairs"] = swapped if mirrored else "none: name left and right, or give flip_pairs in the category"
-    tables = [facts_table(shown)]
+    tables = [facts_table(shown | {"mirror_pairs": mirrored(result["mirror_pairs"])})]
     if "val" not in result["splits"]:
         return Outcome(result, [*tables, "no val split: shgae train will want one (--val JSON DIR)"])
     return Outcome(result, tables, typed("train", output, "-o", beside(output, "baseline")))

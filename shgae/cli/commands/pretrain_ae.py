@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from shgae.cli.command import ancestor, beside, command, typed
-from shgae.cli.options import Output
+from shgae.cli.options import Activations, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import AutoencoderConfig
@@ -27,7 +22,7 @@ from shgae.recipes import AutoencoderConfig
     running=("device", "nproc", "deterministic", "workers", "resume", "tensorboard", "force"),
 )
 def pretrain_ae(
-    activations: Annotated[Path, typer.Argument(metavar="ACTIVATIONS", help="Made by shgae extract.")],
+    activations: Activations,
     output: Output,
     config: AutoencoderConfig,
     execution: Execution,

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
-from shgae.cli.options import Data, Model
+from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.inputs import Folder
+from shgae.cli.options import Activations, Data, MaybeOutput, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import RateConfig
@@ -17,7 +18,7 @@ from shgae.recipes import RateConfig
 @command(
     "rate",
     example="shgae rate baseline activations data --ae autoencoder -o rate",
-    section=BESIDE,
+    section=ANALYSIS,
     writes="""
     RATE/                       with -o only
       report.json               numbers and verdicts
@@ -29,15 +30,16 @@ from shgae.recipes import RateConfig
 )
 def rate(
     model: Model,
-    activations: Annotated[Path, typer.Argument(metavar="ACTIVATIONS", help="Of this model, made by shgae extract.")],
+    activations: Activations,
     data: Data,
     config: RateConfig,
     execution: Execution,
     autoencoder: Annotated[
         Path | None,
         typer.Option("--ae", metavar="AE", help="The point on the curve; a grafted model has its own."),
+        Folder(("autoencoder",)),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
+    output: MaybeOutput = None,
 ) -> Outcome:
     """Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.
 

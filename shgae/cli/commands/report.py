@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command
+from shgae.cli.command import OUTPUT, command
+from shgae.cli.inputs import Folder
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
@@ -17,13 +18,15 @@ from shgae.recipes import ReportConfig
     "report",
     example="shgae report data baseline finetuned evaluation -o report.html",
     writes="""
-    FILE.html   the page: text, tables and pictures in one file; it needs no network and runs no script
+    FILE.html   one page with tables and pictures; no network, no script
     """,
-    section=BESIDE,
+    section=OUTPUT,
     running=("force",),
 )
 def report(
-    inputs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Artefacts of any kind, in any order.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Artefacts of any kind, in any order."), Folder()
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make, NAME.html.")],
     config: ReportConfig,
     execution: Execution,

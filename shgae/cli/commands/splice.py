@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
-from shgae.cli.options import Data, Model
+from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.inputs import Folder
+from shgae.cli.options import Data, MaybeOutput, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import SpliceConfig
@@ -16,8 +17,8 @@ from shgae.recipes import SpliceConfig
 
 @command(
     "splice",
-    example="shgae splice baseline data --ae autoencoder --activations activations -o splice",
-    section=BESIDE,
+    example="shgae splice baseline data --ae autoencoder -o splice",
+    section=ANALYSIS,
     writes="""
     SPLICE/                     with -o only
       report.json               numbers and verdicts
@@ -33,21 +34,15 @@ def splice(
     execution: Execution,
     autoencoder: Annotated[
         Path | None,
-        typer.Option(
-            "--ae",
-            metavar="AE",
-            help="What to put into a model without an autoencoder. Of a fine-tuned graft: its autoencoder from before.",
-        ),
+        typer.Option("--ae", metavar="AE", help="For a model without one; for a fine-tuned graft, its old one."),
+        Folder(("autoencoder",)),
     ] = None,
     activations: Annotated[
         Path | None,
-        typer.Option(
-            "--activations",
-            metavar="DIR",
-            help="Of this bottleneck, for its mean and components; without, the training split passes the model once.",
-        ),
+        typer.Option(metavar="DIR", help="Of this model, for mean and components; else they are computed."),
+        Folder(("activations",)),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
+    output: MaybeOutput = None,
 ) -> Outcome:
     """Replaces the bottleneck by the autoencoder's reconstruction, the mean, zeros and more, and scores each.
 

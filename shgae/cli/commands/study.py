@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, typed
-from shgae.cli.options import Data, Model, Output
+from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.options import Data, Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import StudyConfig
+from shgae.wording import duration
 
 
 @command(
     "study",
-    section=BESIDE,
-    example="shgae study baseline data -o study --arms none,random,full --seeds 3 --epochs 15",
+    section=ANALYSIS,
+    example="shgae study baseline data -o study --arms none,full --seeds 3",
     writes="""
     STUDY/
-      report/report.json              scores, differences, intervals, the sentence
+      report/report.json              scores, differences, intervals, verdict
       report/tables.md tables.tex     the same as tables
-      report/differences.png          the differences with their intervals: look here first
+      report/differences.png          differences and intervals: look here first
       activations/ linear/            what all seeds share
       seed-0/autoencoder/             pre-trained with this seed
-      seed-0/arm-full/finetuned/       an arm, as shgae finetune makes it; seed-1/ and so on alike
+      seed-0/arm-full/finetuned/      an arm, made by shgae finetune
     """,
     running=("device", "workers", "resume", "force"),
 )
 def study(
     model: Model,
     data: Data,
-    output: Output,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make, or to add to.")],
     config: StudyConfig,
     execution: Execution,
     dry_run: Annotated[
@@ -43,7 +45,6 @@ def study(
     Keeps what is there and goes on with what was interrupted, with --resume or without; more arms or seeds are added
     to what an earlier run made. --force makes anew what was made with other options.
     """
-    from shgae.cli.progress.eta import duration
     from shgae.cli.tables import dry_run_table, study_tables
     from shgae.experiments.study import run as stage
 

@@ -17,12 +17,12 @@ from shgae.recipes import TrainConfig
       model.safetensors        weights of the best epoch
       history.jsonl            losses and validation PCK, a line an epoch
       checkpoint.safetensors   the last state; --resume goes on from here
-      manifest.json            what the network is, what it was trained on, hashes
+      manifest.json            the network, its training data, hashes
     """,
     running=("device", "nproc", "deterministic", "workers", "resume", "tensorboard", "force"),
 )
 def train(data: Data, output: Output, config: TrainConfig, execution: Execution) -> Outcome:
-    """Trains the baseline: an hourglass, from nothing."""
+    """Trains the baseline hourglass from scratch."""
     from shgae.cli.tables import fit_table
     from shgae.stages import train as stage
 

@@ -7,22 +7,23 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command, near
+from shgae.cli.command import MAINTENANCE, command, near
+from shgae.cli.inputs import Folder
 from shgae.cli.outcome import Outcome
 from shgae.errors import printable
 from shgae.execution import Execution
 
 
-@command("verify", section=BESIDE, example="shgae verify finetuned")
+@command("verify", section=MAINTENANCE, example="shgae verify finetuned")
 def verify(
-    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact.")],
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact, or a study."), Folder()],
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Ancestors that are not there are no fault.")
     ] = False,
     *,
     execution: Execution,
 ) -> Outcome:
-    """Hashes every file of an artefact and of all its ancestors again."""
+    """Checks the hash of every file of an artefact and of its ancestors."""
     from shgae.stages import verify as stage
 
     result = stage.run(path, execution)

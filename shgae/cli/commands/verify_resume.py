@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import BESIDE, command
+from shgae.cli.command import MAINTENANCE, command
+from shgae.cli.inputs import Folder
 from shgae.cli.options import Steps
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -16,18 +17,20 @@ from shgae.wording import counted
 
 @command(
     "verify-resume",
-    section=BESIDE,
+    section=MAINTENANCE,
     example="shgae verify-resume baseline --steps 6",
     running=("device", "deterministic", "workers"),
 )
 def verify_resume(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A training, finished or interrupted, whose parents are still there.")
+        Path,
+        typer.Argument(metavar="RUN", help="A training, finished or interrupted, whose parents are still there."),
+        Folder(("hourglass", "autoencoder"), or_unfinished=True),
     ],
     execution: Execution,
     steps: Steps = 6,
 ) -> Outcome:
-    """Proves on this machine that a training which is stopped and resumed ends with the same bits.
+    """Checks that a training, stopped and resumed here, ends with the same bits.
 
     Repeats a short trial of it, with its own data and options, once in one go and once stopped after every step and
     resumed in a new process, and compares weights, optimizer, position and history. Leaves nothing behind.

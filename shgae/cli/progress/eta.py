@@ -3,65 +3,53 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-WINDOW = 30.0
-"""Seconds over which a speed is measured."""
+from rich.progress import Progress
 
+from shgae.wording import duration
 
-def duration(seconds: float) -> str:
-    """A time for people: ``12 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+WINDOW = 300.0
+"""Seconds over which a speed is measured: several steps even of a slow training."""
 
 
-@dataclass
 class Task:
-    """A task of so many units."""
+    """A task of so many units, ``done`` of which an earlier run did; rich keeps its speed."""
 
-    what: str
-    total: int
-    unit: str
-    done: int
-    began: float
-    facts: str = ""
-    before: int = field(init=False)
-    """Units that an earlier run did: they say nothing about this run's speed."""
-    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+    def __init__(
+        self, what: str, total: int, unit: str, done: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.what, self.total, self.unit, self.facts = what, total, unit, ""
+        self.began, self.before = clock(), done
+        self._kept = Progress(auto_refresh=False, get_time=clock, speed_estimate_period=WINDOW)
+        self._id = self._kept.add_task(what, total=total, completed=done)
+        self._kept.advance(self._id, 0)  # the moment from which a speed is measured
 
-    def __post_init__(self) -> None:
-        self.before = self.done
-        self._seen.append((self.began, self.done))
+    @property
+    def done(self) -> int:
+        """Units that are done, an earlier run's too."""
+        return int(self._kept.tasks[0].completed)
 
-    def advance(self, amount: int, facts: str, now: float) -> None:
+    def advance(self, amount: int, facts: str = "") -> None:
         """Counts more units."""
-        self.done += amount
+        self._kept.advance(self._id, amount)
         self.facts = facts or self.facts
-        self._seen.append((now, self.done))
-        while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW:
-            self._seen.popleft()
 
-    def speed(self, now: float) -> float | None:
-        """Units a second over the last :data:`WINDOW`, falling while nothing comes; None before anything did."""
-        (then, done), fresh = self._seen[0], self.done - self.before
-        return (self.done - done) / (now - then) if fresh > 0 and now > then else None
+    @property
+    def speed(self) -> float | None:
+        """Units a second over the last :data:`WINDOW`; None before anything was done."""
+        return self._kept.tasks[0].speed or None
 
-    def left(self, now: float) -> float | None:
-        """Seconds that the rest takes at the task's mean speed so far; None before there is one."""
-        fresh = self.done - self.before
-        return (now - self.began) / fresh * max(self.total - self.done, 0) if fresh > 0 else None
+    @property
+    def left(self) -> float | None:
+        """Seconds that the rest takes at that speed; None before there is one."""
+        return max(self.total - self.done, 0) / self.speed if self.speed else None
 
-    def line(self, now: float) -> str:
+    def line(self) -> str:
         """How far it is: ``extract train: 300/5,000 people, 12 s left  loss 0.1``."""
-        text, left = f"{self.what}: {self.done:,}/{self.total:,} {self.unit}", self.left(now)
-        if left:
-            text += f", {duration(left)} left"
+        text = f"{self.what}: {self.done:,}/{self.total:,} {self.unit}"
+        if self.left:
+            text += f", {duration(self.left)} left"
         return f"{text}  {self.facts}".rstrip()
 
 
@@ -105,7 +93,7 @@ class Pace:
         if self._steps and self._stepped_at is not None:
             seconds = max(rest - (now - self._stepped_at), 0.0)
             epochs -= 1
-        elif self._steps and (left := self._steps.left(now)) is not None:
+        elif self._steps and (left := self._steps.left) is not None:
             seconds = left + rest
             epochs -= 1
             if whole is None:

@@ -12,11 +12,13 @@ from shgae.errors import printable
 
 
 class Lines:
-    """Progress for logs and pipes: notes, and a line about every ten seconds of a long task."""
+    """Progress for logs and pipes: notes, and of a long task a line soon after it began, then every ten seconds."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, every: float = 10.0) -> None:
+    def __init__(
+        self, stream: TextIO, clock: Callable[[], float] = time.monotonic, *, first: float = 3.0, every: float = 10.0
+    ) -> None:
         self._stream: TextIO | None = stream
-        self._clock, self._every = clock, every
+        self._clock, self._first, self._every = clock, first, every
         self._task: Task | None = None
         self._pace: Pace | None = None
         self._spoke = 0.0
@@ -26,7 +28,7 @@ class Lines:
         """See :class:`~shgae.execution.Progress`."""
         self._spoke = self._clock()
         self._told = None
-        self._task = Task(what, total, unit, done, self._spoke)
+        self._task = Task(what, total, unit, done, self._clock)
         if self._pace:
             self._pace.start(self._task)
 
@@ -35,15 +37,16 @@ class Lines:
         if self._task is None:
             return
         now = self._clock()
-        self._task.advance(amount, facts, now)
-        if now - self._spoke >= self._every:
+        self._task.advance(amount, facts)
+        wait = self._every if self._told else self._first
+        if now - self._spoke >= wait and (self._told or self._task.done < self._task.total):
             self._spoke, self._told = now, self._task.done
-            self.note(self._task.line(now))
+            self.note(self._task.line())
 
     def finish(self) -> None:
         """See :class:`~shgae.execution.Progress`; a task that was reported on gets its last line, once."""
         if self._task and self._told not in (None, self._task.done):
-            self.note(self._task.line(self._clock()))
+            self.note(self._task.line())
         if self._pace and self._task:
             self._pace.finish()
         self._task = None

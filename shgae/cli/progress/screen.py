@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from shgae.cli.progress.eta import Pace, Task, duration
+from shgae.cli.progress.eta import Pace, Task
 from shgae.errors import printable
+from shgae.wording import duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,9 +25,10 @@ _WIDEST, _NARROWEST = 40, 8
 _ROOM_FOR_BAR = 80
 _EVERY = 0.25
 """Seconds between two drawings."""
-_NAMES = {"train_loss": "train loss", "val_loss": "val loss", "val_pck": "PCK %", "val_fvu": "FVU"}
+NAMES = {"train_loss": "train loss", "val_loss": "val loss", "val_pck": "PCK %", "val_fvu": "FVU"}
+"""Of what a history holds, for people; PCK in per cent."""
 _SCORES = ("val_pck", "val_fvu")
-_SCALES = {"val_pck": 100.0}
+SCALES = {"val_pck": 100.0}
 
 
 def sparkline(values: Sequence[float], width: int, levels: str = BLOCKS) -> str:
@@ -42,7 +44,8 @@ def sparkline(values: Sequence[float], width: int, levels: str = BLOCKS) -> str:
 
 def epoch_line(row: Mapping[str, Any], of: int, best: bool) -> str:
     """A history row on one line."""
-    numbers = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+    shown = {name: SCALES.get(name, 1.0) * value for name, value in row.items() if name != "epoch"}
+    numbers = "  ".join(f"{NAMES.get(name, name.replace('_', ' '))} {value:.4g}" for name, value in shown.items())
     return f"epoch {row['epoch']}/{of}  {numbers}{'  best' if best else ''}"
 
 
@@ -67,7 +70,7 @@ class Screen:
         """See :class:`~shgae.execution.Progress`."""
         from rich.live import Live
 
-        self._task = Task(what, total, unit, done, self._clock())
+        self._task = Task(what, total, unit, done, self._clock)
         if self._pace:
             self._pace.start(self._task)
         if self._live is None:
@@ -86,7 +89,7 @@ class Screen:
     def advance(self, amount: int = 1, facts: str = "") -> None:
         """See :class:`~shgae.execution.Progress`."""
         if self._task:
-            self._task.advance(amount, facts, self._clock())
+            self._task.advance(amount, facts)
             if self._clock() - self._drawn_at >= _EVERY:
                 self._refresh()
 
@@ -147,10 +150,10 @@ class Screen:
         levels = BLOCKS if self._console.encoding.lower().startswith("utf") else ASCII
         width = max(min(_WIDEST, self._console.width - 46), _NARROWEST)
         lines: list[RenderableType] = []
-        for key, name in _NAMES.items():
+        for key, name in NAMES.items():
             if key not in self._rows[0]:
                 continue
-            values = [_SCALES.get(key, 1.0) * float(row[key]) for row in self._rows]
+            values = [SCALES.get(key, 1.0) * float(row[key]) for row in self._rows]
             # What falls by factors would be flat after its first epochs.
             is_falling = key != "val_pck" and min(values) > 0
             shown = [math.log(value) for value in values] if is_falling else values
@@ -165,8 +168,7 @@ class Screen:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
-        now = self._clock()
-        speed, left = task.speed(now), task.left(now)
+        speed, left = task.speed, task.left
         said = [f"{task.done:,}/{task.total:,} {task.unit}"]
         if speed is not None:
             said.append(f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2g}/s")

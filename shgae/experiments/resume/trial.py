@@ -23,6 +23,7 @@ from shgae.artifacts.lineage import ancestors_of
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.run_log import read_origin
 from shgae.artifacts.store import open_artifact
+from shgae.config import from_stored
 from shgae.errors import DiskError, Diverged, Interrupted, Refused, ShgaeError
 from shgae.execution import Execution, Silent, StopFlag
 from shgae.recipes import AutoencoderConfig, FinetuneConfig, FitConfig, TrainConfig
@@ -113,8 +114,8 @@ def trial_of(path: Path, steps: int, execution: Execution) -> Trial:
         folder, config, parents = path, dict(manifest.config), manifest.parents
     roles = tuple(parent.role for parent in parents)
     command = next((name for name, training in _TRAININGS.items() if training.roles == roles), "")
-    options = {key: value for key, value in config.items() if key not in ("kind", *roles)}
     type_ = _TRAININGS[command].config if command else FitConfig
+    options = from_stored(type_, {key: value for key, value in config.items() if key not in ("kind", *roles)})
     if not command or "epochs" not in options or not options.keys() <= {f.name for f in dataclasses.fields(type_)}:
         why = "it was not trained by this shgae, so there is nothing to resume"
         raise Refused("verify-resume", path, why, "the folder of a train, finetune or pretrain-ae")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from shgae.recipe_parts import with_parts
 from shgae.recipes import EvaluateConfig, StudyConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.table import pages
+from shgae.wording import duration
 
 PICTURE = "differences.png"
 _MOMENTS = {"rmsprop": 1, "adam": 2, "sgd": 1}
@@ -99,14 +101,26 @@ def run(model: Path, data: Path, output: Path, config: StudyConfig, execution: E
     missing = _missing(parts, execution.force)
     _check_room(plan, missing, execution)
     done: list[str] = []
+    took: dict[str, float] = {}
     for number, part in enumerate(parts, 1):
         if not part.is_made(execution.force):
             execution.stop.raise_if_set(output, "the same command again")
-            execution.progress.note(f"-- {number} of {len(parts)}: {part.title}")
+            left = _time_left(parts[number - 1 :], took)
+            execution.progress.note(f"-- {number} of {len(parts)}: {part.title}{left}")
+            begun = time.monotonic()
             part.make(execution)
+            took[part.step] = time.monotonic() - begun
             done.append(part.title)
     report = _report(plan)
     return StudyResult(_write(plan, report, execution), report, tuple(done), len(parts) - len(done))
+
+
+def _time_left(parts: Sequence[Part], took: Mapping[str, float]) -> str:
+    """How long these parts take, by the last one of each step, to be said; at least so long where a step is new."""
+    missing = [part.step for part in parts if not part.path.exists()]
+    known = sum(took.get(step, 0.0) for step in missing)
+    about = "about" if set(missing) <= took.keys() else "at least"
+    return f", {about} {duration(known)} left in all" if known >= 1 else ""
 
 
 def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> DryRun:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shgae.artifacts.manifest import KINDS, MANIFEST
+from shgae.artifacts.folders import report_of
+from shgae.artifacts.manifest import KINDS
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -66,7 +67,7 @@ def open_given(paths: Sequence[Path], execution: Execution) -> list[Given]:
     """
     found: dict[str, Artifact] = {}
     for path in sorted(paths, key=str):
-        artifact = open_artifact(_studied(path), verify=False)
+        artifact = open_artifact(report_of(path), verify=False)
         found.setdefault(artifact.id, artifact)
     names = told_apart({identity: _folder(artifact) for identity, artifact in found.items()})
     opened = []
@@ -98,11 +99,6 @@ def locate(data_id: str, child: Given, given: Iterable[Given]) -> Given | None:
     except (Refused, OSError):
         return None
     return Given(_folder(artifact).name, artifact, child.execution) if artifact.id == data_id else None
-
-
-def _studied(path: Path) -> Path:
-    inside = path / "report"
-    return inside if not (path / MANIFEST).is_file() and (inside / MANIFEST).is_file() else path
 
 
 def _folder(artifact: Artifact) -> Path:

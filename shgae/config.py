@@ -1,0 +1,176 @@
+"""A config: a frozen dataclass whose fields know their kind, their choices and their limits.
+
+A limit stands beside its field, ``epochs: Annotated[int, Limit(1)]``, and holds wherever a config is made: on the
+command line, in a file, in Python.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from shgae.errors import Refused
+
+_MOST = 2**63 - 1
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The numbers that a field takes; never NaN or an infinity."""
+
+    low: float
+    high: float = _MOST
+    above: bool = False
+    """Whether ``low`` itself is refused."""
+    step: int = 1
+    """Above 1: the number must be a multiple of this."""
+
+    def __str__(self) -> str:
+        text = f"{'more than' if self.above else 'at least'} {self.low:g}"
+        if self.high < _MOST:
+            text = f"{text}, at most {self.high:g}" if self.above else f"{self.low:g} to {self.high:g}"
+        return text if self.step == 1 else f"a multiple of {self.step}, {text}"
+
+    def allows(self, value: float) -> bool:
+        """Whether the number lies in it."""
+        is_inside = (self.low < value if self.above else self.low <= value) and value <= self.high
+        return is_inside and (self.step == 1 or value % self.step == 0)
+
+    @property
+    def example(self) -> str:
+        """A number that is allowed."""
+        return f"{0.1 if self.above else self.low:g}"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How manifests spell a field that has had another name: so ids stay, and what was made before is understood."""
+
+    name: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Value of the field -> stored value, where they differ."""
+
+
+Count = Annotated[int, Limit(1)]
+Natural = Annotated[int, Limit(0)]
+Positive = Annotated[float, Limit(0, above=True)]
+
+
+@dataclass(frozen=True)
+class ConfigField:
+    """One field of a config."""
+
+    name: str
+    """As in Python: batch_size."""
+    kind: type
+    """int, float, bool or str: what a value is."""
+    choices: tuple[Any, ...]
+    """The allowed values; empty where any value of the kind is."""
+    limit: Limit | None
+    """Of a number."""
+    stored: Stored
+    """Its spelling in manifests."""
+    is_optional: bool
+    """Whether None is a value too."""
+
+    @property
+    def option(self) -> str:
+        """As on the command line, without dashes in front: batch-size."""
+        return self.name.replace("_", "-")
+
+    def check(self, value: Any) -> Any:
+        """The value as the config keeps it (a whole number becomes a float where one is wanted).
+
+        Raises:
+            ValueError: it is of another type, no allowed choice, or out of range; the message says what is wanted.
+        """
+        if self.choices and self.kind is str and type(value) is int:
+            value = str(value)  # in TOML stack = 0 is as good as stack = "0"
+        is_fine = type(value) is self.kind or (self.kind is float and type(value) is int)
+        wanted = _KINDS[self.kind]
+        if self.choices:
+            is_fine, wanted = is_fine and value in self.choices, " or ".join(map(str, self.choices))
+        elif is_fine and type(value) is float and not math.isfinite(value):
+            is_fine, wanted = False, "a finite number"
+        elif is_fine and self.limit:
+            limit = self.limit
+            is_fine, wanted = limit.allows(value), str(limit)
+            if value > limit.high == _MOST:
+                wanted += f", at most {_MOST:g}"
+        if not is_fine:
+            raise ValueError(f"{value!r:.40} is not {wanted}")
+        return self.kind(value)
+
+    @property
+    def example(self) -> str:
+        """A value that is allowed."""
+        if self.choices:
+            return str(self.choices[0])
+        return self.limit.example if self.limit else {bool: "true", str: '"..."'}.get(self.kind, "1")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What every config is: its values are checked, whoever makes it."""
+
+    def __post_init__(self) -> None:
+        """Checks every field.
+
+        Raises:
+            Refused: a value of another type or out of range; its field is named.
+        """
+        config: type = type(self)
+        for one in fields_of(config):
+            value = getattr(self, one.name)
+            if value is None and one.is_optional:
+                continue
+            try:
+                object.__setattr__(self, one.name, one.check(value))
+            except ValueError as error:
+                where = f"{config.__name__}.{one.name}"
+                raise Refused("value", where, str(error), f"{one.name} = {one.example}") from error
+
+
+@functools.cache
+def fields_of(config: type) -> tuple[ConfigField, ...]:
+    """The fields of a config class, in its order."""
+    hints = get_type_hints(config, include_extras=True)
+    return tuple(_field(one.name, hints[one.name]) for one in dataclasses.fields(config))
+
+
+def _field(name: str, hint: Any) -> ConfigField:
+    is_optional = get_origin(hint) in (Union, types.UnionType)
+    if is_optional:
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    extras: tuple[Any, ...] = ()
+    if get_origin(hint) is Annotated:
+        hint, *rest = get_args(hint)
+        extras = tuple(rest)
+    choices = get_args(hint) if get_origin(hint) is Literal else ()
+    limit = next((extra for extra in extras if isinstance(extra, Limit)), None)
+    stored = next((extra for extra in extras if isinstance(extra, Stored)), Stored(name))
+    return ConfigField(name, type(choices[0]) if choices else hint, choices, limit, stored, is_optional)
+
+
+def to_stored(config: Config) -> dict[str, Any]:
+    """A config as the flat JSON object that manifests keep, in their spelling."""
+    kind: type = type(config)
+    values = ((one, getattr(config, one.name)) for one in fields_of(kind))
+    return {one.stored.name: one.stored.values.get(value, value) for one, value in values}
+
+
+def from_stored(config: type, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of :func:`to_stored`: field names and values; keys that the config does not have stay as they are."""
+    fields = {one.stored.name: one for one in fields_of(config)}
+    found = {}
+    for key, value in stored.items():
+        one = fields.get(key)
+        old = {was: now for now, was in one.stored.values.items()} if one else {}
+        found[one.name if one else key] = old.get(value, value) if isinstance(value, str) else value
+    return found

@@ -1,0 +1,95 @@
+"""JSON is read strictly: nothing ambiguous, nothing that JSON does not know, nothing without a bound."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shgae.artifacts.strict_json import JsonFault, parse, read
+from shgae.errors import Refused
+
+SCALARS = st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.text()
+SCALARS |= st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+)
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16")
+
+
+@settings(max_examples=150, deadline=None)
+@given(value=VALUES, ascii=st.booleans(), encoding=st.sampled_from(ENCODINGS))
+def test_what_json_writes_is_read_back_in_every_encoding_with_a_mark(value: Any, ascii: bool, encoding: str) -> None:
+    text = json.dumps(value, ensure_ascii=ascii)
+    assert parse(text) == value
+    assert parse(text.encode(encoding)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"a": 1, "b": {"c": 1, "c": 1}}', "key 'c' stands twice in one object"),
+        ("[NaN]", "it holds NaN, which JSON does not know"),
+        ("[-Infinity]", "it holds -Infinity, which JSON does not know"),
+        ("[1e999]", "the number 1e999 is too large"),
+        ("[-1" + "0" * 400 + ".5]", "the number -1000"),
+        ("[1" + "0" * 5000 + "]", "a number in it has thousands of digits"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1,]", "no valid JSON"),
+        ("", "no valid JSON"),
+        (b"\xff", "not UTF-8 (byte 0)"),
+        (b'"a\xff"', "not UTF-8 (byte 2)"),
+    ],
+)
+def test_anything_else_is_a_fault_with_its_reason(text: str | bytes, why: str) -> None:
+    with pytest.raises(JsonFault) as fault:
+        parse(text)
+    assert str(fault.value).startswith(why)
+    assert len(str(fault.value)) < 200
+
+
+def test_numbers_that_are_not_finite_may_be_the_readers_matter() -> None:
+    assert parse("[NaN, Infinity, -Infinity, 1e999, -1e999, 1.5]", constant=float)[1:] == [
+        math.inf,
+        -math.inf,
+        math.inf,
+        -math.inf,
+        1.5,
+    ]
+
+
+def test_every_object_goes_through_the_readers_hands_innermost_first() -> None:
+    seen: list[dict[str, Any]] = []
+    assert parse('{"a": {"b": 1}, "c": 2}', each=lambda one: seen.append(one) or len(one)) == 2
+    assert seen == [{"b": 1}, {"a": 1, "c": 2}]
+
+
+def test_a_file_is_read_with_its_hash_or_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"[1]")
+    assert read(path, "boxes", "repair it") == ([1], hashlib.sha256(b"[1]").hexdigest())
+    for bad, why in ((tmp_path / "none", "no such file"), (path / "x", "no such file"), (tmp_path, "it is a folder")):
+        with pytest.raises(Refused, match=f"boxes in .*: {why}"):
+            read(bad, "boxes", "repair it")
+    path.write_bytes(b"{")
+    with pytest.raises(Refused, match="boxes in .*: no valid JSON.* Try: repair it"):
+        read(path, "boxes", "repair it")
+
+
+@pytest.mark.parametrize("source", ["file", "/dev/zero"])
+def test_not_more_is_read_than_its_bound(tmp_path: Path, source: str) -> None:
+    path = Path(source)
+    if source == "file":
+        path = tmp_path / "a.json"
+        path.write_bytes(b"[1]" + b" " * 1000)
+        assert read(path, "JSON", "x", most=1003).value == [1]
+    elif not path.exists():
+        pytest.skip("no /dev/zero on this system")
+    with pytest.raises(Refused, match="more than 1,002 bytes"):
+        read(path, "JSON", "x", most=1002)

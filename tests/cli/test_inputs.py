@@ -1,0 +1,75 @@
+"""What is wrong with the paths of a command line is told before anything slow is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shgae.cli.app import main
+from tests.builders.chain import Chain
+
+WRONG = [
+    ("train nothing -o out", "artefact in nothing: no such folder, wanted prepared data"),
+    ("extract nothing data -o out", "artefact in nothing: no such folder, wanted an hourglass"),
+    ("pretrain-ae file -o out", "artefact in file: it is a file, wanted activations"),
+    ("graft nothing ae -o out", "artefact in nothing"),
+    ("finetune folder data -o out", "artefact in folder: no manifest.json in it"),
+    ("evaluate file nothing", "artefact in nothing: no such folder, wanted prepared data"),
+    ("splice nothing data", "artefact in nothing"),
+    ("rate nothing a data", "artefact in nothing"),
+    ("analyze nothing -o out", "artefact in nothing"),
+    ("study nothing data -o out", "artefact in nothing"),
+    ("predict nothing photos -o out", "artefact in nothing"),
+    ("export nothing -o out.onnx", "artefact in nothing"),
+    ("plot nothing -o out", "artefact in nothing"),
+    ("report nothing -o out.html", "artefact in nothing"),
+    ("info nothing", "artefact in nothing"),
+    ("verify-resume nothing", "artefact in nothing"),
+    ("verify nothing", "artefact in nothing"),
+    ("import nothing -o out", "checkpoint in nothing: no such file"),
+    ("import folder -o out", "checkpoint in folder: it is a folder"),
+    ("import file --joints nothing -o out", "joints in nothing: no such file"),
+    ("prepare --train nothing folder -o out", "annotations in nothing: no such file"),
+    ("prepare --train file nothing -o out", "photos in nothing: no such folder"),
+    ("train nothing -o out --epochs 0", "value in --epochs"),
+    ("train nothing -o out --config nothing", "config in nothing"),
+]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "file").write_text("{}")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("words", "line"), WRONG)
+def test_a_wrong_path_or_value_is_refused_by_name(here: Path, capsys, words: str, line: str) -> None:
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err.startswith(f"error: {line}")
+    assert not (here / "out").exists()
+
+
+def test_none_of_them_waits_for_torch(here: Path) -> None:
+    script = (
+        "import sys\nfrom shgae.cli.app import main\n"
+        f"for words in {[words for words, _ in WRONG]}:\n    assert main(words.split()) == 2, words\n"
+        "    assert 'torch' not in sys.modules, words\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_artefact_of_another_kind_and_an_output_that_exists_are_told_by_the_same_words(
+    here: Path, chain: Chain, capsys
+) -> None:
+    assert main(["train", str(chain.baseline), "-o", "out"]) == 2
+    assert "it holds an hourglass, wanted prepared data" in capsys.readouterr().err
+    assert main(["train", str(chain.data), "-o", "folder"]) == 2
+    assert "output in folder: it exists already" in capsys.readouterr().err
+    assert main(["evaluate", str(chain.data), str(chain.data)]) == 2
+    assert "it holds prepared data, wanted an hourglass" in capsys.readouterr().err
