@@ -20,24 +20,7 @@ from shgae.artifacts.store import open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import Execution
-from tests.artifacts.conftest import Killed, everything, fill, make, recorded
-
-FILES = ("history.jsonl", "train/y.safetensors", "x.safetensors")
-FORCE, RESUME = Execution(force=True), Execution(resume=True)
-
-
-def interrupted(target: Path, value: int = 0, kind: str = "hourglass") -> Path:
-    """What a resumable step leaves when it ends early; its one file tells which step it was."""
-    with (
-        pytest.raises(KeyboardInterrupt),
-        new_artifact(
-            target, kind=kind, config={"seed": value}, parents={}, execution=Execution(), resumable=True
-        ) as made,
-    ):
-        made.write_json("half.json", {"of": value})
-        raise KeyboardInterrupt
-    return partial_of(target)
-
+from tests.builders.artefacts import FILES, FORCE, RESUME, Killed, everything, fill, interrupted, make, recorded
 
 # A draft and its commit
 

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
@@ -30,26 +28,19 @@ from shgae.artifacts.tensors import (
     write_bytes,
 )
 from shgae.errors import Refused
-from tests.artifacts.conftest import everything, put, recorded
-
-Array = npt.NDArray[Any]
-NUMBERS = (np.float64, np.float32, np.float16, np.int64, np.int32, np.uint8, np.bool_)
-A, B = np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(4, dtype=np.uint8)
-
-
-def same(one: Array, other: Array) -> bool:
-    """Equal to the bit, NaN and -0 too."""
-    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
-
-
-def crafted(path: Path, header: Any, payload: bytes = b"", claim: int | None = None) -> Path:
-    """A file with any header, true or not."""
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return put(path, (len(text) if claim is None else claim).to_bytes(8, "little") + text + payload)
-
-
-def entry(shape: Any, begin: Any, end: Any, dtype: Any = "U8") -> dict[str, Any]:
-    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+from tests.builders.artefacts import everything, put, recorded
+from tests.builders.tensor_files import (
+    BASE,
+    HEADER_END,
+    NUMBERS,
+    A,
+    Array,
+    B,
+    check_that_readers_agree,
+    crafted,
+    entry,
+    same,
+)
 
 
 @contextmanager
@@ -313,28 +304,6 @@ def test_no_file_and_a_folder_are_refused(tmp_path: Path, reader: Callable[[Path
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(Refused, match="no such file"):
             reader(path)
-
-
-def outcome(reader: Callable[[], Any]) -> Any:
-    """What a reader returns, or None when it refuses; any other exception is a fault and ends the test."""
-    try:
-        return reader()
-    except Refused:
-        return None
-
-
-def check_that_readers_agree(path: Path) -> None:
-    loaded = outcome(lambda: load_tensors(path))
-    outcome(lambda: read_note(path))
-    for name in ("a", "b"):
-        mapped = outcome(lambda name=name: map_tensor(path, name))
-        if loaded is not None:  # else another tensor of the file may be of a number format that numpy lacks
-            known = name in loaded and loaded[name].dtype in NUMBERS
-            assert same(loaded[name], mapped) if known else mapped is None
-
-
-BASE = safetensors.numpy.save({"a": A, "b": B}, {"note": '{"epoch": 1}'})
-HEADER_END = 8 + int.from_bytes(BASE[:8], "little")
 
 
 @settings(deadline=None, max_examples=300)

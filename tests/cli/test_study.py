@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shgae.cli.app import main
-from tests.builders.chain import Chain, chain, sites  # noqa: F401
+from tests.builders.chain import Chain
 
 OPTIONS = (
     *("--arms", "a,e", "--seeds", "1", "--epochs", "1", "--batch-size", "4", "--precision", "fp32"),
@@ -16,18 +16,18 @@ OPTIONS = (
 )
 
 
-def study(chain: Chain, output: Path, *more: str) -> int:  # noqa: F811
+def study(chain: Chain, output: Path, *more: str) -> int:
     return main(["study", str(chain.baseline), str(chain.data), "-o", str(output), *OPTIONS, *more])
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, chain: Chain) -> Path:  # noqa: F811
+def made(tmp_path_factory: pytest.TempPathFactory, chain: Chain) -> Path:
     output = tmp_path_factory.mktemp("cli") / "study"
     assert study(chain, output, "--quiet") == 0
     return output
 
 
-def test_it_ends_with_the_sentence_the_tables_and_the_budget(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_it_ends_with_the_sentence_the_tables_and_the_budget(made: Path, chain: Chain, capsys) -> None:
     assert study(chain, made, "--resume") == 0
     out, err = capsys.readouterr()
     report = json.loads((made / "report/report.json").read_text())
@@ -38,7 +38,7 @@ def test_it_ends_with_the_sentence_the_tables_and_the_budget(made: Path, chain: 
     assert "-- " not in err, "nothing was left to make"
 
 
-def test_json_is_the_report(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_json_is_the_report(made: Path, chain: Chain, capsys) -> None:
     assert study(chain, made, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     report = json.loads((made / "report/report.json").read_text())
@@ -51,7 +51,7 @@ def test_info_and_verify_know_the_report_and_every_network_behind_it(made: Path,
     assert main(["info", str(made / "seed-0/arm-e/finetuned"), "--json"]) == 0
 
 
-def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Chain, capsys) -> None:
     assert study(chain, tmp_path / "s", "--dry-run") == 0
     out = capsys.readouterr().out
     row = next(line.split() for line in out.splitlines() if "fine-tuning (pre-trained autoencoder)" in line)
@@ -62,6 +62,6 @@ def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Cha
     assert json.loads(capsys.readouterr().out)["seconds"] == 0
 
 
-def test_an_arm_that_is_none_is_refused_in_one_line(tmp_path: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_an_arm_that_is_none_is_refused_in_one_line(tmp_path: Path, chain: Chain, capsys) -> None:
     assert study(chain, tmp_path / "s", "--arms", "x") == 2
     assert capsys.readouterr().err == "error: value in --arms: 'x' is no arm. Try: --arms a,b,c,d,e.\n"

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,7 @@ from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.errors import Interrupted, Refused
 from shgae.evaluation.report import people_of
 from shgae.execution import Execution, StopFlag
-from shgae.experiments.study import run
-from shgae.recipes import EvaluateConfig, PrepareConfig, RateConfig, ReportConfig, SpliceConfig, StudyConfig
+from shgae.recipes import PrepareConfig, ReportConfig
 from shgae.reporting.page.html import pictures_of
 from shgae.reporting.page.images import MOST_BYTES
 from shgae.reporting.page.inputs import open_given, told_apart
@@ -33,46 +32,13 @@ from shgae.reporting.page.people import PANEL_BYTES, people_section
 from shgae.reporting.page.sections import sections_of
 from shgae.reporting.page.training import picture_of, training_section
 from shgae.skeleton import Skeleton
-from shgae.stages import evaluate, prepare, rate, report, splice
+from shgae.stages import evaluate, prepare, report
 from tests.builders.chain import Chain, Notes
-from tests.reporting.page.test_html import HOSTILE, Elements
+from tests.builders.page_elements import HOSTILE, Elements
+from tests.builders.reported import CONFIG, HOW, SCORED, Reported
 
 ROOT = Path(__file__).parents[2]
-HOW, FORCE = Execution(workers=0), Execution(workers=0, force=True)
-CONFIG = ReportConfig(people=2)
-SCORED = EvaluateConfig(precision="fp32", draws=200, split="test")
-
-
-@dataclass(frozen=True)
-class Reported:
-    """Everything that a page can show, and its page."""
-
-    inputs: tuple[Path, ...]
-    evaluation: Path
-    data: Path
-    page: Path
-    result: report.ReportResult
-
-    @property
-    def text(self) -> str:
-        return self.page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
-
-
-@pytest.fixture(scope="session")
-def reported(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Reported:
-    root = tmp_path_factory.mktemp("reported")
-    ways = (chain.autoencoder, chain.activations)
-    models = [chain.baseline, chain.grafted, chain.finetuned]
-    evaluate.run(models, chain.data, root / "evaluation", SCORED, HOW)
-    splice.run(chain.baseline, chain.data, root / "splice", SpliceConfig(precision="fp32"), HOW, *ways)
-    ranks = RateConfig(precision="fp32", ks="0,4,16")
-    rate.run(chain.baseline, chain.activations, chain.data, root / "rate", ranks, HOW, chain.autoencoder)
-    little = StudyConfig(arms="a,b", seeds=1, epochs=1, ae_epochs=1, code_size=6, batch_size=4, precision="fp32")
-    run.run(chain.baseline, chain.data, root / "study", little, HOW)
-    others = [root / name for name in ("evaluation", "splice", "rate", "study")]
-    inputs = (chain.data, *models, chain.activations, chain.autoencoder, *others)
-    page = root / "new" / "report.html"
-    return Reported(inputs, root / "evaluation", chain.data, page, report.run(inputs, page, CONFIG, HOW))
+FORCE = Execution(workers=0, force=True)
 
 
 def remade(artefact: Path, target: Path, change: Callable[[Path, dict[str, Any]], object]) -> Artifact:

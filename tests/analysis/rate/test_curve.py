@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shgae.analysis.rate.curve import EqualRank, curve, equal_fvu, equal_pck, equal_rank
 from shgae.analysis.splice.effects import SideBySide
-from tests.analysis.splice.test_effects import tally_of, truth_of
+from tests.builders.tallies import tally_of, truth_of
 
 
 @given(st.integers(0, 500), st.integers(1, 6))

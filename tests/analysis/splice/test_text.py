@@ -8,7 +8,7 @@ from shgae.analysis.rate import text as rate_text
 from shgae.analysis.rate.curve import EqualRank
 from shgae.analysis.splice import text
 from shgae.analysis.splice.effects import SideBySide
-from tests.analysis.splice.test_effects import tally_of, truth_of
+from tests.builders.tallies import tally_of, truth_of
 
 
 def side(**hits: float) -> SideBySide:
