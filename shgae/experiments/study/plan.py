@@ -254,7 +254,7 @@ class Plan:
         autoencoder = ours.get(arm, self._seed(seed) / "autoencoder")
 
         def run(how: Execution) -> object:
-            # str b's autoencoder knows nobody's activations, and is meant to: nothing to note.
+            # Arm b's autoencoder knows nobody's activations, and is meant to: nothing to note.
             quiet = dataclasses.replace(how, progress=Silent()) if arm == "b" else how
             return graft.run(self.model, [autoencoder], output, quiet)
 
