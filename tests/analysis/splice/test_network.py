@@ -97,9 +97,10 @@ def test_maps_that_are_no_numbers_are_refused_by_the_models_name(tiny_data: Path
     assert (caught.value.what, caught.value.where) == ("model", "some/model")
 
 
-def test_every_person_is_counted_as_a_loop_over_people_counts(tiny_data: Path) -> None:
+@pytest.mark.parametrize("unlabelled", ["masked", "empty"])
+def test_every_person_is_counted_as_a_loop_over_people_counts(tiny_data: Path, unlabelled: Any) -> None:
     crops, batch, images = first_people(tiny_data, limit=4)
-    loaded, heatmap = random_hourglass(), HeatmapConfig(sigma_visible=1.5)
+    loaded, heatmap = random_hourglass(), HeatmapConfig(sigma_visible=1.5, unlabelled=unlabelled)
     splicer = splicer_of(Site(loaded, 0), batch_size=2)
     passes = Passes(splicer, crops, heatmap, (UNTOUCHED, "zero"))
     for part in splicer.batches(crops, HOW):
@@ -117,7 +118,7 @@ def test_every_person_is_counted_as_a_loop_over_people_counts(tiny_data: Path) -
     for name, maps in ((UNTOUCHED, untouched), ("zero", emptied)):
         tally = passes.on[name]
         for person in range(4):
-            labelled = [k for k in range(17) if batch.visibility[person, k] or heatmap.unlabelled == "empty"]
+            labelled = [k for k in range(17) if batch.visibility[person, k] or unlabelled == "empty"]
             assert counts[person].sum() == len(labelled)
             error = sum(float(((maps[person, k] - targets[person, k]) ** 2).sum()) for k in labelled)
             assert tally.error[person] == pytest.approx(error, rel=1e-4)
