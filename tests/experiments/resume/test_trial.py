@@ -74,11 +74,8 @@ def test_it_is_as_short_as_asked_within_what_there_is(steps: int, samples: int, 
 
 def test_what_was_not_trained_or_with_unknown_options_is_refused(tmp_path: Path) -> None:
     made = trainings(tmp_path)
-    data = made["train"].manifest.parents[0]
-    model = made["train"]
-    grafted = artefact(
-        tmp_path / "g", "hourglass", {"stacks": [0]}, {"model": model, "autoencoder": made["pretrain-ae"]}
-    )
+    parents = {"model": made["train"], "autoencoder": made["pretrain-ae"]}
+    grafted = artefact(tmp_path / "g", "hourglass", {"stacks": [0]}, parents)
     later = artefact(tmp_path / "l", "hourglass", {"epochs": 3, "not yet known": 1}, {"data": make(tmp_path / "d2")})
     untrained = artefact(tmp_path / "u", "hourglass", {"seed": 3}, {"data": make(tmp_path / "d3")})
     for one in (grafted, later, untrained):
