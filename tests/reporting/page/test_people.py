@@ -57,9 +57,7 @@ def test_shares_are_those_of_a_loop_over_people(seed: int, people: int) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 4))
-def test_the_chosen_are_the_extreme_ones_and_nobody_without_a_labelled_joint(
-    seed: int, people: int, count: int
-) -> None:
+def test_the_chosen_are_the_extreme_ones_of_those_with_labelled_joints(seed: int, people: int, count: int) -> None:
     scored = scored_of(seed, people)
     best, worst, gained, lost = (one.rows for one in _chosen(scored, ("m0", "m1"), count))
     there = {row: (share(scored, 0, row), share(scored, 1, row)) for row in range(people)}
@@ -95,9 +93,11 @@ def test_nobody_is_drawn_unasked() -> None:
 @pytest.fixture(scope="module")
 def drawn_people(tiny_data: Path) -> _Scored:
     """One model that is right about everybody, and one that finds nobody's joints."""
-    crops, _, _ = first_people(tiny_data, limit=3)
+    crops, _, _ = first_people(tiny_data)
     people = people_of(crops, COCO_PERSON)
-    right = Predictions("right", people.cells, np.ones((3, 17), np.float32), people.xy_photo, np.ones(3))
+    right = Predictions(
+        "right", people.cells, np.ones((len(people), 17), np.float32), people.xy_photo, np.ones(len(people))
+    )
     wrong = dataclasses.replace(right, name="wrong", cells=(people.cells + 16) % 32, xy_photo=people.xy_photo + 40)
     return _Scored((right, wrong), people, crops, COCO_PERSON, MEAN, {int(people.photo_id[0]): "a.png"})
 
@@ -110,10 +110,8 @@ def test_a_person_is_drawn_as_annotated_and_by_each_model(drawn_people: _Scored)
     assert f"{labelled} of {labelled}" in figure.pictures[1].alt
     assert f"0 of {labelled}" in figure.pictures[2].alt
     assert "(a.png)" in figure.caption
-    assert (
-        "(a.png)" not in _figure(drawn_people, 2).caption
-        or drawn_people.people.photo_id[2] == (drawn_people.people.photo_id[0])
-    )
+    elsewhere = np.flatnonzero(drawn_people.people.photo_id != drawn_people.people.photo_id[0])
+    assert "(a.png)" not in _figure(drawn_people, int(elsewhere[0])).caption
     for picture in figure.pictures:
         assert (picture.width, picture.height) == (PANEL_PIXELS, PANEL_PIXELS)
         assert len(picture.data) <= PANEL_BYTES

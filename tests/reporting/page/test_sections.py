@@ -11,7 +11,6 @@ from PIL import Image
 from shgae.artifacts.draft import new_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.reporting.page import sections as sections_module
 from shgae.reporting.page.html import Figure, Items, Section, Table, Text, pictures_of
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.sections import Findings, concluded, findings_of, sections_of, table_of
@@ -19,7 +18,7 @@ from shgae.reporting.table import Grid
 
 FACTS: dict[str, dict[str, Any]] = {
     "data": {
-        "splits": {"val": 2000, "train": 1},
+        "splits": {"val": 2000, "train": 1, "test": 3},
         "dropped": {"crowd": 7},
         "crop_size": 128,
         "crop_policy": "pad",
@@ -73,7 +72,7 @@ def test_people_are_counted_by_split_in_the_splits_order_and_the_dropped_stand_a
     (section,) = sections_of([given(tmp_path / "d", "data")])
     (table,) = section.parts[0].blocks
     assert isinstance(table, Table)
-    assert table.rows == (("train", "1"), ("val", "2,000"), ("dropped: crowd", "7"))
+    assert table.rows == (("train", "1"), ("val", "2,000"), ("test", "3"), ("dropped: crowd", "7"))
     assert table.aside == 1
 
 
@@ -130,14 +129,3 @@ def test_what_is_concluded_stands_word_for_word_with_a_link_to_where_it_comes_fr
     assert (item.title, item.words) == ("x", ("", "First.", "Second."))
     assert [link[1] for link in item.links] == ["its-anchor"]
     assert len(made.blocks) - 1 == cautions
-
-
-def test_sentences_come_by_kind_and_link_to_the_part_that_shows_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    says = {kind: (lambda _, kind=kind: (f"{kind}.",)) for kind in ("study", "splice")} | {"rate": lambda _: ()}
-    monkeypatch.setattr(sections_module, "_SENTENCES", says)
-    members = [given(tmp_path / kind, kind, {"report.json": b"{}"}) for kind in ("rate", "splice", "study")]
-    found = findings_of(members)
-    assert [(one.given.kind, one.sentences) for one in found] == [("study", ("study.",)), ("splice", ("splice.",))]
-    assert [one.anchor for one in found] == [f"{one.given.kind}-{one.given.anchor}" for one in found]
