@@ -18,7 +18,13 @@ from shgae.stages import prepare
 from tests.network import refuse_other_machines
 from tests.promises import kept, pytest_addoption, pytest_terminal_summary
 
-pytest_plugins = ["pytester", "tests.builders.chain", "tests.builders.exported", "tests.builders.reported"]
+pytest_plugins = [
+    "pytester",
+    "tests.builders.chain",
+    "tests.builders.exported",
+    "tests.builders.photo_models",
+    "tests.builders.reported",
+]
 __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist tells its processes a terminal's width, and tables would be cut to it
