@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -91,3 +92,46 @@ def test_groups_are_full_batches_of_whole_photos_in_order(people: list[int], bat
     assert all(size <= batch_size or len(group) == 1 for size, group in zip(sizes, groups, strict=True))
     for size, following in zip(sizes, groups[1:], strict=False):
         assert size + following[0].people > batch_size, "the next photo had no room"
+
+
+@pytest.mark.parametrize(("batch_size", "workers"), [(1, 0), (2, 3), (64, 0)])
+def test_each_joint_is_the_highest_cell_of_its_map_in_photo_pixels_by_hand(
+    exact: Bounds, batch_size: int, workers: int
+) -> None:
+    photos, corners = [], [[(0, 0), (30, 20), (72, 32)], [], [(5, 9)]]
+    for number, places in enumerate(corners):
+        path = exact.folder / f"by hand {number}.png"
+        noise(number, 200, 160).save(path)
+        boxes = tuple(Box((x, y, 128, 128), score=0.5, annotation_id=10 * number + x) for x, y in places)
+        photos.append(BoxedPhoto(path, path.name, 7 + number, boxes))
+    config = dataclasses.replace(CONFIG, batch_size=batch_size, decode="argmax")
+    groups = in_groups(photos, batch_size)
+    rows = [row for group in PoseFinder(exact.loaded, config, CPU, workers).over(groups) for row in group]
+    assert [row["file_name"] for row in rows] == [photo.file_name for photo in photos]
+    for photo, places, row in zip(photos, corners, rows, strict=True):
+        assert (row["fault"], row["beyond"], row["turned"], len(row["people"])) == (None, 0, False, len(places))
+        pixels = np.asarray(Image.open(photo.path), np.float32) / 255 - np.array([0.4, 0.5, 0.6], np.float32)
+        for (x, y), entry in zip(places, row["people"], strict=True):
+            crop = torch.from_numpy(pixels[y : y + 128, x : x + 128].transpose(2, 0, 1).copy())[None]
+            with torch.no_grad():
+                maps = exact.loaded.module(crop)[0, -1].numpy()
+            for joint, (found_x, found_y, score) in enumerate(joints(entry).tolist()):
+                row_of, column = np.unravel_index(maps[joint].argmax(), (32, 32))
+                assert (found_x, found_y) == (x + 4 * column + 0.5, y + 4 * row_of + 0.5)
+                assert score == pytest.approx(maps[joint].max(), abs=1e-3)
+            assert entry["score"] == pytest.approx(0.5 * maps.max((1, 2)).mean(), abs=1e-3)
+            assert (entry["image_id"], entry["annotation_id"]) == (photo.image_id, 10 * (photo.image_id - 7) + x)
+
+
+def test_a_photo_that_cannot_be_read_or_has_boxes_beyond_it_says_so_and_the_others_go_on(exact: Bounds) -> None:
+    noise(1, 60, 50).save(exact.folder / "good.png")
+    (exact.folder / "torn.png").write_bytes(b"torn")
+    inside, beyond = Box((5, 5, 20, 20)), Box((500, 500, 20, 20))
+    photos = tuple(
+        BoxedPhoto(exact.folder / f"{name}.png", name, 0, boxes)
+        for name, boxes in (("torn", (inside,)), ("good", (beyond, inside, beyond)))
+    )
+    ((torn, good),) = PoseFinder(exact.loaded, CONFIG, CPU, 0).over([photos])
+    assert torn["fault"]
+    assert torn["people"] == []
+    assert (good["fault"], good["beyond"], len(good["people"])) == (None, 2, 1)
