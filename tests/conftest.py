@@ -13,12 +13,18 @@ from hypothesis import settings
 
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.execution import Execution
-from shgae.recipes import AutoencoderConfig, ExtractConfig, FinetuneConfig, PrepareConfig, Split, TrainConfig
+from shgae.recipes import PrepareConfig, Split
 from shgae.stages import prepare
 from tests.network import refuse_other_machines
 from tests.promises import kept, pytest_addoption, pytest_terminal_summary
 
-pytest_plugins = ["pytester", "tests.builders.chain"]
+pytest_plugins = [
+    "pytester",
+    "tests.builders.chain",
+    "tests.builders.exported",
+    "tests.builders.photo_models",
+    "tests.builders.reported",
+]
 __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist tells its processes a terminal's width, and tables would be cut to it
@@ -37,15 +43,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips a test of a GPU where there is none."""
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("no GPU that torch sees")
-
-
-TINY = TrainConfig(
-    residual="newell", width=16, epochs=2, batch_size=4, precision="fp32", schedule="plateau", sigma_visible=1.5
-)
-"""An hourglass of 16 channels, trained for two epochs."""
-TINY_EXTRACT = ExtractConfig(batch_size=4, precision="fp32")
-TINY_AE = AutoencoderConfig(code_size=6, epochs=3, batch_size=4, precision="fp32")
-TINY_FINETUNE = FinetuneConfig(epochs=1, batch_size=4, precision="fp32", sigma_visible=1.5)
 
 
 @pytest.fixture(scope="session")

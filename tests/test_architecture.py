@@ -177,7 +177,7 @@ def test_one_place_reads_foreign_weights_and_only_weights() -> None:
 
 
 def test_files_are_short() -> None:
-    assert [(name_of(path), lines_of(path)) for path in FILES if lines_of(path) > LONGEST_FILE] == []
+    assert [(name_of(path), lines_of(path)) for path in FILES + TESTS if lines_of(path) > LONGEST_FILE] == []
 
 
 def test_functions_are_short() -> None:
@@ -200,3 +200,8 @@ def test_a_command_module_is_thin_and_imports_its_stage_when_it_is_called() -> N
 @pytest.mark.parametrize("name", [command.name for command in COMMANDS])
 def test_every_command_is_in_the_readme(name: str) -> None:
     assert f"shgae {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_no_test_imports_a_test() -> None:
+    wrong = [(name_of(path), name) for path in TESTS for name in imports_of(path) if ".test_" in name]
+    assert wrong == []

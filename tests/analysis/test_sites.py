@@ -25,7 +25,8 @@ from shgae.recipes import EvaluateConfig, HeatmapConfig
 from shgae.stages import evaluate, finetune, graft, train
 from shgae.training.objectives import PoseObjective
 from tests.builders.chain import Sites
-from tests.conftest import TINY, TINY_FINETUNE
+from tests.builders.line import StopAfter
+from tests.builders.tiny import TINY, TINY_FINETUNE
 
 HOW = Execution()
 
@@ -106,7 +107,6 @@ def test_a_shared_autoencoder_is_fine_tuned_and_goes_on_after_an_interruption(
     sites: Sites, tmp_path: Path, part: str
 ) -> None:
     from shgae.errors import Interrupted
-    from tests.training.test_loop import StopAfter
 
     graft.run(sites.baseline, [sites.pooled], tmp_path / "shared", HOW, (0, 1, 2))
     config = replace(TINY_FINETUNE, trainable=part)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shgae.artifacts.checkpoint import Position, load_checkpoint, save_checkpoint
 from shgae.artifacts.tensors import save_tensors
 from shgae.errors import Refused
-from tests.artifacts.conftest import everything, put, recorded
+from tests.builders.artefacts import everything, put, recorded
 
 RNG = np.random.default_rng(3)
 TENSORS = {

@@ -16,8 +16,7 @@ from shgae.artifacts.run_log import ORIGIN
 from shgae.artifacts.store import open_artifact, verify_files
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, ProcessGroup, Silent, StopFlag
-from tests.artifacts.conftest import everything, fill, make, recorded
-from tests.artifacts.test_store import FILES, FORCE, RESUME, interrupted
+from tests.builders.artefacts import FILES, FORCE, RESUME, everything, fill, interrupted, make, recorded
 
 
 class Process(ProcessGroup):

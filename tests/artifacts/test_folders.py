@@ -10,7 +10,7 @@ import pytest
 
 from shgae.artifacts.folders import clear, locked, mend, put_in_place, remove
 from shgae.errors import Refused
-from tests.artifacts.conftest import Killed, everything, recorded
+from tests.builders.artefacts import Killed, everything, recorded
 
 NAMES = ("a", "b", "c", "d", "e")
 

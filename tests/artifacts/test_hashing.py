@@ -15,7 +15,7 @@ from shgae.artifacts.hashing import hash_file, known_hash, led_out, of_each, unl
 from shgae.artifacts.store import verify_files
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, Silent, StopFlag
-from tests.artifacts.conftest import make
+from tests.builders.artefacts import make
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from shgae.artifacts.lineage import ancestors, verify
 from shgae.artifacts.manifest import MANIFEST
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
-from tests.artifacts.conftest import everything, make
+from tests.builders.artefacts import everything, make
 
 TREE = [
     (0, "", "hourglass", "graft"),

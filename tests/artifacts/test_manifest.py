@@ -3,7 +3,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from shgae.artifacts.manifest import (
     KINDS,
     FileEntry,
     Manifest,
-    Parent,
     differences,
     has_manifest,
     in_words,
@@ -23,22 +21,8 @@ from shgae.artifacts.manifest import (
 )
 from shgae.artifacts.tables import write_json
 from shgae.errors import Refused
-from tests.artifacts.conftest import put
-
-GRANDPARENT = Parent("data", "data", "1" * 64, "../../data")
-PARENT = Parent("model", "hourglass", "2" * 64, "../base", (GRANDPARENT,))
-MANIFEST = Manifest(
-    kind="activations",
-    config={"dtype": "fp32", "limit": None, "deep": {"b": [1, 2.5], "a": True}},
-    facts={"splits": {"train": 3}, "mean": [0.1 + 0.2, -1e-9]},
-    files={
-        "train/x.safetensors": FileEntry("a" * 64, 120),
-        "y.json": FileEntry("b" * 64, 7),
-        "history.jsonl": FileEntry("c" * 64, 30, volatile=True),
-    },
-    parents=(PARENT,),
-    provenance={"versions": {"numpy": "2"}, "created": "2026-01-01T00:00:00+00:00", "command": ["shgae", "extract"]},
-)
+from tests.builders.artefacts import put
+from tests.builders.manifests import GRANDPARENT, MANIFEST, PARENT, places
 
 
 def changed(**values: Any) -> Manifest:
@@ -164,14 +148,6 @@ def test_a_provenance_that_cannot_be_told_is_refused(tmp_path: Path, provenance:
     with pytest.raises(Refused, match="torn or not ours"):
         read_manifest(written(tmp_path, MANIFEST.to_json() | {"provenance": provenance}))
     assert read_manifest(written(tmp_path, changed(provenance={}).to_json())).provenance == {}
-
-
-def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every value inside a JSON value."""
-    yield at
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in pairs:
-        yield from places(inner, (*at, key))
 
 
 def edited(value: Any, at: tuple[Any, ...], new: Any) -> Any:

@@ -17,7 +17,7 @@ from shgae.artifacts.manifest import Parent
 from shgae.artifacts.run_log import ORIGIN, Origin, now, read_origin
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution, Silent
-from tests.artifacts.conftest import make
+from tests.builders.artefacts import make
 
 TEXT = st.text(max_size=8)
 PARENT = Parent("data", "data", "0" * 64, "../data", (Parent("model", "hourglass", "1" * 64, "/m"),))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shgae.artifacts.tables import append_row, as_read, dumps, read_json, read_rows, write_json, write_rows
 from shgae.errors import Refused
-from tests.artifacts.conftest import everything, put, recorded
+from tests.builders.artefacts import everything, put, recorded
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

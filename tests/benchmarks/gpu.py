@@ -36,7 +36,7 @@ from shgae.artifacts.tensors import load_tensors
 from shgae.data.datasets import in_chunks, load_pose_batch, pinned
 from shgae.data.prefetch import prefetch
 from shgae.errors import Interrupted
-from shgae.execution import Execution, Silent, StopFlag
+from shgae.execution import Execution, Silent
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, determinism
 from shgae.models.zoo import AutoencoderSpec, build_hourglass, state_arrays
@@ -46,6 +46,7 @@ from shgae.stages import extract, pretrain_ae
 from shgae.training.loop import fit
 from shgae.training.objectives import ReconstructionObjective
 from tests.benchmarks.gpu_trial import MEAN, Trial, network, pose_objective, prepared
+from tests.builders.line import StopAfter
 
 COCO = 124_040
 """People of the study's training split."""
@@ -145,7 +146,7 @@ def correctness(trial: Trial, folder: Path) -> dict[str, Any]:
         with determinism("warn"):
             fitted(network(small), objective, config, runs[0], Execution())
             try:
-                fitted(network(small), objective, config, runs[1], Execution(stop=_StopAfter(3)))
+                fitted(network(small), objective, config, runs[1], Execution(stop=StopAfter(3)))
             except Interrupted:
                 fitted(network(small), objective, config, runs[1], Execution(resume=True))
         bits = [[load_tensors(Path(f"{run}.partial") / name) for name in (MODEL, CHECKPOINT)] for run in runs]
@@ -153,17 +154,6 @@ def correctness(trial: Trial, folder: Path) -> dict[str, Any]:
             a[k].tobytes() == b[k].tobytes() for a, b in zip(*bits, strict=True) for k in a
         )
     return found
-
-
-class _StopAfter(StopFlag):
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self._left = steps
-
-    def __bool__(self) -> bool:
-        self._left -= 1
-        self.signal_number = 15 if self._left == 0 else self.signal_number
-        return super().__bool__()
 
 
 def extraction(trial: Trial, folder: Path) -> dict[str, Any]:

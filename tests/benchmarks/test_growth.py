@@ -14,7 +14,7 @@ from shgae.recipes import PrepareConfig, TrainConfig
 from shgae.stages import prepare, train
 from tests.benchmarks.conftest import Bench
 from tests.benchmarks.growth import STEPS
-from tests.benchmarks.test_data_speed import coco
+from tests.builders.detailed_photos import coco
 
 ONCE, TWICE = 4_096, 8_192
 """People of each split: a shard of activations, and two."""

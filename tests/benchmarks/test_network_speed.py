@@ -34,7 +34,7 @@ from tests.benchmarks.conftest import Bench
 from tests.benchmarks.convolutions import seconds_alone
 from tests.benchmarks.same_weights import in_textbook_form
 from tests.benchmarks.table import peak
-from tests.benchmarks.test_data_speed import coco
+from tests.builders.detailed_photos import coco
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 

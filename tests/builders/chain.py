@@ -14,7 +14,7 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.execution import Execution, Silent
 from shgae.recipes import Stack
 from shgae.stages import extract, finetune, graft, pretrain_ae, train
-from tests.conftest import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
+from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,7 @@ import pytest
 
 from shgae.cli.app import main
 from shgae.stages.prepare import Source
-from tests.builders.chain import Chain, chain
-
-__all__ = ["chain"]
+from tests.builders.chain import Chain
 
 ROOT = Path(__file__).parents[2]
 PAIR = "drawn/train/person_keypoints.json drawn/train/photos"

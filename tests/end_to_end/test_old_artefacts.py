@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,23 +30,9 @@ from shgae.cli.app import main
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY
 from shgae.metrics.statistics import Verdict
+from tests.builders.old_artefacts import IDS
 from tests.end_to_end.conftest import ROOT, one_line
 
-IDS: Mapping[str, tuple[str, str]] = {
-    "activations": ("activations", "48c3ddf98808"),
-    "analysis": ("analysis", "a5a21ba2cade"),
-    "autoencoder": ("autoencoder", "c9e37876be3a"),
-    "baseline": ("hourglass", "c4fc86c4be9f"),
-    "data": ("data", "51bddc1a3d5f"),
-    "evaluation": ("evaluation", "5945b35f4f83"),
-    "figures": ("figures", "6ddb0b3ac45e"),
-    "grafted": ("hourglass", "d051ec8f3676"),
-    "predictions": ("predictions", "889849c9ed24"),
-    "rate": ("rate", "98b2c4663a1f"),
-    "splice": ("splice", "929252a76554"),
-    "study/report": ("study", "58909ddc2013"),
-}
-"""Kind and id by folder."""
 PROMISED = "study/report"
 """Its arms were not kept, so some of its ancestors are missing."""
 

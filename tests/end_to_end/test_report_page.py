@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageStat
 
+from tests.builders.reported import Reported
 from tests.end_to_end.browser import CHROMIUM, Pipe, Tab, chromium
-from tests.stages.test_report import Reported, reported
-
-__all__ = ["reported"]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (Debian's package chromium)")
 

@@ -22,30 +22,18 @@ from shgae.cli.app import main
 from shgae.cli.device_faults import device_fault
 from shgae.data.datasets import PoseBatch
 from shgae.errors import Diverged, Interrupted
-from shgae.execution import Execution, StopFlag
+from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.models.zoo import HourglassSpec, build_hourglass
 from shgae.recipes import HeatmapConfig, Precision, TrainConfig
 from shgae.stages import extract, pretrain_ae, train
 from shgae.training.objectives import PoseObjective
-from tests.conftest import TINY, TINY_AE, TINY_EXTRACT
+from tests.builders.line import StopAfter
+from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT
 
 pytestmark = pytest.mark.gpu
 GPU = "cuda:0"
 STRICT = Execution(device=GPU, deterministic="warn")
-
-
-class StopAfter(StopFlag):
-    """A signal that comes after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self._left = steps
-
-    def __bool__(self) -> bool:
-        self._left -= 1
-        self.signal_number = 15 if self._left == 0 else self.signal_number
-        return super().__bool__()
 
 
 @contextmanager

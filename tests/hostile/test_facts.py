@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from shgae.artifacts.manifest import KINDS, read_manifest
+from tests.builders.old_artefacts import IDS
 from tests.end_to_end.conftest import ROOT
-from tests.end_to_end.test_old_artefacts import IDS
 from tests.hostile.conftest import run
 from tests.promises import Kept
 

@@ -14,8 +14,8 @@ from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.manifest import FileEntry, Manifest, Parent, read_manifest
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
-from tests.artifacts.conftest import make
-from tests.artifacts.test_manifest import MANIFEST, places
+from tests.builders.artefacts import make
+from tests.builders.manifests import MANIFEST, places
 from tests.hostile.conftest import End, heard, opened, run
 from tests.promises import Kept
 

@@ -10,12 +10,10 @@ import pytest
 from shgae.models import foreign
 from shgae.recipes import Split
 from shgae.stages.prepare import Source
-from tests.builders.chain import Chain, chain
+from tests.builders.chain import Chain
 from tests.hostile.conftest import Event, heard, run
 from tests.hostile.payloads import PAYLOADS, SENTINEL, load_carelessly
 from tests.promises import Kept
-
-__all__ = ["chain"]
 
 PROMISE = "A pickle that is a program is refused by every command that takes a file, and not run"
 every_payload = pytest.mark.parametrize("name", PAYLOADS)

@@ -21,7 +21,6 @@ from shgae.data import geometry
 from shgae.data.geometry import open_photo
 from shgae.errors import Refused
 from tests.hostile.conftest import End, heard, opened, peak_of, run
-from tests.hostile.test_coco_json import NAMES
 from tests.promises import Kept
 
 SIDE = 24
@@ -95,7 +94,7 @@ def write(photos: dict[str, bytes | None], names: dict[str, str] | None = None) 
         images.append({"id": number, "file_name": name, "width": SIDE, "height": SIDE})
         person = {"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, "bbox": [1, 1, 20, 20]}
         people.append(person | {"keypoints": [4, 5, 2, 9, 8, 1, 15, 15, 2]})
-    category = {"id": 1, "name": "person", "keypoints": NAMES, "skeleton": []}
+    category = {"id": 1, "name": "person", "keypoints": ["nose", "left_hand", "right_hand"], "skeleton": []}
     Path("people.json").write_text(json.dumps({"images": images, "annotations": people, "categories": [category]}))
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from shgae.artifacts.tensors import load_tensors, map_tensor, read_note, save_tensors
 from shgae.errors import Refused
-from tests.artifacts.conftest import put
-from tests.artifacts.test_tensors import BASE, HEADER_END, check_that_readers_agree, crafted, entry, outcome, same
+from tests.builders.artefacts import put
+from tests.builders.tensor_files import BASE, HEADER_END, check_that_readers_agree, crafted, entry, outcome, same
 from tests.hostile.conftest import heard, opened, peak_of, run
 from tests.promises import Kept
 

@@ -24,8 +24,8 @@ from shgae.skeleton import Skeleton
 from shgae.stages import finetune, train
 from shgae.training.objectives import PoseObjective
 from tests.builders.chain import Chain
-from tests.conftest import TINY, TINY_FINETUNE
-from tests.training.processes import together
+from tests.builders.processes import together
+from tests.builders.tiny import TINY, TINY_FINETUNE
 
 STRONG = dataclasses.replace(TINY, augment="strong")
 

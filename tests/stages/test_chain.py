@@ -22,7 +22,8 @@ from shgae.models.zoo import load_hourglass
 from shgae.recipes import RECIPES, EvaluateConfig, PrepareConfig
 from shgae.stages import evaluate, extract, finetune, graft, prepare, pretrain_ae, train
 from tests.builders.chain import Chain
-from tests.conftest import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
+from tests.builders.line import StopAfter
+from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
 
 HOW = Execution()
 
@@ -77,7 +78,6 @@ def test_an_interrupted_extraction_goes_on_at_the_next_shard(
     chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from shgae.errors import Interrupted
-    from tests.training.test_loop import StopAfter
 
     monkeypatch.setattr("shgae.artifacts.activations.SHARD_ROWS", 6)
     extract.run(chain.baseline, chain.data, tmp_path / "whole", TINY_EXTRACT, HOW)

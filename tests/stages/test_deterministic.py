@@ -12,7 +12,7 @@ from shgae.execution import Execution
 from shgae.recipes import EvaluateConfig
 from shgae.stages import evaluate, extract, finetune, pretrain_ae, train
 from tests.builders.chain import Chain
-from tests.conftest import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
+from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
 
 STRICT = Execution(deterministic="error")
 

@@ -25,7 +25,7 @@ from shgae.recipes import Stack
 from shgae.skeleton import Skeleton
 from shgae.stages import extract
 from tests.builders.chain import Chain, Notes, Sites, as_before
-from tests.conftest import TINY_EXTRACT
+from tests.builders.tiny import TINY_EXTRACT
 
 HOW = Execution()
 ALL = replace(TINY_EXTRACT, stack="all")

@@ -18,8 +18,8 @@ from shgae.models.zoo import load_hourglass
 from shgae.recipes import EvaluateConfig, FinetuneConfig, PrepareConfig
 from shgae.stages import evaluate, finetune, prepare
 from tests.builders.chain import Chain
-from tests.conftest import TINY_FINETUNE
-from tests.training.test_loop import StopAfter
+from tests.builders.line import StopAfter
+from tests.builders.tiny import TINY_FINETUNE
 
 HOW = Execution()
 FEWER = ("right_knee", "r_hip", "Left-Hip", "neck")

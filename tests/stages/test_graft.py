@@ -20,7 +20,7 @@ from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_hourglass, state_arrays
 from shgae.stages import extract, finetune, graft, info, pretrain_ae
 from tests.builders.chain import Chain, Notes, Sites, as_before
-from tests.conftest import TINY_AE, TINY_EXTRACT, TINY_FINETUNE
+from tests.builders.tiny import TINY_AE, TINY_EXTRACT, TINY_FINETUNE
 
 HOW = Execution()
 

@@ -29,7 +29,7 @@ from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
 from shgae.stages import extract, import_model
 from tests.builders.chain import Chain, chain
-from tests.conftest import TINY_EXTRACT
+from tests.builders.tiny import TINY_EXTRACT
 
 __all__ = ["chain"]
 

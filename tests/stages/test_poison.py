@@ -22,8 +22,8 @@ from shgae.stages import pretrain_ae, train
 from shgae.training import objectives
 from shgae.training.seeding import sample_noise
 from tests.builders.chain import Chain
-from tests.conftest import TINY, TINY_AE
-from tests.training.test_health import POISONS, step_of
+from tests.builders.poisons import POISONS, step_of
+from tests.builders.tiny import TINY, TINY_AE
 
 
 @POISONS

@@ -13,7 +13,7 @@ from PIL import Image
 from shgae.artifacts.crops import Crops
 from shgae.errors import Refused
 from shgae.execution import Execution
-from tests.stages.test_prepare import Folder, Listener, line_of, make, prepare, rows_of
+from tests.builders.photo_folders import Folder, Listener, line_of, make, prepare, rows_of
 
 TORN, GONE, OTHER, LINK = "it cannot be decoded", "no such file", "it is 7 x 7, the JSON says", "a link leads it out"
 

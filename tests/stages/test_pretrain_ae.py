@@ -19,7 +19,8 @@ from shgae.execution import Execution
 from shgae.recipes import Stack
 from shgae.stages import extract, pretrain_ae
 from tests.builders.chain import Sites, as_before
-from tests.conftest import TINY_AE, TINY_EXTRACT
+from tests.builders.line import StopAfter
+from tests.builders.tiny import TINY_AE, TINY_EXTRACT
 
 HOW = Execution()
 ONE = replace(TINY_AE, epochs=1)
@@ -86,8 +87,6 @@ def test_a_limit_counts_people_and_not_rows(sites: Sites, tmp_path: Path) -> Non
 def test_learning_all_stacks_repeats_whatever_the_threads_and_goes_on_after_an_interruption(
     sites: Sites, tmp_path: Path
 ) -> None:
-    from tests.training.test_loop import StopAfter
-
     again = pretrain_ae.run(sites.activations, tmp_path / "a", replace(ONE, stack="all"), Execution(workers=0))
     assert again.artifact.id == open_artifact(sites.pooled).id
     with pytest.raises(Interrupted):
@@ -100,8 +99,6 @@ def test_learning_all_stacks_repeats_whatever_the_threads_and_goes_on_after_an_i
 def test_in_bf16_where_weights_lie_otherwise_in_memory_it_goes_on_to_the_same_bits_too(
     sites: Sites, tmp_path: Path
 ) -> None:
-    from tests.training.test_loop import StopAfter
-
     config = replace(ONE, epochs=1, precision="bf16", optimizer="adam")
     whole = pretrain_ae.run(sites.activations, tmp_path / "a", config, Execution())
     with pytest.raises(Interrupted):

@@ -21,7 +21,7 @@ from shgae.recipes import EvaluateConfig, RateConfig, SpliceConfig
 from shgae.reporting.rate import rate_table
 from shgae.stages import evaluate, extract, rate, splice
 from tests.builders.chain import Chain, Sites
-from tests.conftest import TINY_EXTRACT
+from tests.builders.tiny import TINY_EXTRACT
 
 HOW = Execution()
 KS = "0,1,6,20,4096"

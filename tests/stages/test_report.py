@@ -8,78 +8,34 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.analysis.rate.text import sentences as rate_sentences
 from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
-from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.errors import Interrupted, Refused
-from shgae.evaluation.report import EVALUATION, people_of
+from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution, StopFlag
-from shgae.experiments.study import run
-from shgae.recipes import EvaluateConfig, PrepareConfig, RateConfig, ReportConfig, SpliceConfig, StudyConfig
+from shgae.recipes import PrepareConfig, ReportConfig
 from shgae.reporting.evaluation import sentences
-from shgae.reporting.page.html import pictures_of
-from shgae.reporting.page.images import MOST_BYTES
 from shgae.reporting.page.inputs import open_given, told_apart
-from shgae.reporting.page.people import PANEL_BYTES, people_section
-from shgae.reporting.page.sections import sections_of
-from shgae.reporting.page.training import picture_of, training_section
 from shgae.reporting.study import cautions, conclusion
-from shgae.skeleton import Skeleton
-from shgae.stages import evaluate, prepare, rate, report, splice
-from tests.builders.chain import Chain, Notes
-from tests.reporting.page.test_html import HOSTILE, Elements
+from shgae.stages import prepare, report
+from tests.builders.chain import Chain
+from tests.builders.page_elements import HOSTILE, Elements
+from tests.builders.reported import CONFIG, FORCE, HOW, Reported
 
 ROOT = Path(__file__).parents[2]
-HOW, FORCE = Execution(workers=0), Execution(workers=0, force=True)
-CONFIG = ReportConfig(people=2)
-SCORED = EvaluateConfig(precision="fp32", resamples=200, split="test")
-
-
-@dataclass(frozen=True)
-class Reported:
-    """Everything that a page can show, and its page."""
-
-    inputs: tuple[Path, ...]
-    evaluation: Path
-    data: Path
-    page: Path
-    result: report.ReportResult
-
-    @property
-    def text(self) -> str:
-        return self.page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
-
-
-@pytest.fixture(scope="session")
-def reported(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Reported:
-    root = tmp_path_factory.mktemp("reported")
-    ways = (chain.autoencoder, chain.activations)
-    models = [chain.baseline, chain.grafted, chain.finetuned]
-    evaluate.run(models, chain.data, root / "evaluation", SCORED, HOW)
-    splice.run(chain.baseline, chain.data, root / "splice", SpliceConfig(precision="fp32"), HOW, *ways)
-    ranks = RateConfig(precision="fp32", components="0,4,16")
-    rate.run(chain.baseline, chain.activations, chain.data, root / "rate", ranks, HOW, chain.autoencoder)
-    little = StudyConfig(arms="a,b", seeds=1, epochs=1, ae_epochs=1, code_size=6, batch_size=4, precision="fp32")
-    run.run(chain.baseline, chain.data, root / "study", little, HOW)
-    others = [root / name for name in ("evaluation", "splice", "rate", "study")]
-    inputs = (chain.data, *models, chain.activations, chain.autoencoder, *others)
-    page = root / "new" / "report.html"
-    return Reported(inputs, root / "evaluation", chain.data, page, report.run(inputs, page, CONFIG, HOW))
 
 
 def remade(artefact: Path, target: Path, change: Callable[[Path, dict[str, Any]], object]) -> Artifact:
@@ -207,124 +163,6 @@ def test_ancestors_that_were_not_given_are_in_the_lineage_also_when_they_are_gon
     for path in (chain.data, chain.baseline, chain.activations, chain.autoencoder):
         assert open_artifact(path).short_id in text
     assert text.count("no longer where its child saw it") == 4
-
-
-def brute_force(reported: Reported, pair: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """PCK of every person by both models, from the predictions' JSON, a joint at a time."""
-    data = open_artifact(reported.data)
-    crops = Crops(data, "test")
-    people = people_of(crops, Skeleton.from_json(data.facts["skeleton"]))
-    shares = []
-    for name in pair:
-        rows = json.loads((reported.evaluation / f"predictions-{name}.json").read_text())
-        mine = []
-        for row, (x0, y0, side) in zip(rows, crops.people.square, strict=True):
-            right = count = 0
-            for k, (x, y, _) in enumerate(np.array(row["keypoints"]).reshape(-1, 3)):
-                at = people.annotation_id.tolist().index(row["annotation_id"])
-                if people.cell_visibility[at, k]:
-                    cell = [(x - x0) * 128 / side / 4, (y - y0) * 128 / side / 4]
-                    off = np.floor(cell) - people.cells[at, k]
-                    count += 1
-                    right += bool(np.hypot(*off) < 1.6)
-            mine.append(right / count if count else np.nan)
-        shares.append(mine)
-    return np.array(shares), people.annotation_id
-
-
-def test_the_people_drawn_are_the_best_the_worst_and_the_most_changed(reported: Reported) -> None:
-    shares, annotations = brute_force(reported, ("baseline", "finetuned"))
-    given = open_given(reported.inputs, Execution())
-    evaluation = [one for one in given if one.kind == "evaluation"]
-    section = people_section(evaluation, given, CONFIG, HOW)
-    assert section is not None
-    mean, change = shares.mean(0), shares[1] - shares[0]
-    wanted = {
-        "Best": (mean, np.sort(mean)[::-1][:2]),
-        "Worst": (mean, np.sort(mean)[:2]),
-        "Most gained": (change, np.sort(change[change > 0])[::-1][:2]),
-        "Most lost": (change, np.sort(change[change < 0])[:2]),
-    }
-    for part in section.parts:
-        values, extremes = next(found for name, found in wanted.items() if part.title.startswith(name))
-        captions = [figure.caption for block in part.blocks if block.kind == "gallery" for figure in block.figures]
-        drawn = [int(caption.partition("annotation ")[2].partition(",")[0]) for caption in captions]
-        assert [values[annotations.tolist().index(one)] for one in drawn] == pytest.approx(list(extremes))
-        for caption, one in zip(captions, drawn, strict=True):
-            mine = shares[:, annotations.tolist().index(one)]
-            assert f"baseline {100 * mine[0]:.1f} %, finetuned {100 * mine[1]:.1f} %" in caption
-
-
-def test_two_models_can_be_named_and_strangers_are_refused(reported: Reported, tmp_path: Path) -> None:
-    named = replace(CONFIG, between="grafted,baseline")
-    made = report.run([reported.evaluation], tmp_path / "page.html", named, HOW)
-    assert "Most gained from grafted to baseline" in made.path.read_text()
-    with pytest.raises(Refused, match="'grafted,theirs' is no two of the models baseline, grafted, finetuned"):
-        report.run([reported.evaluation], tmp_path / "x.html", replace(CONFIG, between="grafted,theirs"), HOW)
-    assert not (tmp_path / "x.html").exists()
-
-
-def test_one_model_has_best_and_worst_people_only_and_none_can_be_wanted(chain: Chain, tmp_path: Path) -> None:
-    evaluate.run([chain.baseline], chain.data, tmp_path / "alone", SCORED, HOW)
-    made = report.run([tmp_path / "alone"], tmp_path / "page.html", CONFIG, HOW)
-    assert "Best found, by the PCK of baseline" in made.path.read_text()
-    assert "Most gained" not in made.path.read_text()
-    assert made.pictures == 1 + 2 * 2 * 2, "the bars, and two panels of two people of either sort"
-    none = report.run([tmp_path / "alone"], tmp_path / "none.html", replace(CONFIG, people=0), HOW)
-    assert "People" not in none.sections
-
-
-def test_without_the_data_nobody_is_drawn_and_that_is_said(reported: Reported, tmp_path: Path) -> None:
-    shutil.copytree(reported.evaluation, tmp_path / "away" / "evaluation")
-    notes = Notes()
-    how = replace(HOW, progress=notes)
-    made = report.run([tmp_path / "away" / "evaluation"], tmp_path / "page.html", CONFIG, how)
-    assert made.pictures == 1
-    assert "so nobody can be drawn" in made.path.read_text()
-    assert "give its folder too" in notes.said[0]
-    both = [tmp_path / "away" / "evaluation", reported.data]
-    assert report.run(both, tmp_path / "both.html", CONFIG, HOW).pictures > 1
-
-
-def test_every_picture_stays_below_its_bound(reported: Reported) -> None:
-    given = open_given(reported.inputs, Execution())
-    people = people_section([one for one in given if one.kind == "evaluation"], given, CONFIG, HOW)
-    assert people is not None
-    drawn = [picture for part in people.parts for picture in pictures_of(part.blocks)]
-    training = training_section(given)
-    assert training is not None
-    sections = [*sections_of(given), training]
-    others = [picture for one in sections for part in one.parts for picture in pictures_of(part.blocks)]
-    assert max(len(picture.data) for picture in drawn) <= PANEL_BYTES
-    assert max(len(picture.data) for picture in others) <= MOST_BYTES
-    assert reported.result.pictures == len(drawn) + len(others)
-    assert all(picture.alt for picture in (*drawn, *others))
-
-
-def test_a_drawing_that_is_too_large_as_svg_becomes_a_png() -> None:
-    def draw(path: Path) -> None:
-        if path.suffix == ".svg":
-            path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><!--{" " * MOST_BYTES}--></svg>')
-        else:
-            Image.new("RGB", (30, 20)).save(path)
-
-    assert picture_of(draw, "x").type == "image/png"
-
-
-def test_drawn_figures_are_shown_once_each_as_what_fits(chain: Chain, tmp_path: Path) -> None:
-    size = {"small.svg": 10, "small.png": 10, "large.svg": MOST_BYTES, "large.png": 10, "alone.png": 10}
-    opened = open_artifact(chain.baseline)
-    with new_artifact(tmp_path / "drawn", kind="figures", config={}, parents={"run": opened}, execution=HOW) as made:
-        for name, length in size.items():
-            svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"><!--{" " * length}--></svg>'
-            if name.endswith("svg"):
-                made.file(name).write_text(svg)
-            else:
-                Image.new("RGB", (30, 20)).save(made.file(name))
-        made.commit({"figures": ["small", "large", "alone"]})
-    result = report.run([tmp_path / "drawn"], tmp_path / "page.html", CONFIG, HOW)
-    places = [str(image["src"]) for image in Elements(result.path.read_bytes()).named("img")]
-    assert [place.partition(";")[0] for place in places] == ["data:image/svg+xml", *["data:image/png"] * 2]
 
 
 def test_hostile_names_stay_text(tmp_path: Path, reported: Reported) -> None:

@@ -30,7 +30,7 @@ from shgae.recipes import EvaluateConfig, HeatmapConfig, PrepareConfig, SpliceCo
 from shgae.stages import evaluate, extract, graft, prepare, pretrain_ae, splice, train
 from shgae.training.objectives import heatmap_errors
 from tests.builders.chain import Chain, Notes, Sites
-from tests.conftest import TINY, TINY_AE, TINY_EXTRACT
+from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT
 
 HOW = Execution()
 EXACT = SpliceConfig(precision="fp32", batch_size=4)

@@ -19,10 +19,10 @@ from shgae.execution import Execution, ProcessGroup, StopFlag
 from shgae.recipes import EvaluateConfig, FitConfig
 from shgae.stages import evaluate, extract, pretrain_ae, train
 from shgae.training import distributed, loop
-from tests.conftest import TINY, TINY_AE, TINY_EXTRACT
-from tests.training.blobs import CONFIG, Blobs, outputs, trained
-from tests.training.line import StopAfter, content
-from tests.training.processes import together, written_by
+from tests.builders.blobs import CONFIG, Blobs, outputs, trained
+from tests.builders.line import StopAfter, content
+from tests.builders.processes import together, written_by
+from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT
 
 TOLERANCE = 1e-5
 """Between the outputs of networks that one process and several have trained without portions."""

@@ -20,8 +20,8 @@ from shgae.recipes import FitConfig, TrainConfig, as_json
 from shgae.stages import train
 from shgae.training.dropout import Dropout, multiplied
 from shgae.training.optim import build_optimizer
-from tests.conftest import TINY
-from tests.training.processes import together
+from tests.builders.processes import together
+from tests.builders.tiny import TINY
 
 REGULAR = dataclasses.replace(TINY, dropout=0.3, weight_decay=0.05, optimizer="adam")
 

@@ -13,10 +13,10 @@ import torch
 from shgae.errors import Refused
 from shgae.execution import RENDEZVOUS, Execution
 from shgae.training import distributed
+from tests.builders.blobs import Blobs, outputs, trained
 from tests.builders.gpu_batch_norm import pretend_gpu
 from tests.builders.gpus import pretend_gpus
-from tests.training.blobs import Blobs, outputs, trained
-from tests.training.processes import together
+from tests.builders.processes import together
 
 
 class InFormat(Blobs):

@@ -20,21 +20,13 @@ from shgae.execution import Execution
 from shgae.recipes import FitConfig
 from shgae.training import health, loop
 from shgae.training.optim import build_optimizer
-from shgae.training.seeding import epoch_order
+from tests.builders import line
+from tests.builders.line import CONFIG, Fitting, Poison, StopAfter, content, network, trained
+from tests.builders.poisons import POISONS, step_of
 from tests.promises import Kept
-from tests.training import line
-from tests.training.line import CONFIG, Fitting, Poison, StopAfter, content, network, trained
 
-POISONS = pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30], ids=str)
 LONG = dataclasses.replace(CONFIG, epochs=40)
 """120 steps: the watchdog looks twice."""
-
-
-def step_of(row: int, epoch: int, samples: int, config: FitConfig) -> tuple[int, list[int]]:
-    """The step of an epoch, counted from 1, that meets a sample, and everybody who is in its batch."""
-    order = epoch_order(samples, epoch=epoch, seed=config.seed, shuffle=config.shuffle).tolist()
-    step = order.index(row) // config.batch_size
-    return step + 1, order[step * config.batch_size :][: config.batch_size]
 
 
 @POISONS

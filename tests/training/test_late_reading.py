@@ -18,7 +18,7 @@ from shgae.execution import Execution
 from shgae.recipes import FitConfig
 from shgae.training import health, loop
 from shgae.training.seeding import epoch_order
-from tests.training.line import CONFIG, STEPS, Fitting, Poison, StopAfter, content, history, trained
+from tests.builders.line import CONFIG, STEPS, Fitting, Poison, StopAfter, content, history, trained
 
 GPU = torch.device("cuda:0")
 

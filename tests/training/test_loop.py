@@ -17,7 +17,7 @@ from shgae.errors import Diverged, Interrupted, Refused
 from shgae.execution import Execution, Silent
 from shgae.training import loop
 from shgae.training.objectives import Validation
-from tests.training.line import CONFIG, STEPS, Fitting, StopAfter, content, drafted, history, trained
+from tests.builders.line import CONFIG, STEPS, Fitting, StopAfter, content, drafted, history, trained
 
 
 def test_training_twice_gives_equal_weights(tmp_path: Path) -> None:

@@ -20,10 +20,11 @@ from shgae.execution import Execution
 from shgae.training import health, loss_scale
 from shgae.training.health import WATCHED_STEPS
 from shgae.training.loss_scale import FIRST_SCALE, after_step, unscale
-from tests.training.blobs import Blobs
-from tests.training.blobs import trained as blobs_trained
-from tests.training.line import CONFIG, Fitting, StopAfter, content, history, network, trained
-from tests.training.processes import together
+from tests.builders.blobs import CONFIG as BLOBS
+from tests.builders.blobs import Blobs
+from tests.builders.blobs import trained as blobs_trained
+from tests.builders.line import CONFIG, Fitting, StopAfter, content, history, network, trained
+from tests.builders.processes import together
 
 FP16 = dataclasses.replace(CONFIG, precision="fp16")
 
@@ -145,8 +146,6 @@ def test_two_processes_scale_as_one_does(tmp_path: Path) -> None:
             with torch.autocast("cpu", torch.float16):
                 maps = model(batch[0])
             return super().loss(lambda _: maps.float(), batch, weight) * 100  # type: ignore[arg-type]
-
-    from tests.training.blobs import CONFIG as BLOBS
 
     config = dataclasses.replace(BLOBS, precision="fp16", micro_batches=2, epochs=2)
     blobs_trained(tmp_path / "one", Execution(), config, Halved())

@@ -17,7 +17,7 @@ from shgae.recipes import TrainConfig, as_json
 from shgae.training.batch_norm import statistics_kept
 from shgae.training.distributed import prepare, split_micro_batches
 from shgae.training.seeding import epoch_order
-from tests.training.line import CONFIG, StopAfter, content, trained
+from tests.builders.line import CONFIG, StopAfter, content, trained
 
 
 class Rank(ProcessGroup):

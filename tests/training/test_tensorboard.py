@@ -14,7 +14,7 @@ from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.stages import train
 from shgae.training.tensorboard import FOLDER, check, files_of, scalars
-from tests.conftest import TINY
+from tests.builders.tiny import TINY
 
 ROWS = [{"epoch": e, "train_loss": 1 / e, "val_pck": 0.1 * e} for e in (1, 2, 3)]
 

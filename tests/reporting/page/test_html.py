@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
@@ -26,27 +25,7 @@ from shgae.reporting.page.html import (
 )
 from shgae.reporting.page.images import Picture, of_photo
 from shgae.reporting.page.lineage_graph import Member, layout
-
-HOSTILE = "<script>alert('x')</script>\"'&amp; \u202e\x00\x1b[31m\udcff</style><img src=http://example.org/>"
-
-
-class Elements(HTMLParser):
-    """Every element with its attributes, and all text."""
-
-    def __init__(self, page: bytes) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page.decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.found if name == tag]
+from tests.builders.page_elements import HOSTILE, Elements
 
 
 def picture(alt: str = "a grey square") -> Picture:

@@ -1,0 +1,171 @@
+"""Steps that end early, are continued or begun anew, and two writers of one target."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.folders import unfinished
+from shgae.artifacts.manifest import MANIFEST
+from shgae.artifacts.store import open_artifact, verify_files
+from shgae.errors import Refused
+from shgae.execution import Execution
+from tests.builders.artefacts import FILES, FORCE, RESUME, everything, fill, interrupted, make
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_a_failure_leaves_the_old_target_and_clears_the_draft(tmp_path: Path, error: type[BaseException]) -> None:
+    make(tmp_path / "data", value=1)
+    before = everything(tmp_path)
+    with (
+        pytest.raises(error),
+        new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=FORCE) as made,
+    ):
+        made.write_json("x.json", {})
+        raise error
+    assert everything(tmp_path) == before
+
+
+def test_a_resumable_draft_stays_and_is_continued(tmp_path: Path) -> None:
+    partial = interrupted(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert unfinished(tmp_path / "run") == unfinished(partial) == (partial, {"kind": "hourglass", "seed": 0})
+    with new_artifact(
+        tmp_path / "run", kind="hourglass", config={"seed": 0}, parents={}, execution=RESUME, resumable=True
+    ) as made:
+        assert made.resumed
+        assert (made.path / "half.json").is_file()
+        artifact = made.commit({})
+    assert tuple(artifact.manifest.files) == ("half.json",)
+    assert unfinished(tmp_path / "run") is None
+    assert open_artifact(tmp_path / "run").id == artifact.id
+
+
+def test_a_new_draft_is_not_called_resumed(tmp_path: Path) -> None:
+    with new_artifact(tmp_path / "run", kind="data", config={}, parents={}, execution=RESUME, resumable=True) as made:
+        assert not made.resumed
+
+
+def test_another_config_kind_or_parent_is_not_resumed_and_the_differences_are_named(tmp_path: Path) -> None:
+    target, data = tmp_path / "run", make(tmp_path / "data")
+    partial = interrupted(target, value=1)
+    before = everything(partial)
+    for kind, config, parents, difference in (
+        ("hourglass", {"seed": 2}, {}, "seed: 2 here, 1 there"),
+        ("hourglass", {"seed": 1, "lr": 0.1}, {}, "lr: 0.1 here, None there"),
+        ("autoencoder", {"seed": 1}, {}, "kind: autoencoder here, hourglass there"),
+        ("hourglass", {"seed": 1}, {"data": data}, f"data: {data.id} here, None there"),
+    ):
+        with (
+            pytest.raises(Refused, match="it was begun otherwise") as caught,
+            new_artifact(target, kind=kind, config=config, parents=parents, execution=RESUME, resumable=True),
+        ):
+            pass
+        assert difference in caught.value.line()
+        assert {name: content for name, content in everything(partial).items() if name != ".lock"} == {
+            name: content for name, content in before.items() if name != ".lock"
+        }
+
+
+def test_a_config_with_tuples_is_resumed(tmp_path: Path) -> None:
+    for execution in (Execution(), RESUME):
+        with new_artifact(
+            tmp_path / "run", kind="data", config={"t": (1, 2)}, parents={}, execution=execution, resumable=True
+        ) as made:
+            made.write_json("half.json", {})
+    assert made.resumed
+
+
+def test_a_resumable_draft_that_holds_nothing_yet_is_cleared(tmp_path: Path) -> None:
+    with new_artifact(
+        tmp_path / "run", kind="data", config={}, parents={}, execution=Execution(), resumable=True
+    ) as made:
+        made.file("train/later.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_to_resume_what_is_complete_is_refused_and_says_so(tmp_path: Path) -> None:
+    make(tmp_path / "run")
+    with pytest.raises(Refused, match="it is complete already"):
+        make(tmp_path / "run", execution=RESUME, resumable=True)
+
+
+def test_an_interrupted_run_is_neither_continued_nor_dropped_unasked(tmp_path: Path) -> None:
+    partial = interrupted(tmp_path / "run", value=1)
+    with pytest.raises(Refused, match="an interrupted run lies in run.partial. Try: --resume to continue it, or --for"):
+        make(tmp_path / "run", "hourglass", 1, resumable=True)
+    with pytest.raises(Refused, match="an interrupted run lies in run.partial. Try: another --output, or --force"):
+        make(tmp_path / "run", "hourglass", 2)  # another step, one that cannot be resumed
+    assert (partial / "half.json").is_file()
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_force_starts_an_interrupted_run_anew(tmp_path: Path, resumable: bool) -> None:
+    interrupted(tmp_path / "run")
+    artifact = make(tmp_path / "run", value=3, execution=FORCE, resumable=resumable)
+    assert tuple(artifact.manifest.files) == FILES
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_clearing_a_draft_follows_no_symlink(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    (interrupted(tmp_path / "run") / "link").symlink_to(tmp_path / "mine")
+    make(tmp_path / "run", execution=FORCE)
+    assert everything(tmp_path / "mine") == {"file": b""}
+
+
+def test_what_a_killed_write_left_does_not_enter_the_artefact(tmp_path: Path) -> None:
+    partial = interrupted(tmp_path / "run")
+    (partial / "train").mkdir()
+    for torn in (".half.json.99.tmp", "train/.x.safetensors.99.tmp", MANIFEST):
+        (partial / torn).write_text("torn")
+    artifact = make(tmp_path / "run", "hourglass", execution=RESUME, resumable=True)
+    assert everything(artifact.path).keys() == {*FILES, "half.json", MANIFEST}
+    verify_files(open_artifact(tmp_path / "run"))
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from shgae.artifacts.draft import new_artifact
+from shgae.execution import Execution
+with new_artifact(Path(sys.argv[1]), kind="data", config={}, parents={}, execution=Execution()) as made:
+    made.write_json("half.json", {})
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_second_writer_is_told_the_first_ones_process_until_that_dies(tmp_path: Path) -> None:
+    target = tmp_path / "data"
+    first = subprocess.Popen([sys.executable, "-c", WRITER, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert first.stdin is not None and first.stdout is not None
+    try:
+        assert first.stdout.readline() == b"begun\n"
+        for execution in (Execution(), FORCE, RESUME):
+            with pytest.raises(Refused, match=f"process {first.pid} is writing it"):
+                make(target, execution=execution)
+        assert (tmp_path / "data.partial" / "half.json").is_file()
+    finally:
+        first.send_signal(signal.SIGKILL)
+        first.communicate(timeout=20)
+    with new_artifact(target, kind="data", config={}, parents={}, execution=Execution()) as made:
+        artifact = fill(made, 1)
+    assert tuple(artifact.manifest.files) == FILES
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_second_draft_of_the_same_process_is_refused_too(tmp_path: Path) -> None:
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
+        with pytest.raises(Refused, match=f"process {os.getpid()} is writing it"):
+            make(tmp_path / "data", execution=FORCE)
+        assert made.path.is_dir()
+        fill(made, 1)
+    open_artifact(tmp_path / "data")

@@ -1,0 +1,155 @@
+"""What is wrong with a COCO JSON is said in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shgae.data.coco import read_coco
+from shgae.errors import Refused
+from tests.builders.coco_documents import (
+    Document,
+    change_nobody,
+    document,
+    everybody,
+    line_of,
+    read,
+    with_value,
+    without,
+)
+
+FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
+    "an empty file": ("", "no valid JSON"),
+    "no JSON": ("people!", "no valid JSON"),
+    "JSON cut short": (json.dumps(document())[:-40], "no valid JSON"),
+    "something behind it": (json.dumps(document()) + "]", "no valid JSON"),
+    "not UTF-8": (b'{"images": "\xff"}', "not UTF-8"),
+    "a list": ("[1]", "no JSON object"),
+    "a number": ("17", "no JSON object"),
+    "nested too deeply": ("[" * 200_000, "nested too deeply"),
+    "objects nested too deeply": ('{"a":' * 200_000, "nested too deeply"),
+    "a number of 5,000 digits": ('{"id": 1' + "0" * 5000 + "}", "thousands of digits"),
+    "a key twice": ('{"images": [], "images": []}', "'images' stands twice"),
+    "a dropped key twice": ('{"info": {"a": 1, "a": 2}}', "'a' stands twice"),
+    "NaN as an area": (json.dumps(with_value(float("nan"), "annotations", 0, "area")), "NaN or Infinity"),
+    "Infinity as a width": (json.dumps(with_value(float("inf"), "images", 0, "width")), "NaN or Infinity"),
+    "NaN in a polygon": (json.dumps(with_value([[float("nan")]], "annotations", 1, "segmentation")), "NaN or Inf"),
+    "no images": (without("images"), "'images'"),
+    "no annotations": (without("annotations"), "'annotations'"),
+    "no categories": (without("categories"), "'categories'"),
+    "images that are an object": (with_value({}, "images"), "'images'"),
+    "an annotation that is a number": (with_value(3, "annotations", 1), "'annotations'"),
+    "no people": (with_value([], "annotations"), "no people"),
+    "no category with keypoints": (without("categories", 0, "keypoints"), "not exactly one category"),
+    "two categories with keypoints": (
+        with_value([{"id": i, "name": "dog", "keypoints": ["tail"]} for i in (1, 2)], "categories"),
+        "not exactly one category",
+    ),
+    "joint names that are no list": (with_value("nose", "categories", 0, "keypoints"), "list of different names"),
+    "joint names that are numbers": (with_value([1, 2, 3], "categories", 0, "keypoints"), "list of different names"),
+    "a joint name twice": (with_value(["a", "a", "b"], "categories", 0, "keypoints"), "list of different names"),
+    "half a surrogate in a joint name": (
+        with_value(["a", "b", "\ud800"], "categories", 0, "keypoints"),
+        "list of different names",
+    ),
+    "a photo id twice": (with_value(5, "images", 1, "id"), "photo id 5 is given twice"),
+    "a photo without an id": (without("images", 1, "id"), "images[1]"),
+    "a photo id that is a text": (with_value("5", "images", 1, "id"), "images[1]"),
+    "an annotation id twice": (with_value(10, "annotations", 2, "id"), "annotation id 10 is given twice"),
+    "an annotation id that is true": (with_value(True, "annotations", 2, "id"), "annotations[2]"),
+    "an annotation id beyond 64 bits": (with_value(2**63, "annotations", 2, "id"), "annotations[2]"),
+    "an id that is a fraction": (with_value(1.5, "annotations", 2, "id"), "annotations[2]"),
+    "an unknown photo": (with_value(77, "annotations", 0, "image_id"), "annotation 10 is of a photo"),
+    "a photo id that is a list": (with_value([], "annotations", 0, "image_id"), "annotation 10 is of a photo"),
+    "no photo id": (without("annotations", 0, "image_id"), "annotation 10 is of a photo"),
+    "an unknown category": (with_value(8, "annotations", 0, "category_id"), "annotation 10 has an unknown category"),
+    "no category": (without("annotations", 0, "category_id"), "annotation 10 has an unknown category"),
+    "a width of 0": (with_value(0, "images", 0, "width"), "photo 5"),
+    "a negative height": (with_value(-4, "images", 0, "height"), "photo 5"),
+    "a width that is a fraction": (with_value(64.5, "images", 0, "width"), "photo 5"),
+    "no file name": (without("images", 0, "file_name"), "photo 5"),
+    "an empty file name": (with_value("", "images", 0, "file_name"), "photo 5"),
+    "a file name that is the folder": (with_value(".", "images", 0, "file_name"), "photo 5"),
+    "a file name with NUL": (with_value("a\0.jpg", "images", 0, "file_name"), "photo 5"),
+    "half a surrogate as a file name": (with_value("\udc80.jpg", "images", 0, "file_name"), "photo 5"),
+    "a file name no disk takes": (with_value("x" * 300, "images", 0, "file_name"), "photo 5"),
+    "an absolute file name": (with_value("/etc/passwd", "images", 0, "file_name"), "leads out of"),
+    "a file name above the folder": (with_value("a/../../b.jpg", "images", 0, "file_name"), "leads out of"),
+}
+
+PERSON_FAULTS: dict[str, tuple[Callable[[Document], Any], str | None]] = {
+    "nothing": (change_nobody, None),
+    "a box of no width": (lambda a: a.update(bbox=[1, 2, 0, 4]), None),
+    "a box of zeros": (lambda a: a.update(bbox=[0, 0, 0, 0]), None),
+    "a box that is null": (lambda a: a.update(bbox=None), None),
+    "a box that is NaN": (lambda a: a.update(bbox=float("nan")), None),
+    "a box of nulls": (lambda a: a.update(bbox=[None] * 4), None),
+    "an empty box": (lambda a: a.update(bbox=[]), None),
+    "no box": (lambda a: a.pop("bbox"), None),
+    "a box of three numbers": (lambda a: a.update(bbox=[1, 2, 3]), "bbox that is not four numbers"),
+    "a box that is a text": (lambda a: a.update(bbox="all"), "bbox that is not four numbers"),
+    "a box with a null": (lambda a: a.update(bbox=[1, 2, None, 4]), "box that is not finite"),
+    "too few numbers": (lambda a: a.update(keypoints=[1, 1, 2]), "3 numbers as its keypoints, 3 joints need 9"),
+    "joints of another number": (
+        lambda a: a.update(keypoints=[1] * 12),
+        "12 numbers as its keypoints, 3 joints need 9",
+    ),
+    "a joint that is a text": (lambda a: a.update(keypoints=["1"] * 9), "keypoints that are no list of numbers"),
+    "a joint of 400 digits": (lambda a: a.update(keypoints=[10**400] * 9), "keypoints that are no list of numbers"),
+    "nested joints": (lambda a: a.update(keypoints=[[1, 1, 2]] * 3), "keypoints that are no list of numbers"),
+    "joints that are an object": (lambda a: a.update(keypoints={"nose": 1}), "keypoints that are no list of numbers"),
+    "NaN in nested joints": (lambda a: a.update(keypoints=[[float("nan")]]), "keypoints that are no list of numbers"),
+    "iscrowd 2": (lambda a: a.update(iscrowd=2), "iscrowd other than 0 and 1"),
+    "iscrowd null": (lambda a: a.update(iscrowd=None), None),
+    "a label at null": (lambda a: a["keypoints"].__setitem__(0, None), "joint that is not finite"),
+    "NaN where v = 0": (lambda a: a["keypoints"].__setitem__(slice(6, 8), [float("nan")] * 2), None),
+    "null where v = 0": (lambda a: a["keypoints"].__setitem__(slice(6, 8), [None] * 2), None),
+    "a joint of nulls": (lambda a: a["keypoints"].__setitem__(slice(6, 9), [None] * 3), None),
+    "a joint of NaN": (lambda a: a["keypoints"].__setitem__(slice(6, 9), [float("nan")] * 3), None),
+    "a negative box": (lambda a: a.update(bbox=[1, 2, 3, -4]), "box without area"),
+    "a box with NaN": (lambda a: a.update(bbox=[1, 2, float("nan"), 4]), "box that is not finite"),
+    "a box beyond floats": (lambda a: a.update(bbox=[1, 2, 1e308 * 10, 4]), "box that is not finite"),
+    "a joint that is NaN": (lambda a: a["keypoints"].__setitem__(0, float("nan")), "joint that is not finite"),
+    "v = NaN": (lambda a: a["keypoints"].__setitem__(2, float("nan")), "joint that is not finite"),
+    "v = 3": (lambda a: a["keypoints"].__setitem__(2, 3), "visibility other than 0, 1 and 2"),
+    "v = -1": (lambda a: a["keypoints"].__setitem__(5, -1), "visibility other than 0, 1 and 2"),
+    "v = 1.5": (lambda a: a["keypoints"].__setitem__(5, 1.5), "visibility other than 0, 1 and 2"),
+    "a joint a light year away": (lambda a: a["keypoints"].__setitem__(0, 1e30), "joint or box far outside the photo"),
+    "a box from far away": (lambda a: a.update(bbox=[-200, 2, 300, 4]), "joint or box far outside the photo"),
+    "a joint a little outside": (lambda a: a["keypoints"].__setitem__(0, -5), None),
+    "a number where there is no label": (lambda a: a["keypoints"].__setitem__(6, 1e30), None),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_refused_in_one_line(tmp_path: Path, name: str):
+    content, words = FAULTS[name]
+    assert words in line_of(tmp_path, content)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path):
+    for path in (tmp_path / "missing.json", tmp_path, tmp_path / "file" / "below.json"):
+        (tmp_path / "file").touch()
+        with pytest.raises(Refused, match="no such file|is a folder"):
+            read_coco(path, tmp_path)
+    with pytest.raises(Refused, match="no such folder"):
+        read_coco(tmp_path / "people.json", tmp_path / "missing")
+
+
+@pytest.mark.parametrize("name", PERSON_FAULTS)
+def test_what_is_wrong_with_one_person_is_that_persons_fault(tmp_path: Path, name: str):
+    change, fault = PERSON_FAULTS[name]
+    content = document()
+    change(content["annotations"][0])
+    people = everybody(read(tmp_path, content))
+    assert [person.fault for person in people] == [None, None, None, fault]
+
+
+def test_who_has_no_label_has_no_fault(tmp_path: Path):
+    content = document()
+    content["annotations"][2].update(bbox=[float("nan"), 0, 0, 0], keypoints=[float("inf"), 1, 0] * 3)
+    assert [person.fault for person in everybody(read(tmp_path, content))] == [None] * 4

@@ -1,0 +1,65 @@
+"""The room that a training asks for is what its weights and its optimizer's numbers take."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from shgae.artifacts.checkpoint import CHECKPOINT, MODEL
+from shgae.execution import Execution, ProcessGroup, Silent
+from shgae.training import space
+from shgae.training.optim import OPTIMIZER_NUMBERS, build_optimizer
+from shgae.training.space import check_training_space, training_size
+from tests.builders.line import CONFIG, drafted, network, trained
+
+
+def state_bytes(optimizer: torch.optim.Optimizer) -> int:
+    """What an optimizer really keeps, without its counts of steps."""
+    tensors = [one for state in optimizer.state.values() for one in state.values() if isinstance(one, torch.Tensor)]
+    return sum(tensor.nbytes for tensor in tensors if tensor.ndim)
+
+
+@pytest.mark.parametrize("name", OPTIMIZER_NUMBERS)
+def test_it_is_the_weights_thrice_and_an_optimizers_numbers_twice(name: Any) -> None:
+    model = network()
+    model[0].requires_grad_(requires_grad=False)  # type: ignore[index]
+    optimizer = build_optimizer(model, dataclasses.replace(CONFIG, optimizer=name))
+    model(torch.ones(4, 3)).sum().backward()
+    optimizer.step()
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    assert state_bytes(optimizer) > 0
+    assert training_size(model, name) == 3 * weights + 2 * state_bytes(optimizer)
+
+
+def test_the_files_of_a_training_take_that_much(tmp_path: Path) -> None:
+    wide = nn.Sequential(nn.Linear(3, 4000), nn.Linear(4000, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.builders.line.network", lambda: wide)
+        trained(tmp_path / "run", Execution(), config=dataclasses.replace(CONFIG, epochs=1))
+    files = [(tmp_path / "run" / name).stat().st_size for name in (MODEL, CHECKPOINT, CHECKPOINT)]
+    assert sum(files) == pytest.approx(training_size(wide, CONFIG.optimizer), rel=0.03)
+
+
+class Second(ProcessGroup):
+    rank, size = 1, 2
+
+
+def test_what_lies_there_already_is_taken_off_and_only_the_first_process_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, int]] = []
+    monkeypatch.setattr(space, "check_space", lambda target, size, *_: asked.append((target, size)))
+    with drafted(tmp_path / "run", Execution()) as draft:
+        free = training_size(network(), CONFIG.optimizer) - draft.size()
+        check_training_space(draft, network(), CONFIG, Silent())
+        draft.file("half").write_bytes(bytes(100))
+        check_training_space(draft, network(), CONFIG, Silent())
+        monkeypatch.setattr(draft, "world", Second())
+        check_training_space(draft, network(), CONFIG, Silent())
+        draft.file("half").unlink()
+    assert asked == [(tmp_path / "run", free), (tmp_path / "run", free - 100)]
