@@ -93,7 +93,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "data/coco_json.py": ("data/test_coco.py", "data/test_coco_faults.py", "hostile/test_coco_json.py"),
     "data/photos.py": ("data/test_photos.py",),
     "data/selection.py": ("data/test_selection.py",),
-    "models/foreign.py": ("models/test_foreign.py",),
+    "models/foreign.py": ("models/test_foreign.py", "models/test_foreign_files.py"),
     "models/specs.py": ("models/test_specs.py", "models/test_zoo.py"),
 }
 """By module of shgae/: its files of tests, in the order in which they run; the first failure ends a mutant."""

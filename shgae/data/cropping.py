@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from shgae.data.coco import CocoPeople, Person, Photo
-from shgae.data.geometry import Rectangle, Square, cut, open_photo, with_context
+from shgae.data.geometry import Rectangle, Square, with_context
+from shgae.data.photo_decoding import cut, open_photo
 from shgae.data.prefetch import prefetch
 from shgae.data.selection import Selection
 from shgae.errors import Refused, shortened

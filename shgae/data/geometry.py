@@ -11,52 +11,18 @@ Frames, both continuous, x to the right and y down, with pixel i covering [i, i 
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
-
-from shgae.data.photo_files import FORMATS, JPEGS, TURNS, orientation_of
-from shgae.errors import Refused
-from shgae.recipes import Exif
 
 MIN_SIDE = 8.0
 """Photo pixels: the least side of a square, for a single joint in a tiny box (a smaller photo bounds it further)."""
 MOST_CONTEXT = 3.0
 """Crops: the widest square that is stored around one."""
-MAX_PHOTO_PIXELS = 80_000_000
-"""Larger photos are refused before they are decoded: a small file can claim gigabytes."""
-MAX_PHOTO_BYTES = 500_000_000
-"""Larger files are refused before they are read; 80 million pixels of 16 bits take less."""
 _SLACK = 1e-6  # Photo or crop pixels that rounding may cost.
-_SIDEWAYS = (
-    *(Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270),
-    *(Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE),
-)
-_FILLERS = [hashlib.sha512(bytes([number])).digest().replace(b"\xff", b"\x7f") for number in range(8)]
-"""Random bytes, the same every time, that any pixels which are missing at the end of a JPEG would be made of."""
-_KNOWN = "JPEG, PNG, WebP, BMP, PPM, GIF"
-_CONVERT = "save it as JPEG or PNG"
-_OTHER_KINDS = {
-    rb"II\*\0|MM\0\*|II\+\0|MM\0\+": ("a TIFF", _CONVERT),
-    rb".{4}ftyp(heic|heix|hevc|heim|heis|mif1|msf1)": ("a HEIC", _CONVERT),
-    rb".{4}ftypavi[fs]": ("an AVIF", _CONVERT),
-    rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51": ("a JPEG 2000", _CONVERT),
-    rb"\xff\x0a|\0\0\0\x0cJXL ": ("a JPEG XL", _CONVERT),
-    rb"%PDF": ("a PDF", _CONVERT),
-    rb"%!PS|\xc5\xd0\xd3\xc6": ("an EPS, which is a program", _CONVERT),
-    rb"\s*<svg|\s*<\?xml": ("an SVG or XML", _CONVERT),
-    rb"\s*<(!doctype html|!DOCTYPE html|html|HTML)": ("a web page, so its download failed", "fetch the file again"),
-    rb"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull"),
-}
-"""How files begin that people take for photos: what they are, and what to do."""
 
 
 class Square(NamedTuple):
@@ -170,28 +136,6 @@ def covered(square: Square, photo_size: tuple[int, int], crop_size: int) -> Rect
     return Rectangle(x0, y0, x1, y1)
 
 
-def cut(photo: Image.Image, square: Square, crop_size: int) -> tuple[npt.NDArray[np.uint8], Rectangle]:
-    """Cuts a square out of an RGB photo and resamples it, antialiased and aligned with :func:`to_crop`.
-
-    Returns:
-        The crop (crop_size, crop_size, 3) uint8 RGB, and the pixels of it that the photo covers; the others are 0.
-    """
-    crop = np.zeros((crop_size, crop_size, 3), np.uint8)
-    valid = covered(square, photo.size, crop_size)
-    if valid.is_empty:
-        return crop, valid
-    step = square.side / crop_size
-    source = (
-        max(square.x0 + valid.x0 * step, 0.0),
-        max(square.y0 + valid.y0 * step, 0.0),
-        min(square.x0 + valid.x1 * step, photo.width),
-        min(square.y0 + valid.y1 * step, photo.height),
-    )
-    size = (valid.x1 - valid.x0, valid.y1 - valid.y0)
-    crop[valid.y0 : valid.y1, valid.x0 : valid.x1] = np.asarray(photo.resize(size, Image.Resampling.BILINEAR, source))
-    return crop, valid
-
-
 def around_crop(crop_size: int, context: float) -> int:
     """Pixels that are stored on each side of a crop, so that the stored square is about ``context`` crops wide."""
     return round(crop_size * (context - 1) / 2)
@@ -203,123 +147,7 @@ def with_context(square: Square, crop_size: int, around: int) -> Square:
     return Square(square.x0 - more, square.y0 - more, square.side + 2 * more)
 
 
-def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: Exif = "ignore") -> Image.Image:
-    """Decodes a photo as RGB.
-
-    Grey, palette and CMYK photos are converted, an alpha channel is dropped, 16 bits become 8. A JPEG that lacks
-    nothing but its end marker is whole.
-
-    Args:
-        path: the photo's file.
-        expected_size: width and height in pixels that it must have; None admits any.
-        exif: "apply" turns it as EXIF says; otherwise its pixels are as stored.
-
-    Raises:
-        Refused: no such file, no photo, torn, of another size, or larger than :data:`MAX_PHOTO_PIXELS` or
-            :data:`MAX_PHOTO_BYTES`.
-    """
-    if expected_size is not None:
-        _refuse_huge(path, expected_size)
-    if not path.is_file():
-        raise Refused("photo", path, "no such file", "check the folder of the photos")
-    try:
-        if path.stat().st_size > MAX_PHOTO_BYTES:
-            raise Refused("photo", path, f"more than {MAX_PHOTO_BYTES:,} bytes", "a smaller copy")
-        data = path.read_bytes()
-    except PermissionError as error:
-        raise Refused("photo", path, "it may not be read", "check its permissions") from error
-    try:
-        photo = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Exception as error:  # About ten types, by format; the bytes are in memory, so none is a disk's error.
-        raise _no_photo(path, data, error) from error
-    turn = TURNS.get(orientation_of(photo))
-    _check_size(path, photo.size, expected_size, turn, exif)
-    _refuse_huge(path, photo.size)
-    try:
-        decoded = _as_rgb(photo, data)
-    except Exception as error:  # As above: SyntaxError, struct.error, zlib.error ...
-        raise Refused("photo", path, f"it cannot be decoded ({_reason(error)})", "fetch the file again") from error
-    return decoded.transpose(turn) if turn is not None and exif == "apply" else decoded
-
-
-def _check_size(
-    path: Path, stored: tuple[int, int], expected: tuple[int, int] | None, turn: Image.Transpose | None, exif: Exif
-) -> None:
-    """Raises :class:`Refused` for a photo of another size, with EXIF for its cause where that is the cause."""
-    upright = stored[::-1] if turn in _SIDEWAYS else stored
-    size, other = (upright, stored) if exif == "apply" else (stored, upright)
-    if expected is None or size == tuple(expected):
-        return
-    why = "it is {} x {}, the JSON says {} x {}".format(*size, *expected)
-    fix = "the photos that belong to the JSON"
-    if other == tuple(expected):
-        why += ", as the photo is " + ("stored" if exif == "apply" else "once it is turned as its EXIF block says")
-        fix = f"--exif {'ignore' if exif == 'apply' else 'apply'}"
-    raise Refused("photo", path, why, fix)
-
-
 def _covered_range(start: float, step: float, photo_length: int, crop_size: int) -> tuple[int, int]:
     first = math.ceil(-start / step - _SLACK)
     end = math.floor((photo_length - start) / step + _SLACK)
     return min(max(first, 0), crop_size), min(max(end, 0), crop_size)
-
-
-def _refuse_huge(path: Path, size: tuple[int, int]) -> None:
-    if size[0] * size[1] > MAX_PHOTO_PIXELS:
-        why = f"{size[0]} x {size[1]} pixels, at most {MAX_PHOTO_PIXELS:,} are decoded"
-        raise Refused("photo", path, why, "a smaller copy, with its JSON scaled alike")
-
-
-def _as_rgb(photo: Image.Image, data: bytes) -> Image.Image:
-    try:
-        photo.load()
-    except OSError:
-        if photo.format not in JPEGS:
-            raise
-        photo = _without_end(data)
-    if photo.mode == "RGB":
-        return photo
-    if photo.mode == "I" or photo.mode.startswith("I;16"):
-        # Pillow would clip 16 bits at 255 instead of scaling them.
-        grey = np.array(photo)
-        if grey.dtype.itemsize > 2:
-            np.clip(grey, 0, 65535, out=grey)
-        grey >>= 8
-        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
-    if photo.mode == "F":
-        raise ValueError("its pixels are floating-point numbers of unknown range")
-    if photo.mode == "P":
-        # By way of RGBA, as Pillow warns about palettes with transparency otherwise.
-        photo = photo.convert("RGBA")
-    return photo.convert("RGB")
-
-
-def _without_end(data: bytes) -> Image.Image:
-    """A JPEG whose end marker is missing, and nothing else: whatever is put in its place changes no pixel.
-
-    Raises:
-        OSError: pixels are missing.
-    """
-    scan = data.rstrip(b"\xff")  # perhaps the first half of the marker
-    first, *others = (
-        Image.open(io.BytesIO(scan + filler + b"\xff\xd9"), formats=("JPEG",)) for filler in (b"\0" * 64, *_FILLERS)
-    )
-    if any(other.tobytes() != first.tobytes() for other in others):
-        raise OSError("image file is truncated")
-    return first
-
-
-def _no_photo(path: Path, data: bytes, error: Exception) -> Refused:
-    """Says what the file is, where it is something that people take for a photo."""
-    if not data:
-        return Refused("photo", path, "no photo (the file is empty)", "fetch the file again")
-    kind = next((kind for start, kind in _OTHER_KINDS.items() if re.match(start, data, re.DOTALL)), None)
-    if kind is None or not isinstance(error, UnidentifiedImageError):
-        return Refused("photo", path, f"no photo ({_reason(error)})", "fetch the file again")
-    return Refused("photo", path, f"no photo ({kind[0]}, none of {_KNOWN})", kind[1])
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return f"none of {_KNOWN}"
-    return str(error) or type(error).__name__

@@ -12,7 +12,8 @@ import torch
 
 from shgae.data import heatmaps
 from shgae.data.boxes import Box
-from shgae.data.geometry import Rectangle, Square, covered, cut, open_photo, square_around, to_photo
+from shgae.data.geometry import Rectangle, Square, covered, square_around, to_photo
+from shgae.data.photo_decoding import cut, open_photo
 from shgae.data.photos import BoxedPhoto
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused

@@ -11,7 +11,7 @@ import torch
 from shgae.artifacts.draft import Draft
 from shgae.artifacts.tensors import write_bytes
 from shgae.data import heatmaps
-from shgae.data.geometry import open_photo
+from shgae.data.photo_decoding import open_photo
 from shgae.data.photos import BoxedPhoto
 from shgae.data.prefetch import prefetch
 from shgae.inference.pose_finder import Row

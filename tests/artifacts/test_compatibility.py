@@ -45,7 +45,7 @@ def test_other_joints_are_refused_with_the_models_folder_but_their_crops_fit(nam
     with pytest.raises(Refused) as caught:
         check_fits(FACTS, data, "my/model", Notes())
     assert caught.value.where == "my/model"
-    assert "--joints" in caught.value.fix
+    assert "--joint-mismatch" in caught.value.fix
     check_crops(FACTS, data, "my/model", Notes())
 
 

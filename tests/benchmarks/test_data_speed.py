@@ -16,7 +16,7 @@ from shgae.artifacts.store import open_artifact
 from shgae.data import heatmaps
 from shgae.data.augmentation import DRAWS, augmentation_of
 from shgae.data.datasets import batch_images, in_chunks, load_augmented_batch, load_pose_batch, to_images
-from shgae.data.geometry import open_photo
+from shgae.data.photo_decoding import open_photo
 from shgae.execution import Execution
 from shgae.recipe_parts import AugmentConfig
 from shgae.recipes import HeatmapConfig, PrepareConfig

@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw
 
 from shgae.data.augmentation import DRAWS, augmentation_of, warped
 from shgae.data.datasets import to_images
-from shgae.data.geometry import Square, cut, to_crop
+from shgae.data.geometry import Square, to_crop
+from shgae.data.photo_decoding import cut
 from shgae.data.synthetic import SyntheticConfig, draw_photo
 from shgae.errors import Refused
 from shgae.recipe_parts import PARTS, PRESETS, AugmentConfig, with_parts

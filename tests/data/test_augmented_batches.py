@@ -16,7 +16,8 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.data.augmentation import DRAWS, Augmentation
 from shgae.data.datasets import PoseBatch, batch_images, load_augmented_batch, load_pose_batch, to_images
-from shgae.data.geometry import Square, cut
+from shgae.data.geometry import Square
+from shgae.data.photo_decoding import cut
 from shgae.execution import Execution
 from shgae.recipes import PrepareConfig, Split
 from shgae.skeleton import COCO_PERSON

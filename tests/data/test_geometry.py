@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from shgae.data import geometry
-from shgae.data.geometry import MIN_SIDE, Square, covered, cut, open_photo, square_around, to_crop, to_photo
+from shgae.data.geometry import MIN_SIDE, Square, covered, square_around, to_crop, to_photo
+from shgae.data.photo_decoding import cut, open_photo
 from shgae.errors import Refused
 
 SIZES = st.tuples(st.integers(1, 3000), st.integers(1, 3000))
@@ -254,7 +254,7 @@ def test_a_tiff_is_refused_as_pillow_would_turn_it(tmp_path: Path):
 
 
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(geometry, "MAX_PHOTO_PIXELS", 1000)
+    monkeypatch.setattr(photo_decoding, "MAX_PHOTO_PIXELS", 1000)
     path = save(tmp_path, Image.new("RGB", (100, 100)))
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
     assert "at most 1,000" in line_of(path)

@@ -228,7 +228,7 @@ def test_a_gpu_that_is_not_there_is_refused(shell: Shell) -> None:
         pytest.skip("this machine has a GPU")
     for command in ("train made/data", "extract made/baseline made/data", "finetune made/baseline made/data"):
         line = shell.refused(*command.split(), "-o", "x", "--device", "cuda")
-        assert "there is no cuda (GPUs that torch sees: 0). Try: shgae doctor, or --device cpu." in line
+        assert "there is no cuda:0 (GPUs that torch sees: 0). Try: shgae doctor, or --device cpu." in line
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -56,7 +56,7 @@ def test_equal_commands_make_equal_artefacts(shell: Shell) -> None:
         (("splice", *PLAIN, "--stack", "all"), "--stack"),
         (("splice", *PLAIN, "-o", "made"), "it exists already"),
         (("splice", "made/finetuned", "made/data", "--activations", "made/activations"), "of model"),
-        (("rate", "made/baseline", "made/data", "made/activations"), "it holds activations, wanted prepared data"),
+        (("rate", "made/baseline", "made/data", "made/activations"), "it holds prepared data, wanted activations"),
         (("rate", "made/finetuned", *RATED[1:], "-o", "out"), "shgae extract"),
         (("rate", "made/grafted", *RATED[1:], "--ae", "made/autoencoder"), "leave --ae out"),
         (("rate", *RATED[:3], "--components", "few"), "'few' is not a whole number"),

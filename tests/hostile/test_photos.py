@@ -18,7 +18,7 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.data import geometry
-from shgae.data.geometry import open_photo
+from shgae.data.photo_decoding import open_photo
 from shgae.errors import Refused
 from tests.hostile.conftest import End, heard, opened, peak_of, run
 from tests.promises import Kept

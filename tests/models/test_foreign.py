@@ -333,13 +333,6 @@ def test_a_torch_py_beside_the_checkpoint_is_not_imported(tmp_path: Path, monkey
     assert not (tmp_path / "sentinel").exists()
 
 
-def test_a_missing_file_is_refused_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "_read_in_child", lambda path: pytest.fail(f"a child was started for {path}"))
-    for path, why in ((tmp_path / "no.pth", "no such file"), (tmp_path, "a folder, wanted a .pth")):
-        with pytest.raises(Refused, match=why):
-            read_foreign(path)
-
-
 def test_a_file_that_takes_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foreign, "_TIME_LIMIT", 0.01)
     with pytest.raises(Refused, match="took more than"):

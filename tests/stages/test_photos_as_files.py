@@ -19,7 +19,7 @@ from PIL import Image
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
-from shgae.data.geometry import open_photo
+from shgae.data.photo_decoding import open_photo
 from shgae.data.photo_files import TURNS, Header, Turned
 from shgae.errors import Refused
 from shgae.execution import Execution

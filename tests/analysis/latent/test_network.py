@@ -111,8 +111,8 @@ def test_how_far_a_walk_moves_joints_is_measured_between_two_deviations_on_eithe
     xy[STEPS.index(-2.0)], xy[STEPS.index(2.0)] = [[10, 10], [20, 20]], [[13, 14], [20, 20]]
     xy[0] = 100  # three deviations away: not looked at
     decoded = Decoded(xy, np.zeros((len(STEPS), 2), np.float32), np.zeros((len(STEPS), 32, 32), np.float32))
-    walk = Traversal(1, 1.0, 0.5, {"skips_on": decoded}, np.zeros(len(STEPS), np.int64))
-    assert walk.moved == {"skips_on": pytest.approx((5 + 0) / 2 / 128)}
+    traversal = Traversal(1, 1.0, 0.5, {"skips_on": decoded}, np.zeros(len(STEPS), np.int64))
+    assert traversal.moved == {"skips_on": pytest.approx((5 + 0) / 2 / 128)}
 
 
 @pytest.mark.parametrize("in_code", [False, True])
@@ -130,21 +130,24 @@ def test_a_walk_is_decoded_at_its_places(tiny_data: Path, in_code: bool) -> None
         ((rows - rows.mean(0)) @ components.directions[:3].T).astype(np.float32),
         np.square(rows - rows.mean(0)).sum(1),
     )
-    walks = network.traverse(rest, scattered, range(1, 3), code if in_code else None)
-    assert [walk.number for walk in walks] == [2, 3]
+    found = network.traverse(rest, scattered, range(1, 3), code if in_code else None)
+    assert [traversal.component for traversal in found] == [2, 3]
     spectrum, directions = np.linalg.eigh(np.cov(rows.T.astype(np.float64), bias=True))
-    for place, walk in zip((-2, -3), walks, strict=True):
-        assert walk.deviation**2 == pytest.approx(spectrum[place], rel=1e-2)
-        assert walk.share == pytest.approx(spectrum[place] / spectrum.sum(), rel=1e-3)
-        line = np.outer(STEPS, np.sqrt(components.variances[walk.number - 1]) * components.directions[walk.number - 1])
-        assert abs(directions[:, place] @ components.directions[walk.number - 1]) == pytest.approx(1, abs=1e-3)
+    for place, traversal in zip((-2, -3), found, strict=True):
+        assert traversal.deviation**2 == pytest.approx(spectrum[place], rel=1e-2)
+        assert traversal.share == pytest.approx(spectrum[place] / spectrum.sum(), rel=1e-3)
+        line = np.outer(
+            STEPS,
+            np.sqrt(components.variances[traversal.component - 1]) * components.directions[traversal.component - 1],
+        )
+        assert abs(directions[:, place] @ components.directions[traversal.component - 1]) == pytest.approx(1, abs=1e-3)
         places = torch.from_numpy((components.mean + line).astype(np.float32))
         with torch.no_grad():
             bottlenecks = code.decode(places) if in_code else code(places.view(-1, 16, 4, 4))
         for side, on in (("skips_on", True), ("skips_off", False)):
             wanted = network.decode(rest, bottlenecks, on)
-            np.testing.assert_allclose(walk.decoded[side].heat, wanted.heat, rtol=1e-3, atol=1e-4)
-        assert walk.moved["skips_on"] >= 0
+            np.testing.assert_allclose(traversal.decoded[side].heat, wanted.heat, rtol=1e-3, atol=1e-4)
+        assert traversal.moved["skips_on"] >= 0
 
 
 def test_levels_are_switched_off_one_by_one_and_scored_as_by_a_loop(tiny_data: Path) -> None:

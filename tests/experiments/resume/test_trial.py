@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
+from shgae.config import from_stored
 from shgae.errors import Refused
 from shgae.execution import Execution, StopFlag
 from shgae.experiments.resume import trial as trial_module
@@ -54,7 +55,9 @@ def test_a_training_is_known_by_its_parents_and_tried_with_its_own_options(
     assert found.command == command
     assert found.inputs == [str(tmp_path / name) for name in inputs]
     assert (found.device, found.workers, found.deterministic) == ("cpu", 3, "warn")
-    changed = {key for key, value in made.manifest.config.items() if found.config[key] != value}
+    kinds = {"train": TrainConfig, "finetune": FinetuneConfig, "pretrain-ae": AutoencoderConfig}
+    kept = from_stored(kinds[command], made.manifest.config)
+    changed = {key for key, value in kept.items() if found.config[key] != value}
     assert changed == {"epochs", "limit"}
 
 
@@ -110,10 +113,10 @@ def test_it_trains_by_the_function_of_the_command(
     calls: list[tuple[Any, ...]] = []
     kept = trial_module._TRAININGS["finetune"]
     monkeypatch.setitem(trial_module._TRAININGS, "finetune", kept._replace(run=lambda *given: calls.append(given)))  # type: ignore[arg-type]
-    one = Trial("finetune", ["m", "d"], {"epochs": 2, "train": "head"}, "cpu", "error", 5)
+    one = Trial("finetune", ["m", "d"], {"epochs": 2, "trainable": "head"}, "cpu", "error", 5)
     one.train(Path("out"), steps=steps, resume=resume)
     ((model, data, output, config, how),) = calls
     assert (model, data, output) == (Path("m"), Path("d"), Path("out"))
-    assert config == FinetuneConfig(epochs=2, train="head")
+    assert config == FinetuneConfig(epochs=2, trainable="head")
     assert (how.device, how.deterministic, how.workers, how.resume) == ("cpu", "error", 5, resume)
     assert isinstance(how.progress, StopAfter) == (steps is not None)

@@ -19,10 +19,10 @@ from shgae.recipes import StudyConfig
 from tests.builders.artefacts import interrupted, make
 
 MODEL, DATA = Path("model"), Path("data")
-SUBSETS = [",".join(arms) for size in range(1, 6) for arms in itertools.combinations("abcde", size)]
+SUBSETS = [",".join(arms) for size in range(1, 6) for arms in itertools.combinations(ARMS, size)]
 
 
-def plan_of(arms: str = "a,b,c,d,e", seeds: int = 2, **options: Any) -> Plan:
+def plan_of(arms: str = "none,random,pca,frozen,full", seeds: int = 2, **options: Any) -> Plan:
     config = StudyConfig(arms=arms, seeds=seeds, precision="fp32", **options)
     return Plan(MODEL, DATA, Path("study"), config, width=16, stack=0, split="test")
 
@@ -40,7 +40,7 @@ def test_everything_comes_after_what_it_is_made_from_and_has_a_place_of_its_own(
 def test_nothing_is_made_that_no_arm_needs(arms: str) -> None:
     plan = plan_of(arms)
     parts = {part.path: part for part in plan.parts()}
-    needed = [plan.parent_scores, *(plan.scores(arm, seed) for arm in arms.split(",") for seed in (0, 1))]
+    needed = [plan.baseline_scores, *(plan.scores(arm, seed) for arm in arms.split(",") for seed in (0, 1))]
     for path in needed:
         needed += [parent for parent in parts[path].parents.values() if parent in parts and parent not in needed]
     assert parts.keys() == set(needed)
@@ -53,26 +53,31 @@ def test_each_arm_carries_what_it_is_called_after() -> None:
     for arm in ARMS:
         start = parts[plan.finetuned(arm, 0)].parents["model"]
         carried[arm] = None if start == MODEL else parts[parts[start].parents["autoencoder"]]
-    assert carried["a"] is None
+    assert carried["none"] is None
     assert {arm: part.step for arm, part in carried.items() if part} == {
-        **{"b": "random", "c": "linear", "d": "pretrain", "e": "pretrain"}
+        **{"random": "random", "pca": "linear", "frozen": "pretrain", "full": "pretrain"}
     }
-    assert carried["d"] is carried["e"]
+    assert carried["frozen"] is carried["full"]
 
 
 def test_the_arms_of_a_seed_are_trained_alike_but_for_what_learns_in_d() -> None:
     for seed in (5, 6):
         plan = plan_of(seed=5)
-        configs = {part.arm: dict(part.config) for part in plan.parts() if part.path == plan.finetuned(part.arm, seed)}
+        configs = {
+            part.arm: dict(part.config)
+            for part in plan.parts()
+            if part.arm in ARMS and part.path == plan.finetuned(part.arm, seed)
+        }
         assert configs.keys() == ARMS.keys()
-        assert configs["d"].pop("train") == "autoencoder"
-        assert {configs[arm].pop("train") for arm in "abce"} == {"all"}
-        assert all(config == configs["a"] for config in configs.values())
-        assert configs["a"]["seed"] == seed
+        assert configs["frozen"].pop("train") == "autoencoder"
+        assert {configs[arm].pop("train") for arm in ARMS if arm != "frozen"} == {"all"}
+        assert all(config == configs["none"] for config in configs.values())
+        assert configs["none"]["seed"] == seed
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"), [("e,a", ("a", "e")), (" a , a,", ("a",)), ("a,b,c,d,e", ("a", "b", "c", "d", "e"))]
+    ("asked", "found"),
+    [("full,none", ("none", "full")), (" none , a,", ("none",)), ("a,b,c,d,e", tuple(ARMS)), ("e", ("full",))],
 )
 def test_arms_come_in_one_order_each_once(asked: str, found: tuple[str, ...]) -> None:
     assert chosen(asked) == found
@@ -82,14 +87,14 @@ def test_arms_come_in_one_order_each_once(asked: str, found: tuple[str, ...]) ->
 def test_what_is_no_arm_is_refused_and_all_arms_are_named(asked: str) -> None:
     with pytest.raises(Refused) as caught:
         chosen(asked)
-    assert caught.value.fix == "--arms a,b,c,d,e"
+    assert caught.value.fix == "--arms none,random,pca,frozen,full"
 
 
 @pytest.mark.parametrize(
     ("arm", "place", "title"),
     [
-        ("e", "seed 1 of 3", "arm e, seed 1 of 3: training"),
-        ("parent", "", "parent: training"),
+        ("full", "seed 1 of 3", "arm full, seed 1 of 3: training"),
+        ("baseline", "", "baseline: training"),
         ("", "seed 2 of 3", "seed 2 of 3: training"),
         ("", "", "training"),
     ],

@@ -17,7 +17,7 @@ from shgae.metrics.people import People
 from shgae.recipes import ReportConfig
 from shgae.reporting.page.people import PANEL_BYTES, PANEL_PIXELS, _chosen, _figure, _Scored, people_section
 from shgae.skeleton import COCO_PERSON
-from tests.builders.networks import MEAN, first_people
+from tests.builders.networks import first_people
 
 K, SIZE = 4, 20
 """Joints, and cells of a map's side: a joint is right within less than one cell, so in its own only."""
@@ -35,7 +35,7 @@ def scored_of(seed: int, people: int, models: int = 2) -> _Scored:
         found = np.where(rng.uniform(size=(people, K, 1)) < 0.5, cells, (cells + 5) % SIZE)
         there = rng.uniform(size=people) < 0.8 if model else None
         said.append(Predictions(f"m{model}", found, np.zeros((people, K), np.float32), nothing, ids * 0.0, found=there))
-    return _Scored(tuple(said), truth, None, None, (0.0, 0.0, 0.0), {})  # type: ignore[arg-type]
+    return _Scored(tuple(said), truth, None, None, {})  # type: ignore[arg-type]
 
 
 def share(scored: _Scored, model: int, row: int) -> float | None:
@@ -99,7 +99,7 @@ def drawn_people(tiny_data: Path) -> _Scored:
         "right", people.cells, np.ones((len(people), 17), np.float32), people.xy_photo, np.ones(len(people))
     )
     wrong = dataclasses.replace(right, name="wrong", cells=(people.cells + 16) % 32, xy_photo=people.xy_photo + 40)
-    return _Scored((right, wrong), people, crops, COCO_PERSON, MEAN, {int(people.photo_id[0]): "a.png"})
+    return _Scored((right, wrong), people, crops, COCO_PERSON, {int(people.photo_id[0]): "a.png"})
 
 
 def test_a_person_is_drawn_as_annotated_and_by_each_model(drawn_people: _Scored) -> None:

@@ -92,7 +92,7 @@ def test_a_figure_is_shown_once_as_svg_where_that_fits(tmp_path: Path, files: di
 
 def test_figures_come_in_the_artefacts_order(tmp_path: Path) -> None:
     (section,) = sections_of([given(tmp_path / "f", "figures", {"a.svg": SVG, "b.svg": SVG})])
-    assert [block.caption for block in section.parts[0].blocks if isinstance(block, Figure)] == ["b", "a"]
+    assert [block.caption for block in section.parts[0].blocks if isinstance(block, Figure)] == ["b.", "a."]
 
 
 def test_a_picture_that_is_none_is_refused_by_its_file(tmp_path: Path) -> None:
