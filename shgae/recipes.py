@@ -339,7 +339,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         ),
     ),
 }
-"""The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""
+"""The two recipes. Numbers of ``original``: the study's text and published material (see docs/recipes.md)."""
 
 NEUTRAL = (("micro_batches", 1), ("max_bad_photos", 0))
 """Options that came later, with the value that was meant before there was a choice."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -157,17 +156,3 @@ def test_a_command_module_is_thin(command: Path) -> None:
     assert command.read_text(encoding="utf-8").count("\n") <= 60
     heavy = [node for node in tree_of(command).body if isinstance(node, ast.Import | ast.ImportFrom)]
     assert not [node for node in heavy if "stages" in ast.unparse(node)], "stages are imported inside the body"
-
-
-@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
-def test_every_command_is_in_the_readme(name: str) -> None:
-    readme = ROOT / "README.md"
-    if not readme.exists():
-        pytest.skip("there is no README.md yet")
-    assert f"shgae {name}" in readme.read_text(encoding="utf-8")
-
-
-def test_the_readme_shows_only_pictures_that_are_there() -> None:
-    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text())
-    assert shown
-    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").iterdir()} == {*shown}

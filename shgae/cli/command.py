@@ -29,7 +29,7 @@ from shgae.execution import Execution, Progress
 if TYPE_CHECKING:
     pass
 
-CHAIN, BESIDE = "The chain, in order", "Beside it"
+CHAIN, BESIDE = "The chain, in order", "More commands"
 """Sections of ``shgae --help``."""
 
 

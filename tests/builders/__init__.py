@@ -1,0 +1,1 @@
+"""What tests build their inputs with; nothing here is a test."""

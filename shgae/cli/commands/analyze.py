@@ -36,7 +36,7 @@ def analyze(
     config: AnalyzeConfig,
     execution: Execution,
 ) -> Outcome:
-    """Shows what a bottleneck holds and where the pose lives: spectrum, clusters, walks, skips, units of the code.
+    """Analyses the latent space: spectrum, clusters, traversals, effect of the skips, units of the code.
 
     Does the parts that the inputs allow and says what the others need.
     """

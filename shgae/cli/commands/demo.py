@@ -32,7 +32,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = Path("demo"),
     seed: Seed = 0,
 ) -> Outcome:
-    """Draws people, runs the whole chain on them, and ends with the PCK table: minutes on two CPU cores."""
+    """Runs the whole chain on drawn people and prints the PCK table, in minutes on two CPU cores."""
     from shgae.cli.tables import pck_table
     from shgae.experiments import demo as stage
 

@@ -8,7 +8,7 @@ from shgae.cli.outcome import Outcome
 
 @command("doctor", section=BESIDE, example="shgae doctor --json")
 def doctor() -> Outcome:
-    """Tells what this machine offers, and tries a training step and a file."""
+    """Shows what this machine offers, and tests a training step and a file."""
     from shgae.cli.tables import facts_table
     from shgae.stages import doctor as stage
 

@@ -36,7 +36,7 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
     per_joint: Annotated[bool, typer.Option("--per-joint", help="Tables of every joint too.")] = False,
 ) -> Outcome:
-    """Scores models on one split: the study's PCK and what others report, with intervals, and any two compared."""
+    """Scores models on one split, with confidence intervals, and compares all pairs."""
     from shgae.cli.tables import grid_table
     from shgae.reporting.evaluation import joint_tables, main_tables
     from shgae.stages import evaluate as stage

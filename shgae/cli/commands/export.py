@@ -27,7 +27,7 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make, NAME.onnx.")],
     execution: Execution,
 ) -> Outcome:
-    """Writes a model as one ONNX file, after checking that onnxruntime makes of it what torch does.
+    """Exports a model to ONNX and checks that onnxruntime reproduces torch's output.
 
     In: images (N, 3, H, W), RGB in [0, 1] minus the mean colour. Out: maps (N, stacks, K, H / 4, W / 4), and the code
     of every autoencoder in it. Needs the extra packages of pip install 'shgae[onnx]'.

@@ -24,7 +24,7 @@ from shgae.recipes import ExtractConfig
 def extract(
     model: Model, data: Data, output: Output, config: ExtractConfig, execution: Execution, dry_run: DryRun = False
 ) -> Outcome:
-    """Computes the bottleneck of every crop, at one stack or at all, and nothing behind it."""
+    """Computes and stores the bottleneck of every crop, of one stack or of all."""
     from shgae.cli.tables import dry_run_outcome, facts_table
     from shgae.stages import extract as stage
 

@@ -22,7 +22,7 @@ from shgae.recipes import FinetuneConfig
     running=("device", "nproc", "deterministic", "workers", "resume", "tensorboard", "force"),
 )
 def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, execution: Execution) -> Outcome:
-    """Trains a network on, grafted or not (not: the control arm); the whole of it, or one part."""
+    """Fine-tunes a network, with a graft or without one (the control), as a whole or in part."""
     from shgae.cli.tables import carried_table, fit_table
     from shgae.stages import finetune as stage
     from shgae.stages import info

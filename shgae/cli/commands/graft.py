@@ -39,10 +39,10 @@ def graft(
     execution: Execution,
     stack: Annotated[list[int] | None, typer.Option("--stack", metavar="N", parser=_number, help=_WHERE)] = None,
 ) -> Outcome:
-    """Puts autoencoders behind the last bottleneck residual of their hourglasses.
+    """Inserts autoencoders after the last bottleneck residual of their hourglasses.
 
-    As many as stacks are paired in order. One for several stacks is shared: one set of weights. One that is given
-    twice becomes two copies, which fine-tuning pulls apart.
+    Autoencoders and stacks are paired in order. One autoencoder for several stacks shares its weights. The same one
+    given twice becomes two copies, which fine-tuning changes separately.
     """
     from shgae.cli.tables import facts_table
     from shgae.stages import graft as stage

@@ -43,7 +43,7 @@ def import_model(
         typer.Option(metavar="R,G,B", help="Mean colour that it subtracts, each 0 to 1; else its family's."),
     ] = None,
 ) -> Outcome:
-    """Takes over somebody else's hourglass or autoencoder, without running anything that its file holds.
+    """Imports trained weights of an hourglass or autoencoder; nothing in their file is executed.
 
     Known by their tensors: the study's networks, bearpaw/pytorch-pose, anibali/pytorch-stacked-hourglass and
     princeton-vl/pytorch_stacked_hourglass.

@@ -16,7 +16,7 @@ from shgae.cli.outcome import Outcome
 def info(
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact, or an unfinished one.")],
 ) -> Outcome:
-    """Shows what a folder holds, how it was made, and the tree of everything it was made from."""
+    """Shows the content of an artefact, how it was made, and its lineage."""
     from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table, lineage_tree
     from shgae.stages import info as stage

@@ -36,7 +36,7 @@ def plot(
     execution: Execution,
     first: Annotated[int | None, typer.Option("--from", metavar="EPOCH", min=1, help=_FROM, show_default=False)] = None,
 ) -> Outcome:
-    """Draws what runs hold: curves over epochs, runs over each other; rate curves, joints, differences."""
+    """Draws training curves of several runs, rate curves, scores of joints, and differences."""
     from shgae.cli.tables import facts_table
     from shgae.stages import plot as stage
 

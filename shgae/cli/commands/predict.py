@@ -42,7 +42,7 @@ def predict(
         typer.Option(metavar="JSON", help="Boxes: a COCO dataset, or detections. Without it, a photo is one person."),
     ] = None,
 ) -> Outcome:
-    """Finds the joints of people in photos, and draws them."""
+    """Predicts the joints of people in photos and draws them."""
     from shgae.cli.tables import facts_table
     from shgae.stages import predict as stage
 

@@ -36,7 +36,7 @@ def prepare(
     test: Annotated[Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on.")] = None,
     dry_run: DryRun = False,
 ) -> Outcome:
-    """Cuts every person out of photos with COCO keypoints: crops, splits and the mean colour."""
+    """Prepares photos with COCO keypoints: one crop a person, splits, mean colour."""
     from shgae.cli.tables import dry_run_outcome, facts_table
     from shgae.stages import prepare as stage
 

@@ -32,7 +32,7 @@ def pretrain_ae(
     config: AutoencoderConfig,
     execution: Execution,
 ) -> Outcome:
-    """Trains the autoencoder on stored bottlenecks."""
+    """Pre-trains the autoencoder on stored bottlenecks."""
     from shgae.cli.tables import autoencoder_tables
     from shgae.stages import pretrain_ae as stage
 

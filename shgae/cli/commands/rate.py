@@ -39,9 +39,9 @@ def rate(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
 ) -> Outcome:
-    """Draws PCK and FVU over the number of principal components that pass the bottleneck; trains nothing.
+    """Computes PCK and FVU over the number of principal components of the bottleneck, without training.
 
-    The autoencoder is a point on that curve: how many components do what its code does?
+    The autoencoder is a point on that curve: how many components match its code?
     """
     from shgae.cli.tables import rate_tables
     from shgae.stages import rate as stage

@@ -28,9 +28,9 @@ def report(
     config: ReportConfig,
     execution: Execution,
 ) -> Outcome:
-    """Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.
+    """Writes one self-contained HTML page: conclusions, scores, people, curves, lineage.
 
-    It shows what the artefacts hold and claims nothing beyond their reports. What it reads is hashed again first.
+    It claims nothing beyond the reports of its artefacts, and verifies their checksums first.
     """
     from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table

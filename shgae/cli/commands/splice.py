@@ -49,9 +49,9 @@ def splice(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make.")] = None,
 ) -> Outcome:
-    """Puts the autoencoder, zeros, the mean, another person's and more into the bottleneck's place, and scores that.
+    """Replaces the bottleneck by the autoencoder's output, the mean, zeros and others, and scores each.
 
-    With the stack's skips on, as it is, and off: what the autoencoder gives back of what losing the bottleneck costs.
+    With the stack's skips on and off: the share of the cost of zeros that each replacement avoids.
     """
     from shgae.cli.tables import splice_tables
     from shgae.stages import splice as stage

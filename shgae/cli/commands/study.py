@@ -38,10 +38,10 @@ def study(
         bool, typer.Option("--dry-run", help="Only say what would be made, and how long that takes.")
     ] = False,
 ) -> Outcome:
-    """Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.
+    """Compares fine-tuning with and without an autoencoder under equal budgets.
 
-    Keeps what is there and goes on with what was interrupted, with --resume or without; more arms or seeds are added
-    to what an earlier run made. --force makes anew what was made with other options.
+    Keeps finished parts and resumes interrupted ones, with --resume or without; more arms or seeds are added to those
+    of an earlier run. --force replaces parts that were made with other options.
     """
     from shgae.cli.progress.eta import duration
     from shgae.cli.tables import dry_run_table, study_tables

@@ -22,7 +22,7 @@ from shgae.recipes import TrainConfig
     running=("device", "nproc", "deterministic", "workers", "resume", "tensorboard", "force"),
 )
 def train(data: Data, output: Output, config: TrainConfig, execution: Execution) -> Outcome:
-    """Trains the baseline: an hourglass, from nothing."""
+    """Trains the baseline hourglass from scratch."""
     from shgae.cli.tables import fit_table
     from shgae.stages import train as stage
 

@@ -22,7 +22,7 @@ def verify(
     *,
     execution: Execution,
 ) -> Outcome:
-    """Hashes every file of an artefact and of all its ancestors again."""
+    """Verifies the checksums of an artefact and of all its ancestors."""
     from shgae.stages import verify as stage
 
     result = stage.run(path, execution)

@@ -27,10 +27,10 @@ def verify_resume(
     execution: Execution,
     steps: Steps = 6,
 ) -> Outcome:
-    """Proves on this machine that a training which is stopped and resumed ends with the same bits.
+    """Checks on this machine that a stopped and resumed training ends with the same bits.
 
-    Repeats a short trial of it, with its own data and options, once in one go and once stopped after every step and
-    resumed in a new process, and compares weights, optimizer, position and history. Leaves nothing behind.
+    Repeats a few steps with the training's own data and options, once without a stop and once stopped after every
+    step and resumed in a new process. Compares weights, optimizer, position and history. Leaves no files.
     """
     from shgae.cli.tables import facts_table
     from shgae.experiments.resume import verify as stage
