@@ -21,14 +21,14 @@ test: check
 
 torture: .venv/.ready
 	$(BIN)/pytest -m torture --numprocesses auto --maxprocesses 2 --dist worksteal --promises .promises.json
-	$(BIN)/python -m tests.promises .promises.json README.md
+	$(BIN)/python -m tests.promises .promises.json docs/reliability.md
 
 mutants: .venv/.ready
-	$(BIN)/python -m tests.mutants --readme README.md
+	$(BIN)/python -m tests.mutants --page docs/reliability.md
 
 bench: .venv/.ready
 	$(BIN)/pytest -m bench --benchmark-columns=median,iqr,rounds tests/benchmarks
-	$(BIN)/python -m tests.benchmarks.table .benchmarks/how-fast.json README.md
+	$(BIN)/python -m tests.benchmarks.table .benchmarks/how-fast.json docs/performance.md
 
 gpu: .venv/.ready
 	$(BIN)/pytest -m gpu tests/gpu

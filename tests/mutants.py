@@ -1,7 +1,7 @@
 """Mutants: the code that guards what lies on disk and what comes in, changed in one place; do its tests notice?
 
 ``python -m tests.mutants`` draws a sample of each module's mutants, runs the module's tests on every one (first on the
-code as it is: they must pass), prints the survivors and a table, and with ``--readme FILE`` puts that table between its
+code as it is: they must pass), prints the survivors and a table, and with ``--page FILE`` puts that table between its
 two marks.
 
 A mutant is one of these, anywhere in a module, in functions with decorators too:
@@ -308,7 +308,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=2, help="of the draw")
     parser.add_argument("--per-module", type=int, default=20, help="how many mutants of each are tried")
     parser.add_argument("--jobs", type=int, default=2, help="how many at once")
-    parser.add_argument("--readme", type=Path, help="a text to put the table into")
+    parser.add_argument("--page", type=Path, help="a text to put the table into")
     given = parser.parse_args(words)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name in _BROUGHT:
@@ -321,8 +321,8 @@ def main(words: Sequence[str] | None = None) -> None:
         _try(module, sorted(chosen, key=lambda mutant: mutant.line), counts[-1], given.jobs)
         _say(f"{module}: {counts[-1].noticed} of {counts[-1].tried} noticed")
     _say(table(counts, given.seed))
-    if given.readme:
-        given.readme.write_text(put_into(given.readme.read_text(), table(counts, given.seed), MARKS))
+    if given.page:
+        given.page.write_text(put_into(given.page.read_text(), table(counts, given.seed), MARKS))
 
 
 if __name__ == "__main__":

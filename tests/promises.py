@@ -1,4 +1,4 @@
-"""What the tests promise, counted: the table "What is promised" of the README.
+"""What the tests promise, counted: the table of docs/reliability.md.
 
 A test that tries something many times says so with the fixture ``kept``::
 
@@ -10,7 +10,7 @@ A test that tries something many times says so with the fixture ``kept``::
 
 One sentence may stand in several tests: counts of the same unit are added. ``pytest --promises FILE`` prints the table
 and writes it as JSON (``make torture`` does); a promise that any of its tests breaks is written as broken. Then
-``python -m tests.promises FILE README.md`` puts the table between the two marks in a text.
+``python -m tests.promises FILE PAGE`` puts the table between the two marks in a text.
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from shgae.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -195,11 +193,6 @@ def test_a_command_module_is_thin_and_imports_its_stage_when_it_is_called() -> N
     assert [(name_of(path), lines_of(path)) for path in commands if lines_of(path) > LONGEST_COMMAND] == []
     early = [(name_of(path), name) for path in commands for name in imports_of(path, whole=False) if ".stages" in name]
     assert early == []
-
-
-@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
-def test_every_command_is_in_the_readme(name: str) -> None:
-    assert f"shgae {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_no_test_imports_a_test() -> None:

@@ -47,10 +47,10 @@ def test_the_table_takes_the_place_of_the_old_one() -> None:
 def test_a_run_writes_the_table_into_a_text(pytester: pytest.Pytester) -> None:
     pytester.makeconftest("from tests.promises import kept, pytest_addoption, pytest_terminal_summary")
     pytester.makepyfile("def test_it(kept):\n    kept('it holds', 1200, 'tries')\n")
-    readme = pytester.path / "text.md"
-    readme.write_text(f"{BEGIN}\n{END}\n")
+    page = pytester.path / "text.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
     found = pytester.runpytest_inprocess("--promises", "made.json")
     row = "| it holds | 1,200 tries | `test_a_run_writes_the_table_into_a_text.py` |"
     found.stdout.fnmatch_lines([row])
-    main(str(pytester.path / "made.json"), str(readme))
-    assert row in readme.read_text()
+    main(str(pytester.path / "made.json"), str(page))
+    assert row in page.read_text()

@@ -5,7 +5,8 @@
     machine     processor, cores, threads, memory, versions, date, and how fast its convolutions can be
     rows        what, measured, target, unit, at_most, reached, how
 
-``python -m tests.benchmarks.table FILE README.md`` puts it into the README, between its two marks.
+``python -m tests.benchmarks.table FILE PAGE`` puts it into a page, between its two marks; ``make bench`` into
+docs/performance.md.
 """
 
 from __future__ import annotations

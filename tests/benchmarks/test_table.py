@@ -24,7 +24,7 @@ def test_a_row_is_reached_on_its_own_side_of_the_target() -> None:
 
 
 def test_the_table_goes_between_its_marks_and_replaces_the_last_one(tmp_path: Path) -> None:
-    text, source = tmp_path / "README.md", tmp_path / "rows.json"
+    text, source = tmp_path / "page.md", tmp_path / "rows.json"
     text.write_text(f"before\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n")
     source.write_text(json.dumps({"machine": MACHINE, "rows": [Row("a", 6, 5, "x", "so").to_json()]}))
     main(str(source), str(text))
