@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from shgae.data import photo_decoding
 from shgae.data.geometry import MIN_SIDE, Square, covered, square_around, to_crop, to_photo
 from shgae.data.photo_decoding import cut, open_photo
 from shgae.errors import Refused
