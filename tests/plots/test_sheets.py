@@ -38,10 +38,10 @@ def draw(people: list[list[View]], dropped: list[Dropped] | None = None) -> None
 def test_hidden_joints_are_hollow_and_unlabelled_ones_left_out(drawn: list[Figure]) -> None:
     draw([[view("a", [2, 1, 2, 0])]])
     [axes] = drawn[0].axes
+    points = [line for line in axes.lines if line.get_marker() == "o"]
     dots = {
-        tuple(line.get_xydata()[0]): (line.get_markerfacecolor(), line.get_markeredgecolor())
-        for line in axes.lines
-        if line.get_marker() == "o"
+        tuple(np.ravel(line.get_data()).tolist()): (line.get_markerfacecolor(), line.get_markeredgecolor())
+        for line in points
     }
     assert dots == {(4, 4): (MIDDLE, "black"), (12, 8): ("black", LEFT), (20, 8): (RIGHT, "black")}
 
