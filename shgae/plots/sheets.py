@@ -27,8 +27,8 @@ _PANEL, _GAP, _BETWEEN, _TITLE = 1.5, 0.06, 0.22, 0.26
 """Inches: a picture's side, between two of a person, between people, and for what stands above a picture."""
 _EDGE, _HEAD, _FOOT = 0.15, 0.55, 0.25
 """Inches around everything, for heading and legend, for the command."""
-_NARROWEST = 6.5
-_LINE, _LETTER, _BOLD_LETTER = 0.19, 0.066, 0.095
+_NARROWEST = 7.5
+_LINE, _LETTER, _BOLD_LETTER = 0.19, 0.061, 0.083
 """Inches of the table's font, and of the heading's."""
 _DIMMED = 0.45
 _COLUMN_SPACE = 3
@@ -121,7 +121,7 @@ def with_maps(picture: Picture, maps: Picture, skeleton: Skeleton) -> Picture:
 
 def _head(figure: Figure, heading: str) -> None:
     room = int((figure.get_figwidth() - 2 * _EDGE) / _BOLD_LETTER)
-    _text(figure, _EDGE, 0.12, shortened(heading, room), fontsize=10, fontweight="bold")
+    _text(figure, _EDGE, 0.12, shortened(heading, room), fontsize=9, fontweight="bold")
     how: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 5}
     handles = [
         Line2D([], [], mfc=colour, mec="black", mew=0.7, label=label, **how)
