@@ -5,7 +5,7 @@ _shgae() {
         [[ ${COMP_WORDS[i]} == -* ]] || { command="${COMP_WORDS[i]}"; break; }
     done
     case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
-        "prepare --recipe"|"train --recipe"|"extract --recipe"|"pretrain-ae --recipe"|"finetune --recipe"|"evaluate --recipe"|"study --recipe"|"splice --recipe"|"rate --recipe"|"analyze --recipe"|"predict --recipe"|"report --recipe") COMPREPLY=($(compgen -W "original improved" -- "$word")); return ;;
+        "prepare --recipe"|"train --recipe"|"extract --recipe"|"pretrain-ae --recipe"|"finetune --recipe"|"evaluate --recipe"|"study --recipe"|"splice --recipe"|"rate --recipe"|"analyze --recipe"|"predict --recipe"|"report --recipe"|"show --recipe") COMPREPLY=($(compgen -W "original improved" -- "$word")); return ;;
         "prepare --crop-size") COMPREPLY=($(compgen -W "256 128" -- "$word")); return ;;
         "prepare --crop-policy") COMPREPLY=($(compgen -W "pad inside" -- "$word")); return ;;
         "prepare --square") COMPREPLY=($(compgen -W "study mpii coco" -- "$word")); return ;;
@@ -15,10 +15,10 @@ _shgae() {
         "train --optimizer"|"pretrain-ae --optimizer"|"finetune --optimizer"|"study --optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
         "train --schedule"|"pretrain-ae --schedule"|"finetune --schedule"|"study --schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
         "train --precision"|"extract --precision"|"pretrain-ae --precision"|"finetune --precision"|"evaluate --precision"|"study --precision"|"splice --precision"|"rate --precision"|"analyze --precision"|"predict --precision") COMPREPLY=($(compgen -W "auto fp32 bf16 fp16" -- "$word")); return ;;
-        "train --augment"|"finetune --augment"|"study --augment") COMPREPLY=($(compgen -W "none newell strong" -- "$word")); return ;;
-        "train --peak"|"finetune --peak"|"study --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
-        "train --unlabelled"|"finetune --unlabelled"|"study --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
-        "train --centres"|"finetune --centres"|"study --centres") COMPREPLY=($(compgen -W "cell subpixel" -- "$word")); return ;;
+        "train --augment"|"finetune --augment"|"study --augment"|"show --augment") COMPREPLY=($(compgen -W "none newell strong" -- "$word")); return ;;
+        "train --peak"|"finetune --peak"|"study --peak"|"show --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
+        "train --unlabelled"|"finetune --unlabelled"|"study --unlabelled"|"show --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
+        "train --centres"|"finetune --centres"|"study --centres"|"show --centres") COMPREPLY=($(compgen -W "cell subpixel" -- "$word")); return ;;
         "train --residual") COMPREPLY=($(compgen -W "original newell" -- "$word")); return ;;
         "train --deterministic"|"extract --deterministic"|"pretrain-ae --deterministic"|"finetune --deterministic"|"evaluate --deterministic"|"verify-resume --deterministic") COMPREPLY=($(compgen -W "off warn error" -- "$word")); return ;;
         "extract --stack"|"pretrain-ae --stack") COMPREPLY=($(compgen -W "last all 0 1 2 3 4 5 6 7" -- "$word")); return ;;
@@ -26,14 +26,14 @@ _shgae() {
         "pretrain-ae --decoder-output"|"study --decoder-output") COMPREPLY=($(compgen -W "identity relu" -- "$word")); return ;;
         "finetune --trainable") COMPREPLY=($(compgen -W "all decoder autoencoder head" -- "$word")); return ;;
         "finetune --joint-mismatch") COMPREPLY=($(compgen -W "error match reset" -- "$word")); return ;;
-        "evaluate --split"|"splice --split"|"rate --split"|"analyze --split") COMPREPLY=($(compgen -W "auto train val test" -- "$word")); return ;;
+        "evaluate --split"|"splice --split"|"rate --split"|"analyze --split"|"show --split") COMPREPLY=($(compgen -W "auto train val test" -- "$word")); return ;;
         "evaluate --decode"|"predict --decode") COMPREPLY=($(compgen -W "quarter argmax dark" -- "$word")); return ;;
         "study --ae-optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
         "study --ae-schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
         "splice --stack"|"rate --stack"|"analyze --stack") COMPREPLY=($(compgen -W "last 0 1 2 3 4 5 6 7" -- "$word")); return ;;
     esac
     case "$command" in
-        "") words="convert prepare train import extract pretrain-ae graft finetune evaluate demo study splice rate analyze predict export plot report info verify verify-resume doctor --version -h --help" ;;
+        "") words="convert prepare train import extract pretrain-ae graft finetune evaluate demo study splice rate analyze predict export plot report show info verify verify-resume doctor --version -h --help" ;;
         convert) words="-o --output --photos --force -q --quiet --json -h --help" ;;
         prepare) words="--train -o --output --val --test --dry-run --recipe --config --crop-size --crop-policy --margin --context --square --hold-out --split-by --bad-people --max-bad-photos --exif --category --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --weight-decay --dropout --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --residual --stacks --width -d --device --nproc --deterministic -j --workers --resume --tensorboard --force -q --quiet --json -h --help" ;;
@@ -52,6 +52,7 @@ _shgae() {
         export) words="-o --output --force -q --quiet --json -h --help" ;;
         plot) words="-o --output --from-epoch --force -q --quiet --json -h --help" ;;
         report) words="-o --output --recipe --config --title --people --between --force -q --quiet --json -h --help" ;;
+        show) words="-o --output --sigmas --recipe --config --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --split --people --targets --no-targets --dropped --no-dropped --limit -s --seed --force -q --quiet --json -h --help" ;;
         info) words="-q --quiet --json -h --help" ;;
         verify) words="--allow-missing -q --quiet --json -h --help" ;;
         verify-resume) words="--steps -d --device --deterministic -j --workers -q --quiet --json -h --help" ;;

@@ -23,6 +23,7 @@ _shgae() {
         'export:Exports a model as one ONNX file, checked against torch with onnxruntime.'
         'plot:Plots curves over epochs, rate curves, spectra, joints and differences.'
         'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
+        'show:Draws what a training sees: crops, joints, target maps, random changes; or predictions, worst first.'
         'info:Shows what a folder holds, how it was made, and its lineage.'
         'verify:Checks the hash of every file of an artefact and of its ancestors.'
         'verify-resume:Checks that a training, stopped and resumed here, ends with the same bits.'
@@ -433,6 +434,38 @@ _shgae() {
                         '--title[What stands above the page.]:value: ' \
                         '--people[How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none.]:value: ' \
                         '--between[Two models of an evaluation between which people are compared, by name, with a comma between.]:value: ' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                show)
+                    _arguments \
+                        '(-o --output)'{-o,--output}'[The picture to make, NAME.png or NAME.svg.]:value:_files' \
+                        '--sigmas[JSON of OKS’s sigmas of the joints, for predictions that do not say whom they are of.]:value:_files' \
+                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
+                        '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
+                        '--scale[Largest change of size\: 0.25 shows the person at 0.75 to 1.25 times the size.]:value: ' \
+                        '--flip[Probability of a mirror image; mirror pairs of the skeleton change places.]:value: ' \
+                        '--translation[Largest shift along either axis, as a share of the crop’s side.]:value: ' \
+                        '--colour[Largest change of brightness of each colour channel\: 0.2 multiplies by 0.8 to 1.2.]:value: ' \
+                        '--half-body[Probability of moving the crop to the upper or the lower body, of people with enough labelled joints.]:value: ' \
+                        '--occlusion[Probability of a rectangle of the mean colour, 0.2 to 0.4 of the crop’s side long and wide.]:value: ' \
+                        '--peak[Scale of a target Gaussian\: its highest cell is 1 (one), or its cells sum to 1, roughly at borders (mass).]:value:(one mass)' \
+                        '--sigma-visible[Standard deviation for a visible joint (v = 2), in heatmap cells.]:value: ' \
+                        '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
+                        '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
+                        '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
+                        '--split[Which split to draw; auto is train, or with predictions test, or val where there is none.]:value:(auto train val test)' \
+                        '--people[How many people to draw\: those that the seed draws, or with predictions those with the largest errors.]:value: ' \
+                        '--targets[Draw everybody’s target maps too, as a training with these options makes them.]' \
+                        '--no-targets[Not\: Draw everybody’s target maps too, as a training with these options makes them.]' \
+                        '--dropped[List why people were left out.]' \
+                        '--no-dropped[Not\: List why people were left out.]' \
+                        '--limit[Use only the first N people of the split.]:value: ' \
+                        '(-s --seed)'{-s,--seed}'[Seed of the people that are drawn, and of the random changes\: those of a training with this seed.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from shgae.config import Config, Limit
+from shgae.config import Config, Count, Limit, Natural
 
 Share = Annotated[float, Limit(0, 1)]
 Decode = Literal["quarter", "argmax", "dark"]
@@ -79,6 +79,24 @@ class AugmentConfig(Config):
     """Probability of moving the crop to the upper or the lower body, of people with enough labelled joints."""
     occlusion: Share | None = None
     """Probability of a rectangle of the mean colour, 0.2 to 0.4 of the crop's side long and wide."""
+
+
+@dataclass(frozen=True)
+class ShowConfig(HeatmapConfig, AugmentConfig):
+    """Crops, and maybe predictions -> a sheet of pictures."""
+
+    split: Literal["auto", "train", "val", "test"] = "auto"
+    """Which split to draw; auto is train, or with predictions test, or val where there is none."""
+    people: Annotated[int, Limit(1, 64)] = 16
+    """How many people to draw: those that the seed draws, or with predictions those with the largest errors."""
+    targets: bool = False
+    """Draw everybody's target maps too, as a training with these options makes them."""
+    dropped: bool = False
+    """List why people were left out."""
+    limit: Count | None = None
+    """Use only the first N people of the split."""
+    seed: Natural = 0
+    """Seed of the people that are drawn, and of the random changes: those of a training with this seed."""
 
 
 ConfigT = TypeVar("ConfigT", bound=AugmentConfig)

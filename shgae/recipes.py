@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from shgae.config import Config, Count, Limit, Natural, Positive, Stored, to_stored
-from shgae.recipe_parts import PARTS, AugmentConfig, RegularisationConfig
+from shgae.recipe_parts import PARTS, AugmentConfig, RegularisationConfig, ShowConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
 from shgae.recipe_parts import HeatmapConfig as HeatmapConfig
@@ -305,9 +305,10 @@ class Recipe:
     analyze: AnalyzeConfig = field(default_factory=AnalyzeConfig)
     study: StudyConfig = field(default_factory=StudyConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+    show: ShowConfig = field(default_factory=ShowConfig)
 
 
-_ORIGINAL_MAPS = {"peak": "mass", "sigma_visible": 0.5, "sigma_hidden": 1.0, "unlabelled": "empty"}
+_ORIGINAL_MAPS: dict[str, Any] = {"peak": "mass", "sigma_visible": 0.5, "sigma_hidden": 1.0, "unlabelled": "empty"}
 _ORIGINAL_POSE: dict[str, Any] = _ORIGINAL_MAPS | {"lr": 2.5e-4, "schedule": "plateau", "precision": "fp32"}
 _ORIGINAL_AE: dict[str, Any] = {"optimizer": "sgd", "lr": 5e-4, "schedule": "halve", "shuffle": False}
 
@@ -327,6 +328,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         study=StudyConfig(
             **_ORIGINAL_POSE, **{f"ae_{name}": value for name, value in _ORIGINAL_AE.items()}, decoder_output="relu"
         ),
+        show=ShowConfig(**_ORIGINAL_MAPS),
     ),
 }
 """The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""

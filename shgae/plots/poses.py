@@ -66,14 +66,20 @@ def draw_person(
     axes.imshow(crop, **how)
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
-    sides = {
-        i: LEFT if "left" in name else RIGHT if "right" in name else MIDDLE for i, name in enumerate(skeleton.names)
-    }
+    sides = side_colours(skeleton)
     for a, b in skeleton.limbs:
         if visibility[a] and visibility[b]:
             colour = sides[a] if sides[a] == sides[b] else MIDDLE
             axes.plot(xy[[a, b], 0], xy[[a, b], 1], color="black", lw=2.6)
             axes.plot(xy[[a, b], 0], xy[[a, b], 1], color=colour, lw=1.5)
     for joint in np.flatnonzero(visibility):
-        fill = sides[int(joint)] if visibility[joint] == 2 else "none"
-        axes.plot(*xy[joint], "o", ms=3.2, mfc=fill, mec="black" if fill != "none" else sides[int(joint)], mew=0.7)
+        colour = sides[int(joint)]
+        # A hole is black, or the limbs below would fill it.
+        filled: dict[str, Any] = {"ms": 3.2, "mfc": colour, "mec": "black", "mew": 0.7}
+        hollow: dict[str, Any] = {"ms": 4.0, "mfc": "black", "mec": colour, "mew": 1.1}
+        axes.plot(*xy[joint], "o", **(filled if visibility[joint] == 2 else hollow))
+
+
+def side_colours(skeleton: Skeleton) -> list[str]:
+    """The colour of each joint, by the side that its name tells."""
+    return [LEFT if "left" in name else RIGHT if "right" in name else MIDDLE for name in skeleton.names]

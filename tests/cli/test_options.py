@@ -153,7 +153,7 @@ ALLOWED: dict[str, tuple[float, float]] = {
     **{"traversals": (0, 10), "people": (0, 24), "stacks": (1, 8), "width": (4, 1024)},
     **{"dropout": (0, 0.9), "weight_decay": (0, 1)},
     **dict.fromkeys(("colour", "flip", "half_body", "occlusion", "translation"), (0, 1)),
-    **{"context": (1, 3), "rotation": (0, 180), "scale": (0, 0.9)},
+    **{"show.people": (1, 64), "context": (1, 3), "rotation": (0, 180), "scale": (0, 0.9)},
 }
 """The lowest and the highest number of each option."""
 ABOVE_ZERO = {"ae_lr": 2**63 - 1, "lr": 2**63 - 1, "sigma_hidden": 1000, "sigma_visible": 1000}
@@ -167,7 +167,7 @@ def test_every_number_has_a_lowest_and_a_highest_value(stage: str, field: Config
         high = ABOVE_ZERO[name]
         assert [allows(value) for value in (0, 1e-9, 1, high, high + 1)] == [False, True, True, True, False]
         return
-    low, high = ALLOWED[name]
+    low, high = ALLOWED.get(f"{stage}.{name}") or ALLOWED[name]
     step = {"width": 4, "scale": 0.5, "dropout": 0.5}.get(name, 1)
     assert [allows(value) for value in (low, low + step, high)] == [True, True, True]
     assert not any(allows(value) for value in (low - step, high + step, low - 1, high + 1))

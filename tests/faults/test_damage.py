@@ -24,9 +24,10 @@ READERS = STEPS | {
     "analyze": "analyze made/activations made/data made/autoencoder --parts spectrum",
     "predict": "predict made/baseline drawn/val/photos --limit 1 --no-overlays",
     "export": "export made/baseline",
+    "show": "show made/data --dropped",
 }
 """Commands whose inputs are artefacts of the chain."""
-OUTPUTS = {"export": "x.onnx"}
+OUTPUTS = {"export": "x.onnx", "show": "x.png"}
 OTHERWISE = {"prepare": " --margin 0.2", "train": " --seed 1", "pretrain-ae": " --seed 1", "finetune": " --seed 1"}
 """What makes another run of the same step."""
 

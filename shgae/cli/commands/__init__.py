@@ -24,6 +24,7 @@ from shgae.cli.commands.prepare import prepare
 from shgae.cli.commands.pretrain_ae import pretrain_ae
 from shgae.cli.commands.rate import rate
 from shgae.cli.commands.report import report
+from shgae.cli.commands.show import show
 from shgae.cli.commands.splice import splice
 from shgae.cli.commands.study import study
 from shgae.cli.commands.train import train
@@ -49,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     export,
     plot,
     report,
+    show,
     info,
     verify,
     verify_resume,

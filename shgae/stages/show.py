@@ -1,0 +1,233 @@
+"""``shgae show``: prepared data, and maybe predictions -> a sheet of pictures of its people."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.compatibility import scored_split
+from shgae.artifacts.crops import Crops, read_people
+from shgae.artifacts.output_file import check_file, make_room
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.artifacts.tables import read_rows
+from shgae.data import heatmaps
+from shgae.data.augmentation import DRAWS, Augmentation, augmentation_of
+from shgae.data.datasets import Rows, batch_images, load_augmented_batch
+from shgae.errors import Refused
+from shgae.evaluation.matching import read_sigmas
+from shgae.evaluation.predictions import PredictionFile, read_predictions
+from shgae.execution import Execution
+from shgae.metrics.oks import coco_sigmas
+from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
+from shgae.plots.style import SUFFIXES
+from shgae.recipe_parts import ShowConfig
+from shgae.skeleton import COCO_PERSON, Skeleton
+from shgae.training.seeding import sample_uniforms
+from shgae.wording import counted_people
+
+Floats = npt.NDArray[np.float64]
+
+EPOCHS = 6
+"""How many epochs of random changes are drawn."""
+_ALL = "people.jsonl"
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class ShowResult:
+    """A sheet that was written."""
+
+    path: Path
+    split: str
+    rows: tuple[int, ...]
+    """The people on it, by their rows of the split, in the order of the sheet."""
+    annotation_ids: tuple[int, ...]
+    """Likewise."""
+    errors: tuple[float | None, ...] | None
+    """With predictions: the mean distance of labelled joints in pixels of the crop; None of somebody not found."""
+    views: tuple[tuple[View, ...], ...]
+    """What was drawn of each."""
+    dropped: tuple[Dropped, ...] | None
+    """The table of those left out, if it was asked for."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        people: list[dict[str, Any]] = [
+            {"annotation_id": annotation, "row": row}
+            for annotation, row in zip(self.annotation_ids, self.rows, strict=True)
+        ]
+        if self.errors is not None:
+            people = [one | {"error": error} for one, error in zip(people, self.errors, strict=True)]
+        made = {"output": str(self.path), "split": self.split, "people": people}
+        if self.dropped is None:
+            return made
+        return made | {"dropped": [dataclasses.asdict(one) for one in self.dropped]}
+
+
+def run(
+    data: Path,
+    predictions: Path | None,
+    output: Path,
+    config: ShowConfig,
+    execution: Execution,
+    sigmas: Path | None = None,
+) -> ShowResult:
+    """Draws people of prepared data: the crop with its joints, target maps, and what six epochs of training show.
+
+    Args:
+        data: prepared data.
+        predictions: a file of predictions of the split's people (COCO results); then the worst are drawn, beside what
+            is predicted.
+        output: the PNG or SVG to make.
+        config: split, how many people, and what to draw of them.
+        execution: force.
+        sigmas: JSON of OKS's sigmas, to match predictions that do not say whom they are of.
+
+    Raises:
+        Refused: the output exists or has another ending, the data lacks the split, random changes are asked for on
+            another split than train or are not possible with these joints, or the predictions are not of these people.
+    """
+    check_file(output, SUFFIXES, execution.force, example="sheet")
+    prepared = open_artifact(data, "data", verify=False)
+    split = "train" if config.split == "auto" and predictions is None else scored_split(prepared, config.split)
+    skeleton = Skeleton.from_json(prepared.facts["skeleton"])
+    verify_files(prepared, (f"{split}/", *([_ALL] if config.dropped else [])), execution)
+    crops = Crops(prepared, split, config.limit)
+    augmentation = augmentation_of(config, skeleton, crops.crop_size, data)
+    if augmentation and split != "train":
+        raise Refused("--augment", f"split {split}", "trainings change the train split alone", "--split train")
+    file = _predicted(predictions, prepared, split, crops, sigmas)
+    make_room(output.parent)
+    errors = None if file is None else errors_of(file, crops)
+    rows = _drawn(len(crops), config) if errors is None else _worst(errors, config.people)
+    views = _annotated(crops, rows, errors)
+    if file is not None:
+        views = _beside(views, _predictions(crops, rows, file, views))
+    if config.targets:
+        views = _beside(views, _targets(crops, rows, config, skeleton))
+    if augmentation:
+        for epoch in range(EPOCHS):
+            views = _beside(views, changed(crops, rows, augmentation, epoch, config.seed, prepared.facts["mean_rgb"]))
+    dropped = tuple(dropped_of(prepared)) if config.dropped else None
+    heading = _heading(len(rows), len(crops), split, config, predictions, augmentation is not None)
+    check_file(output, SUFFIXES, execution.force, example="sheet")  # once more: it may have been made since
+    people_sheet(views, dropped, skeleton, heading, output, shown(command_line()))
+    ids = tuple(crops.people.annotation_id[rows].tolist())
+    said = None if errors is None else tuple(round(e, 3) if np.isfinite(e) else None for e in errors[rows].tolist())
+    return ShowResult(output, split, tuple(rows.tolist()), ids, said, tuple(map(tuple, views)), dropped)
+
+
+def errors_of(file: PredictionFile, crops: Crops) -> Floats:
+    """(N,) mean distance of the labelled joints from their annotation, in pixels of the crop; inf where not found."""
+    labelled = crops.people.visibility > 0
+    distance = np.linalg.norm(_in_crop(file, crops) - crops.people.xy_crop, axis=-1)
+    mean = (distance * labelled).sum(1) / np.maximum(labelled.sum(1), 1)
+    return np.where(file.predictions.is_found, mean, np.inf)
+
+
+def changed(
+    crops: Crops, rows: Rows, augmentation: Augmentation, epoch: int, seed: int, mean_rgb: Sequence[float]
+) -> list[View]:
+    """The people of these rows as a training with that seed sees them in an epoch, counted from 0."""
+    uniforms = sample_uniforms(rows, DRAWS, epoch=epoch, seed=seed)
+    batch = load_augmented_batch(crops, rows, augmentation, uniforms)
+    images = batch_images(batch, mean_rgb).permute(0, 2, 3, 1) + torch.tensor(mean_rgb)
+    parts = zip(images.numpy(), batch.xy_crop.numpy(), batch.visibility.numpy(), strict=True)
+    return [View(f"epoch {epoch + 1}", *part) for part in parts]
+
+
+def dropped_of(data: Artifact) -> list[Dropped]:
+    """Those that ``prepare`` left out, by split and reason; the most frequent reason comes first."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    count: dict[tuple[str, str], int] = defaultdict(int)
+    for row in read_rows(data.file(_ALL)):
+        if row["reason"] is not None:
+            key = row["source"], row["reason"]
+            count[key] += 1
+            if count[key] <= _EXAMPLES:
+                found[key].append(f"{row['annotation_id']} in {row['file_name']}")
+    ordered = sorted(count, key=lambda key: (-count[key], key))
+    return [Dropped(*key, count[key], ", ".join(found[key])) for key in ordered]
+
+
+def _predicted(
+    path: Path | None, prepared: Artifact, split: str, crops: Crops, sigmas: Path | None
+) -> PredictionFile | None:
+    if path is None:
+        return None
+    names = prepared.facts["skeleton"]["names"]
+    given = None if sigmas is None else read_sigmas(sigmas, names)
+    if given is None and tuple(names) == COCO_PERSON.names:
+        given = coco_sigmas()
+    whole = read_people(prepared, split)
+    return read_predictions(path, path.stem, crops, whole, len(names), given, prepared.facts["category_id"])
+
+
+def _drawn(people: int, config: ShowConfig) -> Rows:
+    """Rows that the seed draws, in the split's order."""
+    return np.sort(np.random.default_rng(config.seed).permutation(people)[: config.people])
+
+
+def _worst(errors: Floats, most: int) -> Rows:
+    """Rows by falling error; equal ones in the split's order."""
+    return np.argsort(-errors, kind="stable")[:most]
+
+
+def _annotated(crops: Crops, rows: Rows, errors: Floats | None) -> list[list[View]]:
+    people, pictures = crops.people, crops.filled(rows).astype(np.float32) / 255
+    titles = [f"annotation {people.annotation_id[row]}" for row in rows]
+    if errors is not None:
+        titles = [f"{place}. {title}" for place, title in enumerate(titles, 1)]
+    parts = zip(titles, pictures, people.xy_crop[rows], people.visibility[rows], strict=True)
+    return [[View(*part)] for part in parts]
+
+
+def _predictions(crops: Crops, rows: Rows, file: PredictionFile, views: Sequence[Sequence[View]]) -> list[View]:
+    """What was predicted of joints that have a label; nothing of people that were not found."""
+    xy, errors, found = _in_crop(file, crops), errors_of(file, crops), file.predictions.is_found
+    drawn = np.where((crops.people.visibility > 0) & found[:, None], 2, 0).astype(np.uint8)
+    titles = [f"predicted: {errors[row]:.1f} crop px off" if found[row] else "not found" for row in rows]
+    pictures = (view[0].picture for view in views)
+    return [View(*part) for part in zip(titles, pictures, xy[rows], drawn[rows], strict=True)]
+
+
+def _in_crop(file: PredictionFile, crops: Crops) -> Floats:
+    """Predicted points (N, K, 2) in pixels of the crops."""
+    square = crops.people.square
+    moved: Floats = file.predictions.xy_photo - square[:, None, :2]
+    return moved * (crops.crop_size / square[:, 2])[:, None, None]
+
+
+def _targets(crops: Crops, rows: Rows, config: ShowConfig, skeleton: Skeleton) -> list[View]:
+    xy, visibility = crops.people.xy_crop[rows], crops.people.visibility[rows]
+    maps = heatmaps.encode(torch.from_numpy(xy), torch.from_numpy(visibility), config, crops.crop_size)
+    pictures = crops.filled(rows).astype(np.float32) / 255
+    none = np.zeros(len(skeleton), np.uint8)
+    return [
+        View("target maps", with_maps(picture, of_person, skeleton), points, none)
+        for picture, of_person, points in zip(pictures, maps.numpy(), xy, strict=True)
+    ]
+
+
+def _beside(people: Sequence[Sequence[View]], more: Sequence[View]) -> list[list[View]]:
+    return [[*views, view] for views, view in zip(people, more, strict=True)]
+
+
+def _heading(drawn: int, people: int, split: str, config: ShowConfig, predictions: Path | None, changes: bool) -> str:
+    """What the sheet shows, in one line."""
+    text = f"{drawn:,} of {counted_people(people)} of split {split}"
+    if predictions is not None:
+        text += f", worst first: annotation and {predictions.name}"
+    if changes:
+        preset = "random changes" if config.augment == "none" else f"--augment {config.augment}"
+        text += f", and in training with {preset}, seed {config.seed}"
+    return text

@@ -1,0 +1,89 @@
+"""Sheets: where people stand, which joints are hollow, and what a target map covers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from shgae.plots import sheets
+from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
+from shgae.plots.style import LEFT, MIDDLE, RIGHT
+from shgae.skeleton import Skeleton
+
+SKELETON = Skeleton(("nose", "left_eye", "right_eye", "left_ear"), ((1, 2),), ((0, 1), (0, 2)))
+PICTURE = np.full((32, 32, 3), 0.5, np.float32)
+XY = np.array([[4, 4], [12, 8], [20, 8], [28, 30]], np.float32)
+
+
+def view(title: str, visibility: list[int]) -> View:
+    return View(title, PICTURE, XY, np.array(visibility, np.uint8))
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are saved, kept instead."""
+    kept: list[Figure] = []
+    monkeypatch.setattr(sheets, "save_figure", lambda figure, *_: kept.append(figure))
+    return kept
+
+
+def draw(people: list[list[View]], dropped: list[Dropped] | None = None) -> None:
+    people_sheet(people, dropped, SKELETON, "a heading", Path("sheet.png"), "shgae show")
+
+
+def test_hidden_joints_are_hollow_and_unlabelled_ones_left_out(drawn: list[Figure]) -> None:
+    draw([[view("a", [2, 1, 2, 0])]])
+    [axes] = drawn[0].axes
+    points = [line for line in axes.lines if line.get_marker() == "o"]
+    dots = {
+        tuple(np.ravel(line.get_data()).tolist()): (line.get_markerfacecolor(), line.get_markeredgecolor())
+        for line in points
+    }
+    assert dots == {(4, 4): (MIDDLE, "black"), (12, 8): ("black", LEFT), (20, 8): (RIGHT, "black")}
+
+
+def test_people_stand_in_order_and_their_views_beside_each_other(drawn: list[Figure]) -> None:
+    draw([[view(f"{person}{which}", [2] * 4) for which in "xyz"] for person in "abc"])
+    places = {axes.get_title(loc="left"): axes.get_position() for axes in drawn[0].axes}
+    first_row = sorted((box.x0, name) for name, box in places.items() if box.y0 == places["ax"].y0)
+    assert [name for _, name in first_row] == ["ax", "ay", "az", "bx", "by", "bz"]
+    assert places["cx"].y1 < places["ax"].y0 and places["cx"].x0 == places["ax"].x0
+
+
+@pytest.mark.parametrize(("people", "views"), [(1, 1), (3, 2), (17, 1), (5, 8)])
+def test_nothing_lies_over_anything_else_and_nothing_beyond_the_sheet(
+    drawn: list[Figure], people: int, views: int
+) -> None:
+    draw([[view(f"annotation {10**12 + n}", [2] * 4)] * views for n in range(people)], [Dropped("train", "x", 3, "4")])
+    figure = drawn[0]
+    axes = [one.get_window_extent() for one in figure.axes]
+    texts = [text.get_window_extent() for text in figure.texts]
+    titles = [one._left_title.get_window_extent() for one in figure.axes]  # type: ignore[attr-defined]
+    boxes = axes + texts + titles + [figure.legends[0].get_window_extent()]
+    assert all(figure.bbox.padded(1).containsx(x) for box in boxes for x in (box.x0, box.x1))
+    assert all(figure.bbox.padded(1).containsy(y) for box in boxes for y in (box.y0, box.y1))
+    overlaps = [(i, j) for i, one in enumerate(boxes) for j, two in enumerate(boxes[:i]) if one.overlaps(two)]
+    assert overlaps == []
+
+
+def test_the_table_says_who_was_left_out(drawn: list[Figure]) -> None:
+    draw([[view("a", [2] * 4)]], [Dropped("val", "no labelled joint", 1200, "3 in 4.jpg")])
+    texts = [text.get_text() for text in drawn[0].texts]
+    assert {"1,200", "val", "no labelled joint", "3 in 4.jpg"} <= set(texts)
+    draw([[view("a", [2] * 4)]], [])
+    assert "nobody" in [text.get_text() for text in drawn[1].texts]
+
+
+def test_a_target_map_covers_its_cells_with_the_colour_of_its_side() -> None:
+    maps = np.zeros((4, 8, 8), np.float32)
+    maps[1, 2, 3], maps[2, 5, 5] = 1.0, 0.5
+    blended = with_maps(PICTURE, maps, SKELETON)
+    dark = blended[0, 0]
+    assert np.allclose(blended[8:12, 12:16], to_rgb(LEFT))
+    assert np.allclose(blended[20:24, 20:24], (np.array(to_rgb(RIGHT)) + dark) / 2)
+    changed = (np.abs(blended - dark) > 1e-6).any(-1)
+    assert changed.sum() == 2 * 16 and dark.max() < 0.5
