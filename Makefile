@@ -1,14 +1,14 @@
 # Two commands need nothing first: `make demo` and `make test` set up .venv by themselves.
 # The first Python that really runs, is of a version we support and can make an environment.
-FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 
 .PHONY: demo test torture mutants bench gpu check format completions clean
 
 .venv/.ready: pyproject.toml .ci/constraints.txt
-	@test -n "$(PYTHON)" || { echo "error: Python in PATH: no 3.11, 3.12 or 3.13 found. Try: make PYTHON=/path/to/python3"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "error: Python in PATH: none from 3.11 up found. Try: make PYTHON=/path/to/python3"; exit 2; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
 	touch $@

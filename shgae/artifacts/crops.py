@@ -10,7 +10,6 @@ The side is the crop's, or larger by the context that was asked for; then the cr
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -22,6 +21,11 @@ from shgae.artifacts.draft import Draft
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tensors import Array, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
+
+try:
+    import resource
+except ImportError:  # Windows has none, and no limit on open files that a program could move
+    resource = None  # type: ignore[assignment]
 
 PEOPLE = "{split}/people.safetensors"
 SHARD_ROWS = 256
@@ -188,6 +192,8 @@ class Crops:
 
 def _allow_open_files(files: int) -> None:
     # A mapped file keeps its descriptor; all of COCO needs some 600, and macOS lets a process have 256 unless it asks.
+    if resource is None:
+        return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * files + 256
     if soft != resource.RLIM_INFINITY and soft < wanted:

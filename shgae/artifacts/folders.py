@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from shgae.artifacts.manifest import MANIFEST, has_manifest
 from shgae.artifacts.tables import read_json
@@ -20,20 +21,25 @@ from shgae.errors import Refused
 @contextlib.contextmanager
 def locked(path: Path, target: Path) -> Iterator[None]:
     """Holds a lock file; raises :class:`Refused`, naming the process, if another one that makes ``target`` holds it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    # The system drops this lock when its holder dies, so no stale lock can stay.
+    lock = filelock.FileLock(path, timeout=0)
     try:
-        try:
-            # The kernel drops this lock when its holder dies, so no stale lock can stay.
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
-            why = f"process {holder} is writing it"
-            raise Refused("output", target, why, "another --output, or wait for it") from error
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        lock.acquire()
+    except filelock.Timeout as error:
+        why = f"process {_holder(path)} is writing it"
+        raise Refused("output", target, why, "another --output, or wait for it") from error
+    try:
+        with contextlib.suppress(PermissionError):  # Windows lets nobody write to a locked file
+            path.write_text(str(os.getpid()))
         yield
     finally:
-        os.close(handle)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(20).decode(errors="replace").strip() or "unknown"
+    return "unknown"
 
 
 def check_inputs(target: Path, inputs: Iterable[Path]) -> None:

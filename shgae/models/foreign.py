@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -202,6 +201,8 @@ def _child(source: Path, target: Path, memory: int) -> int:
 
 def _limit_memory(extra: int) -> None:
     if sys.platform == "linux":  # Elsewhere the limit is not enforced, and our own size is told in other ways.
+        import resource
+
         own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (own + extra, own + extra))
 

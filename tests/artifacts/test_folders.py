@@ -4,6 +4,8 @@ import contextlib
 import fcntl
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,30 @@ def test_a_lock_can_be_taken_again_when_its_block_is_left(tmp_path: Path) -> Non
         raise RuntimeError
     with locked(tmp_path / "lock", tmp_path):
         pass
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from shgae.artifacts.folders import locked
+with locked(Path("lock"), Path("x")):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_another_process_that_holds_a_lock_is_named_and_takes_it_along_when_it_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = os.pathsep.join(filter(None, sys.path))
+    monkeypatch.setenv("PYTHONPATH", path)
+    command = [sys.executable, "-c", HOLDER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        for _ in range(2):
+            with pytest.raises(Refused, match=f": process {holder.pid} "), locked(tmp_path / "lock", tmp_path):
+                pytest.fail("two hold one lock")
+        holder.kill()
+    with locked(tmp_path / "lock", tmp_path):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())

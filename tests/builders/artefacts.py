@@ -100,6 +100,8 @@ def recorded(*, fails_at: int | None = None, dies_at: int | None = None) -> Iter
 
 def _watched(disk: Disk, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
     def watched(*args: Any, **options: Any) -> Any:
+        if name == "mkdir" and Path(args[0]).is_dir():
+            return real(*args, **options)  # filelock asks for its folder again, which changes nothing
         if name == "fsync":
             path = Path(f"/proc/self/fd/{args[0]}").readlink()
             disk.meet((name, path.name, None if path.is_dir() else path.stat().st_size))
