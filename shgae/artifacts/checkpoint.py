@@ -6,12 +6,12 @@ since it is one file, a crash cannot leave weights of one step beside the optimi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.tensors import Array, load_tensors, read_note, save_tensors
+from shgae.artifacts.tensors import Array, load_tensors, read_note, tensors_bytes, write_bytes
 from shgae.errors import Refused
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -51,13 +51,18 @@ _LATER = ("scale", "grown")
 """Came later: left out at their defaults, so a checkpoint that does not need them is the file it always was."""
 
 
-def save_checkpoint(path: Path, tensors: Mapping[str, Array], position: Position) -> None:
-    """Replaces the checkpoint, whole or not at all."""
+def save_checkpoint(
+    path: Path, tensors: Mapping[str, Array], position: Position, expect: Callable[[bytes], None] | None = None
+) -> None:
+    """Replaces the checkpoint, whole or not at all; ``expect`` is given its content before."""
     start = Position()
     note = {
         name: value for name, value in asdict(position).items() if name not in _LATER or value != getattr(start, name)
     }
-    save_tensors(path, tensors, note)
+    content = tensors_bytes(tensors, note)
+    if expect is not None:
+        expect(content)
+    write_bytes(path, content)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:

@@ -78,12 +78,17 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> None:
-    """Writes arrays, and a JSON object beside them, to one safetensors file; equal content gives equal bytes."""
+def tensors_bytes(tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> bytes:
+    """Arrays, and a JSON object beside them, as one safetensors file; equal content gives equal bytes."""
     # One metadata key only: with several, the library's byte order differs from run to run.
     metadata = None if note is None else {_NOTE: json.dumps(note, sort_keys=True)}
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    write_bytes(path, safetensors.numpy.save(arrays, metadata))
+    return safetensors.numpy.save(arrays, metadata)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> None:
+    """Writes the file of :func:`tensors_bytes`, whole or not at all."""
+    write_bytes(path, tensors_bytes(tensors, note))
 
 
 def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:

@@ -206,7 +206,7 @@ def _find_all(
             if row["fault"]:
                 execution.progress.note(f"bad photo {path_of[row['file_name']]}: {row['fault']}")
         pictures.overlays(draft, rows, execution.workers)
-        append_row(draft.file(_GROUPS), {"photos": rows})
+        append_row(draft.file(_GROUPS), {"photos": rows, "sha256": _hash(rows)})
         execution.progress.advance(len(rows))
         execution.stop.raise_if_set(draft.path, "the same command with --resume")
     execution.progress.finish()
@@ -224,8 +224,17 @@ def _take_up(draft: Draft) -> int:
 
 
 def _whole_rows(table: Path) -> Iterator[dict[str, Any]]:
-    with suppress(Refused):  # a kill can tear the last line
-        yield from read_rows(table)
+    """The groups up to the first that is not what was written; those after it are looked at again."""
+    with suppress(Refused, ValueError):  # a kill can tear the last line
+        for row in read_rows(table):
+            if row.get("sha256") != _hash(row.get("photos")):
+                return
+            yield row
+
+
+def _hash(rows: Any) -> str:
+    """By which a later run knows that a group is what was found."""
+    return hashlib.sha256(dumps(rows).encode()).hexdigest()
 
 
 def _rows(draft: Draft) -> Iterator[Row]:
