@@ -6,6 +6,7 @@ since it is one file, a crash cannot leave weights of one step beside the optimi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -80,4 +81,20 @@ def read_position(path: Path) -> Position:
     note: dict[str, Any] = read_note(path)
     if note.keys() | set(_LATER) != {field.name for field in fields(Position)}:
         raise Refused("checkpoint", path, "no position of a training in it", "--force to start anew")
-    return Position(**note)
+    position = Position(**note)
+    if not _makes_sense(position):
+        raise Refused(
+            "checkpoint", path, "its note tells no position that a training can have", "--force to start anew"
+        )
+    return position
+
+
+def _makes_sense(at: Position) -> bool:
+    counts = (at.epoch, at.step, at.samples, at.best_epoch, at.stale_epochs, at.grown)
+    numbers = (at.loss_sum, at.seconds, at.lr_factor, at.scale, 0.0 if at.best_score is None else at.best_score)
+    if not all(type(count) is int and 0 <= count < 2**53 for count in counts):
+        return False
+    if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        return False
+    is_scale = 0 < at.scale <= 2.0**127 and math.frexp(at.scale)[0] == 0.5  # a power of two
+    return is_scale and 0 < at.lr_factor <= 1 and at.seconds >= 0 and max(at.best_epoch, at.stale_epochs) <= at.epoch

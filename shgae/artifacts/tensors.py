@@ -121,6 +121,22 @@ def load_tensors(path: Path) -> dict[str, Array]:
     return tensors
 
 
+def check_arrays(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
+    """Holds the arrays of a file to the names, number formats and shapes that its artefact's manifest implies.
+
+    Raises:
+        Refused: one is missing, unknown, of another format or of another shape.
+    """
+    if wrong := sorted(arrays.keys() ^ wanted.keys()):
+        why = f"{shortened(wrong[0])} is {'unknown' if wrong[0] in arrays else 'missing'}"
+        raise Refused("tensors", path, why, "make the artefact again")
+    for name, (dtype, shape) in wanted.items():
+        found = arrays[name]
+        if found.dtype != np.dtype(_DTYPES[dtype]) or found.shape != shape:
+            why = f"it is {found.dtype} {found.shape}, its manifest wants {np.dtype(_DTYPES[dtype])} {shape}"
+            raise Refused(f"tensor {name}", path, why, "make the artefact again")
+
+
 def read_note(path: Path) -> dict[str, Any]:
     """The JSON object saved beside the tensors, or an empty one."""
     metadata = read_header(path)[0].get(_METADATA, {})

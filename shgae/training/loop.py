@@ -16,7 +16,7 @@ import functools
 import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple
@@ -162,11 +162,24 @@ class _Fitting(Generic[BatchT]):
             if len(rows) < at.epoch or (at.best_epoch and not self._has(MODEL)):
                 why = f"{HISTORY} or {MODEL} lacks what the checkpoint in epoch {at.epoch + 1} had"
                 raise Refused("resume", self.draft.path, why, "--force to start anew")
+            self._check_position(rows)
         # Not made before there is a row: a run that ends at once leaves nothing to resume.
         if self.world.is_main and history.is_file():
             self.draft.write_rows(HISTORY, rows)
         self._watchdog = Watchdog(self.model, self.optimizer)
         return rows
+
+    def _check_position(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Raises :class:`Refused` for a position that this very training cannot have."""
+        at, config = self.position, self.config
+        is_fit = at.epoch <= config.epochs and at.step <= self.steps and at.lr_factor in (1.0, PLATEAU_FACTOR)
+        is_fit = is_fit and at.samples == min(at.step * config.batch_size, self.objective.samples)
+        if at.best_epoch:
+            best = at.best_score
+            is_fit = is_fit and best is not None and abs(best) in [abs(v) for v in rows[at.best_epoch - 1].values()]
+        if not is_fit:
+            why = "its checkpoint tells a position that this training cannot have"
+            raise Refused("resume", self.draft.path, why, "--force to start anew")
 
     def _has(self, name: str) -> bool:
         return bool(self.world.broadcast(self.draft.has(name)))

@@ -20,6 +20,7 @@ from hypothesis.extra import numpy as nps
 from shgae.artifacts import tensors as tensors_module
 from shgae.artifacts.tables import append_row, write_json, write_rows
 from shgae.artifacts.tensors import (
+    check_arrays,
     load_tensors,
     map_tensor,
     read_note,
@@ -378,3 +379,13 @@ def test_a_header_with_any_value_changed_is_refused_or_read_alike(folder: Path, 
 def test_the_limits_on_headers_leave_room_for_real_networks() -> None:
     assert tensors_module.MAX_TENSORS >= 10_000
     assert tensors_module.MAX_HEADER_BYTES >= 1_000_000
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [{}, {"x": np.zeros((2, 3), np.float64)}, {"x": np.zeros((3, 2), np.float32)}, {"y": np.zeros(1)}],
+)
+def test_arrays_other_than_the_manifest_says_are_refused(tmp_path: Path, arrays: dict[str, Array]) -> None:
+    check_arrays(tmp_path, {"x": np.zeros((2, 3), np.float32)}, {"x": ("F32", (2, 3))})
+    with pytest.raises(Refused, match="make the artefact again"):
+        check_arrays(tmp_path, arrays, {"x": ("F32", (2, 3))})

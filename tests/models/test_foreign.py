@@ -352,3 +352,10 @@ def test_a_file_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatc
     torch.save({"x": torch.zeros(1).expand(1 << 30)}, tmp_path / "bomb.pth")
     with pytest.raises(Refused, match="memory"):
         read_foreign(tmp_path / "bomb.pth")
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.int64, torch.uint8])
+def test_weights_that_are_no_floats_are_refused(tmp_path: Path, dtype: torch.dtype) -> None:
+    torch.save({"conv.weight": torch.ones(2, 2).to(dtype)}, tmp_path / "odd.pth")
+    with pytest.raises(Refused, match=str(dtype).removeprefix("torch.")):
+        read_foreign(tmp_path / "odd.pth")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, save_checkpoint
+from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, load_checkpoint, save_checkpoint
 from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Diverged, Interrupted, Refused
@@ -109,6 +109,20 @@ def test_a_run_of_which_one_bit_has_flipped_is_not_gone_on_from(tmp_path: Path, 
     content[-2] ^= 1
     path.write_bytes(content)
     with pytest.raises(Refused, match=f"{name} was changed since it was written"):
+        trained(tmp_path / "run", Execution(resume=True))
+
+
+@pytest.mark.parametrize(
+    "change", [{"epoch": 10**9}, {"step": 10**9}, {"best_score": 1e308}, {"lr_factor": 0.7}, {"samples": 1}]
+)
+def test_a_position_that_this_training_cannot_have_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(8)))
+    path = tmp_path / "run.partial" / CHECKPOINT
+    tensors, position = load_checkpoint(path)
+    save_checkpoint(path, tensors, dataclasses.replace(position, **change))
+    Pieces(path.parent).expect(CHECKPOINT, path.read_bytes())
+    with pytest.raises(Refused):
         trained(tmp_path / "run", Execution(resume=True))
 
 
