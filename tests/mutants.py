@@ -68,6 +68,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/hashing.py": ("artifacts/test_hashing.py", *_STORE[:3]),
     "artifacts/lineage.py": ("artifacts/test_lineage.py", "stages/test_info_and_verify.py"),
     "artifacts/manifest.py": ("artifacts/test_manifest.py", *_STORE[:3], "hostile/test_manifests.py"),
+    "artifacts/pieces.py": ("artifacts/test_ownership.py", "artifacts/test_interrupted.py"),
     "artifacts/output_file.py": ("artifacts/test_output_file.py", "stages/test_export.py", "stages/test_report.py"),
     "artifacts/run_log.py": _STORE[1::-1],
     "artifacts/store.py": (*_STORE, "artifacts/test_hashing.py", "hostile/test_manifests.py"),

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.tensors import Array, load_tensors, map_tensor, tensors_size
+from shgae.artifacts.tensors import Array, check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 from shgae.recipes import Stack
 
@@ -102,7 +102,16 @@ class Activations:
             [map_tensor(artifact.file(shard_name(folder, number)), "bottleneck") for number in numbers]
             for folder in folders
         ]
+        channels = self._shards[0][0].shape[1:2] or (0,)
+        for folder, shards in zip(folders, self._shards, strict=True):
+            for number, shard in enumerate(shards):
+                rows = min(self._shard_rows, stored - number * self._shard_rows)
+                dtype = "F16" if shard.dtype == np.float16 else "F32"
+                path = artifact.file(shard_name(folder, number))
+                check_arrays(path, {"bottleneck": shard}, {"bottleneck": (dtype, (rows, *channels, 4, 4))})
         files = [artifact.file(statistics_name(folder)) for folder in folders]
+        for file in files:
+            check_arrays(file, load_tensors(file), _statistics_formats(channels[0]))
         self.statistics = tuple(ChannelStatistics(**load_tensors(file)) for file in files)
         """Of each stack, over all people of the split."""
         if not all(np.isfinite(one.mean).all() for one in self.statistics):
@@ -168,9 +177,13 @@ def split_size(people: int, stacks: int, channels: int, dtype: str) -> int:
     whole, rest = divmod(people, shard_rows(stacks))
     rows = [shard_rows(stacks)] * whole + [rest] * bool(rest)
     each = {count: tensors_size({"bottleneck": (dtype, (count, channels, 4, 4))}) for count in set(rows)}
-    shapes = {name: (channels,) for name in ("channel_mean", "channel_variance", "channel_negative")}
-    statistics = tensors_size({name: ("F64", shape) for name, shape in {"mean": (channels, 4, 4), **shapes}.items()})
+    statistics = tensors_size(_statistics_formats(channels))
     return stacks * (sum(each[count] for count in rows) + statistics)
+
+
+def _statistics_formats(channels: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    shapes = {name: (channels,) for name in ("channel_mean", "channel_variance", "channel_negative")}
+    return {name: ("F64", shape) for name, shape in {"mean": (channels, 4, 4), **shapes}.items()}
 
 
 def site_folder(split: str, stack: int, stacks: Sequence[int]) -> str:

@@ -6,12 +6,13 @@ since it is one file, a crash cannot leave weights of one step beside the optimi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.tensors import Array, load_tensors, read_note, save_tensors
+from shgae.artifacts.tensors import Array, load_tensors, read_note, tensors_bytes, write_bytes
 from shgae.errors import Refused
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -51,13 +52,18 @@ _LATER = ("scale", "grown")
 """Came later: left out at their defaults, so a checkpoint that does not need them is the file it always was."""
 
 
-def save_checkpoint(path: Path, tensors: Mapping[str, Array], position: Position) -> None:
-    """Replaces the checkpoint, whole or not at all."""
+def save_checkpoint(
+    path: Path, tensors: Mapping[str, Array], position: Position, expect: Callable[[bytes], None] | None = None
+) -> None:
+    """Replaces the checkpoint, whole or not at all; ``expect`` is given its content before."""
     start = Position()
     note = {
         name: value for name, value in asdict(position).items() if name not in _LATER or value != getattr(start, name)
     }
-    save_tensors(path, tensors, note)
+    content = tensors_bytes(tensors, note)
+    if expect is not None:
+        expect(content)
+    write_bytes(path, content)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
@@ -75,4 +81,20 @@ def read_position(path: Path) -> Position:
     note: dict[str, Any] = read_note(path)
     if note.keys() | set(_LATER) != {field.name for field in fields(Position)}:
         raise Refused("checkpoint", path, "no position of a training in it", "--force to start anew")
-    return Position(**note)
+    position = Position(**note)
+    if not _makes_sense(position):
+        raise Refused(
+            "checkpoint", path, "its note tells no position that a training can have", "--force to start anew"
+        )
+    return position
+
+
+def _makes_sense(at: Position) -> bool:
+    counts = (at.epoch, at.step, at.samples, at.best_epoch, at.stale_epochs, at.grown)
+    numbers = (at.loss_sum, at.seconds, at.lr_factor, at.scale, 0.0 if at.best_score is None else at.best_score)
+    if not all(type(count) is int and 0 <= count < 2**53 for count in counts):
+        return False
+    if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        return False
+    is_scale = 0 < at.scale <= 2.0**127 and math.frexp(at.scale)[0] == 0.5  # a power of two
+    return is_scale and 0 < at.lr_factor <= 1 and at.seconds >= 0 and max(at.best_epoch, at.stale_epochs) <= at.epoch

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from shgae.artifacts.draft import Draft
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.tensors import Array, load_tensors, map_tensor, tensors_size
+from shgae.artifacts.tensors import Array, check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 
 try:
@@ -87,7 +87,13 @@ def split_size(people: int, joints: int, side: int, measures: Sequence[str] = ()
     """Bytes of the files of a split whose stored crops have this side and whose people have these measures."""
     whole, rest = divmod(people, SHARD_ROWS)
     shard = {rows: tensors_size({"crops": ("U8", (rows, side, side, 3))}) for rows in (SHARD_ROWS, rest)}
-    numbers: dict[str, tuple[str, tuple[int, ...]]] = {
+    numbers = _formats(people, joints, measures)
+    return whole * shard[SHARD_ROWS] + (shard[rest] if rest else 0) + tensors_size(numbers)
+
+
+def _formats(people: int, joints: int, measures: Sequence[str]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Number format and shape of each tensor of a table of people."""
+    return {
         "xy_crop": ("F32", (people, joints, 2)),
         "visibility": ("U8", (people, joints)),
         "annotation_id": ("I64", (people,)),
@@ -97,7 +103,6 @@ def split_size(people: int, joints: int, side: int, measures: Sequence[str] = ()
         "photo_size": ("I64", (people, 2)),
         "valid": ("I64", (people, 4)),
     } | {name: ("F64", (people, *MEASURES[name])) for name in measures}
-    return whole * shard[SHARD_ROWS] + (shard[rest] if rest else 0) + tensors_size(numbers)
 
 
 def photos_of(people: PeopleTable, data: Artifact, split: str) -> npt.NDArray[np.int64]:
@@ -144,7 +149,13 @@ def read_people(data: Artifact, split: str) -> PeopleTable:
         fixes = {"val": "--val at shgae prepare", "test": "--test or --hold-out at shgae prepare, or --split val"}
         fix = fixes.get(split, "shgae prepare again")
         raise Refused(f"split {split}", data.path, f"this data has {has} only", fix)
-    return PeopleTable(**load_tensors(data.file(PEOPLE.format(split=split))))
+    path = data.file(PEOPLE.format(split=split))
+    arrays = load_tensors(path)
+    skeleton, visibility = data.facts.get("skeleton"), arrays.get("visibility")
+    joints = len(skeleton["names"]) if skeleton else visibility.shape[-1] if visibility is not None else 0
+    wanted = _formats(int(splits[split]), joints, [name for name in MEASURES if name in arrays])
+    check_arrays(path, arrays, wanted)
+    return PeopleTable(**arrays)
 
 
 class Crops:
@@ -160,6 +171,11 @@ class Crops:
         _allow_open_files(shards)
         self._facts = data.facts
         self._shards = [map_tensor(data.file(shard_name(split, shard)), "crops") for shard in range(shards)]
+        stored, side = int(data.facts["splits"][split]), self._shards[0].shape[-2:][0] if self._shards[0].ndim else 0
+        for number, shard in enumerate(self._shards):
+            rows = min(SHARD_ROWS, stored - number * SHARD_ROWS)
+            wanted = {"crops": ("U8", (rows, max(side, self.crop_size), max(side, self.crop_size), 3))}
+            check_arrays(data.file(shard_name(split, number)), {"crops": shard}, wanted)
 
     def __len__(self) -> int:
         return len(self.people)

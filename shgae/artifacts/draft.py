@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shgae.artifacts.command import command_line
 from shgae.artifacts.folders import (
+    HIDDEN,
     INTENT,
+    LOCK,
+    PIECES,
     check_inputs,
     check_target,
     clear,
@@ -19,17 +22,18 @@ from shgae.artifacts.folders import (
     partial_of,
     put_in_place,
     remove,
+    torn_in,
+    unfinished,
 )
 from shgae.artifacts.hashing import hash_file, of_each
 from shgae.artifacts.manifest import MANIFEST, FileEntry, Manifest, Parent, differences, package_versions
-from shgae.artifacts.run_log import ORIGIN, Origin, conditions_of, going_on, now
+from shgae.artifacts.pieces import Pieces
+from shgae.artifacts.run_log import Origin, conditions_of, going_on, now
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tables import as_read, read_json, write_json
-from shgae.artifacts.tensors import Array, save_tensors, sync
+from shgae.artifacts.tables import as_read, dumps, json_bytes, read_json, write_json
+from shgae.artifacts.tensors import Array, sync, tensors_bytes, write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
-
-_LOCK = ".lock"
 
 
 class Draft:
@@ -53,6 +57,7 @@ class Draft:
         self.committed: Artifact | None = None
         self.origin = Origin.new(self.parents, conditions_of(device, execution))
         self.world = execution.world
+        self.pieces = Pieces(self.path)
         self._execution = execution
 
     def intent(self) -> dict[str, Any]:
@@ -60,29 +65,45 @@ class Draft:
         return {"kind": self.kind, **self.config, **{parent.role: parent.id for parent in self.parents}}
 
     def file(self, name: str) -> Path:
-        """The path of a file inside; its folder is made."""
+        """The path of a file inside, which is the artefact's from now on; its folder is made."""
         path = self.path / name
         if self.world.is_main:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self.pieces.claim(name)
         return path
+
+    def has(self, name: str) -> bool:
+        """Whether a file was written by :meth:`write`, in this run or one that it goes on from."""
+        return self.pieces.holds(name)
 
     def holds_files(self) -> bool:
         """Whether anything was written that a resumed step could go on from."""
-        return any(path.is_file() and not path.name.startswith(".") for path in self.path.rglob("*"))
+        return any((self.path / name).is_file() for name in self.pieces.names)
 
     def size(self) -> int:
         """Bytes written so far."""
-        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        there = [path for name in self.pieces.names if (path := self.path / name).is_file()]
+        return sum(path.stat().st_size for path in there)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file, whole or not at all; a run that goes on from it checks that it still is the same."""
+        if self.world.is_main:
+            path = self.file(name)
+            self.pieces.expect(name, content)
+            write_bytes(path, content)
 
     def write_tensors(self, name: str, tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> None:
-        """Writes a safetensors file, whole or not at all."""
+        """Writes a safetensors file; see :meth:`write`."""
         if self.world.is_main:
-            save_tensors(self.file(name), tensors, note)
+            self.write(name, tensors_bytes(tensors, note))
 
     def write_json(self, name: str, value: Any) -> None:
-        """Writes a JSON file, whole or not at all."""
-        if self.world.is_main:
-            write_json(self.file(name), value)
+        """Writes a JSON file; see :meth:`write`."""
+        self.write(name, json_bytes(value))
+
+    def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Writes a table, a JSON object a line; see :meth:`write`."""
+        self.write(name, "".join(dumps(row) + "\n" for row in rows).encode())
 
     def commit(self, facts: Mapping[str, Any], *, volatile: Collection[str] = ()) -> Artifact:
         """Completes the artefact: hashes, sync, manifest, rename.
@@ -102,9 +123,9 @@ class Draft:
     def _commit(self, facts: Mapping[str, Any], volatile: Collection[str]) -> Artifact:
         check_target(self.target, self._execution.force)  # once more: it may have been made since
         names = sorted(
-            str(path.relative_to(self.path).as_posix())
-            for path in self.path.rglob("*")
-            if path.is_file() and not path.name.startswith(".")
+            name
+            for name in self.pieces.names.union(volatile)
+            if (self.path / name).is_file() and not PurePosixPath(name).name.startswith(".")
         )
         sizes = [(self.path / name, (self.path / name).stat().st_size) for name in names]
         # A wish to stop is not heard any more: what is left takes less than to do it all again.
@@ -128,9 +149,10 @@ class Draft:
         for folder in sorted({".", *(str(folder) for name in names for folder in PurePosixPath(name).parents)}):
             sync(self.path / folder)
         write_json(self.path / MANIFEST, manifest.to_json())
-        put_in_place(self.path, self.target, MANIFEST)
+        if left := put_in_place(self.path, self.target):
+            self._execution.progress.note(f"note: what was in {self.target} and no part of it is in {left} now")
         # Not before the rename: killed in between, an unfinished folder must still say what it was going to be.
-        for hidden in (ORIGIN, INTENT, _LOCK):
+        for hidden in HIDDEN:
             (self.target / hidden).unlink(missing_ok=True)
         return Artifact(self.target, manifest)
 
@@ -169,22 +191,22 @@ def new_artifact(
         made.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise Refused("output", target, "a file stands in the way", "another --output") from error
-    with locked(made.path / _LOCK, target):
-        mend(target, MANIFEST)
+    with locked(made.path / LOCK, target):
+        mend(target)
         check_target(target, execution.force)  # once more: another process may just have finished it
         is_new = not (made.path / INTENT).is_file()
         try:
             _begin(made, execution, resumable)
         except OSError:
             if is_new:  # nothing of it is worth keeping
-                remove(made.path, INTENT)
+                remove(made.path, ())
             raise
         try:
             made.world.broadcast(made.resumed)
             yield made
         finally:
             if made.committed is None and not (resumable and made.holds_files()):
-                remove(made.path, INTENT)
+                remove(made.path, made.pieces.names)
 
 
 def _check_partial(made: Draft) -> None:
@@ -192,23 +214,19 @@ def _check_partial(made: Draft) -> None:
     names = []
     if made.path.is_dir() and not (made.path / INTENT).is_file():
         names = [path.name for path in made.path.iterdir()]
-    if made.path.is_symlink() or any(name != _LOCK and not name.startswith(INTENT) for name in names):
+    if made.path.is_symlink() or any(name != LOCK and not name.startswith(INTENT) for name in names):
         why = f"{made.path.name} stands in the way, and it is no unfinished artefact"
         raise Refused("output", made.target, why, "another --output")
 
 
 def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
     intent = made.path / INTENT
-    begun = intent.is_file()
+    begun = unfinished(made.path) is not None or (made.path / MANIFEST).is_file()
     if begun and resumable and execution.resume:
         changed = differences(made.intent(), read_json(intent))
         if changed:
             raise Refused("resume", made.path, f"it was begun otherwise ({'; '.join(changed)})", "the same options")
-        made.resumed = True
-        # What a kill during a write or the commit left: it must not pass for a part of the artefact, or for all of it.
-        for torn in (made.path / MANIFEST, *made.path.rglob(".*.tmp")):
-            torn.unlink(missing_ok=True)
-        made.origin = going_on(made.origin, made.path, execution.progress)
+        _take_up(made, execution)
         return
     if begun and not execution.force and (resumable or differences(made.intent(), read_json(intent))):
         fix = "--resume to continue it, or --force to start anew" if resumable else "another --output, or --force"
@@ -218,10 +236,29 @@ def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
         write_json(intent, {"kind": made.kind, "cleared": True})
     elif resumable and execution.resume:
         execution.progress.note("note: there is no interrupted run to go on from: it begins now")
-    clear(made.path, {INTENT, _LOCK})
+    before = Pieces(made.path)
+    with suppress(Refused):  # of a damaged log, what is named before the damage
+        before.read()
+    clear(made.path, before.names)
+    clear(made.path, {MANIFEST, *HIDDEN} - {INTENT, LOCK})
+    clear(made.path, torn_in(made.path, {INTENT}))
     write_json(intent, made.intent())
     if resumable:
         made.origin.write(made.path)
+
+
+def _take_up(made: Draft, execution: Execution) -> None:
+    """Goes on with what an earlier run left, which is checked."""
+    made.resumed = True
+    files = [path for path in made.path.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    if files and not (made.path / PIECES).is_file():
+        why = f"it has no {PIECES}, by which what it holds could be checked"
+        raise Refused("resume", made.path, why, "--force to start anew")
+    made.pieces.read()
+    # What a kill during a write or the commit left: it must not pass for a part of the artefact, or for all of it.
+    clear(made.path, {MANIFEST} | torn_in(made.path, {MANIFEST, *HIDDEN, *made.pieces.names}))
+    made.pieces.check(execution)
+    made.origin = going_on(made.origin, made.path, execution.progress)
 
 
 def _as_parent(role: str, artifact: Artifact, target: Path) -> Parent:

@@ -5,17 +5,26 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import shutil
+import re
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import filelock
 
-from shgae.artifacts.manifest import MANIFEST, has_manifest
-from shgae.artifacts.tables import read_json
+from shgae.artifacts.hashing import led_out
+from shgae.artifacts.manifest import MANIFEST, has_manifest, names_in
+from shgae.artifacts.run_log import ORIGIN
+from shgae.artifacts.tables import read_json, write_json
 from shgae.artifacts.tensors import sync
 from shgae.errors import Refused
+
+INTENT, PIECES, LOCK = ".intent.json", ".pieces.jsonl", ".lock"
+HIDDEN = (ORIGIN, PIECES, LOCK, INTENT)
+"""What a draft's folder holds that is no part of the artefact."""
+REPLACED = ".replaced.json"
+"""Marks an old artefact that is being replaced."""
+_TORN = re.compile(r"\.(.+)\.\d+\.tmp")
 
 
 @contextlib.contextmanager
@@ -64,57 +73,113 @@ def check_target(target: Path, force: bool, resume: bool = False) -> None:
         raise Refused("output", target, "it exists and is no artefact, so --force spares it", "another --output")
 
 
-def clear(folder: Path, keep: Collection[str]) -> None:
-    """Deletes everything in a folder but the files named in ``keep``; follows no symlink."""
-    for path in folder.iterdir():
-        if path.name in keep:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
+def clear(folder: Path, names: Iterable[str]) -> None:
+    """Deletes these files of a folder, what a kill left of their writing, and folders inside that are empty then.
+
+    Nothing else is touched, and no link is followed out of the folder.
+    """
+    owned = set(names)
+    parents = {parent for name in owned for parent in PurePosixPath(name).parents}
+    for name in torn_in(folder, owned) | owned:
+        path = folder / name
+        if led_out(path.parent, folder) is None and (path.is_file() or path.is_symlink()):
             path.unlink()
+    for parent in sorted(parents - {PurePosixPath()}, key=lambda one: len(one.parts), reverse=True):
+        with contextlib.suppress(OSError):  # not empty, or a link
+            (folder / parent).rmdir()
 
 
-def remove(folder: Path, mark: str) -> None:
-    """Deletes a folder as far as it can, the file that marks it as ours last: what a crash leaves is still known."""
+def torn_in(folder: Path, names: Collection[str]) -> set[str]:
+    """What killed writes of these files left beside them."""
+    left = set()
+    for parent in {PurePosixPath(name).parent for name in names}:
+        own = {PurePosixPath(name).name.lstrip(".") for name in names if PurePosixPath(name).parent == parent}
+        for path in (folder / parent).glob(".*.tmp"):
+            found = _TORN.fullmatch(path.name)
+            if found and found[1] in own:
+                left.add((parent / path.name).as_posix())
+    return left
+
+
+def remove(folder: Path, names: Collection[str]) -> None:
+    """Deletes an unfinished artefact as far as it can, its intent last: what a crash leaves is still known as ours.
+
+    Where something of the user's lies in it the folder stays, and says that there is nothing to go on from.
+    """
     with contextlib.suppress(OSError):
-        clear(folder, {mark})
-        shutil.rmtree(folder)
+        clear(folder, names)
+        if any(path.name not in HIDDEN for path in folder.iterdir()):
+            write_json(folder / INTENT, {"cleared": True})
+            clear(folder, (PIECES, ORIGIN))
+            return
+        clear(folder, HIDDEN[:-1])
+        clear(folder, HIDDEN)
+        folder.rmdir()
 
 
-def put_in_place(made: Path, target: Path, mark: str) -> None:
-    """Renames ``made`` to ``target``; an old target is put aside first, and deleted when the new one is durable."""
+def put_in_place(made: Path, target: Path) -> Path | None:
+    """Renames ``made`` to ``target``; an old target is put aside first, and taken away when the new one is durable.
+
+    What is no part of the old artefact moves to the new one. Returns the folder where it stays if its place is taken.
+    """
     aside = target.with_name(f".{target.name}.old-{os.getpid()}")
     try:
         if target.exists():
+            write_json(target / REPLACED, {"replaced": True})  # so that the folder is known as ours, not by its name
             target.rename(aside)
         made.rename(target)
     except BaseException:
-        if aside.exists() and not target.exists():
+        if not target.exists() and (aside / REPLACED).is_file():
             aside.rename(target)
+        (target / REPLACED).unlink(missing_ok=True)
         raise
     sync(target.parent)
-    remove(aside, mark)
+    return _take_away(aside, target) if (aside / REPLACED).is_file() else None
 
 
-def mend(target: Path, mark: str) -> None:
+def mend(target: Path) -> None:
     """Ends a :func:`put_in_place` that was killed: the old folder goes back if nothing took its place, or else away."""
     for aside in target.parent.glob(f".{glob.escape(target.name)}.old-*"):
-        if not (aside / mark).is_file():
+        if not (aside / REPLACED).is_file():
             continue
         if target.exists():
-            remove(aside, mark)
+            _take_away(aside, target)
         else:
             aside.rename(target)
+    if (target / REPLACED).is_file():
+        (target / REPLACED).unlink()
+
+
+def _take_away(aside: Path, target: Path) -> Path | None:
+    """Deletes an old artefact as far as it can, its manifest and mark last; what else lies there moves to the new."""
+    with contextlib.suppress(OSError):
+        clear(aside, [*names_in(aside), *HIDDEN])
+        _move(aside, target)
+        clear(aside, [MANIFEST])
+        clear(aside, [REPLACED])
+        if any(aside.iterdir()):
+            return aside
+        aside.rmdir()
+    return None
+
+
+def _move(source: Path, target: Path) -> None:
+    for path in sorted(source.iterdir()):
+        there = target / path.name
+        if path.name in (MANIFEST, REPLACED):
+            continue
+        if not there.exists() and not there.is_symlink():
+            path.rename(there)
+        elif all(one.is_dir() and not one.is_symlink() for one in (path, there)):
+            _move(path, there)
+            with contextlib.suppress(OSError):  # not empty
+                path.rmdir()
 
 
 def report_of(path: Path) -> Path:
     """The artefact that a folder stands for: of a study's folder the report in it, else the folder itself."""
     inside = path / "report"
     return inside if not (path / MANIFEST).is_file() and (inside / MANIFEST).is_file() else path
-
-
-INTENT = ".intent.json"
 
 
 def partial_of(target: Path) -> Path:
@@ -127,4 +192,5 @@ def unfinished(path: Path) -> tuple[Path, dict[str, Any]] | None:
     folder = path if (path / INTENT).is_file() else partial_of(path)
     if (path / MANIFEST).is_file() or not (folder / INTENT).is_file():
         return None
-    return folder, read_json(folder / INTENT)
+    intent = read_json(folder / INTENT)
+    return None if intent.get("cleared") else (folder, intent)

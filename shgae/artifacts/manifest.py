@@ -139,7 +139,7 @@ def read_manifest(folder: Path) -> Manifest:
             config=dict(value["config"]),
             facts=dict(value["facts"]),
             files={
-                _inside(name): FileEntry(_sha256(f["sha256"]), int(f["bytes"]), bool(f.get("volatile", False)))
+                inside(name): FileEntry(_sha256(f["sha256"]), int(f["bytes"]), bool(f.get("volatile", False)))
                 for name, f in value["files"].items()
             },
             parents=tuple(Parent.from_json(parent) for parent in value["parents"]),
@@ -168,6 +168,14 @@ def has_manifest(folder: Path) -> bool:
     return value.get("kind") in KINDS and "schema" in value
 
 
+def names_in(folder: Path) -> list[str]:
+    """The files that a manifest names, be it changed or of another schema; none where it cannot be read."""
+    try:
+        return [inside(name) for name in read_json(folder / MANIFEST)["files"]]
+    except (Refused, KeyError, TypeError, ValueError):
+        return []
+
+
 def in_words(kind: str) -> str:
     """An artefact of that kind, with its article."""
     several = {
@@ -186,7 +194,8 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return [f"{key}: {one.get(key)} here, {other.get(key)} there" for key in keys if one.get(key) != other.get(key)]
 
 
-def _inside(name: str) -> str:
+def inside(name: str) -> str:
+    """The name of a file of an artefact, as it is; raises ValueError where it is none, or leads out of the folder."""
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or not pure.name or "\0" in name or str(pure) != name:
         raise ValueError(f"file name {shortened(repr(name))} leaves the artefact")

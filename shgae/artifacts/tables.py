@@ -23,9 +23,14 @@ def as_read(value: Mapping[str, Any]) -> dict[str, Any]:
     return dict(json.loads(dumps(dict(value))))
 
 
+def json_bytes(value: Any) -> bytes:
+    """One JSON file."""
+    return (dumps(value, indent=2) + "\n").encode()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes one JSON file, whole or not at all."""
-    write_bytes(path, (dumps(value, indent=2) + "\n").encode())
+    write_bytes(path, json_bytes(value))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -78,12 +78,17 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> None:
-    """Writes arrays, and a JSON object beside them, to one safetensors file; equal content gives equal bytes."""
+def tensors_bytes(tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> bytes:
+    """Arrays, and a JSON object beside them, as one safetensors file; equal content gives equal bytes."""
     # One metadata key only: with several, the library's byte order differs from run to run.
     metadata = None if note is None else {_NOTE: json.dumps(note, sort_keys=True)}
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    write_bytes(path, safetensors.numpy.save(arrays, metadata))
+    return safetensors.numpy.save(arrays, metadata)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> None:
+    """Writes the file of :func:`tensors_bytes`, whole or not at all."""
+    write_bytes(path, tensors_bytes(tensors, note))
 
 
 def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
@@ -114,6 +119,22 @@ def load_tensors(path: Path) -> dict[str, Array]:
     except (SafetensorError, ValueError) as error:
         raise Refused("tensors", path, shortened(str(error), 100), "make the file again") from error
     return tensors
+
+
+def check_arrays(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
+    """Holds the arrays of a file to the names, number formats and shapes that its artefact's manifest implies.
+
+    Raises:
+        Refused: one is missing, unknown, of another format or of another shape.
+    """
+    if wrong := sorted(arrays.keys() ^ wanted.keys()):
+        why = f"{shortened(wrong[0])} is {'unknown' if wrong[0] in arrays else 'missing'}"
+        raise Refused("tensors", path, why, "make the artefact again")
+    for name, (dtype, shape) in wanted.items():
+        found = arrays[name]
+        if found.dtype != np.dtype(_DTYPES[dtype]) or found.shape != shape:
+            why = f"it is {found.dtype} {found.shape}, its manifest wants {np.dtype(_DTYPES[dtype])} {shape}"
+            raise Refused(f"tensor {name}", path, why, "make the artefact again")
 
 
 def read_note(path: Path) -> dict[str, Any]:

@@ -230,6 +230,9 @@ def _asked_for(error: Exception) -> str | None:
     return asked[1] if asked else None
 
 
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
 def _plain(loaded: object) -> dict[str, Tensor]:
     """The network inside a checkpoint: every tensor of its own, whole, float32 or int64, and finite."""
     tensors, _ = _network(loaded)
@@ -242,6 +245,10 @@ def _network(loaded: object) -> tuple[dict[str, Tensor], str]:
     for name, value in tensors.items():
         if value.is_complex() or value.layout != torch.strided:
             raise _NotPlain(f"{shortened(name)} is no plain tensor")
+        is_count = name.endswith("num_batches_tracked") and value.dtype in (torch.int32, torch.int64)
+        if value.dtype not in _FLOATS and not is_count:
+            kind = str(value.dtype).removeprefix("torch.")
+            raise _NotPlain(f"{shortened(name)} holds {kind}, where weights are float16, bfloat16, float32 or float64")
         dtype = torch.float32 if value.is_floating_point() else torch.int64
         tensors[name] = value.detach().to(dtype, copy=True, memory_format=torch.contiguous_format)
         if not tensors[name].isfinite().all():

@@ -9,7 +9,6 @@ from io import BytesIO
 import torch
 
 from shgae.artifacts.draft import Draft
-from shgae.artifacts.tensors import write_bytes
 from shgae.data import heatmaps
 from shgae.data.photo_decoding import open_photo
 from shgae.data.photos import BoxedPhoto
@@ -43,7 +42,7 @@ class Pictures:
             draw_poses(photo, self._poses(row), self._skeleton, self._config.min_score)
             buffer = BytesIO()
             photo.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-            write_bytes(draft.file(self._overlay_of[row["file_name"]]), buffer.getvalue())
+            draft.write(self._overlay_of[row["file_name"]], buffer.getvalue())
 
         for _ in prefetch((row for row in rows if row["people"]), draw, workers):
             pass

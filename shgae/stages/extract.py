@@ -219,8 +219,8 @@ class _Extraction:
             for shard, rows in enumerate(in_chunks(np.arange(len(crops)), shard_rows(len(folders)))):
                 names = [shard_name(folder, shard) for folder in folders]
                 tensors = None
-                # Written whole or not at all.
-                if self._world.broadcast(all(self._draft.file(name).is_file() for name in names)):
+                # Written whole or not at all, and as it was written.
+                if self._world.broadcast(all(self._draft.has(name) for name in names)):
                     self._execution.progress.advance(len(rows), "already there")
                 else:
                     tensors = self._computed(len(names), crops, rows)

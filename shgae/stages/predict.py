@@ -17,6 +17,7 @@ from PIL import Image
 from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
 from shgae.artifacts.tensors import replacing
@@ -198,34 +199,44 @@ def _find_all(
 ) -> None:
     """Finds everybody, draws overlays, and keeps a row a group: its photos are done."""
     groups = in_groups(photos, finder.batch_size)
-    done = _take_up(draft)
+    done = _take_up(draft, groups)
     path_of = {photo.file_name: photo.path for photo in photos}
     execution.progress.start("predict", len(photos), "photos", sum(len(group) for group in groups[:done]))
-    for rows in finder.over(groups[done:]):
+    for group, rows in zip(groups[done:], finder.over(groups[done:]), strict=True):
         for row in rows:
             if row["fault"]:
                 execution.progress.note(f"bad photo {path_of[row['file_name']]}: {row['fault']}")
         pictures.overlays(draft, rows, execution.workers)
-        append_row(draft.file(_GROUPS), {"photos": rows})
+        append_row(draft.file(_GROUPS), {"photos": rows, "sha256": _hash(rows, group)})
         execution.progress.advance(len(rows))
         execution.stop.raise_if_set(draft.path, "the same command with --resume")
     execution.progress.finish()
 
 
-def _take_up(draft: Draft) -> int:
+def _take_up(draft: Draft, groups: Sequence[Sequence[BoxedPhoto]]) -> int:
     """How many groups an earlier run completed."""
     table, aside = draft.file(_GROUPS), draft.file(_PUT_ASIDE)
     if aside.is_file():
         aside.rename(table)
     if not table.is_file():
         return 0
-    write_rows(table, _whole_rows(table))
+    write_rows(table, _whole_rows(table, groups))
     return sum(1 for _ in read_rows(table))
 
 
-def _whole_rows(table: Path) -> Iterator[dict[str, Any]]:
-    with suppress(Refused):  # a kill can tear the last line
-        yield from read_rows(table)
+def _whole_rows(table: Path, groups: Sequence[Sequence[BoxedPhoto]]) -> Iterator[dict[str, Any]]:
+    """The groups up to the first that is not what was written; those after it are looked at again."""
+    with suppress(Refused, ValueError):  # a kill can tear the last line
+        for row, group in zip(read_rows(table), groups, strict=False):
+            if row.get("sha256") != _hash(row.get("photos"), group):
+                return
+            yield row
+
+
+def _hash(rows: Any, group: Sequence[BoxedPhoto]) -> str:
+    """By which a later run knows that a group is what was found, and that its photos are the same."""
+    photos = [hash_file(photo.path) if photo.path.is_file() else None for photo in group]
+    return hashlib.sha256(dumps([rows, photos]).encode()).hexdigest()
 
 
 def _rows(draft: Draft) -> Iterator[Row]:

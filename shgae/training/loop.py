@@ -12,10 +12,11 @@ The straight order inside: read ahead -> step -> (checkpoint) -> validate -> bes
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple
@@ -25,7 +26,7 @@ from torch import nn
 
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, Position, load_checkpoint, save_checkpoint
 from shgae.artifacts.draft import Draft
-from shgae.artifacts.tables import append_row, read_rows, write_rows
+from shgae.artifacts.tables import read_rows
 from shgae.data.datasets import Rows, in_chunks, pinned
 from shgae.data.prefetch import prefetch
 from shgae.errors import Diverged, Refused
@@ -47,7 +48,7 @@ from shgae.training.optim import (
     optimizer_arrays,
 )
 from shgae.training.seeding import epoch_order
-from shgae.training.tensorboard import scalars
+from shgae.training.tensorboard import files_of, scalars
 
 CHECKPOINT_SECONDS = 600.0
 """Within a long epoch the state is saved this often."""
@@ -94,6 +95,8 @@ def fit(
         scalars(draft.path, rows, wanted=execution.tensorboard) if world.is_main else nullcontext(lambda _row: None)
     )
     with watched as write:
+        for name in files_of(draft.path):
+            draft.file(name)
         while fitting.position.epoch < config.epochs:
             fitting.train_epoch()
             write(fitting.close_epoch())
@@ -142,6 +145,9 @@ class _Fitting(Generic[BatchT]):
         path = self.draft.file(CHECKPOINT)
         history, rows = self.draft.file(HISTORY), list[dict[str, Any]]()
         if self.draft.resumed and path.is_file():
+            if not self._has(CHECKPOINT) or (history.is_file() and not self._has(HISTORY)):
+                why = f"{CHECKPOINT} or {HISTORY} is not what this training wrote"
+                raise Refused("resume", self.draft.path, why, "--force to start anew")
             arrays, self.position = load_checkpoint(path)
             state = {name.removeprefix("model."): a for name, a in arrays.items() if name.startswith("model.")}
             moments = {
@@ -153,14 +159,30 @@ class _Fitting(Generic[BatchT]):
             self.execution.progress.note(f"going on in epoch {at.epoch + 1}/{self.config.epochs} after step {at.step}")
             if at.epoch:
                 rows = list(itertools.islice(read_rows(history), at.epoch))  # those past the checkpoint come again
-            if len(rows) < at.epoch or (at.best_epoch and not self.draft.file(MODEL).is_file()):
+            if len(rows) < at.epoch or (at.best_epoch and not self._has(MODEL)):
                 why = f"{HISTORY} or {MODEL} lacks what the checkpoint in epoch {at.epoch + 1} had"
                 raise Refused("resume", self.draft.path, why, "--force to start anew")
+            self._check_position(rows)
         # Not made before there is a row: a run that ends at once leaves nothing to resume.
         if self.world.is_main and history.is_file():
-            write_rows(history, rows)
+            self.draft.write_rows(HISTORY, rows)
         self._watchdog = Watchdog(self.model, self.optimizer)
         return rows
+
+    def _check_position(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Raises :class:`Refused` for a position that this very training cannot have."""
+        at, config = self.position, self.config
+        is_fit = at.epoch <= config.epochs and at.step <= self.steps and at.lr_factor in (1.0, PLATEAU_FACTOR)
+        is_fit = is_fit and at.samples == min(at.step * config.batch_size, self.objective.samples)
+        if at.best_epoch:
+            best = at.best_score
+            is_fit = is_fit and best is not None and abs(best) in [abs(v) for v in rows[at.best_epoch - 1].values()]
+        if not is_fit:
+            why = "its checkpoint tells a position that this training cannot have"
+            raise Refused("resume", self.draft.path, why, "--force to start anew")
+
+    def _has(self, name: str) -> bool:
+        return bool(self.world.broadcast(self.draft.has(name)))
 
     def save(self) -> None:
         """Replaces the checkpoint by what is now; weights that are not finite never replace the last good ones."""
@@ -175,7 +197,8 @@ class _Fitting(Generic[BatchT]):
         arrays = {f"model.{name}": array for name, array in state_arrays(self.model).items()}
         for name, array in optimizer_arrays(self.model, self.optimizer).items():
             arrays[f"optimizer.{name}"] = array
-        save_checkpoint(self.draft.file(CHECKPOINT), arrays, self.position)
+        expect = functools.partial(self.draft.pieces.expect, CHECKPOINT)
+        save_checkpoint(self.draft.file(CHECKPOINT), arrays, self.position, expect)
         self._saved_at = time.monotonic()
 
     def train_epoch(self) -> None:
@@ -289,7 +312,8 @@ class _Fitting(Generic[BatchT]):
         row = {"epoch": at.epoch + 1, "lr": lr, "train_loss": at.loss_sum / at.samples, **validation.values}
         whole = row | {"seconds": round(at.seconds, 3), "samples": at.samples}
         if self.world.is_main:
-            append_row(self.draft.file(HISTORY), whole)
+            history = self.draft.file(HISTORY)
+            self.draft.write_rows(HISTORY, [*(read_rows(history) if history.is_file() else ()), whole])
         self.save()
         self.execution.progress.record(row, of=self.config.epochs, best=better)
         return whole

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -211,3 +211,11 @@ def test_the_stored_mean_is_taken_where_everybody_is_in_use(tmp_path: Path) -> N
     rows = Activations(extracted(tmp_path / "a", train=11), "train")
     rows._shards = []  # nothing is read again
     np.testing.assert_allclose(rows.mean(), drawn(11).astype(np.float64).mean(0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("people", [2, 4])
+def test_more_or_fewer_tensors_than_the_manifest_says_are_refused(tmp_path: Path, people: int) -> None:
+    found = extracted(tmp_path / "a", train=3)
+    other = replace(found, manifest=replace(found.manifest, facts={"splits": {"train": people}}))
+    with pytest.raises(Refused, match="its manifest wants"):
+        Activations(other, "train")

@@ -23,12 +23,13 @@ TENSORS = {
     "optimizer.stem.weight.square_avg": RNG.standard_normal((4, 3, 7, 7)) ** 2,
 }
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-COUNT = st.integers(0, 2**62)
-POSITIONS = st.builds(Position, COUNT, COUNT, FINITE, COUNT, FINITE, COUNT, st.none() | FINITE, FINITE, COUNT)
+COUNT, EARLIER = st.integers(2**52, 2**53 - 1), st.integers(0, 2**52)
+SECONDS, FACTOR = st.floats(0, 1e300), st.floats(0, 1, exclude_min=True)
+POSITIONS = st.builds(Position, COUNT, COUNT, FINITE, COUNT, SECONDS, EARLIER, st.none() | FINITE, FACTOR, EARLIER)
 
 
 def test_a_state_comes_back_to_the_bit(tmp_path: Path) -> None:
-    position = Position(3, 17, 0.1 + 0.2, 136, 1e-9, 2, 0.43300000000000005, 0.2, 4)
+    position = Position(3, 17, 0.1 + 0.2, 136, 1e-9, 2, 0.43300000000000005, 0.2, 1)
     save_checkpoint(tmp_path / "c", TENSORS, position)
     tensors, found = load_checkpoint(tmp_path / "c")
     assert found == position
@@ -76,6 +77,29 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
             load_checkpoint(tmp_path / "c")
     with pytest.raises(Refused, match="no such file"):
         load_checkpoint(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"step": -3},
+        {"epoch": 2**60},
+        {"step": 1.5},
+        {"best_epoch": 3},
+        {"best_score": "0.5"},
+        {"lr_factor": -5.0},
+        {"lr_factor": 0.0},
+        {"seconds": -1.0},
+        {"scale": 3.0},
+        {"scale": 0.0},
+        {"grown": -1},
+        {"samples": True},
+    ],
+)
+def test_a_position_that_no_training_can_have_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    save_tensors(tmp_path / "c", TENSORS, asdict(Position(epoch=2)) | change)
+    with pytest.raises(Refused, match="no position that a training can have"):
+        load_checkpoint(tmp_path / "c")
 
 
 @pytest.mark.parametrize("call", [0, 1, 2])

@@ -82,7 +82,7 @@ def test_the_files_are_synced_then_the_manifest_written_then_the_folder_renamed(
         *(("fsync", "data.partial", None), ("fsync", "a", None), ("fsync", "b", None)),
         *(("fsync", temporary, size), ("replace", temporary, MANIFEST), ("fsync", "data.partial", None)),
         *(("rename", "data.partial", "data"), ("fsync", tmp_path.name, None)),
-        *(("unlink", ".origin.json"), ("unlink", ".intent.json"), ("unlink", ".lock")),
+        *(("unlink", name) for name in (".origin.json", ".pieces.jsonl", ".lock", ".intent.json")),
     ]
 
 

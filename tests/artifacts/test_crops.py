@@ -166,3 +166,20 @@ def test_a_filled_crop_has_the_mean_colour_where_the_photo_does_not_reach(tmp_pa
         for x in range(SIZE):
             is_photo = x >= 1 and 2 <= y < SIZE - 1
             assert second[y, x].tolist() == (plain[y, x].tolist() if is_photo else [255, 128, 0])
+
+
+@pytest.mark.parametrize("splits", [{"train": 2}, {"train": 4}])
+def test_a_table_of_more_or_fewer_people_than_the_manifest_says_is_refused(
+    tmp_path: Path, splits: dict[str, int]
+) -> None:
+    data = prepared(tmp_path / "data", train=3)
+    other = replace(data, manifest=replace(data.manifest, facts={**data.manifest.facts, "splits": splits}))
+    with pytest.raises(Refused, match="its manifest wants"):
+        Crops(other, "train")
+
+
+def test_crops_smaller_than_the_manifest_says_are_refused(tmp_path: Path) -> None:
+    data = prepared(tmp_path / "data", train=3)
+    other = replace(data, manifest=replace(data.manifest, facts={**data.manifest.facts, "crop_size": 2 * SIZE}))
+    with pytest.raises(Refused, match="its manifest wants"):
+        Crops(other, "train")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.folders import partial_of
+from shgae.artifacts.folders import REPLACED, partial_of
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -105,6 +105,7 @@ def test_an_old_artefact_that_a_kill_put_aside_comes_back_unless_force_is_given(
     tmp_path: Path, old: Path, resumable: bool
 ) -> None:
     shutil.copytree(old, tmp_path / ".data.old-99")
+    (tmp_path / ".data.old-99" / REPLACED).touch()
     (tmp_path / ".data.old-mine").mkdir()
     with (
         pytest.raises(Refused, match="it exists already"),

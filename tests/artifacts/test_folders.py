@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shgae.artifacts.folders import clear, locked, mend, put_in_place, remove
+from shgae.artifacts.folders import HIDDEN, INTENT, REPLACED, clear, locked, mend, put_in_place, remove
 from shgae.errors import Refused
 from tests.builders.artefacts import Killed, everything, recorded
 
@@ -26,53 +26,64 @@ def filled(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("mark", NAMES)
-def test_a_folder_that_is_removed_is_known_as_ours_to_the_end(tmp_path: Path, mark: str) -> None:
-    for call in range(20):
+def test_a_draft_that_is_removed_is_known_as_ours_to_the_end(tmp_path: Path) -> None:
+    for call in range(30):
         folder = filled(tmp_path / f"{call}")
+        for name in HIDDEN:
+            (folder / name).touch()
         with recorded(dies_at=call) as disk, contextlib.suppress(Killed):
-            remove(folder, mark)
+            remove(folder, [*NAMES, "inner/x"])
         if call >= len(disk.calls):
             assert not folder.exists()
             return
-        assert everything(folder).keys() in ({*()}, {mark}) or (folder / mark).is_file()
+        assert not everything(folder) or (folder / INTENT).is_file()
     pytest.fail("the folder was never removed")
 
 
-def test_clearing_keeps_what_is_named(tmp_path: Path) -> None:
-    clear(filled(tmp_path / "x"), {"b", "d"})
-    assert everything(tmp_path / "x") == {"b": b"b", "d": b"d"}
+def test_clearing_deletes_what_is_named_and_follows_no_link(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "x")
+    filled(tmp_path / "mine")
+    (folder / "out").symlink_to(tmp_path / "mine")
+    clear(folder, ["a", "c", "e", "inner/x", "out/a", "none"])
+    assert everything(folder) == {"b": b"b", "d": b"d"}
+    assert len(everything(tmp_path / "mine")) == 6
+    assert not (folder / "inner").exists()
 
 
 def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
-    (filled(tmp_path / "new") / "fresh").touch()
-    put_in_place(tmp_path / "new", filled(tmp_path / "old"), "a")
-    assert [path.name for path in tmp_path.iterdir()] == ["old"]
-    assert (tmp_path / "old" / "fresh").is_file()
+    filled(tmp_path / "new")
+    (filled(tmp_path / "old") / "inner" / "mine").touch()
+    assert put_in_place(tmp_path / "new", tmp_path / "old") == next(tmp_path.glob(".old.old-*"))
+    assert (tmp_path / "old" / "inner" / "mine").is_file()
 
 
-@pytest.mark.parametrize("call", [0, 1])
+@pytest.mark.parametrize("call", [3, 4])
 def test_a_rename_that_fails_leaves_both_folders_where_they_were(tmp_path: Path, call: int) -> None:
     for name in ("new", "old"):
         filled(tmp_path / name)
     before = everything(tmp_path)
     with pytest.raises(OSError, match="No space"), recorded(fails_at=call):
-        put_in_place(tmp_path / "new", tmp_path / "old", "a")
+        put_in_place(tmp_path / "new", tmp_path / "old")
     assert everything(tmp_path) == before
 
 
 def test_mending_touches_only_what_a_swap_put_aside(tmp_path: Path) -> None:
-    for name in ("x[1]", ".x[1].old-7", ".x1.old-7", ".y.old-7", ".x[1].older"):
+    for name in ("x[1]", ".x[1].old-7", ".x[1].old-8", ".x1.old-7", ".y.old-7", ".x[1].older"):
         filled(tmp_path / name)
-    mend(tmp_path / "x[1]", "a")
+    for name in NAMES:
+        (tmp_path / ".x[1].old-7" / name).unlink()
+    (tmp_path / ".x[1].old-7" / "inner" / "x").unlink()
+    for name in (".x[1].old-7", ".x1.old-7", ".y.old-7", ".x[1].older"):
+        (tmp_path / name / REPLACED).touch()
+    mend(tmp_path / "x[1]")
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"x[1]", ".x1.old-7", ".y.old-7", ".x[1].older"}
+    assert left == {"x[1]", ".x[1].old-8", ".x1.old-7", ".y.old-7", ".x[1].older"}
 
 
 def test_a_rename_to_a_new_place_that_fails_says_why(tmp_path: Path) -> None:
     before = everything(filled(tmp_path / "new"))
     with pytest.raises(OSError, match="No space"), recorded(fails_at=0):
-        put_in_place(tmp_path / "new", tmp_path / "target", "a")
+        put_in_place(tmp_path / "new", tmp_path / "target")
     assert everything(tmp_path / "new") == before
 
 

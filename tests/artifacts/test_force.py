@@ -25,7 +25,6 @@ def test_a_target_that_exists_is_refused_and_unharmed(tmp_path: Path) -> None:
 
 def test_force_replaces_an_artefact_and_leaves_nothing_of_it(tmp_path: Path) -> None:
     make(tmp_path / "data", value=1)
-    (tmp_path / "data" / "mine.txt").touch()
     new = make(tmp_path / "data", value=2, execution=FORCE)
     assert open_artifact(tmp_path / "data").id == new.id
     assert [path.name for path in tmp_path.iterdir()] == ["data"]

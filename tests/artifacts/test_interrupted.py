@@ -14,6 +14,7 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.folders import unfinished
 from shgae.artifacts.manifest import MANIFEST
 from shgae.artifacts.store import open_artifact, verify_files
+from shgae.artifacts.tables import append_row
 from shgae.errors import Refused
 from shgae.execution import Execution
 from tests.builders.artefacts import FILES, FORCE, RESUME, everything, fill, interrupted, make
@@ -124,6 +125,7 @@ def test_clearing_a_draft_follows_no_symlink(tmp_path: Path) -> None:
 def test_what_a_killed_write_left_does_not_enter_the_artefact(tmp_path: Path) -> None:
     partial = interrupted(tmp_path / "run")
     (partial / "train").mkdir()
+    append_row(partial / ".pieces.jsonl", {"name": "train/x.safetensors"})
     for torn in (".half.json.99.tmp", "train/.x.safetensors.99.tmp", MANIFEST):
         (partial / torn).write_text("torn")
     artifact = make(tmp_path / "run", "hourglass", execution=RESUME, resumable=True)

@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as nps
 from shgae.artifacts import tensors as tensors_module
 from shgae.artifacts.tables import append_row, write_json, write_rows
 from shgae.artifacts.tensors import (
+    check_arrays,
     load_tensors,
     map_tensor,
     read_note,
@@ -27,6 +28,7 @@ from shgae.artifacts.tensors import (
     tensors_size,
     write_bytes,
 )
+from shgae.errors import Refused
 from tests.builders.artefacts import everything, recorded
 from tests.builders.tensor_files import (
     NUMBERS,
@@ -176,3 +178,13 @@ def test_a_keyboard_interrupt_while_writing_leaves_the_old_content(tmp_path: Pat
 def test_the_limits_on_headers_leave_room_for_real_networks() -> None:
     assert tensors_module.MAX_TENSORS >= 10_000
     assert tensors_module.MAX_HEADER_BYTES >= 1_000_000
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [{}, {"x": np.zeros((2, 3), np.float64)}, {"x": np.zeros((3, 2), np.float32)}, {"y": np.zeros(1)}],
+)
+def test_arrays_other_than_the_manifest_says_are_refused(tmp_path: Path, arrays: dict[str, Array]) -> None:
+    check_arrays(tmp_path, {"x": np.zeros((2, 3), np.float32)}, {"x": ("F32", (2, 3))})
+    with pytest.raises(Refused, match="make the artefact again"):
+        check_arrays(tmp_path, arrays, {"x": ("F32", (2, 3))})

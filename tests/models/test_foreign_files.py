@@ -1,10 +1,11 @@
-"""Where there is no file of weights."""
+"""Files of weights that are refused by what they are."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import torch
 
 from shgae.errors import Refused
 from shgae.models import foreign
@@ -16,3 +17,10 @@ def test_a_missing_file_is_refused_before_anything_starts(tmp_path: Path, monkey
     for path, why in ((tmp_path / "no.pth", "no such file"), (tmp_path, "a folder, wanted a .pth")):
         with pytest.raises(Refused, match=why):
             read_foreign(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.int64, torch.uint8])
+def test_weights_that_are_no_floats_are_refused(tmp_path: Path, dtype: torch.dtype) -> None:
+    torch.save({"conv.weight": torch.ones(2, 2).to(dtype)}, tmp_path / "odd.pth")
+    with pytest.raises(Refused, match=str(dtype).removeprefix("torch.")):
+        read_foreign(tmp_path / "odd.pth")

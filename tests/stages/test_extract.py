@@ -117,6 +117,13 @@ def test_an_interrupted_extraction_of_all_stacks_goes_on_after_the_last_shard_th
         extract.run(sites.baseline, sites.data, tmp_path / "out", FEW, Execution(stop=StopAt(looks)))
     there = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.partial").rglob("bottleneck-*")}
     assert len(there) == 3 * (looks - 1)
+    for path in list(there)[:1]:
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(Refused, match="was changed since it was written"):
+            extract.run(sites.baseline, sites.data, tmp_path / "out", FEW, Execution(resume=True))
+        path.write_bytes(content)
+        there[path] = path.stat().st_mtime_ns
     resumed = extract.run(sites.baseline, sites.data, tmp_path / "out", FEW, Execution(resume=True)).artifact
     assert resumed.id == whole.id
     for path, time in there.items():

@@ -213,6 +213,16 @@ def test_a_run_that_fails_at_its_very_end_goes_on_without_the_network(
     assert files(tmp_path / "out") == files(tmp_path / "whole")
 
 
+def test_a_photo_of_another_content_is_looked_at_again(tmp_path: Path, model: Path, photos: Path) -> None:
+    noise(1, 30, 30).save(photos / "00000.bmp")
+    with pytest.raises(Interrupted):
+        predict.run(model, [photos], None, tmp_path / "out", CONFIG, Execution(stop=StopAt(1)))
+    noise(2, 30, 30).save(photos / "00000.bmp")  # of the same size in bytes
+    again = predict.run(model, [photos], None, tmp_path / "out", CONFIG, Execution(resume=True))
+    whole = predict.run(model, [photos], None, tmp_path / "whole", CONFIG, HOW)
+    assert again.artifact.id == whole.artifact.id
+
+
 @pytest.mark.parametrize("change", ["photo", "list", "boxes"])
 def test_other_photos_or_boxes_do_not_continue_a_run(
     tmp_path: Path, model: Path, photos: Path, boxes: Path, change: str

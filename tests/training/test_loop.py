@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, save_checkpoint
+from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, load_checkpoint, save_checkpoint
+from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Diverged, Interrupted, Refused
 from shgae.execution import Execution, Silent
@@ -47,13 +48,13 @@ def test_resuming_before_the_first_checkpoint_starts_anew(tmp_path: Path) -> Non
     assert content(tmp_path / "torn") == content(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("past", ['{"epoch": 2, "lr": 1}\n', '{"epoch": 2}\n{"epoch": 3}\n{"epo', '{"ep'])
+@pytest.mark.parametrize("past", ['{"epoch": 2, "lr": 1}\n', '{"epoch": 2}\n{"epoch": 3}\n'])
 def test_lines_of_the_history_past_the_checkpoint_are_cut(tmp_path: Path, past: str) -> None:
     trained(tmp_path / "whole", Execution())
     with pytest.raises(Interrupted):
         trained(tmp_path / "torn", Execution(stop=StopAfter(5)))
-    with (tmp_path / "torn.partial" / HISTORY).open("a") as file:
-        file.write(past)
+    table = tmp_path / "torn.partial" / HISTORY
+    log_and_write(table, table.read_bytes() + past.encode())
     trained(tmp_path / "torn", Execution(resume=True))
     assert content(tmp_path / "torn") == content(tmp_path / "whole")
     assert history(tmp_path / "torn") == history(tmp_path / "whole")
@@ -67,11 +68,11 @@ def test_ended_before_any_save_it_goes_on_to_the_same_history(
     trained(tmp_path / "whole", Execution())
     saves = []
 
-    def dying(path: Path, tensors: Any, position: Any) -> None:
+    def dying(path: Path, tensors: Any, position: Any, expect: Any) -> None:
         saves.append(position)
         if len(saves) == save + 1:
             raise KeyboardInterrupt
-        save_checkpoint(path, tensors, position)
+        save_checkpoint(path, tensors, position, expect)
 
     monkeypatch.setattr(loop, "save_checkpoint", dying)
     with pytest.raises(KeyboardInterrupt):
@@ -86,10 +87,42 @@ def test_a_run_that_lost_its_history_or_its_best_model_is_refused(tmp_path: Path
     with pytest.raises(Interrupted):
         trained(tmp_path / "run", Execution(stop=StopAfter(8)))
     if name == HISTORY:
-        (tmp_path / "run.partial" / name).write_text('{"epoch": 1}\n')
+        log_and_write(tmp_path / "run.partial" / name, b'{"epoch": 1}\n')
     else:
         (tmp_path / "run.partial" / name).unlink()
     with pytest.raises(Refused, match="lacks what the checkpoint in epoch 3 had"):
+        trained(tmp_path / "run", Execution(resume=True))
+
+
+def log_and_write(path: Path, content: bytes) -> None:
+    """As the run itself writes a file."""
+    Pieces(path.parent).expect(path.name, content)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT, HISTORY, MODEL])
+def test_a_run_of_which_one_bit_has_flipped_is_not_gone_on_from(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(8)))
+    path = tmp_path / "run.partial" / name
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(Refused, match=f"{name} was changed since it was written"):
+        trained(tmp_path / "run", Execution(resume=True))
+
+
+@pytest.mark.parametrize(
+    "change", [{"epoch": 10**9}, {"step": 10**9}, {"best_score": 1e308}, {"lr_factor": 0.7}, {"samples": 1}]
+)
+def test_a_position_that_this_training_cannot_have_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(8)))
+    path = tmp_path / "run.partial" / CHECKPOINT
+    tensors, position = load_checkpoint(path)
+    save_checkpoint(path, tensors, dataclasses.replace(position, **change))
+    Pieces(path.parent).expect(CHECKPOINT, path.read_bytes())
+    with pytest.raises(Refused):
         trained(tmp_path / "run", Execution(resume=True))
 
 

@@ -27,7 +27,7 @@ def check_budget(plan: Plan) -> Budget:
     for seed in plan.seeds:
         for arm in plan.arms:
             path = plan.finetuned(arm, seed)
-            given = _given(open_artifact(path, "hourglass", verify=False))
+            given = _given(open_artifact(path, "hourglass"))
             first = first or (given, path)
             changed = differences(given, {**first[0], "seed": seed})
             if changed:

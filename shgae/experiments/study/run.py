@@ -194,7 +194,7 @@ def _report(plan: Plan) -> StudyReport:
     photos = photos_of(people, data, plan.split)
     found = differences(by_arm, photos)
     arms = tuple(_arm(plan, name, by_arm[name]) for name in by_arm)
-    networks = [open_artifact(plan.finetuned(arm, seed), verify=False) for arm in plan.arms for seed in plan.seeds]
+    networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds]
     return StudyReport(
         split=plan.split,
         persons=len(people),

@@ -14,6 +14,7 @@ import torch
 
 import shgae
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, load_checkpoint, save_checkpoint
+from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows, write_rows
 from shgae.artifacts.tensors import load_tensors, save_tensors
@@ -167,6 +168,7 @@ def test_a_state_that_was_changed_between_two_steps_is_seen_in_the_end(chain: Ch
     def launch(trial: Trial, output: Path, *, steps: int | None, resume: bool, stop: StopFlag) -> bool:
         if resume and (checkpoint := output.with_name(f"{output.name}.partial") / CHECKPOINT).is_file():
             flip(checkpoint, next(name for name in load_checkpoint(checkpoint)[0] if name.endswith("exp_avg")))
+            Pieces(checkpoint.parent).expect(CHECKPOINT, checkpoint.read_bytes())  # as if it had been written so
         return here(trial, output, steps=steps, resume=resume, stop=stop)
 
     assert verify.run(chain.autoencoder, 3, NEAR, launch).fault() is not None
