@@ -11,7 +11,7 @@ complete -c shgae -n __fish_use_subcommand -f -a graft -d 'Inserts autoencoders 
 complete -c shgae -n __fish_use_subcommand -f -a finetune -d 'Trains a network further, grafted or not (the control): all of it, or one part.'
 complete -c shgae -n __fish_use_subcommand -f -a evaluate -d 'Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
 complete -c shgae -n __fish_use_subcommand -f -a demo -d 'Runs the whole method on drawn people: minutes on two CPU cores.'
-complete -c shgae -n __fish_use_subcommand -f -a study -d 'Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.'
+complete -c shgae -n __fish_use_subcommand -f -a study -d 'Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.'
 complete -c shgae -n __fish_use_subcommand -f -a splice -d 'Replaces the bottleneck by the autoencoder’s reconstruction, the mean, zeros and more, and scores each.'
 complete -c shgae -n __fish_use_subcommand -f -a rate -d 'Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.'
 complete -c shgae -n __fish_use_subcommand -f -a analyze -d 'Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'

@@ -15,7 +15,7 @@ _shgae() {
         'finetune:Trains a network further, grafted or not (the control): all of it, or one part.'
         'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
         'demo:Runs the whole method on drawn people: minutes on two CPU cores.'
-        'study:Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.'
+        'study:Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.'
         'splice:Replaces the bottleneck by the autoencoder’s reconstruction, the mean, zeros and more, and scores each.'
         'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.'
         'analyze:Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'

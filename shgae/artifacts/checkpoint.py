@@ -80,11 +80,11 @@ def read_position(path: Path) -> Position:
     """Where the training of a checkpoint stands, without its tensors; raises like :func:`load_checkpoint`."""
     note: dict[str, Any] = read_note(path)
     if note.keys() | set(_LATER) != {field.name for field in fields(Position)}:
-        raise Refused("checkpoint", path, "no position of a training in it", "--force to start anew")
+        raise Refused("checkpoint", path, "no position of a training in it", "--force to start again")
     position = Position(**note)
     if not _makes_sense(position):
         raise Refused(
-            "checkpoint", path, "its note tells no position that a training can have", "--force to start anew"
+            "checkpoint", path, "its note tells no position that a training can have", "--force to start again"
         )
     return position
 

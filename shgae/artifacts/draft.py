@@ -229,7 +229,7 @@ def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
         _take_up(made, execution)
         return
     if begun and not execution.force and (resumable or differences(made.intent(), read_json(intent))):
-        fix = "--resume to continue it, or --force to start anew" if resumable else "another --output, or --force"
+        fix = "--resume to continue it, or --force to start again" if resumable else "another --output, or --force"
         raise Refused("output", made.target, f"an interrupted run lies in {made.path.name}", fix)
     if begun:
         # Killed while it is cleared, it is not the run it was: nothing may continue it.
@@ -253,7 +253,7 @@ def _take_up(made: Draft, execution: Execution) -> None:
     files = [path for path in made.path.rglob("*") if path.is_file() and not path.name.startswith(".")]
     if files and not (made.path / PIECES).is_file():
         why = f"it has no {PIECES}, by which what it holds could be checked"
-        raise Refused("resume", made.path, why, "--force to start anew")
+        raise Refused("resume", made.path, why, "--force to start again")
     made.pieces.read()
     # What a kill during a write or the commit left: it must not pass for a part of the artefact, or for all of it.
     clear(made.path, {MANIFEST} | torn_in(made.path, {MANIFEST, *HIDDEN, *made.pieces.names}))

@@ -67,7 +67,7 @@ class Pieces:
             except (strict_json.JsonFault, ValueError, TypeError, KeyError, AttributeError):
                 is_fit = False
             if not is_fit:
-                raise Refused("resume", self._log, "the log of what was written is damaged", "--force to start anew")
+                raise Refused("resume", self._log, "the log of what was written is damaged", "--force to start again")
             self._lines.setdefault(name, []).extend([found] if "sha256" in found else [])
 
     def check(self, execution: Execution) -> None:
@@ -90,7 +90,7 @@ class Pieces:
         checked = of_each(found, there, f"checking {self._folder}", execution)
         for name, _, fault in checked:
             if fault:
-                raise Refused("resume", self._folder, f"{name} {fault}", "--force to start anew")
+                raise Refused("resume", self._folder, f"{name} {fault}", "--force to start again")
         self._lines = {name: [] for name in self._lines} | {name: [line] for name, line, _ in checked if line}
         rows = [line for name, lines in sorted(self._lines.items()) for line in lines or [{"name": name}]]
         if rows:

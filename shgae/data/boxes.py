@@ -209,7 +209,7 @@ def _box(entry: Mapping[str, Any], where: str, annotation_id: int | None) -> Box
         raise _Fault(f"{where} has no four finite numbers as its bbox")
     x, y, width, height = (float(number) for number in numbers)
     if score is not None and not _is_number(score):
-        raise _Fault(f"{where} has no finite number as its score")
+        raise _Fault(f"{where} has a score that is not finite")
     return Box((x, y, width, height), None if score is None else float(score), annotation_id)
 
 

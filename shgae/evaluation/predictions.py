@@ -260,9 +260,9 @@ def _check(entry: Any, where: str, joints: int) -> None:
         found = f"{len(numbers)} numbers" if isinstance(numbers, list) else "no list of numbers"
         raise _Fault(f"{where} has {found} as its keypoints, {joints} joints need {3 * joints}")
     if not all(_is_number(number) for number in numbers):
-        raise _Fault(f"{where} has keypoints that are no finite numbers")
+        raise _Fault(f"{where} has keypoints that are not finite")
     if entry.get("score") is not None and not _is_number(entry["score"]):
-        raise _Fault(f"{where} has no finite number as its score")
+        raise _Fault(f"{where} has a score that is not finite")
     if entry.get("found") is not None and type(entry["found"]) is not bool:
         raise _Fault(f"{where} has neither true nor false as found")
 

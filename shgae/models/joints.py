@@ -40,7 +40,7 @@ def with_joints(
     Args:
         model: the network; it is left as it is.
         spec: what it is made of.
-        sources: for each of the new joints the old one whose channel it takes over, or None to start anew.
+        sources: for each of the new joints the old one whose channel it takes over, or None to start again.
         seed: of the new channels' weights.
 
     Returns:

@@ -245,7 +245,7 @@ def _rows(selection: Selection) -> Iterator[dict[str, Any]]:
                 taken[fate.split] += 1
             yield {
                 "annotation_id": fate.annotation_id,
-                "photo_id": photo.id,
+                "image_id": photo.id,
                 "file_name": photo.file_name,
                 "source": selection.source,
                 "split": fate.split,

@@ -44,9 +44,9 @@ class StepStatistics(NamedTuple):
         if not math.isfinite(self.loss):
             return f"the loss became {self.loss}"
         if not math.isfinite(self.gradient) and not self.overflowed:
-            return f"the gradient is no finite number (the loss is {self.loss:.3g})"
+            return f"the gradient is not finite (the loss is {self.loss:.3g})"
         if not math.isfinite(self.statistics):
-            return f"a statistic of batch normalisation is no finite number (the loss is {self.loss:.3g})"
+            return f"a statistic of batch normalisation is not finite (the loss is {self.loss:.3g})"
         return None
 
 

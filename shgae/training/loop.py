@@ -147,7 +147,7 @@ class _Fitting(Generic[BatchT]):
         if self.draft.resumed and path.is_file():
             if not self._has(CHECKPOINT) or (history.is_file() and not self._has(HISTORY)):
                 why = f"{CHECKPOINT} or {HISTORY} is not what this training wrote"
-                raise Refused("resume", self.draft.path, why, "--force to start anew")
+                raise Refused("resume", self.draft.path, why, "--force to start again")
             arrays, self.position = load_checkpoint(path)
             state = {name.removeprefix("model."): a for name, a in arrays.items() if name.startswith("model.")}
             moments = {
@@ -161,7 +161,7 @@ class _Fitting(Generic[BatchT]):
                 rows = list(itertools.islice(read_rows(history), at.epoch))  # those past the checkpoint come again
             if len(rows) < at.epoch or (at.best_epoch and not self._has(MODEL)):
                 why = f"{HISTORY} or {MODEL} lacks what the checkpoint in epoch {at.epoch + 1} had"
-                raise Refused("resume", self.draft.path, why, "--force to start anew")
+                raise Refused("resume", self.draft.path, why, "--force to start again")
             self._check_position(rows)
         # Not made before there is a row: a run that ends at once leaves nothing to resume.
         if self.world.is_main and history.is_file():
@@ -179,7 +179,7 @@ class _Fitting(Generic[BatchT]):
             is_fit = is_fit and best is not None and abs(best) in [abs(v) for v in rows[at.best_epoch - 1].values()]
         if not is_fit:
             why = "its checkpoint tells a position that this training cannot have"
-            raise Refused("resume", self.draft.path, why, "--force to start anew")
+            raise Refused("resume", self.draft.path, why, "--force to start again")
 
     def _has(self, name: str) -> bool:
         return bool(self.world.broadcast(self.draft.has(name)))
@@ -193,7 +193,7 @@ class _Fitting(Generic[BatchT]):
             return
         finite = torch.stack([tensor.isfinite().all() for tensor in self.model.state_dict().values()])
         if not finite.all():
-            raise self._diverged("a weight is no finite number any more")
+            raise self._diverged("a weight is not finite any more")
         arrays = {f"model.{name}": array for name, array in state_arrays(self.model).items()}
         for name, array in optimizer_arrays(self.model, self.optimizer).items():
             arrays[f"optimizer.{name}"] = array
@@ -268,7 +268,7 @@ class _Fitting(Generic[BatchT]):
         loss_sum = self.position.loss_sum + reading.loss * len(step.rows)
         if not reading.overflowed:
             if fault := self._watchdog.look(reading, step.lr):
-                fix = "--force to begin anew, with another --lr or --seed"
+                fix = "--force to begin again, with another --lr or --seed"
                 raise self._diverged(fault, fix=fix, at=step.at)
             self._gradient = reading.gradient
         self.position = dataclasses.replace(self.position, loss_sum=loss_sum)

@@ -88,7 +88,7 @@ def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, arrays: M
         parameter = parameters.get(name)
         value = torch.from_numpy(np.array(array))
         if parameter is None or (value.ndim and value.shape != parameter.shape):
-            raise Refused("optimizer state", full_name, "fits no weight of this model", "--force to start anew")
+            raise Refused("optimizer state", full_name, "fits no weight of this model", "--force to start again")
         # A fresh tensor of the parameter's layout: the update then runs as if never interrupted.
         if value.ndim:
             value = torch.empty_like(parameter).copy_(value)

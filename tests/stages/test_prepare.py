@@ -37,7 +37,7 @@ def test_rows_and_crops_sum_up(tmp_path: Path):
         assert len(crops) == count
         assert [row["row"] for row in mine] == list(range(count))
         assert [row["annotation_id"] for row in mine] == crops.people.annotation_id.tolist()
-        assert [row["photo_id"] for row in mine] == crops.people.photo_id.tolist()
+        assert [row["image_id"] for row in mine] == crops.people.photo_id.tolist()
         assert all(row["reason"] is None for row in mine)
         assert {row["source"] for row in mine} == {"val" if split == "val" else "train"}
     assert all(row["reason"] and row["row"] is None for row in rows if row["split"] is None)
@@ -121,7 +121,7 @@ def test_the_artefact_does_not_depend_on_the_workers(tmp_path: Path):
 def test_by_photo_no_photo_is_in_two_splits(tmp_path: Path):
     result = prepare({"train": make(tmp_path / "train")}, tmp_path / "data", hold_out=6)
     photos = {
-        split: {row["photo_id"] for row in rows_of(result) if row["split"] == split} for split in ("train", "test")
+        split: {row["image_id"] for row in rows_of(result) if row["split"] == split} for split in ("train", "test")
     }
     assert result.splits == {"train": 8, "test": 6}
     assert not photos["train"] & photos["test"]

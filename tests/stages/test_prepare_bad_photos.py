@@ -57,7 +57,7 @@ def test_people_of_a_bad_photo_are_dropped_listed_and_named_and_nobody_takes_the
     assert (bad["file"], bad["source"]) == ("2.png", "train")
     assert bad["reason"].startswith(reason)
     for before, after in zip(rows_of(whole), rows_of(result), strict=True):
-        if before["photo_id"] != 2 or before["split"] is None:
+        if before["image_id"] != 2 or before["split"] is None:
             assert (after["split"], after["reason"]) == (before["split"], before["reason"])
         else:
             assert (after["split"], after["reason"], after["row"]) == (None, "bad photo", None)

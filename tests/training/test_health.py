@@ -82,7 +82,7 @@ def test_a_gradient_that_is_no_number_stops_before_it_touches_a_weight(tmp_path:
             self.batches += 1
             return loss + sum((p - p).abs().sqrt().sum() for p in model.parameters()) if self.batches == 5 else loss
 
-    with pytest.raises(Diverged, match=r"epoch 2, step 2 \(.*the gradient is no finite number \(the loss is "):
+    with pytest.raises(Diverged, match=r"epoch 2, step 2 \(.*the gradient is not finite \(the loss is "):
         trained(tmp_path / "run", Execution(), Cliff())
     _, position = load_checkpoint(tmp_path / "run.partial" / CHECKPOINT)
     assert (position.epoch, position.step) == (1, 0)
@@ -94,7 +94,7 @@ def test_batch_statistics_that_blew_up_stop_at_once(tmp_path: Path) -> None:
             model[1].running_var.fill_(float("inf"))  # type: ignore[index]
             return super().loss(model, batch, weight)
 
-    with pytest.raises(Diverged, match="step 1 .*a statistic of batch normalisation is no finite number"):
+    with pytest.raises(Diverged, match="step 1 .*a statistic of batch normalisation is not finite"):
         trained(tmp_path / "run", Execution(), Overflowing())
     assert not (tmp_path / "run.partial").exists()
 

@@ -154,7 +154,7 @@ def test_weights_that_blew_up_never_reach_the_checkpoint(tmp_path: Path) -> None
 
     config = dataclasses.replace(CONFIG, optimizer="sgd")
     object.__setattr__(config, "lr", 1e30)  # more than a config takes
-    with pytest.raises(Diverged, match="a weight is no finite number"):
+    with pytest.raises(Diverged, match="a weight is not finite"):
         trained(tmp_path / "run", Execution(), Blowing(), config)
     assert not (tmp_path / "run.partial" / CHECKPOINT).exists()
 

@@ -40,7 +40,7 @@ def study(
         bool, typer.Option("--dry-run", help="Only say what would be made, and how long that takes.")
     ] = False,
 ) -> Outcome:
-    """Fine-tunes a model with and without an autoencoder, all else alike, and says what the autoencoder gave.
+    """Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.
 
     Keeps what is there and goes on with what was interrupted, with --resume or without; more arms or seeds are added
     to what an earlier run made. --force makes anew what was made with other options.

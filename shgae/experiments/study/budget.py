@@ -32,7 +32,7 @@ def check_budget(plan: Plan) -> Budget:
             changed = differences(given, {**first[0], "seed": seed})
             if changed:
                 why = f"it was not given what {first[1]} was ({'; '.join(changed)})"
-                raise Refused("budget", path, why, "--force to make it anew")
+                raise Refused("budget", path, why, "--force to make it again")
     if first is None:
         raise ValueError("a study has an arm and a seed")
     own = ("model", "data", "steps", "samples", "seed", "epochs")
@@ -55,7 +55,7 @@ def _given(artifact: Artifact) -> dict[str, Any]:
     config = {key: value for key, value in manifest.config.items() if key != "train"}  # which part learns: the arm
     start, data = artifact.parent("model"), artifact.parent("data")
     if start is None or data is None:
-        raise Refused("budget", artifact.path, "its manifest names no model and data", "--force to make it anew")
+        raise Refused("budget", artifact.path, "its manifest names no model and data", "--force to make it again")
     # A network without a graft starts from the plain model itself, one with it from the graft made of the plain model.
     before = {one.role: one.id for one in start.parents}
     plain = before["model"] if "autoencoder" in before else start.id

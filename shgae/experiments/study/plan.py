@@ -91,7 +91,7 @@ class Part:
         changed = differences({"kind": self.kind, **as_read(self.config), **ids}, known)
         if changed and not force:
             why = f"it is another one than this study wants ({'; '.join(changed)})"
-            raise Refused(self.title, where, why, "another --output, or --force to make it anew")
+            raise Refused(self.title, where, why, "another --output, or --force to make it again")
         return not changed
 
 

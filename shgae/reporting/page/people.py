@@ -173,9 +173,11 @@ def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) ->
     files = [evaluation.artifact.file(f"predictions-{name}.json") for name in pair]
     found = [read_predictions(path, name, crops, whole, len(skeleton)) for path, name in zip(files, pair, strict=True)]
     rows = read_rows(artifact.file("people.jsonl"))
-    names = {row["photo_id"]: str(row["file_name"]) for row in rows if row.get("split") == split}
+    # Tables of older versions say photo_id.
+    names = {row["image_id" if "image_id" in row else "photo_id"]: row for row in rows if row.get("split") == split}
+    file_names = {photo: str(row["file_name"]) for photo, row in names.items()}
     people = people_of(crops, skeleton)
-    return _Scored(tuple(one.predictions for one in found), people, crops, skeleton, names)
+    return _Scored(tuple(one.predictions for one in found), people, crops, skeleton, file_names)
 
 
 def _chosen(scored: _Scored, pair: tuple[str, ...], count: int) -> list[_Sort]:

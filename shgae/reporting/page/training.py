@@ -29,7 +29,7 @@ class _Run:
 
     given: Given
     rows: tuple[Mapping[str, float], ...]
-    """What is no finite number in the file is not a number here."""
+    """What is not finite in the file is not a number here."""
     score: Score
 
     @property
