@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -193,6 +194,18 @@ def test_a_command_module_is_thin_and_imports_its_stage_when_it_is_called() -> N
     assert [(name_of(path), lines_of(path)) for path in commands if lines_of(path) > LONGEST_COMMAND] == []
     early = [(name_of(path), name) for path in commands for name in imports_of(path, whole=False) if ".stages" in name]
     assert early == []
+
+
+def test_the_table_of_a_room_names_its_modules() -> None:
+    wrong = []
+    for room in (path for path in FILES if path.name == "__init__.py"):
+        table = re.findall(r"^``(\w+)`` +", ast.get_docstring(tree_of(room)) or "", re.M)
+        there = {path.stem for path in room.parent.glob("*.py")} | {
+            path.parent.name for path in room.parent.glob("*/*.py")
+        }
+        if table and set(table) != there - {"__init__"}:
+            wrong.append((name_of(room), sorted(set(table) ^ (there - {"__init__"}))))
+    assert wrong == []
 
 
 def test_no_test_imports_a_test() -> None:

@@ -1,4 +1,4 @@
-"""Photo -> square crop and back, and the reading of photos.
+"""Photo -> square crop and back (photos are decoded in :mod:`shgae.data.photo_decoding`).
 
 Frames, both continuous, x to the right and y down, with pixel i covering [i, i + 1):
 

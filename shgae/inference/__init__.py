@@ -1,1 +1,1 @@
-"""Networks at work without learning: device, batches, photos to joints."""
+"""Networks at work: device, batches (training uses their ``forward`` too), decoding, photos to joints."""

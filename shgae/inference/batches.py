@@ -1,4 +1,4 @@
-"""A network over the crops of a split, in order, batch by batch, without gradients."""
+"""A network over the crops of a split, in order; training uses :meth:`Inference.forward`, with gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From maps to places: how a network's joints are found."""
+"""From maps to places: the arg-max is :func:`shgae.data.heatmaps.decode`; this adds quarter, DARK and the flip test."""
 
 from __future__ import annotations
 

@@ -5,11 +5,13 @@ A measure sums over batches and divides once, at the end.
 ==================  =======================================================================================
 ``pck``             share of joints found, in the study's dialect, as counts that add up
 ``people``          what scores are made of: people, predicted points, groups of joints, a score with its name
-``dialects``        every other score that the field has, side by side
+``pose_scores``     every other score that the field has, side by side
+``pckh``            PCKh in three published averagings, and curves over radii
 ``oks``             COCO's similarity, precision and recall
+``official``        COCO's ten numbers, by pycocotools' own COCOeval
 ``comparison``      models on the same people: intervals, differences, runs of several seeds
 ``statistics``      the bootstrap over photos, McNemar's test and Student's interval that it stands on
 ``reconstruction``  how well an autoencoder gives a tensor back
-``floors``          what a predictor that never looks would score
+``baselines``       what a predictor that never looks at the photo would score
 ==================  =======================================================================================
 """

@@ -32,7 +32,7 @@ _LEFT_OUT = ("pelvis", "thorax")
 
 
 @dataclass(frozen=True)
-class CheckpointFormat:
+class Variant:
     """How a published PCKh averages."""
 
     averaging: Averaging
@@ -41,12 +41,10 @@ class CheckpointFormat:
     words: str
 
 
-CHECKPOINT_FORMATS: Mapping[str, CheckpointFormat] = {
-    "bearpaw": CheckpointFormat(
-        "joint", False, "over the people who have a joint, then over joints but pelvis and thorax"
-    ),
-    "mmpose": CheckpointFormat("micro", False, "over all joints of all people at once, but pelvis and thorax"),
-    "princeton": CheckpointFormat("micro", True, "over all joints of all people at once"),
+VARIANTS: Mapping[str, Variant] = {
+    "bearpaw": Variant("joint", False, "over the people who have a joint, then over joints but pelvis and thorax"),
+    "mmpose": Variant("micro", False, "over all joints of all people at once, but pelvis and thorax"),
+    "princeton": Variant("micro", True, "over all joints of all people at once"),
 }
 
 
@@ -56,16 +54,16 @@ def head_sizes(head_box: Floats) -> Floats:
     return sizes
 
 
-def counted_joints(dialect: CheckpointFormat, joints: Sequence[str]) -> Bools:
+def counted_joints(variant: Variant, joints: Sequence[str]) -> Bools:
     """(K,) which joints a dialect counts."""
-    if dialect.every_joint:
+    if variant.every_joint:
         return np.ones(len(joints), bool)
     places = Skeleton.from_names(_LEFT_OUT).sources(Skeleton.from_names(joints))
     return ~np.isin(np.arange(len(joints)), [place for place in places if place is not None])
 
 
-def count(correct: Bools, visibility: Visibility, dialect: CheckpointFormat, joints: Sequence[str]) -> PCKCounts:
-    """Counts N people by a dialect.
+def count(correct: Bools, visibility: Visibility, variant: Variant, joints: Sequence[str]) -> PCKCounts:
+    """Counts N people by a variant.
 
     Args:
         correct: (N, K) which joints are.
@@ -73,7 +71,7 @@ def count(correct: Bools, visibility: Visibility, dialect: CheckpointFormat, joi
         dialect: which joints count.
         joints: the K names.
     """
-    return pck.tally(correct, np.where(counted_joints(dialect, joints), visibility, 0))
+    return pck.tally(correct, np.where(counted_joints(variant, joints), visibility, 0))
 
 
 @dataclass(frozen=True)

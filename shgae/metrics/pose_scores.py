@@ -181,7 +181,7 @@ def _pckh(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     for radius in pckh.RADII:
         near = distance < radius
         rule = f"the point is nearer to the annotation than {radius:g} of 0.6 x the head box's diagonal"
-        for name, dialect in pckh.CHECKPOINT_FORMATS.items():
+        for name, dialect in pckh.VARIANTS.items():
             whole = pckh.count(near, visibility, dialect, people.joints)
             share = whole.pck(dialect.averaging)
             labelled = {
@@ -206,7 +206,7 @@ def _curves(off: Floats, people: People) -> dict[str, pckh.Curve]:
     found = {}
     if people.head_size is not None:
         distance, visibility = _of_heads(off, people)
-        visibility = np.where(pckh.counted_joints(pckh.CHECKPOINT_FORMATS["bearpaw"], people.joints), visibility, 0)
+        visibility = np.where(pckh.counted_joints(pckh.VARIANTS["bearpaw"], people.joints), visibility, 0)
         found["pckh"] = pckh.curve(distance, visibility, _CURVE_RADII)
     length = torso_lengths(people.xy_photo, people.visibility, people.joints)
     if length is not None:

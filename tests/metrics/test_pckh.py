@@ -109,7 +109,7 @@ def test_a_head_is_six_tenths_of_its_boxs_diagonal() -> None:
 @pytest.mark.parametrize(("joints", "counted"), [(MPII_PERSON, 14), (LSP_PERSON, 14), (COCO_PERSON, 17)])
 def test_pelvis_and_thorax_are_known_by_name(joints: object, counted: int) -> None:
     names = joints.names  # type: ignore[attr-defined]
-    found = {name: pckh.counted_joints(one, names).sum() for name, one in pckh.CHECKPOINT_FORMATS.items()}
+    found = {name: pckh.counted_joints(one, names).sum() for name, one in pckh.VARIANTS.items()}
     assert found == {"bearpaw": counted, "mmpose": counted, "princeton": len(names)}
 
 
@@ -180,6 +180,6 @@ PUBLISHED = {
 def test_published_counts_give_the_published_numbers(radius: float, dialect: str) -> None:
     row = np.arange(2958)[:, None]
     visibility = np.where(row < np.array(LABELLED), 2, 0)
-    how = pckh.CHECKPOINT_FORMATS[dialect]
+    how = pckh.VARIANTS[dialect]
     counts = pckh.count(row < np.array(FOUND[radius]), visibility, how, MPII_PERSON.names)
     assert 100 * (counts.pck(how.averaging)["all"] or 0) == pytest.approx(PUBLISHED[radius, dialect], abs=1e-6)
