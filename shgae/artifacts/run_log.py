@@ -78,7 +78,7 @@ def read_origin(folder: Path) -> Origin | None:
 
 
 def going_on(new: Origin, folder: Path, progress: Progress) -> Origin:
-    """The origin of a draft that is resumed, kept again; conditions that are not those of its last run are told."""
+    """The origin of a draft that is resumed, stored again; conditions that are not those of its last run are told."""
     before, here = read_origin(folder), new.conditions[-1]
     origin = before.followed(here) if before else new
     if before and origin != before:

@@ -32,7 +32,7 @@ from shgae.execution import Execution
 
 @dataclass(frozen=True)
 class Artifact:
-    """A complete artefact with a manifest (and, unless said otherwise, files) that was checked."""
+    """A complete artefact; its manifest and, unless said otherwise, every file were checked."""
 
     path: Path
     manifest: Manifest

@@ -112,7 +112,7 @@ class Effect:
     moved_p95: float
     """Its 95th percentile."""
     moved_share: float
-    """Share of maps where the highest cell moved by more than PCK's radius: a 20th of the map's side (3.2 of 64 cells)."""
+    """Share of maps with a highest cell moved by more than PCK's radius, a 20th of the map's side (3.2 of 64 cells)."""
 
 
 @dataclass(frozen=True)

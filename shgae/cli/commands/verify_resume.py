@@ -24,7 +24,7 @@ from shgae.wording import counted
 def verify_resume(
     run: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="A training, finished or interrupted; its parents are still there."),
+        typer.Argument(metavar="RUN", help="A training, finished or interrupted, with its parents still there."),
         Folder(("hourglass", "autoencoder"), or_unfinished=True),
     ],
     execution: Execution,
