@@ -117,7 +117,7 @@ class Turned:
 def same_photos(paths: Iterable[tuple[Key, Path]]) -> list[list[Key]]:
     """Keys of photos that are one file, or hold the same bytes: a list for each such photo, in the order of the keys.
 
-    Only files of equal size are read. A file that cannot be read is not a twin.
+    Only files of equal size are read. A file that cannot be read is not a twin of another.
     """
     by_file: dict[str, list[Key]] = defaultdict(list)
     for key, path in paths:
@@ -156,7 +156,7 @@ class PhotoFolder:
     def path(self, file_name: str) -> Path:
         """Where a name points, whether or not there is a file.
 
-        The very name counts most; then the one with slashes for backslashes; then a file with a name that reads the same,
+        The very name counts most; then the one with slashes for backslashes; then a name that reads the same,
         its umlauts composed or not.
         """
         exact = self._folder / file_name
