@@ -56,7 +56,7 @@ _shgae() {
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--crop-size[Side of a crop in pixels; heatmaps have a quarter of it.]:value:(256 128)' \
-                        '--crop-policy[pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks the square to stay in the photo, and drops a person if labelled joints no longer fit.]:value:(pad inside)' \
+                        '--crop-policy[pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks the square to stay in the photo, and drops a person if the labelled joints no longer fit.]:value:(pad inside)' \
                         '--margin[Growth of the square around box and labelled joints (0.1 = 10 %).]:value: ' \
                         '--context[Side of the square that is stored, in sides of the crop\: above 1, rotation and scaling in training bring in what lies around the crop; everything else sees the crop alone, the same to the bit.]:value: ' \
                         '--square[Square of a person\: the study’s; MPII’s (250 px x scale around the centre); or COCO’s (1.25 x the box). The last two pad, and their margin is 0.25, whatever those options say.]:value:(study mpii coco)' \

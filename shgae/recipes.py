@@ -42,7 +42,7 @@ class PrepareConfig(Config):
     """Side of a crop in pixels; heatmaps have a quarter of it."""
     crop_policy: Literal["pad", "inside"] = "pad"
     """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
-    the square to stay in the photo, and drops a person if labelled joints no longer fit."""
+    the square to stay in the photo, and drops a person if the labelled joints no longer fit."""
     margin: Annotated[float, Limit(0)] = 0.1
     """Growth of the square around box and labelled joints (0.1 = 10 %)."""
     context: Annotated[float, Limit(1, 3)] = 1.0

@@ -83,7 +83,7 @@ Rows = npt.NDArray[np.int64]
 
 
 _ROWS = 2048
-"""Bottlenecks that enter the sum of the covariance at once."""
+"""Bottlenecks summed into the covariance at once."""
 
 
 def components_of(

@@ -176,7 +176,7 @@ def new_artifact(
     ``device`` says where tensors are computed, if any are.
 
     Raises:
-        Refused: the target exists (and no ``force``), is not an artefact, or is written by another now; an interrupted
+        Refused: the target exists (and no ``force``), is not an artefact, or somebody else writes it; an interrupted
             draft of other options or parents is to be resumed, or one lies there and neither resume nor force is set.
     """
     made = Draft(target, kind, config, parents, execution, device)

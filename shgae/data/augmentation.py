@@ -160,7 +160,7 @@ def augmentation_of(config: AugmentConfig, skeleton: Skeleton, crop_size: int, w
         where: the data, for the refusal.
 
     Raises:
-        Refused: mirroring without a known mirror pair, or halves of a body, where the joints' names tell none.
+        Refused: mirroring without a known mirror pair, or halves of a body where the joints' names tell none.
     """
     config = with_parts(config)
     if config.augment == "none" and not any(getattr(config, name) for name in PARTS):

@@ -121,7 +121,7 @@ class _Hooks:
         return kept
 
     def _numbers(self, values: Any) -> Any:
-        """Numbers of one person as an array of doubles, null as NaN; what are not numbers as they are."""
+        """Numbers of one person as an array of doubles, null as NaN; what is not a number as it is."""
         if self.stray_constants:
             self._joint_constants += _constants_in(values)
         if type(values) is not list:

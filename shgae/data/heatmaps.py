@@ -136,7 +136,7 @@ def is_flat(maps: Tensor) -> Tensor:
 def quarter_offset(maps: Tensor, cells: Tensor) -> Tensor:
     """Cells moved a quarter of a cell towards the higher of their two neighbours, on either axis (Newell et al. 2016).
 
-    A cell stays where it is along an axis where it lies at the border, or on which both neighbours are equally high.
+    A cell stays where it is along an axis on which it lies at the border, or both neighbours are equally high.
 
     Args:
         maps: (N, K, H, W) float.

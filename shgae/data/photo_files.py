@@ -117,7 +117,7 @@ class Turned:
 def same_photos(paths: Iterable[tuple[Key, Path]]) -> list[list[Key]]:
     """Keys of photos that are one file, or hold the same bytes: a list for each such photo, in the order of the keys.
 
-    Only files of equal size are read. A file that cannot be read is not a twin of another.
+    Only files of equal size are read. A file that cannot be read is not the twin of another.
     """
     by_file: dict[str, list[Key]] = defaultdict(list)
     for key, path in paths:

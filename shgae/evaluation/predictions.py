@@ -75,7 +75,7 @@ def from_cells(
     decoding: str = ARGMAX,
     rule: CellRule = "round",
 ) -> Predictions:
-    """Predictions of arg-max cells (N, K, 2) of these crops' maps, with heights there of score (N, K), or 1.
+    """Predictions of arg-max cells (N, K, 2) of these crops' maps; the heights there are score (N, K), or 1.
 
     Cells are counted by the study's rule: those of a network of another ``rule`` are the ones that its points fall on.
     """

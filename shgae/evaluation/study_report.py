@@ -39,7 +39,7 @@ Pck = ByGroup[float | None]
 
 @dataclass(frozen=True)
 class Budget:
-    """What all arms were given equally; read from their manifests, not from the options."""
+    """What all arms were given in the same way; read from their manifests, not from the options."""
 
     model: str
     """Id of the baseline."""

@@ -133,7 +133,7 @@ class PairedBootstrap:
         Args:
             above: (N, ...) what each person adds to the numerator of each quantity.
             below: (N, ...) what each person adds to the denominator, 0 or more.
-            photo_id: (N,) the photo of each person; its people are resampled together.
+            photo_id: (N,) the photo of each person; people of one photo are resampled together.
             resamples: how often all P photos are drawn with replacement.
             seed: equal seeds and equal P draw the same photos, whatever the quantities.
 

@@ -85,9 +85,9 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
         execution: threads, force, progress and the wish to stop.
 
     Raises:
-        Refused: an option, a JSON or a photo is refused; nothing is left over.
+        Refused: an option, a JSON or a photo is refused; nothing remains.
         DiskError: the disk has less room than the crops need.
-        Interrupted: a signal came; nothing is left over.
+        Interrupted: a signal came; nothing remains.
     """
     _check_options(sources, config)
     inputs = [path for source in sources.values() for path in (source.annotations, source.photos)]

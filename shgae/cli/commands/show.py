@@ -24,7 +24,7 @@ _SIGMAS = "JSON of OKS's sigmas of the joints, for predictions that do not say w
     section=OUTPUT,
     example="shgae show data --targets --augment newell --people 6 -o sheet.png",
     writes="""
-    SHEET.png   or .svg: crops and their joints, a person next to the other
+    SHEET.png   or .svg: crops and their joints, person by person
     """,
     running=("force",),
 )

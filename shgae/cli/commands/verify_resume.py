@@ -33,7 +33,7 @@ def verify_resume(
     """Checks that a training, stopped and resumed here, ends with the same bits.
 
     Repeats a short trial of it, with its own data and options, once in one go and once stopped after every step and
-    resumed in a new process, and compares weights, optimizer, position and history. Leaves nothing over.
+    resumed in a new process, and compares weights, optimizer, position and history. Removes what it made.
     """
     from shgae.cli.tables import facts_table
     from shgae.experiments.resume import verify as stage
