@@ -56,7 +56,7 @@ _shgae() {
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--crop-size[Side of a crop in pixels; heatmaps have a quarter of it.]:value:(256 128)' \
-                        '--crop-policy[pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks the square to stay in the photo, and drops a person whose labelled joints no longer fit.]:value:(pad inside)' \
+                        '--crop-policy[pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks the square to stay in the photo, and drops a person if the labelled joints no longer fit.]:value:(pad inside)' \
                         '--margin[Growth of the square around box and labelled joints (0.1 = 10 %).]:value: ' \
                         '--context[Side of the square that is stored, in sides of the crop\: above 1, rotation and scaling in training bring in what lies around the crop; everything else sees the crop alone, the same to the bit.]:value: ' \
                         '--square[Square of a person\: the study’s; MPII’s (250 px x scale around the centre); or COCO’s (1.25 x the box). The last two pad, and their margin is 0.25, whatever those options say.]:value:(study mpii coco)' \
@@ -394,7 +394,7 @@ _shgae() {
                         '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
                         '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
-                        '--min-score[Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
+                        '--min-score[Joints with a map lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
                         '--overlays[Draw the joints on a copy of every photo.]' \
                         '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
                         '--exif[Photos that EXIF says to turn\: take the stored pixels (ignore); turn them, boxes and results being of the upright photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse).]:value:(ignore apply refuse)' \
@@ -479,7 +479,7 @@ _shgae() {
                         '*:path:_files' ;;
                 verify)
                     _arguments \
-                        '--allow-missing[Ancestors that are not there are no fault.]' \
+                        '--allow-missing[Ancestors that are not there are not a fault.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
                         '(-h --help)'{-h,--help}'[Show this message and exit.]' \

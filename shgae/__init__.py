@@ -23,7 +23,7 @@ def open_model(path: str | Path) -> StackedHourglass:
     (N, S stacks, K keypoints, H / 4, W / 4); ``.bottleneck(images, stack=-1)`` gives (N, 256, 4, 4).
 
     Raises:
-        shgae.errors.Refused: the path is no complete hourglass artefact, or a file of it was changed.
+        shgae.errors.Refused: the path is not a complete hourglass artefact, or a file of it was changed.
     """
     from shgae.models.zoo import load_hourglass
 
@@ -34,7 +34,7 @@ def open_autoencoder(path: str | Path) -> Autoencoder:
     """Opens an autoencoder artefact, in eval mode: ``encode`` (N, 256, 4, 4) -> (N, 50), ``decode`` back.
 
     Raises:
-        shgae.errors.Refused: the path is no complete autoencoder artefact, or a file of it was changed.
+        shgae.errors.Refused: the path is not a complete autoencoder artefact, or a file of it was changed.
     """
     from shgae.models.zoo import load_autoencoder
 

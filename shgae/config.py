@@ -1,6 +1,6 @@
-"""A config: a frozen dataclass whose fields know their kind, their choices and their limits.
+"""A config: a frozen dataclass; its fields know their kind, their choices and their limits.
 
-A limit stands beside its field, ``epochs: Annotated[int, Limit(1)]``, and holds wherever a config is made: on the
+A limit stands next to its field, ``epochs: Annotated[int, Limit(1)]``, and holds wherever a config is made: on the
 command line, in a file, in Python.
 """
 

@@ -17,7 +17,8 @@ def printable(text: str) -> str:
     """A text as it may reach a terminal, a picture, Markdown or TeX, whatever file or person it comes from.
 
     Line breaks, control characters (ESC), and those that are not seen but change the order of others (U+202E) become
-    blanks; halves of surrogate pairs, which file names that are no UTF-8 hold, become U+FFFD. The length stays.
+    blanks; halves of surrogate pairs, which file names that are not UTF-8 hold, become U+FFFD.
+    The length stays.
     """
     if text.isprintable():
         return text

@@ -37,7 +37,7 @@ class Progress(Protocol):
         """Begins a task of ``total`` units, ``done`` of which an earlier run finished."""
 
     def advance(self, amount: int = 1, facts: str = "") -> None:
-        """Counts ``amount`` more units; ``facts`` is shown beside the bar (losses, say)."""
+        """Counts ``amount`` more units; ``facts`` is shown next to the bar (losses, say)."""
 
     def finish(self) -> None:
         """Ends the task."""

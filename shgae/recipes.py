@@ -1,7 +1,8 @@
 """Every choice of the method: one frozen dataclass a stage, and the two recipes that fill them.
 
 ``original`` is the study as it was done; ``improved`` (the default) differs in the fields that :data:`RECIPES`
-names, each of which is an option of its own. A docstring under a field is its option's help, a limit beside it holds.
+names, each of which is an option of its own. A docstring under a field is its option's help, a limit next to
+it holds.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class PrepareConfig(Config):
     """Side of a crop in pixels; heatmaps have a quarter of it."""
     crop_policy: Literal["pad", "inside"] = "pad"
     """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
-    the square to stay in the photo, and drops a person whose labelled joints no longer fit."""
+    the square to stay in the photo, and drops a person if the labelled joints no longer fit."""
     margin: Annotated[float, Limit(0)] = 0.1
     """Growth of the square around box and labelled joints (0.1 = 10 %)."""
     context: Annotated[float, Limit(1, 3)] = 1.0
@@ -189,7 +190,7 @@ class PredictConfig(DecodeConfig):
 
     decode: Decode = "quarter"
     min_score: Annotated[float, Limit(0, 1)] = 0.1
-    """Joints whose map is lower than this share of a perfect one are drawn hollow, and limbs to them thin."""
+    """Joints with a map lower than this share of a perfect one are drawn hollow, and limbs to them thin."""
     overlays: bool = True
     """Draw the joints on a copy of every photo."""
     exif: Exif = "refuse"
@@ -205,7 +206,7 @@ class PredictConfig(DecodeConfig):
 
 @dataclass(frozen=True)
 class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
-    """A trained hourglass and crops -> arms that are fine-tuned alike, compared on the same people."""
+    """A trained hourglass and crops -> arms that are fine-tuned equally, compared on the same people."""
 
     arms: str = "none,random,pca,frozen,full"
     """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks are faster on one thread, and results repeat
@@ -27,6 +28,8 @@ pytest_plugins = [
 ]
 __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]
 
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # started under nohup, tests of closed terminals would see none
 os.environ.pop("COLUMNS", None)  # pytest-xdist tells its processes a terminal's width, and tables would be cut to it
 refuse_other_machines()
 settings.register_profile("shgae", deadline=None)  # a busy machine is no failure

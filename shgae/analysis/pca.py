@@ -83,7 +83,7 @@ Rows = npt.NDArray[np.int64]
 
 
 _ROWS = 2048
-"""Bottlenecks whose covariance is summed at once."""
+"""Bottlenecks summed into the covariance at once."""
 
 
 def components_of(

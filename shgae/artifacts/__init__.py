@@ -1,6 +1,6 @@
 """What lies on disk: files, hashes, lineage. No mathematics, no torch.
 
-An artefact is a folder whose ``manifest.json`` is written last: its presence means that the artefact is complete.
+An artefact is a folder; its ``manifest.json`` is written last, and its presence means that the artefact is complete.
 
 =================  ===================================================================================
 ``tensors``        safetensors files: written whole or not at all, read memory-mapped

@@ -124,7 +124,7 @@ class Activations:
         return self._people * len(self.stacks)
 
     def mean(self) -> npt.NDArray[np.float64]:
-        """(C, 4, 4) the mean of these rows: the stored one, or counted anew where a limit leaves people out."""
+        """(C, 4, 4) the mean of these rows: the stored one, or counted again where a limit leaves people out."""
         if self._is_whole:
             mean: npt.NDArray[np.float64] = np.mean([one.mean for one in self.statistics], axis=0)
             return mean

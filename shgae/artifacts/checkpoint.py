@@ -1,7 +1,7 @@
 """The state of a training in one file, replaced whole: weights, optimizer, and where it stands.
 
 One safetensors file holds the tensors, ``model.NAME`` and ``optimizer.PARAMETER.KEY``, and a JSON note with the rest;
-since it is one file, a crash cannot leave weights of one step beside the optimizer of another.
+since it is one file, a crash cannot leave weights of one step with the optimizer of another.
 """
 
 from __future__ import annotations

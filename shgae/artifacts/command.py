@@ -14,7 +14,7 @@ _FROM_PYTHON = "called from Python: "
 
 
 def command_line() -> list[str]:
-    """The words of this process: ``shgae`` and what was typed behind it, or the Python program that calls us."""
+    """The words of this process: ``shgae`` and what was typed after it, or the Python program that calls us."""
     program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
     return [program.replace("__main__.py", PROGRAM), *sys.argv[1:]]
 

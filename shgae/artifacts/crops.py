@@ -84,7 +84,7 @@ def no_measures(people: int, measures: Sequence[str]) -> dict[str, npt.NDArray[n
 
 
 def split_size(people: int, joints: int, side: int, measures: Sequence[str] = ()) -> int:
-    """Bytes of the files of a split whose stored crops have this side and whose people have these measures."""
+    """Bytes of the files of a split with stored crops of this side and people of these measures."""
     whole, rest = divmod(people, SHARD_ROWS)
     shard = {rows: tensors_size({"crops": ("U8", (rows, side, side, 3))}) for rows in (SHARD_ROWS, rest)}
     numbers = _formats(people, joints, measures)

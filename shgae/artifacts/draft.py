@@ -110,7 +110,7 @@ class Draft:
 
         Args:
             facts: what a reader needs to know; part of the id.
-            volatile: files that hold times or the command line, and are no part of the id.
+            volatile: files that hold times or the command line, and are not part of the id.
         """
         self.world.broadcast(None)  # nobody reads in the draft any more
         if self.world.is_main:
@@ -176,7 +176,7 @@ def new_artifact(
     ``device`` says where tensors are computed, if any are.
 
     Raises:
-        Refused: the target exists (and no ``force``), is no artefact, or somebody else is writing it; an interrupted
+        Refused: the target exists (and no ``force``), is not an artefact, or somebody else writes it; an interrupted
             draft of other options or parents is to be resumed, or one lies there and neither resume nor force is set.
     """
     made = Draft(target, kind, config, parents, execution, device)

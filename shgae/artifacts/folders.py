@@ -21,7 +21,7 @@ from shgae.errors import Refused
 
 INTENT, PIECES, LOCK = ".intent.json", ".pieces.jsonl", ".lock"
 HIDDEN = (ORIGIN, PIECES, LOCK, INTENT)
-"""What a draft's folder holds that is no part of the artefact."""
+"""What a draft's folder holds that is not part of the artefact."""
 REPLACED = ".replaced.json"
 """Marks an old artefact that is being replaced."""
 _TORN = re.compile(r"\.(.+)\.\d+\.tmp")
@@ -90,7 +90,7 @@ def clear(folder: Path, names: Iterable[str]) -> None:
 
 
 def torn_in(folder: Path, names: Collection[str]) -> set[str]:
-    """What killed writes of these files left beside them."""
+    """What killed writes of these files left next to them."""
     left = set()
     for parent in {PurePosixPath(name).parent for name in names}:
         own = {PurePosixPath(name).name.lstrip(".") for name in names if PurePosixPath(name).parent == parent}
@@ -120,7 +120,8 @@ def remove(folder: Path, names: Collection[str]) -> None:
 def put_in_place(made: Path, target: Path) -> Path | None:
     """Renames ``made`` to ``target``; an old target is put aside first, and taken away when the new one is durable.
 
-    What is no part of the old artefact moves to the new one. Returns the folder where it stays if its place is taken.
+    What is not part of the old artefact moves to the new one. Returns the folder where it stays if its
+    place is taken.
     """
     aside = target.with_name(f".{target.name}.old-{os.getpid()}")
     try:

@@ -2,7 +2,7 @@
 
 What a process has hashed it knows by device, inode, size and the times of the last change, for as long as it lives: the
 stages of a study read the same crops again and again. A file that was changed less than two seconds before is hashed
-anew, for a second change might leave its times as they are.
+again, for a second change might leave its times as they are.
 """
 
 from __future__ import annotations

@@ -220,7 +220,7 @@ def _sha256(text: str) -> str:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python, shgae and the packages whose results an artefact depends on."""
+    """Versions of Python, shgae and the packages with results that an artefact depends on."""
     own = {"python": platform.python_version(), "shgae": __version__}
     return own | {name: _version_of(name) for name in _REPORTED}
 

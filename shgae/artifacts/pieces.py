@@ -71,7 +71,7 @@ class Pieces:
             self._lines.setdefault(name, []).extend([found] if "sha256" in found else [])
 
     def check(self, execution: Execution) -> None:
-        """Hashes what earlier runs wrote, and notes anew what is there.
+        """Hashes what earlier runs wrote, and notes again what is there.
 
         Raises:
             Refused: a file is neither what was written last nor what stood there before.

@@ -78,7 +78,7 @@ def read_origin(folder: Path) -> Origin | None:
 
 
 def going_on(new: Origin, folder: Path, progress: Progress) -> Origin:
-    """The origin of a draft that is resumed, kept anew; conditions that are not those of its last run are told."""
+    """The origin of a draft that is resumed, stored again; conditions that are not those of its last run are told."""
     before, here = read_origin(folder), new.conditions[-1]
     origin = before.followed(here) if before else new
     if before and origin != before:
@@ -89,7 +89,7 @@ def going_on(new: Origin, folder: Path, progress: Progress) -> Origin:
 
 
 def conditions_of(device: str, execution: Execution) -> dict[str, str]:
-    """What may change the last bits of a result, though it is no part of the method."""
+    """What may change the last bits of a result, though it is not part of the method."""
     how = {"device": device, "deterministic": execution.deterministic, "processes": str(execution.world.size)}
     return how | package_versions()
 

@@ -1,6 +1,6 @@
 """Making artefacts and opening them.
 
-A draft fills ``NAME.partial`` beside its target ``NAME``; commit hashes every file, writes the manifest last, syncs
+A draft fills ``NAME.partial`` next to its target ``NAME``; commit hashes each file, writes the manifest last, syncs
 everything to disk and renames. A crash leaves the old artefact or the new one, never a mixture, and an unfinished one
 never looks whole.
 """
@@ -32,7 +32,7 @@ from shgae.execution import Execution
 
 @dataclass(frozen=True)
 class Artifact:
-    """A complete artefact whose manifest (and, unless said otherwise, every file) was checked."""
+    """A complete artefact; its manifest and, unless said otherwise, every file were checked."""
 
     path: Path
     manifest: Manifest
@@ -104,7 +104,7 @@ def open_artifact(
 def verify_files(
     artifact: Artifact, only: tuple[str, ...] = ("",), execution: Execution | None = None, *, anew: bool = False
 ) -> None:
-    """Hashes the files whose names begin so; raises :class:`Refused`, naming the first that is missing or changed.
+    """Hashes the files with names that begin so; raises :class:`Refused`, naming the first missing or changed.
 
     What this process has hashed before and has not changed since is not hashed again, unless ``anew`` asks for it.
     """

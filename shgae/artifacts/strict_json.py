@@ -49,7 +49,7 @@ def parse(
             infinity for a number that is too large, such as 1e999.
 
     Raises:
-        JsonFault: it is no JSON, is no text, is nested too deeply, has a key twice in one object, a number that is
+        JsonFault: it is not JSON, is not text, is nested too deeply, has a key twice in one object, a number that is
             not finite or has thousands of digits; or ``each`` raised it.
     """
 

@@ -37,7 +37,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Reads one JSON object.
 
     Raises:
-        Refused: no such file, or its content is no JSON object; see :mod:`shgae.artifacts.strict_json`.
+        Refused: no such file, or its content is not a JSON object; see :mod:`shgae.artifacts.strict_json`.
     """
     value = strict_json.read(path, "JSON", "make the file again").value
     if not isinstance(value, dict):
@@ -64,7 +64,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a table, one by one.
 
     Raises:
-        Refused: no such file, or a line that is no JSON object.
+        Refused: no such file, or a line that is not a JSON object.
     """
     try:
         with path.open("rb") as file:

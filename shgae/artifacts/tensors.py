@@ -79,7 +79,7 @@ def sync(path: Path) -> None:
 
 
 def tensors_bytes(tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> bytes:
-    """Arrays, and a JSON object beside them, as one safetensors file; equal content gives equal bytes."""
+    """Arrays, and a JSON object with them, as one safetensors file; equal content gives equal bytes."""
     # One metadata key only: with several, the library's byte order differs from run to run.
     metadata = None if note is None else {_NOTE: json.dumps(note, sort_keys=True)}
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
@@ -138,7 +138,7 @@ def check_arrays(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, t
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """The JSON object saved beside the tensors, or an empty one."""
+    """The JSON object saved with the tensors, or an empty one."""
     metadata = read_header(path)[0].get(_METADATA, {})
     try:
         note = strict_json.parse(metadata.get(_NOTE, "{}"))

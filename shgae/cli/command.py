@@ -64,7 +64,7 @@ class Command:
 def command(
     name: str, *, example: str, section: str = METHOD, writes: str = "", running: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Outcome]], Command]:
-    """Makes a :class:`Command` of a function, whose docstring becomes the help.
+    """Makes a :class:`Command` of a function; its docstring becomes the help.
 
     Args:
         name: what the user types.
@@ -102,7 +102,7 @@ def command(
             elif launcher.processes() > 1:
                 raise Refused("environment", "WORLD_SIZE", f"shgae {name} runs in one process", "it without torchrun")
             quiet = values["quiet"] or not launcher.is_first()
-            # What libraries print is no result: it must not stand beside the JSON object.
+            # What libraries print is not a result: it must not stand next to the JSON object.
             with console.drawn(quiet=quiet) as progress, contextlib.redirect_stdout(sys.stderr):
                 if "execution" in own:
                     execution = _execution(values, running, progress)
@@ -190,7 +190,7 @@ class _SectionedCommand(TyperCommand):
         return parsed
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """What stands behind the name in the usage line: MODEL DATA, where typer would write {MODEL} {DATA}."""
+        """What stands after the name in the usage line: MODEL DATA, where typer would write {MODEL} {DATA}."""
         arguments = [one for one in self.get_params(ctx) if isinstance(one, TyperArgument)]
         return ["[OPTIONS]", *(str(argument.metavar) for argument in arguments)]
 

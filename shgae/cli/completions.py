@@ -168,7 +168,7 @@ def _fish_option(option: _Option) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Inside single quotes of zsh and fish alike: without any."""
+    """Inside single quotes, of zsh as of fish: without any."""
     return text.replace("\\", "").replace("'", "\u2019")
 
 

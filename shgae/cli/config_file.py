@@ -99,7 +99,7 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _twice(text: str) -> str | None:
-    """A table or key that stands twice, which the parser does not name; any string over several lines is no key."""
+    """A table or key that stands twice, which the parser does not name; any string over several lines is not a key."""
     seen, table = set(), ""
     for line in text.splitlines():
         before, is_pair, _ = line.partition("=")

@@ -125,7 +125,7 @@ Category = Annotated[
 
 
 def colour(text: str) -> tuple[float, ...]:
-    """The channels of ``R,G,B``; raises :class:`Refused` if they are no numbers."""
+    """The channels of ``R,G,B``; raises :class:`Refused` if they are not numbers."""
     try:
         return tuple(float(channel) for channel in text.split(","))
     except ValueError as error:

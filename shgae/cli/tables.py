@@ -82,7 +82,7 @@ def _inner(value: Any) -> str:
 
 
 def fit_table(result: Mapping[str, Any]) -> Table:
-    """A training: its best epoch, whose weights were kept."""
+    """A training: its best epoch, the epoch of the weights that were kept."""
     left_out = ("epoch", "seconds", "samples", "lr")  # lr: where the schedule stood then, not what was asked for
     kept = {name: value for name, value in result["best"].items() if name not in left_out}
     best = {NAMES.get(name, name): SCALES.get(name, 1.0) * value for name, value in kept.items()}

@@ -111,7 +111,7 @@ class Augmentation:
         return xy.astype(np.float32), v.astype(np.uint8)
 
     def warp(self, changes: Changes, stored_size: int) -> Warp:
-        """The same changes for pixels of stored crops, whose middle is the crop."""
+        """The same changes for pixels of stored crops; their middle is the crop."""
         turn, shift = changes.affine[:, :, :2], changes.affine[:, :, 2:]
         back = np.linalg.inv(turn)
         around = (stored_size - self.crop_size) / 2
@@ -160,7 +160,7 @@ def augmentation_of(config: AugmentConfig, skeleton: Skeleton, crop_size: int, w
         where: the data, for the refusal.
 
     Raises:
-        Refused: mirroring without a known mirror pair, or halves of a body whose joints' names tell none.
+        Refused: mirroring without a known mirror pair, or halves of a body where the joints' names tell none.
     """
     config = with_parts(config)
     if config.augment == "none" and not any(getattr(config, name) for name in PARTS):

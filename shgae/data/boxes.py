@@ -45,7 +45,7 @@ class BoxedImage:
     """Its place in the JSON, for messages."""
     image_id: int | None
     file_name: str | None
-    """None: the photo is the one whose stem is the number ``image_id``."""
+    """None: the photo is the one with the number ``image_id`` as its stem."""
     size: tuple[int, int] | None = None
     """Width and height in pixels, if the JSON has them."""
     boxes: list[Box] = field(default_factory=list)

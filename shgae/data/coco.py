@@ -238,7 +238,7 @@ def _box_around(xy_labelled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
 
 
 def _fault_of(labelled: npt.NDArray[np.float64]) -> str | None:
-    """What is wrong with joints (L, 3) whose v is not 0."""
+    """What is wrong with joints (L, 3), all with a v other than 0."""
     if not np.isfinite(labelled).all():
         return "joint that is not finite"
     if not np.isin(labelled[:, 2], (1, 2)).all():

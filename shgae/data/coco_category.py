@@ -1,4 +1,4 @@
-"""The category of a COCO JSON whose joints are used: which one it is, and what it says of them."""
+"""The category of a COCO JSON with the joints that are used: which one it is, and what it says of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
         name: the category to take; None takes the only one with keypoints, or of several the one called person.
 
     Returns:
-        A copy of the category whose skeleton holds nothing but lines between its joints, counted from 1; and what a
+        A copy of the category; its skeleton holds nothing but lines between its joints, counted from 1; and what a
         user should hear about the lines that were left out.
 
     Raises:

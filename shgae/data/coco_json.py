@@ -121,7 +121,7 @@ class _Hooks:
         return kept
 
     def _numbers(self, values: Any) -> Any:
-        """Numbers of one person as an array of doubles, null as NaN; what are no numbers as they are."""
+        """Numbers of one person as an array of doubles, null as NaN; what is not a number as it is."""
         if self.stray_constants:
             self._joint_constants += _constants_in(values)
         if type(values) is not list:
@@ -150,7 +150,7 @@ def _parse(text: str) -> Any:
 
 
 def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Checks everything that is no matter of a single person; returns the category of the people, and notes."""
+    """Checks everything that is not a matter of one person; returns the category of the people, and notes."""
     if not isinstance(dataset, dict):
         raise _Fault("no JSON object")
     for key in ("images", "annotations", "categories"):

@@ -107,7 +107,7 @@ def _finish(selection: Selection, bad: Sequence[BadPhoto], writers: dict[Split, 
 
 
 class _SplitWriter:
-    """The crops of one split and, beside them, the rows of its table."""
+    """The crops of one split and, next to them, the rows of its table."""
 
     def __init__(self, unfinished: Draft, split: str, config: PrepareConfig, people: int, of: CocoPeople) -> None:
         joints = len(of.skeleton)

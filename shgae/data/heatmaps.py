@@ -1,7 +1,7 @@
 """The heatmap codec: joints in the crop -> target maps, and maps -> cells and back to the crop.
 
 Two frames meet here. ``xy_crop`` is in pixels of the crop, 0 to crop_size; a *cell* is a whole column and row (x, y) of
-a map, whose side is a quarter of the crop's.
+a map; the side of a map is a quarter of the crop's.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def is_flat(maps: Tensor) -> Tensor:
 def quarter_offset(maps: Tensor, cells: Tensor) -> Tensor:
     """Cells moved a quarter of a cell towards the higher of their two neighbours, on either axis (Newell et al. 2016).
 
-    A cell stays where it is along an axis at whose border it lies, or on which both neighbours are equally high.
+    A cell stays where it is along an axis on which it lies at the border, or both neighbours are equally high.
 
     Args:
         maps: (N, K, H, W) float.
@@ -162,8 +162,8 @@ def dark_offset(maps: Tensor, cells: Tensor, sigma: float) -> Tensor:
 
     The map is blurred with the Gaussian of the targets and brought back to its own height; of its logarithm, a
     parabola for a Gaussian, one Newton step is taken: -H^-1 g with the gradient g and the Hessian H of central
-    differences. As in MMPose (``refine_keypoints_dark``), a cell within two of a border stays, as does one whose
-    Hessian is singular, and with sigma = 2 the blur has its 11 cells.
+    differences. As in MMPose (``refine_keypoints_dark``), a cell within two of a border stays, as does one with a
+    singular Hessian, and with sigma = 2 the blur has its 11 cells.
 
     Args:
         maps: (N, K, H, W) float.

@@ -163,7 +163,7 @@ def _as_rgb(photo: Image.Image, data: bytes) -> Image.Image:
 
 
 def _without_end(data: bytes) -> Image.Image:
-    """A JPEG whose end marker is missing, and nothing else: whatever is put in its place changes no pixel.
+    """A JPEG without its end marker, and nothing else: whatever is put in its place changes no pixel.
 
     Raises:
         OSError: pixels are missing.

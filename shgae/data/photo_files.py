@@ -17,7 +17,7 @@ from shgae.data.text_input import name_parts, plain_name
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "GIF")
 """What is decoded. Named one by one: EPS would run Ghostscript, and Pillow turns a TIFF by its EXIF tag."""
 JPEGS = ("JPEG", "MPO")
-"""What Pillow calls a JPEG, without and with a second picture behind it."""
+"""What Pillow calls a JPEG, without and with a second picture after it."""
 TURNS: Mapping[int, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -86,7 +86,7 @@ class Turned:
     unclear: list[Path] = field(default_factory=list)
     """It could be either, or there is none."""
     unlikely: list[Path] = field(default_factory=list)
-    """As above, but the photo is no JPEG: taken as stored."""
+    """As above, but the photo is not a JPEG: taken as stored."""
 
     def add(self, path: Path, header: Header | None, said: Size | None) -> None:
         """Sorts a photo in, if it is one that is turned."""
@@ -117,7 +117,7 @@ class Turned:
 def same_photos(paths: Iterable[tuple[Key, Path]]) -> list[list[Key]]:
     """Keys of photos that are one file, or hold the same bytes: a list for each such photo, in the order of the keys.
 
-    Only files of equal size are read. A file that cannot be read is no other's twin.
+    Only files of equal size are read. A file that cannot be read is not the twin of another.
     """
     by_file: dict[str, list[Key]] = defaultdict(list)
     for key, path in paths:
@@ -156,7 +156,7 @@ class PhotoFolder:
     def path(self, file_name: str) -> Path:
         """Where a name points, whether or not there is a file.
 
-        The very name counts most; then the one with slashes for backslashes; then a file whose name reads the same,
+        The very name counts most; then the one with slashes for backslashes; then a name that reads the same,
         its umlauts composed or not.
         """
         exact = self._folder / file_name

@@ -69,7 +69,8 @@ def whole_photos(photos: Sequence[Path]) -> list[BoxedPhoto]:
 def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto], Counter[str]]:
     """The photos that the JSON has boxes for, in their own order, and the boxes left out, by reason.
 
-    An image with a file name is the photo whose path ends so; one without, the photo whose stem is the image's id.
+    An image with a file name is the photo with a path that ends so; one without, the photo with
+    the image's id as its stem.
 
     Raises:
         Refused: an image could be two photos, a photo two images, or no box is of a given photo.

@@ -70,7 +70,7 @@ class Photo:
     annotations: tuple[dict[str, Any], ...]
     """COCO keypoint annotations, without ``id`` and ``image_id``; xy in photo pixels."""
     owner: NDArray[np.uint8]
-    """(H, W): whose the pixel is: 0 nobody's (background, seats), n that of annotation n - 1, 255 a thing in front."""
+    """(H, W): the pixel's owner: 0 nobody (background, seats), n annotation n - 1, 255 a thing in front."""
 
 
 def draw_dataset(directory: Path, config: SyntheticConfig, progress: Progress | None = None) -> Path:

@@ -1,6 +1,6 @@
 """What a predictor says about the people of a split: from a network's maps, or from a file in COCO's results format.
 
-Scores are made of the numbers that such a file holds, so that a model and its file score alike to the last bit.
+Scores are made of the numbers that such a file holds, so that a model and its file score equally to the last bit.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def from_cells(
     decoding: str = ARGMAX,
     rule: CellRule = "round",
 ) -> Predictions:
-    """Predictions of arg-max cells (N, K, 2) of these crops' maps, whose heights there are score (N, K), or 1.
+    """Predictions of arg-max cells (N, K, 2) of these crops' maps; the heights there are score (N, K), or 1.
 
     Cells are counted by the study's rule: those of a network of another ``rule`` are the ones that its points fall on.
     """
@@ -89,7 +89,7 @@ def from_cells(
 def from_places(
     predictions: Predictions, places: npt.NDArray[np.float32], crops: Crops, decoding: str, rule: CellRule = "round"
 ) -> Predictions:
-    """Predictions whose points are at other places (N, K, 2) of the maps, in cells, than the middles of their cells."""
+    """Predictions with points at other places (N, K, 2) of the maps, in cells, than the middles of their cells."""
     xy_crop = heatmaps.map_to_crop(torch.from_numpy(places), rule).double().numpy()
     xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
     was = predictions.decoding
@@ -142,7 +142,7 @@ class PredictionFile:
     strangers: int
     """Entries that are of nobody in the split."""
     matched: int | None = None
-    """People whose prediction was found by OKS among those of the photo; None where entries say whom they are of."""
+    """People with a prediction found by OKS among those of the photo; None where entries say whom they are of."""
     surely: int = 0
     """Of these, those of an OKS of 0.5 or more."""
     entries: tuple[dict[str, Any], ...] = ()
@@ -162,7 +162,7 @@ def read_predictions(
 
     An entry says whom it is of by ``annotation_id``, or by ``image_id`` where that photo has one person of the split.
     Results without any ``annotation_id``, of photos with several people, are matched to them by COCO's greedy OKS;
-    people without a match are not found. So are those whose entry says ``"found": false``.
+    people without a match are not found. So are those with an entry that says ``"found": false``.
 
     Args:
         path: the JSON.

@@ -71,7 +71,7 @@ class JointScore:
     count: int
     """Labels."""
     interval: Interval | None
-    """Of ``all``; None for what is no model, and where resamples do not differ."""
+    """Of ``all``; None for what is not a model, and where resamples do not differ."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Row:
     pck: ByGroup[float | None]
     """The study's, 0 to 1."""
     interval: ByGroup[Interval | None] | None
-    """Of :attr:`pck`; None for what is no model."""
+    """Of :attr:`pck`; None for what is not a model."""
     joints: Mapping[str, JointScore]
     metrics: tuple[Metric, ...]
     """Every dialect; the first one is the study's."""

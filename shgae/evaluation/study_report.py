@@ -30,7 +30,7 @@ ARMS: Mapping[str, str] = {
 LETTERS: Mapping[str, str] = dict(zip(ARMS, "abcde", strict=True))
 """The names that arms had, which options and folders may still use."""
 BASELINE = "baseline"
-"""The network that every arm starts from, scored beside the arms."""
+"""The network that every arm starts from, scored next to the arms."""
 _USED = {"batch_size": int, "lr": float, "optimizer": str, "schedule": str, "precision": str}
 
 Pck = ByGroup[float | None]
@@ -39,7 +39,7 @@ Pck = ByGroup[float | None]
 
 @dataclass(frozen=True)
 class Budget:
-    """What all arms were given alike; read from their manifests, not from the options."""
+    """What all arms were given in the same way; read from their manifests, not from the options."""
 
     model: str
     """Id of the baseline."""
@@ -78,7 +78,7 @@ class ArmResult:
     trained_parameters: int
     """Which learned in the fine-tuning."""
     best_epochs: tuple[int, ...]
-    """Whose weights were kept, by seed."""
+    """The epochs of the weights that were kept, by seed."""
 
 
 @dataclass(frozen=True)

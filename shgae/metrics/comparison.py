@@ -79,7 +79,7 @@ def joint_intervals(
 ) -> list[list[Interval | None]]:
     """How sure is the share of people of whom a joint was found? Of each model, of each joint.
 
-    None where fewer than two photos have the joint, or all who have it are alike: resamples of them do not differ.
+    None where fewer than two photos have the joint, or all who have it are equal: resamples of them do not differ.
 
     Args:
         hits: of each of M models (N, K) the joints found.

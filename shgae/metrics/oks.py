@@ -126,7 +126,7 @@ def similarity(
 def match(similarities: Floats, least: Sequence[float] = (LOWEST, 0.0)) -> Ints:
     """COCO's greedy matching in one photo: (D,) the person of each prediction, or -1.
 
-    Each prediction, the best score first, takes the likest person who is left, if they are alike enough; the last of
+    Each prediction, the best score first, takes the likest person who is left, if similar enough; the last of
     several equally like ones. Then the predictions and people that are left are matched with the next, lower limit, so
     that a poor prediction counts by its joints, but takes nobody from a good one.
 

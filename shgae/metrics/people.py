@@ -69,7 +69,7 @@ class People:
     box: Floats
     """(N, 4) the annotated box: x, y, width, height in photo pixels; width and height above 0."""
     photo_id: Ints
-    """(N,) people of one photo are no independent witnesses."""
+    """(N,) people of one photo are not independent witnesses."""
     annotation_id: Ints
     """(N,)."""
     area: Floats | None = None

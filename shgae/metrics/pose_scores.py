@@ -288,7 +288,7 @@ def _metric(
     left_out: Mapping[str, int] | None = None,
     reason: str | None = None,
 ) -> Metric:
-    """A score whose rule, averaging, mask and decoding are ``about``."""
+    """A score with the rule, averaging, mask and decoding of ``about``."""
     whole, parts = (values.all, values.v1, values.v2), (values.joints, values.labelled)
     return Metric(name, unit, *about, *whole, *parts, people, left_out or {}, reason)
 

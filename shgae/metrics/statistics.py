@@ -1,6 +1,6 @@
 """Several models on the same people: how sure is each score, and each difference?
 
-People of one photo are no independent witnesses, so what is resampled are photos, with everybody in them (a cluster
+People of one photo are not independent witnesses, so photos are resampled, with everybody in them (a cluster
 bootstrap, Davison and Hinkley 1997, section 2.4 and 3.8). All models are scored on every resample
 (:class:`PairedBootstrap`), so what they have in common, hard photos above all, cancels out of a difference.
 """
@@ -133,7 +133,7 @@ class PairedBootstrap:
         Args:
             above: (N, ...) what each person adds to the numerator of each quantity.
             below: (N, ...) what each person adds to the denominator, 0 or more.
-            photo_id: (N,) whose people are resampled together.
+            photo_id: (N,) the photo of each person; people of one photo are resampled together.
             resamples: how often all P photos are drawn with replacement.
             seed: equal seeds and equal P draw the same photos, whatever the quantities.
 

@@ -1,4 +1,4 @@
-"""A bottleneck tensor squeezed into a few numbers and back: the study's autoencoder, and the linear one beside it."""
+"""A bottleneck tensor squeezed into a few numbers and back: the study's autoencoder, and the linear one."""
 
 from __future__ import annotations
 

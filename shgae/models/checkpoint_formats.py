@@ -60,7 +60,7 @@ class CheckpointFormat:
     upbringing: Upbringing | None = None
     """None for autoencoders, which know neither joints nor colours."""
     unused: Callable[[Shapes], Shapes] = _nothing
-    """From the tensors that we want, by their names, to those that lie beside them and that no forward pass uses."""
+    """From the tensors that we want, by their names, to those next to them that are not used by any forward pass."""
 
     def name(self, ours: str) -> str:
         """Their name of one of our tensors."""

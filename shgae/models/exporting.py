@@ -85,7 +85,7 @@ def to_onnx(network: MapsAndCodes, crop_size: int) -> onnx.ModelProto:
 
 @contextmanager
 def _without_needless_warnings() -> Iterator[None]:
-    """Keeps two things from the user that no user can change: torchvision is no part of this, and torch's own past."""
+    """Keeps two things from the user that no user can change: torchvision is not part of it, and torch's own past."""
 
     def is_needed(record: logging.LogRecord) -> bool:
         return not record.getMessage().startswith("torchvision is not installed")

@@ -45,7 +45,7 @@ _REFUSES = 3
 """Exit code of a child that wrote its reason to standard output."""
 _FIX = "a file that torch.save(model.state_dict(), FILE) made"
 _EXPECTED = ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
-"""What most trainings save beside the weights: their best score, as a number of numpy's."""
+"""What most trainings save with the weights: their best score, as a number of numpy's."""
 _MOST_NAMES = 200
 """Different objects in one checkpoint."""
 _OTHER_KINDS = {
@@ -62,7 +62,7 @@ class ForeignModel:
     """Somebody else's weights in our names."""
 
     family: str
-    """Whose they are, in words."""
+    """Their origin, in words."""
     kind: Literal["hourglass", "autoencoder"]
     """The kind of artefact they make."""
     spec: HourglassSpec | AutoencoderSpec
@@ -74,7 +74,7 @@ class ForeignModel:
     dropped: tuple[str, ...]
     """Tensors of the file, by their own names, that its network never used."""
     note: str = ""
-    """Where in the file the network was, and what lies beside it, where that is worth a word."""
+    """Where in the file the network was, and what lies next to it, where that is worth a word."""
 
 
 def read_foreign(path: Path) -> ForeignModel:
@@ -168,7 +168,7 @@ class _NotPlain(Exception):
 def _read_in_child(path: Path) -> tuple[dict[str, Array], str]:
     with tempfile.TemporaryDirectory(prefix="shgae-import-") as folder:
         target = Path(folder) / "tensors.safetensors"
-        # -P and our own path: the child imports what we import, never a torch.py that lies beside the checkpoint.
+        # -P and our own path: the child imports what we import, never a torch.py next to the checkpoint.
         command = [sys.executable, "-P", "-m", __name__, str(path.absolute()), str(target), str(_MEMORY_LIMIT)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         try:

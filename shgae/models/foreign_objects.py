@@ -1,4 +1,4 @@
-"""Inert namesakes of the objects that lie beside the weights of a checkpoint: nothing of the originals is ever run.
+"""Inert namesakes of the objects next to the weights of a checkpoint: nothing of the originals is ever run.
 
 A pickle names classes and asks for calls of them. Here a harmless name gets a class of ours, which takes any arguments
 and keeps nothing of them, or, for a subclass of dict or list, an empty container that may be filled with tensors.

@@ -27,7 +27,7 @@ class Found(NamedTuple):
     tensors: dict[str, Tensor]
     """By the names that its family gives them."""
     note: str
-    """Where they were, and what lies beside them, where that is worth a word; else empty."""
+    """Where they were, and what lies next to them, where that is worth a word; else empty."""
 
 
 def find_network(loaded: object) -> Found:

@@ -33,14 +33,14 @@ def with_joints(
 ) -> tuple[StackedHourglass, HourglassSpec]:
     """The same network with other joints.
 
-    Where a trained part reads a channel that starts anew, its weight starts at 0: maps of carried-over joints change
-    only by what joints that are gone contributed to them (nothing in Newell's head; in the study's, whose last layer
-    mixes joints, their share).
+    Where a trained part reads a channel that starts again, its weight starts at 0: maps of carried-over joints change
+    only by what joints that are gone contributed to them (nothing in Newell's head; in the study's, with a last layer
+    that mixes joints, their share).
 
     Args:
         model: the network; it is left as it is.
         spec: what it is made of.
-        sources: for each of the new joints the old one whose channel it takes over, or None to start again.
+        sources: for each of the new joints the old one with the channel that it takes over, or None to start again.
         seed: of the new channels' weights.
 
     Returns:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """Pre-activated bottleneck block: three convolutions beside a shortcut, and no ReLU after their sum.
+    """Pre-activated bottleneck block: three convolutions next to a shortcut, and no ReLU after their sum.
 
     branch: BN - ReLU - conv1x1 to half the outgoing width - BN - ReLU - conv3x3 - BN - ReLU - conv1x1.
     """

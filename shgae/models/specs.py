@@ -54,8 +54,8 @@ class HourglassSpec:
     width: int = 256
     """Channels, C: a multiple of 4 up to 1024."""
     grafts: tuple[AutoencoderSpec | int | None, ...] = ()
-    """What lies in each stack's bottleneck: an autoencoder of its own, the number of the earlier stack whose very
-    autoencoder (the same weights) it is, or None; left out, there is nothing anywhere."""
+    """What lies in each stack's bottleneck: an autoencoder of its own, the number of the earlier stack that shares its
+    autoencoder (the same weights), or None; left out, there is nothing anywhere."""
     stem: tuple[int, ...] = ()
     """Channels of the stem on their way to the width: after its convolution, its first and its second residual; left
     out, what the residual block comes with (the study's are as wide as the network, Newell's are 1/4, 1/2, 1/2)."""

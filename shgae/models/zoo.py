@@ -185,7 +185,7 @@ def load_hourglass(path: Path, verify: bool = True) -> LoadedHourglass:
     """Opens the hourglass of an artefact or run directory (then its best); ``verify`` hashes its files again.
 
     Raises:
-        Refused: it is no complete hourglass artefact, a file of it was changed, or its parts do not fit together.
+        Refused: it is not a complete hourglass artefact, a file of it was changed, or its parts do not fit together.
     """
     artifact = open_artifact(path, "hourglass", verify=verify)
     with _facts_of(artifact) as facts:
@@ -202,7 +202,7 @@ def load_autoencoder(path: Path, verify: bool = True) -> LoadedAutoencoder:
     """Opens the autoencoder of an artefact or run directory (then its best); ``verify`` hashes its files again.
 
     Raises:
-        Refused: it is no complete autoencoder artefact, a file of it was changed, or its parts do not fit together.
+        Refused: it is not a complete autoencoder artefact, a file of it was changed, or its parts do not fit together.
     """
     artifact = open_artifact(path, "autoencoder", verify=verify)
     with _facts_of(artifact) as facts:

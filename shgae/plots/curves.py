@@ -23,7 +23,7 @@ _MOST_MARKERS = 20
 
 
 class Score(NamedTuple):
-    """What a history says beside its losses."""
+    """What a history says besides its losses."""
 
     key: str
     name: str
@@ -69,7 +69,7 @@ def study_curves(runs: Runs, first: int | None, path: Path, command: str) -> Non
     """Draws the study's figure: losses above, score below; all epochs on the left, from ``first`` on on the right.
 
     Args:
-        runs: all scored alike; a run that ended before ``first`` is on the left alone.
+        runs: all scored in the same way; a run that ended before ``first`` is on the left alone.
         first: the epoch that the right column begins with; None draws the left column alone.
         path: the PNG or SVG to write.
         command: what made the figure.

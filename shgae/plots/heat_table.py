@@ -14,7 +14,7 @@ from shgae.plots.style import new_figure, style
 def heat_table(
     values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], title: str, unit: str
 ) -> Figure:
-    """Draws numbers (R, C) in per cent as a table whose cells are the darker the higher; NaN is left white.
+    """Draws numbers (R, C) in per cent as a table with cells that are the darker the higher; NaN is left white.
 
     Args:
         values: shares, 0 to 1, or differences of shares.

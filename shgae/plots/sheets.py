@@ -1,4 +1,4 @@
-"""A sheet of people: pictures of one beside each other, and a table of those that were left out."""
+"""A sheet of people: pictures of one next to each other, and a table of those that were left out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from shgae.skeleton import Skeleton
 Picture = npt.NDArray[np.float32]
 
 _COLUMNS = 8
-"""Pictures beside each other, at most, unless a person has more."""
+"""Pictures next to each other, at most, unless a person has more."""
 _PANEL, _GAP, _BETWEEN, _TITLE = 1.5, 0.06, 0.22, 0.26
 """Inches: a picture's side, between two of a person, between people, and for what stands above a picture."""
 _EDGE, _HEAD, _FOOT = 0.15, 0.55, 0.25
@@ -70,7 +70,7 @@ def people_sheet(
     """Draws a sheet.
 
     Args:
-        people: at least one; each with the same number of views, which stand beside each other.
+        people: at least one; each with the same number of views, which stand next to each other.
         dropped: lines of the table below; None draws none.
         skeleton: names and limbs of the joints.
         heading: stands above everything.

@@ -15,7 +15,7 @@ from shgae.plots.style import new_figure, style
 from shgae.skeleton import Skeleton
 
 SURE = 0.3
-"""Decoded joints whose map is lower than this share of the row's highest are drawn hollow."""
+"""Decoded joints with a map lower than this share of the row's highest are drawn hollow."""
 
 
 def traversal_figure(

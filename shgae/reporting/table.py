@@ -40,9 +40,9 @@ class Grid:
     caption: str = ""
     """Lines below it."""
     aside: int = 0
-    """How many of the last rows are no results of their own but something to compare with."""
+    """How many of the last rows are not results of their own but something to compare with."""
     words: tuple[str, ...] = ()
-    """Headings of columns, beside the first, that hold words."""
+    """Headings of columns, besides the first, that hold words."""
 
     @property
     def is_left(self) -> tuple[bool, ...]:

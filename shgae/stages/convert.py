@@ -57,10 +57,10 @@ def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execut
     """Writes ``SPLIT.json`` into the folder ``output``, for every split that the file tells apart.
 
     Args:
-        data_set: whose file it is.
+        data_set: the data set of the file.
         file: see :func:`~shgae.data.converters.mpii.read_mpii` and :func:`~shgae.data.converters.lsp.read_lsp`.
         output: the folder; made where it is missing.
-        photos: the folder of the photos, whose sizes the formats lack; None leaves sizes out.
+        photos: the folder of the photos, for the sizes that the formats lack; None leaves sizes out.
         execution: force and progress.
 
     Raises:

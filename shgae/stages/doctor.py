@@ -55,7 +55,7 @@ def run(folder: Path = Path()) -> DoctorResult:
     """Looks around, then tries a training step on each device and a file in a temporary folder.
 
     Args:
-        folder: whose free disk is told.
+        folder: its free disk space is told.
     """
     checks = {"a tensor file": _tried(_write_and_read)}
     for device in _devices():

@@ -61,7 +61,7 @@ class EvaluateResult:
 
 @dataclass(frozen=True)
 class _Rules:
-    """What people are scored with beside the data."""
+    """What people are scored with besides the data."""
 
     sigmas: Floats | None
     """(K,) of OKS, as given."""

@@ -54,7 +54,7 @@ class ExtractResult:
     splits: dict[Split, int]
     """People a split."""
     stacks: tuple[int, ...]
-    """The stacks whose bottlenecks these are, counted from 0."""
+    """The stacks of these bottlenecks, counted from 0."""
     model_stacks: int
     """Stacks that the model has."""
     shape: tuple[int, int, int]

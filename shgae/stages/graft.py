@@ -70,7 +70,7 @@ class _Planting(NamedTuple):
 def run(
     model: Path, autoencoders: Sequence[Path], output: Path, execution: Execution, stacks: Sequence[int] = (-1,)
 ) -> GraftResult:
-    """Puts autoencoders behind the last bottleneck residual of stacks and writes an hourglass artefact.
+    """Puts autoencoders after the last bottleneck residual of stacks and writes an hourglass artefact.
 
     Nothing is trained. One autoencoder for several stacks is shared: one set of weights. Otherwise there are as many
     autoencoders as stacks; one that is given twice becomes two, which fine-tuning pulls apart.

@@ -65,8 +65,8 @@ def run(
         file: ``.pth`` or ``.safetensors``.
         output: the folder to make.
         execution: force and progress.
-        joints: a COCO JSON whose category names the K joints, in the order of the maps; without it, those of the
-            family's training set, or COCO's for K = 17, or ``joint_0`` and so on.
+        joints: a COCO JSON with a category that names the K joints, in the order of the maps; without it, those of
+            the family's training set, or COCO's for K = 17, or ``joint_0`` and so on.
         mean_rgb: three numbers in [0, 1], taken off images before the network sees them; without it, the family's.
 
         category: name of the category of ``joints`` to take, where several have keypoints.

@@ -71,7 +71,7 @@ def fit_pose(
     """
     device = resolve_device(execution.device)
     config = dataclasses.replace(with_parts(config), precision=resolve_precision(config.precision, device))
-    # channels last: convolutions run in this layout without copies, on CPUs and GPUs alike
+    # channels last: convolutions run in this layout without copies, on CPUs as on GPUs
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = _objective(facts, config, parents["data"], device)
     with (

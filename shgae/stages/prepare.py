@@ -53,7 +53,7 @@ class PrepareResult:
     splits: Mapping[str, int]
     """Samples of each split."""
     dropped: Mapping[str, int]
-    """People that are no samples, by reason."""
+    """People that are not samples, by reason."""
     bad_photos: int
     """Photos that could not be used, of those that ``max_bad_photos`` allows."""
     mean_rgb: tuple[float, float, float]
@@ -85,9 +85,9 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
         execution: threads, force, progress and the wish to stop.
 
     Raises:
-        Refused: an option, a JSON or a photo is refused; nothing is left behind.
+        Refused: an option, a JSON or a photo is refused; nothing remains.
         DiskError: the disk has less room than the crops need.
-        Interrupted: a signal came; nothing is left behind.
+        Interrupted: a signal came; nothing remains.
     """
     _check_options(sources, config)
     inputs = [path for source in sources.values() for path in (source.annotations, source.photos)]

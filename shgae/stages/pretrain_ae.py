@@ -38,7 +38,7 @@ class AutoencoderResult:
     by_stack: dict[int, Reconstruction]
     """The same of each stack alone, against the mean of its own training rows, where it learned several."""
     stacks: tuple[int, ...]
-    """Whose bottlenecks it learned, counted from 0; (-1,), the last, where the activations do not number them."""
+    """The stacks of its bottlenecks, counted from 0; (-1,), the last, where the activations do not number them."""
     model_stacks: int
     """Stacks of the model; 0 where the activations do not tell."""
     parameters: int

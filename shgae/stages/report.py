@@ -61,7 +61,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
         execution: force and progress.
 
     Raises:
-        Refused: an input is no complete artefact or a file of it that is read was changed, the output exists, has
+        Refused: an input is not a complete artefact or a file read from it was changed, the output exists, has
             another ending or lies inside an input, or the two models are not in an evaluation.
         Interrupted: a signal came; nothing was written.
     """

@@ -85,7 +85,7 @@ def run(
 
     Args:
         data: prepared data.
-        predictions: a file of predictions of the split's people (COCO results); then the worst are drawn, beside what
+        predictions: predictions of the split's people (COCO results); then the worst are drawn, next to what
             is predicted.
         output: the PNG or SVG to make.
         config: split, how many people, and what to draw of them.

@@ -56,7 +56,7 @@ class GpuSyncedBatchNorm(nn.SyncBatchNorm):
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation whose mean and variance in training are those of all processes' rows; some may have none."""
+    """Batch normalisation; its mean and variance in training are those of all processes' rows; some may have none."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) -> the same shape and dtype."""

@@ -1,6 +1,6 @@
 """Several processes do one stage together: gloo between CPUs, NCCL between GPUs.
 
-How many there are is no part of the method. Data order stays a function of (seed, epoch); the rows of a step, and the
+Their number is not part of the method. Data order stays a function of (seed, epoch); the rows of a step, and the
 batches of a split that is only looked at, are shared out without padding, and what was counted is added up.
 """
 
@@ -37,7 +37,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def split_micro_batches(rows: Rows, micro_batches: int, world: ProcessGroup) -> list[Rows]:
     """This process's part of a step's rows, in the portions in which they go through the network.
 
-    The rows are cut into ``micro_batches`` (or one a process) consecutive portions whose sizes differ by one at most;
+    The rows become ``micro_batches`` (or one a process) consecutive portions with sizes that differ by at most one;
     each process takes its consecutive share of them. Of all processes together each row comes once. Empty portions are
     left out, unless all processes normalise together: then they must all take part.
     """

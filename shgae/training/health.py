@@ -1,6 +1,6 @@
 """Is a training well? Its numbers must be finite at every step, and its weights must move.
 
-A step whose loss, gradient or batch statistics are not finite ends the training, on a CPU before it touches a weight.
+A loss, gradient or batch statistic that is not finite ends the training, on a CPU before the step touches a weight.
 A GPU is not waited for: its numbers are read when the next step is under way, and before anything is saved. And
 weights that stand still end it too: the study's resume gave its optimizer copies of the weights, and so the last
 epochs trained nothing, unnoticed.

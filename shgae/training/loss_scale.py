@@ -1,4 +1,4 @@
-"""Loss scaling for fp16, whose smallest numbers lie above many gradients of a heatmap loss (1e-8 to 1e-6).
+"""Loss scaling for fp16: its smallest numbers lie above many gradients of a heatmap loss (1e-8 to 1e-6).
 
 The loss is multiplied by a power of two before the backward pass and the gradients are divided by it afterwards, which
 is exact. A gradient that overflows halves the scale and its step is left out; after many sound steps the scale doubles

@@ -216,7 +216,7 @@ class ReconstructionObjective:
         return self.train.mean()
 
     def load(self, rows: Rows, epoch: int) -> ActivationBatch:
-        """See :class:`Objective`: x + noise * x * e beside x."""
+        """See :class:`Objective`: x + noise * x * e next to x."""
         clean = self.train.read(rows)
         noisy = clean
         if self.config.noise:

@@ -12,7 +12,7 @@ from shgae.training.optim import OPTIMIZER_NUMBERS
 
 
 def training_size(model: nn.Module, optimizer: str) -> int:
-    """The most bytes that a training has on the disk: its best weights, and a checkpoint beside the one it replaces."""
+    """The most bytes that a training has on disk: its best weights, and a checkpoint next to the one it replaces."""
     state = sum(tensor.nbytes for tensor in model.state_dict().values())
     learning = sum(parameter.nbytes for parameter in model.parameters() if parameter.requires_grad)
     return int(state + 2 * (state + OPTIMIZER_NUMBERS[optimizer] * learning))

@@ -1,6 +1,6 @@
 """The history of a training for TensorBoard, in the folder ``tensorboard`` of a run.
 
-The events are no part of the artefact's id, nor of what ``--resume`` compares: they hold times, and nothing that
+The events are not part of the artefact's id, nor of what ``--resume`` compares: they hold times, and nothing that
 ``history.jsonl`` does not say.
 """
 
@@ -36,7 +36,7 @@ def scalars(
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Hands out what writes a history row as scalars, one a column, at the row's epoch.
 
-    Events are written anew from the earlier rows, so that no epoch stands there twice, whatever was interrupted and
+    Events are written again from the earlier rows, so that no epoch stands there twice, whatever was interrupted and
     whether earlier runs wrote any; a run without ``wanted`` leaves none, as they would lack its epochs.
 
     Args:

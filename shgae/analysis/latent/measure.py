@@ -33,7 +33,7 @@ class Found:
     """What the parts found; a part that was left out stays empty."""
 
     split: str = ""
-    """Whose PCK was measured; empty where none was."""
+    """The split that PCK was measured on; empty where it was not."""
     persons: int = 0
     """People of the split on whom skips were switched off."""
     spectrum: Spectrum | None = None
@@ -43,7 +43,7 @@ class Found:
     traversals: dict[str, list[Traversal]] = field(default_factory=dict)
     """``bottleneck`` and ``code``."""
     rest: int = 0
-    """Training people whose mean trunk and skips the traversals were decoded with."""
+    """Training people; their mean trunk and skips decoded the traversals."""
     skips: list[Condition] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
     unit_people: int = 0

@@ -25,7 +25,7 @@ from shgae.models.hourglass import StackState
 from shgae.recipes import HeatmapConfig
 
 RESTING = 256
-"""Training people whose mean trunk and skips a traversal is decoded with."""
+"""Training people; their mean trunk and skips decode a traversal."""
 SIGMAS = (-2.0, 0.0, 2.0)
 """Standard deviations at which a unit is decoded."""
 

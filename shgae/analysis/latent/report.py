@@ -38,7 +38,7 @@ class Traversals:
     """The leading components of both spaces."""
 
     people: int
-    """Training people whose mean trunk and skips they were decoded with."""
+    """Training people; their mean trunk and skips decoded them."""
     bottleneck: tuple[Traversed, ...]
     code: tuple[Traversed, ...]
     """Empty without an autoencoder."""
@@ -103,7 +103,7 @@ class CodeUnits:
     varying: int
     """Units that vary."""
     costing: int
-    """Units of those whose interval of the PCK lost lies above 0."""
+    """Varying units with an interval of the PCK lost above 0."""
     units: tuple[CodeUnit, ...]
 
 
@@ -122,7 +122,7 @@ class AnalysisReport:
     """What the parts found; a part that was left out is None or empty."""
 
     split: str | None
-    """Whose PCK was measured."""
+    """The split that PCK was measured on."""
     persons: int
     """People of the split on whom skips were switched off."""
     spectrum: Spectrum | None

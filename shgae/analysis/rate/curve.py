@@ -159,7 +159,7 @@ class FvuSums:
 
 
 def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums | None = None, seed: int = 0) -> EqualRank:
-    """The fewest components whose FVU is not above an autoencoder's.
+    """The fewest components with an FVU not above an autoencoder's.
 
     Args:
         rates: (D + 1,) of :func:`curve`.
@@ -179,7 +179,7 @@ def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums | None = None,
 
 
 def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, rank: int) -> EqualRank:
-    """The rank whose PCK an autoencoder has; replacements of ``compared`` are named by their rank.
+    """The rank with the PCK of an autoencoder; replacements of ``compared`` are named by their rank.
 
     The estimate is read off the curve smoothed by :func:`isotonic`; its limits are those of :func:`_limits`.
 

@@ -55,7 +55,7 @@ class Truth:
     visibility: npt.NDArray[np.integer[Any]]
     """(N, K) v = 0, 1, 2; 0 also for a joint outside the crop."""
     photo_id: npt.NDArray[np.int64]
-    """(N,) whose people are no independent witnesses."""
+    """(N,) people of one photo are not independent witnesses."""
     size: int
     """Rows and columns of a map."""
 
@@ -112,12 +112,12 @@ class Effect:
     moved_p95: float
     """Its 95th percentile."""
     moved_share: float
-    """Share of maps whose highest cell moved by more than PCK's radius, a 20th of the map's side (3.2 of 64 cells)."""
+    """Share of maps with a highest cell moved by more than PCK's radius, a 20th of the map's side (3.2 of 64 cells)."""
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """How much of what a baseline costs a replacement gives back: (replaced - baseline) / (untouched - baseline)."""
+    """How much of what a baseline costs a replacement recovers: (replaced - baseline) / (untouched - baseline)."""
 
     replacement: str
     baseline: str
@@ -133,7 +133,7 @@ class Recovered:
 
 
 class SideBySide:
-    """Several replacements of one network on the same people, skips alike, over resamples of their photos."""
+    """Several replacements of one network on the same people with equal skips, over resamples of their photos."""
 
     def __init__(self, tallies: Mapping[str, Tally], truth: Truth, *, draws: int = RESAMPLES, seed: int = 0) -> None:
         """Resamples the photos; ``tallies`` by the replacement's name, :data:`UNTOUCHED` among them."""
@@ -180,7 +180,7 @@ class SideBySide:
         )
 
     def recovered(self, name: str, baseline: str, measure: Measure) -> Recovered:
-        """The share of the baseline's cost that a replacement gives back.
+        """The share of the baseline's cost that a replacement recovers.
 
         It is undefined where the cost is under :data:`CLEAR` standard errors: skips go round the bottleneck, so it may
         be no more than noise, or the baseline may even do better.
@@ -213,7 +213,7 @@ def no_cost(lead: Interval, measure: Measure) -> Undefined | None:
 
 
 def loss_counts(visibility: Tensor, unlabelled: str) -> npt.NDArray[np.bool_]:
-    """(n, K) the joints whose maps the training loss counts, of visibility (n, K) as annotated."""
+    """(n, K) the joints with maps that the training loss counts, of visibility (n, K) as annotated."""
     counted = visibility > 0 if unlabelled == "masked" else torch.ones_like(visibility, dtype=torch.bool)
     found: npt.NDArray[np.bool_] = counted.cpu().numpy()
     return found

@@ -115,7 +115,7 @@ class Splice:
         )
 
     def _training(self) -> tuple[npt.NDArray[np.float64], Components, str]:
-        """The training mean (C, 4, 4), the principal components, and whose they are in words."""
+        """The training mean (C, 4, 4), the principal components, and their owner in words."""
         if self._source is not None:
             rows = training_rows(self._source, self._site, self._config.limit)
             mean = rows.mean()

@@ -43,7 +43,7 @@ def constant(mean: npt.NDArray[Any]) -> Replacement:
 
 
 def another(bottlenecks: npt.NDArray[np.float32], seed: int) -> Replacement:
-    """Another person's: the bottlenecks (N, C, 4, 4) of the whole split, dealt out anew, so that nobody gets their
+    """Another person's: the bottlenecks (N, C, 4, 4) of the whole split, dealt out again, so that nobody gets their
     own and everybody's goes to somebody.
 
     Raises:

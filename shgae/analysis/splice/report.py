@@ -40,7 +40,7 @@ class Side:
     ae_ahead: Mapping[str, Interval | None]
     """PCK with the autoencoder minus PCK with each other replacement; empty without an autoencoder."""
     cost: Cost | None
-    """What the training mean costs and what is given back of it; None in a tuned trunk."""
+    """What the training mean costs and what of it is recovered; None in a tuned trunk."""
     changes: tuple[Change, ...]
     """What the autoencoder is compared with."""
 

@@ -47,7 +47,7 @@ def _sentences(report: SpliceReport) -> Iterator[str]:
 
 
 def cost_sentence(one: Cost, side: str) -> str:
-    """What the training mean costs and what is given back; ``side`` is "skips on" or "skips off"."""
+    """What the training mean costs and what is recovered; ``side`` is "skips on" or "skips off"."""
     return _COSTS[one.verdict].format(
         side=side,
         name=_name(one.replacement),

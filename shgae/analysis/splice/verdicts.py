@@ -42,7 +42,7 @@ class ChangeVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of the training mean, and the share of it that a replacement gives back."""
+    """The cost of the training mean, and the share of it that a replacement recovers."""
 
     verdict: CostVerdict
     replacement: str

@@ -26,7 +26,7 @@ _FILE = "MPII's .mat, Newell's .h5 (extra: mpii) or bearpaw's .json; LSP's joint
     running=("force",),
 )
 def convert(
-    data_set: Annotated[Literal["mpii", "lsp"], typer.Argument(metavar="mpii|lsp", help="Whose annotations.")],
+    data_set: Annotated[Literal["mpii", "lsp"], typer.Argument(metavar="mpii|lsp", help="The data set of the file.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help=_FILE)],
     output: Output,
     execution: Execution,

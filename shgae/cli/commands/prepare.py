@@ -21,7 +21,7 @@ from shgae.recipes import PrepareConfig, Split
     DATA/
       people.jsonl                    every person: kept or dropped, and why
       train/people.safetensors        joints, visibility, ids, squares
-      train/crops-00000.safetensors   256 crops, uint8 RGB; val/ and test/ alike
+      train/crops-00000.safetensors   256 crops, uint8 RGB; also val/ and test/
       manifest.json                   joints, mean colour, counts, hashes
     """,
     running=("workers", "force"),

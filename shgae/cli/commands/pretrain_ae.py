@@ -17,7 +17,7 @@ from shgae.recipes import AutoencoderConfig
       model.safetensors        weights of the best epoch
       history.jsonl            losses, a line an epoch
       checkpoint.safetensors   the last state; --resume goes on from here
-      manifest.json            its shape, its errors, whose activations, hashes
+      manifest.json            its shape, its errors, which activations, hashes
     """,
     running=("device", "nproc", "deterministic", "workers", "resume", "tensorboard", "force"),
 )

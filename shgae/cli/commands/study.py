@@ -43,7 +43,7 @@ def study(
     """Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.
 
     Keeps what is there and goes on with what was interrupted, with --resume or without; more arms or seeds are added
-    to what an earlier run made. --force makes anew what was made with other options.
+    to what an earlier run made. --force makes again what was made with other options.
     """
     from shgae.cli.tables import dry_run_table, study_tables
     from shgae.experiments.study import run as stage

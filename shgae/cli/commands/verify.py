@@ -18,7 +18,7 @@ from shgae.execution import Execution
 def verify(
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="Any artefact, or a study."), Folder()],
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Ancestors that are not there are no fault.")
+        bool, typer.Option("--allow-missing", help="Ancestors that are not there are not a fault.")
     ] = False,
     *,
     execution: Execution,

@@ -24,7 +24,7 @@ from shgae.wording import counted
 def verify_resume(
     run: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="A training, finished or interrupted, whose parents are still there."),
+        typer.Argument(metavar="RUN", help="A training, finished or interrupted, with its parents still there."),
         Folder(("hourglass", "autoencoder"), or_unfinished=True),
     ],
     execution: Execution,
@@ -33,7 +33,7 @@ def verify_resume(
     """Checks that a training, stopped and resumed here, ends with the same bits.
 
     Repeats a short trial of it, with its own data and options, once in one go and once stopped after every step and
-    resumed in a new process, and compares weights, optimizer, position and history. Leaves nothing behind.
+    resumed in a new process, and compares weights, optimizer, position and history. Removes what it made.
     """
     from shgae.cli.tables import facts_table
     from shgae.experiments.resume import verify as stage

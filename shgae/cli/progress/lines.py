@@ -59,7 +59,7 @@ class Lines:
             self._stream.write(f"{printable(text)}\n")
             self._stream.flush()
         except OSError:
-            self._stream = None  # a reader that left, or a full log disk, is no reason to end a training
+            self._stream = None  # a reader that left, or a full log disk, is not a reason to end a training
 
     def training(self, rows: Sequence[Mapping[str, Any]], *, of: int, best_epoch: int) -> None:  # noqa: ARG002
         """See :class:`~shgae.execution.Progress`."""

@@ -104,7 +104,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """See :class:`~shgae.execution.Progress`; the line stands above the bar."""
-        with suppress(OSError):  # a terminal that was closed is no reason to end a training
+        with suppress(OSError):  # a terminal that was closed is not a reason to end a training
             self._console.print(Text(printable(text)), soft_wrap=True)
 
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:

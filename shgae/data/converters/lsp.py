@@ -49,7 +49,7 @@ def read_lsp(path: Path) -> Converted:
 
 
 def _people(joints: Floats, digits: int, *, hidden: bool) -> list[ConvertedPerson]:
-    """People of joints (N, 14, 3), whose third number flags a hidden joint, or a labelled one."""
+    """People of joints (N, 14, 3); the third number flags a hidden joint, or a labelled one."""
     flags = joints[..., 2]
     if not np.isin(flags, (0, 1)).all():
         raise Malformed("the flag of a joint is neither 0 nor 1")

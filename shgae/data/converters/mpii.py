@@ -2,7 +2,7 @@
 
 ==========  ==========================================================================================================
 ``.mat``    the official release, ``RELEASE.annolist``
-``.h5``     Newell's (umich-vl/pose-hg-train), whose centre and scale are moved: centre y + 15 x scale, scale x 1.25;
+``.h5``     Newell's (umich-vl/pose-hg-train), with centre and scale moved: centre y + 15 x scale, scale x 1.25;
             both are moved back. ``normalize`` is kept as ``head_size``. Needs h5py
 ``.json``   the list of bearpaw/pytorch-pose and of Convolutional Pose Machines: ``joint_self``, ``isValidation``
 ==========  ==========================================================================================================

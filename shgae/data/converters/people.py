@@ -140,7 +140,7 @@ def photo_sizes(names: Sequence[str], folder: Path) -> Iterator[tuple[str, tuple
 
 
 def file_name_of(value: Any) -> str:
-    """A photo's name out of a file; raises :class:`Malformed` for what is no plain name."""
+    """A photo's name out of a file; raises :class:`Malformed` for what is not a plain name."""
     name = value.decode(errors="replace") if isinstance(value, bytes) else value
     if not isinstance(name, str) or not name or not name.isprintable() or len(name) > 255:
         raise Malformed(f"a photo has no usable name ({value!r:.60})")

@@ -33,7 +33,7 @@ class Part:
     """A convex piece of a body on the photo."""
 
     discs: Array
-    """(D, 3): x, y and radius of the discs whose hull it is, photo pixels."""
+    """(D, 3): x, y and radius of the discs that it is the hull of, photo pixels."""
     colour: Colour
     """Its RGB."""
     depth: float

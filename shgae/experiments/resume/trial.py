@@ -84,7 +84,7 @@ class StopAfter(Silent):
         self._left, self._stop, self._trains = steps, stop, False
 
     def start(self, what: str, total: int, unit: str, done: int = 0) -> None:  # noqa: ARG002
-        """See :class:`~shgae.execution.Progress`; validation is no step."""
+        """See :class:`~shgae.execution.Progress`; validation is not a step."""
         self._trains = what.startswith("epoch ")
 
     def advance(self, amount: int = 1, facts: str = "") -> None:  # noqa: ARG002
@@ -102,7 +102,7 @@ def trial_of(path: Path, steps: int, execution: Execution) -> Trial:
     """A trial of about so many steps, over up to three epochs, of a finished or interrupted training.
 
     Raises:
-        Refused: it is no training of ours, or one of its parents is not there any more.
+        Refused: it is not a training of ours, or one of its parents is not there any more.
     """
     begun = unfinished(path)
     if begun:

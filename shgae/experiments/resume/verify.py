@@ -74,7 +74,7 @@ class VerifyResumeResult:
 
 
 def run(path: Path, steps: int, execution: Execution, launch: Launch = in_new_process) -> VerifyResumeResult:
-    """Repeats a trial of a training whole and in pieces, and compares; leaves nothing behind.
+    """Repeats a trial of a training whole and in pieces, and compares; removes what it made.
 
     Args:
         path: the folder of a training, finished or interrupted; it is only read.

@@ -39,7 +39,7 @@ class Cost:
     """One part of a study."""
 
     arm: str
-    """Whose it is; "" where it serves several."""
+    """The arm that it belongs to; "" where it serves several."""
     seed: str
     """``seed 1 of 3``; "" where it serves all."""
     what: str

@@ -1,4 +1,4 @@
-"""What a study consists of: ordinary artefacts in one folder, each made by the stage whose command makes it.
+"""What a study consists of: ordinary artefacts in one folder, each made by the stage of its command.
 
 ::
 
@@ -6,7 +6,7 @@
     DIR/linear                      their principal components as an autoencoder (arm pca)
     DIR/baseline/scores             what the baseline itself says about the people
     DIR/seed-0/autoencoder          pre-trained (arms frozen and full)
-    DIR/seed-0/arm-full/grafted     the baseline with the arm's autoencoder; arm random has its own beside it
+    DIR/seed-0/arm-full/grafted     the baseline with the arm's autoencoder; arm random has its own next to it
     DIR/seed-0/arm-full/finetuned   the arm
     DIR/seed-0/arm-full/scores      what it says about the people
 
@@ -52,7 +52,7 @@ class Part:
     run: Callable[[Execution], object]
     """Makes it."""
     arm: str = ""
-    """Whose it is; "" where it serves several, ``baseline`` for the baseline's."""
+    """The arm that it belongs to; "" where it serves several, ``baseline`` for the baseline's."""
     place: str = ""
     """``seed 1 of 3``; "" where it serves all."""
 

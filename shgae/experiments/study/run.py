@@ -1,4 +1,4 @@
-"""``shgae study``: what the autoencoder itself gives, against arms that had everything else alike."""
+"""``shgae study``: what the autoencoder itself gives, against arms that had everything else equal."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def run(model: Path, data: Path, output: Path, config: StudyConfig, execution: E
         data: prepared data with a train and a val split; its test split is scored, or val where there is none.
         output: the folder that holds every part, and ``report/``.
         config: arms, seeds, fine-tuning and pre-training.
-        execution: device, threads, progress; ``force`` makes anew what is there but is another one.
+        execution: device, threads, progress; ``force`` makes again what is there but is another one.
 
     Raises:
         Refused: the parent has an autoencoder, the data does not fit, or something else lies where a part should.

@@ -43,7 +43,7 @@ class Table:
     notes: tuple[str, ...] = ()
     """Lines below it."""
     aside: int = 0
-    """How many of the last rows are no results of their own but something to compare with."""
+    """How many of the last rows are not results of their own but something to compare with."""
     texts: tuple[str, ...] = ()
     """Headings of columns that hold words, which read from the left; the others hold numbers."""
 
@@ -90,7 +90,7 @@ class Details:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A family tree as boxes and lines; what it shows must be said in words beside it."""
+    """A family tree as boxes and lines; what it shows must be said in words next to it."""
 
     kind: ClassVar[str] = "drawing"
     family: Family
@@ -99,7 +99,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Items:
-    """A list; each item a title with an anchor, words behind it, and links to other anchors."""
+    """A list; each item a title with an anchor, words after it, and links to other anchors."""
 
     kind: ClassVar[str] = "items"
     items: tuple[Item, ...]
@@ -112,7 +112,7 @@ class Item:
     anchor: str
     title: str
     words: tuple[str, ...]
-    """The first stands behind the title, the others are paragraphs of their own."""
+    """The first stands after the title, the others are paragraphs of their own."""
     lines: tuple[str, ...] = ()
     """Below them, in the type of a terminal."""
     links: tuple[tuple[str, str, str], ...] = ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from PIL import Image, UnidentifiedImageError
 
 MOST_BYTES = 200_000
-"""Of one picture in a page; a larger one is stored anew until it fits."""
+"""Of one picture in a page; a larger one is stored again until it fits."""
 MOST_PIXELS = 1600
 """Of a picture's longer side."""
 _NARROW = 600

@@ -35,7 +35,7 @@ class Given:
     execution: Execution = field(default_factory=Execution)
     """Where hashing is told if it takes long, and whether to stop."""
     checked: set[str] = field(default_factory=set)
-    """Files whose hash was computed again."""
+    """Files with a hash that was computed again."""
 
     @property
     def kind(self) -> str:
@@ -48,7 +48,7 @@ class Given:
         return f"made-{self.artifact.short_id}"
 
     def check(self, only: tuple[str, ...]) -> None:
-        """Hashes the files whose names begin so; raises :class:`Refused` if one is missing or was changed."""
+        """Hashes the files with names that begin so; raises :class:`Refused` if one is missing or was changed."""
         verify_files(self.artifact, only, self.execution)
         self.checked |= {name for name in self.artifact.manifest.files if name.startswith(only)}
 
@@ -63,7 +63,7 @@ def open_given(paths: Sequence[Path], execution: Execution) -> list[Given]:
     A study's folder stands for the report in it.
 
     Raises:
-        Refused: one is no complete artefact, or a file that the page would show is missing or changed.
+        Refused: one is not a complete artefact, or a file that the page would show is missing or changed.
     """
     found: dict[str, Artifact] = {}
     for path in sorted(paths, key=str):

@@ -55,7 +55,7 @@ def layout(members: Sequence[Member]) -> Family:
     """Places members in columns by their longest line of descent; a line that others imply is left out.
 
     Args:
-        members: parents before their children; parents that are no members are passed over.
+        members: parents before their children; parents that are not members are passed over.
     """
     parents = nearest({one.anchor: one.parents for one in members})
     column: dict[str, int] = {}
@@ -71,7 +71,7 @@ def layout(members: Sequence[Member]) -> Family:
 
 
 def nearest(parents: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Of each child (parents first) the parents that are no ancestors of its other parents."""
+    """Of each child (parents first) the parents that are not ancestors of its other parents."""
     above: dict[str, set[str]] = {}
     kept: dict[str, tuple[str, ...]] = {}
     for child, all_of_them in parents.items():

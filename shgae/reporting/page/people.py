@@ -1,4 +1,4 @@
-"""People of an evaluation on whom two models do best, worst, or least alike, drawn with the annotation."""
+"""People of an evaluation on whom two models do best, worst, or differ most, drawn with the annotation."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
     """Pictures of an artefact, by file name with their alternative texts; those that it lacks are left out.
 
     Raises:
-        Refused: one is no picture, or an SVG that is too large for a page.
+        Refused: one is not a picture, or an SVG that is too large for a page.
     """
     pictures = []
     for name, alt in files.items():

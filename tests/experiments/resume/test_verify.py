@@ -137,8 +137,8 @@ def spoil(run: Path, part: str) -> str:
         return "epoch 1"
     tensors, position = load_checkpoint(run / CHECKPOINT)
     if part == "position":
-        save_checkpoint(run / CHECKPOINT, tensors, dataclasses.replace(position, best_epoch=7))
-        return "best_epoch"
+        save_checkpoint(run / CHECKPOINT, tensors, dataclasses.replace(position, loss_sum=position.loss_sum + 1e-9))
+        return "loss_sum"
     kind = "model." if part == "last weights" else "optimizer."
     name = next(name for name in sorted(tensors) if name.startswith(kind))
     flip(run / CHECKPOINT, name)
