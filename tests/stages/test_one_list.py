@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from shgae.artifacts.activations import Activations, shard_name
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import open_artifact
+from shgae.artifacts.strict_json import decode
 from shgae.cli.config_file import read as read_config
 from shgae.data.boxes import read_boxes
 from shgae.data.photos import boxed_photos, left_out
-from shgae.data.text_input import decode, leads_out, name_parts, whole
+from shgae.data.text_input import leads_out, name_parts, whole
 from shgae.errors import Diverged, Refused
 from shgae.evaluation import predictions
 from shgae.execution import Execution
