@@ -102,7 +102,7 @@ def test_predictions_of_another_category_are_not_scored(tmp_path: Path) -> None:
     predictions._check_category(entries, None)
     predictions._check_category(entries[:2] + [{"image_id": 1, "keypoints": []}], 1)
     with pytest.raises(
-        predictions._Fault, match="1 of the 3 entries are of category_id 5, people are of category_id 1"
+        predictions.JsonFault, match="1 of the 3 entries are of category_id 5, people are of category_id 1"
     ):
         predictions._check_category(entries, 1)
 
