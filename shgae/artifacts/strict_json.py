@@ -34,6 +34,15 @@ class JsonFile(NamedTuple):
     """Of its bytes, in hexadecimal."""
 
 
+def decode(data: bytes, *, utf16: bool = False) -> str:
+    """Text of UTF-8, with or without a byte order mark; with ``utf16`` also of UTF-16 with one.
+
+    Raises:
+        UnicodeDecodeError: it is anything else.
+    """
+    return data.decode("utf-16" if utf16 and data.startswith(_UTF16) else "utf-8-sig")
+
+
 def parse(
     text: str | bytes,
     *,
@@ -45,8 +54,8 @@ def parse(
     Args:
         text: all of it.
         each: called with every object, innermost first; what it returns takes its place.
-        constant: called with ``NaN``, ``Infinity`` and ``-Infinity``, which are refused without it; also with an
-            infinity for a number that is too large, such as 1e999.
+        constant: called with ``NaN``, ``Infinity`` and ``-Infinity``, and with the digits of a number that is too
+            large, such as 1e999; these are refused without it.
 
     Raises:
         JsonFault: it is not JSON, is not text, is nested too deeply, has a key twice in one object, a number that is
@@ -65,13 +74,12 @@ def parse(
         if found - found == 0:
             return found
         if constant:
-            return constant(f"{'-' * (found < 0)}Infinity")
+            return constant(digits)
         raise JsonFault(f"the number {digits:.{_QUOTED}} is too large")
 
     try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-16" if text.startswith(_UTF16) else "utf-8-sig")
-        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant or _refused, parse_float=number)
+        whole = decode(text, utf16=True) if isinstance(text, bytes) else text
+        return json.loads(whole, object_pairs_hook=pairs, parse_constant=constant or _refused, parse_float=number)
     except UnicodeDecodeError as error:
         raise JsonFault(f"not UTF-8 (byte {error.start})") from error
     except json.JSONDecodeError as error:
@@ -90,6 +98,7 @@ def read(
     each: Callable[[dict[str, Any]], Any] = lambda found: found,
     constant: Callable[[str], Any] | None = None,
     most: int = MOST_BYTES,
+    utf16: bool = False,
 ) -> JsonFile:
     """Reads a file of JSON.
 
@@ -100,6 +109,7 @@ def read(
         each: see :func:`parse`.
         constant: see :func:`parse`.
         most: bytes; not more of them are read.
+        utf16: see :func:`decode`.
 
     Raises:
         Refused: it is not there, a folder, may not be read, is larger than ``most``, or as :func:`parse`.
@@ -115,8 +125,15 @@ def read(
         raise Refused(what, path, "it may not be read", "check its permissions") from error
     if len(data) > most:
         raise Refused(what, path, f"more than {most:,} bytes", fix)
+    sha256 = hashlib.sha256(data).hexdigest()
     try:
-        return JsonFile(parse(data, each=each, constant=constant), hashlib.sha256(data).hexdigest())
+        text = decode(data, utf16=utf16)
+    except UnicodeDecodeError as error:
+        found = "UTF-16, " if data.startswith(_UTF16) else ""
+        raise Refused(what, path, f"{found}not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+    del data
+    try:
+        return JsonFile(parse(text, each=each, constant=constant), sha256)
     except JsonFault as fault:
         raise Refused(what, path, shortened(str(fault), 160), fix) from fault
 

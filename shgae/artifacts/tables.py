@@ -39,7 +39,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         Refused: no such file, or its content is not a JSON object; see :mod:`shgae.artifacts.strict_json`.
     """
-    value = strict_json.read(path, "JSON", "make the file again").value
+    value = strict_json.read(path, "JSON", "make the file again", utf16=True).value
     if not isinstance(value, dict):
         raise Refused("JSON", path, "no JSON object", "make the file again")
     return value

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from shgae.artifacts.strict_json import decode
 from shgae.cli.fields import stages
 from shgae.cli.options import RUN_OPTIONS, old_spelling
 from shgae.config import fields_of
-from shgae.data.text_input import decode
 from shgae.errors import Refused, shortened
 from shgae.recipes import RECIPES, RecipeName
 

@@ -6,14 +6,15 @@ The JSON is a COCO dataset (``images`` and ``annotations``) or a list of detecti
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shgae.data.text_input import read_text, whole
+from shgae.artifacts import strict_json
+from shgae.artifacts.strict_json import JsonFault
+from shgae.data.text_input import whole
 from shgae.errors import Refused
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
@@ -76,52 +77,38 @@ def read_boxes(path: Path, category_id: int) -> BoxFile:
     Raises:
         Refused: no such file, no JSON, of neither form, or something in it is broken; the line names the entry.
     """
-    text, sha256 = read_text(path, "boxes", "--boxes JSON")
+    # Whoever needs a number checks that it is finite; crowds and other categories may hold what they like.
+    document, sha256 = strict_json.read(path, "boxes", _FIX, each=_needed, constant=float)
     others: Counter[int] = Counter()
     try:
-        document = json.loads(text, object_pairs_hook=_pairs)
         read = _detections if isinstance(document, list) else _dataset
         images, skipped = read(document, category_id, others)
-    except _Fault as fault:
+    except (JsonFault, RecursionError) as fault:
         raise Refused("boxes", path, str(fault), _FIX) from fault
-    except RecursionError as error:
-        raise Refused("boxes", path, "nested too deeply", _FIX) from error
-    except json.JSONDecodeError as error:
-        raise Refused("boxes", path, f"no valid JSON ({error})", _FIX) from error
-    except ValueError as error:
-        raise Refused("boxes", path, "a number in it has thousands of digits", _FIX) from error
     return BoxFile(path, sha256, tuple(image for image in images if image.boxes), skipped, category_id, others)
 
 
-class _Fault(Exception):
-    """What is wrong with the JSON."""
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise _Fault(f"key {_shown(twice)} stands twice in one object")
-    return {
-        name: whole(value) for name, value in pairs if name in _KEPT
-    }  # without polygons: nine tenths of COCO's memory
+def _needed(entry: dict[str, Any]) -> dict[str, Any]:
+    # Without polygons: nine tenths of COCO's memory.
+    return {name: whole(value) for name, value in entry.items() if name in _KEPT}
 
 
 def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Iterable[BoxedImage], Counter[str]]:
     if not isinstance(document, dict):
-        raise _Fault("neither a dataset nor a list of detections")
+        raise JsonFault("neither a dataset nor a list of detections")
     images: dict[int, BoxedImage] = {}
     for place, entry in enumerate(_objects(document, "images")):
         image = _image(entry, f"images[{place}]")
         if images.setdefault(entry["id"], image) is not image:
-            raise _Fault(f"images[{place}] has the id of another image ({entry['id']})")
+            raise JsonFault(f"images[{place}] has the id of another image ({entry['id']})")
     skipped: Counter[str] = Counter()
     for place, entry in enumerate(_objects(document, "annotations")):
         number = entry.get("id")
         where = f"annotations[{place}]" if number is None else f"annotation {_shown(number)}"
         if number is not None and not _is_id(number):
-            raise _Fault(f"{where} has no whole number as its id")
+            raise JsonFault(f"{where} has no whole number as its id")
         if not _is_id(entry.get("image_id")) or entry["image_id"] not in images:
-            raise _Fault(f"{where} is of an image that is not listed (image_id {_shown(entry.get('image_id'))})")
+            raise JsonFault(f"{where} is of an image that is not listed (image_id {_shown(entry.get('image_id'))})")
         without_box = NO_BOX if entry.get("bbox") in (None, []) else _without_area(entry)
         if reason := _reason(entry, category_id, where, others) or without_box:
             skipped[reason] += 1
@@ -132,12 +119,12 @@ def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Ite
 
 def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
     if not _is_id(entry.get("id")):
-        raise _Fault(f"{where} has no whole number as its id")
+        raise JsonFault(f"{where} has no whole number as its id")
     if not _is_text(entry.get("file_name")):
-        raise _Fault(f"{where} has no text as its file_name")
+        raise JsonFault(f"{where} has no text as its file_name")
     size = entry.get("width"), entry.get("height")
     if not all(side is None or (type(side) is int and 0 < side < _MOST) for side in size):
-        raise _Fault(f"{where} has no positive whole numbers as its width and height")
+        raise JsonFault(f"{where} has no positive whole numbers as its width and height")
     if None in size:
         return BoxedImage(where, entry["id"], entry["file_name"])
     return BoxedImage(where, entry["id"], entry["file_name"], (entry["width"], entry["height"]))
@@ -151,31 +138,31 @@ def _detections(
     for place, entry in enumerate(document):
         where = f"entry {place}"
         if not isinstance(entry, dict):
-            raise _Fault(f"{where} is no object")
+            raise JsonFault(f"{where} is no object")
         image_id, name = entry.get("image_id"), entry.get("file_name")
         if image_id is None and name is None:
-            raise _Fault(f"{where} has neither image_id nor file_name")
+            raise JsonFault(f"{where} has neither image_id nor file_name")
         if image_id is not None and not _is_id(image_id):
-            raise _Fault(f"{where} has no whole number as its image_id")
+            raise JsonFault(f"{where} has no whole number as its image_id")
         if name is not None and not _is_text(name):
-            raise _Fault(f"{where} has no text as its file_name")
+            raise JsonFault(f"{where} has no text as its file_name")
         if reason := _reason(entry, category_id, where, others) or _without_area(entry):
             skipped[reason] += 1
             continue
         image = images.setdefault(name if image_id is None else image_id, BoxedImage(where, image_id, name))
         if (image.image_id, image.file_name) != (image_id, name):
-            raise _Fault(f"{where} and {image.where} have one image_id, but not one file_name")
+            raise JsonFault(f"{where} and {image.where} have one image_id, but not one file_name")
         image.boxes.append(_box(entry, where, None))
     if len({image.image_id is None for image in images.values()}) > 1:
         without = next(image.where for image in images.values() if image.image_id is None)
-        raise _Fault(f"{without} has no image_id, but others have")
+        raise JsonFault(f"{without} has no image_id, but others have")
     return images.values(), skipped
 
 
 def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     entries = document.get(name)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise _Fault(f"no list of objects called {name!r}")
+        raise JsonFault(f"no list of objects called {name!r}")
     return entries
 
 
@@ -183,9 +170,9 @@ def _reason(entry: Mapping[str, Any], category_id: int, where: str, others: Coun
     """Why an entry is nobody to look for; None if it is."""
     category, crowd = entry.get("category_id"), entry.get("iscrowd") or 0
     if category is not None and not _is_id(category):
-        raise _Fault(f"{where} has no whole number as its category_id")
+        raise JsonFault(f"{where} has no whole number as its category_id")
     if type(crowd) not in (int, bool) or crowd not in (0, 1):
-        raise _Fault(f"{where} has an iscrowd other than 0 and 1")
+        raise JsonFault(f"{where} has an iscrowd other than 0 and 1")
     if category is not None and category != category_id:
         others[category] += 1
         return OTHER_CATEGORY
@@ -206,10 +193,10 @@ def _is_box(numbers: Any) -> bool:
 def _box(entry: Mapping[str, Any], where: str, annotation_id: int | None) -> Box:
     numbers, score = entry.get("bbox"), entry.get("score")
     if not isinstance(numbers, list) or not _is_box(numbers):
-        raise _Fault(f"{where} has no four finite numbers as its bbox")
+        raise JsonFault(f"{where} has no four finite numbers as its bbox")
     x, y, width, height = (float(number) for number in numbers)
     if score is not None and not _is_number(score):
-        raise _Fault(f"{where} has a score that is not finite")
+        raise JsonFault(f"{where} has a score that is not finite")
     return Box((x, y, width, height), None if score is None else float(score), annotation_id)
 
 

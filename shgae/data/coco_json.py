@@ -6,15 +6,15 @@ polygon in memory. Here the whole file is checked, and what is not needed is dro
 
 from __future__ import annotations
 
-import json
 import math
 from array import array
-from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shgae.artifacts import strict_json
+from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_category import CategoryFault, choose_category, is_text
-from shgae.data.text_input import leads_out, name_parts, read_text, whole
+from shgae.data.text_input import leads_out, name_parts, whole
 from shgae.errors import Refused
 
 _KEPT = frozenset(
@@ -67,24 +67,15 @@ def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
     Raises:
         Refused: the file is missing, broken, ambiguous, or something in it contradicts the format.
     """
-    text, sha256 = read_text(path, "annotations", "the JSON first, then the folder of photos")
+    hooks = _Hooks()
+    dataset, sha256 = strict_json.read(path, "annotations", _FIX, each=hooks.each, constant=hooks.constant)
     try:
-        dataset = _parse(text)
-        del text
+        if hooks.stray_constants:
+            raise JsonFault("it holds NaN or Infinity outside of joints and boxes, which JSON does not know")
         chosen, notes = _check_dataset(dataset, category)
-    except (_Fault, CategoryFault) as fault:
+    except (JsonFault, CategoryFault, RecursionError) as fault:
         raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
-    except RecursionError as error:
-        raise Refused("annotations", path, "nested too deeply", _FIX) from error
-    except json.JSONDecodeError as error:
-        raise Refused("annotations", path, f"no valid JSON ({error})", _FIX) from error
-    except ValueError as error:
-        raise Refused("annotations", path, "a number in it has thousands of digits", _FIX) from error
     return AnnotationFile(dataset, chosen, sha256, notes)
-
-
-class _Fault(Exception):
-    """What contradicts the format."""
 
 
 class _Constant(float):
@@ -92,7 +83,7 @@ class _Constant(float):
 
 
 class _Hooks:
-    """Called by the JSON parser: drops what is not needed, refuses what is ambiguous."""
+    """Called by the JSON parser: drops what is not needed."""
 
     def __init__(self) -> None:
         self._zeros: dict[int, array[float]] = {}
@@ -104,17 +95,16 @@ class _Hooks:
         """How many NaN or Infinity stand elsewhere than in a joint or a box, where they are that person's fault."""
         return self._constants - self._joint_constants
 
-    def constant(self, text: str) -> _Constant:
-        """Takes NaN, Infinity and -Infinity."""
+    def constant(self, text: str) -> float:
+        """Takes NaN, Infinity, -Infinity and, as an infinity that is none of these, a number that is too large."""
+        if text[-1].isdigit():
+            return float(text)
         self._constants += 1
         return _Constant(text)
 
-    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def each(self, found: dict[str, Any]) -> dict[str, Any]:
         """Takes an object."""
-        if len(dict(pairs)) < len(pairs):
-            twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-            raise _Fault(f"key {_shown(twice)} stands twice in one object")
-        kept = {name: whole(value) for name, value in pairs if name in _KEPT}
+        kept = {name: whole(value) for name, value in found.items() if name in _KEPT}
         if "image_id" in kept:
             for name in ("bbox", "keypoints"):
                 kept[name] = self._numbers(kept.get(name))
@@ -141,22 +131,14 @@ def _constants_in(value: Any) -> int:
     return sum(map(_constants_in, value)) if isinstance(value, list) else int(type(value) is _Constant)
 
 
-def _parse(text: str) -> Any:
-    hooks = _Hooks()
-    dataset = json.loads(text, object_pairs_hook=hooks.pairs, parse_constant=hooks.constant)
-    if hooks.stray_constants:
-        raise _Fault("it holds NaN or Infinity outside of joints and boxes, which JSON does not know")
-    return dataset
-
-
 def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Checks everything that is not a matter of one person; returns the category of the people, and notes."""
     if not isinstance(dataset, dict):
-        raise _Fault("no JSON object")
+        raise JsonFault("no JSON object")
     for key in ("images", "annotations", "categories"):
         entries = dataset.get(key)
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise _Fault(f"no list of objects called {key!r}")
+            raise JsonFault(f"no list of objects called {key!r}")
     _check_ids(dataset, "categories", "category")
     category, notes = choose_category(dataset, name)
     sizes = _check_ids(dataset, "images", "photo")
@@ -168,12 +150,12 @@ def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tupl
     for annotation in dataset["annotations"]:
         here = f"annotation {annotation['id']}"
         if not _is_id(annotation.get("image_id")) or annotation["image_id"] not in sizes:
-            raise _Fault(f"{here} is of a photo that is not listed (image_id {_shown(annotation.get('image_id'))})")
+            raise JsonFault(f"{here} is of a photo that is not listed (image_id {_shown(annotation.get('image_id'))})")
         if not _is_id(annotation.get("category_id")) or annotation["category_id"] not in known:
-            raise _Fault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
+            raise JsonFault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
         has_people = has_people or annotation["category_id"] == category["id"]
     if not has_people:
-        raise _Fault("it holds no people")
+        raise JsonFault("it holds no people")
     return category, notes
 
 
@@ -181,9 +163,9 @@ def _check_ids(dataset: dict[str, Any], name: str, singular: str) -> set[int]:
     ids: set[int] = set()
     for place, entry in enumerate(dataset[name]):
         if not _is_id(entry.get("id")):
-            raise _Fault(f"{name}[{place}] has no whole number as its id")
+            raise JsonFault(f"{name}[{place}] has no whole number as its id")
         if entry["id"] in ids:
-            raise _Fault(f"{singular} id {entry['id']} is given twice")
+            raise JsonFault(f"{singular} id {entry['id']} is given twice")
         ids.add(entry["id"])
     return ids
 
@@ -192,15 +174,15 @@ def _check_image(image: dict[str, Any]) -> None:
     for side in ("width", "height"):
         length = image.get(side)
         if length is not None and (type(length) is not int or not 0 < length < _MAX_LENGTH):
-            raise _Fault(f"photo {image['id']} has no positive whole number as its {side}")
+            raise JsonFault(f"photo {image['id']} has no positive whole number as its {side}")
     name: Any = image.get("file_name")
     if not is_text(name) or "\0" in name or len(name.encode()) > 1024:
-        raise _Fault(f"photo {image['id']} has no usable file_name")
+        raise JsonFault(f"photo {image['id']} has no usable file_name")
     parts = name_parts(name)
     if leads_out(name) or not parts:
-        raise _Fault(f"file_name of photo {image['id']} leads out of the folder of photos ({_shown(name)})")
+        raise JsonFault(f"file_name of photo {image['id']} leads out of the folder of photos ({_shown(name)})")
     if any(len(part.encode()) > 255 for part in parts):
-        raise _Fault(f"photo {image['id']} has no usable file_name")
+        raise JsonFault(f"photo {image['id']} has no usable file_name")
 
 
 def _is_id(value: Any) -> bool:

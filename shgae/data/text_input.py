@@ -1,60 +1,13 @@
-"""Text as people bring it: with or without a byte order mark, names with backslashes or decomposed letters.
-
-Every text that a user hands over (JSON, TOML, CSV) is read here, and file names in it are compared here.
-"""
+"""What people write in JSON: names with backslashes or decomposed letters, whole numbers with a decimal point."""
 
 from __future__ import annotations
 
-import codecs
-import hashlib
 import unicodedata
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, NamedTuple
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
 
-from shgae.errors import Refused
-
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _EXACT = 2**53
 """Up to here every whole number is a float of its own."""
-
-
-class Text(NamedTuple):
-    """A file of text."""
-
-    text: str
-    """Without a byte order mark."""
-    sha256: str
-    """Of the bytes of the file, in hexadecimal."""
-
-
-def read_text(path: Path, what: str, folder_fix: str) -> Text:
-    """Reads a whole file of text.
-
-    Args:
-        path: the file.
-        what: what an error calls it.
-        folder_fix: what to type where it is a folder.
-
-    Raises:
-        Refused: there is no such file, it may not be read, or it is not text as :func:`decode` takes it.
-    """
-    try:
-        data = path.read_bytes()
-        return Text(decode(data), hashlib.sha256(data).hexdigest())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused(what, path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused(what, path, "it is a folder", folder_fix) from error
-    except PermissionError as error:
-        raise Refused(what, path, "it may not be read", "check its permissions") from error
-    except UnicodeDecodeError as error:
-        found = "UTF-16, " if error.object.startswith(_UTF16) else ""
-        raise Refused(what, path, f"{found}not UTF-8 (byte {error.start})", "save it as UTF-8") from error
-
-
-def decode(data: bytes) -> str:
-    """UTF-8, with or without a byte order mark; raises UnicodeDecodeError for anything else."""
-    return data.decode("utf-8-sig")
 
 
 def plain_name(text: str) -> str:

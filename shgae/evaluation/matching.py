@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable
 from shgae.errors import Refused
 from shgae.metrics import oks
@@ -26,14 +26,7 @@ def read_sigmas(path: Path, names: Sequence[str]) -> Floats:
     Raises:
         Refused: no such file, no JSON, or not one positive number for each joint.
     """
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise Refused("sigmas", path, "no such file", "check the path") from error
-    except (IsADirectoryError, PermissionError) as error:
-        raise Refused("sigmas", path, "not a file that may be read", "check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise Refused("sigmas", path, "not valid JSON", _FIX) from error
+    value = strict_json.read(path, "sigmas", _FIX, utf16=True).value
     if isinstance(value, dict):
         if value.keys() != set(names):
             other = sorted(value.keys() ^ set(names))[0]

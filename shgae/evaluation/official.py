@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shgae.artifacts import strict_json
 from shgae.data.coco_json import read_dataset
-from shgae.data.text_input import decode
 from shgae.errors import Refused
 from shgae.metrics.official import official_scores
 
@@ -58,7 +57,7 @@ def read_truth(path: Path, joints: Sequence[str]) -> Truth:
     category, sha256 = file.category, file.sha256
     if list(category["keypoints"]) != list(joints):
         raise Refused("--official", path, "its joints are not those of the data", _FIX)
-    dataset = json.loads(decode(path.read_bytes()))
+    dataset = strict_json.read(path, "--official", _FIX, constant=float).value
     people = [one for one in dataset["annotations"] if one["category_id"] == category["id"]]
     for person in people:
         for key in _NEEDED:

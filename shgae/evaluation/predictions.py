@@ -6,8 +6,6 @@ Scores are made of the numbers that such a file holds, so that a model and its f
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from shgae.artifacts import strict_json
 from shgae.artifacts.crops import Crops, PeopleTable
+from shgae.artifacts.strict_json import JsonFault
 from shgae.data import heatmaps
-from shgae.data.text_input import decode, whole
+from shgae.data.text_input import whole
 from shgae.errors import Refused
 from shgae.evaluation.matching import is_of_whole_photos, match_people, score_of, with_missing
 from shgae.execution import Execution
@@ -177,9 +177,9 @@ def read_predictions(
         Refused: no such file, no JSON, an entry is broken or of no person, a person has none or more than one, or
             people are to be matched without sigmas.
     """
-    data = _bytes(path)
+    entries, sha256 = strict_json.read(path, "predictions", _FIX, each=_with_whole, constant=float)
     try:
-        entries = _entries(data, joints)
+        _check_entries(entries, joints)
         _check_category(entries, category_id)
         whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
         is_matched, missing, surely = is_of_whole_photos(entries, crops.people, whole), 0, 0
@@ -195,7 +195,7 @@ def read_predictions(
         else:
             rows = _rows(entries, whole)
         place = _one_each(rows, crops.people)
-    except _Fault as fault:
+    except JsonFault as fault:
         raise Refused("predictions", path, str(fault), _FIX) from fault
     numbers = np.array([entries[i]["keypoints"] for i in place], np.float64).reshape(len(crops), joints, 3)
     says = [entries[i].get("found") for i in place]
@@ -208,63 +208,38 @@ def read_predictions(
     read = Predictions(name, cells, score, xy_photo, person_score.astype(np.float64), _AS_GIVEN, found=found)
     strangers = sum(row is None for row in rows)
     matched = len(crops) - missing if is_matched else None
-    return PredictionFile(path, hashlib.sha256(data).hexdigest(), read, strangers, matched, surely, whole_entries)
+    return PredictionFile(path, sha256, read, strangers, matched, surely, whole_entries)
 
 
-class _Fault(Exception):
-    """What is wrong with the file."""
+def _with_whole(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: whole(value) for name, value in entry.items()}
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except PermissionError as error:
-        raise Refused("predictions", path, "it may not be read", "check its permissions") from error
-
-
-def _entries(data: bytes, joints: int) -> list[dict[str, Any]]:
-    try:
-        entries = json.loads(decode(data), object_pairs_hook=_pairs)
-    except UnicodeDecodeError as error:
-        raise _Fault(f"not UTF-8 (byte {error.start}), so no JSON of predictions") from error
-    except json.JSONDecodeError as error:
-        raise _Fault(f"no valid JSON ({error})") from error
-    except RecursionError as error:
-        raise _Fault("nested too deeply") from error
-    except ValueError as error:
-        raise _Fault("a number in it has thousands of digits") from error
+def _check_entries(entries: Any, joints: int) -> None:
     if not isinstance(entries, list):
-        raise _Fault("no list of predictions")
+        raise JsonFault("no list of predictions")
     for place, entry in enumerate(entries):
         _check(entry, f"entry {place}", joints)
-    return entries
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise _Fault(f"key {twice!r:.40} stands twice in one object")
-    return {name: whole(value) for name, value in pairs}
 
 
 def _check(entry: Any, where: str, joints: int) -> None:
     if not isinstance(entry, dict):
-        raise _Fault(f"{where} is no object")
+        raise JsonFault(f"{where} is no object")
     for key in ("annotation_id", "image_id"):
         if entry.get(key) is not None and type(entry[key]) is not int:
-            raise _Fault(f"{where} has no whole number as its {key}")
+            raise JsonFault(f"{where} has no whole number as its {key}")
     if entry.get("annotation_id") is None and entry.get("image_id") is None:
-        raise _Fault(f"{where} has neither annotation_id nor image_id")
+        raise JsonFault(f"{where} has neither annotation_id nor image_id")
     numbers = entry.get("keypoints")
     if not isinstance(numbers, list) or len(numbers) != 3 * joints:
         found = f"{len(numbers)} numbers" if isinstance(numbers, list) else "no list of numbers"
-        raise _Fault(f"{where} has {found} as its keypoints, {joints} joints need {3 * joints}")
+        raise JsonFault(f"{where} has {found} as its keypoints, {joints} joints need {3 * joints}")
     if not all(_is_number(number) for number in numbers):
-        raise _Fault(f"{where} has keypoints that are not finite")
+        raise JsonFault(f"{where} has keypoints that are not finite")
     if entry.get("score") is not None and not _is_number(entry["score"]):
-        raise _Fault(f"{where} has a score that is not finite")
+        raise JsonFault(f"{where} has a score that is not finite")
     if entry.get("found") is not None and type(entry["found"]) is not bool:
-        raise _Fault(f"{where} has neither true nor false as found")
+        raise JsonFault(f"{where} has neither true nor false as found")
 
 
 def _check_category(entries: Sequence[dict[str, Any]], category_id: int | None) -> None:
@@ -272,7 +247,7 @@ def _check_category(entries: Sequence[dict[str, Any]], category_id: int | None) 
     others = [one for one in given if category_id is not None and one not in (None, category_id)]
     if others:
         count = f"{len(others):,} of the {len(entries):,} entries are"
-        raise _Fault(f"{count} of category_id {others[0]!r:.20}, people are of category_id {category_id}")
+        raise JsonFault(f"{count} of category_id {others[0]!r:.20}, people are of category_id {category_id}")
 
 
 def _is_number(value: Any) -> bool:
@@ -292,7 +267,7 @@ def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | N
         photo = entry["image_id"]
         if in_photo[photo] > 1:
             why = f"photo {photo}, which has {in_photo[photo]} people of the split: only annotation_id tells which"
-            raise _Fault(f"entry {place} is of {why}")
+            raise JsonFault(f"entry {place} is of {why}")
         rows.append(by_photo.get(photo))
     return rows
 
@@ -303,11 +278,11 @@ def _one_each(rows: Sequence[int | None], people: PeopleTable) -> list[int]:
     place = {row: i for i, row in enumerate(rows)}
     for row, annotation in enumerate(people.annotation_id):
         if given[row] > 1:
-            raise _Fault(f"annotation {annotation} is predicted {given[row]} times")
+            raise JsonFault(f"annotation {annotation} is predicted {given[row]} times")
     missing = [int(people.annotation_id[row]) for row in range(len(people)) if not given[row]]
     if missing:
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
-        raise _Fault(f"nothing about annotation {missing[0]}{more}, of {counted_people(len(people))} of the split")
+        raise JsonFault(f"nothing about annotation {missing[0]}{more}, of {counted_people(len(people))} of the split")
     return [place[row] for row in range(len(people))]
 
 

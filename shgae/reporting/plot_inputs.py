@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
 from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.artifacts import strict_json
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.folders import report_of, unfinished
 from shgae.artifacts.manifest import REPORT
@@ -117,11 +117,11 @@ def _read_unfinished(found: Inputs, folder: Path, intent: Mapping[str, Any], nam
 
 def _rows(content: bytes, where: Path) -> list[dict[str, Any]]:
     try:
-        rows = [json.loads(line) for line in content.splitlines()]
+        rows = [strict_json.parse(line, constant=float) for line in content.splitlines()]
         if not rows or any(not isinstance(row[key], int | float) for row in rows for key in _NEEDED):
             raise ValueError("no numbers")
         if len({"val_pck" in row for row in rows}) > 1 or not {"val_pck", "val_fvu"} & rows[0].keys():
             raise ValueError("no score")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (strict_json.JsonFault, ValueError, KeyError, TypeError) as error:
         raise Refused("history", where / HISTORY, f"not as a training writes it ({error})", "a run of shgae") from error
     return rows

@@ -64,6 +64,10 @@ def test_numbers_that_are_not_finite_may_be_the_readers_matter() -> None:
     ]
 
 
+def test_the_reader_is_told_what_was_written() -> None:
+    assert parse("[NaN, -Infinity, 1e999, -1e999, 1.5]", constant=str) == ["NaN", "-Infinity", "1e999", "-1e999", 1.5]
+
+
 def test_every_object_goes_through_the_readers_hands_innermost_first() -> None:
     seen: list[dict[str, Any]] = []
     assert parse('{"a": {"b": 1}, "c": 2}', each=lambda one: seen.append(one) or len(one)) == 2
@@ -80,6 +84,14 @@ def test_a_file_is_read_with_its_hash_or_refused_by_name(tmp_path: Path) -> None
     path.write_bytes(b"{")
     with pytest.raises(Refused, match="boxes in .*: no valid JSON.* Try: repair it"):
         read(path, "boxes", "repair it")
+
+
+def test_a_file_in_utf_16_is_read_only_where_it_may_be(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes("[1]".encode("utf-16"))
+    assert read(path, "sigmas", "x", utf16=True).value == [1]
+    with pytest.raises(Refused, match="UTF-16, not UTF-8.* Try: save it as UTF-8"):
+        read(path, "boxes", "x")
 
 
 @pytest.mark.parametrize("source", ["file", "/dev/zero"])

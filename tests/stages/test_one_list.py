@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from shgae.artifacts.activations import Activations, shard_name
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import open_artifact
+from shgae.artifacts.strict_json import decode
 from shgae.cli.config_file import read as read_config
 from shgae.data.boxes import read_boxes
 from shgae.data.photos import boxed_photos, left_out
-from shgae.data.text_input import decode, leads_out, name_parts, whole
+from shgae.data.text_input import leads_out, name_parts, whole
 from shgae.errors import Diverged, Refused
 from shgae.evaluation import predictions
 from shgae.execution import Execution
@@ -101,7 +102,7 @@ def test_predictions_of_another_category_are_not_scored(tmp_path: Path) -> None:
     predictions._check_category(entries, None)
     predictions._check_category(entries[:2] + [{"image_id": 1, "keypoints": []}], 1)
     with pytest.raises(
-        predictions._Fault, match="1 of the 3 entries are of category_id 5, people are of category_id 1"
+        predictions.JsonFault, match="1 of the 3 entries are of category_id 5, people are of category_id 1"
     ):
         predictions._check_category(entries, 1)
 
