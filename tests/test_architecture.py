@@ -199,7 +199,8 @@ def test_a_command_module_is_thin_and_imports_its_stage_when_it_is_called() -> N
 def test_the_table_of_a_room_names_its_modules() -> None:
     wrong = []
     for room in (path for path in FILES if path.name == "__init__.py"):
-        table = re.findall(r"^``(\w+)`` +", ast.get_docstring(tree_of(room)) or "", re.M)
+        text = ast.get_docstring(tree_of(room)) or ""
+        table = re.findall(r"^``(\w+)`` +", text, re.M) if "====" in text else []
         there = {path.stem for path in room.parent.glob("*.py")} | {
             path.parent.name for path in room.parent.glob("*/*.py")
         }
