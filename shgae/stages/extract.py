@@ -32,12 +32,12 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import Array, map_tensor
 from shgae.data.datasets import Rows, in_chunks
 from shgae.data.prefetch import behind
-from shgae.errors import Diverged, Refused
+from shgae.errors import Diverged
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import announce, describe, determinism, resolve_device, resolve_precision
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import LoadedHourglass, load_hourglass
+from shgae.models.zoo import LoadedHourglass, load_hourglass, no_such_stack
 from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
 from shgae.wording import counted
 
@@ -195,8 +195,7 @@ def _network(plan: _Plan) -> tuple[Callable[[torch.Tensor], torch.Tensor], Infer
 def _stacks(stack: Stack, has: int, model: Path) -> tuple[int, ...]:
     stacks = pick(stack, range(has))
     if not stacks:
-        why = f"it has {has} stacks, 0 to {has - 1}" if has > 1 else "it has one stack, 0"
-        raise Refused(f"stack {stack}", model, why, f"--stack {has - 1} or all")
+        raise no_such_stack(stack, has, model, f"--stack {has - 1} or all")
     return stacks
 
 

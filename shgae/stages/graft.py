@@ -22,6 +22,7 @@ from shgae.models.zoo import (
     LoadedHourglass,
     load_autoencoder,
     load_hourglass,
+    no_such_stack,
     state_arrays,
 )
 
@@ -121,8 +122,7 @@ def _places(stacks: Sequence[int], spec: HourglassSpec, model: Path) -> tuple[in
         free = [str(i) for i in range(spec.stacks) if spec.grafts[i] is None and i not in places]
         fix = f"--stack {' or '.join(free)}" if free else "a model without one"
         if not 0 <= place < spec.stacks:
-            why = f"it has {spec.stacks} stacks, 0 to {spec.stacks - 1}" if spec.stacks > 1 else "it has one stack, 0"
-            raise Refused(f"stack {stack}", model, why, fix)
+            raise no_such_stack(stack, spec.stacks, model, fix)
         if place in places:
             raise Refused(f"stack {place}", model, "it was given twice", "each --stack once")
         if spec.grafts[place] is not None:

@@ -23,7 +23,7 @@ from shgae.inference.batches import crops_at_once
 from shgae.inference.device import autocast
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackState
-from shgae.models.zoo import LoadedHourglass, load_hourglass
+from shgae.models.zoo import LoadedHourglass, load_hourglass, no_such_stack
 from shgae.recipes import HeatmapConfig, Precision
 
 _AT_ONCE = 256
@@ -56,8 +56,7 @@ def open_site(model: Path, stack: str) -> Site:
     has = loaded.spec.stacks
     index = has - 1 if stack == "last" else int(stack)
     if index >= has:
-        why = f"it has {has} stacks, 0 to {has - 1}" if has > 1 else "it has one stack, 0"
-        raise Refused(f"stack {stack}", model, why, f"--stack {has - 1}")
+        raise no_such_stack(stack, has, model, f"--stack {has - 1}")
     return Site(loaded, index)
 
 
