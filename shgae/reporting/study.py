@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from shgae.evaluation.study_report import (
     ARMS,
     BASELINE,
+    DROPOUT,
     FROZEN,
     FULL,
+    FULL_AUGMENT,
     NONE,
+    NONE_AUGMENT,
     PCA,
     RANDOM,
+    WEIGHT_DECAY,
+    WIDE,
     ArmComparison,
     ArmResult,
     Budget,
@@ -22,6 +27,7 @@ from shgae.evaluation.study_report import (
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import Verdict
 from shgae.plots.differences import Bar
+from shgae.reporting.study_plan import registration
 from shgae.reporting.table import Grid, percent, points, span
 from shgae.wording import counted, counted_people
 
@@ -46,6 +52,14 @@ _QUESTIONS: Mapping[tuple[str, str], str] = {
     (PCA, NONE): "Does a linear autoencoder earn its place?",
     (RANDOM, NONE): "Does an autoencoder earn its place without pre-training?",
     (FROZEN, NONE): "Does adapting the autoencoder alone do as much as fine-tuning the network?",
+    (FULL, WIDE): "Did the squeeze matter?",
+    (WIDE, NONE): "Does a module without a squeeze earn its place?",
+    (DROPOUT, NONE): "Does dropout do as much, without an autoencoder?",
+    (WEIGHT_DECAY, NONE): "Does weight decay do as much, without an autoencoder?",
+    (FULL, DROPOUT): "Is the autoencoder more than a regulariser like dropout?",
+    (FULL, WEIGHT_DECAY): "Is the autoencoder more than a regulariser like weight decay?",
+    (FULL_AUGMENT, NONE_AUGMENT): "Does the autoencoder earn its place on augmented crops?",
+    (NONE_AUGMENT, NONE): "Does augmentation earn its place, without an autoencoder?",
     (FULL, BASELINE): f"as the original reported, {_UNFAIR}",
     (NONE, BASELINE): f"what the same training gave without an autoencoder, {_UNFAIR}",
 }
@@ -137,7 +151,7 @@ def cautions(report: StudyReport) -> list[str]:
 
 def notes(report: StudyReport) -> list[str]:
     """What stands below the tables: the budget, then what a reader must know."""
-    return [budget_line(report.budget), *cautions(report)]
+    return [budget_line(report.budget), *registration(report.registered), *cautions(report)]
 
 
 def budget_line(budget: Budget) -> str:

@@ -87,6 +87,7 @@ def study(*differences: ArmComparison, seeds: int = 3) -> StudyReport:
         devices=("cpu",),
         ae_epochs=None,
         limit=None,
+        registered=None,
     )
 
 

@@ -47,10 +47,11 @@ def study(
     """
     from shgae.cli.tables import dry_run_table, study_tables
     from shgae.experiments.study import run as stage
+    from shgae.experiments.study.assemble import PICTURE
 
     if dry_run:
         planned = stage.dry_run(model, data, output, config, execution).to_json()
         return Outcome(planned, [dry_run_table(planned), f"in all: about {duration(planned['seconds'])}"])
     result = stage.run(model, data, output, config, execution)
-    picture = f"picture: {output / 'report' / stage.PICTURE}"
+    picture = f"picture: {output / 'report' / PICTURE}"
     return Outcome(result.to_json(), [*study_tables(result.report), picture], typed("verify", output / "report"))

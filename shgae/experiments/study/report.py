@@ -9,32 +9,20 @@ import numpy.typing as npt
 
 from shgae.evaluation.study_report import (
     BASELINE,
-    FROZEN,
     FULL,
     NONE,
-    PCA,
-    RANDOM,
     ArmComparison,
     Estimate,
     Pck,
     Range,
 )
+from shgae.experiments.study.arms import COMPARED
 from shgae.experiments.study.scores import Scores
 from shgae.metrics import statistics
 from shgae.metrics.pck import GROUPS, ByGroup
 from shgae.metrics.statistics import Combined, Interval, PairedBootstrap, Verdict
 
-_COMPARED: tuple[tuple[str, str], ...] = (
-    (FULL, NONE),
-    (FULL, RANDOM),
-    (FULL, PCA),
-    (PCA, NONE),
-    (RANDOM, NONE),
-    (FROZEN, NONE),
-    (FULL, BASELINE),
-    (NONE, BASELINE),
-)
-"""Which arms are compared (the first minus the second), the study's own question first."""
+_COMPARED = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
 
 
 def differences(scores: Mapping[str, Sequence[Scores]], photo_id: npt.NDArray[np.int64]) -> tuple[ArmComparison, ...]:

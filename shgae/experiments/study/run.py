@@ -9,37 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.compatibility import check_fits
-from shgae.artifacts.crops import photos_of
 from shgae.artifacts.disk_space import check_space
-from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.manifest import MANIFEST, REPORT, has_manifest
+from shgae.artifacts.manifest import has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tables import as_read, read_json
-from shgae.artifacts.tensors import write_bytes
 from shgae.data.augmentation import augmentation_of
 from shgae.errors import Refused
-from shgae.evaluation.study_report import ARMS, BASELINE, FROZEN, FULL, STUDY, ArmResult, StudyReport, verdict_of
+from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import Execution
-from shgae.experiments.study import scores
-from shgae.experiments.study.budget import check_budget
+from shgae.experiments.study import arms, assemble, registration, scores
 from shgae.experiments.study.estimate import Cost, Costs
-from shgae.experiments.study.plan import Part, Plan, chosen
-from shgae.experiments.study.report import differences, mean_pck
+from shgae.experiments.study.parts import Part
+from shgae.experiments.study.plan import Plan
 from shgae.inference.device import resolve_device, resolve_precision
-from shgae.metrics.pck import ByGroup
 from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.plots.differences import forest_plot
 from shgae.recipe_parts import with_parts
-from shgae.recipes import EvaluateConfig, StudyConfig, as_json
+from shgae.recipes import EvaluateConfig, StudyConfig
 from shgae.reporting import study
-from shgae.reporting.table import pages
 from shgae.wording import duration
 
-PICTURE = "differences.png"
 _MOMENTS = {"rmsprop": 1, "adam": 2, "sgd": 1}
 """Numbers that an optimizer keeps of every weight."""
 
@@ -93,13 +81,14 @@ def run(model: Path, data: Path, output: Path, config: StudyConfig, execution: E
         execution: device, threads, progress; ``force`` makes again what is there but is another one.
 
     Raises:
-        Refused: the parent has an autoencoder, the data does not fit, or something else lies where a part should.
+        Refused: the parent has an autoencoder, the data does not fit, the study was registered with another plan, or
+            something else lies where a part should.
         Diverged, Interrupted: see :mod:`shgae.errors`; finished parts stay, an unfinished one is continued.
     """
-    plan = _plan(model, data, output, config, execution)
+    plan = registration.check(_plan(model, data, output, config, execution), force=execution.force)
     parts = plan.parts()
-    missing = _missing(parts, execution.force)
-    _check_room(plan, missing, execution)
+    _check_room(plan, _missing(parts, execution.force), execution)
+    plan = registration.register(plan, force=execution.force)
     done: list[str] = []
     took: dict[str, float] = {}
     for number, part in enumerate(parts, 1):
@@ -111,8 +100,8 @@ def run(model: Path, data: Path, output: Path, config: StudyConfig, execution: E
             part.make(execution)
             took[part.step] = time.monotonic() - begun
             done.append(part.title)
-    report = _report(plan)
-    return StudyResult(_write(plan, report, execution), report, tuple(done), len(parts) - len(done))
+    report = assemble.report_of(plan)
+    return StudyResult(assemble.write(plan, report, execution), report, tuple(done), len(parts) - len(done))
 
 
 def _time_left(parts: Sequence[Part], took: Mapping[str, float]) -> str:
@@ -129,7 +118,7 @@ def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, executio
     Raises:
         Refused: as :func:`run`.
     """
-    plan = _plan(model, data, output, config, execution)
+    plan = registration.check(_plan(model, data, output, config, execution), force=execution.force)
     missing = {part.path for part in _missing(plan.parts(), execution.force)}
     costs = Costs(plan, execution)
     return DryRun(tuple(costs.of(part, part.path not in missing) for part in plan.parts()))
@@ -153,7 +142,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         model=model,
         data=data,
         output=output,
-        config=dataclasses.replace(with_parts(config), precision=precision, arms=",".join(chosen(config.arms))),
+        config=dataclasses.replace(with_parts(config), precision=precision, arms=",".join(arms.chosen(config.arms))),
         width=loaded.spec.width,
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",
@@ -181,70 +170,3 @@ def _check_room(plan: Plan, missing: Sequence[Part], execution: Execution) -> No
     size = sum(copies.get(part.step, 0) * weights for part in missing)
     if size:
         check_space(plan.output, size, "the networks of all arms and seeds", execution.progress)
-
-
-def _report(plan: Plan) -> StudyReport:
-    data = open_artifact(plan.data, "data", verify=False)
-    config = EvaluateConfig(split=plan.split, limit=plan.config.limit)
-    people = scores.people(data, config)
-    size = int(data.facts["crop_size"])
-    by_arm = {BASELINE: [scores.read(plan.baseline_scores, people, size)]}
-    for arm in plan.arms:
-        by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds]
-    photos = photos_of(people, data, plan.split)
-    found = differences(by_arm, photos)
-    arms = tuple(_arm(plan, name, by_arm[name]) for name in by_arm)
-    networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds]
-    return StudyReport(
-        split=plan.split,
-        persons=len(people),
-        photos=len(np.unique(photos)),
-        seeds=tuple(plan.seeds),
-        budget=check_budget(plan),
-        arms=arms,
-        differences=found,
-        verdict=verdict_of(found),
-        devices=tuple(sorted({str(network.manifest.provenance["device"]) for network in networks})),
-        ae_epochs=plan.config.ae_epochs if {FROZEN, FULL} & set(plan.arms) else None,
-        limit=plan.config.limit,
-    )
-
-
-def _arm(plan: Plan, name: str, by_seed: Sequence[scores.Scores]) -> ArmResult:
-    networks = [plan.model] if name == BASELINE else [plan.finetuned(name, seed) for seed in plan.seeds]
-    runs = [open_artifact(path, "hourglass", verify=False).facts for path in networks]
-    each = tuple(ByGroup(**one.pck) for one in by_seed)
-    return ArmResult(
-        name=name,
-        label={**ARMS, BASELINE: "no further training"}[name],
-        pck=mean_pck(each),
-        by_seed=each,
-        parameters=int(runs[0]["parameters"]),
-        trained_parameters=0 if name == BASELINE else int(runs[0]["trained_parameters"]),
-        best_epochs=() if name == BASELINE else tuple(int(facts["best_epoch"]) for facts in runs),
-    )
-
-
-def _write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
-    """The report as an artefact of its own, unless this very one is there; an older one of fewer parts is replaced."""
-    output = plan.output / "report"
-    parents = {"parent": plan.model, "data": plan.data}
-    parents |= {f"arm {arm}, seed {seed}": plan.finetuned(arm, seed) for arm in plan.arms for seed in plan.seeds}
-    opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
-    config, value = as_json(plan.config), as_read(STUDY.to_json(report))
-    if (output / MANIFEST).is_file():
-        old = open_artifact(output, *([] if execution.force else ["study"]))
-        ids = {parent.role: parent.id for parent in old.manifest.parents}
-        is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
-        # Its content too: a later shgae may say more about the same networks.
-        if is_same and not execution.force and read_json(old.file(REPORT)) == value:
-            return old
-    how = dataclasses.replace(execution, force=True, resume=False)
-    with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
-        made.write_json(REPORT, value)
-        conclusion = study.conclusion(report)
-        for name, content in pages(study.tables(report), conclusion, *study.notes(report)).items():
-            write_bytes(made.file(name), content)
-        forest_plot(study.bars(report), made.file(PICTURE), conclusion, shown(command_line()))
-        facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
-        return made.commit(facts | {"verdict": report.verdict.value}, volatile=(PICTURE,))
