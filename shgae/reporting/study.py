@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import (
     ARMS,
     BASELINE,
@@ -12,11 +13,8 @@ from shgae.evaluation.study_report import (
     NONE,
     PCA,
     RANDOM,
-    ArmComparison,
     ArmResult,
     Budget,
-    Estimate,
-    Range,
     StudyReport,
 )
 from shgae.metrics.pck import GROUPS
@@ -55,8 +53,7 @@ _CONCLUSIONS: Mapping[Verdict, str] = {
     Verdict.BETTER: "Significantly better: {scored}, {where}; {interval} excludes zero{but}{varied}.",
     Verdict.WORSE: "Significantly worse: {scored}, {where}; {interval} excludes zero{varied}.",
     Verdict.NO_SIGNIFICANT_DIFFERENCE: (
-        "No significant difference: {scored}, {where}; {interval} includes zero; "
-        "minimum detectable difference {least} points (80 % power){varied}."
+        "No significant difference: {scored}, {where}; {interval} includes zero{varied}."
     ),
     Verdict.IDENTICAL: "No difference: arm {arm} and arm {minus} scored the same on every photo, {where}{varied}.",
     Verdict.TOO_FEW_PHOTOS: f"No conclusion: {_TOO_FEW}.",
@@ -66,7 +63,7 @@ _CONCLUSIONS: Mapping[Verdict, str] = {
 _FINDINGS: Mapping[Verdict, str] = {
     Verdict.BETTER: "significantly better",
     Verdict.WORSE: "significantly worse",
-    Verdict.NO_SIGNIFICANT_DIFFERENCE: "no significant difference (minimum detectable {least})",
+    Verdict.NO_SIGNIFICANT_DIFFERENCE: "no significant difference",
     Verdict.IDENTICAL: "no difference on any photo",
     Verdict.TOO_FEW_PHOTOS: _TOO_FEW,
 }
@@ -90,7 +87,6 @@ def conclusion(report: StudyReport) -> str:
         minus=one.minus,
         where=f"on {counted_people(report.persons)} and {counted(len(report.seeds), 'seed')}",
         interval=f"the 95 % CI over {over}, {_range(found)},",
-        least=percent(found.minimum_detectable),
         but=_unless_the_pretraining(report) if (one.arm, one.minus) == (FULL, NONE) else "",
         varied="" if len(report.seeds) > 1 else "; seeds were not varied, so the effect of another seed is unknown",
     )
@@ -180,7 +176,7 @@ def _difference_row(one: ArmComparison) -> Row:
     if found is None:
         return (name, "-", "-", "-", "-", _FINDINGS[one.verdict], question)
     ranges = (_range(found), _range(found.over_photos), _range(found.over_seeds))
-    finding = _FINDINGS[one.verdict].format(least=percent(found.minimum_detectable))
+    finding = _FINDINGS[one.verdict]
     return (name, points(found.value), *ranges, finding, question)
 
 

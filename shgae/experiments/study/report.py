@@ -7,18 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from shgae.evaluation.study_report import (
-    BASELINE,
-    FROZEN,
-    FULL,
-    NONE,
-    PCA,
-    RANDOM,
-    ArmComparison,
-    Estimate,
-    Pck,
-    Range,
-)
+from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
+from shgae.evaluation.study_report import BASELINE, FROZEN, FULL, NONE, PCA, RANDOM, Pck
 from shgae.experiments.study.scores import Scores
 from shgae.metrics import statistics
 from shgae.metrics.pck import GROUPS, ByGroup
@@ -37,14 +27,26 @@ _COMPARED: tuple[tuple[str, str], ...] = (
 """Which arms are compared (the first minus the second), the study's own question first."""
 
 
-def differences(scores: Mapping[str, Sequence[Scores]], photo_id: npt.NDArray[np.int64]) -> tuple[ArmComparison, ...]:
-    """Every difference that these arms allow.
+def differences(
+    scores: Mapping[str, Sequence[Scores]],
+    photo_id: npt.NDArray[np.int64],
+    *,
+    margin: float,
+    alpha: float = 0.05,
+    primary: tuple[str, str] = (FULL, NONE),
+) -> tuple[ArmComparison, ...]:
+    """Every difference that these arms allow, the primary one first.
 
     Args:
-        scores: of each arm, by seed; the baseline has one for all seeds.
+        scores: of each arm, by seed; the baseline has one for all seeds. Arms may have other numbers of seeds, then
+            the first ones are compared.
         photo_id: (N,) the photo of each person.
+        margin: the smallest difference that matters, as a share (0.01 is one point), above 0.
+        alpha: two-sided level of every verdict and interval; 0 where nothing of it is left at this look.
+        primary: the arm and what it is compared with; every other comparison is secondary.
     """
-    asked = [(arm, minus) for arm, minus in _COMPARED if arm in scores and minus in scores]
+    pairs_ = (primary, *(pair for pair in _COMPARED if pair != primary))
+    asked = [(arm, minus) for arm, minus in pairs_ if arm in scores and minus in scores]
     if not asked:
         return ()
     pairs = [_by_seed(scores[minus], scores[arm]) for arm, minus in asked]
@@ -57,7 +59,22 @@ def differences(scores: Mapping[str, Sequence[Scores]], photo_id: npt.NDArray[np
         groups = ByGroup(*(_estimate(pair, paired, (number, group)) for group in range(len(GROUPS))))
         whole = groups.all
         verdict = Verdict.of_bounds(whole.low, whole.high) if whole else Verdict.TOO_FEW_PHOTOS
-        found.append(ArmComparison(arm, minus, minus != BASELINE, verdict, groups))
+        found.append(
+            ArmComparison(
+                arm=arm,
+                minus=minus,
+                fair=minus != BASELINE,
+                primary=(arm, minus) == primary,
+                verdict=verdict,
+                within_margin=False,
+                margin=margin,
+                alpha=alpha,
+                p=None,
+                p_adjusted=None,
+                compared=1,
+                groups=groups,
+            )
+        )
     return tuple(found)
 
 
@@ -97,5 +114,6 @@ def _estimate(
         over_photos=Range(over_photos.low, over_photos.high),
         over_seeds=Range(over_seeds.low, over_seeds.high) if over_seeds else None,
         by_seed=by_seed,
-        minimum_detectable=both.minimum_detectable,
+        equivalence=None,
+        seed_error=None,
     )
