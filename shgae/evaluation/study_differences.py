@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shgae.metrics.pck import ByGroup
+from shgae.metrics.seeds import SeedError
 from shgae.metrics.statistics import Verdict
 
 
@@ -17,23 +18,6 @@ class Range:
 
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class SeedError:
-    """Where the standard error over seeds comes from: the two arms alone, or all arms together."""
-
-    error: float
-    """Standard error of the difference, as a share."""
-    freedom: int
-    """Its degrees of freedom."""
-    pooled: bool
-    """Whether it is that of all arms: their scores less arm and seed effects, where the pair is as steady as the rest.
-    """
-    ratio: float | None
-    """F: the variance of this pair's differences to that of all other contrasts of arms; None without others."""
-    p: float | None
-    """Two-sided probability of such a ratio if all arms were equally steady; None without others."""
 
 
 @dataclass(frozen=True)

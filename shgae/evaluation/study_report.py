@@ -2,7 +2,7 @@
 
 Two things could have been otherwise: which people there are, and which seeds. The interval over photos answers for
 the first (people resampled, networks as they are), the interval over seeds for the second; a verdict goes by the
-interval that allows for both (:mod:`shgae.metrics.combined`).
+interval that allows for both (:class:`shgae.metrics.seeds.CombinedEstimate`).
 
 ``report.json`` is a :class:`StudyReport`, written and read by :data:`STUDY`.
 """
