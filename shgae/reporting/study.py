@@ -109,12 +109,12 @@ def conclusion(report: StudyReport) -> str:
         scored=scored,
         arm=one.arm,
         minus=one.minus,
-        where=f"on {counted_people(report.persons)} and {counted(len(report.seeds), 'seed')}",
+        where=f"on {counted_people(report.persons)} and {counted(len(found.by_seed), 'seed')}",
         interval=f"the {_confidence(one)} % CI over {over}, {_range(found)},",
         narrower=_confidence(one, sides=2),
         equivalence=_range(found.equivalence),
         margin=percent(one.margin),
-        within=f", and lies within the margin of {percent(one.margin)} points" if one.within_margin else "",
+        within=f"; a difference of the margin, {percent(one.margin)} points, is ruled out" if one.within_margin else "",
         allowed=f"the largest gain that the data allow is {percent(found.largest_gain)} points, the largest loss "
         f"{percent(found.largest_loss)}",
         but=_unless_the_pretraining(report) if (one.arm, one.minus) == (FULL, NONE) else "",
@@ -171,26 +171,30 @@ def cautions(report: StudyReport) -> list[str]:
 
 def _error_lines(report: StudyReport) -> list[str]:
     """Where the errors over seeds come from, and why."""
-    pooled, own, unchecked = [], [], []
+    pooled, own = list[str](), list[str]()
+    unchecked = list[str]()
+    freedoms = set[int]()
     for one in report.differences:
         error = one.groups.all.seed_error if one.groups.all else None
         if error is None or (error.ratio is None and not error.pooled):
             continue
-        (unchecked if error.ratio is None else pooled if error.pooled else own).append((one, error))
+        name = f"{one.arm} - {one.minus}"
+        if error.ratio is None:
+            unchecked.append(name)
+            continue
+        (pooled if error.pooled else own).append(f"{name} (F {error.ratio:.2f})")
+        freedoms |= {error.freedom} if error.pooled else set()
     said = []
     if pooled:
-        names = ", ".join(f"{one.arm} - {one.minus} (F {error.ratio:.2f})" for one, error in pooled)
-        freedom = counted(pooled[0][1].freedom, "degree", "degrees")
         said.append(
-            f"The error over seeds is that of all arms ({freedom} of freedom) where a pair varies over seeds as the "
-            f"other arms do (F test): {names}."
+            f"The error over seeds is that of all arms ({counted(max(freedoms), 'degree')} of freedom) where a pair "
+            f"varies over seeds as the other arms do (F test): {', '.join(pooled)}."
         )
     if own:
-        names = ", ".join(f"{one.arm} - {one.minus} (F {error.ratio:.2f})" for one, error in own)
-        said.append(f"A pair that varies over seeds more or less than the others keeps its own error: {names}.")
+        said.append(f"A pair that varies over seeds more or less than the others keeps its own error: {', '.join(own)}.")
     if unchecked:
-        names = ", ".join(f"{one.arm} - {one.minus}" for one, _ in unchecked)
-        said.append(f"With one seed in common, the error over seeds is that of all arms, unchecked: {names}.")
+        which = ", ".join(unchecked)
+        said.append(f"With one seed in common, the error over seeds is that of all arms, unchecked: {which}.")
     return said
 
 
