@@ -27,10 +27,10 @@ class AnalysisPlan:
 
     alpha: float = 0.05
     """False positives of the primary comparison, over all looks together."""
-    intervals: str = "95 % over photos and seeds together"
-    test: str = "two-sided by the interval; equivalence within the margin by two one-sided tests (TOST)"
+    intervals: str = "over photos and seeds together; the error over seeds pooled over arms that are equally steady"
+    test: str = "two-sided; equivalence within the margin by two one-sided tests (TOST)"
     secondary: str = "Holm over all comparisons but the primary one"
-    looks: str = "Lan-DeMets alpha spending over reports with ever more seeds"
+    looks: str = "Lan-DeMets spending of alpha over the planned seeds (O'Brien-Fleming type)"
     resamples: int = 10_000
     """Of photos, for the intervals."""
 
@@ -81,16 +81,13 @@ class StudyPlan:
         return hashlib.sha256(plan_bytes(self)).hexdigest()
 
     def misses(self, wanted: StudyPlan) -> list[str]:
-        """In what a call that wants another plan differs from this one; empty where it only adds seeds or arms."""
+        """In what a call that wants another plan differs from this one, numbers of seeds and added arms aside."""
         mine, theirs = ({name: to_json(one)[name] for name in _FIXED} for one in (self, wanted))
         found = differences(theirs, mine) + differences(wanted.options, self.options)
         for arm in self.strengths.keys() & wanted.strengths.keys():
             found += differences(wanted.strengths[arm], self.strengths[arm])
-        asked = {"seeds": wanted.seeds, "other_seeds": wanted.other_seeds, "code_seeds": wanted.code_seeds}
-        for name, seeds in asked.items():
-            planned = getattr(self, name)
-            if seeds[: len(planned)] != planned and (seeds or name == "seeds"):
-                found.append(f"{name}: {_listed(seeds)} here, {_listed(planned)} there")
+        if wanted.seeds[0] != self.seeds[0]:
+            found.append(f"seed: {wanted.seeds[0]} here, {self.seeds[0]} there")
         if self.primary is None and wanted.primary is not None:
             found.append(f"primary: {' - '.join(wanted.primary)} here, none there")
         lost = [arm for arm in self.primary or () if arm not in wanted.arms]
@@ -122,10 +119,14 @@ class Registered:
     missing_arms: tuple[str, ...]
     """Arms of the plan that this report does not have yet."""
     looks: tuple[Look, ...]
-    """Every report that was made, the latest last; more than one where seeds were added."""
+    """By seeds, every report that was made: more than one where some were made before or after the planned seeds."""
     late: bool
     replaced: tuple[str, ...]
     """See :class:`StudyPlan`."""
+
+    def alpha_at(self, seeds: int) -> float:
+        """The level of the look with so many seeds; 0 if looks before it have used all of it."""
+        return next((look.alpha for look in self.looks if look.seeds == seeds), 0.05)
 
 
 STUDY_PLAN = Schema(StudyPlan, version=1, older={})
@@ -158,7 +159,3 @@ def check_registered(found: Registered | None, artifact: Artifact) -> None:
         if sha256 != found.sha256:
             why = f"it is of plan {found.sha256[:12]}, {path} is plan {sha256[:12]}"
             raise Refused("report", artifact.path, why, "the plan that it was made by, or make the report again")
-
-
-def _listed(seeds: tuple[int, ...]) -> str:
-    return ", ".join(map(str, seeds)) or "none"

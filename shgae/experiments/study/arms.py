@@ -58,7 +58,9 @@ _ARMS: Mapping[str, Arm] = {
 }
 
 
-COMPARED: tuple[tuple[str, str], ...] = (
+Pair = tuple[str, str]
+"""An arm, and what it is compared with."""
+COMPARED: tuple[Pair, ...] = (
     (FULL, NONE),
     (FULL, RANDOM),
     (FULL, PCA),

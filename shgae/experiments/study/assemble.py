@@ -15,7 +15,7 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json
 from shgae.artifacts.tensors import write_bytes
 from shgae.evaluation.study_plan import PLAN, plan_bytes
-from shgae.evaluation.study_report import ARMS, BASELINE, STUDY, ArmResult, StudyReport, verdict_of
+from shgae.evaluation.study_report import ARMS, BASELINE, FULL, NONE, STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
 from shgae.experiments.study import arms, registration, scores
 from shgae.experiments.study.budget import check_budget
@@ -40,7 +40,9 @@ def report_of(plan: Plan) -> StudyReport:
     for arm in plan.arms:
         by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds_of(arm)]
     photos = photos_of(people, data, plan.split)
-    found = differences(by_arm, photos)
+    registered = registration.look(plan)
+    pair, alpha = registered.primary or (FULL, NONE), registered.alpha_at(len(plan.seeds))
+    found = differences(by_arm, photos, margin=registered.margin / 100, alpha=alpha, primary=pair)
     networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds_of(arm)]
     kinds = {arms.arm_of(arm).autoencoder for arm in plan.arms}
     return StudyReport(
@@ -55,7 +57,7 @@ def report_of(plan: Plan) -> StudyReport:
         devices=tuple(sorted({str(network.manifest.provenance["device"]) for network in networks})),
         ae_epochs=plan.config.ae_epochs if "pretrained" in kinds else None,
         limit=plan.config.limit,
-        registered=registration.look(plan),
+        registered=registered,
     )
 
 

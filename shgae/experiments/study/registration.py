@@ -1,7 +1,7 @@
 """What is fixed before anything is trained: ``plan.json``, and every look at a result since, ``looks.json``.
 
-A later call with another plan is refused. Seeds and arms may be added: more seeds are another look, which spends of the
-false positives that the plan allows; arms that the plan does not name are said to be added.
+A later call with another plan is refused. It may have other numbers of seeds, and more arms. Each number of seeds is a
+look, which spends of the false positives that the plan allows; arms that the plan does not name are said to be added.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from shgae.errors import Refused
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, AnalysisPlan, Look, Registered, StudyPlan, plan_bytes
 from shgae.experiments.study import arms
 from shgae.experiments.study.plan import Plan
+from shgae.metrics.spending import levels
 from shgae.recipes import as_json
 
 LOOKS = "looks.json"
@@ -82,14 +83,16 @@ def look(plan: Plan) -> Registered:
         seeds=registered.seeds,
         added_arms=tuple(arm for arm in plan.arms if arm not in registered.arms),
         missing_arms=tuple(arm for arm in registered.arms if arm not in plan.arms),
-        looks=_looks(counts, registered.analysis.alpha),
+        looks=_looks(sorted(counts), registered),
         late=registered.late,
         replaced=registered.replaced,
     )
 
 
-def _looks(counts: list[int], alpha: float) -> tuple[Look, ...]:
-    return tuple(Look(count, alpha) for count in counts)
+def _looks(counts: list[int], plan: StudyPlan) -> tuple[Look, ...]:
+    alphas = levels(len(plan.seeds), counts, plan.analysis.alpha) if counts else ()
+    # What comes of a root search is the level that it was asked for but for its last digits.
+    return tuple(Look(count, round(alpha, 10)) for count, alpha in zip(counts, alphas, strict=True))
 
 
 def _counts(path: Path) -> list[int]:

@@ -89,6 +89,7 @@ def run(model: Path, data: Path, output: Path, config: StudyConfig, execution: E
     parts = plan.parts()
     _check_room(plan, _missing(parts, execution.force), execution)
     plan = registration.register(plan, force=execution.force)
+    _note_looks(plan, execution)
     done: list[str] = []
     took: dict[str, float] = {}
     for number, part in enumerate(parts, 1):
@@ -153,6 +154,15 @@ def _check_parent(loaded: LoadedHourglass, model: Path) -> None:
     if any(graft is not None for graft in loaded.spec.grafts):
         why = "it carries an autoencoder already; the arms differ in theirs"
         raise Refused("model", model, why, "the plain model that it was grafted from")
+
+
+def _note_looks(plan: Plan, execution: Execution) -> None:
+    planned = len(plan.registered.seeds) if plan.registered else 0
+    if plan.primary and planned != len(plan.seeds):
+        when = "before the planned" if len(plan.seeds) < planned else "after the planned"
+        execution.progress.note(
+            f"note: a look with {len(plan.seeds)} seeds, {when} {planned}: see docs/study.md, looks"
+        )
 
 
 def _missing(parts: Sequence[Part], force: bool) -> list[Part]:

@@ -48,20 +48,20 @@ def test_a_plan_is_read_back_and_known_by_its_bytes(tmp_path: Path) -> None:
     [
         {},
         {"seeds": (0, 1, 2, 3)},
+        {"seeds": (0, 1)},
         {"arms": ("none", "pca", "full"), "other_seeds": (0,)},
         {"arms": ("none", "full", "dropout"), "other_seeds": (0, 1, 2), "strengths": {"dropout": {"dropout": 0.3}}},
         {"code_sizes": (5, 50), "code_seeds": (0,)},
     ],
 )
-def test_seeds_arms_and_code_sizes_may_be_added(added: dict[str, object]) -> None:
+def test_numbers_of_seeds_may_differ_and_arms_and_code_sizes_may_be_added(added: dict[str, object]) -> None:
     assert PLANNED.misses(replace(PLANNED, **added)) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"seeds": (0, 1)}, "seeds: 0, 1 here, 0, 1, 2 there"),
-        ({"seeds": (1, 2, 3)}, "seeds: 1, 2, 3 here, 0, 1, 2 there"),
+        ({"seeds": (1, 2, 3)}, "seed: 1 here, 0 there"),
         ({"arms": ("none", "pca")}, "arms: full is not among them, and it is in the primary comparison"),
         ({"split": "val"}, "split: val here, test there"),
         ({"limit": 9}, "limit: 9 here, None there"),
