@@ -180,3 +180,13 @@ def dry_run_table(dry_run: Mapping[str, Any]) -> FittedTable:
         rows.append((arm or "all", what, str(len(parts) - len(missing)), str(len(missing)), each, whole))
     headings = ("arm", "what", "there already", "to make", "time each", "in all")
     return grid_table(Grid("what this study makes", headings, tuple(rows), words=("what",)))
+
+
+def plan_tables(listing: Mapping[str, Any]) -> list[FittedTable | str]:
+    """The parts of a study and how far they are."""
+    parts, headings = listing["parts"], ("part", "what", "state")
+    rows = tuple((part["name"], part["what"], part["state"]) for part in parts)
+    done, running = (sum(part["state"] == state for part in parts) for state in ("done", "running"))
+    said = f"plan {listing['plan'][:12]}: {done} of {len(parts)} parts done, {running} running"
+    left = f", {listing['left']}" if listing["left"] else ""
+    return [grid_table(Grid("parts of this study", headings, rows, words=headings)), said + left]

@@ -173,7 +173,7 @@ def _verdict_1(found: Mapping[str, Any] | None) -> Verdict:
 
 
 def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 2 knew no plan and no margin; the first fair difference was the primary one; it had powers in hindsight."""
+    """Schema 2 knew no plan and no margin, took the first fair difference as primary, and said what it missed."""
 
     def estimate(one: dict[str, Any] | None) -> dict[str, Any] | None:
         kept = {key: value for key, value in (one or {}).items() if key != "minimum_detectable"}

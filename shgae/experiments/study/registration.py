@@ -11,21 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, AnalysisPlan, Look, Registered, StudyPlan, plan_bytes
-from shgae.experiments.study import arms
+from shgae.experiments.study import arms, locks
 from shgae.experiments.study.plan import Plan
 from shgae.metrics.spending import levels
 from shgae.recipes import as_json
 
 LOOKS = "looks.json"
-LOCKS = ".locks"
-"""Folder of a study where its processes agree on who makes what."""
 _OWN = ("arms", "margin", "seeds", "seed", "other_seeds", "code_sizes", "code_seeds", "limit")
 """Options that are fields of the plan."""
 
@@ -55,8 +51,7 @@ def register(plan: Plan, *, force: bool) -> Plan:
     Raises:
         Refused: see :func:`check`.
     """
-    (plan.output / LOCKS).mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(plan.output / LOCKS / f"{PLAN}.lock"):
+    with locks.waited_for(plan.output, PLAN):
         checked = check(plan, force=force)
         assert checked.registered is not None
         path, content = plan.output / PLAN, plan_bytes(checked.registered)
@@ -70,7 +65,7 @@ def look(plan: Plan) -> Registered:
     registered = plan.registered
     if registered is None:
         raise ValueError("a report is of a registered study")
-    with filelock.FileLock(plan.output / LOCKS / f"{LOOKS}.lock"):
+    with locks.waited_for(plan.output, LOOKS):
         path = plan.output / LOOKS
         counts = _counts(path) if path.is_file() else []
         if registered.primary is not None and len(plan.seeds) not in counts:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from shgae.artifacts.compatibility import check_fits
 from shgae.artifacts.disk_space import check_space
@@ -17,8 +16,9 @@ from shgae.data.augmentation import augmentation_of
 from shgae.errors import Refused
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import Execution
-from shgae.experiments.study import arms, assemble, registration, scores
+from shgae.experiments.study import arms, assemble, locks, registration, scores, work
 from shgae.experiments.study.estimate import Cost, Costs
+from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.parts import Part
 from shgae.experiments.study.plan import Plan
 from shgae.inference.device import resolve_device, resolve_precision
@@ -26,7 +26,6 @@ from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipe_parts import with_parts
 from shgae.recipes import EvaluateConfig, StudyConfig
 from shgae.reporting import study
-from shgae.wording import duration
 
 _MOMENTS = {"rmsprop": 1, "adam": 2, "sgd": 1}
 """Numbers that an optimizer keeps of every weight."""
@@ -50,6 +49,52 @@ class StudyResult:
 
 
 @dataclass(frozen=True)
+class PartResult:
+    """One part that was asked for alone."""
+
+    artifact: Artifact
+    made: tuple[str, ...]
+    """What this run made: the part and what it is made from, as far as that was not there."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return self.artifact.to_json() | {"made": list(self.made)}
+
+
+State = Literal["done", "running", "interrupted", "to do"]
+
+
+@dataclass(frozen=True)
+class ListedPart:
+    """A part of a study, and how far it is."""
+
+    name: str
+    """Its folder in the study's; what ``--only`` takes."""
+    step: str
+    arm: str
+    what: str
+    """For people."""
+    needs: tuple[str, ...]
+    """Names of the parts that it is made from; scores come after all trainings besides."""
+    state: State
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A registered study, part by part."""
+
+    plan: str
+    """The hash of what was registered."""
+    parts: tuple[ListedPart, ...]
+    left: str
+    """How long the rest takes in one process, by what was made: ``about 2 h``; "" where nothing is known."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
 class DryRun:
     """What a study would do."""
 
@@ -66,12 +111,14 @@ class DryRun:
         return {"seconds": self.seconds, "parts": [dataclasses.asdict(cost) for cost in self.costs]}
 
 
-def run(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> StudyResult:
+def run(
+    model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution, jobs: int | None = None
+) -> StudyResult:
     """Fine-tunes every arm with every seed, scores all of them on the same people, and reports.
 
     Makes what is missing, goes on with what was interrupted, and keeps what is there and is what it wants (by the
     options and parents in its manifest). So the same call after an interruption ends in the same report, and a call
-    with more arms or seeds adds them.
+    with more arms or seeds adds them. What another process is making is left to it.
 
     Args:
         model: the parent: an hourglass artefact or run directory, without an autoencoder.
@@ -79,38 +126,76 @@ def run(model: Path, data: Path, output: Path, config: StudyConfig, execution: E
         output: the folder that holds every part, and ``report/``.
         config: arms, seeds, fine-tuning and pre-training.
         execution: device, threads, progress; ``force`` makes again what is there but is another one.
+        jobs: so many parts at once, each in a process of its own; None makes one after the other in this process.
 
     Raises:
         Refused: the parent has an autoencoder, the data does not fit, the study was registered with another plan, or
             something else lies where a part should.
         Diverged, Interrupted: see :mod:`shgae.errors`; finished parts stay, an unfinished one is continued.
+        PeerLost: the process of a part was killed; the others were made.
     """
-    plan = registration.check(_plan(model, data, output, config, execution), force=execution.force)
+    plan = _registered(model, data, output, config, execution)
     parts = plan.parts()
-    _check_room(plan, _missing(parts, execution.force), execution)
-    plan = registration.register(plan, force=execution.force)
-    _note_looks(plan, execution)
-    done: list[str] = []
-    took: dict[str, float] = {}
-    for number, part in enumerate(parts, 1):
-        if not part.is_made(execution.force):
-            execution.stop.raise_if_set(output, "the same command again")
-            left = _time_left(parts[number - 1 :], took)
-            execution.progress.note(f"-- {number} of {len(parts)}: {part.title}{left}")
-            begun = time.monotonic()
-            part.make(execution)
-            took[part.step] = time.monotonic() - begun
-            done.append(part.title)
+    todo = work.Work(plan, parts, execution)
+    if jobs is None:
+        work.in_turn(todo)
+    else:
+        side_by_side(todo, jobs)
     report = assemble.report_of(plan)
-    return StudyResult(assemble.write(plan, report, execution), report, tuple(done), len(parts) - len(done))
+    kept = len(parts) - len(todo.made)
+    return StudyResult(assemble.write(plan, report, execution), report, tuple(todo.made), kept)
 
 
-def _time_left(parts: Sequence[Part], took: Mapping[str, float]) -> str:
-    """How long these parts take, by the last one of each step, to be said; at least so long where a step is new."""
-    missing = [part.step for part in parts if not part.path.exists()]
-    known = sum(took.get(step, 0.0) for step in missing)
-    about = "about" if set(missing) <= took.keys() else "at least"
-    return f", {about} {duration(known)} left in all" if known >= 1 else ""
+def only(model: Path, data: Path, output: Path, config: StudyConfig, name: str, execution: Execution) -> PartResult:
+    """Makes one part of the study that :func:`run` makes, and what it is made from; waits for others that make these.
+
+    Args:
+        model, data, output, config, execution: as of :func:`run`.
+        name: the part, as :func:`listing` names it.
+
+    Raises:
+        Refused: as :func:`run`; there is no such part, or it is a score and not every training is done.
+        Diverged, Interrupted: as :func:`run`.
+    """
+    plan = _registered(model, data, output, config, execution)
+    wanted = work.needed_for(plan, name)
+    todo = work.Work(plan, wanted, execution)
+    work.in_turn(todo)
+    return PartResult(open_artifact(wanted[-1].path, verify=False), tuple(todo.made))
+
+
+def listing(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Listing:
+    """Registers the study, and tells of each part whether it is done, running, interrupted or to do.
+
+    Raises:
+        Refused: as :func:`run`.
+    """
+    plan = _registered(model, data, output, config, execution)
+    parts = plan.parts()
+    paths = {part.path: plan.name_of(part) for part in parts}
+    left = [part for part in parts if not part.is_made(execution.force)]
+
+    def state(part: Part) -> State:
+        if part not in left:
+            return "done"
+        if locks.is_held(plan.output, plan.name_of(part)):
+            return "running"
+        return "interrupted" if part.is_begun(execution.force) else "to do"
+
+    took = work.took_before([part for part in parts if part not in left])
+    listed = [
+        ListedPart(
+            name=paths[part.path],
+            step=part.step,
+            arm=part.arm,
+            what=part.title,
+            needs=tuple(paths[path] for path in part.parents.values() if path in paths),
+            state=state(part),
+        )
+        for part in parts
+    ]
+    sha256 = plan.registered.sha256 if plan.registered else ""
+    return Listing(sha256, tuple(listed), work.time_left(left, took).removeprefix(", ").removesuffix(" in all"))
 
 
 def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> DryRun:
@@ -123,6 +208,15 @@ def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, executio
     missing = {part.path for part in _missing(plan.parts(), execution.force)}
     costs = Costs(plan, execution)
     return DryRun(tuple(costs.of(part, part.path not in missing) for part in plan.parts()))
+
+
+def _registered(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Plan:
+    """The plan, registered, after all that could be in the way was looked at."""
+    plan = registration.check(_plan(model, data, output, config, execution), force=execution.force)
+    _check_room(plan, _missing(plan.parts(), execution.force), execution)
+    plan = registration.register(plan, force=execution.force)
+    _note_looks(plan, execution)
+    return plan
 
 
 def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Plan:
