@@ -19,6 +19,7 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.evaluation.study_differences import ArmComparison
 from shgae.evaluation.study_plan import Registered, check_registered
+from shgae.evaluation.study_sizes import CodeSizes
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.statistics import Verdict
 
@@ -96,6 +97,8 @@ class ArmResult:
     """Which learned in the fine-tuning."""
     best_epochs: tuple[int, ...]
     """The epochs of the weights that were kept, by seed."""
+    gflop: float | None
+    """Billions of operations of a crop's forward pass, convolutions and matrix products; None in a report of before."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ class StudyReport:
     """So many people of each split alone; None for all."""
     registered: Registered | None
     """The plan that was fixed before; None in a report of before."""
+    code_sizes: CodeSizes | None
+    """PCK against the size of the code, where that was asked for."""
 
     @property
     def primary(self) -> ArmComparison | None:
@@ -187,7 +192,8 @@ def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
         | {"primary": place == first, "groups": {group: estimate(found) for group, found in one["groups"].items()}}
         for place, one in enumerate(old["differences"])
     ]
-    return old | {"differences": differences, "registered": None}
+    arms = [arm | {"gflop": None} for arm in old["arms"]]
+    return old | {"arms": arms, "differences": differences, "registered": None, "code_sizes": None}
 
 
 STUDY = Schema(StudyReport, version=3, older={1: _from_schema_1, 2: _from_schema_2})

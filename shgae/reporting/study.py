@@ -25,6 +25,7 @@ from shgae.evaluation.study_report import (
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.plots.differences import Bar
+from shgae.reporting.study_costs import gflop
 from shgae.reporting.study_plan import registration
 from shgae.reporting.table import Grid, number, percent, points, span
 from shgae.wording import counted, counted_people
@@ -39,6 +40,7 @@ ARM_HEADINGS = (
     f"minus {NONE}",
     "parameters",
     "trained",
+    "GFLOP",
 )
 DIFFERENCE_HEADINGS = (
     "difference",
@@ -254,7 +256,7 @@ def _arm_row(arm: ArmResult, gain: Estimate | None) -> Row:
     seeds = ", ".join(percent(one.all) for one in arm.by_seed)
     counts = [f"{count:,}" if count else "-" for count in (arm.parameters, arm.trained_parameters)]
     against = "-" if gain is None else f"{points(gain.value)} ({_range(gain)})"
-    return (arm.name, arm.label, *pck, seeds, against, *counts)
+    return (arm.name, arm.label, *pck, seeds, against, *counts, gflop(arm.gflop))
 
 
 def _difference_row(one: ArmComparison) -> Row:

@@ -12,12 +12,13 @@ from shgae.artifacts.crops import photos_of
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import MANIFEST, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tables import as_read, read_json
+from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.artifacts.tensors import write_bytes
+from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_plan import PLAN, plan_bytes
 from shgae.evaluation.study_report import ARMS, BASELINE, FULL, NONE, STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
-from shgae.experiments.study import arms, registration, scores
+from shgae.experiments.study import arms, costs, registration, scores, sizes
 from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
@@ -25,6 +26,7 @@ from shgae.metrics.pck import ByGroup
 from shgae.plots.differences import forest_plot
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting import study
+from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_figure, sizes_table
 from shgae.reporting.table import pages
 
 PICTURE = "differences.png"
@@ -58,6 +60,7 @@ def report_of(plan: Plan) -> StudyReport:
         ae_epochs=plan.config.ae_epochs if "pretrained" in kinds else None,
         limit=plan.config.limit,
         registered=registered,
+        code_sizes=sizes.code_sizes(plan, people, size),
     )
 
 
@@ -72,6 +75,7 @@ def _arm(plan: Plan, name: str, by_seed: Sequence[scores.Scores]) -> ArmResult:
         by_seed=each,
         parameters=int(runs[0]["parameters"]),
         trained_parameters=0 if name == BASELINE else int(runs[0]["trained_parameters"]),
+        gflop=costs.gflop(networks[0]),
         best_epochs=() if name == BASELINE else tuple(int(facts["best_epoch"]) for facts in runs),
     )
 
@@ -99,9 +103,13 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         made.write_json(REPORT, value)
         made.write(PLAN, plan_bytes(plan.registered))
         conclusion = study.conclusion(report)
-        for name, content in pages(study.tables(report), conclusion, *study.notes(report)).items():
+        tables = [*study.tables(report), *sizes_table(report)]
+        for name, content in pages(tables, conclusion, *study.notes(report)).items():
             write_bytes(made.file(name), content)
         forest_plot(study.bars(report), made.file(PICTURE), conclusion, shown(command_line()))
+        if report.code_sizes:
+            sizes_figure(report, made.file(SIZES_PICTURE), shown(command_line()))
+        write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
         facts |= {"verdict": report.verdict.value, "plan": plan.registered.sha256}
-        return made.commit(facts, volatile=(PICTURE,))
+        return made.commit(facts, volatile=(PICTURE, SIZES_PICTURE, COSTS))

@@ -14,6 +14,7 @@ from shgae.artifacts.manifest import has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.data.augmentation import augmentation_of
 from shgae.errors import Refused
+from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import Execution
 from shgae.experiments.study import arms, assemble, locks, registration, scores, work
@@ -41,6 +42,11 @@ class StudyResult:
     """The parts that this run made."""
     kept: int
     """Parts that were there already."""
+
+    @property
+    def costs(self) -> StudyCosts:
+        """Times that were measured when the report was made."""
+        return STUDY_COSTS.read(self.artifact.file(COSTS))
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""

@@ -15,6 +15,7 @@ from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import read_study
 from shgae.plots.bars import joint_bars
 from shgae.recipes import SPLITS
@@ -25,7 +26,9 @@ from shgae.reporting.page.images import MOST_BYTES, of_file
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
 from shgae.reporting.rate import rate_table
+from shgae.reporting.study_costs import costs_table
 from shgae.reporting.study_plan import registration
+from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
 from shgae.reporting.table import Grid
 
 _ON_PHOTOS = (
@@ -146,7 +149,11 @@ def _study(one: Given) -> tuple[Block, ...]:
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
     said = (study.budget_line(report.budget), *registration(report.registered))
-    return (arms, *picture, differences, *map(Text, said))
+    sizes = tuple(table_of(grid) for grid in sizes_table(report))
+    shown = "PCK against the size of the code, as in the table below."
+    curve = _pictures(one, {SIZES_PICTURE: shown}, "PCK before and after fine-tuning, and of as many components.")
+    costs = (table_of(costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))),) if one.has(COSTS) else ()
+    return (arms, *picture, differences, *map(Text, said), *curve, *sizes, *costs)
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
