@@ -75,8 +75,8 @@ _CONCLUSIONS: Mapping[Verdict, str] = {
     Verdict.IDENTICAL: "No difference: arm {arm} and arm {minus} scored the same on every photo, {where}{varied}.",
     Verdict.TOO_FEW_PHOTOS: f"No conclusion: {_TOO_FEW}.",
     Verdict.ALPHA_SPENT: (
-        "No verdict: earlier looks at the seeds spent the whole level; {scored}, {where}; {interval} is one of 95 % "
-        "and no test; {allowed}{varied}."
+        "No new verdict: the look at the planned seeds used the whole level, and its verdict stands; {scored}, "
+        "{where}; {interval} is no test; {allowed}{varied}."
     ),
     Verdict.NOT_COMPARED: "No conclusion: the two arms of the primary comparison were not both run.",
 }
@@ -191,7 +191,9 @@ def _error_lines(report: StudyReport) -> list[str]:
             f"varies over seeds as the other arms do (F test): {', '.join(pooled)}."
         )
     if own:
-        said.append(f"A pair that varies over seeds more or less than the others keeps its own error: {', '.join(own)}.")
+        said.append(
+            f"A pair that varies over seeds more or less than the others keeps its own error: {', '.join(own)}."
+        )
     if unchecked:
         which = ", ".join(unchecked)
         said.append(f"With one seed in common, the error over seeds is that of all arms, unchecked: {which}.")
