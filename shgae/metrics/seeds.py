@@ -22,6 +22,8 @@ NOISIER, STEADIER = 0.25, 0.025
 """A pair keeps its own error where it is noisier than the other contrasts at the first level (25 %, as Bancroft 1964
 advises for pooling: a weak test must not decide for the smaller error), or steadier at the second."""
 _FEWEST_FOR_INTERACTION = 3
+_NOTHING = 1e-24
+"""A sum of squares that rounding leaves of equal scores."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class SeedLayout:
             return SeedError(all_arms, self.freedom, True, None, None) if self.freedom and count else None
         own = math.sqrt(2 * squares / own_freedom / count)
         left = max(self._squares - squares, 0.0)
-        if rest < 1 or left <= 1e-12 * self._squares:
+        if rest < 1 or left <= max(1e-12 * self._squares, _NOTHING):
             return SeedError(own, own_freedom, False, None, None)
         ratio = (squares / own_freedom) / (left / rest)
         p = float(stats.f.sf(ratio, own_freedom, rest))

@@ -1,7 +1,7 @@
 """Several looks at a study while its seeds are added: how much of the level may each look use?
 
-With the same 5 % at each look, equal arms are called different too often: looking at 3, 4, ... 10 seeds, in about one of
-six studies. Lan and DeMets (1983, Biometrika 70) fix instead how much of alpha may be spent up to each share of the
+With the same 5 % at each look, equal arms are called different too often: looking at 3, 4, ... 10 seeds, in about 15 %
+of studies. Lan and DeMets (1983, Biometrika 70) fix instead how much of alpha may be spent up to each share of the
 planned seeds; here by the function that resembles O'Brien and Fleming's bounds, which spends little before the plan is
 fulfilled. What is spent at a look is found by exact recursion over the looks (Armitage, McPherson and Rowe 1969): the
 standardised difference at n seeds is a sum of n independent parts.
@@ -44,8 +44,8 @@ def alpha_at(planned: int, looks: Sequence[int], alpha: float = 0.05) -> float:
         alpha: the level of all looks together.
 
     Returns:
-        What the last look may use. 0 where a look at the planned seeds, or more, came before: it used all that was left,
-        so seeds beyond the plan give an estimate and no verdict.
+        What the last look may use. 0 where a look at the planned seeds, or more, came before: it used all that was
+        left, so seeds beyond the plan give an estimate and no verdict.
 
     Raises:
         ValueError: looks do not rise, or there is none.

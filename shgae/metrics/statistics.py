@@ -132,6 +132,9 @@ class PhotoEstimate:
     def ends(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided interval."""
         tail = (1 - confidence) / 2
+        if self._many:
+            low, high = np.quantile(self.drawn, [tail, 1 - tail])
+            return float(low), float(high)
         return self.quantile(tail), self.quantile(1 - tail)
 
     def interval(self) -> Interval:

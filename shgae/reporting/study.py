@@ -91,8 +91,8 @@ _CONCLUSIONS: Mapping[Verdict, str] = {
     Verdict.IDENTICAL: "No difference: arm {arm} and arm {minus} scored the same on every photo, {where}{varied}.",
     Verdict.TOO_FEW_PHOTOS: f"No conclusion: {_TOO_FEW}.",
     Verdict.ALPHA_SPENT: (
-        "No verdict: earlier looks at the seeds spent the whole level; {scored}, {where}; {interval} is one of 95 % "
-        "and no test; {allowed}{varied}."
+        "No new verdict: the look at the planned seeds used the whole level, and its verdict stands; {scored}, "
+        "{where}; {interval} is no test; {allowed}{varied}."
     ),
     Verdict.NOT_COMPARED: "No conclusion: the two arms of the primary comparison were not both run.",
 }

@@ -62,7 +62,7 @@ def differences(
     asked = compared(scores, primary)
     if not asked:
         return ()
-    pairs = [_by_seed(scores[minus], scores[arm]) for arm, minus in asked]
+    pairs = [_by_seed(scores, arm, minus) for arm, minus in asked]
     # A person's difference, mean over seeds; a quantity is (pair, group), and all share the resamples.
     gained = np.stack([np.mean([second.share - first.share for first, second in pair], axis=0) for pair in pairs], 1)
     has = np.stack([pair[0][0].has for pair in pairs], axis=1)
@@ -100,9 +100,10 @@ def mean_pck(by_seed: Sequence[Pck]) -> Pck:
     return ByGroup(*(mean([one[group] for one in by_seed]) for group in GROUPS))
 
 
-def _by_seed(firsts: Sequence[Scores], seconds: Sequence[Scores]) -> list[tuple[Scores, Scores]]:
-    several = firsts if len(firsts) > 1 else [*firsts] * len(seconds)  # the baseline knows no seeds
-    return list(zip(several, seconds, strict=False))
+def _by_seed(scores: Mapping[str, Sequence[Scores]], arm: str, minus: str) -> list[tuple[Scores, Scores]]:
+    """What is compared, seed by seed, as far as both have seeds; the baseline knows none."""
+    firsts, seconds = scores[minus], scores[arm]
+    return list(zip([*firsts] * len(seconds) if minus == BASELINE else firsts, seconds, strict=False))
 
 
 class _Found(NamedTuple):
