@@ -21,7 +21,7 @@ from shgae.recipes import StudyConfig
     writes="""
     STUDY/
       plan.json                    what was registered before the first part
-      report/report.json           what was found; as tables in tables.md and tables.tex
+      report/report.json           what was found (tables.md, tables.tex too)
       report/differences.png       differences and intervals: look here first
       activations/ linear/         what all seeds share
       seed-0/arm-full/finetuned/   an arm, made by shgae finetune
