@@ -21,7 +21,8 @@ Floats = npt.NDArray[np.float64]
 NOISIER, STEADIER = 0.25, 0.025
 """A pair keeps its own error where it is noisier than the other contrasts at the first level (25 %, as Bancroft 1964
 advises for pooling: a weak test must not decide for the smaller error), or steadier at the second."""
-_FEWEST_FOR_INTERACTION = 3
+FEWEST_FOR_INTERACTION = 3
+"""Seeds from which on the interaction of photos and seeds is estimated."""
 _NOTHING = 1e-24
 """A sum of squares that rounding leaves of equal scores."""
 
@@ -114,7 +115,7 @@ def interaction(differences: Floats, weights: Floats) -> float | None:
         weights: (P,) people of each photo, 0 or more.
     """
     photos, seeds = differences.shape
-    if seeds < _FEWEST_FOR_INTERACTION or photos < 2:
+    if seeds < FEWEST_FOR_INTERACTION or photos < 2:
         return None
     means = differences.sum(0) / weights.sum()
     parts = (differences - weights[:, None] * means) / weights.sum()
