@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -124,5 +125,11 @@ def test_a_report_without_its_plan_or_with_another_is_refused(whole: Whole, tmp_
     with_report, report = open_artifact(study / "report"), whole.report.registered
     files = {name: entry for name, entry in with_report.manifest.files.items() if name != PLAN}
     bare = replace(with_report, manifest=replace(with_report.manifest, files=files))
+    assert report is not None
     with pytest.raises(Refused, match="nothing was registered"):
         check_registered(report, bare)
+    content = json.loads((study / "report/report.json").read_text())
+    for silent in (content | {"registered": None}, {key: one for key, one in content.items() if key != "registered"}):
+        (study / "report/report.json").write_text(json.dumps(silent))
+        with pytest.raises(Refused, match="it names no plan|registered: missing"):
+            read_study(with_report)
