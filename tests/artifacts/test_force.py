@@ -103,7 +103,7 @@ def test_a_users_own_folder_called_partial_is_spared(tmp_path: Path, execution: 
     (tmp_path / "data.partial").mkdir()
     (tmp_path / "data.partial" / "mine").write_text("work")
     for resumable in (True, False):
-        with pytest.raises(Refused, match="data.partial stands in the way, and it is no unfinished artefact"):
+        with pytest.raises(Refused, match="data.partial stands in the way, and it is not an unfinished artefact"):
             make(tmp_path / "data", execution=execution, resumable=resumable)
     assert everything(tmp_path) == {"data.partial/mine": b"work"}
 
