@@ -45,7 +45,7 @@ def test_force_spares_a_folder_that_is_no_artefact_even_with_a_manifest_of_its_o
     if content:
         (tmp_path / "mine" / MANIFEST).write_text(content)
     before = everything(tmp_path)
-    with pytest.raises(Refused, match="no artefact, so --force spares it"):
+    with pytest.raises(Refused, match="not an artefact, so --force spares it"):
         make(tmp_path / "mine", execution=FORCE)
     assert everything(tmp_path) == before
 
