@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from shgae.artifacts.input_file import read_input
 from shgae.data.geometry import Rectangle, Square, covered
 from shgae.data.photo_files import FORMATS, JPEGS, TURNS, orientation_of
 from shgae.errors import Refused
@@ -94,14 +95,7 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
     """
     if expected_size is not None:
         _refuse_huge(path, expected_size)
-    if not path.is_file():
-        raise Refused("photo", path, "no such file", "check the folder of the photos")
-    try:
-        if path.stat().st_size > MAX_PHOTO_BYTES:
-            raise Refused("photo", path, f"more than {MAX_PHOTO_BYTES:,} bytes", "a smaller copy")
-        data = path.read_bytes()
-    except PermissionError as error:
-        raise Refused("photo", path, "it may not be read", "check its permissions") from error
+    data = read_input(path, "photo", "a smaller copy", MAX_PHOTO_BYTES)
     try:
         photo = Image.open(io.BytesIO(data), formats=FORMATS)
     except Exception as error:  # About ten types, by format; the bytes are in memory, so none is a disk's error.

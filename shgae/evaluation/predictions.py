@@ -18,6 +18,7 @@ import torch
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import Crops, PeopleTable
+from shgae.artifacts.input_file import Source, path_of
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data import heatmaps
 from shgae.data.text_input import whole
@@ -150,7 +151,7 @@ class PredictionFile:
 
 
 def read_predictions(
-    path: Path,
+    source: Source,
     name: str,
     crops: Crops,
     whole: PeopleTable,
@@ -165,7 +166,7 @@ def read_predictions(
     people without a match are not found. So are those with an entry that says ``"found": false``.
 
     Args:
-        path: the JSON.
+        source: the JSON.
         name: of the predictor in the report.
         crops: the people to be scored.
         whole: the people of the whole split, of whom those may be a part.
@@ -177,7 +178,8 @@ def read_predictions(
         Refused: no such file, no JSON, an entry is broken or of no person, a person has none or more than one, or
             people are to be matched without sigmas.
     """
-    entries, sha256 = strict_json.read(path, "predictions", _FIX, each=_with_whole, constant=float)
+    path = path_of(source)
+    entries, sha256 = strict_json.read(source, "predictions", _FIX, each=_with_whole, constant=float)
     try:
         _check_entries(entries, joints)
         _check_category(entries, category_id)

@@ -49,7 +49,7 @@ def training_section(given: Sequence[Given]) -> Section | None:
 
 
 def _run(one: Given) -> _Run:
-    rows = list(read_rows(one.artifact.file(HISTORY)))
+    rows = list(read_rows(one.artifact.open(HISTORY)))
     score = score_of(rows or [{}])
     return _Run(one, tuple(_numbers(row, score) for row in rows), score)
 
