@@ -24,5 +24,6 @@ An artefact is a folder; its ``manifest.json`` is written last, and its presence
 ``disk_space``     room on the disk, looked at before long work
 ``input_file``     files that are read: opened once, and nothing without an end
 ``output_file``    an output that is a single file
+``scratch``        temporary folders that do not outlive their program
 =================  ===================================================================================
 """

@@ -19,7 +19,7 @@ from shgae.errors import Refused, shortened
 from shgae.recipes import Split
 
 _MOST_NAMED = 3
-MOST_AT_ONCE = 256
+MOST_AT_ONCE = 64
 """People of a photo who are cut out at once; a crowd goes in parts, so that memory does not grow with it."""
 
 

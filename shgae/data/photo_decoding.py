@@ -98,6 +98,8 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
     data = read_input(path, "photo", "a smaller copy", MAX_PHOTO_BYTES)
     try:
         photo = Image.open(io.BytesIO(data), formats=FORMATS)
+    except MemoryError:  # of the machine, not of the photo
+        raise
     except Exception as error:  # About ten types, by format; the bytes are in memory, so none is a disk's error.
         raise _no_photo(path, data, error) from error
     turn = TURNS.get(orientation_of(photo))
@@ -105,6 +107,8 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
     _refuse_huge(path, photo.size)
     try:
         decoded = _as_rgb(photo, data)
+    except MemoryError:
+        raise
     except Exception as error:  # As above: SyntaxError, struct.error, zlib.error ...
         raise Refused("photo", path, f"it cannot be decoded ({_reason(error)})", "fetch the file again") from error
     return decoded.transpose(turn) if turn is not None and exif == "apply" else decoded

@@ -24,10 +24,11 @@ from shgae.data.augmentation import augmentation_of
 from shgae.errors import Refused
 from shgae.evaluation.study_report import ARMS, BASELINE, FROZEN, FULL, STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
+from shgae.experiments.part import Part
 from shgae.experiments.study import scores
 from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.estimate import Cost, Costs
-from shgae.experiments.study.plan import Part, Plan, chosen
+from shgae.experiments.study.plan import Plan, chosen
 from shgae.experiments.study.report import differences, mean_pck
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.metrics.pck import ByGroup
