@@ -109,7 +109,6 @@ def run(
     verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train")), execution)
     rules = _Rules.read(sigmas, official, prepared.facts["skeleton"]["names"])
     networks = _load(models, prepared, execution)
-    # All of the data before the models: what takes its place meanwhile is not scored.
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
     read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
@@ -197,6 +196,7 @@ def _score(
     rules: _Rules,
     execution: Execution,
 ) -> tuple[EvaluationReport, tuple[Predictions, ...]]:
+    """The scores; all of the data was opened before: what takes its place during the passes is not scored."""
     decoding = DecodeConfig(config.decode, config.flip_test)
     predicted: list[Predictions] = []
     origins: list[Origin] = []
