@@ -8,7 +8,10 @@ from collections.abc import Collection
 
 from shgae.errors import PeerLost, Refused, ShgaeError
 
+_LEAST = 600 << 20
+"""Bytes of address space: torch's libraries alone are larger."""
 _BATCHES, _WORKERS = "--batch-size", "--workers"
+_LARGER_LIMIT = "a larger limit (ulimit -v)"
 _RESUMED = "the same command when other programs have left it more"
 _FAULTS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
@@ -86,6 +89,29 @@ def device_fault(
 
 
 def _for_memory(resumed: bool, has_batches: bool) -> str:
+    fixes = [_LARGER_LIMIT] if _is_limited() else []
     if resumed:
-        return f"{_RESUMED} (another {_BATCHES} would be another run)" if has_batches else _RESUMED
-    return f"a smaller {_BATCHES}" if has_batches else "fewer people, or a machine with more memory"
+        return " or ".join([*fixes, f"{_RESUMED} (another {_BATCHES} would be another run)" if has_batches else _RESUMED])
+    return " or ".join([f"a smaller {_BATCHES}" if has_batches else "a machine with more memory", *fixes])
+
+
+def check_address_space() -> None:
+    """Raises :class:`Refused` where there is too little of it to load the libraries: OpenBLAS would try for ever."""
+    limit = _address_space()
+    if limit is not None and limit < _LEAST:
+        why = f"a limit of {limit // 1024:,} kB, to load the libraries takes {_LEAST // 1024:,} kB"
+        raise Refused("memory", "ulimit -v", why, "ulimit -v unlimited, or a larger limit")
+
+
+def _is_limited() -> bool:
+    return _address_space() is not None
+
+
+def _address_space() -> int | None:
+    """Bytes that this process may address; None where there is no limit."""
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit

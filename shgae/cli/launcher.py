@@ -28,7 +28,7 @@ PATIENCE = 180.0
 """Seconds that all have to save and end when a signal asked them to."""
 LOST = 75
 """How a process ends that lost another one: it has nothing to say that matters."""
-_MOST_DIGITS = 10
+_MOST_DIGITS = 9
 _COMMAND = ("-m", "shgae")
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
@@ -44,7 +44,7 @@ class Launch(Exception):
 def processes() -> int:
     """How many processes run this command line together; torchrun says so too, in the same words."""
     size = os.environ.get("WORLD_SIZE", "1")
-    return int(size) if size.isdecimal() and size.isascii() and len(size) < _MOST_DIGITS else 1
+    return int(size[:_MOST_DIGITS]) if size.isdecimal() else 1
 
 
 def is_first() -> bool:

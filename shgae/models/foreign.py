@@ -102,7 +102,7 @@ def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
             check_header(file, path)  # the library would take headers that cost gigabytes
         _refuse_other_kinds(file, path)
         before, sha256 = state_of(file), hash_open(file)
-        arrays, note = _read_in_child(file, path, stop or StopFlag())
+        arrays, note = _read_in_child(file, path, StopFlag() if stop is None else stop)
         if state_of(file) != before:
             raise Refused("checkpoint", path, "it was changed while it was read", "the same command again")
     return dataclasses.replace(translate(arrays, path), note=note, sha256=sha256)
