@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from shgae.artifacts.crops import Crops, PeopleTable, read_people
+from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.data import heatmaps
@@ -275,6 +275,7 @@ def report(
     origins: Sequence[Origin],
     crops: Crops,
     data: Artifact,
+    training: PeopleTable,
     config: EvaluateConfig,
     sigmas: Floats | None = None,
 ) -> EvaluationReport:
@@ -284,7 +285,8 @@ def report(
         predictions: of each model, in the order of the report.
         origins: where each one comes from.
         crops: the people.
-        data: the prepared data that they are of; its training people give the mean pose.
+        data: the prepared data that they are of.
+        training: its training people, who give the mean pose.
         config: split, resamples and seed.
         sigmas: (K,) of OKS; None takes COCO's where the joints are COCO's.
 
@@ -319,7 +321,7 @@ def report(
         joints=skeleton.names,
         bootstrap=Bootstrap(config.resamples, config.seed),
         models=tuple(models),
-        floors=rows(_blind(crops, read_people(data, "train"))),
+        floors=rows(_blind(crops, training)),
         ceilings=rows([from_cells("target cells", people.cells, None, crops, _TARGET)]),
         comparisons=tuple(pairs),
     )

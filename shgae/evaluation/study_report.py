@@ -206,6 +206,6 @@ def read_study(artifact: Artifact) -> StudyReport:
     Raises:
         Refused: it is not in its form, or not of the plan that lies next to it.
     """
-    report = STUDY.read(artifact.file(REPORT))
+    report = STUDY.read(artifact.open(REPORT))
     check_registered(report.registered, artifact)
     return report

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from shgae.artifacts.compatibility import check_fits, scored_split
-from shgae.artifacts.crops import PEOPLE, Crops, read_people
+from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
@@ -109,7 +109,8 @@ def run(
     verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train")), execution)
     rules = _Rules.read(sigmas, official, prepared.facts["skeleton"]["names"])
     networks = _load(models, prepared, execution)
-    crops = Crops(prepared, config.split, config.limit)
+    crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
+    score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
     read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
     sources = [networks.get(i) or read(i) for i in range(len(models))]
     device = resolve_device(execution.device)
@@ -117,11 +118,10 @@ def run(
     names = _names(models)
     if output is None:
         with determinism(execution.deterministic):
-            scored, predicted = _score(sources, names, crops, prepared, config, device, rules, execution)
+            scored, predicted = score(sources, names, config, device)
         return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, None)
-    parents = {"data": prepared}
     files = {name: one for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}
-    parents |= {f"model {i + 1}": model.artifact for i, model in networks.items()}
+    parents = {"data": prepared} | {f"model {i + 1}": model.artifact for i, model in networks.items()}
     inputs = [*(file.path for file in files.values()), *(path for path in (sigmas, official) if path)]
     # Begun before the work, so that an output that cannot be made is refused at once.
     with (
@@ -136,7 +136,7 @@ def run(
         ) as draft,
         determinism(execution.deterministic),
     ):
-        scored, predicted = _score(sources, names, crops, prepared, config, device, rules, execution)
+        scored, predicted = score(sources, names, config, device)
         if execution.world.is_main:
             _write(draft, scored, predicted, crops, prepared.facts["category_id"])
         artifact = draft.commit({"split": config.split, "persons": len(crops), "models": list(names)})
@@ -188,13 +188,15 @@ def _read(
 def _score(
     sources: Sequence[LoadedHourglass | PredictionFile],
     names: Sequence[str],
-    crops: Crops,
-    prepared: Artifact,
     config: EvaluateConfig,
     device: torch.device,
+    crops: Crops,
+    prepared: Artifact,
+    training: PeopleTable,
     rules: _Rules,
     execution: Execution,
 ) -> tuple[EvaluationReport, tuple[Predictions, ...]]:
+    """The scores; all of the data was opened before: what takes its place during the passes is not scored."""
     decoding = DecodeConfig(config.decode, config.flip_test)
     predicted: list[Predictions] = []
     origins: list[Origin] = []
@@ -218,7 +220,7 @@ def _score(
                 results = source.entries
             official = rules.official.scores(results, one.name, rules.sigmas)
             origins[i] = dataclasses.replace(origins[i], official=official)
-    return report(predicted, origins, crops, prepared, config, rules.sigmas), tuple(predicted)
+    return report(predicted, origins, crops, prepared, training, config, rules.sigmas), tuple(predicted)
 
 
 def _write(

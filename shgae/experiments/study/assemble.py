@@ -96,7 +96,7 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         ids = {parent.role: parent.id for parent in old.manifest.parents}
         is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
         # Its content too: a later shgae may say more about the same networks.
-        if is_same and not execution.force and read_json(old.file(REPORT)) == value:
+        if is_same and not execution.force and read_json(old.open(REPORT)) == value:
             return old
     how = dataclasses.replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:

@@ -17,10 +17,10 @@ from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import Execution
+from shgae.experiments.part import Part
 from shgae.experiments.study import arms, assemble, locks, registration, scores, work
 from shgae.experiments.study.estimate import Cost, Costs
 from shgae.experiments.study.jobs import side_by_side
-from shgae.experiments.study.parts import Part
 from shgae.experiments.study.plan import Plan
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.zoo import LoadedHourglass, load_hourglass
