@@ -147,9 +147,10 @@ def run(
         work.in_turn(todo)
     else:
         side_by_side(todo, jobs)
-    report = assemble.report_of(plan)
-    kept = len(parts) - len(todo.made)
-    return StudyResult(assemble.write(plan, report, execution), report, tuple(todo.made), kept)
+    with locks.waited_for(plan.output, "report"):
+        report = assemble.report_of(plan)
+        artifact = assemble.write(plan, report, execution)
+    return StudyResult(artifact, report, tuple(todo.made), len(parts) - len(todo.made))
 
 
 def only(model: Path, data: Path, output: Path, config: StudyConfig, name: str, execution: Execution) -> PartResult:
