@@ -42,7 +42,8 @@ def _lines(trials: int) -> Iterator[str]:
     yield ""
     yield f"Studies of five arms, % of {_STUDIES * trials:,} studies. A difference varies by {100 * SD_SEEDS:g} points"
     yield f"over seeds, {100 * SD_PHOTOS:g} over photos, and {100 * SD_BOTH:g} over both together (standard"
-    yield "deviations). SE is the true standard error. Of 5 photos there is an interval and no verdict, so nothing is planned."
+    yield "deviations). SE is the true standard error. Of 5 photos there is an interval and no verdict, so nothing is"
+    yield "planned."
     found = {(seeds, photos): studied(seeds, photos, _STUDIES * trials) for seeds in SEEDS for photos in PHOTOS[1:]}
 
     def table(title: str, cell: Callable[[int, int, Studied], str]) -> Iterator[str]:
