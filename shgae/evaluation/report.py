@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +17,12 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.data import heatmaps
 from shgae.errors import Refused
+from shgae.evaluation.older_reports import OLDER
 from shgae.evaluation.predictions import Predictions, from_cells, photo_points
 from shgae.metrics import baselines, pose_scores
 from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.official import NAMES
-from shgae.metrics.paired_tests import McNemar, holm
+from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import GROUPS, ByGroup
 from shgae.metrics.pckh import Curve, head_sizes
 from shgae.metrics.people import Floats, Metric, People, Points
@@ -165,59 +165,7 @@ class EvaluationReport:
         return (*self.models, *self.floors, *self.ceilings)
 
 
-def _from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 1 left out what a row lacks, and had sentences; its first reports lack floors and the joints' order."""
-
-    def row(one: dict[str, Any]) -> dict[str, Any]:
-        origin = {"id": None, "predictions_sha256": None, "trained_on_other_data": False, "interval": None}
-        return origin | one | {"joints": {name: {"interval": None} | joint for name, joint in one["joints"].items()}}
-
-    def pair(one: dict[str, Any]) -> dict[str, Any]:
-        difference = {group: _without(found, "smallest_to_show") for group, found in one["difference"].items()}
-        whole = one["difference"]["all"]
-        verdict = Verdict.of_bounds(whole["low"], whole["high"]) if whole else Verdict.TOO_FEW_PHOTOS
-        least = {"verdict": verdict.value, "minimum_detectable": whole["smallest_to_show"] if whole else None}
-        return {**_without(one, "sentence"), **least, "difference": difference}
-
-    rows = {key: [row(one) for one in old.get(key, [])] for key in ("models", "floors", "ceilings")}
-    bootstrap = {"resamples": old["bootstrap"]["draws"], "seed": old["bootstrap"]["seed"]}
-    joints = old.get("joints") or list(old["models"][0]["joints"])
-    return old | rows | {"bootstrap": bootstrap, "joints": joints, "comparisons": [*map(pair, old["comparisons"])]}
-
-
-def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 2 had no curves, matching or official numbers; the last reports of schema 1 had."""
-
-    def row(one: dict[str, Any]) -> dict[str, Any]:
-        keys = {"matched": "matched", "matched_at_0.5": "surely", "unmatched": "unmatched"}
-        kept = {key: value for key, value in one.items() if key not in keys}
-        matching = {name: one[key] for key, name in keys.items()} if "matched" in one else None
-        return {"curves": {}, "official": None, "matching": matching} | kept
-
-    return old | {key: [row(one) for one in old[key]] for key in ("models", "floors", "ceilings")}
-
-
-def _without(one: Any, key: str) -> Any:
-    return one and {name: value for name, value in one.items() if name != key}
-
-
-def _from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 3 did not allow for the number of pairs and joints, and said what it might have missed."""
-
-    def pair(one: dict[str, Any]) -> dict[str, Any]:
-        adjusted = holm([joint["p"] for joint in one["joints"].values()])
-        joints = zip(one["joints"].items(), adjusted, strict=True)
-        new = {
-            "p": None,
-            "p_adjusted": None,
-            "joints": {name: joint | {"p_adjusted": p} for (name, joint), p in joints},
-        }
-        return {**_without(one, "minimum_detectable"), **new}
-
-    return old | {"comparisons": [pair(one) for one in old["comparisons"]]}
-
-
-EVALUATION = Schema(EvaluationReport, version=4, older={1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3})
+EVALUATION = Schema(EvaluationReport, version=4, older=OLDER)
 """The form of an evaluation's ``report.json``."""
 
 

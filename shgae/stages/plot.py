@@ -30,7 +30,7 @@ from shgae.errors import Refused
 from shgae.evaluation.report import EvaluationReport
 from shgae.evaluation.study_report import StudyReport
 from shgae.execution import Execution
-from shgae.plots import bars, curves, differences
+from shgae.plots import bars, curves
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
 from shgae.reporting import evaluation, study
@@ -146,4 +146,4 @@ def _spectrum(report: AnalysisReport, path: Path, command: str) -> None:
 
 
 def _forest(report: StudyReport, path: Path, command: str) -> None:
-    differences.forest_plot(study.bars(report), path, study.conclusion(report), command)
+    study.forest(report, path, command)

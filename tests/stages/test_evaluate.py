@@ -153,7 +153,8 @@ def test_two_models_are_compared_on_their_hits(scored: Scored, chain: Chain) -> 
     cells = [predictions.cells for predictions in scored.result.predictions]
     hits = [np.linalg.norm(one - np.minimum(np.round(truth), 31), axis=2) < 1.6 for one in cells]
     people = crops.people
-    wanted = compare_models(resample_pck(hits, people.visibility, people.photo_id, resamples=200), 0, 1)
+    paired = resample_pck(hits, people.visibility, people.photo_id, resamples=200)
+    (wanted,) = compare_models(paired, [(0, 1)])
     assert wanted.difference.all is not None and pair.difference.all is not None
     assert pair.difference.all.low == pytest.approx(wanted.difference.all.low, abs=1e-12)
     assert pair.joints["nose"] == by_joint(*hits, people.visibility)[0]

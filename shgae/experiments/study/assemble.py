@@ -23,7 +23,6 @@ from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
 from shgae.metrics.pck import ByGroup
-from shgae.plots.differences import forest_plot
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_figure, sizes_table
@@ -106,7 +105,7 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         tables = [*study.tables(report), *sizes_table(report)]
         for name, content in pages(tables, conclusion, *study.notes(report)).items():
             write_bytes(made.file(name), content)
-        forest_plot(study.bars(report), made.file(PICTURE), conclusion, shown(command_line()))
+        study.forest(report, made.file(PICTURE), shown(command_line()))
         if report.code_sizes:
             sizes_figure(report, made.file(SIZES_PICTURE), shown(command_line()))
         write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
