@@ -12,6 +12,7 @@ from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.lineage import ancestors
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
@@ -36,6 +37,7 @@ def open_split(
     """
     prepared = open_artifact(data, "data", verify=False)
     check_fits(site.loaded.artifact.facts, prepared, site.loaded.artifact.path, execution.progress)
+    note_near_mean_pose(site.loaded.artifact, execution.progress)
     split = scored_split(prepared, split)
     verify_files(prepared, (f"{split}/", *also), execution)
     return prepared, split

@@ -43,11 +43,21 @@ def ancestors_of(parents: Sequence[Parent], child: Path, depth: int = 1) -> Iter
         yield from ancestors_of(parent.parents, path, depth + 1)
 
 
+def found(parent: Parent, child: Path) -> Artifact | None:
+    """A parent of the artefact at ``child``, where it still lies where the child saw it; nothing is hashed."""
+    return _at(Path(os.path.realpath(child / parent.path)), parent.id)
+
+
 def _lies_at(path: Path, identity: str) -> bool:
+    return _at(path, identity) is not None
+
+
+def _at(path: Path, identity: str) -> Artifact | None:
     try:
-        return open_artifact(path, verify=False).id == identity
+        artifact = open_artifact(path, verify=False)
     except (Refused, OSError):
-        return False
+        return None
+    return artifact if artifact.id == identity else None
 
 
 @dataclass(frozen=True)

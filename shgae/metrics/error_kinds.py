@@ -1,8 +1,8 @@
 """In what way is a predicted joint wrong? Kinds, thresholds and similarity of Ronchi and Perona 2017.
 
-*Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation* (1707.05388, section 3.1) measures a joint by COCO's
-similarity, exp(-d^2 / (2 area (2 sigma)^2)). Of the labelled joints near a predicted point the most similar one decides,
-as in the authors' code (coco-analyze):
+*Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation* (1707.05388, section 3.1) measures a joint by
+COCO's similarity, exp(-d^2 / (2 area (2 sigma)^2)). Of the labelled joints near a predicted point the most similar one
+decides, as in the authors' code (coco-analyze):
 
 =============  ====================================================================================================
 ``good``       the joint itself, 0.85 or more: people who annotate a photo agree no better
@@ -109,7 +109,7 @@ def indicators(found: Ints) -> tuple[Floats, Floats]:
 
 
 def _in_one_photo(photo_id: Ints) -> tuple[Ints, Ints]:
-    """All pairs of people of one photo, everybody with himself too: rows of the first, which rise, and of the second."""
+    """All pairs of people of one photo, each person with itself too: rows of the first, which rise, and of the second."""
     order = np.argsort(photo_id, kind="stable")
     _, start, count = np.unique(photo_id[order], return_index=True, return_counts=True)
     place = np.empty(len(photo_id), np.int64)

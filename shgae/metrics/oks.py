@@ -118,7 +118,9 @@ def similarity(
         area: (G,) in square photo pixels.
         sigmas: (K,) of the joints; None takes COCO's, of its 17.
     """
-    alike = joint_similarity(predicted[:, None] - xy_photo[None], np.broadcast_to(area, (len(predicted), len(area))), sigmas)
+    alike = joint_similarity(
+        predicted[:, None] - xy_photo[None], np.broadcast_to(area, (len(predicted), len(area))), sigmas
+    )
     mean: Floats = (alike * labelled).sum(-1) / labelled.sum(-1)
     return mean
 

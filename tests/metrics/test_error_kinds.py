@@ -21,7 +21,9 @@ LEFT, RIGHT = COCO_PERSON.names.index("left_wrist"), COCO_PERSON.names.index("ri
 Floats = npt.NDArray[np.float64]
 
 
-def people_of(xy: Floats, v: npt.NDArray[np.int64], photos: npt.NDArray[np.int64], area: Floats, **more: object) -> People:
+def people_of(
+    xy: Floats, v: npt.NDArray[np.int64], photos: npt.NDArray[np.int64], area: Floats, **more: object
+) -> People:
     box = np.tile([0.0, 0, 100, 100], (len(xy), 1))
     names = more.pop("names", COCO_PERSON.names)
     zeros = np.zeros(xy.shape, np.int64)

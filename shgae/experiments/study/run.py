@@ -21,6 +21,7 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json
 from shgae.artifacts.tensors import write_bytes
 from shgae.data.augmentation import augmentation_of
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.evaluation.study_report import ARMS, BASELINE, FROZEN, FULL, STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
@@ -148,6 +149,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
     has_test = bool(prepared.facts["splits"].get("test"))
     if not has_test:
         execution.progress.note("note: the data has no test split; arms are compared on val, which chose their epochs")
+    note_near_mean_pose(loaded.artifact, execution.progress)
     precision = resolve_precision(config.precision, resolve_device(execution.device))
     return Plan(
         model=model,
