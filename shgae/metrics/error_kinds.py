@@ -109,7 +109,7 @@ def indicators(found: Ints) -> tuple[Floats, Floats]:
 
 
 def _in_one_photo(photo_id: Ints) -> tuple[Ints, Ints]:
-    """All pairs of people of one photo, each person with itself too: rows of the first, which rise, and of the second."""
+    """Rows of all pairs of people of one photo, also of each person with itself; those of the first rise."""
     order = np.argsort(photo_id, kind="stable")
     _, start, count = np.unique(photo_id[order], return_index=True, return_counts=True)
     place = np.empty(len(photo_id), np.int64)

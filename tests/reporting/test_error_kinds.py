@@ -66,9 +66,7 @@ def test_trainings_stand_side_by_side_where_they_differ() -> None:
     assert "optimizer" not in rows and "data" not in rows
     assert rows["network"][1].endswith("code of 50") and "code" not in rows["network"][0]
     assert "b - a" in grid.caption
-    assert sentence(made.comparisons[0]).endswith(
-        "not controlled: the trainings differ in trainings, epochs, steps, lr"
-    )
+    assert sentence(made.comparisons[0]).endswith("trainings differ in trainings, epochs, steps, lr")
     assert grid in main_tables(made)
 
 
