@@ -34,6 +34,8 @@ complete -c shgae -n '__fish_seen_subcommand_from prepare' -l train -r -d 'COCO 
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -s o -l output -r -d 'The folder to make.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l val -r -d 'The same, to validate on.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l test -r -d 'The same, to test on.'
+complete -c shgae -n '__fish_seen_subcommand_from prepare' -l sheet -d 'Draw some of the people: sheet.png.'
+complete -c shgae -n '__fish_seen_subcommand_from prepare' -l no-sheet -d 'Not: Draw some of the people: sheet.png.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l dry-run -d 'Only say what would be made, how many bytes it takes, and how long.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l recipe -x -a 'original improved' -d 'Where defaults come from: the study as it was, or with its known faults mended.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l config -r -d 'A TOML file over the recipe; options given here count more.'

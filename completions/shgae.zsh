@@ -52,6 +52,8 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--val[The same, to validate on.]:value:_files:value:_files' \
                         '--test[The same, to test on.]:value:_files:value:_files' \
+                        '--sheet[Draw some of the people\: sheet.png.]' \
+                        '--no-sheet[Not\: Draw some of the people\: sheet.png.]' \
                         '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \

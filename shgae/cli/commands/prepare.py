@@ -22,6 +22,7 @@ from shgae.recipes import PrepareConfig, Split
       people.jsonl                    every person: kept or dropped, and why
       train/people.safetensors        joints, visibility, ids, squares
       train/crops-00000.safetensors   256 crops, uint8 RGB; also val/ and test/
+      sheet.png                       some of the people, and why others were left out
       manifest.json                   joints, mean colour, counts, hashes
     """,
     running=("workers", "force"),
@@ -41,6 +42,7 @@ def prepare(
     test: Annotated[
         Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on."), CocoAndPhotos()
     ] = None,
+    sheet: Annotated[bool, typer.Option("--sheet/--no-sheet", help="Draw some of the people: sheet.png.")] = True,
     dry_run: DryRun = False,
 ) -> Outcome:
     """Crops people out of photos with COCO keypoints: crops, splits, mean colour."""
@@ -51,7 +53,7 @@ def prepare(
     sources = {split: stage.Source(*pair) for split, pair in pairs.items() if pair}
     if dry_run:
         return dry_run_outcome(stage.dry_run(sources, output, config, execution))
-    result = stage.run(sources, output, config, execution).to_json()
+    result = stage.run(sources, output, config, execution, sheet=sheet).to_json()
     shown = {key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")}
     tables = [facts_table(shown | {"mirror_pairs": mirrored(result["mirror_pairs"])})]
     if "val" not in result["splits"]:

@@ -172,7 +172,9 @@ def _data(one: Given) -> tuple[Block, ...]:
         f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}",
         f"{len(names)} joints: {', '.join(names)}",
     )
-    return (Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {}))),)
+    table = Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
+    alt = "Some people of the training split with their joints, and a table of the people that were left out"
+    return (table, *_pictures(one, {"sheet.png": alt}, "Some people of the training split, as they were cut."))
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
