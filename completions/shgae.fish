@@ -17,7 +17,7 @@ complete -c shgae -n __fish_use_subcommand -f -a rate -d 'Draws PCK and FVU over
 complete -c shgae -n __fish_use_subcommand -f -a analyze -d 'Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'
 complete -c shgae -n __fish_use_subcommand -f -a predict -d 'Finds the joints of people in photos, and draws them.'
 complete -c shgae -n __fish_use_subcommand -f -a export -d 'Exports a model as one ONNX file, checked against torch with onnxruntime.'
-complete -c shgae -n __fish_use_subcommand -f -a plot -d 'Plots curves over epochs, rate curves, spectra, joints and differences.'
+complete -c shgae -n __fish_use_subcommand -f -a plot -d 'Plots curves over epochs, rate curves, spectra, joints, errors and differences.'
 complete -c shgae -n __fish_use_subcommand -f -a report -d 'Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
 complete -c shgae -n __fish_use_subcommand -f -a show -d 'Draws what a training sees: crops, joints, target maps, random changes; or predictions, worst first.'
 complete -c shgae -n __fish_use_subcommand -f -a info -d 'Shows what a folder holds, how it was made, and its lineage.'

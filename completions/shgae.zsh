@@ -21,7 +21,7 @@ _shgae() {
         'analyze:Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'
         'predict:Finds the joints of people in photos, and draws them.'
         'export:Exports a model as one ONNX file, checked against torch with onnxruntime.'
-        'plot:Plots curves over epochs, rate curves, spectra, joints and differences.'
+        'plot:Plots curves over epochs, rate curves, spectra, joints, errors and differences.'
         'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
         'show:Draws what a training sees: crops, joints, target maps, random changes; or predictions, worst first.'
         'info:Shows what a folder holds, how it was made, and its lineage.'

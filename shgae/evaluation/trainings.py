@@ -18,9 +18,9 @@ from shgae.errors import Refused
 from shgae.recipe_parts import PARTS, PRESETS
 from shgae.recipes import NEUTRAL, FinetuneConfig
 
-BUDGET = ("trainings", "epochs", "steps", "batch_size", "optimizer", "lr", "schedule", "data", "limit", "source")
+BUDGET = ("stages", "epochs", "steps", "batch_size", "optimizer", "lr", "schedule", "data", "limit", "source")
 """What must be equal before a difference of scores can be put down to anything else."""
-_OWN = {"trainings": "made_by", "epochs": "epochs", "steps": "steps", "data": "data"}
+_OWN = {"stages": "made_by", "epochs": "epochs", "steps": "steps", "data": "data"}
 """Fields of a training by the name of what differs."""
 _SEED = "seed"
 _SHAPE = ("residual", "stacks", "width")
@@ -62,7 +62,7 @@ class Control(StrEnum):
     ONE_OPTION = "one_option"
     """But for a single option that is not of the budget, in equal networks: the comparison is one of this option."""
     NOT_CONTROLLED = "not_controlled"
-    """They differ in the budget, or in several things."""
+    """They differ in the budget, or in several things, of which the network may be one."""
     UNKNOWN = "unknown"
     """Not known of one of them."""
 
@@ -72,9 +72,9 @@ class Differing:
     """One thing that was not the same."""
 
     what: str
-    """An option, or trainings, epochs, steps, data, source."""
+    """An option, or stages, epochs, steps, data, source; where one of these differs, the network too."""
     first: tuple[Any, ...]
-    """Of each training of the first network."""
+    """Of each training of the first network; of a network its spec."""
     second: tuple[Any, ...]
 
 
@@ -150,7 +150,10 @@ def compare(first: Trained | None, second: Trained | None) -> Controlled:
     one, other = first.trainings, second.trainings
     differences = tuple(_differences(one, other))
     names = [difference.what for difference in differences if difference.what != _SEED]
-    if any(name in BUDGET for name in names) or len(names) > 1 or (names and first.network != second.network):
+    if names and first.network != second.network:
+        differences = (*differences, Differing("network", (first.network,), (second.network,)))
+        return Controlled(Control.NOT_CONTROLLED, differences)
+    if any(name in BUDGET for name in names) or len(names) > 1:
         return Controlled(Control.NOT_CONTROLLED, differences)
     shared = {training.id for training in one} & {training.id for training in other}
     if any(training.options is None for training in (*one, *other) if training.id not in shared):
@@ -164,7 +167,7 @@ def _differences(one: Sequence[Training], other: Sequence[Training]) -> Iterator
         if len(one) != len(other):
             # A training more is one in itself, and differs in an option where it brings in another value.
             known = [{repr(value) for value in values if value is not None} for values in (first, second)]
-            differs = name in ("trainings", "epochs", "steps") or known[0] != known[1]
+            differs = name in ("stages", "epochs", "steps") or (all(known) and known[0] != known[1])
         else:
             others = (pair[2:] for pair in zip(one, other, first, second, strict=True) if pair[0].id != pair[1].id)
             differs = any(None not in pair and pair[0] != pair[1] for pair in others)

@@ -7,6 +7,7 @@ from shgae.evaluation.report import EvaluationReport, Row
 from shgae.metrics.error_kinds import GOOD, KINDS
 from shgae.metrics.oks import LOWEST
 from shgae.metrics.statistics import Interval
+from shgae.plots.error_bars import ErrorBars
 from shgae.reporting.table import Grid, percent, points, span
 
 MEANING = (
@@ -38,6 +39,20 @@ def error_tables(report: EvaluationReport) -> list[Grid]:
 def joint_error_tables(report: EvaluationReport) -> list[Grid]:
     """A table a model: the kinds of errors of each joint, in per cent with the count."""
     return [_joints(report, row) for row in report.models if row.errors]
+
+
+def error_bars(report: EvaluationReport) -> list[ErrorBars]:
+    """The shares of every model, as :func:`shgae.plots.error_bars.error_bars` draws them; joints with a label only."""
+    bars = []
+    for row in report.models:
+        if row.errors and row.errors.all.labels:
+            joints = {name: row.errors.joints[name] for name in report.joints if row.errors.joints[name].labels}
+            bars.append(ErrorBars(row.name, _drawn(row.errors.all), {k: _drawn(one) for k, one in joints.items()}))
+    return bars
+
+
+def _drawn(found: ErrorShares) -> tuple[float, ...]:
+    return tuple(found.shares[kind] or 0.0 for kind in KINDS)
 
 
 def _joints(report: EvaluationReport, row: Row) -> Grid:

@@ -116,10 +116,10 @@ def _blind(report: EvaluationReport) -> str:
     for row in report.models:
         found = row.above_floor
         if found is not None and found.low <= 0:
-            behind.append(f"{row.name} ({_difference(found)} points)")
+            behind.append(f"{row.name} {_difference(found)}")
         elif found is None and (row.pck.all or 0.0) <= best.pck.all:  # from one photo, or of an older report
             behind.append(row.name)
-    what = f"Not significantly better than the {best.name}, which does not look at the photo"
+    what = f"Not significantly better than the {best.name}, which does not look at the photo (points of PCK)"
     return f"\n{what}: {', '.join(behind)}" if behind else ""
 
 

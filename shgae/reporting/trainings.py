@@ -10,14 +10,14 @@ from shgae.evaluation.report import EvaluationReport, Pair
 from shgae.evaluation.trainings import Control, Trained, things_of, values_of
 from shgae.reporting.table import Grid
 
-_ALWAYS = ("trainings", "epochs", "steps")
+_ALWAYS = ("stages", "epochs", "steps")
 """Rows of the table whether or not they differ."""
 _ID = re.compile(r"[0-9a-f]{64}")
 _SHORT = 8
 _VERDICTS: Mapping[Control, str] = {
     Control.EQUAL: "",
     Control.ONE_OPTION: "; trained equally but for {what}",
-    Control.NOT_CONTROLLED: "; not controlled: the trainings differ in {what}",
+    Control.NOT_CONTROLLED: "; not controlled: they differ in {what}",
     Control.UNKNOWN: "",
 }
 """What is added to the sentence of a pair."""
@@ -64,8 +64,8 @@ def trainings_tables(report: EvaluationReport) -> list[Grid]:
 def _told(one: Trained, name: str) -> str:
     """Of each training the value; what all of them share is said once."""
     values = ["?" if value is None else _plain(value) for value in values_of(one.trainings, name)]
-    joint = " + " if name in _ALWAYS else ", "
-    return values[0] if len(set(values)) == 1 and joint == ", " else joint.join(values)
+    joint = " + " if name in _ALWAYS else " then "
+    return values[0] if len(set(values)) == 1 and joint == " then " else joint.join(values)
 
 
 def _plain(value: Any) -> str:

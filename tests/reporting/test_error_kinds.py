@@ -62,11 +62,11 @@ def test_trainings_stand_side_by_side_where_they_differ() -> None:
     rows = {row[0]: row[1:] for row in grid.rows}
     assert rows["epochs"] == ("50", "50 + 15")
     assert rows["steps"] == ("500", "500 + 150")
-    assert rows["lr"] == ("0.001", "0.001, 0.0005")
+    assert rows["lr"] == ("0.001", "0.001 then 0.0005")
     assert "optimizer" not in rows and "data" not in rows
     assert rows["network"][1].endswith("code of 50") and "code" not in rows["network"][0]
     assert "b - a" in grid.caption
-    assert sentence(made.comparisons[0]).endswith("trainings differ in trainings, epochs, steps, lr")
+    assert sentence(made.comparisons[0]).endswith("not controlled: they differ in stages, epochs, steps, lr, network")
     assert grid in main_tables(made)
 
 

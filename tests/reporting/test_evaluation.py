@@ -90,7 +90,7 @@ def test_models_that_find_no_more_than_a_guess_without_the_photo_are_named(repor
     guess = replace(report.floors[0], pck=report.models[0].pck)
     assert named(replace(report, floors=(guess,))) == "base, off", "by points, where there is no interval"
     sure = [replace(row, above_floor=interval(*ends)) for row, ends in zip(report.models, ENDS, strict=True)]
-    assert named(replace(report, floors=(guess,), models=tuple(sure))) == "off (+1.0 (-1.0 to +3.0) points)"
+    assert named(replace(report, floors=(guess,), models=tuple(sure))) == "off +1.0 (-1.0 to +3.0)"
     low = ByGroup(0.001, None, 0.001)
     assert named(replace(report, floors=(replace(guess, pck=low),), models=tuple(sure))).startswith("off")
     assert named(replace(report, floors=())) == ""

@@ -168,7 +168,7 @@ def test_how_two_models_were_trained_is_said_and_makes_a_comparison_uncontrolled
     (pair,) = scored.report.comparisons
     assert pair.trainings.verdict is Control.NOT_CONTROLLED
     differing = {one.what: (one.first, one.second) for one in pair.trainings.differences}
-    assert differing["trainings"] == (("train",), ("train", "finetune"))
+    assert differing["stages"] == (("train",), ("train", "finetune"))
     assert differing["epochs"] == ((2,), (2, 1))
     assert "optimizer" not in differing and "data" not in differing
     assert "not controlled" in sentence(pair)

@@ -16,9 +16,11 @@ from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY
+from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
+from shgae.plots.error_bars import error_bars
 from shgae.recipes import SPLITS
-from shgae.reporting import evaluation, splice, study
+from shgae.reporting import error_kinds, evaluation, splice, study
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
 from shgae.reporting.page.images import MOST_BYTES, of_file
@@ -44,6 +46,7 @@ _CAPTIONS = {
     "rate": "PCK and FVU over the number of principal components",
     "spectrum": "Variance over principal components",
     "joints": "Joints found, by model",
+    "errors": "Kinds of errors, by model",
     "differences": "Differences between arms with their intervals",
 }
 """By the beginning of a figure's name."""
@@ -132,9 +135,18 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         lambda path: joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), ""),
         f"Bars: the share of each joint that {', '.join(names)} find; the numbers stand in the tables below",
     )
+    errors = error_kinds.error_bars(report)
+    kinds = [
+        picture_of(
+            lambda path: error_bars(errors, KINDS, path, evaluation.bars_title(report), ""),
+            f"Stacked bars: of each joint the shares of {', '.join(KINDS)}; the numbers stand in the tables below",
+        )
+        for _ in errors[:1]
+    ]
     return (
         *main,
         Figure((bars,), "Joints found, by model."),
+        *(Figure((one,), "Kinds of errors, by model.") for one in kinds),
         Details("Single joints, and people by how many they have labelled", joints),
     )
 
