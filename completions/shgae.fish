@@ -30,7 +30,7 @@ complete -c shgae -n '__fish_seen_subcommand_from convert' -l force -d 'Replace 
 complete -c shgae -n '__fish_seen_subcommand_from convert' -s q -l quiet -d 'No progress and no notes.'
 complete -c shgae -n '__fish_seen_subcommand_from convert' -l json -d 'The result as one JSON object on standard output; everything else on standard error.'
 complete -c shgae -n '__fish_seen_subcommand_from convert' -s h -l help -d 'Show this message and exit.'
-complete -c shgae -n '__fish_seen_subcommand_from prepare' -l train -r -d 'COCO JSON and photo folder to train on.'
+complete -c shgae -n '__fish_seen_subcommand_from prepare' -l train -r -d 'COCO JSON and photos to train on.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -s o -l output -r -d 'The folder to make.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l val -r -d 'The same, to validate on.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l test -r -d 'The same, to test on.'

@@ -48,7 +48,7 @@ _shgae() {
                         '*:path:_files' ;;
                 prepare)
                     _arguments \
-                        '--train[COCO JSON and photo folder to train on.]:value:_files:value:_files' \
+                        '--train[COCO JSON and photos to train on.]:value:_files:value:_files' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--val[The same, to validate on.]:value:_files:value:_files' \
                         '--test[The same, to test on.]:value:_files:value:_files' \

@@ -72,8 +72,8 @@ class ErrorKinds:
         self._found = [kinds(one, people, skeleton.flip_pairs) for one in points]
         above, below = zip(*(indicators(one) for one in self._found[:models]), strict=True)
         kept = below[0].any(1)  # a photo without a joint would only be drawn in vain
-        stacked = (np.stack(part, axis=1)[kept] for part in (above, below))
-        self._paired = PairedBootstrap(*stacked, photo_id[kept], resamples=resamples, seed=seed)
+        of_kind, counted = (np.stack(part, axis=1)[kept] for part in (above, below))
+        self._paired = PairedBootstrap(of_kind, counted, photo_id[kept], resamples=resamples, seed=seed)
         self._models = models
 
     def table(self, place: int) -> ErrorTable:

@@ -264,10 +264,7 @@ def report(
     floors = range(models, len(every) - 1)
     paired = resample_pck(hits, *on, resamples=how.resamples, seed=how.seed)
     each = joint_intervals(hits[:models], *on, resamples=how.resamples, seed=how.seed)
-    rule, kinds = error_rule(people), None
-    if len(rule.left_out) < len(people.joints):
-        points = [points_of(one) for one in every]
-        kinds = ErrorKinds(points, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
+    kinds = _error_kinds(every, people, skeleton, crops, models, how)
     best = max(floors, key=lambda place: paired.value((place, 0)) or 0.0)
     rows = []
     for i, one in enumerate(scored):
@@ -281,8 +278,8 @@ def report(
     for i, j in itertools.combinations(range(models), 2):
         joints = dict(zip(skeleton.names, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
         pair = _pair(names[i], names[j], compare_models(paired, i, j), joints)
-        trainings = compare(origins[i].trained, origins[j].trained)
-        pairs.append(replace(pair, errors=kinds.difference(i, j) if kinds else None, trainings=trainings))
+        errors = kinds.difference(i, j) if kinds else None
+        pairs.append(replace(pair, errors=errors, trainings=compare(origins[i].trained, origins[j].trained)))
     return EvaluationReport(
         data=data.id,
         split=config.split,
@@ -294,8 +291,18 @@ def report(
         floors=tuple(rows[place] for place in floors),
         ceilings=(rows[-1],),
         comparisons=tuple(pairs),
-        errors=rule if kinds else None,
+        errors=error_rule(people) if kinds else None,
     )
+
+
+def _error_kinds(
+    every: Sequence[Predictions], people: People, skeleton: Skeleton, crops: Crops, models: int, how: Bootstrap
+) -> ErrorKinds | None:
+    """Kinds of errors, the first so many being models; None where no joint has a sigma."""
+    if len(error_rule(people).left_out) == len(people.joints):
+        return None
+    points = [points_of(one) for one in every]
+    return ErrorKinds(points, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
 
 
 def _row(

@@ -22,16 +22,14 @@ from shgae.recipes import PrepareConfig, Split
       people.jsonl                    every person: kept or dropped, and why
       train/people.safetensors        joints, visibility, ids, squares
       train/crops-00000.safetensors   256 crops, uint8 RGB; also val/ and test/
-      sheet.png                       some of the people, and why others were left out
+      sheet.png                       some people, and why others are left out
       manifest.json                   joints, mean colour, counts, hashes
     """,
     running=("workers", "force"),
 )
 def prepare(
     train: Annotated[
-        Pair,
-        typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photo folder to train on."),
-        CocoAndPhotos(),
+        Pair, typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photos to train on."), CocoAndPhotos()
     ],
     output: Output,
     config: PrepareConfig,
