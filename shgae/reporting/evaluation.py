@@ -112,15 +112,15 @@ def _blind(report: EvaluationReport) -> str:
     best = max(report.floors, key=lambda row: row.pck.all or 0.0, default=None)
     if best is None or not best.pck.all:
         return ""
-    behind = []
+    worse = []
     for row in report.models:
         found = row.above_floor
         if found is not None and found.low <= 0:
-            behind.append(f"{row.name} {_difference(found)}")
+            worse.append(f"{row.name} {_difference(found)}")
         elif found is None and (row.pck.all or 0.0) <= best.pck.all:  # from one photo, or of an older report
-            behind.append(row.name)
+            worse.append(row.name)
     what = f"Not significantly better than the {best.name}, which does not look at the photo (points of PCK)"
-    return f"\n{what}: {', '.join(behind)}" if behind else ""
+    return f"\n{what}: {', '.join(worse)}" if worse else ""
 
 
 def comparisons_table(report: EvaluationReport) -> Grid:

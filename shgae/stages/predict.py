@@ -160,12 +160,12 @@ def _read_request(
     listed, empty = list_photos(given)
     others = ", ".join(f"{count:,} {suffix}" for suffix, count in list(left_out(given).items())[:_MOST_SUFFIXES])
     if not listed:
-        why = "there is no photo in it"
+        why = "it holds no photo"
         raise Refused("photos", given[0], f"{why} ({others})" if others else why, f"a folder of {', '.join(SUFFIXES)}")
     if others:
         progress.note(f"note: not taken for photos, by their names: {others}")
     for folder in empty:
-        progress.note(f"note: there is no photo in {folder}")
+        progress.note(f"note: {folder} holds no photo")
     _note_twins(listed, progress)
     if boxes is None:
         whole = tuple(whole_photos(listed)[: config.limit])
@@ -187,9 +187,7 @@ def _note_twins(photos: Sequence[Path], progress: Progress) -> None:
     twins = same_photos(enumerate(photos))
     if twins:
         first, second = (photos[place].name for place in twins[0][:2])
-        count = (
-            f"{counted(len(twins), 'photo')} {'is' if len(twins) == 1 else 'are'} there several times, byte for byte"
-        )
+        count = f"{counted(len(twins), 'photo')} under several names, byte for byte"
         progress.note(f"note: {count} ({first} and {second}): each is predicted on its own")
 
 
