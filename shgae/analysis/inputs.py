@@ -37,9 +37,9 @@ def open_split(
     """
     prepared = open_artifact(data, "data", verify=False)
     check_fits(site.loaded.artifact.facts, prepared, site.loaded.artifact.path, execution.progress)
-    note_near_mean_pose(site.loaded.artifact, execution.progress)
     split = scored_split(prepared, split)
     verify_files(prepared, (f"{split}/", *also), execution)
+    note_near_mean_pose(site.loaded.artifact, execution.progress)
     return prepared, split
 
 

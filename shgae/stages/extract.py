@@ -179,10 +179,10 @@ def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) 
         execution.progress.note(
             f"note: {model} was trained on {other_joints(mine, theirs, data)}; no bottleneck depends on them"
         )
-    note_near_mean_pose(loaded.artifact, execution.progress)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     crops = {split: Crops(prepared, split, config.limit) for split in SPLITS if prepared.facts["splits"].get(split)}
+    note_near_mean_pose(loaded.artifact, execution.progress)
     return _Plan(loaded, prepared, config, device, stacks, crops)
 
 

@@ -149,9 +149,8 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
     has_test = bool(prepared.facts["splits"].get("test"))
     if not has_test:
         execution.progress.note("note: the data has no test split; arms are compared on val, which chose their epochs")
-    note_near_mean_pose(loaded.artifact, execution.progress)
     precision = resolve_precision(config.precision, resolve_device(execution.device))
-    return Plan(
+    plan = Plan(
         model=model,
         data=data,
         output=output,
@@ -160,6 +159,8 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",
     )
+    note_near_mean_pose(loaded.artifact, execution.progress)
+    return plan
 
 
 def _check_parent(loaded: LoadedHourglass, model: Path) -> None:
