@@ -82,7 +82,7 @@ class ErrorKinds:
         joints = {name: _shares(found[:, k]) for k, name in enumerate(self._joints)}
         intervals = None
         if place < self._models:
-            intervals = ByKind(*(self._paired.interval((place, kind)) for kind in range(len(KINDS))))
+            intervals = ByKind(*(self._paired.share((place, kind)) for kind in range(len(KINDS))))
         return ErrorTable(_shares(found), intervals, joints)
 
     def difference(self, first: int, second: int) -> ByKind[Interval | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shgae.metrics.paired_tests import holm
 from shgae.metrics.statistics import Verdict
 
 _ROWS = ("models", "floors", "ceilings")
@@ -42,7 +43,23 @@ def from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 3 had no kinds of errors, no trainings, and no difference from the best of the floors."""
+    """Schema 3 did not allow for the number of pairs and joints, and said what it might have missed."""
+
+    def pair(one: dict[str, Any]) -> dict[str, Any]:
+        adjusted = holm([joint["p"] for joint in one["joints"].values()])
+        joints = zip(one["joints"].items(), adjusted, strict=True)
+        new = {
+            "p": None,
+            "p_adjusted": None,
+            "joints": {name: joint | {"p_adjusted": p} for (name, joint), p in joints},
+        }
+        return {**_without(one, "minimum_detectable"), **new}
+
+    return old | {"comparisons": [pair(one) for one in old["comparisons"]]}
+
+
+def from_schema_4(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4 had no kinds of errors, no trainings, and no difference from the best of the floors."""
     rows = {key: [{"above_floor": None, "errors": None, "trained": None} | one for one in old[key]] for key in _ROWS}
     unknown = {"errors": None, "trainings": {"verdict": "unknown", "differences": []}}
     return old | rows | {"errors": None, "comparisons": [unknown | one for one in old["comparisons"]]}

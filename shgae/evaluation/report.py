@@ -20,18 +20,19 @@ from shgae.data import heatmaps
 from shgae.data.mean_pose import mean_pose_cells
 from shgae.errors import Refused
 from shgae.evaluation.error_shares import ErrorKinds, ErrorRule, ErrorTable, error_rule
-from shgae.evaluation.older_reports import from_schema_1, from_schema_2, from_schema_3
+from shgae.evaluation.older_reports import from_schema_1, from_schema_2, from_schema_3, from_schema_4
 from shgae.evaluation.predictions import Predictions, from_cells, photo_points
 from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained, compare
 from shgae.metrics import pose_scores
 from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.official import NAMES
+from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import GROUPS, ByGroup
 from shgae.metrics.pckh import Curve, head_sizes
 from shgae.metrics.people import Floats, Metric, People, Points
 from shgae.metrics.pose_scores import Scores
-from shgae.metrics.statistics import Interval, McNemar, Verdict
+from shgae.metrics.statistics import Interval, Verdict
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import Skeleton
 
@@ -78,7 +79,7 @@ class JointScore:
     count: int
     """Labels."""
     interval: Interval | None
-    """Of ``all``; None for what is not a model, and where resamples do not differ."""
+    """Of ``all``; None for what is not a model, and from fewer than two photos."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,10 @@ class Pair:
     second: str
     verdict: Verdict
     difference: ByGroup[Interval | None]
-    minimum_detectable: float | None
+    p: float | None
+    p_adjusted: float | None
     photos: int
-    """These four: see :class:`~shgae.metrics.comparison.Comparison`."""
+    """These five: see :class:`~shgae.metrics.comparison.Comparison`; a p is None in reports of before too."""
     joints: Mapping[str, McNemar]
     """Of each joint, on how many people the two agree."""
     errors: ByKind[Interval | None] | None = None
@@ -182,7 +184,9 @@ class EvaluationReport:
         return (*self.models, *self.floors, *self.ceilings)
 
 
-EVALUATION = Schema(EvaluationReport, version=4, older={1: from_schema_1, 2: from_schema_2, 3: from_schema_3})
+EVALUATION = Schema(
+    EvaluationReport, version=5, older={1: from_schema_1, 2: from_schema_2, 3: from_schema_3, 4: from_schema_4}
+)
 """The form of an evaluation's ``report.json``."""
 
 
@@ -271,15 +275,15 @@ def report(
         row = _row(names[i], one, skeleton.names, *((origins[i], each[i]) if i < models else ()))
         row = replace(row, errors=kinds.table(i) if kinds else None)
         if i < models:
-            interval = ByGroup(*(paired.interval((i, group)) for group in range(len(GROUPS))))
+            interval = ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS))))
             row = replace(row, interval=interval, above_floor=paired.difference((best, 0), (i, 0)))
         rows.append(row)
-    pairs = []
-    for i, j in itertools.combinations(range(models), 2):
+    pairs, places = [], list(itertools.combinations(range(models), 2))
+    for (i, j), found in zip(places, compare_models(paired, places), strict=True):
         joints = dict(zip(skeleton.names, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
-        pair = _pair(names[i], names[j], compare_models(paired, i, j), joints)
+        trainings = compare(origins[i].trained, origins[j].trained)
         errors = kinds.difference(i, j) if kinds else None
-        pairs.append(replace(pair, errors=errors, trainings=compare(origins[i].trained, origins[j].trained)))
+        pairs.append(replace(_pair(names[i], names[j], found, joints), errors=errors, trainings=trainings))
     return EvaluationReport(
         data=data.id,
         split=config.split,
@@ -334,7 +338,7 @@ def _row(
 
 
 def _pair(first: str, second: str, found: Comparison, joints: Mapping[str, McNemar]) -> Pair:
-    return Pair(first, second, found.verdict, found.difference, found.minimum_detectable, found.photos, joints)
+    return Pair(first, second, found.verdict, found.difference, found.p, found.p_adjusted, found.photos, joints)
 
 
 def _blind(crops: Crops, train: PeopleTable) -> list[Predictions]:

@@ -10,6 +10,7 @@
       joints-NAME.png, .svg      what each evaluated model finds of each joint
       errors-NAME.png, .svg      of what kinds its errors are
       differences-NAME.png, .svg a study's answer
+      code-sizes-NAME.png, .svg  PCK against the size of the code, of a study that has it
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from shgae.reporting import error_kinds, evaluation, study
 from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
 from shgae.reporting.rate import rate_figure
+from shgae.reporting.study_sizes import sizes_figure
 
 _TWO_COLUMNS = 6
 """Epochs that a training must have for a second column by itself."""
@@ -131,6 +133,8 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
                 continue  # an older report, or joints without a sigma
             title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
             found[title] = partial(draw, report)
+        if kind == "study" and report.code_sizes:
+            found[title.replace(stem, "code-sizes", 1)] = partial(sizes_figure, report)
     return found
 
 

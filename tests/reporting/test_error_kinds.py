@@ -8,7 +8,7 @@ from shgae.evaluation.error_shares import ErrorRule, ErrorShares, ErrorTable
 from shgae.evaluation.report import EvaluationReport
 from shgae.evaluation.trainings import Trained, Training, compare
 from shgae.metrics.error_kinds import ByKind
-from shgae.metrics.statistics import McNemar
+from shgae.metrics.paired_tests import McNemar
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.evaluation import joint_tables, main_tables, sentence
 from shgae.reporting.trainings import trainings_tables
@@ -27,7 +27,7 @@ def report(trained: tuple[Trained | None, Trained | None] = (None, None)) -> Eva
         replace(scored(name, {"nose": 0.3, "tail": None}), errors=table, trained=one)
         for name, one in zip("ab", trained, strict=True)
     ]
-    each = pair("a", "b", interval(0.01, 0.03), dict.fromkeys(("nose", "tail"), McNemar(1, 2, 3, 4, 0.5)))
+    each = pair("a", "b", interval(0.01, 0.03), dict.fromkeys(("nose", "tail"), McNemar(1, 2, 3, 4, 0.5, 0.5)))
     differences = ByKind(interval(-0.02, 0.04), None, interval(-0.03, -0.01), None, None)
     each = replace(each, errors=differences, trainings=compare(*trained))
     made = evaluation(*models)
