@@ -126,6 +126,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "skeleton": _skeleton,
     "spec": _table,
     "splits": _counts,
+    "val_pck": lambda value: _number(value) and 0 <= value <= 1,
     "stacks": lambda value: _list_of(lambda stack: type(stack) is int and -1 <= stack < _MOST)(value) and bool(value),
 }
 """By the name of a fact, which means the same in every kind; facts that only people read are not here."""

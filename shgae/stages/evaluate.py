@@ -28,6 +28,7 @@ from shgae.evaluation.predictions import (
     read_predictions,
 )
 from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Origin, report
+from shgae.evaluation.trainings import trained
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
@@ -212,7 +213,7 @@ def _score(
         is_foreign = not _knows(source.artifact.manifest.parents, prepared.id)
         if is_foreign:
             execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
-        origins.append(Origin(id=source.artifact.id, trained_on_other_data=is_foreign))
+        origins.append(Origin(source.artifact.id, None, is_foreign, trained=trained(source.artifact)))
     if rules.official:
         for i, (source, one) in enumerate(zip(sources, predicted, strict=True)):
             results: Sequence[Mapping[str, Any]] = coco_results(one, crops, rules.official.category_id)

@@ -8,6 +8,7 @@
       rate-NAME.png, .svg        PCK over the numbers that pass the bottleneck
       spectrum-NAME.png, .svg    how the variance of an analysed bottleneck falls
       joints-NAME.png, .svg      what each evaluated model finds of each joint
+      errors-NAME.png, .svg      of what kinds its errors are
       differences-NAME.png, .svg a study's answer
       code-sizes-NAME.png, .svg  PCK against the size of the code, of a study that has it
 """
@@ -30,10 +31,11 @@ from shgae.errors import Refused
 from shgae.evaluation.report import EvaluationReport
 from shgae.evaluation.study_report import StudyReport
 from shgae.execution import Execution
-from shgae.plots import bars, curves
+from shgae.metrics.error_kinds import KINDS
+from shgae.plots import bars, curves, error_bars
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
-from shgae.reporting import evaluation, study
+from shgae.reporting import error_kinds, evaluation, study
 from shgae.reporting.fitting import fitting
 from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
@@ -120,18 +122,20 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
 
 
 def _of_reports(read: Inputs) -> dict[str, Draw]:
-    kinds: dict[str, tuple[str, Callable[[Any, Path, str], None]]] = {
-        "rate": ("rate", rate_figure),
-        "analysis": ("spectrum", _spectrum),
-        "evaluation": ("joints", _joints),
-        "study": ("differences", _forest),
+    kinds: dict[str, dict[str, Callable[[Any, Path, str], None]]] = {
+        "rate": {"rate": rate_figure},
+        "analysis": {"spectrum": _spectrum},
+        "evaluation": {"joints": _joints, "errors": _errors},
+        "study": {"differences": _forest},
     }
     count = Counter(kind for kind, _, _ in read.reports)
     found: dict[str, Draw] = {}
     for kind, name, report in read.reports:
-        stem, draw = kinds[kind]
-        title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
-        found[title] = partial(draw, report)
+        for stem, draw in kinds[kind].items():
+            if draw is _errors and not error_kinds.error_bars(report):
+                continue  # an older report, or joints without a sigma
+            title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
+            found[title] = partial(draw, report)
         if kind == "study" and report.code_sizes:
             found[title.replace(stem, "code-sizes", 1)] = partial(sizes_figure, report)
     return found
@@ -139,6 +143,11 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
 
 def _joints(report: EvaluationReport, path: Path, command: str) -> None:
     bars.joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), command)
+
+
+def _errors(report: EvaluationReport, path: Path, command: str) -> None:
+    title = evaluation.bars_title(report)
+    error_bars.error_bars(error_kinds.error_bars(report), KINDS, path, title, command)
 
 
 def _spectrum(report: AnalysisReport, path: Path, command: str) -> None:

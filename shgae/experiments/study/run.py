@@ -13,6 +13,7 @@ from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.manifest import has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.data.augmentation import augmentation_of
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
 from shgae.evaluation.study_report import STUDY, StudyReport
@@ -240,7 +241,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
     if not has_test:
         execution.progress.note("note: the data has no test split; arms are compared on val, which chose their epochs")
     precision = resolve_precision(config.precision, resolve_device(execution.device))
-    return Plan(
+    plan = Plan(
         model=model,
         data=data,
         output=output,
@@ -249,6 +250,8 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",
     )
+    note_near_mean_pose(loaded.artifact, execution.progress)
+    return plan
 
 
 def _check_parent(loaded: LoadedHourglass, model: Path) -> None:

@@ -18,9 +18,11 @@ from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import read_study
+from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
+from shgae.plots.error_bars import error_bars
 from shgae.recipes import SPLITS
-from shgae.reporting import evaluation, splice, study
+from shgae.reporting import error_kinds, evaluation, splice, study
 from shgae.reporting.fitting import fitting
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
@@ -52,6 +54,7 @@ _CAPTIONS = {
     "rate": "PCK and FVU over the number of principal components",
     "spectrum": "Variance over principal components",
     "joints": "Joints found, by model",
+    "errors": "Kinds of errors, by model",
     "differences": "Differences between arms with their intervals",
 }
 """By the beginning of a figure's name."""
@@ -142,9 +145,18 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         lambda path: joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), ""),
         f"Bars: the share of each joint that {', '.join(names)} find; the numbers stand in the tables below",
     )
+    errors = error_kinds.error_bars(report)
+    kinds = [
+        picture_of(
+            lambda path: error_bars(errors, KINDS, path, evaluation.bars_title(report), ""),
+            f"Stacked bars: of each joint the shares of {', '.join(KINDS)}; the numbers stand in the tables below",
+        )
+        for _ in errors[:1]
+    ]
     return (
         *main,
         Figure((bars,), "Joints found, by model."),
+        *(Figure((one,), "Kinds of errors, by model.") for one in kinds),
         Details("Single joints, and people by how many they have labelled", joints),
     )
 
@@ -187,7 +199,9 @@ def _data(one: Given) -> tuple[Block, ...]:
         f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}",
         f"{len(names)} joints: {', '.join(names)}",
     )
-    return (Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {}))),)
+    table = Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
+    alt = "Some people of the training split with their joints, and a table of the people that were left out"
+    return (table, *_pictures(one, {"sheet.png": alt}, "Some people of the training split, as they were cut."))
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
