@@ -327,6 +327,7 @@ _shgae() {
                     _arguments \
                         '--ae[For a model without one; for a fine-tuned graft, its old one.]:value:_files' \
                         '--activations[Of this model, for mean and components; else they are computed.]:value:_files' \
+                        '--given[Reconstructions by another program (.safetensors), and what to call them; may be repeated.]:value: ' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -346,6 +347,7 @@ _shgae() {
                 rate)
                     _arguments \
                         '--ae[The point on the curve; a grafted model has its own.]:value:_files' \
+                        '--given[Reconstructions by another program (.safetensors), and what to call them; may be repeated.]:value: ' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \

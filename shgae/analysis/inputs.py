@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from shgae.analysis.splice.network import Site
+from shgae.artifacts.activation_splits import origin_of
 from shgae.artifacts.activations import Activations, stacks_of
 from shgae.artifacts.compatibility import check_fits, scored_split
+from shgae.artifacts.crops import read_people
 from shgae.artifacts.lineage import ancestors
 from shgae.artifacts.manifest import Parent
+from shgae.artifacts.reconstructions import Reconstruction, read_reconstruction
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import LoadedAutoencoder, load_autoencoder, load_hourglass
 from shgae.recipes import EvaluatedSplit
+
+_TAKEN = re.compile(r"id|ae|old-ae|random-ae|shuffle|mean|zero|pca-.*|[0-9]+")
+"""Names of the replacements that shgae makes itself."""
+_LONGEST_NAME = 40
 
 
 def open_split(
@@ -112,6 +121,48 @@ def open_code(path: Path, site: Site, progress: Progress) -> LoadedAutoencoder:
         knows = ", ".join(str(stack) for stack in stacks_of(code.artifact))
         raise Refused("autoencoder", path, f"pre-trained on stack {knows}, not on {site.stack}", f"--stack {knows}")
     return code
+
+
+def open_given(
+    given: Mapping[str, Path], source: Artifact | None, site: Site, data: Artifact, split: str, limit: int | None
+) -> dict[str, Reconstruction]:
+    """Opens reconstructions that another program made of this split's bottlenecks.
+
+    Args:
+        given: files by the name that reports give them.
+        source: the activations that they were made from.
+        site: of the network that is evaluated.
+        data: the prepared data that it is evaluated on.
+        split: which part of it.
+        limit: how many people of that; None for all.
+
+    Raises:
+        Refused: a name is one of shgae's own, there are no activations or they are of other data, or a file is not of
+            these activations and people.
+    """
+    for name in given:
+        if not name.isprintable() or not name.strip() or len(name) > _LONGEST_NAME:
+            why = f"{name[:_LONGEST_NAME]!r} is not a name of 1 to {_LONGEST_NAME} characters that can be shown"
+            raise Refused("value", "--given", why, "--given nmf=FILE")
+        if _TAKEN.fullmatch(name):
+            raise Refused("value", "--given", f"{name} is a replacement of shgae's own", "another name")
+    if not given:
+        return {}
+    if source is None:
+        why = "it needs the activations that the reconstructions were made from"
+        raise Refused("option", "--given", why, "--activations DIR")
+    theirs = source.parent("data")
+    if theirs is None or theirs.id != data.id:
+        why = f"they were not made from {data.path} ({data.short_id}), so their people are others"
+        raise Refused("activations", source.path, why, "the data that they were extracted from")
+    (stack,), known = _picked(source, site), read_people(data, split).annotation_id
+    origin, channels = origin_of(source, stack), site.loaded.spec.width
+    return {name: read_reconstruction(path, origin, channels, known[:limit], known) for name, path in given.items()}
+
+
+def given_config(given: Mapping[str, Reconstruction]) -> dict[str, Any]:
+    """The part of a config that tells what was given."""
+    return {"given_sha256": {name: one.sha256 for name, one in given.items()}} if given else {}
 
 
 def _ids(parents: tuple[Parent, ...]) -> Iterator[str]:

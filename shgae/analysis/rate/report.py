@@ -26,6 +26,21 @@ class RatePoint:
     skips_off: Effect
 
 
+@dataclass(frozen=True)
+class GivenPoint:
+    """The network with what another program put in the bottleneck's place; how many numbers pass is not known."""
+
+    sha256: str
+    """Of the file that it was given in."""
+    fvu: float | None
+    """As in :class:`RatePoint`; so are the effects."""
+    skips_on: Effect
+    skips_off: Effect
+    equal_fvu: EqualRank | None
+    """As the autoencoder's in :class:`RateReport`; so is ``equal_pck``."""
+    equal_pck: Mapping[str, EqualRank]
+
+
 class CurveVerdict(StrEnum):
     """What a curve without an autoencoder says, skips on."""
 
@@ -85,6 +100,8 @@ class RateReport:
     """A tuned graft with its autoencoder against the trunk without, skips on."""
     needed: Needed | None
     """Without an autoencoder: what the curve alone says."""
+    given: Mapping[str, GivenPoint]
+    """By name."""
 
 
 def taken_out_of(autoencoder: RatePoint | None, is_tuned: bool) -> Change | None:
@@ -146,5 +163,5 @@ def _rank_from_first(old: Mapping[str, Any], most: int) -> dict[str, Any]:
     return {**named, "verdict": verdict.value, "at_least": None, "most": most, "difference": None}
 
 
-SCHEMA = Schema(RateReport, version=2, older={1: _from_first})
+SCHEMA = Schema(RateReport, version=3, older={1: _from_first, 2: lambda old: old | {"given": {}}})
 """The form of ``report.json``."""

@@ -27,6 +27,8 @@ class Replaced:
     """What it is, in words."""
     fidelity: Fidelity
     """How near it comes to the bottleneck itself."""
+    sha256: str | None
+    """Of the file that it was given in; None of what shgae makes itself."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Side:
     """What the training mean costs and what of it is recovered; None in a tuned trunk."""
     changes: tuple[Change, ...]
     """What the autoencoder is compared with."""
+    given: tuple[Cost, ...]
+    """What each given replacement recovers of that cost; empty in a tuned trunk."""
 
     def recovered_of(self, name: str, baseline: str, measure: str) -> Recovered | None:
         """One entry of ``recovered``; None if there is none."""
@@ -79,13 +83,18 @@ class SpliceReport:
     checks: tuple[Check, ...]
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """Replacements that were given as tensors, by name."""
+        return tuple(one.name for one in self.replacements if one.sha256)
+
+    @property
     def sides(self) -> tuple[tuple[str, Side], ...]:
         """Skips on, then skips off, by name."""
         return (("skips on", self.skips_on), ("skips off", self.skips_off))
 
 
-def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool) -> Side:
-    """Everything about replacements by name, skips all on or all off."""
+def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool, given: Sequence[str] = ()) -> Side:
+    """Everything about replacements by name, skips all on or all off; ``given`` are those of another program."""
     effects = {name: compared.effect(name) for name in names}
     recovered = tuple(
         compared.recovered(name, baseline, measure)
@@ -97,7 +106,8 @@ def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool) -> Side:
     )
     ahead = {name: compared.difference("ae", name) for name in names if name != "ae"} if "ae" in names else {}
     cost = None if is_tuned else cost_of(effects, recovered)
-    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned))
+    theirs = () if is_tuned else tuple(cost_of(effects, recovered, name) for name in given)
+    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned, given), theirs)
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,8 @@ def _side_from_first(old: Mapping[str, Any], is_tuned: bool, name: str) -> dict[
     recovered = [{**one, "undefined": _undefined_of(one["undefined"])} for one in old["recovered"]]
     side = from_json(_FirstSide, {**old, "recovered": recovered}, name)
     cost = None if is_tuned else cost_of(side.effects, side.recovered)
-    return to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes_of(side.ae_ahead, is_tuned)))
+    new = to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes_of(side.ae_ahead, is_tuned), ()))
+    return {key: value for key, value in new.items() if key != "given"}  # which schema 3 brought
 
 
 def _undefined_of(said: str | None) -> str | None:
@@ -138,5 +149,11 @@ def _undefined_of(said: str | None) -> str | None:
     return (Undefined.BASELINE_BETTER if "does better" in said else Undefined.NO_COST).value
 
 
-SCHEMA = Schema(SpliceReport, version=2, older={1: _from_first})
+def _from_second(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 to 3: nothing was given."""
+    sides = {name: {**old[name], "given": []} for name in ("skips_on", "skips_off")}
+    return old | {"replacements": [{**one, "sha256": None} for one in old["replacements"]]} | sides
+
+
+SCHEMA = Schema(SpliceReport, version=3, older={1: _from_first, 2: _from_second})
 """The form of ``report.json``."""

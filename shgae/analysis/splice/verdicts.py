@@ -69,9 +69,10 @@ def asked_about(names: Sequence[str]) -> str:
     return "ae" if "ae" in names else next(name for name in names if name.startswith("pca-"))
 
 
-def cost_of(effects: Mapping[str, Effect], recovered: Sequence[Recovered]) -> Cost:
-    """The verdict on one side, skips on or skips off, from its numbers."""
-    name = asked_about(list(effects))
+def cost_of(effects: Mapping[str, Effect], recovered: Sequence[Recovered], name: str = "") -> Cost:
+    """The verdict on one side, skips on or skips off, from its numbers; on what the splice is about, or on a
+    replacement by name."""
+    name = name or asked_about(list(effects))
     one = next(one for one in recovered if (one.replacement, one.baseline, one.measure) == (name, LEADING, "pck"))
     return Cost(_cost_verdict(one), name, effects[LEADING].pck_lost, one.share)
 
@@ -88,16 +89,17 @@ def _cost_verdict(one: Recovered) -> CostVerdict:
     return CostVerdict.GIVES_BACK if one.share.low > 0 else CostVerdict.WORSE
 
 
-def changes_of(ahead: Mapping[str, Interval | None], is_tuned: bool) -> tuple[Change, ...]:
+def changes_of(ahead: Mapping[str, Interval | None], is_tuned: bool, given: Sequence[str] = ()) -> tuple[Change, ...]:
     """What the autoencoder is compared with: principal components; in a tuned trunk zeros, the mean, its absence and
-    the autoencoder from before.
+    the autoencoder from before; what was given.
 
     Args:
         ahead: PCK with the autoencoder minus PCK with each other replacement.
         is_tuned: whether the trunk was trained with its autoencoder inside.
+        given: replacements of another program.
     """
     wanted = ("zero", LEADING, UNTOUCHED, "old-ae") if is_tuned else [one for one in ahead if one.startswith("pca-")]
-    return tuple(change("ae", other, ahead[other]) for other in wanted if other in ahead)
+    return tuple(change("ae", other, ahead[other]) for other in (*wanted, *given) if other in ahead)
 
 
 def turned(difference: Interval) -> Interval:
