@@ -268,6 +268,8 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -318,6 +320,8 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -360,6 +364,8 @@ _shgae() {
                         '--components[Numbers of components, with commas, at most the bottleneck’s size; near the autoencoder’s PCK more are tried.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -382,6 +388,8 @@ _shgae() {
                         '--unit-people[People of the split on whom the units of the code are tried, one unit after another.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -406,6 +414,8 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -423,6 +433,8 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--from-epoch[First epoch of the curves’ second column.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -443,7 +455,7 @@ _shgae() {
                         '*:path:_files' ;;
                 show)
                     _arguments \
-                        '(-o --output)'{-o,--output}'[The picture to make, NAME.png or NAME.svg.]:value:_files' \
+                        '(-o --output)'{-o,--output}'[The picture to make, NAME.png, .svg or .pdf.]:value:_files' \
                         '--sigmas[JSON of OKS’s sigmas of the joints, for predictions that do not say whom they are of.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -468,6 +480,8 @@ _shgae() {
                         '--no-dropped[Not\: List why people were left out.]' \
                         '--limit[Use only the first N people of the split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of the people that are drawn, and of the random changes\: those of a training with this seed.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

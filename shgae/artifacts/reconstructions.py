@@ -66,16 +66,18 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
         raise Refused("tensors", path, f"numbers of {numbers.dtype}, ids of {ids.dtype}", "floats, and whole ids")
     with np.errstate(over="ignore"):
         # In C order: the library writes an array's memory as it lies.
-        wanted = {"annotation_id": ids.astype(np.int64, order="C"), "bottleneck": numbers.astype(np.float32, order="C")}
-    _check_shapes(path, wanted["bottleneck"], wanted["annotation_id"], activations.shape)
-    _check_finite(path, wanted["bottleneck"], wanted["annotation_id"])
+        people: Ids = ids.astype(np.int64, order="C")
+        tensor: Array = numbers.astype(np.float32, order="C")
+    _check_shapes(path, tensor, people, activations.shape)
+    _check_finite(path, tensor, people)
     known = [activations[split].annotation_id for split in activations]
-    if not any(np.isin(wanted["annotation_id"], one).all() for one in known):
+    if not any(np.isin(people, one).all() for one in known):
         why = f"its people are not all of one split of the activations in {activations.artifact.path}"
         raise Refused("tensor annotation_id", path, why, "the annotation_id of one split")
-    _places(path, wanted["annotation_id"], wanted["annotation_id"])
+    _places(path, people, people)
     # One key of metadata only: with several, the library's byte order differs from run to run.
-    write_bytes(path, safetensors.numpy.save(wanted, {ORIGIN: activations.origin}))
+    tensors = dict(zip(_TENSORS, (people, tensor), strict=True))
+    write_bytes(path, safetensors.numpy.save(tensors, {ORIGIN: activations.origin}))
 
 
 def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ids, known: Ids) -> Reconstruction:
@@ -145,4 +147,5 @@ def _places(path: Path, ids: Ids, wanted: Ids) -> Ids:
     if len(missing := wanted[ordered[at] != wanted]):
         why = f"annotation {missing[0]} is missing ({len(missing):,} of {len(wanted):,} people)"
         raise Refused("tensor annotation_id", path, why, "reconstructions of everybody who is evaluated")
-    return order[at]
+    found: Ids = order[at]
+    return found

@@ -220,6 +220,11 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         panel=_RUNNING,
         help="Write the history for TensorBoard too, into the folder tensorboard of the run (extra: tensorboard).",
     ),
+    "stamp": _option(
+        *(bool, True, "--stamp/--no-stamp"),
+        panel=_RUNNING,
+        help="Whether pictures show the command that made them, at their foot.",
+    ),
     "force": _option(
         *(bool, False, "--force"),
         panel=_RUNNING,

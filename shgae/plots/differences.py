@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from shgae.plots.lettering import legible
 from shgae.plots.style import COLOURS, new_figure, save_figure, style
 
 
@@ -37,7 +38,7 @@ def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str, command: str) 
 
     Args:
         bars: what to draw; may be empty.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         conclusion: a sentence that stands above.
         command: what made the figure.
     """
@@ -47,7 +48,7 @@ def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str, command: str) 
         axes.axvline(0, color="black", lw=0.8)
         for row, bar in enumerate(bars):
             _draw(axes, row, bar)
-        axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
+        axes.set_yticks(range(len(bars)), [legible(bar.label) for bar in bars])
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("difference of PCK in points, with 95 % intervals", loc="left")

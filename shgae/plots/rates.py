@@ -10,7 +10,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shgae.plots.style import COLOURS, DASHES, MARKERS, legible, new_figure, save_figure, style
+from shgae.plots.lettering import label_of
+from shgae.plots.style import COLOURS, DASHES, MARKERS, new_figure, save_figure, style
 
 _ZERO = 0.5
 """Where 0 stands on a logarithmic axis."""
@@ -67,7 +68,7 @@ def rate_curve(found: Ranks, path: Path, command: str) -> None:
 
     Args:
         found: what to draw.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         command: what made the figure.
     """
     with style():
@@ -133,7 +134,7 @@ def _level(axes: Axes, number: int, value: float, colour: str, name: str | None)
     """A line across; marks tell several apart, also in grey."""
     marker = MARKERS[number % len(MARKERS)]
     how: dict[str, Any] = {"marker": marker, "ms": 5, "mfc": "white", "mec": colour, "color": colour, "lw": 0.9}
-    label = legible(name) if name is not None else None
+    label = label_of(name) if name is not None else None
     how |= {"markevery": [1, 2], "transform": axes.get_yaxis_transform()}
     axes.plot([0.0, 0.03, 0.97, 1.0], [value] * 4, ls=(0, (5, 2)), label=label, **how)
 

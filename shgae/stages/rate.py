@@ -13,7 +13,7 @@ from shgae.analysis.rate.measure import RateCurve, ranks, rated_code
 from shgae.analysis.rate.report import SCHEMA, RateReport
 from shgae.analysis.rate.text import sentences
 from shgae.analysis.splice.network import open_site
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
@@ -97,7 +97,7 @@ def run(
         says = sentences(report)
         for name, content in pages([rate_table(report)], *says).items():
             write_bytes(draft.file(name), content)
-        rate_figure(report, draft.file(PICTURE), shown(command_line()))
+        rate_figure(report, draft.file(PICTURE), stamp(execution))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts, volatile=(PICTURE,))
     return RateResult(report, artifact)

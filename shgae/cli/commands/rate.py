@@ -26,7 +26,7 @@ from shgae.recipes import RateConfig
       rate.png                  the curves
       manifest.json             which model, which activations, hashes
     """,
-    running=("device", "workers", "force"),
+    running=("device", "workers", "stamp", "force"),
 )
 def rate(
     model: Model,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import check_fits
 from shgae.artifacts.crops import photos_of
 from shgae.artifacts.disk_space import check_space
@@ -245,6 +245,6 @@ def _write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         conclusion = study.conclusion(report)
         for name, content in pages(study.tables(report), conclusion, *study.notes(report)).items():
             write_bytes(made.file(name), content)
-        forest_plot(study.bars(report), made.file(PICTURE), conclusion, shown(command_line()))
+        forest_plot(study.bars(report), made.file(PICTURE), conclusion, stamp(execution))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
         return made.commit(facts | {"verdict": report.verdict.value}, volatile=(PICTURE,))
