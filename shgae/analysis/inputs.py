@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,13 @@ from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.lineage import ancestors
 from shgae.artifacts.manifest import Parent
-from shgae.artifacts.reconstructions import Reconstruction, read_reconstruction
+from shgae.artifacts.reconstructions import Reconstruction, check_name, read_reconstruction
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import LoadedAutoencoder, load_autoencoder, load_hourglass
 from shgae.recipes import EvaluatedSplit
-
-_TAKEN = re.compile(r"id|ae|old-ae|random-ae|shuffle|mean|zero|pca-.*|[0-9]+")
-"""Names of the replacements that shgae makes itself."""
-_LONGEST_NAME = 40
 
 
 def open_split(
@@ -141,11 +136,7 @@ def open_given(
             these activations and people.
     """
     for name in given:
-        if not name.isprintable() or not name.strip() or len(name) > _LONGEST_NAME:
-            why = f"{name[:_LONGEST_NAME]!r} is not a name of 1 to {_LONGEST_NAME} characters that can be shown"
-            raise Refused("value", "--given", why, "--given nmf=FILE")
-        if _TAKEN.fullmatch(name):
-            raise Refused("value", "--given", f"{name} is a replacement of shgae's own", "another name")
+        check_name(name)
     if not given:
         return {}
     if source is None:

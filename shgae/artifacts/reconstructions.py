@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ _METADATA = "__metadata__"
 _TENSORS = ("annotation_id", "bottleneck")
 _AT_ONCE = 1024
 """People whose numbers are looked at together."""
+_TAKEN = re.compile(r"id|ae|old-ae|random-ae|shuffle|mean|zero|pca-.*|[0-9]+")
+"""What reports call the replacements that shgae makes itself."""
+_LONGEST_NAME = 40
 _FIX = "shgae.write_reconstruction writes such a file"
 
 Ids = npt.NDArray[np.int64]
@@ -46,6 +50,15 @@ class Reconstruction:
     def read(self, rows: Ids) -> npt.NDArray[np.float32]:
         """What stands in the place of the bottleneck, of these rows of the split: (n, C, 4, 4) float32."""
         return self._bottleneck[self._places[rows]].astype(np.float32)
+
+
+def check_name(name: str) -> None:
+    """Raises :class:`Refused` for what reports cannot call reconstructions: it cannot be shown, or is taken."""
+    if not name.isprintable() or not name.strip() or len(name) > _LONGEST_NAME:
+        why = f"{name[:_LONGEST_NAME]!r} is not a name of 1 to {_LONGEST_NAME} characters that can be shown"
+        raise Refused("value", "--given", why, "--given nmf=FILE")
+    if _TAKEN.fullmatch(name):
+        raise Refused("value", "--given", f"{name} is a replacement of shgae's own", "another name")
 
 
 def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, activations: ActivationSplits) -> None:

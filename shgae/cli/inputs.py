@@ -71,7 +71,10 @@ class NamedFiles:
     """What an error calls one."""
 
     def check(self, one: NamedFile) -> None:
-        """Raises :class:`Refused` where there is no such file."""
+        """Raises :class:`Refused` where there is no such file, or it cannot be called that."""
+        from shgae.artifacts.reconstructions import check_name
+
+        check_name(one.name)
         File(self.what).check(one.path)
 
 

@@ -188,9 +188,8 @@ def _score(axes: Axes, name: str, rows: Rows) -> None:
         [row["epoch"] for row in rows], [score.scale * row[score.key] for row in rows], color=COLOURS[2], marker="."
     )
     at = (best["epoch"], score.scale * best[score.key])
-    axes.plot([at[0]], [at[1]], "o", mfc="none", ms=9, color=COLOURS[6])
-    axes.annotate(f"best {at[1]:.3g}", at, (6, -14), textcoords="offset points", ha="right")
+    axes.plot([at[0]], [at[1]], "o", mfc="none", ms=9, color=COLOURS[6], label=f"best: {at[1]:.3g}")
+    axes.legend()
     what = "PCK" if score.rises else "variance unexplained"
     axes.set(title=f"{legible(name, _MOST_TITLE)}: {what}", xlabel="epoch", ylabel=score.label)
-    axes.margins(y=0.25)
     _whole_epochs(axes)

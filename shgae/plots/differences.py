@@ -6,12 +6,15 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from shgae.plots.lettering import legible
 from shgae.plots.style import COLOURS, new_figure, save_figure, style
+
+_MOST_QUESTION, _MOST_CONCLUSION = 100, 1000
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,9 @@ def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str, command: str) 
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("difference of PCK in points, with 95 % intervals", loc="left")
         figure.legend(handles=_key(), loc="outside lower left", ncols=4, fontsize=7, borderaxespad=2.2)
-        figure.suptitle("\n".join(textwrap.wrap(conclusion, 105)), fontsize=8, x=0.02, ha="left")
+        figure.suptitle(
+            "\n".join(textwrap.wrap(legible(conclusion, _MOST_CONCLUSION), 105)), fontsize=8, x=0.02, ha="left"
+        )
     save_figure(figure, path, command)
 
 
@@ -76,4 +81,6 @@ def _draw(axes: Axes, row: int, bar: Bar) -> None:
     axes.plot([100 * one for one in bar.by_seed], [row] * len(bar.by_seed), ".", color="black", ms=4)
     axes.plot([100 * bar.value], [row], "D", color=colour, ms=5, mec="black", mew=0.6)
     # Within the axes whatever their limits: x in shares of the width, y in rows.
-    axes.text(0.006, row - 0.3, bar.question, transform=axes.get_yaxis_transform(), fontsize=6.5, color="#555555")
+    # On white: a long one would be crossed by the line at 0.
+    how: dict[str, Any] = {"fontsize": 6.5, "color": "#555555", "bbox": {"fc": "white", "ec": "none", "pad": 0.8}}
+    axes.text(0.006, row - 0.3, legible(bar.question, _MOST_QUESTION), transform=axes.get_yaxis_transform(), **how)
