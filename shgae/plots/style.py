@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.style import context
 
 from shgae.artifacts.tensors import write_bytes
 from shgae.plots.lettering import FAMILY, MONOSPACE, legible, make_legible
@@ -53,8 +53,8 @@ _METADATA: Any = {
 
 
 def style() -> AbstractContextManager[None]:
-    """The look, for everything drawn inside the ``with`` block."""
-    return rc_context(_SETTINGS)
+    """The look, for everything drawn inside the ``with`` block, whatever a user's own matplotlibrc says."""
+    return context(_SETTINGS, after_reset=True)
 
 
 def columns_of(names: Iterable[str], width: float) -> tuple[int, float]:
@@ -86,10 +86,10 @@ def save_figure(figure: Figure, path: Path, command: str) -> None:
         command: see :func:`shgae.artifacts.command.stamp`; one too long for the figure loses its middle, and an empty
             one leaves the foot empty.
     """
-    _sign(figure, command)
-    make_legible(figure)
     buffer = io.BytesIO()
     with style():
+        _sign(figure, command)
+        make_legible(figure)
         figure.savefig(buffer, format=path.suffix[1:], dpi=130, metadata=_METADATA[path.suffix])
     write_bytes(path, buffer.getvalue())
 
@@ -102,5 +102,5 @@ def _sign(figure: Figure, command: str) -> None:
     room = int(figure.get_figwidth() * _LETTERS_PER_INCH)
     figure.text(
         *(0.995, 0.005, legible(command, room, family=MONOSPACE)),
-        ha="right", va="bottom", fontsize=6, color="#666666", family=MONOSPACE, parse_math=False, gid=_FOOT,
+        ha="right", va="bottom", fontsize=6, color="#666666", family=MONOSPACE, gid=_FOOT,
     )  # fmt: skip

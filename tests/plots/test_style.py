@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from PIL import Image
 
 from shgae.plots.style import SUFFIXES, new_figure, save_figure, style
@@ -74,6 +75,14 @@ def test_a_name_that_no_font_has_and_one_that_looks_like_a_formula_can_be_shown(
     foot = np.asarray(Image.open(png).convert("L"))[-14:]
     assert (foot < 200).any()
     assert (foot[:, 0] == 255).all(), "it runs out of the picture"
+
+
+def test_settings_of_a_user_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    mine = drawn(tmp_path / "x", "shgae x")
+    with rc_context({"text.usetex": True, "font.family": "serif", "text.parse_math": True, "axes.grid": False}):
+        theirs = drawn(tmp_path / "theirs" / "x", "shgae x")
+    assert [one.read_bytes() for one in mine] == [one.read_bytes() for one in theirs]
 
 
 def test_without_a_command_the_foot_stays_empty(tmp_path: Path) -> None:
