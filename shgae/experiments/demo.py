@@ -89,7 +89,7 @@ def _begin(output: Path, execution: Execution, seed: int) -> None:
     note = output / _NOTE
     wanted = {"seed": seed, "photos": _PHOTOS, "epochs": _EPOCHS}
     if output.exists() and not note.is_file():
-        raise Refused("output", output, "it exists and is no demo", "another --output")
+        raise Refused("output", output, "it exists and is not a demo", "another --output")
     if output.exists() and not (execution.force or execution.resume):
         raise Refused("output", output, "it exists already", "another --output, --force or --resume")
     if execution.resume and not execution.force and note.is_file():

@@ -244,7 +244,7 @@ def _network(loaded: object) -> tuple[dict[str, Tensor], str]:
     tensors, note = find_network(loaded)
     for name, value in tensors.items():
         if value.is_complex() or value.layout != torch.strided:
-            raise _NotPlain(f"{shortened(name)} is no plain tensor")
+            raise _NotPlain(f"{shortened(name)} is not a plain tensor")
         is_count = name.endswith("num_batches_tracked") and value.dtype in (torch.int32, torch.int64)
         if value.dtype not in _FLOATS and not is_count:
             kind = str(value.dtype).removeprefix("torch.")
@@ -259,14 +259,14 @@ def _network(loaded: object) -> tuple[dict[str, Tensor], str]:
 def _reason(error: Exception) -> str:
     text = str(error)
     if asked := _asked_for(error):
-        return f"it asks to make or run {shortened(asked)}, which is no tensor; nothing of it was run"
+        return f"it asks to make or run {shortened(asked)}, which is not a tensor; nothing of it was run"
     if isinstance(error, MemoryError) or "allocate memory" in text:
         return "it needs more memory than a checkpoint may"
     if isinstance(error, _NotPlain | AmbiguousNetwork):
         return text
     if "TorchScript" in text:
         return "it is a TorchScript program; nothing of it was run"
-    return "it is no checkpoint of tensors, or a torn one"
+    return "it is not a checkpoint of tensors, or a torn one"
 
 
 if __name__ == "__main__":
