@@ -27,6 +27,9 @@ class Replaced:
     """What it is, in words."""
     fidelity: Fidelity
     """How near it comes to the bottleneck itself."""
+    fvu_interval: Interval | None
+    """The FVU with its 95 % interval over photos; None where the bottlenecks do not vary, from fewer than two photos,
+    and in reports of before."""
     sha256: str | None
     """Of the file that it was given in; None of what shgae makes itself."""
 
@@ -105,9 +108,10 @@ def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool, given: S
         for measure in MEASURES
     )
     ahead = {name: compared.difference("ae", name) for name in names if name != "ae"} if "ae" in names else {}
-    cost = None if is_tuned else cost_of(effects, recovered)
-    theirs = () if is_tuned else tuple(cost_of(effects, recovered, name) for name in given)
-    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned, given), theirs)
+    photos = compared.photos
+    cost = None if is_tuned else cost_of(effects, recovered, photos)
+    theirs = () if is_tuned else tuple(cost_of(effects, recovered, photos, name) for name in given)
+    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned, photos, given), theirs)
 
 
 @dataclass(frozen=True)
@@ -126,18 +130,21 @@ def _from_first(old: dict[str, Any]) -> dict[str, Any]:
         {**one, "fidelity": _renamed(one["fidelity"], "sign_floor", "relu_floor")} for one in old["replacements"]
     ]
     new["checks"] = [_renamed(one, "off_by", "max_abs_diff") for one in old["checks"]]
-    return new | {name: _side_from_first(old[name], old["tuned"], name) for name in ("skips_on", "skips_off")}
+    return new | {
+        name: _side_from_first(old[name], old["tuned"], old["photos"], name) for name in ("skips_on", "skips_off")
+    }
 
 
 def _renamed(value: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
     return {now if key == before else key: one for key, one in value.items()}
 
 
-def _side_from_first(old: Mapping[str, Any], is_tuned: bool, name: str) -> dict[str, Any]:
+def _side_from_first(old: Mapping[str, Any], is_tuned: bool, photos: int, name: str) -> dict[str, Any]:
     recovered = [{**one, "undefined": _undefined_of(one["undefined"])} for one in old["recovered"]]
     side = from_json(_FirstSide, {**old, "recovered": recovered}, name)
-    cost = None if is_tuned else cost_of(side.effects, side.recovered)
-    new = to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes_of(side.ae_ahead, is_tuned), ()))
+    cost = None if is_tuned else cost_of(side.effects, side.recovered, photos)
+    changes = changes_of(side.ae_ahead, is_tuned, photos)
+    new = to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes, ()))
     return {key: value for key, value in new.items() if key != "given"}  # which schema 3 brought
 
 
@@ -150,9 +157,10 @@ def _undefined_of(said: str | None) -> str | None:
 
 
 def _from_second(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 2 to 3: nothing was given."""
+    """Schema 2 had no interval of the FVU, and nothing given."""
+    new = {"fvu_interval": None, "sha256": None}
     sides = {name: {**old[name], "given": []} for name in ("skips_on", "skips_off")}
-    return old | {"replacements": [{**one, "sha256": None} for one in old["replacements"]]} | sides
+    return old | {"replacements": [{**one, **new} for one in old["replacements"]]} | sides
 
 
 SCHEMA = Schema(SpliceReport, version=3, older={1: _from_first, 2: _from_second})
