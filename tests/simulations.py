@@ -38,7 +38,7 @@ def _lines(trials: int) -> Iterator[str]:
     yield ""
     yield from _evaluations(trials)
     yield ""
-    yield f"*Studies of five arms; % of {trials:,} studies.* A difference varies by {100 * SD_SEEDS:g} points over seeds,"
+    yield f"*Studies of five arms; % of {trials:,} studies.* Differences vary by {100 * SD_SEEDS:g} points over seeds,"
     yield f"{100 * SD_PHOTOS:g} over photos, and {100 * SD_BOTH:g} over both together."
     found = {(seeds, photos): studied(seeds, photos, trials) for seeds in SEEDS for photos in PHOTOS[1:]}
 

@@ -170,6 +170,23 @@ def by_name(given: Sequence[NamedFile] | None) -> dict[str, Path]:
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be made, how many bytes it takes, and how long.")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        callback=lambda value: None if value is None else _is_within("jobs", Limit(1, 256))(value),
+        help="Make N parts at once, each in a process of its own: a GPU each, or a core each (OMP_NUM_THREADS cores).",
+    ),
+]
+Only = Annotated[
+    str | None,
+    typer.Option("--only", metavar="PART", help="Make this part alone, and what it is made from; --plan lists them."),
+]
+ShowPlan = Annotated[
+    bool, typer.Option("--plan", help="Register the study and list its parts: done, running, interrupted or to do.")
+]
+PlanDryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be made, and how long that takes.")]
 Seed = Annotated[
     int,
     typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed", Limit(0)), help="Seed of everything drawn."),

@@ -14,21 +14,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.evaluation.study_differences import ArmComparison
+from shgae.evaluation.study_plan import Registered, check_registered
+from shgae.evaluation.study_sizes import CodeSizes
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.statistics import Verdict
 
 NONE, RANDOM, PCA, FROZEN, FULL = "none", "random", "pca", "frozen", "full"
+WIDE, DROPOUT, WEIGHT_DECAY = "wide", "dropout", "weight-decay"
+NONE_AUGMENT, FULL_AUGMENT = "none+augment", "full+augment"
 ARMS: Mapping[str, str] = {
     NONE: "no autoencoder",
     RANDOM: "random autoencoder",
     PCA: "linear autoencoder, from principal components",
     FROZEN: "pre-trained autoencoder, trunk frozen",
     FULL: "pre-trained autoencoder",
+    WIDE: "pre-trained autoencoder, code as large as the bottleneck",
+    DROPOUT: "no autoencoder, dropout in the bottleneck",
+    WEIGHT_DECAY: "no autoencoder, weight decay",
+    NONE_AUGMENT: "no autoencoder, augmentation",
+    FULL_AUGMENT: "pre-trained autoencoder, augmentation",
 }
 """What is fine-tuned in each arm."""
-LETTERS: Mapping[str, str] = dict(zip(ARMS, "abcde", strict=True))
+LETTERS: Mapping[str, str] = dict(zip((NONE, RANDOM, PCA, FROZEN, FULL), "abcde", strict=True))
 """The names that arms had, which options and folders may still use."""
 BASELINE = "baseline"
 """The network that every arm starts from, scored next to the arms."""
@@ -36,6 +47,12 @@ _USED = {"batch_size": int, "lr": float, "optimizer": str, "schedule": str, "pre
 
 Pck = ByGroup[float | None]
 """0 to 1; None for a group that nobody has a joint of."""
+
+
+def size_of(arm: str) -> int | None:
+    """The code size of ``code-N``, a repetition of arm full; None of any other arm."""
+    found = re.fullmatch(r"code-([1-9][0-9]{0,3})", arm)
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,8 @@ class ArmResult:
     """Which learned in the fine-tuning."""
     best_epochs: tuple[int, ...]
     """The epochs of the weights that were kept, by seed."""
+    gflop: float | None
+    """Billions of operations of a crop's forward pass, convolutions and matrix products; None in a report of before."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,10 @@ class StudyReport:
     """Of pre-training; None if no arm had any."""
     limit: int | None
     """So many people of each split alone; None for all."""
+    registered: Registered | None
+    """The plan that was fixed before; None in a report of before."""
+    code_sizes: CodeSizes | None
+    """PCK against the size of the code, where that was asked for."""
 
     @property
     def primary(self) -> ArmComparison | None:
@@ -155,7 +178,7 @@ def _verdict_1(found: Mapping[str, Any] | None) -> Verdict:
 
 
 def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 2 knew no margin, took the first fair difference as primary, and said what it might have missed."""
+    """Schema 2 knew no plan and no margin, took the first fair difference as primary, and said what it missed."""
 
     def estimate(one: dict[str, Any] | None) -> dict[str, Any] | None:
         kept = {key: value for key, value in (one or {}).items() if key != "minimum_detectable"}
@@ -169,8 +192,20 @@ def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
         | {"primary": place == first, "groups": {group: estimate(found) for group, found in one["groups"].items()}}
         for place, one in enumerate(old["differences"])
     ]
-    return old | {"differences": differences}
+    arms = [arm | {"gflop": None} for arm in old["arms"]]
+    return old | {"arms": arms, "differences": differences, "registered": None, "code_sizes": None}
 
 
 STUDY = Schema(StudyReport, version=3, older={1: _from_schema_1, 2: _from_schema_2})
 """The form of a study's ``report.json``."""
+
+
+def read_study(artifact: Artifact) -> StudyReport:
+    """The report of a study, of which the plan is checked.
+
+    Raises:
+        Refused: it is not in its form, or not of the plan that lies next to it.
+    """
+    report = STUDY.read(artifact.file(REPORT))
+    check_registered(report.registered, artifact)
+    return report

@@ -19,7 +19,8 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
-from shgae.evaluation.study_report import STUDY
+from shgae.evaluation.study_plan import PLAN
+from shgae.evaluation.study_report import STUDY, read_study
 from shgae.reporting.names import shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
@@ -86,12 +87,12 @@ def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
         wanted = "trainings, rates, analyses, evaluations and studies"
         raise Refused("input", artifact.path, f"there is nothing to draw in {kind}", wanted)
     file = HISTORY if kind in TRAINED else REPORT
-    artifact = open_artifact(artifact.path, kind, only=(file,))
+    artifact = open_artifact(artifact.path, kind, only=(file, PLAN))
     found.artifacts[name] = artifact
     if kind in TRAINED:
         found.histories.append(History(name, _rows(artifact.file(file).read_bytes(), artifact.path)))
         return
-    report: Any = _TYPED[kind].read(artifact.file(file))
+    report: Any = read_study(artifact) if kind == "study" else _TYPED[kind].read(artifact.file(file))
     if kind == "analysis" and report.spectrum is None:
         raise Refused(kind, artifact.path, "it was made without a spectrum", "shgae analyze with its activations")
     found.reports.append((kind, name, report))

@@ -8,11 +8,16 @@ from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import (
     ARMS,
     BASELINE,
+    DROPOUT,
     FROZEN,
     FULL,
+    FULL_AUGMENT,
     NONE,
+    NONE_AUGMENT,
     PCA,
     RANDOM,
+    WEIGHT_DECAY,
+    WIDE,
     ArmResult,
     Budget,
     StudyReport,
@@ -20,6 +25,8 @@ from shgae.evaluation.study_report import (
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.plots.differences import Bar
+from shgae.reporting.study_costs import gflop
+from shgae.reporting.study_plan import registration
 from shgae.reporting.table import Grid, number, percent, points, span
 from shgae.wording import counted, counted_people
 
@@ -33,6 +40,7 @@ ARM_HEADINGS = (
     f"minus {NONE}",
     "parameters",
     "trained",
+    "GFLOP",
 )
 DIFFERENCE_HEADINGS = (
     "difference",
@@ -53,6 +61,14 @@ _QUESTIONS: Mapping[tuple[str, str], str] = {
     (PCA, NONE): "Does a linear autoencoder earn its place?",
     (RANDOM, NONE): "Does an autoencoder earn its place without pre-training?",
     (FROZEN, NONE): "Does adapting the autoencoder alone do as much as fine-tuning the network?",
+    (FULL, WIDE): "Did the squeeze matter?",
+    (WIDE, NONE): "Does a module without a squeeze earn its place?",
+    (DROPOUT, NONE): "Does dropout do as much, without an autoencoder?",
+    (WEIGHT_DECAY, NONE): "Does weight decay do as much, without an autoencoder?",
+    (FULL, DROPOUT): "Is the autoencoder more than a regulariser like dropout?",
+    (FULL, WEIGHT_DECAY): "Is the autoencoder more than a regulariser like weight decay?",
+    (FULL_AUGMENT, NONE_AUGMENT): "Does the autoencoder earn its place on augmented crops?",
+    (NONE_AUGMENT, NONE): "Does augmentation earn its place, without an autoencoder?",
     (FULL, BASELINE): f"as the original reported, {_UNFAIR}",
     (NONE, BASELINE): f"what the same training gave without an autoencoder, {_UNFAIR}",
 }
@@ -202,7 +218,7 @@ def _error_lines(report: StudyReport) -> list[str]:
 
 def notes(report: StudyReport) -> list[str]:
     """What stands below the tables: the budget, then what a reader must know."""
-    return [budget_line(report.budget), *cautions(report)]
+    return [budget_line(report.budget), *registration(report.registered), *cautions(report)]
 
 
 def budget_line(budget: Budget) -> str:
@@ -240,7 +256,7 @@ def _arm_row(arm: ArmResult, gain: Estimate | None) -> Row:
     seeds = ", ".join(percent(one.all) for one in arm.by_seed)
     counts = [f"{count:,}" if count else "-" for count in (arm.parameters, arm.trained_parameters)]
     against = "-" if gain is None else f"{points(gain.value)} ({_range(gain)})"
-    return (arm.name, arm.label, *pck, seeds, against, *counts)
+    return (arm.name, arm.label, *pck, seeds, against, *counts, gflop(arm.gflop))
 
 
 def _difference_row(one: ArmComparison) -> Row:

@@ -91,8 +91,8 @@ def run(
     for code, into in plantings:
         everywhere.setdefault(code.artifact.id, []).extend(into)
     for code in {code.artifact.id: code for code, _ in plantings}.values():
-        into = sorted(everywhere[code.artifact.id])
-        check_autoencoder(code.artifact, loaded.artifact, into, loaded.spec.stacks, execution.progress)
+        all_of_it = sorted(everywhere[code.artifact.id])
+        check_autoencoder(code.artifact, loaded.artifact, all_of_it, loaded.spec.stacks, execution.progress)
     spec = loaded.spec
     for code, (first, *others) in plantings:
         grafting.graft(loaded.module, code.module, first)

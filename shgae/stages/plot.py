@@ -9,6 +9,7 @@
       spectrum-NAME         how the variance of an analysed bottleneck falls
       joints-NAME           what each evaluated model finds of each joint
       differences-NAME      a study's answer
+      code-sizes-NAME       PCK against the size of the code, of a study that has it
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from shgae.reporting import evaluation, study
 from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
 from shgae.reporting.rate import rate_figure
+from shgae.reporting.study_sizes import sizes_figure
 
 _TWO_COLUMNS = 6
 """Epochs that a training must have for a second column by itself."""
@@ -127,6 +129,8 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
         stem, draw = kinds[kind]
         title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
         found[title] = partial(draw, report)
+        if kind == "study" and report.code_sizes:
+            found[title.replace(stem, "code-sizes", 1)] = partial(sizes_figure, report)
     return found
 
 

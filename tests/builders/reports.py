@@ -95,8 +95,10 @@ def study(*differences: ArmComparison, seeds: int = 3) -> StudyReport:
     """Of these differences, with an arm for each of their names."""
     named = {one for each in differences for one in (each.arm, each.minus)}
     pck = ByGroup(0.5, None, 0.5)
-    arms = [ArmResult(BASELINE, "no further training", pck, (pck,), 90, 0, ())]
-    arms += [ArmResult(name, ARMS[name], pck, (pck,) * seeds, 90, 80, (1,) * seeds) for name in ARMS if name in named]
+    arms = [ArmResult(BASELINE, "no further training", pck, (pck,), 90, 0, (), 0.25)]
+    arms += [
+        ArmResult(name, ARMS[name], pck, (pck,) * seeds, 90, 80, (1,) * seeds, 0.25) for name in ARMS if name in named
+    ]
     config = {"batch_size": 4, "optimizer": "adam", "lr": 5e-4, "schedule": "cosine", "precision": "fp32"}
     budget = Budget("1" * 64, "2" * 64, 600, 2, 300, 1200, config, tuple(range(seeds)))
     return StudyReport(
@@ -111,6 +113,8 @@ def study(*differences: ArmComparison, seeds: int = 3) -> StudyReport:
         devices=("cpu",),
         ae_epochs=None,
         limit=None,
+        registered=None,
+        code_sizes=None,
     )
 
 

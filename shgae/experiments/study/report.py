@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
-from shgae.evaluation.study_report import BASELINE, FROZEN, FULL, NONE, PCA, RANDOM, Pck
+from shgae.evaluation.study_report import BASELINE, FULL, NONE, Pck
+from shgae.experiments.study.arms import COMPARED, Pair
 from shgae.experiments.study.scores import Scores
 from shgae.metrics import seeds
 from shgae.metrics.paired_tests import holm
@@ -20,18 +21,7 @@ from shgae.metrics.pck import GROUPS, ByGroup
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
 from shgae.metrics.statistics import CONFIDENCE, VERDICT_PHOTOS, PairedBootstrap, PhotoEstimate, Verdict, photo_sums
 
-Pair = tuple[str, str]
-"""An arm, and what it is compared with."""
-_COMPARED: tuple[Pair, ...] = (
-    (FULL, NONE),
-    (FULL, RANDOM),
-    (FULL, PCA),
-    (PCA, NONE),
-    (RANDOM, NONE),
-    (FROZEN, NONE),
-    (FULL, BASELINE),
-    (NONE, BASELINE),
-)
+_COMPARED: tuple[Pair, ...] = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
 """Which of these arms are compared (the first minus the second); of others see :func:`compared`."""
 _AUGMENTED = "+augment"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
 from shgae.analysis.latent.text import sentences as analysis_sentences
@@ -13,9 +12,11 @@ from shgae.analysis.rate.text import sentences as rate_sentences
 from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
-from shgae.evaluation.study_report import STUDY
+from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
+from shgae.evaluation.study_report import read_study
 from shgae.plots.bars import joint_bars
 from shgae.recipes import SPLITS
 from shgae.reporting import evaluation, splice, study
@@ -25,6 +26,9 @@ from shgae.reporting.page.images import MOST_BYTES, of_file
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
 from shgae.reporting.rate import rate_table
+from shgae.reporting.study_costs import costs_table
+from shgae.reporting.study_plan import registration
+from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
 from shgae.reporting.table import Grid
 
 _ON_PHOTOS = (
@@ -65,7 +69,7 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                sentences = say(one.artifact.file(REPORT))
+                sentences = say(one.artifact)
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -82,21 +86,21 @@ def concluded(found: Sequence[Findings]) -> Section:
     return Section("findings", "What may be concluded", tuple(blocks))
 
 
-def _compared(path: Path) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(EVALUATION.read(path)))
+def _compared(artifact: Artifact) -> tuple[str, ...]:
+    return tuple(evaluation.sentences(EVALUATION.read(artifact.file(REPORT))))
 
 
-def _studied(path: Path) -> tuple[str, ...]:
-    report = STUDY.read(path)
+def _studied(artifact: Artifact) -> tuple[str, ...]:
+    report = read_study(artifact)
     return (study.conclusion(report), *study.cautions(report))
 
 
-_SENTENCES: Mapping[str, Callable[[Path], tuple[str, ...]]] = {
+_SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
     "study": _studied,
     "evaluation": _compared,
-    "splice": lambda path: splice_sentences(SPLICE.read(path)),
-    "rate": lambda path: rate_sentences(RATE.read(path)),
-    "analysis": lambda path: analysis_sentences(ANALYSIS.read(path)),
+    "splice": lambda one: splice_sentences(SPLICE.read(one.file(REPORT))),
+    "rate": lambda one: rate_sentences(RATE.read(one.file(REPORT))),
+    "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.file(REPORT))),
 }
 
 
@@ -140,11 +144,16 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
 
 
 def _study(one: Given) -> tuple[Block, ...]:
-    report = STUDY.read(one.artifact.file(REPORT))
+    report = read_study(one.artifact)
     arms, differences = map(table_of, study.tables(report))
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
-    return (arms, *picture, differences, Text(study.budget_line(report.budget)))
+    said = (study.budget_line(report.budget), *registration(report.registered))
+    sizes = tuple(table_of(grid) for grid in sizes_table(report))
+    shown = "PCK against the size of the code, as in the table below."
+    curve = _pictures(one, {SIZES_PICTURE: shown}, "PCK before and after fine-tuning, and of as many components.")
+    costs = (table_of(costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))),) if one.has(COSTS) else ()
+    return (arms, *picture, differences, *map(Text, said), *curve, *sizes, *costs)
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
