@@ -270,6 +270,8 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -330,6 +332,8 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -339,6 +343,7 @@ _shgae() {
                     _arguments \
                         '--ae[For a model without one; for a fine-tuned graft, its old one.]:value:_files' \
                         '--activations[Of this model, for mean and components; else they are computed.]:value:_files' \
+                        '--given[Reconstructions by another program (.safetensors), and what to call them; may be repeated.]:value: ' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -358,6 +363,7 @@ _shgae() {
                 rate)
                     _arguments \
                         '--ae[The point on the curve; a grafted model has its own.]:value:_files' \
+                        '--given[Reconstructions by another program (.safetensors), and what to call them; may be repeated.]:value: ' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -370,6 +376,8 @@ _shgae() {
                         '--components[Numbers of components, with commas, at most the bottleneck’s size; near the autoencoder’s PCK more are tried.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -392,6 +400,8 @@ _shgae() {
                         '--unit-people[People of the split on whom the units of the code are tried, one unit after another.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -416,6 +426,8 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -433,6 +445,8 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--from-epoch[First epoch of the curves’ second column.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -453,7 +467,7 @@ _shgae() {
                         '*:path:_files' ;;
                 show)
                     _arguments \
-                        '(-o --output)'{-o,--output}'[The picture to make, NAME.png or NAME.svg.]:value:_files' \
+                        '(-o --output)'{-o,--output}'[The picture to make, NAME.png, .svg or .pdf.]:value:_files' \
                         '--sigmas[JSON of OKS’s sigmas of the joints, for predictions that do not say whom they are of.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -478,6 +492,8 @@ _shgae() {
                         '--no-dropped[Not\: List why people were left out.]' \
                         '--limit[Use only the first N people of the split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of the people that are drawn, and of the random changes\: those of a training with this seed.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

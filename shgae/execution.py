@@ -185,6 +185,8 @@ class Execution:
     """Replace an output that exists; the old one stays until the new one is complete."""
     tensorboard: bool = False
     """Write the history of a training for TensorBoard too, into the folder ``tensorboard`` of the run."""
+    stamp: bool = True
+    """Write the command that made a picture at its foot."""
     world: ProcessGroup = field(default_factory=ProcessGroup)
     """The processes that do it together."""
     progress: Progress = field(default_factory=Silent)

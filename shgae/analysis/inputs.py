@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from shgae.analysis.splice.network import Site
+from shgae.artifacts.activation_splits import origin_of
 from shgae.artifacts.activations import Activations, stacks_of
 from shgae.artifacts.compatibility import check_autoencoder, check_fits, scored_split
+from shgae.artifacts.crops import read_people
 from shgae.artifacts.lineage import ancestors
 from shgae.artifacts.manifest import Parent
+from shgae.artifacts.reconstructions import Reconstruction, check_name, read_reconstruction
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
@@ -104,6 +108,44 @@ def open_code(path: Path, site: Site, progress: Progress) -> LoadedAutoencoder:
     known = _same_bottleneck(site) if site.own is None else set(_ids(mine.manifest.parents))
     check_autoencoder(code.artifact, mine, [site.stack], site.loaded.spec.stacks, progress, known)
     return code
+
+
+def open_given(
+    given: Mapping[str, Path], source: Artifact | None, site: Site, data: Artifact, split: str, limit: int | None
+) -> dict[str, Reconstruction]:
+    """Opens reconstructions that another program made of this split's bottlenecks.
+
+    Args:
+        given: files by the name that reports give them.
+        source: the activations that they were made from.
+        site: of the network that is evaluated.
+        data: the prepared data that it is evaluated on.
+        split: which part of it.
+        limit: how many people of that; None for all.
+
+    Raises:
+        Refused: a name is one of shgae's own, there are no activations or they are of other data, or a file is not of
+            these activations and people.
+    """
+    for name in given:
+        check_name(name)
+    if not given:
+        return {}
+    if source is None:
+        why = "it needs the activations that the reconstructions were made from"
+        raise Refused("option", "--given", why, "--activations DIR")
+    theirs = source.parent("data")
+    if theirs is None or theirs.id != data.id:
+        why = f"they were not made from {data.path} ({data.short_id}), so their people are others"
+        raise Refused("activations", source.path, why, "the data that they were extracted from")
+    (stack,), known = _picked(source, site), read_people(data, split).annotation_id
+    origin, channels = origin_of(source, stack), site.loaded.spec.width
+    return {name: read_reconstruction(path, origin, channels, known[:limit], known) for name, path in given.items()}
+
+
+def given_config(given: Mapping[str, Reconstruction]) -> dict[str, Any]:
+    """The part of a config that tells what was given."""
+    return {"given_sha256": {name: one.sha256 for name, one in given.items()}} if given else {}
 
 
 def _ids(parents: tuple[Parent, ...]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from shgae.artifacts.input_file import check_input
 from shgae.errors import Refused
@@ -46,6 +46,36 @@ class File:
         check_input(path, self.what, self.wanted)
 
 
+class NamedFile(NamedTuple):
+    """A file, and what reports call it."""
+
+    name: str
+    path: Path
+
+    @classmethod
+    def parse(cls, text: str) -> NamedFile:
+        """Of ``NAME=FILE``; raises :class:`Refused` for any other text."""
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise Refused("value", "--given", f"{text!r:.60} is not NAME=FILE", "--given nmf=nmf.safetensors")
+        return cls(name, Path(path))
+
+
+@dataclass(frozen=True)
+class NamedFiles:
+    """Stands in the annotation of a parameter that takes several of :class:`NamedFile`."""
+
+    what: str
+    """What an error calls one."""
+
+    def check(self, one: NamedFile) -> None:
+        """Raises :class:`Refused` where there is no such file, or it cannot be called that."""
+        from shgae.artifacts.reconstructions import check_name
+
+        check_name(one.name)
+        File(self.what).check(one.path)
+
+
 @dataclass(frozen=True)
 class CocoAndPhotos:
     """Stands in the annotation of a parameter that takes a JSON and its folder of photos."""
@@ -70,10 +100,10 @@ def check_paths(annotations: Mapping[str, Any], values: Mapping[str, Any]) -> No
     marks = [(kind, values[key]) for key, one in annotations.items() for kind in getattr(one, "__metadata__", ())]
     given: list[Path] = []
     for kind, value in marks:
-        if isinstance(kind, Folder | File | CocoAndPhotos) and value is not None:
+        if isinstance(kind, Folder | File | CocoAndPhotos | NamedFiles) and value is not None:
             for one in value if isinstance(value, list) else [value]:
                 kind.check(one)
-                given += one if isinstance(one, tuple) else [one]
+                given += [path for path in one if isinstance(path, Path)] if isinstance(one, tuple) else [one]
     for kind, value in marks:
         if isinstance(kind, NewFolder) and value is not None and not values.get("force") and not values.get("dry_run"):
             from shgae.artifacts.folders import check_inputs, check_target

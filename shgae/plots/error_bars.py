@@ -8,7 +8,8 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from shgae.plots.style import COLOURS, HATCHES, legible, new_figure, save_figure, style
+from shgae.plots.lettering import legible
+from shgae.plots.style import COLOURS, HATCHES, new_figure, save_figure, style
 
 _PANEL, _NAMES, _ROW, _NARROWEST = 1.7, 1.6, 0.2, 6.5
 """Inches: a panel's width, that of the names of joints, a bar's height, and a figure's width at least."""

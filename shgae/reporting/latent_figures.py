@@ -15,7 +15,6 @@ from shgae.analysis.latent.network import Traversal, Unit
 from shgae.analysis.latent.report import Condition, Drawn
 from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.latent.traversals import STEPS
-from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft
 from shgae.plots.clusters import Member, SilhouetteCurve, mosaic_figure, silhouette_figure
@@ -39,9 +38,8 @@ _SHOWN = 8
 class Pictures:
     """Draws into a draft."""
 
-    def __init__(self, inputs: Inputs, draft: Draft) -> None:
-        self._inputs, self._draft = inputs, draft
-        self._command = shown(command_line())
+    def __init__(self, inputs: Inputs, draft: Draft, command: str) -> None:
+        self._inputs, self._draft, self._command = inputs, draft, command
         self._figures: list[Drawn] = []
         self.files: list[str] = []
         """Every file that was written."""

@@ -1,16 +1,16 @@
-"""``shgae plot``: artefacts of any kind -> their figures, as PNG and SVG.
+"""``shgae plot``: artefacts of any kind -> their figures, as PNG, SVG and PDF.
 
 ::
 
-    FIGURES/
-      curves-pck.png, .svg       losses and PCK of all networks, over epochs; curves-fvu for autoencoders
-      learning-rate.png, .svg    of all trainings
-      rate-NAME.png, .svg        PCK over the numbers that pass the bottleneck
-      spectrum-NAME.png, .svg    how the variance of an analysed bottleneck falls
-      joints-NAME.png, .svg      what each evaluated model finds of each joint
-      errors-NAME.png, .svg      of what kinds its errors are
-      differences-NAME.png, .svg a study's answer
-      code-sizes-NAME.png, .svg  PCK against the size of the code, of a study that has it
+    FIGURES/                each as .png, .svg and .pdf
+      curves-pck            losses and PCK of all networks, over epochs; curves-fvu for autoencoders
+      learning-rate         of all trainings
+      rate-NAME             PCK over the numbers that pass the bottleneck
+      spectrum-NAME         how the variance of an analysed bottleneck falls
+      joints-NAME           what each evaluated model finds of each joint
+      errors-NAME           of what kinds its errors are
+      differences-NAME      a study's answer
+      code-sizes-NAME       PCK against the size of the code, of a study that has it
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from shgae.analysis.latent.report import AnalysisReport
-from shgae.artifacts.command import command_line, shown
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
@@ -86,7 +85,7 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
         for name, draw in figures.items():
             for suffix in SUFFIXES:
                 with fitting(", ".join(map(str, inputs))):
-                    draw(draft.file(f"{name}{suffix}"), shown(command_line()))
+                    draw(draft.file(f"{name}{suffix}"), stamp(execution))
                 execution.progress.advance()
                 execution.stop.raise_if_set(output, "the same command", saved=False)
         execution.progress.finish()

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.hashing import hash_file
@@ -111,7 +111,7 @@ def run(
         finder = PoseFinder(loaded, config, device, execution.workers)
         _find_all(finder, request.photos, draft, pictures, execution)
         facts = _collect(draft, request)
-        pictures.sheet(draft, _spread(draft, SHEET_PHOTOS), shown(command_line()))
+        pictures.sheet(draft, _spread(draft, SHEET_PHOTOS), stamp(execution))
         # No part of the artefact; yet if the commit is interrupted, it is what a resumed run goes on from.
         draft.file(_GROUPS).rename(draft.file(_PUT_ASIDE))
         facts |= {"skeleton": loaded.skeleton.to_json()}

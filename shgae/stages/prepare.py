@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import split_size
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
 from shgae.artifacts.draft import Draft, new_artifact
@@ -131,16 +131,16 @@ def run(
                 {"file": bad.photo.file_name, "source": bad.source, "reason": bad.reason} for bad in written.bad
             ]
         if sheet:
-            _draw(unfinished, facts)
+            _draw(unfinished, facts, execution)
         artifact = unfinished.commit(facts, volatile=(SHEET,))
     size = sum(entry.size for entry in artifact.manifest.files.values())
     return PrepareResult(artifact, splits, dropped, len(written.bad), written.mean_rgb, size, turned)
 
 
-def _draw(unfinished: Draft, facts: Mapping[str, Any]) -> None:
+def _draw(unfinished: Draft, facts: Mapping[str, Any], execution: Execution) -> None:
     from shgae.reporting.people_sheet import small_sheet  # imports what draws, which takes longer than refusals may
 
-    small_sheet(unfinished.preview(facts), unfinished.file(SHEET), shown(command_line()))
+    small_sheet(unfinished.preview(facts), unfinished.file(SHEET), stamp(execution))
 
 
 def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:

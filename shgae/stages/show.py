@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.output_file import check_file, make_room
@@ -84,7 +84,7 @@ def run(
         data: prepared data.
         predictions: predictions of the split's people (COCO results); then the worst are drawn, next to what
             is predicted.
-        output: the PNG or SVG to make.
+        output: the PNG, SVG or PDF to make.
         config: split, how many people, and what to draw of them.
         execution: force.
         sigmas: JSON of OKS's sigmas, to match predictions that do not say whom they are of.
@@ -117,7 +117,7 @@ def run(
     dropped = tuple(dropped_of(prepared)) if config.dropped else None
     heading = _heading(len(rows), len(crops), split, config, predictions, augmentation is not None)
     check_file(output, SUFFIXES, execution.force, example="sheet")  # once more: it may have been made since
-    people_sheet(views, dropped, skeleton, heading, output, shown(command_line()))
+    people_sheet(views, dropped, skeleton, heading, output, stamp(execution))
     ids = tuple(crops.people.annotation_id[rows].tolist())
     said = None if errors is None else tuple(round(e, 3) if np.isfinite(e) else None for e in errors[rows].tolist())
     return ShowResult(output, split, tuple(rows.tolist()), ids, said, tuple(map(tuple, views)), dropped)

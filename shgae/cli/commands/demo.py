@@ -24,7 +24,7 @@ from shgae.execution import Execution
       evaluation/                          PCK and predictions
       curves.png predictions.png           what to look at
     """,
-    running=("device", "workers", "resume", "force"),
+    running=("device", "workers", "resume", "stamp", "force"),
 )
 def demo(
     execution: Execution,

@@ -22,14 +22,14 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
     section=OUTPUT,
     example="shgae plot baseline finetuned evaluation -o figures --from-epoch 10",
     writes="""
-    FIGURES/                      each as .png and .svg
+    FIGURES/                      each as .png, .svg and .pdf
       curves-pck curves-fvu       losses and score over epochs
       learning-rate               over epochs
       rate spectrum               of a rate, of an analysis
       joints errors differences   of an evaluation, of a study
       manifest.json               what was drawn, from which runs, hashes
     """,
-    running=("force",),
+    running=("stamp", "force"),
 )
 def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=_RUNS), Folder(or_unfinished=True)],

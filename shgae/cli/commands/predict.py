@@ -30,7 +30,7 @@ _PER_JOINT = ("undecided", "outside_photo")  # names of joints, which stay as th
       predictions.json        COCO results, photo pixels: a line a person
       manifest.json           which model, counts, bad photos, hashes
     """,
-    running=("device", "workers", "resume", "force"),
+    running=("device", "workers", "resume", "stamp", "force"),
 )
 def predict(
     model: Model,

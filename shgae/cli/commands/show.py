@@ -14,7 +14,7 @@ from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipe_parts import ShowConfig
 
-_OUTPUT = "The picture to make, NAME.png or NAME.svg."
+_OUTPUT = "The picture to make, NAME.png, .svg or .pdf."
 _PREDICTIONS = "JSON of predictions (COCO results): drawn next to the annotation, worst first."
 _SIGMAS = "JSON of OKS's sigmas of the joints, for predictions that do not say whom they are of."
 
@@ -24,9 +24,9 @@ _SIGMAS = "JSON of OKS's sigmas of the joints, for predictions that do not say w
     section=OUTPUT,
     example="shgae show data --targets --augment newell --people 6 -o sheet.png",
     writes="""
-    SHEET.png   or .svg: crops and their joints, person by person
+    SHEET.png   or .svg, .pdf: crops and their joints, person by person
     """,
-    running=("force",),
+    running=("stamp", "force"),
 )
 def show(
     data: Data,
