@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.analysis.latent.report import AnalysisReport
+from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
