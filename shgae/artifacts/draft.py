@@ -17,20 +17,20 @@ from shgae.artifacts.folders import (
     check_inputs,
     check_target,
     clear,
+    interrupted,
     locked,
     mend,
     partial_of,
     put_in_place,
     remove,
     torn_in,
-    unfinished,
 )
 from shgae.artifacts.hashing import hash_file, of_each
 from shgae.artifacts.manifest import MANIFEST, FileEntry, Manifest, Parent, differences, package_versions
 from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.run_log import Origin, conditions_of, going_on, now
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tables import as_read, dumps, json_bytes, read_json, write_json
+from shgae.artifacts.tables import as_read, dumps, json_bytes, write_json
 from shgae.artifacts.tensors import Array, sync, tensors_bytes, write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -226,14 +226,15 @@ def _check_partial(made: Draft) -> None:
 
 def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
     intent = made.path / INTENT
-    begun = unfinished(made.path) is not None or (made.path / MANIFEST).is_file()
+    found = interrupted(made.target)
+    begun = found is not None
     if begun and resumable and execution.resume:
-        changed = differences(made.intent(), read_json(intent))
+        changed = differences(made.intent(), found or {})
         if changed:
             raise Refused("resume", made.path, f"it was begun otherwise ({'; '.join(changed)})", "the same options")
         _take_up(made, execution)
         return
-    if begun and not execution.force and (resumable or differences(made.intent(), read_json(intent))):
+    if begun and not execution.force and (resumable or differences(made.intent(), found or {})):
         fix = "--resume to continue it, or --force to start again" if resumable else "another --output, or --force"
         raise Refused("output", made.target, f"an interrupted run lies in {made.path.name}", fix)
     if begun:
