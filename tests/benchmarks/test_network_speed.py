@@ -138,7 +138,8 @@ def test_extraction(bench: Bench, model: Path, data: Path, tmp_path: Path) -> No
         rounds=3,
     )
     how = f"{CROPS} crops, {PRECISION}, {mine:.2f} s, with every check and hash; "
-    how += f"convolutions alone {convolutions:.2f} s; {theirs / FILES / (mine / CROPS):.2f} x the textbook in fp32; {of_peak(CROPS * ENCODER, mine)}"
+    how += f"convolutions alone {convolutions:.2f} s; {theirs / FILES / (mine / CROPS):.2f} x the textbook in fp32; "
+    how += of_peak(CROPS * ENCODER, mine)
     bench.add("extraction", 100 * convolutions / mine, SHARE, "%", how)
     found = Activations(open_artifact(tmp_path / "activations", "activations"), "train").read(np.arange(FILES))
     wanted = np.stack([np.load(tmp_path / f"{i}.npy") for i in range(FILES)])
