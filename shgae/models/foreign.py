@@ -31,7 +31,7 @@ from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, Checkp
 from shgae.models.foreign_objects import is_harmless, stand_in
 from shgae.models.foreign_tensors import AmbiguousNetwork, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
-from shgae.models.zoo import misfit, tensor_shapes
+from shgae.models.zoo import misfit, shared_names, tensor_shapes
 
 Array = npt.NDArray[Any]
 
@@ -84,6 +84,37 @@ def read_foreign(path: Path) -> ForeignModel:
         Refused: no such file, no checkpoint of plain tensors (nothing in it was run), an unknown family, or tensors
             that are missing, left over or of another shape.
     """
+    arrays, note = _read(path)
+    return dataclasses.replace(translate(arrays, path), note=note)
+
+
+def read_tuned(path: Path, spec: HourglassSpec) -> tuple[dict[str, Array], str]:
+    """Reads the state dict of an hourglass of ours that was trained on elsewhere: ``model.state_dict()``.
+
+    Args:
+        path: ``.pth`` or ``.safetensors``; names may begin with what DataParallel and the like put before them.
+        spec: the network that it must fit.
+
+    Returns:
+        Every tensor by name, float32 or int64, and a note on where in the file it was, if that is worth a word.
+
+    Raises:
+        Refused: as :func:`read_foreign`; or stacks that share an autoencoder have different weights for it.
+    """
+    found, note = _read(path)
+    wanted = tensor_shapes(spec)
+    arrays = dict(_with_counters(_bare(found), wanted))
+    for name, first in shared_names(spec).items():
+        copy = arrays.pop(name, None)
+        if copy is not None and not np.array_equal(copy, arrays.setdefault(first, copy)):
+            why = f"{name} and {first} are one tensor in the model, and differ here"
+            raise Refused("tensors", path, why, "--like a model in which each stack has an autoencoder of its own")
+    if wrong := misfit(wanted, {name: array.shape for name, array in arrays.items()}):
+        raise Refused("tensors", path, wrong, "--like the model that these weights were opened from")
+    return arrays, note
+
+
+def _read(path: Path) -> tuple[dict[str, Array], str]:
     if path.is_dir():
         raise Refused("checkpoint", path, "a folder, wanted a .pth or .safetensors file", "check the path")
     if not path.is_file():
@@ -91,8 +122,7 @@ def read_foreign(path: Path) -> ForeignModel:
     if path.suffix == ".safetensors":
         read_header(path)  # the library would take headers that cost gigabytes
     _refuse_other_kinds(path)
-    arrays, note = _read_in_child(path)
-    return dataclasses.replace(translate(arrays, path), note=note)
+    return _read_in_child(path)
 
 
 def _refuse_other_kinds(path: Path) -> None:

@@ -269,6 +269,15 @@ def tensor_shapes(spec: HourglassSpec | AutoencoderSpec) -> dict[str, tuple[int,
     return {name: tuple(tensor.shape) for name, tensor in _state(module).items()}
 
 
+def shared_names(spec: HourglassSpec) -> dict[str, str]:
+    """The further names that a state dict gives to tensors which two stacks share -> the first name of each."""
+    with torch.device("meta"):
+        tensors = _hourglass(spec).state_dict(keep_vars=True)
+    first: dict[int, str] = {}
+    names = {name: first.setdefault(id(tensor), name) for name, tensor in tensors.items()}
+    return {name: one for name, one in names.items() if name != one}
+
+
 def misfit(wanted: Shapes, found: Shapes) -> str:
     """What keeps the found tensors from being the wanted ones, by name; empty when they are."""
     missing = [name for name in wanted if name not in found]
