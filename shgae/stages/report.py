@@ -92,7 +92,7 @@ def _check_place(output: Path, given: Sequence[Given]) -> None:
 
 
 def _sections(given: Sequence[Given], config: ReportConfig, execution: Execution) -> tuple[Section, ...]:
-    sections = sections_of(given)
+    sections = sections_of(given, execution.progress)
     people = people_section([one for one in given if one.kind == "evaluation"], given, config, execution)
     if people:
         after = 1 + next(i for i, section in enumerate(sections) if section.anchor == "evaluation")

@@ -38,6 +38,8 @@ def convert(
 
     Joints, visibility, head box, centre and scale as the file gives them; what it lacks is absent, and listed.
     """
+    from rich.text import Text
+
     from shgae.cli.tables import facts_table
     from shgae.stages import convert as stage
 
@@ -45,4 +47,4 @@ def convert(
     keys = ("people", "photos", "joints", "visible", "hidden")
     table, notes = facts_table({key: result[key] for key in keys}), "\n".join(result["notes"])
     first = next(iter(result["files"].values()))
-    return Outcome(result, [table, notes], typed("prepare", "--train", first, photos or "PHOTOS", "-o", "data"))
+    return Outcome(result, [table, Text(notes)], typed("prepare", "--train", first, photos or "PHOTOS", "-o", "data"))

@@ -16,6 +16,7 @@ from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY
+from shgae.execution import Progress, Silent
 from shgae.plots.bars import joint_bars
 from shgae.recipes import SPLITS
 from shgae.reporting import evaluation, splice, study
@@ -27,6 +28,7 @@ from shgae.reporting.page.training import picture_of
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid
 
+_SILENT = Silent()
 _ON_PHOTOS = (
     "The intervals of an evaluation are over photos, for these very weights: other seeds would train other weights. "
     "A difference between two models does not tell its cause where their trainings differ in more than one thing; "
@@ -100,9 +102,10 @@ _SENTENCES: Mapping[str, Callable[[Path], tuple[str, ...]]] = {
 }
 
 
-def sections_of(given: Sequence[Given]) -> list[Section]:
+def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Section]:
     """A section a kind, in the order of the page; only of kinds that are there."""
     sections = []
+    progress.start("sections", len(given), "artefacts")
     for kinds, title, blocks_of in _SECTIONS:
         members = [one for one in given if one.kind in kinds]
         parts = []
@@ -110,8 +113,10 @@ def sections_of(given: Sequence[Given]) -> list[Section]:
             blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
+            progress.advance()
         if parts:
             sections.append(Section(kinds[0], title, parts=tuple(parts)))
+    progress.finish()
     return sections
 
 
