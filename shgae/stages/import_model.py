@@ -83,11 +83,23 @@ def run(
         Refused: no such file, no checkpoint, of no family we know, a tensor is missing, unexpected or misshapen, the
             JSON has another number of joints, or an option is out of range, given for an autoencoder or with ``like``.
     """
-    if like is not None:
-        for option, value in {"--joints": joints, "--mean-rgb": mean_rgb, "--category": category}.items():
-            if value is not None:
-                raise Refused("option", option, "--like says it already", f"--like or {option}")
-        return _tuned(file, like, output, execution)
+    if like is None:
+        return _foreign(file, output, execution, joints, mean_rgb, category)
+    for option, value in {"--joints": joints, "--mean-rgb": mean_rgb, "--category": category}.items():
+        if value is not None:
+            raise Refused("option", option, "--like says it already", f"--like or {option}")
+    return _tuned(file, like, output, execution)
+
+
+def _foreign(
+    file: Path,
+    output: Path,
+    execution: Execution,
+    joints: Path | None,
+    mean_rgb: Sequence[float] | None,
+    category: str | None,
+) -> ImportResult:
+    """A network of somebody else's."""
     if mean_rgb is not None and not (len(mean_rgb) == 3 and all(0 <= channel <= 1 for channel in mean_rgb)):
         shown = ",".join(f"{channel:g}" for channel in mean_rgb)
         raise Refused("value", "--mean-rgb", f"{shown} is not three numbers from 0 to 1", "--mean-rgb 0.44,0.44,0.43")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae import __version__
-from shgae.artifacts.output_file import check_file, make_room
+from shgae.artifacts.output_file import PAGE, check_file, make_room
 from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -21,8 +21,6 @@ from shgae.reporting.page.lineage import lineage, made
 from shgae.reporting.page.people import people_section
 from shgae.reporting.page.sections import concluded, findings_of, sections_of
 from shgae.reporting.page.training import training_section
-
-SUFFIXES = (".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
             another ending or lies inside an input, or the two models are not in an evaluation.
         Interrupted: a signal came; nothing was written.
     """
-    check_file(output, SUFFIXES, execution.force, example="report")
+    check_file(output, PAGE, execution.force, example="report")
     given = open_given(inputs, execution)
     _check_place(output, given)
     make_room(output.parent)
@@ -73,7 +71,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
     page = Page(config.title, _lead(given), sections, _foot(given))
     data = render(page)
     execution.stop.raise_if_set("report", "the same command again", saved=False)
-    check_file(output, SUFFIXES, execution.force, example="report")  # once more: it may have been made since
+    check_file(output, PAGE, execution.force, example="report")  # once more: it may have been made since
     write_bytes(output, data)
     return ReportResult(
         path=output,

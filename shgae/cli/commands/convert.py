@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from shgae.cli.command import METHOD, command, typed
+from shgae.cli.inputs import File
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -27,7 +28,7 @@ _FILE = "MPII's .mat, Newell's .h5 (extra: mpii) or bearpaw's .json; LSP's joint
 )
 def convert(
     data_set: Annotated[Literal["mpii", "lsp"], typer.Argument(metavar="mpii|lsp", help="The data set of the file.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=_FILE)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_FILE), File("annotations")],
     output: Output,
     execution: Execution,
     photos: Annotated[

@@ -40,9 +40,7 @@ def import_model(
     ] = None,
     category: Category = None,
     like: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL", help="Weights of this model, tuned elsewhere; what it was trained on stays."),
-        Folder(("hourglass",)),
+        Path | None, typer.Option(metavar="MODEL", help="Its weights, tuned elsewhere."), Folder(("hourglass",))
     ] = None,
 ) -> Outcome:
     """Imports a foreign hourglass or autoencoder, or a model's weights tuned elsewhere; no code in the file is run.
