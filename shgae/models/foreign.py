@@ -187,7 +187,8 @@ def _spec(
         why = f"it looks like {checkpoint_format.family}, but {error.why}"
         raise Refused(error.what, where, why, "another file of that family") from error
     except (KeyError, IndexError) as error:
-        why = f"it looks like {checkpoint_format.family}, but its sizes cannot be told ({error!r})"
+        lack = f" ({error.args[0]} is missing)" if isinstance(error, KeyError) else ""
+        why = f"it looks like {checkpoint_format.family}, but its sizes cannot be told{lack}"
         raise Refused("tensors", where, why, "a whole checkpoint") from error
 
 

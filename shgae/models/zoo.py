@@ -223,8 +223,12 @@ def _facts_of(artifact: Artifact) -> Iterator[Mapping[str, Any]]:
     except Refused as error:
         raise Refused(error.what, artifact.path, error.why, "make the artefact again") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        why = f"its facts do not describe a model ({error!r})"
+        why = f"its facts do not describe a model ({_lack(error)})"
         raise Refused("manifest", artifact.path, why, "make the artefact again") from error
+
+
+def _lack(error: Exception) -> str:
+    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else shortened(str(error))
 
 
 def _with_weights(make: Callable[[], _Module], artifact: Artifact) -> _Module:
