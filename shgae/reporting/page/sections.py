@@ -105,7 +105,7 @@ _SENTENCES: Mapping[str, Callable[[Path], tuple[str, ...]]] = {
 def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Section]:
     """A section a kind, in the order of the page; only of kinds that are there."""
     sections = []
-    progress.start("sections", len(given), "artefacts")
+    progress.start("sections", sum(one.kind in kinds for kinds, _, _ in _SECTIONS for one in given), "artefacts")
     for kinds, title, blocks_of in _SECTIONS:
         members = [one for one in given if one.kind in kinds]
         parts = []
