@@ -8,7 +8,7 @@ _shgae() {
         'convert:Turns annotations of MPII or LSP into COCO keypoint JSON for shgae prepare.'
         'prepare:Crops people out of photos with COCO keypoints: crops, splits, mean colour.'
         'train:Trains the baseline hourglass from scratch.'
-        'import:Imports a foreign hourglass or autoencoder; no code in its file is run.'
+        'import:Imports a foreign hourglass or autoencoder, or a model’s weights tuned elsewhere; no code in the file is run.'
         'extract:Computes the bottleneck of every crop, of one stack or of all.'
         'pretrain-ae:Trains the autoencoder on stored bottlenecks.'
         'graft:Inserts autoencoders after the last bottleneck residual of their hourglasses.'
@@ -127,6 +127,7 @@ _shgae() {
                         '--joints[COCO JSON of its joints; else its family’s.]:value:_files' \
                         '--mean-rgb[Mean colour it subtracts, 0 to 1; else its family’s.]:value: ' \
                         '--category[Category of --joints, if of several.]:value: ' \
+                        '--like[Its weights, tuned elsewhere.]:value:_files' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

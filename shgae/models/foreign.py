@@ -37,7 +37,7 @@ from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, Checkp
 from shgae.models.foreign_objects import is_harmless, stand_in
 from shgae.models.foreign_tensors import AmbiguousNetwork, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
-from shgae.models.zoo import misfit, tensor_shapes
+from shgae.models.zoo import misfit, shared_names, tensor_shapes
 
 Array = npt.NDArray[Any]
 
@@ -97,6 +97,39 @@ def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
         Refused: no such file, no checkpoint of plain tensors (nothing in it was run), an unknown family, or tensors
             that are missing, left over or of another shape.
     """
+    arrays, note, sha256 = _read(path, stop)
+    return dataclasses.replace(translate(arrays, path), note=note, sha256=sha256)
+
+
+def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) -> tuple[dict[str, Array], str, str]:
+    """Reads the state dict of an hourglass of ours that was trained on elsewhere: ``model.state_dict()``.
+
+    Args:
+        path: ``.pth`` or ``.safetensors``; names may begin with what DataParallel and the like put before them.
+        spec: the network that it must fit.
+        stop: looked at while the file is read.
+
+    Returns:
+        Every tensor by name, float32 or int64; a note on where in the file it was, if that is worth a word; and the
+        sha256 of the file.
+
+    Raises:
+        Refused: as :func:`read_foreign`; or stacks that share an autoencoder have different weights for it.
+    """
+    found, note, sha256 = _read(path, stop)
+    wanted = tensor_shapes(spec)
+    arrays = dict(_with_counters(_bare(found), wanted))
+    for name, first in shared_names(spec).items():
+        copy = arrays.pop(name, None)
+        if copy is not None and not np.array_equal(copy, arrays.setdefault(first, copy)):
+            why = f"{name} and {first} are one tensor in the model, and differ here"
+            raise Refused("tensors", path, why, "--like a model in which each stack has an autoencoder of its own")
+    if wrong := misfit(wanted, {name: array.shape for name, array in arrays.items()}):
+        raise Refused("tensors", path, wrong, "--like the model that these weights were opened from")
+    return arrays, note, sha256
+
+
+def _read(path: Path, stop: StopFlag | None) -> tuple[dict[str, Array], str, str]:
     with open_input(path, "checkpoint", wanted="a .pth or .safetensors file") as file:
         if path.suffix == ".safetensors":
             check_header(file, path)  # the library would take headers that cost gigabytes
@@ -105,7 +138,7 @@ def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
         arrays, note = _read_in_child(file, path, StopFlag() if stop is None else stop)
         if state_of(file) != before:
             raise Refused("checkpoint", path, "it was changed while it was read", "the same command again")
-    return dataclasses.replace(translate(arrays, path), note=note, sha256=sha256)
+    return arrays, note, sha256
 
 
 def _refuse_other_kinds(file: BufferedReader, path: Path) -> None:
@@ -170,7 +203,8 @@ def _spec(
         why = f"it looks like {checkpoint_format.family}, but {error.why}"
         raise Refused(error.what, where, why, "another file of that family") from error
     except (KeyError, IndexError) as error:
-        why = f"it looks like {checkpoint_format.family}, but its sizes cannot be told ({error!r})"
+        lack = f" ({error.args[0]} is missing)" if isinstance(error, KeyError) else ""
+        why = f"it looks like {checkpoint_format.family}, but its sizes cannot be told{lack}"
         raise Refused("tensors", where, why, "a whole checkpoint") from error
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import OUTPUT, command, typed
-from shgae.cli.inputs import File
+from shgae.cli.inputs import File, Photos
 from shgae.cli.options import Model, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -34,7 +34,7 @@ _PER_JOINT = ("undecided", "outside_photo")  # names of joints, which stay as th
 )
 def predict(
     model: Model,
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTOS...", help="Photos, and folders of photos.")],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTOS...", help="Photos, and folders of photos."), Photos()],
     output: Output,
     config: PredictConfig,
     execution: Execution,

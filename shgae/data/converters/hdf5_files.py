@@ -36,7 +36,7 @@ def read_arrays(
         Malformed: an array is missing, of another shape or kind, or lies outside the file.
     """
     if importlib.util.find_spec("h5py") is None:
-        raise Refused("annotations", path, "the package h5py is not installed", "pip install 'shgae[mpii]'")
+        raise Refused("annotations", path, "the package h5py is not installed", "pip install h5py")
     import h5py
 
     try:

@@ -18,6 +18,7 @@ from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import read_study
+from shgae.execution import Progress, Silent
 from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
 from shgae.plots.error_bars import error_bars
@@ -35,6 +36,7 @@ from shgae.reporting.study_plan import registration
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
 from shgae.reporting.table import Grid
 
+_SILENT = Silent()
 _ON_PHOTOS = (
     "The intervals of an evaluation are over photos, for these very weights: other seeds would train other weights. "
     "A difference between two models does not tell its cause where their trainings differ in more than one thing; "
@@ -112,9 +114,10 @@ _SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
 }
 
 
-def sections_of(given: Sequence[Given]) -> list[Section]:
+def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Section]:
     """A section a kind, in the order of the page; only of kinds that are there."""
     sections = []
+    progress.start("sections", sum(one.kind in kinds for kinds, _, _ in _SECTIONS for one in given), "artefacts")
     for kinds, title, blocks_of in _SECTIONS:
         members = [one for one in given if one.kind in kinds]
         parts = []
@@ -123,8 +126,10 @@ def sections_of(given: Sequence[Given]) -> list[Section]:
                 blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
+            progress.advance()
         if parts:
             sections.append(Section(kinds[0], title, parts=tuple(parts)))
+    progress.finish()
     return sections
 
 
