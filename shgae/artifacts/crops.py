@@ -170,15 +170,21 @@ class Crops:
         shards = -(-len(self.people) // SHARD_ROWS)
         _allow_open_files(shards)
         self._facts = data.facts
-        self._shards = [map_tensor(data.file(shard_name(split, shard)), "crops") for shard in range(shards)]
+        self.files = tuple(shard_name(split, shard) for shard in range(shards))
+        """Of the crops, inside the data; each has :data:`SHARD_ROWS` rows."""
+        self._shards = [map_tensor(data.file(name), "crops") for name in self.files]
         stored, side = int(data.facts["splits"][split]), self._shards[0].shape[-2:][0] if self._shards[0].ndim else 0
         for number, shard in enumerate(self._shards):
             rows = min(SHARD_ROWS, stored - number * SHARD_ROWS)
             wanted = {"crops": ("U8", (rows, max(side, self.crop_size), max(side, self.crop_size), 3))}
-            check_arrays(data.file(shard_name(split, number)), {"crops": shard}, wanted)
+            check_arrays(data.file(self.files[number]), {"crops": shard}, wanted)
 
     def __len__(self) -> int:
         return len(self.people)
+
+    def files_of(self, rows: npt.NDArray[np.int64]) -> list[str]:
+        """The files that hold the crops of these rows."""
+        return [self.files[shard] for shard in np.unique(rows // SHARD_ROWS).tolist()]
 
     @property
     def stored_size(self) -> int:
