@@ -1,6 +1,6 @@
 """What one device does with all of COCO, from a part of it: ``python -m tests.benchmarks.gpu`` on a machine with a GPU.
 
-Prints a JSON object a line, the most important first: is it right (maps against the CPU's, stop and resume), then the
+Prints a JSON object a line (``--output`` writes them too): is it right (maps against the CPU's, stop and resume), the
 three targets with everything in them (reading, validation, saving, hashes), then where the time goes, then
 what might make it faster. Each part runs in a process of its own with a limit, all of them within eight minutes; torch,
 NumPy and shgae suffice, and no network.
@@ -18,8 +18,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,7 @@ def rows(trial: Trial, folder: Path, run: Callable[..., dict[str, Any]] = apart)
     """The machine, then every part for which there is time left."""
     ends = time.monotonic() + WITHIN
     yield {
+        "date": datetime.now(UTC).date().isoformat(),
         "device": describe(trial.where),
         "torch": torch.__version__,
         "bf16_gflop_per_second": round(peak(trial.where)),
@@ -281,21 +283,41 @@ def rows(trial: Trial, folder: Path, run: Callable[..., dict[str, Any]] = apart)
         yield run(name, trial, folder, min(limit, left)) if left > 5 else {"what": name, "failed": "no time was left"}
 
 
-def main() -> None:
-    """The command line."""
+def missing() -> str | None:
+    """What stands in the way of a measurement, in words; None where there is a GPU."""
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"torch {torch.__version__} is built for CPUs only. Try: a build for CUDA or ROCm in .venv"
+    return f"torch {torch.__version__} sees none. Try: nvidia-smi (is there a GPU, does its driver fit?)"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command line; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--people", type=int, default=Trial.people)
     parser.add_argument("--part", choices=PARTS)
     parser.add_argument("--folder", type=Path)
-    given = parser.parse_args()
-    trial = Trial(given.device, given.people)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--check", action="store_true", help="only look whether there is a GPU")
+    given = parser.parse_args(words)
+    if given.device.startswith("cuda") and (why := missing()):
+        sys.stderr.write(f"error: GPU in this machine: {why}. Nothing was measured, and no page was changed.\n")
+        return 2
+    if given.check:
+        return 0
+    trial, said = Trial(given.device, given.people), []
     with tempfile.TemporaryDirectory() as folder:
         found = [measured(given.part, trial, given.folder)] if given.part else rows(trial, Path(folder))
         for row in found:
-            sys.stdout.write(json.dumps(row) + "\n")
+            said.append(json.dumps(row))
+            sys.stdout.write(said[-1] + "\n")
             sys.stdout.flush()
+            if given.output:
+                given.output.write_text("\n".join(said) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
