@@ -58,6 +58,8 @@ class Draft:
         self.origin = Origin.new(self.parents, conditions_of(device, execution))
         self.world = execution.world
         self.pieces = Pieces(self.path)
+        self.provenance: dict[str, str] = {}
+        """What the manifest says of the run besides device and versions."""
         self._execution = execution
 
     def intent(self) -> dict[str, Any]:
@@ -140,6 +142,7 @@ class Draft:
         provenance = {
             "versions": package_versions(),
             **{key: self.origin.conditions[-1][key] for key in ("device", "deterministic")},
+            **self.provenance,
             "processors": os.cpu_count(),
             "processes": self.world.size,
             "command": command_line(),

@@ -28,7 +28,7 @@ from shgae.wording import duration
       seed-0/autoencoder/             pre-trained with this seed
       seed-0/arm-full/finetuned/      an arm, made by shgae finetune
     """,
-    running=("device", "workers", "resume", "force"),
+    running=("device", "workers", "compile", "resume", "force"),
 )
 def study(
     model: Model,
