@@ -1,9 +1,9 @@
-"""``--compile``: the passes of a training step as machine code of their own, by ``torch.compile``.
+"""``--compile``: the passes of a training step compiled by ``torch.compile``.
 
-What is compiled is the forward and backward pass of whole batches, once, at the first step. Validation, the last batch
-of an epoch where it is smaller, optimizer and health run as ever. On an NVIDIA or AMD GPU a pass is recorded as a graph
-("reduce-overhead"), so that launching its kernels takes no time, and cuDNN tries its algorithms. Fused kernels round
-elsewhere, so bits differ from those of a training without.
+Compiled are the forward and backward pass of whole batches, at the first step. Validation, a smaller last batch of an
+epoch, optimizer and health stay as they are. On an NVIDIA or AMD GPU each pass is recorded as a graph
+("reduce-overhead"), which one call launches, and cuDNN tries its algorithms. Fused kernels round differently, so
+the last bits differ from those of a training without ``--compile``.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Compiled(nn.Module):
 
     def __init__(self, model: nn.Module, *, graphs: bool, execution: Execution) -> None:
         super().__init__()
-        self.model, self._graphs, self._progress = model, graphs, execution.progress
+        self.model, self.graphs, self._progress = model, graphs, execution.progress
+        mode = "reduce-overhead" if graphs else None
         # One graph or none: after half a forward pass, statistics of batch normalisation would be counted twice.
-        options: dict[str, Any] = {"fullgraph": True, "dynamic": False, "backend": BACKEND}
-        self._compiled: Any = torch.compile(model, **options, **({"mode": "reduce-overhead"} if graphs else {}))
+        self._compiled: Any = torch.compile(model, fullgraph=True, dynamic=False, backend=BACKEND, mode=mode)
         self._shape: torch.Size | None = None
         self.fault: str | None = None
         """Why it runs as it is; None while it is compiled."""
@@ -44,8 +44,8 @@ class Compiled(nn.Module):
             return self.model(x)
         from torch._dynamo.exc import TorchDynamoException  # seconds
 
-        if self._graphs:
-            torch.compiler.cudagraph_mark_step_begin()
+        if self.graphs:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         try:
             return self._compiled(x)
         except TorchDynamoException as error:  # before a number was computed
@@ -62,7 +62,8 @@ def compiled(model: nn.Module, config: FitConfig, execution: Execution) -> nn.Mo
         execution.progress.note(f"{_UNCOMPILED}: {fault}")
         return model
     on_gpu = next(model.parameters()).device.type == "cuda"
-    execution.progress.note("compiling at the first step, which may take minutes")
+    on_cpu = "" if on_gpu else "; on CPUs nothing was gained where it was measured (docs/performance.md)"
+    execution.progress.note(f"compiling at the first step, which may take minutes{on_cpu}")
     # A graph writes its results where those of its last run were; gradients of several portions are added up there.
     return Compiled(model, graphs=on_gpu and config.micro_batches == 1, execution=execution)
 
@@ -73,7 +74,7 @@ def described(network: nn.Module, config: FitConfig, execution: Execution) -> st
     if fault is not None:
         return f"no: {fault}"
     parts = [f"torch.compile, {BACKEND}"]
-    if isinstance(network, Compiled) and network._graphs:
+    if isinstance(network, Compiled) and network.graphs:
         parts.append("reduce-overhead")
     return ", ".join(parts + ["cudnn.benchmark"] * _searches(network, execution))
 

@@ -45,7 +45,7 @@ from shgae.recipes import RECIPES, ExtractConfig, FitConfig
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import extract, pretrain_ae
 from shgae.training.loop import fit
-from shgae.training.objectives import ReconstructionObjective
+from shgae.training.objectives import ReconstructionObjective, resident
 from tests.benchmarks.gpu_trial import MEAN, Trial, network, pose_objective, prepared
 from tests.builders.line import StopAfter
 
@@ -104,8 +104,8 @@ def finetuning(
     trial: Trial,
     folder: Path,
     *,
-    resident: bool = False,
-    mode: str | None = None,
+    keeps: bool = False,
+    compiles: bool = False,
     precision: str = "",
     search: bool = False,
 ) -> dict[str, Any]:
@@ -114,11 +114,9 @@ def finetuning(
     chosen: Any = precision or trial.precision
     config = replace(RECIPES["original"].finetune, epochs=2, batch_size=trial.batch_size, precision=chosen)
     model = network(trial)
-    if mode is not None:
-        model.compile(mode=mode)
     place = Path(tempfile.mkdtemp(dir=folder)) / "run"
-    objective = pose_objective(trial, folder, chosen, resident=resident)
-    seconds = fitted(model, objective, config, place, Execution(workers=4))
+    objective = pose_objective(trial, folder, chosen, resident=keeps)
+    seconds = fitted(model, objective, config, place, Execution(workers=4, compile=compiles))
     with torch.device("meta"):
         image = torch.zeros(2, 3, trial.crop_size, trial.crop_size)
         gflop = operations(lambda: network(replace(trial, device="meta"))(image), trained=True) / 2
@@ -172,17 +170,16 @@ def extraction(trial: Trial, folder: Path) -> dict[str, Any]:
     return {"precision": trial.precision, **_times(taken / sum(done.splits.values()))}
 
 
-def autoencoder(trial: Trial, folder: Path) -> dict[str, Any]:
-    """The second epoch of pre-training as the study did it."""
+def autoencoder(trial: Trial, folder: Path, *, compiles: bool = False) -> dict[str, Any]:
+    """The second epoch of pre-training as the study did it, with as many threads as its noise needs."""
     stored = open_artifact(folder / "activations", "activations", verify=False)
     config = replace(RECIPES["original"].pretrain_ae, epochs=2, precision=trial.precision)
     train, val = (Activations(stored, split) for split in ("train", "val"))
-    objective = ReconstructionObjective(train, val, config, trial.where, trial.precision)
+    there = resident(train, trial.where)
+    objective = ReconstructionObjective(train, val, config, trial.where, trial.precision, there)
     model = pretrain_ae.new(AutoencoderSpec(width=trial.width, output=config.decoder_output), config, trial.where)
-    return {
-        "precision": trial.precision,
-        **_times(fitted(model, objective, config, folder / "ae", Execution(workers=4))),
-    }
+    place, how = Path(tempfile.mkdtemp(dir=folder)) / "ae", Execution(workers=8, compile=compiles)
+    return {"precision": trial.precision, **_times(fitted(model, objective, config, place, how))}
 
 
 def loader(trial: Trial, folder: Path) -> dict[str, Any]:
@@ -235,10 +232,10 @@ PARTS: Mapping[str, tuple[Part, float, float | None]] = {
     "launches": (launches, 60, None),
     "loader alone": (loader, 30, None),
     "fine-tuning epoch, fp32": (functools.partial(finetuning, precision="fp32"), 120, None),
-    "fine-tuning epoch, crops resident": (functools.partial(finetuning, resident=True), 60, None),
+    "fine-tuning epoch, crops resident": (functools.partial(finetuning, keeps=True), 60, None),
     "fine-tuning epoch, cudnn.benchmark": (functools.partial(finetuning, search=True), 60, None),
-    "fine-tuning epoch, torch.compile": (functools.partial(finetuning, mode="default"), 120, None),
-    "fine-tuning epoch, CUDA graphs": (functools.partial(finetuning, mode="reduce-overhead"), 120, None),
+    "fine-tuning epoch, --compile": (functools.partial(finetuning, compiles=True), 180, 60),
+    "autoencoder epoch, --compile": (functools.partial(autoencoder, compiles=True), 90, 2),
 }
 """What is measured, in this order: the work, its limit and its target in seconds."""
 
