@@ -114,6 +114,7 @@ _shgae() {
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -178,6 +179,7 @@ _shgae() {
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -231,6 +233,7 @@ _shgae() {
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -332,6 +335,7 @@ _shgae() {
                         '--noise[Strength of the noise in pre-training\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--stamp[Whether pictures show the command that made them, at their foot.]' \
                         '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
