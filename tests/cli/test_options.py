@@ -287,7 +287,7 @@ def test_a_value_is_kept_as_its_own_kind(stage: str, name: str, value: object, k
         ("train", "epochs", 3.0, "3.0 is not a whole number"),
         ("train", "epochs", True, "True is not a whole number"),
         ("train", "epochs", "3", "'3' is not a whole number"),
-        ("train", "epochs", 0, "0 is not at least 1"),
+        ("train", "epochs", 0, "0 is not 1 to 1,000,000"),
         ("train", "lr", "fast", "'fast' is not a number"),
         ("train", "lr", True, "True is not a number"),
         ("train", "shuffle", 1, "1 is not true or false"),
