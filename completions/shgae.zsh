@@ -21,7 +21,7 @@ _shgae() {
         'analyze:Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'
         'predict:Finds the joints of people in photos, and draws them.'
         'export:Exports a model as one ONNX file, checked against torch with onnxruntime.'
-        'plot:Plots curves over epochs, rate curves, spectra, joints and differences.'
+        'plot:Plots curves over epochs, rate curves, spectra, joints, errors and differences.'
         'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
         'show:Draws what a training sees: crops, joints, target maps, random changes; or predictions, worst first.'
         'info:Shows what a folder holds, how it was made, and its lineage.'
@@ -48,10 +48,12 @@ _shgae() {
                         '*:path:_files' ;;
                 prepare)
                     _arguments \
-                        '--train[COCO JSON and photo folder to train on.]:value:_files:value:_files' \
+                        '--train[COCO JSON and photos to train on.]:value:_files:value:_files' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--val[The same, to validate on.]:value:_files:value:_files' \
                         '--test[The same, to test on.]:value:_files:value:_files' \
+                        '--sheet[Draw some of the people\: sheet.png.]' \
+                        '--no-sheet[Not\: Draw some of the people\: sheet.png.]' \
                         '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -69,6 +71,8 @@ _shgae() {
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of the hold-out draw.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

@@ -29,7 +29,7 @@ class PrepareConfig(Config):
     crop_policy: Literal["pad", "inside"] = "pad"
     """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
     the square to stay in the photo, and drops a person if the labelled joints no longer fit."""
-    margin: Annotated[float, Limit(0)] = 0.1
+    margin: Annotated[float, Limit(0, 100)] = 0.1
     """Growth of the square around box and labelled joints (0.1 = 10 %)."""
     context: Annotated[float, Limit(1, 3)] = 1.0
     """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what

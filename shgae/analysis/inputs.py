@@ -16,6 +16,7 @@ from shgae.artifacts.lineage import ancestors
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.reconstructions import Reconstruction, check_name, read_reconstruction
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
@@ -42,6 +43,7 @@ def open_split(
     check_fits(site.loaded.artifact.facts, prepared, site.loaded.artifact.path, execution.progress)
     split = scored_split(prepared, split)
     verify_files(prepared, (f"{split}/", *also), execution)
+    note_near_mean_pose(site.loaded.artifact, execution.progress)
     return prepared, split
 
 

@@ -57,6 +57,14 @@ def mirrored(pairs: Sequence[Sequence[str]]) -> str:
     return f"{len(pairs)}: {', '.join(' - '.join(pair) for pair in pairs)}"
 
 
+def in_units(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores of a history under the names and in the units that progress shows them with; the rest as it is."""
+    return {
+        NAMES.get(name, name): SCALES[name] * value if name in SCALES and isinstance(value, float) else value
+        for name, value in facts.items()
+    }
+
+
 def plain(value: Any) -> str:
     """A JSON value for people, on one line."""
     if value is None:
@@ -86,7 +94,7 @@ def fit_table(result: Mapping[str, Any]) -> Table:
     """A training: its best epoch, the epoch of the weights that were kept."""
     left_out = ("epoch", "seconds", "samples", "lr")  # lr: where the schedule stood then, not what was asked for
     kept = {name: value for name, value in result["best"].items() if name not in left_out}
-    best = {NAMES.get(name, name): SCALES.get(name, 1.0) * value for name, value in kept.items()}
+    best = in_units(kept)
     epochs = f"{result['best_epoch']} of {len(result['history'])}"
     parameters = f"{result['parameters']:,}"
     if (trained := result.get("trained_parameters", result["parameters"])) != result["parameters"]:

@@ -16,7 +16,9 @@ from typing import Any
 
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.typed_json import Schema
+from shgae.artifacts.tables import read_json
+from shgae.artifacts.typed_json import SCHEMA, Schema
+from shgae.errors import Refused
 from shgae.evaluation.study_differences import ArmComparison
 from shgae.evaluation.study_plan import Registered, check_registered
 from shgae.evaluation.study_sizes import CodeSizes
@@ -206,6 +208,10 @@ def read_study(artifact: Artifact) -> StudyReport:
     Raises:
         Refused: it is not in its form, or not of the plan that lies next to it.
     """
-    report = STUDY.read(artifact.file(REPORT))
-    check_registered(report.registered, artifact)
+    content = read_json(artifact.open(REPORT))
+    report = STUDY.from_json(content, artifact.file(REPORT))
+    if report.registered is not None:
+        check_registered(report.registered, artifact)
+    elif content.get(SCHEMA, 1) not in STUDY.older:
+        raise Refused("report", artifact.path, "it names no plan", "make the report again")
     return report

@@ -83,6 +83,12 @@ class People:
         return len(self.visibility)
 
     @property
+    def areas(self) -> Floats:
+        """(N,) in square photo pixels: the annotation's, or width x height of the box where it gives none."""
+        of_box: Floats = self.box[:, 2] * self.box[:, 3]
+        return of_box if self.area is None else np.where(np.isfinite(self.area), self.area, of_box)
+
+    @property
     def with_joints(self) -> int:
         """How many have a labelled joint at all."""
         return int((self.visibility > 0).any(1).sum())

@@ -67,10 +67,10 @@ def planned_power(
     of_seeds, of_photos = sd_seeds**2 / seeds + shared, sd_photos**2 / photos + shared
     sampling = math.sqrt(of_seeds + of_photos - shared)
     layout = (seeds, photos, arms)
-    differs, within = (_reaches(of_seeds, of_photos, shared, layout, 1 - one) for one in (alpha / 2, alpha))
     gain = abs(gain)
     if sampling == 0:
         return Power(float(gain > 0), float(gain < margin))
+    differs, within = (_reaches(of_seeds, of_photos, shared, layout, 1 - one) for one in (alpha / 2, alpha))
     found = stats.norm.sf((differs - gain) / sampling)
     room = np.maximum(margin - within, 0)
     inside = stats.norm.cdf((room - gain) / sampling) - stats.norm.cdf((-room - gain) / sampling)

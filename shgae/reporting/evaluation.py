@@ -10,8 +10,10 @@ from shgae.metrics.official import NAMES
 from shgae.metrics.pose_scores import BOX_AREA
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verdict
 from shgae.plots.bars import Bar, ModelBars
+from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.pckh import curve_tables, head_tables
 from shgae.reporting.table import GROUPS, Grid, number, percent, points, span
+from shgae.reporting.trainings import control, trainings_tables
 from shgae.wording import counted, counted_people
 
 _ALL_PAIRS = 4
@@ -60,15 +62,17 @@ _FAMILIES = {"torso": "PCK of the torso", "oks": "OKS"}
 
 def main_tables(report: EvaluationReport) -> list[Grid]:
     """The tables of people and models."""
-    comparisons = [comparisons_table(report)] if report.comparisons else []
-    return [pck_table(report), *comparisons, dialects_table(report), *official_tables(report)]
+    comparisons = [comparisons_table(report), *trainings_tables(report)] if report.comparisons else []
+    scores = [dialects_table(report), *official_tables(report), *error_tables(report)]
+    return [pck_table(report), *comparisons, *scores]
 
 
 def joint_tables(report: EvaluationReport) -> list[Grid]:
     """Those of single joints, and of people by how many they have labelled."""
     first = report.models[0].name
     pairs = [mcnemar_table(pair, report.joints) for pair in report.comparisons if pair.first == first]
-    return [joints_table(report), *head_tables(report), bins_table(report), *curve_tables(report), *pairs]
+    tables = [joints_table(report), *head_tables(report), bins_table(report), *curve_tables(report)]
+    return [*tables, *joint_error_tables(report), *pairs]
 
 
 def pck_table(report: EvaluationReport) -> Grid:
@@ -101,12 +105,19 @@ def _matched(row: Row, persons: int) -> str:
 
 
 def _blind(report: EvaluationReport) -> str:
-    """A line that names the models that find no more than the best guess without the photo; empty without such."""
+    """A line that names the models that are not significantly above the best guess without the photo, or none."""
     best = max(report.floors, key=lambda row: row.pck.all or 0.0, default=None)
     if best is None or not best.pck.all:
         return ""
-    worse = [row.name for row in report.models if (row.pck.all or 0.0) <= best.pck.all]
-    return f"\nNo better than the {best.name}, which does not look at the photo: {', '.join(worse)}" if worse else ""
+    worse = []
+    for row in report.models:
+        found = row.above_floor
+        if found is not None and found.low <= 0:
+            worse.append(f"{row.name} {_difference(found)}")
+        elif found is None and (row.pck.all or 0.0) <= best.pck.all:  # from one photo, or of an older report
+            worse.append(row.name)
+    what = f"Not significantly better than the {best.name}, which does not look at the photo (points of PCK)"
+    return f"\n{what}: {', '.join(worse)}" if worse else ""
 
 
 def comparisons_table(report: EvaluationReport) -> Grid:
@@ -142,7 +153,7 @@ def sentence(pair: Pair, count: int = 1) -> str:
         adjusted=f" (one of {count} pairs, adjusted p {number(pair.p_adjusted)})" if count > 1 and pair.p else "",
         photos=counted(pair.photos, "photo"),
         least=VERDICT_PHOTOS,
-    )
+    ) + control(pair)
 
 
 def dialects_table(report: EvaluationReport) -> Grid:

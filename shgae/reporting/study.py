@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import (
@@ -24,7 +25,7 @@ from shgae.evaluation.study_report import (
 )
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
-from shgae.plots.differences import Bar
+from shgae.plots.differences import Bar, forest_plot
 from shgae.reporting.study_costs import gflop
 from shgae.reporting.study_plan import registration
 from shgae.reporting.table import Grid, number, percent, points, span
@@ -267,6 +268,13 @@ def _difference_row(one: ArmComparison) -> Row:
     ranges = (_range(found), _range(found.over_photos), _range(found.over_seeds))
     finding = _FINDINGS[one.verdict].format(within=", within the margin" if one.within_margin else "")
     return (name, points(found.value), *ranges, number(one.p_adjusted), finding, question)
+
+
+def forest(report: StudyReport, path: Path, command: str) -> None:
+    """Draws the differences with the conclusion above, see :func:`shgae.plots.differences.forest_plot`."""
+    first = next(iter(report.differences), None)
+    confidence, margin = (_confidence(first), first.margin) if first else ("95", None)
+    forest_plot(bars(report), path, conclusion(report), command, confidence=confidence, margin=margin)
 
 
 def bars(report: StudyReport) -> list[Bar]:

@@ -75,7 +75,7 @@ def splice_report(share: float | None = 0.914, *, is_tuned: bool = False) -> Spl
 
 
 def point(n_components: int, fvu: float | None, pck: float | None, *, alone: bool = False) -> RatePoint:
-    sure = None if fvu is None else Interval(fvu, fvu - 0.01, fvu + 0.01, 0.005)
+    sure = None if fvu is None else Interval(fvu, max(fvu - 0.01, 0.0), fvu + 0.01, 0.005)
     return RatePoint(n_components, fvu, sure, effect(pck, alone=alone), effect(pck and pck / 2, alone=alone))
 
 

@@ -14,8 +14,8 @@ from shgae.artifacts.store import open_artifact
 from shgae.data.augmentation import augmentation_of
 from shgae.evaluation.study_report import NONE
 from shgae.execution import Execution
+from shgae.experiments.part import Part
 from shgae.experiments.study import arms
-from shgae.experiments.study.parts import Part
 from shgae.experiments.study.plan import Plan
 from shgae.inference.batches import Inference
 from shgae.inference.device import autocast, resolve_device

@@ -187,7 +187,8 @@ def _verdicts(
     said = []
     for place, one in enumerate(found):
         if one is None or place not in tests:
-            said.append(_Said(Verdict.TOO_FEW_PHOTOS, False, None, None, 1))
+            is_same = one is not None and one.both.ends() == (0, 0)
+            said.append(_Said(Verdict.IDENTICAL if is_same else Verdict.TOO_FEW_PHOTOS, False, None, None, 1))
             continue
         p, p_margin = adjusted[place]
         verdict = _verdict(one, p < alpha, p_margin < alpha, alpha)

@@ -11,15 +11,19 @@ from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.analysis.rate.text import sentences as rate_sentences
 from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
+from shgae.artifacts.input_file import whole
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import read_study
+from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
+from shgae.plots.error_bars import error_bars
 from shgae.recipes import SPLITS
-from shgae.reporting import evaluation, splice, study
+from shgae.reporting import error_kinds, evaluation, splice, study
+from shgae.reporting.fitting import fitting
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
 from shgae.reporting.page.images import MOST_BYTES, of_file
@@ -41,6 +45,8 @@ _NOTHING = (
     "so nothing may be concluded."
 )
 
+_MOST_PICTURE = 2**29
+"""Bytes of a file that may become a picture of a page."""
 _CAPTIONS = {
     "curves-pck": "Losses and PCK over epochs",
     "curves-fvu": "Losses and FVU over epochs",
@@ -48,6 +54,7 @@ _CAPTIONS = {
     "rate": "PCK and FVU over the number of principal components",
     "spectrum": "Variance over principal components",
     "joints": "Joints found, by model",
+    "errors": "Kinds of errors, by model",
     "differences": "Differences between arms with their intervals",
 }
 """By the beginning of a figure's name."""
@@ -69,7 +76,8 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                sentences = say(one.artifact)
+                with fitting(one.artifact.path / REPORT):
+                    sentences = say(one.artifact)
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -87,7 +95,7 @@ def concluded(found: Sequence[Findings]) -> Section:
 
 
 def _compared(artifact: Artifact) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(EVALUATION.read(artifact.file(REPORT))))
+    return tuple(evaluation.sentences(EVALUATION.read(artifact.open(REPORT))))
 
 
 def _studied(artifact: Artifact) -> tuple[str, ...]:
@@ -98,9 +106,9 @@ def _studied(artifact: Artifact) -> tuple[str, ...]:
 _SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
     "study": _studied,
     "evaluation": _compared,
-    "splice": lambda one: splice_sentences(SPLICE.read(one.file(REPORT))),
-    "rate": lambda one: rate_sentences(RATE.read(one.file(REPORT))),
-    "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.file(REPORT))),
+    "splice": lambda one: splice_sentences(SPLICE.read(one.open(REPORT))),
+    "rate": lambda one: rate_sentences(RATE.read(one.open(REPORT))),
+    "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.open(REPORT))),
 }
 
 
@@ -111,7 +119,8 @@ def sections_of(given: Sequence[Given]) -> list[Section]:
         members = [one for one in given if one.kind in kinds]
         parts = []
         for one in members:
-            blocks = blocks_of(one)
+            with fitting(one.artifact.path):
+                blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
         if parts:
@@ -128,7 +137,7 @@ def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
 def _evaluation(one: Given) -> tuple[Block, ...]:
     if not one.has(REPORT):
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
-    report = EVALUATION.read(one.artifact.file(REPORT))
+    report = EVALUATION.read(one.artifact.open(REPORT))
     joints = tuple(table_of(grid) for grid in evaluation.joint_tables(report))
     main = tuple(table_of(grid, evaluation.sentences(report)) for grid in evaluation.main_tables(report))
     names = [row.name for row in report.models]
@@ -136,9 +145,18 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         lambda path: joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), ""),
         f"Bars: the share of each joint that {', '.join(names)} find; the numbers stand in the tables below",
     )
+    errors = error_kinds.error_bars(report)
+    kinds = [
+        picture_of(
+            lambda path: error_bars(errors, KINDS, path, evaluation.bars_title(report), ""),
+            f"Stacked bars: of each joint the shares of {', '.join(KINDS)}; the numbers stand in the tables below",
+        )
+        for _ in errors[:1]
+    ]
     return (
         *main,
         Figure((bars,), "Joints found, by model."),
+        *(Figure((one,), "Kinds of errors, by model.") for one in kinds),
         Details("Single joints, and people by how many they have labelled", joints),
     )
 
@@ -157,14 +175,14 @@ def _study(one: Given) -> tuple[Block, ...]:
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
-    report = SPLICE.read(one.artifact.file(REPORT))
+    report = SPLICE.read(one.artifact.open(REPORT))
     *tables, checks = (table_of(grid) for grid in splice.splice_tables(report))
     code = tuple(Text(line) for line in splice.code_lines(report).splitlines())
     return (*tables, *code, Details("Is the splice exact?", (checks,)))
 
 
 def _rate(one: Given) -> tuple[Block, ...]:
-    report = RATE.read(one.artifact.file(REPORT))
+    report = RATE.read(one.artifact.open(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
     picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
     return (*picture, table_of(rate_table(report)))
@@ -181,11 +199,13 @@ def _data(one: Given) -> tuple[Block, ...]:
         f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}",
         f"{len(names)} joints: {', '.join(names)}",
     )
-    return (Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {}))),)
+    table = Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
+    alt = "Some people of the training split with their joints, and a table of the people that were left out"
+    return (table, *_pictures(one, {"sheet.png": alt}, "Some people of the training split, as they were cut."))
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
-    report = ANALYSIS.read(one.artifact.file(REPORT))
+    report = ANALYSIS.read(one.artifact.open(REPORT))
     blocks: list[Block] = [*map(table_of, analysis_tables(report))]
     series: dict[str, list[Block]] = {}
     for figure in report.figures:
@@ -232,11 +252,12 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
     pictures = []
     for name, alt in files.items():
         if one.has(name):
-            path = one.artifact.file(name)
+            with one.artifact.open(name) as file:
+                data = whole(file, "picture", "a smaller picture", _MOST_PICTURE)
             try:
-                pictures.append(of_file(path.read_bytes(), alt))
+                pictures.append(of_file(data, alt))
             except ValueError as error:
-                raise Refused("picture", path, str(error), "make the artefact again") from error
+                raise Refused("picture", file.name, str(error), "make the artefact again") from error
     return (Figure(tuple(pictures), caption),) if pictures else ()
 
 

@@ -13,7 +13,7 @@ from tests.builders.findings import CURVE, EQUAL, interval, point, rate_report
 
 WHAT = "the autoencoder (50 numbers)"
 PCK = {
-    RankVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    RankVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no rank can be named.",
     RankVerdict.NO_COST: "With skips on, the training mean costs 4.0 points (3.0 to 5.0) of PCK, under two "
     "standard errors: no rank can be named.",
     RankVerdict.MEAN_BETTER: "With skips on, the training mean scores higher than the bottleneck itself (its "
@@ -41,7 +41,7 @@ FVU = {
     RankVerdict.EARLIER: "In variance explained, no rank was named for the autoencoder (50 numbers).",
 }
 NEEDED = {
-    CurveVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    CurveVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the curve.",
     CurveVerdict.NO_COST: "With skips on, the training mean loses nothing significant: 20.0 points (10.0 to "
     "30.0) of PCK.",
     CurveVerdict.REGAINED: "With skips on, the training mean loses 20.0 points (10.0 to 30.0) of PCK; no "

@@ -78,7 +78,7 @@ def test_a_tuned_trunk_is_compared_with_its_baselines_and_both_autoencoders() ->
 
 
 COSTS = {
-    CostVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    CostVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the mean.",
     CostVerdict.NO_COST: "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0"
     " to 20.0) of PCK, under two standard errors: a share of it is not defined.",
     CostVerdict.MEAN_BETTER: "With skips on, the training mean scores -10.0 points (-20.0 to 0.0) of PCK more"
@@ -98,7 +98,7 @@ CHANGES = {
     "than 6 principal components.",
     ChangeVerdict.NO_DIFFERENCE: "With skips on, no significant difference between the autoencoder and 6 "
     "principal components: 20.0 points (10.0 to 30.0).",
-    ChangeVerdict.TOO_FEW: "With skips on, too few people to compare the autoencoder with 6 principal components.",
+    ChangeVerdict.TOO_FEW: "With skips on, too few photos to compare the autoencoder with 6 principal components.",
 }
 
 
