@@ -36,7 +36,7 @@ _shgae() {
     case "$command" in
         "") words="convert prepare train import extract pretrain-ae graft finetune evaluate demo study splice rate analyze predict export plot report show info verify verify-resume doctor --version -h --help" ;;
         convert) words="-o --output --photos --force -q --quiet --json -h --help" ;;
-        prepare) words="--train -o --output --val --test --sheet --no-sheet --dry-run --recipe --config --crop-size --crop-policy --margin --context --square --hold-out --split-by --bad-people --max-bad-photos --exif --category --limit -s --seed -j --workers --force -q --quiet --json -h --help" ;;
+        prepare) words="--train -o --output --val --test --sheet --no-sheet --dry-run --recipe --config --crop-size --crop-policy --margin --context --square --hold-out --split-by --bad-people --max-bad-photos --exif --category --limit -s --seed -j --workers --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --weight-decay --dropout --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --residual --stacks --width -d --device --nproc --deterministic -j --workers --compile --resume --tensorboard --force -q --quiet --json -h --help" ;;
         import) words="-o --output --joints --mean-rgb --category --like --force -q --quiet --json -h --help" ;;
         extract) words="-o --output --dry-run --recipe --config --stack --dtype -b --batch-size --precision --limit -d --device --nproc --deterministic -j --workers --resume --force -q --quiet --json -h --help" ;;

@@ -53,6 +53,8 @@ complete -c shgae -n '__fish_seen_subcommand_from prepare' -l category -x -d 'Na
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l limit -x -d 'Use only the first N people of each split.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -s s -l seed -x -d 'Seed of the hold-out draw.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -s j -l workers -x -d 'Threads that read and decode ahead; 0 reads in line.'
+complete -c shgae -n '__fish_seen_subcommand_from prepare' -l stamp -d 'Whether pictures show the command that made them, at their foot.'
+complete -c shgae -n '__fish_seen_subcommand_from prepare' -l no-stamp -d 'Not: Whether pictures show the command that made them, at their foot.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l force -d 'Replace an output that exists; the old one stays until the new one is complete.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -s q -l quiet -d 'No progress and no notes.'
 complete -c shgae -n '__fish_seen_subcommand_from prepare' -l json -d 'The result as one JSON object on standard output; everything else on standard error.'

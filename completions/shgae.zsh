@@ -71,6 +71,8 @@ _shgae() {
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of the hold-out draw.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

@@ -15,6 +15,7 @@ _PANEL, _NAMES, _ROW, _NARROWEST = 1.7, 1.6, 0.2, 6.5
 """Inches: a panel's width, that of the names of joints, a bar's height, and a figure's width at least."""
 _GOOD = "#D9D9D9"
 _ALL = "all joints"
+_MOST_NAME, _MOST_TITLE = 24, 110
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], path: Path, ti
     Args:
         models: at least one.
         kinds: names of the parts of a bar; the first is no error, and grey.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         title: what stands above.
         command: what made the figure.
     """
@@ -45,14 +46,18 @@ def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], path: Path, ti
         panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
         for axes, model in zip(panels, models, strict=True):
             _stack(axes, [model.whole, *model.joints.values()], kinds)
-            axes.set_title(legible(model.name), fontsize=8)
+            axes.set_title(legible(model.name, _MOST_NAME), fontsize=8)
             axes.set(xlim=(0, 100), ylim=(len(joints) - 0.5, -0.6))
             axes.grid(visible=False, axis="y")
             axes.axhline(0.5, color="#555555", lw=0.6)
-        panels[0].set_yticks(range(len(joints)), [legible(joint.replace("_", " ")) for joint in joints], fontsize=8)
+        panels[0].set_yticks(
+            range(len(joints)), [legible(joint.replace("_", " "), _MOST_NAME) for joint in joints], fontsize=8
+        )
         figure.supxlabel("% of labelled joints", fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(kinds), fontsize=8, title=title)
+        figure.legend(
+            handles, labels, loc="outside upper center", ncols=len(kinds), fontsize=8, title=legible(title, _MOST_TITLE)
+        )
     save_figure(figure, path, command)
 
 

@@ -16,7 +16,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 from PIL import Image
 
-from shgae.plots import bars, curves, differences, heat_table, overlays, poses, rates, sheets
+from shgae.plots import bars, curves, differences, error_bars, heat_table, overlays, poses, rates, sheets
 from shgae.plots.lettering import FAMILY, MONOSPACE, PlainPowers, label_of, legible, make_legible
 from shgae.plots.style import new_figure, save_figure, style
 from shgae.skeleton import Skeleton
@@ -89,6 +89,12 @@ def _bars(names: list[str], skeleton: Skeleton, path: Path) -> None:
     bars.joint_bars(models, path, names[0], names[1])
 
 
+def _errors(names: list[str], skeleton: Skeleton, path: Path) -> None:
+    joints = dict.fromkeys(skeleton.names, (0.5, 0.5))
+    models = [error_bars.ErrorBars(name, (0.5, 0.5), joints) for name in names]
+    error_bars.error_bars(models, ("good", "bad"), path, names[0], names[1])
+
+
 def _rates(names: list[str], _: Skeleton, path: Path) -> None:
     levels = tuple(rates.Level(name, (8.0,), 0.6) for name in names)
     curve = rates.ScoreCurve("skips on", 30, (1, 20), None, 12)
@@ -107,6 +113,7 @@ FIGURES: dict[str, Callable[[list[str], Skeleton, Path], None]] = {
     "trainings": lambda names, _, path: curves.training_curves(dict.fromkeys(names, HISTORY), path, names[0]),
     "rates of learning": lambda names, _, path: curves.learning_rates(dict.fromkeys(names, HISTORY), path, names[0]),
     "differences": _forest,
+    "errors": _errors,
     "heat": lambda names, skeleton, path: save_figure(
         heat_table.heat_table(np.full((4, 2), 0.5), skeleton.names, names, names[0], "%"), path, names[1]
     ),

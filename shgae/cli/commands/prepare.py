@@ -25,7 +25,7 @@ from shgae.recipes import PrepareConfig, Split
       sheet.png                       some people, and why others are left out
       manifest.json                   joints, mean colour, counts, hashes
     """,
-    running=("workers", "force"),
+    running=("workers", "stamp", "force"),
 )
 def prepare(
     train: Annotated[
