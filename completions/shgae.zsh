@@ -21,7 +21,7 @@ _shgae() {
         'analyze:Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'
         'predict:Finds the joints of people in photos, and draws them.'
         'export:Exports a model as one ONNX file, checked against torch with onnxruntime.'
-        'plot:Plots curves over epochs, rate curves, spectra, joints and differences.'
+        'plot:Plots curves over epochs, rate curves, spectra, joints, errors and differences.'
         'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
         'show:Draws what a training sees: crops, joints, target maps, random changes; or predictions, worst first.'
         'info:Shows what a folder holds, how it was made, and its lineage.'
@@ -48,10 +48,12 @@ _shgae() {
                         '*:path:_files' ;;
                 prepare)
                     _arguments \
-                        '--train[COCO JSON and photo folder to train on.]:value:_files:value:_files' \
+                        '--train[COCO JSON and photos to train on.]:value:_files:value:_files' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--val[The same, to validate on.]:value:_files:value:_files' \
                         '--test[The same, to test on.]:value:_files:value:_files' \
+                        '--sheet[Draw some of the people\: sheet.png.]' \
+                        '--no-sheet[Not\: Draw some of the people\: sheet.png.]' \
                         '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -90,7 +92,7 @@ _shgae() {
                         '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
-                        '--weight-decay[Share of each weight that a step takes off, times the learning rate (AdamW)\: with adam only; biases and batch normalisation are left alone.]:value: ' \
+                        '--weight-decay[Share of each weight that a step takes off, times the learning rate, apart from the gradient (as AdamW does); biases and batch normalisation are left alone.]:value: ' \
                         '--dropout[Share of the numbers in the bottleneck that a training step sets to 0, the others growing to make up for it.]:value: ' \
                         '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
                         '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
@@ -208,7 +210,7 @@ _shgae() {
                         '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
-                        '--weight-decay[Share of each weight that a step takes off, times the learning rate (AdamW)\: with adam only; biases and batch normalisation are left alone.]:value: ' \
+                        '--weight-decay[Share of each weight that a step takes off, times the learning rate, apart from the gradient (as AdamW does); biases and batch normalisation are left alone.]:value: ' \
                         '--dropout[Share of the numbers in the bottleneck that a training step sets to 0, the others growing to make up for it.]:value: ' \
                         '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
                         '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
@@ -277,6 +279,9 @@ _shgae() {
                 study)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make, or to add to.]:value:_files' \
+                        '--jobs[Make N parts at once, each in a process of its own\: a GPU each, or a core each (OMP_NUM_THREADS cores).]:value: ' \
+                        '--only[Make this part alone, and what it is made from; --plan lists them.]:value: ' \
+                        '--plan[Register the study and list its parts\: done, running, interrupted or to do.]' \
                         '--dry-run[Only say what would be made, and how long that takes.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -304,8 +309,15 @@ _shgae() {
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
-                        '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free.]:value: ' \
+                        '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment.]:value: ' \
+                        '--margin[Largest difference between arms, in points of PCK, that counts as none.]:value: ' \
                         '--seeds[How often everything after the parent is done, each time with the next seed, the same one for all arms.]:value: ' \
+                        '--other-seeds[The same for arms that are not in the primary comparison, if fewer.]:value: ' \
+                        '--code-sizes[Sizes of the code with which arm full is repeated, with commas, such as 5,10,25,50,100,400.]:value: ' \
+                        '--code-seeds[How many seeds these repetitions have.]:value: ' \
+                        '--arm-dropout[Dropout in the bottleneck of arm dropout.]:value: ' \
+                        '--arm-weight-decay[Weight decay of arm weight-decay.]:value: ' \
+                        '--arm-augment[Augmentation of the arms none+augment and full+augment.]:value:(newell strong)' \
                         '--code-size[Numbers in the code.]:value: ' \
                         '--decoder-output[What follows the autoencoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--ae-epochs[Epochs of pre-training the autoencoder.]:value: ' \

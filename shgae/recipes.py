@@ -12,17 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from shgae.config import Config, Count, Limit, Natural, Positive, Stored, to_stored
-from shgae.recipe_parts import PARTS, AugmentConfig, RegularisationConfig, ShowConfig
+from shgae.config import Config, Count, Epochs, Limit, Natural, Rate, Samples, Stored, to_stored
+from shgae.recipe_parts import PARTS, AugmentConfig, RegularisationConfig, Share, ShowConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
+from shgae.recipe_parts import Exif as Exif
 from shgae.recipe_parts import HeatmapConfig as HeatmapConfig
+from shgae.recipe_parts import PrepareConfig as PrepareConfig
 
 RecipeName = Literal["original", "improved"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-Exif = Literal["ignore", "apply", "refuse"]
 CellRule = Literal["round", "floor"]
 """Which cell a joint falls on, see :func:`shgae.data.heatmaps.cells`."""
 Stack = Literal["last", "all", "0", "1", "2", "3", "4", "5", "6", "7"]
@@ -35,55 +36,18 @@ _JOINTS = Stored("joints", {"error": "same", "reset": "new-head"})
 
 
 @dataclass(frozen=True)
-class PrepareConfig(Config):
-    """Photos and COCO JSON -> crops."""
-
-    crop_size: Literal[256, 128] = 256
-    """Side of a crop in pixels; heatmaps have a quarter of it."""
-    crop_policy: Literal["pad", "inside"] = "pad"
-    """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
-    the square to stay in the photo, and drops a person if the labelled joints no longer fit."""
-    margin: Annotated[float, Limit(0)] = 0.1
-    """Growth of the square around box and labelled joints (0.1 = 10 %)."""
-    context: Annotated[float, Limit(1, 3)] = 1.0
-    """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what
-    lies around the crop; everything else sees the crop alone, the same to the bit."""
-    square: Literal["study", "mpii", "coco"] = "study"
-    """Square of a person: the study's; MPII's (250 px x scale around the centre); or COCO's (1.25 x the box). The last
-    two pad, and their margin is 0.25, whatever those options say."""
-    hold_out: Natural = 0
-    """People moved from train to a test split of their own."""
-    split_by: Literal["photo", "crop"] = "photo"
-    """Hold out whole photos, or single crops (then people of one photo fall into train and test)."""
-    bad_people: Literal["refuse", "drop"] = "refuse"
-    """What to do about a labelled person with a broken box or joint: end with an error, or drop and list it."""
-    max_bad_photos: Natural = 0
-    """Photos that may be missing, torn or of another size than the JSON says: their people are dropped and listed."""
-    exif: Exif = "refuse"
-    """Photos that EXIF says to turn: take the stored pixels, as COCO does (ignore); turn them, where boxes and joints
-    are of the upright photo (apply); or ignore it where the JSON's sizes show that, and end with an error where they
-    do not (refuse)."""
-    category: str | None = None
-    """Name of the category of the people, where several have keypoints."""
-    limit: Count | None = None
-    """Use only the first N people of each split."""
-    seed: Natural = 0
-    """Seed of the hold-out draw."""
-
-
-@dataclass(frozen=True)
 class FitConfig(Config):
     """What the three trainings share."""
 
-    epochs: Count = 50
+    epochs: Epochs = 50
     """Passes over the training split."""
-    batch_size: Count = 16
+    batch_size: Samples = 16
     """Samples a step, over all processes together."""
-    micro_batches: Count = 1
+    micro_batches: Samples = 1
     """Portions of a step that batch normalisation sees one by one; their gradients add up."""
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
     """Update rule: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9)."""
-    lr: Positive = 1e-3
+    lr: Rate = 1e-3
     """First learning rate; with the cosine schedule the highest one."""
     schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate over epochs: plateau multiplies by 0.2 once, after 5 epochs without a better validation score;
@@ -114,8 +78,8 @@ class ModelConfig(Config):
 class FinetuneConfig(HeatmapConfig, AugmentConfig, RegularisationConfig, FitConfig):
     """An hourglass, grafted or not, and crops -> the same network, trained on."""
 
-    epochs: Count = 15
-    lr: Positive = 5e-4
+    epochs: Epochs = 15
+    lr: Rate = 5e-4
     trainable: Annotated[Literal["all", "decoder", "autoencoder", "head"], Stored("train")] = "all"
     """What learns: all, all after the bottleneck (decoder), the autoencoders, or the heads; the rest is frozen."""
     joint_mismatch: Annotated[Literal["error", "match", "reset"], _JOINTS] = "error"
@@ -135,7 +99,7 @@ class ExtractConfig(Config):
     """Which hourglass of the row: its number from 0, the last one, or all of them."""
     dtype: Literal["fp32", "fp16"] = "fp32"
     """Number format on disk."""
-    batch_size: Count = 32
+    batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
@@ -147,16 +111,16 @@ class ExtractConfig(Config):
 class AutoencoderConfig(FitConfig):
     """Bottleneck tensors -> autoencoder."""
 
-    epochs: Count = 100
+    epochs: Epochs = 100
     optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
-    lr: Positive = 3e-4
+    lr: Rate = 3e-4
     code_size: Annotated[int, Limit(1, 4096)] = 50
     """Numbers in the code."""
     stack: Stack = "last"
     """Which stack's bottlenecks to learn: its number from 0, the last one, or all (one autoencoder, shared)."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the decoder's last layer; a relu cannot reach the negative half of the bottleneck."""
-    noise: Annotated[float, Limit(0)] = 0.1
+    noise: Annotated[float, Limit(0, 1000)] = 0.1
     """Strength of the training noise: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
 
 
@@ -166,7 +130,7 @@ class ScoredConfig(Config):
 
     split: EvaluatedSplit = "auto"
     """Which split to score; auto is test, or val where there is none."""
-    batch_size: Count = 32
+    batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
@@ -196,7 +160,7 @@ class PredictConfig(DecodeConfig):
     exif: Exif = "refuse"
     """Photos that EXIF says to turn: take the stored pixels (ignore); turn them, boxes and results being of the upright
     photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse)."""
-    batch_size: Count = 32
+    batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
@@ -210,30 +174,45 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
 
     arms: str = "none,random,pca,frozen,full"
     """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the
-    principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free."""
-    seeds: Count = 3
+    principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same
+    with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment."""
+    margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
+    """Largest difference between arms, in points of PCK, that counts as none."""
+    seeds: Annotated[int, Limit(1, 1000)] = 5
     """How often everything after the parent is done, each time with the next seed, the same one for all arms."""
-    epochs: Count = 15
-    lr: Positive = 5e-4
+    other_seeds: Annotated[int, Limit(1, 1000)] | None = None
+    """The same for arms that are not in the primary comparison, if fewer."""
+    code_sizes: str = ""
+    """Sizes of the code with which arm full is repeated, with commas, such as 5,10,25,50,100,400."""
+    code_seeds: Annotated[int, Limit(1, 1000)] = 1
+    """How many seeds these repetitions have."""
+    arm_dropout: Annotated[float, Limit(0, 0.9)] = 0.1
+    """Dropout in the bottleneck of arm dropout."""
+    arm_weight_decay: Share = 0.05
+    """Weight decay of arm weight-decay."""
+    arm_augment: Literal["newell", "strong"] = "newell"
+    """Augmentation of the arms none+augment and full+augment."""
+    epochs: Epochs = 15
+    lr: Rate = 5e-4
     seed: Natural = 0
     """First seed of weights, data order and noise."""
     code_size: Annotated[int, Limit(1, 4096)] = 50
     """Numbers in the code."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the autoencoder's last layer; a relu cannot reach the negative half of the bottleneck."""
-    ae_epochs: Count = 100
+    ae_epochs: Epochs = 100
     """Epochs of pre-training the autoencoder."""
-    ae_batch_size: Count = 16
+    ae_batch_size: Samples = 16
     """Bottlenecks a step of pre-training."""
     ae_optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
     """Update rule of pre-training."""
-    ae_lr: Positive = 3e-4
+    ae_lr: Rate = 3e-4
     """First learning rate of pre-training; with the cosine schedule the highest one."""
     ae_schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate of pre-training over epochs, as for fine-tuning."""
     ae_shuffle: bool = True
     """Draw a new order of the bottlenecks every epoch of pre-training."""
-    noise: Annotated[float, Limit(0)] = 0.1
+    noise: Annotated[float, Limit(0, 1000)] = 0.1
     """Strength of the noise in pre-training: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
 
     def finetuning(self, seed: int, trainable: Literal["all", "autoencoder"]) -> FinetuneConfig:
@@ -274,7 +253,7 @@ class AnalyzeConfig(SpliceConfig):
     """Numbers of clusters to try, from-to."""
     traversals: Annotated[int, Limit(0, 10), Stored("walks")] = 3
     """Principal components to traverse, of the bottleneck and of the code; 0 to 10."""
-    unit_people: Annotated[int, Limit(2), Stored("tried")] = 200
+    unit_people: Annotated[int, Limit(2, 1_000_000), Stored("tried")] = 200
     """People of the split on whom the units of the code are tried, one unit after another."""
 
 

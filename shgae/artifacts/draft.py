@@ -105,6 +105,11 @@ class Draft:
         """Writes a table, a JSON object a line; see :meth:`write`."""
         self.write(name, "".join(dumps(row) + "\n" for row in rows).encode())
 
+    def preview(self, facts: Mapping[str, Any]) -> Artifact:
+        """What is written so far, to be read as the artefact that it is going to be; nothing is hashed."""
+        files = {name: FileEntry("", 0) for name in self.pieces.names}
+        return Artifact(self.path, Manifest(self.kind, self.config, as_read(facts), files, self.parents, {}))
+
     def commit(self, facts: Mapping[str, Any], *, volatile: Collection[str] = ()) -> Artifact:
         """Completes the artefact: hashes, sync, manifest, rename.
 
@@ -215,7 +220,7 @@ def _check_partial(made: Draft) -> None:
     if made.path.is_dir() and not (made.path / INTENT).is_file():
         names = [path.name for path in made.path.iterdir()]
     if made.path.is_symlink() or any(name != LOCK and not name.startswith(INTENT) for name in names):
-        why = f"{made.path.name} stands in the way, and it is no unfinished artefact"
+        why = f"{made.path.name} stands in the way, and it is not an unfinished artefact"
         raise Refused("output", made.target, why, "another --output")
 
 

@@ -89,7 +89,7 @@ def modernized(command: str, words: Sequence[str], known: Collection[str]) -> tu
 
 def _is_device(value: str) -> str:
     if not _DEVICE.fullmatch(value):
-        raise Refused("value", "--device", f"{value} is no device", "--device auto, cpu, cuda, cuda:0, mps or xpu")
+        raise Refused("value", "--device", f"{value} is not a device", "--device auto, cpu, cuda, cuda:0, mps or xpu")
     return value
 
 
@@ -148,6 +148,23 @@ MaybeOutput = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be made, how many bytes it takes, and how long.")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        callback=lambda value: None if value is None else _is_within("jobs", Limit(1, 256))(value),
+        help="Make N parts at once, each in a process of its own: a GPU each, or a core each (OMP_NUM_THREADS cores).",
+    ),
+]
+Only = Annotated[
+    str | None,
+    typer.Option("--only", metavar="PART", help="Make this part alone, and what it is made from; --plan lists them."),
+]
+ShowPlan = Annotated[
+    bool, typer.Option("--plan", help="Register the study and list its parts: done, running, interrupted or to do.")
+]
+PlanDryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be made, and how long that takes.")]
 Seed = Annotated[
     int,
     typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed", Limit(0)), help="Seed of everything drawn."),

@@ -61,7 +61,7 @@ class People:
     visibility: Visibility
     """(N, K) v = 0, 1, 2."""
     cells: Ints
-    """(N, K, 2) the highest cell x, y of each target map."""
+    """(N, K, 2) the cell x, y that each joint falls on by the study's rule (``heatmaps.truth``)."""
     cell_visibility: Visibility
     """(N, K) v, and 0 also for a joint outside the crop, which has no target."""
     map_size: int
@@ -81,6 +81,12 @@ class People:
 
     def __len__(self) -> int:
         return len(self.visibility)
+
+    @property
+    def areas(self) -> Floats:
+        """(N,) in square photo pixels: the annotation's, or width x height of the box where it gives none."""
+        of_box: Floats = self.box[:, 2] * self.box[:, 3]
+        return of_box if self.area is None else np.where(np.isfinite(self.area), self.area, of_box)
 
     @property
     def with_joints(self) -> int:

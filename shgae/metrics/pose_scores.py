@@ -232,8 +232,7 @@ def _errors(off: Floats, points: Points, people: People) -> Iterator[Metric]:
 
 
 def _oks(points: Points, people: People) -> Iterator[Metric]:
-    area, about_area = _areas(people)
-    alike_by = f"{_ALIKE.format('COCO' if people.sigmas is None else 'the given file')}; {about_area}"
+    alike_by = f"{_ALIKE.format('COCO' if people.sigmas is None else 'the given file')}; {about_areas(people)}"
     rules = {"oks/person": f"similarity of a joint: {alike_by}"}
     rules |= {
         name: f"{words}, a person's being the mean over joints of {alike_by}" for name, words in _PRECISIONS.items()
@@ -247,7 +246,7 @@ def _oks(points: Points, people: People) -> Iterator[Metric]:
         return
     xy_photo = np.where((people.visibility > 0)[..., None], people.xy_photo, 0.0)
     ids = (people.photo_id, people.annotation_id)
-    alike = Similarities(points.xy_photo, xy_photo, area, points.score, *ids, people.sigmas)
+    alike = Similarities(points.xy_photo, xy_photo, people.areas, points.score, *ids, people.sigmas)
     own, masks = alike.own(), people.masks
     nobody = np.zeros_like(masks.all)  # COCO scores whole people; a joint's own figure is its similarity
     precision = replace(masks, joints=dict.fromkeys(people.joints, nobody)).map(alike.precision)
@@ -263,14 +262,12 @@ def _oks(points: Points, people: People) -> Iterator[Metric]:
         yield _metric(name, "share", about, values, people.with_joints, reason=why)
 
 
-def _areas(people: People) -> tuple[Floats, str]:
-    """(N,) areas of people in square photo pixels, and where they come from, in words."""
-    of_box: Floats = people.box[:, 2] * people.box[:, 3]
+def about_areas(people: People) -> str:
+    """Where the areas of people come from, in words."""
     if people.area is None:
-        return of_box, f"{BOX_AREA}, for the data has no other"
+        return f"{BOX_AREA}, for the data has no other"
     lacks = ~np.isfinite(people.area) & (people.visibility > 0).any(1)
-    area = np.where(np.isfinite(people.area), people.area, of_box)
-    return area, f"{BOX_AREA} for the {int(lacks.sum())} people without one" if lacks.any() else _OUTLINE_AREA
+    return f"{BOX_AREA} for the {int(lacks.sum())} people without one" if lacks.any() else _OUTLINE_AREA
 
 
 def _nothing(name: str, rule: str, averaging: str, points: Points, people: People, reason: str) -> Metric:

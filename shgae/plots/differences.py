@@ -31,7 +31,15 @@ class Bar:
     """An unfair one is drawn pale."""
 
 
-def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str, command: str) -> None:
+def forest_plot(
+    bars: Sequence[Bar],
+    path: Path,
+    conclusion: str,
+    command: str,
+    *,
+    confidence: str = "95",
+    margin: float | None = None,
+) -> None:
     """Draws a row a difference, the first on top; a thin line for the interval that counts, a thick one for its part
     over photos, a dashed one below for its part over seeds, a dot a seed.
 
@@ -40,29 +48,35 @@ def forest_plot(bars: Sequence[Bar], path: Path, conclusion: str, command: str) 
         path: the PNG or SVG to write.
         conclusion: a sentence that stands above.
         command: what made the figure.
+        confidence: of the intervals, in per cent.
+        margin: the smallest difference that matters, as a share; dotted lines on both sides of 0. None draws none.
     """
     with style():
         figure = new_figure(7.5, 1.5 + 0.55 * max(len(bars), 1))
         axes = figure.subplots()
         axes.axvline(0, color="black", lw=0.8)
+        for end in (-100 * margin, 100 * margin) if margin else ():
+            axes.axvline(end, color="#555555", lw=0.9, linestyle=":")
         for row, bar in enumerate(bars):
             _draw(axes, row, bar)
         axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("difference of PCK in points, with 95 % intervals", loc="left")
-        figure.legend(handles=_key(), loc="outside lower left", ncols=4, fontsize=7, borderaxespad=2.2)
+        axes.set_xlabel(f"difference of PCK in points, with {confidence} % intervals", loc="left")
+        figure.legend(handles=_key(margin), loc="outside lower left", ncols=5, fontsize=7, borderaxespad=2.2)
         figure.suptitle("\n".join(textwrap.wrap(conclusion, 105)), fontsize=8, x=0.02, ha="left")
     save_figure(figure, path, command)
 
 
-def _key() -> list[Line2D]:
+def _key(margin: float | None) -> list[Line2D]:
     grey = "#555555"
+    dotted = [Line2D([], [], color=grey, lw=0.9, linestyle=":", label="margin")] if margin else []
     return [
         Line2D([], [], color=grey, lw=1.4, label="photos and seeds: this one counts"),
         Line2D([], [], color=grey, lw=4, alpha=0.6, label="photos alone"),
         Line2D([], [], color=grey, lw=0.9, linestyle="--", label="seeds alone"),
         Line2D([], [], color="black", marker=".", ms=4, linestyle="", label="single seeds"),
+        *dotted,
     ]
 
 

@@ -75,7 +75,7 @@ def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execut
         check_file(path, (_SUFFIX,), execution.force, example="train")
     names = list(dict.fromkeys(person.file_name for people in splits.values() for person in people))
     sizes = dict(photo_sizes(names, photos)) if photos else {}
-    make_room(output)
+    make_room(output, *(path.name for path in targets.values()))
     for split, people in splits.items():
         write_bytes(targets[split], (dumps(to_coco(people, converted.skeleton, sizes)) + "\n").encode())
     everybody = [person for people in splits.values() for person in people]

@@ -31,6 +31,7 @@ from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import Array, map_tensor
 from shgae.data.datasets import Rows, in_chunks
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.data.prefetch import behind
 from shgae.errors import Diverged
 from shgae.execution import Execution
@@ -181,6 +182,7 @@ def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) 
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     crops = {split: Crops(prepared, split, config.limit) for split in SPLITS if prepared.facts["splits"].get(split)}
+    note_near_mean_pose(loaded.artifact, execution.progress)
     return _Plan(loaded, prepared, config, device, stacks, crops)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.compatibility import TRAVELS
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import Artifact
 from shgae.data.coco_json import read_dataset
 from shgae.errors import Refused
@@ -104,7 +103,7 @@ def _foreign(
         shown = ",".join(f"{channel:g}" for channel in mean_rgb)
         raise Refused("value", "--mean-rgb", f"{shown} is not three numbers from 0 to 1", "--mean-rgb 0.44,0.44,0.43")
     named = None if joints is None else _read_joints(joints, category)
-    foreign = read_foreign(file)
+    foreign = read_foreign(file, execution.stop)
     if foreign.note:
         execution.progress.note(f"note: {foreign.note}")
     parameters = sum(array.size for name, array in foreign.arrays.items() if "running_" not in name and array.ndim)
@@ -123,7 +122,7 @@ def _foreign(
         raise Refused("option", option, f"{file} is an autoencoder, which knows neither", f"without {option}")
     config = {
         "family": foreign.family,
-        "source_sha256": hash_file(file),
+        "source_sha256": foreign.sha256,
         "joints_sha256": None if named is None else named.sha256,
         "mean_rgb": None if mean_rgb is None else list(mean_rgb),
     }
@@ -140,7 +139,7 @@ def _foreign(
 def _tuned(file: Path, like: Path, output: Path, execution: Execution) -> ImportResult:
     """A network of ours with the weights of a file."""
     model = load_hourglass(like)
-    arrays, note = read_tuned(file, model.spec)
+    arrays, note, sha256 = read_tuned(file, model.spec, execution.stop)
     before = state_arrays(model.module)
     moved = sum(not np.array_equal(array, before[name]) for name, array in arrays.items())
     if not moved:
@@ -152,7 +151,7 @@ def _tuned(file: Path, like: Path, output: Path, execution: Execution) -> Import
     facts |= {"dropped_tensors": 0, "tuned_tensors": moved}
     known = model.artifact.facts
     facts |= {key: known[key] for key in (*TRAVELS, "heatmap", "cell_rule") if key in known}
-    config = {"family": _OURS, "source_sha256": hash_file(file)}
+    config = {"family": _OURS, "source_sha256": sha256}
     execution.stop.raise_if_set(file, "the same command again", saved=False)
     with new_artifact(
         output, kind="hourglass", config=config, parents={"model": model.artifact}, execution=execution, inputs=[file]

@@ -23,7 +23,7 @@ from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
 from shgae.artifacts.tensors import replacing
 from shgae.data.boxes import read_boxes
 from shgae.data.photo_checks import told
-from shgae.data.photo_files import Turned, read_header
+from shgae.data.photo_files import Turned, read_header, same_photos
 from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, left_out, list_photos, whole_photos
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
@@ -160,12 +160,13 @@ def _read_request(
     listed, empty = list_photos(given)
     others = ", ".join(f"{count:,} {suffix}" for suffix, count in list(left_out(given).items())[:_MOST_SUFFIXES])
     if not listed:
-        why = "there is no photo in it"
+        why = "it holds no photo"
         raise Refused("photos", given[0], f"{why} ({others})" if others else why, f"a folder of {', '.join(SUFFIXES)}")
     if others:
         progress.note(f"note: not taken for photos, by their names: {others}")
     for folder in empty:
-        progress.note(f"note: there is no photo in {folder}")
+        progress.note(f"note: {folder} holds no photo")
+    _note_twins(listed, progress)
     if boxes is None:
         whole = tuple(whole_photos(listed)[: config.limit])
         _check_turns(whole, config, execution)
@@ -180,6 +181,14 @@ def _read_request(
     photos = photos[: config.limit]
     _check_turns(photos, config, execution)
     return _Request(tuple(photos), without, dict(sorted(skipped.items())), boxes, file.sha256)
+
+
+def _note_twins(photos: Sequence[Path], progress: Progress) -> None:
+    twins = same_photos(enumerate(photos))
+    if twins:
+        first, second = (photos[place].name for place in twins[0][:2])
+        count = f"{counted(len(twins), 'photo')} under several names, byte for byte"
+        progress.note(f"note: {count} ({first} and {second}): each is predicted on its own")
 
 
 def _check_turns(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Execution) -> None:

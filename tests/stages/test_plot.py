@@ -19,12 +19,14 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import append_row, read_rows
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.study_plan import PLAN, StudyPlan, plan_bytes
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.plots import curves
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
 from tests.builders.findings import analysis_report
+from tests.builders.plans import KEPT, PLANNED
 from tests.builders.reports import evaluation, interval, scored, study
 
 EPOCHS = 9
@@ -49,9 +51,11 @@ def trained(path: Path, kind: str = "hourglass", epochs: int = EPOCHS, *, commit
     return path
 
 
-def reported(path: Path, kind: str, report: dict[str, Any]) -> Path:
+def reported(path: Path, kind: str, report: dict[str, Any], plan: StudyPlan | None = None) -> Path:
     with new_artifact(path, kind=kind, config={}, parents={}, execution=Execution()) as made:
         made.write_json("report.json", report)
+        if plan:
+            made.write(PLAN, plan_bytes(plan))
         made.commit({})
     return path
 
@@ -117,8 +121,18 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> Non
 
 
 def test_a_study_is_meant_by_its_folder_too(tmp_path: Path) -> None:
-    reported(tmp_path / "study" / "report", "study", STUDY.to_json(study()))
+    report = dataclasses.replace(study(), registered=KEPT)
+    reported(tmp_path / "study" / "report", "study", STUDY.to_json(report), PLANNED)
     assert plot.run([tmp_path / "study"], tmp_path / "out", Execution()).artifact.facts["figures"] == ["differences"]
+
+
+def test_a_study_without_its_plan_is_not_drawn(tmp_path: Path) -> None:
+    other = dataclasses.replace(study(), registered=dataclasses.replace(KEPT, sha256="0" * 64))
+    kept = dataclasses.replace(study(), registered=KEPT)
+    for name, report, plan in (("none", study(), None), ("gone", kept, None), ("other", other, PLANNED)):
+        path = reported(tmp_path / name, "study", STUDY.to_json(report), plan)
+        with pytest.raises(Refused, match="names no plan|nothing was registered|it is of plan 0000"):
+            plot.run([path], tmp_path / "out", Execution())
 
 
 def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from shgae.analysis.splice.text import change_sentence
 from shgae.wording import counted
 
 _PCK: Mapping[RankVerdict, str] = {
-    RankVerdict.TOO_FEW: "With {side}, too few people with joints that count.",
+    RankVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: no rank can be named.",
     RankVerdict.NO_COST: "With {side}, the training mean costs {difference} of PCK, under two standard errors: "
     "no rank can be named.",
     RankVerdict.MEAN_BETTER: "With {side}, the training mean scores higher than the bottleneck itself (its cost: "
@@ -41,7 +41,7 @@ _FVU: Mapping[RankVerdict, str] = {
 _NOT_VARYING = "The bottlenecks do not vary: there is no variance to explain."
 _NO_CURVE = "The trunk was tuned with its autoencoder inside: components of its bottleneck do not measure it."
 _NEEDED: Mapping[CurveVerdict, str] = {
-    CurveVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    CurveVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the curve.",
     CurveVerdict.NO_COST: "With skips on, the training mean loses nothing significant: {cost} of PCK.",
     CurveVerdict.REGAINED: "With skips on, the training mean loses {cost} of PCK; no significant loss from "
     "{components} on: {loss}.",

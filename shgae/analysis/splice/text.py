@@ -17,7 +17,7 @@ _NAMES = {
 }
 _COST = "With {side}, replacing the bottleneck by the training mean costs {cost} of PCK"
 _COSTS: Mapping[CostVerdict, str] = {
-    CostVerdict.TOO_FEW: "With {side}, too few people with joints that count.",
+    CostVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: no verdict on the mean.",
     CostVerdict.NO_COST: f"{_COST}, under two standard errors: a share of it is not defined.",
     CostVerdict.MEAN_BETTER: "With {side}, the training mean scores {gain} of PCK more than the bottleneck itself.",
     CostVerdict.GIVES_BACK: f"{_COST}; {{name}} recovers {{share}} of it.",
@@ -28,7 +28,7 @@ _CHANGES: Mapping[ChangeVerdict, str] = {
     ChangeVerdict.HIGHER: "With {side}, {first} scores {difference} of PCK more than {second}.",
     ChangeVerdict.LOWER: "With {side}, {first} scores {turned} of PCK less than {second}.",
     ChangeVerdict.NO_DIFFERENCE: "With {side}, no significant difference between {first} and {second}: {difference}.",
-    ChangeVerdict.TOO_FEW: "With {side}, too few people to compare {first} with {second}.",
+    ChangeVerdict.TOO_FEW: "With {side}, too few photos to compare {first} with {second}.",
 }
 
 

@@ -26,7 +26,7 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
       curves-pck curves-fvu       losses and score over epochs
       learning-rate               over epochs
       rate spectrum               of a rate, of an analysis
-      joints differences          of an evaluation, of a study
+      joints errors differences   of an evaluation, of a study
       manifest.json               what was drawn, from which runs, hashes
     """,
     running=("force",),
@@ -39,7 +39,7 @@ def plot(
         int | None, typer.Option("--from-epoch", metavar="EPOCH", min=1, help=_FROM, show_default=False)
     ] = None,
 ) -> Outcome:
-    """Plots curves over epochs, rate curves, spectra, joints and differences."""
+    """Plots curves over epochs, rate curves, spectra, joints, errors and differences."""
     from shgae.cli.tables import facts_table
     from shgae.stages import plot as stage
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from shgae.artifacts.input_file import open_input
 from shgae.data.converters.people import Malformed
 from shgae.errors import Refused
 
@@ -38,13 +39,11 @@ def read_arrays(
         raise Refused("annotations", path, "the package h5py is not installed", "pip install h5py")
     import h5py
 
-    if not path.exists():
-        raise Refused("annotations", path, "no such file", "check the path")
     try:
-        with h5py.File(path, "r") as file:
+        with open_input(path, "annotations") as opened, h5py.File(opened, "r") as file:
             found = {name: _array(file, name, shape) for name, shape in numbers.items()}
             found |= {name: _array(file, name, None) for name in texts}
-    except Malformed:
+    except (Malformed, Refused):
         raise
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:  # what h5py makes of HDF5's errors
         raise Refused("annotations", path, f"no readable HDF5 ({type(error).__name__})", fix) from error

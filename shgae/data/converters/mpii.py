@@ -13,7 +13,6 @@ the head box) is visible, as in the other two files.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.io.matlab import mat_struct
 
+from shgae.artifacts import strict_json
 from shgae.data.converters.hdf5_files import read_arrays
 from shgae.data.converters.mat_files import field, number, read_variable, structs
 from shgae.data.converters.people import Converted, ConvertedPerson, Floats, Malformed, file_name_of
@@ -154,7 +154,7 @@ def _name(value: Any) -> Any:
 
 
 def _bearpaw(path: Path) -> Converted:
-    entries = _json(path)
+    entries = strict_json.read(path, "annotations", _FIX, constant=float).value
     if not isinstance(entries, list):
         raise Malformed("no list of people")
     splits: dict[str, list[ConvertedPerson]] = defaultdict(list)
@@ -183,21 +183,6 @@ def _bearpaw(path: Path) -> Converted:
     if placeless:
         notes.append(f"without centre or scale, and so without a box: {counted(placeless, 'person', 'people')}")
     return Converted(MPII_PERSON, splits, tuple(notes))
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused("annotations", path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused("annotations", path, "it is a folder", _FIX) from error
-    except PermissionError as error:
-        raise Refused("annotations", path, "it may not be read", "check its permissions") from error
-    except RecursionError as error:
-        raise Malformed("nested too deeply") from error
-    except ValueError as error:
-        raise Malformed(f"no valid JSON ({error})") from error
 
 
 def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Floats:

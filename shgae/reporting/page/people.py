@@ -111,7 +111,7 @@ def people_section(
     if not any(pairs.values()):
         names = ", ".join(name for one in shown for name in _names(one))
         fix = "two of these with a comma between, in that order"
-        raise Refused("value", "--between", f"{config.between!r:.80} is no two of the models {names}", fix)
+        raise Refused("value", "--between", f"{config.between!r:.80} is not two of the models {names}", fix)
     parts: list[Section] = []
     for one in shown:
         if pair := pairs[one.anchor]:
@@ -125,7 +125,7 @@ def _names(evaluation: Given) -> list[str]:
 
 
 def _read(evaluation: Given) -> EvaluationReport:
-    return EVALUATION.read(evaluation.artifact.file(REPORT))
+    return EVALUATION.read(evaluation.artifact.open(REPORT))
 
 
 def _pair(evaluation: Given, between: str) -> tuple[str, ...]:
@@ -170,9 +170,9 @@ def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) ->
     crops = Crops(artifact, split, evaluation.artifact.manifest.config.get("limit"))
     skeleton = Skeleton.from_json(artifact.facts["skeleton"])
     whole = read_people(artifact, split)
-    files = [evaluation.artifact.file(f"predictions-{name}.json") for name in pair]
-    found = [read_predictions(path, name, crops, whole, len(skeleton)) for path, name in zip(files, pair, strict=True)]
-    rows = read_rows(artifact.file("people.jsonl"))
+    files = [evaluation.artifact.open(f"predictions-{name}.json") for name in pair]
+    found = [read_predictions(file, name, crops, whole, len(skeleton)) for file, name in zip(files, pair, strict=True)]
+    rows = read_rows(artifact.open("people.jsonl"))
     # Tables of older versions say photo_id.
     names = {row["image_id" if "image_id" in row else "photo_id"]: row for row in rows if row.get("split") == split}
     file_names = {photo: str(row["file_name"]) for photo, row in names.items()}

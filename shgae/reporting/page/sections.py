@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
 from shgae.analysis.latent.text import sentences as analysis_sentences
@@ -12,33 +11,44 @@ from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.analysis.rate.text import sentences as rate_sentences
 from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
+from shgae.artifacts.input_file import whole
 from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
-from shgae.evaluation.study_report import STUDY
+from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
+from shgae.evaluation.study_report import read_study
 from shgae.execution import Progress, Silent
+from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
+from shgae.plots.error_bars import error_bars
 from shgae.recipes import SPLITS
-from shgae.reporting import evaluation, splice, study
+from shgae.reporting import error_kinds, evaluation, splice, study
+from shgae.reporting.fitting import fitting
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
 from shgae.reporting.page.images import MOST_BYTES, of_file
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
 from shgae.reporting.rate import rate_table
+from shgae.reporting.study_costs import costs_table
+from shgae.reporting.study_plan import registration
+from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
 from shgae.reporting.table import Grid
 
 _SILENT = Silent()
 _ON_PHOTOS = (
     "The intervals of an evaluation are over photos, for these very weights: other seeds would train other weights. "
     "A difference between two models does not tell its cause where their trainings differ in more than one thing; "
-    "shgae study holds everything else alike."
+    "shgae study keeps everything else equal."
 )
 _NOTHING = (
     "None of these artefacts compares anything (an evaluation of two models, a study, a splice or a rate curve would), "
     "so nothing may be concluded."
 )
 
+_MOST_PICTURE = 2**29
+"""Bytes of a file that may become a picture of a page."""
 _CAPTIONS = {
     "curves-pck": "Losses and PCK over epochs",
     "curves-fvu": "Losses and FVU over epochs",
@@ -46,6 +56,7 @@ _CAPTIONS = {
     "rate": "PCK and FVU over the number of principal components",
     "spectrum": "Variance over principal components",
     "joints": "Joints found, by model",
+    "errors": "Kinds of errors, by model",
     "differences": "Differences between arms with their intervals",
 }
 """By the beginning of a figure's name."""
@@ -67,7 +78,8 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                sentences = say(one.artifact.file(REPORT))
+                with fitting(one.artifact.path / REPORT):
+                    sentences = say(one.artifact)
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -84,21 +96,21 @@ def concluded(found: Sequence[Findings]) -> Section:
     return Section("findings", "What may be concluded", tuple(blocks))
 
 
-def _compared(path: Path) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(EVALUATION.read(path)))
+def _compared(artifact: Artifact) -> tuple[str, ...]:
+    return tuple(evaluation.sentences(EVALUATION.read(artifact.open(REPORT))))
 
 
-def _studied(path: Path) -> tuple[str, ...]:
-    report = STUDY.read(path)
+def _studied(artifact: Artifact) -> tuple[str, ...]:
+    report = read_study(artifact)
     return (study.conclusion(report), *study.cautions(report))
 
 
-_SENTENCES: Mapping[str, Callable[[Path], tuple[str, ...]]] = {
+_SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
     "study": _studied,
     "evaluation": _compared,
-    "splice": lambda path: splice_sentences(SPLICE.read(path)),
-    "rate": lambda path: rate_sentences(RATE.read(path)),
-    "analysis": lambda path: analysis_sentences(ANALYSIS.read(path)),
+    "splice": lambda one: splice_sentences(SPLICE.read(one.open(REPORT))),
+    "rate": lambda one: rate_sentences(RATE.read(one.open(REPORT))),
+    "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.open(REPORT))),
 }
 
 
@@ -110,7 +122,8 @@ def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Se
         members = [one for one in given if one.kind in kinds]
         parts = []
         for one in members:
-            blocks = blocks_of(one)
+            with fitting(one.artifact.path):
+                blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
             progress.advance()
@@ -129,7 +142,7 @@ def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
 def _evaluation(one: Given) -> tuple[Block, ...]:
     if not one.has(REPORT):
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
-    report = EVALUATION.read(one.artifact.file(REPORT))
+    report = EVALUATION.read(one.artifact.open(REPORT))
     joints = tuple(table_of(grid) for grid in evaluation.joint_tables(report))
     main = tuple(table_of(grid, evaluation.sentences(report)) for grid in evaluation.main_tables(report))
     names = [row.name for row in report.models]
@@ -137,30 +150,44 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         lambda path: joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), ""),
         f"Bars: the share of each joint that {', '.join(names)} find; the numbers stand in the tables below",
     )
+    errors = error_kinds.error_bars(report)
+    kinds = [
+        picture_of(
+            lambda path: error_bars(errors, KINDS, path, evaluation.bars_title(report), ""),
+            f"Stacked bars: of each joint the shares of {', '.join(KINDS)}; the numbers stand in the tables below",
+        )
+        for _ in errors[:1]
+    ]
     return (
         *main,
         Figure((bars,), "Joints found, by model."),
+        *(Figure((one,), "Kinds of errors, by model.") for one in kinds),
         Details("Single joints, and people by how many they have labelled", joints),
     )
 
 
 def _study(one: Given) -> tuple[Block, ...]:
-    report = STUDY.read(one.artifact.file(REPORT))
+    report = read_study(one.artifact)
     arms, differences = map(table_of, study.tables(report))
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
-    return (arms, *picture, differences, Text(study.budget_line(report.budget)))
+    said = (study.budget_line(report.budget), *registration(report.registered))
+    sizes = tuple(table_of(grid) for grid in sizes_table(report))
+    shown = "PCK against the size of the code, as in the table below."
+    curve = _pictures(one, {SIZES_PICTURE: shown}, "PCK before and after fine-tuning, and of as many components.")
+    costs = (table_of(costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))),) if one.has(COSTS) else ()
+    return (arms, *picture, differences, *map(Text, said), *curve, *sizes, *costs)
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
-    report = SPLICE.read(one.artifact.file(REPORT))
+    report = SPLICE.read(one.artifact.open(REPORT))
     *tables, checks = (table_of(grid) for grid in splice.splice_tables(report))
     code = tuple(Text(line) for line in splice.code_lines(report).splitlines())
     return (*tables, *code, Details("Is the splice exact?", (checks,)))
 
 
 def _rate(one: Given) -> tuple[Block, ...]:
-    report = RATE.read(one.artifact.file(REPORT))
+    report = RATE.read(one.artifact.open(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
     picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
     return (*picture, table_of(rate_table(report)))
@@ -177,11 +204,13 @@ def _data(one: Given) -> tuple[Block, ...]:
         f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}",
         f"{len(names)} joints: {', '.join(names)}",
     )
-    return (Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {}))),)
+    table = Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
+    alt = "Some people of the training split with their joints, and a table of the people that were left out"
+    return (table, *_pictures(one, {"sheet.png": alt}, "Some people of the training split, as they were cut."))
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
-    report = ANALYSIS.read(one.artifact.file(REPORT))
+    report = ANALYSIS.read(one.artifact.open(REPORT))
     blocks: list[Block] = [*map(table_of, analysis_tables(report))]
     series: dict[str, list[Block]] = {}
     for figure in report.figures:
@@ -228,11 +257,12 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
     pictures = []
     for name, alt in files.items():
         if one.has(name):
-            path = one.artifact.file(name)
+            with one.artifact.open(name) as file:
+                data = whole(file, "picture", "a smaller picture", _MOST_PICTURE)
             try:
-                pictures.append(of_file(path.read_bytes(), alt))
+                pictures.append(of_file(data, alt))
             except ValueError as error:
-                raise Refused("picture", path, str(error), "make the artefact again") from error
+                raise Refused("picture", file.name, str(error), "make the artefact again") from error
     return (Figure(tuple(pictures), caption),) if pictures else ()
 
 
