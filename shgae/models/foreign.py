@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -101,17 +101,24 @@ def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
     return dataclasses.replace(translate(arrays, path), note=note, sha256=sha256)
 
 
-def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) -> tuple[dict[str, Array], str, str]:
+class StateDict(NamedTuple):
+    """The state dict of an hourglass of ours."""
+
+    arrays: dict[str, Array]
+    """Every tensor by name, float32 or int64."""
+    note: str
+    """Where in the file it was, if that is worth a word."""
+    sha256: str
+    """Of the file."""
+
+
+def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) -> StateDict:
     """Reads the state dict of an hourglass of ours that was trained on elsewhere: ``model.state_dict()``.
 
     Args:
         path: ``.pth`` or ``.safetensors``; names may begin with what DataParallel and the like put before them.
         spec: the network that it must fit.
-        stop: looked at while the file is read.
-
-    Returns:
-        Every tensor by name, float32 or int64; a note on where in the file it was, if that is worth a word; and the
-        sha256 of the file.
+        stop: as of :func:`read_foreign`.
 
     Raises:
         Refused: as :func:`read_foreign`; or stacks that share an autoencoder have different weights for it.
@@ -126,10 +133,11 @@ def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) ->
             raise Refused("tensors", path, why, "--like a model in which each stack has an autoencoder of its own")
     if wrong := misfit(wanted, {name: array.shape for name, array in arrays.items()}):
         raise Refused("tensors", path, wrong, "--like the model that these weights were opened from")
-    return arrays, note, sha256
+    return StateDict(arrays, note, sha256)
 
 
-def _read(path: Path, stop: StopFlag | None) -> tuple[dict[str, Array], str, str]:
+def _read(path: Path, stop: StopFlag | None) -> StateDict:
+    """All tensors of a file, as they are named in it."""
     with open_input(path, "checkpoint", wanted="a .pth or .safetensors file") as file:
         if path.suffix == ".safetensors":
             check_header(file, path)  # the library would take headers that cost gigabytes
@@ -138,7 +146,7 @@ def _read(path: Path, stop: StopFlag | None) -> tuple[dict[str, Array], str, str
         arrays, note = _read_in_child(file, path, StopFlag() if stop is None else stop)
         if state_of(file) != before:
             raise Refused("checkpoint", path, "it was changed while it was read", "the same command again")
-    return arrays, note, sha256
+    return StateDict(arrays, note, sha256)
 
 
 def _refuse_other_kinds(file: BufferedReader, path: Path) -> None:
