@@ -48,7 +48,7 @@ _shgae() {
         splice) words="--ae --activations -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack -d --device -j --workers --force -q --quiet --json -h --help" ;;
         rate) words="--ae -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack --components -d --device -j --workers --force -q --quiet --json -h --help" ;;
         analyze) words="-o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack --parts --clusters --traversals --unit-people -d --device -j --workers --force -q --quiet --json -h --help" ;;
-        predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays --exif -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
+        predict) words="-o --output --boxes --sigmas --recipe --config --decode --flip-test --no-flip-test --rescore --no-rescore --nms --min-score --overlays --no-overlays --exif -b --batch-size --precision --limit -d --device -j --workers --resume --force -q --quiet --json -h --help" ;;
         export) words="-o --output --force -q --quiet --json -h --help" ;;
         plot) words="-o --output --from-epoch --force -q --quiet --json -h --help" ;;
         report) words="-o --output --recipe --config --title --people --between --force -q --quiet --json -h --help" ;;

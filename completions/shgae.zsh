@@ -389,11 +389,15 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
+                        '--sigmas[JSON of the OKS sigmas for --nms\: a list, or an object by joint. Without it COCO’s, of its 17 joints.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
                         '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
+                        '--rescore[Score a person as HRNet and Simple Baselines do\: the detector’s score x the mean score of the joints that are above 0.2 of a perfect map; without it, x the mean score of all joints.]' \
+                        '--no-rescore[Not\: Score a person as HRNet and Simple Baselines do\: the detector’s score x the mean score of the joints that are above 0.2 of a perfect map; without it, x the mean score of all joints.]' \
+                        '--nms[Of two people of a photo that are more alike than this OKS, keep the one of the higher score (0.9 in HRNet).]:value: ' \
                         '--min-score[Joints with a map lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
                         '--overlays[Draw the joints on a copy of every photo.]' \
                         '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \

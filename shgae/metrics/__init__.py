@@ -8,6 +8,7 @@ A measure sums over batches and divides once, at the end.
 ``pose_scores``     every other score that the field has, side by side
 ``pckh``            PCKh in three published averagings, and curves over radii
 ``oks``             COCO's similarity, precision and recall
+``nms``             OKS non-maximum suppression: people found twice, kept once
 ``official``        COCO's ten numbers, by pycocotools' own COCOeval
 ``comparison``      models on the same people: intervals, differences, runs of several seeds
 ``statistics``      the bootstrap over photos, McNemar's test and Student's interval that it stands on

@@ -73,7 +73,7 @@ class Similarities:
         starts = np.repeat(np.cumsum(each) - each, each)
         self._person = first[self._prediction] + np.arange(len(self._prediction)) - starts
         off = predicted[order][self._prediction] - xy_photo[order][self._person]
-        self._alike: Floats = _alike(off, area[order][self._person], sigmas)
+        self._alike: Floats = joint_similarity(off, area[order][self._person], sigmas)
 
     def own(self) -> Floats:
         """(N, K): each person's joints against the person's own prediction."""
@@ -118,7 +118,9 @@ def similarity(
         area: (G,) in square photo pixels.
         sigmas: (K,) of the joints; None takes COCO's, of its 17.
     """
-    alike = _alike(predicted[:, None] - xy_photo[None], np.broadcast_to(area, (len(predicted), len(area))), sigmas)
+    alike = joint_similarity(
+        predicted[:, None] - xy_photo[None], np.broadcast_to(area, (len(predicted), len(area))), sigmas
+    )
     mean: Floats = (alike * labelled).sum(-1) / labelled.sum(-1)
     return mean
 
@@ -145,8 +147,11 @@ def match(similarities: Floats, least: Sequence[float] = (LOWEST, 0.0)) -> Ints:
     return taken
 
 
-def _alike(off: Floats, area: Floats, sigmas: Floats | None) -> Floats:
-    """(..., K) similarity of joints that are off by (..., K, 2) from those of people of these areas (...)."""
+def joint_similarity(off: Floats, area: Floats, sigmas: Floats | None) -> Floats:
+    """(..., K) similarity of joints that are off by (..., K, 2) from those of people of these areas (...).
+
+    It is exp(-d^2 / (2 area (2 sigma)^2)), as pycocotools has it; sigmas (K,), None takes COCO's.
+    """
     scale = (2 * (coco_sigmas() if sigmas is None else sigmas)) ** 2 * (area[..., None] + np.spacing(1)) * 2
     alike: Floats = np.exp(-(off**2).sum(-1) / scale)
     return alike

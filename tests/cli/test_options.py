@@ -156,7 +156,7 @@ ALLOWED: dict[str, tuple[float, float]] = {
     **{"show.people": (1, 64), "context": (1, 3), "rotation": (0, 180), "scale": (0, 0.9)},
 }
 """The lowest and the highest number of each option."""
-ABOVE_ZERO = {"ae_lr": 2**63 - 1, "lr": 2**63 - 1, "sigma_hidden": 1000, "sigma_visible": 1000}
+ABOVE_ZERO = {"ae_lr": 2**63 - 1, "lr": 2**63 - 1, "sigma_hidden": 1000, "sigma_visible": 1000, "nms": 1}
 NUMBERS = [(stage, field) for stage, field in ALL_FIELDS if field.kind in (int, float) and not field.choices]
 
 
