@@ -9,6 +9,7 @@ An artefact is a folder; its ``manifest.json`` is written last, and its presence
 ``store``          ``open_artifact`` checks an artefact and opens it
 ``folders``        whole folders: locked, cleared, put in place
 ``crops``          the people and crops of a split
+``ignored``        crowds and people without joints, which OKS AP ignores
 ``activations``    the bottleneck tensors of a split
 ``checkpoint``     the state of a training, one file
 ``tables``         rows of JSON, a line each

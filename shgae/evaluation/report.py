@@ -14,16 +14,18 @@ import numpy as np
 import torch
 
 from shgae.artifacts.crops import Crops, PeopleTable, read_people
+from shgae.artifacts.ignored import read_regions
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.data import heatmaps
 from shgae.errors import Refused
-from shgae.evaluation.predictions import Predictions, from_cells, photo_points
+from shgae.evaluation.people import people_of
+from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.metrics import baselines, pose_scores
 from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.official import NAMES
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.pckh import Curve, head_sizes
+from shgae.metrics.pckh import Curve
 from shgae.metrics.people import Floats, Metric, People, Points
 from shgae.metrics.pose_scores import Scores
 from shgae.metrics.statistics import Interval, McNemar, Verdict
@@ -203,35 +205,6 @@ EVALUATION = Schema(EvaluationReport, version=3, older={1: _from_schema_1, 2: _f
 """The form of an evaluation's ``report.json``."""
 
 
-def people_of(crops: Crops, skeleton: Skeleton, sigmas: Floats | None = None) -> People:
-    """What the predictions of these crops are scored against; sigmas (K,) of OKS, None for COCO's."""
-    table = crops.people
-    xy_crop, visibility = torch.from_numpy(table.xy_crop), torch.from_numpy(table.visibility)
-    cells, in_crop = heatmaps.truth(xy_crop, visibility, crops.crop_size)
-    return People(
-        joints=skeleton.names,
-        xy_photo=photo_points(table.xy_crop.astype(np.float64), table, crops.crop_size),
-        visibility=table.visibility,
-        cells=cells.numpy(),
-        cell_visibility=in_crop.numpy(),
-        map_size=crops.crop_size // heatmaps.STRIDE,
-        box=table.box,
-        photo_id=table.photo_id,
-        annotation_id=table.annotation_id,
-        area=table.area,
-        head_size=_head_sizes(table),
-        sigmas=sigmas,
-    )
-
-
-def _head_sizes(table: PeopleTable) -> Floats | None:
-    """(N,) PCKh's normaliser: by the head box, or as the data gives it; NaN where a person has neither."""
-    if table.head_box is None:
-        return table.head_size
-    by_box = head_sizes(table.head_box)
-    return by_box if table.head_size is None else np.where(np.isfinite(by_box), by_box, table.head_size)
-
-
 def score(predictions: Predictions, people: People) -> Scores:
     """Every score of a predictor.
 
@@ -274,7 +247,7 @@ def report(
         Refused: a prediction is not a finite number.
     """
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    people = people_of(crops, skeleton, sigmas)
+    people = people_of(crops, skeleton, sigmas, read_regions(data, config.split, len(skeleton)))
     scored = [score(one, people) for one in predictions]
     hits, names = [one.hits for one in scored], [one.name for one in predictions]
     on = (hits, people.cell_visibility, crops.photos)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
 from shgae.metrics.official import NAMES
-from shgae.metrics.pose_scores import BOX_AREA
+from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
 from shgae.metrics.statistics import Interval, Verdict
 from shgae.plots.bars import Bar, ModelBars
 from shgae.reporting.pckh import curve_tables, head_tables
@@ -57,6 +57,8 @@ _VERDICTS: Mapping[Verdict, str] = {
 }
 """What may be said of a pair."""
 Show = Callable[[float | None], str]
+_BOX_AREA = " (box area)"
+"""Stands next to every OKS of which somebody's area is that of the box."""
 _FAMILIES = {"torso": "PCK of the torso", "oks": "OKS"}
 """What a skeleton may lack."""
 
@@ -99,7 +101,8 @@ def _matched(row: Row, persons: int) -> str:
     found = row.matching
     if found is None:
         return ""
-    who = f"{found.matched:,} of {counted_people(persons)} matched by OKS, {found.surely:,} at 0.5 or more"
+    by = f"OKS{_BOX_AREA}" if any(BOX_AREA in metric.rule for metric in row.metrics) else "OKS"
+    who = f"{found.matched:,} of {counted_people(persons)} matched by {by}, {found.surely:,} at 0.5 or more"
     return f"\n{row.name}: {who}; the others are missed"
 
 
@@ -159,7 +162,9 @@ def dialects_table(report: EvaluationReport) -> Grid:
                 reasons[f"{family} AP" if name == "oks_ap" else family] = reason
         elif metrics:
             if name.startswith("oks") and any(BOX_AREA in metric.rule for metric in metrics):
-                heading += " (box area)"
+                heading += _BOX_AREA
+            if name.startswith("oks_") and any(NO_REGIONS in metric.rule for metric in metrics):
+                reasons["ignored regions in OKS AP"] = "the data was prepared before crowds were kept"
             show: Show = _plain if name.startswith("error_px") else percent
             rows.append((heading, *map(show, values)))
     torso = tables[0].get("torso_pck@0.2/joint")

@@ -14,6 +14,7 @@ import torch
 from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, read_people
 from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.ignored import IGNORED
 from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import write_bytes
@@ -106,7 +107,7 @@ def run(
     """
     prepared = open_artifact(data, "data", verify=False)
     config = dataclasses.replace(config, split=scored_split(prepared, config.split))
-    verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train")), execution)
+    verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train"), IGNORED), execution)
     rules = _Rules.read(sigmas, official, prepared.facts["skeleton"]["names"])
     networks = _load(models, prepared, execution)
     crops = Crops(prepared, config.split, config.limit)
