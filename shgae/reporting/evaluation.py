@@ -10,7 +10,7 @@ from shgae.metrics.official import NAMES
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
 from shgae.metrics.statistics import Interval, Verdict
 from shgae.plots.bars import Bar, ModelBars
-from shgae.reporting.pckh import curve_tables, head_tables
+from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
 from shgae.reporting.table import GROUPS, Grid, percent, points, span
 from shgae.wording import counted, counted_people
 
@@ -167,14 +167,17 @@ def dialects_table(report: EvaluationReport) -> Grid:
                 reasons["ignored regions in OKS AP"] = "the data was prepared before crowds were kept"
             show: Show = _plain if name.startswith("error_px") else percent
             rows.append((heading, *map(show, values)))
+    areas = auc_rows(columns)
     torso = tables[0].get("torso_pck@0.2/joint")
     missing = torso.left_out.get("missing torsos", 0) if torso else 0
     notes = [f"No {family}: {reason}" for family, reason in reasons.items()]
     if missing:
         notes.append(f"Torso: people left out for want of a labelled shoulder and opposite hip: {missing:,}")
+    if areas:
+        notes.append(f"AUC, mean over joints: {AUC_IS}")
     notes.append("Box and torso: mean over joints; the other averagings, v = 1, v = 2 and joints are in --json")
     headings = ("score", *(row.name for row in columns))
-    return Grid("Other scores (% but where pixels are named)", headings, tuple(rows), "\n".join(notes))
+    return Grid("Other scores (% but where pixels are named)", headings, (*rows, *areas), "\n".join(notes))
 
 
 def official_tables(report: EvaluationReport) -> list[Grid]:

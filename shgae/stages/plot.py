@@ -8,6 +8,7 @@
       rate-NAME.png, .svg        PCK over the numbers that pass the bottleneck
       spectrum-NAME.png, .svg    how the variance of an analysed bottleneck falls
       joints-NAME.png, .svg      what each evaluated model finds of each joint
+      radii-NAME.png, .svg       its PCK and PCKh over radii
       differences-NAME.png, .svg a study's answer
 """
 
@@ -29,11 +30,12 @@ from shgae.errors import Refused
 from shgae.evaluation.report import EvaluationReport
 from shgae.evaluation.study_report import StudyReport
 from shgae.execution import Execution
-from shgae.plots import bars, curves, differences
+from shgae.plots import bars, curves, differences, radii
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
 from shgae.reporting import evaluation, study
 from shgae.reporting.latent_figures import spectrum_curves
+from shgae.reporting.pckh import radius_panels
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
 from shgae.reporting.rate import rate_figure
 
@@ -115,23 +117,28 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
 
 
 def _of_reports(read: Inputs) -> dict[str, Draw]:
-    kinds: dict[str, tuple[str, Callable[[Any, Path, str], None]]] = {
-        "rate": ("rate", rate_figure),
-        "analysis": ("spectrum", _spectrum),
-        "evaluation": ("joints", _joints),
-        "study": ("differences", _forest),
+    kinds: dict[str, dict[str, Callable[[Any, Path, str], None]]] = {
+        "rate": {"rate": rate_figure},
+        "analysis": {"spectrum": _spectrum},
+        "evaluation": {"joints": _joints, "radii": _radii},
+        "study": {"differences": _forest},
     }
     count = Counter(kind for kind, _, _ in read.reports)
     found: dict[str, Draw] = {}
     for kind, name, report in read.reports:
-        stem, draw = kinds[kind]
-        title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
-        found[title] = partial(draw, report)
+        suffix = "" if count[kind] == 1 else f"-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
+        for stem, draw in kinds[kind].items():
+            if stem != "radii" or radius_panels(report):
+                found[f"{stem}{suffix}"] = partial(draw, report)
     return found
 
 
 def _joints(report: EvaluationReport, path: Path, command: str) -> None:
     bars.joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), command)
+
+
+def _radii(report: EvaluationReport, path: Path, command: str) -> None:
+    radii.radius_curves(radius_panels(report), path, evaluation.bars_title(report), command)
 
 
 def _spectrum(report: AnalysisReport, path: Path, command: str) -> None:

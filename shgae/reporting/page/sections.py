@@ -14,9 +14,10 @@ from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
-from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.evaluation.study_report import STUDY
 from shgae.plots.bars import joint_bars
+from shgae.plots.radii import radius_curves
 from shgae.recipes import SPLITS
 from shgae.reporting import evaluation, splice, study
 from shgae.reporting.latent import analysis_tables
@@ -24,6 +25,7 @@ from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Secti
 from shgae.reporting.page.images import MOST_BYTES, of_file
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
+from shgae.reporting.pckh import radius_panels
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid
 
@@ -135,8 +137,20 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
     return (
         *main,
         Figure((bars,), "Joints found, by model."),
+        *_radii(report),
         Details("Single joints, and people by how many they have labelled", joints),
     )
+
+
+def _radii(report: EvaluationReport) -> tuple[Block, ...]:
+    panels = radius_panels(report)
+    if not panels:
+        return ()
+    picture = picture_of(
+        lambda path: radius_curves(panels, path, evaluation.bars_title(report), ""),
+        f"Curves: {' and '.join(panel.title for panel in panels)}; the numbers stand in the tables below",
+    )
+    return (Figure((picture,), "Joints found over the radius within which they count, by model."),)
 
 
 def _study(one: Given) -> tuple[Block, ...]:
