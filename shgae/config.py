@@ -59,7 +59,11 @@ class Stored:
 
 Count = Annotated[int, Limit(1)]
 Natural = Annotated[int, Limit(0)]
-Positive = Annotated[float, Limit(0, above=True)]
+Rate = Annotated[float, Limit(0, 1000, above=True)]
+"""A learning rate."""
+Epochs = Annotated[int, Limit(1, 1_000_000)]
+Samples = Annotated[int, Limit(1, 1_000_000)]
+"""How many go through a network at once."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from shgae.config import Config, Count, Limit, Natural, Positive, Stored, to_stored
+from shgae.config import Config, Count, Epochs, Limit, Natural, Rate, Samples, Stored, to_stored
 from shgae.recipe_parts import PARTS, AugmentConfig, DetectionConfig, RegularisationConfig, ShowConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
@@ -43,7 +43,7 @@ class PrepareConfig(Config):
     crop_policy: Literal["pad", "inside"] = "pad"
     """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
     the square to stay in the photo, and drops a person if the labelled joints no longer fit."""
-    margin: Annotated[float, Limit(0)] = 0.1
+    margin: Annotated[float, Limit(0, 100)] = 0.1
     """Growth of the square around box and labelled joints (0.1 = 10 %)."""
     context: Annotated[float, Limit(1, 3)] = 1.0
     """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what
@@ -75,15 +75,15 @@ class PrepareConfig(Config):
 class FitConfig(Config):
     """What the three trainings share."""
 
-    epochs: Count = 50
+    epochs: Epochs = 50
     """Passes over the training split."""
-    batch_size: Count = 16
+    batch_size: Samples = 16
     """Samples a step, over all processes together."""
-    micro_batches: Count = 1
+    micro_batches: Samples = 1
     """Portions of a step that batch normalisation sees one by one; their gradients add up."""
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
     """Update rule: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9)."""
-    lr: Positive = 1e-3
+    lr: Rate = 1e-3
     """First learning rate; with the cosine schedule the highest one."""
     schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate over epochs: plateau multiplies by 0.2 once, after 5 epochs without a better validation score;
@@ -114,8 +114,8 @@ class ModelConfig(Config):
 class FinetuneConfig(HeatmapConfig, AugmentConfig, RegularisationConfig, FitConfig):
     """An hourglass, grafted or not, and crops -> the same network, trained on."""
 
-    epochs: Count = 15
-    lr: Positive = 5e-4
+    epochs: Epochs = 15
+    lr: Rate = 5e-4
     trainable: Annotated[Literal["all", "decoder", "autoencoder", "head"], Stored("train")] = "all"
     """What learns: all, all after the bottleneck (decoder), the autoencoders, or the heads; the rest is frozen."""
     joint_mismatch: Annotated[Literal["error", "match", "reset"], _JOINTS] = "error"
@@ -135,7 +135,7 @@ class ExtractConfig(Config):
     """Which hourglass of the row: its number from 0, the last one, or all of them."""
     dtype: Literal["fp32", "fp16"] = "fp32"
     """Number format on disk."""
-    batch_size: Count = 32
+    batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
@@ -147,16 +147,16 @@ class ExtractConfig(Config):
 class AutoencoderConfig(FitConfig):
     """Bottleneck tensors -> autoencoder."""
 
-    epochs: Count = 100
+    epochs: Epochs = 100
     optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
-    lr: Positive = 3e-4
+    lr: Rate = 3e-4
     code_size: Annotated[int, Limit(1, 4096)] = 50
     """Numbers in the code."""
     stack: Stack = "last"
     """Which stack's bottlenecks to learn: its number from 0, the last one, or all (one autoencoder, shared)."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the decoder's last layer; a relu cannot reach the negative half of the bottleneck."""
-    noise: Annotated[float, Limit(0)] = 0.1
+    noise: Annotated[float, Limit(0, 1000)] = 0.1
     """Strength of the training noise: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
 
 
@@ -166,7 +166,7 @@ class ScoredConfig(Config):
 
     split: EvaluatedSplit = "auto"
     """Which split to score; auto is test, or val where there is none."""
-    batch_size: Count = 32
+    batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
@@ -196,7 +196,7 @@ class PredictConfig(DetectionConfig, DecodeConfig):
     exif: Exif = "refuse"
     """Photos that EXIF says to turn: take the stored pixels (ignore); turn them, boxes and results being of the upright
     photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse)."""
-    batch_size: Count = 32
+    batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
@@ -211,29 +211,29 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     arms: str = "none,random,pca,frozen,full"
     """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the
     principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free."""
-    seeds: Count = 3
+    seeds: Annotated[int, Limit(1, 1000)] = 3
     """How often everything after the parent is done, each time with the next seed, the same one for all arms."""
-    epochs: Count = 15
-    lr: Positive = 5e-4
+    epochs: Epochs = 15
+    lr: Rate = 5e-4
     seed: Natural = 0
     """First seed of weights, data order and noise."""
     code_size: Annotated[int, Limit(1, 4096)] = 50
     """Numbers in the code."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the autoencoder's last layer; a relu cannot reach the negative half of the bottleneck."""
-    ae_epochs: Count = 100
+    ae_epochs: Epochs = 100
     """Epochs of pre-training the autoencoder."""
-    ae_batch_size: Count = 16
+    ae_batch_size: Samples = 16
     """Bottlenecks a step of pre-training."""
     ae_optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
     """Update rule of pre-training."""
-    ae_lr: Positive = 3e-4
+    ae_lr: Rate = 3e-4
     """First learning rate of pre-training; with the cosine schedule the highest one."""
     ae_schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate of pre-training over epochs, as for fine-tuning."""
     ae_shuffle: bool = True
     """Draw a new order of the bottlenecks every epoch of pre-training."""
-    noise: Annotated[float, Limit(0)] = 0.1
+    noise: Annotated[float, Limit(0, 1000)] = 0.1
     """Strength of the noise in pre-training: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
 
     def finetuning(self, seed: int, trainable: Literal["all", "autoencoder"]) -> FinetuneConfig:
@@ -274,7 +274,7 @@ class AnalyzeConfig(SpliceConfig):
     """Numbers of clusters to try, from-to."""
     traversals: Annotated[int, Limit(0, 10), Stored("walks")] = 3
     """Principal components to traverse, of the bottleneck and of the code; 0 to 10."""
-    unit_people: Annotated[int, Limit(2), Stored("tried")] = 200
+    unit_people: Annotated[int, Limit(2, 1_000_000), Stored("tried")] = 200
     """People of the split on whom the units of the code are tried, one unit after another."""
 
 

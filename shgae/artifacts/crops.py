@@ -149,12 +149,12 @@ def read_people(data: Artifact, split: str) -> PeopleTable:
         fixes = {"val": "--val at shgae prepare", "test": "--test or --hold-out at shgae prepare, or --split val"}
         fix = fixes.get(split, "shgae prepare again")
         raise Refused(f"split {split}", data.path, f"this data has {has} only", fix)
-    path = data.file(PEOPLE.format(split=split))
-    arrays = load_tensors(path)
+    file = PEOPLE.format(split=split)
+    arrays = load_tensors(data.open(file))
     skeleton, visibility = data.facts.get("skeleton"), arrays.get("visibility")
     joints = len(skeleton["names"]) if skeleton else visibility.shape[-1] if visibility is not None else 0
     wanted = _formats(int(splits[split]), joints, [name for name in MEASURES if name in arrays])
-    check_arrays(path, arrays, wanted)
+    check_arrays(data.file(file), arrays, wanted)
     return PeopleTable(**arrays)
 
 
@@ -170,7 +170,7 @@ class Crops:
         shards = -(-len(self.people) // SHARD_ROWS)
         _allow_open_files(shards)
         self._facts = data.facts
-        self._shards = [map_tensor(data.file(shard_name(split, shard)), "crops") for shard in range(shards)]
+        self._shards = [map_tensor(data.open(shard_name(split, shard)), "crops") for shard in range(shards)]
         stored, side = int(data.facts["splits"][split]), self._shards[0].shape[-2:][0] if self._shards[0].ndim else 0
         for number, shard in enumerate(self._shards):
             rows = min(SHARD_ROWS, stored - number * SHARD_ROWS)

@@ -28,7 +28,7 @@ def read_regions(data: Artifact, split: str, joints: int) -> Regions | None:
     """
     if IGNORED not in data.manifest.files:
         return None
-    rows = [_checked(row, data, joints) for row in read_rows(data.file(IGNORED))]
+    rows = [_checked(row, data, joints) for row in read_rows(data.open(IGNORED))]
     rows = [row for row in rows if split in row["splits"]]
     points = [row.get("keypoints") or [0.0] * (3 * joints) for row in rows]
     table = np.array(points, np.float64).reshape(len(rows), joints, 3)

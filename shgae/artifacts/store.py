@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from shgae.artifacts.folders import (
     INTENT,
     partial_of,
 )
-from shgae.artifacts.hashing import led_out, of_each, unlike
+from shgae.artifacts.hashing import led_out, of_each, unlike, unlike_open
+from shgae.artifacts.input_file import open_input
 from shgae.artifacts.manifest import (
     MANIFEST,
     FileEntry,
@@ -61,6 +63,22 @@ class Artifact:
         if name not in self.manifest.files:
             raise Refused(f"file {name}", self.path, f"not part of this {self.manifest.kind}", "shgae info")
         return self.path / name
+
+    def open(self, name: str) -> BufferedReader:
+        """One file of the artefact, open for reading; whatever takes its place later is not read.
+
+        What was hashed by :func:`verify_files` and is the same file still is not hashed again.
+
+        Raises:
+            Refused: the artefact has no such file, or it is not what the manifest says.
+        """
+        path, entry = self.file(name), self.manifest.files[name]
+        file = open_input(path)
+        fault = led_out(path, self.path) or unlike_open(file, entry.sha256, entry.size)
+        if fault:
+            file.close()
+            raise Refused(self.manifest.kind, self.path, f"{name} {fault}", "make the artefact again")
+        return file
 
     def to_json(self) -> dict[str, Any]:
         """The artefact's part of what ``--json`` prints."""

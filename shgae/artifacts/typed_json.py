@@ -16,9 +16,9 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from shgae.artifacts.input_file import Source, path_of
 from shgae.artifacts.tables import read_json
 from shgae.errors import Refused, shortened
 
@@ -43,9 +43,9 @@ class Schema(Generic[T]):
         """The object in ``report.json``; raises :class:`TypeError` where a field holds what its type forbids."""
         return {SCHEMA: self.version, **to_json(report)}
 
-    def read(self, path: Path) -> T:
+    def read(self, source: Source) -> T:
         """The report in a file; raises :class:`Refused`, see :func:`from_json`."""
-        return self.from_json(read_json(path), path)
+        return self.from_json(read_json(source), path_of(source))
 
     def from_json(self, value: Mapping[str, Any], where: object) -> T:
         """The report of an object of this version or an older one.

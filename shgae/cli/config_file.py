@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from shgae.artifacts.input_file import read_input
 from shgae.artifacts.strict_json import decode
 from shgae.cli.fields import stages
 from shgae.cli.options import RUN_OPTIONS, old_spelling
@@ -79,18 +80,10 @@ def resolve(stage: str, given: Mapping[str, Any], recipe: RecipeName | None, fil
 def _parse(path: Path) -> dict[str, Any]:
     text = ""
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise ValueError(f"more than {_MOST_BYTES:,} bytes")
-        text = decode(data)
+        text = decode(read_input(path, "config", "key = value lines under [train] and the like", _MOST_BYTES))
         if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
             raise ValueError(f"a line with more than {_MOST_DOTS} dots")
         return tomllib.loads(text)
-    except FileNotFoundError as error:
-        raise Refused("config", path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused("config", path, "a folder, wanted a TOML file", "check the path") from error
     except (ValueError, RecursionError) as error:
         if twice := _twice(text):
             raise Refused(shortened(twice), path, "given twice", "one of the two") from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shgae.artifacts.input_file import check_input
 from shgae.errors import Refused
 
 
@@ -41,11 +42,8 @@ class File:
     """What it should be, where it is a folder."""
 
     def check(self, path: Path) -> None:
-        """Raises :class:`Refused` where there is no such file."""
-        if path.is_dir():
-            raise Refused(self.what, path, f"it is a folder, wanted {self.wanted}", "check the path")
-        if not path.exists():
-            raise Refused(self.what, path, "no such file", "check the path")
+        """Raises :class:`Refused` where there is no such file, or one without an end, such as a FIFO."""
+        check_input(path, self.what, self.wanted)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from shgae.artifacts.input_file import read_input
 from shgae.data.geometry import Rectangle, Square, covered
 from shgae.data.photo_files import FORMATS, JPEGS, TURNS, orientation_of
 from shgae.errors import Refused
@@ -94,16 +95,11 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
     """
     if expected_size is not None:
         _refuse_huge(path, expected_size)
-    if not path.is_file():
-        raise Refused("photo", path, "no such file", "check the folder of the photos")
-    try:
-        if path.stat().st_size > MAX_PHOTO_BYTES:
-            raise Refused("photo", path, f"more than {MAX_PHOTO_BYTES:,} bytes", "a smaller copy")
-        data = path.read_bytes()
-    except PermissionError as error:
-        raise Refused("photo", path, "it may not be read", "check its permissions") from error
+    data = read_input(path, "photo", "a smaller copy", MAX_PHOTO_BYTES)
     try:
         photo = Image.open(io.BytesIO(data), formats=FORMATS)
+    except MemoryError:  # of the machine, not of the photo
+        raise
     except Exception as error:  # About ten types, by format; the bytes are in memory, so none is a disk's error.
         raise _no_photo(path, data, error) from error
     turn = TURNS.get(orientation_of(photo))
@@ -111,6 +107,8 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
     _refuse_huge(path, photo.size)
     try:
         decoded = _as_rgb(photo, data)
+    except MemoryError:
+        raise
     except Exception as error:  # As above: SyntaxError, struct.error, zlib.error ...
         raise Refused("photo", path, f"it cannot be decoded ({_reason(error)})", "fetch the file again") from error
     return decoded.transpose(turn) if turn is not None and exif == "apply" else decoded

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from shgae.artifacts.crops import Crops, PeopleTable, read_people
-from shgae.artifacts.ignored import read_regions
+from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.data import heatmaps
@@ -26,7 +25,7 @@ from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint
 from shgae.metrics.official import NAMES
 from shgae.metrics.pck import GROUPS, ByGroup
 from shgae.metrics.pckh import Curve
-from shgae.metrics.people import Floats, Metric, People, Points
+from shgae.metrics.people import Floats, Metric, People, Points, Regions
 from shgae.metrics.pose_scores import Scores
 from shgae.metrics.statistics import Interval, McNemar, Verdict
 from shgae.recipes import EvaluateConfig
@@ -230,8 +229,10 @@ def report(
     origins: Sequence[Origin],
     crops: Crops,
     data: Artifact,
+    training: PeopleTable,
     config: EvaluateConfig,
     sigmas: Floats | None = None,
+    regions: Regions | None = None,
 ) -> EvaluationReport:
     """Scores models on the same people and compares any two of them.
 
@@ -239,15 +240,17 @@ def report(
         predictions: of each model, in the order of the report.
         origins: where each one comes from.
         crops: the people.
-        data: the prepared data that they are of; its training people give the mean pose.
+        data: the prepared data that they are of.
+        training: its training people, who give the mean pose.
         config: split, resamples and seed.
         sigmas: (K,) of OKS; None takes COCO's where the joints are COCO's.
+        regions: that OKS AP ignores; None where nobody knows.
 
     Raises:
         Refused: a prediction is not a finite number.
     """
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    people = people_of(crops, skeleton, sigmas, read_regions(data, config.split, len(skeleton)))
+    people = people_of(crops, skeleton, sigmas, regions)
     scored = [score(one, people) for one in predictions]
     hits, names = [one.hits for one in scored], [one.name for one in predictions]
     on = (hits, people.cell_visibility, crops.photos)
@@ -273,7 +276,7 @@ def report(
         joints=skeleton.names,
         bootstrap=Bootstrap(config.resamples, config.seed),
         models=tuple(models),
-        floors=rows(_blind(crops, read_people(data, "train"))),
+        floors=rows(_blind(crops, training)),
         ceilings=rows([from_cells("target cells", people.cells, None, crops, _TARGET)]),
         comparisons=tuple(pairs),
     )

@@ -232,7 +232,7 @@ def _with_weights(make: Callable[[], _Module], artifact: Artifact) -> _Module:
     with torch.device("meta"):
         module = make()
     module.to_empty(device="cpu")
-    load_state(module, load_tensors(artifact.file(MODEL)), artifact.path)
+    load_state(module, load_tensors(artifact.open(MODEL)), artifact.path)
     return module.eval()
 
 

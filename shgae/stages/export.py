@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import math
@@ -15,7 +16,6 @@ import torch
 
 from shgae import __version__
 from shgae.artifacts.disk_space import readable
-from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.output_file import check_file, make_room
 from shgae.artifacts.tensors import Array, write_bytes
 from shgae.data import heatmaps
@@ -102,7 +102,7 @@ def run(model: Path, output: Path, execution: Execution) -> ExportResult:
     loaded = load_hourglass(model)
     network = MapsAndCodes(loaded.module)
     _check_size(network, model)
-    make_room(output.parent)
+    make_room(output.parent, output.name)
     execution.progress.start("export", 1 + len(BATCHES), "steps")
     graph = to_onnx(network, loaded.crop_size)
     _describe(graph, loaded, network)
@@ -114,7 +114,7 @@ def run(model: Path, output: Path, execution: Execution) -> ExportResult:
     write_bytes(output, data)
     execution.progress.finish()
     shapes = _shapes(graph.graph.input), _shapes(graph.graph.output)
-    return ExportResult(output, hash_file(output), len(data), loaded.artifact.id, *shapes, checked)
+    return ExportResult(output, hashlib.sha256(data).hexdigest(), len(data), loaded.artifact.id, *shapes, checked)
 
 
 def _check_packages() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import Artifact
 from shgae.data.coco_json import read_dataset
 from shgae.errors import Refused
@@ -79,7 +78,7 @@ def run(
         shown = ",".join(f"{channel:g}" for channel in mean_rgb)
         raise Refused("value", "--mean-rgb", f"{shown} is not three numbers from 0 to 1", "--mean-rgb 0.44,0.44,0.43")
     named = None if joints is None else _read_joints(joints, category)
-    foreign = read_foreign(file)
+    foreign = read_foreign(file, execution.stop)
     if foreign.note:
         execution.progress.note(f"note: {foreign.note}")
     parameters = sum(array.size for name, array in foreign.arrays.items() if "running_" not in name and array.ndim)
@@ -98,7 +97,7 @@ def run(
         raise Refused("option", option, f"{file} is an autoencoder, which knows neither", f"without {option}")
     config = {
         "family": foreign.family,
-        "source_sha256": hash_file(file),
+        "source_sha256": foreign.sha256,
         "joints_sha256": None if named is None else named.sha256,
         "mean_rgb": None if mean_rgb is None else list(mean_rgb),
     }

@@ -22,7 +22,7 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import dumps, write_rows
 from shgae.data.coco import CocoPeople, read_coco
 from shgae.data.crop_writer import look_for_photos, write_crops
-from shgae.data.cropping import cut_people
+from shgae.data.cropping import MOST_AT_ONCE, cut_people
 from shgae.data.geometry import FAMILY_MARGIN, around_crop
 from shgae.data.photo_checks import Key, check_turns, find_twins, where_twins_are, with_twins_merged
 from shgae.data.selection import CROWD, UNLABELLED, Selection, hold_out, limit, select
@@ -33,7 +33,7 @@ from shgae.skeleton import Skeleton
 from shgae.wording import counted, counted_people
 
 _TRIED = 32
-"""Photos that a rehearsal cuts from."""
+"""Photos that a rehearsal cuts from; a crowd counts as several."""
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,13 @@ def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig
 
 def _cutting_time(selection: Selection, config: PrepareConfig, workers: int) -> float:
     """Seconds that all photos of a selection will take, by the first ones."""
-    photos = sum(any(fate.split is not None for fate in fates) for _, fates in selection)
+    crowds = (sum(fate.split is not None for fate in fates) for _, fates in selection)
+    parts = sum(-(-people // MOST_AT_ONCE) for people in crowds)
     begun = time.perf_counter()
     around = around_crop(config.crop_size, config.context)
     with closing(cut_people(selection, config.crop_size, workers, around)) as cuts:
         tried = sum(1 for _ in itertools.islice(cuts, _TRIED))
-    return (time.perf_counter() - begun) * photos / max(tried, 1)
+    return (time.perf_counter() - begun) * parts / max(tried, 1)
 
 
 def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> None:

@@ -68,7 +68,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
     check_file(output, SUFFIXES, execution.force, example="report")
     given = open_given(inputs, execution)
     _check_place(output, given)
-    make_room(output.parent)
+    make_room(output.parent, output.name)
     sections = _sections(given, config, execution)
     page = Page(config.title, _lead(given), sections, _foot(given))
     data = render(page)

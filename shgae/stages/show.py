@@ -149,7 +149,7 @@ def dropped_of(data: Artifact) -> list[Dropped]:
     """Those that ``prepare`` left out, by split and reason; the most frequent reason comes first."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     count: dict[tuple[str, str], int] = defaultdict(int)
-    for row in read_rows(data.file(_ALL)):
+    for row in read_rows(data.open(_ALL)):
         if row["reason"] is not None:
             key = row["source"], row["reason"]
             count[key] += 1

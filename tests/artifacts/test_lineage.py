@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
 
 from shgae.artifacts import hashing
-from shgae.artifacts.hashing import hash_file
+from shgae.artifacts.hashing import hash_open
 from shgae.artifacts.lineage import ancestors, verify
 from shgae.artifacts.manifest import MANIFEST
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
@@ -95,12 +96,12 @@ def test_every_file_of_a_family_is_read_once_though_this_process_knows_it(
 ) -> None:
     read: list[Path] = []
 
-    def watched(path: Path) -> str:
-        read.append(path)
-        return hash_file(path)
+    def watched(file: BufferedReader) -> str:
+        read.append(Path(file.name))
+        return hash_open(file)
 
     monkeypatch.setattr(hashing, "_RESTED", -(10**18))
-    monkeypatch.setattr(hashing, "hash_file", watched)
+    monkeypatch.setattr(hashing, "hash_open", watched)
     for one in family.members.values():
         verify_files(one)
     read.clear()

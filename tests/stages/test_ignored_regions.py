@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,12 @@ def test_a_row_that_prepare_would_not_write_is_refused(tmp_path: Path, change: d
     data = open_artifact(prepared(tmp_path / "x", truth), "data")
     rows = list(read_rows(data.file(IGNORED)))
     write_rows(data.path / IGNORED, [rows[0] | change, *rows[1:]])
+    manifest = json.loads((data.path / "manifest.json").read_text())
+    content = (data.path / IGNORED).read_bytes()
+    manifest["files"][IGNORED] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (data.path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(Refused, match="prepare writes"):
-        read_regions(data, "val", 17)
+        read_regions(open_artifact(data.path, "data"), "val", 17)
 
 
 def test_a_broken_crowd_is_no_region_and_no_fault(tmp_path: Path) -> None:

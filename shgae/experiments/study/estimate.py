@@ -14,8 +14,9 @@ from shgae.artifacts.store import open_artifact
 from shgae.data.augmentation import augmentation_of
 from shgae.evaluation.study_report import FROZEN, FULL, NONE, PCA, RANDOM
 from shgae.execution import Execution
+from shgae.experiments.part import Part
 from shgae.experiments.study import baselines
-from shgae.experiments.study.plan import Part, Plan
+from shgae.experiments.study.plan import Plan
 from shgae.inference.batches import Inference
 from shgae.inference.device import autocast, resolve_device
 from shgae.models import grafting

@@ -24,10 +24,11 @@ from shgae.data.augmentation import augmentation_of
 from shgae.errors import Refused
 from shgae.evaluation.study_report import ARMS, BASELINE, FROZEN, FULL, STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
+from shgae.experiments.part import Part
 from shgae.experiments.study import scores
 from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.estimate import Cost, Costs
-from shgae.experiments.study.plan import Part, Plan, chosen
+from shgae.experiments.study.plan import Plan, chosen
 from shgae.experiments.study.report import differences, mean_pck
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.metrics.pck import ByGroup
@@ -237,7 +238,7 @@ def _write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         ids = {parent.role: parent.id for parent in old.manifest.parents}
         is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
         # Its content too: a later shgae may say more about the same networks.
-        if is_same and not execution.force and read_json(old.file(REPORT)) == value:
+        if is_same and not execution.force and read_json(old.open(REPORT)) == value:
             return old
     how = dataclasses.replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:

@@ -74,7 +74,7 @@ def read(output: Path, people: PeopleTable, crop_size: int) -> Scores:
     Raises:
         Refused: it was changed since.
     """
-    cells = load_tensors(open_artifact(output, "evaluation").file(_CELLS))["cells"]
+    cells = load_tensors(open_artifact(output, "evaluation").open(_CELLS))["cells"]
     true_cells, visibility = heatmaps.truth(
         torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility), crop_size
     )

@@ -126,7 +126,7 @@ def _names(evaluation: Given) -> list[str]:
 
 
 def _read(evaluation: Given) -> EvaluationReport:
-    return EVALUATION.read(evaluation.artifact.file(REPORT))
+    return EVALUATION.read(evaluation.artifact.open(REPORT))
 
 
 def _pair(evaluation: Given, between: str) -> tuple[str, ...]:
@@ -171,9 +171,9 @@ def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) ->
     crops = Crops(artifact, split, evaluation.artifact.manifest.config.get("limit"))
     skeleton = Skeleton.from_json(artifact.facts["skeleton"])
     whole = read_people(artifact, split)
-    files = [evaluation.artifact.file(f"predictions-{name}.json") for name in pair]
-    found = [read_predictions(path, name, crops, whole, len(skeleton)) for path, name in zip(files, pair, strict=True)]
-    rows = read_rows(artifact.file("people.jsonl"))
+    files = [evaluation.artifact.open(f"predictions-{name}.json") for name in pair]
+    found = [read_predictions(file, name, crops, whole, len(skeleton)) for file, name in zip(files, pair, strict=True)]
+    rows = read_rows(artifact.open("people.jsonl"))
     # Tables of older versions say photo_id.
     names = {row["image_id" if "image_id" in row else "photo_id"]: row for row in rows if row.get("split") == split}
     file_names = {photo: str(row["file_name"]) for photo, row in names.items()}

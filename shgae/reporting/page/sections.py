@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
 from shgae.analysis.latent.text import sentences as analysis_sentences
@@ -12,6 +11,7 @@ from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.analysis.rate.text import sentences as rate_sentences
 from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
+from shgae.artifacts.input_file import Source, whole
 from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION, EvaluationReport
@@ -39,6 +39,8 @@ _NOTHING = (
     "so nothing may be concluded."
 )
 
+_MOST_PICTURE = 2**29
+"""Bytes of a file that may become a picture of a page."""
 _CAPTIONS = {
     "curves-pck": "Losses and PCK over epochs",
     "curves-fvu": "Losses and FVU over epochs",
@@ -67,7 +69,7 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                sentences = say(one.artifact.file(REPORT))
+                sentences = say(one.artifact.open(REPORT))
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -84,21 +86,21 @@ def concluded(found: Sequence[Findings]) -> Section:
     return Section("findings", "What may be concluded", tuple(blocks))
 
 
-def _compared(path: Path) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(EVALUATION.read(path)))
+def _compared(source: Source) -> tuple[str, ...]:
+    return tuple(evaluation.sentences(EVALUATION.read(source)))
 
 
-def _studied(path: Path) -> tuple[str, ...]:
-    report = STUDY.read(path)
+def _studied(source: Source) -> tuple[str, ...]:
+    report = STUDY.read(source)
     return (study.conclusion(report), *study.cautions(report))
 
 
-_SENTENCES: Mapping[str, Callable[[Path], tuple[str, ...]]] = {
+_SENTENCES: Mapping[str, Callable[[Source], tuple[str, ...]]] = {
     "study": _studied,
     "evaluation": _compared,
-    "splice": lambda path: splice_sentences(SPLICE.read(path)),
-    "rate": lambda path: rate_sentences(RATE.read(path)),
-    "analysis": lambda path: analysis_sentences(ANALYSIS.read(path)),
+    "splice": lambda source: splice_sentences(SPLICE.read(source)),
+    "rate": lambda source: rate_sentences(RATE.read(source)),
+    "analysis": lambda source: analysis_sentences(ANALYSIS.read(source)),
 }
 
 
@@ -126,7 +128,7 @@ def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
 def _evaluation(one: Given) -> tuple[Block, ...]:
     if not one.has(REPORT):
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
-    report = EVALUATION.read(one.artifact.file(REPORT))
+    report = EVALUATION.read(one.artifact.open(REPORT))
     joints = tuple(table_of(grid) for grid in evaluation.joint_tables(report))
     main = tuple(table_of(grid, evaluation.sentences(report)) for grid in evaluation.main_tables(report))
     names = [row.name for row in report.models]
@@ -154,7 +156,7 @@ def _radii(report: EvaluationReport) -> tuple[Block, ...]:
 
 
 def _study(one: Given) -> tuple[Block, ...]:
-    report = STUDY.read(one.artifact.file(REPORT))
+    report = STUDY.read(one.artifact.open(REPORT))
     arms, differences = map(table_of, study.tables(report))
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
@@ -162,14 +164,14 @@ def _study(one: Given) -> tuple[Block, ...]:
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
-    report = SPLICE.read(one.artifact.file(REPORT))
+    report = SPLICE.read(one.artifact.open(REPORT))
     *tables, checks = (table_of(grid) for grid in splice.splice_tables(report))
     code = tuple(Text(line) for line in splice.code_lines(report).splitlines())
     return (*tables, *code, Details("Is the splice exact?", (checks,)))
 
 
 def _rate(one: Given) -> tuple[Block, ...]:
-    report = RATE.read(one.artifact.file(REPORT))
+    report = RATE.read(one.artifact.open(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
     picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
     return (*picture, table_of(rate_table(report)))
@@ -190,7 +192,7 @@ def _data(one: Given) -> tuple[Block, ...]:
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
-    report = ANALYSIS.read(one.artifact.file(REPORT))
+    report = ANALYSIS.read(one.artifact.open(REPORT))
     blocks: list[Block] = [*map(table_of, analysis_tables(report))]
     series: dict[str, list[Block]] = {}
     for figure in report.figures:
@@ -237,11 +239,12 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
     pictures = []
     for name, alt in files.items():
         if one.has(name):
-            path = one.artifact.file(name)
+            with one.artifact.open(name) as file:
+                data = whole(file, "picture", "a smaller picture", _MOST_PICTURE)
             try:
-                pictures.append(of_file(path.read_bytes(), alt))
+                pictures.append(of_file(data, alt))
             except ValueError as error:
-                raise Refused("picture", path, str(error), "make the artefact again") from error
+                raise Refused("picture", file.name, str(error), "make the artefact again") from error
     return (Figure(tuple(pictures), caption),) if pictures else ()
 
 

@@ -1,0 +1,77 @@
+"""One artefact of several that are made together: known by what it is, never by its folder alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts.folders import partial_of, unfinished
+from shgae.artifacts.manifest import MANIFEST, differences
+from shgae.artifacts.store import open_artifact
+from shgae.artifacts.tables import as_read
+from shgae.errors import Refused
+from shgae.evaluation.study_report import ARMS
+from shgae.execution import Execution
+
+
+@dataclass(frozen=True)
+class Part:
+    """One artefact of a study or of the demo."""
+
+    step: str
+    """extract, linear, random, pretrain, graft, finetune or score; of the demo prepare and train too."""
+    what: str
+    """For people: ``fine-tuning``."""
+    path: Path
+    kind: str
+    config: Mapping[str, Any]
+    """As its manifest is going to say."""
+    parents: Mapping[str, Path]
+    """Where its parents lie, by role."""
+    run: Callable[[Execution], object]
+    """Makes it."""
+    arm: str = ""
+    """The arm that it belongs to; "" where it serves several, ``baseline`` for the baseline's."""
+    place: str = ""
+    """``seed 1 of 3``; "" where it serves all."""
+
+    @property
+    def title(self) -> str:
+        """For people: ``arm full, seed 1 of 3: fine-tuning``."""
+        whose = f"arm {self.arm}" if self.arm in ARMS else self.arm
+        return ": ".join(part for part in (", ".join(one for one in (whose, self.place) if one), self.what) if part)
+
+    def is_made(self, force: bool = False) -> bool:
+        """Whether this very artefact is there, complete.
+
+        Raises:
+            Refused: something else lies there (unless ``force``); in what it differs is said.
+        """
+        if not self.path.exists():
+            return False
+        artifact = open_artifact(self.path, verify=False)
+        ids = {parent.role: parent.id for parent in artifact.manifest.parents}
+        return self._is_this({"kind": artifact.manifest.kind, **artifact.manifest.config, **ids}, self.path, force)
+
+    def is_begun(self, force: bool = False) -> bool:
+        """Whether an interrupted run of it is there; raises as :meth:`is_made`."""
+        begun = unfinished(partial_of(self.path))
+        return begun is not None and self._is_this(begun[1], begun[0], force)
+
+    def make(self, execution: Execution) -> None:
+        """Makes it, or goes on with it."""
+        self.run(dataclasses.replace(execution, resume=self.is_begun(execution.force)))
+
+    def _is_this(self, found: Mapping[str, Any], where: Path, force: bool) -> bool:
+        there = {role: path for role, path in self.parents.items() if (path / MANIFEST).is_file()}
+        ids = {role: open_artifact(path, verify=False).id for role, path in there.items()}
+        # A parent that is still to be made has no id yet; once it is made, this is asked again.
+        known = {key: value for key, value in found.items() if key in there or key not in self.parents}
+        changed = differences({"kind": self.kind, **as_read(self.config), **ids}, known)
+        if changed and not force:
+            why = f"it is another one than is wanted here ({'; '.join(changed)})"
+            raise Refused(self.title, where, why, "another --output, or --force to make it again")
+        return not changed
