@@ -23,11 +23,12 @@ from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.metrics import baselines, pose_scores
 from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.official import NAMES
+from shgae.metrics.paired_tests import McNemar, holm
 from shgae.metrics.pck import GROUPS, ByGroup
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import Floats, Metric, People, Points, Regions
 from shgae.metrics.pose_scores import Scores
-from shgae.metrics.statistics import Interval, McNemar, Verdict
+from shgae.metrics.statistics import Interval, Verdict
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import Skeleton
 
@@ -72,7 +73,7 @@ class JointScore:
     count: int
     """Labels."""
     interval: Interval | None
-    """Of ``all``; None for what is not a model, and where resamples do not differ."""
+    """Of ``all``; None for what is not a model, and from fewer than two photos."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,10 @@ class Pair:
     second: str
     verdict: Verdict
     difference: ByGroup[Interval | None]
-    minimum_detectable: float | None
+    p: float | None
+    p_adjusted: float | None
     photos: int
-    """These four: see :class:`~shgae.metrics.comparison.Comparison`."""
+    """These five: see :class:`~shgae.metrics.comparison.Comparison`; a p is None in reports of before too."""
     joints: Mapping[str, McNemar]
     """Of each joint, on how many people the two agree."""
 
@@ -200,7 +202,23 @@ def _without(one: Any, key: str) -> Any:
     return one and {name: value for name, value in one.items() if name != key}
 
 
-EVALUATION = Schema(EvaluationReport, version=3, older={1: _from_schema_1, 2: _from_schema_2})
+def _from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 did not allow for the number of pairs and joints, and said what it might have missed."""
+
+    def pair(one: dict[str, Any]) -> dict[str, Any]:
+        adjusted = holm([joint["p"] for joint in one["joints"].values()])
+        joints = zip(one["joints"].items(), adjusted, strict=True)
+        new = {
+            "p": None,
+            "p_adjusted": None,
+            "joints": {name: joint | {"p_adjusted": p} for (name, joint), p in joints},
+        }
+        return {**_without(one, "minimum_detectable"), **new}
+
+    return old | {"comparisons": [pair(one) for one in old["comparisons"]]}
+
+
+EVALUATION = Schema(EvaluationReport, version=4, older={1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3})
 """The form of an evaluation's ``report.json``."""
 
 
@@ -258,12 +276,13 @@ def report(
     each = joint_intervals(*on, resamples=config.resamples, seed=config.seed)
     models = []
     for i, one in enumerate(scored):
-        interval = ByGroup(*(paired.interval((i, group)) for group in range(len(GROUPS))))
+        interval = ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS))))
         models.append(_row(names[i], one, skeleton.names, origins[i], interval, each[i]))
     pairs = []
-    for i, j in itertools.combinations(range(len(hits)), 2):
+    places = list(itertools.combinations(range(len(hits)), 2))
+    for (i, j), found in zip(places, compare_models(paired, places), strict=True):
         joints = dict(zip(skeleton.names, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
-        pairs.append(_pair(names[i], names[j], compare_models(paired, i, j), joints))
+        pairs.append(_pair(names[i], names[j], found, joints))
 
     def rows(blind: Sequence[Predictions]) -> tuple[Row, ...]:
         return tuple(_row(one.name, score(one, people), skeleton.names) for one in blind)
@@ -311,7 +330,7 @@ def _row(
 
 
 def _pair(first: str, second: str, found: Comparison, joints: Mapping[str, McNemar]) -> Pair:
-    return Pair(first, second, found.verdict, found.difference, found.minimum_detectable, found.photos, joints)
+    return Pair(first, second, found.verdict, found.difference, found.p, found.p_adjusted, found.photos, joints)
 
 
 def _blind(crops: Crops, train: PeopleTable) -> list[Predictions]:

@@ -2,7 +2,7 @@
 
 Two things could have been otherwise: which people there are, and which seeds. The interval over photos answers for
 the first (people resampled, networks as they are), the interval over seeds for the second; a verdict goes by the
-interval that allows for both (:func:`shgae.metrics.statistics.combined`).
+interval that allows for both (:class:`shgae.metrics.seeds.CombinedEstimate`).
 
 ``report.json`` is a :class:`StudyReport`, written and read by :data:`STUDY`.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shgae.artifacts.typed_json import Schema
+from shgae.evaluation.study_differences import ArmComparison
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.statistics import Verdict
 
@@ -82,46 +83,6 @@ class ArmResult:
 
 
 @dataclass(frozen=True)
-class Range:
-    """A 95 % interval of a difference of PCK."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A difference of PCK in one group of joints, as a share (0.01 is one point)."""
-
-    value: float
-    """Mean over seeds."""
-    low: float
-    high: float
-    """The 95 % interval that allows for other people and other seeds; for other people alone where there is one
-    seed."""
-    over_photos: Range
-    over_seeds: Range | None
-    """None where there is one seed."""
-    by_seed: tuple[float, ...]
-    minimum_detectable: float
-    """The true difference that a study of this size finds with 80 % power."""
-
-
-@dataclass(frozen=True)
-class ArmComparison:
-    """Two arms on the same people, with the same seeds: ``arm`` minus ``minus``."""
-
-    arm: str
-    minus: str
-    fair: bool
-    """Whether both had the same training after the baseline."""
-    verdict: Verdict
-    """On ``arm``, by PCK of all labelled joints."""
-    groups: ByGroup[Estimate | None]
-    """None where fewer than two photos have such a joint."""
-
-
-@dataclass(frozen=True)
 class StudyReport:
     """Everything that a study found."""
 
@@ -133,7 +94,7 @@ class StudyReport:
     arms: tuple[ArmResult, ...]
     """The baseline first."""
     differences: tuple[ArmComparison, ...]
-    """The study's own question, full - none, first, where both were run."""
+    """The primary one first, where both of its arms were run."""
     verdict: Verdict
     """Of :attr:`primary`."""
     devices: tuple[str, ...]
@@ -145,13 +106,13 @@ class StudyReport:
 
     @property
     def primary(self) -> ArmComparison | None:
-        """The first fair difference, on which the verdict is; None if no two arms were compared."""
-        return next((one for one in self.differences if one.fair), None)
+        """The difference that the verdict is on; None if its arms were not both run."""
+        return next((one for one in self.differences if one.primary), None)
 
 
 def verdict_of(differences: Sequence[ArmComparison]) -> Verdict:
-    """The verdict on the first fair one of them."""
-    return next((one.verdict for one in differences if one.fair), Verdict.NOT_COMPARED)
+    """The verdict on the primary one of them."""
+    return next((one.verdict for one in differences if one.primary), Verdict.NOT_COMPARED)
 
 
 def _from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
@@ -193,5 +154,23 @@ def _verdict_1(found: Mapping[str, Any] | None) -> Verdict:
     return Verdict.of_bounds(found["low"], found["high"]) if found else Verdict.TOO_FEW_PHOTOS
 
 
-STUDY = Schema(StudyReport, version=2, older={1: _from_schema_1})
+def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 knew no margin, took the first fair difference as primary, and said what it might have missed."""
+
+    def estimate(one: dict[str, Any] | None) -> dict[str, Any] | None:
+        kept = {key: value for key, value in (one or {}).items() if key != "minimum_detectable"}
+        return kept | {"equivalence": None, "seed_error": None} if one else None
+
+    first = next((place for place, one in enumerate(old["differences"]) if one["fair"]), None)
+    nothing = {"within_margin": False, "margin": None, "alpha": 0.05, "p": None, "p_adjusted": None, "compared": 1}
+    differences = [
+        one
+        | nothing
+        | {"primary": place == first, "groups": {group: estimate(found) for group, found in one["groups"].items()}}
+        for place, one in enumerate(old["differences"])
+    ]
+    return old | {"differences": differences}
+
+
+STUDY = Schema(StudyReport, version=3, older={1: _from_schema_1, 2: _from_schema_2})
 """The form of a study's ``report.json``."""

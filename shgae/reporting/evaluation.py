@@ -8,15 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
 from shgae.metrics.official import NAMES
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
-from shgae.metrics.statistics import Interval, Verdict
+from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verdict
 from shgae.plots.bars import Bar, ModelBars
 from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
-from shgae.reporting.table import GROUPS, Grid, percent, points, span
+from shgae.reporting.table import GROUPS, Grid, number, percent, points, span
 from shgae.wording import counted, counted_people
 
 _ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
-_FEW_PHOTOS = 50
 _ID = re.compile(r"[0-9a-f]{64}")
 _SHOWN = (
     ("pck/person", "PCK, over people (the study's)"),
@@ -47,13 +46,11 @@ _SHOWN = (
 )
 
 _VERDICTS: Mapping[Verdict, str] = {
-    Verdict.BETTER: "{found}: {second} is significantly better",
-    Verdict.WORSE: "{found}: {second} is significantly worse",
-    Verdict.NO_SIGNIFICANT_DIFFERENCE: (
-        "{found}: no significant difference; minimum detectable difference {least} points (80 % power, {photos})"
-    ),
+    Verdict.BETTER: "{found}: {second} is significantly better{adjusted}",
+    Verdict.WORSE: "{found}: {second} is significantly worse{adjusted}",
+    Verdict.NO_SIGNIFICANT_DIFFERENCE: "{found}: no significant difference{adjusted}",
     Verdict.IDENTICAL: "{found}: no difference on any photo",
-    Verdict.TOO_FEW_PHOTOS: "{second} against {first}: too few photos for an interval",
+    Verdict.TOO_FEW_PHOTOS: "{second} against {first}: too few photos for a verdict ({photos}, at least {least})",
 }
 """What may be said of a pair."""
 Show = Callable[[float | None], str]
@@ -86,7 +83,7 @@ def pck_table(report: EvaluationReport) -> Grid:
         whole, *parts = (percent(row.pck[group]) for group, _ in GROUPS)
         count = f"{sum(joint.count for joint in row.joints.values()):,}"
         rows.append((row.name, whole, span(found.low, found.high) if found else "-", *parts, count))
-    few = ": so few make them too narrow" if report.photos < _FEW_PHOTOS else ""
+    few = f"; Student's t, because of under {MANY_PHOTOS}" if report.photos < MANY_PHOTOS else ""
     drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
     caption = (
         "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people\n"
@@ -116,24 +113,27 @@ def _blind(report: EvaluationReport) -> str:
 
 
 def comparisons_table(report: EvaluationReport) -> Grid:
-    """Any two models: the difference of their PCK in points, with its interval, and what might have been missed."""
+    """Any two models: the difference of their PCK in points, with its interval and its p."""
     rows = []
     for pair in report.comparisons:
         numbers = [_difference(pair.difference[group]) for group, _ in GROUPS]
-        rows.append((f"{pair.second} - {pair.first}", *numbers, percent(pair.minimum_detectable)))
+        rows.append((f"{pair.second} - {pair.first}", *numbers, number(pair.p), number(pair.p_adjusted)))
     caution = "Intervals are over photos, for these very weights: other seeds would train other weights"
-    headings = ("difference", *(f"points {heading}" for _, heading in GROUPS), "min. detectable")
+    if len(report.comparisons) > 1:
+        caution += f"\nAdjusted: Holm over {counted(len(report.comparisons), 'pair')}; the intervals are 95 % each"
+    headings = ("difference", *(f"points {heading}" for _, heading in GROUPS), "p", "adjusted")
     return Grid("Differences of PCK", headings, tuple(rows), "\n".join([*sentences(report), caution]))
 
 
 def sentences(report: EvaluationReport) -> list[str]:
     """What may be said of each pair of models; of many models, of each one against the first."""
     first, few = report.models[0].name, len(report.models) <= _ALL_PAIRS
-    return [sentence(pair) for pair in report.comparisons if few or pair.first == first]
+    count = len(report.comparisons)
+    return [sentence(pair, count) for pair in report.comparisons if few or pair.first == first]
 
 
-def sentence(pair: Pair) -> str:
-    """What may be said of one pair: the template of its verdict, with its numbers."""
+def sentence(pair: Pair, count: int = 1) -> str:
+    """What may be said of one of so many pairs: the template of its verdict, with its numbers."""
     whole, found = pair.difference.all, ""
     if whole is not None:
         ends = span(whole.low, whole.high, points)
@@ -142,8 +142,9 @@ def sentence(pair: Pair) -> str:
         found=found,
         first=pair.first,
         second=pair.second,
-        least=percent(pair.minimum_detectable),
+        adjusted=f" (one of {count} pairs, adjusted p {number(pair.p_adjusted)})" if count > 1 and pair.p else "",
         photos=counted(pair.photos, "photo"),
+        least=VERDICT_PHOTOS,
     )
 
 
@@ -216,9 +217,9 @@ def mcnemar_table(pair: Pair, joints: Sequence[str]) -> Grid:
     for joint in joints:
         found = pair.joints[joint]
         counts = (found.both, found.only_first, found.only_second, found.neither)
-        rows.append((joint, *(f"{count:,}" for count in counts), f"{found.p:.3g}"))
-    headings = ("joint", "both find", f"only {pair.first}", f"only {pair.second}", "neither", "p")
-    by_chance = f"Of {counted(len(rows), 'joint')} about one in twenty has p < 0.05 by chance alone"
+        rows.append((joint, *(f"{count:,}" for count in counts), f"{found.p:.3g}", f"{found.p_adjusted:.3g}"))
+    headings = ("joint", "both find", f"only {pair.first}", f"only {pair.second}", "neither", "p", "adjusted")
+    by_chance = f"Adjusted: Holm over {counted(len(rows), 'joint')}, of which one in twenty has p < 0.05 by chance"
     title = f"People whose joint was found: {pair.first}, {pair.second} (McNemar)"
     return Grid(title, headings, tuple(rows), by_chance)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from shgae.analysis.rate.report import RatePoint, RateReport
 from shgae.analysis.splice.effects import Effect
 from shgae.plots.rates import Ranks, ScoreCurve, rate_curve
-from shgae.reporting.table import Grid, interval_points, number, people_title, percent
+from shgae.reporting.table import Grid, fvu, interval_points, people_title, percent
 from shgae.wording import counted, counted_people
 
 _SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
@@ -19,17 +19,23 @@ def rate_table(report: RateReport) -> Grid:
     rows = [
         (
             f"{one.n_components}{'*' * (one.n_components > report.rank)}",
-            number(one.fvu),
+            fvu(one.fvu, one.fvu_interval),
             *_scored(one.skips_on, one.skips_off),
         )
         for one in report.points
     ]
     if code:
-        rows.append((f"autoencoder {code.n_components}", number(code.fvu), *_scored(code.skips_on, code.skips_off)))
+        rows.append(
+            (
+                f"autoencoder {code.n_components}",
+                fvu(code.fvu, code.fvu_interval),
+                *_scored(code.skips_on, code.skips_off),
+            )
+        )
     untouched = (report.untouched[side] for side, _ in _SIDES)
     rows.append(("autoencoder taken out" if tuned else "untouched", "0", *_scored(*untouched)))
     against = "the tuned trunk with its autoencoder taken out" if tuned else "the bottleneck as it is"
-    caption = f"lost: points of PCK against {against}, with the 95 % interval over photos"
+    caption = f"lost: points of PCK against {against}, with the 95 % interval over photos, as of the FVU"
     if any(one.n_components > report.rank for one in report.points):
         caption += f"\n* {_beyond(report)}"
     return Grid(

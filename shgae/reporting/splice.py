@@ -6,7 +6,7 @@ from shgae.analysis.splice.effects import Measure, Recovered
 from shgae.analysis.splice.report import BASELINES, Side, SpliceReport
 from shgae.analysis.splice.verdicts import LEADING, asked_about
 from shgae.metrics.reconstruction import Fidelity
-from shgae.reporting.table import Grid, interval_points, number, people_title, percent
+from shgae.reporting.table import Grid, fvu, interval_points, number, people_title, percent
 from shgae.wording import counted
 
 _MEASURES: dict[Measure, str] = {"pck": "PCK", "loss": "loss", "maps": "maps (faithfulness)"}
@@ -89,13 +89,14 @@ def fidelity_table(report: SpliceReport) -> Grid:
     rows = []
     for one in report.replacements:
         f = one.fidelity
-        numbers = (f.fvu, f.fvu_uncentred, _worst(f), f.l2_ratio, f.relative_bias, f.cosine)
-        rows.append((one.name, *map(number, numbers)))
+        numbers = (f.fvu_uncentred, _worst(f), f.l2_ratio, f.relative_bias, f.cosine)
+        rows.append((one.name, fvu(f.fvu, one.fvu_interval), *map(number, numbers)))
     return Grid(
         title="Distance from the bottleneck",
         headings=("replacement", "FVU", "uncentred", "worst channel", "length", "bias", "cosine"),
         rows=tuple(rows),
-        caption="FVU: share of the variance left unexplained; worst channel: the highest inside one\n"
+        caption="FVU: share of the variance left unexplained, with its 95 % interval over photos\n"
+        "worst channel: the highest FVU inside one\n"
         "length, bias: below 1 it is too short",
     )
 

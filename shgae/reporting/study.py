@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import (
     ARMS,
     BASELINE,
@@ -12,17 +13,14 @@ from shgae.evaluation.study_report import (
     NONE,
     PCA,
     RANDOM,
-    ArmComparison,
     ArmResult,
     Budget,
-    Estimate,
-    Range,
     StudyReport,
 )
 from shgae.metrics.pck import GROUPS
-from shgae.metrics.statistics import Verdict
+from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.plots.differences import Bar
-from shgae.reporting.table import Grid, percent, points, span
+from shgae.reporting.table import Grid, number, percent, points, span
 from shgae.wording import counted, counted_people
 
 ARM_HEADINGS = (
@@ -36,7 +34,16 @@ ARM_HEADINGS = (
     "parameters",
     "trained",
 )
-DIFFERENCE_HEADINGS = ("difference", "points", "95 %, both", "over photos", "over seeds", "finding", "question")
+DIFFERENCE_HEADINGS = (
+    "difference",
+    "points",
+    "CI, both",
+    "over photos",
+    "over seeds",
+    "adjusted p",
+    "finding",
+    "question",
+)
 _WORDS = ("what", "finding", "question")
 _UNFAIR = "unfair: only one of the two was trained on"
 _QUESTIONS: Mapping[tuple[str, str], str] = {
@@ -50,23 +57,37 @@ _QUESTIONS: Mapping[tuple[str, str], str] = {
     (NONE, BASELINE): f"what the same training gave without an autoencoder, {_UNFAIR}",
 }
 """What each difference answers."""
-_TOO_FEW = "too few photos of people with labelled joints"
+_TOO_FEW = f"under {VERDICT_PHOTOS} photos of people with labelled joints"
 _CONCLUSIONS: Mapping[Verdict, str] = {
-    Verdict.BETTER: "Significantly better: {scored}, {where}; {interval} excludes zero{but}{varied}.",
-    Verdict.WORSE: "Significantly worse: {scored}, {where}; {interval} excludes zero{varied}.",
+    Verdict.BETTER: "Significantly better: {scored}, {where}; {interval} excludes zero{within}{but}{varied}.",
+    Verdict.WORSE: "Significantly worse: {scored}, {where}; {interval} excludes zero{within}{varied}.",
+    Verdict.EQUIVALENT: (
+        "Equivalent within {margin} points: {scored}, {where}; the {narrower} % CI, {equivalence}, lies inside the "
+        "margin; {allowed}{varied}."
+    ),
+    Verdict.INCONCLUSIVE: (
+        "Inconclusive: {scored}, {where}; {interval} includes zero, and the data do not rule out a difference of the "
+        "margin, {margin} points; {allowed}{varied}."
+    ),
     Verdict.NO_SIGNIFICANT_DIFFERENCE: (
-        "No significant difference: {scored}, {where}; {interval} includes zero; "
-        "minimum detectable difference {least} points (80 % power){varied}."
+        "No significant difference: {scored}, {where}; {interval} includes zero; {allowed}{varied}."
     ),
     Verdict.IDENTICAL: "No difference: arm {arm} and arm {minus} scored the same on every photo, {where}{varied}.",
     Verdict.TOO_FEW_PHOTOS: f"No conclusion: {_TOO_FEW}.",
-    Verdict.NOT_COMPARED: "No conclusion: no two arms were compared.",
+    Verdict.ALPHA_SPENT: (
+        "No new verdict: the look at the planned seeds used the whole level, and its verdict stands; {scored}, "
+        "{where}; {interval} is no test; {allowed}{varied}."
+    ),
+    Verdict.NOT_COMPARED: "No conclusion: the two arms of the primary comparison were not both run.",
 }
 """What may be said of the primary comparison."""
 _FINDINGS: Mapping[Verdict, str] = {
-    Verdict.BETTER: "significantly better",
-    Verdict.WORSE: "significantly worse",
-    Verdict.NO_SIGNIFICANT_DIFFERENCE: "no significant difference (minimum detectable {least})",
+    Verdict.BETTER: "significantly better{within}",
+    Verdict.WORSE: "significantly worse{within}",
+    Verdict.EQUIVALENT: "equivalent",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.NO_SIGNIFICANT_DIFFERENCE: "no significant difference",
+    Verdict.ALPHA_SPENT: "no verdict: level spent",
     Verdict.IDENTICAL: "no difference on any photo",
     Verdict.TOO_FEW_PHOTOS: _TOO_FEW,
 }
@@ -88,12 +109,22 @@ def conclusion(report: StudyReport) -> str:
         scored=scored,
         arm=one.arm,
         minus=one.minus,
-        where=f"on {counted_people(report.persons)} and {counted(len(report.seeds), 'seed')}",
-        interval=f"the 95 % CI over {over}, {_range(found)},",
-        least=percent(found.minimum_detectable),
+        where=f"on {counted_people(report.persons)} and {counted(len(found.by_seed), 'seed')}",
+        interval=f"the {_confidence(one)} % CI over {over}, {_range(found)},",
+        narrower=_confidence(one, sides=2),
+        equivalence=_range(found.equivalence),
+        margin=percent(one.margin),
+        within=f"; a difference of the margin, {percent(one.margin)} points, is ruled out" if one.within_margin else "",
+        allowed=f"the largest gain that the data allow is {percent(found.largest_gain)} points, the largest loss "
+        f"{percent(found.largest_loss)}",
         but=_unless_the_pretraining(report) if (one.arm, one.minus) == (FULL, NONE) else "",
         varied="" if len(report.seeds) > 1 else "; seeds were not varied, so the effect of another seed is unknown",
     )
+
+
+def _confidence(one: ArmComparison, sides: int = 1) -> str:
+    """Of the intervals of a comparison, in per cent; with two sides, of the interval for equivalence."""
+    return f"{100 * (1 - sides * (one.alpha or 0.05)):.3g}"
 
 
 def _named(arm: str) -> str:
@@ -130,8 +161,42 @@ def cautions(report: StudyReport) -> list[str]:
         said.append("Seeds were not varied: the intervals are over photos alone.")
     else:
         said.append("The verdicts go by the interval that allows for both: other photos and other seeds.")
-    if len(report.arms) > 3:  # the baseline is one of them
-        said.append("The intervals are 95 % each, not together: of many differences, some exclude zero by chance.")
+    said += _error_lines(report)
+    secondary = max((one.compared for one in report.differences), default=1)
+    if secondary > 1:
+        how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
+        said.append(f"Of {secondary} secondary comparisons, {how}.")
+    return said
+
+
+def _error_lines(report: StudyReport) -> list[str]:
+    """Where the errors over seeds come from, and why."""
+    pooled, own = list[str](), list[str]()
+    unchecked = list[str]()
+    freedoms = set[int]()
+    for one in report.differences:
+        error = one.groups.all.seed_error if one.groups.all else None
+        if error is None or (error.ratio is None and not error.pooled):
+            continue
+        name = f"{one.arm} - {one.minus}"
+        if error.ratio is None:
+            unchecked.append(name)
+            continue
+        (pooled if error.pooled else own).append(f"{name} (F {error.ratio:.2f})")
+        freedoms |= {error.freedom} if error.pooled else set()
+    said = []
+    if pooled:
+        said.append(
+            f"The error over seeds is that of all arms ({counted(max(freedoms), 'degree')} of freedom) where a pair "
+            f"varies over seeds as the other arms do (F test): {', '.join(pooled)}."
+        )
+    if own:
+        said.append(
+            f"A pair that varies over seeds more or less than the others keeps its own error: {', '.join(own)}."
+        )
+    if unchecked:
+        which = ", ".join(unchecked)
+        said.append(f"With one seed in common, the error over seeds is that of all arms, unchecked: {which}.")
     return said
 
 
@@ -159,6 +224,10 @@ def tables(report: StudyReport) -> list[Grid]:
     arms = [_arm_row(arm, against_none.get(arm.name)) for arm in report.arms]
     differences = [_difference_row(one) for one in report.differences]
     about = "Differences of PCK (all labelled joints), in points"
+    if report.differences:
+        about += f"; {_confidence(report.differences[0])} % intervals"
+        if report.differences[0].margin is not None:
+            about += f", margin {percent(report.differences[0].margin)}"
     return [
         Grid(title, ARM_HEADINGS, tuple(arms), words=_WORDS),
         Grid(about, DIFFERENCE_HEADINGS, tuple(differences), words=_WORDS),
@@ -178,10 +247,10 @@ def _difference_row(one: ArmComparison) -> Row:
     """Cells as of :data:`DIFFERENCE_HEADINGS`; points of PCK of all labelled joints."""
     found, name, question = one.groups.all, f"{one.arm} - {one.minus}", _QUESTIONS.get((one.arm, one.minus), "-")
     if found is None:
-        return (name, "-", "-", "-", "-", _FINDINGS[one.verdict], question)
+        return (name, "-", "-", "-", "-", "-", _FINDINGS[one.verdict], question)
     ranges = (_range(found), _range(found.over_photos), _range(found.over_seeds))
-    finding = _FINDINGS[one.verdict].format(least=percent(found.minimum_detectable))
-    return (name, points(found.value), *ranges, finding, question)
+    finding = _FINDINGS[one.verdict].format(within=", within the margin" if one.within_margin else "")
+    return (name, points(found.value), *ranges, number(one.p_adjusted), finding, question)
 
 
 def bars(report: StudyReport) -> list[Bar]:

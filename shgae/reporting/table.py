@@ -115,6 +115,11 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
+def fvu(value: float | None, found: Interval | None) -> str:
+    """A fraction of variance unexplained with its interval, three digits; a dash for None."""
+    return number(value) if found is None else f"{number(value)} ({span(found.low, found.high, number)})"
+
+
 def people_title(split: str, persons: int, photos: int, stack: int) -> str:
     """What stands above a table of a split's people at one stack."""
     return f"{split}: {counted_people(persons)} of {counted(photos, 'photo')}, stack {stack}"

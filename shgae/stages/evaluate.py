@@ -97,8 +97,8 @@ def run(
     """Scores models on one split of the same data.
 
     Args:
-        models: in the order of the report: hourglass artefacts, run directories (then their best weights), or files of
-            predictions (:func:`~shgae.evaluation.predictions.read_predictions`).
+        models: in the order of the report: hourglasses, runs (their best weights), or files of predictions, as
+            :func:`~shgae.evaluation.predictions.read_predictions` takes them.
         data: prepared data of the models' joints and crop size.
         output: the folder to make: report, tables and ``predictions-NAME.json`` (COCO results); None writes nothing.
         config: split, batch size, number format, draws.
@@ -112,8 +112,7 @@ def run(
     prepared = open_artifact(data, "data", verify=False)
     config = dataclasses.replace(config, split=scored_split(prepared, config.split))
     verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train"), IGNORED), execution)
-    rules = _Rules.read(sigmas, official, prepared, config.split)
-    networks = _load(models, prepared, execution)
+    rules, networks = _Rules.read(sigmas, official, prepared, config.split), _load(models, prepared, execution)
     # All of the data before the models: what takes its place meanwhile is not scored.
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)

@@ -18,9 +18,10 @@ from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, score
 from shgae.metrics.official import NAMES
+from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import People
-from shgae.metrics.statistics import Interval, McNemar, Verdict
+from shgae.metrics.statistics import Interval, Verdict
 from shgae.skeleton import COCO_PERSON
 from tests.builders.reports import evaluation, interval, scored
 
@@ -80,7 +81,7 @@ def of_schema_1(report: EvaluationReport, found: Interval | None) -> dict[str, A
     one = found and {**dataclasses.asdict(found), "smallest_to_show": 0.5}
     pair = {"first": "a", "second": "b", "photos": 7, "sentence": "b against a: a sentence"}
     difference = {"all": one, "v1": None, "v2": one}
-    joints = dict.fromkeys(("nose", "chin"), dataclasses.asdict(McNemar(1, 2, 3, 4, 0.5)))
+    joints = dict.fromkeys(("nose", "chin"), {"both": 1, "only_first": 2, "only_second": 3, "neither": 4, "p": 0.03})
     return old | {"comparisons": [pair | {"difference": difference, "joints": joints}]}
 
 
@@ -92,8 +93,9 @@ def test_a_report_of_schema_1_is_read_and_what_it_lacks_is_none(found: Interval 
     assert (read.floors, read.ceilings, read.joints) == ((), (), ("chin", "nose"))
     (pair,) = read.comparisons
     assert (pair.difference.all, pair.difference.v1) == (found, None)
-    assert pair.verdict is Verdict.of(found)
-    assert pair.minimum_detectable == (0.5 if found else None)
+    assert pair.verdict is Verdict.of(found, 20)
+    assert (pair.p, pair.p_adjusted) == (None, None)
+    assert pair.joints["nose"] == McNemar(1, 2, 3, 4, 0.03, 0.06)
     assert replace(read, comparisons=(), joints=made.joints) == made
 
 

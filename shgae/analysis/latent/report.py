@@ -69,7 +69,7 @@ class UnitsVerdict(StrEnum):
 
     NONE_VARIES = "none_varies"
     TOO_FEW = "too_few"
-    """Everybody is in one photo."""
+    """Fewer than 10 photos."""
     COUNTED = "counted"
 
 

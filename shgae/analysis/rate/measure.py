@@ -24,6 +24,7 @@ from shgae.data.datasets import PoseBatch
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.metrics.reconstruction import FidelitySums
+from shgae.metrics.statistics import Interval, PairedBootstrap
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackState
 from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder
@@ -92,12 +93,16 @@ class RateCurve:
         if code is not None and not self._site.is_tuned:
             equal = {name: equal_pck(side, ks, "ae", rank) for name, side in sides.items()}
             if dense := dense_ranks(ks, equal.values()):
-                sides = self._compared(passes, self._passes(projection, dense, None))
+                sides = self._compared(passes, self._passes(projection, dense, seen, again=True))
                 ks = tuple(sorted({*ks, *dense}))
                 equal = {name: equal_pck(side, ks, "ae", rank) for name, side in sides.items()}
         rates = seen.rates()
-        points = tuple(_point(str(k), k, None if rates is None else float(rates[k]), sides) for k in ks)
-        mine = None if code is None else _point("ae", code.spec.code_size, seen.code.result().fvu, sides)
+        intervals = seen.intervals(self._crops.photos, self._config.seed)
+        fvu = {str(k): None if rates is None else float(rates[k]) for k in ks}
+        points = tuple(_point(str(k), k, fvu[str(k)], intervals[str(k)], sides) for k in ks)
+        mine = None
+        if code is not None:
+            mine = _point("ae", code.spec.code_size, seen.code.result().fvu, intervals["ae"], sides)
         fewest = None
         if equal and mine is not None and mine.fvu is not None and rates is not None:
             fewest = equal_fvu(rates, mine.fvu, rank, seen.sums(self._crops.photos), self._config.seed)
@@ -117,8 +122,8 @@ class RateCurve:
             autoencoder=mine,
             equal_fvu=fewest,
             equal_pck=equal,
-            taken_out=taken_out_of(mine, self._site.is_tuned),
-            needed=needed_of(points, rank) if mine is None else None,
+            taken_out=taken_out_of(mine, self._site.is_tuned, sides["skips_on"].photos),
+            needed=needed_of(points, rank, sides["skips_on"].photos) if mine is None else None,
         )
 
     def _compared(self, first: Passes, *more: Passes) -> dict[str, SideBySide]:
@@ -128,23 +133,22 @@ class RateCurve:
         off = {name: tally for passes in (first, *more) for name, tally in passes.off.items()}
         return {"skips_on": SideBySide(on, truth, seed=seed), "skips_off": SideBySide(off, truth, seed=seed)}
 
-    def _passes(self, projection: Projection, ks: tuple[int, ...], seen: _Seen | None) -> Passes:
+    def _passes(self, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool = False) -> Passes:
         """One way down a batch; a way up for each rank, and the first time for the autoencoder and for the bottleneck
         as it is."""
-        others = [UNTOUCHED, *(["ae"] if self._code else [])] if seen else []
+        others = [] if again else [UNTOUCHED, *(["ae"] if self._code else [])]
         passes = Passes(self._splicer, self._crops, self._heatmap, [*others, *map(str, ks)])
-        self._execution.progress.start("ranks" if seen else "more ranks", len(self._crops), "people")
+        self._execution.progress.start("more ranks" if again else "ranks", len(self._crops), "people")
         for batch in self._splicer.batches(self._crops, self._execution):
             descent = self._splicer.descend(batch)
             with torch.inference_mode():
-                instead = self._projected(descent, projection, ks, seen)
-                passes.add(batch, descent, itertools.chain(self._others(batch, descent, seen), instead))
+                instead = self._projected(descent, projection, ks, seen, again)
+                before = iter(()) if again else self._others(batch, descent, seen)
+                passes.add(batch, descent, itertools.chain(before, instead))
         self._execution.progress.finish()
         return passes
 
-    def _others(self, batch: PoseBatch, descent: StackState, seen: _Seen | None) -> Iterator[tuple[str, Tensor]]:
-        if seen is None:
-            return
+    def _others(self, batch: PoseBatch, descent: StackState, seen: _Seen) -> Iterator[tuple[str, Tensor]]:
         x = descent.bottleneck
         yield UNTOUCHED, x
         if self._code is not None:
@@ -154,11 +158,12 @@ class RateCurve:
 
     @staticmethod
     def _projected(
-        descent: StackState, projection: Projection, ks: tuple[int, ...], seen: _Seen | None
+        descent: StackState, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool
     ) -> Iterator[tuple[str, Tensor]]:
         x = descent.bottleneck
         coefficients = projection.coefficients(x)
-        if seen is not None:
+        seen.keep(coefficients.cpu().numpy(), ks)
+        if not again:
             seen.add(x.float().cpu().numpy(), coefficients.cpu().numpy())
         flat, held = projection.begin(x), 0
         for k in ks:
@@ -173,13 +178,21 @@ class _Seen:
         self._mean = mean
         self._squares, self._spread = np.zeros(len(components.variances)), 0.0
         self._grid = fvu_grid(components.rank)
-        self._left, self._spreads, self._errors = ([np.zeros((0, *shape))] for shape in ((len(self._grid),), (), ()))
+        self._left, self._spreads = ([np.zeros((0, *shape))] for shape in ((len(self._grid),), ()))
+        self._held: dict[int, list[npt.NDArray[np.float64]]] = {}
         self.code = FidelitySums(mean)
+        self.is_coded = False
 
     def add_code(self, x: npt.NDArray[np.float32], rebuilt: npt.NDArray[np.float32]) -> None:
         """Counts what the autoencoder gives for a batch (n, C, 4, 4)."""
+        self.is_coded = True
         self.code.add(x, rebuilt)
-        self._errors.append(_squares(x.astype(np.float64) - rebuilt))
+
+    def keep(self, coefficients: npt.NDArray[np.float32], ks: tuple[int, ...]) -> None:
+        """Remembers what each of these ranks holds of each person of a batch, coefficients (n, D)."""
+        held = np.pad(np.square(coefficients, dtype=np.float64).cumsum(1), ((0, 0), (1, 0)))
+        for k in ks:
+            self._held.setdefault(k, []).append(held[:, k])
 
     def add(self, x: npt.NDArray[np.float32], coefficients: npt.NDArray[np.float32]) -> None:
         """Counts a batch: bottlenecks (n, C, 4, 4) and their coefficients (n, D)."""
@@ -194,10 +207,20 @@ class _Seen:
         """FVU of rank 0 .. D; None if no bottleneck differs from the mean."""
         return curve(self._squares, self._spread) if self._spread else None
 
+    def intervals(self, photo_id: npt.NDArray[np.int64], seed: int) -> dict[str, Interval | None]:
+        """The FVU of every rank, by its number, and of the autoencoder, ``ae``, with its interval over photos."""
+        spread = np.concatenate(self._spreads)
+        errors = {str(k): np.maximum(spread - np.concatenate(held), 0) for k, held in self._held.items()}
+        if self.is_coded:
+            errors["ae"] = self.code.by_person()[0]
+        above = np.stack([*errors.values()], axis=1)
+        paired = PairedBootstrap(above, np.repeat(spread[:, None], len(errors), axis=1), photo_id, seed=seed)
+        return {name: paired.interval((place,)) for place, name in enumerate(errors)}
+
     def sums(self, photo_id: npt.NDArray[np.int64]) -> FvuSums:
         """What the interval of the equal-FVU rank is made of."""
-        left, error, spread = (np.concatenate(one) for one in (self._left, self._errors, self._spreads))
-        return FvuSums(self._grid, left, error, spread, photo_id)
+        left, spread = (np.concatenate(one) for one in (self._left, self._spreads))
+        return FvuSums(self._grid, left, self.code.by_person()[0], spread, photo_id)
 
 
 def _squares(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -205,5 +228,7 @@ def _squares(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return found
 
 
-def _point(name: str, n_components: int, fvu: float | None, sides: Mapping[str, SideBySide]) -> RatePoint:
-    return RatePoint(n_components, fvu, sides["skips_on"].effect(name), sides["skips_off"].effect(name))
+def _point(
+    name: str, n_components: int, fvu: float | None, interval: Interval | None, sides: Mapping[str, SideBySide]
+) -> RatePoint:
+    return RatePoint(n_components, fvu, interval, sides["skips_on"].effect(name), sides["skips_off"].effect(name))

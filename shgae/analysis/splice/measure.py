@@ -13,7 +13,7 @@ from shgae.analysis.pca import Components, components_of
 from shgae.analysis.splice import replacements
 from shgae.analysis.splice.checks import Check, check
 from shgae.analysis.splice.code import code_health
-from shgae.analysis.splice.effects import SideBySide
+from shgae.analysis.splice.effects import SideBySide, fvu_intervals
 from shgae.analysis.splice.network import Passes, Site, Splicer, target_config
 from shgae.analysis.splice.replacements import Projection, Replacement
 from shgae.analysis.splice.report import Replaced, SpliceReport, side_of
@@ -21,7 +21,7 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact
 from shgae.data.datasets import in_chunks, load_pose_batch
 from shgae.execution import Execution, Progress
-from shgae.metrics.reconstruction import Fidelity, FidelitySums
+from shgae.metrics.reconstruction import FidelitySums
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencoder
 from shgae.recipes import SpliceConfig
@@ -92,9 +92,10 @@ class Splice:
         passes = self._passes({name: replace for name, (replace, _) in offered.items()})
         compared = [SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
         sides = [side_of(side, list(offered), self._site.is_tuned) for side in compared]
+        distances = {name: self._distance(replace, bottlenecks, mean) for name, (replace, _) in offered.items()}
+        intervals = fvu_intervals(distances, crops.photos, self._config.seed)
         replaced = tuple(
-            Replaced(name, meaning, self._fidelity(replace, bottlenecks, mean))
-            for name, (replace, meaning) in offered.items()
+            Replaced(name, meaning, distances[name].result(), intervals[name]) for name, (_, meaning) in offered.items()
         )
         return SpliceReport(
             model=self._site.loaded.artifact.id,
@@ -165,15 +166,15 @@ class Splice:
         self._execution.progress.finish()
         return passes
 
-    def _fidelity(
+    def _distance(
         self, replace: Replacement, bottlenecks: npt.NDArray[np.float32], mean: npt.NDArray[np.float64]
-    ) -> Fidelity:
+    ) -> FidelitySums:
         sums = FidelitySums(mean)
         for rows in in_chunks(np.arange(len(bottlenecks)), self._config.batch_size):
             with torch.inference_mode():
                 instead = replace(torch.from_numpy(bottlenecks[rows]).to(self._device), rows)
             sums.add(bottlenecks[rows], instead.float().cpu().numpy())
-        return sums.result()
+        return sums
 
     def _checks(self) -> tuple[Check, ...]:
         spec = self._spec or AutoencoderSpec(width=self._site.loaded.spec.width)

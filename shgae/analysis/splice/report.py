@@ -27,6 +27,9 @@ class Replaced:
     """What it is, in words."""
     fidelity: Fidelity
     """How near it comes to the bottleneck itself."""
+    fvu_interval: Interval | None
+    """The FVU with its 95 % interval over photos; None where the bottlenecks do not vary, from fewer than two photos,
+    and in reports of before."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool) -> Side:
         for measure in MEASURES
     )
     ahead = {name: compared.difference("ae", name) for name in names if name != "ae"} if "ae" in names else {}
-    cost = None if is_tuned else cost_of(effects, recovered)
-    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned))
+    cost = None if is_tuned else cost_of(effects, recovered, compared.photos)
+    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned, compared.photos))
 
 
 @dataclass(frozen=True)
@@ -116,18 +119,21 @@ def _from_first(old: dict[str, Any]) -> dict[str, Any]:
         {**one, "fidelity": _renamed(one["fidelity"], "sign_floor", "relu_floor")} for one in old["replacements"]
     ]
     new["checks"] = [_renamed(one, "off_by", "max_abs_diff") for one in old["checks"]]
-    return new | {name: _side_from_first(old[name], old["tuned"], name) for name in ("skips_on", "skips_off")}
+    return new | {
+        name: _side_from_first(old[name], old["tuned"], old["photos"], name) for name in ("skips_on", "skips_off")
+    }
 
 
 def _renamed(value: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
     return {now if key == before else key: one for key, one in value.items()}
 
 
-def _side_from_first(old: Mapping[str, Any], is_tuned: bool, name: str) -> dict[str, Any]:
+def _side_from_first(old: Mapping[str, Any], is_tuned: bool, photos: int, name: str) -> dict[str, Any]:
     recovered = [{**one, "undefined": _undefined_of(one["undefined"])} for one in old["recovered"]]
     side = from_json(_FirstSide, {**old, "recovered": recovered}, name)
-    cost = None if is_tuned else cost_of(side.effects, side.recovered)
-    return to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes_of(side.ae_ahead, is_tuned)))
+    cost = None if is_tuned else cost_of(side.effects, side.recovered, photos)
+    changes = changes_of(side.ae_ahead, is_tuned, photos)
+    return to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes))
 
 
 def _undefined_of(said: str | None) -> str | None:
@@ -138,5 +144,10 @@ def _undefined_of(said: str | None) -> str | None:
     return (Undefined.BASELINE_BETTER if "does better" in said else Undefined.NO_COST).value
 
 
-SCHEMA = Schema(SpliceReport, version=2, older={1: _from_first})
+def _from_second(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 had no interval of the FVU."""
+    return old | {"replacements": [{**one, "fvu_interval": None} for one in old["replacements"]]}
+
+
+SCHEMA = Schema(SpliceReport, version=3, older={1: _from_first, 2: _from_second})
 """The form of ``report.json``."""

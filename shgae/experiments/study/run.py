@@ -193,7 +193,7 @@ def _report(plan: Plan) -> StudyReport:
     for arm in plan.arms:
         by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds]
     photos = photos_of(people, data, plan.split)
-    found = differences(by_arm, photos)
+    found = differences(by_arm, photos, margin=0.01)
     arms = tuple(_arm(plan, name, by_arm[name]) for name in by_arm)
     networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds]
     return StudyReport(

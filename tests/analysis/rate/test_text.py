@@ -66,13 +66,14 @@ def test_every_verdict_on_a_curve_alone_has_a_sentence(verdict: CurveVerdict) ->
 
 
 def test_a_curve_alone_regains_everything_from_the_rank_on_after_which_no_rank_loses() -> None:
-    found = needed_of(CURVE, 4096)
+    found = needed_of(CURVE, 4096, 40)
     assert (found.verdict, found.components) == (CurveVerdict.REGAINED, 4096)
-    assert needed_of(CURVE, 50).verdict == CurveVerdict.NOT_REGAINED
+    assert needed_of(CURVE, 50, 40).verdict == CurveVerdict.NOT_REGAINED
     up_and_down = (point(0, 1.0, 0.1), point(1, 0.9, 0.3), point(2, 0.8, 0.1), point(9, 0.1, 0.3))
-    assert needed_of(up_and_down, 9).components == 9
-    assert needed_of((point(0, 1.0, 0.3),), 9).verdict == CurveVerdict.NO_COST
-    assert needed_of((point(0, 1.0, 0.3, alone=True),), 9).verdict == CurveVerdict.TOO_FEW
+    assert needed_of(up_and_down, 9, 40).components == 9
+    assert needed_of((point(0, 1.0, 0.3),), 9, 40).verdict == CurveVerdict.NO_COST
+    assert needed_of((point(0, 1.0, 0.3, alone=True),), 9, 40).verdict == CurveVerdict.TOO_FEW
+    assert needed_of(CURVE, 4096, 9).verdict == CurveVerdict.TOO_FEW, "under ten photos"
 
 
 def test_a_tuned_graft_is_no_point_on_the_curve() -> None:
