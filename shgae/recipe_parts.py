@@ -58,6 +58,18 @@ class DetectionConfig(Config):
 
 
 @dataclass(frozen=True)
+class CompareConfig(Config):
+    """Predictions of arms on one split -> a study's report."""
+
+    split: Literal["auto", "train", "val", "test"] = "auto"
+    """Which split the predictions are of; auto is test, or val where there is none."""
+    margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
+    """The largest difference, in points of PCK, that counts as none."""
+    limit: Count | None = None
+    """Use only the first N people of the split."""
+
+
+@dataclass(frozen=True)
 class RegularisationConfig(Config):
     """What keeps a network from learning its training people by heart."""
 

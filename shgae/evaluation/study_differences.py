@@ -5,8 +5,10 @@ Made by :func:`shgae.experiments.study.report.differences`, part of :class:`shga
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.seeds import SeedError
 from shgae.metrics.statistics import Verdict
@@ -37,6 +39,7 @@ class Estimate:
     over_seeds: Range | None
     """None where there is one seed."""
     by_seed: tuple[float, ...]
+    """Empty where seeds are not paired."""
     seed_error: SeedError | None
     """None where there is one seed, and in reports of before."""
 
@@ -79,3 +82,6 @@ class ArmComparison:
     """How many comparisons Holm's adjustment allows for; 1 for the primary one."""
     groups: ByGroup[Estimate | None]
     """None where fewer than two photos have such a joint."""
+    joints: Mapping[str, McNemar] | None = None
+    """Of each joint, ``minus`` being the first: see :func:`shgae.metrics.paired_tests.mcnemar_of_runs`. None in the
+    report of a study of one's own trainings."""

@@ -69,17 +69,17 @@ class ArmResult:
     """One arm over its seeds; the baseline too, which has none."""
 
     name: str
-    """One of :data:`ARMS`, or :data:`BASELINE`."""
+    """One of :data:`ARMS`, or :data:`BASELINE`; any, where the arms were not trained here."""
     label: str
     """In words."""
     pck: Pck
     """Mean over seeds."""
     by_seed: tuple[Pck, ...]
-    parameters: int
-    trained_parameters: int
-    """Which learned in the fine-tuning."""
+    parameters: int | None
+    trained_parameters: int | None
+    """Which learned in the fine-tuning; these two None where the arm was not trained here."""
     best_epochs: tuple[int, ...]
-    """The epochs of the weights that were kept, by seed."""
+    """The epochs of the weights that were kept, by seed; empty where the arm was not trained here."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ class StudyReport:
     persons: int
     photos: int
     seeds: tuple[int, ...]
-    budget: Budget
+    """Where the arms were not trained here, the numbers of the longest arm's runs, from 0."""
+    budget: Budget | None
+    """None where the arms were not trained here."""
     arms: tuple[ArmResult, ...]
     """The baseline first."""
     differences: tuple[ArmComparison, ...]
@@ -172,5 +174,10 @@ def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
     return old | {"differences": differences}
 
 
-STUDY = Schema(StudyReport, version=3, older={1: _from_schema_1, 2: _from_schema_2})
+def _from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 knew arms that were trained here only."""
+    return old | {"differences": [one | {"joints": None} for one in old["differences"]]}
+
+
+STUDY = Schema(StudyReport, version=4, older={1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3})
 """The form of a study's ``report.json``."""

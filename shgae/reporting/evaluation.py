@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
 from shgae.metrics.official import NAMES
+from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verdict
 from shgae.plots.bars import Bar, ModelBars
@@ -69,7 +70,11 @@ def main_tables(report: EvaluationReport) -> list[Grid]:
 def joint_tables(report: EvaluationReport) -> list[Grid]:
     """Those of single joints, and of people by how many they have labelled."""
     first = report.models[0].name
-    pairs = [mcnemar_table(pair, report.joints) for pair in report.comparisons if pair.first == first]
+    pairs = [
+        mcnemar_grid(pair.first, pair.second, {one: pair.joints[one] for one in report.joints})
+        for pair in report.comparisons
+        if pair.first == first
+    ]
     return [joints_table(report), *head_tables(report), bins_table(report), *curve_tables(report), *pairs]
 
 
@@ -211,16 +216,15 @@ def bins_table(report: EvaluationReport) -> Grid:
     return Grid("PCK % by labelled joints of a person", ("labelled", *(row.name for row in columns)), tuple(rows))
 
 
-def mcnemar_table(pair: Pair, joints: Sequence[str]) -> Grid:
-    """Of each of these joints, on how many people two models differ."""
+def mcnemar_grid(first: str, second: str, joints: Mapping[str, McNemar]) -> Grid:
+    """Of each joint, on how many people two models differ."""
     rows = []
-    for joint in joints:
-        found = pair.joints[joint]
+    for joint, found in joints.items():
         counts = (found.both, found.only_first, found.only_second, found.neither)
         rows.append((joint, *(f"{count:,}" for count in counts), f"{found.p:.3g}", f"{found.p_adjusted:.3g}"))
-    headings = ("joint", "both find", f"only {pair.first}", f"only {pair.second}", "neither", "p", "adjusted")
+    headings = ("joint", "both find", f"only {first}", f"only {second}", "neither", "p", "adjusted")
     by_chance = f"Adjusted: Holm over {counted(len(rows), 'joint')}, of which one in twenty has p < 0.05 by chance"
-    title = f"People whose joint was found: {pair.first}, {pair.second} (McNemar)"
+    title = f"People whose joint was found: {first}, {second} (McNemar)"
     return Grid(title, headings, tuple(rows), by_chance)
 
 

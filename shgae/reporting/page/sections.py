@@ -157,10 +157,11 @@ def _radii(report: EvaluationReport) -> tuple[Block, ...]:
 
 def _study(one: Given) -> tuple[Block, ...]:
     report = STUDY.read(one.artifact.open(REPORT))
-    arms, differences = map(table_of, study.tables(report))
+    arms, differences, *joints = map(table_of, study.tables(report))
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
-    return (arms, *picture, differences, Text(study.budget_line(report.budget)))
+    single = [Details("Single joints", tuple(joints))] if joints else []
+    return (arms, *picture, differences, *single, Text(study.budget_line(report.budget)))
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
