@@ -16,6 +16,7 @@ _shgae() {
         'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
         'demo:Runs the whole method on drawn people: minutes on two CPU cores.'
         'study:Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.'
+        'compare:Compares predictions of modules that were trained elsewhere, in the form of a study’s report.'
         'splice:Replaces the bottleneck by the autoencoder’s reconstruction, the mean, zeros and more, and scores each.'
         'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.'
         'analyze:Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'
@@ -318,6 +319,21 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                compare)
+                    _arguments \
+                        '--arm[An arm\: predictions of the split (COCO results), one file a run. A study’s folders of scores do too.]:value: ' \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--baseline[The arm that the others are compared with.]:value: ' \
+                        '--primary[The arm that the verdict is on.]:value: ' \
+                        '--split[Split of the predictions; auto is test, or val where there is none.]:value:(auto train val test)' \
+                        '--margin[The largest difference, in points of PCK, that counts as none.]:value: ' \
+                        '--limit[Use only the first N people.]:value: ' \
+                        '--sigmas[JSON of OKS’s sigmas of the joints, for results that do not say whom they are of.]:value:_files' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

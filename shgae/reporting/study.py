@@ -164,7 +164,7 @@ def cautions(report: StudyReport) -> list[str]:
     if report.ae_epochs is not None:
         before = f"the pre-trained autoencoders had {counted(report.ae_epochs, 'epoch')} of pre-training before"
         said.append(f"The equal budget is that of fine-tuning; {before}.")
-    if report.split == "val":
+    if report.split == "val" and report.budget:
         said.append("There is no test split: the people compared on also chose the best epoch of every arm.")
     if report.limit:
         said.append(f"Of each split only the first {counted_people(report.limit)}.")

@@ -79,6 +79,7 @@ def test_a_studys_own_scores_give_its_numbers_to_the_last_bit(studied: Studied, 
     found = compare.run(arms, studied.data, tmp_path / "out", CompareConfig(), HOW, **how).report
     assert numbers_of(found) == numbers_of(studied.report)
     assert found.budget is None
+    assert all(one.groups.all for one in found.differences)
 
 
 def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp_path: Path) -> None:
@@ -204,7 +205,8 @@ def test_an_arm_is_a_name_and_files(tmp_path: Path) -> None:
 
 def test_other_people_are_refused(studied: Studied, tmp_path: Path, tiny_data: Path, crops: Crops) -> None:
     mine = drawn(tmp_path, crops, "mine", 0.5, 1)
+    theirs = [Arm(arm, (studied.scores(arm, 0),)) for arm in ("none", "full")]
     with pytest.raises(Refused, match="other people"):
-        compared(tmp_path, tiny_data, [Arm("a", (studied.scores("none", 0),)), mine], baseline="a")
+        compare.run(theirs, studied.data, tmp_path / "out", CompareConfig(split="val"), HOW)
     with pytest.raises(Refused):
         compared(tmp_path, tiny_data, [mine, Arm("b", (tmp_path / "none.json",))])
