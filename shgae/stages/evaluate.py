@@ -113,7 +113,6 @@ def run(
     config = dataclasses.replace(config, split=scored_split(prepared, config.split))
     verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train"), IGNORED), execution)
     rules, networks = _Rules.read(sigmas, official, prepared, config.split), _load(models, prepared, execution)
-    # All of the data before the models: what takes its place meanwhile is not scored.
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
     read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
@@ -201,6 +200,7 @@ def _score(
     rules: _Rules,
     execution: Execution,
 ) -> tuple[EvaluationReport, tuple[Predictions, ...]]:
+    """The scores; all of the data was opened before: what takes its place during the passes is not scored."""
     decoding = DecodeConfig(config.decode, config.flip_test)
     predicted: list[Predictions] = []
     origins: list[Origin] = []

@@ -34,6 +34,7 @@ from shgae.plots import bars, curves, differences, radii
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
 from shgae.reporting import evaluation, study
+from shgae.reporting.fitting import fitting
 from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.pckh import radius_panels
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
@@ -70,8 +71,9 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
         Refused: an input is none of these, holds nothing to draw, or no training reached the first epoch.
     """
     read = read_inputs(inputs)
-    begins = _begins(read.histories, from_epoch)
-    figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
+    with fitting(", ".join(map(str, inputs))):
+        begins = _begins(read.histories, from_epoch)
+        figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
     parents = {f"run {name}": artifact for name, artifact in read.artifacts.items()}
     config = {"from_epoch": from_epoch}
     with new_artifact(
@@ -81,7 +83,8 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
         execution.progress.start("figures", len(files), "files")
         for name, draw in figures.items():
             for suffix in SUFFIXES:
-                draw(draft.file(f"{name}{suffix}"), shown(command_line()))
+                with fitting(", ".join(map(str, inputs))):
+                    draw(draft.file(f"{name}{suffix}"), shown(command_line()))
                 execution.progress.advance()
                 execution.stop.raise_if_set(output, "the same command", saved=False)
         execution.progress.finish()

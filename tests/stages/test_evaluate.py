@@ -95,9 +95,9 @@ def test_determinism_is_asked_for_with_and_without_an_output(
     strict = []
     score = evaluate._score
 
-    def watched(*inputs: Any) -> Any:
+    def watched(*inputs: Any, **data: Any) -> Any:
         strict.append(torch.are_deterministic_algorithms_enabled())
-        return score(*inputs)
+        return score(*inputs, **data)
 
     monkeypatch.setattr(evaluate, "_score", watched)
     how = EvaluateConfig(batch_size=8, precision="fp32", resamples=100)

@@ -20,6 +20,7 @@ from shgae.plots.bars import joint_bars
 from shgae.plots.radii import radius_curves
 from shgae.recipes import SPLITS
 from shgae.reporting import evaluation, splice, study
+from shgae.reporting.fitting import fitting
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
 from shgae.reporting.page.images import MOST_BYTES, of_file
@@ -69,7 +70,8 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                sentences = say(one.artifact.open(REPORT))
+                with fitting(one.artifact.path / REPORT):
+                    sentences = say(one.artifact.open(REPORT))
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -111,7 +113,8 @@ def sections_of(given: Sequence[Given]) -> list[Section]:
         members = [one for one in given if one.kind in kinds]
         parts = []
         for one in members:
-            blocks = blocks_of(one)
+            with fitting(one.artifact.path):
+                blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
         if parts:
