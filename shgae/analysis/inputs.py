@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shgae.analysis.splice.network import Site
 from shgae.artifacts.activations import Activations, stacks_of
-from shgae.artifacts.compatibility import check_fits, scored_split
+from shgae.artifacts.compatibility import check_autoencoder, check_fits, scored_split
 from shgae.artifacts.lineage import ancestors
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
@@ -99,18 +99,8 @@ def open_code(path: Path, site: Site, progress: Progress) -> LoadedAutoencoder:
     if code.spec.width != site.loaded.spec.width:
         why = f"made for {code.spec.width} channels, the bottleneck of {mine.path} has {site.loaded.spec.width}"
         raise Refused("autoencoder", path, why, "an autoencoder trained on this model's activations")
-    activations = code.artifact.parent("activations")
-    trained_on = next((p for p in activations.parents if p.role == "model"), None) if activations else None
-    if trained_on is None:
-        progress.note(f"note: {path} was imported; whose activations it knows cannot be checked")
-        return code
-    known = _same_bottleneck(site) if site.own is None else {mine.id, *_ids(mine.manifest.parents)}
-    if trained_on.id not in known:
-        why = f"pre-trained on activations of model {trained_on.id[:12]}, not of {mine.path} ({mine.short_id})"
-        raise Refused("autoencoder", path, why, "shgae extract and pretrain-ae with this model")
-    if not _picked(code.artifact, site):
-        knows = ", ".join(str(stack) for stack in stacks_of(code.artifact))
-        raise Refused("autoencoder", path, f"pre-trained on stack {knows}, not on {site.stack}", f"--stack {knows}")
+    known = _same_bottleneck(site) if site.own is None else set(_ids(mine.manifest.parents))
+    check_autoencoder(code.artifact, mine, [site.stack], site.loaded.spec.stacks, progress, known)
     return code
 
 

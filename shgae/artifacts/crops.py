@@ -197,8 +197,7 @@ class Crops:
         return out
 
     def filled(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """The crops of these rows (n, size, size, 3) as a network sees them: the mean colour where the photo does not
-        reach."""
+        """The crops of these rows, (n, size, size, 3) uint8 RGB, with the mean colour outside the photo: for people."""
         out, mean = self.read(rows), np.round(255 * np.array(self._facts["mean_rgb"]))
         x, y = np.arange(out.shape[2]), np.arange(out.shape[1])[:, None]
         for crop, (x0, y0, x1, y1) in zip(out, self.people.valid[rows], strict=True):

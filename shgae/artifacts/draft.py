@@ -215,7 +215,7 @@ def _check_partial(made: Draft) -> None:
     if made.path.is_dir() and not (made.path / INTENT).is_file():
         names = [path.name for path in made.path.iterdir()]
     if made.path.is_symlink() or any(name != LOCK and not name.startswith(INTENT) for name in names):
-        why = f"{made.path.name} stands in the way, and it is no unfinished artefact"
+        why = f"{made.path.name} stands in the way, and it is not an unfinished artefact"
         raise Refused("output", made.target, why, "another --output")
 
 

@@ -89,7 +89,7 @@ def modernized(command: str, words: Sequence[str], known: Collection[str]) -> tu
 
 def _is_device(value: str) -> str:
     if not _DEVICE.fullmatch(value):
-        raise Refused("value", "--device", f"{value} is no device", "--device auto, cpu, cuda, cuda:0, mps or xpu")
+        raise Refused("value", "--device", f"{value} is not a device", "--device auto, cpu, cuda, cuda:0, mps or xpu")
     return value
 
 

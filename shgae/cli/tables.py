@@ -106,7 +106,7 @@ def autoencoder_tables(result: Mapping[str, Any]) -> list[Table | str]:
 
 def carried_table(joints: Mapping[str, Any]) -> Table:
     """Fine-tuning on other joints: which of them had a trained channel."""
-    shown = {"trained channel": joints["trained"], "started anew": joints["new"], "no longer there": joints["gone"]}
+    shown = {"trained channel": joints["trained"], "newly initialised": joints["new"], "dropped": joints["gone"]}
     return facts_table(
         {name: ", ".join(names) or "-" for name, names in shown.items()},
         f"joints ({_MISMATCH.get(joints['how'], joints['how'])})",

@@ -138,7 +138,7 @@ def _detections(
     for place, entry in enumerate(document):
         where = f"entry {place}"
         if not isinstance(entry, dict):
-            raise JsonFault(f"{where} is no object")
+            raise JsonFault(f"{where} is not an object")
         image_id, name = entry.get("image_id"), entry.get("file_name")
         if image_id is None and name is None:
             raise JsonFault(f"{where} has neither image_id nor file_name")

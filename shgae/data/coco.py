@@ -218,7 +218,7 @@ def _joints(keypoints: Any, joints: int) -> tuple[npt.NDArray[np.float64], str |
     if keypoints is None or (isinstance(keypoints, list | array) and not keypoints):
         return nothing, None
     if not isinstance(keypoints, array):
-        return nothing, "keypoints that are no list of numbers"
+        return nothing, "keypoints that are not a list of numbers"
     if len(keypoints) != 3 * joints:
         return nothing, f"{len(keypoints)} numbers as its keypoints, {joints} joints need {3 * joints}"
     return np.array(keypoints).reshape(-1, 3), None

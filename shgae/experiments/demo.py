@@ -93,7 +93,7 @@ def _begin(output: Path, execution: Execution, seed: int) -> bool:
     note = output / _NOTE
     wanted = {"seed": seed, "photos": _PHOTOS, "epochs": _EPOCHS}
     if output.exists() and not note.is_file():
-        raise Refused("output", output, "it exists and is no demo", "another --output")
+        raise Refused("output", output, "it exists and is not a demo", "another --output")
     if output.exists() and not (execution.force or execution.resume):
         raise Refused("output", output, "it exists already", "another --output, --force or --resume")
     replaces = execution.force and output.exists()

@@ -57,7 +57,7 @@ class Inference:
         execution: Execution,
         rows: Rows | None = None,
     ) -> Iterator[tuple[PoseBatch, torch.Tensor]]:
-        """Batches of a split (of all its rows, if none are given) with what :meth:`infer` makes of them.
+        """Yields the batches of a split with what :meth:`infer` makes of each; of all rows where none are given.
 
         Of several processes each one gets its share of the batches: the same ones, whoever works on them.
         """

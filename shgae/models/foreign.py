@@ -251,7 +251,7 @@ def _network(loaded: object, size: int | None = None) -> tuple[dict[str, Tensor]
         _check_storages(tensors, size)
     for name, value in tensors.items():
         if value.is_complex() or value.layout != torch.strided:
-            raise _NotPlain(f"{shortened(name)} is no plain tensor")
+            raise _NotPlain(f"{shortened(name)} is not a plain tensor")
         is_count = name.endswith("num_batches_tracked") and value.dtype in (torch.int32, torch.int64)
         if value.dtype not in _FLOATS and not is_count:
             kind = str(value.dtype).removeprefix("torch.")
@@ -282,14 +282,14 @@ def _check_storages(tensors: Mapping[str, Tensor], size: int) -> None:
 def _reason(error: Exception) -> str:
     text = str(error)
     if asked := _asked_for(error):
-        return f"it asks to make or run {shortened(asked)}, which is no tensor; nothing of it was run"
+        return f"it asks to make or run {shortened(asked)}, which is not a tensor; nothing of it was run"
     if isinstance(error, MemoryError) or "allocate memory" in text:
         return "it needs more memory than a checkpoint may"
     if isinstance(error, _NotPlain | AmbiguousNetwork):
         return text
     if "TorchScript" in text:
         return "it is a TorchScript program; nothing of it was run"
-    return "it is no checkpoint of tensors, or a torn one"
+    return "it is not a checkpoint of tensors, or a torn one"
 
 
 if __name__ == "__main__":

@@ -34,11 +34,11 @@ def find_network(loaded: object) -> Found:
     """The network in what a checkpoint holds, or, of an unknown family, what its likeliest wrapper holds.
 
     Raises:
-        AmbiguousNetwork: there is no tensor in it, or more than one network that could be meant.
+        AmbiguousNetwork: it holds no tensor, or more than one network that could be meant.
     """
     tensors = _tensors_in(loaded)
     if not tensors:
-        raise AmbiguousNetwork(f"there is no tensor in it{_held(loaded)}")
+        raise AmbiguousNetwork(f"it holds no tensor{_held(loaded)}")
     prefix = _prefix(tensors)
     if prefix is None:
         return Found(_unknown(loaded) or tensors, "")

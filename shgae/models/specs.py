@@ -120,7 +120,7 @@ class HourglassSpec:
 def _listed(value: dict[str, Any], name: str) -> list[Any]:
     listed = value.get(name, [])
     if not isinstance(listed, list):
-        raise Refused(name, "the model's spec", f"{listed!r} is no list", "make the model again")
+        raise Refused(name, "the model's spec", f"{listed!r} is not a list", "make the model again")
     return listed
 
 
@@ -134,7 +134,7 @@ def _check(name: str, value: object, allowed: range | tuple[object, ...]) -> Non
 def _check_width(width: int) -> None:
     _check("width", width, range(4, 1025))
     if width % 4:
-        raise Refused("width", "the model's spec", f"{width} is no multiple of 4", "a width that is")
+        raise Refused("width", "the model's spec", f"{width} is not a multiple of 4", "a width that is")
 
 
 def _check_fields(spec: type[HourglassSpec] | type[AutoencoderSpec], value: Any) -> None:

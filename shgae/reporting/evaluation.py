@@ -113,8 +113,8 @@ def _blind(report: EvaluationReport) -> str:
     best = max(report.floors, key=lambda row: row.pck.all or 0.0, default=None)
     if best is None or not best.pck.all:
         return ""
-    behind = [row.name for row in report.models if (row.pck.all or 0.0) <= best.pck.all]
-    return f"\nNo better than the {best.name}, which does not look at the photo: {', '.join(behind)}" if behind else ""
+    worse = [row.name for row in report.models if (row.pck.all or 0.0) <= best.pck.all]
+    return f"\nNo better than the {best.name}, which does not look at the photo: {', '.join(worse)}" if worse else ""
 
 
 def comparisons_table(report: EvaluationReport) -> Grid:

@@ -113,7 +113,7 @@ def _read_unfinished(found: Inputs, folder: Path, intent: Mapping[str, Any], nam
         raise Refused("run", folder, "no epoch of it is complete yet", "wait for its first epoch")
     rows = _rows(complete, folder)
     found.histories.append(History(name, rows))
-    why = "it has no manifest yet, so it is no parent: a resumed or finished run is another"
+    why = "it has no manifest yet, so it is not a parent: a resumed or finished run is another"
     found.unfinished[name] = {
         "epochs": len(rows),
         "history_sha256": hashlib.sha256(complete + b"\n").hexdigest(),

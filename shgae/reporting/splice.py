@@ -21,8 +21,8 @@ def splice_tables(report: SpliceReport) -> list[Grid]:
 
 def replacements_table(report: SpliceReport) -> Grid:
     """A row a replacement: PCK and what is recovered of the cost of the training mean, skips on and skips off."""
-    what = "recovered: of the PCK that the training mean costs" if not report.tuned else "behind ae: points of PCK"
-    standing = "behind ae, points" if report.tuned else "recovered, % of mean"
+    what = "recovered: of the PCK that the training mean costs" if not report.tuned else "ae minus it: points of PCK"
+    standing = "ae minus it, points" if report.tuned else "recovered, % of mean"
     return Grid(
         title=people_title(report.split, report.persons, report.photos, report.stack),
         headings=(

@@ -175,12 +175,12 @@ def _read_request(
     listed, empty = list_photos(given)
     others = ", ".join(f"{count:,} {suffix}" for suffix, count in list(left_out(given).items())[:_MOST_SUFFIXES])
     if not listed:
-        why = "there is no photo in it"
+        why = "it holds no photo"
         raise Refused("photos", given[0], f"{why} ({others})" if others else why, f"a folder of {', '.join(SUFFIXES)}")
     if others:
         progress.note(f"note: not taken for photos, by their names: {others}")
     for folder in empty:
-        progress.note(f"note: there is no photo in {folder}")
+        progress.note(f"note: {folder} holds no photo")
     if boxes is None:
         whole = tuple(whole_photos(listed)[: config.limit])
         _check_turns(whole, config, execution)

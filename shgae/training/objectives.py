@@ -141,7 +141,11 @@ class PoseObjective:
         return (sums / sums.new_full((), max(weight, 1))).sum()
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
-        """See :class:`Objective`: ``val_loss`` and ``val_pck`` (all labelled joints, 0 to 1)."""
+        """See :class:`Objective`: ``val_loss`` and ``val_pck`` (all labelled joints, 0 to 1), by the model's cell rule.
+
+        ``shgae evaluate`` counts every network on the study's cells ("round"), so its PCK of a network with another
+        rule can differ a little.
+        """
         size = self.inference.batch_size
         errors = np.zeros((-(-len(self.val) // size), 2))  # of each batch, the squares and the cells they are of
         found, counted = np.zeros((2, *self.val.people.visibility.shape), np.uint8)

@@ -48,7 +48,7 @@ def test_the_mean_recovers_nothing_of_its_own_cost_and_has_a_row_against_other_b
 def test_of_a_tuned_trunk_the_table_has_how_far_each_lies_behind_the_autoencoder() -> None:
     found = splice_report(is_tuned=True)
     text = shown(splice.replacements_table(found))
-    assert "behind ae" in text and "recovered" not in text
+    assert "ae minus it" in text and "recovered" not in text
     assert row_of(text, "id") == "id 30.0 6.0 (5.0 to 7.0) 25.7 30.0 6.0 (5.0 to 7.0) 25.7"
     assert len(shown_tables.splice_tables(found)) == len(shown_tables.splice_tables(splice_report())) - 1 == 5
 

@@ -184,7 +184,9 @@ def test_an_imported_autoencoder_goes_anywhere_with_a_note_that_names_it(sites: 
         made.write_tensors("model.safetensors", state_arrays(build_autoencoder(spec)))
         made.commit({"spec": spec.to_json()})
     graft.run(sites.baseline, [tmp_path / "code"], tmp_path / "out", Execution(progress=notes), (0, 1))
-    assert notes.said == [f"note: {tmp_path / 'code'} was imported; whose activations it knows cannot be checked"]
+    assert notes.said == [
+        f"note: {tmp_path / 'code'} was imported: nothing tells which model's activations it was trained on"
+    ]
 
 
 def test_an_autoencoder_from_before_stacks_were_numbered_belongs_to_the_last(sites: Sites, tmp_path: Path) -> None:

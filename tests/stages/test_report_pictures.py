@@ -53,7 +53,7 @@ def test_two_models_can_be_named_and_strangers_are_refused(reported: Reported, t
     named = replace(CONFIG, between="grafted,baseline")
     made = report.run([reported.evaluation], tmp_path / "page.html", named, HOW)
     assert "Most gained from grafted to baseline" in made.path.read_text()
-    with pytest.raises(Refused, match="'grafted,theirs' is no two of the models baseline, grafted, finetuned"):
+    with pytest.raises(Refused, match="'grafted,theirs' is not two of the models baseline, grafted, finetuned"):
         report.run([reported.evaluation], tmp_path / "x.html", replace(CONFIG, between="grafted,theirs"), HOW)
     assert not (tmp_path / "x.html").exists()
 

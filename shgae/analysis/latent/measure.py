@@ -43,7 +43,7 @@ class Found:
     traversals: dict[str, list[Traversal]] = field(default_factory=dict)
     """``bottleneck`` and ``code``."""
     rest: int = 0
-    """Training people; their mean trunk and skips decoded the traversals."""
+    """Training people; their mean stack input and skips decoded the traversals."""
     skips: list[Condition] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
     unit_people: int = 0

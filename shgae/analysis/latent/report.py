@@ -38,7 +38,7 @@ class Traversals:
     """The leading components of both spaces."""
 
     people: int
-    """Training people; their mean trunk and skips decoded them."""
+    """Training people; their mean stack input and skips decoded them."""
     bottleneck: tuple[Traversed, ...]
     code: tuple[Traversed, ...]
     """Empty without an autoencoder."""

@@ -41,7 +41,7 @@ def chosen(arms: str) -> tuple[str, ...]:
     names = [of_letter.get(name.strip(), name.strip()) for name in arms.split(",") if name.strip()]
     unknown = [name for name in names if name not in ARMS]
     if unknown or not names:
-        why = f"{unknown[0]!r} is no arm" if unknown else "no arm is named"
+        why = f"{unknown[0]!r} is not an arm" if unknown else "no arm is named"
         raise Refused("value", "--arms", why, f"--arms {','.join(ARMS)}")
     return tuple(arm for arm in ARMS if arm in names)
 

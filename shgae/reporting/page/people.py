@@ -112,7 +112,7 @@ def people_section(
     if not any(pairs.values()):
         names = ", ".join(name for one in shown for name in _names(one))
         fix = "two of these with a comma between, in that order"
-        raise Refused("value", "--between", f"{config.between!r:.80} is no two of the models {names}", fix)
+        raise Refused("value", "--between", f"{config.between!r:.80} is not two of the models {names}", fix)
     parts: list[Section] = []
     for one in shown:
         if pair := pairs[one.anchor]:

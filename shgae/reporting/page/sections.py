@@ -33,7 +33,7 @@ from shgae.reporting.table import Grid
 _ON_PHOTOS = (
     "The intervals of an evaluation are over photos, for these very weights: other seeds would train other weights. "
     "A difference between two models does not tell its cause where their trainings differ in more than one thing; "
-    "shgae study holds everything else alike."
+    "shgae study keeps everything else equal."
 )
 _NOTHING = (
     "None of these artefacts compares anything (an evaluation of two models, a study, a splice or a rate curve would), "

@@ -298,7 +298,7 @@ def test_without_a_test_split_the_arms_are_compared_on_val_and_that_is_said(
     assert (told.budget.people, told.limit) == (4, 4)
 
 
-@pytest.mark.parametrize(("arms", "why"), [("a,f", "'f' is no arm"), (" , ", "no arm is named")])
+@pytest.mark.parametrize(("arms", "why"), [("a,f", "'f' is not an arm"), (" , ", "no arm is named")])
 def test_arms_that_are_none_are_refused(chain: Chain, tmp_path: Path, arms: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         run.run(chain.baseline, chain.data, tmp_path / "s", replace(TINY, arms=arms), Execution())
