@@ -143,7 +143,7 @@ class CocoPeople:
         person = self.person(annotation_id, photo)
         if not np.isfinite(person.box).all() or person.box[2:].min() <= 0 or np.abs(person.box).max() >= _FAR:
             return None
-        row = {"annotation_id": annotation_id, "image_id": photo.id, "iscrowd": int(person.iscrowd)}
+        row: dict[str, Any] = {"annotation_id": annotation_id, "image_id": photo.id, "iscrowd": int(person.iscrowd)}
         row |= {"bbox": person.box.tolist()}
         if "area" in person.measures:
             row |= {"area": float(person.measures["area"])}

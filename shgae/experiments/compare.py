@@ -192,7 +192,7 @@ def run(
     parents = {"data": bench.data}
     parents |= {f"arm {arm}, run {i}": one.folder for arm, of in runs.items() for i, one in enumerate(of) if one.folder}
     inputs = [path for arm in arms for path in arm.files] + ([sigmas] if sigmas else [])
-    how = as_json(dataclasses.replace(config, split=bench.split)) | named
+    how = as_json(config) | {"split": bench.split} | named
     with new_artifact(output, kind="study", config=how, parents=parents, execution=execution, inputs=inputs) as draft:
         draft.write_json(REPORT, STUDY.to_json(report))
         conclusion = study.conclusion(report)

@@ -138,7 +138,7 @@ def region_similarity(predicted: Floats, regions: Regions, rows: Ints, sigmas: F
     xy, labelled = predicted[:, None], regions.visibility[rows] > 0
     corner, size = regions.box[rows, None, :2], regions.box[rows, None, 2:]
     beyond = np.maximum(0, corner - size - xy) + np.maximum(0, xy - (corner + 2 * size))
-    has = labelled.any(1)[:, None]
+    has: Bools = np.asarray(labelled.any(1))[:, None]
     off = np.where(has[..., None], xy - regions.xy_photo[rows], beyond)
     area = np.where(np.isfinite(regions.area[rows]), regions.area[rows], regions.box[rows, 2] * regions.box[rows, 3])
     counted = labelled | ~has

@@ -81,7 +81,8 @@ def _converted(found: Any) -> Converted:
 
 
 def _person(name: str, joints: list[list[float]], visibility: list[int], *rest: Any) -> ConvertedPerson:
-    box, head_box, head_size, center, scale = (tuple(one) if isinstance(one, list) else one for one in rest)
+    given: list[Any] = [tuple(one) if isinstance(one, list) else one for one in rest]
+    box, head_box, head_size, center, scale = given
     xy_photo, flags = np.array(joints, np.float64), np.array(visibility, np.uint8)
     return ConvertedPerson(name, xy_photo, flags, box, head_box, head_size, center, scale)
 
@@ -95,7 +96,7 @@ def _child(parent: int, memory: int, data_set: str, path: str) -> int:
     """Reads standard input, a file of that path; the whole life of the reader."""
     reader_process.begin(parent, memory)
     file = sys.stdin.buffer
-    file.raw.name = path  # type: ignore[misc, attr-defined]  # a handle's name is the path, as open_input has it
+    file.raw.name = path  # type: ignore[union-attr]  # a handle's name is the path, as open_input has it
     answer: dict[str, Any]
     try:
         found = _READERS[data_set][0](file)  # type: ignore[arg-type]
