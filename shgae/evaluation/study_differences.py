@@ -5,7 +5,6 @@ Made by :func:`shgae.experiments.study.report.differences`, part of :class:`shga
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shgae.metrics.paired_tests import McNemar
@@ -55,6 +54,15 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class JointTest:
+    """Whether two arms find a joint on other people."""
+
+    joint: str
+    test: McNemar
+    """``minus`` is the first: see :func:`shgae.metrics.paired_tests.mcnemar_of_runs`."""
+
+
+@dataclass(frozen=True)
 class ArmComparison:
     """Two arms on the same people, with the same seeds: ``arm`` minus ``minus``."""
 
@@ -82,6 +90,5 @@ class ArmComparison:
     """How many comparisons Holm's adjustment allows for; 1 for the primary one."""
     groups: ByGroup[Estimate | None]
     """None where fewer than two photos have such a joint."""
-    joints: Mapping[str, McNemar] | None = None
-    """Of each joint, ``minus`` being the first: see :func:`shgae.metrics.paired_tests.mcnemar_of_runs`. None in the
-    report of a study of one's own trainings."""
+    joints: tuple[JointTest, ...] | None = None
+    """In the order of the skeleton. None in the report of a study of one's own trainings."""

@@ -23,14 +23,14 @@ from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import read_predictions
-from shgae.evaluation.study_differences import ArmComparison
+from shgae.evaluation.study_differences import ArmComparison, JointTest
 from shgae.evaluation.study_report import BASELINE, STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
 from shgae.experiments.study import scores
 from shgae.experiments.study.report import Pair, compared, differences, mean_pck
 from shgae.metrics import pck
 from shgae.metrics.oks import coco_sigmas
-from shgae.metrics.paired_tests import McNemar, holm, mcnemar_of_runs
+from shgae.metrics.paired_tests import holm, mcnemar_of_runs
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Bools, Floats, People
 from shgae.plots.differences import forest_plot
@@ -256,16 +256,16 @@ def _arm(name: str, of: Sequence[scores.Scores]) -> ArmResult:
     return ArmResult(name, f"predictions of {counted(len(of), 'run')}", mean_pck(each), each, None, None, ())
 
 
-def _joints(people: People, runs: dict[str, list[_Run]], one: ArmComparison) -> dict[str, McNemar]:
+def _joints(people: People, runs: dict[str, list[_Run]], one: ArmComparison) -> tuple[JointTest, ...]:
     """McNemar's test of each joint, adjusted for their number."""
     first, second = (_shares(runs[arm]) for arm in (one.minus, one.arm))
     labelled = people.cell_visibility > 0
     tests = [mcnemar_of_runs(first[has, k], second[has, k]) for k, has in enumerate(labelled.T)]
     adjusted = holm([test.p for test in tests])
-    return {
-        name: dataclasses.replace(test, p_adjusted=p)
+    return tuple(
+        JointTest(name, dataclasses.replace(test, p_adjusted=p))
         for name, test, p in zip(people.joints, tests, adjusted, strict=True)
-    }
+    )
 
 
 def _shares(runs: Sequence[_Run]) -> Floats:

@@ -110,9 +110,9 @@ def unpaired_error(first: Sequence[float], second: Sequence[float]) -> SeedError
     is taken to vary as much (Student's).
     """
     counts = np.array([len(first), len(second)])
-    squares = np.array([float(np.square(one - np.mean(one)).sum()) for one in map(np.asarray, (first, second))])
-    if counts.max(initial=0) < 2 or not counts.all():
+    if counts.max() < 2 or not counts.all():
         return None
+    squares = np.array([float(np.square(one - np.mean(one)).sum()) for one in map(np.asarray, (first, second))])
     if counts.min() == 1:
         freedom = int(counts.sum()) - 2
         return SeedError(

@@ -260,7 +260,11 @@ def tables(report: StudyReport) -> list[Grid]:
     return [
         Grid(title, headings, tuple(arms), words=_WORDS),
         Grid(about, DIFFERENCE_HEADINGS, tuple(differences), words=_WORDS),
-        *(mcnemar_grid(one.minus, one.arm, one.joints) for one in report.differences if one.joints),
+        *(
+            mcnemar_grid(one.minus, one.arm, {each.joint: each.test for each in one.joints})
+            for one in report.differences
+            if one.joints
+        ),
     ]
 
 

@@ -145,6 +145,7 @@ def test_a_joint_is_tested_on_the_people_of_whom_more_runs_found_it(
     arms = [drawn(tmp_path, crops, "without", 0.6, 3, 1), drawn(tmp_path, crops, "mine", 0.3, 3, 2)]
     (one,) = compared(tmp_path, tiny_data, arms).differences
     assert one.joints is not None
+    assert tuple(each.joint for each in one.joints) == COCO_PERSON.names
     people = people_of(crops, COCO_PERSON)
     given = {arm.name: [json.loads(path.read_text()) for path in arm.files] for arm in arms}
 
@@ -153,13 +154,13 @@ def test_a_joint_is_tested_on_the_people_of_whom_more_runs_found_it(
         off = np.array(entry["keypoints"]).reshape(17, 3)[k, :2] - people.xy_photo[row, k]
         return bool(np.hypot(*off) < crops.people.square[row, 2] / 8)
 
-    for k, joint in enumerate(COCO_PERSON.names):
+    for k in range(17):
         leads = [
             sum(found(run[row], row, k) for run in given["mine"])
             - sum(found(run[row], row, k) for run in given["without"])
             for row in np.flatnonzero(people.cell_visibility[:, k] > 0)
         ]
-        test = one.joints[joint]
+        test = one.joints[k].test
         assert (test.only_first, test.only_second) == (sum(n < 0 for n in leads), sum(n > 0 for n in leads))
         assert test.both + test.neither == sum(n == 0 for n in leads)
         assert test.p_adjusted >= test.p

@@ -253,7 +253,7 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
 
 
 _SECTIONS: tuple[tuple[tuple[str, ...], str, Callable[[Given], tuple[Block, ...]]], ...] = (
-    (("study",), "Did the autoencoder earn it?", _study),
+    (("study",), "Arms compared", _study),
     (("evaluation",), "Scores", _evaluation),
     (("splice",), "Replacements of the bottleneck", _splice),
     (("rate",), "How many numbers it takes", _rate),
