@@ -26,7 +26,7 @@ _shgae() {
         "pretrain-ae --decoder-output"|"study --decoder-output") COMPREPLY=($(compgen -W "identity relu" -- "$word")); return ;;
         "finetune --trainable") COMPREPLY=($(compgen -W "all decoder autoencoder head" -- "$word")); return ;;
         "finetune --joint-mismatch") COMPREPLY=($(compgen -W "error match reset" -- "$word")); return ;;
-        "evaluate --split"|"splice --split"|"rate --split"|"analyze --split"|"show --split") COMPREPLY=($(compgen -W "auto train val test" -- "$word")); return ;;
+        "evaluate --split"|"compare --split"|"splice --split"|"rate --split"|"analyze --split"|"show --split") COMPREPLY=($(compgen -W "auto train val test" -- "$word")); return ;;
         "evaluate --decode"|"predict --decode") COMPREPLY=($(compgen -W "quarter argmax dark" -- "$word")); return ;;
         "study --arm-augment") COMPREPLY=($(compgen -W "newell strong" -- "$word")); return ;;
         "study --ae-optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
@@ -34,7 +34,7 @@ _shgae() {
         "splice --stack"|"rate --stack"|"analyze --stack") COMPREPLY=($(compgen -W "last 0 1 2 3 4 5 6 7" -- "$word")); return ;;
     esac
     case "$command" in
-        "") words="convert prepare train import extract pretrain-ae graft finetune evaluate demo study splice rate analyze predict export plot report show info verify verify-resume doctor --version -h --help" ;;
+        "") words="convert prepare train import extract pretrain-ae graft finetune evaluate demo study compare splice rate analyze predict export plot report show info verify verify-resume doctor --version -h --help" ;;
         convert) words="-o --output --photos --force -q --quiet --json -h --help" ;;
         prepare) words="--train -o --output --val --test --sheet --no-sheet --dry-run --recipe --config --crop-size --crop-policy --margin --context --square --hold-out --split-by --bad-people --max-bad-photos --exif --category --limit -s --seed -j --workers --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         train) words="-o --output --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --weight-decay --dropout --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --residual --stacks --width -d --device --nproc --deterministic -j --workers --compile --resume --tensorboard --force -q --quiet --json -h --help" ;;
@@ -46,10 +46,11 @@ _shgae() {
         evaluate) words="-o --output --sigmas --official --per-joint --recipe --config --split -b --batch-size --precision --limit -s --seed --decode --flip-test --no-flip-test --resamples -d --device --nproc --deterministic -j --workers --force -q --quiet --json -h --help" ;;
         demo) words="-o --output -s --seed -d --device -j --workers --resume --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         study) words="-o --output --jobs --only --plan --dry-run --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --arms --margin --seeds --other-seeds --code-sizes --code-seeds --arm-dropout --arm-weight-decay --arm-augment --code-size --decoder-output --ae-epochs --ae-batch-size --ae-optimizer --ae-lr --ae-schedule --ae-shuffle --no-ae-shuffle --noise -d --device -j --workers --compile --resume --stamp --no-stamp --force -q --quiet --json -h --help" ;;
+        compare) words="--arm -o --output --baseline --primary --split --margin --limit --sigmas --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         splice) words="--ae --activations --given -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack -d --device -j --workers --force -q --quiet --json -h --help" ;;
         rate) words="--ae --given -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack --components -d --device -j --workers --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         analyze) words="-o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack --parts --clusters --traversals --unit-people -d --device -j --workers --stamp --no-stamp --force -q --quiet --json -h --help" ;;
-        predict) words="-o --output --boxes --recipe --config --decode --flip-test --no-flip-test --min-score --overlays --no-overlays --exif -b --batch-size --precision --limit -d --device -j --workers --resume --stamp --no-stamp --force -q --quiet --json -h --help" ;;
+        predict) words="-o --output --boxes --sigmas --recipe --config --decode --flip-test --no-flip-test --rescore --no-rescore --nms --min-score --overlays --no-overlays --exif -b --batch-size --precision --limit -d --device -j --workers --resume --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         export) words="-o --output --force -q --quiet --json -h --help" ;;
         plot) words="-o --output --from-epoch --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         report) words="-o --output --recipe --config --title --people --between --force -q --quiet --json -h --help" ;;

@@ -16,6 +16,7 @@ _shgae() {
         'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
         'demo:Runs the whole method on drawn people: minutes on two CPU cores.'
         'study:Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.'
+        'compare:Compares predictions of modules that were trained elsewhere, in the form of a study’s report.'
         'splice:Replaces the bottleneck by the autoencoder’s reconstruction, the mean, zeros and more, and scores each.'
         'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.'
         'analyze:Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'
@@ -346,6 +347,23 @@ _shgae() {
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
                         '(-h --help)'{-h,--help}'[Show this message and exit.]' \
                         '*:path:_files' ;;
+                compare)
+                    _arguments \
+                        '--arm[An arm\: predictions of the split (COCO results), one file a run. A study’s folders of scores do too.]:value: ' \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--baseline[The arm that the others are compared with.]:value: ' \
+                        '--primary[The arm that the verdict is on.]:value: ' \
+                        '--split[Split of the predictions; auto is test, or val where there is none.]:value:(auto train val test)' \
+                        '--margin[The largest difference, in points of PCK, that counts as none.]:value: ' \
+                        '--limit[Use only the first N people.]:value: ' \
+                        '--sigmas[JSON of OKS’s sigmas of the joints, for results that do not say whom they are of.]:value:_files' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
                 splice)
                     _arguments \
                         '--ae[For a model without one; for a fine-tuned graft, its old one.]:value:_files' \
@@ -418,11 +436,15 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
+                        '--sigmas[JSON of the OKS sigmas for --nms\: a list, or an object by joint. Without it COCO’s, of its 17 joints.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
                         '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
+                        '--rescore[Score a person as HRNet and Simple Baselines do\: the detector’s score x the mean score of the joints that are above 0.2 of a perfect map; without it, x the mean score of all joints.]' \
+                        '--no-rescore[Not\: Score a person as HRNet and Simple Baselines do\: the detector’s score x the mean score of the joints that are above 0.2 of a perfect map; without it, x the mean score of all joints.]' \
+                        '--nms[Of two people of a photo that are more alike than this OKS, keep the one of the higher score (0.9 in HRNet).]:value: ' \
                         '--min-score[Joints with a map lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
                         '--overlays[Draw the joints on a copy of every photo.]' \
                         '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \

@@ -169,14 +169,14 @@ def analysis_tables(report: AnalysisReport) -> list[FittedTable | Text]:
     return [*map(grid_table, latent.analysis_tables(report)), Text("\n".join([*sentences(report), *left_out]))]
 
 
-def study_tables(report: StudyReport, costs: StudyCosts) -> list[FittedTable | Text]:
-    """The arms, their differences, what both allow to say, the sizes of the code, and what the arms cost."""
+def study_tables(report: StudyReport, costs: StudyCosts | None = None) -> list[FittedTable | Text]:
+    """The arms, their differences, what both allow to say, the sizes of the code, and the arms' costs where known."""
     from shgae.reporting import study
     from shgae.reporting.study_costs import costs_table
     from shgae.reporting.study_sizes import sizes_table
 
     said = Text("\n".join([study.conclusion(report), *study.notes(report)]))
-    more = [*sizes_table(report), costs_table(report, costs)]
+    more = [*sizes_table(report), *([costs_table(report, costs)] if costs else [])]
     return [*map(grid_table, study.tables(report)), *map(grid_table, more), said]
 
 

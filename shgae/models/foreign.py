@@ -27,12 +27,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from shgae.artifacts import reader_process
 from shgae.artifacts.hashing import hash_open, state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.tensors import check_header
 from shgae.errors import Refused, shortened
 from shgae.execution import StopFlag
-from shgae.models import reader_process
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing
 from shgae.models.foreign_objects import is_harmless, stand_in
 from shgae.models.foreign_tensors import AmbiguousNetwork, find_network
