@@ -35,14 +35,15 @@ def tables(trials: int = TRIALS) -> str:
 
 
 def _lines(trials: int) -> Iterator[str]:
-    yield f"Two equal models on one to three people a photo, % of {trials:,} trials. An interval should hold the truth in"
-    yield "95 %, and exclude 0 in 5 %; it is the score interval for a PCK of 97 % and under 500 photos."
+    yield f"Two equal models on one to three people a photo, % of {trials:,} trials. An interval should hold the truth"
+    yield "in 95 %, and exclude 0 in 5 %; it is the score interval for a PCK of 97 % and under 500 photos."
     yield ""
     yield from _evaluations(trials)
     yield ""
-    yield f"Studies of five arms, % of {_STUDIES * trials:,} studies. A difference varies by {100 * SD_SEEDS:g} points over"
-    yield f"seeds, {100 * SD_PHOTOS:g} over photos, and {100 * SD_BOTH:g} over both together (standard deviations). SE is the"
-    yield "true standard error. Of 5 photos there is an interval and no verdict, so nothing is planned."
+    yield f"Studies of five arms, % of {_STUDIES * trials:,} studies. A difference varies by {100 * SD_SEEDS:g} points"
+    yield f"over seeds, {100 * SD_PHOTOS:g} over photos, and {100 * SD_BOTH:g} over both together (standard"
+    yield "deviations). SE is the true standard error. Of 5 photos there is an interval and no verdict, so nothing is"
+    yield "planned."
     found = {(seeds, photos): studied(seeds, photos, _STUDIES * trials) for seeds in SEEDS for photos in PHOTOS[1:]}
 
     def table(title: str, cell: Callable[[int, int, Studied], str]) -> Iterator[str]:

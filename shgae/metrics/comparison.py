@@ -79,10 +79,8 @@ def compare_models(resampled: PairedBootstrap, pairs: Sequence[tuple[int, int]])
 
 
 def _verdict(difference: Interval | None, p: float | None) -> Verdict:
-    if difference is None or p is None:
-        return Verdict.TOO_FEW_PHOTOS
-    verdict = Verdict.of_bounds(difference.low, difference.high)
-    if verdict in (Verdict.BETTER, Verdict.WORSE) and p >= 1 - CONFIDENCE:
+    verdict = Verdict.of(difference, 0 if p is None else VERDICT_PHOTOS)
+    if verdict in (Verdict.BETTER, Verdict.WORSE) and p is not None and p >= 1 - CONFIDENCE:
         return Verdict.NO_SIGNIFICANT_DIFFERENCE
     return verdict
 

@@ -62,9 +62,8 @@ class Verdict(StrEnum):
     @classmethod
     def of(cls, found: Interval | None, photos: int) -> Verdict:
         """The verdict on a difference of scores of which more is better, over so many photos; None has no interval."""
-        if found is None or photos < VERDICT_PHOTOS:
-            return cls.TOO_FEW_PHOTOS
-        return cls.of_bounds(found.low, found.high)
+        verdict = cls.TOO_FEW_PHOTOS if found is None else cls.of_bounds(found.low, found.high)
+        return verdict if photos >= VERDICT_PHOTOS or verdict is cls.IDENTICAL else cls.TOO_FEW_PHOTOS
 
     @classmethod
     def of_bounds(cls, low: float, high: float) -> Verdict:

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from shgae.analysis.latent.report import SCHEMA
 from shgae.artifacts.checkpoint import HISTORY
@@ -22,6 +24,7 @@ from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_plan import PLAN, StudyPlan, plan_bytes
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
+from shgae.metrics.pckh import Curve
 from shgae.plots import curves
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
@@ -60,6 +63,18 @@ def reported(path: Path, kind: str, report: dict[str, Any], plan: StudyPlan | No
     return path
 
 
+def test_every_figure_is_a_png_an_svg_and_a_pdf_and_names_its_command_unless_told_not_to(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    made = plot.run([run], tmp_path / "plain", Execution(stamp=False)).artifact
+    assert {Path(name).suffix for name in made.manifest.files} == {".png", ".svg", ".pdf"}
+    plot.run([run], tmp_path / "stamped", Execution())
+    foot = {
+        name: np.asarray(Image.open(tmp_path / name / "learning-rate.png").convert("L"))[-14:].min()
+        for name in ("plain", "stamped")
+    }
+    assert foot["plain"] == 255 and foot["stamped"] < 200
+
+
 def evaluated() -> dict[str, Any]:
     return EVALUATION.to_json(evaluation(scored("m", {"nose": 0.3}, sure=interval(0.1, 0.5))))
 
@@ -70,16 +85,24 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curves, "save_figure", lambda _figure, path, _command: path.write_bytes(b"a figure"))
 
 
-def test_networks_and_autoencoders_have_figures_of_their_own_in_both_formats(tmp_path: Path) -> None:
+def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp_path: Path) -> None:
     runs = [trained(tmp_path / "net"), trained(tmp_path / "other"), trained(tmp_path / "ae", "autoencoder")]
     result = plot.run([*runs, reported(tmp_path / "e", "evaluation", evaluated())], tmp_path / "out", Execution())
     names = ["curves-fvu", "curves-pck", "joints", "learning-rate"]
     assert sorted(result.to_json()["figures"]) == names
-    assert result.to_json()["files"] == [f"{name}.{suffix}" for name in names for suffix in ("png", "svg")]
+    assert result.to_json()["files"] == [f"{name}.{suffix}" for name in names for suffix in ("pdf", "png", "svg")]
     made = open_artifact(tmp_path / "out", "figures")
     assert {parent.role: parent.id for parent in made.manifest.parents} == {
         f"run {path.name}": open_artifact(path).id for path in (*runs, tmp_path / "e")
     }
+
+
+def test_an_evaluation_with_curves_has_a_figure_of_them_too(tmp_path: Path) -> None:
+    curve = Curve((0.0, 0.25, 0.5), (0.0, 0.2, 0.4), 0.2)
+    row = dataclasses.replace(scored("m", {"nose": 0.3}, sure=interval(0.1, 0.5)), curves={"pckh": curve})
+    report = EVALUATION.to_json(evaluation(row))
+    result = plot.run([reported(tmp_path / "e", "evaluation", report)], tmp_path / "out", Execution())
+    assert sorted(result.to_json()["figures"]) == ["joints", "radii"]
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -13,14 +13,15 @@ from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.manifest import has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.data.augmentation import augmentation_of
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import Execution
+from shgae.experiments.part import Part
 from shgae.experiments.study import arms, assemble, locks, registration, scores, work
 from shgae.experiments.study.estimate import Cost, Costs
 from shgae.experiments.study.jobs import side_by_side
-from shgae.experiments.study.parts import Part
 from shgae.experiments.study.plan import Plan
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.zoo import LoadedHourglass, load_hourglass
@@ -240,7 +241,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
     if not has_test:
         execution.progress.note("note: the data has no test split; arms are compared on val, which chose their epochs")
     precision = resolve_precision(config.precision, resolve_device(execution.device))
-    return Plan(
+    plan = Plan(
         model=model,
         data=data,
         output=output,
@@ -249,6 +250,8 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",
     )
+    note_near_mean_pose(loaded.artifact, execution.progress)
+    return plan
 
 
 def _check_parent(loaded: LoadedHourglass, model: Path) -> None:

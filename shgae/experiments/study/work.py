@@ -12,8 +12,8 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.experiments.part import SCORING, Part
 from shgae.experiments.study import locks
-from shgae.experiments.study.parts import SCORING, Part
 from shgae.experiments.study.plan import Plan
 from shgae.wording import duration
 

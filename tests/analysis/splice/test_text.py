@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shgae.analysis.splice.effects import Recovered, Undefined
 from shgae.analysis.splice.text import change_sentence, cost_sentence, sentences
 from shgae.analysis.splice.verdicts import Change, ChangeVerdict, Cost, CostVerdict, change, changes_of, cost_of
 from shgae.metrics.statistics import Interval
-from tests.builders.findings import effect, entry, interval, side, splice_report
+from tests.builders.findings import PHOTOS, effect, entry, interval, side, splice_report
 
 EFFECTS = {"id": effect(0.3), "ae": effect(0.2), "mean": effect(0.1)}
 
@@ -76,7 +78,7 @@ def test_a_tuned_trunk_is_compared_with_its_baselines_and_both_autoencoders() ->
 
 
 COSTS = {
-    CostVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    CostVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the mean.",
     CostVerdict.NO_COST: "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0"
     " to 20.0) of PCK, under two standard errors: a share of it is not defined.",
     CostVerdict.MEAN_BETTER: "With skips on, the training mean scores -10.0 points (-20.0 to 0.0) of PCK more"
@@ -96,7 +98,7 @@ CHANGES = {
     "than 6 principal components.",
     ChangeVerdict.NO_DIFFERENCE: "With skips on, no significant difference between the autoencoder and 6 "
     "principal components: 20.0 points (10.0 to 30.0).",
-    ChangeVerdict.TOO_FEW: "With skips on, too few people to compare the autoencoder with 6 principal components.",
+    ChangeVerdict.TOO_FEW: "With skips on, too few photos to compare the autoencoder with 6 principal components.",
 }
 
 
@@ -108,6 +110,19 @@ def test_every_verdict_on_a_cost_has_a_sentence(verdict: CostVerdict) -> None:
 @pytest.mark.parametrize("verdict", ChangeVerdict)
 def test_every_verdict_on_a_difference_has_a_sentence(verdict: ChangeVerdict) -> None:
     assert change_sentence(Change(verdict, "ae", "pca-6", interval(0.2)), "skips on") == CHANGES[verdict]
+
+
+def test_what_was_given_is_told_by_its_name_where_a_share_of_the_cost_is_defined() -> None:
+    report = splice_report()
+    costs = (
+        Cost(CostVerdict.GIVES_BACK, "nmf", interval(0.1), interval(0.5)),
+        Cost(CostVerdict.NO_COST, "other", interval(0.1), None),
+    )
+    given = replace(report, skips_on=replace(report.skips_on, given=costs))
+    new = [one for one in sentences(given) if one not in sentences(report)]
+    assert new == [COSTS[CostVerdict.GIVES_BACK].replace("the autoencoder", "nmf")]
+    ahead = {"pca-6": interval(0.2), "nmf": interval(0.2)}
+    assert [one.second for one in changes_of(ahead, is_tuned=False, photos=PHOTOS, given=["nmf"])] == ["pca-6", "nmf"]
 
 
 def test_a_report_says_a_sentence_a_verdict_and_side() -> None:
