@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test torture mutants bench gpu check format completions clean
+.PHONY: demo test torture mutants simulations bench gpu check format completions clean
 
 .venv/.ready: pyproject.toml .ci/constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python in PATH: none from 3.11 up found. Try: make PYTHON=/path/to/python3"; exit 2; }
@@ -26,13 +26,19 @@ torture: .venv/.ready
 mutants: .venv/.ready
 	$(BIN)/python -m tests.mutants --page docs/reliability.md
 
+simulations: .venv/.ready
+	$(BIN)/python -m tests.simulations docs/study.md
+
 bench: .venv/.ready
 	$(BIN)/pytest -m bench --benchmark-columns=median,iqr,rounds tests/benchmarks
 	$(BIN)/python -m tests.benchmarks.table .benchmarks/how-fast.json docs/performance.md
 
 gpu: .venv/.ready
-	$(BIN)/pytest -m gpu tests/gpu
-	$(BIN)/python -m tests.benchmarks.gpu
+	@$(BIN)/python -m tests.benchmarks.gpu --check
+	@mkdir -p .benchmarks
+	-$(BIN)/pytest -m gpu -rs --junit-xml .benchmarks/gpu-tests.xml tests/gpu
+	$(BIN)/python -m tests.benchmarks.gpu --output .benchmarks/gpu.jsonl
+	$(BIN)/python -m tests.benchmarks.gpu_page .benchmarks/gpu.jsonl .benchmarks/gpu-tests.xml docs/performance.md
 
 check: .venv/.ready
 	$(BIN)/ruff check

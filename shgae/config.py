@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 
 _MOST = 2**63 - 1
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
@@ -112,7 +112,7 @@ class ConfigField:
             if value > limit.high == _MOST:
                 wanted += f", at most {_MOST:g}"
         if not is_fine:
-            raise ValueError(f"{value!r:.40} is not {wanted}")
+            raise ValueError(f"{quoted(value)} is not {wanted}")
         return self.kind(value)
 
     @property

@@ -1,4 +1,4 @@
-"""Parts of configs that several stages share: targets, decoding, regularisation, and changes of training crops.
+"""Configs and parts of them that stand below the recipes: crops, targets, decoding, regularisation, augmentation.
 
 Of the presets of an augmentation, ``newell`` is what Newell et al. 2016 (1603.06937, section 3.1, and their code) train
 with. ``strong`` takes rotation, scale and half-body from HRNet's COCO configs (1902.09212), the hiding rectangle from
@@ -17,6 +17,44 @@ from shgae.config import Config, Count, Limit, Natural
 Share = Annotated[float, Limit(0, 1)]
 Decode = Literal["quarter", "argmax", "dark"]
 Preset = Literal["none", "newell", "strong"]
+Exif = Literal["ignore", "apply", "refuse"]
+
+
+@dataclass(frozen=True)
+class PrepareConfig(Config):
+    """Photos and COCO JSON -> crops."""
+
+    crop_size: Literal[256, 128] = 256
+    """Side of a crop in pixels; heatmaps have a quarter of it."""
+    crop_policy: Literal["pad", "inside"] = "pad"
+    """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
+    the square to stay in the photo, and drops a person if the labelled joints no longer fit."""
+    margin: Annotated[float, Limit(0, 100)] = 0.1
+    """Growth of the square around box and labelled joints (0.1 = 10 %)."""
+    context: Annotated[float, Limit(1, 3)] = 1.0
+    """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what
+    lies around the crop; everything else sees the crop alone, the same to the bit."""
+    square: Literal["study", "mpii", "coco"] = "study"
+    """Square of a person: the study's; MPII's (250 px x scale around the centre); or COCO's (1.25 x the box). The last
+    two pad, and their margin is 0.25, whatever those options say."""
+    hold_out: Natural = 0
+    """People moved from train to a test split of their own."""
+    split_by: Literal["photo", "crop"] = "photo"
+    """Hold out whole photos, or single crops (then people of one photo fall into train and test)."""
+    bad_people: Literal["refuse", "drop"] = "refuse"
+    """What to do about a labelled person with a broken box or joint: end with an error, or drop and list it."""
+    max_bad_photos: Natural = 0
+    """Photos that may be missing, torn or of another size than the JSON says: their people are dropped and listed."""
+    exif: Exif = "refuse"
+    """Photos that EXIF says to turn: take the stored pixels, as COCO does (ignore); turn them, where boxes and joints
+    are of the upright photo (apply); or ignore it where the JSON's sizes show that, and end with an error where they
+    do not (refuse)."""
+    category: str | None = None
+    """Name of the category of the people, where several have keypoints."""
+    limit: Count | None = None
+    """Use only the first N people of each split."""
+    seed: Natural = 0
+    """Seed of the hold-out draw."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +85,35 @@ class DecodeConfig(Config):
 
 
 @dataclass(frozen=True)
+class DetectionConfig(Config):
+    """Joints of the people that a detector found -> results."""
+
+    rescore: bool = False
+    """Score a person as HRNet and Simple Baselines do: the detector's score x the mean score of the joints that are
+    above 0.2 of a perfect map; without it, x the mean score of all joints."""
+    nms: Annotated[float, Limit(0, 1, above=True)] | None = None
+    """Of two people of a photo that are more alike than this OKS, keep the one of the higher score (0.9 in HRNet)."""
+
+
+@dataclass(frozen=True)
+class CompareConfig(Config):
+    """Predictions of arms on one split -> a study's report."""
+
+    split: Literal["auto", "train", "val", "test"] = "auto"
+    """Which split the predictions are of; auto is test, or val where there is none."""
+    margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
+    """The largest difference, in points of PCK, that counts as none."""
+    limit: Count | None = None
+    """Use only the first N people of the split."""
+
+
+@dataclass(frozen=True)
 class RegularisationConfig(Config):
     """What keeps a network from learning its training people by heart."""
 
     weight_decay: Share = 0.0
-    """Share of each weight that a step takes off, times the learning rate (AdamW): with adam only; biases and batch
-    normalisation are left alone."""
+    """Share of each weight that a step takes off, times the learning rate, apart from the gradient (as AdamW does);
+    biases and batch normalisation are left alone."""
     dropout: Annotated[float, Limit(0, 0.9)] = 0.0
     """Share of the numbers in the bottleneck that a training step sets to 0, the others growing to make up for it."""
 

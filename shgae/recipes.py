@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from shgae.config import Config, Count, Epochs, Limit, Natural, Rate, Samples, Stored, to_stored
-from shgae.recipe_parts import PARTS, AugmentConfig, RegularisationConfig, ShowConfig
+from shgae.recipe_parts import PARTS, AugmentConfig, DetectionConfig, RegularisationConfig, Share, ShowConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
+from shgae.recipe_parts import Exif as Exif
 from shgae.recipe_parts import HeatmapConfig as HeatmapConfig
+from shgae.recipe_parts import PrepareConfig as PrepareConfig
 
 RecipeName = Literal["original", "improved"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-Exif = Literal["ignore", "apply", "refuse"]
 CellRule = Literal["round", "floor"]
 """Which cell a joint falls on, see :func:`shgae.data.heatmaps.cells`."""
 Stack = Literal["last", "all", "0", "1", "2", "3", "4", "5", "6", "7"]
@@ -32,43 +33,6 @@ OneStack = Literal["last", "0", "1", "2", "3", "4", "5", "6", "7"]
 EvaluatedSplit = Literal["auto", "train", "val", "test"]
 """A split, or test where there is one and val elsewhere."""
 _JOINTS = Stored("joints", {"error": "same", "reset": "new-head"})
-
-
-@dataclass(frozen=True)
-class PrepareConfig(Config):
-    """Photos and COCO JSON -> crops."""
-
-    crop_size: Literal[256, 128] = 256
-    """Side of a crop in pixels; heatmaps have a quarter of it."""
-    crop_policy: Literal["pad", "inside"] = "pad"
-    """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
-    the square to stay in the photo, and drops a person if the labelled joints no longer fit."""
-    margin: Annotated[float, Limit(0, 100)] = 0.1
-    """Growth of the square around box and labelled joints (0.1 = 10 %)."""
-    context: Annotated[float, Limit(1, 3)] = 1.0
-    """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what
-    lies around the crop; everything else sees the crop alone, the same to the bit."""
-    square: Literal["study", "mpii", "coco"] = "study"
-    """Square of a person: the study's; MPII's (250 px x scale around the centre); or COCO's (1.25 x the box). The last
-    two pad, and their margin is 0.25, whatever those options say."""
-    hold_out: Natural = 0
-    """People moved from train to a test split of their own."""
-    split_by: Literal["photo", "crop"] = "photo"
-    """Hold out whole photos, or single crops (then people of one photo fall into train and test)."""
-    bad_people: Literal["refuse", "drop"] = "refuse"
-    """What to do about a labelled person with a broken box or joint: end with an error, or drop and list it."""
-    max_bad_photos: Natural = 0
-    """Photos that may be missing, torn or of another size than the JSON says: their people are dropped and listed."""
-    exif: Exif = "refuse"
-    """Photos that EXIF says to turn: take the stored pixels, as COCO does (ignore); turn them, where boxes and joints
-    are of the upright photo (apply); or ignore it where the JSON's sizes show that, and end with an error where they
-    do not (refuse)."""
-    category: str | None = None
-    """Name of the category of the people, where several have keypoints."""
-    limit: Count | None = None
-    """Use only the first N people of each split."""
-    seed: Natural = 0
-    """Seed of the hold-out draw."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +149,7 @@ class EvaluateConfig(DecodeConfig, ScoredConfig):
 
 
 @dataclass(frozen=True)
-class PredictConfig(DecodeConfig):
+class PredictConfig(DetectionConfig, DecodeConfig):
     """A model and photos -> joints."""
 
     decode: Decode = "quarter"
@@ -210,9 +174,24 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
 
     arms: str = "none,random,pca,frozen,full"
     """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the
-    principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free."""
-    seeds: Annotated[int, Limit(1, 1000)] = 3
+    principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same
+    with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment."""
+    margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
+    """Largest difference between arms, in points of PCK, that counts as none."""
+    seeds: Annotated[int, Limit(1, 1000)] = 5
     """How often everything after the parent is done, each time with the next seed, the same one for all arms."""
+    other_seeds: Annotated[int, Limit(1, 1000)] | None = None
+    """The same for arms that are not in the primary comparison, if fewer."""
+    code_sizes: str = ""
+    """Sizes of the code with which arm full is repeated, with commas, such as 5,10,25,50,100,400."""
+    code_seeds: Annotated[int, Limit(1, 1000)] = 1
+    """How many seeds these repetitions have."""
+    arm_dropout: Annotated[float, Limit(0, 0.9)] = 0.1
+    """Dropout in the bottleneck of arm dropout."""
+    arm_weight_decay: Share = 0.05
+    """Weight decay of arm weight-decay."""
+    arm_augment: Literal["newell", "strong"] = "newell"
+    """Augmentation of the arms none+augment and full+augment."""
     epochs: Epochs = 15
     lr: Rate = 5e-4
     seed: Natural = 0
@@ -336,8 +315,8 @@ RECIPES: Mapping[RecipeName, Recipe] = {
 
 NEUTRAL = (
     *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("square", "study"), ("augment", "none")),
-    *((part, None) for part in PARTS),
-    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0), ("exif", "refuse"), ("category", None)),
+    *((part, None) for part in ("category", "nms", *PARTS)),
+    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0), ("exif", "refuse"), ("rescore", False)),
 )
 """Options that came later, with the value that was meant before there was a choice."""
 NEUTRAL_OF: Mapping[type, Any] = {EvaluateConfig: (("decode", "argmax"), ("flip_test", False))}

@@ -13,7 +13,7 @@ from shgae.cli.fields import stages
 from shgae.config import fields_of
 from shgae.recipes import RECIPES
 from tests import mutants, promises
-from tests.benchmarks import table
+from tests.benchmarks import gpu_page, table
 from tests.builders.pages import LANGUAGES, ROOT, Page, coded, page, pages
 
 PAGES = pages()
@@ -82,7 +82,7 @@ def test_every_command_line_names_commands_and_options_that_exist() -> None:
 
 def test_every_option_that_is_named_anywhere_exists() -> None:
     known = set().union(*(options_of(command.name) for command in COMMANDS))
-    of_others = ("torchrun --nnodes", "#SBATCH")
+    of_others = ("torchrun --nnodes", "#SBATCH", "sbatch")
     lines = [(one.name, line) for one in PAGES for line in one.text.splitlines() if not line.startswith(of_others)]
     named = [(name, flag) for name, line in lines for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", line)]
     assert len(named) > 100
@@ -102,6 +102,7 @@ def test_make_writes_its_tables_into_pages_that_have_their_marks() -> None:
         "torture": ("reliability", (promises.BEGIN, promises.END)),
         "mutants": ("reliability", mutants.MARKS),
         "bench": ("performance", table.MARKS),
+        "gpu": ("performance", gpu_page.MARKS),
     }
     for target, (name, its) in marks.items():
         recipe = makefile.partition(f"\n{target}:")[2].partition("\n\n")[0]

@@ -1,10 +1,11 @@
-"""Which artefacts fit together: networks and prepared data of the same joints and crops."""
+"""Which artefacts fit together: networks and prepared data, autoencoders and the networks they were trained for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from shgae.artifacts.activations import stacks_of
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.execution import Progress
@@ -43,8 +44,59 @@ def other_joints(mine: Sequence[str], theirs: Sequence[str], data: object) -> st
     return f"{len(mine)} joints, the data in {data} has {len(theirs)} ({first})"
 
 
+def is_tuned(model: Artifact) -> bool:
+    """Whether a network is another one, trained on: by ``finetune``, or elsewhere and imported with ``--like``."""
+    made_by = model.facts.get("made_by")
+    return made_by == "finetune" or (made_by == "import" and model.parent("model") is not None)
+
+
 def scored_split(data: Artifact, split: EvaluatedSplit) -> Split:
     """The split that is scored: "auto" is test, or val where there is none."""
     if split != "auto":
         return split
     return "test" if data.facts["splits"].get("test") else "val"
+
+
+def check_autoencoder(
+    code: Artifact,
+    model: Artifact,
+    stacks: Sequence[int],
+    stack_count: int,
+    progress: Progress,
+    known: Collection[str] = (),
+) -> None:
+    """Refuses an autoencoder that was not trained on this network's activations, or on none of these stacks.
+
+    An imported autoencoder names no activations, so it is taken with a note; so is one that goes into further stacks.
+
+    Args:
+        code: the autoencoder.
+        model: the hourglass.
+        stacks: where it goes or is compared, counted from 0.
+        stack_count: of the hourglass.
+        progress: for the notes.
+        known: ids of other networks with the same bottleneck.
+    """
+    activations = code.parent("activations")
+    trained_on = next((one for one in activations.parents if one.role == "model"), None) if activations else None
+    if trained_on is None:
+        progress.note(f"note: {code.path} was imported: nothing tells which model's activations it was trained on")
+        return
+    if trained_on.id not in {model.id, *known}:
+        why = f"pre-trained on activations of model {trained_on.id[:12]}, not of {model.path} ({model.short_id})"
+        raise Refused("autoencoder", code.path, why, "shgae extract and pretrain-ae with this model")
+    trained = [stack_count - 1 if stack < 0 else stack for stack in stacks_of(code)]
+    others = [stack for stack in stacks if stack not in trained]
+    if not others:
+        return
+    told = f"pre-trained on {in_words(trained)} of {model.path}"
+    if len(others) == len(stacks):
+        fix = f"--stack {trained[-1]}, or an autoencoder made by pretrain-ae --stack {others[0]}"
+        raise Refused("autoencoder", code.path, f"{told}, not on {in_words(others)}", fix)
+    progress.note(f"note: {code.path} was {told}; it goes into {in_words(others)} too")
+
+
+def in_words(stacks: Sequence[int]) -> str:
+    """``stack 1``, or ``stacks 0, 1 and 3``."""
+    *most, last = map(str, stacks)
+    return f"stacks {', '.join(most)} and {last}" if most else f"stack {last}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.config import fields_of
-from shgae.errors import Refused, shortened
+from shgae.errors import Refused, quoted
 from shgae.recipes import HeatmapConfig, PrepareConfig
 from shgae.skeleton import Skeleton
 
@@ -36,7 +36,7 @@ class Facts(Mapping[str, Any]):
             raise Refused(f"fact {name}", self._where, "its manifest lacks it", "make the artefact again")
         value = self._facts[name]
         if name in _CHECKS and not _is_fit(value, _CHECKS[name]):
-            why = f"{shortened(repr(value))} makes no sense"
+            why = f"{quoted(value, 60)} makes no sense"
             raise Refused(f"fact {name}", self._where, why, "make the artefact again")
         return value
 
@@ -126,6 +126,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "skeleton": _skeleton,
     "spec": _table,
     "splits": _counts,
+    "val_pck": lambda value: _number(value) and 0 <= value <= 1,
     "stacks": lambda value: _list_of(lambda stack: type(stack) is int and -1 <= stack < _MOST)(value) and bool(value),
 }
 """By the name of a fact, which means the same in every kind; facts that only people read are not here."""

@@ -70,7 +70,7 @@ def check_target(target: Path, force: bool, resume: bool = False) -> None:
         raise Refused("output", target, why, "another --output, or --force to replace it")
     is_empty = target.is_dir() and not any(target.iterdir())
     if target.is_symlink() or not (is_empty or has_manifest(target)):
-        raise Refused("output", target, "it exists and is no artefact, so --force spares it", "another --output")
+        raise Refused("output", target, "it exists and is not an artefact, so --force spares it", "another --output")
 
 
 def clear(folder: Path, names: Iterable[str]) -> None:

@@ -52,9 +52,20 @@ def _ancestors_of(
         yield from _ancestors_of(parent.parents, path, depth + 1, there)
 
 
+def found(parent: Parent, child: Path) -> Artifact | None:
+    """A parent of the artefact at ``child``, where it still lies where the child saw it; nothing is hashed."""
+    artifact = _at(Path(os.path.realpath(child / parent.path)))
+    return artifact if artifact is not None and artifact.id == parent.id else None
+
+
 def _id_at(path: Path) -> str | None:
+    artifact = _at(path)
+    return None if artifact is None else artifact.id
+
+
+def _at(path: Path) -> Artifact | None:
     try:
-        return open_artifact(path, verify=False).id
+        return open_artifact(path, verify=False)
     except (Refused, OSError):
         return None
 

@@ -70,7 +70,7 @@ class Parent:
         parents = tuple(cls.from_json(parent) for parent in value["parents"])
         path = os.fsencode(value["path"])
         if b"\0" in path or len(path) > _MOST_PATH:
-            raise ValueError("the path of a parent is no path")
+            raise ValueError("the path of a parent is not a path")
         return cls(str(value["role"]), str(value["kind"]), str(value["id"]), str(value["path"]), parents)
 
 
@@ -207,7 +207,7 @@ def inside(name: str) -> str:
 def _provenance(value: Mapping[str, Any]) -> dict[str, Any]:
     command, versions = value.get("command", []), value.get("versions", {})
     if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
-        raise ValueError("its command is no list of words")
+        raise ValueError("its command is not a list of words")
     if not isinstance(versions, dict):
         raise ValueError("its versions are no table")
     return dict(value)

@@ -218,10 +218,10 @@ def _read_header(file: BufferedReader, path: Path) -> tuple[dict[str, Any], int]
         if len(text) < size:
             raise ValueError("it is cut short")
         if max(text.count(b"{"), text.count(b"[")) > 3 * MAX_TENSORS:  # parsed, each would take a hundred bytes
-            raise ValueError("its header is no table of tensors")
+            raise ValueError("its header is not a table of tensors")
         header = strict_json.parse(text.decode())
         if not isinstance(header, dict) or len(header) > MAX_TENSORS:
-            raise ValueError("its header is no table of tensors")
+            raise ValueError("its header is not a table of tensors")
         _check_layout(header, payload)
     except (ValueError, TypeError, strict_json.JsonFault) as error:
         raise Refused("tensors", path, f"no safetensors file ({error})", "make the file again") from error
@@ -231,7 +231,7 @@ def _read_header(file: BufferedReader, path: Path) -> tuple[dict[str, Any], int]
 def _check_layout(header: Mapping[str, Any], payload: int) -> None:
     """Holds a header to its format: sizes fit shapes, and the tensors fill the file without gap or overlap."""
     if not all(isinstance(entry, dict) for entry in header.values()):
-        raise ValueError("its header is no table of tensors")
+        raise ValueError("its header is not a table of tensors")
     if not all(isinstance(value, str) for value in header.get(_METADATA, {}).values()):
         raise ValueError("its metadata is more than text")
     spans = []

@@ -91,9 +91,8 @@ def device_fault(
 def _for_memory(resumed: bool, has_batches: bool) -> str:
     fixes = [_LARGER_LIMIT] if _is_limited() else []
     if resumed:
-        return " or ".join(
-            [*fixes, f"{_RESUMED} (another {_BATCHES} would be another run)" if has_batches else _RESUMED]
-        )
+        same = f"{_RESUMED} (another {_BATCHES} would be another run)" if has_batches else _RESUMED
+        return " or ".join([*fixes, same])
     return " or ".join([f"a smaller {_BATCHES}" if has_batches else "a machine with more memory", *fixes])
 
 

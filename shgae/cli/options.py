@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from shgae.cli.fields import defaults, help_of, stage_of
-from shgae.cli.inputs import Folder, NewFolder
+from shgae.cli.inputs import Folder, NamedFile, NamedFiles, NewFolder
 from shgae.config import ConfigField, Limit, fields_of
 from shgae.errors import Refused
 from shgae.execution import WORKERS, Deterministic
@@ -89,7 +89,7 @@ def modernized(command: str, words: Sequence[str], known: Collection[str]) -> tu
 
 def _is_device(value: str) -> str:
     if not _DEVICE.fullmatch(value):
-        raise Refused("value", "--device", f"{value} is no device", "--device auto, cpu, cuda, cuda:0, mps or xpu")
+        raise Refused("value", "--device", f"{value} is not a device", "--device auto, cpu, cuda, cuda:0, mps or xpu")
     return value
 
 
@@ -145,9 +145,48 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The
 MaybeOutput = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make."), NewFolder()
 ]
+Given = Annotated[
+    list[NamedFile] | None,
+    typer.Option(
+        "--given",
+        metavar="NAME=FILE",
+        parser=NamedFile.parse,
+        help="Reconstructions by another program (.safetensors), and what to call them; may be repeated.",
+    ),
+    NamedFiles("reconstruction"),
+]
+
+
+def by_name(given: Sequence[NamedFile] | None) -> dict[str, Path]:
+    """The files of :data:`Given`; raises :class:`Refused` where two have one name."""
+    found: dict[str, Path] = {}
+    for name, path in given or ():
+        if name in found:
+            raise Refused("value", "--given", f"two files are called {name}", "a name each")
+        found[name] = path
+    return found
+
+
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be made, how many bytes it takes, and how long.")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        callback=lambda value: None if value is None else _is_within("jobs", Limit(1, 256))(value),
+        help="Make N parts at once, each in a process of its own: a GPU each, or a core each (OMP_NUM_THREADS cores).",
+    ),
+]
+Only = Annotated[
+    str | None,
+    typer.Option("--only", metavar="PART", help="Make this part alone, and what it is made from; --plan lists them."),
+]
+ShowPlan = Annotated[
+    bool, typer.Option("--plan", help="Register the study and list its parts: done, running, interrupted or to do.")
+]
+PlanDryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be made, and how long that takes.")]
 Seed = Annotated[
     int,
     typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed", Limit(0)), help="Seed of everything drawn."),
@@ -193,10 +232,21 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         panel=_RUNNING,
         help="Continue an interrupted run of this output, exactly; where there is none, begin.",
     ),
+    "compile": _option(
+        *(bool, False, "--compile"),
+        panel=_RUNNING,
+        help="Compile the network at the first step (minutes), for faster steps with other last bits; for long "
+        "trainings.",
+    ),
     "tensorboard": _option(
         *(bool, False, "--tensorboard"),
         panel=_RUNNING,
         help="Write the history for TensorBoard too, into the folder tensorboard of the run (extra: tensorboard).",
+    ),
+    "stamp": _option(
+        *(bool, True, "--stamp/--no-stamp"),
+        panel=_RUNNING,
+        help="Whether pictures show the command that made them, at their foot.",
     ),
     "force": _option(
         *(bool, False, "--force"),

@@ -16,6 +16,7 @@ from shgae.cli.outcome import Outcome
 from shgae.cli.progress.screen import NAMES, SCALES
 from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable
+from shgae.evaluation.study_costs import StudyCosts
 from shgae.evaluation.study_report import StudyReport
 from shgae.reporting.table import Grid
 from shgae.wording import duration
@@ -56,6 +57,14 @@ def mirrored(pairs: Sequence[Sequence[str]]) -> str:
     return f"{len(pairs)}: {', '.join(' - '.join(pair) for pair in pairs)}"
 
 
+def in_units(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores of a history under the names and in the units that progress shows them with; the rest as it is."""
+    return {
+        NAMES.get(name, name): SCALES[name] * value if name in SCALES and isinstance(value, float) else value
+        for name, value in facts.items()
+    }
+
+
 def plain(value: Any) -> str:
     """A JSON value for people, on one line."""
     if value is None:
@@ -85,7 +94,7 @@ def fit_table(result: Mapping[str, Any]) -> Table:
     """A training: its best epoch, the epoch of the weights that were kept."""
     left_out = ("epoch", "seconds", "samples", "lr")  # lr: where the schedule stood then, not what was asked for
     kept = {name: value for name, value in result["best"].items() if name not in left_out}
-    best = {NAMES.get(name, name): SCALES.get(name, 1.0) * value for name, value in kept.items()}
+    best = in_units(kept)
     epochs = f"{result['best_epoch']} of {len(result['history'])}"
     parameters = f"{result['parameters']:,}"
     if (trained := result.get("trained_parameters", result["parameters"])) != result["parameters"]:
@@ -93,20 +102,20 @@ def fit_table(result: Mapping[str, Any]) -> Table:
     return facts_table({"parameters": parameters, "best epoch": epochs} | best)
 
 
-def autoencoder_tables(result: Mapping[str, Any]) -> list[Table | str]:
+def autoencoder_tables(result: Mapping[str, Any]) -> list[Table | Text]:
     """A trained autoencoder: its best epoch, its errors on validation, of each stack too, and whether they are poor."""
-    tables: list[Table | str] = [fit_table(result), facts_table(result["validation"], "Validation")]
+    tables: list[Table | Text] = [fit_table(result), facts_table(result["validation"], "Validation")]
     if "validation_by_stack" in result:
         each = {f"stack {stack}": found for stack, found in result["validation_by_stack"].items()}
         tables.append(facts_table(each, "Of each stack"))
     if (result["validation"]["fvu"] or 0.0) >= 1:
-        tables.append("FVU 1 is what the training mean gives for everybody: so far the autoencoder is no better")
+        tables.append(Text("FVU 1 is what the training mean gives for everybody: the autoencoder is not better"))
     return tables
 
 
 def carried_table(joints: Mapping[str, Any]) -> Table:
     """Fine-tuning on other joints: which of them had a trained channel."""
-    shown = {"trained channel": joints["trained"], "started anew": joints["new"], "no longer there": joints["gone"]}
+    shown = {"trained channel": joints["trained"], "newly initialised": joints["new"], "dropped": joints["gone"]}
     return facts_table(
         {name: ", ".join(names) or "-" for name, names in shown.items()},
         f"joints ({_MISMATCH.get(joints['how'], joints['how'])})",
@@ -160,15 +169,18 @@ def analysis_tables(report: AnalysisReport) -> list[FittedTable | Text]:
     return [*map(grid_table, latent.analysis_tables(report)), Text("\n".join([*sentences(report), *left_out]))]
 
 
-def study_tables(report: StudyReport) -> list[FittedTable | Text]:
-    """The arms, their differences, and what both allow to say."""
+def study_tables(report: StudyReport, costs: StudyCosts | None = None) -> list[FittedTable | Text]:
+    """The arms, their differences, what both allow to say, the sizes of the code, and the arms' costs where known."""
     from shgae.reporting import study
+    from shgae.reporting.study_costs import costs_table
+    from shgae.reporting.study_sizes import sizes_table
 
     said = Text("\n".join([study.conclusion(report), *study.notes(report)]))
-    return [*map(grid_table, study.tables(report)), said]
+    more = [*sizes_table(report), *([costs_table(report, costs)] if costs else [])]
+    return [*map(grid_table, study.tables(report)), *map(grid_table, more), said]
 
 
-def dry_run_table(dry_run: Mapping[str, Any]) -> FittedTable:
+def dry_run_tables(dry_run: Mapping[str, Any]) -> list[FittedTable | str]:
     """What a study would make, a row for all seeds, and how long it takes."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for part in dry_run["parts"]:
@@ -179,4 +191,15 @@ def dry_run_table(dry_run: Mapping[str, Any]) -> FittedTable:
         each, whole = (duration(seconds) if missing else "-" for seconds in (max(missing, default=0), sum(missing)))
         rows.append((arm or "all", what, str(len(parts) - len(missing)), str(len(missing)), each, whole))
     headings = ("arm", "what", "there already", "to make", "time each", "in all")
-    return grid_table(Grid("what this study makes", headings, tuple(rows), words=("what",)))
+    table = grid_table(Grid("what this study makes", headings, tuple(rows), words=("what",)))
+    return [table, f"in all: about {duration(dry_run['seconds'])}"]
+
+
+def plan_tables(listing: Mapping[str, Any]) -> list[FittedTable | str]:
+    """The parts of a study and how far they are."""
+    parts, headings = listing["parts"], ("part", "what", "state")
+    rows = tuple((part["name"], part["what"], part["state"]) for part in parts)
+    done, running = (sum(part["state"] == state for part in parts) for state in ("done", "running"))
+    said = f"plan {listing['plan'][:12]}: {done} of {len(parts)} parts done, {running} running"
+    left = f", {listing['left']}" if listing["left"] else ""
+    return [grid_table(Grid("parts of this study", headings, rows, words=headings)), said + left]

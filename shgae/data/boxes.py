@@ -15,7 +15,7 @@ from typing import Any
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import whole
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
 _KEPT = frozenset(
@@ -138,7 +138,7 @@ def _detections(
     for place, entry in enumerate(document):
         where = f"entry {place}"
         if not isinstance(entry, dict):
-            raise JsonFault(f"{where} is no object")
+            raise JsonFault(f"{where} is not an object")
         image_id, name = entry.get("image_id"), entry.get("file_name")
         if image_id is None and name is None:
             raise JsonFault(f"{where} has neither image_id nor file_name")
@@ -213,4 +213,4 @@ def _is_text(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return repr(value)[:40]
+    return quoted(value)

@@ -138,6 +138,20 @@ class CocoPeople:
         annotation = self._index.anns[annotation_id]
         return {key: annotation[key] for key in ("area", "iscrowd") if _is_number(annotation.get(key))}
 
+    def region(self, annotation_id: int, photo: Photo) -> dict[str, Any] | None:
+        """A crowd or a person without joints as a row of :mod:`shgae.artifacts.ignored`; None without a box."""
+        person = self.person(annotation_id, photo)
+        if not np.isfinite(person.box).all() or person.box[2:].min() <= 0 or np.abs(person.box).max() >= _FAR:
+            return None
+        row: dict[str, Any] = {"annotation_id": annotation_id, "image_id": photo.id, "iscrowd": int(person.iscrowd)}
+        row |= {"bbox": person.box.tolist()}
+        if "area" in person.measures:
+            row |= {"area": float(person.measures["area"])}
+        if person.is_labelled and person.fault is None:
+            joints = np.column_stack([person.xy_photo, person.visibility])
+            row |= {"keypoints": np.where(person.visibility[:, None] > 0, joints, 0.0).ravel().tolist()}
+        return row
+
     def photo_path(self, photo: Photo) -> Path:
         """Where the photo lies.
 
@@ -204,7 +218,7 @@ def _joints(keypoints: Any, joints: int) -> tuple[npt.NDArray[np.float64], str |
     if keypoints is None or (isinstance(keypoints, list | array) and not keypoints):
         return nothing, None
     if not isinstance(keypoints, array):
-        return nothing, "keypoints that are no list of numbers"
+        return nothing, "keypoints that are not a list of numbers"
     if len(keypoints) != 3 * joints:
         return nothing, f"{len(keypoints)} numbers as its keypoints, {joints} joints need {3 * joints}"
     return np.array(keypoints).reshape(-1, 3), None

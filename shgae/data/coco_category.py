@@ -42,7 +42,7 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     category = dict(chosen[0])
     names = category["keypoints"]
     if not isinstance(names, list) or not all(is_text(joint) for joint in names) or len({*names}) < len(names):
-        raise CategoryFault("the category's keypoints are no list of different names")
+        raise CategoryFault("the category's keypoints are not a list of different names")
     _check_mirror_pairs(category, len(names))
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
     return category, notes
@@ -87,9 +87,9 @@ def _is_number(value: Any) -> bool:
 def _check_mirror_pairs(category: Mapping[str, Any], joints: int) -> None:
     pairs = category.get("flip_pairs", [])
     if not isinstance(pairs, list):
-        raise CategoryFault("the category's flip_pairs is no list")
+        raise CategoryFault("the category's flip_pairs is not a list")
     if not all(_is_pair(pair, joints) for pair in pairs):
-        raise CategoryFault("the category's flip_pairs is no list of pairs of joints, counted from 1")
+        raise CategoryFault("the category's flip_pairs is not a list of pairs of joints, counted from 1")
     mirrored = [joint for pair in pairs for joint in pair]
     if len({*mirrored}) < len(mirrored):
         raise CategoryFault("the category's flip_pairs name a joint twice")
@@ -100,7 +100,7 @@ def _lines(pairs: Any, joints: int) -> tuple[list[list[int]], tuple[str, ...]]:
     if pairs is None:
         return [], ()
     if not isinstance(pairs, list):
-        return [], ("the category's skeleton is no list of pairs of joints: no lines are drawn",)
+        return [], ("the category's skeleton is not a list of pairs of joints: no lines are drawn",)
     if pairs and all(_is_pair(pair, joints, first=0) for pair in pairs) and any(0 in pair for pair in pairs):
         return [[a + 1, b + 1] for a, b in pairs], ("the category's skeleton counts joints from 0: it is read so",)
     lines = [pair for pair in pairs if _is_pair(pair, joints)]

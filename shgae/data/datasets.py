@@ -29,7 +29,8 @@ class PoseBatch(NamedTuple):
     crops: torch.Tensor
     """(N, H, W, 3) uint8 RGB; with a warp, as stored, with the context around them."""
     valid: torch.Tensor
-    """(N, 4) int64 x0, y0, x1, y1: the crop's pixels that the photo covers; always on the CPU."""
+    """(N, 4) int64 x0, y0, x1, y1: the pixels of ``crops`` (with a warp, of the stored square) that the photo covers;
+    always on the CPU."""
     xy_crop: torch.Tensor
     """(N, K, 2) float32 joints in crop pixels."""
     visibility: torch.Tensor

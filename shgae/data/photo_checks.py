@@ -57,7 +57,7 @@ def told(turned: Turned, exif: Exif, whose: str = "", unclear: str = _UNCLEAR) -
     if turned.refused:
         fix = "--exif apply (upright, as browsers show it) or --exif ignore (as stored)"
         raise _refused(turned.refused, unclear, fix)
-    why = "the JSON's sizes are of the stored pixels" if turned.stored else "they are no camera's JPEGs"
+    why = "the JSON's sizes are of the stored pixels" if turned.stored else "they are not a camera's JPEGs"
     return f"note: EXIF says to turn {count}{whose}, which is not done: {why}"
 
 

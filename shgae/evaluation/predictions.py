@@ -226,7 +226,7 @@ def _check_entries(entries: Any, joints: int) -> None:
 
 def _check(entry: Any, where: str, joints: int) -> None:
     if not isinstance(entry, dict):
-        raise JsonFault(f"{where} is no object")
+        raise JsonFault(f"{where} is not an object")
     for key in ("annotation_id", "image_id"):
         if entry.get(key) is not None and type(entry[key]) is not int:
             raise JsonFault(f"{where} has no whole number as its {key}")

@@ -2,7 +2,7 @@
 
 Two things could have been otherwise: which people there are, and which seeds. The interval over photos answers for
 the first (people resampled, networks as they are), the interval over seeds for the second; a verdict goes by the
-interval that allows for both (:func:`shgae.metrics.statistics.combined`).
+interval that allows for both (:class:`shgae.metrics.seeds.CombinedEstimate`).
 
 ``report.json`` is a :class:`StudyReport`, written and read by :data:`STUDY`.
 """
@@ -14,20 +14,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shgae.artifacts.typed_json import Schema
+from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.store import Artifact
+from shgae.artifacts.tables import read_json
+from shgae.artifacts.typed_json import SCHEMA, Schema
+from shgae.errors import Refused
+from shgae.evaluation.study_differences import ArmComparison
+from shgae.evaluation.study_plan import Registered, check_registered
+from shgae.evaluation.study_sizes import CodeSizes
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.statistics import Verdict
 
 NONE, RANDOM, PCA, FROZEN, FULL = "none", "random", "pca", "frozen", "full"
+WIDE, DROPOUT, WEIGHT_DECAY = "wide", "dropout", "weight-decay"
+NONE_AUGMENT, FULL_AUGMENT = "none+augment", "full+augment"
 ARMS: Mapping[str, str] = {
     NONE: "no autoencoder",
     RANDOM: "random autoencoder",
     PCA: "linear autoencoder, from principal components",
     FROZEN: "pre-trained autoencoder, trunk frozen",
     FULL: "pre-trained autoencoder",
+    WIDE: "pre-trained autoencoder, code as large as the bottleneck",
+    DROPOUT: "no autoencoder, dropout in the bottleneck",
+    WEIGHT_DECAY: "no autoencoder, weight decay",
+    NONE_AUGMENT: "no autoencoder, augmentation",
+    FULL_AUGMENT: "pre-trained autoencoder, augmentation",
 }
 """What is fine-tuned in each arm."""
-LETTERS: Mapping[str, str] = dict(zip(ARMS, "abcde", strict=True))
+LETTERS: Mapping[str, str] = dict(zip((NONE, RANDOM, PCA, FROZEN, FULL), "abcde", strict=True))
 """The names that arms had, which options and folders may still use."""
 BASELINE = "baseline"
 """The network that every arm starts from, scored next to the arms."""
@@ -35,6 +49,12 @@ _USED = {"batch_size": int, "lr": float, "optimizer": str, "schedule": str, "pre
 
 Pck = ByGroup[float | None]
 """0 to 1; None for a group that nobody has a joint of."""
+
+
+def size_of(arm: str) -> int | None:
+    """The code size of ``code-N``, a repetition of arm full; None of any other arm."""
+    found = re.fullmatch(r"code-([1-9][0-9]{0,3})", arm)
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True)
@@ -68,57 +88,19 @@ class ArmResult:
     """One arm over its seeds; the baseline too, which has none."""
 
     name: str
-    """One of :data:`ARMS`, or :data:`BASELINE`."""
+    """One of :data:`ARMS`, or :data:`BASELINE`; any, where the arms were not trained here."""
     label: str
     """In words."""
     pck: Pck
     """Mean over seeds."""
     by_seed: tuple[Pck, ...]
-    parameters: int
-    trained_parameters: int
-    """Which learned in the fine-tuning."""
+    parameters: int | None
+    trained_parameters: int | None
+    """Which learned in the fine-tuning; these two None where the arm was not trained here."""
     best_epochs: tuple[int, ...]
-    """The epochs of the weights that were kept, by seed."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """A 95 % interval of a difference of PCK."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A difference of PCK in one group of joints, as a share (0.01 is one point)."""
-
-    value: float
-    """Mean over seeds."""
-    low: float
-    high: float
-    """The 95 % interval that allows for other people and other seeds; for other people alone where there is one
-    seed."""
-    over_photos: Range
-    over_seeds: Range | None
-    """None where there is one seed."""
-    by_seed: tuple[float, ...]
-    minimum_detectable: float
-    """The true difference that a study of this size finds with 80 % power."""
-
-
-@dataclass(frozen=True)
-class ArmComparison:
-    """Two arms on the same people, with the same seeds: ``arm`` minus ``minus``."""
-
-    arm: str
-    minus: str
-    fair: bool
-    """Whether both had the same training after the baseline."""
-    verdict: Verdict
-    """On ``arm``, by PCK of all labelled joints."""
-    groups: ByGroup[Estimate | None]
-    """None where fewer than two photos have such a joint."""
+    """The epochs of the weights that were kept, by seed; empty where the arm was not trained here."""
+    gflop: float | None
+    """Billions of operations of a crop's forward pass, convolutions and matrix products; None in a report of before."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +111,13 @@ class StudyReport:
     persons: int
     photos: int
     seeds: tuple[int, ...]
-    budget: Budget
+    """Where the arms were not trained here, the numbers of the longest arm's runs, from 0."""
+    budget: Budget | None
+    """None where the arms were not trained here."""
     arms: tuple[ArmResult, ...]
     """The baseline first."""
     differences: tuple[ArmComparison, ...]
-    """The study's own question, full - none, first, where both were run."""
+    """The primary one first, where both of its arms were run."""
     verdict: Verdict
     """Of :attr:`primary`."""
     devices: tuple[str, ...]
@@ -142,16 +126,20 @@ class StudyReport:
     """Of pre-training; None if no arm had any."""
     limit: int | None
     """So many people of each split alone; None for all."""
+    registered: Registered | None
+    """The plan that was fixed before; None in a report of before."""
+    code_sizes: CodeSizes | None
+    """PCK against the size of the code, where that was asked for."""
 
     @property
     def primary(self) -> ArmComparison | None:
-        """The first fair difference, on which the verdict is; None if no two arms were compared."""
-        return next((one for one in self.differences if one.fair), None)
+        """The difference that the verdict is on; None if its arms were not both run."""
+        return next((one for one in self.differences if one.primary), None)
 
 
 def verdict_of(differences: Sequence[ArmComparison]) -> Verdict:
-    """The verdict on the first fair one of them."""
-    return next((one.verdict for one in differences if one.fair), Verdict.NOT_COMPARED)
+    """The verdict on the primary one of them."""
+    return next((one.verdict for one in differences if one.primary), Verdict.NOT_COMPARED)
 
 
 def _from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
@@ -193,5 +181,44 @@ def _verdict_1(found: Mapping[str, Any] | None) -> Verdict:
     return Verdict.of_bounds(found["low"], found["high"]) if found else Verdict.TOO_FEW_PHOTOS
 
 
-STUDY = Schema(StudyReport, version=2, older={1: _from_schema_1})
+def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 knew no plan and no margin, took the first fair difference as primary, and said what it missed."""
+
+    def estimate(one: dict[str, Any] | None) -> dict[str, Any] | None:
+        kept = {key: value for key, value in (one or {}).items() if key != "minimum_detectable"}
+        return kept | {"equivalence": None, "seed_error": None} if one else None
+
+    first = next((place for place, one in enumerate(old["differences"]) if one["fair"]), None)
+    nothing = {"within_margin": False, "margin": None, "alpha": 0.05, "p": None, "p_adjusted": None, "compared": 1}
+    differences = [
+        one
+        | nothing
+        | {"primary": place == first, "groups": {group: estimate(found) for group, found in one["groups"].items()}}
+        for place, one in enumerate(old["differences"])
+    ]
+    arms = [arm | {"gflop": None} for arm in old["arms"]]
+    return old | {"arms": arms, "differences": differences, "registered": None, "code_sizes": None}
+
+
+def _from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 knew arms that were trained here only."""
+    return old | {"differences": [one | {"joints": None} for one in old["differences"]]}
+
+
+STUDY = Schema(StudyReport, version=4, older={1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3})
 """The form of a study's ``report.json``."""
+
+
+def read_study(artifact: Artifact) -> StudyReport:
+    """The report of a study, of which the plan is checked.
+
+    Raises:
+        Refused: it is not in its form, or not of the plan that lies next to it.
+    """
+    content = read_json(artifact.open(REPORT))
+    report = STUDY.from_json(content, artifact.file(REPORT))
+    if report.registered is not None:
+        check_registered(report.registered, artifact)
+    elif content.get(SCHEMA, 1) not in STUDY.older and report.budget is not None:
+        raise Refused("report", artifact.path, "it names no plan", "make the report again")
+    return report

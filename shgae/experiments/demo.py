@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from shgae.artifacts.checkpoint import HISTORY
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.manifest import differences
 from shgae.artifacts.output_file import make_room
@@ -85,7 +85,7 @@ def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
     models = [output / name for name in ("baseline", "grafted", "finetuned")]
     anew = dataclasses.replace(execution, force=True)
     result = evaluate.run(models, output / "data", output / "evaluation", EvaluateConfig(), anew)
-    return DemoResult(output, result, _pictures(output, result))
+    return DemoResult(output, result, _pictures(output, result, execution))
 
 
 def _begin(output: Path, execution: Execution, seed: int) -> bool:
@@ -93,7 +93,7 @@ def _begin(output: Path, execution: Execution, seed: int) -> bool:
     note = output / _NOTE
     wanted = {"seed": seed, "photos": _PHOTOS, "epochs": _EPOCHS}
     if output.exists() and not note.is_file():
-        raise Refused("output", output, "it exists and is no demo", "another --output")
+        raise Refused("output", output, "it exists and is not a demo", "another --output")
     if output.exists() and not (execution.force or execution.resume):
         raise Refused("output", output, "it exists already", "another --output, --force or --resume")
     replaces = execution.force and output.exists()
@@ -187,10 +187,10 @@ def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int, device
     )
 
 
-def _pictures(output: Path, result: EvaluateResult) -> tuple[Path, ...]:
+def _pictures(output: Path, result: EvaluateResult, execution: Execution) -> tuple[Path, ...]:
     curves, poses = (output / name for name in _PICTURES)
     runs = {name: list(read_rows(output / name / HISTORY)) for name in ("baseline", "autoencoder", "finetuned")}
-    training_curves(runs, curves, shown(command_line()))
+    training_curves(runs, curves, stamp(execution))
     data = open_artifact(output / "data", "data", verify=False)
     crops = Crops(data, "test")
     rows = np.argsort(-(crops.people.visibility > 0).sum(1), kind="stable")[:: max(1, len(crops) // 2 // _SHOWN)][
@@ -201,7 +201,7 @@ def _pictures(output: Path, result: EvaluateResult) -> tuple[Path, ...]:
     ]
     truth = (crops.people.xy_crop[rows], crops.people.visibility[rows])
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    prediction_sheet(_shown(crops, rows, data.facts["mean_rgb"]), truth, joints, skeleton, poses, shown(command_line()))
+    prediction_sheet(_shown(crops, rows, data.facts["mean_rgb"]), truth, joints, skeleton, poses, stamp(execution))
     return (curves, poses)
 
 

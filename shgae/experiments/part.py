@@ -16,13 +16,16 @@ from shgae.errors import Refused
 from shgae.evaluation.study_report import ARMS
 from shgae.execution import Execution
 
+SCORING = ("score", "rate")
+"""Steps that see the people on whom the arms of a study are compared; they come after all others."""
+
 
 @dataclass(frozen=True)
 class Part:
     """One artefact of a study or of the demo."""
 
     step: str
-    """extract, linear, random, pretrain, graft, finetune or score; of the demo prepare and train too."""
+    """extract, linear, random, pretrain, graft, finetune, score or rate; of the demo prepare and train too."""
     what: str
     """For people: ``fine-tuning``."""
     path: Path

@@ -19,7 +19,7 @@ from shgae.data.photos import BoxedPhoto
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.inference.batches import Inference
-from shgae.inference.decoding import target_sigma
+from shgae.inference.decoding import perfect_height, target_sigma
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import PredictConfig
 
@@ -31,6 +31,8 @@ Row = dict[str, Any]
 """A photo: ``file_name``, ``fault`` (why it is bad, or None), ``beyond`` (how many boxes are :data:`TOO_THIN`),
 ``people`` (entries of ``predictions.json``), ``sha256`` (of the bytes that were decoded; None where none were)."""
 CHANGED = "it was changed while it was looked at"
+RESCORED = 0.2
+"""Share of a perfect map above which a joint counts in a score by ``rescore`` (HRNet's and Simple Baselines' rule)."""
 TOO_THIN = "too thin or too far off to fill a pixel of the crop"
 """Why there is nothing to cut out."""
 
@@ -94,6 +96,7 @@ class PoseFinder:
         self._module = loaded.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
         self._rule = loaded.cell_rule
+        self._least = RESCORED * perfect_height(loaded) if config.rescore else -np.inf
         self._flip_pairs = loaded.skeleton.flip_pairs if config.flip_test else None
 
     def over(self, groups: Sequence[Group]) -> Iterator[list[Row]]:
@@ -198,9 +201,14 @@ class PoseFinder:
     def _entry(
         self, photo: BoxedPhoto, person: _Person, xy_crop: _Floats, score: _Floats, is_flat: _Flags
     ) -> dict[str, Any]:
-        """One person in COCO's results format; K joints in photo pixels, the score of the person their mean."""
+        """One person in COCO's results format; K joints in photo pixels, the score of the person their mean.
+
+        With ``rescore`` it is the mean of those above :data:`RESCORED`, 0 without any; a detector's score multiplies.
+        """
         xy_photo = to_photo(xy_crop, person.square, self._loaded.crop_size)
         score = np.where(is_flat, 0, score)
+        counted = score[score > self._least]
+        mean = float(counted.mean()) if len(counted) else 0.0
         joints = np.column_stack([np.where(is_flat[:, None], 0, xy_photo), score]).round(4)
         # A flat one, at 0, 0, is not outside.
         is_outside: _Flags = np.any((joints[:, :2] < 0) | (joints[:, :2] > person.photo_size), axis=1)
@@ -212,7 +220,7 @@ class PoseFinder:
             "category_id": self._loaded.artifact.facts["category_id"],
             "bbox": list(person.box.xywh),
             "keypoints": [float(number) for number in joints.ravel()],
-            "score": round(float(score.mean()) * (1.0 if person.box.score is None else person.box.score), 6),
+            "score": round(mean * (1.0 if person.box.score is None else person.box.score), 6),
             **own,
             **{key: names for key, names in lists.items() if names},
         }

@@ -8,9 +8,15 @@ A measure sums over batches and divides once, at the end.
 ``pose_scores``     every other score that the field has, side by side
 ``pckh``            PCKh in three published averagings, and curves over radii
 ``oks``             COCO's similarity, precision and recall
+``error_kinds``     in what way joints are wrong: jitter, inversion, swap, miss
+``nms``             OKS non-maximum suppression: people found twice, kept once
 ``official``        COCO's ten numbers, by pycocotools' own COCOeval
-``comparison``      models on the same people: intervals, differences, runs of several seeds
-``statistics``      the bootstrap over photos, McNemar's test and Student's interval that it stands on
+``comparison``      models on the same people: intervals and differences
+``statistics``      the bootstrap over photos, and the intervals and verdicts that stand on it
+``paired_tests``    McNemar's test, and Holm's adjustment for many tests
+``seeds``           arms of several seeds: the error over seeds, and that over seeds and photos
+``spending``        how much of the level a look at a growing study may use
+``power``           what a planned study will probably find
 ``reconstruction``  how well an autoencoder gives a tensor back
 ``baselines``       what a predictor that never looks at the photo would score
 ==================  =======================================================================================

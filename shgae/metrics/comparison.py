@@ -6,6 +6,7 @@ difference has an interval of its own, which is narrower than those of the two s
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.metrics import pck
+from shgae.metrics.paired_tests import McNemar, holm, mcnemar
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.statistics import RESAMPLES, Interval, McNemar, PairedBootstrap, Verdict, mcnemar
+from shgae.metrics.statistics import CONFIDENCE, RESAMPLES, VERDICT_PHOTOS, Interval, PairedBootstrap, Verdict
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -27,11 +29,14 @@ class Comparison:
     """The second of two models against the first, on the same people."""
 
     verdict: Verdict
-    """On the second, by PCK of all labelled joints."""
+    """On the second, by PCK of all labelled joints, at 5 % after :attr:`p_adjusted`."""
     difference: ByGroup[Interval | None]
-    """PCK of the second minus that of the first; None where nobody has a joint, or all who have are in one photo."""
-    minimum_detectable: float | None
-    """The difference of PCK of all joints that as many photos find with 80 % power."""
+    """PCK of the second minus that of the first, each with its own 95 % interval; None where nobody has a joint, or all
+    who have are in one photo."""
+    p: float | None
+    """Two-sided, of no difference of PCK of all joints; None from too few photos for a verdict."""
+    p_adjusted: float | None
+    """The same after Holm over all pairs that were compared."""
     photos: int
     """Photos of people who have a joint."""
 
@@ -59,19 +64,33 @@ def resample_pck(
     return PairedBootstrap(above, below, photo_id[kept], resamples=resamples, seed=seed)
 
 
-def compare_models(resampled: PairedBootstrap, first: int, second: int) -> Comparison:
-    """Two of the models of :func:`resample_pck`."""
+def compare_models(resampled: PairedBootstrap, pairs: Sequence[tuple[int, int]]) -> tuple[Comparison, ...]:
+    """Pairs (first, second) of the models of :func:`resample_pck`; verdicts allow for the number of pairs."""
     groups = range(len(GROUPS))
-    difference = ByGroup(*(resampled.difference((first, group), (second, group)) for group in groups))
-    whole = difference.all
-    least = whole.minimum_detectable if whole else None
-    return Comparison(Verdict.of(whole), difference, least, resampled.photos)
+    found = [resampled.estimate((first, 0), (second, 0)) for first, second in pairs]
+    p = [one.p() if one and one.photos >= VERDICT_PHOTOS else None for one in found]
+    adjusted = iter(holm([one for one in p if one is not None]))
+    compared = []
+    for (first, second), one in zip(pairs, p, strict=True):
+        difference = ByGroup(*(resampled.difference((first, group), (second, group)) for group in groups))
+        mine = None if one is None else next(adjusted)
+        compared.append(Comparison(_verdict(difference.all, mine), difference, one, mine, resampled.photos))
+    return tuple(compared)
+
+
+def _verdict(difference: Interval | None, p: float | None) -> Verdict:
+    verdict = Verdict.of(difference, 0 if p is None else VERDICT_PHOTOS)
+    if verdict in (Verdict.BETTER, Verdict.WORSE) and p is not None and p >= 1 - CONFIDENCE:
+        return Verdict.NO_SIGNIFICANT_DIFFERENCE
+    return verdict
 
 
 def by_joint(first: Bools, second: Bools, visibility: Visibility) -> tuple[McNemar, ...]:
-    """McNemar's test of each joint, on the people who have it labelled."""
+    """McNemar's test of each joint, on the people who have it labelled; adjusted for the number of joints."""
     labelled = (visibility > 0).T
-    return tuple(mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled))
+    found = [mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled)]
+    adjusted = holm([one.p for one in found])
+    return tuple(dataclasses.replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True))
 
 
 def joint_intervals(
@@ -79,7 +98,7 @@ def joint_intervals(
 ) -> list[list[Interval | None]]:
     """How sure is the share of people of whom a joint was found? Of each model, of each joint.
 
-    None where fewer than two photos have the joint, or all who have it are equal: resamples of them do not differ.
+    None where fewer than two photos have the joint.
 
     Args:
         hits: of each of M models (N, K) the joints found.
@@ -95,7 +114,4 @@ def joint_intervals(
     asked = np.stack([labelled] * len(hits), axis=1)
     each = PairedBootstrap(found, asked, photo_id[kept], resamples=resamples, seed=seed)
 
-    def of(quantity: tuple[int, int]) -> Interval | None:
-        return None if each.value(quantity) in (0, 1) else each.interval(quantity)
-
-    return [[of((model, joint)) for joint in range(visibility.shape[1])] for model in range(len(hits))]
+    return [[each.share((model, joint)) for joint in range(visibility.shape[1])] for model in range(len(hits))]

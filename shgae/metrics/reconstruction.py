@@ -126,6 +126,7 @@ class FidelitySums:
         self._error, self._error2, self._spread2 = (np.zeros(mean.shape) for _ in range(3))
         self._negative = 0.0
         self._lengths: list[Array] = []
+        self._by_person: list[Array] = []
 
     def add(self, x: Array, xhat: Array) -> None:
         """Counts a batch: x and its replacement (n, C, H, W).
@@ -140,10 +141,17 @@ class FidelitySums:
         self._people += len(x)
         self._error += error.sum(0)
         self._error2 += np.square(error).sum(0)
-        self._spread2 += np.square(wide - self._mean).sum(0)
+        spread = wide - self._mean
+        self._spread2 += np.square(spread).sum(0)
+        self._by_person.append(np.stack([np.einsum("nchw,nchw->n", one, one) for one in (error, spread)]))
         self._negative += relu_error(wide)
         products = [np.einsum("nchw,nchw->n", a, b) for a, b in ((wide, wide), (own, own), (wide, own))]
         self._lengths.append(np.stack(products))
+
+    def by_person(self) -> Array:
+        """(2, N) float64: the squared error of each person, and the squared distance from the training mean; the ratio
+        of their sums is the FVU."""
+        return np.concatenate(self._by_person, axis=1)
 
     def result(self) -> Fidelity:
         """The measures of everything added; raises ValueError if that is nothing."""

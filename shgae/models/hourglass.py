@@ -123,7 +123,7 @@ class Head(nn.Module):
 
 
 class Merge(nn.Module):
-    """Brings a stack's features and maps back to the width of the trunk (intermediate supervision)."""
+    """Brings a stack's features and maps back to the width of a stack's input (intermediate supervision)."""
 
     def __init__(self, *, features: nn.Module, maps: nn.Module) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class Merge(nn.Module):
         self.maps = maps
 
     def forward(self, predicted: Predicted) -> Tensor:
-        """Features (N, C, H, W) and maps (N, K, H, W) -> (N, C, H, W), to be added to the trunk."""
+        """Features (N, C, H, W) and maps (N, K, H, W) -> (N, C, H, W), to be added to the stack's input."""
         merged: Tensor = self.features(predicted.features) + self.maps(predicted.maps)
         return merged
 
@@ -141,14 +141,14 @@ class StackOutput(NamedTuple):
 
     maps: Tensor
     """(N, K, H, W): one heatmap a keypoint."""
-    trunk: Tensor
+    next_input: Tensor
     """(N, C, H, W): what the next stack starts from."""
     bottleneck: Tensor
     """(N, C, 4, 4): what entered the graft."""
 
 
 class Stack(nn.Module):
-    """One hourglass with its head, and the merge into the trunk of the next stack; the last stack has none."""
+    """One hourglass with its head, and the merge into the input of the next stack; the last stack has none."""
 
     def __init__(self, *, hourglass: Hourglass, head: Head, merge: Merge | None) -> None:
         super().__init__()
@@ -156,15 +156,15 @@ class Stack(nn.Module):
         self.head = head
         self.merge = merge
 
-    def forward(self, trunk: Tensor) -> StackOutput:
-        """Trunk (N, C, H, W) -> maps (N, K, H, W), the next stack's trunk (N, C, H, W), bottleneck (N, C, 4, 4)."""
-        features, bottleneck = self.hourglass(trunk)
-        return StackOutput(*self.predict(features, trunk), bottleneck)
+    def forward(self, x: Tensor) -> StackOutput:
+        """(N, C, H, W) -> maps (N, K, H, W), the next stack's input (N, C, H, W), bottleneck (N, C, 4, 4)."""
+        features, bottleneck = self.hourglass(x)
+        return StackOutput(*self.predict(features, x), bottleneck)
 
-    def predict(self, features: Tensor, trunk: Tensor) -> tuple[Tensor, Tensor]:
-        """The hourglass's features and the trunk it started from, (N, C, H, W) both -> maps, and the next trunk."""
+    def predict(self, features: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The hourglass's features and the stack's input, (N, C, H, W) both -> maps, and the next stack's input."""
         predicted = self.head(features)
-        return predicted.maps, trunk if self.merge is None else trunk + self.merge(predicted)
+        return predicted.maps, x if self.merge is None else x + self.merge(predicted)
 
 
 class StackState(NamedTuple):
@@ -172,7 +172,7 @@ class StackState(NamedTuple):
 
     stack: int
     """Which, counted from 0."""
-    trunk: Tensor
+    stack_input: Tensor
     """(N, C, H, W): what the stack started from."""
     bottleneck: Tensor
     """(N, C, 4, 4): what enters the graft."""
@@ -194,19 +194,19 @@ class StackedHourglass(nn.Module):
 
     def passes(self, images: Tensor) -> Iterator[StackOutput]:
         """Images (N, 3, H, W) -> what each stack gives, one after another; a stack runs when it is asked for."""
-        trunk = self.stem(images)
+        x = self.stem(images)
         for stack in self.stacks:
-            output: StackOutput = stack(trunk)
+            output: StackOutput = stack(x)
             yield output
-            trunk = output.trunk
+            x = output.next_input
 
     def descend(self, images: Tensor, stack: int = -1) -> StackState:
         """Images (N, 3, H, W) -> the bottom of one stack; raises IndexError if there is no such stack."""
         index = range(len(self.stacks))[stack]
-        trunk = self.stem(images)
+        x = self.stem(images)
         for earlier in self.stacks[:index]:
-            trunk = earlier(trunk).trunk
-        return StackState(index, trunk, *self.hourglass(index).encode(trunk))
+            x = earlier(x).next_input
+        return StackState(index, x, *self.hourglass(index).encode(x))
 
     def ascend(self, descent: StackState, bottleneck: Tensor, skips: bool = True) -> Tensor:
         """From the bottom of a stack to the maps (N, K, H / 4, W / 4) of the last one.
@@ -220,9 +220,9 @@ class StackedHourglass(nn.Module):
         """
         hourglass = self.hourglass(descent.stack)
         features = hourglass.decode(bottleneck, descent.skips if skips else (None,) * len(descent.skips))
-        maps, trunk = cast(Stack, self.stacks[descent.stack]).predict(features, descent.trunk)
+        maps, x = cast(Stack, self.stacks[descent.stack]).predict(features, descent.stack_input)
         for later in self.stacks[descent.stack + 1 :]:
-            maps, trunk, _ = later(trunk)
+            maps, x, _ = later(x)
         return maps
 
     def bottleneck(self, images: Tensor, stack: int = -1) -> Tensor:
@@ -240,11 +240,11 @@ class StackedHourglass(nn.Module):
         """
         wanted = [range(len(self.stacks))[stack] for stack in stacks]
         found: dict[int, Tensor] = {}
-        trunk = self.stem(images)
+        x = self.stem(images)
         for index in range(max(wanted)):
-            output: StackOutput = self.stacks[index](trunk)
-            found[index], trunk = output.bottleneck, output.trunk
-        found[max(wanted)] = self.hourglass(max(wanted)).encode_bottleneck(trunk)
+            output: StackOutput = self.stacks[index](x)
+            found[index], x = output.bottleneck, output.next_input
+        found[max(wanted)] = self.hourglass(max(wanted)).encode_bottleneck(x)
         return tuple(found[index] for index in wanted)
 
     def hourglass(self, stack: int = -1) -> Hourglass:

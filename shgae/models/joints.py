@@ -61,10 +61,10 @@ def _carried(name: str, fresh: Array, old: Mapping[str, Array], sources: Sequenc
     before = np.array([source for source in sources if source is not None], dtype=np.int64)
     carried = fresh.copy()
     if 1 in axes:
-        anew = np.setdiff1d(np.arange(len(sources)), kept)
+        added = np.setdiff1d(np.arange(len(sources)), kept)
         # Of (K, K) only the rows of trained joints are zeroed; of the merge, every row is a trained one.
         trained = kept if 0 in axes else np.arange(len(fresh))
-        carried[np.ix_(trained, anew)] = 0
+        carried[np.ix_(trained, added)] = 0
     if axes == (0, 1):
         carried[np.ix_(kept, kept)] = old[name][np.ix_(before, before)]
     elif axes == (0,):

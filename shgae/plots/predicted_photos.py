@@ -6,19 +6,18 @@ import os
 from collections.abc import Sequence
 from io import BytesIO
 
-import torch
 from PIL import Image
 
 from shgae.artifacts.draft import Draft
-from shgae.data import heatmaps
 from shgae.data.photo_decoding import open_photo
 from shgae.data.photos import BoxedPhoto
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
+from shgae.inference.decoding import perfect_height
 from shgae.inference.pose_finder import CHANGED, Row
 from shgae.models.zoo import LoadedHourglass
 from shgae.plots.overlays import Pose, draw_poses, overlay_sheet, to_panel
-from shgae.recipes import HeatmapConfig, PredictConfig
+from shgae.recipes import PredictConfig
 
 SHEET, OVERLAY = "sheet.png", "overlays/{name}.jpg"
 _JPEG_QUALITY = 90
@@ -29,7 +28,7 @@ class Pictures:
 
     def __init__(self, loaded: LoadedHourglass, photos: Sequence[BoxedPhoto], config: PredictConfig) -> None:
         self._skeleton, self._config = loaded.skeleton, config
-        self._perfect = _perfect_height(loaded)
+        self._perfect = perfect_height(loaded)
         self._path_of = {photo.file_name: photo.path for photo in photos}
         self._overlay_of = _overlay_names(photos)
 
@@ -75,16 +74,6 @@ class Pictures:
 
     def _poses(self, row: Row) -> list[Pose]:
         return [Pose.of_result(entry, self._skeleton, self._perfect) for entry in row["people"]]
-
-
-def _perfect_height(loaded: LoadedHourglass) -> float:
-    """How high the map of a visible joint is that a network was trained to give; 1 where nobody knows."""
-    facts = loaded.artifact.facts.get("heatmap")
-    if not facts:
-        return 1.0
-    middle = torch.full((1, 1, 2), loaded.crop_size / 2)
-    maps = heatmaps.encode(middle, torch.tensor([[2]]), HeatmapConfig(**facts), loaded.crop_size)
-    return float(maps.max())
 
 
 def _overlay_names(photos: Sequence[BoxedPhoto]) -> dict[str, str]:

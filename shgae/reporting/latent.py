@@ -67,7 +67,7 @@ def _traversals(found: Traversals) -> Grid:
             rows.append((f"{space}, component {one.component}", percent(one.share), *moved))
     caption = (
         "moved: mean distance of decoded joints between -2 and +2 standard deviations, % of the crop's side\n"
-        f"the mean person's trunk and skips are means over {counted_people(found.people, 'training')}"
+        f"the mean person's stack input and skips are means over {counted_people(found.people, 'training')}"
     )
     headings = ("along", "% of variance", "moved, skips on", "moved, skips off")
     return Grid("Traversals", headings, tuple(rows), caption)

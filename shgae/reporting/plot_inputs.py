@@ -20,7 +20,8 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
-from shgae.evaluation.study_report import STUDY
+from shgae.evaluation.study_plan import PLAN
+from shgae.evaluation.study_report import STUDY, read_study
 from shgae.reporting.names import shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
@@ -90,14 +91,14 @@ def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
         wanted = "trainings, rates, analyses, evaluations and studies"
         raise Refused("input", artifact.path, f"there is nothing to draw in {kind}", wanted)
     file = HISTORY if kind in TRAINED else REPORT
-    artifact = open_artifact(artifact.path, kind, only=(file,))
+    artifact = open_artifact(artifact.path, kind, only=(file, PLAN))
     found.artifacts[name] = artifact
     if kind in TRAINED:
         with artifact.open(file) as history:
             content = whole(history, "history", _FIX, _MOST_HISTORY)
         found.histories.append(History(name, _rows(content, artifact.path)))
         return
-    report: Any = _TYPED[kind].read(artifact.open(file))
+    report: Any = read_study(artifact) if kind == "study" else _TYPED[kind].read(artifact.open(file))
     if kind == "analysis" and report.spectrum is None:
         raise Refused(kind, artifact.path, "it was made without a spectrum", "shgae analyze with its activations")
     found.reports.append((kind, name, report))
@@ -113,7 +114,7 @@ def _read_unfinished(found: Inputs, folder: Path, intent: Mapping[str, Any], nam
         raise Refused("run", folder, "no epoch of it is complete yet", "wait for its first epoch")
     rows = _rows(complete, folder)
     found.histories.append(History(name, rows))
-    why = "it has no manifest yet, so it is no parent: a resumed or finished run is another"
+    why = "it has no manifest yet, so it is not a parent: a resumed or finished run is another"
     found.unfinished[name] = {
         "epochs": len(rows),
         "history_sha256": hashlib.sha256(complete + b"\n").hexdigest(),

@@ -6,7 +6,7 @@ from shgae.analysis.splice.effects import Measure, Recovered
 from shgae.analysis.splice.report import BASELINES, Side, SpliceReport
 from shgae.analysis.splice.verdicts import LEADING, asked_about
 from shgae.metrics.reconstruction import Fidelity
-from shgae.reporting.table import Grid, interval_points, number, people_title, percent
+from shgae.reporting.table import Grid, fvu, interval_points, number, people_title, percent
 from shgae.wording import counted
 
 _MEASURES: dict[Measure, str] = {"pck": "PCK", "loss": "loss", "maps": "maps (faithfulness)"}
@@ -21,8 +21,8 @@ def splice_tables(report: SpliceReport) -> list[Grid]:
 
 def replacements_table(report: SpliceReport) -> Grid:
     """A row a replacement: PCK and what is recovered of the cost of the training mean, skips on and skips off."""
-    what = "recovered: of the PCK that the training mean costs" if not report.tuned else "behind ae: points of PCK"
-    standing = "behind ae, points" if report.tuned else "recovered, % of mean"
+    what = "recovered: of the PCK that the training mean costs" if not report.tuned else "ae minus it: points of PCK"
+    standing = "ae minus it, points" if report.tuned else "recovered, % of mean"
     return Grid(
         title=people_title(report.split, report.persons, report.photos, report.stack),
         headings=(
@@ -54,14 +54,14 @@ def _recovered(side: Side, name: str, baseline: str, measure: Measure = "pck") -
 
 
 def recovered_table(report: SpliceReport) -> Grid:
-    """Sensitivity to the baseline: what the autoencoder (or the components, without one) and the training mean itself
-    recover of what each baseline costs, in each measure."""
+    """Sensitivity to the baseline: what the autoencoder (or the components, without one), what was given and the
+    training mean itself recover of what each baseline costs, in each measure."""
     names = [one.name for one in report.replacements]
-    mine = asked_about(names)
+    shown = (asked_about(names), *report.given)
     baselines = [name for name in BASELINES if name in names]
-    columns = [(name, baseline) for baseline in baselines for name in (mine, LEADING) if name != baseline]
+    columns = [(name, baseline) for baseline in baselines for name in (*shown, LEADING) if name != baseline]
     return Grid(
-        title=f"Sensitivity: what {mine} and the mean recover of the cost of each baseline, %",
+        title=f"Sensitivity: what {', '.join(shown)} and the mean recover of the cost of each baseline, %",
         headings=("measure", *(f"{name} of {baseline}" for name, baseline in columns)),
         rows=tuple(
             (
@@ -89,13 +89,14 @@ def fidelity_table(report: SpliceReport) -> Grid:
     rows = []
     for one in report.replacements:
         f = one.fidelity
-        numbers = (f.fvu, f.fvu_uncentred, _worst(f), f.l2_ratio, f.relative_bias, f.cosine)
-        rows.append((one.name, *map(number, numbers)))
+        numbers = (f.fvu_uncentred, _worst(f), f.l2_ratio, f.relative_bias, f.cosine)
+        rows.append((one.name, fvu(f.fvu, one.fvu_interval), *map(number, numbers)))
     return Grid(
         title="Distance from the bottleneck",
         headings=("replacement", "FVU", "uncentred", "worst channel", "length", "bias", "cosine"),
         rows=tuple(rows),
-        caption="FVU: share of the variance left unexplained; worst channel: the highest inside one\n"
+        caption="FVU: share of the variance left unexplained, with its 95 % interval over photos\n"
+        "worst channel: the highest FVU inside one\n"
         "length, bias: below 1 it is too short",
     )
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import (
     ARMS,
     BASELINE,
+    DROPOUT,
     FROZEN,
     FULL,
+    FULL_AUGMENT,
     NONE,
+    NONE_AUGMENT,
     PCA,
     RANDOM,
-    ArmComparison,
+    WEIGHT_DECAY,
+    WIDE,
     ArmResult,
     Budget,
-    Estimate,
-    Range,
     StudyReport,
 )
 from shgae.metrics.pck import GROUPS
-from shgae.metrics.statistics import Verdict
-from shgae.plots.differences import Bar
-from shgae.reporting.table import Grid, percent, points, span
+from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
+from shgae.plots.differences import Bar, forest_plot
+from shgae.reporting.evaluation import mcnemar_grid
+from shgae.reporting.study_costs import gflop
+from shgae.reporting.study_plan import registration
+from shgae.reporting.table import Grid, number, percent, points, span
 from shgae.wording import counted, counted_people
 
 ARM_HEADINGS = (
@@ -32,11 +39,21 @@ ARM_HEADINGS = (
     "hidden (v=1)",
     "visible (v=2)",
     "by seed",
-    f"minus {NONE}",
+    "minus {}",
     "parameters",
     "trained",
+    "GFLOP",
 )
-DIFFERENCE_HEADINGS = ("difference", "points", "95 %, both", "over photos", "over seeds", "finding", "question")
+DIFFERENCE_HEADINGS = (
+    "difference",
+    "points",
+    "CI, both",
+    "over photos",
+    "over seeds",
+    "adjusted p",
+    "finding",
+    "question",
+)
 _WORDS = ("what", "finding", "question")
 _UNFAIR = "unfair: only one of the two was trained on"
 _QUESTIONS: Mapping[tuple[str, str], str] = {
@@ -46,27 +63,49 @@ _QUESTIONS: Mapping[tuple[str, str], str] = {
     (PCA, NONE): "Does a linear autoencoder earn its place?",
     (RANDOM, NONE): "Does an autoencoder earn its place without pre-training?",
     (FROZEN, NONE): "Does adapting the autoencoder alone do as much as fine-tuning the network?",
+    (FULL, WIDE): "Did the squeeze matter?",
+    (WIDE, NONE): "Does a module without a squeeze earn its place?",
+    (DROPOUT, NONE): "Does dropout do as much, without an autoencoder?",
+    (WEIGHT_DECAY, NONE): "Does weight decay do as much, without an autoencoder?",
+    (FULL, DROPOUT): "Is the autoencoder more than a regulariser like dropout?",
+    (FULL, WEIGHT_DECAY): "Is the autoencoder more than a regulariser like weight decay?",
+    (FULL_AUGMENT, NONE_AUGMENT): "Does the autoencoder earn its place on augmented crops?",
+    (NONE_AUGMENT, NONE): "Does augmentation earn its place, without an autoencoder?",
     (FULL, BASELINE): f"as the original reported, {_UNFAIR}",
     (NONE, BASELINE): f"what the same training gave without an autoencoder, {_UNFAIR}",
 }
 """What each difference answers."""
-_TOO_FEW = "too few photos of people with labelled joints"
+_TOO_FEW = f"under {VERDICT_PHOTOS} photos of people with labelled joints"
 _CONCLUSIONS: Mapping[Verdict, str] = {
-    Verdict.BETTER: "Significantly better: {scored}, {where}; {interval} excludes zero{but}{varied}.",
-    Verdict.WORSE: "Significantly worse: {scored}, {where}; {interval} excludes zero{varied}.",
+    Verdict.BETTER: "Significantly better: {scored}, {where}; {interval} excludes zero{within}{but}{varied}.",
+    Verdict.WORSE: "Significantly worse: {scored}, {where}; {interval} excludes zero{within}{varied}.",
+    Verdict.EQUIVALENT: (
+        "Equivalent within {margin} points: {scored}, {where}; the {narrower} % CI, {equivalence}, lies inside the "
+        "margin; {allowed}{varied}."
+    ),
+    Verdict.INCONCLUSIVE: (
+        "Inconclusive: {scored}, {where}; {interval} includes zero, and the data do not rule out a difference of the "
+        "margin, {margin} points; {allowed}{varied}."
+    ),
     Verdict.NO_SIGNIFICANT_DIFFERENCE: (
-        "No significant difference: {scored}, {where}; {interval} includes zero; "
-        "minimum detectable difference {least} points (80 % power){varied}."
+        "No significant difference: {scored}, {where}; {interval} includes zero; {allowed}{varied}."
     ),
     Verdict.IDENTICAL: "No difference: arm {arm} and arm {minus} scored the same on every photo, {where}{varied}.",
     Verdict.TOO_FEW_PHOTOS: f"No conclusion: {_TOO_FEW}.",
-    Verdict.NOT_COMPARED: "No conclusion: no two arms were compared.",
+    Verdict.ALPHA_SPENT: (
+        "No new verdict: the look at the planned seeds used the whole level, and its verdict stands; {scored}, "
+        "{where}; {interval} is no test; {allowed}{varied}."
+    ),
+    Verdict.NOT_COMPARED: "No conclusion: the two arms of the primary comparison were not both run.",
 }
 """What may be said of the primary comparison."""
 _FINDINGS: Mapping[Verdict, str] = {
-    Verdict.BETTER: "significantly better",
-    Verdict.WORSE: "significantly worse",
-    Verdict.NO_SIGNIFICANT_DIFFERENCE: "no significant difference (minimum detectable {least})",
+    Verdict.BETTER: "significantly better{within}",
+    Verdict.WORSE: "significantly worse{within}",
+    Verdict.EQUIVALENT: "equivalent",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.NO_SIGNIFICANT_DIFFERENCE: "no significant difference",
+    Verdict.ALPHA_SPENT: "no verdict: level spent",
     Verdict.IDENTICAL: "no difference on any photo",
     Verdict.TOO_FEW_PHOTOS: _TOO_FEW,
 }
@@ -82,22 +121,42 @@ def conclusion(report: StudyReport) -> str:
     if one is None or found is None:
         return _CONCLUSIONS[report.verdict]
     more = "more" if found.value >= 0 else "less"
-    scored = f"{_named(one.arm)} scored {abs(100 * found.value):.1f} points of PCK {more} than {_named(one.minus)}"
+    first, second = _named(report, one.minus), _named(report, one.arm)
+    scored = f"{second} scored {abs(100 * found.value):.1f} points of PCK {more} than {first}"
     over = "photos and seeds" if found.over_seeds else "photos"
     return _CONCLUSIONS[report.verdict].format(
         scored=scored,
         arm=one.arm,
         minus=one.minus,
-        where=f"on {counted_people(report.persons)} and {counted(len(report.seeds), 'seed')}",
-        interval=f"the 95 % CI over {over}, {_range(found)},",
-        least=percent(found.minimum_detectable),
-        but=_unless_the_pretraining(report) if (one.arm, one.minus) == (FULL, NONE) else "",
+        where=f"on {counted_people(report.persons)} and {_seeds(report, one)}",
+        interval=f"the {_confidence(one)} % CI over {over}, {_range(found)},",
+        narrower=_confidence(one, sides=2),
+        equivalence=_range(found.equivalence),
+        margin=percent(one.margin),
+        within=f"; a difference of the margin, {percent(one.margin)} points, is ruled out" if one.within_margin else "",
+        allowed=f"the largest gain that the data allow is {percent(found.largest_gain)} points, the largest loss "
+        f"{percent(found.largest_loss)}",
+        but=_unless_the_pretraining(report) if report.budget and (one.arm, one.minus) == (FULL, NONE) else "",
         varied="" if len(report.seeds) > 1 else "; seeds were not varied, so the effect of another seed is unknown",
     )
 
 
-def _named(arm: str) -> str:
-    return f"arm {arm} ({ARMS[arm]})" if arm in ARMS else f"arm {arm}"
+def _confidence(one: ArmComparison, sides: int = 1) -> str:
+    """Of the intervals of a comparison, in per cent; with two sides, of the interval for equivalence."""
+    return f"{100 * (1 - sides * (one.alpha or 0.05)):.3g}"
+
+
+def _named(report: StudyReport, arm: str) -> str:
+    return f"arm {arm} ({ARMS[arm]})" if report.budget and arm in ARMS else f"arm {arm}"
+
+
+def _seeds(report: StudyReport, one: ArmComparison) -> str:
+    """How many runs a comparison is of."""
+    found = one.groups.all
+    if found is not None and found.by_seed:
+        return counted(len(found.by_seed), "seed")
+    counts = {arm.name: len(arm.by_seed) for arm in report.arms}
+    return f"{counts[one.arm]} and {counted(counts[one.minus], 'seed')}, unpaired"
 
 
 def _unless_the_pretraining(report: StudyReport) -> str:
@@ -110,7 +169,7 @@ def _unless_the_pretraining(report: StudyReport) -> str:
 
 def cautions(report: StudyReport) -> list[str]:
     """What a reader of the numbers must know and the conclusion does not say."""
-    said = ["There is one baseline: from another one the answer may be another."]
+    said = ["There is one baseline: from another one the answer may be another."] if report.budget else []
     trained = next((one for one in report.differences if (one.arm, one.minus) == (NONE, BASELINE)), None)
     found = trained.groups.all if trained else None
     if trained and found and trained.verdict is Verdict.WORSE:
@@ -122,7 +181,7 @@ def cautions(report: StudyReport) -> list[str]:
     if report.ae_epochs is not None:
         before = f"the pre-trained autoencoders had {counted(report.ae_epochs, 'epoch')} of pre-training before"
         said.append(f"The equal budget is that of fine-tuning; {before}.")
-    if report.split == "val":
+    if report.split == "val" and report.budget:
         said.append("There is no test split: the people compared on also chose the best epoch of every arm.")
     if report.limit:
         said.append(f"Of each split only the first {counted_people(report.limit)}.")
@@ -130,18 +189,68 @@ def cautions(report: StudyReport) -> list[str]:
         said.append("Seeds were not varied: the intervals are over photos alone.")
     else:
         said.append("The verdicts go by the interval that allows for both: other photos and other seeds.")
-    if len(report.arms) > 3:  # the baseline is one of them
-        said.append("The intervals are 95 % each, not together: of many differences, some exclude zero by chance.")
+    said += _error_lines(report) + ([] if report.budget else _pairing_lines(report))
+    secondary = max((one.compared for one in report.differences), default=1)
+    if secondary > 1:
+        how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
+        said.append(f"Of {secondary} secondary comparisons, {how}.")
+    return said
+
+
+def _pairing_lines(report: StudyReport) -> list[str]:
+    """Which runs of arms that were trained elsewhere were taken for pairs."""
+    counts = {arm.name: len(arm.by_seed) for arm in report.arms}
+    paired = {counts[one.arm] == counts[one.minus] for one in report.differences if one.fair}
+    said = []
+    if True in paired and len(report.seeds) > 1:
+        said.append("Runs of arms with equally many are paired in the order in which they were given, as by seed.")
+    if False in paired:
+        said.append("Runs of arms with unequal numbers are not paired: their intervals are wider (Welch).")
+    if any(one.joints for one in report.differences):
+        said.append("McNemar: a person counts for the arm of which a larger share of runs found the joint.")
+    return said
+
+
+def _error_lines(report: StudyReport) -> list[str]:
+    """Where the errors over seeds come from, and why."""
+    pooled, own = list[str](), list[str]()
+    unchecked = list[str]()
+    freedoms = set[int]()
+    for one in report.differences:
+        error = one.groups.all.seed_error if one.groups.all else None
+        if error is None or (error.ratio is None and not error.pooled):
+            continue
+        name = f"{one.arm} - {one.minus}"
+        if error.ratio is None:
+            unchecked.append(name)
+            continue
+        (pooled if error.pooled else own).append(f"{name} (F {error.ratio:.2f})")
+        freedoms |= {error.freedom} if error.pooled else set()
+    said = []
+    if pooled:
+        said.append(
+            f"The error over seeds is that of all arms ({counted(max(freedoms), 'degree')} of freedom) where a pair "
+            f"varies over seeds as the other arms do (F test): {', '.join(pooled)}."
+        )
+    if own:
+        said.append(
+            f"A pair that varies over seeds more or less than the others keeps its own error: {', '.join(own)}."
+        )
+    if unchecked:
+        which = ", ".join(unchecked)
+        said.append(f"With one seed in common, the error over seeds is that of all arms, unchecked: {which}.")
     return said
 
 
 def notes(report: StudyReport) -> list[str]:
     """What stands below the tables: the budget, then what a reader must know."""
-    return [budget_line(report.budget), *cautions(report)]
+    return [budget_line(report.budget), *registration(report.registered), *cautions(report)]
 
 
-def budget_line(budget: Budget) -> str:
+def budget_line(budget: Budget | None) -> str:
     """The equal budget in one line."""
+    if budget is None:
+        return "Budget not checked: not trained here."
     given, seeds = budget.config, budget.seeds
     seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     steps, epochs = counted(budget.steps, "step"), counted(budget.epochs, "time")
@@ -155,13 +264,24 @@ def budget_line(budget: Budget) -> str:
 def tables(report: StudyReport) -> list[Grid]:
     """The arms, then their differences."""
     title = f"{report.split}: {counted_people(report.persons)} in {counted(report.photos, 'photo')}"
-    against_none = {one.arm: one.groups.all for one in report.differences if one.minus == NONE}
-    arms = [_arm_row(arm, against_none.get(arm.name)) for arm in report.arms]
-    differences = [_difference_row(one) for one in report.differences]
+    base = report.primary.minus if report.primary and not report.budget else NONE
+    gains = {one.arm: one.groups.all for one in report.differences if one.minus == base}
+    arms = [_arm_row(arm, gains.get(arm.name)) for arm in report.arms]
+    differences = [_difference_row(one, asks=report.budget is not None) for one in report.differences]
     about = "Differences of PCK (all labelled joints), in points"
+    if report.differences:
+        about += f"; {_confidence(report.differences[0])} % intervals"
+        if report.differences[0].margin is not None:
+            about += f", margin {percent(report.differences[0].margin)}"
+    headings = tuple(one.format(base) for one in ARM_HEADINGS)
     return [
-        Grid(title, ARM_HEADINGS, tuple(arms), words=_WORDS),
+        Grid(title, headings, tuple(arms), words=_WORDS),
         Grid(about, DIFFERENCE_HEADINGS, tuple(differences), words=_WORDS),
+        *(
+            mcnemar_grid(one.minus, one.arm, {each.joint: each.test for each in one.joints})
+            for one in report.differences
+            if one.joints
+        ),
     ]
 
 
@@ -171,17 +291,25 @@ def _arm_row(arm: ArmResult, gain: Estimate | None) -> Row:
     seeds = ", ".join(percent(one.all) for one in arm.by_seed)
     counts = [f"{count:,}" if count else "-" for count in (arm.parameters, arm.trained_parameters)]
     against = "-" if gain is None else f"{points(gain.value)} ({_range(gain)})"
-    return (arm.name, arm.label, *pck, seeds, against, *counts)
+    return (arm.name, arm.label, *pck, seeds, against, *counts, gflop(arm.gflop))
 
 
-def _difference_row(one: ArmComparison) -> Row:
+def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
     """Cells as of :data:`DIFFERENCE_HEADINGS`; points of PCK of all labelled joints."""
-    found, name, question = one.groups.all, f"{one.arm} - {one.minus}", _QUESTIONS.get((one.arm, one.minus), "-")
+    found, name = one.groups.all, f"{one.arm} - {one.minus}"
+    question = _QUESTIONS.get((one.arm, one.minus), "-") if asks else "-"
     if found is None:
-        return (name, "-", "-", "-", "-", _FINDINGS[one.verdict], question)
+        return (name, "-", "-", "-", "-", "-", _FINDINGS[one.verdict], question)
     ranges = (_range(found), _range(found.over_photos), _range(found.over_seeds))
-    finding = _FINDINGS[one.verdict].format(least=percent(found.minimum_detectable))
-    return (name, points(found.value), *ranges, finding, question)
+    finding = _FINDINGS[one.verdict].format(within=", within the margin" if one.within_margin else "")
+    return (name, points(found.value), *ranges, number(one.p_adjusted), finding, question)
+
+
+def forest(report: StudyReport, path: Path, command: str) -> None:
+    """Draws the differences with the conclusion above, see :func:`shgae.plots.differences.forest_plot`."""
+    first = next(iter(report.differences), None)
+    confidence, margin = (_confidence(first), first.margin) if first else ("95", None)
+    forest_plot(bars(report), path, conclusion(report), command, confidence=confidence, margin=margin)
 
 
 def bars(report: StudyReport) -> list[Bar]:
@@ -194,7 +322,7 @@ def bars(report: StudyReport) -> list[Bar]:
             continue
         bar = Bar(
             label=f"{one.arm} - {one.minus}" + ("" if one.fair else " (unfair)"),
-            question=_QUESTIONS.get((one.arm, one.minus), ""),
+            question=_QUESTIONS.get((one.arm, one.minus), "") if report.budget else "",
             value=found.value,
             interval=(found.low, found.high),
             over_photos=(found.over_photos.low, found.over_photos.high),

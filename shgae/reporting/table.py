@@ -115,6 +115,11 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
+def fvu(value: float | None, found: Interval | None) -> str:
+    """A fraction of variance unexplained with its interval, three digits; a dash for None."""
+    return number(value) if found is None else f"{number(value)} ({span(found.low, found.high, number)})"
+
+
 def people_title(split: str, persons: int, photos: int, stack: int) -> str:
     """What stands above a table of a split's people at one stack."""
     return f"{split}: {counted_people(persons)} of {counted(photos, 'photo')}, stack {stack}"
@@ -130,7 +135,8 @@ def _in_latex(text: str) -> str:
 
 def pages(tables: Sequence[Grid], *texts: str) -> dict[str, bytes]:
     """Files and their content: the tables in Markdown, the texts below; in LaTeX, the texts as comments above."""
-    markdown = [*(table.markdown() for table in tables), *(f"{text}\n" for text in texts)]
-    comments = "".join(f"% {line}\n" for text in texts for line in text.splitlines())
+    shown = [printable_lines(text) for text in texts]
+    markdown = [*(table.markdown() for table in tables), *(f"{_in_markdown(text)}\n" for text in shown)]
+    comments = "".join(f"% {line}\n" for text in shown for line in text.split("\n"))
     latex = [*([comments] if comments else []), *(table.latex() for table in tables)]
     return {"tables.md": "\n".join(markdown).encode(), "tables.tex": "\n".join(latex).encode()}

@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shgae.artifacts.activations import stacks_of
 from shgae.artifacts.checkpoint import MODEL
-from shgae.artifacts.compatibility import TRAVELS
+from shgae.artifacts.compatibility import TRAVELS, check_autoencoder, in_words
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
-from shgae.execution import Execution, Progress
+from shgae.execution import Execution
 from shgae.models import grafting
 from shgae.models.zoo import (
     HourglassSpec,
     LoadedAutoencoder,
-    LoadedHourglass,
     load_autoencoder,
     load_hourglass,
     no_such_stack,
@@ -94,7 +92,8 @@ def run(
     for code, into in plantings:
         everywhere.setdefault(code.artifact.id, []).extend(into)
     for code in {code.artifact.id: code for code, _ in plantings}.values():
-        _check_source(code.artifact, sorted(everywhere[code.artifact.id]), loaded, execution.progress)
+        all_of_it = sorted(everywhere[code.artifact.id])
+        check_autoencoder(code.artifact, loaded.artifact, all_of_it, loaded.spec.stacks, execution.progress)
     spec = loaded.spec
     for code, (first, *others) in plantings:
         grafting.graft(loaded.module, code.module, first)
@@ -102,6 +101,7 @@ def run(
         for other in others:
             grafting.share(loaded.module, of=first, stack=other)
             spec = spec.with_graft(first, other)
+    note_near_mean_pose(loaded.artifact, execution.progress)
     parameters = sum(parameter.numel() for parameter in loaded.module.parameters())
     before = loaded.artifact.facts
     facts: dict[str, Any] = {"made_by": "graft", "spec": spec.to_json(), "parameters": parameters}
@@ -137,37 +137,8 @@ def _plantings(codes: Sequence[LoadedAutoencoder], places: Sequence[int]) -> lis
     if not codes or len(codes) != len(places):
         given = ", ".join(str(code.artifact.path) for code in codes)
         fix = "a --stack for each of them, in their order, or one autoencoder for all stacks"
-        raise Refused("autoencoders", given, f"{len(codes)} of them for {_in_words(places)}", fix)
+        raise Refused("autoencoders", given, f"{len(codes)} of them for {in_words(places)}", fix)
     return [_Planting(code, (place,)) for code, place in zip(codes, places, strict=True)]
-
-
-def _check_source(code: Artifact, places: Sequence[int], model: LoadedHourglass, progress: Progress) -> None:
-    """Refuses an autoencoder that knows nothing of the model, or of any of the stacks that it goes into."""
-    trained_on = _model_behind(code)
-    if trained_on is None:
-        progress.note(f"note: {code.path} was imported; whose activations it knows cannot be checked")
-        return
-    if trained_on.id != model.artifact.id:
-        mine = f"{model.artifact.path} ({model.artifact.short_id})"
-        why = f"pre-trained on activations of model {trained_on.id[:12]}, not of {mine}"
-        raise Refused("autoencoder", code.path, why, "shgae extract and pretrain-ae with this model")
-    last = model.spec.stacks - 1
-    knows = [last if stack < 0 else stack for stack in stacks_of(code)]
-    foreign = [place for place in places if place not in knows]
-    if not foreign:
-        return
-    told = f"pre-trained on {_in_words(knows)} of {model.artifact.path}"
-    if len(foreign) == len(places):
-        fix = f"--stack {knows[-1]}, or an autoencoder made by pretrain-ae --stack {foreign[0]}"
-        raise Refused("autoencoder", code.path, f"{told}, not on {_in_words(foreign)}", fix)
-    progress.note(f"note: {code.path} was {told}; it goes into {_in_words(foreign)} too")
-
-
-def _model_behind(autoencoder: Artifact) -> Parent | None:
-    activations = autoencoder.parent("activations")
-    if activations is None:
-        return None
-    return next((parent for parent in activations.parents if parent.role == "model"), None)
 
 
 def _named(codes: Sequence[Artifact]) -> dict[str, Artifact]:
@@ -182,11 +153,6 @@ def _sites(spec: HourglassSpec) -> tuple[Site, ...]:
     for stack in range(spec.stacks):
         autoencoder = spec.autoencoder(stack)
         if autoencoder is not None:
-            alike = tuple(other for other in owners if other != stack and owners[other] == owners[stack])
-            sites.append(Site(stack, autoencoder.code_size, alike))
+            others = tuple(other for other in owners if other != stack and owners[other] == owners[stack])
+            sites.append(Site(stack, autoencoder.code_size, others))
     return tuple(sites)
-
-
-def _in_words(stacks: Sequence[int]) -> str:
-    *most, last = map(str, stacks)
-    return f"stacks {', '.join(most)} and {last}" if most else f"stack {last}"

@@ -13,6 +13,7 @@ from shgae.artifacts.lineage import Ancestor, ancestors, ancestors_of
 from shgae.artifacts.manifest import package_versions
 from shgae.artifacts.run_log import read_origin
 from shgae.artifacts.store import open_artifact
+from shgae.evaluation.study_report import read_study
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def run(path: Path) -> InfoResult:
     """Describes an artefact (of a study's folder its report), or the unfinished one of a target (NAME or NAME.partial).
 
     Raises:
-        Refused: no such folder, or its manifest is torn, changed or of another schema.
+        Refused: no such folder, its manifest is torn, changed or of another schema, or a study's report is not of its
+            plan.
     """
     begun = unfinished(path)
     if begun:
@@ -75,6 +77,8 @@ def run(path: Path) -> InfoResult:
     path = report_of(path)
     artifact = open_artifact(path, verify=False)
     manifest = artifact.manifest
+    if manifest.kind == "study":
+        read_study(artifact)
     return InfoResult(
         path=path,
         kind=manifest.kind,

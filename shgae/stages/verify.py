@@ -11,6 +11,7 @@ from shgae.artifacts import lineage
 from shgae.artifacts.folders import report_of
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
+from shgae.evaluation.study_report import read_study
 from shgae.execution import Execution
 
 
@@ -44,9 +45,13 @@ def run(path: Path, execution: Execution | None = None) -> VerifyResult:
     """Recomputes the hashes of an artefact (of a study's folder, its report) and of its ancestors that are there.
 
     Raises:
-        Refused: no artefact, or a file of it or of an ancestor is missing or changed; folder and file are named.
+        Refused: no artefact, a file of it or of an ancestor is missing or changed (folder and file are named), or a
+            study's report is not of its plan.
         Interrupted: a signal came.
     """
     path = report_of(path)
-    verification = lineage.verify(open_artifact(path, verify=False), execution)
+    artifact = open_artifact(path, verify=False)
+    verification = lineage.verify(artifact, execution)
+    if artifact.manifest.kind == "study":
+        read_study(artifact)
     return VerifyResult(path, verification.verified, verification.missing)

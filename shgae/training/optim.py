@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -26,23 +26,32 @@ OPTIMIZER_NUMBERS: Mapping[str, int] = {"rmsprop": 1, "sgd": 1, "adam": 2}
 def build_optimizer(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
     """The optimizer of a recipe over all parameters that want a gradient.
 
-    Raises:
-        Refused: weight decay for another optimizer than adam.
+    Weight decay is decoupled from the gradient whatever the update rule (Loshchilov and Hutter 2019, 1711.05101).
     """
     decay = config.weight_decay if isinstance(config, RegularisationConfig) else 0.0
-    if decay and config.optimizer != "adam":
-        raise Refused("--weight-decay", "the options", f"{config.optimizer} has none here", "--optimizer adam")
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if config.optimizer == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=config.lr, alpha=0.99)
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=config.lr, momentum=0.9, fused=True)
-    if decay:
-        weights, others = ([one for one in parameters if (one.ndim > 1) == wanted] for wanted in (True, False))
+    weights, others = ([one for one in parameters if (one.ndim > 1) == wanted] for wanted in (True, False))
+    if config.optimizer == "adam" and decay:
         groups = [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=config.lr, fused=True)
-    # One pass over the weights in place of ten. Its rounding differs from that of the ten, by a last bit of a weight.
-    return torch.optim.Adam(parameters, lr=config.lr, fused=True)
+    if config.optimizer == "adam":
+        # One pass over the weights in place of ten. Its rounding differs from that of the ten, by a last bit of a
+        # weight.
+        return torch.optim.Adam(parameters, lr=config.lr, fused=True)
+    optimizer: torch.optim.Optimizer
+    if config.optimizer == "rmsprop":
+        optimizer = torch.optim.RMSprop(parameters, lr=config.lr, alpha=0.99)
+    else:
+        optimizer = torch.optim.SGD(parameters, lr=config.lr, momentum=0.9, fused=True)
+    if decay:
+        # torch's own weight decay of these two goes through the gradient, and so through its scale.
+        optimizer.register_step_pre_hook(lambda chosen, *_: _shrink(weights, 1 - chosen.param_groups[0]["lr"] * decay))
+    return optimizer
+
+
+def _shrink(weights: Sequence[nn.Parameter], share: float) -> None:
+    with torch.no_grad():
+        torch._foreach_mul_(list(weights), share)
 
 
 def learning_rate(config: FitConfig, *, epoch: int, step: int, steps: int, plateau_factor: float) -> float:

@@ -45,7 +45,7 @@ def test_force_spares_a_folder_that_is_no_artefact_even_with_a_manifest_of_its_o
     if content:
         (tmp_path / "mine" / MANIFEST).write_text(content)
     before = everything(tmp_path)
-    with pytest.raises(Refused, match="no artefact, so --force spares it"):
+    with pytest.raises(Refused, match="not an artefact, so --force spares it"):
         make(tmp_path / "mine", execution=FORCE)
     assert everything(tmp_path) == before
 
@@ -103,7 +103,7 @@ def test_a_users_own_folder_called_partial_is_spared(tmp_path: Path, execution: 
     (tmp_path / "data.partial").mkdir()
     (tmp_path / "data.partial" / "mine").write_text("work")
     for resumable in (True, False):
-        with pytest.raises(Refused, match="data.partial stands in the way, and it is no unfinished artefact"):
+        with pytest.raises(Refused, match="data.partial stands in the way, and it is not an unfinished artefact"):
             make(tmp_path / "data", execution=execution, resumable=resumable)
     assert everything(tmp_path) == {"data.partial/mine": b"work"}
 

@@ -114,7 +114,7 @@ def test_names_and_paths_are_as_long_as_a_disk_takes_and_no_longer(tmp_path: Pat
         with pytest.raises(Refused, match="longer than a disk takes"):
             read_manifest(written(tmp_path, changed(files={name: FileEntry("a" * 64, 1)}).to_json()))
     assert read_manifest(written(tmp_path, with_parent(path="p" * 4096).to_json())).parents[0].path == "p" * 4096
-    with pytest.raises(Refused, match="the path of a parent is no path"):
+    with pytest.raises(Refused, match="the path of a parent is not a path"):
         read_manifest(written(tmp_path, with_parent(path="p" * 4097).to_json()))
 
 

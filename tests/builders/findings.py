@@ -21,6 +21,9 @@ WHOLE = 0.3
 """PCK of the bottleneck as it is."""
 
 
+PHOTOS = 40
+
+
 def interval(value: float, reach: float = 0.1) -> Interval:
     return Interval(value, value - reach, value + reach, reach / 2)
 
@@ -43,7 +46,8 @@ def side(share: float | None = 0.914, *, is_tuned: bool = False) -> Side:
     back = (entry("ae", share), entry("ae", None, "loss"), entry("ae", 0.5, "maps"))
     back += (entry("zero", -2.0), entry("mean", 0.88, baseline="zero"), entry("ae", 0.86, baseline="zero"))
     ahead = {"id": interval(0.06, 0.01), "mean": interval(0.2, 0.05), "zero": None}
-    return Side(effects, back, ahead, None if is_tuned else cost_of(effects, back), changes_of(ahead, is_tuned))
+    cost = None if is_tuned else cost_of(effects, back, PHOTOS)
+    return Side(effects, back, ahead, cost, changes_of(ahead, is_tuned, PHOTOS), ())
 
 
 def splice_report(share: float | None = 0.914, *, is_tuned: bool = False) -> SpliceReport:
@@ -60,7 +64,9 @@ def splice_report(share: float | None = 0.914, *, is_tuned: bool = False) -> Spl
         training="somewhere",
         bottleneck_effective_dimension=9.7,
         bottleneck_components_95=409,
-        replacements=tuple(Replaced(name, f"what {name} is", fidelity) for name in sides.effects),
+        replacements=tuple(
+            Replaced(name, f"what {name} is", fidelity, interval(0.288, 0.01), None) for name in sides.effects
+        ),
         skips_on=sides,
         skips_off=sides,
         code=CodeHealth(4, 1, 2, (0.0, 1.0, 0.5, 0.5), None, None, None, None),
@@ -69,7 +75,8 @@ def splice_report(share: float | None = 0.914, *, is_tuned: bool = False) -> Spl
 
 
 def point(n_components: int, fvu: float | None, pck: float | None, *, alone: bool = False) -> RatePoint:
-    return RatePoint(n_components, fvu, effect(pck, alone=alone), effect(pck and pck / 2, alone=alone))
+    sure = None if fvu is None else Interval(fvu, max(fvu - 0.01, 0.0), fvu + 0.01, 0.005)
+    return RatePoint(n_components, fvu, sure, effect(pck, alone=alone), effect(pck and pck / 2, alone=alone))
 
 
 CURVE = (point(0, 1.0, 0.1), point(1, 0.9, 0.12), point(50, 0.3, 0.25), point(4096, 0.0, 0.3))
@@ -100,8 +107,9 @@ def rate_report(
         autoencoder=code,
         equal_fvu=None if code is None or is_tuned else replace(EQUAL, difference=None),
         equal_pck={} if code is None or is_tuned else {"skips_on": EQUAL, "skips_off": EQUAL},
-        taken_out=taken_out_of(code, is_tuned),
-        needed=needed_of(points, rank) if code is None else None,
+        taken_out=taken_out_of(code, is_tuned, PHOTOS),
+        needed=needed_of(points, rank, PHOTOS) if code is None else None,
+        given={},
     )
 
 

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shgae.evaluation.report import Bootstrap, EvaluationReport, JointScore, Pair, Row
+from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import (
     ARMS,
     BASELINE,
-    ArmComparison,
     ArmResult,
     Budget,
-    Estimate,
-    Range,
     StudyReport,
     verdict_of,
 )
+from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Metric
-from shgae.metrics.statistics import Interval, McNemar, Verdict
+from shgae.metrics.seeds import SeedError
+from shgae.metrics.statistics import Interval, Verdict
 
 DATA = "0123456789ab" + "f" * 52
 
@@ -44,10 +44,10 @@ def scored(
     return Row(name, None, None, False, ByGroup(pck, None, pck), whole, each, metrics or (study,))
 
 
-def pair(first: str, second: str, found: Interval | None, joints: Mapping[str, McNemar], photos: int = 2) -> Pair:
+def pair(first: str, second: str, found: Interval | None, joints: Mapping[str, McNemar], photos: int = 20) -> Pair:
     """The second against the first."""
-    least = found.minimum_detectable if found else None
-    return Pair(first, second, Verdict.of(found), ByGroup(found, None, found), least, photos, joints)
+    p = 0.03 if found else None
+    return Pair(first, second, Verdict.of(found, photos), ByGroup(found, None, found), p, p, photos, joints)
 
 
 def evaluation(*models: Row, persons: int = 10, photos: int = 7) -> EvaluationReport:
@@ -57,22 +57,48 @@ def evaluation(*models: Row, persons: int = 10, photos: int = 7) -> EvaluationRe
     return EvaluationReport(DATA, "test", persons, photos, joints, how, models, (), (), ())
 
 
-def estimate(low: float, high: float, *, seeds: int = 3, least: float = 0.01) -> Estimate:
+def estimate(low: float, high: float, *, seeds: int = 3, error: SeedError | None = None) -> Estimate:
     value, ends = (low + high) / 2, Range(low, high)
-    return Estimate(value, low, high, ends, ends if seeds > 1 else None, (value,) * seeds, least)
+    inner = Range(value - 0.8 * (value - low), value + 0.8 * (high - value))
+    return Estimate(value, low, high, inner, ends, ends if seeds > 1 else None, (value,) * seeds, error)
 
 
-def compared(arm: str, minus: str, found: Estimate | None) -> ArmComparison:
-    verdict = Verdict.of_bounds(found.low, found.high) if found else Verdict.TOO_FEW_PHOTOS
-    return ArmComparison(arm, minus, minus != BASELINE, verdict, ByGroup(found, None, found))
+def compared(
+    arm: str, minus: str, found: Estimate | None, *, margin: float = 0.01, alpha: float = 0.05, count: int = 1
+) -> ArmComparison:
+    """A comparison with the verdict that its estimate has by itself; full - none is the primary one."""
+    within, verdict = False, Verdict.TOO_FEW_PHOTOS
+    if found and found.equivalence:
+        within = -margin < found.equivalence.low and found.equivalence.high < margin
+        verdict = Verdict.of_bounds(found.low, found.high)
+    if verdict is Verdict.NO_SIGNIFICANT_DIFFERENCE:
+        verdict = Verdict.EQUIVALENT if within else Verdict.INCONCLUSIVE
+    if found and not alpha:
+        verdict = Verdict.ALPHA_SPENT
+    return ArmComparison(
+        arm=arm,
+        minus=minus,
+        fair=minus != BASELINE,
+        primary=(arm, minus) == ("full", "none"),
+        verdict=verdict,
+        within_margin=within,
+        margin=margin,
+        alpha=alpha,
+        p=0.03 if found else None,
+        p_adjusted=0.03 * count if found else None,
+        compared=count,
+        groups=ByGroup(found, None, found),
+    )
 
 
 def study(*differences: ArmComparison, seeds: int = 3) -> StudyReport:
     """Of these differences, with an arm for each of their names."""
     named = {one for each in differences for one in (each.arm, each.minus)}
     pck = ByGroup(0.5, None, 0.5)
-    arms = [ArmResult(BASELINE, "no further training", pck, (pck,), 90, 0, ())]
-    arms += [ArmResult(name, ARMS[name], pck, (pck,) * seeds, 90, 80, (1,) * seeds) for name in ARMS if name in named]
+    arms = [ArmResult(BASELINE, "no further training", pck, (pck,), 90, 0, (), 0.25)]
+    arms += [
+        ArmResult(name, ARMS[name], pck, (pck,) * seeds, 90, 80, (1,) * seeds, 0.25) for name in ARMS if name in named
+    ]
     config = {"batch_size": 4, "optimizer": "adam", "lr": 5e-4, "schedule": "cosine", "precision": "fp32"}
     budget = Budget("1" * 64, "2" * 64, 600, 2, 300, 1200, config, tuple(range(seeds)))
     return StudyReport(
@@ -87,6 +113,8 @@ def study(*differences: ArmComparison, seeds: int = 3) -> StudyReport:
         devices=("cpu",),
         ae_epochs=None,
         limit=None,
+        registered=None,
+        code_sizes=None,
     )
 
 

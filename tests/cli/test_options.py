@@ -147,31 +147,35 @@ def test_a_limit_allows_what_it_says(limit: Limit, inside: list[float], outside:
 
 ALLOWED: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("ae_batch_size", "ae_epochs", "batch_size", "epochs", "micro_batches"), (1, 1_000_000)),
-    **{"limit": (1, 2**63 - 1), "seeds": (1, 1000), "margin": (0, 100), "noise": (0, 1000)},
+    **dict.fromkeys(("code_seeds", "other_seeds", "seeds"), (1, 1000)),
+    **{"limit": (1, 2**63 - 1), "margin": (0, 100), "noise": (0, 1000)},
     **dict.fromkeys(("hold_out", "max_bad_photos", "seed"), (0, 2**63 - 1)),
     **{"code_size": (1, 4096), "resamples": (100, 1_000_000), "min_score": (0, 1), "unit_people": (2, 1_000_000)},
     **{"traversals": (0, 10), "people": (0, 24), "stacks": (1, 8), "width": (4, 1024)},
-    **{"dropout": (0, 0.9), "weight_decay": (0, 1)},
+    **{"arm_dropout": (0, 0.9), "arm_weight_decay": (0, 1), "dropout": (0, 0.9), "weight_decay": (0, 1)},
     **dict.fromkeys(("colour", "flip", "half_body", "occlusion", "translation"), (0, 1)),
     **{"show.people": (1, 64), "context": (1, 3), "rotation": (0, 180), "scale": (0, 0.9)},
 }
 """The lowest and the highest number of each option."""
-ABOVE_ZERO = dict.fromkeys(("ae_lr", "lr", "sigma_hidden", "sigma_visible"), 1000)
+ABOVE_ZERO = {
+    **dict.fromkeys(("ae_lr", "lr", "sigma_hidden", "sigma_visible"), 1000),
+    "study.margin": 100,
+    "nms": 1,
+}
 NUMBERS = [(stage, field) for stage, field in ALL_FIELDS if field.kind in (int, float) and not field.choices]
 
 
 @pytest.mark.parametrize(("stage", "field"), NUMBERS, ids=lambda value: getattr(value, "name", value))
 def test_every_number_has_a_lowest_and_a_highest_value(stage: str, field: ConfigField) -> None:
     name, allows = field.name, field.limit.allows
-    if name in ABOVE_ZERO:
-        high = ABOVE_ZERO[name]
+    if high := ABOVE_ZERO.get(f"{stage}.{name}") or ABOVE_ZERO.get(name):
         assert [allows(value) for value in (0, 1e-9, 1, high, high + 1)] == [False, True, True, True, False]
         return
     low, high = ALLOWED.get(f"{stage}.{name}") or ALLOWED[name]
-    step = {"width": 4, "scale": 0.5, "dropout": 0.5}.get(name, 1)
+    step = {"width": 4, "scale": 0.5, "dropout": 0.5, "arm_dropout": 0.5}.get(name, 1)
     assert [allows(value) for value in (low, low + step, high)] == [True, True, True]
     assert not any(allows(value) for value in (low - step, high + step, low - 1, high + 1))
-    assert allows(low + 1) == (name not in ("width", "scale", "dropout"))
+    assert allows(low + 1) == (name not in ("width", "scale", "dropout", "arm_dropout"))
 
 
 @pytest.mark.parametrize(("stage", "field"), NUMBERS, ids=lambda value: getattr(value, "name", value))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shgae.cli.app import main
-from shgae.evaluation.study_report import STUDY
+from shgae.evaluation.study_report import ARMS, STUDY
 from shgae.reporting.study import conclusion
 from tests.builders.chain import Chain, chain, sites  # noqa: F401
 
@@ -66,6 +66,30 @@ def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Cha
 
 def test_an_arm_that_is_none_is_refused_in_one_line(tmp_path: Path, chain: Chain, capsys) -> None:  # noqa: F811
     assert study(chain, tmp_path / "s", "--arms", "x") == 2
-    assert (
-        capsys.readouterr().err == "error: value in --arms: 'x' is no arm. Try: --arms none,random,pca,frozen,full.\n"
-    )
+    assert capsys.readouterr().err == f"error: value in --arms: 'x' is not an arm. Try: --arms {','.join(ARMS)}.\n"
+
+
+def test_the_plan_lists_parts_that_can_be_made_one_by_one(made: Path, tmp_path: Path, chain: Chain, capsys) -> None:  # noqa: F811
+    assert study(chain, tmp_path / "s", "--plan", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    trained = [part["name"] for part in listed["parts"] if part["step"] == "finetune"]
+    assert trained == ["seed-0/arm-none/finetuned", "seed-0/arm-full/finetuned"]
+    assert (tmp_path / "s/plan.json").is_file()
+    assert study(chain, tmp_path / "s", "--only", trained[0], "--json") == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "hourglass"
+    assert study(chain, tmp_path / "s", "--plan") == 0
+    assert f"plan {listed['plan'][:12]}: 1 of {len(listed['parts'])} parts done, 0 running" in capsys.readouterr().out
+    assert study(chain, made, "--plan", "--json") == 0
+    assert {part["state"] for part in json.loads(capsys.readouterr().out)["parts"]} == {"done"}
+
+
+def test_parts_side_by_side_keep_what_is_there(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+    assert study(chain, made, "--jobs", "2", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["made"] == []
+    assert study(chain, made, "--jobs", "0") == 2
+    assert "--jobs: 0 is not 1 to 256" in capsys.readouterr().err
+
+
+def test_another_margin_than_the_registered_one_is_refused_in_one_line(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+    assert study(chain, made, "--margin", "2") == 2
+    assert "plan.json: it was registered otherwise (margin: 2.0 here, 1.0 there)" in capsys.readouterr().err

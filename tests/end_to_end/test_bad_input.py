@@ -52,7 +52,7 @@ BROKEN_JSON: dict[str, tuple[Callable[[Document], object], str]] = {
     "a box far away": (edited(bbox=[9000, 10, 10, 40]), "far outside the photo"),
     "a box of three numbers": (edited(bbox=[1, 2, 3]), "bbox that is not four numbers"),
     "a visibility of 3": (edited(keypoints=[5, 5, 3] * 17), "visibility other than 0, 1 and 2"),
-    "words for numbers": (edited(keypoints=["left"] * 51), "keypoints that are no list of numbers"),
+    "words for numbers": (edited(keypoints=["left"] * 51), "keypoints that are not a list of numbers"),
     "an unknown photo": (edited(image_id=999), "a photo that is not listed (image_id 999)"),
     "an id given twice": (all_people(id=7), "annotation id 7 is given twice"),
     "a photo outside of its folder": (photo(file_name="../../secret.jpg"), "leads out of the folder of photos"),
@@ -194,7 +194,7 @@ REFUSED = {
     "train made/data": "Missing option '--output'",
     "train": "Missing argument 'DATA'",
     "trian made/data -o x": "Did you mean 'train'",
-    "train made/data -o x --device tpu": "--device: tpu is no device",
+    "train made/data -o x --device tpu": "--device: tpu is not a device",
     "train made/data -o x --device cuda:99": "there is no cuda:99 (GPUs that torch sees: ",
     "train made/data -o x --config none.toml": "none.toml: no such file",
     f"train made/data -o x --config {JSON}": "not TOML",
@@ -207,8 +207,8 @@ REFUSED = {
     "train made/data -o . --force": "output in .: ",
     "graft made/baseline made/autoencoder -o made/grafted": "it exists already",
     "graft made/baseline made/autoencoder -o drawn": "it exists already",
-    "graft made/baseline made/autoencoder -o drawn/val --force": "is no artefact",
-    "graft made/baseline made/autoencoder -o made/baseline/manifest.json --force": "is no artefact",
+    "graft made/baseline made/autoencoder -o drawn/val --force": "is not an artefact",
+    "graft made/baseline made/autoencoder -o made/baseline/manifest.json --force": "is not an artefact",
     f"prepare --train {PAIR} -o {PHOTOS} --force": "an input of this step",
     f"prepare --train {PAIR} -o made/activations": "it exists already",
     "train made/data -o made/baseline": "it exists already",
@@ -303,7 +303,7 @@ class _Payload:
 
 
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "text": (lambda path: path.write_text("weights"), "no checkpoint of tensors"),
+    "text": (lambda path: path.write_text("weights"), "not a checkpoint of tensors"),
     "a payload of the old format": (
         lambda path: torch.save({"state_dict": _Payload()}, path, _use_new_zipfile_serialization=False),
         "nothing of it was run",

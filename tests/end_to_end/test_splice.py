@@ -28,7 +28,7 @@ def test_people_read_tables_checks_and_a_sentence(shell: Shell) -> None:
         "old-ae",
         "pca-6",
         "random-ae",
-        "behind ae",
+        "ae minus it",
         "Checks (float32)",
         "passed",
         "the tuned trunk without",

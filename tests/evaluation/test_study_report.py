@@ -29,9 +29,11 @@ def of_schema_1(cautions: list[str]) -> dict[str, Any]:
         arm["name"] = LETTERS[arm["name"]]
     for one in old["differences"]:
         one |= {"arm": LETTERS[one["arm"]], "minus": LETTERS[one["minus"]], "finding": "more", "question": "Did it?"}
-        del one["verdict"]
+        for key in ("verdict", "primary", "within_margin", "margin", "alpha", "p", "p_adjusted", "compared"):
+            del one[key]
         for found in filter(None, one["groups"].values()):
-            found["smallest_to_show"] = found.pop("minimum_detectable")
+            del found["equivalence"], found["seed_error"]
+            found["smallest_to_show"] = 0.01
     return json.loads(json.dumps(old | {"conclusion": "More than chance explains.", "cautions": cautions}))
 
 
@@ -45,6 +47,9 @@ def test_a_report_of_schema_1_is_read_with_new_names_and_what_its_sentences_said
     assert [arm.name for arm in found.arms] == ["baseline", "none", "random", "full"]
     assert found.devices == ("cpu (2 threads, AVX512-BF16. 1 socket)", "cuda (H200)")
     assert (found.ae_epochs, found.limit) == (100, 1200)
+    first, second = found.differences
+    assert (first.primary, second.primary, first.margin, first.within_margin) == (True, False, None, False)
+    assert first.groups.all is not None and first.groups.all.equivalence is None
     silent = STUDY.from_json(of_schema_1([]), "here")
     assert (silent.devices, silent.ae_epochs, silent.limit) == ((), None, None)
 
@@ -62,3 +67,9 @@ def test_a_budget_without_the_options_that_are_shown_is_refused() -> None:
     del torn["budget"]["config"]["lr"]
     with pytest.raises(Refused, match="budget: the config of fine-tuning lacks lr"):
         STUDY.from_json(torn, "here")
+
+
+def test_a_gain_and_a_loss_are_as_large_as_the_interval_allows() -> None:
+    assert (estimate(-0.01, 0.02).largest_gain, estimate(-0.01, 0.02).largest_loss) == (0.02, 0.01)
+    assert (estimate(0.01, 0.02).largest_gain, estimate(0.01, 0.02).largest_loss) == (0.02, 0)
+    assert (estimate(-0.02, -0.01).largest_gain, estimate(-0.02, -0.01).largest_loss) == (0, 0.02)

@@ -61,7 +61,7 @@ def test_a_demo_that_is_there_is_not_run_over(made: demo.DemoResult) -> None:
 def test_a_folder_that_is_no_demo_is_spared_even_by_force(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(Refused, match="is no demo"):
+    with pytest.raises(Refused, match="is not a demo"):
         demo.run(tmp_path / "mine", Execution(force=True))
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 

@@ -8,19 +8,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from shgae.metrics.statistics import (
     Interval,
     PairedBootstrap,
+    PhotoEstimate,
     Verdict,
-    combined,
-    errors_to_detect,
-    interval,
-    mcnemar,
-    over_seeds,
+    percentile_tail,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -96,101 +91,9 @@ def test_a_draw_with_nothing_to_divide_by_is_no_number_and_too_many_are_an_error
     found = PairedBootstrap(rare, rare, np.arange(4), resamples=400)
     resampled = found.resampled((0,))
     assert 0.2 < np.isnan(resampled).mean() < 0.45  # (3/4)^4 = 0.32
-    assert interval(1.0, resampled).low == 1
     assert found.interval((0,)) is None, "one photo has it, so nothing was resampled"
-    with pytest.raises(ValueError, match="nothing to divide by"):
-        interval(1.0, np.full(10, np.nan))
-
-
-def test_the_smallest_difference_is_found_four_times_out_of_five() -> None:
-    rng = np.random.default_rng(5)
-    smallest = difference_of(*people(rng, photos=400, gain=0.0), draws=400).minimum_detectable
-    found = [difference_of(*people(rng, photos=400, gain=smallest), draws=200).excludes_zero for _ in range(120)]
-    assert 0.68 < np.mean(found) < 0.92
-
-
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12))
-def test_mcnemar_is_a_coin_thrown_for_each_person_on_whom_they_differ(pairs: list[tuple[bool, bool]]) -> None:
-    hits = np.array(pairs, dtype=bool).reshape(-1, 2)
-    found = mcnemar(hits[:, 0], hits[:, 1])
-    assert found.both + found.only_first + found.only_second + found.neither == len(pairs)
-    differ = [second for first, second in pairs if first != second]
-    uneven = abs(2 * sum(differ) - len(differ))
-    throws = list(itertools.product((0, 1), repeat=len(differ)))
-    as_uneven = [abs(2 * sum(throw) - len(differ)) >= uneven for throw in throws]
-    assert found.p == pytest.approx(sum(as_uneven) / len(throws))
-
-
-def test_three_seeds_give_students_interval() -> None:
-    found = over_seeds([0.01, 0.02, 0.06])
-    assert found is not None
-    assert found.value == pytest.approx(0.03)
-    # By hand: s = 0.0264575, t(0.975, 2) = 4.302653.
-    assert found.high - found.value == pytest.approx(4.302653 * 0.0264575 / math.sqrt(3), rel=1e-5)
-    assert over_seeds([0.01]) is None
-
-
-def studies(rng: np.random.Generator, seeds: int, luck: float, own: float, studies: int) -> float:
-    """The share of simulated studies whose combined interval holds the truth, 0.
-
-    A difference is the sum of what a seed, a photo, and the two together do to it (normal, the photo's of deviation 0.1
-    over 300 photos).
-    """
-    photos = 300
-    of_seeds = rng.normal(0, luck, (studies, seeds))
-    of_photos = rng.normal(0, 0.1 / math.sqrt(photos), (studies, 1))
-    by_seed = of_seeds + of_photos + rng.normal(0, own / math.sqrt(photos), (studies, seeds))
-    error = math.sqrt((0.1**2 + own**2 / seeds) / photos)
-    held = 0
-    for row in by_seed:
-        over = over_seeds(row.tolist())
-        assert over is not None
-        found = combined(Interval(over.value, 0, 0, error), over, photos, seeds)
-        held += found.low <= 0 <= found.high
-    return held / studies
-
-
-@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
-@pytest.mark.parametrize("luck", [0.0, 0.006, 0.02])
-def test_allowing_for_photos_and_seeds_the_interval_holds_the_truth(seeds: int, luck: float) -> None:
-    assert studies(np.random.default_rng(seeds), seeds, luck, 0.05, 1000) >= 0.925  # three standard errors below 0.95
-
-
-def test_the_wider_of_the_two_alone_would_promise_too_much_where_both_matter() -> None:
-    rng = np.random.default_rng(0)
-    found = 0
-    for _ in range(1000):
-        seeds = over_seeds((rng.normal(0, 0.02, 10) + rng.normal(0, 0.006)).tolist())
-        assert seeds is not None
-        reach = max(seeds.high - seeds.value, 1.96 * 0.006)
-        found += abs(seeds.value) <= reach
-    assert found / 1000 < 0.925
-
-
-@pytest.mark.parametrize("freedom", [1.0, 2.0, 3.5, 9.0, 500.0, math.inf])
-def test_the_smallest_difference_to_show_is_found_four_times_in_five(freedom: float) -> None:
-    rng = np.random.default_rng(3)
-    shift = errors_to_detect(freedom)
-    spread = np.ones(400_000) if math.isinf(freedom) else np.sqrt(rng.chisquare(freedom, 400_000) / freedom)
-    edge = stats.norm.ppf(0.975) if math.isinf(freedom) else stats.t.ppf(0.975, freedom)
-    found = np.abs((rng.normal(0, 1, 400_000) + shift) / spread) > edge
-    assert found.mean() == pytest.approx(0.8, abs=0.004)
-
-
-@given(st.floats(1e-6, 0.1), st.floats(0, 0.1), st.integers(2, 10))
-def test_the_combined_interval_is_never_narrower_than_either_source(photos: float, seeds: float, count: int) -> None:
-    over = Interval(0.1, 0, 0, seeds)
-    found = combined(Interval(0.1, 0, 0, photos), over, 300, count)
-    reach = max(1.9599 * photos, float(stats.t.ppf(0.975, count - 1)) * seeds)
-    assert found.high - 0.1 >= reach * (1 - 1e-9)
-    assert found.low + found.high == pytest.approx(0.2)
-    assert found.minimum_detectable >= found.high - 0.1
-
-
-def test_arms_that_never_differ_have_an_interval_of_nothing() -> None:
-    still = Interval(0.0, 0.0, 0.0, 0.0)
-    found = combined(still, still, 10, 3)
-    assert (found.low, found.high, found.minimum_detectable) == (0, 0, 0)
+    none = found.combined(lambda one: one * np.nan, (0,))
+    assert none is None
 
 
 def test_resamples_are_shared_by_all_quantities_whatever_their_shape() -> None:
@@ -227,5 +130,79 @@ def test_without_people_or_with_one_photo_there_is_no_interval() -> None:
     ],
 )
 def test_a_verdict_goes_by_whether_the_interval_excludes_zero(low: float, high: float, verdict: Verdict) -> None:
-    assert Verdict.of(Interval((low + high) / 2, low, high, 0.1)) is verdict
-    assert Verdict.of(None) is Verdict.TOO_FEW_PHOTOS
+    assert Verdict.of(Interval((low + high) / 2, low, high, 0.1), 10) is verdict
+    assert Verdict.of(Interval((low + high) / 2, low, high, 0.1), 9) is Verdict.TOO_FEW_PHOTOS
+    assert Verdict.of(None, 100) is Verdict.TOO_FEW_PHOTOS
+
+
+def test_of_few_photos_the_interval_is_students_and_of_many_it_is_the_percentiles() -> None:
+    drawn = np.random.default_rng(0).normal(0.5, 0.1, 1000)
+    few = PhotoEstimate(0.5, drawn, 20, 20)
+    reach = 2.093024 * drawn.std(ddof=1) * math.sqrt(20 / 19)  # t(0.975, 19), by the table
+    assert few.ends() == pytest.approx((0.5 - reach, 0.5 + reach), rel=1e-5)
+    many = PhotoEstimate(0.5, drawn, 50, 50)
+    assert many.ends() == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
+    differing = PhotoEstimate(0.5, drawn, 150, 5)
+    assert differing.quantile(0.975) == pytest.approx(0.5 + 2.776445 * differing.standard_error)  # t(0.975, 4)
+
+
+@pytest.mark.parametrize("photos", [12, 80])
+@pytest.mark.parametrize("shift", [-0.3, -0.1, 0.02, 0.25])
+def test_a_p_is_the_level_at_which_the_interval_ends_at_zero(photos: int, shift: float) -> None:
+    drawn = np.random.default_rng(1).normal(shift, 0.1, 999)
+    found = PhotoEstimate(shift, drawn, photos, photos)
+    low, high = found.ends(1 - found.p())
+    assert min(abs(low), abs(high)) == pytest.approx(0, abs=1e-9)
+    assert found.p_not_above(0) + found.p_not_below(0) == pytest.approx(1, abs=0.003)
+
+
+def test_a_p_is_never_less_than_one_resample_tells() -> None:
+    assert PhotoEstimate(1.0, np.ones(500), 60, 60).p() == 2 / 500
+    assert PhotoEstimate(0.0, np.zeros(500), 60, 60).p() == 1
+    assert PhotoEstimate(0.0, np.zeros(500), 60, 0).p() == 1
+
+
+def test_photos_on_which_two_models_agree_do_not_count_as_witnesses() -> None:
+    first = np.zeros(150)
+    second = first.copy()
+    second[:5] = 1  # five photos of 150, all for the second: in a sign test p is 1 / 16
+    both = np.stack([first, second], axis=1)
+    found = PairedBootstrap(both, np.ones_like(both), np.arange(150)).estimate((0,), (1,))
+    assert found is not None and (found.photos, found.informative) == (150, 5)
+    assert found.interval().low < 0 and 0.05 < found.p() < 0.1
+    assert np.quantile(found.drawn, 0.025) > 0, "as percentiles would have said"
+
+
+def test_a_share_near_a_boundary_has_a_score_interval_that_holds_it() -> None:
+    """Of 40 photos with a share of 98 %, in 400 trials: percentiles hold it in about 3 of 4."""
+    rng = np.random.default_rng(2)
+    held, by_percentile = 0, 0
+    for trial in range(400):
+        hits = rng.binomial(10, rng.beta(0.98 * 4, 0.02 * 4, 40))[:, None] / 10
+        paired = PairedBootstrap(hits, np.ones_like(hits), np.arange(40), resamples=200, seed=trial)
+        found = paired.share((0,))
+        assert found is not None and 0 <= found.low <= found.value <= found.high <= 1
+        held += found.low <= 0.98 <= found.high
+        low, high = np.quantile(paired.resampled((0,)), [0.025, 0.975])
+        by_percentile += low <= 0.98 <= high
+    assert held >= 370 and by_percentile < 340
+
+
+def test_a_share_of_all_people_has_a_lower_end_below_one() -> None:
+    ones = np.ones((60, 1))
+    found = PairedBootstrap(ones, ones, np.arange(60) // 2, resamples=50).share((0,))
+    z = 2.045230  # t(0.975, 29)
+    assert found is not None and (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(60 / (60 + z**2), rel=1e-5)  # Wilson: n / (n + z^2)
+
+
+def test_a_share_far_from_the_boundary_keeps_its_percentiles() -> None:
+    hits = np.random.default_rng(3).random((150, 1))
+    paired = PairedBootstrap(hits, np.ones_like(hits), np.arange(150), resamples=300)
+    assert paired.share((0,)) == paired.interval((0,))
+
+
+def test_percentiles_of_few_photos_lie_farther_out() -> None:
+    assert percentile_tail(0.025, 50) == 0.025
+    by_hand = float(stats.norm.cdf(-2.262157 * math.sqrt(10 / 9)))  # t(0.975, 9)
+    assert percentile_tail(0.025, 10) == pytest.approx(by_hand, rel=1e-5)

@@ -151,7 +151,7 @@ def test_the_code_and_the_stem_are_as_large_as_is_said() -> None:
 
 def test_a_width_is_a_multiple_of_four() -> None:
     for width in (5, 6, 7, 30):
-        with pytest.raises(Refused, match=f"{width} is no multiple of 4"):
+        with pytest.raises(Refused, match=f"{width} is not a multiple of 4"):
             AutoencoderSpec(width=width)
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Row
 from shgae.metrics.official import NAMES
+from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import People, Points
 from shgae.metrics.pose_scores import score
-from shgae.metrics.statistics import Interval, McNemar, Verdict
+from shgae.metrics.statistics import Interval, Verdict
 from shgae.reporting.evaluation import (
     bars_title,
     dialects_table,
@@ -30,7 +31,9 @@ from shgae.reporting.table import Grid
 from shgae.skeleton import COCO_PERSON
 from tests.builders.reports import evaluation, interval, pair, scored
 
-MCNEMAR = McNemar(1, 1200, 0, 0, 0.00012)
+ENDS = ((0.01, 0.05), (-0.01, 0.03))
+"""One interval above 0, and one on both sides of it."""
+MCNEMAR = McNemar(1, 1200, 0, 0, 0.00012, 0.002)
 
 
 def row(name: str, names: tuple[str, ...], shift: float, sure: Interval | None = None, **measures: Any) -> Row:
@@ -51,7 +54,6 @@ def row(name: str, names: tuple[str, ...], shift: float, sure: Interval | None =
 def report_of(names: tuple[str, ...]) -> EvaluationReport:
     models = (row("base", names, 0, interval(0.95, 1.0)), row("off", names, 9))
     each = pair("base", "off", interval(-0.053, -0.013), dict.fromkeys(names, MCNEMAR))
-    each = replace(each, minimum_detectable=0.029)
     return replace(
         evaluation(*models, persons=2, photos=2),
         floors=(row("blind", names, 60),),
@@ -76,16 +78,22 @@ def test_the_main_table_has_the_interval_and_what_to_compare_with(report: Evalua
     assert line(grid, "off")[1] == "-"
     assert [cells[0] for cells in grid.rows] == ["base", "off", "blind", "best"]
     assert grid.aside == 2
-    assert "10,000 resamples of 2 photos: so few make them too narrow" in grid.caption
+    assert "10,000 resamples of 2 photos; Student's t, because of under 50" in grid.caption
 
 
 def test_models_that_find_no_more_than_a_guess_without_the_photo_are_named(report: EvaluationReport) -> None:
-    assert "No better than" not in pck_table(report).caption
+    def named(report: EvaluationReport) -> str:
+        lines = pck_table(report).caption.splitlines()
+        return next((line.rpartition(": ")[2] for line in lines if "does not look at the photo" in line), "")
+
+    assert named(report) == "", "floors find nothing"
     guess = replace(report.floors[0], pck=report.models[0].pck)
-    assert pck_table(replace(report, floors=(guess,))).caption.splitlines()[-1] == (
-        "No better than the blind, which does not look at the photo: base, off"
-    )
-    assert "No better than" not in pck_table(replace(report, floors=())).caption
+    assert named(replace(report, floors=(guess,))) == "base, off", "by points, where there is no interval"
+    sure = [replace(row, above_floor=interval(*ends)) for row, ends in zip(report.models, ENDS, strict=True)]
+    assert named(replace(report, floors=(guess,), models=tuple(sure))) == "off +1.0 (-1.0 to +3.0)"
+    low = ByGroup(0.001, None, 0.001)
+    assert named(replace(report, floors=(replace(guess, pck=low),), models=tuple(sure))).startswith("off")
+    assert named(replace(report, floors=())) == ""
 
 
 def test_from_one_photo_there_are_no_intervals(report: EvaluationReport) -> None:
@@ -94,7 +102,7 @@ def test_from_one_photo_there_are_no_intervals(report: EvaluationReport) -> None
 
 def test_differences_have_intervals_and_a_sentence(report: EvaluationReport) -> None:
     grid = main_tables(report)[1]
-    assert line(grid, "off - base") == ("-3.3 (-5.3 to -1.3)", "-", "-3.3 (-5.3 to -1.3)", "2.9")
+    assert line(grid, "off - base") == ("-3.3 (-5.3 to -1.3)", "-", "-3.3 (-5.3 to -1.3)", "0.03", "0.03")
     assert grid.caption.splitlines()[0] == sentence(report.comparisons[0])
     assert [grid.title for grid in main_tables(replace(report, comparisons=()))] == [
         "test: 2 people of data 0123456789ab",
@@ -106,11 +114,10 @@ SENTENCES = {
     Verdict.BETTER: "new against old: +2.0 points of PCK (95 % CI +1.0 to +3.0): new is significantly better",
     Verdict.WORSE: "new against old: -2.0 points of PCK (95 % CI -3.0 to -1.0): new is significantly worse",
     Verdict.NO_SIGNIFICANT_DIFFERENCE: (
-        "new against old: +1.0 points of PCK (95 % CI -1.0 to +3.0): no significant difference; "
-        "minimum detectable difference 2.8 points (80 % power, 1 photo)"
+        "new against old: +1.0 points of PCK (95 % CI -1.0 to +3.0): no significant difference"
     ),
     Verdict.IDENTICAL: "new against old: +0.0 points of PCK (95 % CI +0.0 to +0.0): no difference on any photo",
-    Verdict.TOO_FEW_PHOTOS: "new against old: too few photos for an interval",
+    Verdict.TOO_FEW_PHOTOS: "new against old: too few photos for a verdict (9 photos, at least 10)",
 }
 
 
@@ -125,13 +132,22 @@ SENTENCES = {
     ],
 )
 def test_every_verdict_has_its_sentence(found: Interval | None, verdict: Verdict) -> None:
-    made = pair("old", "new", found, {}, photos=1)
+    made = pair("old", "new", found, {}, photos=10 if found else 9)
     assert (made.verdict, sentence(made)) == (verdict, SENTENCES[verdict])
+
+
+def test_of_several_pairs_the_number_and_the_adjusted_p_are_said() -> None:
+    made = replace(pair("old", "new", interval(0.01, 0.03), {}), p_adjusted=0.09)
+    made = replace(made, verdict=Verdict.NO_SIGNIFICANT_DIFFERENCE)
+    assert sentence(made, 3) == (
+        "new against old: +2.0 points of PCK (95 % CI +1.0 to +3.0): no significant difference (one of 3 pairs, "
+        "adjusted p 0.09)"
+    )
 
 
 def test_names_with_braces_are_names() -> None:
     made = pair("{old}", "{0}", None, {})
-    assert sentence(made) == "{0} against {old}: too few photos for an interval"
+    assert sentence(made) == "{0} against {old}: too few photos for a verdict (20 photos, at least 10)"
 
 
 def test_the_other_scores_of_coco_are_a_row_each_and_a_column_a_predictor(report: EvaluationReport) -> None:
@@ -161,7 +177,7 @@ def test_tables_of_joints(report: EvaluationReport) -> None:
     )
     assert [line(torso, one)[0] for one in ("0.05", "0.5")] == ["100.0", "100.0"]
     assert float(line(torso, "AUC")[0]) == 99.0  # radius 0 finds nothing
-    assert line(mcnemar, "nose") == ("1", "1,200", "0", "0", "0.00012")
+    assert line(mcnemar, "nose") == ("1", "1,200", "0", "0", "0.00012", "0.002")
     assert mcnemar.headings[2:4] == ("only base", "only off")
 
 

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from shgae.evaluation.study_report import STUDY, StudyReport
+from shgae.metrics.seeds import SeedError
 from shgae.metrics.statistics import Verdict
 from shgae.reporting.study import bars, budget_line, cautions, conclusion, tables
 from tests.builders.reports import compared, estimate, study
@@ -18,15 +19,29 @@ WHERE = "on 600 people and 3 seeds; the 95 % CI over photos and seeds"
 SNAPSHOTS = {
     Verdict.BETTER: f"Significantly better: {SCORED.format('2.0', 'more')}, {WHERE}, +1.0 to +3.0, excludes zero.",
     Verdict.WORSE: f"Significantly worse: {SCORED.format('2.0', 'less')}, {WHERE}, -3.0 to -1.0, excludes zero.",
+    Verdict.EQUIVALENT: (
+        f"Equivalent within 3.0 points: {SCORED.format('0.5', 'more')}, on 600 people and 3 seeds; the 90 % CI, -0.7 "
+        "to +1.7, lies inside the margin; the largest gain that the data allow is 2.0 points, the largest loss 1.0."
+    ),
+    Verdict.INCONCLUSIVE: (
+        f"Inconclusive: {SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, includes zero, and the data do not rule "
+        "out a difference of the margin, 1.0 points; the largest gain that the data allow is 2.0 points, the largest "
+        "loss 1.0."
+    ),
+    Verdict.ALPHA_SPENT: (
+        "No new verdict: the look at the planned seeds used the whole level, and its verdict stands; "
+        f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the largest gain that the data allow is "
+        "2.0 points, the largest loss 1.0."
+    ),
     Verdict.NO_SIGNIFICANT_DIFFERENCE: (
-        f"No significant difference: {SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, includes zero; "
-        "minimum detectable difference 1.0 points (80 % power)."
+        f"No significant difference: {SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, includes zero; the largest "
+        "gain that the data allow is 2.0 points, the largest loss 1.0."
     ),
     Verdict.IDENTICAL: (
         "No difference: arm full and arm none scored the same on every photo, on 600 people and 3 seeds."
     ),
-    Verdict.TOO_FEW_PHOTOS: "No conclusion: too few photos of people with labelled joints.",
-    Verdict.NOT_COMPARED: "No conclusion: no two arms were compared.",
+    Verdict.TOO_FEW_PHOTOS: "No conclusion: under 10 photos of people with labelled joints.",
+    Verdict.NOT_COMPARED: "No conclusion: the two arms of the primary comparison were not both run.",
 }
 
 
@@ -35,7 +50,9 @@ SNAPSHOTS = {
     [
         (study(compared("full", "none", GAIN)), Verdict.BETTER),
         (study(compared("full", "none", LOSS)), Verdict.WORSE),
-        (study(compared("full", "none", NOTHING)), Verdict.NO_SIGNIFICANT_DIFFERENCE),
+        (study(compared("full", "none", NOTHING)), Verdict.INCONCLUSIVE),
+        (study(compared("full", "none", NOTHING, margin=0.03)), Verdict.EQUIVALENT),
+        (study(compared("full", "none", NOTHING, alpha=0)), Verdict.ALPHA_SPENT),
         (study(compared("full", "none", estimate(0.0, 0.0))), Verdict.IDENTICAL),
         (study(compared("full", "none", None)), Verdict.TOO_FEW_PHOTOS),
         (study(compared("full", "baseline", GAIN)), Verdict.NOT_COMPARED),
@@ -44,6 +61,16 @@ SNAPSHOTS = {
 def test_every_verdict_has_its_sentence(report: StudyReport, verdict: Verdict) -> None:
     assert report.verdict is verdict
     assert conclusion(report) == SNAPSHOTS[verdict]
+
+
+def test_a_report_of_before_margins_says_so_much_as_it_knows() -> None:
+    one = dataclasses.replace(
+        compared("full", "none", dataclasses.replace(NOTHING, equivalence=None)),
+        verdict=Verdict.NO_SIGNIFICANT_DIFFERENCE,
+        margin=None,
+    )
+    assert conclusion(study(one)) == SNAPSHOTS[Verdict.NO_SIGNIFICANT_DIFFERENCE]
+    assert tables(study(one))[1].title == "Differences of PCK (all labelled joints), in points; 95 % intervals"
 
 
 @pytest.mark.parametrize(("other", "is_said"), [(NOTHING, True), (LOSS, True), (GAIN, False), (None, False)])
@@ -72,7 +99,36 @@ def test_cautions_follow_from_the_reports_facts() -> None:
     assert "had 1 epoch of pre-training before" in said
     assert more(report, limit=1) == {"Of each split only the first 1 person."}
     assert len(more(report, split="val")) == 1
-    assert len(more(report, arms=(*report.arms, report.arms[0]))) == 1
+
+
+def test_a_significant_difference_inside_the_margin_is_said_to_be_inside() -> None:
+    report = study(compared("full", "none", estimate(0.001, 0.005)))
+    assert report.verdict is Verdict.BETTER
+    assert "excludes zero; a difference of the margin, 1.0 points, is ruled out" in conclusion(report)
+    (row,) = tables(report)[1].rows
+    assert row[6] == "significantly better, within the margin"
+
+
+def test_the_intervals_of_a_later_look_are_of_its_level() -> None:
+    said = conclusion(study(compared("full", "none", GAIN, alpha=0.0076)))
+    assert "the 99.2 % CI over photos and seeds" in said
+    assert "the 98.5 % CI" in conclusion(study(compared("full", "none", NOTHING, margin=0.03, alpha=0.0076)))
+
+
+def test_where_the_error_over_seeds_comes_from_and_why_is_said() -> None:
+    pooled, own = SeedError(0.01, 8, True, 1.2, 0.35), SeedError(0.02, 2, False, 9.1, 0.01)
+    pairs = (("full", "none", pooled), ("pca", "none", own), ("random", "none", SeedError(0.02, 8, True, None, None)))
+    said = cautions(
+        study(*(compared(arm, minus, estimate(0, 0.1, error=error), count=2) for arm, minus, error in pairs))
+    )
+    assert said[-4:] == [
+        "The error over seeds is that of all arms (8 degrees of freedom) where a pair varies over seeds as the other "
+        "arms do (F test): full - none (F 1.20).",
+        "A pair that varies over seeds more or less than the others keeps its own error: pca - none (F 9.10).",
+        "With one seed in common, the error over seeds is that of all arms, unchecked: random - none.",
+        "Of 2 secondary comparisons, verdicts and adjusted p allow for their number (Holm), the intervals are one by "
+        "one.",
+    ]
 
 
 @pytest.mark.parametrize(("found", "is_said"), [(LOSS, True), (NOTHING, False), (GAIN, False), (None, False)])
@@ -86,20 +142,22 @@ def test_the_tables_have_a_line_an_arm_and_a_line_a_difference() -> None:
     arms, differences = tables(report)
     assert arms.title == "test: 600 people in 300 photos"
     assert [row[0] for row in arms.rows] == ["baseline", "none", "pca", "full"]
-    assert arms.rows[-1][2:] == ("50.0", "-", "50.0", "50.0, 50.0, 50.0", "+2.0 (+1.0 to +3.0)", "90", "80")
-    assert arms.rows[0][5:] == ("50.0", "-", "90", "-")
+    assert arms.rows[-1][2:] == ("50.0", "-", "50.0", "50.0, 50.0, 50.0", "+2.0 (+1.0 to +3.0)", "90", "80", "0.25")
+    assert arms.rows[0][5:] == ("50.0", "-", "90", "-", "0.25")
     assert [row[:2] for row in differences.rows] == [
         ("full - none", "+2.0"),
         ("pca - none", "+0.5"),
         ("full - baseline", "-"),
     ]
-    assert [row[5] for row in differences.rows] == [
+    assert [row[5] for row in differences.rows] == ["0.03", "0.03", "-"]
+    assert differences.title.endswith("in points; 95 % intervals, margin 1.0")
+    assert [row[6] for row in differences.rows] == [
         "significantly better",
-        "no significant difference (minimum detectable 1.0)",
-        "too few photos of people with labelled joints",
+        "inconclusive",
+        "under 10 photos of people with labelled joints",
     ]
     assert "unfair" in differences.rows[-1][-1]
-    assert {len(row) for grid in (arms, differences) for row in (grid.headings, *grid.rows)} == {9, 7}
+    assert {len(row) for grid in (arms, differences) for row in (grid.headings, *grid.rows)} == {10, 8}
 
 
 def test_bars_are_the_differences_that_have_an_interval() -> None:

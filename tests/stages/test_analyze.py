@@ -110,7 +110,9 @@ def test_the_mean_person_is_the_mean_of_all_descents(chain: Chain) -> None:
     for level, skip in enumerate(rest.descent.skips):
         each = torch.cat([one.skips[level] for one in descents])  # type: ignore[misc]
         assert torch.allclose(skip[0], each.mean(0), atol=1e-4)  # type: ignore[index]
-    assert torch.allclose(rest.descent.trunk[0], torch.cat([one.trunk for one in descents]).mean(0), atol=1e-4)
+    assert torch.allclose(
+        rest.descent.stack_input[0], torch.cat([one.stack_input for one in descents]).mean(0), atol=1e-4
+    )
 
 
 def test_a_traversal_through_the_mean_decodes_the_mean(report: dict[str, Any], chain: Chain) -> None:

@@ -43,7 +43,7 @@ class Found:
     traversals: dict[str, list[Traversal]] = field(default_factory=dict)
     """``bottleneck`` and ``code``."""
     rest: int = 0
-    """Training people; their mean trunk and skips decoded the traversals."""
+    """Training people; their mean stack input and skips decoded the traversals."""
     skips: list[Condition] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
     unit_people: int = 0
@@ -60,7 +60,9 @@ def find(
     if found.latent and "spectrum" in parts:
         found.spectrum, found.code_spectrum = found.latent.spectra()
     if found.latent and "clusters" in parts:
-        found.clusters, found.direction_clusters = find_clusters(found.latent, config.clusters, config.seed)
+        found.clusters, found.direction_clusters = find_clusters(
+            found.latent, config.clusters, config.seed, execution.progress
+        )
     if {"traversals", "skips", "code-units"} & set(parts):
         _find_in_network(found, inputs, parts, config, device, execution)
     return found

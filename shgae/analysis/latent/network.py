@@ -19,13 +19,13 @@ from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.execution import Execution
 from shgae.metrics import pck
-from shgae.metrics.statistics import Interval
+from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 from shgae.models.autoencoder import SIDE, Autoencoder, ConvAutoencoder
 from shgae.models.hourglass import StackState
 from shgae.recipes import HeatmapConfig
 
 RESTING = 256
-"""Training people; their mean trunk and skips decode a traversal."""
+"""Training people; their mean skips decode a traversal."""
 SIGMAS = (-2.0, 0.0, 2.0)
 """Standard deviations at which a unit is decoded."""
 
@@ -37,7 +37,7 @@ class Rest:
     """The network around a bottleneck that nobody in particular gave: means over training people."""
 
     descent: StackState
-    """Of one person: trunk, bottleneck and skips are means."""
+    """Of one person: stack input, bottleneck and skips are means."""
     people: int
 
 
@@ -95,7 +95,7 @@ class Unit:
     """Over training people; 0 for a unit that never varies."""
     lost: Interval | None
     """PCK of the autoencoder minus PCK with the unit at its mean for everybody; None for a unit that never varies, and
-    where everybody is in one photo."""
+    from fewer than 10 photos."""
     joints: Mapping[str, float | None]
     """The same of each joint."""
     top: tuple[int, ...]
@@ -116,14 +116,14 @@ class Network:
         return bottleneck if self._grafted is None else self._grafted(bottleneck, np.arange(len(bottleneck)))
 
     def rest(self, train: Crops) -> Rest:
-        """The mean trunk, bottleneck and skips of the first training people."""
+        """The mean stack input, bottleneck and skips of the first training people."""
         sums: list[Tensor] | None = None
         people = min(RESTING, len(train))
         self._execution.progress.start("mean person", people, "people")
         done = 0
         for batch in self._splicer.batches(train, self._execution):
             descent = self._splicer.descend(batch)
-            parts = [descent.trunk, descent.bottleneck, *descent.skips]
+            parts = [descent.stack_input, descent.bottleneck, *descent.skips]
             totals = [part[: people - done].float().sum(0, keepdim=True) for part in parts if part is not None]
             sums = totals if sums is None else [a + b for a, b in zip(sums, totals, strict=True)]
             done += len(batch.rows)
@@ -131,14 +131,14 @@ class Network:
                 break
         self._execution.progress.finish()
         assert sums is not None
-        trunk, bottleneck, *skips = (total / people for total in sums)
-        return Rest(StackState(self._splicer.stack, trunk, bottleneck, tuple(skips)), people)
+        stack_input, bottleneck, *skips = (total / people for total in sums)
+        return Rest(StackState(self._splicer.stack, stack_input, bottleneck, tuple(skips)), people)
 
     def decode(self, rest: Rest, bottlenecks: Tensor, skips: bool) -> Decoded:
         """The last maps of bottlenecks (n, C, 4, 4) in a network at rest."""
         count, still = len(bottlenecks), rest.descent
         spread = [None if one is None else one.expand(count, -1, -1, -1) for one in still.skips]
-        descent = StackState(still.stack, still.trunk.expand(count, -1, -1, -1), bottlenecks, tuple(spread))
+        descent = StackState(still.stack, still.stack_input.expand(count, -1, -1, -1), bottlenecks, tuple(spread))
         maps = self._splicer.ascend(descent, bottlenecks, skips)
         found = heatmaps.decode(maps)
         xy = heatmaps.map_to_crop(found.cells, self._splicer.cell_rule).cpu().numpy()
@@ -223,7 +223,7 @@ class Network:
         for number in range(codes.shape[1]):
             lost, joints, decoded = None, dict[str, float | None](), None
             if number in alive:
-                lost = side.difference(UNTOUCHED, str(number))
+                lost = side.difference(UNTOUCHED, str(number)) if side.photos >= VERDICT_PHOTOS else None
                 without = _by_joint(tallies[str(number)], passes, names)
                 joints = {name: _minus(whole[name], without[name]) for name in names}
                 places = np.tile(mean, (len(SIGMAS), 1))

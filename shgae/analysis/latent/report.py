@@ -38,7 +38,7 @@ class Traversals:
     """The leading components of both spaces."""
 
     people: int
-    """Training people; their mean trunk and skips decoded them."""
+    """Training people; their mean stack input and skips decoded them."""
     bottleneck: tuple[Traversed, ...]
     code: tuple[Traversed, ...]
     """Empty without an autoencoder."""
@@ -69,7 +69,7 @@ class UnitsVerdict(StrEnum):
 
     NONE_VARIES = "none_varies"
     TOO_FEW = "too_few"
-    """Everybody is in one photo."""
+    """Fewer than 10 photos."""
     COUNTED = "counted"
 
 

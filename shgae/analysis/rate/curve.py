@@ -13,7 +13,15 @@ import numpy.typing as npt
 from scipy import optimize
 
 from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Undefined, no_cost
-from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, Interval, PairedBootstrap
+from shgae.metrics.statistics import (
+    CONFIDENCE,
+    FEWEST_PHOTOS,
+    VERDICT_PHOTOS,
+    Interval,
+    PairedBootstrap,
+    PhotoEstimate,
+    percentile_tail,
+)
 
 Floats = npt.NDArray[np.float64]
 _DENSE = 6
@@ -131,6 +139,16 @@ def fvu_grid(rank: int) -> npt.NDArray[np.int64]:
     return np.unique([*range(min(_EACH, rank) + 1), *steps, rank])
 
 
+class _Limits(NamedTuple):
+    low: float | None
+    high: float | None
+    at_least: float | None
+
+
+_NO_LIMITS = _Limits(None, None, None)
+_TAIL = (1 - CONFIDENCE) / 2
+
+
 @dataclass(frozen=True, eq=False)
 class FvuSums:
     """What the FVU of N people is made of, for its interval over photos."""
@@ -146,16 +164,19 @@ class FvuSums:
     photo_id: npt.NDArray[np.int64]
     """(N,)."""
 
-    def draws(self, seed: int) -> Floats | None:
-        """The equal-FVU rank on each draw of photos, infinity where none is enough; None in one photo."""
+    def limits(self, seed: int) -> _Limits:
+        """Limits of the equal-FVU rank over photos; none in one photo."""
         above = np.column_stack([self.left, self.error])
         below = np.repeat(self.spread[:, None], above.shape[1], axis=1)
         paired = PairedBootstrap(above, below, self.photo_id, seed=seed)
         if paired.photos < FEWEST_PHOTOS:
-            return None
+            return _NO_LIMITS
         drawn = np.stack([paired.resampled((place,)) for place in range(above.shape[1])], axis=1)
         drawn = drawn[np.isfinite(drawn).all(1)]
-        return np.ceil(equal_rank(self.grid.tolist(), -drawn[:, :-1], -drawn[:, -1]))
+        ranks = np.ceil(equal_rank(self.grid.tolist(), -drawn[:, :-1], -drawn[:, -1]))
+        tails = [percentile_tail(tail, paired.photos) for tail in (_TAIL, 1 - _TAIL, 2 * _TAIL)]
+        # No mean of two order statistics: one of them may be infinite.
+        return _Limits(*map(_finite, np.quantile(ranks, tails, method="inverted_cdf")))
 
 
 def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums | None = None, seed: int = 0) -> EqualRank:
@@ -170,11 +191,7 @@ def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums | None = None,
     """
     enough = np.flatnonzero(rates[: rank + 1] <= fvu)
     value = float(enough[0]) if len(enough) else np.inf
-    draws = sums.draws(seed) if sums else None
-    limits = _NO_LIMITS
-    if draws is not None:
-        # No mean of two order statistics: one of them may be infinite.
-        limits = _Limits(*map(_finite, np.quantile(draws, [_TAIL, 1 - _TAIL, 2 * _TAIL], method="inverted_cdf")))
+    limits = sums.limits(seed) if sums else _NO_LIMITS
     return _named(RankVerdict.WORSE_THAN_MEAN if fvu > rates[0] else None, value, limits, rank, None)
 
 
@@ -192,14 +209,14 @@ def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, rank: int) -> 
     ks = [k for k in ks if k <= rank or k == 0]
     cost, ahead = (compared.difference(*pair) for pair in ((UNTOUCHED, "0"), (code, "0")))
     mine = compared.value(code, "pck")
-    if cost is None or ahead is None or mine is None:
+    if cost is None or ahead is None or mine is None or compared.photos < VERDICT_PHOTOS:
         return EqualRank(RankVerdict.TOO_FEW, None, None, None, None, ks[-1], None)
     if why := no_cost(cost, "pck"):
         verdict = RankVerdict.MEAN_BETTER if why is Undefined.BASELINE_BETTER else RankVerdict.NO_COST
         return EqualRank(verdict, None, None, None, None, ks[-1], cost)
     whole = isotonic(np.array([[compared.value(str(k), "pck") for k in ks]], dtype=np.float64))
     (value,) = equal_rank(ks, whole, np.array([mine]))
-    ahead_of = compared.draws(code, "pck")[:, None] - np.stack([compared.draws(str(k), "pck") for k in ks], axis=1)
+    ahead_of = [one for k in ks if (one := compared.estimate(code, str(k))) is not None]
     near: RankVerdict | None = None
     if not ahead.excludes_zero:
         near = RankVerdict.LIKE_MEAN
@@ -208,31 +225,20 @@ def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, rank: int) -> 
     return _named(near, float(value), _limits(ks, ahead_of), ks[-1], ahead)
 
 
-class _Limits(NamedTuple):
-    low: float | None
-    high: float | None
-    at_least: float | None
-
-
-_NO_LIMITS = _Limits(None, None, None)
-_TAIL = (1 - CONFIDENCE) / 2
-
-
-def _limits(ks: Sequence[int], ahead: Floats) -> _Limits:
+def _limits(ks: Sequence[int], ahead: Sequence[PhotoEstimate]) -> _Limits:
     """Limits of the rank by tests of one rank after another, from the bottom up and from the top down, until one fails:
     in a fixed order every test may be at the full level (Maurer, Hothorn and Lehmacher 1995).
 
     Args:
         ks: (J,) rising ranks.
-        ahead: (draws, J) the autoencoder's score minus that of each rank.
+        ahead: (J,) the autoencoder's score minus that of each rank.
     """
 
     def above(tail: float) -> float:
-        fails = np.flatnonzero(np.append(np.nanquantile(ahead, tail, axis=0) <= 0, True))[0]
+        fails = np.flatnonzero([*(one.quantile(tail) <= 0 for one in ahead), True])[0]
         return float(ks[fails - 1] + 1) if fails else 0.0
 
-    better = np.nanquantile(ahead, 1 - _TAIL, axis=0) < 0
-    fails = np.flatnonzero(np.append(~better[::-1], True))[0]
+    fails = np.flatnonzero([*(one.quantile(1 - _TAIL) >= 0 for one in reversed(ahead)), True])[0]
     return _Limits(above(_TAIL), float(ks[len(ks) - fails]) if fails else None, above(2 * _TAIL))
 
 

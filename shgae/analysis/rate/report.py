@@ -11,7 +11,7 @@ from shgae.analysis.rate.curve import EqualRank, RankVerdict
 from shgae.analysis.splice.effects import UNTOUCHED, Effect
 from shgae.analysis.splice.verdicts import Change, change, turned
 from shgae.artifacts.typed_json import Schema, from_json, to_json
-from shgae.metrics.statistics import Interval
+from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,27 @@ class RatePoint:
     """How many numbers pass: principal components, or the size of the code."""
     fvu: float | None
     """On the split, against the training mean; None if the bottlenecks do not vary."""
+    fvu_interval: Interval | None
+    """The FVU with its 95 % interval over photos; None with it, from fewer than two photos, and in reports of before.
+    """
     skips_on: Effect
     skips_off: Effect
+
+
+@dataclass(frozen=True)
+class GivenPoint:
+    """The network with what another program put in the bottleneck's place; how many numbers pass is not known."""
+
+    sha256: str
+    """Of the file that it was given in."""
+    fvu: float | None
+    """As in :class:`RatePoint`; so are its interval and the effects."""
+    fvu_interval: Interval | None
+    skips_on: Effect
+    skips_off: Effect
+    equal_fvu: EqualRank | None
+    """As the autoencoder's in :class:`RateReport`; so is ``equal_pck``."""
+    equal_pck: Mapping[str, EqualRank]
 
 
 class CurveVerdict(StrEnum):
@@ -85,26 +104,29 @@ class RateReport:
     """A tuned graft with its autoencoder against the trunk without, skips on."""
     needed: Needed | None
     """Without an autoencoder: what the curve alone says."""
+    given: Mapping[str, GivenPoint]
+    """By name."""
 
 
-def taken_out_of(autoencoder: RatePoint | None, is_tuned: bool) -> Change | None:
-    """What a tuned graft loses without its autoencoder; None of any other network."""
+def taken_out_of(autoencoder: RatePoint | None, is_tuned: bool, photos: int) -> Change | None:
+    """What a tuned graft loses without its autoencoder, over so many photos; None of any other network."""
     if autoencoder is None or not is_tuned:
         return None
     lost = autoencoder.skips_on.pck_lost
-    return change("ae", UNTOUCHED, None if lost is None else turned(lost))
+    return change("ae", UNTOUCHED, None if lost is None else turned(lost), photos)
 
 
-def needed_of(points: tuple[RatePoint, ...], rank: int) -> Needed:
+def needed_of(points: tuple[RatePoint, ...], rank: int, photos: int) -> Needed:
     """What a curve says without an autoencoder.
 
     Args:
         points: by number of components, 0 first.
         rank: how many components the training people determine; points beyond are not asked.
+        photos: that the losses are over.
     """
     losses = [(one.n_components, one.skips_on.pck_lost) for one in points if one.n_components <= rank]
     cost = points[0].skips_on.pck_lost
-    if cost is None:
+    if cost is None or photos < VERDICT_PHOTOS:
         return Needed(CurveVerdict.TOO_FEW, None, None, None)
     if cost.low <= 0:
         return Needed(CurveVerdict.NO_COST, cost, None, None)
@@ -122,8 +144,9 @@ def _from_first(old: dict[str, Any]) -> dict[str, Any]:
     code = _point_from_first(old["autoencoder"]) if old["autoencoder"] else None
     points = [_point_from_first(one) for one in old["points"]]
     tuned, rank = old["tuned"], old["determined"]
-    read = [from_json(RatePoint, one, "points") for one in points]
-    out = taken_out_of(from_json(RatePoint, code, "autoencoder"), tuned) if code else None
+    read = [from_json(RatePoint, {**one, "fvu_interval": None}, "points") for one in points]
+    mine = from_json(RatePoint, {**code, "fvu_interval": None}, "autoencoder") if code else None
+    out = taken_out_of(mine, tuned, old["photos"])
     most = max(one.n_components for one in read if one.n_components <= rank or one.n_components == 0)
     return new | {
         "rank": rank,
@@ -132,7 +155,7 @@ def _from_first(old: dict[str, Any]) -> dict[str, Any]:
         "equal_pck": {side: _rank_from_first(one, most) for side, one in old["equal_pck"].items()},
         "equal_fvu": _rank_from_first(old["equal_fvu"], rank) if old["equal_fvu"] else None,
         "taken_out": to_json(out) if out else None,
-        "needed": None if code else to_json(needed_of(tuple(read), rank)),
+        "needed": None if code else to_json(needed_of(tuple(read), rank, old["photos"])),
     }
 
 
@@ -146,5 +169,15 @@ def _rank_from_first(old: Mapping[str, Any], most: int) -> dict[str, Any]:
     return {**named, "verdict": verdict.value, "at_least": None, "most": most, "difference": None}
 
 
-SCHEMA = Schema(RateReport, version=2, older={1: _from_first})
+def _from_second(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 had no interval of the FVU, and nothing given."""
+
+    def point(one: dict[str, Any] | None) -> dict[str, Any] | None:
+        return one and {**one, "fvu_interval": None}
+
+    points = {"points": [*map(point, old["points"])], "autoencoder": point(old["autoencoder"])}
+    return old | points | {"given": {}}
+
+
+SCHEMA = Schema(RateReport, version=3, older={1: _from_first, 2: _from_second})
 """The form of ``report.json``."""

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from shgae.data import heatmaps
 from shgae.metrics import pck
-from shgae.metrics.statistics import RESAMPLES, Interval, PairedBootstrap, interval
+from shgae.metrics.reconstruction import FidelitySums
+from shgae.metrics.statistics import RESAMPLES, Interval, PairedBootstrap, PhotoEstimate
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -156,9 +157,14 @@ class SideBySide:
         """A measure of one replacement on the people as they are; None where nobody counts."""
         return self._paired.value(self._at(name, measure))
 
-    def draws(self, name: str, measure: Measure) -> Floats:
-        """(resamples,) the measure on each resample."""
-        return self._paired.resampled(self._at(name, measure))
+    @property
+    def photos(self) -> int:
+        """Photos of people with a joint that counts."""
+        return self._paired.photos_of(self._at(UNTOUCHED, "pck"))
+
+    def estimate(self, name: str, other: str, measure: Measure = "pck") -> PhotoEstimate | None:
+        """:meth:`difference` before its interval is taken."""
+        return self._paired.estimate(self._at(other, measure), self._at(name, measure))
 
     def difference(self, name: str, other: str, measure: Measure = "pck") -> Interval | None:
         """A measure of one minus that of the other, on the same resamples; None where too few people count."""
@@ -192,11 +198,26 @@ class SideBySide:
             return Recovered(name, baseline, measure, None, TOO_FEW, *triple)
         if why := no_cost(cost, measure):
             return Recovered(name, baseline, measure, None, why, *triple)
-        low = self.draws(baseline, measure)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            drawn = (self.draws(name, measure) - low) / (self.draws(UNTOUCHED, measure) - low)
-        share = interval((mine - without) / (untouched - without), drawn)
-        return Recovered(name, baseline, measure, share, None, *triple)
+        places = (self._at(one, measure) for one in (UNTOUCHED, name, baseline))
+        share = self._paired.combined(lambda whole, part, low: (part - low) / (whole - low), *places)
+        if share is None:
+            return Recovered(name, baseline, measure, None, TOO_FEW, *triple)
+        return Recovered(name, baseline, measure, share.interval(), None, *triple)
+
+
+def fvu_intervals(
+    distances: Mapping[str, FidelitySums], photo_id: npt.NDArray[np.int64], seed: int
+) -> dict[str, Interval | None]:
+    """The FVU of each replacement of the same N people with its interval over photos.
+
+    Args:
+        distances: what was summed, by the replacement's name.
+        photo_id: (N,).
+        seed: of the resamples.
+    """
+    errors, spreads = np.stack([one.by_person() for one in distances.values()], axis=2)
+    paired = PairedBootstrap(errors, spreads, photo_id, seed=seed)
+    return {name: paired.interval((place,)) for place, name in enumerate(distances)}
 
 
 def no_cost(lead: Interval, measure: Measure) -> Undefined | None:

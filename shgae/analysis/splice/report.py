@@ -27,6 +27,11 @@ class Replaced:
     """What it is, in words."""
     fidelity: Fidelity
     """How near it comes to the bottleneck itself."""
+    fvu_interval: Interval | None
+    """The FVU with its 95 % interval over photos; None where the bottlenecks do not vary, from fewer than two photos,
+    and in reports of before."""
+    sha256: str | None
+    """Of the file that it was given in; None of what shgae makes itself."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Side:
     """What the training mean costs and what of it is recovered; None in a tuned trunk."""
     changes: tuple[Change, ...]
     """What the autoencoder is compared with."""
+    given: tuple[Cost, ...]
+    """What each given replacement recovers of that cost; empty in a tuned trunk."""
 
     def recovered_of(self, name: str, baseline: str, measure: str) -> Recovered | None:
         """One entry of ``recovered``; None if there is none."""
@@ -79,13 +86,18 @@ class SpliceReport:
     checks: tuple[Check, ...]
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """Replacements that were given as tensors, by name."""
+        return tuple(one.name for one in self.replacements if one.sha256)
+
+    @property
     def sides(self) -> tuple[tuple[str, Side], ...]:
         """Skips on, then skips off, by name."""
         return (("skips on", self.skips_on), ("skips off", self.skips_off))
 
 
-def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool) -> Side:
-    """Everything about replacements by name, skips all on or all off."""
+def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool, given: Sequence[str] = ()) -> Side:
+    """Everything about replacements by name, skips all on or all off; ``given`` are those of another program."""
     effects = {name: compared.effect(name) for name in names}
     recovered = tuple(
         compared.recovered(name, baseline, measure)
@@ -96,8 +108,10 @@ def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool) -> Side:
         for measure in MEASURES
     )
     ahead = {name: compared.difference("ae", name) for name in names if name != "ae"} if "ae" in names else {}
-    cost = None if is_tuned else cost_of(effects, recovered)
-    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned))
+    photos = compared.photos
+    cost = None if is_tuned else cost_of(effects, recovered, photos)
+    theirs = () if is_tuned else tuple(cost_of(effects, recovered, photos, name) for name in given)
+    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned, photos, given), theirs)
 
 
 @dataclass(frozen=True)
@@ -116,18 +130,22 @@ def _from_first(old: dict[str, Any]) -> dict[str, Any]:
         {**one, "fidelity": _renamed(one["fidelity"], "sign_floor", "relu_floor")} for one in old["replacements"]
     ]
     new["checks"] = [_renamed(one, "off_by", "max_abs_diff") for one in old["checks"]]
-    return new | {name: _side_from_first(old[name], old["tuned"], name) for name in ("skips_on", "skips_off")}
+    return new | {
+        name: _side_from_first(old[name], old["tuned"], old["photos"], name) for name in ("skips_on", "skips_off")
+    }
 
 
 def _renamed(value: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
     return {now if key == before else key: one for key, one in value.items()}
 
 
-def _side_from_first(old: Mapping[str, Any], is_tuned: bool, name: str) -> dict[str, Any]:
+def _side_from_first(old: Mapping[str, Any], is_tuned: bool, photos: int, name: str) -> dict[str, Any]:
     recovered = [{**one, "undefined": _undefined_of(one["undefined"])} for one in old["recovered"]]
     side = from_json(_FirstSide, {**old, "recovered": recovered}, name)
-    cost = None if is_tuned else cost_of(side.effects, side.recovered)
-    return to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes_of(side.ae_ahead, is_tuned)))
+    cost = None if is_tuned else cost_of(side.effects, side.recovered, photos)
+    changes = changes_of(side.ae_ahead, is_tuned, photos)
+    new = to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes, ()))
+    return {key: value for key, value in new.items() if key != "given"}  # which schema 3 brought
 
 
 def _undefined_of(said: str | None) -> str | None:
@@ -138,5 +156,12 @@ def _undefined_of(said: str | None) -> str | None:
     return (Undefined.BASELINE_BETTER if "does better" in said else Undefined.NO_COST).value
 
 
-SCHEMA = Schema(SpliceReport, version=2, older={1: _from_first})
+def _from_second(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 had no interval of the FVU, and nothing given."""
+    new = {"fvu_interval": None, "sha256": None}
+    sides = {name: {**old[name], "given": []} for name in ("skips_on", "skips_off")}
+    return old | {"replacements": [{**one, **new} for one in old["replacements"]]} | sides
+
+
+SCHEMA = Schema(SpliceReport, version=3, older={1: _from_first, 2: _from_second})
 """The form of ``report.json``."""

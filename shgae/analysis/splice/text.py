@@ -17,7 +17,7 @@ _NAMES = {
 }
 _COST = "With {side}, replacing the bottleneck by the training mean costs {cost} of PCK"
 _COSTS: Mapping[CostVerdict, str] = {
-    CostVerdict.TOO_FEW: "With {side}, too few people with joints that count.",
+    CostVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: no verdict on the mean.",
     CostVerdict.NO_COST: f"{_COST}, under two standard errors: a share of it is not defined.",
     CostVerdict.MEAN_BETTER: "With {side}, the training mean scores {gain} of PCK more than the bottleneck itself.",
     CostVerdict.GIVES_BACK: f"{_COST}; {{name}} recovers {{share}} of it.",
@@ -28,7 +28,7 @@ _CHANGES: Mapping[ChangeVerdict, str] = {
     ChangeVerdict.HIGHER: "With {side}, {first} scores {difference} of PCK more than {second}.",
     ChangeVerdict.LOWER: "With {side}, {first} scores {turned} of PCK less than {second}.",
     ChangeVerdict.NO_DIFFERENCE: "With {side}, no significant difference between {first} and {second}: {difference}.",
-    ChangeVerdict.TOO_FEW: "With {side}, too few people to compare {first} with {second}.",
+    ChangeVerdict.TOO_FEW: "With {side}, too few photos to compare {first} with {second}.",
 }
 
 
@@ -43,6 +43,7 @@ def _sentences(report: SpliceReport) -> Iterator[str]:
             yield cost_sentence(found.cost, side)
             if found.cost.verdict == CostVerdict.TOO_FEW:
                 continue
+        yield from (cost_sentence(one, side) for one in found.given if one.share)
         yield from (change_sentence(one, side) for one in found.changes)
 
 
@@ -70,4 +71,4 @@ def change_sentence(one: Change, side: str) -> str:
 
 def _name(replacement: str) -> str:
     kind, _, count = replacement.partition("-")
-    return f"{count} principal components" if kind == "pca" else _NAMES[replacement]
+    return f"{count} principal components" if kind == "pca" else _NAMES.get(replacement, replacement)

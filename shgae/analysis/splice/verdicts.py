@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shgae.analysis.splice.effects import UNTOUCHED, Effect, Recovered, Undefined
-from shgae.metrics.statistics import Interval
+from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 
 LEADING = "mean"
 """The baseline that a replacement has to beat: of the ones that carry nothing of the person, the one fitted to the
@@ -69,11 +69,13 @@ def asked_about(names: Sequence[str]) -> str:
     return "ae" if "ae" in names else next(name for name in names if name.startswith("pca-"))
 
 
-def cost_of(effects: Mapping[str, Effect], recovered: Sequence[Recovered]) -> Cost:
-    """The verdict on one side, skips on or skips off, from its numbers."""
-    name = asked_about(list(effects))
+def cost_of(effects: Mapping[str, Effect], recovered: Sequence[Recovered], photos: int, name: str = "") -> Cost:
+    """The verdict on one side, skips on or skips off, from its numbers over so many photos; on what the splice is
+    about, or on a replacement by name."""
+    name = name or asked_about(list(effects))
     one = next(one for one in recovered if (one.replacement, one.baseline, one.measure) == (name, LEADING, "pck"))
-    return Cost(_cost_verdict(one), name, effects[LEADING].pck_lost, one.share)
+    verdict = _cost_verdict(one) if photos >= VERDICT_PHOTOS else CostVerdict.TOO_FEW
+    return Cost(verdict, name, effects[LEADING].pck_lost, one.share)
 
 
 def _cost_verdict(one: Recovered) -> CostVerdict:
@@ -88,16 +90,20 @@ def _cost_verdict(one: Recovered) -> CostVerdict:
     return CostVerdict.GIVES_BACK if one.share.low > 0 else CostVerdict.WORSE
 
 
-def changes_of(ahead: Mapping[str, Interval | None], is_tuned: bool) -> tuple[Change, ...]:
+def changes_of(
+    ahead: Mapping[str, Interval | None], is_tuned: bool, photos: int, given: Sequence[str] = ()
+) -> tuple[Change, ...]:
     """What the autoencoder is compared with: principal components; in a tuned trunk zeros, the mean, its absence and
-    the autoencoder from before.
+    the autoencoder from before; what was given.
 
     Args:
         ahead: PCK with the autoencoder minus PCK with each other replacement.
         is_tuned: whether the trunk was trained with its autoencoder inside.
+        photos: that the differences are over.
+        given: replacements of another program.
     """
     wanted = ("zero", LEADING, UNTOUCHED, "old-ae") if is_tuned else [one for one in ahead if one.startswith("pca-")]
-    return tuple(change("ae", other, ahead[other]) for other in wanted if other in ahead)
+    return tuple(change("ae", other, ahead[other], photos) for other in (*wanted, *given) if other in ahead)
 
 
 def turned(difference: Interval) -> Interval:
@@ -105,9 +111,9 @@ def turned(difference: Interval) -> Interval:
     return Interval(-difference.value, -difference.high, -difference.low, difference.standard_error)
 
 
-def change(first: str, second: str, difference: Interval | None) -> Change:
-    """The verdict on a difference, first minus second."""
-    if difference is None:
+def change(first: str, second: str, difference: Interval | None, photos: int) -> Change:
+    """The verdict on a difference, first minus second, over so many photos."""
+    if difference is None or photos < VERDICT_PHOTOS:
         verdict = ChangeVerdict.TOO_FEW
     elif not difference.excludes_zero:
         verdict = ChangeVerdict.NO_DIFFERENCE

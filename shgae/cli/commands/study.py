@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
-from shgae.cli.options import Data, Model
+from shgae.cli.options import Data, Jobs, Model, Only, PlanDryRun, ShowPlan
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import StudyConfig
-from shgae.wording import duration
 
 
 @command(
@@ -21,14 +20,13 @@ from shgae.wording import duration
     example="shgae study baseline data -o study --arms none,full --seeds 3",
     writes="""
     STUDY/
-      report/report.json              scores, differences, intervals, verdict
-      report/tables.md tables.tex     the same as tables
-      report/differences.png          differences and intervals: look here first
-      activations/ linear/            what all seeds share
-      seed-0/autoencoder/             pre-trained with this seed
-      seed-0/arm-full/finetuned/      an arm, made by shgae finetune
+      plan.json                    what was registered before the first part
+      report/report.json           what was found (tables.md, tables.tex too)
+      report/differences.png       differences and intervals: look here first
+      activations/ linear/         what all seeds share
+      seed-0/arm-full/finetuned/   an arm, made by shgae finetune
     """,
-    running=("device", "workers", "resume", "force"),
+    running=("device", "workers", "compile", "resume", "stamp", "force"),
 )
 def study(
     model: Model,
@@ -36,21 +34,27 @@ def study(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to make, or to add to.")],
     config: StudyConfig,
     execution: Execution,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be made, and how long that takes.")
-    ] = False,
+    jobs: Jobs = None,
+    only: Only = None,
+    plan: ShowPlan = False,
+    dry_run: PlanDryRun = False,
 ) -> Outcome:
     """Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.
 
-    Keeps what is there and goes on with what was interrupted, with --resume or without; more arms or seeds are added
-    to what an earlier run made. --force makes again what was made with other options.
+    Registers the study first, keeps what is there and goes on with what was interrupted, with --resume or without;
+    more arms or seeds are added. --force registers another plan and makes again what was made with other options.
     """
-    from shgae.cli.tables import dry_run_table, study_tables
+    from shgae.cli.tables import dry_run_tables, plan_tables, study_tables
     from shgae.experiments.study import run as stage
+    from shgae.experiments.study.assemble import PICTURE
 
+    asked = (model, data, output, config)
+    if plan:
+        return Outcome(listed := stage.listing(*asked, execution).to_json(), plan_tables(listed))
     if dry_run:
-        planned = stage.dry_run(model, data, output, config, execution).to_json()
-        return Outcome(planned, [dry_run_table(planned), f"in all: about {duration(planned['seconds'])}"])
-    result = stage.run(model, data, output, config, execution)
-    picture = f"picture: {output / 'report' / stage.PICTURE}"
-    return Outcome(result.to_json(), [*study_tables(result.report), picture], typed("verify", output / "report"))
+        return Outcome(planned := stage.dry_run(*asked, execution).to_json(), dry_run_tables(planned))
+    if only:
+        return Outcome(stage.only(*asked, only, execution).to_json())
+    result = stage.run(*asked, execution, jobs)
+    tables = study_tables(result.report, result.costs)
+    return Outcome(result.to_json(), [*tables, f"picture: {output / 'report' / PICTURE}"], typed("verify", output))

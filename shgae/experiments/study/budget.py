@@ -9,44 +9,56 @@ from typing import Any
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.manifest import differences
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tables import read_rows
+from shgae.artifacts.tables import as_read, read_rows
 from shgae.errors import Refused
 from shgae.evaluation.study_report import Budget
+from shgae.experiments.study import arms
 from shgae.experiments.study.plan import Plan
+from shgae.recipes import as_json
+
+_MADE = ("model", "data", "steps", "samples", "seed", "epochs")
 
 
 def check_budget(plan: Plan) -> Budget:
     """Reads from the manifests of all arms what each was given.
 
     Raises:
-        Refused: it was not the same; in what and where is said.
+        Refused: it was not the same, but for the options that an arm is about; in what and where is said.
     """
     data = open_artifact(plan.data, "data", verify=False)
     people = min(plan.config.limit or data.facts["splits"]["train"], data.facts["splits"]["train"])
     first: tuple[Mapping[str, Any], Path] | None = None
-    for seed in plan.seeds:
-        for arm in plan.arms:
+    # Arms without options of their own first: what these were given is what all arms share.
+    for arm in sorted((*plan.arms, *plan.repetitions), key=lambda name: bool(arms.arm_of(name).own)):
+        for seed in plan.seeds_of(arm):
             path = plan.finetuned(arm, seed)
             given = _given(open_artifact(path, "hourglass"))
             first = first or (given, path)
-            changed = differences(given, {**first[0], "seed": seed})
+            changed = differences(given, _due(plan, arm, seed, first[0]))
             if changed:
                 why = f"it was not given what {first[1]} was ({'; '.join(changed)})"
                 raise Refused("budget", path, why, "--force to make it again")
     if first is None:
         raise ValueError("a study has an arm and a seed")
-    own = ("model", "data", "steps", "samples", "seed", "epochs")
-    shared = {key: value for key, value in first[0].items() if key not in own}
+    due = first[0]
     return Budget(
-        model=first[0]["model"],
-        data=first[0]["data"],
+        model=due["model"],
+        data=due["data"],
         people=people,
-        epochs=first[0]["epochs"],
-        steps=first[0]["steps"],
-        samples=first[0]["samples"],
-        config=shared,
+        epochs=due["epochs"],
+        steps=due["steps"],
+        samples=due["samples"],
+        config={key: value for key, value in due.items() if key not in _MADE},
         seeds=tuple(plan.seeds),
     )
+
+
+def _due(plan: Plan, arm: str, seed: int, first: Mapping[str, Any]) -> dict[str, Any]:
+    """What an arm is to be given where the first one was given that."""
+    own = arms.arm_of(arm).own
+    planned = as_read(as_json(arms.finetuning(arm, plan.config, seed)))
+    shared = {key: value for key, value in first.items() if key not in own}
+    return shared | {key: planned[key] for key in own if key in planned} | {"seed": seed}
 
 
 def _given(artifact: Artifact) -> dict[str, Any]:

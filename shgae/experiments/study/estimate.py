@@ -12,10 +12,10 @@ import torch
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.data.augmentation import augmentation_of
-from shgae.evaluation.study_report import FROZEN, FULL, NONE, PCA, RANDOM
+from shgae.evaluation.study_report import NONE
 from shgae.execution import Execution
 from shgae.experiments.part import Part
-from shgae.experiments.study import baselines
+from shgae.experiments.study import arms
 from shgae.experiments.study.plan import Plan
 from shgae.inference.batches import Inference
 from shgae.inference.device import autocast, resolve_device
@@ -23,7 +23,7 @@ from shgae.models import grafting
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, load_hourglass
-from shgae.recipes import HeatmapConfig
+from shgae.recipes import AutoencoderConfig, HeatmapConfig
 from shgae.skeleton import Skeleton
 from shgae.training.freezing import train_mode, train_only
 from shgae.training.objectives import PoseObjective
@@ -70,15 +70,21 @@ class Costs:
         plan, people = self._plan, len(self._crops["train"])
         if part.step == "finetune":
             validation = len(self._crops["val"]) * self._once("forward", self._forward)
-            kind = FULL if part.arm == RANDOM else part.arm  # the same network
+            arm, config = part.arm, arms.finetuning(part.arm, plan.config, 0)
+            # Arms of the same network and options cost the same.
+            kind = str((arms.spec_of(arm, plan.config, plan.width), config))
             steps = -(-people // plan.config.batch_size)
-            return plan.config.epochs * (steps * self._once(kind, lambda: self._step(kind)) + validation)
+            return plan.config.epochs * (steps * self._once(kind, lambda: self._step(arm)) + validation)
         if part.step == "pretrain":
+            config_ae = arms.pretraining(part.arm, plan.config, 0, plan.width)
             steps = -(-people // plan.config.ae_batch_size)
-            return plan.config.ae_epochs * steps * self._once("pretrain", self._pretraining_step)
+            step = self._once(f"pretrain {config_ae.code_size}", lambda: self._pretraining_step(config_ae))
+            return plan.config.ae_epochs * steps * step
         if part.step == "linear":
             return float(_EIGENVECTORS * (plan.width * 16) ** 3)
-        passes = {"extract": self._all, "score": len(self._crops[plan.split])}
+        scored = len(self._crops[plan.split])
+        # A curve passes the second half of the network twice for every size.
+        passes = {"extract": self._all, "score": scored, "rate": scored * (1 + len(plan.code_sizes))}
         return passes[part.step] * self._once("forward", self._forward) if part.step in passes else 0.0
 
     def _once(self, what: str, measure: Callable[[], float]) -> float:
@@ -88,20 +94,16 @@ class Costs:
 
     def _network(self, arm: str) -> tuple[StackedHourglass, tuple[float, float, float]]:
         loaded = load_hourglass(self._plan.model, verify=False)
-        if arm != NONE:
-            grafting.graft(loaded.module, build_autoencoder(self._spec(arm)), self._plan.stack)
-        train_only(loaded.module, "autoencoder" if arm == FROZEN else "all")
+        spec = arms.spec_of(arm, self._plan.config, self._plan.width)
+        if spec is not None:
+            grafting.graft(loaded.module, build_autoencoder(spec), self._plan.stack)
+        train_only(loaded.module, arms.arm_of(arm).trainable)
         loaded.module.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return loaded.module, loaded.mean_rgb
 
-    def _spec(self, arm: str) -> AutoencoderSpec:
-        if arm == PCA:
-            return AutoencoderSpec(self._plan.width, self._plan.config.code_size, family="linear")
-        return baselines.spec_of(self._plan.width, self._plan.config.pretraining(0))
-
     def _step(self, arm: str) -> float:
         """Seconds of one step of fine-tuning."""
-        config = self._plan.config.finetuning(0, "all")
+        config = arms.finetuning(arm, self._plan.config, 0)
         module, mean_rgb = self._network(arm)
         inference = Inference(self._device, config.precision, config.batch_size, mean_rgb)
         augmentation = augmentation_of(config, self._skeleton, self._crops["train"].crop_size, self._plan.data)
@@ -118,9 +120,9 @@ class Costs:
 
         return self._timed(step)
 
-    def _pretraining_step(self) -> float:
-        config = self._plan.config.pretraining(0)
-        autoencoder = build_autoencoder(baselines.spec_of(self._plan.width, config)).to(self._device)
+    def _pretraining_step(self, config: AutoencoderConfig) -> float:
+        spec = AutoencoderSpec(self._plan.width, config.code_size, config.decoder_output)
+        autoencoder = build_autoencoder(spec).to(self._device)
         optimizer = build_optimizer(autoencoder, config)
         batch = torch.randn(config.batch_size, self._plan.width, 4, 4, device=self._device)
 
@@ -139,7 +141,7 @@ class Costs:
         crops = self._crops["val"]
         rows = np.arange(min(32, len(crops)))
         inference = Inference(self._device, self._plan.config.precision, len(rows), mean_rgb)
-        return self._timed(lambda: list(inference.over(module.eval(), crops, self._execution, rows))) / len(rows)
+        return self._timed(lambda: list(inference.over(module.eval(), crops, self._execution, [rows]))) / len(rows)
 
     def _timed(self, step: Callable[[], object]) -> float:
         """Seconds of one step: the median of a few, after one that warms up."""

@@ -2,13 +2,16 @@
 
 ::
 
+    DIR/plan.json                   what was registered before all else, see registration
     DIR/activations                 the baseline's bottlenecks, for all seeds
     DIR/linear                      their principal components as an autoencoder (arm pca)
-    DIR/baseline/scores             what the baseline itself says about the people
-    DIR/seed-0/autoencoder          pre-trained (arms frozen and full)
-    DIR/seed-0/arm-full/grafted     the baseline with the arm's autoencoder; arm random has its own next to it
+    DIR/seed-0/autoencoder          pre-trained (arms frozen, full and full+augment)
+    DIR/seed-0/arm-full/grafted     the baseline with the arm's autoencoder; arms random, wide and code-N have their own
     DIR/seed-0/arm-full/finetuned   the arm
     DIR/seed-0/arm-full/scores      what it says about the people
+    DIR/seed-0/arm-code-5/untuned   what its graft says before fine-tuning (with --code-sizes; of arm full too)
+    DIR/rate                        PCK against the number of principal components (with --code-sizes)
+    DIR/baseline/scores             what the baseline itself says about the people
 
 Folders of before, arm-a to arm-e and parent, are gone on with where they are. A part is there if its manifest says so:
 kind, every option, the ids of its parents. A folder alone is not enough.
@@ -22,28 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from shgae.errors import Refused
-from shgae.evaluation.study_report import ARMS, BASELINE, FROZEN, FULL, LETTERS, NONE, PCA, RANDOM
+from shgae.evaluation.study_plan import StudyPlan
+from shgae.evaluation.study_report import ARMS, BASELINE, FULL, LETTERS, RANDOM, size_of
 from shgae.execution import Execution, Silent
 from shgae.experiments.part import Part
-from shgae.experiments.study import baselines, scores
-from shgae.recipes import EvaluateConfig, ExtractConfig, StudyConfig, as_json
-from shgae.stages import extract, finetune, graft, pretrain_ae
-
-
-def chosen(arms: str) -> tuple[str, ...]:
-    """The arms of an option like ``none,full`` (or ``a,e``), each once, in the order of :data:`ARMS`.
-
-    Raises:
-        Refused: there is no such arm, or none is named.
-    """
-    of_letter = {letter: name for name, letter in LETTERS.items()}
-    names = [of_letter.get(name.strip(), name.strip()) for name in arms.split(",") if name.strip()]
-    unknown = [name for name in names if name not in ARMS]
-    if unknown or not names:
-        why = f"{unknown[0]!r} is no arm" if unknown else "no arm is named"
-        raise Refused("value", "--arms", why, f"--arms {','.join(ARMS)}")
-    return tuple(arm for arm in ARMS if arm in names)
+from shgae.experiments.study import arms, baselines, scores
+from shgae.recipes import EvaluateConfig, ExtractConfig, RateConfig, StudyConfig, as_json
+from shgae.stages import extract, finetune, graft, pretrain_ae, rate
 
 
 @dataclass(frozen=True)
@@ -61,16 +49,58 @@ class Plan:
     """The stack that carries the autoencoder: the parent's last one."""
     split: Literal["val", "test"]
     """On whom the arms are compared."""
+    registered: StudyPlan | None = None
+    """What was fixed at the study's first call; None before that."""
 
     @property
     def arms(self) -> tuple[str, ...]:
         """The arms to compare."""
-        return chosen(self.config.arms)
+        return arms.chosen(self.config.arms)
+
+    @property
+    def primary(self) -> tuple[str, str] | None:
+        """The registered comparison, or else the first fair one that the arms allow; None if they allow none."""
+        if self.registered is not None:
+            return self.registered.primary
+        return next((pair for pair in arms.COMPARED if {*pair} <= {*self.arms}), None)
 
     @property
     def seeds(self) -> Sequence[int]:
-        """The seeds of the runs."""
+        """The seeds of the primary comparison's arms."""
         return range(self.config.seed, self.config.seed + self.config.seeds)
+
+    @property
+    def other_seeds(self) -> Sequence[int]:
+        """The seeds of the other arms: the first of all seeds."""
+        return self.seeds[: self.config.other_seeds]
+
+    @property
+    def code_sizes(self) -> tuple[int, ...]:
+        """The sizes of the code with which arm full is repeated."""
+        return tuple(size for size in arms.code_sizes(self.config.code_sizes) if size <= arms.WIDEST)
+
+    @property
+    def code_seeds(self) -> Sequence[int]:
+        """The seeds of these repetitions; no seed without any."""
+        return self.seeds[: self.config.code_seeds] if self.code_sizes else range(0)
+
+    def seeds_of(self, arm: str) -> Sequence[int]:
+        """The seeds of an arm, or of a repetition ``code-N`` of arm full."""
+        if size_of(arm):
+            return self.code_seeds
+        return self.seeds if arm in (self.primary or self.arms) else self.other_seeds
+
+    def repetition(self, size: int) -> str:
+        """The arm with a code of this size: arm full where it has this size, else ``code-N``."""
+        is_there = (
+            size == self.config.code_size and FULL in self.arms and len(self.seeds_of(FULL)) >= len(self.code_seeds)
+        )
+        return FULL if is_there else f"code-{size}"
+
+    @property
+    def repetitions(self) -> tuple[str, ...]:
+        """What ``code_sizes`` adds to the arms."""
+        return tuple(arm for arm in map(self.repetition, self.code_sizes) if arm != FULL)
 
     def finetuned(self, arm: str, seed: int) -> Path:
         """Where an arm's network lies."""
@@ -80,46 +110,77 @@ class Plan:
         """Where it lies what an arm's network says about the people."""
         return self._arm(arm, seed) / "scores"
 
+    def untuned_scores(self, arm: str, seed: int) -> Path:
+        """Where it lies what an arm's graft says about the people before fine-tuning."""
+        return self._arm(arm, seed) / "untuned"
+
     @property
     def baseline_scores(self) -> Path:
         """Where it lies what the baseline says about the people."""
         return _known_as(self.output, BASELINE, "parent") / "scores"
 
-    def parts(self) -> list[Part]:
-        """Everything, parents before children."""
-        parts = [self._score(BASELINE, "", self.model, self.baseline_scores)]
-        if set(self.arms) & {PCA, FROZEN, FULL}:
-            parts.append(self._activations())
-        if PCA in self.arms:
-            parts.append(self._linear())
-        for seed in self.seeds:
-            if set(self.arms) & {FROZEN, FULL}:
-                parts.append(self._autoencoder(seed))
-            for arm in self.arms:
-                parts += self._parts_of(arm, seed)
-        return parts
+    @property
+    def rate(self) -> Path:
+        """Where the curve over principal components lies."""
+        return self.output / "rate"
 
-    def _parts_of(self, arm: str, seed: int) -> Iterator[Part]:
-        config = self.config.finetuning(seed, "autoencoder" if arm == FROZEN else "all")
-        model = self.model
-        if arm != NONE:
+    def name_of(self, part: Part) -> str:
+        """The name of a part: its folder in the study's."""
+        return part.path.relative_to(self.output).as_posix()
+
+    def parts(self) -> list[Part]:
+        """Everything, parents before children: trainings, the primary comparison's first, then what is scored."""
+        made = {part.path: part for part in self._trainings()}
+        return [*made.values(), *self._scorings()]
+
+    def _trainings(self) -> Iterator[Part]:
+        names = [*self.arms, *self.repetitions]
+        kinds = {arms.arm_of(name).autoencoder for name in names}
+        if self.code_sizes or kinds & {"linear", "pretrained"}:
+            yield self._activations()
+        if "linear" in kinds:
+            yield self._linear()
+        first = [name for name in names if name in (self.primary or ())]
+        for group in (first, [name for name in names if name not in first]):
+            for seed in self.seeds:
+                for name in group:
+                    if seed in self.seeds_of(name):
+                        yield from self._training(name, seed)
+
+    def _training(self, arm: str, seed: int) -> Iterator[Part]:
+        model, kind = self.model, arms.arm_of(arm).autoencoder
+        if kind != "none":
             model = self._arm(arm, seed) / "grafted"
-            if arm == RANDOM:
+            if kind == "random":
                 yield self._random(seed)
+            if kind == "pretrained":
+                yield self._pretrained(arm, seed)
             yield self._graft(arm, seed, model)
-        output = self.finetuned(arm, seed)
+        output, config = self.finetuned(arm, seed), arms.finetuning(arm, self.config, seed)
+        label = ARMS.get(arm, ARMS[FULL])
         yield Part(
             step="finetune",
-            what=f"fine-tuning ({ARMS[arm]})",
+            what=f"fine-tuning ({label})",
             path=output,
             kind="hourglass",
             config=as_json(config),
             parents={"model": model, "data": self.data},
             run=lambda how: finetune.run(model, self.data, output, config, how),
             arm=arm,
-            place=self._named(seed),
+            place=self._named(arm, seed),
         )
-        yield self._score(arm, self._named(seed), output, self.scores(arm, seed))
+
+    def _scorings(self) -> Iterator[Part]:
+        yield self._score(BASELINE, "", self.model, self.baseline_scores)
+        for arm in (*self.arms, *self.repetitions):
+            for seed in self.seeds_of(arm):
+                yield self._score(arm, self._named(arm, seed), self.finetuned(arm, seed), self.scores(arm, seed))
+        for arm in map(self.repetition, self.code_sizes):
+            for seed in self.code_seeds:
+                grafted = self._arm(arm, seed) / "grafted"
+                yield self._score(arm, self._named(arm, seed), grafted, self.untuned_scores(arm, seed))
+        if self.code_sizes:
+            yield self._rate()
 
     def _activations(self) -> Part:
         output = self.output / "activations"
@@ -145,11 +206,11 @@ class Plan:
             config=baselines.linear_config(size),
             parents={"activations": activations},
             run=lambda how: baselines.linear(activations, output, size, how),
-            arm=PCA,
+            arm="pca",
         )
 
-    def _autoencoder(self, seed: int) -> Part:
-        output, config = self._seed(seed) / "autoencoder", self.config.pretraining(seed)
+    def _pretrained(self, arm: str, seed: int) -> Part:
+        output, config = self._autoencoder(arm, seed), arms.pretraining(arm, self.config, seed, self.width)
         activations = self.output / "activations"
         return Part(
             step="pretrain",
@@ -159,13 +220,13 @@ class Plan:
             config=as_json(config),
             parents={"activations": activations},
             run=lambda how: pretrain_ae.run(activations, output, config, how),
-            place=self._named(seed),
+            arm=arm if arms.has_own_autoencoder(arm) else "",
+            place=self._named(arm, seed),
         )
 
     def _random(self, seed: int) -> Part:
-        output = self._arm(RANDOM, seed) / "autoencoder"
-        config = self.config.pretraining(seed)
-        spec = baselines.spec_of(self.width, config)
+        output = self._autoencoder(RANDOM, seed)
+        spec = baselines.spec_of(self.width, self.config.pretraining(seed))
         return Part(
             step="random",
             what="new weights",
@@ -175,12 +236,11 @@ class Plan:
             parents={},
             run=lambda how: baselines.random(spec, seed, output, how),
             arm=RANDOM,
-            place=self._named(seed),
+            place=self._named(RANDOM, seed),
         )
 
     def _graft(self, arm: str, seed: int, output: Path) -> Part:
-        ours = {RANDOM: self._arm(arm, seed) / "autoencoder", PCA: self.output / "linear"}
-        autoencoder = ours.get(arm, self._seed(seed) / "autoencoder")
+        autoencoder = self._autoencoder(arm, seed)
 
         def run(how: Execution) -> object:
             # A random autoencoder knows nobody's activations, and is meant to: nothing to note.
@@ -196,14 +256,14 @@ class Plan:
             parents={"model": self.model, "autoencoder": autoencoder},
             run=run,
             arm=arm,
-            place=self._named(seed),
+            place=self._named(arm, seed),
         )
 
     def _score(self, arm: str, place: str, model: Path, output: Path) -> Part:
         config = EvaluateConfig(split=self.split, precision=self.config.precision, limit=self.config.limit)
         return Part(
             step="score",
-            what=f"scoring on the {self.split} split",
+            what=f"scoring on the {self.split} split" + (", before fine-tuning" if model.name == "grafted" else ""),
             path=output,
             kind="evaluation",
             config=as_json(config),
@@ -213,14 +273,38 @@ class Plan:
             place=place,
         )
 
-    def _named(self, seed: int) -> str:
-        return f"seed {seed - self.config.seed + 1} of {self.config.seeds}"
+    def _rate(self) -> Part:
+        activations = self.output / "activations"
+        config = RateConfig(
+            components=",".join(map(str, self.code_sizes)),
+            split=self.split,
+            precision=self.config.precision,
+            limit=self.config.limit,
+        )
+        return Part(
+            step="rate",
+            what="PCK against the number of principal components",
+            path=self.rate,
+            kind="rate",
+            config=as_json(config),
+            parents={"model": self.model, "activations": activations, "data": self.data},
+            run=lambda how: rate.run(self.model, activations, self.data, self.rate, config, how),
+        )
+
+    def _named(self, arm: str, seed: int) -> str:
+        return f"seed {seed - self.config.seed + 1} of {len(self.seeds_of(arm))}"
 
     def _seed(self, seed: int) -> Path:
         return self.output / f"seed-{seed}"
 
     def _arm(self, arm: str, seed: int) -> Path:
-        return _known_as(self._seed(seed), f"arm-{arm}", f"arm-{LETTERS[arm]}")
+        return _known_as(self._seed(seed), f"arm-{arm}", f"arm-{LETTERS.get(arm, arm)}")
+
+    def _autoencoder(self, arm: str, seed: int) -> Path:
+        """Where the autoencoder of an arm lies."""
+        if arms.arm_of(arm).autoencoder == "linear":
+            return self.output / "linear"
+        return (self._arm(arm, seed) if arms.has_own_autoencoder(arm) else self._seed(seed)) / "autoencoder"
 
 
 def _known_as(folder: Path, name: str, before: str) -> Path:

@@ -1,64 +1,99 @@
-"""Arms on the same people, seed by seed -> their differences, with intervals over photos, over seeds, and over both."""
+"""Arms on the same people, seed by seed -> their differences, with intervals over photos, over seeds, and over both,
+and the verdict on each, against zero and against the margin.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from shgae.evaluation.study_report import (
-    BASELINE,
-    FROZEN,
-    FULL,
-    NONE,
-    PCA,
-    RANDOM,
-    ArmComparison,
-    Estimate,
-    Pck,
-    Range,
-)
+from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
+from shgae.evaluation.study_report import BASELINE, FULL, NONE, Pck
+from shgae.experiments.study.arms import COMPARED, Pair
 from shgae.experiments.study.scores import Scores
-from shgae.metrics import statistics
-from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.statistics import Combined, Interval, PairedBootstrap, Verdict
+from shgae.metrics import seeds
+from shgae.metrics.paired_tests import holm
+from shgae.metrics.pck import GROUPS, ByGroup, Group
+from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
+from shgae.metrics.statistics import CONFIDENCE, VERDICT_PHOTOS, PairedBootstrap, PhotoEstimate, Verdict, photo_sums
 
-_COMPARED: tuple[tuple[str, str], ...] = (
-    (FULL, NONE),
-    (FULL, RANDOM),
-    (FULL, PCA),
-    (PCA, NONE),
-    (RANDOM, NONE),
-    (FROZEN, NONE),
-    (FULL, BASELINE),
-    (NONE, BASELINE),
-)
-"""Which arms are compared (the first minus the second), the study's own question first."""
+_COMPARED: tuple[Pair, ...] = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
+"""Which of these arms are compared (the first minus the second); of others see :func:`compared`."""
+_AUGMENTED = "+augment"
 
 
-def differences(scores: Mapping[str, Sequence[Scores]], photo_id: npt.NDArray[np.int64]) -> tuple[ArmComparison, ...]:
-    """Every difference that these arms allow.
+def compared(arms: Iterable[str], primary: Pair) -> tuple[Pair, ...]:
+    """Which arms are compared, the primary pair first: every other arm with ``none``, and arms with augmentation with
+    each other.
+    """
+    there = list(arms)
+    known = {name for pair in _COMPARED for name in pair}
+    more = [(arm, NONE) for arm in there if arm not in known]
+    twins = [(f"{arm}{_AUGMENTED}", f"{NONE}{_AUGMENTED}") for arm in there if arm != NONE]
+    pairs = dict.fromkeys((primary, *twins, *_COMPARED[:-2], *more, *_COMPARED[-2:]))
+    return tuple((arm, minus) for arm, minus in pairs if arm in there and minus in there)
+
+
+def differences(
+    scores: Mapping[str, Sequence[Scores]],
+    photo_id: npt.NDArray[np.int64],
+    *,
+    margin: float,
+    alpha: float = 0.05,
+    primary: Pair = (FULL, NONE),
+    pairs: Sequence[Pair] | None = None,
+    same_seeds: bool = True,
+) -> tuple[ArmComparison, ...]:
+    """Every difference that these arms allow, the primary one first.
+
+    A verdict on the primary pair is at the level alpha; verdicts on the others are adjusted for their number (Holm), of
+    a difference and of equivalence each.
 
     Args:
-        scores: of each arm, by seed; the baseline has one for all seeds.
+        scores: of each arm, by seed; the baseline has one for all seeds. Arms may have other numbers of seeds.
         photo_id: (N,) the photo of each person.
+        margin: the smallest difference that matters, as a share (0.01 is one point), above 0.
+        alpha: two-sided level of every verdict and interval; 0 where nothing of it is left at this look.
+        primary: the arm and what it is compared with; every other comparison is secondary.
+        pairs: what is compared, the primary pair first; None takes :func:`compared`.
+        same_seeds: whether the n-th runs of all arms had one seed. Then of two arms with other numbers of seeds the
+            first ones are compared, and otherwise all, without pairs of runs.
     """
-    asked = [(arm, minus) for arm, minus in _COMPARED if arm in scores and minus in scores]
+    asked = compared(scores, primary) if pairs is None else tuple(pairs)
     if not asked:
         return ()
-    pairs = [_by_seed(scores[minus], scores[arm]) for arm, minus in asked]
+    layout = _layout(scores) if same_seeds or _is_even(scores) else None
+    runs = [_Runs.of(scores, arm, minus, layout, same_seeds) for arm, minus in asked]
     # A person's difference, mean over seeds; a quantity is (pair, group), and all share the resamples.
-    gained = np.stack([np.mean([second.share - first.share for first, second in pair], axis=0) for pair in pairs], 1)
-    has = np.stack([pair[0][0].has for pair in pairs], axis=1)
+    gained = np.stack([one.gained() for one in runs], 1)
+    has = np.stack([one.firsts[0].has for one in runs], axis=1)
     paired = PairedBootstrap(gained, has, photo_id)
-    found = []
-    for number, ((arm, minus), pair) in enumerate(zip(asked, pairs, strict=True)):
-        groups = ByGroup(*(_estimate(pair, paired, (number, group)) for group in range(len(GROUPS))))
-        whole = groups.all
-        verdict = Verdict.of_bounds(whole.low, whole.high) if whole else Verdict.TOO_FEW_PHOTOS
-        found.append(ArmComparison(arm, minus, minus != BASELINE, verdict, groups))
-    return tuple(found)
+    by_group = [_found(runs, paired, photo_id, group) for group in range(len(GROUPS))]
+    confidences = (1 - alpha, 1 - 2 * alpha) if alpha else (CONFIDENCE, 2 * CONFIDENCE - 1)
+    groups = [ByGroup(*(one and _estimate(one, *confidences) for one in each)) for each in zip(*by_group, strict=True)]
+    verdicts = _verdicts(asked, by_group[0], margin, alpha, primary)
+    return tuple(
+        ArmComparison(
+            arm=arm,
+            minus=minus,
+            fair=minus != BASELINE,
+            primary=(arm, minus) == primary,
+            verdict=said.verdict,
+            within_margin=said.within_margin,
+            margin=margin,
+            alpha=alpha,
+            p=said.p,
+            p_adjusted=said.p_adjusted,
+            compared=said.compared,
+            groups=found,
+        )
+        for (arm, minus), said, found in zip(asked, verdicts, groups, strict=True)
+    )
 
 
 def mean_pck(by_seed: Sequence[Pck]) -> Pck:
@@ -71,31 +106,180 @@ def mean_pck(by_seed: Sequence[Pck]) -> Pck:
     return ByGroup(*(mean([one[group] for one in by_seed]) for group in GROUPS))
 
 
-def _by_seed(firsts: Sequence[Scores], seconds: Sequence[Scores]) -> list[tuple[Scores, Scores]]:
-    several = firsts if len(firsts) == len(seconds) else [*firsts] * len(seconds)  # the baseline knows no seeds
-    return list(zip(several, seconds, strict=True))
+def _is_even(scores: Mapping[str, Sequence[Scores]]) -> bool:
+    """Whether all arms have equally many runs, so that these may be taken for pairs, in their order."""
+    return len({len(one) for arm, one in scores.items() if arm != BASELINE}) == 1
 
 
-def _estimate(
-    pair: Sequence[tuple[Scores, Scores]], paired: PairedBootstrap, quantity: tuple[int, int]
-) -> Estimate | None:
-    """The difference in one group; None where too few photos have such a joint."""
-    if not paired.has_interval(quantity):
-        return None
-    name = GROUPS[quantity[1]]
-    by_seed = tuple((second.pck[name] or 0.0) - (first.pck[name] or 0.0) for first, second in pair)
-    value = float(np.mean(by_seed))
-    over_photos = statistics.interval(value, paired.resampled(quantity))
-    over_seeds = statistics.over_seeds(by_seed)
-    both: Interval | Combined = over_photos
-    if over_seeds:
-        both = statistics.combined(over_photos, over_seeds, paired.photos_of(quantity), len(by_seed))
+def _layout(scores: Mapping[str, Sequence[Scores]]) -> Mapping[Group, tuple[list[str], SeedLayout]]:
+    arms = [arm for arm in scores if arm != BASELINE]
+    return {
+        name: (arms, SeedLayout([[one.pck[name] or 0.0 for one in scores[arm]] for arm in arms])) for name in GROUPS
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """What two arms scored, run by run."""
+
+    arm: str
+    minus: str
+    firsts: Sequence[Scores]
+    """Of ``minus``."""
+    seconds: Sequence[Scores]
+    layout: Mapping[Group, tuple[list[str], SeedLayout]] | None
+    """Of all arms, where these two have a place in it."""
+
+    @classmethod
+    def of(
+        cls,
+        scores: Mapping[str, Sequence[Scores]],
+        arm: str,
+        minus: str,
+        layout: Mapping[Group, tuple[list[str], SeedLayout]] | None,
+        same_seeds: bool,
+    ) -> _Runs:
+        """Of same seeds as far as both have them; the baseline knows none."""
+        firsts, seconds = scores[minus], scores[arm]
+        if minus == BASELINE:
+            firsts = [*firsts] * len(seconds)
+        if same_seeds or minus == BASELINE:
+            count = min(len(firsts), len(seconds))
+            firsts, seconds = firsts[:count], seconds[:count]
+        return cls(arm, minus, firsts, seconds, None if BASELINE in (arm, minus) else layout)
+
+    @property
+    def are_paired(self) -> bool:
+        return len(self.firsts) == len(self.seconds)
+
+    def gained(self) -> npt.NDArray[np.float64]:
+        """(N, 3) what each person's share differs by, mean over runs."""
+        if self.are_paired:
+            pairs = zip(self.firsts, self.seconds, strict=True)
+            mean: npt.NDArray[np.float64] = np.mean([second.share - first.share for first, second in pairs], axis=0)
+            return mean
+        first, second = (np.mean([one.share for one in runs], axis=0) for runs in (self.firsts, self.seconds))
+        difference: npt.NDArray[np.float64] = second - first
+        return difference
+
+    def by_seed(self, group: Group) -> tuple[float, ...]:
+        """The differences of pairs of runs; empty without pairs."""
+        first, second = self._pck(self.firsts, group), self._pck(self.seconds, group)
+        return tuple(b - a for a, b in zip(first, second, strict=True)) if self.are_paired else ()
+
+    def value(self, group: Group) -> float:
+        """The mean difference."""
+        if self.are_paired:
+            return float(np.mean(self.by_seed(group)))
+        return float(np.mean(self._pck(self.seconds, group)) - np.mean(self._pck(self.firsts, group)))
+
+    def seed_error(self, group: Group) -> SeedError | None:
+        """Of the mean difference; None from one run each."""
+        if not self.are_paired:
+            return seeds.unpaired_error(self._pck(self.firsts, group), self._pck(self.seconds, group))
+        if self.layout is None:
+            return seeds.own_error(self.by_seed(group))
+        arms, layout = self.layout[group]
+        return layout.error(arms.index(self.arm), arms.index(self.minus))
+
+    def interaction(self, group: int, photo_id: npt.NDArray[np.int64]) -> float | None:
+        """Of photos and runs; None without pairs: their variances then add up, which is a little too much."""
+        if not self.are_paired:
+            return None
+        pairs = zip(self.firsts, self.seconds, strict=True)
+        gains = np.stack([second.share[:, group] - first.share[:, group] for first, second in pairs], axis=1)
+        return seeds.interaction(photo_sums(gains, photo_id), photo_sums(self.firsts[0].has[:, group], photo_id))
+
+    @staticmethod
+    def _pck(runs: Sequence[Scores], group: Group) -> list[float]:
+        return [one.pck[group] or 0.0 for one in runs]
+
+
+class _Found(NamedTuple):
+    """A difference in one group, from its sources."""
+
+    by_seed: tuple[float, ...]
+    photos: PhotoEstimate
+    seeds: SeedError | None
+    both: PhotoEstimate | CombinedEstimate
+    """What the verdict goes by."""
+
+
+def _found(
+    runs: Sequence[_Runs], paired: PairedBootstrap, photo_id: npt.NDArray[np.int64], group: int
+) -> list[_Found | None]:
+    """The differences of one group; None where too few photos have such a joint."""
+    name = GROUPS[group]
+
+    def one(number: int) -> _Found | None:
+        photos, pair = paired.gain((number, group)), runs[number]
+        if photos is None:
+            return None
+        by_seed = pair.by_seed(name)
+        photos = dataclasses.replace(photos, value=pair.value(name))
+        error = pair.seed_error(name)
+        if error is None:
+            return _Found(by_seed, photos, None, photos)
+        return _Found(by_seed, photos, error, CombinedEstimate.of(photos, error, pair.interaction(group, photo_id)))
+
+    return [one(number) for number in range(len(runs))]
+
+
+def _estimate(found: _Found, confidence: float, narrower: float) -> Estimate:
+    ends, value = found.both.ends(confidence), found.both.value
     return Estimate(
         value=value,
-        low=both.low,
-        high=both.high,
-        over_photos=Range(over_photos.low, over_photos.high),
-        over_seeds=Range(over_seeds.low, over_seeds.high) if over_seeds else None,
-        by_seed=by_seed,
-        minimum_detectable=both.minimum_detectable,
+        low=ends[0],
+        high=ends[1],
+        equivalence=Range(*found.both.ends(narrower)),
+        over_photos=Range(*found.photos.ends(confidence)),
+        over_seeds=Range(*found.seeds.ends(value, confidence)) if found.seeds else None,
+        by_seed=found.by_seed,
+        seed_error=found.seeds,
     )
+
+
+class _Said(NamedTuple):
+    """A verdict and what it goes by."""
+
+    verdict: Verdict
+    within_margin: bool
+    p: float | None
+    p_adjusted: float | None
+    compared: int
+
+
+def _verdicts(
+    asked: Sequence[Pair], found: Sequence[_Found | None], margin: float, alpha: float, primary: Pair
+) -> list[_Said]:
+    """Of each comparison, on all labelled joints; the secondary ones adjusted for their number."""
+    tests = {
+        place: (one.both.p(), max(one.both.p_not_above(-margin), one.both.p_not_below(margin)))
+        for place, one in enumerate(found)
+        if one is not None and one.photos.photos >= VERDICT_PHOTOS
+    }
+    secondary = [place for place in tests if asked[place] != primary]
+    adjusted = dict(tests)
+    differ, alike = (holm([tests[place][which] for place in secondary]) for which in range(2))
+    adjusted |= dict(zip(secondary, zip(differ, alike, strict=True), strict=True))
+    said = []
+    for place, one in enumerate(found):
+        if one is None or place not in tests:
+            is_same = one is not None and one.both.ends() == (0, 0)
+            said.append(_Said(Verdict.IDENTICAL if is_same else Verdict.TOO_FEW_PHOTOS, False, None, None, 1))
+            continue
+        p, p_margin = adjusted[place]
+        verdict = _verdict(one, p < alpha, p_margin < alpha, alpha)
+        count = len(secondary) if place in secondary else 1
+        said.append(_Said(verdict, p_margin < alpha, tests[place][0], p, count))
+    return said
+
+
+def _verdict(found: _Found, differs: bool, is_within: bool, alpha: float) -> Verdict:
+    if found.both.ends() == (0, 0):
+        return Verdict.IDENTICAL
+    if not alpha:
+        return Verdict.ALPHA_SPENT
+    if differs:
+        return Verdict.BETTER if found.both.value > 0 else Verdict.WORSE
+    return Verdict.EQUIVALENT if is_within else Verdict.INCONCLUSIVE

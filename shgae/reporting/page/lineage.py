@@ -36,7 +36,7 @@ class _Known:
     id: str
     parents: tuple[Parent, ...]
     provenance: Mapping[str, Any]
-    """Empty where it is no longer there."""
+    """Empty where the artefact is gone."""
     given: bool
 
     @property

@@ -15,8 +15,9 @@ from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
+from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, read_predictions
-from shgae.evaluation.report import EVALUATION, EvaluationReport, people_of
+from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.execution import Execution
 from shgae.metrics import pck
 from shgae.metrics.people import People
@@ -111,7 +112,7 @@ def people_section(
     if not any(pairs.values()):
         names = ", ".join(name for one in shown for name in _names(one))
         fix = "two of these with a comma between, in that order"
-        raise Refused("value", "--between", f"{config.between!r:.80} is no two of the models {names}", fix)
+        raise Refused("value", "--between", f"{config.between!r:.80} is not two of the models {names}", fix)
     parts: list[Section] = []
     for one in shown:
         if pair := pairs[one.anchor]:

@@ -11,27 +11,38 @@ from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.analysis.rate.text import sentences as rate_sentences
 from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
-from shgae.artifacts.input_file import Source, whole
+from shgae.artifacts.input_file import whole
 from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
-from shgae.evaluation.report import EVALUATION
-from shgae.evaluation.study_report import STUDY
+from shgae.evaluation.report import EVALUATION, EvaluationReport
+from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
+from shgae.evaluation.study_report import read_study
+from shgae.execution import Progress, Silent
+from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
+from shgae.plots.error_bars import error_bars
+from shgae.plots.radii import radius_curves
 from shgae.recipes import SPLITS
-from shgae.reporting import evaluation, splice, study
+from shgae.reporting import error_kinds, evaluation, splice, study
 from shgae.reporting.fitting import fitting
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
 from shgae.reporting.page.images import MOST_BYTES, of_file
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
+from shgae.reporting.pckh import radius_panels
 from shgae.reporting.rate import rate_table
+from shgae.reporting.study_costs import costs_table
+from shgae.reporting.study_plan import registration
+from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
 from shgae.reporting.table import Grid
 
+_SILENT = Silent()
 _ON_PHOTOS = (
     "The intervals of an evaluation are over photos, for these very weights: other seeds would train other weights. "
     "A difference between two models does not tell its cause where their trainings differ in more than one thing; "
-    "shgae study holds everything else alike."
+    "shgae study keeps everything else equal."
 )
 _NOTHING = (
     "None of these artefacts compares anything (an evaluation of two models, a study, a splice or a rate curve would), "
@@ -47,6 +58,7 @@ _CAPTIONS = {
     "rate": "PCK and FVU over the number of principal components",
     "spectrum": "Variance over principal components",
     "joints": "Joints found, by model",
+    "errors": "Kinds of errors, by model",
     "differences": "Differences between arms with their intervals",
 }
 """By the beginning of a figure's name."""
@@ -69,7 +81,7 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
         for one in given:
             if one.kind == kind and one.has(REPORT):
                 with fitting(one.artifact.path / REPORT):
-                    sentences = say(one.artifact.open(REPORT))
+                    sentences = say(one.artifact)
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -86,27 +98,28 @@ def concluded(found: Sequence[Findings]) -> Section:
     return Section("findings", "What may be concluded", tuple(blocks))
 
 
-def _compared(source: Source) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(EVALUATION.read(source)))
+def _compared(artifact: Artifact) -> tuple[str, ...]:
+    return tuple(evaluation.sentences(EVALUATION.read(artifact.open(REPORT))))
 
 
-def _studied(source: Source) -> tuple[str, ...]:
-    report = STUDY.read(source)
+def _studied(artifact: Artifact) -> tuple[str, ...]:
+    report = read_study(artifact)
     return (study.conclusion(report), *study.cautions(report))
 
 
-_SENTENCES: Mapping[str, Callable[[Source], tuple[str, ...]]] = {
+_SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
     "study": _studied,
     "evaluation": _compared,
-    "splice": lambda source: splice_sentences(SPLICE.read(source)),
-    "rate": lambda source: rate_sentences(RATE.read(source)),
-    "analysis": lambda source: analysis_sentences(ANALYSIS.read(source)),
+    "splice": lambda one: splice_sentences(SPLICE.read(one.open(REPORT))),
+    "rate": lambda one: rate_sentences(RATE.read(one.open(REPORT))),
+    "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.open(REPORT))),
 }
 
 
-def sections_of(given: Sequence[Given]) -> list[Section]:
+def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Section]:
     """A section a kind, in the order of the page; only of kinds that are there."""
     sections = []
+    progress.start("sections", sum(one.kind in kinds for kinds, _, _ in _SECTIONS for one in given), "artefacts")
     for kinds, title, blocks_of in _SECTIONS:
         members = [one for one in given if one.kind in kinds]
         parts = []
@@ -115,8 +128,10 @@ def sections_of(given: Sequence[Given]) -> list[Section]:
                 blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
+            progress.advance()
         if parts:
             sections.append(Section(kinds[0], title, parts=tuple(parts)))
+    progress.finish()
     return sections
 
 
@@ -137,19 +152,46 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         lambda path: joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), ""),
         f"Bars: the share of each joint that {', '.join(names)} find; the numbers stand in the tables below",
     )
+    errors = error_kinds.error_bars(report)
+    kinds = [
+        picture_of(
+            lambda path: error_bars(errors, KINDS, path, evaluation.bars_title(report), ""),
+            f"Stacked bars: of each joint the shares of {', '.join(KINDS)}; the numbers stand in the tables below",
+        )
+        for _ in errors[:1]
+    ]
     return (
         *main,
         Figure((bars,), "Joints found, by model."),
+        *(Figure((one,), "Kinds of errors, by model.") for one in kinds),
+        *_radii(report),
         Details("Single joints, and people by how many they have labelled", joints),
     )
 
 
+def _radii(report: EvaluationReport) -> tuple[Block, ...]:
+    panels = radius_panels(report)
+    if not panels:
+        return ()
+    picture = picture_of(
+        lambda path: radius_curves(panels, path, evaluation.bars_title(report), ""),
+        f"Curves: {' and '.join(panel.title for panel in panels)}; the numbers stand in the tables below",
+    )
+    return (Figure((picture,), "Joints found over the radius within which they count, by model."),)
+
+
 def _study(one: Given) -> tuple[Block, ...]:
-    report = STUDY.read(one.artifact.open(REPORT))
-    arms, differences = map(table_of, study.tables(report))
+    report = read_study(one.artifact)
+    arms, differences, *joints = map(table_of, study.tables(report))
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
-    return (arms, *picture, differences, Text(study.budget_line(report.budget)))
+    said = (study.budget_line(report.budget), *registration(report.registered))
+    sizes = tuple(table_of(grid) for grid in sizes_table(report))
+    shown = "PCK against the size of the code, as in the table below."
+    curve = _pictures(one, {SIZES_PICTURE: shown}, "PCK before and after fine-tuning, and of as many components.")
+    costs = (table_of(costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))),) if one.has(COSTS) else ()
+    single = [Details("Single joints", tuple(joints))] if joints else []
+    return (arms, *picture, differences, *single, *map(Text, said), *curve, *sizes, *costs)
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
@@ -177,7 +219,9 @@ def _data(one: Given) -> tuple[Block, ...]:
         f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}",
         f"{len(names)} joints: {', '.join(names)}",
     )
-    return (Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {}))),)
+    table = Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
+    alt = "Some people of the training split with their joints, and a table of the people that were left out"
+    return (table, *_pictures(one, {"sheet.png": alt}, "Some people of the training split, as they were cut."))
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
@@ -238,7 +282,7 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
 
 
 _SECTIONS: tuple[tuple[tuple[str, ...], str, Callable[[Given], tuple[Block, ...]]], ...] = (
-    (("study",), "Did the autoencoder earn it?", _study),
+    (("study",), "Arms compared", _study),
     (("evaluation",), "Scores", _evaluation),
     (("splice",), "Replacements of the bottleneck", _splice),
     (("rate",), "How many numbers it takes", _rate),

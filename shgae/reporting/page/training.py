@@ -66,7 +66,7 @@ def _numbers(row: Mapping[str, Any], score: Score) -> dict[str, float]:
 def _blocks(runs: Sequence[_Run]) -> tuple[Block, ...]:
     score = runs[0].score
     headings = ("training", "epochs", "best epoch", f"best {score.name}, validation", "parameters")
-    best = Table("Best epochs, whose weights were kept", headings, tuple(_summary(run) for run in runs))
+    best = Table("Best epochs: their weights were kept", headings, tuple(_summary(run) for run in runs))
     blocks: list[Block] = [best]
     drawn = {run.given.name: run.drawable for run in runs if run.drawable}
     if drawn:

@@ -23,6 +23,7 @@ from shgae.analysis.rate.curve import (
     isotonic,
 )
 from shgae.analysis.splice.effects import SideBySide
+from shgae.metrics.statistics import PhotoEstimate
 from tests.builders.tallies import tally_of, truth_of
 
 
@@ -128,10 +129,17 @@ def test_ranks_beyond_what_the_people_determine_are_not_asked() -> None:
 
 def test_limits_are_the_first_ranks_that_a_test_no_longer_tells_apart() -> None:
     ks = [0, 5, 10, 20, 40]
-    ahead = np.array([0.4, 0.2, 0.0, -0.1, -0.3]) + np.random.default_rng(0).normal(0, 0.01, (500, 5))
-    assert _limits(ks, ahead) == (6, 20, 6)
-    assert _limits(ks, ahead - 1) == (0, 0, 0)
-    assert _limits(ks, ahead + 1) == (41, None, 41)
+    values = (0.4, 0.2, 0.0, -0.1, -0.3)
+    noise = np.random.default_rng(0).normal(0, 0.01, 500)
+
+    def limits(shift: float, photos: int = 60) -> tuple[float | None, ...]:
+        return _limits(ks, [PhotoEstimate(one + shift, one + shift + noise, photos, photos) for one in values])
+
+    assert limits(0) == (6, 20, 6)
+    assert limits(-1) == (0, 0, 0)
+    assert limits(1) == (41, None, 41)
+    assert limits(0.022) == (11, 20, 11)
+    assert limits(0.022, photos=3) == (6, 20, 6), "of three photos the interval is Student's"
 
 
 def test_a_named_rank_is_not_selected_by_significance() -> None:
@@ -187,4 +195,9 @@ def test_the_interval_of_the_equal_fvu_rank_holds_the_rank_of_all_people() -> No
     assert found.verdict == RankVerdict.NAMED
     assert found.low <= found.components <= found.high <= found.low + 6  # type: ignore[operator]
     alone = FvuSums(sums.grid, left, error, spread, np.zeros(people, np.int64))
-    assert alone.draws(0) is None
+    assert alone.limits(0) == (None, None, None)
+    rows = slice(0, 12)
+    few = FvuSums(sums.grid, left[rows], error[rows], spread[rows], np.arange(12)).limits(0)
+    as_many = [np.repeat(one[rows], 5, axis=0) for one in (left, error, spread)]
+    many = FvuSums(sums.grid, *as_many, np.arange(60)).limits(0)
+    assert few.high - few.low > many.high - many.low  # type: ignore[operator]

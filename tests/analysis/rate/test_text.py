@@ -11,8 +11,9 @@ from shgae.analysis.rate.report import CurveVerdict, Needed, needed_of
 from shgae.analysis.rate.text import fvu_sentence, needed_sentence, pck_sentence, sentences
 from tests.builders.findings import CURVE, EQUAL, interval, point, rate_report
 
+WHAT = "the autoencoder (50 numbers)"
 PCK = {
-    RankVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    RankVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no rank can be named.",
     RankVerdict.NO_COST: "With skips on, the training mean costs 4.0 points (3.0 to 5.0) of PCK, under two "
     "standard errors: no rank can be named.",
     RankVerdict.MEAN_BETTER: "With skips on, the training mean scores higher than the bottleneck itself (its "
@@ -40,7 +41,7 @@ FVU = {
     RankVerdict.EARLIER: "In variance explained, no rank was named for the autoencoder (50 numbers).",
 }
 NEEDED = {
-    CurveVerdict.TOO_FEW: "With skips on, too few people with joints that count.",
+    CurveVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the curve.",
     CurveVerdict.NO_COST: "With skips on, the training mean loses nothing significant: 20.0 points (10.0 to "
     "30.0) of PCK.",
     CurveVerdict.REGAINED: "With skips on, the training mean loses 20.0 points (10.0 to 30.0) of PCK; no "
@@ -52,12 +53,12 @@ NEEDED = {
 
 @pytest.mark.parametrize("verdict", RankVerdict)
 def test_every_verdict_on_the_pck_has_a_sentence(verdict: RankVerdict) -> None:
-    assert pck_sentence(replace(EQUAL, verdict=verdict), 50, "skips on") == PCK[verdict]
+    assert pck_sentence(replace(EQUAL, verdict=verdict), WHAT, "skips on") == PCK[verdict]
 
 
 @pytest.mark.parametrize("verdict", FVU)
 def test_every_verdict_on_the_fvu_has_a_sentence(verdict: RankVerdict) -> None:
-    assert fvu_sentence(replace(EQUAL, verdict=verdict), 50) == FVU[verdict]
+    assert fvu_sentence(replace(EQUAL, verdict=verdict), WHAT) == FVU[verdict]
 
 
 @pytest.mark.parametrize("verdict", CurveVerdict)
@@ -66,13 +67,14 @@ def test_every_verdict_on_a_curve_alone_has_a_sentence(verdict: CurveVerdict) ->
 
 
 def test_a_curve_alone_regains_everything_from_the_rank_on_after_which_no_rank_loses() -> None:
-    found = needed_of(CURVE, 4096)
+    found = needed_of(CURVE, 4096, 40)
     assert (found.verdict, found.components) == (CurveVerdict.REGAINED, 4096)
-    assert needed_of(CURVE, 50).verdict == CurveVerdict.NOT_REGAINED
+    assert needed_of(CURVE, 50, 40).verdict == CurveVerdict.NOT_REGAINED
     up_and_down = (point(0, 1.0, 0.1), point(1, 0.9, 0.3), point(2, 0.8, 0.1), point(9, 0.1, 0.3))
-    assert needed_of(up_and_down, 9).components == 9
-    assert needed_of((point(0, 1.0, 0.3),), 9).verdict == CurveVerdict.NO_COST
-    assert needed_of((point(0, 1.0, 0.3, alone=True),), 9).verdict == CurveVerdict.TOO_FEW
+    assert needed_of(up_and_down, 9, 40).components == 9
+    assert needed_of((point(0, 1.0, 0.3),), 9, 40).verdict == CurveVerdict.NO_COST
+    assert needed_of((point(0, 1.0, 0.3, alone=True),), 9, 40).verdict == CurveVerdict.TOO_FEW
+    assert needed_of(CURVE, 4096, 9).verdict == CurveVerdict.TOO_FEW, "under ten photos"
 
 
 def test_a_tuned_graft_is_no_point_on_the_curve() -> None:

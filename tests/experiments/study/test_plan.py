@@ -13,13 +13,16 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.folders import partial_of
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
+from shgae.evaluation.study_report import ARMS, LETTERS
 from shgae.execution import Execution
-from shgae.experiments.study.plan import ARMS, Part, Plan, chosen
+from shgae.experiments.part import Part
+from shgae.experiments.study.arms import chosen
+from shgae.experiments.study.plan import Plan
 from shgae.recipes import StudyConfig
 from tests.builders.artefacts import interrupted, make
 
 MODEL, DATA = Path("model"), Path("data")
-SUBSETS = [",".join(arms) for size in range(1, 6) for arms in itertools.combinations(ARMS, size)]
+SUBSETS = [",".join(arms) for size in range(1, 6) for arms in itertools.combinations(LETTERS, size)] + [",".join(ARMS)]
 
 
 def plan_of(arms: str = "none,random,pca,frozen,full", seeds: int = 2, **options: Any) -> Plan:
@@ -50,7 +53,7 @@ def test_each_arm_carries_what_it_is_called_after() -> None:
     plan = plan_of(seeds=1)
     parts = {part.path: part for part in plan.parts()}
     carried = {}
-    for arm in ARMS:
+    for arm in LETTERS:
         start = parts[plan.finetuned(arm, 0)].parents["model"]
         carried[arm] = None if start == MODEL else parts[parts[start].parents["autoencoder"]]
     assert carried["none"] is None
@@ -66,18 +69,18 @@ def test_the_arms_of_a_seed_are_trained_alike_but_for_what_learns_in_d() -> None
         configs = {
             part.arm: dict(part.config)
             for part in plan.parts()
-            if part.arm in ARMS and part.path == plan.finetuned(part.arm, seed)
+            if part.arm in LETTERS and part.path == plan.finetuned(part.arm, seed)
         }
-        assert configs.keys() == ARMS.keys()
+        assert configs.keys() == LETTERS.keys()
         assert configs["frozen"].pop("train") == "autoencoder"
-        assert {configs[arm].pop("train") for arm in ARMS if arm != "frozen"} == {"all"}
+        assert {configs[arm].pop("train") for arm in LETTERS if arm != "frozen"} == {"all"}
         assert all(config == configs["none"] for config in configs.values())
         assert configs["none"]["seed"] == seed
 
 
 @pytest.mark.parametrize(
     ("asked", "found"),
-    [("full,none", ("none", "full")), (" none , a,", ("none",)), ("a,b,c,d,e", tuple(ARMS)), ("e", ("full",))],
+    [("full,none", ("none", "full")), (" none , a,", ("none",)), ("a,b,c,d,e", tuple(LETTERS)), ("e", ("full",))],
 )
 def test_arms_come_in_one_order_each_once(asked: str, found: tuple[str, ...]) -> None:
     assert chosen(asked) == found
@@ -87,7 +90,7 @@ def test_arms_come_in_one_order_each_once(asked: str, found: tuple[str, ...]) ->
 def test_what_is_no_arm_is_refused_and_all_arms_are_named(asked: str) -> None:
     with pytest.raises(Refused) as caught:
         chosen(asked)
-    assert caught.value.fix == "--arms none,random,pca,frozen,full"
+    assert caught.value.fix == f"--arms {','.join(ARMS)}"
 
 
 @pytest.mark.parametrize(

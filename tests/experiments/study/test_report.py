@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shgae.evaluation.study_report import verdict_of
-from shgae.experiments.study.report import differences, mean_pck
+from shgae.experiments.study.report import compared, differences, mean_pck
 from shgae.experiments.study.scores import Scores, score
 from shgae.metrics import pck
 from shgae.metrics.pck import ByGroup
@@ -35,21 +35,22 @@ def study_of(gain: float, *, people: int = 600, seeds: int = 3, luck: float = 0.
     arms = {"baseline": [simulated(rng, people, skill - 0.1)]}
     for arm, more in (("none", 0.0), ("random", gain), ("full", gain)):
         arms[arm] = [simulated(rng, people, skill + more, rng.normal(0, luck) if luck else 0.0) for _ in range(seeds)]
-    return {"scores": arms, "photo_id": photo_id}
+    return {"scores": arms, "photo_id": photo_id, "margin": 0.01}
 
 
 @pytest.mark.parametrize(
     ("gain", "verdict"),
-    [(0.06, Verdict.BETTER), (-0.06, Verdict.WORSE), (0.0, Verdict.NO_SIGNIFICANT_DIFFERENCE)],
+    [(0.06, Verdict.BETTER), (-0.06, Verdict.WORSE), (0.0, Verdict.INCONCLUSIVE)],
 )
 def test_a_known_gain_is_recovered(gain: float, verdict: Verdict) -> None:
     found = differences(**study_of(gain))
     first = found[0].groups.all
     assert (found[0].arm, found[0].minus) == ("full", "none")
     assert first.low < gain < first.high
-    assert first.minimum_detectable > (first.high - first.low) / 2
+    assert first.low < first.equivalence.low and first.equivalence.high < first.high
+    assert (found[0].p < 0.05) == (verdict is not Verdict.INCONCLUSIVE)
     assert found[0].verdict is verdict_of(found) is verdict
-    assert found[1].verdict is Verdict.NO_SIGNIFICANT_DIFFERENCE, "the random one was made as good"
+    assert found[1].verdict is Verdict.INCONCLUSIVE, "the random one was made as good"
 
 
 def test_a_gain_that_hangs_on_the_seed_is_not_shown_though_the_people_are_sure_of_it() -> None:
@@ -57,12 +58,12 @@ def test_a_gain_that_hangs_on_the_seed_is_not_shown_though_the_people_are_sure_o
     first = found[0].groups.all
     assert first.over_photos.low > 0
     assert first.low <= first.over_seeds.low and first.high >= first.over_seeds.high
-    assert found[0].verdict is Verdict.NO_SIGNIFICANT_DIFFERENCE
+    assert found[0].verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_true_null_is_called_a_gain_no_more_often_than_it_should_be() -> None:
     verdicts = [verdict_of(differences(**study_of(0.0, people=100, rng_seed=run))) for run in range(60)]
-    assert np.mean([one is not Verdict.NO_SIGNIFICANT_DIFFERENCE for one in verdicts]) < 0.1
+    assert np.mean([one in (Verdict.BETTER, Verdict.WORSE) for one in verdicts]) < 0.1
 
 
 def test_one_seed_has_no_interval_over_seeds() -> None:
@@ -126,6 +127,67 @@ def test_the_unfair_comparison_is_never_the_conclusion() -> None:
     (only,) = differences(**made)
     assert (only.arm, only.minus, only.fair, only.verdict) == ("full", "baseline", False, Verdict.BETTER)
     assert verdict_of([only]) is Verdict.NOT_COMPARED
+
+
+def test_equal_arms_are_equivalent_within_a_wide_margin_and_a_gain_inside_it_is_still_a_gain() -> None:
+    made = study_of(0.0, people=2000)
+    (first, *_) = differences(**made | {"margin": 0.05})
+    assert (first.verdict, first.within_margin, first.margin) == (Verdict.EQUIVALENT, True, 0.05)
+    inner = first.groups.all.equivalence
+    assert inner.low > -0.05 and inner.high < 0.05
+    (first, *_) = differences(**study_of(0.03, people=4000) | {"margin": 0.08})
+    assert (first.verdict, first.within_margin) == (Verdict.BETTER, True)
+    (first, *_) = differences(**study_of(0.0, people=2000) | {"margin": 0.0001})
+    assert first.verdict is Verdict.INCONCLUSIVE
+
+
+def test_any_pair_may_be_primary_and_the_others_are_adjusted_for_their_number() -> None:
+    found = differences(**study_of(0.03), primary=("random", "none"))
+    assert [one.primary for one in found] == [True, *[False] * (len(found) - 1)]
+    assert (found[0].arm, found[0].minus, found[0].p) == ("random", "none", found[0].p_adjusted)
+    others = found[1:]
+    assert {one.compared for one in others} == {len(others)}
+    least = min(others, key=lambda one: one.p)
+    assert least.p_adjusted == pytest.approx(min(1, least.p * len(others)))
+    assert all(one.p_adjusted >= one.p for one in others)
+
+
+def test_a_smaller_level_widens_the_intervals_and_none_leaves_no_verdict() -> None:
+    wide, whole, spent = (differences(**study_of(0.06), alpha=alpha)[0] for alpha in (0.001, 0.05, 0.0))
+    assert wide.groups.all.low < whole.groups.all.low < whole.groups.all.high < wide.groups.all.high
+    assert (wide.alpha, wide.p) == (0.001, whole.p)
+    assert spent.verdict is Verdict.ALPHA_SPENT and spent.groups == whole.groups
+
+
+def test_arms_with_fewer_seeds_are_compared_on_the_seeds_that_they_have() -> None:
+    made = study_of(0.05, seeds=4, luck=0.01)
+    made["scores"]["random"] = made["scores"]["random"][:1]
+    made["scores"]["wide"] = made["scores"]["full"][:2]
+    found = {(one.arm, one.minus): one.groups.all for one in differences(**made)}
+    assert [len(found[pair].by_seed) for pair in (("full", "none"), ("wide", "none"), ("full", "random"))] == [4, 2, 1]
+    assert found["full", "random"].seed_error.ratio is None and found["full", "random"].seed_error.pooled
+    assert found["none", "baseline"].seed_error.freedom == 3 and not found["none", "baseline"].seed_error.pooled
+
+
+def test_of_under_ten_photos_there_are_intervals_and_no_verdict() -> None:
+    for people, verdict in ((18, Verdict.TOO_FEW_PHOTOS), (20, Verdict.BETTER)):
+        found = differences(**study_of(0.4, people=people))[0]
+        assert found.verdict is verdict and found.groups.all is not None
+        assert (found.p is None) == (verdict is Verdict.TOO_FEW_PHOTOS)
+
+
+def test_new_arms_are_compared_with_none_and_augmented_ones_with_each_other() -> None:
+    arms = ["baseline", "none", "full", "wide", "none+augment", "full+augment"]
+    assert compared(arms, ("full", "none")) == (
+        ("full", "none"),
+        ("full+augment", "none+augment"),
+        ("full", "wide"),
+        ("wide", "none"),
+        ("none+augment", "none"),
+        ("full", "baseline"),
+        ("none", "baseline"),
+    )
+    assert compared(["full"], ("full", "none")) == ()
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,70 +15,25 @@ from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.folders import partial_of
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Interrupted, Refused
-from shgae.evaluation.study_report import ARMS, LETTERS, STUDY
-from shgae.execution import Execution, StopFlag
-from shgae.experiments.study import run
+from shgae.evaluation.study_plan import PLAN
+from shgae.evaluation.study_report import LETTERS, STUDY
+from shgae.execution import Execution
+from shgae.experiments.study import assemble, run
 from shgae.experiments.study.budget import check_budget
 from shgae.metrics.statistics import Verdict
 from shgae.models.zoo import load_autoencoder, load_hourglass
-from shgae.recipes import RECIPES, EvaluateConfig, StudyConfig
+from shgae.recipes import RECIPES, EvaluateConfig
 from shgae.stages import evaluate, finetune, pretrain_ae
 from tests.builders.chain import Chain, Notes
-
-TINY = StudyConfig(
-    seeds=2,
-    epochs=1,
-    batch_size=4,
-    precision="fp32",
-    sigma_visible=1.5,
-    code_size=6,
-    ae_epochs=2,
-    ae_batch_size=4,
-)
-FILES = (run.REPORT, "tables.md", "tables.tex", run.PICTURE)
-
-
-class Watched(StopFlag):
-    """Counts how often anybody asks whether to stop, and says yes from the n-th time on."""
-
-    def __init__(self, at: int = 10**9) -> None:
-        super().__init__()
-        self.at, self.asked = at, 0
-
-    @property  # type: ignore[override]
-    def signal_number(self) -> int | None:
-        self.asked += 1
-        return signal.SIGTERM if self.asked >= self.at else None
-
-    @signal_number.setter
-    def signal_number(self, value: int | None) -> None:
-        """Nobody sets it from outside."""
-
-
-class Whole:
-    """An uninterrupted study."""
-
-    def __init__(self, chain: Chain, output: Path) -> None:
-        self.output, stop = output, Watched()
-        self.result = run.run(chain.baseline, chain.data, output, TINY, Execution(stop=stop))
-        self.report = self.result.report
-        self.asked = stop.asked
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, chain: Chain) -> Whole:
-    return Whole(chain, tmp_path_factory.mktemp("study") / "whole")
-
-
-def bytes_of(output: Path) -> list[bytes]:
-    return [(output / "report" / name).read_bytes() for name in FILES]
+from tests.builders.studies import FILES, TINY, Watched, Whole, bytes_of, read_plan
 
 
 def test_all_arms_run_with_all_seeds_and_the_question_itself_comes_first(whole: Whole) -> None:
     report = whole.report
-    assert [arm.name for arm in report.arms] == ["baseline", *ARMS]
+    assert [arm.name for arm in report.arms] == ["baseline", *LETTERS]
     assert all(len(arm.by_seed) == (1 if arm.name == "baseline" else 2) for arm in report.arms)
     pairs = [(one.arm, one.minus) for one in report.differences]
     assert pairs == [
@@ -93,7 +47,7 @@ def test_all_arms_run_with_all_seeds_and_the_question_itself_comes_first(whole: 
         ("none", "baseline"),
     ]
     assert [one.fair for one in report.differences] == [True] * 6 + [False] * 2
-    assert STUDY.read(whole.output / "report" / run.REPORT) == report
+    assert STUDY.read(whole.output / "report" / REPORT) == report
     assert whole.result.artifact.facts["verdict"] == report.verdict == report.differences[0].verdict
     assert all((whole.output / "report" / name).stat().st_size for name in FILES)
 
@@ -210,11 +164,11 @@ def test_another_report_of_the_same_networks_are_written_anew(
     whole: Whole, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = shutil.copytree(whole.output, tmp_path / "study")
-    of_now = run._report
-    monkeypatch.setattr(run, "_report", lambda plan: replace(of_now(plan), devices=("abacus", "slide rule")))
+    of_now = assemble.report_of
+    monkeypatch.setattr(assemble, "report_of", lambda plan: replace(of_now(plan), devices=("abacus", "slide rule")))
     again = run.run(chain.baseline, chain.data, output, TINY, Execution())
     assert not again.made
-    assert STUDY.read(output / "report" / run.REPORT).devices == ("abacus", "slide rule")
+    assert STUDY.read(output / "report" / REPORT).devices == ("abacus", "slide rule")
     assert "abacus; slide rule" in (output / "report" / "tables.md").read_text()
 
 
@@ -225,7 +179,13 @@ def test_more_arms_and_seeds_are_added_to_what_is_there(whole: Whole, chain: Cha
     assert first.report.differences[0].groups.all.over_seeds is None
     second = run.run(chain.baseline, chain.data, tmp_path / "s", TINY, Execution())
     assert second.kept == first.kept + len(first.made)
-    assert bytes_of(tmp_path / "s") == bytes_of(whole.output)
+    assert replace(second.report, registered=None) == replace(whole.report, registered=None)
+    told = second.report.registered
+    assert told is not None
+    assert told.sha256 == read_plan(tmp_path / "s").sha256 != read_plan(whole.output).sha256
+    assert told.seeds == (0,), "what was planned stays"
+    assert told.added_arms == ("random", "pca", "frozen")
+    assert [one.seeds for one in told.looks] == [1, 2]
 
 
 def test_a_folder_of_before_is_gone_on_with_under_its_names(whole: Whole, chain: Chain, tmp_path: Path) -> None:
@@ -246,11 +206,11 @@ def test_another_study_in_the_folder_is_refused_before_any_work(whole: Whole, ch
     other = finetune.run(
         chain.baseline, chain.data, tmp_path / "other", TINY.finetuning(9, "all"), Execution()
     ).artifact.path
-    with pytest.raises(Refused, match=r"arm-none/finetuned: it is another one.*lr: 0\.01 here, 0\.0005 there"):
+    with pytest.raises(Refused, match=r"plan\.json: it was registered otherwise \(lr: 0\.01 here, 0\.0005 there\)"):
         run.run(chain.baseline, chain.data, whole.output, replace(TINY, lr=0.01), Execution())
-    with pytest.raises(Refused, match=r"seed-0/autoencoder: it is another one.*code_size: 5 here, 6 there"):
+    with pytest.raises(Refused, match=r"code_size: 5 here, 6 there; arms: none is not among them"):
         run.run(chain.baseline, chain.data, whole.output, replace(TINY, arms="frozen,full", code_size=5), Execution())
-    with pytest.raises(Refused, match=r"baseline/scores: it is another one than this study wants \(model: "):
+    with pytest.raises(Refused, match=r"registered otherwise \(baseline: "):
         run.run(other, chain.data, whole.output, TINY, Execution())
     assert sorted(whole.output.rglob("*")) == before
 
@@ -272,7 +232,11 @@ def test_an_interrupted_part_of_another_study_is_refused_and_made_anew_by_force(
     other = replace(only_a, lr=0.01)
     with pytest.raises(Refused, match=r"lr: 0\.01 here, 0\.0005 there"):
         run.run(chain.baseline, chain.data, tmp_path / "s", other, Execution())
+    (tmp_path / "s" / PLAN).unlink()  # as in a folder of before
+    with pytest.raises(Refused, match=r"arm-none/finetuned\.partial: .*lr: 0\.01 here, 0\.0005 there"):
+        run.run(chain.baseline, chain.data, tmp_path / "s", other, Execution())
     run.run(chain.baseline, chain.data, tmp_path / "s", other, Execution(force=True))
+    before = read_plan(tmp_path / "s").sha256
     assert open_artifact(tmp_path / "s/seed-0/arm-none/finetuned").manifest.config["lr"] == 0.01
     told = run.run(chain.baseline, chain.data, tmp_path / "s", only_a, Execution(force=True))
     assert told.made == (
@@ -280,6 +244,8 @@ def test_an_interrupted_part_of_another_study_is_refused_and_made_anew_by_force(
         "arm none, seed 1 of 1: scoring on the test split",
     )
     assert told.report.verdict is Verdict.NOT_COMPARED
+    assert told.report.registered is not None
+    assert (told.report.registered.replaced, told.report.registered.late) == ((before,), True)
 
 
 def test_without_a_test_split_the_arms_are_compared_on_val_and_that_is_said(
@@ -298,7 +264,7 @@ def test_without_a_test_split_the_arms_are_compared_on_val_and_that_is_said(
     assert (told.budget.people, told.limit) == (4, 4)
 
 
-@pytest.mark.parametrize(("arms", "why"), [("a,f", "'f' is no arm"), (" , ", "no arm is named")])
+@pytest.mark.parametrize(("arms", "why"), [("a,f", "'f' is not an arm"), (" , ", "no arm is named")])
 def test_arms_that_are_none_are_refused(chain: Chain, tmp_path: Path, arms: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         run.run(chain.baseline, chain.data, tmp_path / "s", replace(TINY, arms=arms), Execution())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shgae.experiments.study.plan import Part
-from shgae.experiments.study.run import _time_left
+from shgae.experiments.part import Part
+from shgae.experiments.study.work import time_left
 
 
 def parts(here: Path, *steps: str) -> list[Part]:
@@ -17,8 +17,8 @@ def parts(here: Path, *steps: str) -> list[Part]:
 
 def test_the_time_left_is_that_of_the_missing_parts_by_the_last_of_their_step(tmp_path: Path) -> None:
     missing = parts(tmp_path, "finetune", "score", "finetune")
-    assert _time_left(missing, {}) == ""
-    assert _time_left(missing, {"finetune": 60.0}) == ", at least 2 min 00 s left in all"
-    assert _time_left(missing, {"finetune": 60.0, "score": 5.0}) == ", about 2 min 05 s left in all"
+    assert time_left(missing, {}) == ""
+    assert time_left(missing, {"finetune": 60.0}) == ", at least 2 min 00 s left in all"
+    assert time_left(missing, {"finetune": 60.0, "score": 5.0}) == ", about 2 min 05 s left in all"
     (tmp_path / "0").mkdir()
-    assert _time_left(missing, {"finetune": 60.0, "score": 5.0}) == ", about 1 min 05 s left in all"
+    assert time_left(missing, {"finetune": 60.0, "score": 5.0}) == ", about 1 min 05 s left in all"

@@ -1,0 +1,159 @@
+"""What a study registers before its first part: ``plan.json``, and what its report keeps of it.
+
+The plan's hash stands in the report, and a copy of the plan lies next to the report: one without the other, or one of
+another plan, is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from shgae.artifacts.manifest import differences
+from shgae.artifacts.store import Artifact
+from shgae.artifacts.tables import json_bytes
+from shgae.artifacts.typed_json import Schema, to_json
+from shgae.errors import Refused
+
+PLAN = "plan.json"
+_FIXED = ("split", "limit", "margin", "analysis", "baseline", "data")
+
+
+@dataclass(frozen=True)
+class AnalysisPlan:
+    """How the verdicts are going to be found."""
+
+    alpha: float = 0.05
+    """False positives of the primary comparison, over all looks together."""
+    intervals: str = "over photos and seeds together; the error over seeds pooled over arms that are equally steady"
+    test: str = "two-sided; equivalence within the margin by two one-sided tests (TOST)"
+    secondary: str = "Holm over all comparisons but the primary one"
+    looks: str = "Lan-DeMets spending of alpha over the planned seeds (O'Brien-Fleming type)"
+    resamples: int = 10_000
+    """Of photos, for the intervals."""
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What is fixed before anything is trained; :attr:`sha256` is its identity."""
+
+    primary: tuple[str, str] | None
+    """The comparison on which the verdict is: the first arm minus the second; None if no two arms are compared."""
+    arms: tuple[str, ...]
+    seeds: tuple[int, ...]
+    """Of the primary comparison's arms."""
+    other_seeds: tuple[int, ...]
+    """Of the other arms, the first ones of :attr:`seeds`; empty without other arms."""
+    code_sizes: tuple[int, ...]
+    """Sizes of the code with which arm full is repeated; empty without such a curve."""
+    code_seeds: tuple[int, ...]
+    """Of these repetitions; empty without any."""
+    split: Literal["val", "test"]
+    """On whom the arms are compared; the best epochs and the best code size are chosen on val."""
+    limit: int | None
+    """So many people of each split alone; None for all."""
+    margin: float
+    """The largest difference, in points of PCK, that counts as none."""
+    analysis: AnalysisPlan
+    baseline: str
+    """Id of the network that every arm starts from."""
+    data: str
+    """Id of the prepared data."""
+    options: Mapping[str, Any]
+    """Of fine-tuning and pre-training."""
+    strengths: Mapping[str, Mapping[str, Any]]
+    """By arm, the options of fine-tuning in which it alone differs."""
+    late: bool = False
+    """Whether scores were there already when it was written, as in a folder of an older shgae."""
+    replaced: tuple[str, ...] = ()
+    """Hashes of the plans that --force put this one in the place of."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`ValueError` for a plan without an arm or a seed."""
+        if not self.arms or not self.seeds:
+            raise ValueError("a study has an arm and a seed")
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file's bytes, in hexadecimal."""
+        return hashlib.sha256(plan_bytes(self)).hexdigest()
+
+    def misses(self, wanted: StudyPlan) -> list[str]:
+        """In what a call that wants another plan differs from this one, numbers of seeds and added arms aside."""
+        mine, theirs = ({name: to_json(one)[name] for name in _FIXED} for one in (self, wanted))
+        found = differences(theirs, mine) + differences(wanted.options, self.options)
+        for arm in self.strengths.keys() & wanted.strengths.keys():
+            found += differences(wanted.strengths[arm], self.strengths[arm])
+        if wanted.seeds[0] != self.seeds[0]:
+            found.append(f"seed: {wanted.seeds[0]} here, {self.seeds[0]} there")
+        if self.primary is None and wanted.primary is not None:
+            found.append(f"primary: {' - '.join(wanted.primary)} here, none there")
+        lost = [arm for arm in self.primary or () if arm not in wanted.arms]
+        return found + ([f"arms: {lost[0]} is not among them, and it is in the primary comparison"] if lost else [])
+
+
+@dataclass(frozen=True)
+class Look:
+    """A report with so many seeds, and what it might spend of the false positives."""
+
+    seeds: int
+    alpha: float
+    """Nominal level of this look."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What a report says of its plan."""
+
+    sha256: str
+    """Of the plan."""
+    primary: tuple[str, str] | None
+    margin: float
+    """In points of PCK."""
+    seeds: tuple[int, ...]
+    """The planned ones."""
+    added_arms: tuple[str, ...]
+    """Arms that are not in the plan: their comparisons are secondary."""
+    missing_arms: tuple[str, ...]
+    """Arms of the plan that this report does not have yet."""
+    looks: tuple[Look, ...]
+    """By seeds, every report that was made: more than one where some were made before or after the planned seeds."""
+    late: bool
+    replaced: tuple[str, ...]
+    """See :class:`StudyPlan`."""
+
+    def alpha_at(self, seeds: int) -> float:
+        """The level of the look with so many seeds; 0 if looks before it have used all of it."""
+        return next((look.alpha for look in self.looks if look.seeds == seeds), 0.05)
+
+
+STUDY_PLAN = Schema(StudyPlan, version=1, older={})
+"""The form of ``plan.json``."""
+
+
+def plan_bytes(plan: StudyPlan) -> bytes:
+    """The file ``plan.json``."""
+    return json_bytes(STUDY_PLAN.to_json(plan))
+
+
+def check_registered(found: Registered, artifact: Artifact) -> None:
+    """Checks that a study's report is of the plan that lies next to it, and of that of the study's folder.
+
+    Args:
+        found: what the report says.
+        artifact: the report.
+
+    Raises:
+        Refused: there is no plan, or it is another one.
+    """
+    copies = [artifact.file(PLAN)] if PLAN in artifact.manifest.files else []
+    if not copies:
+        raise Refused("report", artifact.path, f"it has no {PLAN}, so nothing was registered", "make the report again")
+    outside = artifact.path.parent / PLAN
+    for path in [*copies, *([outside] if outside.is_file() else [])]:
+        sha256 = STUDY_PLAN.read(path).sha256
+        if sha256 != found.sha256:
+            why = f"it is of plan {found.sha256[:12]}, {path} is plan {sha256[:12]}"
+            raise Refused("report", artifact.path, why, "the plan that it was made by, or make the report again")

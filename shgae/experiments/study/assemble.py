@@ -1,0 +1,114 @@
+"""What all parts of a study say together: the report, and its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from shgae.artifacts.command import stamp
+from shgae.artifacts.crops import photos_of
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.manifest import MANIFEST, REPORT
+from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.tables import as_read, read_json, write_json
+from shgae.artifacts.tensors import write_bytes
+from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
+from shgae.evaluation.study_plan import PLAN, plan_bytes
+from shgae.evaluation.study_report import ARMS, BASELINE, FULL, NONE, STUDY, ArmResult, StudyReport, verdict_of
+from shgae.execution import Execution
+from shgae.experiments.study import arms, costs, registration, scores, sizes
+from shgae.experiments.study.budget import check_budget
+from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.report import differences, mean_pck
+from shgae.metrics.pck import ByGroup
+from shgae.recipes import EvaluateConfig, as_json
+from shgae.reporting import study
+from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_figure, sizes_table
+from shgae.reporting.table import pages
+
+PICTURE = "differences.png"
+
+
+def report_of(plan: Plan) -> StudyReport:
+    """The report of a study of which every part is made; that it was made is a look, which is written down."""
+    data = open_artifact(plan.data, "data", verify=False)
+    config = EvaluateConfig(split=plan.split, limit=plan.config.limit)
+    people = scores.people(data, config)
+    size = int(data.facts["crop_size"])
+    by_arm = {BASELINE: [scores.read(plan.baseline_scores, people, size)]}
+    for arm in plan.arms:
+        by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds_of(arm)]
+    photos = photos_of(people, data, plan.split)
+    registered = registration.look(plan)
+    pair, alpha = registered.primary or (FULL, NONE), registered.alpha_at(len(plan.seeds))
+    found = differences(by_arm, photos, margin=registered.margin / 100, alpha=alpha, primary=pair)
+    networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds_of(arm)]
+    kinds = {arms.arm_of(arm).autoencoder for arm in plan.arms}
+    return StudyReport(
+        split=plan.split,
+        persons=len(people),
+        photos=len(np.unique(photos)),
+        seeds=tuple(plan.seeds),
+        budget=check_budget(plan),
+        arms=tuple(_arm(plan, name, by_arm[name]) for name in by_arm),
+        differences=found,
+        verdict=verdict_of(found),
+        devices=tuple(sorted({str(network.manifest.provenance["device"]) for network in networks})),
+        ae_epochs=plan.config.ae_epochs if "pretrained" in kinds else None,
+        limit=plan.config.limit,
+        registered=registered,
+        code_sizes=sizes.code_sizes(plan, people, size),
+    )
+
+
+def _arm(plan: Plan, name: str, by_seed: Sequence[scores.Scores]) -> ArmResult:
+    networks = [plan.model] if name == BASELINE else [plan.finetuned(name, seed) for seed in plan.seeds_of(name)]
+    runs = [open_artifact(path, "hourglass", verify=False).facts for path in networks]
+    each = tuple(ByGroup(**one.pck) for one in by_seed)
+    return ArmResult(
+        name=name,
+        label={**ARMS, BASELINE: "no further training"}[name],
+        pck=mean_pck(each),
+        by_seed=each,
+        parameters=int(runs[0]["parameters"]),
+        trained_parameters=0 if name == BASELINE else int(runs[0]["trained_parameters"]),
+        gflop=costs.gflop(networks[0]),
+        best_epochs=() if name == BASELINE else tuple(int(facts["best_epoch"]) for facts in runs),
+    )
+
+
+def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
+    """The report as an artefact of its own, unless this very one is there; an older one of fewer parts is replaced."""
+    if plan.registered is None:
+        raise ValueError("a report is of a registered study")
+    output = plan.output / "report"
+    parents = {"parent": plan.model, "data": plan.data}
+    parents |= {
+        f"arm {arm}, seed {seed}": plan.finetuned(arm, seed) for arm in plan.arms for seed in plan.seeds_of(arm)
+    }
+    opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
+    config, value = as_json(plan.config), as_read(STUDY.to_json(report))
+    if (output / MANIFEST).is_file():
+        old = open_artifact(output, *([] if execution.force else ["study"]))
+        ids = {parent.role: parent.id for parent in old.manifest.parents}
+        is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
+        # Its content too: a later shgae may say more about the same networks.
+        if is_same and not execution.force and read_json(old.open(REPORT)) == value:
+            return old
+    how = dataclasses.replace(execution, force=True, resume=False)
+    with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
+        made.write_json(REPORT, value)
+        made.write(PLAN, plan_bytes(plan.registered))
+        conclusion = study.conclusion(report)
+        tables = [*study.tables(report), *sizes_table(report)]
+        for name, content in pages(tables, conclusion, *study.notes(report)).items():
+            write_bytes(made.file(name), content)
+        study.forest(report, made.file(PICTURE), stamp(execution))
+        if report.code_sizes:
+            sizes_figure(report, made.file(SIZES_PICTURE), stamp(execution))
+        write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
+        facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
+        facts |= {"verdict": report.verdict.value, "plan": plan.registered.sha256}
+        return made.commit(facts, volatile=(PICTURE, SIZES_PICTURE, COSTS))

@@ -1,0 +1,55 @@
+"""What an arm's network costs at work: operations, counted, and time, measured."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import open_artifact
+from shgae.evaluation.study_costs import StudyCosts
+from shgae.evaluation.study_report import BASELINE
+from shgae.execution import Execution
+from shgae.experiments.study.plan import Plan
+from shgae.inference.batches import Inference
+from shgae.inference.device import describe, resolve_device
+from shgae.models.zoo import load_hourglass
+
+_BATCH, _PASSES = 8, 3
+
+
+def gflop(network: Path) -> float:
+    """Billions of floating-point operations of one crop's forward pass: two of each multiplication with an addition, of
+    convolutions and matrix products alone."""
+    loaded = load_hourglass(network, verify=False)
+    crop = torch.zeros(1, 3, loaded.crop_size, loaded.crop_size, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        loaded.module.eval().to("meta")(crop)
+    return float(counter.get_total_flops()) / 1e9
+
+
+def measured(plan: Plan, execution: Execution) -> StudyCosts:
+    """Times the networks of the baseline and of every arm, with the first seed, on crops of val."""
+    device = resolve_device(execution.device)
+    crops = Crops(open_artifact(plan.data, "data", verify=False), "val", plan.config.limit)
+    rows = np.arange(min(_BATCH, len(crops)))
+    networks = {BASELINE: plan.model, **{arm: plan.finetuned(arm, plan.seeds[0]) for arm in plan.arms}}
+    found = {}
+    for name, path in networks.items():
+        execution.stop.raise_if_set(plan.output, "the same command again")
+        loaded = load_hourglass(path, verify=False)
+        module = loaded.module.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        inference = Inference(device, plan.config.precision, len(rows), loaded.mean_rgb)
+        seconds = []
+        for _ in range(1 + _PASSES):
+            begun = time.perf_counter()
+            list(inference.over(module, crops, execution, [rows]))
+            if device.type != "cpu":
+                torch.accelerator.synchronize(device)
+            seconds.append(time.perf_counter() - begun)
+        found[name] = 1000 * float(np.median(seconds[1:])) / len(rows)
+    return StudyCosts(describe(device), plan.config.precision, len(rows), found)

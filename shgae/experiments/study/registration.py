@@ -1,0 +1,129 @@
+"""What is fixed before anything is trained: ``plan.json``, and every look at a result since, ``looks.json``.
+
+A later call with another plan is refused. It may have other numbers of seeds, and more arms. Each number of seeds is a
+look, which spends of the false positives that the plan allows; arms that the plan does not name are said to be added.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts.store import open_artifact
+from shgae.artifacts.tables import as_read, read_json, write_json
+from shgae.artifacts.tensors import write_bytes
+from shgae.errors import Refused
+from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, AnalysisPlan, Look, Registered, StudyPlan, plan_bytes
+from shgae.experiments.study import arms, locks
+from shgae.experiments.study.plan import Plan
+from shgae.metrics.spending import levels
+from shgae.recipes import as_json
+
+LOOKS = "looks.json"
+_OWN = ("arms", "margin", "seeds", "seed", "other_seeds", "code_sizes", "code_seeds", "limit")
+"""Options that are fields of the plan."""
+
+
+def check(plan: Plan, *, force: bool) -> Plan:
+    """The plan with what is registered already, or is going to be; writes nothing.
+
+    Raises:
+        Refused: the study was registered with another plan (unless ``force``); in what it differs is said.
+    """
+    path, wanted = plan.output / PLAN, _wanted(plan)
+    if not path.is_file():
+        return dataclasses.replace(plan, registered=dataclasses.replace(wanted, late=_has_scores(plan.output)))
+    found = STUDY_PLAN.read(path)
+    differs = found.misses(wanted)
+    if differs and not force:
+        why = f"it was registered otherwise ({'; '.join(differs)})"
+        raise Refused("plan", path, why, "the planned options, another --output, or --force to register a new plan")
+    if differs:
+        found = dataclasses.replace(wanted, late=_has_scores(plan.output), replaced=(*found.replaced, found.sha256))
+    return dataclasses.replace(plan, registered=found)
+
+
+def register(plan: Plan, *, force: bool) -> Plan:
+    """:func:`check`, and writes the plan if there is none yet or another one is forced; of several processes one does.
+
+    Raises:
+        Refused: see :func:`check`.
+    """
+    with locks.waited_for(plan.output, PLAN):
+        checked = check(plan, force=force)
+        assert checked.registered is not None
+        path, content = plan.output / PLAN, plan_bytes(checked.registered)
+        if not path.is_file() or path.read_bytes() != content:
+            write_bytes(path, content)
+        return checked
+
+
+def look(plan: Plan) -> Registered:
+    """Writes down that a report with so many seeds is made, and gives what it has to say of its plan."""
+    registered = plan.registered
+    if registered is None:
+        raise ValueError("a report is of a registered study")
+    with locks.waited_for(plan.output, LOOKS):
+        path = plan.output / LOOKS
+        counts = _counts(path) if path.is_file() else []
+        if registered.primary is not None and len(plan.seeds) not in counts:
+            counts.append(len(plan.seeds))
+            write_json(path, {"plan": registered.sha256, "seeds": counts})
+    return Registered(
+        sha256=registered.sha256,
+        primary=registered.primary,
+        margin=registered.margin,
+        seeds=registered.seeds,
+        added_arms=tuple(arm for arm in plan.arms if arm not in registered.arms),
+        missing_arms=tuple(arm for arm in registered.arms if arm not in plan.arms),
+        looks=_looks(sorted(counts), registered),
+        late=registered.late,
+        replaced=registered.replaced,
+    )
+
+
+def _looks(counts: list[int], plan: StudyPlan) -> tuple[Look, ...]:
+    alphas = levels(len(plan.seeds), counts, plan.analysis.alpha) if counts else ()
+    # What comes of a root search is the level that it was asked for but for its last digits.
+    return tuple(Look(count, round(alpha, 10)) for count, alpha in zip(counts, alphas, strict=True))
+
+
+def _counts(path: Path) -> list[int]:
+    counts = read_json(path).get("seeds")
+    if not isinstance(counts, list) or not all(type(count) is int and count > 0 for count in counts):
+        raise Refused("looks", path, "it is not as a study writes it", "the file as it was")
+    return counts
+
+
+def _wanted(plan: Plan) -> StudyPlan:
+    options = {key: value for key, value in as_read(as_json(plan.config)).items() if key not in _OWN}
+    strengths = {arm: own for arm in plan.arms if (own := _strengths(plan, arm))}
+    bare = dataclasses.replace(plan, registered=None)
+    others = [arm for arm in plan.arms if bare.primary and arm not in bare.primary]
+    return StudyPlan(
+        primary=bare.primary,
+        arms=plan.arms,
+        seeds=tuple(plan.seeds),
+        other_seeds=tuple(plan.other_seeds) if others else (),
+        code_sizes=plan.code_sizes,
+        code_seeds=tuple(plan.code_seeds),
+        split=plan.split,
+        limit=plan.config.limit,
+        margin=plan.config.margin,
+        analysis=AnalysisPlan(),
+        baseline=open_artifact(plan.model, "hourglass", verify=False).id,
+        data=open_artifact(plan.data, "data", verify=False).id,
+        options={key: value for key, value in options.items() if not key.startswith("arm_")},
+        strengths=strengths,
+    )
+
+
+def _strengths(plan: Plan, arm: str) -> Mapping[str, Any]:
+    config = as_read(as_json(arms.finetuning(arm, plan.config, 0)))
+    return {key: config[key] for key in arms.arm_of(arm).own if key in config}
+
+
+def _has_scores(output: Path) -> bool:
+    return any(output.glob("seed-*/*/scores/manifest.json"))

@@ -1,0 +1,140 @@
+"""Which parts of a study are left, which can be made now, and how long that takes; made here, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.store import open_artifact
+from shgae.artifacts.tables import read_rows
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.experiments.part import SCORING, Part
+from shgae.experiments.study import locks
+from shgae.experiments.study.plan import Plan
+from shgae.wording import duration
+
+PAUSE = 0.2
+"""Seconds between two looks at what other processes do."""
+
+
+class Work:
+    """The parts that are left of those that are wanted."""
+
+    def __init__(self, plan: Plan, wanted: Sequence[Part], execution: Execution) -> None:
+        self.plan, self.execution = plan, execution
+        self.all = len(wanted)
+        self.left = [part for part in wanted if not part.is_made(execution.force)]
+        self.made: list[str] = []
+        """Titles of what this run made."""
+        self.took = took_before([part for part in wanted if part not in self.left])
+        self._has_said_waiting = False
+
+    def ready(self) -> list[Part]:
+        """What can be made now, in the order of the plan: parents are there, and nothing is scored before the last
+        training."""
+        waiting = {part.path for part in self.left}
+        trains = any(part.step not in SCORING for part in self.left)
+        free = [part for part in self.left if waiting.isdisjoint(part.parents.values())]
+        return [part for part in free if not (trains and part.step in SCORING)]
+
+    def begins(self, part: Part, jobs: int = 1, running: int = 1) -> None:
+        """Says that a part is begun, and how long all of them take."""
+        left = time_left(self.left, self.took, jobs)
+        beside = f" ({running} at once)" if running > 1 else ""
+        number = self.all - len(self.left) + running
+        self.execution.progress.note(f"-- {number} of {self.all}: {part.title}{beside}{left}")
+
+    def ends(self, part: Part, seconds: float | None) -> None:
+        """Strikes a part off; ``seconds`` is None where another process made it."""
+        self.left.remove(part)
+        if seconds is not None:
+            self.took[part.step] = seconds
+            self.made.append(part.title)
+
+    def waits(self) -> None:
+        """A moment in which other processes make what is left."""
+        if not self._has_said_waiting:
+            names = ", ".join(self.plan.name_of(part) for part in self.ready()[:3])
+            self.execution.progress.note(f"waiting for another process, which makes {names}")
+        self._has_said_waiting = True
+        self.execution.stop.raise_if_set(self.plan.output, "the same command again")
+        time.sleep(PAUSE)
+
+
+def in_turn(work: Work) -> None:
+    """Makes everything that is left in this process; what another one is making is left to it.
+
+    Raises:
+        Refused, Diverged, Interrupted: see :mod:`shgae.errors`; finished parts stay.
+    """
+    while work.left:
+        if not any(_make(work, part) for part in work.ready()):
+            work.waits()
+
+
+def make(plan: Plan, part: Part, execution: Execution) -> bool | None:
+    """Makes a part, unless it is there (then False) or another process is making it (then None)."""
+    with locks.held(plan.output, plan.name_of(part)) as mine:
+        if not mine:
+            return None
+        if part.is_made(execution.force):
+            return False
+        part.make(execution)
+        return True
+
+
+def _make(work: Work, part: Part) -> bool:
+    execution = work.execution
+    execution.stop.raise_if_set(work.plan.output, "the same command again")
+    if locks.is_held(work.plan.output, work.plan.name_of(part)):
+        return False
+    work.begins(part)
+    begun = time.monotonic()
+    made = make(work.plan, part, execution)
+    if made is not None:
+        work.ends(part, time.monotonic() - begun if made else None)
+    return made is not None
+
+
+def needed_for(plan: Plan, name: str) -> list[Part]:
+    """The part of a name and all that it is made from, parents before children.
+
+    Raises:
+        Refused: there is no such part, or it is a score and not every training is done.
+    """
+    parts = plan.parts()
+    found = next((part for part in parts if plan.name_of(part) == name), None)
+    if found is None:
+        why = f"{name!r:.60} is not a part of this study"
+        raise Refused("value", "--only", why, "one of those that the same command with --plan lists")
+    missing = [part for part in parts if part.step not in SCORING and not part.path.exists()]
+    if found.step in SCORING and missing:
+        why = f"what is scored comes after all trainings, and {len(missing)} are missing"
+        raise Refused("value", "--only", why, f"--only {plan.name_of(missing[-1])}")
+    wanted = {found.path}
+    for part in reversed(parts):
+        if part.path in wanted:
+            wanted |= set(part.parents.values())
+    return [part for part in parts if part.path in wanted]
+
+
+def took_before(made: Sequence[Part]) -> dict[str, float]:
+    """Seconds of each step of training, by the histories of what is there: the median."""
+    seconds: dict[str, list[float]] = {}
+    for part in made:
+        if part.step in ("finetune", "pretrain"):
+            rows = read_rows(open_artifact(part.path, verify=False).file(HISTORY))
+            seconds.setdefault(part.step, []).append(sum(float(row.get("seconds", 0.0)) for row in rows))
+    return {step: float(np.median(each)) for step, each in seconds.items()}
+
+
+def time_left(left: Sequence[Part], took: Mapping[str, float], jobs: int = 1) -> str:
+    """How long these parts take, by the last one of each step, to be said; at least so long where a step is new."""
+    missing = [part.step for part in left if not part.path.exists()]
+    known = sum(took.get(step, 0.0) for step in missing) / jobs
+    about = "about" if set(missing) <= took.keys() else "at least"
+    return f", {about} {duration(known)} left in all" if known >= 1 else ""

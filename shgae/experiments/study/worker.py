@@ -1,0 +1,85 @@
+"""A process that makes one part of a study: what to make comes as one line of JSON, what became of it goes as such.
+
+Started by :mod:`shgae.experiments.study.jobs`. It ends, and saves, when standard input does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from shgae.errors import ShgaeError
+from shgae.evaluation.study_plan import PLAN, STUDY_PLAN
+from shgae.execution import Execution, Silent, StopFlag
+from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.work import make
+from shgae.recipes import StudyConfig
+
+_STATES = {True: "made", False: "kept", None: "busy"}
+
+
+class _Notes(Silent):
+    """Tells the lines that stay."""
+
+    def note(self, text: str) -> None:
+        _say(note=text)
+
+
+def main() -> int:
+    """Makes the part, and returns the exit code."""
+    asked = json.loads(sys.stdin.readline())
+    stop = StopFlag()
+    threading.Thread(target=_until_the_end, args=(stop,), daemon=True).start()
+    how = {key: asked[key] for key in ("device", "deterministic", "workers", "force")}
+    with stop.listening():
+        try:
+            plan = _plan(asked)
+            part = next(part for part in plan.parts() if plan.name_of(part) == asked["part"])
+            state = make(plan, part, Execution(progress=_Notes(), stop=stop, **how))
+        except ShgaeError as error:
+            said = {"what": error.what, "where": error.where, "why": error.why, "fix": error.fix}
+            _say(error={"kind": type(error).__name__, **said})
+            return error.exit_code
+        except OSError as error:
+            said = {"where": str(error.filename or ""), "why": error.strerror or str(error)}
+            _say(error={"kind": "OSError", "number": error.errno or 0, **said})
+            return 5
+        except Exception as error:
+            _say(error={"kind": "bug", "why": f"{type(error).__name__}: {error}"})
+            return 1
+    _say(state=_STATES[state])
+    return 0
+
+
+def _plan(asked: dict[str, Any]) -> Plan:
+    output = Path(asked["output"])
+    return Plan(
+        model=Path(asked["model"]),
+        data=Path(asked["data"]),
+        output=output,
+        config=StudyConfig(**asked["config"]),
+        width=int(asked["width"]),
+        stack=int(asked["stack"]),
+        split=asked["split"],
+        registered=STUDY_PLAN.read(output / PLAN),
+    )
+
+
+def _until_the_end(stop: StopFlag) -> None:
+    while os.read(0, 1):  # not through sys.stdin: at the end of the process its lock would be held
+        pass
+    stop.signal_number = signal.SIGTERM
+
+
+def _say(**what: Any) -> None:
+    sys.stdout.write(json.dumps({"shgae": "part", **what}) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

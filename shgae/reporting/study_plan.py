@@ -1,0 +1,33 @@
+"""What was registered before a study, and what became of it, in sentences."""
+
+from __future__ import annotations
+
+from shgae.evaluation.study_plan import Registered
+from shgae.wording import counted
+
+
+def registration(found: Registered | None) -> list[str]:
+    """What stands below the tables; nothing of a report of before there were plans."""
+    if found is None:
+        return []
+    asked = f"primary comparison {' - '.join(found.primary)}" if found.primary else "no primary comparison"
+    seeds = counted(len(found.seeds), "seed")
+    said = [f"Registered as plan {found.sha256[:12]}: {asked}, {seeds}, margin {found.margin:g} points of PCK."]
+    if found.late:
+        said.append("The plan was written when there were scores already: it is no proof that nobody saw them before.")
+    if found.replaced:
+        hashes = ", ".join(sha256[:12] for sha256 in found.replaced)
+        said.append(f"The plan was put in the place of another one by --force: {hashes}.")
+    if len(found.looks) > 1:
+        counts = ", then ".join(str(look.seeds) for look in found.looks)
+        level = f"this report's level is {100 * found.looks[-1].alpha:.2g} %"
+        said.append(f"Looks at the primary comparison: {len(found.looks)}, with {counts} seeds; {level}.")
+    if found.added_arms:
+        said.append(f"Not in the plan, added later: {_arms(found.added_arms)}.")
+    if found.missing_arms:
+        said.append(f"In the plan, not in this report: {_arms(found.missing_arms)}.")
+    return said
+
+
+def _arms(names: tuple[str, ...]) -> str:
+    return f"arm{'s' * (len(names) > 1)} {', '.join(names)}"

@@ -1,0 +1,65 @@
+"""The code sizes of a study as a table, a sentence and a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shgae.evaluation.study_report import BASELINE, NONE, StudyReport
+from shgae.evaluation.study_sizes import CodeSize, CodeSizes
+from shgae.plots.code_sizes import SizeCurves, code_size_figure
+from shgae.reporting.table import Grid, percent
+from shgae.wording import counted
+
+SIZES_PICTURE = "code-sizes.png"
+_HEADINGS = ("code", "components alone", "before fine-tuning", "after", "by seed", "on val", "parameters")
+
+
+def sizes_table(report: StudyReport) -> list[Grid]:
+    """A row a size; no table where no sizes were asked for."""
+    found = report.code_sizes
+    if found is None:
+        return []
+    components = dict(found.components)
+    rows = tuple(_row(one, components.get(one.size)) for one in found.sizes)
+    title = f"{report.split}: PCK % by the size of the code, arm full, {counted(len(found.seeds), 'seed')}"
+    return [Grid(title, _HEADINGS, rows, caption=_sentence(found))]
+
+
+def _row(one: CodeSize, components: float | None) -> tuple[str, ...]:
+    seeds = ", ".join(percent(each) for each in one.after_by_seed)
+    scores = (percent(components), percent(one.before), percent(one.after), seeds, percent(one.val))
+    return (str(one.size), *scores, f"{one.parameters:,}")
+
+
+def _sentence(found: CodeSizes) -> str:
+    best = next(one for one in found.sizes if one.size == found.chosen)
+    return f"Chosen on val: a code of {best.size}, with a PCK of {percent(best.after)} % after fine-tuning."
+
+
+def size_curves(report: StudyReport, found: CodeSizes) -> SizeCurves:
+    """The points of the figure."""
+
+    def points(values: list[tuple[int, float | None]]) -> list[tuple[int, float]]:
+        return [(size, 100 * value) for size, value in values if value is not None and size > 0]
+
+    levels = {arm.name: arm.pck.all for arm in report.arms if arm.name in (BASELINE, NONE)}
+    names = {BASELINE: "baseline", NONE: "fine-tuned without an autoencoder"}
+    after = points([(one.size, one.after) for one in found.sizes])
+    several = [(one.size, score) for one in found.sizes for score in one.after_by_seed] if len(found.seeds) > 1 else []
+    return SizeCurves(
+        curves={
+            "autoencoder, after fine-tuning": after,
+            "autoencoder, before": points([(one.size, one.before) for one in found.sizes]),
+            "principal components, not fine-tuned": points(list(found.components)),
+        },
+        single=points(several),
+        levels={names[name]: 100 * level for name, level in levels.items() if level is not None},
+        chosen=next((point for point in after if point[0] == found.chosen), None),
+    )
+
+
+def sizes_figure(report: StudyReport, path: Path, command: str) -> None:
+    """Draws the curve; of a report with code sizes."""
+    if report.code_sizes is None:
+        raise ValueError("the report has no code sizes")
+    code_size_figure(size_curves(report, report.code_sizes), path, command)

@@ -1,0 +1,177 @@
+"""Parts side by side: as many as allowed, each once, parents first; what is killed takes nothing else with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shgae.artifacts.store import open_artifact
+from shgae.errors import Diverged, Interrupted, PeerLost, Refused
+from shgae.execution import Execution, StopFlag
+from shgae.experiments.part import Part
+from shgae.experiments.study import jobs, locks, run, work
+from shgae.experiments.study.plan import Plan
+from shgae.recipes import StudyConfig
+from tests.builders.artefacts import make
+from tests.builders.chain import Chain, Notes
+from tests.builders.studies import TINY, bytes_of
+
+SMALL = replace(TINY, arms="none,random", seeds=1)
+FAKE = """
+import json, os, signal, sys, time
+asked = json.loads(sys.stdin.readline())
+name = asked["part"]
+with open("log.jsonl", "a") as log:
+    log.write(json.dumps({"part": name, "begun": time.monotonic(), "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
+                          "threads": os.environ["OMP_NUM_THREADS"]}) + "\\n")
+if name == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(60 if name == "long" else 0.3)
+print("what a library prints")
+said = {"state": "made"}
+if name == "diverges":
+    said = {"error": {"kind": "Diverged", "what": "loss", "where": "step 3", "why": "it is NaN",
+                      "fix": "a smaller --lr"}}
+if name == "busy" and not os.path.exists("was busy"):
+    open("was busy", "w").close()
+    said = {"state": "busy"}
+print(json.dumps({"shgae": "part", "note": "a note of " + name}))
+print(json.dumps({"shgae": "part", **said}))
+with open("log.jsonl", "a") as log:
+    log.write(json.dumps({"part": name, "ended": time.monotonic()}) + "\\n")
+sys.exit(4 if "error" in said else 0)
+"""
+
+
+def fake(study: Path, monkeypatch: pytest.MonkeyPatch, *parts: tuple[str, str, tuple[str, ...]]) -> work.Work:
+    """Parts of these names, steps and parents, made by a process that only says so."""
+    monkeypatch.setattr(jobs, "_WORKER", ("-c", FAKE))
+    monkeypatch.chdir(study)
+    plan = Plan(study / "m", study / "d", study, StudyConfig(arms="none", seeds=1), width=16, stack=0, split="test")
+    made = [
+        Part(step, name, study / name, "data", {}, {one: study / one for one in parents}, print)
+        for name, step, parents in parts
+    ]
+    return work.Work(plan, made, Execution(progress=Notes()))
+
+
+def log(study: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (study / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_so_many_at_once_parents_first_and_scores_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    todo = fake(
+        *(tmp_path, monkeypatch),
+        *(("base", "score", ()), ("a", "pretrain", ()), ("b", "finetune", ("a",)), ("c", "finetune", ())),
+        *(("d", "finetune", ()), ("of b", "score", ("b",))),
+    )
+    jobs.side_by_side(todo, count)
+    assert sorted(todo.made) == ["a", "b", "base", "c", "d", "of b"]
+    said, running, most = log(tmp_path), 0, 0
+    for line in said:
+        running += 1 if "begun" in line else -1
+        most = max(most, running)
+    assert most == count
+    at = {(line["part"], "begun" in line): place for place, line in enumerate(said)}
+    assert at["a", False] < at["b", True]
+    assert max(at[name, False] for name in "abcd") < min(at["base", True], at["of b", True])
+    assert {line["threads"] for line in said if "begun" in line} == {os.environ["OMP_NUM_THREADS"]}
+
+
+@pytest.mark.parametrize(("name", "error"), [("killed", PeerLost), ("diverges", Diverged)])
+def test_what_fails_costs_only_what_is_made_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: type[Exception]
+) -> None:
+    todo = fake(
+        *(tmp_path, monkeypatch),
+        *((name, "pretrain", ()), ("child", "finetune", (name,)), ("c", "finetune", ()), ("s", "score", ("c",))),
+    )
+    with pytest.raises(error) as caught:
+        jobs.side_by_side(todo, 2)
+    assert todo.made == ["c"], "scores wait for every training"
+    assert "SIGKILL" in str(caught.value) or "it is NaN" in str(caught.value)
+
+
+def test_what_another_process_makes_is_tried_again_and_notes_are_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_DEFER", 0.05)
+    todo = fake(tmp_path, monkeypatch, ("busy", "finetune", ()), ("c", "finetune", ()))
+    jobs.side_by_side(todo, 2)
+    assert sorted(todo.made) == ["busy", "c"]
+    progress = todo.execution.progress
+    assert isinstance(progress, Notes) and "c: a note of c" in progress.said
+
+
+def test_a_signal_goes_on_to_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    todo = fake(tmp_path, monkeypatch, ("long", "finetune", ()), ("c", "finetune", ()))
+    stop = StopFlag()
+    todo.execution = Execution(stop=stop)
+    threading.Timer(1.5, lambda: setattr(stop, "signal_number", signal.SIGTERM)).start()
+    begun = time.monotonic()
+    with pytest.raises(Interrupted):
+        jobs.side_by_side(todo, 2)
+    assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize(("visible", "seen"), [(None, ["0", "1", "0"]), ("3,5", ["3", "5", "3"])])
+def test_each_place_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch, visible: str | None, seen: list[str]) -> None:
+    monkeypatch.setattr(jobs.torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
+    assert [jobs._environment(slot, "auto")["CUDA_VISIBLE_DEVICES"] for slot in range(3)] == seen
+    assert jobs._environment(1, "cuda:1").get("CUDA_VISIBLE_DEVICES") == (visible or "")
+
+
+def test_only_one_holds_a_part(tmp_path: Path) -> None:
+    assert not locks.is_held(tmp_path, "seed-0/a")
+    with locks.held(tmp_path, "seed-0/a") as mine, locks.held(tmp_path, "seed-0/a") as yours:
+        assert (mine, yours, locks.is_held(tmp_path, "seed-0/a")) == (True, False, True)
+        with locks.held(tmp_path, "seed-0/b") as other:
+            assert other
+    assert not locks.is_held(tmp_path, "seed-0/a")
+
+
+def test_what_another_process_made_meanwhile_is_kept(tmp_path: Path) -> None:
+    plan = Plan(tmp_path, tmp_path, tmp_path, StudyConfig(arms="none", seeds=1), width=16, stack=0, split="test")
+    part = Part("finetune", "training", tmp_path / "a", "data", {"value": 0}, {}, lambda _: pytest.fail("made twice"))
+    todo = work.Work(plan, [part], Execution())
+    with locks.held(tmp_path, "a"):
+        other = threading.Timer(0.5, lambda: make(tmp_path / "a"))
+        other.start()
+        assert work.make(plan, part, Execution()) is None
+        other.join()
+    part = replace(part, config=open_artifact(tmp_path / "a").manifest.config)
+    todo.left = [part]
+    work.in_turn(todo)
+    assert todo.made == [] and todo.left == []
+
+
+def test_side_by_side_in_turn_and_part_by_part_end_in_the_same_report(chain: Chain, tmp_path: Path) -> None:
+    how = Execution(workers=0)
+    run.run(chain.baseline, chain.data, tmp_path / "turn", SMALL, how)
+    asked = (chain.baseline, chain.data, tmp_path / "parts", SMALL)
+    listed = run.listing(*asked, how).parts
+    assert {part.state for part in listed} == {"to do"}
+    with pytest.raises(Refused, match="comes after all trainings, and 4 are missing"):
+        run.only(*asked, "baseline/scores", how)
+    with pytest.raises(Refused, match="'seed-7' is not a part of this study"):
+        run.only(*asked, "seed-7", how)
+    last = [part.name for part in listed if part.step == "finetune"][-1]
+    assert last == "seed-0/arm-random/finetuned"
+    assert len(run.only(*asked, last, how).made) == 3, "with what it is made from"
+    states = {part.name: part.state for part in run.listing(*asked, how).parts}
+    assert states["seed-0/arm-random/grafted"] == states[last] == "done"
+    assert states["seed-0/arm-none/finetuned"] == "to do"
+    result = run.run(*asked, how, jobs=2)
+    assert len(result.made) == 4
+    assert bytes_of(tmp_path / "parts") == bytes_of(tmp_path / "turn")

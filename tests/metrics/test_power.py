@@ -1,0 +1,56 @@
+"""Planned power against simulated studies; false positives and false equivalence of simulated studies."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from scipy import stats
+
+from shgae.metrics.power import planned_power
+from tests.builders.simulated import SD_BOTH, SD_PHOTOS, SD_SEEDS, evaluated, studied, true_error
+
+SPREADS = {"sd_seeds": SD_SEEDS, "sd_photos": SD_PHOTOS, "sd_both": SD_BOTH}
+
+
+@pytest.mark.parametrize(("seeds", "photos"), [(2, 150), (3, 20), (5, 10), (10, 500)])
+def test_simulated_studies_find_what_was_planned_and_no_more_by_chance(seeds: int, photos: int) -> None:
+    """400 studies: three standard errors of a share of 70 % are 7 points, of 5 % they are 3.3."""
+    found, error = studied(seeds, photos, 400), true_error(seeds, photos)
+    gain = planned_power(2.8 * error, 4 * error, seeds=seeds, photos=photos, **SPREADS)
+    equal = planned_power(0, 4 * error, seeds=seeds, photos=photos, **SPREADS)
+    assert found.found == pytest.approx(gain.differs, abs=0.075)
+    assert found.within == pytest.approx(equal.within_margin, abs=0.075)
+    assert found.differ < 0.083 and found.equivalent < 0.083
+
+
+def test_arms_that_vary_more_than_the_others_are_seldom_called_different() -> None:
+    assert studied(5, 150, 400, noisier=2.0).differ < 0.1
+
+
+@pytest.mark.parametrize("photos", [2, 5, 10, 20, 150])
+def test_equal_models_differ_in_5_of_100_trials_however_few_photos(photos: int) -> None:
+    found = evaluated(photos, 0.7, 200, resamples=400)
+    assert found.differ < 0.1 and found.held > 0.89  # three standard errors around 0.05 and 0.95, or nearly
+    assert found.verdict <= found.differ and (photos >= 10 or not found.verdict)
+
+
+def test_one_seed_has_the_power_of_a_normal_test_over_many_photos() -> None:
+    found = planned_power(0.01, 0.02, sd_seeds=0, sd_photos=0.1, seeds=1, photos=2000)
+    error = 0.1 / math.sqrt(2000)
+    assert found.differs == pytest.approx(stats.norm.sf(1.96 - 0.01 / error), abs=0.01)
+    inside = stats.norm.sf(1.645 - 0.01 / error) + stats.norm.cdf(0.03 / error - 1.645) - 1
+    assert found.within_margin == pytest.approx(inside, abs=0.02)
+
+
+def test_more_seeds_photos_and_margin_find_more_and_under_ten_photos_nothing() -> None:
+    def power(gain: float = 0.0, margin: float = 0.02, seeds: int = 5, photos: int = 500):
+        return planned_power(gain, margin, sd_seeds=0.008, sd_photos=0.06, seeds=seeds, photos=photos)
+
+    assert power(0.01).differs < power(0.02).differs == power(-0.02).differs
+    assert power(0.01).differs < power(0.01, seeds=10).differs
+    assert power(0.01).differs < power(0.01, photos=5000).differs
+    assert power().within_margin < power(margin=0.03).within_margin
+    assert power().differs == pytest.approx(0.022, abs=0.005), "equal arms: half of 5 % on one side, or a little less"
+    assert power(0.5, photos=9) == type(power())(0.0, 0.0)
+    assert planned_power(0.01, 0.02, sd_seeds=0, sd_photos=0, seeds=3, photos=20) == type(power())(1.0, 1.0)
