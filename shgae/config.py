@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 
 _MOST = 2**63 - 1
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
@@ -32,9 +32,9 @@ class Limit:
     """Above 1: the number must be a multiple of this."""
 
     def __str__(self) -> str:
-        text = f"{'more than' if self.above else 'at least'} {self.low:g}"
+        text, high = f"{'more than' if self.above else 'at least'} {self.low:g}", _shown(self.high)
         if self.high < _MOST:
-            text = f"{text}, at most {self.high:g}" if self.above else f"{self.low:g} to {self.high:g}"
+            text = f"{text}, at most {high}" if self.above else f"{self.low:g} to {high}"
         return text if self.step == 1 else f"a multiple of {self.step}, {text}"
 
     def allows(self, value: float) -> bool:
@@ -46,6 +46,10 @@ class Limit:
     def example(self) -> str:
         """A number that is allowed."""
         return f"{0.1 if self.above else self.low:g}"
+
+
+def _shown(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) and number >= 10_000 else f"{number:g}"
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class ConfigField:
             if value > limit.high == _MOST:
                 wanted += f", at most {_MOST:g}"
         if not is_fine:
-            raise ValueError(f"{value!r:.40} is not {wanted}")
+            raise ValueError(f"{quoted(value)} is not {wanted}")
         return self.kind(value)
 
     @property

@@ -85,6 +85,29 @@ class DecodeConfig(Config):
 
 
 @dataclass(frozen=True)
+class DetectionConfig(Config):
+    """Joints of the people that a detector found -> results."""
+
+    rescore: bool = False
+    """Score a person as HRNet and Simple Baselines do: the detector's score x the mean score of the joints that are
+    above 0.2 of a perfect map; without it, x the mean score of all joints."""
+    nms: Annotated[float, Limit(0, 1, above=True)] | None = None
+    """Of two people of a photo that are more alike than this OKS, keep the one of the higher score (0.9 in HRNet)."""
+
+
+@dataclass(frozen=True)
+class CompareConfig(Config):
+    """Predictions of arms on one split -> a study's report."""
+
+    split: Literal["auto", "train", "val", "test"] = "auto"
+    """Which split the predictions are of; auto is test, or val where there is none."""
+    margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
+    """The largest difference, in points of PCK, that counts as none."""
+    limit: Count | None = None
+    """Use only the first N people of the split."""
+
+
+@dataclass(frozen=True)
 class RegularisationConfig(Config):
     """What keeps a network from learning its training people by heart."""
 

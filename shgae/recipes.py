@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from shgae.config import Config, Count, Epochs, Limit, Natural, Rate, Samples, Stored, to_stored
-from shgae.recipe_parts import PARTS, AugmentConfig, RegularisationConfig, Share, ShowConfig
+from shgae.recipe_parts import PARTS, AugmentConfig, DetectionConfig, RegularisationConfig, Share, ShowConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
 from shgae.recipe_parts import Exif as Exif
@@ -149,7 +149,7 @@ class EvaluateConfig(DecodeConfig, ScoredConfig):
 
 
 @dataclass(frozen=True)
-class PredictConfig(DecodeConfig):
+class PredictConfig(DetectionConfig, DecodeConfig):
     """A model and photos -> joints."""
 
     decode: Decode = "quarter"
@@ -315,8 +315,8 @@ RECIPES: Mapping[RecipeName, Recipe] = {
 
 NEUTRAL = (
     *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("square", "study"), ("augment", "none")),
-    *((part, None) for part in PARTS),
-    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0), ("exif", "refuse"), ("category", None)),
+    *((part, None) for part in ("category", "nms", *PARTS)),
+    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0), ("exif", "refuse"), ("rescore", False)),
 )
 """Options that came later, with the value that was meant before there was a choice."""
 NEUTRAL_OF: Mapping[type, Any] = {EvaluateConfig: (("decode", "argmax"), ("flip_test", False))}

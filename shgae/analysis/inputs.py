@@ -10,7 +10,7 @@ from typing import Any
 from shgae.analysis.splice.network import Site
 from shgae.artifacts.activation_splits import origin_of
 from shgae.artifacts.activations import Activations, stacks_of
-from shgae.artifacts.compatibility import check_autoencoder, check_fits, scored_split
+from shgae.artifacts.compatibility import check_autoencoder, check_fits, is_tuned, scored_split
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.lineage import ancestors
 from shgae.artifacts.manifest import Parent
@@ -157,7 +157,7 @@ def _ids(parents: tuple[Parent, ...]) -> Iterator[str]:
 def before_tuning(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | None:
     """The autoencoder as it was before it and its trunk were tuned, and where it lies; None where that is gone."""
     artifact = site.loaded.artifact
-    while artifact.facts.get("made_by") == "finetune":
+    while is_tuned(artifact):
         parent = artifact.parent("model")
         path = None if parent is None else Path(os.path.realpath(artifact.path / parent.path))
         try:

@@ -7,9 +7,12 @@ An artefact is a folder; its ``manifest.json`` is written last, and its presence
 ``manifest``           the manifest: kind, config, facts, hash of each file, parents with their parents
 ``facts``              what an artefact says of itself, checked when it is read
 ``store``              ``open_artifact`` checks an artefact and opens it
+``checking``           an artefact's files, hashed while their reader is at work
 ``folders``            whole folders: locked, cleared, put in place
 ``crops``              the people and crops of a split
+``ignored``            crowds and people without joints, which OKS AP ignores
 ``activations``        the bottleneck tensors of a split
+``activation_writer``  those tensors on their way to disk: shards, and pieces of an unfinished one
 ``activation_splits``  activations for Python, with their people
 ``reconstructions``    bottlenecks that another program reconstructed
 ``checkpoint``         the state of a training, one file
@@ -26,6 +29,7 @@ An artefact is a folder; its ``manifest.json`` is written last, and its presence
 ``disk_space``         room on the disk, looked at before long work
 ``input_file``         files that are read: opened once, and nothing without an end
 ``output_file``        an output that is a single file
+``reader_process``     a bounded process that reads a file which nobody trusts
 ``scratch``            temporary folders that do not outlive their program
 =====================  ===================================================================================
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.config import fields_of
-from shgae.errors import Refused, shortened
+from shgae.errors import Refused, quoted
 from shgae.recipes import HeatmapConfig, PrepareConfig
 from shgae.skeleton import Skeleton
 
@@ -36,7 +36,7 @@ class Facts(Mapping[str, Any]):
             raise Refused(f"fact {name}", self._where, "its manifest lacks it", "make the artefact again")
         value = self._facts[name]
         if name in _CHECKS and not _is_fit(value, _CHECKS[name]):
-            why = f"{shortened(repr(value))} makes no sense"
+            why = f"{quoted(value, 60)} makes no sense"
             raise Refused(f"fact {name}", self._where, why, "make the artefact again")
         return value
 

@@ -65,6 +65,14 @@ def led_out(path: Path, root: Path) -> str | None:
     return None if is_inside else "is a link that leads out of the artefact"
 
 
+def misfit(path: Path, size: int) -> str | None:
+    """What is wrong with a file that was written with so many bytes, as far as it shows without reading it."""
+    if not path.is_file():
+        return "is missing"
+    found = path.stat().st_size
+    return None if found == size else f"has {found} bytes, {size} were written"
+
+
 def unlike(path: Path, sha256: str, size: int, *, anew: bool) -> str | None:
     """What is wrong with a file that was written with this hash and size in bytes; None where it is as it was.
 

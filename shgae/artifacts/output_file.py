@@ -9,6 +9,9 @@ from pathlib import Path
 from shgae.artifacts.folders import torn_in
 from shgae.errors import Refused
 
+PAGE, PICTURE, ONNX = (".html", ".htm"), (".png", ".svg", ".pdf"), (".onnx",)
+"""How the names of such files end."""
+
 
 def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example: str) -> None:
     """Raises :class:`Refused` where this file may not be made: another ending, or something is there already."""

@@ -43,6 +43,11 @@ class Pieces:
         """Whether a file was written whole, and is there."""
         return any("sha256" in line for line in self._lines.get(name, ())) and (self._folder / name).is_file()
 
+    def written(self, name: str) -> tuple[str, int] | None:
+        """sha256 and bytes of a file as it was written last; None if it was written in another way."""
+        lines = [line for line in self._lines.get(name, ()) if "sha256" in line]
+        return (lines[-1]["sha256"], lines[-1]["bytes"]) if lines else None
+
     def claim(self, name: str) -> None:
         """Notes that a file is the draft's, before it is there."""
         with self._lock:

@@ -20,7 +20,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from shgae.artifacts.input_file import Source, path_of
 from shgae.artifacts.tables import read_json
-from shgae.errors import Refused, shortened
+from shgae.errors import Refused, quoted, shortened
 
 T = TypeVar("T")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
@@ -223,12 +223,12 @@ def _one_of(values: Sequence[Any], value: Any, path: str) -> Any:
     for one in values:
         if type(one) is type(value) and one == value:
             return one
-    raise _Fault(path, f"{shortened(repr(value), 40)}, expected one of {', '.join(map(str, values))}")
+    raise _Fault(path, f"{quoted(value)}, expected one of {', '.join(map(str, values))}")
 
 
 def _checked(kind: type[T], name: str, value: Any, path: str) -> T:
     if type(value) is not kind:
-        raise _Fault(path, f"expected {name}, found {shortened(repr(value), 40)}")
+        raise _Fault(path, f"expected {name}, found {quoted(value)}")
     return value
 
 

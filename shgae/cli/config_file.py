@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -157,8 +158,9 @@ def _unknown(key: str, known: Iterable[str], path: Path) -> NoReturn:
     homes = _homes(option)
     if table and homes:
         raise Refused(shortened(key), path, f"[{table}] has no such option", f"put it below {homes}")
-    near = difflib.get_close_matches(key[:_MOST_KEY], known, 1, 0.5)
-    fix = (
-        f"{near[0]} (did you mean that?)" if near else f"one of {', '.join(name.rpartition('.')[2] for name in known)}"
-    )
+    options = [name.rpartition(".")[2] for name in known]
+    initials = "".join(word[:1] for word in re.split(r"[-_]", option))
+    near = [initials] if initials in options else difflib.get_close_matches(option[:_MOST_KEY], options, 1)
+    meant = f"{table}.{near[0]}" if table and near else "".join(near)
+    fix = f"{meant} (did you mean that?)" if near else f"one of {', '.join(options)}"
     raise Refused(shortened(key), path, "unknown key", fix)

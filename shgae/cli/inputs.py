@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,6 +91,25 @@ class CocoAndPhotos:
 
 
 @dataclass(frozen=True)
+class Photos:
+    """Stands in the annotation of a parameter that takes photos and folders of photos."""
+
+    def check(self, paths: Sequence[Path]) -> None:
+        """Raises :class:`Refused` where none of them is there."""
+        if not any(path.exists() for path in paths):
+            raise Refused("photos", paths[0], "no such file or folder", "check the path")
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """Stands in the annotation of a parameter that names the file to make."""
+
+    suffixes: tuple[str, ...]
+    example: str
+    """A name for it, without suffix."""
+
+
+@dataclass(frozen=True)
 class NewFolder:
     """Stands in the annotation of a parameter that names the artefact to make."""
 
@@ -103,8 +122,14 @@ def check_paths(annotations: Mapping[str, Any], values: Mapping[str, Any]) -> No
         if isinstance(kind, Folder | File | CocoAndPhotos | NamedFiles) and value is not None:
             for one in value if isinstance(value, list) else [value]:
                 kind.check(one)
-                given += [path for path in one if isinstance(path, Path)] if isinstance(one, tuple) else [one]
+                given += one if isinstance(one, tuple) else [one]
+        if isinstance(kind, Photos):
+            kind.check(value)
     for kind, value in marks:
+        if isinstance(kind, NewFile):
+            from shgae.artifacts.output_file import check_file
+
+            check_file(value, kind.suffixes, bool(values.get("force")), example=kind.example)
         if isinstance(kind, NewFolder) and value is not None and not values.get("force") and not values.get("dry_run"):
             from shgae.artifacts.folders import check_inputs, check_target
 

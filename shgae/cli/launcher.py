@@ -78,6 +78,9 @@ def joined(execution: Execution) -> Iterator[Execution]:
     if RENDEZVOUS in os.environ:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         threading.Thread(target=_stop_without_launcher, daemon=True).start()
+    elif is_first():
+        minutes = distributed.PATIENCE.total_seconds() / 60
+        execution.progress.note(f"waiting for {processes()} processes, at most {minutes:.0f} minutes")
     with distributed.joined(execution.device) as (world, device):
         yield replace(execution, world=world, device=device)
 

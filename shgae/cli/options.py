@@ -232,6 +232,12 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         panel=_RUNNING,
         help="Continue an interrupted run of this output, exactly; where there is none, begin.",
     ),
+    "compile": _option(
+        *(bool, False, "--compile"),
+        panel=_RUNNING,
+        help="Compile the network at the first step (minutes), for faster steps with other last bits; for long "
+        "trainings.",
+    ),
     "tensorboard": _option(
         *(bool, False, "--tensorboard"),
         panel=_RUNNING,

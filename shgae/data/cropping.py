@@ -82,15 +82,24 @@ def missing_photos(selection: Selection) -> list[BadPhoto]:
     return missing
 
 
-def too_many(bad: Sequence[BadPhoto]) -> Refused:
-    """The end of a run that met more bad photos than it may: the first ones, and how many there are."""
+def too_many(bad: Sequence[BadPhoto], of: int) -> Refused:
+    """The end of a run that met more bad photos than it may, of so many: the first ones, and how many there are.
+
+    Where all are bad, no option helps.
+    """
     first = bad[0].fault
+    fix = first.fix if len(bad) >= of else f"{first.fix}, or --max-bad-photos {len(bad)}"
     if len(bad) == 1:
-        return Refused(first.what, first.where, first.why, f"{first.fix}, or --max-bad-photos 1")
+        return Refused(first.what, first.where, first.why, fix)
     others = ", ".join(shortened(one.photo.file_name) for one in bad[1:_MOST_NAMED])
     more = ", ..." if len(bad) > _MOST_NAMED else ""
-    why = f"{first.why}; {len(bad):,} photos are bad ({others}{more})"
-    return Refused(first.what, first.where, why, f"{first.fix}, or --max-bad-photos {len(bad)}")
+    told = f"{len(bad):,} photos are bad" if len(bad) < of else f"all {of:,} photos are bad"
+    return Refused(first.what, first.where, f"{first.why}; {told} ({others}{more})", fix)
+
+
+def photos_to_cut(selection: Selection) -> int:
+    """How many photos have samples."""
+    return sum(any(fate.split is not None for fate in fates) for _, fates in selection)
 
 
 def cut_people(selection: Selection, crop_size: int, workers: int, around: int = 0) -> Generator[Cut, None, None]:

@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
-from shgae.data import heatmaps
 from shgae.data.mean_pose import mean_pose_cells
 from shgae.errors import Refused
 from shgae.evaluation.error_shares import ErrorKinds, ErrorRule, ErrorTable, error_rule
 from shgae.evaluation.older_reports import from_schema_1, from_schema_2, from_schema_3, from_schema_4
-from shgae.evaluation.predictions import Predictions, from_cells, photo_points
+from shgae.evaluation.people import people_of
+from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained, compare
 from shgae.metrics import pose_scores
 from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
@@ -29,10 +29,10 @@ from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.pckh import Curve, head_sizes
-from shgae.metrics.people import Floats, Metric, People, Points
+from shgae.metrics.pckh import Curve
+from shgae.metrics.people import Floats, Metric, People, Points, Regions
 from shgae.metrics.pose_scores import Scores
-from shgae.metrics.statistics import Interval, Verdict
+from shgae.metrics.statistics import Interval, PairedBootstrap, Verdict
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import Skeleton
 
@@ -190,35 +190,6 @@ EVALUATION = Schema(
 """The form of an evaluation's ``report.json``."""
 
 
-def people_of(crops: Crops, skeleton: Skeleton, sigmas: Floats | None = None) -> People:
-    """What the predictions of these crops are scored against; sigmas (K,) of OKS, None for COCO's."""
-    table = crops.people
-    xy_crop, visibility = torch.from_numpy(table.xy_crop), torch.from_numpy(table.visibility)
-    cells, in_crop = heatmaps.truth(xy_crop, visibility, crops.crop_size)
-    return People(
-        joints=skeleton.names,
-        xy_photo=photo_points(table.xy_crop.astype(np.float64), table, crops.crop_size),
-        visibility=table.visibility,
-        cells=cells.numpy(),
-        cell_visibility=in_crop.numpy(),
-        map_size=crops.crop_size // heatmaps.STRIDE,
-        box=table.box,
-        photo_id=table.photo_id,
-        annotation_id=table.annotation_id,
-        area=table.area,
-        head_size=_head_sizes(table),
-        sigmas=sigmas,
-    )
-
-
-def _head_sizes(table: PeopleTable) -> Floats | None:
-    """(N,) PCKh's normaliser: by the head box, or as the data gives it; NaN where a person has neither."""
-    if table.head_box is None:
-        return table.head_size
-    by_box = head_sizes(table.head_box)
-    return by_box if table.head_size is None else np.where(np.isfinite(by_box), by_box, table.head_size)
-
-
 def score(predictions: Predictions, people: People) -> Scores:
     """Every score of a predictor.
 
@@ -245,6 +216,7 @@ def report(
     training: PeopleTable,
     config: EvaluateConfig,
     sigmas: Floats | None = None,
+    regions: Regions | None = None,
 ) -> EvaluationReport:
     """Scores models on the same people and compares any two of them.
 
@@ -256,12 +228,13 @@ def report(
         training: its training people, who give the mean pose.
         config: split, resamples and seed.
         sigmas: (K,) of OKS; None takes COCO's where the joints are COCO's.
+        regions: that OKS AP ignores; None where nobody knows.
 
     Raises:
         Refused: a prediction is not a finite number.
     """
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    people = people_of(crops, skeleton, sigmas)
+    people = people_of(crops, skeleton, sigmas, regions)
     aside = [*_blind(crops, training), from_cells("target cells", people.cells, None, crops, _TARGET)]
     every = [*predictions, *aside]
     scored = [score(one, people) for one in every]
@@ -280,12 +253,7 @@ def report(
             interval = ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS))))
             row = replace(row, interval=interval, above_floor=paired.difference((best, 0), (i, 0)))
         rows.append(row)
-    pairs, places = [], list(itertools.combinations(range(models), 2))
-    for (i, j), found in zip(places, compare_models(paired, places), strict=True):
-        joints = dict(zip(skeleton.names, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
-        trainings = compare(origins[i].trained, origins[j].trained)
-        errors = kinds.difference(i, j) if kinds else None
-        pairs.append(replace(_pair(names[i], names[j], found, joints), errors=errors, trainings=trainings))
+    pairs = _pairs(names, hits, origins, paired, people, kinds)
     return EvaluationReport(
         data=data.id,
         split=config.split,
@@ -296,9 +264,27 @@ def report(
         models=tuple(rows[:models]),
         floors=tuple(rows[place] for place in floors),
         ceilings=(rows[-1],),
-        comparisons=tuple(pairs),
+        comparisons=pairs,
         errors=error_rule(people) if kinds else None,
     )
+
+
+def _pairs(
+    names: Sequence[str],
+    hits: Sequence[npt.NDArray[np.bool_]],
+    origins: Sequence[Origin],
+    paired: PairedBootstrap,
+    people: People,
+    kinds: ErrorKinds | None,
+) -> tuple[Pair, ...]:
+    """Any two of the models, the first of them the first of these names."""
+    pairs, places = [], list(itertools.combinations(range(len(origins)), 2))
+    for (i, j), found in zip(places, compare_models(paired, places), strict=True):
+        joints = dict(zip(people.joints, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
+        trainings = compare(origins[i].trained, origins[j].trained)
+        errors = kinds.difference(i, j) if kinds else None
+        pairs.append(replace(_pair(names[i], names[j], found, joints), errors=errors, trainings=trainings))
+    return tuple(pairs)
 
 
 def _error_kinds(

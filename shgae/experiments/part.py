@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.folders import partial_of, unfinished
+from shgae.artifacts.folders import interrupted, partial_of
 from shgae.artifacts.manifest import MANIFEST, differences
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read
@@ -61,8 +61,8 @@ class Part:
 
     def is_begun(self, force: bool = False) -> bool:
         """Whether an interrupted run of it is there; raises as :meth:`is_made`."""
-        begun = unfinished(partial_of(self.path))
-        return begun is not None and self._is_this(begun[1], begun[0], force)
+        begun = interrupted(self.path)
+        return begun is not None and self._is_this(begun, partial_of(self.path), force)
 
     def make(self, execution: Execution) -> None:
         """Makes it, or goes on with it."""

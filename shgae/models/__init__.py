@@ -19,7 +19,6 @@
 ``joints``              a network of other joints than it was trained on
 ``exporting``           a network as an ONNX graph
 ``foreign_objects``     inert stand-ins for objects in a checkpoint
-``reader_process``      a bounded process that reads a file which nobody trusts
 ``foreign_tensors``     tensors in any nesting of a checkpoint
 ======================  ================================================================================
 

@@ -12,7 +12,6 @@ from shgae.analysis.latent.inputs import choose_parts, open_inputs
 from shgae.analysis.latent.measure import find, report_of
 from shgae.analysis.latent.report import SCHEMA, AnalysisReport
 from shgae.analysis.latent.text import sentences
-from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
@@ -66,7 +65,7 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
         device=describe(device),
     ) as draft:
         found = find(opened, parts, config, device, execution)
-        pictures = Pictures(opened, draft, stamp(execution))
+        pictures = Pictures(opened, draft, execution)
         report = report_of(found, left_out, pictures.draw(found, config))
         draft.write_json(REPORT, SCHEMA.to_json(report))
         says = sentences(report)

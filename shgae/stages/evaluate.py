@@ -14,6 +14,7 @@ import torch
 from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.ignored import IGNORED, read_regions
 from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import write_bytes
@@ -34,7 +35,7 @@ from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
 from shgae.metrics.oks import coco_sigmas
-from shgae.metrics.people import Floats
+from shgae.metrics.people import Floats, Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
 from shgae.reporting.evaluation import joint_tables, main_tables
@@ -67,13 +68,17 @@ class _Rules:
     sigmas: Floats | None
     """(K,) of OKS, as given."""
     official: Truth | None
+    regions: Regions | None
+    """That OKS AP ignores."""
 
     @classmethod
-    def read(cls, sigmas: Path | None, official: Path | None, joints: Sequence[str]) -> _Rules:
+    def read(cls, sigmas: Path | None, official: Path | None, prepared: Artifact, split: str) -> _Rules:
+        joints = prepared.facts["skeleton"]["names"]
         given = None if sigmas is None else read_sigmas(sigmas, joints)
         if official is not None and given is None and tuple(joints) != COCO_PERSON.names:
             raise Refused("--official", official, "OKS has no sigmas of these joints", "--sigmas FILE")
-        return cls(given, None if official is None else read_truth(official, joints))
+        truth = None if official is None else read_truth(official, joints)
+        return cls(given, truth, read_regions(prepared, split, len(joints)))
 
     def identity(self) -> dict[str, Any]:
         """Their part of the evaluation's config."""
@@ -93,8 +98,8 @@ def run(
     """Scores models on one split of the same data.
 
     Args:
-        models: in the order of the report: hourglass artefacts, run directories (then their best weights), or files of
-            predictions (:func:`~shgae.evaluation.predictions.read_predictions`).
+        models: in the order of the report: hourglasses, runs (their best weights), or files of predictions, as
+            :func:`~shgae.evaluation.predictions.read_predictions` takes them.
         data: prepared data of the models' joints and crop size.
         output: the folder to make: report, tables and ``predictions-NAME.json`` (COCO results); None writes nothing.
         config: split, batch size, number format, draws.
@@ -107,9 +112,8 @@ def run(
     """
     prepared = open_artifact(data, "data", verify=False)
     config = dataclasses.replace(config, split=scored_split(prepared, config.split))
-    verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train")), execution)
-    rules = _Rules.read(sigmas, official, prepared.facts["skeleton"]["names"])
-    networks = _load(models, prepared, execution)
+    verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train"), IGNORED), execution)
+    rules, networks = _Rules.read(sigmas, official, prepared, config.split), _load(models, prepared, execution)
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
     read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
@@ -221,7 +225,8 @@ def _score(
                 results = source.entries
             official = rules.official.scores(results, one.name, rules.sigmas)
             origins[i] = dataclasses.replace(origins[i], official=official)
-    return report(predicted, origins, crops, prepared, training, config, rules.sigmas), tuple(predicted)
+    scored = report(predicted, origins, crops, prepared, training, config, rules.sigmas, rules.regions)
+    return scored, tuple(predicted)
 
 
 def _write(

@@ -8,6 +8,7 @@
       rate-NAME             PCK over the numbers that pass the bottleneck
       spectrum-NAME         how the variance of an analysed bottleneck falls
       joints-NAME           what each evaluated model finds of each joint
+      radii-NAME            its PCK and PCKh over radii
       errors-NAME           of what kinds its errors are
       differences-NAME      a study's answer
       code-sizes-NAME       PCK against the size of the code, of a study that has it
@@ -32,12 +33,13 @@ from shgae.evaluation.report import EvaluationReport
 from shgae.evaluation.study_report import StudyReport
 from shgae.execution import Execution
 from shgae.metrics.error_kinds import KINDS
-from shgae.plots import bars, curves, error_bars
+from shgae.plots import bars, curves, error_bars, radii
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
 from shgae.reporting import error_kinds, evaluation, study
 from shgae.reporting.fitting import fitting
 from shgae.reporting.latent_figures import spectrum_curves
+from shgae.reporting.pckh import radius_panels
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
 from shgae.reporting.rate import rate_figure
 from shgae.reporting.study_sizes import sizes_figure
@@ -125,7 +127,7 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
     kinds: dict[str, dict[str, Callable[[Any, Path, str], None]]] = {
         "rate": {"rate": rate_figure},
         "analysis": {"spectrum": _spectrum},
-        "evaluation": {"joints": _joints, "errors": _errors},
+        "evaluation": {"joints": _joints, "radii": _radii, "errors": _errors},
         "study": {"differences": _forest},
     }
     count = Counter(kind for kind, _, _ in read.reports)
@@ -134,6 +136,8 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
         for stem, draw in kinds[kind].items():
             if draw is _errors and not error_kinds.error_bars(report):
                 continue  # an older report, or joints without a sigma
+            if draw is _radii and not radius_panels(report):
+                continue
             title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
             found[title] = partial(draw, report)
         if kind == "study" and report.code_sizes:
@@ -148,6 +152,10 @@ def _joints(report: EvaluationReport, path: Path, command: str) -> None:
 def _errors(report: EvaluationReport, path: Path, command: str) -> None:
     title = evaluation.bars_title(report)
     error_bars.error_bars(error_kinds.error_bars(report), KINDS, path, title, command)
+
+
+def _radii(report: EvaluationReport, path: Path, command: str) -> None:
+    radii.radius_curves(radius_panels(report), path, evaluation.bars_title(report), command)
 
 
 def _spectrum(report: AnalysisReport, path: Path, command: str) -> None:

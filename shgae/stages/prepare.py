@@ -18,6 +18,7 @@ from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import split_size
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
 from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.ignored import IGNORED
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import dumps, write_rows
 from shgae.data.coco import CocoPeople, read_coco
@@ -25,7 +26,7 @@ from shgae.data.crop_writer import look_for_photos, write_crops
 from shgae.data.cropping import MOST_AT_ONCE, cut_people
 from shgae.data.geometry import FAMILY_MARGIN, around_crop
 from shgae.data.photo_checks import Key, check_turns, find_twins, where_twins_are, with_twins_merged
-from shgae.data.selection import Selection, hold_out, limit, select
+from shgae.data.selection import CROWD, UNLABELLED, Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
@@ -110,6 +111,7 @@ def run(
             written = write_crops(unfinished, selections, config, execution)
         selections = written.selections
         write_rows(unfinished.file("people.jsonl"), (row for selection in selections for row in _rows(selection)))
+        write_rows(unfinished.file(IGNORED), (row for selection in selections for row in _ignored(selection)))
         splits = _splits(selections)
         dropped = dict(sorted(sum((selection.dropped for selection in selections), Counter()).items()))
         facts = {
@@ -132,7 +134,7 @@ def run(
             ]
         if sheet:
             _draw(unfinished, facts, execution)
-        artifact = unfinished.commit(facts, volatile=(SHEET,))
+        artifact = unfinished.commit(facts, volatile=(SHEET, IGNORED))
     size = sum(entry.size for entry in artifact.manifest.files.values())
     return PrepareResult(artifact, splits, dropped, len(written.bad), written.mean_rgb, size, turned)
 
@@ -249,7 +251,8 @@ def _size(selections: Sequence[Selection], config: PrepareConfig) -> int:
         for people in selection.counts.values():
             of = selection.people
             crops += split_size(people, len(of.skeleton), side, of.measures)
-    return crops + sum(len(dumps(row)) + 1 for selection in selections for row in _rows(selection))
+    tables = itertools.chain.from_iterable((*_rows(selection), *_ignored(selection)) for selection in selections)
+    return crops + sum(len(dumps(row)) + 1 for row in tables)
 
 
 def _rows(selection: Selection) -> Iterator[dict[str, Any]]:
@@ -270,6 +273,16 @@ def _rows(selection: Selection) -> Iterator[dict[str, Any]]:
                 "row": row,
                 **selection.people.given(fate.annotation_id),
             }
+
+
+def _ignored(selection: Selection) -> Iterator[dict[str, Any]]:
+    """What OKS AP ignores in the photos of samples."""
+    for photo, fates in selection:
+        splits = sorted({fate.split for fate in fates if fate.split is not None})
+        for fate in fates if splits else ():
+            region = selection.people.region(fate.annotation_id, photo) if fate.reason in (CROWD, UNLABELLED) else None
+            if region is not None:
+                yield region | {"splits": splits}
 
 
 def _splits(selections: Sequence[Selection]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae import __version__
-from shgae.artifacts.output_file import check_file, make_room
+from shgae.artifacts.output_file import PAGE, check_file, make_room
 from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -22,8 +22,6 @@ from shgae.reporting.page.lineage import lineage, made
 from shgae.reporting.page.people import people_section
 from shgae.reporting.page.sections import concluded, findings_of, sections_of
 from shgae.reporting.page.training import training_section
-
-SUFFIXES = (".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
             another ending or lies inside an input, or the two models are not in an evaluation.
         Interrupted: a signal came; nothing was written.
     """
-    check_file(output, SUFFIXES, execution.force, example="report")
+    check_file(output, PAGE, execution.force, example="report")
     given = open_given(inputs, execution)
     _check_place(output, given)
     make_room(output.parent, output.name)
@@ -74,7 +72,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
     page = Page(config.title, _lead(given), sections, _foot(given))
     data = render(page)
     execution.stop.raise_if_set("report", "the same command again", saved=False)
-    check_file(output, SUFFIXES, execution.force, example="report")  # once more: it may have been made since
+    check_file(output, PAGE, execution.force, example="report")  # once more: it may have been made since
     write_bytes(output, data)
     return ReportResult(
         path=output,
@@ -93,7 +91,7 @@ def _check_place(output: Path, given: Sequence[Given]) -> None:
 
 
 def _sections(given: Sequence[Given], config: ReportConfig, execution: Execution) -> tuple[Section, ...]:
-    sections = sections_of(given)
+    sections = sections_of(given, execution.progress)
     with fitting(", ".join(str(one.artifact.path) for one in given)):
         return _with_people(sections, given, config, execution)
 

@@ -15,7 +15,7 @@ import torch
 from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
-from shgae.artifacts.output_file import check_file, make_room
+from shgae.artifacts.output_file import PICTURE, check_file, make_room
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.data import heatmaps
 from shgae.data.augmentation import DRAWS, Augmentation, augmentation_of
@@ -26,7 +26,6 @@ from shgae.evaluation.predictions import PredictionFile, read_predictions
 from shgae.execution import Execution
 from shgae.metrics.oks import coco_sigmas
 from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
-from shgae.plots.style import SUFFIXES
 from shgae.recipe_parts import ShowConfig
 from shgae.reporting.people_sheet import ALL_PEOPLE, annotated, drawn_rows, dropped_of
 from shgae.skeleton import COCO_PERSON, Skeleton
@@ -93,7 +92,7 @@ def run(
         Refused: the output exists or has another ending, the data lacks the split, random changes are asked for on
             another split than train or are not possible with these joints, or the predictions are not of these people.
     """
-    check_file(output, SUFFIXES, execution.force, example="sheet")
+    check_file(output, PICTURE, execution.force, example="sheet")
     prepared = open_artifact(data, "data", verify=False)
     split = "train" if config.split == "auto" and predictions is None else scored_split(prepared, config.split)
     skeleton = Skeleton.from_json(prepared.facts["skeleton"])
@@ -116,7 +115,7 @@ def run(
             views = _beside(views, changed(crops, rows, augmentation, epoch, config.seed, prepared.facts["mean_rgb"]))
     dropped = tuple(dropped_of(prepared)) if config.dropped else None
     heading = _heading(len(rows), len(crops), split, config, predictions, augmentation is not None)
-    check_file(output, SUFFIXES, execution.force, example="sheet")  # once more: it may have been made since
+    check_file(output, PICTURE, execution.force, example="sheet")  # once more: it may have been made since
     people_sheet(views, dropped, skeleton, heading, output, stamp(execution))
     ids = tuple(crops.people.annotation_id[rows].tolist())
     said = None if errors is None else tuple(round(e, 3) if np.isfinite(e) else None for e in errors[rows].tolist())

@@ -36,7 +36,14 @@ WRONG = [
     ("import file --joints nothing -o out", "joints in nothing: no such file"),
     ("prepare --train nothing folder -o out", "annotations in nothing: no such file"),
     ("prepare --train file nothing -o out", "photos in nothing: no such folder"),
+    ("import file --like nothing -o out", "artefact in nothing: no such folder, wanted an hourglass"),
+    ("convert mpii nothing -o out", "annotations in nothing: no such file"),
     ("train nothing -o out --epochs 0", "value in --epochs"),
+    ("train nothing -o out --epochs many", "Invalid value for '--epochs': not a whole number"),
+    ("train nothing -o out --epoch-count 3", "No such option: --epoch-count"),
+    ("trian nothing -o out", "No such command 'trian'"),
+    ("evaluate nothing nothing --split all", "Invalid value for '--split'"),
+    ("train nothing -o out --device gpu", "value in --device"),
     ("train nothing -o out --config nothing", "config in nothing"),
 ]
 

@@ -14,8 +14,9 @@ import pytest
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
+from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, from_cells
-from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, people_of, score
+from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, score
 from shgae.evaluation.trainings import Control
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar

@@ -24,6 +24,7 @@ from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_plan import PLAN, StudyPlan, plan_bytes
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
+from shgae.metrics.pckh import Curve
 from shgae.plots import curves
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
@@ -94,6 +95,14 @@ def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp
     assert {parent.role: parent.id for parent in made.manifest.parents} == {
         f"run {path.name}": open_artifact(path).id for path in (*runs, tmp_path / "e")
     }
+
+
+def test_an_evaluation_with_curves_has_a_figure_of_them_too(tmp_path: Path) -> None:
+    curve = Curve((0.0, 0.25, 0.5), (0.0, 0.2, 0.4), 0.2)
+    row = dataclasses.replace(scored("m", {"nose": 0.3}, sure=interval(0.1, 0.5)), curves={"pckh": curve})
+    report = EVALUATION.to_json(evaluation(row))
+    result = plot.run([reported(tmp_path / "e", "evaluation", report)], tmp_path / "out", Execution())
+    assert sorted(result.to_json()["figures"]) == ["joints", "radii"]
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -22,6 +22,8 @@ def info(
     ],
 ) -> Outcome:
     """Shows what a folder holds, how it was made, and its lineage."""
+    from rich.text import Text
+
     from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table, in_units, lineage_tree
     from shgae.stages import info as stage
@@ -38,5 +40,5 @@ def info(
     if not result["complete"]:
         heading = f"unfinished {result['kind']} in {result['path']}: interrupted (the same command with --resume goes"
         origin = [made_by] if result["provenance"] else []
-        return Outcome(result, [f"{heading} on), or still running", facts, config, *origin])
+        return Outcome(result, [Text(f"{heading} on), or still running"), facts, config, *origin])
     return Outcome(result, [lineage_tree(result["lineage"]), facts, config, made_by], typed("verify", path))

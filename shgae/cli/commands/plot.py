@@ -26,7 +26,8 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
       curves-pck curves-fvu       losses and score over epochs
       learning-rate               over epochs
       rate spectrum               of a rate, of an analysis
-      joints errors differences   of an evaluation, of a study
+      joints radii errors         of an evaluation: each joint; PCK over radii; kinds
+      differences                 of a study
       manifest.json               what was drawn, from which runs, hashes
     """,
     running=("stamp", "force"),

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from shgae.artifacts.output_file import PICTURE
 from shgae.cli.command import OUTPUT, command
-from shgae.cli.inputs import File
+from shgae.cli.inputs import File, NewFile
 from shgae.cli.options import Data
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -30,7 +31,7 @@ _SIGMAS = "JSON of OKS's sigmas of the joints, for predictions that do not say w
 )
 def show(
     data: Data,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help=_OUTPUT)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help=_OUTPUT), NewFile(PICTURE, "sheet")],
     config: ShowConfig,
     execution: Execution,
     predictions: Annotated[

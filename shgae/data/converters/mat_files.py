@@ -15,7 +15,7 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import mat_struct
 
-from shgae.artifacts.input_file import open_input
+from shgae.artifacts.input_file import Source, reading
 from shgae.data.converters.people import Malformed
 from shgae.errors import Refused
 
@@ -25,18 +25,18 @@ _HDF5_PLACES = (0, 512)
 _AS_V7 = "load it in MATLAB or Octave and save it with -v7"
 
 
-def read_variable(path: Path, name: str, fix: str) -> Any:
+def read_variable(source: Source, name: str, fix: str) -> Any:
     """A variable of a .mat file, squeezed: a number, an array, a struct (``mat_struct``) or an object array of structs.
 
     Args:
-        path: the file.
+        source: the file.
         name: of the variable.
         fix: which file is wanted, for the error.
 
     Raises:
         Refused: the file is missing, torn, of version 7.3 or no .mat at all, or lacks the variable.
     """
-    with open_input(path, "annotations") as file:
+    with reading(source, "annotations") as (file, path):
         return _read_variable(file, path, name, fix)
 
 

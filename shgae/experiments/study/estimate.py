@@ -141,7 +141,7 @@ class Costs:
         crops = self._crops["val"]
         rows = np.arange(min(32, len(crops)))
         inference = Inference(self._device, self._plan.config.precision, len(rows), mean_rgb)
-        return self._timed(lambda: list(inference.over(module.eval(), crops, self._execution, rows))) / len(rows)
+        return self._timed(lambda: list(inference.over(module.eval(), crops, self._execution, [rows]))) / len(rows)
 
     def _timed(self, step: Callable[[], object]) -> float:
         """Seconds of one step: the median of a few, after one that warms up."""

@@ -15,8 +15,9 @@ from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
+from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, read_predictions
-from shgae.evaluation.report import EVALUATION, EvaluationReport, people_of
+from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.execution import Execution
 from shgae.metrics import pck
 from shgae.metrics.people import People

@@ -15,12 +15,14 @@ from shgae.artifacts.input_file import whole
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
-from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import read_study
+from shgae.execution import Progress, Silent
 from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
 from shgae.plots.error_bars import error_bars
+from shgae.plots.radii import radius_curves
 from shgae.recipes import SPLITS
 from shgae.reporting import error_kinds, evaluation, splice, study
 from shgae.reporting.fitting import fitting
@@ -29,12 +31,14 @@ from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Secti
 from shgae.reporting.page.images import MOST_BYTES, of_file
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
+from shgae.reporting.pckh import radius_panels
 from shgae.reporting.rate import rate_table
 from shgae.reporting.study_costs import costs_table
 from shgae.reporting.study_plan import registration
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
 from shgae.reporting.table import Grid
 
+_SILENT = Silent()
 _ON_PHOTOS = (
     "The intervals of an evaluation are over photos, for these very weights: other seeds would train other weights. "
     "A difference between two models does not tell its cause where their trainings differ in more than one thing; "
@@ -112,9 +116,10 @@ _SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
 }
 
 
-def sections_of(given: Sequence[Given]) -> list[Section]:
+def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Section]:
     """A section a kind, in the order of the page; only of kinds that are there."""
     sections = []
+    progress.start("sections", sum(one.kind in kinds for kinds, _, _ in _SECTIONS for one in given), "artefacts")
     for kinds, title, blocks_of in _SECTIONS:
         members = [one for one in given if one.kind in kinds]
         parts = []
@@ -123,8 +128,10 @@ def sections_of(given: Sequence[Given]) -> list[Section]:
                 blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
+            progress.advance()
         if parts:
             sections.append(Section(kinds[0], title, parts=tuple(parts)))
+    progress.finish()
     return sections
 
 
@@ -157,13 +164,25 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         *main,
         Figure((bars,), "Joints found, by model."),
         *(Figure((one,), "Kinds of errors, by model.") for one in kinds),
+        *_radii(report),
         Details("Single joints, and people by how many they have labelled", joints),
     )
 
 
+def _radii(report: EvaluationReport) -> tuple[Block, ...]:
+    panels = radius_panels(report)
+    if not panels:
+        return ()
+    picture = picture_of(
+        lambda path: radius_curves(panels, path, evaluation.bars_title(report), ""),
+        f"Curves: {' and '.join(panel.title for panel in panels)}; the numbers stand in the tables below",
+    )
+    return (Figure((picture,), "Joints found over the radius within which they count, by model."),)
+
+
 def _study(one: Given) -> tuple[Block, ...]:
     report = read_study(one.artifact)
-    arms, differences = map(table_of, study.tables(report))
+    arms, differences, *joints = map(table_of, study.tables(report))
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
     said = (study.budget_line(report.budget), *registration(report.registered))
@@ -171,7 +190,8 @@ def _study(one: Given) -> tuple[Block, ...]:
     shown = "PCK against the size of the code, as in the table below."
     curve = _pictures(one, {SIZES_PICTURE: shown}, "PCK before and after fine-tuning, and of as many components.")
     costs = (table_of(costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))),) if one.has(COSTS) else ()
-    return (arms, *picture, differences, *map(Text, said), *curve, *sizes, *costs)
+    single = [Details("Single joints", tuple(joints))] if joints else []
+    return (arms, *picture, differences, *single, *map(Text, said), *curve, *sizes, *costs)
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
@@ -262,7 +282,7 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
 
 
 _SECTIONS: tuple[tuple[tuple[str, ...], str, Callable[[Given], tuple[Block, ...]]], ...] = (
-    (("study",), "Did the autoencoder earn it?", _study),
+    (("study",), "Arms compared", _study),
     (("evaluation",), "Scores", _evaluation),
     (("splice",), "Replacements of the bottleneck", _splice),
     (("rate",), "How many numbers it takes", _rate),
