@@ -19,7 +19,7 @@ import numpy.typing as npt
 import safetensors.numpy
 
 from shgae.artifacts.activation_splits import ActivationSplits
-from shgae.artifacts.hashing import known_hash
+from shgae.artifacts.hashing import known_hash, state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.tensors import Array, map_tensor, read_header, write_bytes
 from shgae.errors import Refused, shortened
@@ -108,7 +108,7 @@ def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ids, kno
         Refused: the file is torn, of other activations or other people, or its tensors are not as they must be.
     """
     with open_input(path, "reconstruction") as file:
-        before, sha256 = path.stat(), known_hash(file)
+        before, sha256 = state_of(file), known_hash(file)
     header = read_header(path)[0]
     if wrong := sorted((header.keys() - {_METADATA}) ^ set(_TENSORS)):
         why = f"tensor {shortened(wrong[0], 40)} is {'unknown' if wrong[0] in header else 'missing'}"
@@ -127,9 +127,9 @@ def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ids, kno
         why = f"annotation {strangers[0]} is nobody of the split"
         raise Refused("tensor annotation_id", path, why, "reconstructions of the split that is evaluated, see --split")
     _check_finite(path, bottleneck, ids)
-    after = path.stat()
-    if (before.st_ino, before.st_size, before.st_mtime_ns) != (after.st_ino, after.st_size, after.st_mtime_ns):
-        raise Refused("reconstruction", path, "it changed while it was read", "the same command again")
+    with open_input(path, "reconstruction") as file:
+        if state_of(file) != before:
+            raise Refused("reconstruction", path, "it changed while it was read", "the same command again")
     return Reconstruction(path, sha256, bottleneck, places)
 
 

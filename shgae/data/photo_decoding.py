@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,12 @@ def cut(photo: Image.Image, square: Square, crop_size: int) -> tuple[npt.NDArray
     return crop, valid
 
 
-def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: Exif = "ignore") -> Image.Image:
+def open_photo(
+    path: Path,
+    expected_size: tuple[int, int] | None = None,
+    exif: Exif = "ignore",
+    seen: Callable[[str], None] | None = None,
+) -> Image.Image:
     """Decodes a photo as RGB.
 
     Grey, palette and CMYK photos are converted, an alpha channel is dropped, 16 bits become 8. A JPEG that lacks
@@ -88,6 +94,7 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
         path: the photo's file.
         expected_size: width and height in pixels that it must have; None admits any.
         exif: "apply" turns it as EXIF says; otherwise its pixels are as stored.
+        seen: told the sha256 of the bytes that are decoded, before they are; what it raises goes on.
 
     Raises:
         Refused: no such file, no photo, torn, of another size, or larger than :data:`MAX_PHOTO_PIXELS` or
@@ -96,6 +103,8 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
     if expected_size is not None:
         _refuse_huge(path, expected_size)
     data = read_input(path, "photo", "a smaller copy", MAX_PHOTO_BYTES)
+    if seen:
+        seen(hashlib.sha256(data).hexdigest())
     try:
         photo = Image.open(io.BytesIO(data), formats=FORMATS)
     except MemoryError:  # of the machine, not of the photo

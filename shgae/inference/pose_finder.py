@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
@@ -28,7 +29,8 @@ _Flags = npt.NDArray[np.bool_]
 Group = tuple[BoxedPhoto, ...]
 Row = dict[str, Any]
 """A photo: ``file_name``, ``fault`` (why it is bad, or None), ``beyond`` (how many boxes are :data:`TOO_THIN`),
-``people`` (entries of ``predictions.json``)."""
+``people`` (entries of ``predictions.json``), ``sha256`` (of the bytes that were decoded; None where none were)."""
+CHANGED = "it was changed while it was looked at"
 RESCORED = 0.2
 """Share of a perfect map above which a joint counts in a score by ``rescore`` (HRNet's and Simple Baselines' rule)."""
 TOO_THIN = "too thin or too far off to fill a pixel of the crop"
@@ -81,6 +83,8 @@ class _Cut(NamedTuple):
     """Boxes that are :data:`TOO_THIN`."""
     fault: str | None
     """Why the photo is bad."""
+    sha256: str | None
+    """Of the bytes that were decoded."""
 
 
 class PoseFinder:
@@ -119,14 +123,20 @@ class PoseFinder:
 
     def _find(self, group: Group, cuts: Iterator[_Cut]) -> list[Row]:
         rows: dict[str, Row] = {
-            photo.file_name: {"file_name": photo.file_name, "fault": None, "beyond": 0, "people": []} for photo in group
+            photo.file_name: {"file_name": photo.file_name, "fault": None, "beyond": 0, "people": [], "sha256": None}
+            for photo in group
         }
+        seen: dict[str, set[str | None]] = defaultdict(set)
         for batch in self._batches(group, cuts):
             for one, entries in zip(batch, self._entries(batch), strict=True):
                 row = rows[one.photo.file_name]
                 row["fault"] = one.fault
                 row["beyond"] += one.beyond
                 row["people"] += entries
+                row["sha256"] = one.sha256
+                seen[one.photo.file_name].add(one.sha256)
+        for name in (name for name, hashes in seen.items() if len(hashes) > 1):
+            rows[name] |= {"fault": CHANGED, "people": [], "sha256": None}
         return list(rows.values())
 
     def _batches(self, group: Group, cuts: Iterator[_Cut]) -> Iterator[list[_Cut]]:
@@ -146,10 +156,11 @@ class PoseFinder:
     def _cut(self, part: _Part) -> _Cut:
         """Decodes a photo and cuts its people out (in any thread)."""
         photo, facts, crop_size = part.photo, self._loaded.artifact.facts, self._loaded.crop_size
+        hashes: list[str] = []
         try:
-            image = open_photo(photo.path, photo.size, self._config.exif)
+            image = open_photo(photo.path, photo.size, self._config.exif, hashes.append)
         except Refused as error:
-            return _Cut(photo, [], 0, error.why)
+            return _Cut(photo, [], 0, error.why, next(iter(hashes), None))
         boxes = part.boxes or (Box((0.0, 0.0, float(image.width), float(image.height))),)
         people = []
         for box in boxes:
@@ -161,8 +172,8 @@ class PoseFinder:
             if square is not None and not covered(square, image.size, crop_size).is_empty:
                 people.append(_Person(box, square, image.size, *cut(image, square, crop_size)))
         if part.boxes is None:
-            return _Cut(photo, people, 0, None if people else TOO_THIN)
-        return _Cut(photo, people, len(boxes) - len(people), None)
+            return _Cut(photo, people, 0, None if people else TOO_THIN, hashes[0])
+        return _Cut(photo, people, len(boxes) - len(people), None, hashes[0])
 
     def _entries(self, cuts: Sequence[_Cut]) -> Iterator[list[dict[str, Any]]]:
         """The entries of everybody in some photos, a list a photo; one pass through the network."""

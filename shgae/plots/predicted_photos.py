@@ -6,12 +6,15 @@ import os
 from collections.abc import Sequence
 from io import BytesIO
 
+from PIL import Image
+
 from shgae.artifacts.draft import Draft
 from shgae.data.photo_decoding import open_photo
 from shgae.data.photos import BoxedPhoto
 from shgae.data.prefetch import prefetch
+from shgae.errors import Refused
 from shgae.inference.decoding import perfect_height
-from shgae.inference.pose_finder import Row
+from shgae.inference.pose_finder import CHANGED, Row
 from shgae.models.zoo import LoadedHourglass
 from shgae.plots.overlays import Pose, draw_poses, overlay_sheet, to_panel
 from shgae.recipes import PredictConfig
@@ -36,7 +39,7 @@ class Pictures:
 
         def draw(row: Row) -> None:
             # Opened once more: photos that wait for their turn in the network would fill the memory.
-            photo = open_photo(self._path_of[row["file_name"]], exif=self._config.exif)
+            photo = self._open(row)
             draw_poses(photo, self._poses(row), self._skeleton, self._config.min_score)
             buffer = BytesIO()
             photo.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
@@ -50,7 +53,7 @@ class Pictures:
         panels = [
             to_panel(
                 row["file_name"],
-                open_photo(self._path_of[row["file_name"]], exif=self._config.exif),
+                self._open(row),
                 self._poses(row),
                 self._skeleton,
                 self._config.min_score,
@@ -58,6 +61,16 @@ class Pictures:
             for row in rows
         ]
         overlay_sheet(panels, self._config.min_score, draft.file(SHEET), command)
+
+    def _open(self, row: Row) -> Image.Image:
+        """The photo again, if it is the one in which these joints were found."""
+        path = self._path_of[row["file_name"]]
+
+        def check(sha256: str) -> None:
+            if sha256 != row["sha256"]:
+                raise Refused("photo", path, CHANGED, "the same command with --resume")
+
+        return open_photo(path, exif=self._config.exif, seen=check)
 
     def _poses(self, row: Row) -> list[Pose]:
         return [Pose.of_result(entry, self._skeleton, self._perfect) for entry in row["people"]]

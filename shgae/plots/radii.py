@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from shgae.metrics.pckh import Curve
-from shgae.plots.lettering import legible
+from shgae.plots.lettering import label_of, legible
 from shgae.plots.style import COLOURS, DASHES, new_figure, save_figure, style
 
 _ASIDE = "#888888"
@@ -60,5 +60,5 @@ def _panel(axes: Axes, panel: RadiusPanel) -> None:
 
 
 def _line(axes: Axes, name: str, curve: Curve, **look: Any) -> None:
-    label = f"{legible(name)} (AUC {100 * curve.auc:.1f} %)"
+    label = f"{label_of(name)} (AUC {100 * curve.auc:.1f} %)"
     axes.plot(curve.radii, [100 * share for share in curve.shares], label=label, **look)

@@ -231,13 +231,13 @@ def _find_all(
     done = _take_up(draft, groups)
     path_of = {photo.file_name: photo.path for photo in photos}
     execution.progress.start("predict", len(photos), "photos", sum(len(group) for group in groups[:done]))
-    for group, found in zip(groups[done:], finder.over(groups[done:]), strict=True):
+    for found in finder.over(groups[done:]):
         rows = [trim.of(row) for row in found]
         for row in rows:
             if row["fault"]:
                 execution.progress.note(f"bad photo {path_of[row['file_name']]}: {row['fault']}")
         pictures.overlays(draft, rows, execution.workers)
-        append_row(draft.file(_GROUPS), {"photos": rows, "sha256": _hash(rows, group)})
+        append_row(draft.file(_GROUPS), {"photos": rows, "sha256": _hash(rows)})
         execution.progress.advance(len(rows))
         execution.stop.raise_if_set(draft.path, "the same command with --resume")
     execution.progress.finish()
@@ -256,17 +256,22 @@ def _take_up(draft: Draft, groups: Sequence[Sequence[BoxedPhoto]]) -> int:
 
 def _whole_rows(table: Path, groups: Sequence[Sequence[BoxedPhoto]]) -> Iterator[dict[str, Any]]:
     """The groups up to the first that is not what was written; those after it are looked at again."""
-    with suppress(Refused, ValueError):  # a kill can tear the last line
+    with suppress(Refused, ValueError, TypeError, AttributeError):  # a kill can tear the last line
         for row, group in zip(read_rows(table), groups, strict=False):
-            if row.get("sha256") != _hash(row.get("photos"), group):
+            if row.get("sha256") != _hash(row.get("photos")) or not _are_same(row["photos"], group):
                 return
             yield row
 
 
-def _hash(rows: Any, group: Sequence[BoxedPhoto]) -> str:
-    """By which a later run knows that a group is what was found, and that its photos are the same."""
+def _hash(rows: Any) -> str:
+    """By which a later run knows that a group is what was found."""
+    return hashlib.sha256(dumps(rows).encode()).hexdigest()
+
+
+def _are_same(rows: Sequence[Row], group: Sequence[BoxedPhoto]) -> bool:
+    """Whether the photos of a group are those that were decoded."""
     photos = [hash_file(photo.path) if photo.path.is_file() else None for photo in group]
-    return hashlib.sha256(dumps([rows, photos]).encode()).hexdigest()
+    return [row.get("sha256") for row in rows] == photos
 
 
 def _rows(draft: Draft) -> Iterator[Row]:

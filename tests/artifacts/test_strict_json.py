@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault, parse, read
 from shgae.errors import Refused
 
@@ -100,3 +101,22 @@ def test_not_more_is_read_than_its_bound(tmp_path: Path) -> None:
     assert read(path, "JSON", "x", most=1003).value == [1]
     with pytest.raises(Refused, match="more than 1,002 bytes"):
         read(path, "JSON", "x", most=1002)
+
+
+@pytest.mark.parametrize("text", ["[" + "[]," * 400 + "0]", '{"a": [' + "0," * 900 + "0]}", "[" + "{}," * 400 + "0]"])
+def test_values_that_would_take_too_much_memory_are_refused_before_they_are_made(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse(text)
+    monkeypatch.setattr(strict_json, "_MOST_MEMORY", 20_000)
+    made: list[dict[str, object]] = []
+    with pytest.raises(JsonFault, match="of memory, at most"):
+        parse(text, each=made.append)
+    assert made == []
+
+
+def test_the_largest_of_coco_is_far_below_the_bound() -> None:
+    # instances_train2017: 860,001 annotations with an object, a box and polygons of some 60 numbers each
+    objects, lists, numbers = 2 * 860_001, 4 * 860_001, 70 * 860_001
+    size = strict_json._BRACKET * (objects + lists) + strict_json._COMMA * numbers
+    assert size < strict_json._MOST_MEMORY / 3

@@ -25,7 +25,7 @@ def test_a_line_a_model_in_per_cent_and_its_area_in_the_legend(monkeypatch: pyte
     first, second = found
     assert [list(line.get_xdata()) for line in first.lines] == [[0, 0.25, 0.5]] * 3
     assert [list(line.get_ydata()) for line in first.lines] == [[0, 20, 40], [10, 90, 100], [0, 20, 40]]
-    assert first.get_legend_handles_labels()[1] == ["a (AUC 20.0 %)", r"b_\$x\$ (AUC 72.5 %)", "mean pose (AUC 20.0 %)"]
+    assert first.get_legend_handles_labels()[1] == ["a (AUC 20.0 %)", "b_$x$ (AUC 72.5 %)", "mean pose (AUC 20.0 %)"]
     assert len({(line.get_color(), line.get_linestyle()) for line in first.lines}) == 3
     assert "head size" in first.get_xlabel()
     assert (first.get_xlim(), first.get_ylim()) == ((0, 0.5), (0, 100))

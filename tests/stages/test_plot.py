@@ -122,7 +122,7 @@ def test_a_training_at_work_is_drawn_as_far_as_it_is_and_is_no_parent(tmp_path: 
     for given in (partial, tmp_path / "net"):
         result = plot.run([given], tmp_path / "out", Execution(force=True))
         ((name, told),) = result.artifact.facts["unfinished"].items()
-        assert name == "net.partial" and told["epochs"] == EPOCHS and "no parent" in told["note"]
+        assert name == "net.partial" and told["epochs"] == EPOCHS and "not a parent" in told["note"]
         assert not result.artifact.manifest.parents
     before = result.artifact.id
     (partial / HISTORY).write_text(

@@ -127,7 +127,7 @@ def needed_of(points: tuple[RatePoint, ...], rank: int, photos: int) -> Needed:
     losses = [(one.n_components, one.skips_on.pck_lost) for one in points if one.n_components <= rank]
     cost = points[0].skips_on.pck_lost
     if cost is None or photos < VERDICT_PHOTOS:
-        return Needed(CurveVerdict.TOO_FEW, None, None, None)
+        return Needed(CurveVerdict.TOO_FEW, cost, None, None)
     if cost.low <= 0:
         return Needed(CurveVerdict.NO_COST, cost, None, None)
     held = None

@@ -181,7 +181,7 @@ def listing(model: Path, data: Path, output: Path, config: StudyConfig, executio
     plan = _registered(model, data, output, config, execution)
     parts = plan.parts()
     paths = {part.path: plan.name_of(part) for part in parts}
-    left = [part for part in parts if not part.is_made(execution.force)]
+    left = work.left_of(parts, execution.force)
 
     def state(part: Part) -> State:
         if part not in left:
@@ -271,7 +271,7 @@ def _note_looks(plan: Plan, execution: Execution) -> None:
 
 def _missing(parts: Sequence[Part], force: bool) -> list[Part]:
     """The parts that are to be made; raises :class:`Refused` for what is in the way, before any work is done."""
-    missing = [part for part in parts if not part.is_made(force)]
+    missing = work.left_of(parts, force)
     for part in missing:
         part.is_begun(force)
     return missing
