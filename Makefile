@@ -34,8 +34,11 @@ bench: .venv/.ready
 	$(BIN)/python -m tests.benchmarks.table .benchmarks/how-fast.json docs/performance.md
 
 gpu: .venv/.ready
-	$(BIN)/pytest -m gpu tests/gpu
-	$(BIN)/python -m tests.benchmarks.gpu
+	@$(BIN)/python -m tests.benchmarks.gpu --check
+	@mkdir -p .benchmarks
+	-$(BIN)/pytest -m gpu -rs --junit-xml .benchmarks/gpu-tests.xml tests/gpu
+	$(BIN)/python -m tests.benchmarks.gpu --output .benchmarks/gpu.jsonl
+	$(BIN)/python -m tests.benchmarks.gpu_page .benchmarks/gpu.jsonl .benchmarks/gpu-tests.xml docs/performance.md
 
 check: .venv/.ready
 	$(BIN)/ruff check

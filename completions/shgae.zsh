@@ -8,7 +8,7 @@ _shgae() {
         'convert:Turns annotations of MPII or LSP into COCO keypoint JSON for shgae prepare.'
         'prepare:Crops people out of photos with COCO keypoints: crops, splits, mean colour.'
         'train:Trains the baseline hourglass from scratch.'
-        'import:Imports a foreign hourglass or autoencoder; no code in its file is run.'
+        'import:Imports a foreign hourglass or autoencoder, or a model’s weights tuned elsewhere; no code in the file is run.'
         'extract:Computes the bottleneck of every crop, of one stack or of all.'
         'pretrain-ae:Trains the autoencoder on stored bottlenecks.'
         'graft:Inserts autoencoders after the last bottleneck residual of their hourglasses.'
@@ -16,12 +16,13 @@ _shgae() {
         'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
         'demo:Runs the whole method on drawn people: minutes on two CPU cores.'
         'study:Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.'
+        'compare:Compares predictions of modules that were trained elsewhere, in the form of a study’s report.'
         'splice:Replaces the bottleneck by the autoencoder’s reconstruction, the mean, zeros and more, and scores each.'
         'rate:Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.'
         'analyze:Analyses bottleneck and skips: spectrum, clusters, traversals, skips level by level, units of the code.'
         'predict:Finds the joints of people in photos, and draws them.'
         'export:Exports a model as one ONNX file, checked against torch with onnxruntime.'
-        'plot:Plots curves over epochs, rate curves, spectra, joints and differences.'
+        'plot:Plots curves over epochs, rate curves, spectra, joints, errors and differences.'
         'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
         'show:Draws what a training sees: crops, joints, target maps, random changes; or predictions, worst first.'
         'info:Shows what a folder holds, how it was made, and its lineage.'
@@ -48,10 +49,12 @@ _shgae() {
                         '*:path:_files' ;;
                 prepare)
                     _arguments \
-                        '--train[COCO JSON and photo folder to train on.]:value:_files:value:_files' \
+                        '--train[COCO JSON and photos to train on.]:value:_files:value:_files' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--val[The same, to validate on.]:value:_files:value:_files' \
                         '--test[The same, to test on.]:value:_files:value:_files' \
+                        '--sheet[Draw some of the people\: sheet.png.]' \
+                        '--no-sheet[Not\: Draw some of the people\: sheet.png.]' \
                         '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -69,6 +72,8 @@ _shgae() {
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of the hold-out draw.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -112,6 +117,7 @@ _shgae() {
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -125,6 +131,7 @@ _shgae() {
                         '--joints[COCO JSON of its joints; else its family’s.]:value:_files' \
                         '--mean-rgb[Mean colour it subtracts, 0 to 1; else its family’s.]:value: ' \
                         '--category[Category of --joints, if of several.]:value: ' \
+                        '--like[Its weights, tuned elsewhere.]:value:_files' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -175,6 +182,7 @@ _shgae() {
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -228,6 +236,7 @@ _shgae() {
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -268,6 +277,8 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -327,7 +338,27 @@ _shgae() {
                         '--noise[Strength of the noise in pre-training\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
+                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
+                        '--json[The result as one JSON object on standard output; everything else on standard error.]' \
+                        '(-h --help)'{-h,--help}'[Show this message and exit.]' \
+                        '*:path:_files' ;;
+                compare)
+                    _arguments \
+                        '--arm[An arm\: predictions of the split (COCO results), one file a run. A study’s folders of scores do too.]:value: ' \
+                        '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
+                        '--baseline[The arm that the others are compared with.]:value: ' \
+                        '--primary[The arm that the verdict is on.]:value: ' \
+                        '--split[Split of the predictions; auto is test, or val where there is none.]:value:(auto train val test)' \
+                        '--margin[The largest difference, in points of PCK, that counts as none.]:value: ' \
+                        '--limit[Use only the first N people.]:value: ' \
+                        '--sigmas[JSON of OKS’s sigmas of the joints, for results that do not say whom they are of.]:value:_files' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -337,6 +368,7 @@ _shgae() {
                     _arguments \
                         '--ae[For a model without one; for a fine-tuned graft, its old one.]:value:_files' \
                         '--activations[Of this model, for mean and components; else they are computed.]:value:_files' \
+                        '--given[Reconstructions by another program (.safetensors), and what to call them; may be repeated.]:value: ' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -356,6 +388,7 @@ _shgae() {
                 rate)
                     _arguments \
                         '--ae[The point on the curve; a grafted model has its own.]:value:_files' \
+                        '--given[Reconstructions by another program (.safetensors), and what to call them; may be repeated.]:value: ' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -368,6 +401,8 @@ _shgae() {
                         '--components[Numbers of components, with commas, at most the bottleneck’s size; near the autoencoder’s PCK more are tried.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -390,6 +425,8 @@ _shgae() {
                         '--unit-people[People of the split on whom the units of the code are tried, one unit after another.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -399,11 +436,15 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
+                        '--sigmas[JSON of the OKS sigmas for --nms\: a list, or an object by joint. Without it COCO’s, of its 17 joints.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
                         '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
+                        '--rescore[Score a person as HRNet and Simple Baselines do\: the detector’s score x the mean score of the joints that are above 0.2 of a perfect map; without it, x the mean score of all joints.]' \
+                        '--no-rescore[Not\: Score a person as HRNet and Simple Baselines do\: the detector’s score x the mean score of the joints that are above 0.2 of a perfect map; without it, x the mean score of all joints.]' \
+                        '--nms[Of two people of a photo that are more alike than this OKS, keep the one of the higher score (0.9 in HRNet).]:value: ' \
                         '--min-score[Joints with a map lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
                         '--overlays[Draw the joints on a copy of every photo.]' \
                         '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
@@ -414,6 +455,8 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -431,6 +474,8 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--from-epoch[First epoch of the curves’ second column.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -451,7 +496,7 @@ _shgae() {
                         '*:path:_files' ;;
                 show)
                     _arguments \
-                        '(-o --output)'{-o,--output}'[The picture to make, NAME.png or NAME.svg.]:value:_files' \
+                        '(-o --output)'{-o,--output}'[The picture to make, NAME.png, .svg or .pdf.]:value:_files' \
                         '--sigmas[JSON of OKS’s sigmas of the joints, for predictions that do not say whom they are of.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
@@ -476,6 +521,8 @@ _shgae() {
                         '--no-dropped[Not\: List why people were left out.]' \
                         '--limit[Use only the first N people of the split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of the people that are drawn, and of the random changes\: those of a training with this seed.]:value: ' \
+                        '--stamp[Whether pictures show the command that made them, at their foot.]' \
+                        '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \

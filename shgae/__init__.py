@@ -1,19 +1,20 @@
 """shgae: does an autoencoder in the bottleneck earn its place in a Stacked Hourglass?
 
-Importing this package imports no torch; :func:`open_model` and :func:`open_autoencoder` do, when called.
+Importing this package imports neither torch nor numpy; its functions do, when called (torch only those of models).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shgae.artifacts.activation_splits import ActivationSplits
     from shgae.models.autoencoder import Autoencoder
     from shgae.models.hourglass import StackedHourglass
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "open_autoencoder", "open_model"]
+__all__ = ["__version__", "open_activations", "open_autoencoder", "open_model", "write_reconstruction"]
 
 
 def open_model(path: str | Path) -> StackedHourglass:
@@ -33,9 +34,51 @@ def open_model(path: str | Path) -> StackedHourglass:
 def open_autoencoder(path: str | Path) -> Autoencoder:
     """Opens an autoencoder artefact, in eval mode: ``encode`` (N, 256, 4, 4) -> (N, 50), ``decode`` back.
 
+    Its weights lie in memory as in ``shgae splice`` and in a grafted network, so that equal batches give equal bits.
+
     Raises:
         shgae.errors.Refused: the path is not a complete autoencoder artefact, or a file of it was changed.
     """
+    import torch
+
     from shgae.models.zoo import load_autoencoder
 
-    return load_autoencoder(Path(path)).module
+    module = load_autoencoder(Path(path)).module
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
+
+
+def open_activations(path: str | Path, *, stack: int | None = None, data: str | Path | None = None) -> ActivationSplits:
+    """Opens activations as a mapping of splits, at the last stack that they hold or at another.
+
+    Of each split, ``read(rows)`` gives bottlenecks (n, C, 4, 4) float32; it has ``shape`` (N, C, 4, 4), ``mean``
+    (C, 4, 4), and the people's ``annotation_id`` (N,) and ``photo_id`` (N,), which are read from the prepared data.
+
+    Args:
+        path: the folder that ``shgae extract`` made.
+        stack: counted from 0.
+        data: the prepared data, where it does not lie where it lay when the activations were made.
+
+    Raises:
+        shgae.errors.Refused: the path is not complete activations, or not of that stack, or a file was changed.
+    """
+    from shgae.artifacts.activation_splits import open_splits
+
+    return open_splits(Path(path), stack, None if data is None else Path(data))
+
+
+def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, activations: ActivationSplits) -> None:
+    """Writes reconstructions of bottlenecks by any method, for ``--given NAME=FILE`` of splice and rate.
+
+    Args:
+        path: the file, replaced if there is one; ``.safetensors`` by custom.
+        bottleneck: (N, C, 4, 4) numbers, in any form that numpy takes; stored as float32.
+        annotation_id: (N,) whose they are: people of one split, each once, in any order.
+        activations: what they are reconstructions of.
+
+    Raises:
+        shgae.errors.Refused: shapes or ids do not fit the activations, or a number is not finite.
+    """
+    from shgae.artifacts.reconstructions import write_reconstruction as write
+
+    write(path, bottleneck, annotation_id, activations)

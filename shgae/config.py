@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 
 _MOST = 2**63 - 1
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
@@ -32,9 +32,9 @@ class Limit:
     """Above 1: the number must be a multiple of this."""
 
     def __str__(self) -> str:
-        text = f"{'more than' if self.above else 'at least'} {self.low:g}"
+        text, high = f"{'more than' if self.above else 'at least'} {self.low:g}", _shown(self.high)
         if self.high < _MOST:
-            text = f"{text}, at most {self.high:g}" if self.above else f"{self.low:g} to {self.high:g}"
+            text = f"{text}, at most {high}" if self.above else f"{self.low:g} to {high}"
         return text if self.step == 1 else f"a multiple of {self.step}, {text}"
 
     def allows(self, value: float) -> bool:
@@ -48,6 +48,10 @@ class Limit:
         return f"{0.1 if self.above else self.low:g}"
 
 
+def _shown(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) and number >= 10_000 else f"{number:g}"
+
+
 @dataclass(frozen=True)
 class Stored:
     """How manifests spell a field that has had another name: so ids stay, and what was made before is understood."""
@@ -59,7 +63,11 @@ class Stored:
 
 Count = Annotated[int, Limit(1)]
 Natural = Annotated[int, Limit(0)]
-Positive = Annotated[float, Limit(0, above=True)]
+Rate = Annotated[float, Limit(0, 1000, above=True)]
+"""A learning rate."""
+Epochs = Annotated[int, Limit(1, 1_000_000)]
+Samples = Annotated[int, Limit(1, 1_000_000)]
+"""How many go through a network at once."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ class ConfigField:
             if value > limit.high == _MOST:
                 wanted += f", at most {_MOST:g}"
         if not is_fine:
-            raise ValueError(f"{value!r:.40} is not {wanted}")
+            raise ValueError(f"{quoted(value)} is not {wanted}")
         return self.kind(value)
 
     @property

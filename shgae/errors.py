@@ -6,6 +6,7 @@ I/O; 129 / 130 / 143 interrupted by SIGHUP / SIGINT / SIGTERM.
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 _GAP = " ... "
@@ -43,6 +44,12 @@ def shortened(text: str, most: int = 60) -> str:
     if " " in end[:_WORD] and not text[len(text) - tail - 1].isspace():
         end = end[end.index(" ") :]
     return start.rstrip() + _GAP + end.lstrip()
+
+
+def quoted(value: object, most: int = 40) -> str:
+    """A value of a file as JSON spells it, a text in single quotes; of at most so many characters."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return shortened(text, most)
 
 
 class ShgaeError(Exception):

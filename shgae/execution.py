@@ -183,8 +183,12 @@ class Execution:
     """Continue an interrupted run of the same output, exactly."""
     force: bool = False
     """Replace an output that exists; the old one stays until the new one is complete."""
+    compile: bool = False
+    """Compile the passes of a training step; see :mod:`shgae.training.compiling`."""
     tensorboard: bool = False
     """Write the history of a training for TensorBoard too, into the folder ``tensorboard`` of the run."""
+    stamp: bool = True
+    """Write the command that made a picture at its foot."""
     world: ProcessGroup = field(default_factory=ProcessGroup)
     """The processes that do it together."""
     progress: Progress = field(default_factory=Silent)

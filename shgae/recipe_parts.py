@@ -29,7 +29,7 @@ class PrepareConfig(Config):
     crop_policy: Literal["pad", "inside"] = "pad"
     """pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks
     the square to stay in the photo, and drops a person if the labelled joints no longer fit."""
-    margin: Annotated[float, Limit(0)] = 0.1
+    margin: Annotated[float, Limit(0, 100)] = 0.1
     """Growth of the square around box and labelled joints (0.1 = 10 %)."""
     context: Annotated[float, Limit(1, 3)] = 1.0
     """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what
@@ -82,6 +82,29 @@ class DecodeConfig(Config):
     on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark)."""
     flip_test: bool = False
     """Average the maps of the crop and of its mirror image."""
+
+
+@dataclass(frozen=True)
+class DetectionConfig(Config):
+    """Joints of the people that a detector found -> results."""
+
+    rescore: bool = False
+    """Score a person as HRNet and Simple Baselines do: the detector's score x the mean score of the joints that are
+    above 0.2 of a perfect map; without it, x the mean score of all joints."""
+    nms: Annotated[float, Limit(0, 1, above=True)] | None = None
+    """Of two people of a photo that are more alike than this OKS, keep the one of the higher score (0.9 in HRNet)."""
+
+
+@dataclass(frozen=True)
+class CompareConfig(Config):
+    """Predictions of arms on one split -> a study's report."""
+
+    split: Literal["auto", "train", "val", "test"] = "auto"
+    """Which split the predictions are of; auto is test, or val where there is none."""
+    margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
+    """The largest difference, in points of PCK, that counts as none."""
+    limit: Count | None = None
+    """Use only the first N people of the split."""
 
 
 @dataclass(frozen=True)

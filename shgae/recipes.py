@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from shgae.config import Config, Count, Limit, Natural, Positive, Stored, to_stored
-from shgae.recipe_parts import PARTS, AugmentConfig, RegularisationConfig, Share, ShowConfig
+from shgae.config import Config, Count, Epochs, Limit, Natural, Rate, Samples, Stored, to_stored
+from shgae.recipe_parts import PARTS, AugmentConfig, DetectionConfig, RegularisationConfig, Share, ShowConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
 from shgae.recipe_parts import Exif as Exif
@@ -39,15 +39,15 @@ _JOINTS = Stored("joints", {"error": "same", "reset": "new-head"})
 class FitConfig(Config):
     """What the three trainings share."""
 
-    epochs: Count = 50
+    epochs: Epochs = 50
     """Passes over the training split."""
-    batch_size: Count = 16
+    batch_size: Samples = 16
     """Samples a step, over all processes together."""
-    micro_batches: Count = 1
+    micro_batches: Samples = 1
     """Portions of a step that batch normalisation sees one by one; their gradients add up."""
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
     """Update rule: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9)."""
-    lr: Positive = 1e-3
+    lr: Rate = 1e-3
     """First learning rate; with the cosine schedule the highest one."""
     schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate over epochs: plateau multiplies by 0.2 once, after 5 epochs without a better validation score;
@@ -78,8 +78,8 @@ class ModelConfig(Config):
 class FinetuneConfig(HeatmapConfig, AugmentConfig, RegularisationConfig, FitConfig):
     """An hourglass, grafted or not, and crops -> the same network, trained on."""
 
-    epochs: Count = 15
-    lr: Positive = 5e-4
+    epochs: Epochs = 15
+    lr: Rate = 5e-4
     trainable: Annotated[Literal["all", "decoder", "autoencoder", "head"], Stored("train")] = "all"
     """What learns: all, all after the bottleneck (decoder), the autoencoders, or the heads; the rest is frozen."""
     joint_mismatch: Annotated[Literal["error", "match", "reset"], _JOINTS] = "error"
@@ -99,7 +99,7 @@ class ExtractConfig(Config):
     """Which hourglass of the row: its number from 0, the last one, or all of them."""
     dtype: Literal["fp32", "fp16"] = "fp32"
     """Number format on disk."""
-    batch_size: Count = 32
+    batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
@@ -111,16 +111,16 @@ class ExtractConfig(Config):
 class AutoencoderConfig(FitConfig):
     """Bottleneck tensors -> autoencoder."""
 
-    epochs: Count = 100
+    epochs: Epochs = 100
     optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
-    lr: Positive = 3e-4
+    lr: Rate = 3e-4
     code_size: Annotated[int, Limit(1, 4096)] = 50
     """Numbers in the code."""
     stack: Stack = "last"
     """Which stack's bottlenecks to learn: its number from 0, the last one, or all (one autoencoder, shared)."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the decoder's last layer; a relu cannot reach the negative half of the bottleneck."""
-    noise: Annotated[float, Limit(0)] = 0.1
+    noise: Annotated[float, Limit(0, 1000)] = 0.1
     """Strength of the training noise: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
 
 
@@ -130,7 +130,7 @@ class ScoredConfig(Config):
 
     split: EvaluatedSplit = "auto"
     """Which split to score; auto is test, or val where there is none."""
-    batch_size: Count = 32
+    batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
@@ -149,7 +149,7 @@ class EvaluateConfig(DecodeConfig, ScoredConfig):
 
 
 @dataclass(frozen=True)
-class PredictConfig(DecodeConfig):
+class PredictConfig(DetectionConfig, DecodeConfig):
     """A model and photos -> joints."""
 
     decode: Decode = "quarter"
@@ -160,7 +160,7 @@ class PredictConfig(DecodeConfig):
     exif: Exif = "refuse"
     """Photos that EXIF says to turn: take the stored pixels (ignore); turn them, boxes and results being of the upright
     photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse)."""
-    batch_size: Count = 32
+    batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
     """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
@@ -178,13 +178,13 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment."""
     margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
     """Largest difference between arms, in points of PCK, that counts as none."""
-    seeds: Count = 5
+    seeds: Annotated[int, Limit(1, 1000)] = 5
     """How often everything after the parent is done, each time with the next seed, the same one for all arms."""
-    other_seeds: Count | None = None
+    other_seeds: Annotated[int, Limit(1, 1000)] | None = None
     """The same for arms that are not in the primary comparison, if fewer."""
     code_sizes: str = ""
     """Sizes of the code with which arm full is repeated, with commas, such as 5,10,25,50,100,400."""
-    code_seeds: Count = 1
+    code_seeds: Annotated[int, Limit(1, 1000)] = 1
     """How many seeds these repetitions have."""
     arm_dropout: Annotated[float, Limit(0, 0.9)] = 0.1
     """Dropout in the bottleneck of arm dropout."""
@@ -192,27 +192,27 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     """Weight decay of arm weight-decay."""
     arm_augment: Literal["newell", "strong"] = "newell"
     """Augmentation of the arms none+augment and full+augment."""
-    epochs: Count = 15
-    lr: Positive = 5e-4
+    epochs: Epochs = 15
+    lr: Rate = 5e-4
     seed: Natural = 0
     """First seed of weights, data order and noise."""
     code_size: Annotated[int, Limit(1, 4096)] = 50
     """Numbers in the code."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the autoencoder's last layer; a relu cannot reach the negative half of the bottleneck."""
-    ae_epochs: Count = 100
+    ae_epochs: Epochs = 100
     """Epochs of pre-training the autoencoder."""
-    ae_batch_size: Count = 16
+    ae_batch_size: Samples = 16
     """Bottlenecks a step of pre-training."""
     ae_optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
     """Update rule of pre-training."""
-    ae_lr: Positive = 3e-4
+    ae_lr: Rate = 3e-4
     """First learning rate of pre-training; with the cosine schedule the highest one."""
     ae_schedule: Literal["plateau", "halve", "cosine"] = "cosine"
     """Learning rate of pre-training over epochs, as for fine-tuning."""
     ae_shuffle: bool = True
     """Draw a new order of the bottlenecks every epoch of pre-training."""
-    noise: Annotated[float, Limit(0)] = 0.1
+    noise: Annotated[float, Limit(0, 1000)] = 0.1
     """Strength of the noise in pre-training: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x."""
 
     def finetuning(self, seed: int, trainable: Literal["all", "autoencoder"]) -> FinetuneConfig:
@@ -253,7 +253,7 @@ class AnalyzeConfig(SpliceConfig):
     """Numbers of clusters to try, from-to."""
     traversals: Annotated[int, Limit(0, 10), Stored("walks")] = 3
     """Principal components to traverse, of the bottleneck and of the code; 0 to 10."""
-    unit_people: Annotated[int, Limit(2), Stored("tried")] = 200
+    unit_people: Annotated[int, Limit(2, 1_000_000), Stored("tried")] = 200
     """People of the split on whom the units of the code are tried, one unit after another."""
 
 
@@ -315,8 +315,8 @@ RECIPES: Mapping[RecipeName, Recipe] = {
 
 NEUTRAL = (
     *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("square", "study"), ("augment", "none")),
-    *((part, None) for part in PARTS),
-    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0), ("exif", "refuse"), ("category", None)),
+    *((part, None) for part in ("category", "nms", *PARTS)),
+    *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0), ("exif", "refuse"), ("rescore", False)),
 )
 """Options that came later, with the value that was meant before there was a choice."""
 NEUTRAL_OF: Mapping[type, Any] = {EvaluateConfig: (("decode", "argmax"), ("flip_test", False))}

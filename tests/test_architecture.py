@@ -175,6 +175,14 @@ def test_one_place_reads_foreign_weights_and_only_weights() -> None:
     assert loads[0][1]["weights_only"] == "True"
 
 
+def test_annotation_files_are_read_through_one_door() -> None:
+    room = "shgae.data.converters."
+    doors = (f"{room}annotations", f"{room}people")
+    outside = [path for path in FILES if "converters" not in path.parts]
+    wrong = [(name_of(path), name) for path in outside for name in imports_of(path) if name.startswith(room)]
+    assert [one for one in wrong if not one[1].startswith(doors)] == []
+
+
 def test_files_are_short() -> None:
     assert [(name_of(path), lines_of(path)) for path in FILES + TESTS if lines_of(path) > LONGEST_FILE] == []
 

@@ -13,7 +13,7 @@ from shgae.cli.fields import stages
 from shgae.config import fields_of
 from shgae.recipes import RECIPES
 from tests import mutants, promises
-from tests.benchmarks import table
+from tests.benchmarks import gpu_page, table
 from tests.builders.pages import LANGUAGES, ROOT, Page, coded, page, pages
 
 PAGES = pages()
@@ -102,6 +102,7 @@ def test_make_writes_its_tables_into_pages_that_have_their_marks() -> None:
         "torture": ("reliability", (promises.BEGIN, promises.END)),
         "mutants": ("reliability", mutants.MARKS),
         "bench": ("performance", table.MARKS),
+        "gpu": ("performance", gpu_page.MARKS),
     }
     for target, (name, its) in marks.items():
         recipe = makefile.partition(f"\n{target}:")[2].partition("\n\n")[0]

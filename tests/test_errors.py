@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.errors import Refused, shortened
+from shgae.errors import Refused, quoted, shortened
 
 
 @given(st.text(max_size=300), st.integers(20, 200))
@@ -39,3 +40,12 @@ def test_an_error_is_one_printable_line(what: str, where: str, why: str, fix: st
     line = Refused(what, where, why, fix).line()
     assert line.isprintable()
     assert line == " ".join(line.split())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a", "'a'"), ({"b": [True, None, 1.5]}, '{"b": [true, null, 1.5]}'), (float("nan"), "NaN"), (3, "3")],
+)
+def test_a_value_is_quoted_as_its_file_spells_it(value: object, text: str) -> None:
+    assert quoted(value) == text
+    assert len(quoted([value] * 50)) <= 40

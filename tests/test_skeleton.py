@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shgae.skeleton import COCO_PERSON, MPII_PERSON, Skeleton
 
@@ -58,3 +61,96 @@ def test_joints_are_found_again_under_other_spellings() -> None:
     theirs = Skeleton.from_names(("nose", "left_hip", "right_ankle"))
     assert mine.sources(theirs) == (2, 1, None, 0)
     assert theirs.sources(mine) == (3, 1, 0)
+
+
+PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "eye", "ear", "big toe", "small toe", "heel")
+SINGLE = ("nose", "neck", "pelvis", "thorax", "head_top", "root", "Rump", "label", "lower_back", "rib")
+"""Joints of neither side; some begin with l or r."""
+
+
+def spelled(side: str, part: str, habit: str) -> str:
+    """A joint's name as tools write it."""
+    words = part.split()
+    camel, letter = "".join(word.capitalize() for word in words), side[0]
+    return {
+        "COCO": "_".join([side, *words]),
+        "kebab": "-".join([side, *words]),
+        "spaces": " ".join([side, *words]).title(),
+        "reversed": "_".join([*words, side]),
+        "camel": f"{side}{camel}",
+        "camel, reversed": f"{camel[0].lower()}{camel[1:]}{side.capitalize()}",
+        "OpenPose, AlphaPose": f"{letter.upper()}{camel}",
+        "DeepLabCut, SLEAP": f"{words[0]}{camel[len(words[0]) :]}{letter.upper()}",
+        "Blender": f"{camel}.{letter.upper()}",
+        "Blender, small": f"{'_'.join(words)}.{letter}",
+        "LSP": " ".join([side.capitalize(), *words]),
+        "letter in front": "_".join([letter, *words]),
+        "letter in front, large": "_".join([letter.upper(), *words]),
+        "letter behind": "_".join([*words, letter]),
+        "letter behind, large": "_".join([*words, letter.upper()]),
+        "letter stuck on": f"{letter}{''.join(words)}",
+    }[habit]
+
+
+HABITS = (
+    *("COCO", "kebab", "spaces", "reversed", "camel", "camel, reversed", "OpenPose, AlphaPose", "DeepLabCut, SLEAP"),
+    *("Blender", "Blender, small", "LSP", "letter in front", "letter in front, large", "letter behind"),
+    *("letter behind, large", "letter stuck on"),
+)
+
+
+@pytest.mark.parametrize("habit", HABITS)
+@given(
+    parts=st.lists(st.sampled_from(PARTS), min_size=1, unique=True),
+    single=st.lists(st.sampled_from(SINGLE), unique=True),
+    order=st.randoms(use_true_random=False),
+)
+def test_mirror_pairs_follow_from_every_habit_of_naming(
+    habit: str, parts: list[str], single: list[str], order: random.Random
+) -> None:
+    pairs = [tuple(spelled(side, part, habit) for side in ("left", "right")) for part in parts]
+    names = [name for pair in pairs for name in pair] + single
+    order.shuffle(names)
+    wanted = {tuple(sorted((names.index(a), names.index(b)))) for a, b in pairs}
+    assert set(Skeleton.from_names(names).flip_pairs) == wanted
+
+
+OPENPOSE = (
+    *("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist", "MidHip", "RHip", "RKnee"),
+    *("RAnkle", "LHip", "LKnee", "LAnkle", "REye", "LEye", "REar", "LEar", "LBigToe", "LSmallToe", "LHeel", "RBigToe"),
+    *("RSmallToe", "RHeel"),
+)
+HALPE = ("Nose", "LEye", "REye", "LEar", "REar", "LShoulder", "RShoulder", "Head", "Neck", "Hip", "LBigToe", "RBigToe")
+MOUSE = ("snout", "leftear", "rightear", "shoulder", "spine1", "tailbase", "tail1")
+SLEAP_FLY = (
+    "head",
+    "thorax",
+    "abdomen",
+    "wingL",
+    "wingR",
+    "forelegL4",
+    "forelegR4",
+    "midlegL4",
+    "midlegR4",
+    "eyeL",
+    "eyeR",
+)
+GIVEN = (("LShoulder", "RShoulder"), ("ankle_L", "ankle_R"), ("Knee.L", "Knee.R"), ("lknee", "rknee"))
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (OPENPOSE, 11),  # BODY_25
+        (HALPE, 4),  # AlphaPose's 26, some
+        (MOUSE, 1),  # DeepLabCut's open field
+        (SLEAP_FLY, 3),
+        *((pair, 1) for pair in GIVEN),
+        (("left-shoulder", "right-shoulder"), 1),
+        (("shoulder_left", "shoulder_right"), 1),
+    ],
+)
+def test_skeletons_of_other_tools_have_their_pairs(names: tuple[str, ...], pairs: int) -> None:
+    found = Skeleton.from_names(names).flip_pairs
+    assert len(found) == pairs
+    assert all(len(names[a]) in (len(names[b]), len(names[b]) - 1, len(names[b]) + 1) for a, b in found)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from shgae.analysis.splice.network import Site
+from shgae.artifacts.activation_splits import origin_of
 from shgae.artifacts.activations import Activations, stacks_of
-from shgae.artifacts.compatibility import check_autoencoder, check_fits, scored_split
+from shgae.artifacts.compatibility import check_autoencoder, check_fits, is_tuned, scored_split
+from shgae.artifacts.crops import read_people
 from shgae.artifacts.lineage import ancestors
 from shgae.artifacts.manifest import Parent
+from shgae.artifacts.reconstructions import Reconstruction, check_name, read_reconstruction
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
@@ -38,6 +43,7 @@ def open_split(
     check_fits(site.loaded.artifact.facts, prepared, site.loaded.artifact.path, execution.progress)
     split = scored_split(prepared, split)
     verify_files(prepared, (f"{split}/", *also), execution)
+    note_near_mean_pose(site.loaded.artifact, execution.progress)
     return prepared, split
 
 
@@ -104,6 +110,44 @@ def open_code(path: Path, site: Site, progress: Progress) -> LoadedAutoencoder:
     return code
 
 
+def open_given(
+    given: Mapping[str, Path], source: Artifact | None, site: Site, data: Artifact, split: str, limit: int | None
+) -> dict[str, Reconstruction]:
+    """Opens reconstructions that another program made of this split's bottlenecks.
+
+    Args:
+        given: files by the name that reports give them.
+        source: the activations that they were made from.
+        site: of the network that is evaluated.
+        data: the prepared data that it is evaluated on.
+        split: which part of it.
+        limit: how many people of that; None for all.
+
+    Raises:
+        Refused: a name is one of shgae's own, there are no activations or they are of other data, or a file is not of
+            these activations and people.
+    """
+    for name in given:
+        check_name(name)
+    if not given:
+        return {}
+    if source is None:
+        why = "it needs the activations that the reconstructions were made from"
+        raise Refused("option", "--given", why, "--activations DIR")
+    theirs = source.parent("data")
+    if theirs is None or theirs.id != data.id:
+        why = f"they were not made from {data.path} ({data.short_id}), so their people are others"
+        raise Refused("activations", source.path, why, "the data that they were extracted from")
+    (stack,), known = _picked(source, site), read_people(data, split).annotation_id
+    origin, channels = origin_of(source, stack), site.loaded.spec.width
+    return {name: read_reconstruction(path, origin, channels, known[:limit], known) for name, path in given.items()}
+
+
+def given_config(given: Mapping[str, Reconstruction]) -> dict[str, Any]:
+    """The part of a config that tells what was given."""
+    return {"given_sha256": {name: one.sha256 for name, one in given.items()}} if given else {}
+
+
 def _ids(parents: tuple[Parent, ...]) -> Iterator[str]:
     for parent in parents:
         yield parent.id
@@ -113,7 +157,7 @@ def _ids(parents: tuple[Parent, ...]) -> Iterator[str]:
 def before_tuning(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | None:
     """The autoencoder as it was before it and its trunk were tuned, and where it lies; None where that is gone."""
     artifact = site.loaded.artifact
-    while artifact.facts.get("made_by") == "finetune":
+    while is_tuned(artifact):
         parent = artifact.parent("model")
         path = None if parent is None else Path(os.path.realpath(artifact.path / parent.path))
         try:

@@ -99,7 +99,7 @@ class Activations:
         folders = [site_folder(split, stack, there) for stack in self.stacks]
         numbers = range(-(-self._people // self._shard_rows))
         self._shards = [
-            [map_tensor(artifact.file(shard_name(folder, number)), "bottleneck") for number in numbers]
+            [map_tensor(artifact.open(shard_name(folder, number)), "bottleneck") for number in numbers]
             for folder in folders
         ]
         channels = self._shards[0][0].shape[1:2] or (0,)
@@ -109,10 +109,12 @@ class Activations:
                 dtype = "F16" if shard.dtype == np.float16 else "F32"
                 path = artifact.file(shard_name(folder, number))
                 check_arrays(path, {"bottleneck": shard}, {"bottleneck": (dtype, (rows, *channels, 4, 4))})
-        files = [artifact.file(statistics_name(folder)) for folder in folders]
-        for file in files:
-            check_arrays(file, load_tensors(file), _statistics_formats(channels[0]))
-        self.statistics = tuple(ChannelStatistics(**load_tensors(file)) for file in files)
+        found = []
+        for name in map(statistics_name, folders):
+            arrays = load_tensors(artifact.open(name))
+            check_arrays(artifact.file(name), arrays, _statistics_formats(channels[0]))
+            found.append(ChannelStatistics(**arrays))
+        self.statistics = tuple(found)
         """Of each stack, over all people of the split."""
         if not all(np.isfinite(one.mean).all() for one in self.statistics):
             why = f"split {split} holds numbers that are not finite"

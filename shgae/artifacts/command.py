@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shgae.errors import shortened
+from shgae.execution import Execution
 
 PROGRAM = "shgae"
 _FROM_PYTHON = "called from Python: "
@@ -27,3 +28,8 @@ def shown(words: Sequence[str], most: int = 1000) -> str:
         most: characters; from a longer line the middle is left out.
     """
     return shortened(("" if words[:1] == [PROGRAM] else _FROM_PYTHON) + shlex.join(words), most)
+
+
+def stamp(execution: Execution) -> str:
+    """What a picture says of how it was made: the command at work, or nothing where that is not wanted."""
+    return shown(command_line()) if execution.stamp else ""

@@ -44,6 +44,12 @@ def other_joints(mine: Sequence[str], theirs: Sequence[str], data: object) -> st
     return f"{len(mine)} joints, the data in {data} has {len(theirs)} ({first})"
 
 
+def is_tuned(model: Artifact) -> bool:
+    """Whether a network is another one, trained on: by ``finetune``, or elsewhere and imported with ``--like``."""
+    made_by = model.facts.get("made_by")
+    return made_by == "finetune" or (made_by == "import" and model.parent("model") is not None)
+
+
 def scored_split(data: Artifact, split: EvaluatedSplit) -> Split:
     """The split that is scored: "auto" is test, or val where there is none."""
     if split != "auto":

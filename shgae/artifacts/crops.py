@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.artifacts.draft import Draft
+from shgae.artifacts.hashing import state_of
+from shgae.artifacts.input_file import open_input
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tensors import Array, check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
@@ -149,20 +151,31 @@ def read_people(data: Artifact, split: str) -> PeopleTable:
         fixes = {"val": "--val at shgae prepare", "test": "--test or --hold-out at shgae prepare, or --split val"}
         fix = fixes.get(split, "shgae prepare again")
         raise Refused(f"split {split}", data.path, f"this data has {has} only", fix)
-    path = data.file(PEOPLE.format(split=split))
-    arrays = load_tensors(path)
+    file = PEOPLE.format(split=split)
+    arrays = load_tensors(data.open(file))
     skeleton, visibility = data.facts.get("skeleton"), arrays.get("visibility")
     joints = len(skeleton["names"]) if skeleton else visibility.shape[-1] if visibility is not None else 0
     wanted = _formats(int(splits[split]), joints, [name for name in MEASURES if name in arrays])
-    check_arrays(path, arrays, wanted)
+    check_arrays(data.file(file), arrays, wanted)
     return PeopleTable(**arrays)
 
 
 class Crops:
     """One split, opened for reading; the crops stay on disk until their rows are asked for."""
 
-    def __init__(self, data: Artifact, split: str, limit: int | None = None) -> None:
-        """Opens a split of prepared data; raises :class:`Refused` if the data lacks it."""
+    def __init__(self, data: Artifact, split: str, limit: int | None = None, *, checked: bool = True) -> None:
+        """Opens a split of prepared data.
+
+        Args:
+            data: the prepared data.
+            split: train, val or test.
+            limit: the first people only.
+            checked: whether the files of the crops are hashed now; if not, :meth:`check_same` tells later, once they
+                were, that they are still the ones that are read.
+
+        Raises:
+            Refused: the data lacks it, or a file was changed.
+        """
         self.crop_size = int(data.facts["crop_size"])
         self.people = read_people(data, split).head(limit)
         self.photos = photos_of(self.people, data, split)
@@ -170,15 +183,36 @@ class Crops:
         shards = -(-len(self.people) // SHARD_ROWS)
         _allow_open_files(shards)
         self._facts = data.facts
-        self._shards = [map_tensor(data.file(shard_name(split, shard)), "crops") for shard in range(shards)]
+        self.files = tuple(shard_name(split, shard) for shard in range(shards))
+        """Of the crops, inside the data; each has :data:`SHARD_ROWS` rows."""
+        self._data = data
+        self._states: dict[str, tuple[int, ...]] = {}
+        self._shards = [self._opened(name, checked) for name in self.files]
         stored, side = int(data.facts["splits"][split]), self._shards[0].shape[-2:][0] if self._shards[0].ndim else 0
         for number, shard in enumerate(self._shards):
             rows = min(SHARD_ROWS, stored - number * SHARD_ROWS)
             wanted = {"crops": ("U8", (rows, max(side, self.crop_size), max(side, self.crop_size), 3))}
-            check_arrays(data.file(shard_name(split, number)), {"crops": shard}, wanted)
+            check_arrays(data.file(self.files[number]), {"crops": shard}, wanted)
+
+    def _opened(self, name: str, checked: bool) -> Array:
+        file = self._data.open(name) if checked else open_input(self._data.file(name))
+        self._states[name] = state_of(file)
+        return map_tensor(file, "crops")
+
+    def check_same(self, names: Sequence[str]) -> None:
+        """Raises :class:`Refused` where another file lies now at the place of one that is read."""
+        for name in names:
+            with open_input(self._data.file(name)) as file:
+                if state_of(file) != self._states[name]:
+                    why = f"{name} was replaced while it was read"
+                    raise Refused(self._data.manifest.kind, self._data.path, why, "the same command again")
 
     def __len__(self) -> int:
         return len(self.people)
+
+    def files_of(self, rows: npt.NDArray[np.int64]) -> list[str]:
+        """The files that hold the crops of these rows."""
+        return [self.files[shard] for shard in np.unique(rows // SHARD_ROWS).tolist()]
 
     @property
     def stored_size(self) -> int:

@@ -20,7 +20,7 @@ class DryRun:
     output: Path
     what: str
     size: int
-    """Bytes of its files; the manifest, of some kB, comes on top."""
+    """Bytes of its files; the manifest, of some kB, and a sheet come on top."""
     free: int
     """Bytes that the disk of the output has left."""
     seconds: float

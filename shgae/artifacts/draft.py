@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,20 +17,20 @@ from shgae.artifacts.folders import (
     check_inputs,
     check_target,
     clear,
+    interrupted,
     locked,
     mend,
     partial_of,
     put_in_place,
     remove,
     torn_in,
-    unfinished,
 )
 from shgae.artifacts.hashing import hash_file, of_each
 from shgae.artifacts.manifest import MANIFEST, FileEntry, Manifest, Parent, differences, package_versions
 from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.run_log import Origin, conditions_of, going_on, now
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tables import as_read, dumps, json_bytes, read_json, write_json
+from shgae.artifacts.tables import as_read, dumps, json_bytes, write_json
 from shgae.artifacts.tensors import Array, sync, tensors_bytes, write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -58,6 +58,8 @@ class Draft:
         self.origin = Origin.new(self.parents, conditions_of(device, execution))
         self.world = execution.world
         self.pieces = Pieces(self.path)
+        self.provenance: dict[str, str] = {}
+        """What the manifest says of the run besides device and versions."""
         self._execution = execution
 
     def intent(self) -> dict[str, Any]:
@@ -105,8 +107,18 @@ class Draft:
         """Writes a table, a JSON object a line; see :meth:`write`."""
         self.write(name, "".join(dumps(row) + "\n" for row in rows).encode())
 
+    def preview(self, facts: Mapping[str, Any]) -> Artifact:
+        """What is written so far, to be read as the artefact that it is going to be; nothing is hashed."""
+        files = {name: FileEntry("", 0) for name in self.pieces.names}
+        return Artifact(self.path, Manifest(self.kind, self.config, as_read(facts), files, self.parents, {}))
+
+    def discard(self, name: str) -> None:
+        """Deletes a file that is of no more use."""
+        if self.world.is_main:
+            self.file(name).unlink(missing_ok=True)
+
     def commit(self, facts: Mapping[str, Any], *, volatile: Collection[str] = ()) -> Artifact:
-        """Completes the artefact: hashes, sync, manifest, rename.
+        """Completes the artefact: hashes that are not known yet, sync, manifest, rename.
 
         Args:
             facts: what a reader needs to know; part of the id.
@@ -127,17 +139,15 @@ class Draft:
             for name in self.pieces.names.union(volatile)
             if (self.path / name).is_file() and not PurePosixPath(name).name.startswith(".")
         )
-        sizes = [(self.path / name, (self.path / name).stat().st_size) for name in names]
-        # A wish to stop is not heard any more: what is left takes less than to do it all again.
-        hashes = of_each(hash_file, sizes, f"hashing {self.path}", self._execution, stops=False)
         files = {
             name: FileEntry(sha256, size, name in volatile)
-            for name, sha256, (_, size) in zip(names, hashes, sizes, strict=True)
+            for name, (sha256, size) in zip(names, self._hashes(names), strict=True)
         }
         changes = self.origin.changes()
         provenance = {
             "versions": package_versions(),
             **{key: self.origin.conditions[-1][key] for key in ("device", "deterministic")},
+            **self.provenance,
             "processors": os.cpu_count(),
             "processes": self.world.size,
             "command": command_line(),
@@ -155,6 +165,16 @@ class Draft:
         for hidden in HIDDEN:
             (self.target / hidden).unlink(missing_ok=True)
         return Artifact(self.target, manifest)
+
+    def _hashes(self, names: Sequence[str]) -> list[tuple[str, int]]:
+        """sha256 and bytes of files. What :meth:`write` wrote was hashed then: a disk that keeps something else is
+        found out by verifying, not made the truth."""
+        sizes = {name: (self.path / name).stat().st_size for name in names}
+        known = {name: found for name in names if (found := self.pieces.written(name)) and found[1] == sizes[name]}
+        rest = [(self.path / name, sizes[name]) for name in names if name not in known]
+        # A wish to stop is not heard any more: what is left takes less than to do it all again.
+        hashes = iter(of_each(hash_file, rest, f"hashing {self.path}", self._execution, stops=False))
+        return [known.get(name) or (next(hashes), sizes[name]) for name in names]
 
 
 @contextmanager
@@ -221,14 +241,15 @@ def _check_partial(made: Draft) -> None:
 
 def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
     intent = made.path / INTENT
-    begun = unfinished(made.path) is not None or (made.path / MANIFEST).is_file()
+    found = interrupted(made.target)
+    begun = found is not None
     if begun and resumable and execution.resume:
-        changed = differences(made.intent(), read_json(intent))
+        changed = differences(made.intent(), found or {})
         if changed:
             raise Refused("resume", made.path, f"it was begun otherwise ({'; '.join(changed)})", "the same options")
         _take_up(made, execution)
         return
-    if begun and not execution.force and (resumable or differences(made.intent(), read_json(intent))):
+    if begun and not execution.force and (resumable or differences(made.intent(), found or {})):
         fix = "--resume to continue it, or --force to start again" if resumable else "another --output, or --force"
         raise Refused("output", made.target, f"an interrupted run lies in {made.path.name}", fix)
     if begun:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from shgae.errors import Refused, shortened
-from shgae.recipes import HeatmapConfig
+from shgae.config import fields_of
+from shgae.errors import Refused, quoted
+from shgae.recipes import HeatmapConfig, PrepareConfig
 from shgae.skeleton import Skeleton
 
 _MOST = 2**53
@@ -35,7 +36,7 @@ class Facts(Mapping[str, Any]):
             raise Refused(f"fact {name}", self._where, "its manifest lacks it", "make the artefact again")
         value = self._facts[name]
         if name in _CHECKS and not _is_fit(value, _CHECKS[name]):
-            why = f"{shortened(repr(value))} makes no sense"
+            why = f"{quoted(value, 60)} makes no sense"
             raise Refused(f"fact {name}", self._where, why, "make the artefact again")
         return value
 
@@ -90,23 +91,33 @@ def _skeleton(value: Any) -> bool:
     return _list_of(_text)(value["names"]) and all(0 <= end < len(skeleton) for end in ends)
 
 
+def _as_option(config: type, name: str) -> Callable[[Any], bool]:
+    """What the option of that name takes: what was accepted when it was made is accepted when it is read."""
+    field = next(one for one in fields_of(config) if one.name == name)
+
+    def is_fit(value: Any) -> bool:
+        field.check(value)
+        return True
+
+    return is_fit
+
+
 def _heatmap(value: Any) -> bool:
-    config = HeatmapConfig(**value)
-    are_said = config.peak in ("one", "mass") and config.unlabelled in ("masked", "empty")
-    are_said = are_said and config.centres in ("cell", "subpixel")
-    return are_said and all(_number(sigma) and sigma > 0 for sigma in (config.sigma_visible, config.sigma_hidden))
+    config = HeatmapConfig(**value)  # which checks itself
+    return bool(config)
 
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "cell_rule": lambda value: value in ("round", "floor"),
     "category_id": lambda value: type(value) is int and _number(value),
-    "crop_policy": lambda value: value in ("inside", "pad"),
+    "context": _as_option(PrepareConfig, "context"),
+    "crop_policy": _as_option(PrepareConfig, "crop_policy"),
     "crop_size": lambda value: _count(value) and 0 < value <= 4096,
     "dropped": _counts,
     "figures": _list_of(_text),
     "heatmap": _heatmap,
     "made_by": _text,
-    "margin": lambda value: _number(value) and value >= 0,
+    "margin": _as_option(PrepareConfig, "margin"),
     "mean_rgb": lambda value: _list_of(_number)(value) and len(value) == 3 and all(0 <= one <= 1 for one in value),
     "model_stacks": _count,
     "parameters": _count,
@@ -115,6 +126,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "skeleton": _skeleton,
     "spec": _table,
     "splits": _counts,
+    "val_pck": lambda value: _number(value) and 0 <= value <= 1,
     "stacks": lambda value: _list_of(lambda stack: type(stack) is int and -1 <= stack < _MOST)(value) and bool(value),
 }
 """By the name of a fact, which means the same in every kind; facts that only people read are not here."""

@@ -188,6 +188,16 @@ def partial_of(target: Path) -> Path:
     return target.parent / f"{target.name}.partial"  # with_name would choke on "." and "/"
 
 
+def interrupted(target: Path) -> dict[str, Any] | None:
+    """What the interrupted run next to a target was going to be; None where there is none, or it is being cleared.
+
+    Killed in its commit, such a run has a manifest already.
+    """
+    intent = partial_of(target) / INTENT
+    found = read_json(intent) if intent.is_file() else {"cleared": True}
+    return None if found.get("cleared") else found
+
+
 def unfinished(path: Path) -> tuple[Path, dict[str, Any]] | None:
     """The unfinished artefact at NAME.partial (given so, or as its target NAME) and what it is going to be, or None."""
     folder = path if (path / INTENT).is_file() else partial_of(path)

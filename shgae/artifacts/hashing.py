@@ -12,9 +12,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
+from shgae.artifacts.input_file import open_input
+from shgae.errors import Refused
 from shgae.execution import Execution, Silent
 
 Item = TypeVar("Item")
@@ -32,18 +35,26 @@ _known: dict[tuple[int, ...], str] = {}
 
 def hash_file(path: Path) -> str:
     """sha256 of a file's content, in hexadecimal; always read."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open_input(path) as file:
+        return hash_open(file)
 
 
-def known_hash(path: Path) -> str:
+def hash_open(file: BufferedReader) -> str:
+    """The same of a file that is open, which is then at its beginning."""
+    file.seek(0)
+    found = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    return found
+
+
+def known_hash(file: BufferedReader) -> str:
     """The same, but read only if this process has not yet, or if the file may have changed since."""
-    before, begun = _state(path.stat()), time.time_ns()
+    before, begun = state_of(file), time.time_ns()
     found = _known.get(before)
     if found is None:
-        found = hash_file(path)
+        found = hash_open(file)
         *_, modified, changed = before
-        if _state(path.stat()) == before and begun - max(modified, changed) > _RESTED:
+        if state_of(file) == before and begun - max(modified, changed) > _RESTED:
             _known[before] = found
     return found
 
@@ -54,16 +65,31 @@ def led_out(path: Path, root: Path) -> str | None:
     return None if is_inside else "is a link that leads out of the artefact"
 
 
+def misfit(path: Path, size: int) -> str | None:
+    """What is wrong with a file that was written with so many bytes, as far as it shows without reading it."""
+    if not path.is_file():
+        return "is missing"
+    found = path.stat().st_size
+    return None if found == size else f"has {found} bytes, {size} were written"
+
+
 def unlike(path: Path, sha256: str, size: int, *, anew: bool) -> str | None:
     """What is wrong with a file that was written with this hash and size in bytes; None where it is as it was.
 
     ``anew`` reads it in any case.
     """
-    if not path.is_file():
-        return "is missing"
-    if (found := path.stat().st_size) != size:
+    try:
+        with open_input(path) as file:
+            return unlike_open(file, sha256, size, anew=anew)
+    except Refused as error:
+        return "is missing" if not path.is_file() else error.why
+
+
+def unlike_open(file: BufferedReader, sha256: str, size: int, *, anew: bool = False) -> str | None:
+    """:func:`unlike` of a file that is open, and is then at its beginning."""
+    if (found := os.fstat(file.fileno()).st_size) != size:
         return f"has {found} bytes, {size} were written"
-    hashed = hash_file(path) if anew else known_hash(path)
+    hashed = hash_open(file) if anew else known_hash(file)
     return None if hashed == sha256 else "was changed since it was written"
 
 
@@ -107,5 +133,7 @@ def of_each(
     return found
 
 
-def _state(stat: os.stat_result) -> tuple[int, ...]:
+def state_of(file: BufferedReader) -> tuple[int, ...]:
+    """What tells an open file from any other, and from itself after a change: device, inode, size, times."""
+    stat = os.fstat(file.fileno())
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

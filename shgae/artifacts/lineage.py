@@ -35,19 +35,39 @@ def ancestors(artifact: Artifact) -> Iterator[Ancestor]:
     yield from ancestors_of(artifact.manifest.parents, artifact.path)
 
 
-def ancestors_of(parents: Sequence[Parent], child: Path, depth: int = 1) -> Iterator[Ancestor]:
+def ancestors_of(parents: Sequence[Parent], child: Path) -> Iterator[Ancestor]:
     """The parents of an artefact, which lies or is going to lie at ``child``, and theirs, depth first."""
+    # Each place is opened once: several of a family often lie at one, and a manifest tells of its whole family.
+    yield from _ancestors_of(parents, child, 1, {})
+
+
+def _ancestors_of(
+    parents: Sequence[Parent], child: Path, depth: int, there: dict[Path, str | None]
+) -> Iterator[Ancestor]:
     for parent in parents:
         path = Path(os.path.realpath(child / parent.path))  # resolve() raises on a circle of symlinks
-        yield Ancestor(depth, parent.role, parent.kind, parent.id, path, _lies_at(path, parent.id))
-        yield from ancestors_of(parent.parents, path, depth + 1)
+        if path not in there:
+            there[path] = _id_at(path)
+        yield Ancestor(depth, parent.role, parent.kind, parent.id, path, there[path] == parent.id)
+        yield from _ancestors_of(parent.parents, path, depth + 1, there)
 
 
-def _lies_at(path: Path, identity: str) -> bool:
+def found(parent: Parent, child: Path) -> Artifact | None:
+    """A parent of the artefact at ``child``, where it still lies where the child saw it; nothing is hashed."""
+    artifact = _at(Path(os.path.realpath(child / parent.path)))
+    return artifact if artifact is not None and artifact.id == parent.id else None
+
+
+def _id_at(path: Path) -> str | None:
+    artifact = _at(path)
+    return None if artifact is None else artifact.id
+
+
+def _at(path: Path) -> Artifact | None:
     try:
-        return open_artifact(path, verify=False).id == identity
+        return open_artifact(path, verify=False)
     except (Refused, OSError):
-        return False
+        return None
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
+from shgae.artifacts.folders import torn_in
 from shgae.errors import Refused
+
+PAGE, PICTURE, ONNX = (".html", ".htm"), (".png", ".svg", ".pdf"), (".onnx",)
+"""How the names of such files end."""
 
 
 def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example: str) -> None:
@@ -21,8 +26,11 @@ def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example:
         raise Refused("output", output, "it exists and is no file, so --force spares it", "another --output")
 
 
-def make_room(folder: Path) -> None:
-    """Makes the folder and sees, before the work, that a file can be made in it."""
+def make_room(folder: Path, *names: str) -> None:
+    """Makes the folder and sees, before the work, that a file can be made in it.
+
+    What killed programs left of files of these ``names`` while they wrote them is cleared away.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -33,3 +41,18 @@ def make_room(folder: Path) -> None:
     except OSError as error:
         error.filename = str(folder)  # the file's own name says nothing to anybody
         raise
+    for left in torn_in(folder, names):
+        if not _is_at_work(int(left.split(".")[-2])):
+            (folder / left).unlink(missing_ok=True)
+
+
+def _is_at_work(process: int) -> bool:
+    if os.name != "posix":
+        return True  # elsewhere this question would end the process
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

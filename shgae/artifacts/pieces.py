@@ -14,10 +14,15 @@ from typing import Any
 from shgae.artifacts import strict_json
 from shgae.artifacts.folders import PIECES
 from shgae.artifacts.hashing import led_out, of_each, unlike
+from shgae.artifacts.input_file import read_input
 from shgae.artifacts.manifest import inside
 from shgae.artifacts.tables import append_row, write_rows
 from shgae.errors import Refused
 from shgae.execution import Execution
+
+_FIX = "--force to start again"
+_MOST_BYTES = 2**28
+"""Of a log; a line has some 150."""
 
 
 class Pieces:
@@ -37,6 +42,11 @@ class Pieces:
     def holds(self, name: str) -> bool:
         """Whether a file was written whole, and is there."""
         return any("sha256" in line for line in self._lines.get(name, ())) and (self._folder / name).is_file()
+
+    def written(self, name: str) -> tuple[str, int] | None:
+        """sha256 and bytes of a file as it was written last; None if it was written in another way."""
+        lines = [line for line in self._lines.get(name, ()) if "sha256" in line]
+        return (lines[-1]["sha256"], lines[-1]["bytes"]) if lines else None
 
     def claim(self, name: str) -> None:
         """Notes that a file is the draft's, before it is there."""
@@ -58,7 +68,7 @@ class Pieces:
         Raises:
             Refused: a line is not ours; the last may be torn by a kill.
         """
-        lines = self._log.read_bytes().split(b"\n") if self._log.is_file() else [b""]
+        lines = read_input(self._log, "resume", _FIX, _MOST_BYTES).split(b"\n") if self._log.exists() else [b""]
         for line in lines[:-1]:
             try:
                 found = strict_json.parse(line)
@@ -67,7 +77,7 @@ class Pieces:
             except (strict_json.JsonFault, ValueError, TypeError, KeyError, AttributeError):
                 is_fit = False
             if not is_fit:
-                raise Refused("resume", self._log, "the log of what was written is damaged", "--force to start again")
+                raise Refused("resume", self._log, "the log of what was written is damaged", _FIX)
             self._lines.setdefault(name, []).extend([found] if "sha256" in found else [])
 
     def check(self, execution: Execution) -> None:
@@ -90,7 +100,7 @@ class Pieces:
         checked = of_each(found, there, f"checking {self._folder}", execution)
         for name, _, fault in checked:
             if fault:
-                raise Refused("resume", self._folder, f"{name} {fault}", "--force to start again")
+                raise Refused("resume", self._folder, f"{name} {fault}", _FIX)
         self._lines = {name: [] for name in self._lines} | {name: [line] for name, line, _ in checked if line}
         rows = [line for name, lines in sorted(self._lines.items()) for line in lines or [{"name": name}]]
         if rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 
 ORIGIN = ".origin.json"
+_COMPILE = "compile"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Origin:
     """When: ISO 8601, UTC."""
     parents: Sequence[Parent]
     conditions: Sequence[Mapping[str, str]]
-    """Device, processes, determinism and versions of its runs, in order; a run like the one before it adds nothing."""
+    """Device, processes, determinism, compilation and versions of its runs, in order; a run like the one before it adds
+    nothing."""
 
     @classmethod
     def new(cls, parents: Sequence[Parent], conditions: Mapping[str, str]) -> Origin:
@@ -80,6 +82,8 @@ def read_origin(folder: Path) -> Origin | None:
 def going_on(new: Origin, folder: Path, progress: Progress) -> Origin:
     """The origin of a draft that is resumed, stored again; conditions that are not those of its last run are told."""
     before, here = read_origin(folder), new.conditions[-1]
+    if before:  # before there was a choice, nothing was compiled
+        before = replace(before, conditions=[{_COMPILE: "off"} | dict(one) for one in before.conditions])
     origin = before.followed(here) if before else new
     if before and origin != before:
         changed = "; ".join(differences(here, before.conditions[-1]))
@@ -91,7 +95,7 @@ def going_on(new: Origin, folder: Path, progress: Progress) -> Origin:
 def conditions_of(device: str, execution: Execution) -> dict[str, str]:
     """What may change the last bits of a result, though it is not part of the method."""
     how = {"device": device, "deterministic": execution.deterministic, "processes": str(execution.world.size)}
-    return how | package_versions()
+    return how | {_COMPILE: "on" if execution.compile else "off"} | package_versions()
 
 
 def now() -> str:

@@ -1,33 +1,28 @@
 """Making artefacts and opening them.
 
-A draft fills ``NAME.partial`` next to its target ``NAME``; commit hashes each file, writes the manifest last, syncs
+A draft fills ``NAME.partial`` next to its target ``NAME``; commit writes the manifest with each file's hash last, syncs
 everything to disk and renames. A crash leaves the old artefact or the new one, never a mixture, and an unfinished one
 never looks whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from shgae.artifacts.facts import Facts
-from shgae.artifacts.folders import (
-    INTENT,
-    partial_of,
-)
-from shgae.artifacts.hashing import led_out, of_each, unlike
-from shgae.artifacts.manifest import (
-    MANIFEST,
-    FileEntry,
-    Manifest,
-    Parent,
-    in_words,
-    read_manifest,
-)
+from shgae.artifacts.folders import INTENT, partial_of
+from shgae.artifacts.hashing import led_out, of_each, unlike, unlike_open
+from shgae.artifacts.input_file import open_input
+from shgae.artifacts.manifest import MANIFEST, Manifest, Parent, in_words, read_manifest
 from shgae.errors import Refused
-from shgae.execution import Execution
+from shgae.execution import Execution, ProcessGroup
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,22 @@ class Artifact:
         if name not in self.manifest.files:
             raise Refused(f"file {name}", self.path, f"not part of this {self.manifest.kind}", "shgae info")
         return self.path / name
+
+    def open(self, name: str) -> BufferedReader:
+        """One file of the artefact, open for reading; whatever takes its place later is not read.
+
+        What was hashed by :func:`verify_files` and is the same file still is not hashed again.
+
+        Raises:
+            Refused: the artefact has no such file, or it is not what the manifest says.
+        """
+        path, entry = self.file(name), self.manifest.files[name]
+        file = open_input(path)
+        fault = led_out(path, self.path) or unlike_open(file, entry.sha256, entry.size)
+        if fault:
+            file.close()
+            raise Refused(self.manifest.kind, self.path, f"{name} {fault}", "make the artefact again")
+        return file
 
     def to_json(self) -> dict[str, Any]:
         """The artefact's part of what ``--json`` prints."""
@@ -107,19 +118,40 @@ def verify_files(
     """Hashes the files with names that begin so; raises :class:`Refused`, naming the first missing or changed.
 
     What this process has hashed before and has not changed since is not hashed again, unless ``anew`` asks for it.
+    Several processes of an ``execution`` hash their share each, and raise the same.
     """
+    execution = execution or Execution()
+    names = [name for name in sorted(artifact.manifest.files) if name.startswith(only)]
+    mine = [(name, artifact.manifest.files[name].size) for name in execution.world.shard(names)]
+    work = partial(fault_of, artifact, anew=anew)
+    found = of_each(work, mine, f"checking {artifact.path}", execution)
+    faults = {name: fault for (name, _), fault in zip(mine, found, strict=True) if fault}
+    agree(artifact, names, faults, execution.world)
 
-    def fault(item: tuple[str, FileEntry]) -> str | None:
-        name, entry = item
-        path = artifact.path / name
-        found = led_out(path, artifact.path) or unlike(path, entry.sha256, entry.size, anew=anew)
-        return f"{name} {found}" if found else None
 
-    chosen = [(item, item[1].size) for item in sorted(artifact.manifest.files.items()) if item[0].startswith(only)]
-    found = of_each(fault, chosen, f"checking {artifact.path}", execution or Execution())
-    if faults := [one for one in found if one]:
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise Refused(artifact.manifest.kind, artifact.path, faults[0] + more, "make the artefact again")
+def fault_of(artifact: Artifact, name: str, *, anew: bool = False) -> str | None:
+    """What is wrong with a file of an artefact, in words; None where it is as it was written."""
+    entry, path = artifact.manifest.files[name], artifact.path / name
+    found = led_out(path, artifact.path) or unlike(path, entry.sha256, entry.size, anew=anew)
+    return f"{name} {found}" if found else None
+
+
+def agree(artifact: Artifact, names: Sequence[str], faults: Mapping[str, str], world: ProcessGroup) -> None:
+    """Raises :class:`Refused` in every process if one of them found a fault.
+
+    Args:
+        artifact: what the files are of.
+        names: files that were looked at, each by one of the processes.
+        faults: those in which this process found a fault, and which.
+        world: the processes.
+    """
+    is_wrong = world.merge_disjoint(np.array([name in faults for name in names], np.uint8))
+    wrong = [name for name, one in zip(names, is_wrong, strict=True) if one]
+    if not wrong:
+        return
+    fault = faults.get(wrong[0]) or fault_of(artifact, wrong[0]) or f"{wrong[0]} is another file to another process"
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    raise Refused(artifact.manifest.kind, artifact.path, fault + more, "make the artefact again")
 
 
 def _not_an_artifact(path: Path, kinds: Collection[str]) -> Refused:

@@ -13,10 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shgae.artifacts.input_file import Source, open_input, path_of, whole
 from shgae.errors import Refused, shortened
 
 MOST_BYTES = 2**31
 """Of a file. COCO's largest, with all its polygons, has a quarter of it."""
+_MOST_MEMORY = 8 * 2**30
+"""Bytes that the values of a text may take, about: COCO's largest take a quarter of it."""
+_BRACKET, _COMMA = 64, 32
+"""Bytes that an empty list or object takes, and the next number of a list."""
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _QUOTED = 40
 Pairs = list[tuple[str, Any]]
@@ -58,8 +63,9 @@ def parse(
             large, such as 1e999; these are refused without it.
 
     Raises:
-        JsonFault: it is not JSON, is not text, is nested too deeply, has a key twice in one object, a number that is
-            not finite or has thousands of digits; or ``each`` raised it.
+        JsonFault: it is not JSON, is not text, is nested too deeply, has so many values that they would take more than
+            8 GiB of memory, has a key twice in one object, a number that is not finite or has thousands of digits; or
+            ``each`` raised it.
     """
 
     def pairs(found: Pairs) -> Any:
@@ -78,8 +84,9 @@ def parse(
         raise JsonFault(f"the number {digits:.{_QUOTED}} is too large")
 
     try:
-        whole = decode(text, utf16=True) if isinstance(text, bytes) else text
-        return json.loads(whole, object_pairs_hook=pairs, parse_constant=constant or _refused, parse_float=number)
+        letters = decode(text, utf16=True) if isinstance(text, bytes) else text
+        _check_memory(letters)
+        return json.loads(letters, object_pairs_hook=pairs, parse_constant=constant or _refused, parse_float=number)
     except UnicodeDecodeError as error:
         raise JsonFault(f"not UTF-8 (byte {error.start})") from error
     except json.JSONDecodeError as error:
@@ -91,7 +98,7 @@ def parse(
 
 
 def read(
-    path: Path,
+    source: Source,
     what: str,
     fix: str,
     *,
@@ -103,7 +110,7 @@ def read(
     """Reads a file of JSON.
 
     Args:
-        path: the file.
+        source: the file.
         what: what an error calls it.
         fix: what an error advises where the content is wrong.
         each: see :func:`parse`.
@@ -112,19 +119,11 @@ def read(
         utf16: see :func:`decode`.
 
     Raises:
-        Refused: it is not there, a folder, may not be read, is larger than ``most``, or as :func:`parse`.
+        Refused: it is no file that may be read (:func:`~shgae.artifacts.input_file.open_input`), is larger than
+            ``most``, or as :func:`parse`.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused(what, path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused(what, path, "it is a folder, wanted a file", "check the path") from error
-    except PermissionError as error:
-        raise Refused(what, path, "it may not be read", "check its permissions") from error
-    if len(data) > most:
-        raise Refused(what, path, f"more than {most:,} bytes", fix)
+    with open_input(source, what, fix, most=most) if isinstance(source, Path) else source as file:
+        data, path = whole(file, what, fix, most), path_of(source)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         text = decode(data, utf16=utf16)
@@ -136,6 +135,12 @@ def read(
         return JsonFile(parse(text, each=each, constant=constant), sha256)
     except JsonFault as fault:
         raise Refused(what, path, shortened(str(fault), 160), fix) from fault
+
+
+def _check_memory(text: str) -> None:
+    size = _BRACKET * (text.count("[") + text.count("{")) + _COMMA * text.count(",")
+    if size > _MOST_MEMORY:
+        raise JsonFault(f"its values would take about {size / 1e9:.0f} GB of memory, at most {_MOST_MEMORY / 1e9:.0f}")
 
 
 def _refused(text: str) -> Any:

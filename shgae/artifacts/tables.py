@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts import strict_json
+from shgae.artifacts.input_file import Source, path_of, reading
 from shgae.artifacts.tensors import replacing, write_bytes
 from shgae.errors import Refused
+
+_MOST_LINE = 2**29
+"""Bytes of a row."""
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
@@ -33,15 +37,15 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, json_bytes(value))
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(source: Source) -> dict[str, Any]:
     """Reads one JSON object.
 
     Raises:
         Refused: no such file, or its content is not a JSON object; see :mod:`shgae.artifacts.strict_json`.
     """
-    value = strict_json.read(path, "JSON", "make the file again", utf16=True).value
+    value = strict_json.read(source, "JSON", "make the file again", utf16=True).value
     if not isinstance(value, dict):
-        raise Refused("JSON", path, "no JSON object", "make the file again")
+        raise Refused("JSON", path_of(source), "no JSON object", "make the file again")
     return value
 
 
@@ -60,22 +64,21 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+def read_rows(source: Source) -> Iterator[dict[str, Any]]:
     """The rows of a table, one by one.
 
     Raises:
-        Refused: no such file, or a line that is not a JSON object.
+        Refused: no such file, a line that is not a JSON object, or one without an end.
     """
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    row = strict_json.parse(line, constant=float)  # NaN is the reader's matter: a dash on a page
-                except strict_json.JsonFault as fault:
-                    why = f"the line is no JSON ({fault})"
-                    raise Refused("table", f"{path}:{number}", why, "make the table again") from fault
-                if not isinstance(row, dict):
-                    raise Refused("table", f"{path}:{number}", "the line is no JSON object", "make the table again")
-                yield row
-    except FileNotFoundError as error:
-        raise Refused("table", path, "no such file", "check the path") from error
+    with reading(source, "table") as (file, path):
+        for number, line in enumerate(iter(lambda: file.readline(_MOST_LINE + 1), b""), 1):
+            try:
+                if len(line) > _MOST_LINE:
+                    raise strict_json.JsonFault(f"more than {_MOST_LINE:,} bytes")
+                row = strict_json.parse(line, constant=float)  # NaN is the reader's matter: a dash on a page
+            except strict_json.JsonFault as fault:
+                why = f"the line is no JSON ({fault})"
+                raise Refused("table", f"{path}:{number}", why, "make the table again") from fault
+            if not isinstance(row, dict):
+                raise Refused("table", f"{path}:{number}", "the line is no JSON object", "make the table again")
+            yield row

@@ -1,8 +1,9 @@
 """Named arrays in a safetensors file: written whole or not at all, checked before they are believed.
 
 The format is an 8-byte little-endian header length, a JSON header and the raw tensors
-(https://github.com/huggingface/safetensors). The library writes it and fsyncs nothing, and its reader takes duplicate
-keys and headers of 100 MB; so writing is wrapped here, and the header is checked here before the library reads.
+(https://github.com/huggingface/safetensors). The library writes it and fsyncs nothing; its reader takes duplicate keys
+and headers of 100 MB, and opens a path of its own. So writing is wrapped here, and reading is done here: the header is
+checked, and all comes from one handle.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
-from safetensors import SafetensorError
 
 from shgae.artifacts import strict_json
+from shgae.artifacts.input_file import Source, reading
 from shgae.errors import Refused, shortened
 
 Array = npt.NDArray[Any]
@@ -41,7 +43,14 @@ _DTYPES: dict[str, type[np.generic]] = {
 }
 _FORMATS = ("I64", "F64", "F32", "I32", "F16", "U8", "BOOL")
 """In the order in which the library writes arrays."""
-_NUMPYS = frozenset({*_DTYPES, "U64", "U32", "U16", "I16", "I8", "C64"})
+_NUMPYS: dict[str, type[np.generic]] = _DTYPES | {
+    "U64": np.uint64,
+    "U32": np.uint32,
+    "U16": np.uint16,
+    "I16": np.int16,
+    "I8": np.int8,
+    "C64": np.complex64,
+}
 """What numpy itself has: other packages teach it more, and a file must not be read by what else is installed."""
 
 
@@ -104,21 +113,28 @@ def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
     return 8 + -(-text // 8) * 8 + at
 
 
-def load_tensors(path: Path) -> dict[str, Array]:
+def load_tensors(source: Source) -> dict[str, Array]:
     """Reads every array of a file into memory.
 
     Raises:
         Refused: the file is missing, torn or no safetensors file.
     """
-    formats = {entry["dtype"] for name, entry in read_header(path)[0].items() if name != _METADATA}
-    if lacking := sorted(formats - _NUMPYS):
-        why = f"a number format that numpy lacks ({shortened(lacking[0])})"
-        raise Refused("tensors", path, why, "float32 or float16")
-    try:
-        tensors: dict[str, Array] = safetensors.numpy.load_file(path)
-    except (SafetensorError, ValueError) as error:
-        raise Refused("tensors", path, shortened(str(error), 100), "make the file again") from error
-    return tensors
+    with reading(source, "tensors") as (file, path):
+        header, start = _read_header(file, path)
+        formats = {entry["dtype"] for name, entry in header.items() if name != _METADATA}
+        if lacking := sorted(formats - _NUMPYS.keys()):
+            why = f"a number format that numpy lacks ({shortened(lacking[0])})"
+            raise Refused("tensors", path, why, "float32 or float16")
+        return {name: _read(file, entry, start) for name, entry in header.items() if name != _METADATA}
+
+
+def _read(file: BufferedReader, entry: Mapping[str, Any], start: int) -> Array:
+    """One array, copied out of a file with a header that was checked."""
+    file.seek(start + entry["data_offsets"][0])
+    array: Array = np.fromfile(file, _NUMPYS[entry["dtype"]], math.prod(entry["shape"]))
+    if array.size < math.prod(entry["shape"]):
+        raise Refused("tensors", file.name, "it became shorter while it was read", "the same command again")
+    return array.reshape(entry["shape"])
 
 
 def check_arrays(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
@@ -137,9 +153,10 @@ def check_arrays(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, t
             raise Refused(f"tensor {name}", path, why, "make the artefact again")
 
 
-def read_note(path: Path) -> dict[str, Any]:
+def read_note(source: Source) -> dict[str, Any]:
     """The JSON object saved with the tensors, or an empty one."""
-    metadata = read_header(path)[0].get(_METADATA, {})
+    with reading(source, "tensors") as (file, path):
+        metadata = _read_header(file, path)[0].get(_METADATA, {})
     try:
         note = strict_json.parse(metadata.get(_NOTE, "{}"))
     except strict_json.JsonFault as fault:
@@ -149,43 +166,55 @@ def read_note(path: Path) -> dict[str, Any]:
     return note
 
 
-def map_tensor(path: Path, name: str) -> Array:
+def map_tensor(source: Source, name: str) -> Array:
     """One array of a file, memory-mapped and read-only: only the rows that are read are loaded.
 
     Raises:
         Refused: the file is missing, torn, or has no such array of a known number format.
     """
-    header, start = read_header(path)
-    entry = header.get(name)
-    if entry is None or name == _METADATA:
-        raise Refused(f"tensor {name}", path, "the file has none of that name", "make the file again")
-    dtype, shape = _DTYPES.get(entry["dtype"]), tuple(entry["shape"])
-    if dtype is None:
-        why = f"its number format {shortened(entry['dtype'])} is none of {', '.join(_DTYPES)}"
-        raise Refused(f"tensor {name}", path, why, "make the file again")
-    begin, end = entry["data_offsets"]
-    try:
-        if begin == end:  # an empty range cannot be mapped
-            return np.zeros(shape, dtype)
-        # As a plain array, which keeps the map open: a row of an np.memmap takes ten times as long to address.
-        return np.memmap(path, dtype=dtype, mode="r", offset=start + begin, shape=shape).view(np.ndarray)
-    except ValueError as error:
-        raise Refused(f"tensor {name}", path, f"unreadable ({error})", "make the file again") from error
+    with reading(source, "tensors") as (file, path):
+        header, start = _read_header(file, path)
+        entry = header.get(name)
+        if entry is None or name == _METADATA:
+            raise Refused(f"tensor {name}", path, "the file has none of that name", "make the file again")
+        dtype, shape = _DTYPES.get(entry["dtype"]), tuple(entry["shape"])
+        if dtype is None:
+            why = f"its number format {shortened(entry['dtype'])} is none of {', '.join(_DTYPES)}"
+            raise Refused(f"tensor {name}", path, why, "make the file again")
+        begin, end = entry["data_offsets"]
+        try:
+            if begin == end:  # an empty range cannot be mapped
+                return np.zeros(shape, dtype)
+            # As a plain array, which keeps the map open: a row of an np.memmap takes ten times as long to address.
+            return np.memmap(file, dtype=dtype, mode="r", offset=start + begin, shape=shape).view(np.ndarray)
+        except ValueError as error:
+            raise Refused(f"tensor {name}", path, f"unreadable ({error})", "make the file again") from error
 
 
-def read_header(path: Path) -> tuple[dict[str, Any], int]:
+def read_header(source: Source) -> tuple[dict[str, Any], int]:
     """The JSON header of a safetensors file, checked, and the byte at which its tensors start.
 
     Raises:
         Refused: no such file, or its header is torn, too large, ambiguous or does not fit the file.
     """
+    with reading(source, "tensors") as (file, path):
+        return _read_header(file, path)
+
+
+def check_header(file: BufferedReader, path: Path) -> None:
+    """Raises as :func:`read_header`; the file stays open, and is at its beginning then."""
+    file.seek(0)
+    _read_header(file, path)
+    file.seek(0)
+
+
+def _read_header(file: BufferedReader, path: Path) -> tuple[dict[str, Any], int]:
     try:
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            if not 2 <= size <= MAX_HEADER_BYTES:
-                raise ValueError(f"its header claims {size} bytes")
-            text = file.read(size)
-            payload = os.fstat(file.fileno()).st_size - 8 - size
+        size = int.from_bytes(file.read(8), "little")
+        if not 2 <= size <= MAX_HEADER_BYTES:
+            raise ValueError(f"its header claims {size} bytes")
+        text = file.read(size)
+        payload = os.fstat(file.fileno()).st_size - 8 - size
         if len(text) < size:
             raise ValueError("it is cut short")
         if max(text.count(b"{"), text.count(b"[")) > 3 * MAX_TENSORS:  # parsed, each would take a hundred bytes
@@ -194,8 +223,6 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
         if not isinstance(header, dict) or len(header) > MAX_TENSORS:
             raise ValueError("its header is not a table of tensors")
         _check_layout(header, payload)
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise Refused("tensors", path, "no such file", "check the path") from error
     except (ValueError, TypeError, strict_json.JsonFault) as error:
         raise Refused("tensors", path, f"no safetensors file ({error})", "make the file again") from error
     return header, 8 + size
@@ -217,7 +244,7 @@ def _check_layout(header: Mapping[str, Any], payload: int) -> None:
         is_fit = isinstance(entry["dtype"], str) and isinstance(shape, list) and len(shape) <= _MAX_AXES
         if not is_fit or not all(type(n) is int and 0 <= n < 2**63 for n in (*shape, begin, end)):
             raise ValueError(f"format, shape or place of tensor {name:.80} is out of range")
-        dtype = _DTYPES.get(entry["dtype"])
+        dtype = _NUMPYS.get(entry["dtype"])
         if dtype is not None and end - begin != math.prod(shape) * np.dtype(dtype).itemsize:
             raise ValueError(f"size and shape of tensor {name:.80} disagree")
         spans.append((begin, end))

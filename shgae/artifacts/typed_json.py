@@ -16,11 +16,11 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from shgae.artifacts.input_file import Source, path_of
 from shgae.artifacts.tables import read_json
-from shgae.errors import Refused, shortened
+from shgae.errors import Refused, quoted, shortened
 
 T = TypeVar("T")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
@@ -43,9 +43,9 @@ class Schema(Generic[T]):
         """The object in ``report.json``; raises :class:`TypeError` where a field holds what its type forbids."""
         return {SCHEMA: self.version, **to_json(report)}
 
-    def read(self, path: Path) -> T:
+    def read(self, source: Source) -> T:
         """The report in a file; raises :class:`Refused`, see :func:`from_json`."""
-        return self.from_json(read_json(path), path)
+        return self.from_json(read_json(source), path_of(source))
 
     def from_json(self, value: Mapping[str, Any], where: object) -> T:
         """The report of an object of this version or an older one.
@@ -223,12 +223,12 @@ def _one_of(values: Sequence[Any], value: Any, path: str) -> Any:
     for one in values:
         if type(one) is type(value) and one == value:
             return one
-    raise _Fault(path, f"{shortened(repr(value), 40)}, expected one of {', '.join(map(str, values))}")
+    raise _Fault(path, f"{quoted(value)}, expected one of {', '.join(map(str, values))}")
 
 
 def _checked(kind: type[T], name: str, value: Any, path: str) -> T:
     if type(value) is not kind:
-        raise _Fault(path, f"expected {name}, found {shortened(repr(value), 40)}")
+        raise _Fault(path, f"expected {name}, found {quoted(value)}")
     return value
 
 

@@ -18,10 +18,9 @@ from shgae import __version__
 from shgae.cli.commands import COMMANDS
 from shgae.cli.interrupts import heard
 from shgae.cli.launcher import LOST, Launch, launch, set_aside
-from shgae.cli.usage import usage_line
+from shgae.cli.usage import flags, usage_line
 from shgae.errors import DiskError, PeerLost, ShgaeError
 from shgae.execution import RENDEZVOUS
-from shgae.recipes import RECIPES
 
 BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + getattr(signal, "SIGPIPE", 13)
 
@@ -126,14 +125,14 @@ def _end(error: BaseException, words: list[str]) -> int:
         return BROKEN_PIPE
     if isinstance(error, KeyboardInterrupt):
         return 128 + signal.SIGINT
+    group: Any = typer.main.get_command(app)
     if isinstance(error, typer.TyperException):
-        group: Any = typer.main.get_command(app)
         error_line(usage_line(error, words, group.commands))
         return error.exit_code if error.exit_code != BUG else USAGE
+    options = frozenset(flags(group.commands[words[0]])) if words[0] in group.commands else frozenset()
+    error = device_fault(error, words[0], resumed="--resume" in words, options=options) or error
     if isinstance(error, OSError):
         error = _disk_error(error)
-    has_batches = hasattr(getattr(RECIPES["improved"], words[0].replace("-", "_"), None), "batch_size")
-    error = device_fault(error, words[0], resumed="--resume" in words, has_batches=has_batches) or error
     if isinstance(error, PeerLost) and RENDEZVOUS in os.environ:
         set_aside(error)
         return LOST

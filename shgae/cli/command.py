@@ -21,6 +21,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand
 
 from shgae.cli import config_file, launcher
+from shgae.cli.device_faults import check_address_space
 from shgae.cli.fields import stage_of
 from shgae.cli.inputs import check_paths
 from shgae.cli.interrupts import arm
@@ -92,6 +93,7 @@ def command(
         def callback(**values: Any) -> None:
             from shgae.cli import console
 
+            check_address_space()
             arguments = {key: values[key] for key in inputs}
             if config:
                 arguments["config"] = _config(config, values)

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from shgae.artifacts.input_file import read_input
 from shgae.artifacts.strict_json import decode
 from shgae.cli.fields import stages
 from shgae.cli.options import RUN_OPTIONS, old_spelling
@@ -79,18 +81,10 @@ def resolve(stage: str, given: Mapping[str, Any], recipe: RecipeName | None, fil
 def _parse(path: Path) -> dict[str, Any]:
     text = ""
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise ValueError(f"more than {_MOST_BYTES:,} bytes")
-        text = decode(data)
+        text = decode(read_input(path, "config", "key = value lines under [train] and the like", _MOST_BYTES))
         if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
             raise ValueError(f"a line with more than {_MOST_DOTS} dots")
         return tomllib.loads(text)
-    except FileNotFoundError as error:
-        raise Refused("config", path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused("config", path, "a folder, wanted a TOML file", "check the path") from error
     except (ValueError, RecursionError) as error:
         if twice := _twice(text):
             raise Refused(shortened(twice), path, "given twice", "one of the two") from error
@@ -164,8 +158,9 @@ def _unknown(key: str, known: Iterable[str], path: Path) -> NoReturn:
     homes = _homes(option)
     if table and homes:
         raise Refused(shortened(key), path, f"[{table}] has no such option", f"put it below {homes}")
-    near = difflib.get_close_matches(key[:_MOST_KEY], known, 1, 0.5)
-    fix = (
-        f"{near[0]} (did you mean that?)" if near else f"one of {', '.join(name.rpartition('.')[2] for name in known)}"
-    )
+    options = [name.rpartition(".")[2] for name in known]
+    initials = "".join(word[:1] for word in re.split(r"[-_]", option))
+    near = [initials] if initials in options else difflib.get_close_matches(option[:_MOST_KEY], options, 1)
+    meant = f"{table}.{near[0]}" if table and near else "".join(near)
+    fix = f"{meant} (did you mean that?)" if near else f"one of {', '.join(options)}"
     raise Refused(shortened(key), path, "unknown key", fix)

@@ -1,20 +1,32 @@
-"""What torch says when a device cannot go on, in words that help; torch tells most of it by text alone."""
+"""What torch and the system say when they cannot go on, in words that help; most of it is told by text alone."""
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Collection
 
 from shgae.errors import PeerLost, Refused, ShgaeError
 
-_RESUMED = "the same command when other programs have left it more (another --batch-size would be another run)"
+_LEAST = 600 << 20
+"""Bytes of address space: torch's libraries alone are larger."""
+_BATCHES, _WORKERS = "--batch-size", "--workers"
+_LARGER_LIMIT = "a larger limit (ulimit -v)"
+_RESUMED = "the same command when other programs have left it more"
 _FAULTS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
-        # The last three: a GPU so full that its libraries cannot begin.
+        # A limit on address space (ulimit -v) shows when a library is loaded, or when oneDNN asks for room. The last
+        # three: a GPU so full that its libraries cannot begin.
         (
-            *("out of memory", "can't allocate memory"),
+            *("out of memory", "can't allocate memory", "annot allocate memory", "failed to map segment"),
+            *("bad_alloc", "bad allocation", "could not create a memory", "could not create a primitive"),
             *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED"),
         ),
         *("memory", "there is not enough of it", "a smaller --batch-size"),
+    ),
+    (
+        ("can't start new thread", "pthread_create", "Resource temporarily unavailable", "Thread creation failed"),
+        *("threads", "the system allows no more of them", "a larger limit (ulimit -u, ulimit -v)"),
     ),
     (
         ("devices are busy or unavailable", "device(s) is/are busy"),
@@ -37,22 +49,28 @@ _FAULTS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         *("device", "it cannot compute in this number format", "--precision fp32"),
     ),
 )
+_SYSTEM = {errno.ENOMEM: "out of memory", errno.EAGAIN: "Resource temporarily unavailable"}
+"""What a file has nothing to do with, though it is an OSError."""
 _OF_PROCESSES = ("DistBackendError", "DistNetworkError", "DistStoreError")
 
 
-def device_fault(error: BaseException, command: str, *, resumed: bool, has_batches: bool = True) -> ShgaeError | None:
-    """The end that an error of torch's stands for; None for any other error.
+def device_fault(
+    error: BaseException, command: str, *, resumed: bool, options: Collection[str] = (_BATCHES, _WORKERS)
+) -> ShgaeError | None:
+    """The end that an error of torch's or of the system's stands for; None for any other error.
 
     Args:
         error: as it was raised.
         command: the first word of the command line.
         resumed: whether a run is continued, of which no option may be changed.
-        has_batches: whether the command has --batch-size.
+        options: those of the command, with their dashes; only these are advised.
     """
     where, text = f"shgae {command}", str(error)
     if isinstance(error, MemoryError):
         text = "out of memory"
-    elif not isinstance(error, RuntimeError):
+    elif isinstance(error, OSError) and error.errno is not None:
+        text = _SYSTEM.get(error.errno, "")
+    elif not isinstance(error, RuntimeError | ImportError | OSError | SystemError):
         return None
     if type(error).__name__ in _OF_PROCESSES or ("NCCL" in text and os.environ.get("WORLD_SIZE", "1") != "1"):
         from shgae.training.collectives import cause
@@ -63,6 +81,38 @@ def device_fault(error: BaseException, command: str, *, resumed: bool, has_batch
     for needles, what, why, fix in _FAULTS:
         if any(needle in text for needle in needles):
             if what == "memory":
-                fix = _RESUMED if resumed else fix if has_batches else "fewer people, or a machine with more memory"
+                fix = _for_memory(resumed, _BATCHES in options)
+            elif what == "threads" and _WORKERS in options:
+                fix = f"fewer {_WORKERS}, or {fix}"
             return Refused(what, where, why, fix)
     return None
+
+
+def _for_memory(resumed: bool, has_batches: bool) -> str:
+    fixes = [_LARGER_LIMIT] if _is_limited() else []
+    if resumed:
+        same = f"{_RESUMED} (another {_BATCHES} would be another run)" if has_batches else _RESUMED
+        return " or ".join([*fixes, same])
+    return " or ".join([f"a smaller {_BATCHES}" if has_batches else "a machine with more memory", *fixes])
+
+
+def check_address_space() -> None:
+    """Raises :class:`Refused` where there is too little of it to load the libraries: OpenBLAS would try for ever."""
+    limit = _address_space()
+    if limit is not None and limit < _LEAST:
+        why = f"a limit of {limit // 1024:,} kB, to load the libraries takes {_LEAST // 1024:,} kB"
+        raise Refused("memory", "ulimit -v", why, "ulimit -v unlimited, or a larger limit")
+
+
+def _is_limited() -> bool:
+    return _address_space() is not None
+
+
+def _address_space() -> int | None:
+    """Bytes that this process may address; None where there is no limit."""
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit

@@ -62,5 +62,5 @@ def _spelled(field: ConfigField, value: Any) -> str:
     if isinstance(value, bool):
         return field.option if value else f"no-{field.option}"
     if value is None:
-        return "by --augment" if field.name in PARTS else "all"
+        return "by --augment" if field.name in PARTS else "off" if field.kind is float else "all"
     return f"{value:g}" if isinstance(value, float) else str(value)

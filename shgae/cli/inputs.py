@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from shgae.artifacts.input_file import check_input
 from shgae.errors import Refused
 
 
@@ -41,11 +42,38 @@ class File:
     """What it should be, where it is a folder."""
 
     def check(self, path: Path) -> None:
-        """Raises :class:`Refused` where there is no such file."""
-        if path.is_dir():
-            raise Refused(self.what, path, f"it is a folder, wanted {self.wanted}", "check the path")
-        if not path.exists():
-            raise Refused(self.what, path, "no such file", "check the path")
+        """Raises :class:`Refused` where there is no such file, or one without an end, such as a FIFO."""
+        check_input(path, self.what, self.wanted)
+
+
+class NamedFile(NamedTuple):
+    """A file, and what reports call it."""
+
+    name: str
+    path: Path
+
+    @classmethod
+    def parse(cls, text: str) -> NamedFile:
+        """Of ``NAME=FILE``; raises :class:`Refused` for any other text."""
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise Refused("value", "--given", f"{text!r:.60} is not NAME=FILE", "--given nmf=nmf.safetensors")
+        return cls(name, Path(path))
+
+
+@dataclass(frozen=True)
+class NamedFiles:
+    """Stands in the annotation of a parameter that takes several of :class:`NamedFile`."""
+
+    what: str
+    """What an error calls one."""
+
+    def check(self, one: NamedFile) -> None:
+        """Raises :class:`Refused` where there is no such file, or it cannot be called that."""
+        from shgae.artifacts.reconstructions import check_name
+
+        check_name(one.name)
+        File(self.what).check(one.path)
 
 
 @dataclass(frozen=True)
@@ -63,6 +91,25 @@ class CocoAndPhotos:
 
 
 @dataclass(frozen=True)
+class Photos:
+    """Stands in the annotation of a parameter that takes photos and folders of photos."""
+
+    def check(self, paths: Sequence[Path]) -> None:
+        """Raises :class:`Refused` where none of them is there."""
+        if not any(path.exists() for path in paths):
+            raise Refused("photos", paths[0], "no such file or folder", "check the path")
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """Stands in the annotation of a parameter that names the file to make."""
+
+    suffixes: tuple[str, ...]
+    example: str
+    """A name for it, without suffix."""
+
+
+@dataclass(frozen=True)
 class NewFolder:
     """Stands in the annotation of a parameter that names the artefact to make."""
 
@@ -72,11 +119,17 @@ def check_paths(annotations: Mapping[str, Any], values: Mapping[str, Any]) -> No
     marks = [(kind, values[key]) for key, one in annotations.items() for kind in getattr(one, "__metadata__", ())]
     given: list[Path] = []
     for kind, value in marks:
-        if isinstance(kind, Folder | File | CocoAndPhotos) and value is not None:
+        if isinstance(kind, Folder | File | CocoAndPhotos | NamedFiles) and value is not None:
             for one in value if isinstance(value, list) else [value]:
                 kind.check(one)
                 given += one if isinstance(one, tuple) else [one]
+        if isinstance(kind, Photos):
+            kind.check(value)
     for kind, value in marks:
+        if isinstance(kind, NewFile):
+            from shgae.artifacts.output_file import check_file
+
+            check_file(value, kind.suffixes, bool(values.get("force")), example=kind.example)
         if isinstance(kind, NewFolder) and value is not None and not values.get("force") and not values.get("dry_run"):
             from shgae.artifacts.folders import check_inputs, check_target
 

@@ -35,7 +35,13 @@ def arm() -> None:
     for number in STOP_SIGNALS:
         # Python writes the number of a signal with a handler into the pipe; of a closed terminal one word is enough.
         signal.signal(number, signal.SIG_IGN if number == HANGUP else lambda *_: None)
-    threading.Thread(target=_wait, args=(reader,), daemon=True).start()
+    try:
+        threading.Thread(target=_wait, args=(reader,), daemon=True).start()
+    except RuntimeError:  # the system allows no more threads: then a second signal does what it does to any process
+        signal.set_wakeup_fd(-1)
+        os.close(reader)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

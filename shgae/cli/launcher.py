@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,13 +18,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from shgae.artifacts.scratch import scratch
 from shgae.errors import PeerLost, Refused, printable
 from shgae.execution import HANGUP, RENDEZVOUS, STOP_SIGNALS, Execution
 
 GRACE = 15.0
 """Seconds that the others have to end by themselves when one has failed."""
+PATIENCE = 180.0
+"""Seconds that all have to save and end when a signal asked them to."""
 LOST = 75
 """How a process ends that lost another one: it has nothing to say that matters."""
+_MOST_DIGITS = 9
 _COMMAND = ("-m", "shgae")
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
@@ -41,7 +44,7 @@ class Launch(Exception):
 def processes() -> int:
     """How many processes run this command line together; torchrun says so too, in the same words."""
     size = os.environ.get("WORLD_SIZE", "1")
-    return int(size) if size.isdecimal() else 1
+    return int(size[:_MOST_DIGITS]) if size.isdecimal() else 1
 
 
 def is_first() -> bool:
@@ -75,6 +78,9 @@ def joined(execution: Execution) -> Iterator[Execution]:
     if RENDEZVOUS in os.environ:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         threading.Thread(target=_stop_without_launcher, daemon=True).start()
+    elif is_first():
+        minutes = distributed.PATIENCE.total_seconds() / 60
+        execution.progress.note(f"waiting for {processes()} processes, at most {minutes:.0f} minutes")
     with distributed.joined(execution.device) as (world, device):
         yield replace(execution, world=world, device=device)
 
@@ -86,17 +92,17 @@ def _stop_without_launcher() -> None:
 
 def launch(arguments: Sequence[str], size: int) -> int:
     """Runs ``shgae ARGUMENTS`` in so many processes; returns the exit code of them all."""
-    with tempfile.TemporaryDirectory(prefix="shgae-") as folder:
-        said = [Path(folder) / f"process-{rank}" for rank in range(size)]
+    with scratch("processes") as folder:
+        said = [folder / f"process-{rank}" for rank in range(size)]
         started: list[subprocess.Popen[bytes]] = []
-        with _forwarding(started):
+        with _forwarding(started) as asked:
             for rank in range(size):
-                environment = _environment(rank, size, Path(folder))
+                environment = _environment(rank, size, folder)
                 # Blocked signals wait for a process until it can save.
                 blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
                 started.append(_start(arguments, environment, said[rank] if rank else None))
                 signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-            failed = _wait(started)
+            failed = _wait(started, asked)
         return _verdict([process.returncode for process in started], failed, said, arguments[0])
 
 
@@ -120,8 +126,13 @@ def _start(arguments: Sequence[str], environment: dict[str, str], aside: Path | 
 
 
 @contextmanager
-def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """Signals that ask to stop go on to all processes; that the terminal was closed, as SIGTERM and once."""
+def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[float]]:
+    """Signals that ask to stop go on to all processes; that the terminal was closed, as SIGTERM and once.
+
+    Yields:
+        the times at which they were asked.
+    """
+    asked: list[float] = []
     hung_up = False
 
     def forward(number: int, _frame: FrameType | None) -> None:
@@ -130,20 +141,22 @@ def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
             number, again, hung_up = signal.SIGTERM, hung_up, True
             if again:
                 return
+        asked.append(time.monotonic())
         for process in started:
             process.send_signal(number)
+            process.send_signal(signal.SIGCONT)  # one that was stopped would not hear it
 
     caught = [number for number in STOP_SIGNALS if number != HANGUP or signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, forward) for number in caught}
     try:
-        yield
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _wait(started: Sequence[subprocess.Popen[bytes]]) -> list[int]:
-    """Until all have ended; once one has failed, the others have :data:`GRACE`.
+def _wait(started: Sequence[subprocess.Popen[bytes]], asked: Sequence[float]) -> list[int]:
+    """Until all have ended; once one has failed, the others have :data:`GRACE`, once asked to stop :data:`PATIENCE`.
 
     Returns:
         the ranks that failed, the first to fail first: what befell the others is likely to follow from it.
@@ -158,7 +171,7 @@ def _wait(started: Sequence[subprocess.Popen[bytes]]) -> list[int]:
         now = time.monotonic()
         if failed_at is None and any(codes):
             failed_at = now
-        if failed_at is not None and now - failed_at > GRACE:
+        if (failed_at is not None and now - failed_at > GRACE) or (asked and now - asked[0] > PATIENCE):
             for process in started:
                 process.kill()
         time.sleep(0.05)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from shgae.cli.fields import defaults, help_of, stage_of
-from shgae.cli.inputs import Folder, NewFolder
+from shgae.cli.inputs import Folder, NamedFile, NamedFiles, NewFolder
 from shgae.config import ConfigField, Limit, fields_of
 from shgae.errors import Refused
 from shgae.execution import WORKERS, Deterministic
@@ -145,6 +145,28 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The
 MaybeOutput = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make."), NewFolder()
 ]
+Given = Annotated[
+    list[NamedFile] | None,
+    typer.Option(
+        "--given",
+        metavar="NAME=FILE",
+        parser=NamedFile.parse,
+        help="Reconstructions by another program (.safetensors), and what to call them; may be repeated.",
+    ),
+    NamedFiles("reconstruction"),
+]
+
+
+def by_name(given: Sequence[NamedFile] | None) -> dict[str, Path]:
+    """The files of :data:`Given`; raises :class:`Refused` where two have one name."""
+    found: dict[str, Path] = {}
+    for name, path in given or ():
+        if name in found:
+            raise Refused("value", "--given", f"two files are called {name}", "a name each")
+        found[name] = path
+    return found
+
+
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what would be made, how many bytes it takes, and how long.")
 ]
@@ -210,10 +232,21 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         panel=_RUNNING,
         help="Continue an interrupted run of this output, exactly; where there is none, begin.",
     ),
+    "compile": _option(
+        *(bool, False, "--compile"),
+        panel=_RUNNING,
+        help="Compile the network at the first step (minutes), for faster steps with other last bits; for long "
+        "trainings.",
+    ),
     "tensorboard": _option(
         *(bool, False, "--tensorboard"),
         panel=_RUNNING,
         help="Write the history for TensorBoard too, into the folder tensorboard of the run (extra: tensorboard).",
+    ),
+    "stamp": _option(
+        *(bool, True, "--stamp/--no-stamp"),
+        panel=_RUNNING,
+        help="Whether pictures show the command that made them, at their foot.",
     ),
     "force": _option(
         *(bool, False, "--force"),

@@ -57,6 +57,14 @@ def mirrored(pairs: Sequence[Sequence[str]]) -> str:
     return f"{len(pairs)}: {', '.join(' - '.join(pair) for pair in pairs)}"
 
 
+def in_units(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores of a history under the names and in the units that progress shows them with; the rest as it is."""
+    return {
+        NAMES.get(name, name): SCALES[name] * value if name in SCALES and isinstance(value, float) else value
+        for name, value in facts.items()
+    }
+
+
 def plain(value: Any) -> str:
     """A JSON value for people, on one line."""
     if value is None:
@@ -86,7 +94,7 @@ def fit_table(result: Mapping[str, Any]) -> Table:
     """A training: its best epoch, the epoch of the weights that were kept."""
     left_out = ("epoch", "seconds", "samples", "lr")  # lr: where the schedule stood then, not what was asked for
     kept = {name: value for name, value in result["best"].items() if name not in left_out}
-    best = {NAMES.get(name, name): SCALES.get(name, 1.0) * value for name, value in kept.items()}
+    best = in_units(kept)
     epochs = f"{result['best_epoch']} of {len(result['history'])}"
     parameters = f"{result['parameters']:,}"
     if (trained := result.get("trained_parameters", result["parameters"])) != result["parameters"]:
@@ -94,14 +102,14 @@ def fit_table(result: Mapping[str, Any]) -> Table:
     return facts_table({"parameters": parameters, "best epoch": epochs} | best)
 
 
-def autoencoder_tables(result: Mapping[str, Any]) -> list[Table | str]:
+def autoencoder_tables(result: Mapping[str, Any]) -> list[Table | Text]:
     """A trained autoencoder: its best epoch, its errors on validation, of each stack too, and whether they are poor."""
-    tables: list[Table | str] = [fit_table(result), facts_table(result["validation"], "Validation")]
+    tables: list[Table | Text] = [fit_table(result), facts_table(result["validation"], "Validation")]
     if "validation_by_stack" in result:
         each = {f"stack {stack}": found for stack, found in result["validation_by_stack"].items()}
         tables.append(facts_table(each, "Of each stack"))
     if (result["validation"]["fvu"] or 0.0) >= 1:
-        tables.append("FVU 1 is what the training mean gives for everybody: so far the autoencoder is no better")
+        tables.append(Text("FVU 1 is what the training mean gives for everybody: the autoencoder is not better"))
     return tables
 
 
@@ -161,14 +169,14 @@ def analysis_tables(report: AnalysisReport) -> list[FittedTable | Text]:
     return [*map(grid_table, latent.analysis_tables(report)), Text("\n".join([*sentences(report), *left_out]))]
 
 
-def study_tables(report: StudyReport, costs: StudyCosts) -> list[FittedTable | Text]:
-    """The arms, their differences, what both allow to say, the sizes of the code, and what the arms cost."""
+def study_tables(report: StudyReport, costs: StudyCosts | None = None) -> list[FittedTable | Text]:
+    """The arms, their differences, what both allow to say, the sizes of the code, and the arms' costs where known."""
     from shgae.reporting import study
     from shgae.reporting.study_costs import costs_table
     from shgae.reporting.study_sizes import sizes_table
 
     said = Text("\n".join([study.conclusion(report), *study.notes(report)]))
-    more = [*sizes_table(report), costs_table(report, costs)]
+    more = [*sizes_table(report), *([costs_table(report, costs)] if costs else [])]
     return [*map(grid_table, study.tables(report)), *map(grid_table, more), said]
 
 

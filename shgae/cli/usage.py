@@ -30,12 +30,13 @@ def usage_line(error: typer.TyperException, words: list[str], commands: dict[str
     for pattern, plain in _WORDS:
         why = re.sub(pattern, plain, why)
     option = getattr(error, "option_name", "")
-    homes = [home for home, command in commands.items() if option in set(_flags(command))]
+    homes = [home for home, command in commands.items() if option in set(flags(command))]
     if homes and name not in homes:
         why = f"{option} is not an option of shgae {name}, but of {' and '.join(homes)}"
     return f"{why if why.endswith(('.', '?')) else why + '.'} Try: {f'shgae {name}'.strip()} --help."
 
 
-def _flags(command: Any) -> Iterator[str]:
+def flags(command: Any) -> Iterator[str]:
+    """The options of a command of the parser's, with their dashes."""
     for parameter in command.params:
         yield from (*parameter.opts, *parameter.secondary_opts)

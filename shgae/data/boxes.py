@@ -15,7 +15,7 @@ from typing import Any
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import whole
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
 _KEPT = frozenset(
@@ -213,4 +213,4 @@ def _is_text(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return repr(value)[:40]
+    return quoted(value)

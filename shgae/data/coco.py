@@ -138,6 +138,20 @@ class CocoPeople:
         annotation = self._index.anns[annotation_id]
         return {key: annotation[key] for key in ("area", "iscrowd") if _is_number(annotation.get(key))}
 
+    def region(self, annotation_id: int, photo: Photo) -> dict[str, Any] | None:
+        """A crowd or a person without joints as a row of :mod:`shgae.artifacts.ignored`; None without a box."""
+        person = self.person(annotation_id, photo)
+        if not np.isfinite(person.box).all() or person.box[2:].min() <= 0 or np.abs(person.box).max() >= _FAR:
+            return None
+        row: dict[str, Any] = {"annotation_id": annotation_id, "image_id": photo.id, "iscrowd": int(person.iscrowd)}
+        row |= {"bbox": person.box.tolist()}
+        if "area" in person.measures:
+            row |= {"area": float(person.measures["area"])}
+        if person.is_labelled and person.fault is None:
+            joints = np.column_stack([person.xy_photo, person.visibility])
+            row |= {"keypoints": np.where(person.visibility[:, None] > 0, joints, 0.0).ravel().tolist()}
+        return row
+
     def photo_path(self, photo: Photo) -> Path:
         """Where the photo lies.
 

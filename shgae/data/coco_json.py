@@ -15,7 +15,7 @@ from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_category import CategoryFault, choose_category, is_text
 from shgae.data.text_input import leads_out, name_parts, whole
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
     (
@@ -38,8 +38,6 @@ _KEPT = frozenset(
 )
 _FIX = "repair the JSON (cocodataset.org/#format-data)"
 _MAX_LENGTH = 2**31
-_MOST_QUOTED = 40
-"""Characters of what stands in the file that an error repeats."""
 
 
 class AnnotationFile(NamedTuple):
@@ -190,4 +188,4 @@ def _is_id(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return repr(value)[:_MOST_QUOTED]
+    return quoted(value)

@@ -11,7 +11,7 @@ import numpy as np
 from shgae.artifacts.crops import CropWriter, PeopleTable, no_measures
 from shgae.artifacts.draft import Draft
 from shgae.data.coco import CocoPeople
-from shgae.data.cropping import BadPhoto, Cut, Sample, cut_people, missing_photos, too_many
+from shgae.data.cropping import BadPhoto, Cut, Sample, cut_people, missing_photos, photos_to_cut, too_many
 from shgae.data.geometry import around_crop, to_crop
 from shgae.data.selection import Selection, without_photos
 from shgae.errors import Refused
@@ -42,7 +42,7 @@ def look_for_photos(selections: Sequence[Selection], config: PrepareConfig) -> N
     """
     missing = [bad for selection in selections for bad in missing_photos(selection)]
     if len(missing) > config.max_bad_photos:
-        raise too_many(missing)
+        raise too_many(missing, sum(map(photos_to_cut, selections)))
 
 
 def write_crops(
@@ -83,7 +83,7 @@ def write_crops(
         if len(bad) <= config.max_bad_photos:
             left.append(_finish(selection, mine, writers))
     if len(bad) > config.max_bad_photos:
-        raise too_many(bad)
+        raise too_many(bad, sum(map(photos_to_cut, selections)))
     execution.progress.finish()
     return Written(left, mean.value(), bad)
 

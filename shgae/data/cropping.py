@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from shgae.errors import Refused, shortened
 from shgae.recipes import Split
 
 _MOST_NAMED = 3
+MOST_AT_ONCE = 64
+"""People of a photo who are cut out at once; a crowd goes in parts, so that memory does not grow with it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class BadPhoto:
 
 @dataclass(frozen=True)
 class Cut:
-    """What came of a photo."""
+    """What came of a photo, or of a part of its people."""
 
     photo: Photo
     people: int
@@ -63,6 +66,7 @@ class Cut:
     samples: list[Sample]
     """All of them, or nobody of a bad photo."""
     bad: BadPhoto | None = None
+    """Told once, with the first part."""
 
 
 def missing_photos(selection: Selection) -> list[BadPhoto]:
@@ -78,19 +82,30 @@ def missing_photos(selection: Selection) -> list[BadPhoto]:
     return missing
 
 
-def too_many(bad: Sequence[BadPhoto]) -> Refused:
-    """The end of a run that met more bad photos than it may: the first ones, and how many there are."""
+def too_many(bad: Sequence[BadPhoto], of: int) -> Refused:
+    """The end of a run that met more bad photos than it may, of so many: the first ones, and how many there are.
+
+    Where all are bad, no option helps.
+    """
     first = bad[0].fault
+    fix = first.fix if len(bad) >= of else f"{first.fix}, or --max-bad-photos {len(bad)}"
     if len(bad) == 1:
-        return Refused(first.what, first.where, first.why, f"{first.fix}, or --max-bad-photos 1")
+        return Refused(first.what, first.where, first.why, fix)
     others = ", ".join(shortened(one.photo.file_name) for one in bad[1:_MOST_NAMED])
     more = ", ..." if len(bad) > _MOST_NAMED else ""
-    why = f"{first.why}; {len(bad):,} photos are bad ({others}{more})"
-    return Refused(first.what, first.where, why, f"{first.fix}, or --max-bad-photos {len(bad)}")
+    told = f"{len(bad):,} photos are bad" if len(bad) < of else f"all {of:,} photos are bad"
+    return Refused(first.what, first.where, f"{first.why}; {told} ({others}{more})", fix)
+
+
+def photos_to_cut(selection: Selection) -> int:
+    """How many photos have samples."""
+    return sum(any(fate.split is not None for fate in fates) for _, fates in selection)
 
 
 def cut_people(selection: Selection, crop_size: int, workers: int, around: int = 0) -> Generator[Cut, None, None]:
     """What comes of each photo that has samples, in the order of the JSON, whatever the number of threads.
+
+    A photo of more than :data:`MOST_AT_ONCE` comes in parts.
 
     Args:
         selection: whom to cut out, and how.
@@ -101,26 +116,50 @@ def cut_people(selection: Selection, crop_size: int, workers: int, around: int =
     yield from prefetch(_jobs(selection, crop_size, around), _Job.run, workers)
 
 
+class _Decoded:
+    """A photo that is decoded once, by the first of its parts; all of them see the same pixels, or the same fault."""
+
+    def __init__(self, of: CocoPeople, photo: Photo) -> None:
+        self._of, self._photo = of, photo
+        self._lock = Lock()
+        self._found: Image.Image | Refused | None = None
+
+    def get(self) -> Image.Image | Refused:
+        """The pixels, or why there are none."""
+        with self._lock:
+            if self._found is None:
+                self._found = self._open()
+            return self._found
+
+    def _open(self) -> Image.Image | Refused:
+        try:
+            path = self._of.photo_path(self._photo)
+            image = open_photo(path, self._photo.size, self._of.exif)
+        except Refused as error:
+            return error
+        if self._photo.size is None:
+            return Refused("photo", path, "it was changed while it was looked at", "the same command again")
+        return image
+
+
 @dataclass(frozen=True)
 class _Job:
     """A photo and whom to cut out of it."""
 
     source: Split
-    all_people: CocoPeople
     photo: Photo
+    decoded: _Decoded
     people: list[tuple[Person, Split, Square]]
     crop_size: int
     around: int
+    is_first: bool
+    """Whether it is the first part of its photo."""
 
     def run(self) -> Cut:
-        try:
-            path = self.all_people.photo_path(self.photo)
-            image = open_photo(path, self.photo.size, self.all_people.exif)
-            if self.photo.size is None:
-                raise Refused("photo", path, "it was changed while it was looked at", "the same command again")
-        except Refused as error:
-            bad = _bad(self.photo, self.source, self.people[0][0].annotation_id, error)
-            return Cut(self.photo, len(self.people), [], bad)
+        image = self.decoded.get()
+        if isinstance(image, Refused):
+            bad = _bad(self.photo, self.source, self.people[0][0].annotation_id, image)
+            return Cut(self.photo, len(self.people), [], bad if self.is_first else None)
         samples = []
         for person, split, square in self.people:
             pixels, valid = cut(image, square, self.crop_size)
@@ -140,13 +179,18 @@ class _Job:
 
 def _jobs(selection: Selection, crop_size: int, around: int) -> Iterator[_Job]:
     for photo, fates in selection:
-        people = [
-            (selection.people.person(fate.annotation_id, photo), fate.split, fate.square)
+        wanted = [
+            (fate.annotation_id, fate.split, fate.square)
             for fate in fates
             if fate.split is not None and fate.square is not None
         ]
-        if people:
-            yield _Job(selection.source, selection.people, photo, people, crop_size, around)
+        decoded = _Decoded(selection.people, photo)
+        for start in range(0, len(wanted), MOST_AT_ONCE):
+            people = [
+                (selection.people.person(annotation_id, photo), split, square)
+                for annotation_id, split, square in wanted[start : start + MOST_AT_ONCE]
+            ]
+            yield _Job(selection.source, photo, decoded, people, crop_size, around, start == 0)
 
 
 def _bad(photo: Photo, source: Split, annotation_id: int, fault: Refused) -> BadPhoto:

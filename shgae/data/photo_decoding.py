@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from shgae.artifacts.input_file import read_input
 from shgae.data.geometry import Rectangle, Square, covered
 from shgae.data.photo_files import FORMATS, JPEGS, TURNS, orientation_of
 from shgae.errors import Refused
@@ -77,7 +79,12 @@ def cut(photo: Image.Image, square: Square, crop_size: int) -> tuple[npt.NDArray
     return crop, valid
 
 
-def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: Exif = "ignore") -> Image.Image:
+def open_photo(
+    path: Path,
+    expected_size: tuple[int, int] | None = None,
+    exif: Exif = "ignore",
+    seen: Callable[[str], None] | None = None,
+) -> Image.Image:
     """Decodes a photo as RGB.
 
     Grey, palette and CMYK photos are converted, an alpha channel is dropped, 16 bits become 8. A JPEG that lacks
@@ -87,6 +94,7 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
         path: the photo's file.
         expected_size: width and height in pixels that it must have; None admits any.
         exif: "apply" turns it as EXIF says; otherwise its pixels are as stored.
+        seen: told the sha256 of the bytes that are decoded, before they are; what it raises goes on.
 
     Raises:
         Refused: no such file, no photo, torn, of another size, or larger than :data:`MAX_PHOTO_PIXELS` or
@@ -94,16 +102,13 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
     """
     if expected_size is not None:
         _refuse_huge(path, expected_size)
-    if not path.is_file():
-        raise Refused("photo", path, "no such file", "check the folder of the photos")
-    try:
-        if path.stat().st_size > MAX_PHOTO_BYTES:
-            raise Refused("photo", path, f"more than {MAX_PHOTO_BYTES:,} bytes", "a smaller copy")
-        data = path.read_bytes()
-    except PermissionError as error:
-        raise Refused("photo", path, "it may not be read", "check its permissions") from error
+    data = read_input(path, "photo", "a smaller copy", MAX_PHOTO_BYTES)
+    if seen:
+        seen(hashlib.sha256(data).hexdigest())
     try:
         photo = Image.open(io.BytesIO(data), formats=FORMATS)
+    except MemoryError:  # of the machine, not of the photo
+        raise
     except Exception as error:  # About ten types, by format; the bytes are in memory, so none is a disk's error.
         raise _no_photo(path, data, error) from error
     turn = TURNS.get(orientation_of(photo))
@@ -111,6 +116,8 @@ def open_photo(path: Path, expected_size: tuple[int, int] | None = None, exif: E
     _refuse_huge(path, photo.size)
     try:
         decoded = _as_rgb(photo, data)
+    except MemoryError:
+        raise
     except Exception as error:  # As above: SyntaxError, struct.error, zlib.error ...
         raise Refused("photo", path, f"it cannot be decoded ({_reason(error)})", "fetch the file again") from error
     return decoded.transpose(turn) if turn is not None and exif == "apply" else decoded

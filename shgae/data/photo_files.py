@@ -12,7 +12,9 @@ from typing import TypeVar
 
 from PIL import ExifTags, Image
 
+from shgae.artifacts.input_file import open_input
 from shgae.data.text_input import name_parts, plain_name
+from shgae.errors import Refused
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "GIF")
 """What is decoded. Named one by one: EPS would run Ghostscript, and Pillow turns a TIFF by its EXIF tag."""
@@ -59,7 +61,7 @@ class Header:
 def read_header(path: Path) -> Header | None:
     """Reads size and orientation, not the pixels; None where that fails, as decoding will."""
     try:
-        with Image.open(path, formats=FORMATS) as photo:
+        with open_input(path) as file, Image.open(file, formats=FORMATS) as photo:
             return Header(photo.size, orientation_of(photo), photo.format in JPEGS)
     except Exception:  # About ten types, by format; whoever decodes it says which.
         return None
@@ -140,9 +142,9 @@ def same_photos(paths: Iterable[tuple[Key, Path]]) -> list[list[Key]]:
 def _digest(file: str) -> bytes:
     """The sha256; of a file that cannot be read, its name."""
     try:
-        with Path(file).open("rb") as stream:
+        with open_input(Path(file)) as stream:
             return hashlib.file_digest(stream, "sha256").digest()
-    except OSError:
+    except (OSError, Refused):
         return os.fsencode(file)
 
 

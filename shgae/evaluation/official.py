@@ -57,7 +57,9 @@ def read_truth(path: Path, joints: Sequence[str]) -> Truth:
     category, sha256 = file.category, file.sha256
     if list(category["keypoints"]) != list(joints):
         raise Refused("--official", path, "its joints are not those of the data", _FIX)
-    dataset = strict_json.read(path, "--official", _FIX, constant=float).value
+    dataset, again = strict_json.read(path, "--official", _FIX, constant=float)
+    if again != sha256:
+        raise Refused("--official", path, "it was changed while it was read", "the same command again")
     people = [one for one in dataset["annotations"] if one["category_id"] == category["id"]]
     for person in people:
         for key in _NEEDED:

@@ -1,16 +1,16 @@
-"""How an evaluation's reports of earlier schemas are read, see :data:`shgae.evaluation.report.EVALUATION`."""
+"""Reports of earlier schemas -> the object of the next one, as :class:`~shgae.artifacts.typed_json.Schema` asks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from shgae.artifacts.typed_json import Upgrade
 from shgae.metrics.paired_tests import holm
 from shgae.metrics.statistics import Verdict
 
+_ROWS = ("models", "floors", "ceilings")
 
-def _from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
+
+def from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
     """Schema 1 left out what a row lacks, and had sentences; its first reports lack floors and the joints' order."""
 
     def row(one: dict[str, Any]) -> dict[str, Any]:
@@ -24,13 +24,13 @@ def _from_schema_1(old: dict[str, Any]) -> dict[str, Any]:
         least = {"verdict": verdict.value, "minimum_detectable": whole["smallest_to_show"] if whole else None}
         return {**_without(one, "sentence"), **least, "difference": difference}
 
-    rows = {key: [row(one) for one in old.get(key, [])] for key in ("models", "floors", "ceilings")}
+    rows = {key: [row(one) for one in old.get(key, [])] for key in _ROWS}
     bootstrap = {"resamples": old["bootstrap"]["draws"], "seed": old["bootstrap"]["seed"]}
     joints = old.get("joints") or list(old["models"][0]["joints"])
     return old | rows | {"bootstrap": bootstrap, "joints": joints, "comparisons": [*map(pair, old["comparisons"])]}
 
 
-def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
+def from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
     """Schema 2 had no curves, matching or official numbers; the last reports of schema 1 had."""
 
     def row(one: dict[str, Any]) -> dict[str, Any]:
@@ -39,14 +39,10 @@ def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
         matching = {name: one[key] for key, name in keys.items()} if "matched" in one else None
         return {"curves": {}, "official": None, "matching": matching} | kept
 
-    return old | {key: [row(one) for one in old[key]] for key in ("models", "floors", "ceilings")}
+    return old | {key: [row(one) for one in old[key]] for key in _ROWS}
 
 
-def _without(one: Any, key: str) -> Any:
-    return one and {name: value for name, value in one.items() if name != key}
-
-
-def _from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
+def from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
     """Schema 3 did not allow for the number of pairs and joints, and said what it might have missed."""
 
     def pair(one: dict[str, Any]) -> dict[str, Any]:
@@ -62,5 +58,12 @@ def _from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
     return old | {"comparisons": [pair(one) for one in old["comparisons"]]}
 
 
-OLDER: Mapping[int, Upgrade] = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3}
-"""From each earlier version, what turns its object into that of the next one."""
+def from_schema_4(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4 had no kinds of errors, no trainings, and no difference from the best of the floors."""
+    rows = {key: [{"above_floor": None, "errors": None, "trained": None} | one for one in old[key]] for key in _ROWS}
+    unknown = {"errors": None, "trainings": {"verdict": "unknown", "differences": []}}
+    return old | rows | {"errors": None, "comparisons": [unknown | one for one in old["comparisons"]]}
+
+
+def _without(one: Any, key: str) -> Any:
+    return one and {name: value for name, value in one.items() if name != key}

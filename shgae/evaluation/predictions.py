@@ -18,6 +18,7 @@ import torch
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import Crops, PeopleTable
+from shgae.artifacts.input_file import Source, path_of
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data import heatmaps
 from shgae.data.text_input import whole
@@ -150,7 +151,7 @@ class PredictionFile:
 
 
 def read_predictions(
-    path: Path,
+    source: Source,
     name: str,
     crops: Crops,
     whole: PeopleTable,
@@ -165,7 +166,7 @@ def read_predictions(
     people without a match are not found. So are those with an entry that says ``"found": false``.
 
     Args:
-        path: the JSON.
+        source: the JSON.
         name: of the predictor in the report.
         crops: the people to be scored.
         whole: the people of the whole split, of whom those may be a part.
@@ -177,7 +178,8 @@ def read_predictions(
         Refused: no such file, no JSON, an entry is broken or of no person, a person has none or more than one, or
             people are to be matched without sigmas.
     """
-    entries, sha256 = strict_json.read(path, "predictions", _FIX, each=_with_whole, constant=float)
+    path = path_of(source)
+    entries, sha256 = strict_json.read(source, "predictions", _FIX, each=_with_whole, constant=float)
     try:
         _check_entries(entries, joints)
         _check_category(entries, category_id)
@@ -262,7 +264,9 @@ def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | N
     rows = []
     for place, entry in enumerate(entries):
         if entry.get("annotation_id") is not None:
-            rows.append(by_annotation.get(entry["annotation_id"]))
+            row = by_annotation.get(entry["annotation_id"])
+            _check_photo(entry, f"entry {place}", row, whole)
+            rows.append(row)
             continue
         photo = entry["image_id"]
         if in_photo[photo] > 1:
@@ -270,6 +274,14 @@ def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | N
             raise JsonFault(f"entry {place} is of {why}")
         rows.append(by_photo.get(photo))
     return rows
+
+
+def _check_photo(entry: dict[str, Any], where: str, row: int | None, whole: PeopleTable) -> None:
+    """Two answers to the question whom an entry is of must be one answer."""
+    said = entry.get("image_id")
+    if row is not None and said is not None and said != whole.photo_id[row]:
+        annotation, photo = entry["annotation_id"], int(whole.photo_id[row])
+        raise JsonFault(f"{where} has annotation_id {annotation}, of photo {photo}, and image_id {said}")
 
 
 def _one_each(rows: Sequence[int | None], people: PeopleTable) -> list[int]:

@@ -5,29 +5,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
-from shgae.artifacts.crops import Crops, PeopleTable, read_people
+from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
-from shgae.data import heatmaps
+from shgae.data.mean_pose import mean_pose_cells
 from shgae.errors import Refused
-from shgae.evaluation.older_reports import OLDER
-from shgae.evaluation.predictions import Predictions, from_cells, photo_points
-from shgae.metrics import baselines, pose_scores
+from shgae.evaluation.error_shares import ErrorKinds, ErrorRule, ErrorTable, error_rule
+from shgae.evaluation.older_reports import from_schema_1, from_schema_2, from_schema_3, from_schema_4
+from shgae.evaluation.people import people_of
+from shgae.evaluation.predictions import Predictions, from_cells
+from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained, compare
+from shgae.metrics import pose_scores
 from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
+from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.pckh import Curve, head_sizes
-from shgae.metrics.people import Floats, Metric, People, Points
+from shgae.metrics.pckh import Curve
+from shgae.metrics.people import Floats, Metric, People, Points, Regions
 from shgae.metrics.pose_scores import Scores
-from shgae.metrics.statistics import Interval, Verdict
+from shgae.metrics.statistics import Interval, PairedBootstrap, Verdict
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import Skeleton
 
@@ -60,6 +65,8 @@ class Origin:
     """None where each prediction says whom it is of."""
     official: Mapping[str, float | None] | None = None
     """COCO's :data:`~shgae.metrics.official.NAMES` over whole photos, 0 to 1; None where they were not asked for."""
+    trained: Trained | None = None
+    """How it was trained; None of a file of predictions."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,12 @@ class Row:
     """See :attr:`~shgae.metrics.pose_scores.Scores.curves`."""
     matching: Matching | None = None
     official: Mapping[str, float | None] | None = None
-    """These two: see :class:`Origin`."""
+    trained: Trained | None = None
+    """These three: see :class:`Origin`."""
+    above_floor: Interval | None = None
+    """:attr:`pck` minus that of the best of the floors, on the same photos; None for what is not a model."""
+    errors: ErrorTable | None = None
+    """What kinds of errors it makes; None where no joint has a sigma."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,10 @@ class Pair:
     """These five: see :class:`~shgae.metrics.comparison.Comparison`; a p is None in reports of before too."""
     joints: Mapping[str, McNemar]
     """Of each joint, on how many people the two agree."""
+    errors: ByKind[Interval | None] | None = None
+    """Shares of joints of each kind of error, the second's minus the first's; None where no joint has a sigma."""
+    trainings: Controlled = NOT_KNOWN
+    """In what their trainings differ."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +158,15 @@ class EvaluationReport:
     """What the cells of the target maps allow."""
     comparisons: tuple[Pair, ...]
     """Any two models: the second minus the first."""
+    errors: ErrorRule | None = None
+    """How kinds of errors were told; None where no joint has a sigma."""
 
     def __post_init__(self) -> None:
         """Raises :class:`ValueError` if there is no model, or a row or pair is of other joints, scores or radii."""
         rows = self.rows
         joints = [set(row.joints) for row in rows] + [set(pair.joints) for pair in self.comparisons]
         joints += [set(metric.joints) for row in rows for metric in row.metrics]
+        joints += [set(row.errors.joints) for row in rows if row.errors]
         if not self.models or any(one != set(self.joints) for one in joints):
             raise ValueError("no model, or a row of other joints")
         scores = [{metric.name: metric.labelled.keys() for metric in row.metrics} for row in rows]
@@ -165,37 +184,10 @@ class EvaluationReport:
         return (*self.models, *self.floors, *self.ceilings)
 
 
-EVALUATION = Schema(EvaluationReport, version=4, older=OLDER)
+EVALUATION = Schema(
+    EvaluationReport, version=5, older={1: from_schema_1, 2: from_schema_2, 3: from_schema_3, 4: from_schema_4}
+)
 """The form of an evaluation's ``report.json``."""
-
-
-def people_of(crops: Crops, skeleton: Skeleton, sigmas: Floats | None = None) -> People:
-    """What the predictions of these crops are scored against; sigmas (K,) of OKS, None for COCO's."""
-    table = crops.people
-    xy_crop, visibility = torch.from_numpy(table.xy_crop), torch.from_numpy(table.visibility)
-    cells, in_crop = heatmaps.truth(xy_crop, visibility, crops.crop_size)
-    return People(
-        joints=skeleton.names,
-        xy_photo=photo_points(table.xy_crop.astype(np.float64), table, crops.crop_size),
-        visibility=table.visibility,
-        cells=cells.numpy(),
-        cell_visibility=in_crop.numpy(),
-        map_size=crops.crop_size // heatmaps.STRIDE,
-        box=table.box,
-        photo_id=table.photo_id,
-        annotation_id=table.annotation_id,
-        area=table.area,
-        head_size=_head_sizes(table),
-        sigmas=sigmas,
-    )
-
-
-def _head_sizes(table: PeopleTable) -> Floats | None:
-    """(N,) PCKh's normaliser: by the head box, or as the data gives it; NaN where a person has neither."""
-    if table.head_box is None:
-        return table.head_size
-    by_box = head_sizes(table.head_box)
-    return by_box if table.head_size is None else np.where(np.isfinite(by_box), by_box, table.head_size)
 
 
 def score(predictions: Predictions, people: People) -> Scores:
@@ -204,18 +196,16 @@ def score(predictions: Predictions, people: People) -> Scores:
     Raises:
         Refused: a prediction is not a finite number.
     """
-    points = Points(
-        predictions.xy_photo,
-        predictions.cells,
-        predictions.person_score,
-        predictions.decoding,
-        predictions.cell_decoding,
-        predictions.found,
-    )
     try:
-        return pose_scores.score(points, people)
+        return pose_scores.score(points_of(predictions), people)
     except ValueError as error:
         raise Refused("predictions", predictions.name, str(error), "a model whose training did not diverge") from error
+
+
+def points_of(predictions: Predictions) -> Points:
+    """What metrics look at."""
+    one = predictions
+    return Points(one.xy_photo, one.cells, one.person_score, one.decoding, one.cell_decoding, one.found)
 
 
 def report(
@@ -223,8 +213,10 @@ def report(
     origins: Sequence[Origin],
     crops: Crops,
     data: Artifact,
+    training: PeopleTable,
     config: EvaluateConfig,
     sigmas: Floats | None = None,
+    regions: Regions | None = None,
 ) -> EvaluationReport:
     """Scores models on the same people and compares any two of them.
 
@@ -232,45 +224,77 @@ def report(
         predictions: of each model, in the order of the report.
         origins: where each one comes from.
         crops: the people.
-        data: the prepared data that they are of; its training people give the mean pose.
+        data: the prepared data that they are of.
+        training: its training people, who give the mean pose.
         config: split, resamples and seed.
         sigmas: (K,) of OKS; None takes COCO's where the joints are COCO's.
+        regions: that OKS AP ignores; None where nobody knows.
 
     Raises:
         Refused: a prediction is not a finite number.
     """
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    people = people_of(crops, skeleton, sigmas)
-    scored = [score(one, people) for one in predictions]
-    hits, names = [one.hits for one in scored], [one.name for one in predictions]
-    on = (hits, people.cell_visibility, crops.photos)
-    paired = resample_pck(*on, resamples=config.resamples, seed=config.seed)
-    each = joint_intervals(*on, resamples=config.resamples, seed=config.seed)
-    models = []
+    people = people_of(crops, skeleton, sigmas, regions)
+    aside = [*_blind(crops, training), from_cells("target cells", people.cells, None, crops, _TARGET)]
+    every = [*predictions, *aside]
+    scored = [score(one, people) for one in every]
+    hits, names, models = [one.hits for one in scored], [one.name for one in every], len(predictions)
+    on, how = (people.cell_visibility, crops.photos), Bootstrap(config.resamples, config.seed)
+    floors = range(models, len(every) - 1)
+    paired = resample_pck(hits, *on, resamples=how.resamples, seed=how.seed)
+    each = joint_intervals(hits[:models], *on, resamples=how.resamples, seed=how.seed)
+    kinds = _error_kinds(every, people, skeleton, crops, models, how)
+    best = max(floors, key=lambda place: paired.value((place, 0)) or 0.0)
+    rows = []
     for i, one in enumerate(scored):
-        interval = ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS))))
-        models.append(_row(names[i], one, skeleton.names, origins[i], interval, each[i]))
-    pairs = []
-    places = list(itertools.combinations(range(len(hits)), 2))
-    for (i, j), found in zip(places, compare_models(paired, places), strict=True):
-        joints = dict(zip(skeleton.names, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
-        pairs.append(_pair(names[i], names[j], found, joints))
-
-    def rows(blind: Sequence[Predictions]) -> tuple[Row, ...]:
-        return tuple(_row(one.name, score(one, people), skeleton.names) for one in blind)
-
+        row = _row(names[i], one, skeleton.names, *((origins[i], each[i]) if i < models else ()))
+        row = replace(row, errors=kinds.table(i) if kinds else None)
+        if i < models:
+            interval = ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS))))
+            row = replace(row, interval=interval, above_floor=paired.difference((best, 0), (i, 0)))
+        rows.append(row)
+    pairs = _pairs(names, hits, origins, paired, people, kinds)
     return EvaluationReport(
         data=data.id,
         split=config.split,
         persons=len(crops),
         photos=paired.photos,
         joints=skeleton.names,
-        bootstrap=Bootstrap(config.resamples, config.seed),
-        models=tuple(models),
-        floors=rows(_blind(crops, read_people(data, "train"))),
-        ceilings=rows([from_cells("target cells", people.cells, None, crops, _TARGET)]),
-        comparisons=tuple(pairs),
+        bootstrap=how,
+        models=tuple(rows[:models]),
+        floors=tuple(rows[place] for place in floors),
+        ceilings=(rows[-1],),
+        comparisons=pairs,
+        errors=error_rule(people) if kinds else None,
     )
+
+
+def _pairs(
+    names: Sequence[str],
+    hits: Sequence[npt.NDArray[np.bool_]],
+    origins: Sequence[Origin],
+    paired: PairedBootstrap,
+    people: People,
+    kinds: ErrorKinds | None,
+) -> tuple[Pair, ...]:
+    """Any two of the models, the first of them the first of these names."""
+    pairs, places = [], list(itertools.combinations(range(len(origins)), 2))
+    for (i, j), found in zip(places, compare_models(paired, places), strict=True):
+        joints = dict(zip(people.joints, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
+        trainings = compare(origins[i].trained, origins[j].trained)
+        errors = kinds.difference(i, j) if kinds else None
+        pairs.append(replace(_pair(names[i], names[j], found, joints), errors=errors, trainings=trainings))
+    return tuple(pairs)
+
+
+def _error_kinds(
+    every: Sequence[Predictions], people: People, skeleton: Skeleton, crops: Crops, models: int, how: Bootstrap
+) -> ErrorKinds | None:
+    """Kinds of errors, the first so many being models; None where no joint has a sigma."""
+    if len(error_rule(people).left_out) == len(people.joints):
+        return None
+    points = [points_of(one) for one in every]
+    return ErrorKinds(points, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
 
 
 def _row(
@@ -278,7 +302,6 @@ def _row(
     scores: Scores,
     joints: tuple[str, ...],
     origin: Origin | None = None,
-    interval: ByGroup[Interval | None] | None = None,
     joint_interval: Sequence[Interval | None] | None = None,
 ) -> Row:
     """The row of a model, or (without an origin) of what is none."""
@@ -289,7 +312,7 @@ def _row(
         predictions_sha256=origin.predictions_sha256,
         trained_on_other_data=origin.trained_on_other_data,
         pck=ByGroup(**scores.study.pck()),
-        interval=interval,
+        interval=None,
         joints={
             name: JointScore(found["all"], found["v1"], found["v2"], int(found["count"] or 0), one)
             for (name, found), one in zip(scores.study.joints(joints).items(), each, strict=True)
@@ -298,6 +321,7 @@ def _row(
         curves=scores.curves,
         matching=origin.matching,
         official=origin.official,
+        trained=origin.trained,
     )
 
 
@@ -307,8 +331,7 @@ def _pair(first: str, second: str, found: Comparison, joints: Mapping[str, McNem
 
 def _blind(crops: Crops, train: PeopleTable) -> list[Predictions]:
     """What knows nothing of the photo: the mean pose of the training people, and maps that are 0 everywhere."""
-    mean = baselines.mean_pose(train.xy_crop, train.visibility).astype(np.float32)
-    pose = heatmaps.cells(torch.from_numpy(mean)[None], crops.crop_size).cells.numpy().repeat(len(crops), axis=0)
+    pose = mean_pose_cells(train, crops.crop_size)[None].repeat(len(crops), axis=0)
     return [
         from_cells("mean pose", pose, None, crops, "cell of the training people's mean place, its middle"),
         from_cells("zero map", np.zeros_like(pose), None, crops, "the first of equally high cells, its middle"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.seeds import SeedError
 from shgae.metrics.statistics import Verdict
@@ -37,6 +38,7 @@ class Estimate:
     over_seeds: Range | None
     """None where there is one seed."""
     by_seed: tuple[float, ...]
+    """Empty where seeds are not paired."""
     seed_error: SeedError | None
     """None where there is one seed, and in reports of before."""
 
@@ -49,6 +51,15 @@ class Estimate:
     def largest_loss(self) -> float:
         """The largest loss that the interval allows, 0 or more."""
         return max(-self.low, 0.0)
+
+
+@dataclass(frozen=True)
+class JointTest:
+    """Whether two arms find a joint on other people."""
+
+    joint: str
+    test: McNemar
+    """``minus`` is the first: see :func:`shgae.metrics.paired_tests.mcnemar_of_runs`."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +90,5 @@ class ArmComparison:
     """How many comparisons Holm's adjustment allows for; 1 for the primary one."""
     groups: ByGroup[Estimate | None]
     """None where fewer than two photos have such a joint."""
+    joints: tuple[JointTest, ...] | None = None
+    """In the order of the skeleton. None in the report of a study of one's own trainings."""

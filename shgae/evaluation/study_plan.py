@@ -138,18 +138,16 @@ def plan_bytes(plan: StudyPlan) -> bytes:
     return json_bytes(STUDY_PLAN.to_json(plan))
 
 
-def check_registered(found: Registered | None, artifact: Artifact) -> None:
+def check_registered(found: Registered, artifact: Artifact) -> None:
     """Checks that a study's report is of the plan that lies next to it, and of that of the study's folder.
 
     Args:
-        found: what the report says; None in a report of before there were plans.
+        found: what the report says.
         artifact: the report.
 
     Raises:
         Refused: there is no plan, or it is another one.
     """
-    if found is None:
-        return
     copies = [artifact.file(PLAN)] if PLAN in artifact.manifest.files else []
     if not copies:
         raise Refused("report", artifact.path, f"it has no {PLAN}, so nothing was registered", "make the report again")

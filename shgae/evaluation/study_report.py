@@ -16,7 +16,9 @@ from typing import Any
 
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.typed_json import Schema
+from shgae.artifacts.tables import read_json
+from shgae.artifacts.typed_json import SCHEMA, Schema
+from shgae.errors import Refused
 from shgae.evaluation.study_differences import ArmComparison
 from shgae.evaluation.study_plan import Registered, check_registered
 from shgae.evaluation.study_sizes import CodeSizes
@@ -86,17 +88,17 @@ class ArmResult:
     """One arm over its seeds; the baseline too, which has none."""
 
     name: str
-    """One of :data:`ARMS`, or :data:`BASELINE`."""
+    """One of :data:`ARMS`, or :data:`BASELINE`; any, where the arms were not trained here."""
     label: str
     """In words."""
     pck: Pck
     """Mean over seeds."""
     by_seed: tuple[Pck, ...]
-    parameters: int
-    trained_parameters: int
-    """Which learned in the fine-tuning."""
+    parameters: int | None
+    trained_parameters: int | None
+    """Which learned in the fine-tuning; these two None where the arm was not trained here."""
     best_epochs: tuple[int, ...]
-    """The epochs of the weights that were kept, by seed."""
+    """The epochs of the weights that were kept, by seed; empty where the arm was not trained here."""
     gflop: float | None
     """Billions of operations of a crop's forward pass, convolutions and matrix products; None in a report of before."""
 
@@ -109,7 +111,9 @@ class StudyReport:
     persons: int
     photos: int
     seeds: tuple[int, ...]
-    budget: Budget
+    """Where the arms were not trained here, the numbers of the longest arm's runs, from 0."""
+    budget: Budget | None
+    """None where the arms were not trained here."""
     arms: tuple[ArmResult, ...]
     """The baseline first."""
     differences: tuple[ArmComparison, ...]
@@ -196,7 +200,12 @@ def _from_schema_2(old: dict[str, Any]) -> dict[str, Any]:
     return old | {"arms": arms, "differences": differences, "registered": None, "code_sizes": None}
 
 
-STUDY = Schema(StudyReport, version=3, older={1: _from_schema_1, 2: _from_schema_2})
+def _from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 knew arms that were trained here only."""
+    return old | {"differences": [one | {"joints": None} for one in old["differences"]]}
+
+
+STUDY = Schema(StudyReport, version=4, older={1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3})
 """The form of a study's ``report.json``."""
 
 
@@ -206,6 +215,10 @@ def read_study(artifact: Artifact) -> StudyReport:
     Raises:
         Refused: it is not in its form, or not of the plan that lies next to it.
     """
-    report = STUDY.read(artifact.file(REPORT))
-    check_registered(report.registered, artifact)
+    content = read_json(artifact.open(REPORT))
+    report = STUDY.from_json(content, artifact.file(REPORT))
+    if report.registered is not None:
+        check_registered(report.registered, artifact)
+    elif content.get(SCHEMA, 1) > 2 and report.budget is not None:  # arms that were not trained here have no plan
+        raise Refused("report", artifact.path, "it names no plan", "make the report again")
     return report

@@ -7,7 +7,7 @@ shortest way to see how the stages fit together from Python.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ import numpy.typing as npt
 import torch
 
 from shgae.artifacts.checkpoint import HISTORY
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.folders import unfinished
 from shgae.artifacts.manifest import differences
+from shgae.artifacts.output_file import make_room
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_json, read_rows, write_json
 from shgae.data import heatmaps
@@ -28,9 +28,12 @@ from shgae.data.datasets import to_images
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.experiments.part import Part
+from shgae.inference.device import resolve_device, resolve_precision
 from shgae.plots.curves import training_curves
 from shgae.plots.poses import prediction_sheet
-from shgae.recipes import RECIPES, EvaluateConfig, Split
+from shgae.recipe_parts import with_parts
+from shgae.recipes import RECIPES, EvaluateConfig, Split, as_json
 from shgae.skeleton import Skeleton
 from shgae.stages import evaluate, extract, finetune, graft, prepare, pretrain_ae, train
 from shgae.stages.evaluate import EvaluateResult
@@ -39,8 +42,9 @@ _PHOTOS: dict[Split, int] = {"train": 600, "val": 80, "test": 150}
 _EPOCHS = {"baseline": 5, "autoencoder": 15, "finetuned": 2}
 _SHOWN = 8
 _NOTE = "demo.json"
-
-Step = Callable[[Path, Execution], object]
+_REPLACES = "replaces"
+"""Noted where ``--force`` began it over another one."""
+_PICTURES = ("curves.png", "predictions.png")
 
 
 @dataclass(frozen=True)
@@ -69,72 +73,124 @@ def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
         Refused: the output exists (and neither force nor resume is set).
         Interrupted: a signal came; what is complete is kept.
     """
-    _begin(output, execution, seed)
+    force = _begin(output, execution, seed)
     say = execution.progress.note
     sources = _draw(output / "photos", execution, seed)
-    for name, step in _chain(output, sources, seed).items():
-        if execution.resume and (output / name).is_dir():
-            say(f"{name}: already there")
+    for part in _chain(output, sources, seed, resolve_device(execution.device)):
+        if execution.resume and part.is_made(force):
+            say(f"{part.path.name}: already there")
             continue
-        say(f"-- {name}")
-        begun = execution.resume and unfinished(output / name) is not None
-        step(output / name, dataclasses.replace(execution, resume=begun))
+        say(f"-- {part.path.name}")
+        part.run(dataclasses.replace(execution, force=force, resume=execution.resume and part.is_begun(force)))
     models = [output / name for name in ("baseline", "grafted", "finetuned")]
     anew = dataclasses.replace(execution, force=True)
     result = evaluate.run(models, output / "data", output / "evaluation", EvaluateConfig(), anew)
-    return DemoResult(output, result, _pictures(output, result))
+    return DemoResult(output, result, _pictures(output, result, execution))
 
 
-def _begin(output: Path, execution: Execution, seed: int) -> None:
+def _begin(output: Path, execution: Execution, seed: int) -> bool:
+    """Notes what the demo is; returns whether what lies there of another one is to be replaced."""
     note = output / _NOTE
     wanted = {"seed": seed, "photos": _PHOTOS, "epochs": _EPOCHS}
     if output.exists() and not note.is_file():
         raise Refused("output", output, "it exists and is not a demo", "another --output")
     if output.exists() and not (execution.force or execution.resume):
         raise Refused("output", output, "it exists already", "another --output, --force or --resume")
+    replaces = execution.force and output.exists()
     if execution.resume and not execution.force and note.is_file():
-        changed = differences(wanted, read_json(note))
-        if changed:
+        begun = read_json(note)
+        replaces = bool(begun.pop(_REPLACES, False))
+        if changed := differences(wanted, begun):
             raise Refused("resume", output, f"it was begun otherwise ({'; '.join(changed)})", "--force")
-    output.mkdir(parents=True, exist_ok=True)
-    write_json(note, wanted)
+    make_room(output, _NOTE, *_PICTURES)
+    # Noted, so that a run with --force that was killed goes on with --resume alone.
+    write_json(note, wanted | ({_REPLACES: True} if replaces else {}))
+    return replaces
 
 
 def _draw(folder: Path, execution: Execution, seed: int) -> dict[Split, prepare.Source]:
     sources: dict[Split, prepare.Source] = {}
     for i, (split, photos) in enumerate(_PHOTOS.items()):
         annotations = folder / split / "person_keypoints.json"
-        if not (execution.resume and annotations.is_file()):
-            # Every split is drawn from a seed of its own, so no two splits share a photo.
-            draw_dataset(folder / split, SyntheticConfig(photos, seed=len(_PHOTOS) * seed + i), execution.progress)
+        # Every split is drawn from a seed of its own, so no two splits share a photo.
+        drawing = SyntheticConfig(photos, seed=len(_PHOTOS) * seed + i)
+        if not (execution.resume and _is_drawn(annotations, drawing)):
+            annotations.unlink(missing_ok=True)  # it is written last, and stands for all photos
+            draw_dataset(folder / split, drawing, execution.progress)
             execution.stop.raise_if_set(folder, "the same command with --resume")
         sources[split] = prepare.Source(annotations, folder / split / "photos")
     return sources
 
 
-def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int) -> dict[str, Step]:
+def _is_drawn(annotations: Path, drawing: SyntheticConfig) -> bool:
+    """Whether these very photos lie there: their JSON tells the seed."""
+    try:
+        found = read_json(annotations)
+        return (found["info"]["seed"], len(found["images"])) == (drawing.seed, drawing.photos)
+    except (Refused, KeyError, TypeError):
+        return False
+
+
+def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int, device: torch.device) -> Iterator[Part]:
+    """The steps in order, each with what its artefact is going to say of itself."""
     data, baseline, activations = output / "data", output / "baseline", output / "activations"
+    autoencoder, grafted, finetuned = output / "autoencoder", output / "grafted", output / "finetuned"
     recipe = RECIPES["improved"]
+    precision = resolve_precision("auto", device)
     # Few people: many small steps learn more in the same minutes than few large ones.
-    pose: dict[str, Any] = {"batch_size": 4, "seed": seed}
+    pose: dict[str, Any] = {"batch_size": 4, "seed": seed, "precision": precision}
     to_crops = dataclasses.replace(recipe.prepare, crop_size=128, seed=seed)
     first = dataclasses.replace(recipe.train, residual="newell", epochs=_EPOCHS["baseline"], **pose)
-    code = dataclasses.replace(recipe.pretrain_ae, epochs=_EPOCHS["autoencoder"], seed=seed)
+    found = dataclasses.replace(recipe.extract, precision=precision)
+    code = dataclasses.replace(recipe.pretrain_ae, epochs=_EPOCHS["autoencoder"], seed=seed, precision=precision)
     second = dataclasses.replace(recipe.finetune, epochs=_EPOCHS["finetuned"], **pose)
-    return {
-        "data": lambda out, how: prepare.run(sources, out, to_crops, how),
-        "baseline": lambda out, how: train.run(data, out, first, how),
-        "activations": lambda out, how: extract.run(baseline, data, out, recipe.extract, how),
-        "autoencoder": lambda out, how: pretrain_ae.run(activations, out, code, how),
-        "grafted": lambda out, how: graft.run(baseline, [output / "autoencoder"], out, how),
-        "finetuned": lambda out, how: finetune.run(output / "grafted", data, out, second, how),
-    }
+
+    def part(
+        path: Path, kind: str, config: Mapping[str, Any], run: Callable[[Execution], object], **parents: Path
+    ) -> Part:
+        return Part(step=path.name, what=path.name, path=path, kind=kind, config=config, parents=parents, run=run)
+
+    yield part(data, "data", as_json(to_crops), lambda how: prepare.run(sources, data, to_crops, how))
+    yield part(
+        baseline, "hourglass", as_json(with_parts(first)), lambda how: train.run(data, baseline, first, how), data=data
+    )
+    yield part(
+        activations,
+        "activations",
+        as_json(found),
+        lambda how: extract.run(baseline, data, activations, found, how),
+        model=baseline,
+        data=data,
+    )
+    yield part(
+        autoencoder,
+        "autoencoder",
+        as_json(code),
+        lambda how: pretrain_ae.run(activations, autoencoder, code, how),
+        activations=activations,
+    )
+    yield part(
+        grafted,
+        "hourglass",
+        {"stacks": [0]},
+        lambda how: graft.run(baseline, [autoencoder], grafted, how),
+        model=baseline,
+        autoencoder=autoencoder,
+    )
+    yield part(
+        finetuned,
+        "hourglass",
+        as_json(with_parts(second)),
+        lambda how: finetune.run(grafted, data, finetuned, second, how),
+        model=grafted,
+        data=data,
+    )
 
 
-def _pictures(output: Path, result: EvaluateResult) -> tuple[Path, ...]:
-    curves, poses = output / "curves.png", output / "predictions.png"
+def _pictures(output: Path, result: EvaluateResult, execution: Execution) -> tuple[Path, ...]:
+    curves, poses = (output / name for name in _PICTURES)
     runs = {name: list(read_rows(output / name / HISTORY)) for name in ("baseline", "autoencoder", "finetuned")}
-    training_curves(runs, curves, shown(command_line()))
+    training_curves(runs, curves, stamp(execution))
     data = open_artifact(output / "data", "data", verify=False)
     crops = Crops(data, "test")
     rows = np.argsort(-(crops.people.visibility > 0).sum(1), kind="stable")[:: max(1, len(crops) // 2 // _SHOWN)][
@@ -145,7 +201,7 @@ def _pictures(output: Path, result: EvaluateResult) -> tuple[Path, ...]:
     ]
     truth = (crops.people.xy_crop[rows], crops.people.visibility[rows])
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    prediction_sheet(_shown(crops, rows, data.facts["mean_rgb"]), truth, joints, skeleton, poses, shown(command_line()))
+    prediction_sheet(_shown(crops, rows, data.facts["mean_rgb"]), truth, joints, skeleton, poses, stamp(execution))
     return (curves, poses)
 
 

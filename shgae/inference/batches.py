@@ -55,19 +55,20 @@ class Inference:
         network: Callable[[torch.Tensor], torch.Tensor],
         crops: Crops,
         execution: Execution,
-        rows: Rows | None = None,
+        chunks: Sequence[Rows] | None = None,
     ) -> Iterator[tuple[PoseBatch, torch.Tensor]]:
-        """Yields the batches of a split with what :meth:`infer` makes of each; of all rows where none are given.
+        """Batches of a split, ``chunks`` of its rows or all in order, with what :meth:`infer` makes of them.
 
-        Of several processes each one gets its share of the batches: the same ones, whoever works on them.
+        Of several processes each one gets its share of the batches: the same ones, whoever works on them. A chunk
+        without rows is left out; so a process may do nothing while others do theirs.
         """
-        chunks = list(in_chunks(np.arange(len(crops)) if rows is None else rows, self.batch_size))
+        chunks = list(in_chunks(np.arange(len(crops)), self.batch_size)) if chunks is None else chunks
         world = execution.world
 
         def load(part: Rows) -> PoseBatch:
             return pinned(load_pose_batch(crops, part), self.device)
 
-        batches = prefetch(world.shard(chunks), load, execution.workers)
+        batches = prefetch([rows for rows in world.shard(chunks) if len(rows)], load, execution.workers)
 
         def computed() -> Iterator[tuple[PoseBatch, torch.Tensor]]:
             for batch in batches:

@@ -45,6 +45,16 @@ def target_sigma(facts: Mapping[str, Any]) -> float:
     return HeatmapConfig(**facts.get("heatmap", {})).sigma_visible
 
 
+def perfect_height(loaded: LoadedHourglass) -> float:
+    """How high the map of a visible joint is that a network was trained to give; 1 where nobody knows."""
+    facts = loaded.artifact.facts.get("heatmap")
+    if not facts:
+        return 1.0
+    middle = torch.full((1, 1, 2), loaded.crop_size / 2)
+    maps = heatmaps.encode(middle, torch.tensor([[2]]), HeatmapConfig(**facts), loaded.crop_size)
+    return float(maps.max())
+
+
 def places_of(
     model: LoadedHourglass, batch: PoseBatch, maps: torch.Tensor, inference: Inference, how: DecodeConfig
 ) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from shgae.data.photos import BoxedPhoto
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.inference.batches import Inference
-from shgae.inference.decoding import target_sigma
+from shgae.inference.decoding import perfect_height, target_sigma
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import PredictConfig
 
@@ -28,7 +29,10 @@ _Flags = npt.NDArray[np.bool_]
 Group = tuple[BoxedPhoto, ...]
 Row = dict[str, Any]
 """A photo: ``file_name``, ``fault`` (why it is bad, or None), ``beyond`` (how many boxes are :data:`TOO_THIN`),
-``people`` (entries of ``predictions.json``)."""
+``people`` (entries of ``predictions.json``), ``sha256`` (of the bytes that were decoded; None where none were)."""
+CHANGED = "it was changed while it was looked at"
+RESCORED = 0.2
+"""Share of a perfect map above which a joint counts in a score by ``rescore`` (HRNet's and Simple Baselines' rule)."""
 TOO_THIN = "too thin or too far off to fill a pixel of the crop"
 """Why there is nothing to cut out."""
 
@@ -79,6 +83,8 @@ class _Cut(NamedTuple):
     """Boxes that are :data:`TOO_THIN`."""
     fault: str | None
     """Why the photo is bad."""
+    sha256: str | None
+    """Of the bytes that were decoded."""
 
 
 class PoseFinder:
@@ -90,6 +96,7 @@ class PoseFinder:
         self._module = loaded.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
         self._rule = loaded.cell_rule
+        self._least = RESCORED * perfect_height(loaded) if config.rescore else -np.inf
         self._flip_pairs = loaded.skeleton.flip_pairs if config.flip_test else None
 
     def over(self, groups: Sequence[Group]) -> Iterator[list[Row]]:
@@ -116,14 +123,20 @@ class PoseFinder:
 
     def _find(self, group: Group, cuts: Iterator[_Cut]) -> list[Row]:
         rows: dict[str, Row] = {
-            photo.file_name: {"file_name": photo.file_name, "fault": None, "beyond": 0, "people": []} for photo in group
+            photo.file_name: {"file_name": photo.file_name, "fault": None, "beyond": 0, "people": [], "sha256": None}
+            for photo in group
         }
+        seen: dict[str, set[str | None]] = defaultdict(set)
         for batch in self._batches(group, cuts):
             for one, entries in zip(batch, self._entries(batch), strict=True):
                 row = rows[one.photo.file_name]
                 row["fault"] = one.fault
                 row["beyond"] += one.beyond
                 row["people"] += entries
+                row["sha256"] = one.sha256
+                seen[one.photo.file_name].add(one.sha256)
+        for name in (name for name, hashes in seen.items() if len(hashes) > 1):
+            rows[name] |= {"fault": CHANGED, "people": [], "sha256": None}
         return list(rows.values())
 
     def _batches(self, group: Group, cuts: Iterator[_Cut]) -> Iterator[list[_Cut]]:
@@ -143,10 +156,11 @@ class PoseFinder:
     def _cut(self, part: _Part) -> _Cut:
         """Decodes a photo and cuts its people out (in any thread)."""
         photo, facts, crop_size = part.photo, self._loaded.artifact.facts, self._loaded.crop_size
+        hashes: list[str] = []
         try:
-            image = open_photo(photo.path, photo.size, self._config.exif)
+            image = open_photo(photo.path, photo.size, self._config.exif, hashes.append)
         except Refused as error:
-            return _Cut(photo, [], 0, error.why)
+            return _Cut(photo, [], 0, error.why, next(iter(hashes), None))
         boxes = part.boxes or (Box((0.0, 0.0, float(image.width), float(image.height))),)
         people = []
         for box in boxes:
@@ -158,8 +172,8 @@ class PoseFinder:
             if square is not None and not covered(square, image.size, crop_size).is_empty:
                 people.append(_Person(box, square, image.size, *cut(image, square, crop_size)))
         if part.boxes is None:
-            return _Cut(photo, people, 0, None if people else TOO_THIN)
-        return _Cut(photo, people, len(boxes) - len(people), None)
+            return _Cut(photo, people, 0, None if people else TOO_THIN, hashes[0])
+        return _Cut(photo, people, len(boxes) - len(people), None, hashes[0])
 
     def _entries(self, cuts: Sequence[_Cut]) -> Iterator[list[dict[str, Any]]]:
         """The entries of everybody in some photos, a list a photo; one pass through the network."""
@@ -187,9 +201,14 @@ class PoseFinder:
     def _entry(
         self, photo: BoxedPhoto, person: _Person, xy_crop: _Floats, score: _Floats, is_flat: _Flags
     ) -> dict[str, Any]:
-        """One person in COCO's results format; K joints in photo pixels, the score of the person their mean."""
+        """One person in COCO's results format; K joints in photo pixels, the score of the person their mean.
+
+        With ``rescore`` it is the mean of those above :data:`RESCORED`, 0 without any; a detector's score multiplies.
+        """
         xy_photo = to_photo(xy_crop, person.square, self._loaded.crop_size)
         score = np.where(is_flat, 0, score)
+        counted = score[score > self._least]
+        mean = float(counted.mean()) if len(counted) else 0.0
         joints = np.column_stack([np.where(is_flat[:, None], 0, xy_photo), score]).round(4)
         # A flat one, at 0, 0, is not outside.
         is_outside: _Flags = np.any((joints[:, :2] < 0) | (joints[:, :2] > person.photo_size), axis=1)
@@ -201,7 +220,7 @@ class PoseFinder:
             "category_id": self._loaded.artifact.facts["category_id"],
             "bbox": list(person.box.xywh),
             "keypoints": [float(number) for number in joints.ravel()],
-            "score": round(float(score.mean()) * (1.0 if person.box.score is None else person.box.score), 6),
+            "score": round(mean * (1.0 if person.box.score is None else person.box.score), 6),
             **own,
             **{key: names for key, names in lists.items() if names},
         }

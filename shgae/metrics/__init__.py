@@ -8,6 +8,8 @@ A measure sums over batches and divides once, at the end.
 ``pose_scores``     every other score that the field has, side by side
 ``pckh``            PCKh in three published averagings, and curves over radii
 ``oks``             COCO's similarity, precision and recall
+``error_kinds``     in what way joints are wrong: jitter, inversion, swap, miss
+``nms``             OKS non-maximum suppression: people found twice, kept once
 ``official``        COCO's ten numbers, by pycocotools' own COCOeval
 ``comparison``      models on the same people: intervals and differences
 ``statistics``      the bootstrap over photos, and the intervals and verdicts that stand on it

@@ -1,7 +1,8 @@
 """COCO's object keypoint similarity, and the average precision and recall that follow from it.
 
 Similarity and matching are COCO's rules over all photos at once; the curve of precision against recall is read by
-pycocotools' own ``COCOeval.accumulate``. People who have no joint of a group are left out, with their predictions.
+pycocotools' own ``COCOeval.accumulate``. People who have no joint of a group are left out, with their predictions. A
+prediction that fits no person, but an ignored region, counts neither way.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pycocotools.cocoeval import COCOeval
+
+from shgae.metrics.people import Regions
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -51,6 +54,7 @@ class Similarities:
         photo_id: Ints,
         annotation_id: Ints,
         sigmas: Floats | None = None,
+        regions: Regions | None = None,
     ) -> None:
         """Compares N predictions with N people.
 
@@ -62,9 +66,10 @@ class Similarities:
             photo_id: (N,).
             annotation_id: (N,) of the people: decides between equal scores.
             sigmas: (K,) of the joints; None takes COCO's, of its 17.
+            regions: in which a prediction of nobody is neither right nor wrong.
         """
         order = np.lexsort((annotation_id, photo_id))
-        _, self._photo, in_photo = np.unique(photo_id[order], return_inverse=True, return_counts=True)
+        photos, self._photo, in_photo = np.unique(photo_id[order], return_inverse=True, return_counts=True)
         self._score = score[order]
         self._order = order
         each = in_photo[self._photo]
@@ -73,7 +78,15 @@ class Similarities:
         starts = np.repeat(np.cumsum(each) - each, each)
         self._person = first[self._prediction] + np.arange(len(self._prediction)) - starts
         off = predicted[order][self._prediction] - xy_photo[order][self._person]
-        self._alike: Floats = _alike(off, area[order][self._person], sigmas)
+        self._alike: Floats = joint_similarity(off, area[order][self._person], sigmas)
+        self._near: list[tuple[Ints, Floats, Bools]] = []
+        """Of each photo with regions the rows of its predictions, how like they are to them, and which are crowds."""
+        if regions is not None:
+            for place in np.flatnonzero(np.isin(photos, regions.photo_id)).tolist():
+                rows = np.flatnonzero(self._photo == place)
+                here = np.flatnonzero(regions.photo_id == photos[place])
+                alike = region_similarity(predicted[order[rows]], regions, here, sigmas)
+                self._near.append((rows, alike, regions.is_crowd[here]))
 
     def own(self) -> Floats:
         """(N, K): each person's joints against the person's own prediction."""
@@ -92,7 +105,7 @@ class Similarities:
         pair = np.flatnonzero(kept[self._prediction] & kept[self._person])
         of_person = counted[self._person[pair]]
         alike = (self._alike[pair] * of_person).sum(1) / of_person.sum(1)
-        matched = np.zeros((len(_thresholds()), len(kept)), bool)
+        matched = np.zeros((len(thresholds()), len(kept)), bool)
         people = np.bincount(self._photo, kept).astype(np.int64)[self._photo]
         for count in np.unique(people[kept]):  # photos with as many people at once
             here = people[self._prediction[pair]] == count
@@ -103,7 +116,35 @@ class Similarities:
             matched[:, first] = _match(table)[:, rank[first], place]
         shown = np.flatnonzero(kept & (rank < MOST_IN_A_PHOTO))
         shown = shown[np.lexsort((rank[shown], self._photo[shown]))]
-        return _accumulate(matched[:, shown], self._score[shown], int(kept.sum()))
+        ignored = self._ignored(matched, kept, rank)
+        return _accumulate(matched[:, shown], ignored[:, shown], self._score[shown], int(kept.sum()))
+
+    def _ignored(self, matched: Bools, kept: Bools, rank: Ints) -> Bools:
+        """(10, N) which predictions are of a region, and of no person."""
+        found = np.zeros_like(matched)
+        for rows, alike, is_crowd in self._near:
+            ranked = np.flatnonzero(kept[rows])
+            ranked = ranked[np.argsort(rank[rows[ranked]])][:MOST_IN_A_PHOTO]
+            found[:, rows[ranked]] = _in_regions(alike[ranked], is_crowd, matched[:, rows[ranked]])
+        return found
+
+
+def region_similarity(predicted: Floats, regions: Regions, rows: Ints, sigmas: Floats | None) -> Floats:
+    """(D, G) how like each of D predictions (D, K, 2) is to each of G rows of the regions.
+
+    By a region's labelled joints; where it has none, by how far the joints lie beyond a box of three times the width
+    and height around its own, as COCO has it.
+    """
+    xy, labelled = predicted[:, None], regions.visibility[rows] > 0
+    corner, size = regions.box[rows, None, :2], regions.box[rows, None, 2:]
+    beyond = np.maximum(0, corner - size - xy) + np.maximum(0, xy - (corner + 2 * size))
+    has: Bools = np.asarray(labelled.any(1))[:, None]
+    off = np.where(has[..., None], xy - regions.xy_photo[rows], beyond)
+    area = np.where(np.isfinite(regions.area[rows]), regions.area[rows], regions.box[rows, 2] * regions.box[rows, 3])
+    counted = labelled | ~has
+    alike = joint_similarity(off, np.broadcast_to(area, off.shape[:2]), sigmas)
+    mean: Floats = (alike * counted).sum(-1) / counted.sum(-1)
+    return mean
 
 
 def similarity(
@@ -118,7 +159,9 @@ def similarity(
         area: (G,) in square photo pixels.
         sigmas: (K,) of the joints; None takes COCO's, of its 17.
     """
-    alike = _alike(predicted[:, None] - xy_photo[None], np.broadcast_to(area, (len(predicted), len(area))), sigmas)
+    alike = joint_similarity(
+        predicted[:, None] - xy_photo[None], np.broadcast_to(area, (len(predicted), len(area))), sigmas
+    )
     mean: Floats = (alike * labelled).sum(-1) / labelled.sum(-1)
     return mean
 
@@ -145,8 +188,14 @@ def match(similarities: Floats, least: Sequence[float] = (LOWEST, 0.0)) -> Ints:
     return taken
 
 
-def _alike(off: Floats, area: Floats, sigmas: Floats | None) -> Floats:
-    """(..., K) similarity of joints that are off by (..., K, 2) from those of people of these areas (...)."""
+def joint_similarity(off: Floats, area: Floats, sigmas: Floats | None) -> Floats:
+    """(..., K) COCO's similarity of joints: exp(-d^2 / (2 area (2 sigma)^2)).
+
+    Args:
+        off: (..., K, 2) how far they are from the person's joints, in photo pixels.
+        area: (...) of the people, in square photo pixels.
+        sigmas: (K,) of the joints; None takes COCO's, of its 17.
+    """
     scale = (2 * (coco_sigmas() if sigmas is None else sigmas)) ** 2 * (area[..., None] + np.spacing(1)) * 2
     alike: Floats = np.exp(-(off**2).sum(-1) / scale)
     return alike
@@ -177,26 +226,47 @@ def _match(table: Floats) -> Bools:
     Returns:
         (10, D, P) whether a prediction has a person, at each threshold.
     """
-    thresholds = np.minimum(_thresholds(), _JUST_BELOW_ONE)[:, None]
+    least = thresholds()[:, None]
     predictions, people, photos = table.shape
-    free = np.ones((len(thresholds), people, photos), bool)
-    matched = np.zeros((len(thresholds), predictions, photos), bool)
+    free = np.ones((len(least), people, photos), bool)
+    matched = np.zeros((len(least), predictions, photos), bool)
     for rank in range(predictions):
         offered = np.where(free, table[rank], -1.0)
         # Among equally similar people COCO takes the last.
         best = people - 1 - offered[:, ::-1].argmax(1)
-        matched[:, rank] = offered.max(1) >= thresholds
+        matched[:, rank] = offered.max(1) >= least
         level, photo = np.nonzero(matched[:, rank])
         free[level, best[level, photo], photo] = False
     return matched
 
 
+def _in_regions(alike: Floats, is_crowd: Bools, matched: Bools) -> Bools:
+    """(10, D) which predictions of a photo COCO ignores, at each threshold.
+
+    A crowd takes any number of them, a person without joints one.
+
+    Args:
+        alike: (D, G) similarity to the photo's regions, the prediction of the best score first.
+        is_crowd: (G,).
+        matched: (10, D) which are a person's already.
+    """
+    free = np.ones((len(matched), len(is_crowd)), bool)
+    found = np.zeros_like(matched)
+    for place, row in enumerate(alike):
+        offered = np.where(free | is_crowd, row, -1.0)
+        best = offered.shape[1] - 1 - offered[:, ::-1].argmax(1)  # among equally similar ones COCO takes the last
+        found[:, place] = ~matched[:, place] & (offered.max(1) >= thresholds())
+        free[found[:, place], best[found[:, place]]] = False
+    return found
+
+
 @functools.cache
-def _thresholds() -> Floats:
-    return np.asarray(COCOeval(iouType="keypoints").params.iouThrs, np.float64)
+def thresholds() -> Floats:
+    """(10,) COCO's limits of similarity, ascending; one of 1 would be out of reach."""
+    return np.minimum(np.asarray(COCOeval(iouType="keypoints").params.iouThrs, np.float64), _JUST_BELOW_ONE)
 
 
-def _accumulate(matched: Bools, score: Floats, people: int) -> Precision:
+def _accumulate(matched: Bools, ignored: Bools, score: Floats, people: int) -> Precision:
     """Hands what was matched to pycocotools as if it were a single photo of n predictions."""
     judge: Any = COCOeval(iouType="keypoints")
     judge.params.imgIds, judge.params.catIds, judge.params.maxDets = [0], [1], [len(score)]
@@ -206,7 +276,7 @@ def _accumulate(matched: Bools, score: Floats, people: int) -> Precision:
         {
             "dtScores": score.tolist(),
             "dtMatches": matched.astype(np.float64),
-            "dtIgnore": np.zeros(matched.shape, bool),
+            "dtIgnore": ignored,
             "gtIgnore": np.zeros(people),
         }
     ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,22 @@ def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> McNe
     differ = only_first + only_second
     p = float(stats.binomtest(only_second, differ).pvalue) if differ else 1.0
     return McNemar(both, only_first, only_second, neither, p, p)
+
+
+def mcnemar_of_runs(first: Floats, second: Floats) -> McNemar:
+    """McNemar's test of two models that were run several times, on n people who have a joint.
+
+    A person counts for the model of which a larger share of runs found the joint; where the shares are equal, as found
+    by both from a half on. With one run each it is :func:`mcnemar`. Runs of one model are no independent witnesses, so
+    they do not add to the number of people.
+
+    Args:
+        first: (n,) share of its runs that found the joint, of each person.
+        second: (n,) the same of the other model.
+    """
+    differ, found = first != second, mcnemar(first > second, second > first)
+    both = int((~differ & (first >= 0.5)).sum())
+    return replace(found, both=both, neither=int((~differ).sum()) - both)
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:

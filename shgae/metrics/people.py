@@ -51,6 +51,27 @@ Values = Groups[float | None]
 
 
 @dataclass(frozen=True, eq=False)
+class Regions:
+    """COCO's ignored regions: R crowds, and people of whom nobody labelled a joint; in a photo, in the JSON's order."""
+
+    photo_id: Ints
+    """(R,)."""
+    is_crowd: Bools
+    """(R,)."""
+    box: Floats
+    """(R, 4) x, y, width, height in photo pixels; width and height above 0."""
+    area: Floats
+    """(R,) in square photo pixels; NaN where the JSON has none: then it is width x height."""
+    xy_photo: Floats
+    """(R, K, 2) joints of a crowd in photo pixels; without meaning where visibility is 0."""
+    visibility: Visibility
+    """(R, K) v = 0, 1, 2."""
+
+    def __len__(self) -> int:
+        return len(self.photo_id)
+
+
+@dataclass(frozen=True, eq=False)
 class People:
     """What predictions are scored against: N people of K joints."""
 
@@ -78,9 +99,17 @@ class People:
     """(N,) normaliser of PCKh in photo pixels; NaN where it is not known, None where it never is."""
     sigmas: Floats | None = None
     """(K,) of OKS; None takes COCO's where the joints are COCO's."""
+    regions: Regions | None = None
+    """Of their photos; None where nobody knows."""
 
     def __len__(self) -> int:
         return len(self.visibility)
+
+    @property
+    def areas(self) -> Floats:
+        """(N,) in square photo pixels: the annotation's, or width x height of the box where it gives none."""
+        of_box: Floats = self.box[:, 2] * self.box[:, 3]
+        return of_box if self.area is None else np.where(np.isfinite(self.area), self.area, of_box)
 
     @property
     def with_joints(self) -> int:

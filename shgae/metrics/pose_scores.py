@@ -43,6 +43,8 @@ _AVERAGING: Mapping[Averaging, str] = {
 }
 BOX_AREA = "the person's area is box width x height"
 """Stands in the rule of an OKS of which the annotation gives somebody's area not."""
+NO_REGIONS = "crowds and people without joints are not ignored regions"
+"""Stands in the rule of an average precision of data that was prepared before these were kept."""
 _OUTLINE_AREA = "the person's area is that of the annotation"
 _ALIKE = "exp(-d^2 / (2 area (2 sigma)^2)) with {}'s sigma of each joint"
 _CURVE_RADII = tuple(round(0.01 * step, 2) for step in range(51))
@@ -232,11 +234,11 @@ def _errors(off: Floats, points: Points, people: People) -> Iterator[Metric]:
 
 
 def _oks(points: Points, people: People) -> Iterator[Metric]:
-    area, about_area = _areas(people)
-    alike_by = f"{_ALIKE.format('COCO' if people.sigmas is None else 'the given file')}; {about_area}"
+    alike_by = f"{_ALIKE.format('COCO' if people.sigmas is None else 'the given file')}; {about_areas(people)}"
     rules = {"oks/person": f"similarity of a joint: {alike_by}"}
     rules |= {
-        name: f"{words}, a person's being the mean over joints of {alike_by}" for name, words in _PRECISIONS.items()
+        name: f"{words}, a person's being the mean over joints of {alike_by}; {_regions(people)}"
+        for name, words in _PRECISIONS.items()
     }
     averagings = {name: "over people, in the order of their scores" for name in rules}
     averagings["oks/person"] = _AVERAGING["person"]
@@ -247,7 +249,7 @@ def _oks(points: Points, people: People) -> Iterator[Metric]:
         return
     xy_photo = np.where((people.visibility > 0)[..., None], people.xy_photo, 0.0)
     ids = (people.photo_id, people.annotation_id)
-    alike = Similarities(points.xy_photo, xy_photo, area, points.score, *ids, people.sigmas)
+    alike = Similarities(points.xy_photo, xy_photo, people.areas, points.score, *ids, people.sigmas, people.regions)
     own, masks = alike.own(), people.masks
     nobody = np.zeros_like(masks.all)  # COCO scores whole people; a joint's own figure is its similarity
     precision = replace(masks, joints=dict.fromkeys(people.joints, nobody)).map(alike.precision)
@@ -263,14 +265,21 @@ def _oks(points: Points, people: People) -> Iterator[Metric]:
         yield _metric(name, "share", about, values, people.with_joints, reason=why)
 
 
-def _areas(people: People) -> tuple[Floats, str]:
-    """(N,) areas of people in square photo pixels, and where they come from, in words."""
-    of_box: Floats = people.box[:, 2] * people.box[:, 3]
+def about_areas(people: People) -> str:
+    """Where the areas of people come from, in words."""
     if people.area is None:
-        return of_box, f"{BOX_AREA}, for the data has no other"
+        return f"{BOX_AREA}, for the data has no other"
     lacks = ~np.isfinite(people.area) & (people.visibility > 0).any(1)
-    area = np.where(np.isfinite(people.area), people.area, of_box)
-    return area, f"{BOX_AREA} for the {int(lacks.sum())} people without one" if lacks.any() else _OUTLINE_AREA
+    return f"{BOX_AREA} for the {int(lacks.sum())} people without one" if lacks.any() else _OUTLINE_AREA
+
+
+def _regions(people: People) -> str:
+    """What is done about crowds and people without joints, in words."""
+    if people.regions is None:
+        return f"{NO_REGIONS}, for the data does not keep them"
+    lacks = int((~np.isfinite(people.regions.area)).sum())
+    of_box = f"; the area of {lacks} of them is box width x height" if lacks else ""
+    return f"predictions that fit no person but one of {len(people.regions)} ignored regions count neither way{of_box}"
 
 
 def _nothing(name: str, rule: str, averaging: str, points: Points, people: People, reason: str) -> Metric:

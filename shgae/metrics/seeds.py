@@ -104,6 +104,27 @@ def own_error(differences: Sequence[float]) -> SeedError | None:
     return SeedError(float(np.std(differences, ddof=1)) / math.sqrt(count), count - 1, False, None, None)
 
 
+def unpaired_error(first: Sequence[float], second: Sequence[float]) -> SeedError | None:
+    """The standard error of a difference of two means over runs that have nothing in common; None for one run each.
+
+    Welch's (1947, Biometrika 34), its degrees of freedom rounded down. Where one of the two has a single run, the other
+    is taken to vary as much (Student's).
+    """
+    counts = np.array([len(first), len(second)])
+    if counts.max() < 2 or not counts.all():
+        return None
+    squares = np.array([float(np.square(one - np.mean(one)).sum()) for one in map(np.asarray, (first, second))])
+    if counts.min() == 1:
+        freedom = int(counts.sum()) - 2
+        return SeedError(
+            math.sqrt(float(squares.sum()) / freedom * float((1 / counts).sum())), freedom, False, None, None
+        )
+    parts = squares / (counts - 1) / counts
+    total = float(parts.sum())
+    freedom = math.floor(total**2 / float((parts**2 / (counts - 1)).sum())) if total else int(counts.sum()) - 2
+    return SeedError(math.sqrt(total), freedom, False, None, None)
+
+
 def interaction(differences: Floats, weights: Floats) -> float | None:
     """What photos and seeds together add to the variance of a mean difference; None for fewer than three seeds.
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from shgae.errors import Refused
+
 SIDE = 4
 """Rows and columns of the bottleneck."""
 
@@ -18,7 +20,7 @@ class Autoencoder(nn.Module):
         self.width = width
 
     def encode(self, bottleneck: Tensor) -> Tensor:
-        """Bottleneck (N, C, 4, 4) -> code (N, code_size)."""
+        """Bottleneck (N, C, 4, 4) -> code (N, code_size); raises :class:`Refused` for another size."""
         raise NotImplementedError
 
     def decode(self, code: Tensor) -> Tensor:
@@ -41,6 +43,7 @@ class LinearAutoencoder(Autoencoder):
 
     def encode(self, bottleneck: Tensor) -> Tensor:
         """Bottleneck (N, C, 4, 4) -> code (N, code_size), signed."""
+        _check(bottleneck)
         code: Tensor = self.to_code(bottleneck.flatten(1))
         return code
 
@@ -84,6 +87,7 @@ class ConvAutoencoder(Autoencoder):
 
     def encode(self, bottleneck: Tensor) -> Tensor:
         """Bottleneck (N, C, 4, 4) -> code (N, code_size), every number >= 0."""
+        _check(bottleneck)
         code: Tensor = self.to_code(self.encoder(bottleneck).flatten(1)).relu()
         return code
 
@@ -92,3 +96,10 @@ class ConvAutoencoder(Autoencoder):
         narrow = self.from_code(code).relu().unflatten(1, (-1, SIDE, SIDE))
         bottleneck: Tensor = self.decoder(narrow)
         return bottleneck
+
+
+def _check(bottleneck: Tensor) -> None:
+    rows, columns = bottleneck.shape[-2:]
+    if (rows, columns) != (SIDE, SIDE):
+        why = f"a bottleneck of {rows} x {columns} cells, the autoencoder takes {SIDE} x {SIDE}"
+        raise Refused("images", "the network", why, "images of the model's crop size, which shgae info shows")

@@ -278,6 +278,9 @@ CHECKPOINT_FORMATS = (
     ),
 )
 
+OWN = "stem.conv."
+"""How some names of every hourglass of ours begin."""
+
 DECLINED = (
     Declined(
         r"(backbone\.)?hourglass_modules\.",
@@ -286,7 +289,7 @@ DECLINED = (
     ),
     Declined(
         r"(model\.)?(stem\.(conv|bn)\.|stacks\.0\.(hourglass|head)\.|(to|from)_code\.)",
-        "the file of an artefact of shgae's own: there is nothing to import",
-        "the folder that it was made in, as MODEL",
+        "weights under shgae's own names, which do not say joints, mean colour and crop size",
+        "--like MODEL, the model that they were tuned from; or, not tuned, the folder that holds them, as MODEL",
     ),
 )

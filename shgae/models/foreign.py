@@ -1,37 +1,43 @@
 """Reading other people's weight files: safely, whatever is in them.
 
 A ``.pth`` is a pickle, and a pickle is a program. Torch's ``weights_only`` unpickler refuses everything but tensors and
-plain values; a child process with a limit on memory and time reads the file through it and hands back a safetensors
-file, so that not even a flaw in that reader reaches the process that called. A file that is refused is never tried
-again otherwise.
+plain values; a child process with a limit on memory and time reads the file through it and hands back plain tensors, so
+that not even a flaw in that reader reaches the process that called. A file that is refused is never tried again
+otherwise. It is opened once; what is looked at, read and hashed is the same file.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import safetensors.numpy
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from shgae.artifacts.tensors import load_tensors, read_header
+from shgae.artifacts import reader_process
+from shgae.artifacts.hashing import hash_open, state_of
+from shgae.artifacts.input_file import open_input
+from shgae.artifacts.tensors import check_header
 from shgae.errors import Refused, shortened
+from shgae.execution import StopFlag
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing
 from shgae.models.foreign_objects import is_harmless, stand_in
 from shgae.models.foreign_tensors import AmbiguousNetwork, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
-from shgae.models.zoo import misfit, tensor_shapes
+from shgae.models.zoo import misfit, shared_names, tensor_shapes
 
 Array = npt.NDArray[Any]
 
@@ -41,11 +47,11 @@ _TIME_LIMIT = 60.0
 """Seconds in which a file must be read."""
 _MEMORY_LIMIT = 8 << 30
 """Bytes that the child may take beyond what it starts with."""
-_REFUSES = 3
-"""Exit code of a child that wrote its reason to standard output."""
 _FIX = "a file that torch.save(model.state_dict(), FILE) made"
 _EXPECTED = ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 """What most trainings save with the weights: their best score, as a number of numpy's."""
+_MOST_VIEWS = 16
+"""How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
 _MOST_NAMES = 200
 """Different objects in one checkpoint."""
 _OTHER_KINDS = {
@@ -75,30 +81,78 @@ class ForeignModel:
     """Tensors of the file, by their own names, that its network never used."""
     note: str = ""
     """Where in the file the network was, and what lies next to it, where that is worth a word."""
+    sha256: str = ""
+    """Of the file, in hexadecimal."""
 
 
-def read_foreign(path: Path) -> ForeignModel:
+def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
     """Reads a ``.pth`` or ``.safetensors`` file of a known family, with its sizes taken from its shapes.
 
+    Args:
+        path: the file.
+        stop: the wish to stop, heard while it is read.
+
     Raises:
+        Interrupted: a signal came.
         Refused: no such file, no checkpoint of plain tensors (nothing in it was run), an unknown family, or tensors
             that are missing, left over or of another shape.
     """
-    if path.is_dir():
-        raise Refused("checkpoint", path, "a folder, wanted a .pth or .safetensors file", "check the path")
-    if not path.is_file():
-        raise Refused("checkpoint", path, "no such file", "check the path")
-    if path.suffix == ".safetensors":
-        read_header(path)  # the library would take headers that cost gigabytes
-    _refuse_other_kinds(path)
-    arrays, note = _read_in_child(path)
-    return dataclasses.replace(translate(arrays, path), note=note)
+    arrays, note, sha256 = _read(path, stop)
+    return dataclasses.replace(translate(arrays, path), note=note, sha256=sha256)
 
 
-def _refuse_other_kinds(path: Path) -> None:
+class StateDict(NamedTuple):
+    """The state dict of an hourglass of ours."""
+
+    arrays: dict[str, Array]
+    """Every tensor by name, float32 or int64."""
+    note: str
+    """Where in the file it was, if that is worth a word."""
+    sha256: str
+    """Of the file."""
+
+
+def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) -> StateDict:
+    """Reads the state dict of an hourglass of ours that was trained on elsewhere: ``model.state_dict()``.
+
+    Args:
+        path: ``.pth`` or ``.safetensors``; names may begin with what DataParallel and the like put before them.
+        spec: the network that it must fit.
+        stop: as of :func:`read_foreign`.
+
+    Raises:
+        Refused: as :func:`read_foreign`; or stacks that share an autoencoder have different weights for it.
+    """
+    found, note, sha256 = _read(path, stop)
+    wanted = tensor_shapes(spec)
+    arrays = dict(_with_counters(_bare(found), wanted))
+    for name, first in shared_names(spec).items():
+        copy = arrays.pop(name, None)
+        if copy is not None and not np.array_equal(copy, arrays.setdefault(first, copy)):
+            why = f"{name} and {first} are one tensor in the model, and differ here"
+            raise Refused("tensors", path, why, "--like a model in which each stack has an autoencoder of its own")
+    if wrong := misfit(wanted, {name: array.shape for name, array in arrays.items()}):
+        raise Refused("tensors", path, wrong, "--like the model that these weights were opened from")
+    return StateDict(arrays, note, sha256)
+
+
+def _read(path: Path, stop: StopFlag | None) -> StateDict:
+    """All tensors of a file, as they are named in it."""
+    with open_input(path, "checkpoint", wanted="a .pth or .safetensors file") as file:
+        if path.suffix == ".safetensors":
+            check_header(file, path)  # the library would take headers that cost gigabytes
+        _refuse_other_kinds(file, path)
+        before, sha256 = state_of(file), hash_open(file)
+        arrays, note = _read_in_child(file, path, StopFlag() if stop is None else stop)
+        if state_of(file) != before:
+            raise Refused("checkpoint", path, "it was changed while it was read", "the same command again")
+    return StateDict(arrays, note, sha256)
+
+
+def _refuse_other_kinds(file: BufferedReader, path: Path) -> None:
     """Says what a file is that people take for a checkpoint."""
-    with path.open("rb") as file:
-        start = file.read(64)
+    file.seek(0)
+    start = file.read(64)
     for beginning, kind in _OTHER_KINDS.items():
         if re.match(beginning, start, re.DOTALL):
             raise Refused("checkpoint", path, f"it is {kind[0]}", kind[1])
@@ -157,7 +211,8 @@ def _spec(
         why = f"it looks like {checkpoint_format.family}, but {error.why}"
         raise Refused(error.what, where, why, "another file of that family") from error
     except (KeyError, IndexError) as error:
-        why = f"it looks like {checkpoint_format.family}, but its sizes cannot be told ({error!r})"
+        lack = f" ({error.args[0]} is missing)" if isinstance(error, KeyError) else ""
+        why = f"it looks like {checkpoint_format.family}, but its sizes cannot be told{lack}"
         raise Refused("tensors", where, why, "a whole checkpoint") from error
 
 
@@ -165,56 +220,48 @@ class _NotPlain(Exception):
     """A checkpoint of something else than plain tensors."""
 
 
-def _read_in_child(path: Path) -> tuple[dict[str, Array], str]:
-    with tempfile.TemporaryDirectory(prefix="shgae-import-") as folder:
-        target = Path(folder) / "tensors.safetensors"
-        # -P and our own path: the child imports what we import, never a torch.py next to the checkpoint.
-        command = [sys.executable, "-P", "-m", __name__, str(path.absolute()), str(target), str(_MEMORY_LIMIT)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        try:
-            child = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=_TIME_LIMIT, start_new_session=True
-            )
-        except subprocess.TimeoutExpired as error:
-            raise Refused("checkpoint", path, f"reading it took more than {_TIME_LIMIT:.0f} s", _FIX) from error
-        if child.returncode == _REFUSES:
-            raise Refused("checkpoint", path, child.stdout, _FIX)
-        if child.returncode < 0:
-            raise Refused("checkpoint", path, f"its reader died (signal {-child.returncode})", _FIX)
-        if child.returncode:
-            raise RuntimeError(f"the reader of {path} failed:\n{child.stderr}")
-        return load_tensors(target), child.stdout
-
-
-def _child(source: Path, target: Path, memory: int) -> int:
-    """Reads a hostile file and writes its tensors; the whole life of the child process."""
-    _limit_memory(memory)
+def _read_in_child(file: BufferedReader, path: Path, stop: StopFlag) -> tuple[dict[str, Array], str]:
+    words = [str(_MEMORY_LIMIT), path.suffix]
     try:
-        tensors, note = _network(_load(source))
-        safetensors.torch.save_file(tensors, target)
-        sys.stdout.write(note)
+        answer = reader_process.ask(__name__, words, file, _TIME_LIMIT, _MEMORY_LIMIT, stop)
+    except reader_process.TooLong as error:
+        raise Refused("checkpoint", path, f"reading it took more than {_TIME_LIMIT:.0f} s", _FIX) from error
+    stop.raise_if_set(path, "the same command again", saved=False)
+    if answer.code == reader_process.REFUSES:
+        raise Refused("checkpoint", path, answer.out.decode(errors="replace"), _FIX)
+    if answer.code < 0:
+        raise Refused("checkpoint", path, f"its reader died (signal {-answer.code})", _FIX)
+    note, newline, tensors = answer.out.partition(b"\n")
+    if answer.code or not newline:
+        raise RuntimeError(f"the reader of {path} failed:\n{answer.err}")
+    return safetensors.numpy.load(tensors), str(json.loads(note))
+
+
+def _child(parent: int, memory: int, suffix: str) -> int:
+    """Reads a hostile file and answers with its tensors; the whole life of the child process."""
+    reader_process.begin(parent, memory)
+    source = sys.stdin.buffer
+    try:
+        tensors, note = _network(_load(source, suffix), os.fstat(source.fileno()).st_size)
+        answer = (json.dumps(note) + "\n").encode() + safetensors.torch.save(tensors)
+        code = 0
     except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
-        sys.stdout.write(_reason(error))
-        return _REFUSES
-    return 0
+        answer, code = _reason(error).encode(errors="replace"), reader_process.REFUSES
+    with suppress(BrokenPipeError):
+        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.flush()
+    return code
 
 
-def _limit_memory(extra: int) -> None:
-    if sys.platform == "linux":  # Elsewhere the limit is not enforced, and our own size is told in other ways.
-        import resource
-
-        own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (own + extra, own + extra))
-
-
-def _load(source: Path) -> object:
+def _load(source: IO[bytes], suffix: str = "") -> object:
     """What a file holds: tensors, plain values, and inert namesakes of harmless objects; nothing in it is run."""
-    if source.suffix == ".safetensors":
-        return safetensors.torch.load_file(source)
+    if suffix == ".safetensors":
+        return safetensors.torch.load(source.read())
     named = {path: stand_in(path) for path in _EXPECTED}
     while True:
         try:
             with torch.serialization.safe_globals([*named.values()]):
+                source.seek(0)
                 # latin1: what Python 2 pickled as text may be the bytes of a number. Tensors' names are ASCII anyway.
                 return torch.load(source, map_location="cpu", weights_only=True, encoding="latin1")
         except Exception as error:
@@ -239,9 +286,11 @@ def _plain(loaded: object) -> dict[str, Tensor]:
     return tensors
 
 
-def _network(loaded: object) -> tuple[dict[str, Tensor], str]:
-    """The tensors, and a note on where they were."""
+def _network(loaded: object, size: int | None = None) -> tuple[dict[str, Tensor], str]:
+    """The tensors, and a note on where they were; ``size`` is that of their file, which bounds them."""
     tensors, note = find_network(loaded)
+    if size is not None:
+        _check_storages(tensors, size)
     for name, value in tensors.items():
         if value.is_complex() or value.layout != torch.strided:
             raise _NotPlain(f"{shortened(name)} is not a plain tensor")
@@ -254,6 +303,22 @@ def _network(loaded: object) -> tuple[dict[str, Tensor], str]:
         if not tensors[name].isfinite().all():
             raise _NotPlain(f"{shortened(name)} holds numbers that are not finite")
     return tensors, note
+
+
+def _check_storages(tensors: Mapping[str, Tensor], size: int) -> None:
+    """Refuses tensors that claim more numbers than the file holds: repeated by a stride of 0, or packed."""
+    storages: dict[int, int] = {}
+    views = 0
+    for name, value in tensors.items():
+        if value.layout != torch.strided:
+            raise _NotPlain(f"{shortened(name)} is no plain tensor")
+        storage, claimed = value.untyped_storage(), value.numel() * value.element_size()
+        if claimed > storage.nbytes():
+            raise _NotPlain(f"{shortened(name)} claims {claimed:,} bytes, the file holds {storage.nbytes():,} of it")
+        storages[storage.data_ptr()] = storage.nbytes()
+        views += claimed
+    if sum(storages.values()) > size or views > _MOST_VIEWS * size:
+        raise _NotPlain(f"its tensors claim {max(views, sum(storages.values())):,} bytes, the file holds {size:,}")
 
 
 def _reason(error: Exception) -> str:
@@ -270,4 +335,4 @@ def _reason(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_child(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(_child(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

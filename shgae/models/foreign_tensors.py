@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
 
 from shgae.errors import printable, shortened
-from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS
+from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, OWN
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
 """Names that mean the network itself, the likeliest first."""
@@ -72,16 +72,21 @@ def _tensors_in(loaded: object) -> dict[str, Tensor]:
 
 
 def _prefix(tensors: Mapping[str, Tensor]) -> str | None:
-    """What stands before every name of the network; None where no family's names are found."""
+    """What stands before every name of the network; None where neither a family's names nor ours are found."""
     known = [checkpoint_format.known_by for checkpoint_format in CHECKPOINT_FORMATS]
-    places = ((name, f".{name}".find(f".{one}")) for name in tensors for one in known)
-    found = {name[:place] for name, place in places if place >= 0}
+    found = _before(tensors, known) or _before(tensors, [OWN])
     outer = [one for one in found if not any(one != other and one.startswith(other) for other in found)]
     ranked = sorted(outer, key=lambda one: (_rank(one), one))
     if len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1]):
         names = ", ".join(_shown(one.rstrip(".")) for one in ranked[:_MOST_NAMED])
         raise AmbiguousNetwork(f"it holds {len(ranked)} networks ({names}), and which one is meant is not clear")
     return ranked[0] if ranked else None
+
+
+def _before(names: Iterable[str], beginnings: Sequence[str]) -> set[str]:
+    """What stands before these beginnings in the names that have one."""
+    places = ((name, f".{name}".find(f".{one}")) for name in names for one in beginnings)
+    return {name[:place] for name, place in places if place >= 0}
 
 
 def _rank(prefix: str) -> tuple[int, ...]:

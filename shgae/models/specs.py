@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class HourglassSpec:
 def _listed(value: dict[str, Any], name: str) -> list[Any]:
     listed = value.get(name, [])
     if not isinstance(listed, list):
-        raise Refused(name, "the model's spec", f"{listed!r} is not a list", "make the model again")
+        raise Refused(name, "the model's spec", f"{quoted(listed)} is not a list", "make the model again")
     return listed
 
 
@@ -128,7 +128,7 @@ def _check(name: str, value: object, allowed: range | tuple[object, ...]) -> Non
     # In Python True == 1 and 256.0 == 256, in a spec they are not: hence the types.
     if type(value) is not type(allowed[0]) or value not in allowed:
         some = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else " or ".join(map(str, allowed))
-        raise Refused(name, "the model's spec", f"{value!r} is not {some}", "a value that is")
+        raise Refused(name, "the model's spec", f"{quoted(value)} is not {some}", "a value that is")
 
 
 def _check_width(width: int) -> None:

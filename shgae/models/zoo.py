@@ -223,8 +223,12 @@ def _facts_of(artifact: Artifact) -> Iterator[Mapping[str, Any]]:
     except Refused as error:
         raise Refused(error.what, artifact.path, error.why, "make the artefact again") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        why = f"its facts do not describe a model ({error!r})"
+        why = f"its facts do not describe a model ({_lack(error)})"
         raise Refused("manifest", artifact.path, why, "make the artefact again") from error
+
+
+def _lack(error: Exception) -> str:
+    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else shortened(str(error))
 
 
 def _with_weights(make: Callable[[], _Module], artifact: Artifact) -> _Module:
@@ -232,7 +236,7 @@ def _with_weights(make: Callable[[], _Module], artifact: Artifact) -> _Module:
     with torch.device("meta"):
         module = make()
     module.to_empty(device="cpu")
-    load_state(module, load_tensors(artifact.file(MODEL)), artifact.path)
+    load_state(module, load_tensors(artifact.open(MODEL)), artifact.path)
     return module.eval()
 
 
@@ -267,6 +271,15 @@ def tensor_shapes(spec: HourglassSpec | AutoencoderSpec) -> dict[str, tuple[int,
     with torch.device("meta"):
         module: nn.Module = _hourglass(spec) if isinstance(spec, HourglassSpec) else _autoencoder(spec)
     return {name: tuple(tensor.shape) for name, tensor in _state(module).items()}
+
+
+def shared_names(spec: HourglassSpec) -> dict[str, str]:
+    """The further names that a state dict gives to tensors which two stacks share -> the first name of each."""
+    with torch.device("meta"):
+        tensors = _hourglass(spec).state_dict(keep_vars=True)
+    first: dict[int, str] = {}
+    names = {name: first.setdefault(id(tensor), name) for name, tensor in tensors.items()}
+    return {name: one for name, one in names.items() if name != one}
 
 
 def misfit(wanted: Shapes, found: Shapes) -> str:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from shgae.plots.style import COLOURS, HATCHES, columns_of, legible, new_figure, save_figure, style
+from shgae.plots.lettering import label_of, legible
+from shgae.plots.style import COLOURS, HATCHES, columns_of, new_figure, save_figure, style
 
+_MOST_JOINT = 30
 _GROUP = 0.8
 """Share of a joint's room that its bars take."""
 _WIDTH = 7.5
+_MOST_TITLE = 110
 _ALL = "all joints (PCK)"
 
 
@@ -43,14 +46,14 @@ def joint_bars(models: Sequence[ModelBars], path: Path, title: str, command: str
 
     Args:
         models: at least one.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         title: what stands above.
         command: what made the figure.
     """
     joints = models[0].joints
     with style():
         height = (1 + len(joints)) * (0.12 + 0.13 * len(models)) + 0.9
-        columns, above = columns_of([model.name for model in models], _WIDTH)
+        columns, above = columns_of([label_of(model.name) for model in models], _WIDTH)
         figure = new_figure(_WIDTH, max(height, 2.6) + above)
         axes = figure.subplots()
         for number, model in enumerate(models):
@@ -65,7 +68,7 @@ def joint_bars(models: Sequence[ModelBars], path: Path, title: str, command: str
         axes.set(xlabel=f"found, in % of the people who have the joint; {whiskers}")
         axes.set_xlim(0, max(axes.get_xlim()[1], 1))
         figure.legend(loc="outside upper center", ncols=columns, fontsize=8)
-        axes.set_title(title, fontsize=9)
+        axes.set_title(legible(title, _MOST_TITLE), fontsize=9)
     save_figure(figure, path, command)
 
 
@@ -76,7 +79,7 @@ def _bars(axes: Axes, number: int, models: int, model: ModelBars) -> None:
             continue
         y = row - _GROUP / 2 + (number + 0.5) * thick
         # The name stands once in the legend, whichever joint comes first.
-        name = legible(model.name)
+        name = label_of(model.name)
         is_named = name in axes.get_legend_handles_labels()[1]
         axes.barh(
             y, 100 * bar.share, 0.9 * thick,
@@ -90,4 +93,4 @@ def _bars(axes: Axes, number: int, models: int, model: ModelBars) -> None:
 
 
 def _words(joint: str) -> str:
-    return legible(joint.replace("_", " "))
+    return legible(joint.replace("_", " "), _MOST_JOINT)

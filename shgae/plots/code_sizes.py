@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
+from shgae.plots.lettering import label_of
 from shgae.plots.style import COLOURS, DASHES, MARKERS, new_figure, save_figure, style
 
 Point = tuple[int, float]
@@ -33,18 +34,26 @@ def code_size_figure(found: SizeCurves, path: Path, command: str) -> None:
 
     Args:
         found: what to draw.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         command: what made the figure.
     """
     with style():
         figure = new_figure(6.5, 4.0)
         axes = figure.subplots()
         for place, (name, level) in enumerate(found.levels.items()):
-            axes.axhline(level, color="#555555", lw=0.9, linestyle=DASHES[2 + place % 2], label=name)
+            axes.axhline(level, color="#555555", lw=0.9, linestyle=DASHES[2 + place % 2], label=label_of(name))
         for place, (name, points) in enumerate(found.curves.items()):
             if points:
                 sizes, scores = zip(*points, strict=True)
-                axes.plot(sizes, scores, DASHES[place], color=COLOURS[place], marker=MARKERS[place], ms=4, label=name)
+                axes.plot(
+                    sizes,
+                    scores,
+                    DASHES[place],
+                    color=COLOURS[place],
+                    marker=MARKERS[place],
+                    ms=4,
+                    label=label_of(name),
+                )
         if found.single:
             sizes, scores = zip(*found.single, strict=True)
             axes.plot(sizes, scores, ".", color="black", ms=3, label="single seeds")

@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from shgae.plots.clusters import Member
+from shgae.plots.lettering import legible
 from shgae.plots.poses import draw_person
 from shgae.plots.style import COLOURS, new_figure, style
 from shgae.plots.traversals import SURE, extent_of
 from shgae.skeleton import Skeleton
 
 _HEADINGS = ("people by value\n(log)", "decoded at\n-2 sd", "decoded at\nits mean", "decoded at\n+2 sd")
+_MOST_JOINT = 16
 _EXPLAINED = (
     "a row a unit, the costliest first; decoded: this unit moved, the others at their means, skips of the mean person"
 )
@@ -93,4 +95,4 @@ def _bars(axes: Any, one: Portrait, most: float, skeleton: Skeleton) -> None:
 
 
 def _short(name: str) -> str:
-    return name.replace("left_", "l ").replace("right_", "r ").replace("_", " ")
+    return legible(name.replace("left_", "l ").replace("right_", "r ").replace("_", " "), _MOST_JOINT)

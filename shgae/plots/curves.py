@@ -14,12 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from shgae.plots.style import COLOURS, DASHES, MARKERS, columns_of, legible, new_figure, save_figure, style
+from shgae.plots.lettering import label_of, legible, plain_powers
+from shgae.plots.style import COLOURS, DASHES, MARKERS, columns_of, new_figure, save_figure, style
 
 Rows = Sequence[Mapping[str, Any]]
 Runs = Mapping[str, Rows]
 """History rows by the name of the run."""
-_MOST_MARKERS = 20
+_MOST_MARKERS, _MOST_TITLE = 20, 24
 
 
 class Score(NamedTuple):
@@ -53,7 +54,7 @@ def training_curves(runs: Runs, path: Path, command: str) -> None:
 
     Args:
         runs: what to draw, networks and autoencoders in any order.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         command: what made the figure.
     """
     with style():
@@ -71,13 +72,13 @@ def study_curves(runs: Runs, first: int | None, path: Path, command: str) -> Non
     Args:
         runs: all scored in the same way; a run that ended before ``first`` is on the left alone.
         first: the epoch that the right column begins with; None draws the left column alone.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         command: what made the figure.
     """
     score = score_of(next(iter(runs.values())))
     with style():
         width = 8.5 if first else 6.0
-        figure = new_figure(width, 5.6 + columns_of(runs, width)[1])
+        figure = new_figure(width, 5.6 + columns_of(map(label_of, runs), width)[1])
         panels = figure.subplots(2, 2 if first else 1, squeeze=False)
         for column, begin in enumerate([1, first] if first else [1]):
             for number, rows in enumerate(runs.values()):
@@ -105,11 +106,11 @@ def learning_rates(runs: Runs, path: Path, command: str) -> None:
 
     Args:
         runs: what to draw.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         command: what made the figure.
     """
     with style():
-        figure = new_figure(6.0, 3.2 + columns_of(runs, 6.0)[1])
+        figure = new_figure(6.0, 3.2 + columns_of(map(label_of, runs), 6.0)[1])
         axes = figure.subplots()
         lines = [[(row["epoch"], row["lr"]) for row in rows] for rows in runs.values()]
         for number, line in enumerate(lines):
@@ -118,6 +119,7 @@ def learning_rates(runs: Runs, path: Path, command: str) -> None:
             look = _look(number, len(line)) | {"lw": 1.4 + 1.6 * rim, "ms": 3.5 + 2.2 * rim}
             axes.plot(*zip(*line, strict=True), **look)
         axes.set(title="learning rate", xlabel="epoch", ylabel="learning rate at the end of the epoch", yscale="log")
+        plain_powers(axes.yaxis)
         _whole_epochs(axes)
         _name_runs(figure, runs)
     save_figure(figure, path, command)
@@ -161,11 +163,11 @@ def _key(label: str, dash: str, **look: Any) -> Line2D:
 
 
 def _name_runs(figure: Figure, names: Collection[str]) -> None:
-    keys = [Line2D([], [], **_look(number, 1), label=legible(name)) for number, name in enumerate(names)]
+    keys = [Line2D([], [], **_look(number, 1), label=label_of(name)) for number, name in enumerate(names)]
     figure.legend(
         handles=keys,
         loc="outside upper center",
-        ncols=columns_of(names, figure.get_figwidth())[0],
+        ncols=columns_of(map(label_of, names), figure.get_figwidth())[0],
         fontsize=8,
         handlelength=3,
     )
@@ -175,7 +177,7 @@ def _losses(axes: Axes, name: str, rows: Rows) -> None:
     epochs = [row["epoch"] for row in rows]
     for i, (key, label) in enumerate((("train_loss", "training"), ("val_loss", "validation"))):
         axes.plot(epochs, [row[key] for row in rows], DASHES[i], color=COLOURS[i], marker=".", label=label)
-    axes.set(title=f"{legible(name)}: loss", xlabel="epoch", ylabel="mean squared error")
+    axes.set(title=f"{legible(name, _MOST_TITLE)}: loss", xlabel="epoch", ylabel="mean squared error")
     _whole_epochs(axes)
     axes.legend()
 
@@ -186,10 +188,8 @@ def _score(axes: Axes, name: str, rows: Rows) -> None:
         [row["epoch"] for row in rows], [score.scale * row[score.key] for row in rows], color=COLOURS[2], marker="."
     )
     at = (best["epoch"], score.scale * best[score.key])
-    axes.plot([at[0]], [at[1]], "o", mfc="none", ms=9, color=COLOURS[6])
-    axes.annotate(f"best {at[1]:.3g}", at, (6, -14), textcoords="offset points", ha="right")
-    axes.set(
-        title=f"{legible(name)}: {'PCK' if score.rises else 'variance unexplained'}", xlabel="epoch", ylabel=score.label
-    )
-    axes.margins(y=0.25)
+    axes.plot([at[0]], [at[1]], "o", mfc="none", ms=9, color=COLOURS[6], label=f"best: {at[1]:.3g}")
+    axes.legend()
+    what = "PCK" if score.rises else "variance unexplained"
+    axes.set(title=f"{legible(name, _MOST_TITLE)}: {what}", xlabel="epoch", ylabel=score.label)
     _whole_epochs(axes)

@@ -6,11 +6,15 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from shgae.plots.lettering import legible
 from shgae.plots.style import COLOURS, new_figure, save_figure, style
+
+_MOST_QUESTION, _MOST_CONCLUSION = 100, 1000
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def forest_plot(
 
     Args:
         bars: what to draw; may be empty.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         conclusion: a sentence that stands above.
         command: what made the figure.
         confidence: of the intervals, in per cent.
@@ -59,12 +63,14 @@ def forest_plot(
             axes.axvline(end, color="#555555", lw=0.9, linestyle=":")
         for row, bar in enumerate(bars):
             _draw(axes, row, bar)
-        axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
+        axes.set_yticks(range(len(bars)), [legible(bar.label) for bar in bars])
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(f"difference of PCK in points, with {confidence} % intervals", loc="left")
         figure.legend(handles=_key(margin), loc="outside lower left", ncols=5, fontsize=7, borderaxespad=2.2)
-        figure.suptitle("\n".join(textwrap.wrap(conclusion, 105)), fontsize=8, x=0.02, ha="left")
+        figure.suptitle(
+            "\n".join(textwrap.wrap(legible(conclusion, _MOST_CONCLUSION), 105)), fontsize=8, x=0.02, ha="left"
+        )
     save_figure(figure, path, command)
 
 
@@ -89,4 +95,6 @@ def _draw(axes: Axes, row: int, bar: Bar) -> None:
     axes.plot([100 * one for one in bar.by_seed], [row] * len(bar.by_seed), ".", color="black", ms=4)
     axes.plot([100 * bar.value], [row], "D", color=colour, ms=5, mec="black", mew=0.6)
     # Within the axes whatever their limits: x in shares of the width, y in rows.
-    axes.text(0.006, row - 0.3, bar.question, transform=axes.get_yaxis_transform(), fontsize=6.5, color="#555555")
+    # On white: a long one would be crossed by the line at 0.
+    how: dict[str, Any] = {"fontsize": 6.5, "color": "#555555", "bbox": {"fc": "white", "ec": "none", "pad": 0.8}}
+    axes.text(0.006, row - 0.3, legible(bar.question, _MOST_QUESTION), transform=axes.get_yaxis_transform(), **how)

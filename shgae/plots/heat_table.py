@@ -8,7 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from shgae.plots.lettering import legible
 from shgae.plots.style import new_figure, style
+
+_MOST_NAME = 30
 
 
 def heat_table(
@@ -34,8 +37,9 @@ def heat_table(
             if np.isfinite(value):
                 colour = "white" if _is_dark(image.cmap((value - low) / (top - low))) else "black"
                 axes.text(c, r, f"{value + 0.0:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
-        axes.set_yticks(range(len(rows)), rows, fontsize=7)
-        axes.set_xticks(range(len(columns)), columns, fontsize=7, rotation=45, ha="right")
+        axes.set_yticks(range(len(rows)), [legible(name, _MOST_NAME) for name in rows], fontsize=7)
+        labels = [legible(name, _MOST_NAME) for name in columns]
+        axes.set_xticks(range(len(columns)), labels, fontsize=7, rotation=45, ha="right")
         axes.grid(visible=False)
         axes.set_title(f"{title} ({unit})", fontsize=9, loc="left")
     return figure

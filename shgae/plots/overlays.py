@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from shgae.plots.lettering import legible
 from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, save_figure, style
 from shgae.skeleton import Skeleton
 
@@ -111,7 +112,7 @@ class Panel:
     def heading(self) -> str:
         """Title and note, as they stand on the page."""
         room = min(_TITLE, _TITLE_AND_NOTE - len(self.note))
-        return f"{_printable(self.title, room)} {self.note}".rstrip()
+        return f"{legible(self.title, room)} {self.note}".rstrip()
 
 
 def to_panel(title: str, photo: Image.Image, poses: Sequence[Pose], skeleton: Skeleton, min_score: float) -> Panel:
@@ -138,7 +139,7 @@ def overlay_sheet(panels: Sequence[Panel], min_score: float, path: Path, command
     Args:
         panels: at least one; :data:`SHEET_PHOTOS` fit well.
         min_score: below which joints were drawn hollow.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         command: what made the page.
     """
     columns = min(math.ceil(math.sqrt(len(panels))), 4)
@@ -221,10 +222,3 @@ def _side(name: str) -> str:
     if "left" in lower or lower.startswith(("l_", "l-")):
         return LEFT
     return RIGHT if "right" in lower or lower.startswith(("r_", "r-")) else MIDDLE
-
-
-def _printable(text: str, most: int) -> str:
-    """Text that any font has, and that matplotlib takes for no formula."""
-    plain = text.encode("ascii", "replace").decode()
-    plain = "".join(c if c.isprintable() else "?" for c in plain)
-    return (plain if len(plain) <= most else plain[: most - 3] + "...").replace("$", r"\$")

@@ -10,8 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
+from shgae.plots.lettering import legible
 from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, save_figure, style
 from shgae.skeleton import Skeleton
+
+_MOST_NAME = 20
+"""Characters beside a row of pictures."""
 
 
 def prediction_sheet(
@@ -29,7 +33,7 @@ def prediction_sheet(
         truth: joints (N, K, 2) in crop pixels and visibility (N, K); v = 1 is drawn hollow, v = 0 left out.
         predicted: name of a model and its joints (N, K, 2) in crop pixels, drawn where the annotation has a label.
         skeleton: names and limbs of the K joints.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         command: what made the figure.
     """
     xy, visibility = truth
@@ -40,7 +44,7 @@ def prediction_sheet(
         for line, (name, joints) in zip(panels, rows, strict=True):
             for person, axes in enumerate(line):
                 draw_person(axes, crops[person], joints[person], visibility[person], skeleton)
-            line[0].set_ylabel(name)
+            line[0].set_ylabel(legible(name, _MOST_NAME))
         figure.suptitle("labelled joints; orange: the person's left, blue: right; hollow: hidden (v = 1)", fontsize=8)
     save_figure(figure, path, command)
 

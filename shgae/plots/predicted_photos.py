@@ -6,17 +6,18 @@ import os
 from collections.abc import Sequence
 from io import BytesIO
 
-import torch
+from PIL import Image
 
 from shgae.artifacts.draft import Draft
-from shgae.data import heatmaps
 from shgae.data.photo_decoding import open_photo
 from shgae.data.photos import BoxedPhoto
 from shgae.data.prefetch import prefetch
-from shgae.inference.pose_finder import Row
+from shgae.errors import Refused
+from shgae.inference.decoding import perfect_height
+from shgae.inference.pose_finder import CHANGED, Row
 from shgae.models.zoo import LoadedHourglass
 from shgae.plots.overlays import Pose, draw_poses, overlay_sheet, to_panel
-from shgae.recipes import HeatmapConfig, PredictConfig
+from shgae.recipes import PredictConfig
 
 SHEET, OVERLAY = "sheet.png", "overlays/{name}.jpg"
 _JPEG_QUALITY = 90
@@ -27,7 +28,7 @@ class Pictures:
 
     def __init__(self, loaded: LoadedHourglass, photos: Sequence[BoxedPhoto], config: PredictConfig) -> None:
         self._skeleton, self._config = loaded.skeleton, config
-        self._perfect = _perfect_height(loaded)
+        self._perfect = perfect_height(loaded)
         self._path_of = {photo.file_name: photo.path for photo in photos}
         self._overlay_of = _overlay_names(photos)
 
@@ -38,7 +39,7 @@ class Pictures:
 
         def draw(row: Row) -> None:
             # Opened once more: photos that wait for their turn in the network would fill the memory.
-            photo = open_photo(self._path_of[row["file_name"]], exif=self._config.exif)
+            photo = self._open(row)
             draw_poses(photo, self._poses(row), self._skeleton, self._config.min_score)
             buffer = BytesIO()
             photo.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
@@ -52,7 +53,7 @@ class Pictures:
         panels = [
             to_panel(
                 row["file_name"],
-                open_photo(self._path_of[row["file_name"]], exif=self._config.exif),
+                self._open(row),
                 self._poses(row),
                 self._skeleton,
                 self._config.min_score,
@@ -61,18 +62,18 @@ class Pictures:
         ]
         overlay_sheet(panels, self._config.min_score, draft.file(SHEET), command)
 
+    def _open(self, row: Row) -> Image.Image:
+        """The photo again, if it is the one in which these joints were found."""
+        path = self._path_of[row["file_name"]]
+
+        def check(sha256: str) -> None:
+            if sha256 != row["sha256"]:
+                raise Refused("photo", path, CHANGED, "the same command with --resume")
+
+        return open_photo(path, exif=self._config.exif, seen=check)
+
     def _poses(self, row: Row) -> list[Pose]:
         return [Pose.of_result(entry, self._skeleton, self._perfect) for entry in row["people"]]
-
-
-def _perfect_height(loaded: LoadedHourglass) -> float:
-    """How high the map of a visible joint is that a network was trained to give; 1 where nobody knows."""
-    facts = loaded.artifact.facts.get("heatmap")
-    if not facts:
-        return 1.0
-    middle = torch.full((1, 1, 2), loaded.crop_size / 2)
-    maps = heatmaps.encode(middle, torch.tensor([[2]]), HeatmapConfig(**facts), loaded.crop_size)
-    return float(maps.max())
 
 
 def _overlay_names(photos: Sequence[BoxedPhoto]) -> dict[str, str]:

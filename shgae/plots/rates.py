@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shgae.plots.style import COLOURS, DASHES, new_figure, save_figure, style
+from shgae.plots.lettering import label_of
+from shgae.plots.style import COLOURS, DASHES, MARKERS, new_figure, save_figure, style
 
 _ZERO = 0.5
 """Where 0 stands on a logarithmic axis."""
@@ -27,6 +29,16 @@ class ScoreCurve:
     band: tuple[tuple[float, float], ...] | None
     """Its 95 % interval, low and high, a rank each; None without."""
     autoencoder: float | None
+
+
+@dataclass(frozen=True)
+class Level:
+    """What another program put in the bottleneck's place: a line across, for its numbers are not counted."""
+
+    name: str
+    scores: tuple[float, ...]
+    """PCK in per cent, on each curve."""
+    fvu: float | None
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class Ranks:
     """Why, in words."""
     untouched: str
     """What the bottleneck as it is is called."""
+    given: tuple[Level, ...] = ()
 
 
 def rate_curve(found: Ranks, path: Path, command: str) -> None:
@@ -55,7 +68,7 @@ def rate_curve(found: Ranks, path: Path, command: str) -> None:
 
     Args:
         found: what to draw.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         command: what made the figure.
     """
     with style():
@@ -93,6 +106,8 @@ def _scores(axes: Axes, found: Ranks) -> None:
             axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, label=name)
         if found.code_size is not None and one.autoencoder is not None:
             _autoencoder(axes, found.code_size, one.autoencoder, colour, first)
+        for number, level in enumerate(found.given):
+            _level(axes, number, level.scores[i], colour, level.name if first else None)
     axes.set(title="PCK", ylabel="PCK (%)")
     if axes.get_ylim()[1] < 1:  # nothing found, and not a thousandth of it either
         axes.set_ylim(0, 1)
@@ -103,6 +118,9 @@ def _unexplained(axes: Axes, found: Ranks) -> None:
     axes.plot([x for x, _ in known], [fvu for _, fvu in known], color=COLOURS[2], marker=".")
     if found.code_size is not None and found.code_fvu is not None:
         _autoencoder(axes, found.code_size, found.code_fvu, COLOURS[2], not found.curves)
+    for number, level in enumerate(found.given):
+        if level.fvu is not None:
+            _level(axes, number, level.fvu, COLOURS[2], None if found.curves else level.name)
     axes.set(title="variance unexplained", ylabel="FVU")
     axes.set_ylim(bottom=0)
 
@@ -110,6 +128,15 @@ def _unexplained(axes: Axes, found: Ranks) -> None:
 def _autoencoder(axes: Axes, size: int, value: float, colour: str, named: bool) -> None:
     label = f"autoencoder ({size} numbers)" if named else None
     axes.plot([_place(size)], [value], "D", ms=7, mfc=colour, mec=COLOURS[6], zorder=3, label=label)
+
+
+def _level(axes: Axes, number: int, value: float, colour: str, name: str | None) -> None:
+    """A line across; marks tell several apart, also in grey."""
+    marker = MARKERS[number % len(MARKERS)]
+    how: dict[str, Any] = {"marker": marker, "ms": 5, "mfc": "white", "mec": colour, "color": colour, "lw": 0.9}
+    label = label_of(name) if name is not None else None
+    how |= {"markevery": [1, 2], "transform": axes.get_yaxis_transform()}
+    axes.plot([0.0, 0.03, 0.97, 1.0], [value] * 4, ls=(0, (5, 2)), label=label, **how)
 
 
 def _ticks(axes: Axes, ranks: Sequence[int]) -> None:

@@ -14,9 +14,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from shgae.errors import shortened
+from shgae.plots.lettering import legible
 from shgae.plots.poses import draw_person, side_colours
-from shgae.plots.style import LEFT, MIDDLE, RIGHT, legible, new_figure, save_figure, style
+from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, save_figure, style
 from shgae.skeleton import Skeleton
 
 Picture = npt.NDArray[np.float32]
@@ -32,6 +32,8 @@ _LINE, _LETTER, _BOLD_LETTER = 0.19, 0.061, 0.083
 """Inches of the table's font, and of the heading's."""
 _DIMMED = 0.45
 _COLUMN_SPACE = 3
+_ALL, _MOST_TITLE = 1000, 40
+"""Characters of a text that fits anyhow, and above a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,7 @@ def people_sheet(
         dropped: lines of the table below; None draws none.
         skeleton: names and limbs of the joints.
         heading: stands above everything.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write.
         command: what made the sheet.
     """
     views = len(people[0])
@@ -121,7 +123,7 @@ def with_maps(picture: Picture, maps: Picture, skeleton: Skeleton) -> Picture:
 
 def _head(figure: Figure, heading: str) -> None:
     room = int((figure.get_figwidth() - 2 * _EDGE) / _BOLD_LETTER)
-    _text(figure, _EDGE, 0.12, shortened(heading, room), fontsize=9, fontweight="bold")
+    _text(figure, _EDGE, 0.12, heading, room, fontsize=9, fontweight="bold")
     how: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 5}
     handles = [
         Line2D([], [], mfc=colour, mec="black", mew=0.7, label=label, **how)
@@ -142,15 +144,23 @@ def _draw(figure: Figure, view: View, skeleton: Skeleton, left: float, top: floa
     draw_person(axes, view.picture.clip(0, 1), view.xy, view.visibility, skeleton, extent=(0, columns, rows, 0))
     axes.spines[:].set_visible(False)
     axes.set(xlim=(0, columns), ylim=(rows, 0))
-    axes.set_title(legible(view.title), fontsize=7, loc="left", pad=3)
+    axes.set_title(legible(view.title, _MOST_TITLE), fontsize=7, loc="left", pad=3)
 
 
 def _table(figure: Figure, dropped: Sequence[Dropped], top: float) -> None:
     """People, split, reason and examples; the last column loses what does not fit."""
-    _text(figure, _EDGE, top, "People that were left out (their photos are not stored)", fontsize=9, fontweight="bold")
+    _text(
+        figure,
+        _EDGE,
+        top,
+        "People that were left out (their photos are not stored)",
+        _ALL,
+        fontsize=9,
+        fontweight="bold",
+    )
     top += 1.3 * _LINE
     if not dropped:
-        _text(figure, _EDGE, top, "nobody", fontsize=8)
+        _text(figure, _EDGE, top, "nobody", _ALL, fontsize=8)
         return
     lines = [("people", "of", "why", "for example (annotation in photo)")]
     lines += [(f"{one.people:,}", one.source, one.reason, one.examples) for one in dropped]
@@ -159,10 +169,10 @@ def _table(figure: Figure, dropped: Sequence[Dropped], top: float) -> None:
         for column, cell in enumerate(cells):
             room = max(int((figure.get_figwidth() - left - _EDGE) / _LETTER), 4)
             weight = "bold" if line == 0 else "normal"
-            _text(figure, left, top + line * _LINE, shortened(cell, room), fontsize=8, fontweight=weight)
-            left += (max(len(one[column]) for one in lines) + _COLUMN_SPACE) * _LETTER
+            _text(figure, left, top + line * _LINE, cell, room, fontsize=8, fontweight=weight)
+            left += (max(len(legible(one[column], _ALL)) for one in lines) + _COLUMN_SPACE) * _LETTER
 
 
-def _text(figure: Figure, left: float, top: float, text: str, **how: Any) -> None:
+def _text(figure: Figure, left: float, top: float, text: str, room: int, **how: Any) -> None:
     place = left / figure.get_figwidth(), 1 - top / figure.get_figheight()
-    figure.text(*place, legible(text), ha="left", va="top", in_layout=False, **how)
+    figure.text(*place, legible(text, room), ha="left", va="top", in_layout=False, **how)

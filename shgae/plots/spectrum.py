@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from shgae.plots.lettering import plain_powers
 from shgae.plots.style import COLOURS, DASHES, new_figure, style
 
 _ROUNDING = 1e-6
@@ -54,10 +55,12 @@ def spectrum_figure(spectra: Sequence[SpectrumCurve]) -> Figure:
             right.plot([k] if some else [], [held[k - 1]] if some else [], label=f"95 % in {k:,}", **ring)
         for axes in (left, right):
             axes.set_xscale("log")
+            plain_powers(axes.xaxis)
             axes.set_xlabel("principal component")
             # Above the picture: on it the labels of rings would run into curves.
             axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
         left.set_yscale("log")
+        plain_powers(left.yaxis)
         left.set(ylabel="% of the variance, each")
         right.set(ylabel="% of the variance, together", ylim=(0, 102))
     return figure

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.style import context
 
 from shgae.artifacts.tensors import write_bytes
-from shgae.errors import printable, shortened
+from shgae.plots.lettering import FAMILY, MONOSPACE, legible, make_legible
 
 # Okabe and Ito, "Color Universal Design" (2008); dashes tell the lines apart in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -22,19 +22,22 @@ DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "+++")
 """Tell lines and bars apart in grey, as many as there are colours."""
-SUFFIXES = (".png", ".svg")
+SUFFIXES = (".png", ".svg", ".pdf")
 """Formats of :func:`save_figure`."""
 LEFT, RIGHT, MIDDLE = "#E69F00", "#56B4E9", "#F0F0F0"
 """Limbs of the person's left and right side, and those in the middle."""
 
 _SETTINGS: Any = {
+    "font.family": FAMILY,
     "font.size": 9,
+    "text.parse_math": False,  # names hold dollars
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.3,
     "legend.frameon": False,
     "svg.hashsalt": "shgae",
+    "pdf.fonttype": 42,  # outlines that stay text: type 3 is refused by some publishers
 }
 
 _FOOT = "command"
@@ -44,19 +47,14 @@ _LETTERS_PER_INCH = 18
 _METADATA: Any = {
     ".png": {"Software": None},
     ".svg": {"Creator": None, "Date": None, "Format": None, "Type": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
 """What the library would write about itself and the time."""
 
 
 def style() -> AbstractContextManager[None]:
-    """The look, for everything drawn inside the ``with`` block."""
-    return rc_context(_SETTINGS)
-
-
-def legible(name: str) -> str:
-    """A name from a file or a folder as a label: the library takes it for no formula and hides it from no legend."""
-    plain = printable(name.encode("utf-8", "replace").decode()).replace("$", r"\$")
-    return f" {plain}" if plain.startswith("_") else plain
+    """The look, for everything drawn inside the ``with`` block, whatever a user's own matplotlibrc says."""
+    return context(_SETTINGS, after_reset=True)
 
 
 def columns_of(names: Iterable[str], width: float) -> tuple[int, float]:
@@ -77,18 +75,21 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path, command: str) -> None:
-    """Writes a PNG or an SVG, by the path's suffix, whole or not at all, with the command that made it at its foot.
+    """Writes a PNG, an SVG or a PDF, by the path's suffix, whole or not at all, with the command that made it at its
+    foot.
 
-    Equal figures give equal bytes: neither format holds a time, a version or a random name.
+    Equal figures give equal bytes: no format holds a time, a version or a random name.
 
     Args:
         figure: of :func:`new_figure`.
-        path: ends in ``.png`` or ``.svg``.
-        command: see :func:`shgae.artifacts.command.shown`; one too long for the figure loses its middle.
+        path: ends in ``.png``, ``.svg`` or ``.pdf``.
+        command: see :func:`shgae.artifacts.command.stamp`; one too long for the figure loses its middle, and an empty
+            one leaves the foot empty.
     """
-    _sign(figure, command)
     buffer = io.BytesIO()
     with style():
+        _sign(figure, command)
+        make_legible(figure)
         figure.savefig(buffer, format=path.suffix[1:], dpi=130, metadata=_METADATA[path.suffix])
     write_bytes(path, buffer.getvalue())
 
@@ -96,10 +97,10 @@ def save_figure(figure: Figure, path: Path, command: str) -> None:
 def _sign(figure: Figure, command: str) -> None:
     for text in [text for text in figure.texts if text.get_gid() == _FOOT]:
         text.remove()
+    if not command:
+        return
     room = int(figure.get_figwidth() * _LETTERS_PER_INCH)
-    # Names of files may hold what no font has.
-    plain = printable(command).encode("ascii", "replace").decode()
     figure.text(
-        *(0.995, 0.005, shortened(plain, room)),
-        ha="right", va="bottom", fontsize=6, color="#666666", family="monospace", parse_math=False, gid=_FOOT,
+        *(0.995, 0.005, legible(command, room, family=MONOSPACE)),
+        ha="right", va="bottom", fontsize=6, color="#666666", family=MONOSPACE, gid=_FOOT,
     )  # fmt: skip

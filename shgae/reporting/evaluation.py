@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
 from shgae.metrics.official import NAMES
-from shgae.metrics.pose_scores import BOX_AREA
+from shgae.metrics.paired_tests import McNemar
+from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verdict
 from shgae.plots.bars import Bar, ModelBars
-from shgae.reporting.pckh import curve_tables, head_tables
+from shgae.reporting.error_kinds import error_tables, joint_error_tables
+from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
 from shgae.reporting.table import GROUPS, Grid, number, percent, points, span
+from shgae.reporting.trainings import control, trainings_tables
 from shgae.wording import counted, counted_people
 
 _ALL_PAIRS = 4
@@ -54,21 +57,29 @@ _VERDICTS: Mapping[Verdict, str] = {
 }
 """What may be said of a pair."""
 Show = Callable[[float | None], str]
+_BOX_AREA = " (box area)"
+"""Stands next to every OKS of which somebody's area is that of the box."""
 _FAMILIES = {"torso": "PCK of the torso", "oks": "OKS"}
 """What a skeleton may lack."""
 
 
 def main_tables(report: EvaluationReport) -> list[Grid]:
     """The tables of people and models."""
-    comparisons = [comparisons_table(report)] if report.comparisons else []
-    return [pck_table(report), *comparisons, dialects_table(report), *official_tables(report)]
+    comparisons = [comparisons_table(report), *trainings_tables(report)] if report.comparisons else []
+    scores = [dialects_table(report), *official_tables(report), *error_tables(report)]
+    return [pck_table(report), *comparisons, *scores]
 
 
 def joint_tables(report: EvaluationReport) -> list[Grid]:
     """Those of single joints, and of people by how many they have labelled."""
     first = report.models[0].name
-    pairs = [mcnemar_table(pair, report.joints) for pair in report.comparisons if pair.first == first]
-    return [joints_table(report), *head_tables(report), bins_table(report), *curve_tables(report), *pairs]
+    pairs = [
+        mcnemar_grid(pair.first, pair.second, {one: pair.joints[one] for one in report.joints})
+        for pair in report.comparisons
+        if pair.first == first
+    ]
+    tables = [joints_table(report), *head_tables(report), bins_table(report), *curve_tables(report)]
+    return [*tables, *joint_error_tables(report), *pairs]
 
 
 def pck_table(report: EvaluationReport) -> Grid:
@@ -96,17 +107,25 @@ def _matched(row: Row, persons: int) -> str:
     found = row.matching
     if found is None:
         return ""
-    who = f"{found.matched:,} of {counted_people(persons)} matched by OKS, {found.surely:,} at 0.5 or more"
+    by = f"OKS{_BOX_AREA}" if any(BOX_AREA in metric.rule for metric in row.metrics) else "OKS"
+    who = f"{found.matched:,} of {counted_people(persons)} matched by {by}, {found.surely:,} at 0.5 or more"
     return f"\n{row.name}: {who}; the others are missed"
 
 
 def _blind(report: EvaluationReport) -> str:
-    """A line that names the models that find no more than the best guess without the photo; empty without such."""
+    """A line that names the models that are not significantly above the best guess without the photo, or none."""
     best = max(report.floors, key=lambda row: row.pck.all or 0.0, default=None)
     if best is None or not best.pck.all:
         return ""
-    worse = [row.name for row in report.models if (row.pck.all or 0.0) <= best.pck.all]
-    return f"\nNo better than the {best.name}, which does not look at the photo: {', '.join(worse)}" if worse else ""
+    worse = []
+    for row in report.models:
+        found = row.above_floor
+        if found is not None and found.low <= 0:
+            worse.append(f"{row.name} {_difference(found)}")
+        elif found is None and (row.pck.all or 0.0) <= best.pck.all:  # from one photo, or of an older report
+            worse.append(row.name)
+    what = f"Not significantly better than the {best.name}, which does not look at the photo (points of PCK)"
+    return f"\n{what}: {', '.join(worse)}" if worse else ""
 
 
 def comparisons_table(report: EvaluationReport) -> Grid:
@@ -142,7 +161,7 @@ def sentence(pair: Pair, count: int = 1) -> str:
         adjusted=f" (one of {count} pairs, adjusted p {number(pair.p_adjusted)})" if count > 1 and pair.p else "",
         photos=counted(pair.photos, "photo"),
         least=VERDICT_PHOTOS,
-    )
+    ) + control(pair)
 
 
 def dialects_table(report: EvaluationReport) -> Grid:
@@ -160,17 +179,22 @@ def dialects_table(report: EvaluationReport) -> Grid:
                 reasons[f"{family} AP" if name == "oks_ap" else family] = reason
         elif metrics:
             if name.startswith("oks") and any(BOX_AREA in metric.rule for metric in metrics):
-                heading += " (box area)"
+                heading += _BOX_AREA
+            if name.startswith("oks_") and any(NO_REGIONS in metric.rule for metric in metrics):
+                reasons["ignored regions in OKS AP"] = "the data was prepared before crowds were kept"
             show: Show = _plain if name.startswith("error_px") else percent
             rows.append((heading, *map(show, values)))
+    areas = auc_rows(columns)
     torso = tables[0].get("torso_pck@0.2/joint")
     missing = torso.left_out.get("missing torsos", 0) if torso else 0
     notes = [f"No {family}: {reason}" for family, reason in reasons.items()]
     if missing:
         notes.append(f"Torso: people left out for want of a labelled shoulder and opposite hip: {missing:,}")
+    if areas:
+        notes.append(f"AUC, mean over joints: {AUC_IS}")
     notes.append("Box and torso: mean over joints; the other averagings, v = 1, v = 2 and joints are in --json")
     headings = ("score", *(row.name for row in columns))
-    return Grid("Other scores (% but where pixels are named)", headings, tuple(rows), "\n".join(notes))
+    return Grid("Other scores (% but where pixels are named)", headings, (*rows, *areas), "\n".join(notes))
 
 
 def official_tables(report: EvaluationReport) -> list[Grid]:
@@ -203,16 +227,15 @@ def bins_table(report: EvaluationReport) -> Grid:
     return Grid("PCK % by labelled joints of a person", ("labelled", *(row.name for row in columns)), tuple(rows))
 
 
-def mcnemar_table(pair: Pair, joints: Sequence[str]) -> Grid:
-    """Of each of these joints, on how many people two models differ."""
+def mcnemar_grid(first: str, second: str, joints: Mapping[str, McNemar]) -> Grid:
+    """Of each joint, on how many people two models differ."""
     rows = []
-    for joint in joints:
-        found = pair.joints[joint]
+    for joint, found in joints.items():
         counts = (found.both, found.only_first, found.only_second, found.neither)
         rows.append((joint, *(f"{count:,}" for count in counts), f"{found.p:.3g}", f"{found.p_adjusted:.3g}"))
-    headings = ("joint", "both find", f"only {pair.first}", f"only {pair.second}", "neither", "p", "adjusted")
+    headings = ("joint", "both find", f"only {first}", f"only {second}", "neither", "p", "adjusted")
     by_chance = f"Adjusted: Holm over {counted(len(rows), 'joint')}, of which one in twenty has p < 0.05 by chance"
-    title = f"People whose joint was found: {pair.first}, {pair.second} (McNemar)"
+    title = f"People whose joint was found: {first}, {second} (McNemar)"
     return Grid(title, headings, tuple(rows), by_chance)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +16,10 @@ from shgae.analysis.latent.network import Traversal, Unit
 from shgae.analysis.latent.report import Condition, Drawn
 from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.latent.traversals import STEPS
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft
+from shgae.execution import Execution
 from shgae.plots.clusters import Member, SilhouetteCurve, mosaic_figure, silhouette_figure
 from shgae.plots.code_units import Portrait, code_units_figure
 from shgae.plots.heat_table import heat_table
@@ -39,9 +41,9 @@ _SHOWN = 8
 class Pictures:
     """Draws into a draft."""
 
-    def __init__(self, inputs: Inputs, draft: Draft) -> None:
-        self._inputs, self._draft = inputs, draft
-        self._command = shown(command_line())
+    def __init__(self, inputs: Inputs, draft: Draft, execution: Execution) -> None:
+        self._inputs, self._draft, self._progress = inputs, draft, execution.progress
+        self._command = stamp(execution)
         self._figures: list[Drawn] = []
         self.files: list[str] = []
         """Every file that was written."""
@@ -51,17 +53,22 @@ class Pictures:
         """Every picture of the parts that were done."""
         if self._inputs.same_people and self._inputs.data is not None:
             self._train = Crops(self._inputs.data, "train", config.limit)
+        draw: list[Callable[[], None]] = []
         if found.spectrum:
-            self._spectrum(found)
+            draw.append(partial(self._spectrum, found))
         if found.clusters:
-            self._clusters(found.clusters, found.direction_clusters)
+            draw.append(partial(self._clusters, found.clusters, found.direction_clusters))
         for space, traversals in found.traversals.items():
-            for one in traversals:
-                self._traversal(space, one)
+            draw += [partial(self._traversal, space, one) for one in traversals]
         if found.skips:
-            self._skips(found.skips, found.persons)
+            draw.append(partial(self._skips, found.skips, found.persons))
         if found.units:
-            self._code_units(found)
+            draw.append(partial(self._code_units, found))
+        self._progress.start("figures", len(draw), "figures")
+        for one in draw:
+            one()
+            self._progress.advance()
+        self._progress.finish()
         return self._figures
 
     def _save(self, figure: Figure, name: str, title: str, alt: str, *, photos: bool) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from shgae.evaluation.report import EvaluationReport
+from collections.abc import Sequence
+
+from shgae.evaluation.report import EvaluationReport, Row
 from shgae.metrics.pck import ByGroup
+from shgae.metrics.pckh import Curve
+from shgae.plots.radii import RadiusPanel
 from shgae.reporting.table import GROUPS, Grid, percent
 
 _BY_COUNT, _EVERY_JOINT = "pckh@0.5/mmpose", "pckh@0.5/princeton"
 _CURVES = (
-    ("pckh", "PCKh % over radii (mean over joints, bearpaw)"),
-    ("torso_pck", "PCK % of the torso over radii (mean over joints)"),
+    ("pckh", "PCKh", "(mean over joints, bearpaw)", "the head size"),
+    ("torso_pck", "PCK of the torso", "(mean over joints)", "the torso"),
 )
+AUC_IS = "area under the curve of joints found over radii, divided by the last radius"
 _CURVE_STEP = 5
 """Every so many radii of a curve stand in its table."""
 
@@ -32,10 +37,34 @@ def head_tables(report: EvaluationReport) -> list[Grid]:
     return [Grid("PCKh 0.5 % of each joint", headings, tuple(rows), caption, len(GROUPS))]
 
 
+def auc_rows(columns: Sequence[Row]) -> list[tuple[str, ...]]:
+    """The area under each curve in per cent, a row a measure that anybody has and a column a predictor."""
+    rows = []
+    for key, name, _, _ in _CURVES:
+        found = [row.curves.get(key) for row in columns]
+        if any(found):
+            last = next(curve.radii[-1] for curve in found if curve)
+            rows.append((f"{name}, AUC to {last:g}", *(percent(curve.auc if curve else None) for curve in found)))
+    return rows
+
+
+def radius_panels(report: EvaluationReport) -> list[RadiusPanel]:
+    """The curves that models have, as :func:`shgae.plots.radii.radius_curves` draws them."""
+
+    def having(key: str, rows: Sequence[Row]) -> list[tuple[str, Curve]]:
+        return [(row.name, row.curves[key]) for row in rows if key in row.curves]
+
+    return [
+        RadiusPanel(f"{name} {averaging}", unit, models, having(key, (*report.floors, *report.ceilings)))
+        for key, name, averaging, unit in _CURVES
+        if (models := having(key, report.models))
+    ]
+
+
 def curve_tables(report: EvaluationReport) -> list[Grid]:
     """PCKh and PCK of the torso in per cent over radii, and the area under the curve."""
     grids = []
-    for key, title in _CURVES:
+    for key, name, averaging, _ in _CURVES:
         columns = [row for row in report.rows if key in row.curves]
         if not columns:
             continue
@@ -46,6 +75,10 @@ def curve_tables(report: EvaluationReport) -> list[Grid]:
             if place and place % _CURVE_STEP == 0
         ]
         rows.append(("AUC", *(percent(curve.auc) for curve in curves)))
-        caption = "AUC: area under the curve, divided by the last radius"
-        grids.append(Grid(title, ("radius", *(row.name for row in columns)), tuple(rows), caption, 1))
+        caption = f"AUC: {AUC_IS}"
+        grids.append(
+            Grid(
+                f"{name}, % over radii {averaging}", ("radius", *(row.name for row in columns)), tuple(rows), caption, 1
+            )
+        )
     return grids

@@ -14,6 +14,7 @@ from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.artifacts import strict_json
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.folders import report_of, unfinished
+from shgae.artifacts.input_file import read_input, whole
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.typed_json import Schema
@@ -25,6 +26,9 @@ from shgae.reporting.names import shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
 _TYPED: Mapping[str, Schema[Any]] = {"rate": RATE, "analysis": ANALYSIS, "evaluation": EVALUATION, "study": STUDY}
+_MOST_HISTORY = 2**29
+"""Bytes of a history; a row has some 300."""
+_FIX = "a history of a training"
 _NEEDED = ("epoch", "lr", "train_loss", "val_loss")
 
 
@@ -90,9 +94,11 @@ def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
     artifact = open_artifact(artifact.path, kind, only=(file, PLAN))
     found.artifacts[name] = artifact
     if kind in TRAINED:
-        found.histories.append(History(name, _rows(artifact.file(file).read_bytes(), artifact.path)))
+        with artifact.open(file) as history:
+            content = whole(history, "history", _FIX, _MOST_HISTORY)
+        found.histories.append(History(name, _rows(content, artifact.path)))
         return
-    report: Any = read_study(artifact) if kind == "study" else _TYPED[kind].read(artifact.file(file))
+    report: Any = read_study(artifact) if kind == "study" else _TYPED[kind].read(artifact.open(file))
     if kind == "analysis" and report.spectrum is None:
         raise Refused(kind, artifact.path, "it was made without a spectrum", "shgae analyze with its activations")
     found.reports.append((kind, name, report))
@@ -103,15 +109,15 @@ def _read_unfinished(found: Inputs, folder: Path, intent: Mapping[str, Any], nam
         raise Refused("run", folder, "it is unfinished, and no training", "finish it first")
     path = folder / HISTORY
     # A training that is at work may be in the middle of its last line.
-    whole = path.read_bytes().rpartition(b"\n")[0] if path.is_file() else b""
-    if not whole:
+    complete = read_input(path, "history", _FIX, _MOST_HISTORY).rpartition(b"\n")[0] if path.exists() else b""
+    if not complete:
         raise Refused("run", folder, "no epoch of it is complete yet", "wait for its first epoch")
-    rows = _rows(whole, folder)
+    rows = _rows(complete, folder)
     found.histories.append(History(name, rows))
     why = "it has no manifest yet, so it is not a parent: a resumed or finished run is another"
     found.unfinished[name] = {
         "epochs": len(rows),
-        "history_sha256": hashlib.sha256(whole + b"\n").hexdigest(),
+        "history_sha256": hashlib.sha256(complete + b"\n").hexdigest(),
         "note": why,
     }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shgae.analysis.rate.report import RatePoint, RateReport
+from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport
 from shgae.analysis.splice.effects import Effect
-from shgae.plots.rates import Ranks, ScoreCurve, rate_curve
+from shgae.plots.rates import Level, Ranks, ScoreCurve, rate_curve
 from shgae.reporting.table import Grid, fvu, interval_points, people_title, percent
 from shgae.wording import counted, counted_people
 
@@ -14,7 +14,7 @@ _SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
 
 
 def rate_table(report: RateReport) -> Grid:
-    """A row a rank, the autoencoder and the untouched bottleneck below."""
+    """A row a rank; the autoencoder, what was given and the untouched bottleneck below."""
     tuned, code = report.tuned, report.autoencoder
     rows = [
         (
@@ -32,6 +32,10 @@ def rate_table(report: RateReport) -> Grid:
                 *_scored(code.skips_on, code.skips_off),
             )
         )
+    rows += [
+        (name, fvu(one.fvu, one.fvu_interval), *_scored(one.skips_on, one.skips_off))
+        for name, one in report.given.items()
+    ]
     untouched = (report.untouched[side] for side, _ in _SIDES)
     rows.append(("autoencoder taken out" if tuned else "untouched", "0", *_scored(*untouched)))
     against = "the tuned trunk with its autoencoder taken out" if tuned else "the bottleneck as it is"
@@ -47,7 +51,7 @@ def rate_table(report: RateReport) -> Grid:
         ),
         rows=tuple(rows),
         caption=caption,
-        aside=2 if code else 1,
+        aside=(2 if code else 1) + len(report.given),
     )
 
 
@@ -55,6 +59,7 @@ def rate_figure(report: RateReport, path: Path, command: str) -> None:
     """Draws the curve, see :func:`shgae.plots.rates.rate_curve`."""
     code = report.autoencoder
     curves = [_curve(report, side, name) for side, name in _SIDES]
+    sides = [side for (side, _), one in zip(_SIDES, curves, strict=True) if one]
     found = Ranks(
         ranks=tuple(one.n_components for one in report.points),
         curves=tuple(one for one in curves if one),
@@ -64,6 +69,9 @@ def rate_figure(report: RateReport, path: Path, command: str) -> None:
         determined=report.rank,
         shaded=_beyond(report),
         untouched="autoencoder taken out" if report.tuned else "bottleneck as it is",
+        given=tuple(
+            Level(name, tuple(_share(one, side) for side in sides), one.fvu) for name, one in report.given.items()
+        ),
     )
     rate_curve(found, path, command)
 
@@ -91,7 +99,11 @@ def _curve(report: RateReport, side: str, name: str) -> ScoreCurve | None:
     )
 
 
-def _effect(point: RatePoint, side: str) -> Effect:
+def _share(point: GivenPoint, side: str) -> float:
+    return 100 * (_effect(point, side).pck["all"] or 0.0)
+
+
+def _effect(point: RatePoint | GivenPoint, side: str) -> Effect:
     return point.skips_on if side == "skips_on" else point.skips_off
 
 

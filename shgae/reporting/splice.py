@@ -54,14 +54,14 @@ def _recovered(side: Side, name: str, baseline: str, measure: Measure = "pck") -
 
 
 def recovered_table(report: SpliceReport) -> Grid:
-    """Sensitivity to the baseline: what the autoencoder (or the components, without one) and the training mean itself
-    recover of what each baseline costs, in each measure."""
+    """Sensitivity to the baseline: what the autoencoder (or the components, without one), what was given and the
+    training mean itself recover of what each baseline costs, in each measure."""
     names = [one.name for one in report.replacements]
-    mine = asked_about(names)
+    shown = (asked_about(names), *report.given)
     baselines = [name for name in BASELINES if name in names]
-    columns = [(name, baseline) for baseline in baselines for name in (mine, LEADING) if name != baseline]
+    columns = [(name, baseline) for baseline in baselines for name in (*shown, LEADING) if name != baseline]
     return Grid(
-        title=f"Sensitivity: what {mine} and the mean recover of the cost of each baseline, %",
+        title=f"Sensitivity: what {', '.join(shown)} and the mean recover of the cost of each baseline, %",
         headings=("measure", *(f"{name} of {baseline}" for name, baseline in columns)),
         rows=tuple(
             (

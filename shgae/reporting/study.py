@@ -26,6 +26,7 @@ from shgae.evaluation.study_report import (
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.plots.differences import Bar, forest_plot
+from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_costs import gflop
 from shgae.reporting.study_plan import registration
 from shgae.reporting.table import Grid, number, percent, points, span
@@ -38,7 +39,7 @@ ARM_HEADINGS = (
     "hidden (v=1)",
     "visible (v=2)",
     "by seed",
-    f"minus {NONE}",
+    "minus {}",
     "parameters",
     "trained",
     "GFLOP",
@@ -120,13 +121,14 @@ def conclusion(report: StudyReport) -> str:
     if one is None or found is None:
         return _CONCLUSIONS[report.verdict]
     more = "more" if found.value >= 0 else "less"
-    scored = f"{_named(one.arm)} scored {abs(100 * found.value):.1f} points of PCK {more} than {_named(one.minus)}"
+    first, second = _named(report, one.minus), _named(report, one.arm)
+    scored = f"{second} scored {abs(100 * found.value):.1f} points of PCK {more} than {first}"
     over = "photos and seeds" if found.over_seeds else "photos"
     return _CONCLUSIONS[report.verdict].format(
         scored=scored,
         arm=one.arm,
         minus=one.minus,
-        where=f"on {counted_people(report.persons)} and {counted(len(found.by_seed), 'seed')}",
+        where=f"on {counted_people(report.persons)} and {_seeds(report, one)}",
         interval=f"the {_confidence(one)} % CI over {over}, {_range(found)},",
         narrower=_confidence(one, sides=2),
         equivalence=_range(found.equivalence),
@@ -134,7 +136,7 @@ def conclusion(report: StudyReport) -> str:
         within=f"; a difference of the margin, {percent(one.margin)} points, is ruled out" if one.within_margin else "",
         allowed=f"the largest gain that the data allow is {percent(found.largest_gain)} points, the largest loss "
         f"{percent(found.largest_loss)}",
-        but=_unless_the_pretraining(report) if (one.arm, one.minus) == (FULL, NONE) else "",
+        but=_unless_the_pretraining(report) if report.budget and (one.arm, one.minus) == (FULL, NONE) else "",
         varied="" if len(report.seeds) > 1 else "; seeds were not varied, so the effect of another seed is unknown",
     )
 
@@ -144,8 +146,17 @@ def _confidence(one: ArmComparison, sides: int = 1) -> str:
     return f"{100 * (1 - sides * (one.alpha or 0.05)):.3g}"
 
 
-def _named(arm: str) -> str:
-    return f"arm {arm} ({ARMS[arm]})" if arm in ARMS else f"arm {arm}"
+def _named(report: StudyReport, arm: str) -> str:
+    return f"arm {arm} ({ARMS[arm]})" if report.budget and arm in ARMS else f"arm {arm}"
+
+
+def _seeds(report: StudyReport, one: ArmComparison) -> str:
+    """How many runs a comparison is of."""
+    found = one.groups.all
+    if found is not None and found.by_seed:
+        return counted(len(found.by_seed), "seed")
+    counts = {arm.name: len(arm.by_seed) for arm in report.arms}
+    return f"{counts[one.arm]} and {counted(counts[one.minus], 'seed')}, unpaired"
 
 
 def _unless_the_pretraining(report: StudyReport) -> str:
@@ -158,7 +169,7 @@ def _unless_the_pretraining(report: StudyReport) -> str:
 
 def cautions(report: StudyReport) -> list[str]:
     """What a reader of the numbers must know and the conclusion does not say."""
-    said = ["There is one baseline: from another one the answer may be another."]
+    said = ["There is one baseline: from another one the answer may be another."] if report.budget else []
     trained = next((one for one in report.differences if (one.arm, one.minus) == (NONE, BASELINE)), None)
     found = trained.groups.all if trained else None
     if trained and found and trained.verdict is Verdict.WORSE:
@@ -170,7 +181,7 @@ def cautions(report: StudyReport) -> list[str]:
     if report.ae_epochs is not None:
         before = f"the pre-trained autoencoders had {counted(report.ae_epochs, 'epoch')} of pre-training before"
         said.append(f"The equal budget is that of fine-tuning; {before}.")
-    if report.split == "val":
+    if report.split == "val" and report.budget:
         said.append("There is no test split: the people compared on also chose the best epoch of every arm.")
     if report.limit:
         said.append(f"Of each split only the first {counted_people(report.limit)}.")
@@ -178,11 +189,25 @@ def cautions(report: StudyReport) -> list[str]:
         said.append("Seeds were not varied: the intervals are over photos alone.")
     else:
         said.append("The verdicts go by the interval that allows for both: other photos and other seeds.")
-    said += _error_lines(report)
+    said += _error_lines(report) + ([] if report.budget else _pairing_lines(report))
     secondary = max((one.compared for one in report.differences), default=1)
     if secondary > 1:
         how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
         said.append(f"Of {secondary} secondary comparisons, {how}.")
+    return said
+
+
+def _pairing_lines(report: StudyReport) -> list[str]:
+    """Which runs of arms that were trained elsewhere were taken for pairs."""
+    counts = {arm.name: len(arm.by_seed) for arm in report.arms}
+    paired = {counts[one.arm] == counts[one.minus] for one in report.differences if one.fair}
+    said = []
+    if True in paired and len(report.seeds) > 1:
+        said.append("Runs of arms with equally many are paired in the order in which they were given, as by seed.")
+    if False in paired:
+        said.append("Runs of arms with unequal numbers are not paired: their intervals are wider (Welch).")
+    if any(one.joints for one in report.differences):
+        said.append("McNemar: a person counts for the arm of which a larger share of runs found the joint.")
     return said
 
 
@@ -222,8 +247,10 @@ def notes(report: StudyReport) -> list[str]:
     return [budget_line(report.budget), *registration(report.registered), *cautions(report)]
 
 
-def budget_line(budget: Budget) -> str:
+def budget_line(budget: Budget | None) -> str:
     """The equal budget in one line."""
+    if budget is None:
+        return "Budget not checked: not trained here."
     given, seeds = budget.config, budget.seeds
     seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     steps, epochs = counted(budget.steps, "step"), counted(budget.epochs, "time")
@@ -237,17 +264,24 @@ def budget_line(budget: Budget) -> str:
 def tables(report: StudyReport) -> list[Grid]:
     """The arms, then their differences."""
     title = f"{report.split}: {counted_people(report.persons)} in {counted(report.photos, 'photo')}"
-    against_none = {one.arm: one.groups.all for one in report.differences if one.minus == NONE}
-    arms = [_arm_row(arm, against_none.get(arm.name)) for arm in report.arms]
-    differences = [_difference_row(one) for one in report.differences]
+    base = report.primary.minus if report.primary and not report.budget else NONE
+    gains = {one.arm: one.groups.all for one in report.differences if one.minus == base}
+    arms = [_arm_row(arm, gains.get(arm.name)) for arm in report.arms]
+    differences = [_difference_row(one, asks=report.budget is not None) for one in report.differences]
     about = "Differences of PCK (all labelled joints), in points"
     if report.differences:
         about += f"; {_confidence(report.differences[0])} % intervals"
         if report.differences[0].margin is not None:
             about += f", margin {percent(report.differences[0].margin)}"
+    headings = tuple(one.format(base) for one in ARM_HEADINGS)
     return [
-        Grid(title, ARM_HEADINGS, tuple(arms), words=_WORDS),
+        Grid(title, headings, tuple(arms), words=_WORDS),
         Grid(about, DIFFERENCE_HEADINGS, tuple(differences), words=_WORDS),
+        *(
+            mcnemar_grid(one.minus, one.arm, {each.joint: each.test for each in one.joints})
+            for one in report.differences
+            if one.joints
+        ),
     ]
 
 
@@ -260,9 +294,10 @@ def _arm_row(arm: ArmResult, gain: Estimate | None) -> Row:
     return (arm.name, arm.label, *pck, seeds, against, *counts, gflop(arm.gflop))
 
 
-def _difference_row(one: ArmComparison) -> Row:
+def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
     """Cells as of :data:`DIFFERENCE_HEADINGS`; points of PCK of all labelled joints."""
-    found, name, question = one.groups.all, f"{one.arm} - {one.minus}", _QUESTIONS.get((one.arm, one.minus), "-")
+    found, name = one.groups.all, f"{one.arm} - {one.minus}"
+    question = _QUESTIONS.get((one.arm, one.minus), "-") if asks else "-"
     if found is None:
         return (name, "-", "-", "-", "-", "-", _FINDINGS[one.verdict], question)
     ranges = (_range(found), _range(found.over_photos), _range(found.over_seeds))
@@ -287,7 +322,7 @@ def bars(report: StudyReport) -> list[Bar]:
             continue
         bar = Bar(
             label=f"{one.arm} - {one.minus}" + ("" if one.fair else " (unfair)"),
-            question=_QUESTIONS.get((one.arm, one.minus), ""),
+            question=_QUESTIONS.get((one.arm, one.minus), "") if report.budget else "",
             value=found.value,
             interval=(found.low, found.high),
             over_photos=(found.over_photos.low, found.over_photos.high),

@@ -135,7 +135,8 @@ def _in_latex(text: str) -> str:
 
 def pages(tables: Sequence[Grid], *texts: str) -> dict[str, bytes]:
     """Files and their content: the tables in Markdown, the texts below; in LaTeX, the texts as comments above."""
-    markdown = [*(table.markdown() for table in tables), *(f"{text}\n" for text in texts)]
-    comments = "".join(f"% {line}\n" for text in texts for line in text.splitlines())
+    shown = [printable_lines(text) for text in texts]
+    markdown = [*(table.markdown() for table in tables), *(f"{_in_markdown(text)}\n" for text in shown)]
+    comments = "".join(f"% {line}\n" for text in shown for line in text.split("\n"))
     latex = [*([comments] if comments else []), *(table.latex() for table in tables)]
     return {"tables.md": "\n".join(markdown).encode(), "tables.tex": "\n".join(latex).encode()}

@@ -65,7 +65,7 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
         device=describe(device),
     ) as draft:
         found = find(opened, parts, config, device, execution)
-        pictures = Pictures(opened, draft)
+        pictures = Pictures(opened, draft, execution)
         report = report_of(found, left_out, pictures.draw(found, config))
         draft.write_json(REPORT, SCHEMA.to_json(report))
         says = sentences(report)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from shgae.artifacts.output_file import check_file, make_room
 from shgae.artifacts.tables import dumps
 from shgae.artifacts.tensors import write_bytes
-from shgae.data.converters.lsp import read_lsp
-from shgae.data.converters.mpii import read_mpii
-from shgae.data.converters.people import Converted, ConvertedPerson, photo_sizes, to_coco
+from shgae.data.converters.annotations import DataSet, read_annotations
+from shgae.data.converters.people import ConvertedPerson, photo_sizes, to_coco
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.wording import counted
 
-DataSet = Literal["mpii", "lsp"]
-READERS: Mapping[DataSet, Callable[[Path], Converted]] = {"mpii": read_mpii, "lsp": read_lsp}
 _SUFFIX = ".json"
 
 
@@ -58,7 +55,7 @@ def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execut
 
     Args:
         data_set: the data set of the file.
-        file: see :func:`~shgae.data.converters.mpii.read_mpii` and :func:`~shgae.data.converters.lsp.read_lsp`.
+        file: see :func:`~shgae.data.converters.annotations.read_annotations`.
         output: the folder; made where it is missing.
         photos: the folder of the photos, for the sizes that the formats lack; None leaves sizes out.
         execution: force and progress.
@@ -66,7 +63,7 @@ def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execut
     Raises:
         Refused: the file is missing or malformed, a package to read it is missing, or an output exists.
     """
-    converted = READERS[data_set](file)
+    converted = read_annotations(data_set, file, execution.stop)
     splits = {split: people for split, people in converted.splits.items() if people}
     targets = {split: output / f"{split}{_SUFFIX}" for split in splits}
     if file.resolve() in {path.resolve() for path in targets.values()}:
@@ -75,7 +72,7 @@ def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execut
         check_file(path, (_SUFFIX,), execution.force, example="train")
     names = list(dict.fromkeys(person.file_name for people in splits.values() for person in people))
     sizes = dict(photo_sizes(names, photos)) if photos else {}
-    make_room(output)
+    make_room(output, *(path.name for path in targets.values()))
     for split, people in splits.items():
         write_bytes(targets[split], (dumps(to_coco(people, converted.skeleton, sizes)) + "\n").encode())
     everybody = [person for people in splits.values() for person in people]

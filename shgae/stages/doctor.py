@@ -6,7 +6,6 @@ import importlib.util
 import os
 import platform
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import torch
 
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.manifest import package_versions
+from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tensors import load_tensors, save_tensors
 from shgae.errors import Refused, ShgaeError
 from shgae.inference.device import UNTESTED, autocast, best_precision, multiplies_bf16, resolve_device
@@ -127,8 +127,8 @@ def _tried(check: Callable[[], str]) -> str:
 
 def _write_and_read() -> str:
     array = np.random.default_rng(0).standard_normal((64, 256, 4, 4)).astype(np.float32)
-    with tempfile.TemporaryDirectory(prefix="shgae-doctor-") as folder:
-        path = Path(folder) / "array.safetensors"
+    with scratch("doctor") as folder:
+        path = folder / "array.safetensors"
         save_tensors(path, {"array": array})
         before = hash_file(path)
         if not np.array_equal(load_tensors(path)["array"], array) or hash_file(path) != before:

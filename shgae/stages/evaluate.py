@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from shgae.artifacts.compatibility import check_fits, scored_split
-from shgae.artifacts.crops import PEOPLE, Crops, read_people
+from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.ignored import IGNORED, read_regions
 from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import write_bytes
@@ -28,12 +29,13 @@ from shgae.evaluation.predictions import (
     read_predictions,
 )
 from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Origin, report
+from shgae.evaluation.trainings import trained
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
 from shgae.metrics.oks import coco_sigmas
-from shgae.metrics.people import Floats
+from shgae.metrics.people import Floats, Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
 from shgae.reporting.evaluation import joint_tables, main_tables
@@ -66,13 +68,17 @@ class _Rules:
     sigmas: Floats | None
     """(K,) of OKS, as given."""
     official: Truth | None
+    regions: Regions | None
+    """That OKS AP ignores."""
 
     @classmethod
-    def read(cls, sigmas: Path | None, official: Path | None, joints: Sequence[str]) -> _Rules:
+    def read(cls, sigmas: Path | None, official: Path | None, prepared: Artifact, split: str) -> _Rules:
+        joints = prepared.facts["skeleton"]["names"]
         given = None if sigmas is None else read_sigmas(sigmas, joints)
         if official is not None and given is None and tuple(joints) != COCO_PERSON.names:
             raise Refused("--official", official, "OKS has no sigmas of these joints", "--sigmas FILE")
-        return cls(given, None if official is None else read_truth(official, joints))
+        truth = None if official is None else read_truth(official, joints)
+        return cls(given, truth, read_regions(prepared, split, len(joints)))
 
     def identity(self) -> dict[str, Any]:
         """Their part of the evaluation's config."""
@@ -92,8 +98,8 @@ def run(
     """Scores models on one split of the same data.
 
     Args:
-        models: in the order of the report: hourglass artefacts, run directories (then their best weights), or files of
-            predictions (:func:`~shgae.evaluation.predictions.read_predictions`).
+        models: in the order of the report: hourglasses, runs (their best weights), or files of predictions, as
+            :func:`~shgae.evaluation.predictions.read_predictions` takes them.
         data: prepared data of the models' joints and crop size.
         output: the folder to make: report, tables and ``predictions-NAME.json`` (COCO results); None writes nothing.
         config: split, batch size, number format, draws.
@@ -106,10 +112,10 @@ def run(
     """
     prepared = open_artifact(data, "data", verify=False)
     config = dataclasses.replace(config, split=scored_split(prepared, config.split))
-    verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train")), execution)
-    rules = _Rules.read(sigmas, official, prepared.facts["skeleton"]["names"])
-    networks = _load(models, prepared, execution)
-    crops = Crops(prepared, config.split, config.limit)
+    verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train"), IGNORED), execution)
+    rules, networks = _Rules.read(sigmas, official, prepared, config.split), _load(models, prepared, execution)
+    crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
+    score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
     read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
     sources = [networks.get(i) or read(i) for i in range(len(models))]
     device = resolve_device(execution.device)
@@ -117,11 +123,10 @@ def run(
     names = _names(models)
     if output is None:
         with determinism(execution.deterministic):
-            scored, predicted = _score(sources, names, crops, prepared, config, device, rules, execution)
+            scored, predicted = score(sources, names, config, device)
         return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, None)
-    parents = {"data": prepared}
     files = {name: one for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}
-    parents |= {f"model {i + 1}": model.artifact for i, model in networks.items()}
+    parents = {"data": prepared} | {f"model {i + 1}": model.artifact for i, model in networks.items()}
     inputs = [*(file.path for file in files.values()), *(path for path in (sigmas, official) if path)]
     # Begun before the work, so that an output that cannot be made is refused at once.
     with (
@@ -136,7 +141,7 @@ def run(
         ) as draft,
         determinism(execution.deterministic),
     ):
-        scored, predicted = _score(sources, names, crops, prepared, config, device, rules, execution)
+        scored, predicted = score(sources, names, config, device)
         if execution.world.is_main:
             _write(draft, scored, predicted, crops, prepared.facts["category_id"])
         artifact = draft.commit({"split": config.split, "persons": len(crops), "models": list(names)})
@@ -188,13 +193,15 @@ def _read(
 def _score(
     sources: Sequence[LoadedHourglass | PredictionFile],
     names: Sequence[str],
-    crops: Crops,
-    prepared: Artifact,
     config: EvaluateConfig,
     device: torch.device,
+    crops: Crops,
+    prepared: Artifact,
+    training: PeopleTable,
     rules: _Rules,
     execution: Execution,
 ) -> tuple[EvaluationReport, tuple[Predictions, ...]]:
+    """The scores; all of the data was opened before: what takes its place during the passes is not scored."""
     decoding = DecodeConfig(config.decode, config.flip_test)
     predicted: list[Predictions] = []
     origins: list[Origin] = []
@@ -210,7 +217,7 @@ def _score(
         is_foreign = not _knows(source.artifact.manifest.parents, prepared.id)
         if is_foreign:
             execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
-        origins.append(Origin(id=source.artifact.id, trained_on_other_data=is_foreign))
+        origins.append(Origin(source.artifact.id, None, is_foreign, trained=trained(source.artifact)))
     if rules.official:
         for i, (source, one) in enumerate(zip(sources, predicted, strict=True)):
             results: Sequence[Mapping[str, Any]] = coco_results(one, crops, rules.official.category_id)
@@ -218,7 +225,8 @@ def _score(
                 results = source.entries
             official = rules.official.scores(results, one.name, rules.sigmas)
             origins[i] = dataclasses.replace(origins[i], official=official)
-    return report(predicted, origins, crops, prepared, config, rules.sigmas), tuple(predicted)
+    scored = report(predicted, origins, crops, prepared, training, config, rules.sigmas, rules.regions)
+    return scored, tuple(predicted)
 
 
 def _write(

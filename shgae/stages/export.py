@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import math
@@ -15,8 +16,7 @@ import torch
 
 from shgae import __version__
 from shgae.artifacts.disk_space import readable
-from shgae.artifacts.hashing import hash_file
-from shgae.artifacts.output_file import check_file, make_room
+from shgae.artifacts.output_file import ONNX, check_file, make_room
 from shgae.artifacts.tensors import Array, write_bytes
 from shgae.data import heatmaps
 from shgae.errors import Refused
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 """What the extra ``onnx`` brings."""
-SUFFIX = ".onnx"
 TOLERANCE = 1e-4
 """How far an output may be from torch's, as a share of torch's largest value."""
 BATCHES = (1, 2, 5)
@@ -98,11 +97,11 @@ def run(model: Path, output: Path, execution: Execution) -> ExportResult:
         Interrupted: a signal came; nothing was written.
     """
     _check_packages()
-    check_file(output, (SUFFIX,), execution.force, example="model")
+    check_file(output, ONNX, execution.force, example="model")
     loaded = load_hourglass(model)
     network = MapsAndCodes(loaded.module)
     _check_size(network, model)
-    make_room(output.parent)
+    make_room(output.parent, output.name)
     execution.progress.start("export", 1 + len(BATCHES), "steps")
     graph = to_onnx(network, loaded.crop_size)
     _describe(graph, loaded, network)
@@ -110,11 +109,11 @@ def run(model: Path, output: Path, execution: Execution) -> ExportResult:
     execution.stop.raise_if_set("export", "the same command again", saved=False)
     data = graph.SerializeToString(deterministic=True)
     checked = _check(data, network, loaded, execution)
-    check_file(output, (SUFFIX,), execution.force, example="model")  # once more: it may have been made since
+    check_file(output, ONNX, execution.force, example="model")  # once more: it may have been made since
     write_bytes(output, data)
     execution.progress.finish()
     shapes = _shapes(graph.graph.input), _shapes(graph.graph.output)
-    return ExportResult(output, hash_file(output), len(data), loaded.artifact.id, *shapes, checked)
+    return ExportResult(output, hashlib.sha256(data).hexdigest(), len(data), loaded.artifact.id, *shapes, checked)
 
 
 def _check_packages() -> None:

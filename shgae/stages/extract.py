@@ -5,32 +5,27 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from shgae.artifacts.activations import (
-    StatisticsSums,
-    pick,
-    shard_name,
-    shard_rows,
-    site_folder,
-    split_size,
-    statistics_name,
-)
+from shgae.artifacts.activation_writer import WHOLE, ActivationWriter
+from shgae.artifacts.activations import pick, shard_rows, split_size
+from shgae.artifacts.checking import Checking, check_sizes, checking
 from shgae.artifacts.compatibility import check_crops, other_joints
-from shgae.artifacts.crops import Crops
+from shgae.artifacts.crops import PEOPLE, Crops
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
 from shgae.artifacts.draft import Draft, new_artifact
-from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tensors import Array, map_tensor
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.artifacts.tensors import Array
 from shgae.data.datasets import Rows, in_chunks
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.data.prefetch import behind
 from shgae.errors import Diverged
 from shgae.execution import Execution
@@ -41,6 +36,8 @@ from shgae.models.zoo import LoadedHourglass, load_hourglass, no_such_stack
 from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
 from shgae.wording import counted
 
+KEPT_SECONDS = 30.0
+"""So often what is finished of a shard is kept: a kill costs less than a minute of work."""
 _FORMATS = {"fp32": "F32", "fp16": "F16"}
 _MOST_NAMED = 3
 _NUMBERS: dict[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
@@ -81,15 +78,16 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
         data: prepared data of the model's joints and crop size.
         output: the folder to make.
         config: stack, number formats and batch size.
-        execution: device, threads, progress; ``resume`` continues after the last shard that all stacks have.
+        execution: device, threads, progress; ``resume`` continues after the last people that were kept.
 
     Raises:
         Refused: the model has no such stack, the model and the data do not belong together, or the output exists.
-        Diverged: a number is not finite, or too large for the format on disk; shards before it are kept.
+        Diverged: a number is not finite, or too large for the format on disk.
         DiskError: the disk has less room than the tensors need.
-        Interrupted: a signal came; complete shards are kept.
+        Interrupted: a signal came; all that was finished is kept. A kill costs :data:`KEPT_SECONDS` and a batch.
     """
     plan = _plan(model, data, config, execution)
+    read = [name for crops in plan.crops.values() for name in crops.files]
     parents = {"model": plan.loaded.artifact, "data": plan.data}
     with (
         new_artifact(
@@ -101,11 +99,12 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
             resumable=True,
             device=describe(plan.device),
         ) as draft,
+        checking(plan.data, read, execution.world) as checked,
         determinism(execution.deterministic),
     ):
         check_space(output, plan.size - draft.size(), plan.what, execution.progress)
         announce(plan.device, plan.config.precision, execution.progress)
-        extraction = _Extraction(plan, draft, execution)
+        extraction = _Extraction(plan, draft, checked, execution)
         negative = {split: extraction.split(split, rows) for split, rows in plan.crops.items()}
         splits = {split: len(rows) for split, rows in plan.crops.items()}
         model_stacks = plan.loaded.spec.stacks
@@ -127,10 +126,11 @@ def dry_run(model: Path, data: Path, output: Path, config: ExtractConfig, execut
     bottlenecks, inference = _network(plan)
     crops = next(iter(plan.crops.values()))
     rows = np.arange(min(config.batch_size, len(crops)))
+    verify_files(plan.data, tuple(crops.files_of(rows)), execution)
     begun = 0.0
     for _ in range(2):  # the first one warms up
         begun = time.perf_counter()
-        for _, tensors in inference.over(bottlenecks, crops, execution, rows):
+        for _, tensors in inference.over(bottlenecks, crops, execution, [rows]):
             tensors.cpu()
     people = sum(len(rows) for rows in plan.crops.values())
     seconds = (time.perf_counter() - begun) * people / len(rows)
@@ -171,7 +171,9 @@ class _Plan(NamedTuple):
 def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) -> _Plan:
     loaded = load_hourglass(model)
     stacks = _stacks(config.stack, loaded.spec.stacks, model)
-    prepared = open_artifact(data, "data", execution=execution)
+    prepared = open_artifact(data, "data", verify=False)
+    check_sizes(prepared)
+    verify_files(prepared, tuple(PEOPLE.format(split=split) for split in SPLITS), execution)
     check_crops(loaded.artifact.facts, prepared, model, execution.progress)
     mine, theirs = loaded.skeleton.names, prepared.facts["skeleton"]["names"]
     if list(mine) != theirs:  # no bottleneck depends on them
@@ -180,7 +182,12 @@ def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) 
         )
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
-    crops = {split: Crops(prepared, split, config.limit) for split in SPLITS if prepared.facts["splits"].get(split)}
+    crops = {
+        split: Crops(prepared, split, config.limit, checked=False)
+        for split in SPLITS
+        if prepared.facts["splits"].get(split)
+    }
+    note_near_mean_pose(loaded.artifact, execution.progress)
     return _Plan(loaded, prepared, config, device, stacks, crops)
 
 
@@ -200,45 +207,95 @@ def _stacks(stack: Stack, has: int, model: Path) -> tuple[int, ...]:
 
 
 class _Extraction:
-    """One model's way through the splits."""
+    """One model's way through the splits: reading, network, and writing run side by side, in order."""
 
-    def __init__(self, plan: _Plan, draft: Draft, execution: Execution) -> None:
+    def __init__(self, plan: _Plan, draft: Draft, checking: Checking, execution: Execution) -> None:
         self._bottlenecks, self._inference = _network(plan)
         self._dtype = _NUMBERS[plan.config.dtype]
-        self._draft, self._execution, self._world = draft, execution, execution.world
+        self._draft, self._checking, self._execution, self._world = draft, checking, execution, execution.world
         self._stacks, self._shape = plan.stacks, plan.shape
         self._model = plan.loaded.artifact.path
+        self._kept_at = time.monotonic()
 
     def split(self, split: str, crops: Crops) -> tuple[float, ...]:
         """Writes the shards that are not there yet, then the statistics; returns each stack's share of negatives."""
-        folders = [site_folder(split, stack, self._stacks) for stack in self._stacks]
-        sums = [StatisticsSums() for _ in folders]
-        self._execution.progress.start(f"extract {split}", len(crops), "people")
+        writer = ActivationWriter(self._draft, split, self._stacks)
+        shards = list(in_chunks(np.arange(len(crops)), shard_rows(len(self._stacks))))
+        kept = self._world.broadcast([writer.kept(number) for number in range(len(shards))])
+        left = [rows[len(rows) if at == WHOLE else at :] for rows, at in zip(shards, kept, strict=True)]
+        self._execution.progress.start(f"extract {split}", len(crops), "people", len(crops) - sum(map(len, left)))
+        batches = self._computed(crops, left)
+        is_stopped = False
         with behind() as hand_over:
-            for shard, rows in enumerate(in_chunks(np.arange(len(crops)), shard_rows(len(folders)))):
-                names = [shard_name(folder, shard) for folder in folders]
+            for number, (rows, at) in enumerate(zip(shards, kept, strict=True)):
                 tensors = None
-                # Written whole or not at all, and as it was written.
-                if self._world.broadcast(all(self._draft.has(name) for name in names)):
-                    self._execution.progress.advance(len(rows), "already there")
-                else:
-                    tensors = self._computed(len(names), crops, rows)
+                if at != WHOLE:
+                    tensors = np.zeros((len(self._stacks), len(rows), *self._shape), self._dtype)
+                    writer.restore(number, tensors[:, :at])
+                    keep = partial(writer.keep, number)
+                    is_stopped = self._fill(tensors, at, rows, crops, batches, keep, hand_over)
+                if is_stopped:
+                    break
                 if self._world.is_main:
-                    hand_over(partial(self._keep, names, tensors, sums))
+                    hand_over(partial(writer.complete, number, tensors))
+        if is_stopped:
+            self._end()
         if not self._world.is_main:
             return tuple(self._world.broadcast([]))
-        statistics = [sum_.result() for sum_ in sums]
-        for folder, one in zip(folders, statistics, strict=True):
-            self._draft.write_tensors(statistics_name(folder), dataclasses.asdict(one))
+        statistics = writer.finish()
         self._execution.progress.finish()
         return tuple(self._world.broadcast([float(one.channel_negative.mean()) for one in statistics]))
 
-    def _keep(self, names: Sequence[str], tensors: Array | None, sums: Sequence[StatisticsSums]) -> None:
-        """Writes one shard of every stack, unless it is there, and counts it; the network is at the next one then."""
-        for place, (name, sum_) in enumerate(zip(names, sums, strict=True)):
-            if tensors is not None:
-                self._draft.write_tensors(name, {"bottleneck": tensors[place]})
-            sum_.add(map_tensor(self._draft.file(name), "bottleneck"))
+    def _computed(self, crops: Crops, shards: Sequence[Rows]) -> Iterator[tuple[Rows, npt.NDArray[np.float32]]]:
+        """This process's batches of the rows of several shards, in order: (n,) and (stacks, n, C, 4, 4)."""
+        chunks: list[Rows] = []
+        for rows in shards:
+            chunks += in_chunks(rows, self._inference.batch_size)
+            chunks += [rows[:0]] * (-len(chunks) % self._world.size)  # so that the first process begins every shard
+        for batch, tensors in self._inference.over(self._bottlenecks, crops, self._execution, chunks):
+            found = tensors.float().cpu().numpy()
+            self._check(found, crops.people.annotation_id[batch.rows])
+            yield batch.rows, found.swapaxes(0, 1)
+
+    def _fill(
+        self,
+        tensors: Array,
+        at: int,
+        rows: Rows,
+        crops: Crops,
+        batches: Iterator[tuple[Rows, npt.NDArray[np.float32]]],
+        keep: Callable[[int, Array], None],
+        hand_over: Callable[[Callable[[], None]], None],
+    ) -> bool:
+        """Computes the rest of a shard (stacks, n, C, 4, 4) from row ``at`` on; whether a wish to stop ended it."""
+        each, world = self._inference.batch_size, self._world
+        for first in range(at, len(rows), each * world.size):
+            end = min(first + each * world.size, len(rows))
+            if first + each * world.rank < end:
+                mine, found = next(batches)
+                tensors[:, mine - rows[0]] = found
+            self._checking.look()
+            is_stopped = world.any_stopped(self._execution.stop)
+            is_due = world.broadcast(time.monotonic() - self._kept_at > KEPT_SECONDS)
+            if not (end == len(rows) or is_stopped or is_due):
+                continue
+            read = crops.files_of(rows[at:end])
+            self._checking.wait(read)
+            crops.check_same(read)
+            tensors[:, at:end] = world.merge_disjoint(tensors[:, at:end])
+            if world.is_main and (is_stopped or end < len(rows)):
+                hand_over(partial(keep, at, tensors[:, at:end]))
+            at, self._kept_at = end, time.monotonic()
+            if is_stopped:
+                return True
+        return False
+
+    def _end(self) -> NoReturn:
+        """Ends it after a signal, when everything that was finished lies on the disk."""
+        is_kept = self._world.broadcast(self._draft.holds_files())
+        fix = "the same command with --resume" if is_kept else "the same command again"
+        self._execution.stop.raise_if_set(self._draft.path, fix, saved=is_kept)
+        raise AssertionError("nobody asked to stop")
 
     def _check(self, found: npt.NDArray[np.float32], annotation_id: npt.NDArray[np.int64]) -> None:
         """Raises :class:`Diverged` for bottlenecks (n, stacks, C, 4, 4) of which a number cannot be kept."""
@@ -255,13 +312,3 @@ class _Extraction:
         share, largest = f"{100 * is_lost.mean():.3g} %", f"{np.abs(found).max():,.0f}"
         why = f"{share} of the numbers of a batch are beyond {most:,.0f}, all that fp16 holds; the largest is {largest}"
         raise Diverged("activations", self._model, f"{why} ({who})", "--dtype fp32")
-
-    def _computed(self, stacks: int, crops: Crops, rows: Rows) -> Array:
-        """One shard of every stack: (stacks, n, C, 4, 4)."""
-        out: Array = np.zeros((stacks, len(rows), *self._shape), self._dtype)
-        for batch, tensors in self._inference.over(self._bottlenecks, crops, self._execution, rows):
-            self._execution.stop.raise_if_set(self._draft.path, "the same command with --resume")
-            found = tensors.float().cpu().numpy()
-            self._check(found, crops.people.annotation_id[batch.rows])
-            out[:, batch.rows - rows[0]] = found.swapaxes(0, 1)
-        return self._world.merge_disjoint(out)

@@ -11,6 +11,7 @@ from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.compatibility import TRAVELS, check_autoencoder, in_words
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models import grafting
@@ -100,6 +101,7 @@ def run(
         for other in others:
             grafting.share(loaded.module, of=first, stack=other)
             spec = spec.with_graft(first, other)
+    note_near_mean_pose(loaded.artifact, execution.progress)
     parameters = sum(parameter.numel() for parameter in loaded.module.parameters())
     before = loaded.artifact.facts
     facts: dict[str, Any] = {"made_by": "graft", "spec": spec.to_json(), "parameters": parameters}

@@ -1,4 +1,4 @@
-"""``shgae import``: somebody else's weight file -> an hourglass or autoencoder artefact."""
+"""``shgae import``: a weight file, somebody else's or tuned elsewhere -> an hourglass or autoencoder artefact."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from shgae.artifacts.checkpoint import MODEL
+from shgae.artifacts.compatibility import TRAVELS
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import Artifact
 from shgae.data.coco_json import read_dataset
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.checkpoint_formats import Upbringing
-from shgae.models.foreign import read_foreign
+from shgae.models.foreign import read_foreign, read_tuned
 from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import load_hourglass, state_arrays
 from shgae.recipes import as_json
 from shgae.skeleton import COCO_PERSON, Skeleton
+
+_OURS = "shgae, tuned elsewhere"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ def run(
     joints: Path | None = None,
     mean_rgb: Sequence[float] | None = None,
     category: str | None = None,
+    like: Path | None = None,
 ) -> ImportResult:
     """Reads a weight file without running anything in it and writes an artefact of our own.
 
@@ -68,18 +74,36 @@ def run(
         joints: a COCO JSON with a category that names the K joints, in the order of the maps; without it, those of
             the family's training set, or COCO's for K = 17, or ``joint_0`` and so on.
         mean_rgb: three numbers in [0, 1], taken off images before the network sees them; without it, the family's.
-
         category: name of the category of ``joints`` to take, where several have keypoints.
+        like: an hourglass artefact that the file holds other weights of, tuned in a loop of one's own. Its spec,
+            joints, colour, crops and targets travel; it becomes the parent.
 
     Raises:
         Refused: no such file, no checkpoint, of no family we know, a tensor is missing, unexpected or misshapen, the
-            JSON has another number of joints, or an option is out of range or given for an autoencoder.
+            JSON has another number of joints, or an option is out of range, given for an autoencoder or with ``like``.
     """
+    if like is None:
+        return _foreign(file, output, execution, joints, mean_rgb, category)
+    for option, value in {"--joints": joints, "--mean-rgb": mean_rgb, "--category": category}.items():
+        if value is not None:
+            raise Refused("option", option, "--like says it already", f"--like or {option}")
+    return _tuned(file, like, output, execution)
+
+
+def _foreign(
+    file: Path,
+    output: Path,
+    execution: Execution,
+    joints: Path | None,
+    mean_rgb: Sequence[float] | None,
+    category: str | None,
+) -> ImportResult:
+    """A network of somebody else's."""
     if mean_rgb is not None and not (len(mean_rgb) == 3 and all(0 <= channel <= 1 for channel in mean_rgb)):
         shown = ",".join(f"{channel:g}" for channel in mean_rgb)
         raise Refused("value", "--mean-rgb", f"{shown} is not three numbers from 0 to 1", "--mean-rgb 0.44,0.44,0.43")
     named = None if joints is None else _read_joints(joints, category)
-    foreign = read_foreign(file)
+    foreign = read_foreign(file, execution.stop)
     if foreign.note:
         execution.progress.note(f"note: {foreign.note}")
     parameters = sum(array.size for name, array in foreign.arrays.items() if "running_" not in name and array.ndim)
@@ -98,7 +122,7 @@ def run(
         raise Refused("option", option, f"{file} is an autoencoder, which knows neither", f"without {option}")
     config = {
         "family": foreign.family,
-        "source_sha256": hash_file(file),
+        "source_sha256": foreign.sha256,
         "joints_sha256": None if named is None else named.sha256,
         "mean_rgb": None if mean_rgb is None else list(mean_rgb),
     }
@@ -110,6 +134,31 @@ def run(
         draft.write_tensors(MODEL, foreign.arrays)
         artifact = draft.commit(facts)
     return ImportResult(artifact, foreign.family, parameters, len(foreign.dropped))
+
+
+def _tuned(file: Path, like: Path, output: Path, execution: Execution) -> ImportResult:
+    """A network of ours with the weights of a file."""
+    model = load_hourglass(like)
+    arrays, note, sha256 = read_tuned(file, model.spec, execution.stop)
+    before = state_arrays(model.module)
+    moved = sum(not np.array_equal(array, before[name]) for name, array in arrays.items())
+    if not moved:
+        execution.progress.note(f"note: {file} holds the very weights of {like}")
+    if note:
+        execution.progress.note(f"note: {note}")
+    parameters = sum(parameter.numel() for parameter in model.module.parameters())
+    facts: dict[str, Any] = {"made_by": "import", "spec": model.spec.to_json(), "parameters": parameters}
+    facts |= {"dropped_tensors": 0, "tuned_tensors": moved}
+    known = model.artifact.facts
+    facts |= {key: known[key] for key in (*TRAVELS, "heatmap", "cell_rule") if key in known}
+    config = {"family": _OURS, "source_sha256": sha256}
+    execution.stop.raise_if_set(file, "the same command again", saved=False)
+    with new_artifact(
+        output, kind="hourglass", config=config, parents={"model": model.artifact}, execution=execution, inputs=[file]
+    ) as draft:
+        draft.write_tensors(MODEL, arrays)
+        artifact = draft.commit(facts)
+    return ImportResult(artifact, _OURS, parameters, 0)
 
 
 def _read_joints(path: Path, category: str | None) -> _Joints:

@@ -1,15 +1,17 @@
-"""``shgae plot``: artefacts of any kind -> their figures, as PNG and SVG.
+"""``shgae plot``: artefacts of any kind -> their figures, as PNG, SVG and PDF.
 
 ::
 
-    FIGURES/
-      curves-pck.png, .svg       losses and PCK of all networks, over epochs; curves-fvu for autoencoders
-      learning-rate.png, .svg    of all trainings
-      rate-NAME.png, .svg        PCK over the numbers that pass the bottleneck
-      spectrum-NAME.png, .svg    how the variance of an analysed bottleneck falls
-      joints-NAME.png, .svg      what each evaluated model finds of each joint
-      differences-NAME.png, .svg a study's answer
-      code-sizes-NAME.png, .svg  PCK against the size of the code, of a study that has it
+    FIGURES/                each as .png, .svg and .pdf
+      curves-pck            losses and PCK of all networks, over epochs; curves-fvu for autoencoders
+      learning-rate         of all trainings
+      rate-NAME             PCK over the numbers that pass the bottleneck
+      spectrum-NAME         how the variance of an analysed bottleneck falls
+      joints-NAME           what each evaluated model finds of each joint
+      radii-NAME            its PCK and PCKh over radii
+      errors-NAME           of what kinds its errors are
+      differences-NAME      a study's answer
+      code-sizes-NAME       PCK against the size of the code, of a study that has it
 """
 
 from __future__ import annotations
@@ -23,18 +25,21 @@ from pathlib import Path
 from typing import Any
 
 from shgae.analysis.latent.report import AnalysisReport
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.evaluation.report import EvaluationReport
 from shgae.evaluation.study_report import StudyReport
 from shgae.execution import Execution
-from shgae.plots import bars, curves
+from shgae.metrics.error_kinds import KINDS
+from shgae.plots import bars, curves, error_bars, radii
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
-from shgae.reporting import evaluation, study
+from shgae.reporting import error_kinds, evaluation, study
+from shgae.reporting.fitting import fitting
 from shgae.reporting.latent_figures import spectrum_curves
+from shgae.reporting.pckh import radius_panels
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
 from shgae.reporting.rate import rate_figure
 from shgae.reporting.study_sizes import sizes_figure
@@ -70,8 +75,9 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
         Refused: an input is none of these, holds nothing to draw, or no training reached the first epoch.
     """
     read = read_inputs(inputs)
-    begins = _begins(read.histories, from_epoch)
-    figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
+    with fitting(", ".join(map(str, inputs))):
+        begins = _begins(read.histories, from_epoch)
+        figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
     parents = {f"run {name}": artifact for name, artifact in read.artifacts.items()}
     config = {"from_epoch": from_epoch}
     with new_artifact(
@@ -81,7 +87,8 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
         execution.progress.start("figures", len(files), "files")
         for name, draw in figures.items():
             for suffix in SUFFIXES:
-                draw(draft.file(f"{name}{suffix}"), shown(command_line()))
+                with fitting(", ".join(map(str, inputs))):
+                    draw(draft.file(f"{name}{suffix}"), stamp(execution))
                 execution.progress.advance()
                 execution.stop.raise_if_set(output, "the same command", saved=False)
         execution.progress.finish()
@@ -117,18 +124,22 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
 
 
 def _of_reports(read: Inputs) -> dict[str, Draw]:
-    kinds: dict[str, tuple[str, Callable[[Any, Path, str], None]]] = {
-        "rate": ("rate", rate_figure),
-        "analysis": ("spectrum", _spectrum),
-        "evaluation": ("joints", _joints),
-        "study": ("differences", _forest),
+    kinds: dict[str, dict[str, Callable[[Any, Path, str], None]]] = {
+        "rate": {"rate": rate_figure},
+        "analysis": {"spectrum": _spectrum},
+        "evaluation": {"joints": _joints, "radii": _radii, "errors": _errors},
+        "study": {"differences": _forest},
     }
     count = Counter(kind for kind, _, _ in read.reports)
     found: dict[str, Draw] = {}
     for kind, name, report in read.reports:
-        stem, draw = kinds[kind]
-        title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
-        found[title] = partial(draw, report)
+        for stem, draw in kinds[kind].items():
+            if draw is _errors and not error_kinds.error_bars(report):
+                continue  # an older report, or joints without a sigma
+            if draw is _radii and not radius_panels(report):
+                continue
+            title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
+            found[title] = partial(draw, report)
         if kind == "study" and report.code_sizes:
             found[title.replace(stem, "code-sizes", 1)] = partial(sizes_figure, report)
     return found
@@ -136,6 +147,15 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
 
 def _joints(report: EvaluationReport, path: Path, command: str) -> None:
     bars.joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), command)
+
+
+def _errors(report: EvaluationReport, path: Path, command: str) -> None:
+    title = evaluation.bars_title(report)
+    error_bars.error_bars(error_kinds.error_bars(report), KINDS, path, title, command)
+
+
+def _radii(report: EvaluationReport, path: Path, command: str) -> None:
+    radii.radius_curves(radius_panels(report), path, evaluation.bars_title(report), command)
 
 
 def _spectrum(report: AnalysisReport, path: Path, command: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.hashing import hash_file
@@ -23,18 +23,21 @@ from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
 from shgae.artifacts.tensors import replacing
 from shgae.data.boxes import read_boxes
 from shgae.data.photo_checks import told
-from shgae.data.photo_files import Turned, read_header
+from shgae.data.photo_files import Turned, read_header, same_photos
 from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, left_out, list_photos, whole_photos
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
+from shgae.evaluation.matching import read_sigmas
 from shgae.execution import Execution, Progress
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, resolve_device, resolve_precision
 from shgae.inference.pose_finder import TOO_THIN, PoseFinder, Row, in_groups
-from shgae.models.zoo import load_hourglass
+from shgae.inference.suppression import Suppression
+from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
 from shgae.plots.predicted_photos import SHEET, Pictures
 from shgae.recipes import PredictConfig, as_json
+from shgae.skeleton import COCO_PERSON
 from shgae.wording import counted, counted_people
 
 PREDICTIONS = "predictions.json"
@@ -65,6 +68,7 @@ def run(
     output: Path,
     config: PredictConfig,
     execution: Execution,
+    sigmas: Path | None = None,
 ) -> PredictResult:
     """Finds the joints of the people in photos.
 
@@ -77,28 +81,29 @@ def run(
         output: the folder to make, with ``predictions.json`` (COCO results, photo pixels), ``sheet.png`` and overlays.
         config: decoding, batch size, number format, pictures.
         execution: device, threads, progress; ``resume`` continues after the last complete group of photos.
+        sigmas: of ``config.nms`` (:func:`~shgae.evaluation.matching.read_sigmas`); None takes COCO's for its joints.
 
     Raises:
-        Refused: the model or the boxes are refused, or there is nobody to predict.
+        Refused: the model, the boxes or the sigmas are refused, or there is nobody to predict.
         DiskError: the disk has less room than the results need.
         Interrupted: a signal came; complete groups are kept.
     """
     loaded = load_hourglass(model)
+    trim = _suppression(loaded, config.nms, sigmas)
     request = _read_request(photos, boxes, loaded.artifact.facts["category_id"], config, execution)
     if config.flip_test:
         note_unpaired(loaded.skeleton, model, execution.progress)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
-    identity = as_json(config) | {"photos_sha256": request.sha256(), "boxes_sha256": request.boxes_sha256}
     with (
         new_artifact(
             output,
             kind="predictions",
-            config=identity,
+            config=as_json(config) | request.identity() | trim.identity(),
             parents={"model": loaded.artifact},
             execution=execution,
             resumable=True,
-            inputs=request.inputs(),
+            inputs=[*request.inputs(), *([sigmas] if sigmas else [])],
             device=describe(device),
         ) as draft,
         warnings.catch_warnings(),
@@ -109,15 +114,24 @@ def run(
         request.check_space(output, config, execution.progress)
         pictures = Pictures(loaded, request.photos, config)
         finder = PoseFinder(loaded, config, device, execution.workers)
-        _find_all(finder, request.photos, draft, pictures, execution)
-        facts = _collect(draft, request)
-        pictures.sheet(draft, _spread(draft, SHEET_PHOTOS), shown(command_line()))
+        _find_all(finder, request.photos, draft, pictures, trim, execution)
+        facts = _collect(draft, request) | {"skeleton": loaded.skeleton.to_json()}
+        pictures.sheet(draft, _spread(draft, SHEET_PHOTOS), stamp(execution))
         # No part of the artefact; yet if the commit is interrupted, it is what a resumed run goes on from.
         draft.file(_GROUPS).rename(draft.file(_PUT_ASIDE))
-        facts |= {"skeleton": loaded.skeleton.to_json()}
         artifact = draft.commit(facts, volatile=(SHEET,))
     (artifact.path / _PUT_ASIDE).unlink(missing_ok=True)
     return PredictResult(artifact)
+
+
+def _suppression(loaded: LoadedHourglass, limit: float | None, sigmas: Path | None) -> Suppression:
+    joints = loaded.skeleton.names
+    if limit is None and sigmas is not None:
+        raise Refused("--sigmas", sigmas, "only --nms compares people by OKS", "--nms 0.9, or no --sigmas")
+    given = None if sigmas is None else read_sigmas(sigmas, joints)
+    if limit is not None and given is None and joints != COCO_PERSON.names:
+        raise Refused("--nms", loaded.artifact.path, "OKS has no sigmas of its joints", "--sigmas FILE")
+    return Suppression(joints, limit, given)
 
 
 @dataclass(frozen=True)
@@ -133,10 +147,11 @@ class _Request:
     boxes: Path | None
     boxes_sha256: str | None
 
-    def sha256(self) -> str:
-        """Of names, ids and sizes on disk: another list of photos is another request."""
+    def identity(self) -> dict[str, Any]:
+        """Its part of the config: names, ids and sizes on disk, for another list of photos is another request."""
         lines = (dumps([photo.file_name, photo.image_id, _size(photo.path)]) for photo in self.photos)
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        photos = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return {"photos_sha256": photos, "boxes_sha256": self.boxes_sha256}
 
     def inputs(self) -> list[Path]:
         """The files that are read."""
@@ -166,6 +181,7 @@ def _read_request(
         progress.note(f"note: not taken for photos, by their names: {others}")
     for folder in empty:
         progress.note(f"note: {folder} holds no photo")
+    _note_twins(listed, progress)
     if boxes is None:
         whole = tuple(whole_photos(listed)[: config.limit])
         _check_turns(whole, config, execution)
@@ -182,6 +198,14 @@ def _read_request(
     return _Request(tuple(photos), without, dict(sorted(skipped.items())), boxes, file.sha256)
 
 
+def _note_twins(photos: Sequence[Path], progress: Progress) -> None:
+    twins = same_photos(enumerate(photos))
+    if twins:
+        first, second = (photos[place].name for place in twins[0][:2])
+        count = f"{counted(len(twins), 'photo')} under several names, byte for byte"
+        progress.note(f"note: {count} ({first} and {second}): each is predicted on its own")
+
+
 def _check_turns(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Execution) -> None:
     """Notes photos that EXIF says to turn, or refuses them; see :func:`~shgae.data.photo_checks.told`."""
     turned = Turned()
@@ -195,19 +219,25 @@ def _check_turns(photos: Sequence[BoxedPhoto], config: PredictConfig, execution:
 
 
 def _find_all(
-    finder: PoseFinder, photos: Sequence[BoxedPhoto], draft: Draft, pictures: Pictures, execution: Execution
+    finder: PoseFinder,
+    photos: Sequence[BoxedPhoto],
+    draft: Draft,
+    pictures: Pictures,
+    trim: Suppression,
+    execution: Execution,
 ) -> None:
     """Finds everybody, draws overlays, and keeps a row a group: its photos are done."""
     groups = in_groups(photos, finder.batch_size)
     done = _take_up(draft, groups)
     path_of = {photo.file_name: photo.path for photo in photos}
     execution.progress.start("predict", len(photos), "photos", sum(len(group) for group in groups[:done]))
-    for group, rows in zip(groups[done:], finder.over(groups[done:]), strict=True):
+    for found in finder.over(groups[done:]):
+        rows = [trim.of(row) for row in found]
         for row in rows:
             if row["fault"]:
                 execution.progress.note(f"bad photo {path_of[row['file_name']]}: {row['fault']}")
         pictures.overlays(draft, rows, execution.workers)
-        append_row(draft.file(_GROUPS), {"photos": rows, "sha256": _hash(rows, group)})
+        append_row(draft.file(_GROUPS), {"photos": rows, "sha256": _hash(rows)})
         execution.progress.advance(len(rows))
         execution.stop.raise_if_set(draft.path, "the same command with --resume")
     execution.progress.finish()
@@ -226,17 +256,22 @@ def _take_up(draft: Draft, groups: Sequence[Sequence[BoxedPhoto]]) -> int:
 
 def _whole_rows(table: Path, groups: Sequence[Sequence[BoxedPhoto]]) -> Iterator[dict[str, Any]]:
     """The groups up to the first that is not what was written; those after it are looked at again."""
-    with suppress(Refused, ValueError):  # a kill can tear the last line
+    with suppress(Refused, ValueError, TypeError, AttributeError):  # a kill can tear the last line
         for row, group in zip(read_rows(table), groups, strict=False):
-            if row.get("sha256") != _hash(row.get("photos"), group):
+            if row.get("sha256") != _hash(row.get("photos")) or not _are_same(row["photos"], group):
                 return
             yield row
 
 
-def _hash(rows: Any, group: Sequence[BoxedPhoto]) -> str:
-    """By which a later run knows that a group is what was found, and that its photos are the same."""
+def _hash(rows: Any) -> str:
+    """By which a later run knows that a group is what was found."""
+    return hashlib.sha256(dumps(rows).encode()).hexdigest()
+
+
+def _are_same(rows: Sequence[Row], group: Sequence[BoxedPhoto]) -> bool:
+    """Whether the photos of a group are those that were decoded."""
     photos = [hash_file(photo.path) if photo.path.is_file() else None for photo in group]
-    return hashlib.sha256(dumps([rows, photos]).encode()).hexdigest()
+    return [row.get("sha256") for row in rows] == photos
 
 
 def _rows(draft: Draft) -> Iterator[Row]:
@@ -258,7 +293,7 @@ def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
     Raises:
         Refused: there is nobody in it.
     """
-    people, scores, beyond = 0, 0.0, 0
+    people, scores, beyond, suppressed = 0, 0.0, 0, 0
     bad: list[dict[str, str]] = []
     undecided, outside = Counter[str](), Counter[str]()
     with replacing(draft.file(PREDICTIONS)) as file:
@@ -266,6 +301,7 @@ def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
             if row["fault"]:
                 bad.append({"file": row["file_name"], "reason": row["fault"]})
             beyond += row["beyond"]
+            suppressed += row.get("suppressed", 0)
             for entry in row["people"]:
                 file.write(b",\n" if people else b"[\n")
                 file.write(dumps(entry).encode())
@@ -289,7 +325,7 @@ def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
         "boxes_sha256": request.boxes_sha256,
         "undecided": dict(sorted(undecided.items())),
         "outside_photo": dict(sorted(outside.items())),
-    }
+    } | ({"suppressed": suppressed} if suppressed else {})
 
 
 def _nobody(request: _Request, bad: Sequence[Mapping[str, str]], beyond: int) -> Refused:

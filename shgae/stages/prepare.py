@@ -14,25 +14,31 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import split_size
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
-from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.ignored import IGNORED
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import dumps, write_rows
 from shgae.data.coco import CocoPeople, read_coco
 from shgae.data.crop_writer import look_for_photos, write_crops
-from shgae.data.cropping import cut_people
+from shgae.data.cropping import MOST_AT_ONCE, cut_people
 from shgae.data.geometry import FAMILY_MARGIN, around_crop
 from shgae.data.photo_checks import Key, check_turns, find_twins, where_twins_are, with_twins_merged
-from shgae.data.selection import Selection, hold_out, limit, select
+from shgae.data.selection import CROWD, UNLABELLED, Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
 from shgae.skeleton import Skeleton
 from shgae.wording import counted, counted_people
 
+SHEET = "sheet.png"
+"""Some of the people, and a table of those left out."""
+_SHEET_BYTES = 600_000
+"""About the most that it takes."""
 _TRIED = 32
-"""Photos that a rehearsal cuts from."""
+"""Photos that a rehearsal cuts from; a crowd counts as several."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,9 @@ class PrepareResult:
         return self.artifact.to_json() | counts | said
 
 
-def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> PrepareResult:
+def run(
+    sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution, *, sheet: bool = False
+) -> PrepareResult:
     """Makes the artefact ``data`` at ``output``: a folder a split, and ``people.jsonl`` with every person's fate.
 
     Everything is planned from the JSON alone; then each photo is decoded once. What comes out does not depend on
@@ -83,6 +91,7 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
         output: the folder to make.
         config: crops, hold-out, limit, and what to do about broken people and photos.
         execution: threads, force, progress and the wish to stop.
+        sheet: whether to draw some people, ``sheet.png``; it is not a part of the artefact's id.
 
     Raises:
         Refused: an option, a JSON or a photo is refused; nothing remains.
@@ -98,10 +107,11 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
             # Sizes are checked in open_photo, which ends with a line of its own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             selections, twins, turned = _plan(sources, config, execution)
-            check_space(output, _size(selections, config), _what(selections), execution.progress)
+            check_space(output, _size(selections, config) + sheet * _SHEET_BYTES, _what(selections), execution.progress)
             written = write_crops(unfinished, selections, config, execution)
         selections = written.selections
         write_rows(unfinished.file("people.jsonl"), (row for selection in selections for row in _rows(selection)))
+        write_rows(unfinished.file(IGNORED), (row for selection in selections for row in _ignored(selection)))
         splits = _splits(selections)
         dropped = dict(sorted(sum((selection.dropped for selection in selections), Counter()).items()))
         facts = {
@@ -122,13 +132,21 @@ def run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, ex
             facts["bad_photos"] = [
                 {"file": bad.photo.file_name, "source": bad.source, "reason": bad.reason} for bad in written.bad
             ]
-        artifact = unfinished.commit(facts)
+        if sheet:
+            _draw(unfinished, facts, execution)
+        artifact = unfinished.commit(facts, volatile=(SHEET, IGNORED))
     size = sum(entry.size for entry in artifact.manifest.files.values())
     return PrepareResult(artifact, splits, dropped, len(written.bad), written.mean_rgb, size, turned)
 
 
+def _draw(unfinished: Draft, facts: Mapping[str, Any], execution: Execution) -> None:
+    from shgae.reporting.people_sheet import small_sheet  # imports what draws, which takes longer than refusals may
+
+    small_sheet(unfinished.preview(facts), unfinished.file(SHEET), stamp(execution))
+
+
 def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:
-    """Says what :func:`run` would make; nothing is written.
+    """Says what :func:`run` would make, but for its sheet; nothing is written.
 
     Raises:
         Refused: as :func:`run`, but for photos that cannot be read.
@@ -141,12 +159,13 @@ def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig
 
 def _cutting_time(selection: Selection, config: PrepareConfig, workers: int) -> float:
     """Seconds that all photos of a selection will take, by the first ones."""
-    photos = sum(any(fate.split is not None for fate in fates) for _, fates in selection)
+    crowds = (sum(fate.split is not None for fate in fates) for _, fates in selection)
+    parts = sum(-(-people // MOST_AT_ONCE) for people in crowds)
     begun = time.perf_counter()
     around = around_crop(config.crop_size, config.context)
     with closing(cut_people(selection, config.crop_size, workers, around)) as cuts:
         tried = sum(1 for _ in itertools.islice(cuts, _TRIED))
-    return (time.perf_counter() - begun) * photos / max(tried, 1)
+    return (time.perf_counter() - begun) * parts / max(tried, 1)
 
 
 def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> None:
@@ -232,7 +251,8 @@ def _size(selections: Sequence[Selection], config: PrepareConfig) -> int:
         for people in selection.counts.values():
             of = selection.people
             crops += split_size(people, len(of.skeleton), side, of.measures)
-    return crops + sum(len(dumps(row)) + 1 for selection in selections for row in _rows(selection))
+    tables = itertools.chain.from_iterable((*_rows(selection), *_ignored(selection)) for selection in selections)
+    return crops + sum(len(dumps(row)) + 1 for row in tables)
 
 
 def _rows(selection: Selection) -> Iterator[dict[str, Any]]:
@@ -253,6 +273,16 @@ def _rows(selection: Selection) -> Iterator[dict[str, Any]]:
                 "row": row,
                 **selection.people.given(fate.annotation_id),
             }
+
+
+def _ignored(selection: Selection) -> Iterator[dict[str, Any]]:
+    """What OKS AP ignores in the photos of samples."""
+    for photo, fates in selection:
+        splits = sorted({fate.split for fate in fates if fate.split is not None})
+        for fate in fates if splits else ():
+            region = selection.people.region(fate.annotation_id, photo) if fate.reason in (CROWD, UNLABELLED) else None
+            if region is not None:
+                yield region | {"splits": splits}
 
 
 def _splits(selections: Sequence[Selection]) -> dict[str, int]:

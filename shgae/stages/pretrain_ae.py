@@ -23,7 +23,7 @@ from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
 from shgae.recipes import AutoencoderConfig, Stack, as_json
 from shgae.training import tensorboard
 from shgae.training.loop import FitSummary, fit
-from shgae.training.objectives import ReconstructionObjective, reconstruct
+from shgae.training.objectives import ReconstructionObjective, reconstruct, resident
 from shgae.training.space import check_training_space
 
 
@@ -74,7 +74,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     width, model_stacks = int(source.facts["shape"][0]), int(source.facts.get("model_stacks", 0))
     spec = AutoencoderSpec(width=width, code_size=config.code_size, output=config.decoder_output)
     model = new(spec, config, device)
-    objective = ReconstructionObjective(train, val, config, device, config.precision)
+    objective = ReconstructionObjective(train, val, config, device, config.precision, resident(train, device))
     parents = {"activations": source}
     with (
         new_artifact(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shgae.analysis.inputs import open_activations, open_code, open_split
+from shgae.analysis.inputs import given_config, open_activations, open_code, open_given, open_split
 from shgae.analysis.rate.measure import RateCurve, ranks, rated_code
 from shgae.analysis.rate.report import SCHEMA, RateReport
 from shgae.analysis.rate.text import sentences
 from shgae.analysis.splice.network import open_site
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
@@ -49,6 +50,7 @@ def run(
     config: RateConfig,
     execution: Execution,
     autoencoder: Path | None = None,
+    given: Mapping[str, Path] | None = None,
 ) -> RateResult:
     """Projects the bottleneck on ever more principal components and scores the maps; nothing is trained.
 
@@ -60,6 +62,8 @@ def run(
         config: ranks, split, stack, batch size and number format.
         execution: device, threads, progress.
         autoencoder: the point on the curve, for a model that is not grafted.
+        given: files of reconstructions by the name that reports give them, see
+            :mod:`shgae.artifacts.reconstructions`.
 
     Raises:
         Refused: something does not belong to the model, a rank is not a whole number, or the data lacks the split.
@@ -70,23 +74,30 @@ def run(
     prepared, split = open_split(data, config.split, site, execution)
     source = open_activations(activations, site, prepared, execution)
     parents = {"model": site.loaded.artifact, "activations": source, "data": prepared}
-    given = open_code(autoencoder, site, execution.progress) if autoencoder else None
-    if given:
-        parents["autoencoder"] = given.artifact
+    code = open_code(autoencoder, site, execution.progress) if autoencoder else None
+    if code:
+        parents["autoencoder"] = code.artifact
+    theirs = open_given(given or {}, source, site, prepared, split, config.limit)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, split=split, precision=resolve_precision(config.precision, device))
-    rate = RateCurve(site, rated_code(site, given), (prepared, source), ks, config, device, execution)
+    rate = RateCurve(site, rated_code(site, code), (prepared, source), ks, config, device, execution, theirs)
     if output is None:
         return RateResult(rate.report(), None)
     with new_artifact(
-        output, kind="rate", config=as_json(config), parents=parents, execution=execution, device=describe(device)
+        output,
+        kind="rate",
+        config=as_json(config) | given_config(theirs),
+        parents=parents,
+        execution=execution,
+        inputs=[one.path for one in theirs.values()],
+        device=describe(device),
     ) as draft:
         report = rate.report()
         draft.write_json(REPORT, SCHEMA.to_json(report))
         says = sentences(report)
         for name, content in pages([rate_table(report)], *says).items():
             write_bytes(draft.file(name), content)
-        rate_figure(report, draft.file(PICTURE), shown(command_line()))
+        rate_figure(report, draft.file(PICTURE), stamp(execution))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts, volatile=(PICTURE,))
     return RateResult(report, artifact)

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from shgae import __version__
-from shgae.artifacts.output_file import check_file, make_room
+from shgae.artifacts.output_file import PAGE, check_file, make_room
 from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
+from shgae.reporting.fitting import fitting
 from shgae.reporting.page.html import Page, Section, pictures_of, render
 from shgae.reporting.page.inputs import Given, open_given
 from shgae.reporting.page.lineage import lineage, made
 from shgae.reporting.page.people import people_section
 from shgae.reporting.page.sections import concluded, findings_of, sections_of
 from shgae.reporting.page.training import training_section
-
-SUFFIXES = (".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,15 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
             another ending or lies inside an input, or the two models are not in an evaluation.
         Interrupted: a signal came; nothing was written.
     """
-    check_file(output, SUFFIXES, execution.force, example="report")
+    check_file(output, PAGE, execution.force, example="report")
     given = open_given(inputs, execution)
     _check_place(output, given)
-    make_room(output.parent)
+    make_room(output.parent, output.name)
     sections = _sections(given, config, execution)
     page = Page(config.title, _lead(given), sections, _foot(given))
     data = render(page)
     execution.stop.raise_if_set("report", "the same command again", saved=False)
-    check_file(output, SUFFIXES, execution.force, example="report")  # once more: it may have been made since
+    check_file(output, PAGE, execution.force, example="report")  # once more: it may have been made since
     write_bytes(output, data)
     return ReportResult(
         path=output,
@@ -92,7 +91,14 @@ def _check_place(output: Path, given: Sequence[Given]) -> None:
 
 
 def _sections(given: Sequence[Given], config: ReportConfig, execution: Execution) -> tuple[Section, ...]:
-    sections = sections_of(given)
+    sections = sections_of(given, execution.progress)
+    with fitting(", ".join(str(one.artifact.path) for one in given)):
+        return _with_people(sections, given, config, execution)
+
+
+def _with_people(
+    sections: list[Section], given: Sequence[Given], config: ReportConfig, execution: Execution
+) -> tuple[Section, ...]:
     people = people_section([one for one in given if one.kind == "evaluation"], given, config, execution)
     if people:
         after = 1 + next(i for i, section in enumerate(sections) if section.anchor == "evaluation")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
-from shgae.artifacts.output_file import check_file, make_room
+from shgae.artifacts.output_file import PICTURE, check_file, make_room
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
-from shgae.artifacts.tables import read_rows
 from shgae.data import heatmaps
 from shgae.data.augmentation import DRAWS, Augmentation, augmentation_of
 from shgae.data.datasets import Rows, batch_images, load_augmented_batch
@@ -28,8 +26,8 @@ from shgae.evaluation.predictions import PredictionFile, read_predictions
 from shgae.execution import Execution
 from shgae.metrics.oks import coco_sigmas
 from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
-from shgae.plots.style import SUFFIXES
 from shgae.recipe_parts import ShowConfig
+from shgae.reporting.people_sheet import ALL_PEOPLE, annotated, drawn_rows, dropped_of
 from shgae.skeleton import COCO_PERSON, Skeleton
 from shgae.training.seeding import sample_uniforms
 from shgae.wording import counted_people
@@ -38,8 +36,6 @@ Floats = npt.NDArray[np.float64]
 
 EPOCHS = 6
 """How many epochs of random changes are drawn."""
-_ALL = "people.jsonl"
-_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def run(
         data: prepared data.
         predictions: predictions of the split's people (COCO results); then the worst are drawn, next to what
             is predicted.
-        output: the PNG or SVG to make.
+        output: the PNG, SVG or PDF to make.
         config: split, how many people, and what to draw of them.
         execution: force.
         sigmas: JSON of OKS's sigmas, to match predictions that do not say whom they are of.
@@ -96,11 +92,11 @@ def run(
         Refused: the output exists or has another ending, the data lacks the split, random changes are asked for on
             another split than train or are not possible with these joints, or the predictions are not of these people.
     """
-    check_file(output, SUFFIXES, execution.force, example="sheet")
+    check_file(output, PICTURE, execution.force, example="sheet")
     prepared = open_artifact(data, "data", verify=False)
     split = "train" if config.split == "auto" and predictions is None else scored_split(prepared, config.split)
     skeleton = Skeleton.from_json(prepared.facts["skeleton"])
-    verify_files(prepared, (f"{split}/", *([_ALL] if config.dropped else [])), execution)
+    verify_files(prepared, (f"{split}/", *([ALL_PEOPLE] if config.dropped else [])), execution)
     crops = Crops(prepared, split, config.limit)
     augmentation = augmentation_of(config, skeleton, crops.crop_size, data)
     if augmentation and split != "train":
@@ -108,8 +104,8 @@ def run(
     file = _predicted(predictions, prepared, split, crops, sigmas)
     make_room(output.parent)
     errors = None if file is None else errors_of(file, crops)
-    rows = _drawn(len(crops), config) if errors is None else _worst(errors, config.people)
-    views = _annotated(crops, rows, errors)
+    rows = drawn_rows(len(crops), config.people, config.seed) if errors is None else _worst(errors, config.people)
+    views = annotated(crops, rows, is_ranked=errors is not None)
     if file is not None:
         views = _beside(views, _predictions(crops, rows, file, views))
     if config.targets:
@@ -119,8 +115,8 @@ def run(
             views = _beside(views, changed(crops, rows, augmentation, epoch, config.seed, prepared.facts["mean_rgb"]))
     dropped = tuple(dropped_of(prepared)) if config.dropped else None
     heading = _heading(len(rows), len(crops), split, config, predictions, augmentation is not None)
-    check_file(output, SUFFIXES, execution.force, example="sheet")  # once more: it may have been made since
-    people_sheet(views, dropped, skeleton, heading, output, shown(command_line()))
+    check_file(output, PICTURE, execution.force, example="sheet")  # once more: it may have been made since
+    people_sheet(views, dropped, skeleton, heading, output, stamp(execution))
     ids = tuple(crops.people.annotation_id[rows].tolist())
     said = None if errors is None else tuple(round(e, 3) if np.isfinite(e) else None for e in errors[rows].tolist())
     return ShowResult(output, split, tuple(rows.tolist()), ids, said, tuple(map(tuple, views)), dropped)
@@ -145,20 +141,6 @@ def changed(
     return [View(f"epoch {epoch + 1}", *part) for part in parts]
 
 
-def dropped_of(data: Artifact) -> list[Dropped]:
-    """Those that ``prepare`` left out, by split and reason; the most frequent reason comes first."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    count: dict[tuple[str, str], int] = defaultdict(int)
-    for row in read_rows(data.file(_ALL)):
-        if row["reason"] is not None:
-            key = row["source"], row["reason"]
-            count[key] += 1
-            if count[key] <= _EXAMPLES:
-                found[key].append(f"{row['annotation_id']} in {row['file_name']}")
-    ordered = sorted(count, key=lambda key: (-count[key], key))
-    return [Dropped(*key, count[key], ", ".join(found[key])) for key in ordered]
-
-
 def _predicted(
     path: Path | None, prepared: Artifact, split: str, crops: Crops, sigmas: Path | None
 ) -> PredictionFile | None:
@@ -172,23 +154,9 @@ def _predicted(
     return read_predictions(path, path.stem, crops, whole, len(names), given, prepared.facts["category_id"])
 
 
-def _drawn(people: int, config: ShowConfig) -> Rows:
-    """Rows that the seed draws, in the split's order."""
-    return np.sort(np.random.default_rng(config.seed).permutation(people)[: config.people])
-
-
 def _worst(errors: Floats, most: int) -> Rows:
     """Rows by falling error; equal ones in the split's order."""
     return np.argsort(-errors, kind="stable")[:most]
-
-
-def _annotated(crops: Crops, rows: Rows, errors: Floats | None) -> list[list[View]]:
-    people, pictures = crops.people, crops.filled(rows).astype(np.float32) / 255
-    titles = [f"annotation {people.annotation_id[row]}" for row in rows]
-    if errors is not None:
-        titles = [f"{place}. {title}" for place, title in enumerate(titles, 1)]
-    parts = zip(titles, pictures, people.xy_crop[rows], people.visibility[rows], strict=True)
-    return [[View(*part)] for part in parts]
 
 
 def _predictions(crops: Crops, rows: Rows, file: PredictionFile, views: Sequence[Sequence[View]]) -> list[View]:

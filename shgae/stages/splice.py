@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shgae.analysis.inputs import open_activations, open_code, open_split
+from shgae.analysis.inputs import given_config, open_activations, open_code, open_given, open_split
 from shgae.analysis.splice.measure import Splice, codes_to_try
 from shgae.analysis.splice.network import open_site
 from shgae.analysis.splice.report import SCHEMA, SpliceReport
@@ -45,6 +46,7 @@ def run(
     execution: Execution,
     autoencoder: Path | None = None,
     activations: Path | None = None,
+    given: Mapping[str, Path] | None = None,
 ) -> SpliceResult:
     """Replaces the bottleneck in one way after another and scores the maps, with skips on and off.
 
@@ -58,6 +60,7 @@ def run(
             fine-tuning, where it does not lie where the lineage says.
         activations: of this bottleneck, for the training mean and the components; without, the training split passes
             through the network once, and its bottlenecks are held in memory (16 KB a person at width 256).
+        given: files by name, see :mod:`shgae.artifacts.reconstructions`; they need ``activations``.
 
     Raises:
         Refused: something does not belong to the model, or the data lacks the split.
@@ -66,20 +69,26 @@ def run(
     site = open_site(model, config.stack)
     also = () if activations else ("train/",)
     prepared, split = open_split(data, config.split, site, execution, *also)
+    source = open_activations(activations, site, prepared, execution) if activations else None
+    code = open_code(autoencoder, site, execution.progress) if autoencoder else None
     parents = {"model": site.loaded.artifact, "data": prepared}
-    if activations:
-        parents["activations"] = open_activations(activations, site, prepared, execution)
-    given = open_code(autoencoder, site, execution.progress) if autoencoder else None
-    if given:
-        parents["autoencoder"] = given.artifact
+    parents |= {"activations": source} if source else {}
+    parents |= {"autoencoder": code.artifact} if code else {}
+    theirs = open_given(given or {}, source, site, prepared, split, config.limit)
     device = resolve_device(execution.device)
     config = dataclasses.replace(config, split=split, precision=resolve_precision(config.precision, device))
-    codes = codes_to_try(site, given, execution.progress)
-    splice = Splice(site, codes, prepared, parents.get("activations"), config, device, execution)
+    codes = codes_to_try(site, code, execution.progress)
+    splice = Splice(site, codes, prepared, source, config, device, execution, theirs)
     if output is None:
         return SpliceResult(splice.report(), None)
     with new_artifact(
-        output, kind="splice", config=as_json(config), parents=parents, execution=execution, device=describe(device)
+        output,
+        kind="splice",
+        config=as_json(config) | given_config(theirs),
+        parents=parents,
+        execution=execution,
+        inputs=[one.path for one in theirs.values()],
+        device=describe(device),
     ) as draft:
         report = splice.report()
         draft.write_json(REPORT, SCHEMA.to_json(report))

@@ -21,13 +21,14 @@ import torch.distributed as dist
 from torch import nn
 
 from shgae.data.datasets import Rows
-from shgae.errors import PeerLost, Refused
+from shgae.errors import PeerLost, Refused, shortened
 from shgae.execution import RENDEZVOUS, Number, ProcessGroup, StopFlag, T
 from shgae.inference.device import resolve_device
 from shgae.recipes import FitConfig
 from shgae.training import collectives
 from shgae.training.batch_norm import synchronise
 
+MOST_PROCESSES = 65_536
 PATIENCE = datetime.timedelta(minutes=30)
 """A process may wait so long for another one (that hashes a large input, say). One that dies is noticed at once."""
 
@@ -140,8 +141,10 @@ def joined(device: str) -> Iterator[tuple[ProcessGroup, str]]:
     try:
         rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         local = int(os.environ.get("LOCAL_RANK", rank))
+        if not 0 <= rank < size <= MOST_PROCESSES or not 0 <= local < MOST_PROCESSES:
+            raise ValueError(f"process {rank} of {size}")
     except (KeyError, ValueError) as error:
-        why = f"RANK and WORLD_SIZE do not say which process this is ({error})"
+        why = f"RANK and WORLD_SIZE do not say which process this is ({shortened(str(error))})"
         raise Refused("environment", "WORLD_SIZE", why, "--nproc, or torchrun") from error
     if device in ("auto", "cuda") and torch.cuda.is_available():
         # Slurm may show each process its own GPU only; our launcher shows all of them to all.

@@ -35,6 +35,7 @@ from shgae.models.zoo import load_state, state_arrays
 from shgae.recipes import FitConfig
 from shgae.training import distributed
 from shgae.training.batch_norm import statistics_kept
+from shgae.training.compiling import compiled, described, searching
 from shgae.training.freezing import train_mode
 from shgae.training.health import Measured, StepStatistics, Watchdog, measure
 from shgae.training.loss_scale import after_step, first_position, unscale
@@ -94,12 +95,14 @@ def fit(
     watched = (
         scalars(draft.path, rows, wanted=execution.tensorboard) if world.is_main else nullcontext(lambda _row: None)
     )
-    with watched as write:
+    with watched as write, searching(fitting.network, execution):
         for name in files_of(draft.path):
             draft.file(name)
         while fitting.position.epoch < config.epochs:
             fitting.train_epoch()
             write(fitting.close_epoch())
+    if execution.compile:
+        draft.provenance["compiled"] = described(fitting.network, config, execution)
     history = world.broadcast(list(read_rows(draft.file(HISTORY))) if world.is_main else [])
     best_epoch = fitting.position.best_epoch
     return FitSummary(best_epoch, history[best_epoch - 1], history)
@@ -130,6 +133,7 @@ class _Fitting(Generic[BatchT]):
         self, model: nn.Module, objective: Objective[BatchT], config: FitConfig, draft: Draft, execution: Execution
     ) -> None:
         self.model, self.objective, self.config = model, objective, config
+        self.network = compiled(model, config, execution)
         self.draft, self.execution, self.world = draft, execution, execution.world
         self.optimizer = build_optimizer(model, config)
         self.position = first_position(config.precision)
@@ -280,7 +284,7 @@ class _Fitting(Generic[BatchT]):
             # Undivided, the statistics are those of the whole batch, the same in every process.
             updated = self.config.micro_batches == 1 or (self.world.is_main and number == 0)
             with statistics_kept(self.model, updated=updated):
-                loss = self.objective.loss(self.model, batch, weight)
+                loss = self.objective.loss(self.network, batch, weight)
             (loss * self.position.scale if self.position.scale != 1 else loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         return self.world.all_reduce_gradients(self.model, losses)

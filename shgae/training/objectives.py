@@ -33,6 +33,8 @@ from shgae.training.seeding import sample_noise, sample_uniforms
 
 BatchT = TypeVar("BatchT")
 
+_MOVED = 4096
+"""Bottleneck tensors that are sent to a device at once."""
 _RECONSTRUCTED = 256
 """Tensors in one pass of an autoencoder outside training."""
 
@@ -199,6 +201,34 @@ class ActivationBatch(NamedTuple):
     clean: torch.Tensor
 
 
+class ResidentBatch(NamedTuple):
+    """N bottleneck tensors that lie on the device."""
+
+    rows: torch.Tensor
+    """(N,) int64: which."""
+    noise: torch.Tensor | None
+    """(N, C, 4, 4) float32, standard normal; None where there is none."""
+
+
+def resident(rows: Activations, device: torch.device) -> torch.Tensor | None:
+    """All tensors (N, C, 4, 4) float32 on a GPU of which they take at most half of the free memory; None elsewhere."""
+    if device.type != "cuda":
+        return None
+    shape = rows.read(np.arange(1)).shape[1:]
+    free, _ = torch.cuda.mem_get_info(device)
+    if 4 * len(rows) * math.prod(shape) > free // 2:
+        return None
+    return moved(rows, device)
+
+
+def moved(rows: Activations, device: torch.device) -> torch.Tensor:
+    """All tensors (N, C, 4, 4) float32 on a device; a part of them at a time is in memory."""
+    there = torch.empty((len(rows), *rows.read(np.arange(1)).shape[1:]), device=device)
+    for part in in_chunks(np.arange(len(rows)), _MOVED):
+        there[part[0] : part[-1] + 1] = torch.from_numpy(rows.read(part))
+    return there
+
+
 @dataclass(frozen=True)
 class ReconstructionObjective:
     """Mean squared error of the decoded code against the clean tensor; scored by its negative on validation."""
@@ -208,6 +238,8 @@ class ReconstructionObjective:
     config: AutoencoderConfig
     device: torch.device
     precision: Precision
+    there: torch.Tensor | None = None
+    """All rows of ``train`` on the device, where it has room; see :func:`resident`."""
 
     @property
     def samples(self) -> int:
@@ -219,26 +251,41 @@ class ReconstructionObjective:
         """(C, 4, 4): the mean of the training rows that are used."""
         return self.train.mean()
 
-    def load(self, rows: Rows, epoch: int) -> ActivationBatch:
-        """See :class:`Objective`: x + noise * x * e next to x."""
-        clean = self.train.read(rows)
-        noisy = clean
+    def load(self, rows: Rows, epoch: int) -> ActivationBatch | ResidentBatch:
+        """See :class:`Objective`: x + noise * x * e next to x, or what gives both on the device."""
+        if self.there is not None:
+            noise = torch.from_numpy(self._noise(rows, self.there.shape[1:], epoch)) if self.config.noise else None
+            return ResidentBatch(torch.from_numpy(rows), noise)
+        noisy = clean = self.train.read(rows)
         if self.config.noise:
-            e = sample_noise(rows, clean.shape[1:], epoch=epoch, seed=self.config.seed)
-            noisy = clean + np.float32(self.config.noise) * clean * e
+            noisy = clean + np.float32(self.config.noise) * clean * self._noise(rows, clean.shape[1:], epoch)
         return ActivationBatch(torch.from_numpy(noisy), torch.from_numpy(clean))
+
+    def _noise(self, rows: Rows, shape: tuple[int, ...], epoch: int) -> npt.NDArray[np.float32]:
+        return sample_noise(rows, shape, epoch=epoch, seed=self.config.seed)
 
     def weight(self, rows: Rows, epoch: int) -> int:
         """See :class:`Objective`: numbers of the tensors."""
         del epoch
         return len(rows) * self.mean.size
 
-    def loss(self, model: nn.Module, batch: ActivationBatch, weight: int) -> torch.Tensor:
+    def loss(self, model: nn.Module, batch: ActivationBatch | ResidentBatch, weight: int) -> torch.Tensor:
         """See :class:`Objective`."""
+        noisy, clean = self._on_device(batch)
         with autocast(self.device, self.precision):
-            decoded = model(sent(batch.noisy, self.device)).float()
-        squares = nn.functional.mse_loss(decoded, sent(batch.clean, self.device), reduction="sum")
+            decoded = model(noisy).float()
+        squares = nn.functional.mse_loss(decoded, clean, reduction="sum")
         return squares / squares.new_full((), weight)
+
+    def _on_device(self, batch: ActivationBatch | ResidentBatch) -> ActivationBatch:
+        if isinstance(batch, ActivationBatch):
+            return ActivationBatch(*(sent(tensor, self.device) for tensor in batch))
+        assert self.there is not None
+        clean = self.there[sent(batch.rows, self.device)]
+        if batch.noise is None:
+            return ActivationBatch(clean, clean)
+        # In the order of load(), a rounding each: the same bits.
+        return ActivationBatch(clean + self.config.noise * clean * sent(batch.noise, self.device), clean)
 
     def validate(self, model: nn.Module, execution: Execution) -> Validation:
         """See :class:`Objective`: ``val_loss`` (MSE) and ``val_fvu`` against the mean of the training split."""

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shgae.artifacts.facts import Facts
+from shgae.config import fields_of
 from shgae.errors import Refused
+from shgae.recipes import HeatmapConfig, PrepareConfig, as_json
 from shgae.skeleton import COCO_PERSON, Skeleton
 
 TWO = {"names": ["a", "b"], "limbs": [[0, 1]], "flip_pairs": [[0, 1]]}
@@ -113,3 +117,27 @@ def test_a_long_lie_is_not_quoted_at_length() -> None:
 
 def test_the_skeleton_that_is_believed_can_be_read() -> None:
     assert Skeleton.from_json(Facts({"skeleton": TWO}, Path("a"))["skeleton"]).names == ("a", "b")
+
+
+@pytest.mark.parametrize("name", ["margin", "context"])
+def test_a_fact_that_is_an_option_has_the_limit_of_the_option(name: str) -> None:
+    limit = next(one.limit for one in fields_of(PrepareConfig) if one.name == name)
+    assert limit is not None
+    for value in (limit.low, limit.high, (limit.low + limit.high) / 2):
+        PrepareConfig(**{name: value})
+        assert Facts({name: value}, Path("x"))[name] == value
+    for value in (limit.low - 1, limit.high + 1, 1e300, math.nan, "1", True):
+        with pytest.raises(Refused):
+            Facts({name: value}, Path("x"))[name]
+
+
+@given(st.floats(0, 1001, exclude_min=True))
+def test_a_sigma_is_read_exactly_where_it_was_accepted(sigma: float) -> None:
+    try:
+        stored = as_json(HeatmapConfig(sigma_visible=sigma))
+    except Refused:
+        stored = as_json(HeatmapConfig()) | {"sigma_visible": sigma}
+        with pytest.raises(Refused):
+            Facts({"heatmap": stored}, Path("x"))["heatmap"]
+    else:
+        assert Facts({"heatmap": stored}, Path("x"))["heatmap"] == stored

@@ -6,16 +6,24 @@ import hashlib
 import os
 import signal
 import time
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
 
 from shgae.artifacts import hashing
-from shgae.artifacts.hashing import hash_file, known_hash, led_out, of_each, unlike
+from shgae.artifacts.hashing import hash_file, hash_open, known_hash, led_out, of_each, unlike
+from shgae.artifacts.input_file import open_input
 from shgae.artifacts.store import verify_files
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, Silent, StopFlag
 from tests.builders.artefacts import make
+
+
+def known(path: Path) -> str:
+    """What is known of the file at a path."""
+    with open_input(path) as file:
+        return known_hash(file)
 
 
 @pytest.fixture
@@ -23,11 +31,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are read, in a process that knows none."""
     names: list[str] = []
 
-    def watched(path: Path) -> str:
-        names.append(path.name)
-        return hash_file(path)
+    def watched(file: BufferedReader) -> str:
+        names.append(Path(file.name).name)
+        return hash_open(file)
 
-    monkeypatch.setattr(hashing, "hash_file", watched)
+    monkeypatch.setattr(hashing, "hash_open", watched)
     monkeypatch.setattr(hashing, "_known", {})
     return names
 
@@ -46,9 +54,9 @@ def test_a_file_is_hashed_over_its_whole_content(tmp_path: Path) -> None:
 def test_a_file_that_stays_as_it_is_is_read_once(tmp_path: Path, read: list[str], rested: None) -> None:
     (tmp_path / "x").write_bytes(b"one")
     for _ in range(3):
-        assert known_hash(tmp_path / "x") == hashlib.sha256(b"one").hexdigest()
+        assert known(tmp_path / "x") == hashlib.sha256(b"one").hexdigest()
     (tmp_path / "x").rename(tmp_path / "y")
-    assert known_hash(tmp_path / "y") == hashlib.sha256(b"one").hexdigest()
+    assert known(tmp_path / "y") == hashlib.sha256(b"one").hexdigest()
     assert read[0] == "x" and len(read) <= 2  # a rename may be a change of the file, as on ext4
 
 
@@ -56,18 +64,18 @@ def test_a_change_of_equal_length_and_date_is_noticed(tmp_path: Path, read: list
     path = tmp_path / "x"
     path.write_bytes(b"one")
     before = path.stat()
-    known_hash(path)
+    known(path)
     while path.stat().st_ctime_ns == before.st_ctime_ns:
         path.write_bytes(b"two")
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_mtime_ns == before.st_mtime_ns
-    assert known_hash(path) == hashlib.sha256(b"two").hexdigest()
+    assert known(path) == hashlib.sha256(b"two").hexdigest()
 
 
 def test_a_file_that_was_just_changed_is_read_again(tmp_path: Path, read: list[str]) -> None:
     (tmp_path / "x").write_bytes(b"one")
     for _ in range(2):
-        known_hash(tmp_path / "x")
+        known(tmp_path / "x")
     assert read == ["x", "x"]
 
 
@@ -83,22 +91,22 @@ def test_a_file_counts_as_resting_two_seconds_after_its_last_change(
     last = max(path.stat().st_mtime_ns, path.stat().st_ctime_ns)
     monkeypatch.setattr(time, "time_ns", lambda: last + since)
     for _ in range(2):
-        known_hash(path)
+        known(path)
     assert len(read) == reads
 
 
 def test_the_hash_of_a_file_that_changes_while_it_is_read_is_not_kept(
     tmp_path: Path, rested: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def overtaken(path: Path) -> str:
-        found = hash_file(path)
-        path.write_bytes(b"two, and longer")
+    def overtaken(file: BufferedReader) -> str:
+        found = hash_open(file)
+        Path(file.name).write_bytes(b"two, and longer")
         return found
 
     (tmp_path / "x").write_bytes(b"one")
     monkeypatch.setattr(hashing, "_known", {})
-    monkeypatch.setattr(hashing, "hash_file", overtaken)
-    known_hash(tmp_path / "x")
+    monkeypatch.setattr(hashing, "hash_open", overtaken)
+    known(tmp_path / "x")
     assert hashing._known == {}
 
 
@@ -106,6 +114,7 @@ def test_an_artefact_is_not_hashed_twice_unless_that_is_asked_for(
     tmp_path: Path, read: list[str], rested: None
 ) -> None:
     artifact = make(tmp_path / "a")
+    read.clear()  # to make it is to hash it too
     verify_files(artifact)
     once = sorted(read)
     verify_files(artifact)

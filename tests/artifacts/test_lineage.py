@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
 
 from shgae.artifacts import hashing
-from shgae.artifacts.hashing import hash_file
-from shgae.artifacts.lineage import ancestors, verify
+from shgae.artifacts.hashing import hash_open
+from shgae.artifacts.lineage import ancestors, found, verify
 from shgae.artifacts.manifest import MANIFEST
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
@@ -95,12 +96,12 @@ def test_every_file_of_a_family_is_read_once_though_this_process_knows_it(
 ) -> None:
     read: list[Path] = []
 
-    def watched(path: Path) -> str:
-        read.append(path)
-        return hash_file(path)
+    def watched(file: BufferedReader) -> str:
+        read.append(Path(file.name))
+        return hash_open(file)
 
     monkeypatch.setattr(hashing, "_RESTED", -(10**18))
-    monkeypatch.setattr(hashing, "hash_file", watched)
+    monkeypatch.setattr(hashing, "hash_open", watched)
     for one in family.members.values():
         verify_files(one)
     read.clear()
@@ -210,3 +211,14 @@ def test_a_parents_path_is_a_hint_and_may_be_edited(family: Family) -> None:
     manifest["parents"][0]["path"] = str(family.root / "nowhere")
     path.write_text(json.dumps(manifest))
     assert [one.id for one in verify(open_artifact(family.path("base"))).missing] == [family.members["data"].id]
+
+
+def test_a_parent_is_found_where_its_child_saw_it_if_it_still_is_the_same(tmp_path: Path) -> None:
+    parent = make(tmp_path / "parent")
+    child = make(tmp_path / "child", parents={"model": parent})
+    (said,) = child.manifest.parents
+    there = found(said, child.path)
+    assert there is not None and there.id == parent.id
+    assert found(replace(said, id="0" * 64), child.path) is None
+    shutil.rmtree(parent.path)
+    assert found(said, child.path) is None

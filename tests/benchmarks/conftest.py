@@ -7,6 +7,7 @@ what was made faster gives something else.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.table import Row, machine, markdown
+
+# As the command line does, before torch takes any memory; whatever a row compares shares the process.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 FOLDER, FILE = ".benchmarks", "how-fast.json"
 _ROWS = pytest.StashKey[list[Row]]()
@@ -31,20 +35,21 @@ class Bench:
         self._benchmark.pedantic(run, rounds=rounds, warmup_rounds=warm_up)
         return float(self._benchmark.stats.stats.median)
 
-    def in_turn(self, ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 5) -> tuple[float, float]:
-        """The median times of two things that run in turn, so that both see the same machine."""
-        taken: list[float] = []
+    def in_turn(self, ours: Callable[[], object], *others: Callable[[], object], rounds: int = 5) -> tuple[float, ...]:
+        """The median times of things that run in turn, ours first, so that all see the same machine."""
+        taken: list[list[float]] = [[] for _ in others]
 
         def before() -> None:
-            begun = time.perf_counter()
-            theirs()
-            taken.append(time.perf_counter() - begun)
+            for run, seconds in zip(others, taken, strict=True):
+                begun = time.perf_counter()
+                run()
+                seconds.append(time.perf_counter() - begun)
 
         self._benchmark.pedantic(ours, setup=before, rounds=rounds, warmup_rounds=1)
-        return float(self._benchmark.stats.stats.median), statistics.median(taken[1:])
+        return float(self._benchmark.stats.stats.median), *(statistics.median(seconds[1:]) for seconds in taken)
 
     def add(self, what: str, measured: float, target: float, unit: str, how: str, *, at_most: bool = False) -> None:
-        """Reports a row; ``unit`` is ``x`` for a ratio."""
+        """Reports a row; ``unit`` is ``x`` for a ratio, ``%`` for a share."""
         self._rows.append(Row(what, measured, target, unit, how, at_most))
 
 

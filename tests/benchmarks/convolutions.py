@@ -1,65 +1,71 @@
-"""The convolutions of a network alone, each at its own size: no network is faster than they are."""
+"""The convolutions of a network alone, back to back: no network is faster than they are."""
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections import Counter
+import copy
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import nn
-
-_ROUNDS = 3
+from torch import Tensor, nn
 
 
 class _Convolution(NamedTuple):
-    """One of a run; alike ones are timed once."""
+    """One convolution of a run."""
 
-    options: tuple[Any, ...]
-    """Of :class:`torch.nn.Conv2d`, up to the padding."""
-    shape: torch.Size
-    """Of what goes in."""
+    module: nn.Conv2d
+    """With weights of its own, as in the network."""
+    given: Tensor
+    """What goes in; convolutions of one input shape share it."""
+    gradient: Tensor
+    """Of what comes out; shared likewise."""
 
 
-def seconds_alone(network: nn.Module, run: Callable[[], object], dtype: torch.dtype) -> float:
-    """How long the convolutions of a run would take if there were nothing else, on numbers that are in the caches.
+def convolutions_alone(network: nn.Module, run: Callable[[], object], dtype: torch.dtype) -> Callable[[], None]:
+    """What runs the convolutions of a run of a network, in their order and at their sizes, and nothing else.
 
     Args:
-        network: in train mode the way back is timed too.
+        network: in train mode each convolution is followed by its backward pass.
         run: takes the network through all that is to count.
-        dtype: of the numbers; they lie channels last.
+        dtype: of numbers and weights; they lie channels last.
     """
-    seen: Counter[_Convolution] = Counter()
+    shapes: list[tuple[nn.Conv2d, torch.Size]] = []
 
-    def see(one: nn.Conv2d, given: tuple[torch.Tensor]) -> None:
-        options = one.in_channels, one.out_channels, one.kernel_size, one.stride, one.padding
-        seen[_Convolution(options, given[0].shape)] += 1
+    def see(one: nn.Conv2d, given: tuple[Tensor]) -> None:
+        shapes.append((one, given[0].shape))
 
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    hooks = [one.register_forward_pre_hook(see) for one in convolutions]
+    hooks = [one.register_forward_pre_hook(see) for one in network.modules() if isinstance(one, nn.Conv2d)]
     run()
     for hook in hooks:
         hook.remove()
-    if not seen:
+    if not shapes:
         raise AssertionError("the run did not come through the network")
-    return sum(times * _seconds(one, dtype, network.training) for one, times in seen.items())
+    return _Alone(shapes, dtype, back=network.training)
 
 
-def _seconds(convolution: _Convolution, dtype: torch.dtype, back: bool) -> float:
-    x = torch.randn(convolution.shape).to(dtype, memory_format=torch.channels_last)
-    x.requires_grad_(back and x.shape[1] > 3)  # images need no gradient
-    one = nn.Conv2d(*convolution.options).to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    taken = []
-    for _ in range(_ROUNDS + 1):
-        gradient = torch.randn_like(one(x))
-        begun = time.perf_counter()
-        with torch.set_grad_enabled(back):
-            out = one(x)
-        if back:
-            out.backward(gradient)
-        taken.append(time.perf_counter() - begun)
-        one.zero_grad(set_to_none=True)
-        x.grad = None
-    return statistics.median(taken[1:])
+class _Alone:
+    def __init__(self, shapes: list[tuple[nn.Conv2d, torch.Size]], dtype: torch.dtype, *, back: bool) -> None:
+        self._back, tensors = back, dict[torch.Size, Tensor]()
+        copies = {one: copy.deepcopy(one).to(dtype=dtype, memory_format=torch.channels_last) for one, _ in shapes}  # type: ignore[call-overload]
+
+        def numbers(shape: torch.Size) -> Tensor:
+            if shape not in tensors:
+                made = torch.randn(shape).to(dtype, memory_format=torch.channels_last)
+                tensors[shape] = made.requires_grad_(back and shape[1] > 3)  # images need no gradient
+            return tensors[shape]
+
+        self._convolutions = []
+        for one, shape in shapes:
+            with torch.no_grad():
+                out = copies[one](numbers(shape)).shape
+            self._convolutions.append(_Convolution(copies[one], numbers(shape), numbers(out).detach()))
+
+    def __call__(self) -> None:
+        with torch.inference_mode(not self._back):
+            for module, given, gradient in self._convolutions:
+                out = module(given)
+                if self._back:
+                    out.backward(gradient)
+                    given.grad = module.weight.grad = None
+                    if module.bias is not None:
+                        module.bias.grad = None

@@ -1,6 +1,6 @@
 """What one device does with all of COCO, from a part of it: ``python -m tests.benchmarks.gpu`` on a machine with a GPU.
 
-Prints a JSON object a line, the most important first: is it right (maps against the CPU's, stop and resume), then the
+Prints a JSON object a line (``--output`` writes them too): is it right (maps against the CPU's, stop and resume), the
 three targets with everything in them (reading, validation, saving, hashes), then where the time goes, then
 what might make it faster. Each part runs in a process of its own with a limit, all of them within eight minutes; torch,
 NumPy and shgae suffice, and no network.
@@ -18,8 +18,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ from shgae.recipes import RECIPES, ExtractConfig, FitConfig
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import extract, pretrain_ae
 from shgae.training.loop import fit
-from shgae.training.objectives import ReconstructionObjective
+from shgae.training.objectives import ReconstructionObjective, resident
 from tests.benchmarks.gpu_trial import MEAN, Trial, network, pose_objective, prepared
 from tests.builders.line import StopAfter
 
@@ -103,8 +104,8 @@ def finetuning(
     trial: Trial,
     folder: Path,
     *,
-    resident: bool = False,
-    mode: str | None = None,
+    keeps: bool = False,
+    compiles: bool = False,
     precision: str = "",
     search: bool = False,
 ) -> dict[str, Any]:
@@ -113,11 +114,9 @@ def finetuning(
     chosen: Any = precision or trial.precision
     config = replace(RECIPES["original"].finetune, epochs=2, batch_size=trial.batch_size, precision=chosen)
     model = network(trial)
-    if mode is not None:
-        model.compile(mode=mode)
     place = Path(tempfile.mkdtemp(dir=folder)) / "run"
-    objective = pose_objective(trial, folder, chosen, resident=resident)
-    seconds = fitted(model, objective, config, place, Execution(workers=4))
+    objective = pose_objective(trial, folder, chosen, resident=keeps)
+    seconds = fitted(model, objective, config, place, Execution(workers=4, compile=compiles))
     with torch.device("meta"):
         image = torch.zeros(2, 3, trial.crop_size, trial.crop_size)
         gflop = operations(lambda: network(replace(trial, device="meta"))(image), trained=True) / 2
@@ -171,17 +170,16 @@ def extraction(trial: Trial, folder: Path) -> dict[str, Any]:
     return {"precision": trial.precision, **_times(taken / sum(done.splits.values()))}
 
 
-def autoencoder(trial: Trial, folder: Path) -> dict[str, Any]:
-    """The second epoch of pre-training as the study did it."""
+def autoencoder(trial: Trial, folder: Path, *, compiles: bool = False) -> dict[str, Any]:
+    """The second epoch of pre-training as the study did it, with as many threads as its noise needs."""
     stored = open_artifact(folder / "activations", "activations", verify=False)
     config = replace(RECIPES["original"].pretrain_ae, epochs=2, precision=trial.precision)
     train, val = (Activations(stored, split) for split in ("train", "val"))
-    objective = ReconstructionObjective(train, val, config, trial.where, trial.precision)
+    there = resident(train, trial.where)
+    objective = ReconstructionObjective(train, val, config, trial.where, trial.precision, there)
     model = pretrain_ae.new(AutoencoderSpec(width=trial.width, output=config.decoder_output), config, trial.where)
-    return {
-        "precision": trial.precision,
-        **_times(fitted(model, objective, config, folder / "ae", Execution(workers=4))),
-    }
+    place, how = Path(tempfile.mkdtemp(dir=folder)) / "ae", Execution(workers=8, compile=compiles)
+    return {"precision": trial.precision, **_times(fitted(model, objective, config, place, how))}
 
 
 def loader(trial: Trial, folder: Path) -> dict[str, Any]:
@@ -234,10 +232,10 @@ PARTS: Mapping[str, tuple[Part, float, float | None]] = {
     "launches": (launches, 60, None),
     "loader alone": (loader, 30, None),
     "fine-tuning epoch, fp32": (functools.partial(finetuning, precision="fp32"), 120, None),
-    "fine-tuning epoch, crops resident": (functools.partial(finetuning, resident=True), 60, None),
+    "fine-tuning epoch, crops resident": (functools.partial(finetuning, keeps=True), 60, None),
     "fine-tuning epoch, cudnn.benchmark": (functools.partial(finetuning, search=True), 60, None),
-    "fine-tuning epoch, torch.compile": (functools.partial(finetuning, mode="default"), 120, None),
-    "fine-tuning epoch, CUDA graphs": (functools.partial(finetuning, mode="reduce-overhead"), 120, None),
+    "fine-tuning epoch, --compile": (functools.partial(finetuning, compiles=True), 180, 60),
+    "autoencoder epoch, --compile": (functools.partial(autoencoder, compiles=True), 90, 2),
 }
 """What is measured, in this order: the work, its limit and its target in seconds."""
 
@@ -271,6 +269,7 @@ def rows(trial: Trial, folder: Path, run: Callable[..., dict[str, Any]] = apart)
     """The machine, then every part for which there is time left."""
     ends = time.monotonic() + WITHIN
     yield {
+        "date": datetime.now(UTC).date().isoformat(),
         "device": describe(trial.where),
         "torch": torch.__version__,
         "bf16_gflop_per_second": round(peak(trial.where)),
@@ -281,21 +280,41 @@ def rows(trial: Trial, folder: Path, run: Callable[..., dict[str, Any]] = apart)
         yield run(name, trial, folder, min(limit, left)) if left > 5 else {"what": name, "failed": "no time was left"}
 
 
-def main() -> None:
-    """The command line."""
+def missing() -> str | None:
+    """What stands in the way of a measurement, in words; None where there is a GPU."""
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"torch {torch.__version__} is built for CPUs only. Try: a build for CUDA or ROCm in .venv"
+    return f"torch {torch.__version__} sees none. Try: nvidia-smi (is there a GPU, does its driver fit?)"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command line; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--people", type=int, default=Trial.people)
     parser.add_argument("--part", choices=PARTS)
     parser.add_argument("--folder", type=Path)
-    given = parser.parse_args()
-    trial = Trial(given.device, given.people)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--check", action="store_true", help="only look whether there is a GPU")
+    given = parser.parse_args(words)
+    if given.device.startswith("cuda") and (why := missing()):
+        sys.stderr.write(f"error: GPU in this machine: {why}. Nothing was measured, and no page was changed.\n")
+        return 2
+    if given.check:
+        return 0
+    trial, said = Trial(given.device, given.people), []
     with tempfile.TemporaryDirectory() as folder:
         found = [measured(given.part, trial, given.folder)] if given.part else rows(trial, Path(folder))
         for row in found:
-            sys.stdout.write(json.dumps(row) + "\n")
+            said.append(json.dumps(row))
+            sys.stdout.write(said[-1] + "\n")
             sys.stdout.flush()
+            if given.output:
+                given.output.write_text("\n".join(said) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -43,7 +43,7 @@ class Row:
     measured: float
     target: float
     unit: str
-    """``x`` for a ratio, else the unit of both numbers."""
+    """``x`` for a ratio, ``%`` for a share, else the unit of both numbers."""
     how: str
     """What ran, and on how much."""
     at_most: bool = False

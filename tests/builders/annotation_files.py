@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,20 @@ def save_lsp(path: Path, joints: Floats) -> Path:
     """joints.mat of any array."""
     savemat(path, {"joints": joints})
     return path
+
+
+def nested_mat(depth: int, name: bytes = b"RELEASE") -> bytes:
+    """A .mat file (version 5) of one variable: cells in cells, so many deep."""
+
+    def element(kind: int, data: bytes) -> bytes:
+        return struct.pack("<II", kind, len(data)) + data + b"\0" * (-len(data) % 8)
+
+    def matrix(array_class: int, content: bytes, called: bytes = b"") -> bytes:
+        flags, dimensions = struct.pack("<II", array_class, 0), struct.pack("<ii", 1, 1)
+        return element(14, element(6, flags) + element(5, dimensions) + element(1, called) + content)
+
+    cell, double = 1, 6
+    found = matrix(double, element(9, struct.pack("<d", 1.0)))
+    for level in range(depth):
+        found = matrix(cell, found, name if level == depth - 1 else b"")
+    return b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H2s", 0x0100, b"IM") + found

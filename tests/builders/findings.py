@@ -46,9 +46,8 @@ def side(share: float | None = 0.914, *, is_tuned: bool = False) -> Side:
     back = (entry("ae", share), entry("ae", None, "loss"), entry("ae", 0.5, "maps"))
     back += (entry("zero", -2.0), entry("mean", 0.88, baseline="zero"), entry("ae", 0.86, baseline="zero"))
     ahead = {"id": interval(0.06, 0.01), "mean": interval(0.2, 0.05), "zero": None}
-    return Side(
-        effects, back, ahead, None if is_tuned else cost_of(effects, back, PHOTOS), changes_of(ahead, is_tuned, PHOTOS)
-    )
+    cost = None if is_tuned else cost_of(effects, back, PHOTOS)
+    return Side(effects, back, ahead, cost, changes_of(ahead, is_tuned, PHOTOS), ())
 
 
 def splice_report(share: float | None = 0.914, *, is_tuned: bool = False) -> SpliceReport:
@@ -66,7 +65,7 @@ def splice_report(share: float | None = 0.914, *, is_tuned: bool = False) -> Spl
         bottleneck_effective_dimension=9.7,
         bottleneck_components_95=409,
         replacements=tuple(
-            Replaced(name, f"what {name} is", fidelity, interval(0.288, 0.01)) for name in sides.effects
+            Replaced(name, f"what {name} is", fidelity, interval(0.288, 0.01), None) for name in sides.effects
         ),
         skips_on=sides,
         skips_off=sides,
@@ -110,6 +109,7 @@ def rate_report(
         equal_pck={} if code is None or is_tuned else {"skips_on": EQUAL, "skips_off": EQUAL},
         taken_out=taken_out_of(code, is_tuned, PHOTOS),
         needed=needed_of(points, rank, PHOTOS) if code is None else None,
+        given={},
     )
 
 

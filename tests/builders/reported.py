@@ -11,7 +11,7 @@ import pytest
 
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
-from shgae.evaluation.report import people_of
+from shgae.evaluation.people import people_of
 from shgae.execution import Execution
 from shgae.experiments.study import run
 from shgae.recipes import EvaluateConfig, RateConfig, ReportConfig, SpliceConfig, StudyConfig

@@ -43,7 +43,7 @@ def test_an_empty_file_changes_nothing(file: Path) -> None:
         ('[train]\nepochs = "3"\n', "train.epochs", "'3' is not a whole number"),
         ("[train]\nepochs = 3.0\n", "train.epochs", "a whole number"),
         ("[train]\nepochs = true\n", "train.epochs", "a whole number"),
-        ("[train]\nepochs = 0\n", "train.epochs", "at least 1"),
+        ("[train]\nepochs = 0\n", "train.epochs", "0 is not 1 to 1,000,000"),
         ("[train]\nlr = nan\n", "train.lr", "a finite number"),
         (f"[train]\nlr = 1{'0' * 400}\n", "train.lr", "more than 0"),
         ("[train]\nshuffle = 1\n", "train.shuffle", "true or false"),

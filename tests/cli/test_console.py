@@ -3,12 +3,18 @@ from __future__ import annotations
 import io
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from rich.console import Console
+from rich.text import Text
 
-from shgae.cli.console import drawn
+from shgae.cli.console import drawn, show
+from shgae.cli.outcome import Outcome
 from shgae.cli.progress.lines import Lines
 from shgae.cli.progress.screen import Screen
+from shgae.cli.tables import facts_table, grid_table, lineage_tree
 from shgae.execution import Silent
+from shgae.reporting.table import Grid
 from shgae.wording import duration
 
 
@@ -160,3 +166,20 @@ def test_an_epochs_line_says_how_long_the_training_still_takes(stream: io.String
         "epoch 2/3  PCK % 50  best  12 s left in all",
         "epoch 3/3  PCK % 50",
     ]
+
+
+TROUBLE = st.sampled_from("\x1b\x07\x9b\u202e\u2028\n\r\t[31m日")
+NAMES = st.text(st.one_of(TROUBLE, st.characters()), min_size=1, max_size=12)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=NAMES)
+def test_no_name_reaches_a_terminal_as_more_than_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ancestor = {"depth": 0, "role": name, "kind": name, "id": name, "path": "x", "present": False}
+    grid = grid_table(Grid(name, (name, name), ((name, name),), name))
+    tables = [facts_table({name: name, "list": [name]}, name), grid, Text(name), name, lineage_tree([ancestor])]
+    made = {"kind": name, "id": name, "output": name}
+    show(Outcome(made, tables, name), as_json=False, quiet=False)
+    shown = capsys.readouterr().out
+    assert all(one.isprintable() or one == "\n" for one in shown)
+    shown.encode()

@@ -20,6 +20,8 @@ WRONG = [
     ("evaluate file nothing", "artefact in nothing: no such folder, wanted prepared data"),
     ("splice nothing data", "artefact in nothing"),
     ("rate nothing a data", "artefact in nothing"),
+    ("rate nothing a data --given x", "value in --given: 'x' is not NAME=FILE"),
+    ("rate nothing a data --given =file", "value in --given: '=file' is not NAME=FILE"),
     ("analyze nothing -o out", "artefact in nothing"),
     ("study nothing data -o out", "artefact in nothing"),
     ("predict nothing photos -o out", "artefact in nothing"),
@@ -34,7 +36,14 @@ WRONG = [
     ("import file --joints nothing -o out", "joints in nothing: no such file"),
     ("prepare --train nothing folder -o out", "annotations in nothing: no such file"),
     ("prepare --train file nothing -o out", "photos in nothing: no such folder"),
+    ("import file --like nothing -o out", "artefact in nothing: no such folder, wanted an hourglass"),
+    ("convert mpii nothing -o out", "annotations in nothing: no such file"),
     ("train nothing -o out --epochs 0", "value in --epochs"),
+    ("train nothing -o out --epochs many", "Invalid value for '--epochs': not a whole number"),
+    ("train nothing -o out --epoch-count 3", "No such option: --epoch-count"),
+    ("trian nothing -o out", "No such command 'trian'"),
+    ("evaluate nothing nothing --split all", "Invalid value for '--split'"),
+    ("train nothing -o out --device gpu", "value in --device"),
     ("train nothing -o out --config nothing", "config in nothing"),
 ]
 
@@ -71,5 +80,11 @@ def test_an_artefact_of_another_kind_and_an_output_that_exists_are_told_by_the_s
     assert "it holds an hourglass, wanted prepared data" in capsys.readouterr().err
     assert main(["train", str(chain.data), "-o", "folder"]) == 2
     assert "output in folder: it exists already" in capsys.readouterr().err
+    for given, why in {"x=nothing": "no such file", "x=folder": "it is a folder", "ae=file": "shgae's own"}.items():
+        assert main(["splice", str(chain.baseline), str(chain.data), "--given", given]) == 2
+        assert why in capsys.readouterr().err
+    twice = ["--given", "x=file", "--given", "x=file"]
+    assert main(["rate", str(chain.baseline), str(chain.activations), str(chain.data), *twice]) == 2
+    assert "two files are called x" in capsys.readouterr().err
     assert main(["evaluate", str(chain.data), str(chain.data)]) == 2
     assert "it holds prepared data, wanted an hourglass" in capsys.readouterr().err

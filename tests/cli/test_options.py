@@ -146,10 +146,11 @@ def test_a_limit_allows_what_it_says(limit: Limit, inside: list[float], outside:
 
 
 ALLOWED: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("ae_batch_size", "ae_epochs", "batch_size", "epochs", "limit"), (1, 2**63 - 1)),
-    **dict.fromkeys(("code_seeds", "micro_batches", "other_seeds", "seeds"), (1, 2**63 - 1)),
-    **dict.fromkeys(("hold_out", "margin", "max_bad_photos", "noise", "seed"), (0, 2**63 - 1)),
-    **{"code_size": (1, 4096), "resamples": (100, 1_000_000), "min_score": (0, 1), "unit_people": (2, 2**63 - 1)},
+    **dict.fromkeys(("ae_batch_size", "ae_epochs", "batch_size", "epochs", "micro_batches"), (1, 1_000_000)),
+    **dict.fromkeys(("code_seeds", "other_seeds", "seeds"), (1, 1000)),
+    **{"limit": (1, 2**63 - 1), "margin": (0, 100), "noise": (0, 1000)},
+    **dict.fromkeys(("hold_out", "max_bad_photos", "seed"), (0, 2**63 - 1)),
+    **{"code_size": (1, 4096), "resamples": (100, 1_000_000), "min_score": (0, 1), "unit_people": (2, 1_000_000)},
     **{"traversals": (0, 10), "people": (0, 24), "stacks": (1, 8), "width": (4, 1024)},
     **{"arm_dropout": (0, 0.9), "arm_weight_decay": (0, 1), "dropout": (0, 0.9), "weight_decay": (0, 1)},
     **dict.fromkeys(("colour", "flip", "half_body", "occlusion", "translation"), (0, 1)),
@@ -157,8 +158,9 @@ ALLOWED: dict[str, tuple[float, float]] = {
 }
 """The lowest and the highest number of each option."""
 ABOVE_ZERO = {
-    **{"ae_lr": 2**63 - 1, "lr": 2**63 - 1, "sigma_hidden": 1000, "sigma_visible": 1000},
+    **dict.fromkeys(("ae_lr", "lr", "sigma_hidden", "sigma_visible"), 1000),
     "study.margin": 100,
+    "nms": 1,
 }
 NUMBERS = [(stage, field) for stage, field in ALL_FIELDS if field.kind in (int, float) and not field.choices]
 
@@ -286,7 +288,7 @@ def test_a_value_is_kept_as_its_own_kind(stage: str, name: str, value: object, k
         ("train", "epochs", 3.0, "3.0 is not a whole number"),
         ("train", "epochs", True, "True is not a whole number"),
         ("train", "epochs", "3", "'3' is not a whole number"),
-        ("train", "epochs", 0, "0 is not at least 1"),
+        ("train", "epochs", 0, "0 is not 1 to 1,000,000"),
         ("train", "lr", "fast", "'fast' is not a number"),
         ("train", "lr", True, "True is not a number"),
         ("train", "shuffle", 1, "1 is not true or false"),

@@ -87,6 +87,6 @@ def test_the_same_tables_go_into_markdown_and_latex() -> None:
     lines = {name: [" ".join(line.split()) for line in data.decode().splitlines()] for name, data in files.items()}
     markdown, latex = "\n".join(lines["tables.md"]), "\n".join(lines["tables.tex"])
     assert "| ae | 23.9 | 91 (81 to 101) | 25.7 | 23.9 | 91 (81 to 101) | 25.7 |" in markdown
-    assert markdown.endswith("[b] & so on")
+    assert markdown.endswith(r"\[b\] & so on")
     assert r"ae & 23.9 & 91 (81 to 101) & 25.7 & 23.9 & 91 (81 to 101) & 25.7 \\" in latex
     assert latex.count(r"\begin{table}") == 4

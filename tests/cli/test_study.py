@@ -83,6 +83,13 @@ def test_the_plan_lists_parts_that_can_be_made_one_by_one(made: Path, tmp_path: 
     assert {part["state"] for part in json.loads(capsys.readouterr().out)["parts"]} == {"done"}
 
 
+def test_parts_side_by_side_keep_what_is_there(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+    assert study(chain, made, "--jobs", "2", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["made"] == []
+    assert study(chain, made, "--jobs", "0") == 2
+    assert "--jobs: 0 is not 1 to 256" in capsys.readouterr().err
+
+
 def test_another_margin_than_the_registered_one_is_refused_in_one_line(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
     assert study(chain, made, "--margin", "2") == 2
     assert "plan.json: it was registered otherwise (margin: 2.0 here, 1.0 there)" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from shgae.cli.app import main
 from shgae.stages.prepare import Source
@@ -37,6 +38,9 @@ epochs = 1
 batch-size = 4
 """
 """A config file that makes the whole chain a matter of seconds."""
+COLUMNS = 80
+"""Of the terminal; what is printed fits, but for lines to copy."""
+COPIED = ("next: ", "picture: ", "intact: ", "missing: ", "bad photo ")
 LONGEST_LINE = 400
 """Of an error, without the folders in it."""
 TRAIN = ("--width", "16", "--residual", "newell", "--precision", "fp32", "--batch-size", "4", "--epochs", "2")
@@ -71,6 +75,8 @@ class Shell:
         code = main([str(word) for word in words])
         out, err = self.read_streams()
         assert code == 0, err
+        if "--json" not in words:
+            assert [line for line in out.splitlines() if cell_len(line) > COLUMNS and not line.startswith(COPIED)] == []
         return out
 
     def json(self, *words: object) -> dict[str, Any]:
@@ -149,4 +155,5 @@ def shell(
         (here / "made" / artefact.name).symlink_to(artefact)
     (here / "drawn").symlink_to(photos)
     monkeypatch.chdir(here)
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
     return Shell(here, (chain.baseline.parent, chain.data.parent, photos), capsys.readouterr)

@@ -18,7 +18,7 @@ from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import build_hourglass
 from shgae.recipes import SPLITS
-from tests.builders.annotation_files import mpii_people, newell_arrays
+from tests.builders.annotation_files import mpii_people, newell_arrays, save_release
 from tests.builders.pages import Page, coded, commands_of, page, pages
 from tests.end_to_end.conftest import TINY_CONFIG, Shell
 
@@ -38,6 +38,9 @@ def reader(shell: Shell) -> Shell:
         shutil.copy(f"drawn/{split}/person_keypoints.json", f"person_keypoints_{split}2017.json")
         Path(f"{split}2017").symlink_to(f"drawn/{split}/photos")
     shutil.copy("drawn/val/person_keypoints.json", "people.json")
+    people = json.loads(Path("people.json").read_text())["annotations"]
+    found = [{key: one[key] for key in ("image_id", "category_id", "bbox")} | {"score": 0.9} for one in people]
+    Path("detections.json").write_text(json.dumps(found))
     Path("photos").symlink_to("drawn/val/photos")
     shutil.copy(min(Path("photos").iterdir()), "person.png")
     bearpaw = CHECKPOINT_FORMATS[3]
@@ -61,6 +64,7 @@ def write_newells_files() -> None:
         with h5py.File(f"{split}.h5", "w") as file:
             for name, array in newell_arrays(people).items():
                 file[name] = array
+    save_release(Path("mpii_human_pose_v1_u12_1.mat"), people)
 
 
 def run_page(one: Page, shell: Shell) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
+from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import coco_results, from_cells
-from shgae.evaluation.report import EVALUATION, Row, people_of
+from shgae.evaluation.report import EVALUATION, Row
 from shgae.execution import Execution
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import COCO_PERSON

@@ -14,15 +14,17 @@ import pytest
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
+from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, from_cells
-from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, people_of, score
+from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, score
+from shgae.evaluation.trainings import Control
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import People
 from shgae.metrics.statistics import Interval, Verdict
 from shgae.skeleton import COCO_PERSON
-from tests.builders.reports import evaluation, interval, scored
+from tests.builders.reports import evaluation, interval, pair, scored
 
 
 @pytest.fixture
@@ -64,16 +66,17 @@ def test_the_middle_of_a_joints_own_cell_is_at_most_a_cell_away(crops: Crops) ->
 CURVES = {"pckh": Curve((0.0, 0.5), (0.0, 0.3), 0.15)}
 OFFICIAL = dict.fromkeys(NAMES, 0.5) | {"APm": None}
 NEW_IN_3 = ("curves", "matching", "official")
+NEW_IN_5 = ("above_floor", "errors", "trained")
 
 
 def of_schema_1(report: EvaluationReport, found: Interval | None) -> dict[str, Any]:
     """What the first schema made of a report with one comparison; its first reports had neither floors nor an order."""
     old = json.loads(json.dumps(EVALUATION.to_json(replace(report, comparisons=())), sort_keys=True))
-    for key in ("schema", "joints", "floors", "ceilings"):
+    for key in ("schema", "joints", "floors", "ceilings", "errors"):
         del old[key]
     old["bootstrap"] = {"draws": old["bootstrap"].pop("resamples"), "seed": 0}
     for row in old["models"]:
-        for key in ("id", "predictions_sha256", "trained_on_other_data", "interval", *NEW_IN_3):
+        for key in ("id", "predictions_sha256", "trained_on_other_data", "interval", *NEW_IN_3, *NEW_IN_5):
             del row[key]
         for joint in row["joints"].values():
             del joint["interval"]
@@ -111,9 +114,22 @@ def test_reports_of_schema_2_and_the_last_of_schema_1_are_read_with_what_their_r
     assert EVALUATION.from_json(last, "here") == made
 
     second = EVALUATION.to_json(evaluation(plain)) | {"schema": 2}
-    for key in NEW_IN_3:
+    del second["errors"]
+    for key in (*NEW_IN_3, *NEW_IN_5):
         del second["models"][0][key]
     assert EVALUATION.from_json(second, "here") == evaluation(plain)
+
+
+def test_reports_of_schema_4_are_read_without_kinds_of_errors_and_trainings() -> None:
+    made = evaluation(scored("a", {"nose": 0.3}), scored("b", {"nose": 0.3}))
+    made = replace(made, comparisons=(pair("a", "b", interval(0.01, 0.03), {"nose": McNemar(1, 2, 3, 4, 0.5, 0.5)}),))
+    fourth = EVALUATION.to_json(made) | {"schema": 4}
+    del fourth["errors"], fourth["comparisons"][0]["errors"], fourth["comparisons"][0]["trainings"]
+    for row in fourth["models"]:
+        for key in NEW_IN_5:
+            del row[key]
+    assert EVALUATION.from_json(fourth, "here") == made
+    assert made.comparisons[0].trainings.verdict is Control.UNKNOWN
 
 
 @pytest.mark.parametrize(

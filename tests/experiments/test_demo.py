@@ -1,5 +1,6 @@
 """The demo runs the whole chain, goes on where it stopped, and spares folders that are not its own."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.experiments import demo
+from tests.builders.artefacts import make
+
+STEPS = ("data", "baseline", "activations", "autoencoder", "grafted", "finetuned")
+SEEDED = ("data", "baseline", "autoencoder", "finetuned")
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +64,47 @@ def test_a_folder_that_is_no_demo_is_spared_even_by_force(tmp_path: Path) -> Non
     with pytest.raises(Refused, match="is not a demo"):
         demo.run(tmp_path / "mine", Execution(force=True))
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_demo_that_force_began_again_and_that_was_killed_goes_on_with_its_own_seed(
+    made: demo.DemoResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten(monkeypatch)
+    output = tmp_path / "out"
+    shutil.copytree(made.output, output)
+    before = {name: open_artifact(output / name).id for name in STEPS}
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(demo.train, "run", stop)  # seed 1's data is there, and what comes after it is seed 0's
+        demo.run(output, Execution(force=True), seed=1)
+    with pytest.raises(Refused, match="seed"):
+        demo.run(output, Execution(resume=True), seed=0)
+    demo.run(output, Execution(resume=True), seed=1)
+    after = {name: open_artifact(output / name) for name in STEPS}
+    assert all(after[name].id != before[name] for name in STEPS)
+    assert [after[name].manifest.config["seed"] for name in SEEDED] == [1] * len(SEEDED)
+    assert {one.parent("data").id for one in (after["baseline"], after["activations"])} == {after["data"].id}  # type: ignore[union-attr]
+
+
+def test_photos_of_another_seed_are_drawn_again(made: demo.DemoResult, tmp_path: Path) -> None:
+    annotations = made.output / "photos" / "train" / "person_keypoints.json"
+    assert demo._is_drawn(annotations, demo.SyntheticConfig(3, seed=0))
+    assert not demo._is_drawn(annotations, demo.SyntheticConfig(3, seed=3))
+    assert not demo._is_drawn(annotations, demo.SyntheticConfig(4, seed=0))
+    assert not demo._is_drawn(tmp_path / "none.json", demo.SyntheticConfig(3, seed=0))
+
+
+def test_a_step_of_somebody_else_is_spared_by_a_resume(
+    made: demo.DemoResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten(monkeypatch)
+    output = tmp_path / "out"
+    shutil.copytree(made.output, output)
+    make(output / "mine", "hourglass")
+    shutil.rmtree(output / "baseline")
+    (output / "mine").rename(output / "baseline")
+    with pytest.raises(Refused, match="it is another one than is wanted here"):
+        demo.run(output, Execution(resume=True))

@@ -28,7 +28,7 @@ TINY = "--precision fp32 --epochs 2 --batch-size 2 --limit 4"
 STEPS = {
     "prepare": f"prepare --train {PAIR.format('train')} --val {PAIR.format('val')} --crop-size 128 --limit 6",
     "train": f"train made/data {TINY} --width 4 --residual newell",
-    "extract": "extract made/baseline made/data --precision fp32",
+    "extract": "extract made/baseline made/data --precision fp32 --batch-size 2",
     "pretrain-ae": f"pretrain-ae made/activations {TINY} --code-size 3",
     "graft": "graft made/baseline made/autoencoder",
     "finetune": f"finetune made/grafted made/data {TINY}",

@@ -17,7 +17,7 @@ from tests.promises import Kept
 
 SAME = "A step that is killed (SIGKILL) at any moment and done again, or resumed, in a new process gives the same bits"
 SAVED = "From the first checkpoint on, a whole one is on the disk at every moment"
-SOME = ("train", "graft")
+SOME = ("train", "extract", "graft")
 """Steps that every run of the tests kills."""
 
 

@@ -1,4 +1,8 @@
-"""The reference implementations' own numbers, through the same doors that a user goes."""
+"""The reference implementations' own numbers, through the same doors that a user goes.
+
+The cases lie next to this file. Weights are not kept but made (:func:`fill`); of maps every fourth row and column is
+kept, from the second row and the third column on.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,7 @@ from shgae.recipes import RECIPES
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import import_model
 
-GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
-pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"the golden numbers are not at {GOLDEN}")
-
+GOLDEN = Path(__file__).parent
 Array = npt.NDArray[Any]
 CODE = AutoencoderSpec(width=256, code_size=50, output="relu")
 NEWELL = HourglassSpec(keypoints=16, residual="newell", stem=(64, 128, 256), bottleneck=2, head="newell")
@@ -78,10 +80,14 @@ def assert_close(found: torch.Tensor, wanted: Array) -> None:
     assert np.abs(found.numpy() - wanted).max() < 1e-4 * np.abs(wanted).max()
 
 
+def thinned(maps: torch.Tensor) -> torch.Tensor:
+    return maps[..., 1::4, 2::4]
+
+
 @torch.no_grad()
 def test_the_studys_hourglass(imported: Open) -> None:
     model, wanted = imported("seed_hourglass"), np.load(GOLDEN / "seed_hourglass.npz")
-    assert_close(model(images(0))[:, 0], wanted["heatmaps"])
+    assert_close(thinned(model(images(0))[:, 0]), wanted["heatmaps"])
     assert_close(model.bottleneck(images(0)), wanted["bottleneck"])
 
 
@@ -96,14 +102,14 @@ def test_the_studys_autoencoder(imported: Open) -> None:
 @torch.no_grad()
 def test_the_studys_grafted_hourglass(imported: Open) -> None:
     model, wanted = imported("seed_grafted"), np.load(GOLDEN / "seed_grafted.npz")
-    assert_close(model(images(0))[:, 0], wanted["heatmaps"])
+    assert_close(thinned(model(images(0))[:, 0]), wanted["heatmaps"])
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["bearpaw_hg1", "bearpaw_hg2", "princeton_hg2"])
 def test_other_peoples_hourglasses(imported: Open, name: str) -> None:
     model, wanted = imported(name), np.load(GOLDEN / f"{name}.npz")
-    assert_close(model(images(0)), wanted["heatmaps"])
+    assert_close(thinned(model(images(0))), wanted["heatmaps"])
     assert_close(model.bottleneck(images(0)), wanted["bottleneck"])
 
 

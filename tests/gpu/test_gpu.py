@@ -122,6 +122,34 @@ def test_the_chain_to_an_autoencoder_runs_and_resumes(tmp_path: Path, tiny_data:
     same_bits(tmp_path / "whole", tmp_path / "torn")
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_compiled_training_comes_close_and_resumes_with_the_same_bits(
+    tmp_path: Path, tiny_data: Path, precision: Precision
+) -> None:
+    config, how = dataclasses.replace(TINY, precision=precision), dataclasses.replace(STRICT, compile=True)
+    done = train.run(tiny_data, tmp_path / "whole", config, how)
+    with pytest.raises(Interrupted):
+        train.run(tiny_data, tmp_path / "torn", config, dataclasses.replace(how, stop=StopAfter(3)))
+    train.run(tiny_data, tmp_path / "torn", config, dataclasses.replace(how, resume=True))
+    same_bits(tmp_path / "whole", tmp_path / "torn")
+    said = done.artifact.manifest.provenance["compiled"]
+    assert said == "torch.compile, inductor, reduce-overhead"
+    usual = train.run(tiny_data, tmp_path / "usual", config, STRICT)
+    losses = [result.summary.history[0]["train_loss"] for result in (done, usual)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_bottlenecks_that_lie_on_the_gpu_train_the_same_autoencoder(
+    tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train.run(tiny_data, tmp_path / "model", dataclasses.replace(TINY, epochs=1), STRICT)
+    extract.run(tmp_path / "model", tiny_data, tmp_path / "activations", TINY_EXTRACT, STRICT)
+    pretrain_ae.run(tmp_path / "activations", tmp_path / "there", TINY_AE, STRICT)
+    monkeypatch.setattr(pretrain_ae, "resident", lambda *_: None)
+    pretrain_ae.run(tmp_path / "activations", tmp_path / "sent", TINY_AE, STRICT)
+    same_bits(tmp_path / "there", tmp_path / "sent")
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_step_waits_for_nothing(tiny_data: Path, precision: Precision) -> None:
     step(tiny_data, GPU, precision)  # the first one makes what is kept

@@ -15,6 +15,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from shgae.metrics.oks import Precision, Similarities
+from shgae.metrics.people import Regions
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +29,13 @@ def as_coco(annotations: list[dict[str, Any]]) -> COCO:
 
 
 def by_pycocotools(
-    predicted: Floats, truth: Floats, visibility: npt.NDArray[np.int64], area: Floats, score: Floats, photo: Any
+    predicted: Floats,
+    truth: Floats,
+    visibility: npt.NDArray[np.int64],
+    area: Floats,
+    score: Floats,
+    photo: Any,
+    regions: Regions | None = None,
 ) -> list[float]:
     people, found = [], []
     for i in range(len(truth)):
@@ -41,6 +48,14 @@ def by_pycocotools(
         people.append(about | {"keypoints": joints, "num_keypoints": labelled, "iscrowd": 0, "bbox": box})
         guess = np.column_stack([predicted[i], np.ones(17)]).ravel().tolist()
         found.append(about | {"keypoints": guess, "score": float(score[i]), "bbox": box})
+    for i in range(len(regions) if regions else 0):
+        assert regions is not None
+        labelled = int((regions.visibility[i] > 0).sum())
+        about = {"id": len(truth) + i + 1, "image_id": int(regions.photo_id[i]), "category_id": 1}
+        joints = np.column_stack([regions.xy_photo[i], regions.visibility[i]]).ravel().tolist()
+        box, own = regions.box[i].tolist(), regions.area[i]
+        about |= {"keypoints": joints, "num_keypoints": labelled, "iscrowd": int(regions.is_crowd[i]), "bbox": box}
+        people.append(about | {"area": float(box[2] * box[3] if np.isnan(own) else own)})
     with contextlib.redirect_stdout(io.StringIO()):
         judge = COCOeval(as_coco(people), as_coco(found), "keypoints")
         judge.evaluate()
@@ -65,9 +80,23 @@ def scene(seed: int, n: int, photos: int) -> dict[str, Any]:
     }
 
 
+def ignored(seed: int, n: int, photos: int) -> Regions:
+    """Crowds, with and without joints, and people without joints, where the people of :func:`scene` stand."""
+    numbers = np.random.default_rng(seed)
+    is_crowd = numbers.random(n) < 0.5
+    visibility = numbers.integers(0, 3, (n, 17)) * (is_crowd & (numbers.random(n) < 0.5))[:, None]
+    box = np.column_stack([numbers.integers(0, 60, (n, 2)), numbers.integers(1, 25, (n, 2))]).astype(np.float64)
+    area = np.where(numbers.random(n) < 0.3, np.nan, numbers.uniform(50, 900, n))
+    if n > 1:  # two that are equally like everybody
+        box[-1], area[-1], visibility[-1], visibility[0] = box[0], area[0], 0, 0
+    xy = numbers.uniform(0, 60, (n, 17, 2)).round(2)
+    return Regions(numbers.integers(0, photos, n), is_crowd, box, area, xy, visibility)
+
+
 def similarities(of: dict[str, Any]) -> Similarities:
     ids = np.arange(len(of["truth"]))
-    return Similarities(of["predicted"], of["truth"], of["area"], of["score"], of["photo"], ids)
+    rest = (of["area"], of["score"], of["photo"], ids)
+    return Similarities(of["predicted"], of["truth"], *rest, regions=of.get("regions"))
 
 
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 8))
@@ -77,6 +106,36 @@ def test_precision_and_recall_are_those_of_pycocotools(seed: int, n: int, photos
     of["visibility"][0, 0] = 2
     found = similarities(of).precision(of["visibility"] > 0)
     assert [found.ap, found.ap50, found.ap75, found.ar] == by_pycocotools(**of), "to the last bit"
+
+
+@given(st.integers(0, 10_000), st.integers(3, 30), st.integers(1, 4), st.integers(0, 8))
+def test_predictions_in_ignored_regions_count_neither_way_as_pycocotools_has_it(
+    seed: int, n: int, photos: int, regions: int
+) -> None:
+    of = scene(seed, n, photos) | {"regions": ignored(seed + 1, regions, photos)}
+    of["visibility"][0, 0] = 2
+    of["visibility"][:, 1] = np.maximum(of["visibility"][:, 1], 1)  # everybody has a joint
+    found = similarities(of).precision(of["visibility"] > 0)
+    assert [found.ap, found.ap50, found.ap75, found.ar] == by_pycocotools(**of), "to the last bit"
+
+
+def test_a_crowd_takes_all_that_is_left_over_and_a_person_without_joints_one() -> None:
+    of = scene(7, 4, 1)
+    of["visibility"][:] = 2
+    of["predicted"], of["score"] = of["truth"] + 1e3, np.array([0.9, 0.8, 0.7, 0.6])
+    of["predicted"][3] = of["truth"][3]
+    box = np.array([[1000.0, 1000, 60, 60]])
+    nobody = {"area": np.array([3600.0]), "xy_photo": np.zeros((1, 17, 2)), "visibility": np.zeros((1, 17), np.uint8)}
+    found = {}
+    for crowd in (True, False):
+        region = Regions(np.array([0]), np.array([crowd]), box, **nobody)
+        found[crowd] = similarities(of | {"regions": region}).precision(of["visibility"] > 0).ap50
+    without = similarities(of).precision(of["visibility"] > 0).ap50
+    # One of four people is found, at a precision of 1, 1/3 and 1/4.
+    share = 26 / 101
+    assert found[True] == pytest.approx(share)
+    assert found[False] == pytest.approx(share / 3)
+    assert without == pytest.approx(share / 4)
 
 
 def test_the_hidden_joints_alone_are_like_a_file_that_labels_no_others() -> None:

@@ -157,29 +157,3 @@ def test_similarity_takes_the_annotated_area_and_says_where_it_has_none() -> Non
     assert by_box.values.all is not None
     assert half.values.all < by_box.values.all
     assert BOX_AREA in half.rule
-
-
-LABELLED = (2115, 2485, 2889, 2888, 2478, 2119, 2878, 2932, 2932, 2932, 2928, 2935, 2944, 2944, 2932, 2909)
-"""MPII's 2,958 validation people: how many have each joint, and how many of these published predictions
-(without pelvis and thorax) are nearer than 0.5 and 0.1 of the head."""
-FOUND = {
-    0.5: (1379, 1825, 2369, 2364, 1816, 1392, 0, 0, 2865, 2803, 2237, 2447, 2713, 2746, 2444, 2242),
-    0.1: (415, 487, 429, 478, 531, 426, 0, 0, 1436, 1248, 931, 963, 999, 946, 964, 882),
-}
-PUBLISHED = {
-    (0.5, "bearpaw"): 81.45844478394463,
-    (0.5, "mmpose"): 82.3367161072079,
-    (0.5, "princeton"): 71.52350813743219,
-    (0.1, "bearpaw"): 28.397587133634573,
-    (0.1, "mmpose"): 28.974759302628154,
-    (0.1, "princeton"): 25.169529837251357,
-}
-
-
-@pytest.mark.parametrize(("radius", "dialect"), PUBLISHED)
-def test_published_counts_give_the_published_numbers(radius: float, dialect: str) -> None:
-    row = np.arange(2958)[:, None]
-    visibility = np.where(row < np.array(LABELLED), 2, 0)
-    how = pckh.VARIANTS[dialect]
-    counts = pckh.count(row < np.array(FOUND[radius]), visibility, how, MPII_PERSON.names)
-    assert 100 * (counts.pck(how.averaging)["all"] or 0) == pytest.approx(PUBLISHED[radius, dialect], abs=1e-6)

@@ -64,3 +64,10 @@ def test_a_linear_autoencoder_with_orthonormal_weights_is_a_projection() -> None
 def test_a_linear_autoencoder_has_no_relu_to_end_in() -> None:
     with pytest.raises(Refused, match="output"):
         AutoencoderSpec(width=8, code_size=3, output="relu", family="linear")
+
+
+@pytest.mark.parametrize("family", ["conv", "linear"])
+def test_images_of_another_crop_size_are_refused_by_that_name(family: str) -> None:
+    model = build_autoencoder(AutoencoderSpec(width=16, family=family))  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="8 x 8 cells.* crop size"):
+        model.encode(torch.randn(1, 16, 8, 8))

@@ -109,7 +109,7 @@ def test_missing_unexpected_and_misshapen_tensors_are_listed_in_the_words_of_the
 @pytest.mark.parametrize(
     ("names", "array", "why"),
     [
-        ("last_conv_2|bn_last", None, "sizes cannot be told .KeyError.'last_conv_2.weight'"),
+        ("last_conv_2|bn_last", None, "sizes cannot be told .last_conv_2.weight is missing"),
         ("last_conv_2|bn_last", np.zeros((), np.float32), "sizes cannot be told"),
         ("last_conv_2|bn_last", np.zeros((900, 900, 1, 1), np.float32), "keypoints in x.pth: .* 900 is not 1 to 512"),
         ("pre_conv1|bn_pre", np.zeros((6, 3, 7, 7), np.float32), "width in x.pth: .* 6 is not a multiple of 4"),
@@ -132,9 +132,9 @@ def test_an_unknown_family_is_refused_with_the_names_that_it_has() -> None:
     [
         ("backbone.hourglass_modules.0.up1.0.conv1.conv.weight", "MMPose's hourglass, which keeps 512 x 2 x 2"),
         ("module.backbone.hourglass_modules.0.low1.0.bn1.bias", "MMPose's hourglass"),
-        ("stem.conv.weight", "artefact of shgae's own.* Try: the folder that it was made in"),
-        ("stacks.0.hourglass.skips.0.bn1.weight", "artefact of shgae's own"),
-        ("model.to_code.weight", "artefact of shgae's own"),
+        ("stem.conv.weight", "shgae's own names.* Try: --like MODEL"),
+        ("stacks.0.hourglass.skips.0.bn1.weight", "shgae's own names"),
+        ("model.to_code.weight", "shgae's own names"),
     ],
 )
 def test_what_is_known_and_not_taken_is_declined_with_its_reason(name: str, words: str) -> None:
@@ -185,7 +185,7 @@ def test_a_state_dict_is_found_in_its_wrapper(tmp_path: Path, wrap: Callable[[An
 
 
 def _load_like_the_child(path: Path) -> dict[str, torch.Tensor]:
-    return foreign._plain(foreign._load(path))
+    return foreign._plain(foreign._load(path.open("rb")))
 
 
 def training_checkpoint(best: Any) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def test_a_number_of_numpys_that_python_2_pickled_is_skipped_too(tmp_path: Path)
 def test_nothing_of_numpy_is_called_for_a_number_of_numpys(tmp_path: Path) -> None:
     torch.save({"x": torch.zeros(1), "best": np.float64(0.5)}, tmp_path / "x.pth")
     before = set(torch.serialization.get_safe_globals())
-    loaded = foreign._load(tmp_path / "x.pth")
+    loaded = foreign._load((tmp_path / "x.pth").open("rb"))
     assert isinstance(loaded, dict)
     assert not isinstance(loaded["best"], np.generic)
     assert vars(loaded["best"]) == {}
@@ -341,7 +341,7 @@ def test_a_file_that_takes_too_long_is_refused(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory limit is Linux's")
 def test_a_file_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "_MEMORY_LIMIT", 256 << 20)
-    torch.save({"x": torch.zeros(1).expand(1 << 30)}, tmp_path / "bomb.pth")
+    monkeypatch.setattr(foreign, "_MEMORY_LIMIT", 8 << 20)
+    torch.save({"x": torch.zeros(8 << 20)}, tmp_path / "large.pth")
     with pytest.raises(Refused, match="memory"):
-        read_foreign(tmp_path / "bomb.pth")
+        read_foreign(tmp_path / "large.pth")

@@ -45,7 +45,7 @@ def network(seed: int = 4) -> dict[str, torch.Tensor]:
 def read(value: Any, folder: Path, *, is_old: bool = False) -> tuple[dict[str, torch.Tensor], str]:
     """What the importer's child makes of a checkpoint."""
     torch.save(value, folder / "x.pth", _use_new_zipfile_serialization=not is_old)
-    return foreign._network(foreign._load(folder / "x.pth"))
+    return foreign._network(foreign._load((folder / "x.pth").open("rb")))
 
 
 def is_network(found: dict[str, torch.Tensor], seed: int = 4) -> bool:
@@ -118,7 +118,7 @@ def test_nothing_of_a_class_is_imported_or_called(tmp_path: Path) -> None:
     script = "import theirs, torch; torch.save({'phase': theirs.Phase.A, 'w': torch.ones(2)}, 'x.pth')"
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=120)
     (tmp_path / "ran").unlink()
-    loaded = foreign._load(tmp_path / "x.pth")
+    loaded = foreign._load((tmp_path / "x.pth").open("rb"))
     assert isinstance(loaded, dict)
     assert type(loaded["phase"]).__module__ == "theirs"
     assert vars(loaded["phase"]) == {}

@@ -1,4 +1,4 @@
-"""Both formats of a figure hold the picture and its command, and nothing that changes from run to run."""
+"""Every format of a figure holds the picture and its command, and nothing that changes from run to run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from PIL import Image
 
 from shgae.plots.style import SUFFIXES, new_figure, save_figure, style
@@ -23,7 +24,7 @@ with style():
     axes.plot([1, 2, 3], [3, 1, 2], "--", marker="o", label="a run")
     axes.fill_between([1, 3], 1, 2, alpha=0.2)
     axes.legend()
-for suffix in (".png", ".svg"):
+for suffix in (".png", ".svg", ".pdf"):
     save_figure(figure, Path(sys.argv[1] + suffix), "shgae plot run -o figures")
 """
 
@@ -41,19 +42,22 @@ def drawn(stem: Path, command: str) -> list[Path]:
 def test_two_processes_write_equal_bytes(tmp_path: Path) -> None:
     for name in "ab":
         subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / name)], check=True, timeout=120)
-    for suffix in ("png", "svg"):
+    for suffix in ("png", "svg", "pdf"):
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
-def test_neither_format_names_a_time_or_a_version(tmp_path: Path) -> None:
-    png, svg = drawn(tmp_path / "x", "shgae x")
+def test_no_format_names_a_time_or_a_version(tmp_path: Path) -> None:
+    png, svg, pdf = drawn(tmp_path / "x", "shgae x")
     assert set(Image.open(png).info) <= {"dpi"}
     text = svg.read_text(encoding="utf-8")
     assert ElementTree.fromstring(text).tag.endswith("svg")
     assert "dc:date" not in text and "Matplotlib v" not in text
+    content = pdf.read_bytes()
+    assert content.startswith(b"%PDF-") and b"Date" not in content and b"atplotlib v" not in content
+    assert b"/Type3" not in content and b"/FontFile2" in content, "text is text, its font travels with it"
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_command_is_part_of_the_picture_and_signed_once(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "saved").mkdir()
     for name, commands in {"a": ["shgae b"], "b": ["shgae a"], "twice": ["shgae a", "shgae b"]}.items():
@@ -67,7 +71,21 @@ def test_the_command_is_part_of_the_picture_and_signed_once(tmp_path: Path, suff
 
 
 def test_a_name_that_no_font_has_and_one_that_looks_like_a_formula_can_be_shown(tmp_path: Path) -> None:
-    png, _ = drawn(tmp_path / "x", "shgae predict '$a_b$' 'photos/\N{SNOWMAN}\x07\ud800' " + 400 * "x" + " -o out")
+    png, *_ = drawn(tmp_path / "x", "shgae predict '$a_b$' 'photos/\N{SNOWMAN}\x07\ud800' " + 400 * "x" + " -o out")
     foot = np.asarray(Image.open(png).convert("L"))[-14:]
     assert (foot < 200).any()
     assert (foot[:, 0] == 255).all(), "it runs out of the picture"
+
+
+def test_settings_of_a_user_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    mine = drawn(tmp_path / "x", "shgae x")
+    with rc_context({"text.usetex": True, "font.family": "serif", "text.parse_math": True, "axes.grid": False}):
+        theirs = drawn(tmp_path / "theirs" / "x", "shgae x")
+    assert [one.read_bytes() for one in mine] == [one.read_bytes() for one in theirs]
+
+
+def test_without_a_command_the_foot_stays_empty(tmp_path: Path) -> None:
+    png, *_ = drawn(tmp_path / "x", "")
+    foot = np.asarray(Image.open(png).convert("L"))[-14:]
+    assert (foot == 255).all()

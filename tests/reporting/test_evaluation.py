@@ -31,6 +31,8 @@ from shgae.reporting.table import Grid
 from shgae.skeleton import COCO_PERSON
 from tests.builders.reports import evaluation, interval, pair, scored
 
+ENDS = ((0.01, 0.05), (-0.01, 0.03))
+"""One interval above 0, and one on both sides of it."""
 MCNEMAR = McNemar(1, 1200, 0, 0, 0.00012, 0.002)
 
 
@@ -80,12 +82,18 @@ def test_the_main_table_has_the_interval_and_what_to_compare_with(report: Evalua
 
 
 def test_models_that_find_no_more_than_a_guess_without_the_photo_are_named(report: EvaluationReport) -> None:
-    assert "No better than" not in pck_table(report).caption
+    def named(report: EvaluationReport) -> str:
+        lines = pck_table(report).caption.splitlines()
+        return next((line.rpartition(": ")[2] for line in lines if "does not look at the photo" in line), "")
+
+    assert named(report) == "", "floors find nothing"
     guess = replace(report.floors[0], pck=report.models[0].pck)
-    assert pck_table(replace(report, floors=(guess,))).caption.splitlines()[-1] == (
-        "No better than the blind, which does not look at the photo: base, off"
-    )
-    assert "No better than" not in pck_table(replace(report, floors=())).caption
+    assert named(replace(report, floors=(guess,))) == "base, off", "by points, where there is no interval"
+    sure = [replace(row, above_floor=interval(*ends)) for row, ends in zip(report.models, ENDS, strict=True)]
+    assert named(replace(report, floors=(guess,), models=tuple(sure))) == "off +1.0 (-1.0 to +3.0)"
+    low = ByGroup(0.001, None, 0.001)
+    assert named(replace(report, floors=(replace(guess, pck=low),), models=tuple(sure))).startswith("off")
+    assert named(replace(report, floors=())) == ""
 
 
 def test_from_one_photo_there_are_no_intervals(report: EvaluationReport) -> None:

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shgae.evaluation.study_plan import Look, Registered
+from shgae.evaluation.study_plan import Look
 from shgae.reporting.study_plan import registration
-
-KEPT = Registered(
-    sha256="ab" * 32,
-    primary=("full", "none"),
-    margin=1.0,
-    seeds=(0, 1, 2, 3, 4),
-    added_arms=(),
-    missing_arms=(),
-    looks=(Look(5, 0.05),),
-    late=False,
-    replaced=(),
-)
+from tests.builders.plans import KEPT, PLANNED
 
 
 def test_a_plan_that_was_kept_to_is_one_line() -> None:
     assert registration(None) == []
-    assert registration(KEPT) == [
-        "Registered as plan abababababab: primary comparison full - none, 5 seeds, margin 1 points of PCK."
-    ]
+    (said,) = registration(KEPT)
+    assert said == (
+        f"Registered as plan {PLANNED.sha256[:12]}: primary comparison full - none, 3 seeds, margin 1 points of PCK."
+    )
 
 
 def test_everything_that_was_not_planned_is_a_line_of_its_own() -> None:

@@ -47,6 +47,16 @@ def test_latex_needs_no_package_and_sets_apart_what_is_no_result() -> None:
 NAMES = st.text(st.sampled_from("ab |\\_$&;<>\n\r\t\x1b\x07\u202e\u2028\u200b\udce9%#{}^~*`éあ"), max_size=12)
 
 
+@given(said=NAMES)
+def test_no_text_below_a_table_becomes_markup_or_leaves_its_comment(said: str) -> None:
+    files = pages([GRID], f"one {said}\ntwo")
+    below = files["tables.md"].decode().rpartition("second\n\n")[2]
+    assert len(below.split("\n")) == 3 + said.count("\n")
+    assert not re.search(r"(?<!\\)(?:\\\\)*[|<*`$]", below)
+    above = files["tables.tex"].decode().partition("\\begin{table}")[0].rstrip("\n").split("\n")
+    assert all(line.startswith("% ") and line.isprintable() for line in above)
+
+
 @settings(max_examples=200, deadline=None)
 @given(names=st.lists(NAMES, min_size=2, max_size=2), title=NAMES, caption=NAMES)
 def test_no_name_breaks_a_row_or_reaches_a_reader_as_a_control_character(names, title, caption) -> None:

@@ -16,14 +16,17 @@ from shgae.artifacts.store import open_artifact
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.evaluation.predictions import photo_points
-from shgae.evaluation.report import EVALUATION, EvaluationReport
+from shgae.evaluation.report import EVALUATION, EvaluationReport, people_of, points_of
+from shgae.evaluation.trainings import NOT_KNOWN, Control
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.metrics.comparison import by_joint, compare_models, resample_pck
+from shgae.metrics.error_kinds import KINDS, kinds
 from shgae.metrics.statistics import Verdict
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import EvaluateConfig
 from shgae.reporting.evaluation import sentence
+from shgae.skeleton import COCO_PERSON
 from shgae.stages import evaluate
 from tests.builders.chain import Chain, Notes
 
@@ -53,12 +56,13 @@ def scored(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Scored:
 
 
 def numbers_of(report: EvaluationReport) -> EvaluationReport:
-    """A report without what must differ between a model and its file: ids, and how points were found."""
+    """A report without what must differ between a model and its file: ids, trainings, and how points were found."""
     models = []
     for row in report.models:
         metrics = tuple(dataclasses.replace(metric, decoding="") for metric in row.metrics)
-        models.append(dataclasses.replace(row, id=None, predictions_sha256=None, metrics=metrics))
-    return dataclasses.replace(report, models=tuple(models))
+        models.append(dataclasses.replace(row, id=None, predictions_sha256=None, trained=None, metrics=metrics))
+    pairs = tuple(dataclasses.replace(pair, trainings=NOT_KNOWN) for pair in report.comparisons)
+    return dataclasses.replace(report, models=tuple(models), comparisons=pairs)
 
 
 def test_the_files_alone_give_the_same_report_to_the_last_bit(scored: Scored, chain: Chain) -> None:
@@ -95,9 +99,9 @@ def test_determinism_is_asked_for_with_and_without_an_output(
     strict = []
     score = evaluate._score
 
-    def watched(*inputs: Any) -> Any:
+    def watched(*inputs: Any, **data: Any) -> Any:
         strict.append(torch.are_deterministic_algorithms_enabled())
-        return score(*inputs)
+        return score(*inputs, **data)
 
     monkeypatch.setattr(evaluate, "_score", watched)
     how = EvaluateConfig(batch_size=8, precision="fp32", resamples=100)
@@ -153,12 +157,51 @@ def test_two_models_are_compared_on_their_hits(scored: Scored, chain: Chain) -> 
     cells = [predictions.cells for predictions in scored.result.predictions]
     hits = [np.linalg.norm(one - np.minimum(np.round(truth), 31), axis=2) < 1.6 for one in cells]
     people = crops.people
-    paired = resample_pck(hits, people.visibility, people.photo_id, resamples=200)
-    (wanted,) = compare_models(paired, [(0, 1)])
+    resampled = resample_pck(hits, people.visibility, people.photo_id, resamples=200)
+    (wanted,) = compare_models(resampled, [(0, 1)])
     assert wanted.difference.all is not None and pair.difference.all is not None
     assert pair.difference.all.low == pytest.approx(wanted.difference.all.low, abs=1e-12)
     assert pair.joints["nose"] == by_joint(*hits, people.visibility)[0]
     assert (pair.verdict, pair.photos) == (wanted.verdict, wanted.photos)
+
+
+def test_how_two_models_were_trained_is_said_and_makes_a_comparison_uncontrolled(scored: Scored) -> None:
+    (pair,) = scored.report.comparisons
+    assert pair.trainings.verdict is Control.NOT_CONTROLLED
+    differing = {one.what: (one.first, one.second) for one in pair.trainings.differences}
+    assert differing["stages"] == (("train",), ("train", "finetune"))
+    assert differing["epochs"] == ((2,), (2, 1))
+    assert "optimizer" not in differing and "data" not in differing
+    assert "not controlled" in sentence(pair)
+
+
+def test_kinds_of_errors_are_counted_and_compared(scored: Scored, chain: Chain) -> None:
+    report, crops = scored.report, Crops(open_artifact(chain.data), "test")
+    people = people_of(crops, COCO_PERSON)
+    first, second = (kinds(points_of(one), people, COCO_PERSON.flip_pairs) for one in scored.result.predictions)
+    for row, found in zip(report.models, (first, second), strict=True):
+        assert row.errors is not None and row.errors.intervals is not None
+        assert [row.errors.all.counts[kind] for kind in KINDS] == [(found == i).sum() for i in range(5)]
+        assert row.errors.all.labels == (people.visibility > 0).sum()
+        assert sum(row.errors.all.shares[kind] or 0 for kind in KINDS) == pytest.approx(1)
+        for k, name in enumerate(report.joints):
+            joint = row.errors.joints[name]
+            assert [joint.counts[kind] for kind in KINDS] == [(found[:, k] == i).sum() for i in range(5)]
+        miss = row.errors.intervals.miss
+        assert miss is not None and miss.low <= miss.value <= miss.high
+    (pair,) = report.comparisons
+    assert pair.errors is not None and pair.errors.miss is not None
+    labels = (people.visibility > 0).sum()
+    assert pair.errors.miss.value == pytest.approx(((second == 4).sum() - (first == 4).sum()) / labels)
+    assert all(row.errors is not None and row.errors.intervals is None for row in (*report.floors, *report.ceilings))
+
+
+def test_a_model_against_the_best_guess_without_the_photo_has_an_interval(scored: Scored) -> None:
+    best = max(row.pck.all or 0 for row in scored.report.floors)
+    for row in scored.report.models:
+        assert row.above_floor is not None and row.pck.all is not None
+        assert row.above_floor.value == pytest.approx(row.pck.all - best)
+        assert row.above_floor.low <= row.above_floor.value <= row.above_floor.high
 
 
 def test_every_pair_of_three_models_is_compared(scored: Scored, chain: Chain) -> None:
@@ -167,7 +210,7 @@ def test_every_pair_of_three_models_is_compared(scored: Scored, chain: Chain) ->
     pairs = [(pair.first, pair.second) for pair in report.comparisons]
     assert pairs == [("baseline", "finetuned"), ("baseline", "baseline-2"), ("finetuned", "baseline-2")]
     same = report.comparisons[1]
-    assert same.difference.all is not None and same.verdict is Verdict.IDENTICAL
+    assert same.difference.all is not None and same.verdict is Verdict.TOO_FEW_PHOTOS
     assert (same.difference.all.low, same.difference.all.value, same.difference.all.high) == (0, 0, 0)
 
 
@@ -224,7 +267,7 @@ def test_tables_lie_beside_the_report(scored: Scored) -> None:
     assert f"| baseline | {percent} |" in markdown
     assert f"baseline & {percent} & " in latex
     assert sentence(scored.report.comparisons[0]) in markdown
-    assert latex.count(r"\begin{table}") == latex.count(r"\end{table}") == 7
+    assert latex.count(r"\begin{table}") == latex.count(r"\end{table}") == 12
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,30 +17,18 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tensors import map_tensor
 from shgae.data.datasets import load_pose_batch, to_images
 from shgae.errors import DiskError, Interrupted, Refused
-from shgae.execution import Execution, StopFlag
+from shgae.execution import Execution
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import Stack
 from shgae.skeleton import Skeleton
 from shgae.stages import extract
 from tests.builders.chain import Chain, Notes, Sites, as_before
+from tests.builders.line import StopAfter
 from tests.builders.tiny import TINY_EXTRACT
 
 HOW = Execution()
 ALL = replace(TINY_EXTRACT, stack="all")
 FEW = replace(ALL, limit=8)
-
-
-class StopAt(StopFlag):
-    """A signal that comes at the n-th look."""
-
-    def __init__(self, looks: int) -> None:
-        super().__init__()
-        self.looks = looks
-
-    def raise_if_set(self, where: object, fix: str, *, saved: bool = True) -> None:
-        self.looks -= 1
-        self.signal_number = 15 if self.looks <= 0 else None
-        super().raise_if_set(where, fix, saved=saved)
 
 
 def tensors_of(folder: Path) -> dict[str, bytes]:
@@ -107,58 +93,13 @@ def test_a_stack_that_the_model_lacks_is_refused_saying_how_many_it_has(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("looks", [1, 2, 5])
-def test_an_interrupted_extraction_of_all_stacks_goes_on_after_the_last_shard_that_all_have(
-    sites: Sites, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
-) -> None:
-    monkeypatch.setattr("shgae.artifacts.activations.SHARD_ROWS", 16)  # 4 people a shard: a batch
-    whole = extract.run(sites.baseline, sites.data, tmp_path / "whole", FEW, HOW).artifact
-    with pytest.raises(Interrupted):
-        extract.run(sites.baseline, sites.data, tmp_path / "out", FEW, Execution(stop=StopAt(looks)))
-    there = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.partial").rglob("bottleneck-*")}
-    assert len(there) == 3 * (looks - 1)
-    for path in list(there)[:1]:
-        content = path.read_bytes()
-        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        with pytest.raises(Refused, match="was changed since it was written"):
-            extract.run(sites.baseline, sites.data, tmp_path / "out", FEW, Execution(resume=True))
-        path.write_bytes(content)
-        there[path] = path.stat().st_mtime_ns
-    resumed = extract.run(sites.baseline, sites.data, tmp_path / "out", FEW, Execution(resume=True)).artifact
-    assert resumed.id == whole.id
-    for path, time in there.items():
-        assert (tmp_path / "out" / path.relative_to(tmp_path / "out.partial")).stat().st_mtime_ns == time
-
-
-def test_a_shard_is_written_while_the_network_is_at_the_next(
-    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shgae.artifacts.activations.SHARD_ROWS", 8)
-    at_the_next = threading.Event()
-    compute, keep, computed = extract._Extraction._computed, extract._Extraction._keep, []
-
-    def computing(self: Any, *what: Any) -> Any:
-        computed.append(what)
-        if len(computed) == 2:
-            at_the_next.set()
-        return compute(self, *what)
-
-    def keeping(self: Any, *what: Any) -> None:
-        assert at_the_next.wait(20), "the first shard must not hold up the second"
-        keep(self, *what)
-
-    monkeypatch.setattr(extract._Extraction, "_computed", computing)
-    monkeypatch.setattr(extract._Extraction, "_keep", keeping)
-    extract.run(chain.baseline, chain.data, tmp_path / "x", TINY_EXTRACT, Execution())
-
-
 def test_a_shard_that_some_stacks_lack_is_made_again_for_all(
     sites: Sites, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shgae.artifacts.activations.SHARD_ROWS", 16)
     whole = extract.run(sites.baseline, sites.data, tmp_path / "whole", FEW, HOW).artifact
     with pytest.raises(Interrupted):
-        extract.run(sites.baseline, sites.data, tmp_path / "out", FEW, Execution(stop=StopAt(3)))
+        extract.run(sites.baseline, sites.data, tmp_path / "out", FEW, Execution(stop=StopAfter(3)))
     (tmp_path / "out.partial" / "train" / "stack-1" / "bottleneck-00001.safetensors").unlink()
     resumed = extract.run(sites.baseline, sites.data, tmp_path / "out", FEW, Execution(resume=True)).artifact
     assert resumed.id == whole.id

@@ -120,6 +120,7 @@ def test_info_of_an_interrupted_training_tells_where_it_stands_and_how_it_began(
     text = capsys.readouterr().out
     assert re.search(r"epochs done +4\n", text)
     assert re.search(r"steps of the next +17\n", text)
+    assert re.search(r"PCK % +50\n", text), "in the unit of the history"
     assert re.search(r"command +\S", text)
 
 

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from shgae.analysis.latent.report import SCHEMA
 from shgae.artifacts.checkpoint import HISTORY
@@ -19,12 +21,15 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import append_row, read_rows
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.study_plan import PLAN, StudyPlan, plan_bytes
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
+from shgae.metrics.pckh import Curve
 from shgae.plots import curves
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
 from tests.builders.findings import analysis_report
+from tests.builders.plans import KEPT, PLANNED
 from tests.builders.reports import evaluation, interval, scored, study
 
 EPOCHS = 9
@@ -49,11 +54,25 @@ def trained(path: Path, kind: str = "hourglass", epochs: int = EPOCHS, *, commit
     return path
 
 
-def reported(path: Path, kind: str, report: dict[str, Any]) -> Path:
+def reported(path: Path, kind: str, report: dict[str, Any], plan: StudyPlan | None = None) -> Path:
     with new_artifact(path, kind=kind, config={}, parents={}, execution=Execution()) as made:
         made.write_json("report.json", report)
+        if plan:
+            made.write(PLAN, plan_bytes(plan))
         made.commit({})
     return path
+
+
+def test_every_figure_is_a_png_an_svg_and_a_pdf_and_names_its_command_unless_told_not_to(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    made = plot.run([run], tmp_path / "plain", Execution(stamp=False)).artifact
+    assert {Path(name).suffix for name in made.manifest.files} == {".png", ".svg", ".pdf"}
+    plot.run([run], tmp_path / "stamped", Execution())
+    foot = {
+        name: np.asarray(Image.open(tmp_path / name / "learning-rate.png").convert("L"))[-14:].min()
+        for name in ("plain", "stamped")
+    }
+    assert foot["plain"] == 255 and foot["stamped"] < 200
 
 
 def evaluated() -> dict[str, Any]:
@@ -66,16 +85,24 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curves, "save_figure", lambda _figure, path, _command: path.write_bytes(b"a figure"))
 
 
-def test_networks_and_autoencoders_have_figures_of_their_own_in_both_formats(tmp_path: Path) -> None:
+def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp_path: Path) -> None:
     runs = [trained(tmp_path / "net"), trained(tmp_path / "other"), trained(tmp_path / "ae", "autoencoder")]
     result = plot.run([*runs, reported(tmp_path / "e", "evaluation", evaluated())], tmp_path / "out", Execution())
     names = ["curves-fvu", "curves-pck", "joints", "learning-rate"]
     assert sorted(result.to_json()["figures"]) == names
-    assert result.to_json()["files"] == [f"{name}.{suffix}" for name in names for suffix in ("png", "svg")]
+    assert result.to_json()["files"] == [f"{name}.{suffix}" for name in names for suffix in ("pdf", "png", "svg")]
     made = open_artifact(tmp_path / "out", "figures")
     assert {parent.role: parent.id for parent in made.manifest.parents} == {
         f"run {path.name}": open_artifact(path).id for path in (*runs, tmp_path / "e")
     }
+
+
+def test_an_evaluation_with_curves_has_a_figure_of_them_too(tmp_path: Path) -> None:
+    curve = Curve((0.0, 0.25, 0.5), (0.0, 0.2, 0.4), 0.2)
+    row = dataclasses.replace(scored("m", {"nose": 0.3}, sure=interval(0.1, 0.5)), curves={"pckh": curve})
+    report = EVALUATION.to_json(evaluation(row))
+    result = plot.run([reported(tmp_path / "e", "evaluation", report)], tmp_path / "out", Execution())
+    assert sorted(result.to_json()["figures"]) == ["joints", "radii"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -95,7 +122,7 @@ def test_a_training_at_work_is_drawn_as_far_as_it_is_and_is_no_parent(tmp_path: 
     for given in (partial, tmp_path / "net"):
         result = plot.run([given], tmp_path / "out", Execution(force=True))
         ((name, told),) = result.artifact.facts["unfinished"].items()
-        assert name == "net.partial" and told["epochs"] == EPOCHS and "no parent" in told["note"]
+        assert name == "net.partial" and told["epochs"] == EPOCHS and "not a parent" in told["note"]
         assert not result.artifact.manifest.parents
     before = result.artifact.id
     (partial / HISTORY).write_text(
@@ -117,8 +144,18 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> Non
 
 
 def test_a_study_is_meant_by_its_folder_too(tmp_path: Path) -> None:
-    reported(tmp_path / "study" / "report", "study", STUDY.to_json(study()))
+    report = dataclasses.replace(study(), registered=KEPT)
+    reported(tmp_path / "study" / "report", "study", STUDY.to_json(report), PLANNED)
     assert plot.run([tmp_path / "study"], tmp_path / "out", Execution()).artifact.facts["figures"] == ["differences"]
+
+
+def test_a_study_without_its_plan_is_not_drawn(tmp_path: Path) -> None:
+    other = dataclasses.replace(study(), registered=dataclasses.replace(KEPT, sha256="0" * 64))
+    kept = dataclasses.replace(study(), registered=KEPT)
+    for name, report, plan in (("none", study(), None), ("gone", kept, None), ("other", other, PLANNED)):
+        path = reported(tmp_path / name, "study", STUDY.to_json(report), plan)
+        with pytest.raises(Refused, match="names no plan|nothing was registered|it is of plan 0000"):
+            plot.run([path], tmp_path / "out", Execution())
 
 
 def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:

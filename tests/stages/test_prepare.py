@@ -245,7 +245,7 @@ def test_hold_out_and_a_test_split_exclude_each_other(tmp_path: Path):
 def test_a_disk_too_small_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=64_600_000))
-    with pytest.raises(DiskError, match=r"need 694\.7 kB with 64\.0 MB to spare, 64\.6 MB are free"):
+    with pytest.raises(DiskError, match=r"need 696\.5 kB with 64\.0 MB to spare, 64\.6 MB are free"):
         prepare({"train": make(tmp_path / "train")}, tmp_path / "out" / "data")
     assert not list((tmp_path / "out").iterdir())
 

@@ -91,6 +91,14 @@ def test_all_bad_photos_are_told_at_once_with_the_option_that_does_without_them(
     assert prepare({"train": train}, tmp_path / "data", max_bad_photos=4).bad_photos == 4
 
 
+def test_where_all_photos_are_bad_no_option_is_offered(tmp_path: Path) -> None:
+    train = make(tmp_path / "train")
+    for path in (train.path / "photos").iterdir():
+        path.unlink()
+    line = line_of(tmp_path, {"train": train})
+    assert "all " in line and "max-bad-photos" not in line
+
+
 def test_bad_photos_of_all_splits_are_counted_together(tmp_path: Path) -> None:
     sources = {
         "train": harmed(make(tmp_path / "train"), 0),

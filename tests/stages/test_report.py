@@ -77,7 +77,7 @@ def sources(reported: Reported) -> dict[str, Path]:
 def test_it_has_a_section_of_every_kind_in_order(reported: Reported) -> None:
     assert reported.result.sections == (
         "What may be concluded",
-        "Did the autoencoder earn it?",
+        "Arms compared",
         "Scores",
         "People",
         "Replacements of the bottleneck",

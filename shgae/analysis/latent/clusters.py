@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from scipy import stats
 from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances, silhouette_score
+
+from shgae.execution import Progress, Silent
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -27,6 +29,7 @@ SMALL = 0.1
 CLOUDS = 19
 """Clouds of each kind that a silhouette must exceed, all of them: a test at 5 %."""
 _TYLER_STEPS = 20
+_SILENT = Silent()
 _IN_CLOUD = 300
 """People of a cloud."""
 
@@ -114,7 +117,9 @@ class Clusters:
         return max(self.tried, key=lambda one: one.silhouette)
 
 
-def cluster(rows: Floats, ks: Sequence[int], space: str, *, nearest: int, seed: int) -> Clusters:
+def cluster(
+    rows: Floats, ks: Sequence[int], space: str, *, nearest: int, seed: int, progress: Progress = _SILENT
+) -> Clusters:
     """Groups people (N, d) into K clusters for each K below N, by scikit-learn's K-means.
 
     Args:
@@ -123,6 +128,7 @@ def cluster(rows: Floats, ks: Sequence[int], space: str, *, nearest: int, seed: 
         space: what the rows are, in words.
         nearest: people to name of each cluster.
         seed: of the first centres and of the people compared; equal seeds give equal groups.
+        progress: where each K is told, and each cloud.
 
     Raises:
         ValueError: there are no more people than the smallest K.
@@ -130,11 +136,17 @@ def cluster(rows: Floats, ks: Sequence[int], space: str, *, nearest: int, seed: 
     compared = np.arange(len(rows))
     if len(rows) > MOST_COMPARED:
         compared = np.sort(np.random.Generator(np.random.Philox(seed)).permutation(len(rows))[:MOST_COMPARED])
-    tried = [_clustering(rows, k, compared, nearest, seed) for k in ks if k < len(rows)]
+    progress.start("K-means", len(ks), "K")
+    tried = []
+    for k in ks:
+        if k < len(rows):
+            tried.append(_clustering(rows, k, compared, nearest, seed))
+        progress.advance()
+    progress.finish()
     if not tried:
         raise ValueError(f"{len(rows)} people are too few for {min(ks)} clusters")
     highest = max(one.silhouette for one in tried)
-    one_mode = against_one_mode(rows, [one.k for one in tried], seed) if highest > SOME else None
+    one_mode = against_one_mode(rows, [one.k for one in tried], seed, progress) if highest > SOME else None
     return Clusters(verdict_of(highest, one_mode), len(rows), len(compared), space, tuple(tried), one_mode)
 
 
@@ -156,7 +168,7 @@ def unit_length(rows: Floats) -> Floats:
     return directions
 
 
-def against_one_mode(rows: Floats, ks: Sequence[int], seed: int) -> OneMode | None:
+def against_one_mode(rows: Floats, ks: Sequence[int], seed: int, progress: Progress = _SILENT) -> OneMode | None:
     """Compares the highest silhouette of some people (N, d) with that of clouds of one mode (the idea of SigClust: Liu
     et al. 2008, JASA 103, 1281-1293; there the cloud is Gaussian, which heavy tails alone exceed).
 
@@ -168,10 +180,15 @@ def against_one_mode(rows: Floats, ks: Sequence[int], seed: int) -> OneMode | No
     ks = [k for k in ks if 3 * k <= len(some)]
     if len(some) < 20 or not ks or not some.shape[1]:
         return None
-    elliptical, copula = (
-        tuple(_highest(cloud(some, numbers), ks, seed) for _ in range(CLOUDS))
-        for cloud in (_elliptical_cloud, _copula_cloud)
-    )
+    progress.start("clouds of one mode", 2 * CLOUDS, "clouds")
+
+    def highest(cloud: Callable[[npt.NDArray[np.float64], np.random.Generator], npt.NDArray[np.float64]]) -> float:
+        progress.advance()
+        return _highest(cloud(some, numbers), ks, seed)
+
+    elliptical = tuple(highest(_elliptical_cloud) for _ in range(CLOUDS))
+    copula = tuple(highest(_copula_cloud) for _ in range(CLOUDS))
+    progress.finish()
     return OneMode(len(some), _highest(some, ks, seed), elliptical, copula)
 
 

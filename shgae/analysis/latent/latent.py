@@ -16,7 +16,7 @@ from shgae.analysis.pca import Components, CovarianceSums, components_of
 from shgae.artifacts.activations import Activations
 from shgae.data.datasets import in_chunks
 from shgae.errors import Refused
-from shgae.execution import Execution
+from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.wording import counted_people
 
@@ -109,7 +109,7 @@ def _scattered(codes: npt.NDArray[np.float32]) -> Scattered:
     return Scattered(components, centred @ components.directions[:KEPT].T, squares)
 
 
-def find_clusters(latent: Latent, ks: str, seed: int) -> tuple[Clusters | None, Clusters | None]:
+def find_clusters(latent: Latent, ks: str, seed: int, progress: Progress) -> tuple[Clusters | None, Clusters | None]:
     """K-means by the code where there is one, else by the leading coefficients, and by the same at unit length; None
     where nobody differs.
 
@@ -125,8 +125,9 @@ def find_clusters(latent: Latent, ks: str, seed: int) -> tuple[Clusters | None, 
         rows, space = latent.codes, f"the code's {latent.codes.shape[1]} numbers"
     found = []
     for some, name in ((rows, space), (unit_length(rows), f"{space} at unit length")):
-        differs = not (some == some[0]).all()
-        found.append(cluster(some, range(first, last + 1), name, nearest=NEAREST, seed=seed) if differs else None)
+        is_one_point = (some == some[0]).all()
+        each = range(first, last + 1)
+        found.append(None if is_one_point else cluster(some, each, name, nearest=NEAREST, seed=seed, progress=progress))
     return found[0], found[1]
 
 

@@ -62,7 +62,9 @@ def find(
     if found.latent and "spectrum" in parts:
         found.spectrum, found.code_spectrum = found.latent.spectra()
     if found.latent and "clusters" in parts:
-        found.clusters, found.direction_clusters = find_clusters(found.latent, config.clusters, config.seed)
+        found.clusters, found.direction_clusters = find_clusters(
+            found.latent, config.clusters, config.seed, execution.progress
+        )
     if {"traversals", "skips", "code-units"} & set(parts):
         _find_in_network(found, inputs, parts, config, device, execution)
     return found

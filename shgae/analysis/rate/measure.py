@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +14,13 @@ from torch import Tensor
 from shgae.analysis.inputs import training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
-from shgae.analysis.rate.report import RatePoint, RateReport, needed_of, taken_out_of
+from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport, needed_of, taken_out_of
+from shgae.analysis.splice import replacements
 from shgae.analysis.splice.effects import UNTOUCHED, SideBySide
 from shgae.analysis.splice.network import Passes, Site, Splicer, target_config
 from shgae.analysis.splice.replacements import Projection
 from shgae.artifacts.crops import Crops
+from shgae.artifacts.reconstructions import Reconstruction
 from shgae.artifacts.store import Artifact
 from shgae.data.datasets import PoseBatch
 from shgae.errors import Refused
@@ -71,7 +73,9 @@ class RateCurve:
         config: RateConfig,
         device: torch.device,
         execution: Execution,
+        given: Mapping[str, Reconstruction],
     ) -> None:
+        self._given = given
         self._site, self._code, self._ks, self._config = site, code, ks, config
         self._prepared, self._source = sources
         self._execution, self._device = execution, device
@@ -85,27 +89,24 @@ class RateCurve:
         mean = rows.mean()
         components = components_of(mean, rows.read, len(rows), self._execution)
         ks, code, rank = self._ks, self._code, components.rank
-        seen = _Seen(components, mean)
+        names = [*(["ae"] if code else []), *self._given]
+        seen = _Seen(components, mean, names)
         projection = Projection(components, self._device)
         passes = self._passes(projection, ks, seen)
         sides = self._compared(passes)
-        equal = dict[str, EqualRank]()
-        if code is not None and not self._site.is_tuned:
-            equal = {name: equal_pck(side, ks, "ae", rank) for name, side in sides.items()}
-            if dense := dense_ranks(ks, equal.values()):
-                sides = self._compared(passes, self._passes(projection, dense, seen, again=True))
-                ks = tuple(sorted({*ks, *dense}))
-                equal = {name: equal_pck(side, ks, "ae", rank) for name, side in sides.items()}
-        rates = seen.rates()
-        intervals = seen.intervals(self._crops.photos, self._config.seed)
+        equal = self._equal(names, sides, ks, rank)
+        if dense := dense_ranks(ks, [found for one in equal.values() for found in one.values()]):
+            sides = self._compared(passes, self._passes(projection, dense, seen, again=True))
+            ks = tuple(sorted({*ks, *dense}))
+            equal = self._equal(names, sides, ks, rank)
+        photos, seed = self._crops.photos, self._config.seed
+        rates, intervals = seen.rates(), seen.intervals(photos, seed)
         fvu = {str(k): None if rates is None else float(rates[k]) for k in ks}
         points = tuple(_point(str(k), k, fvu[str(k)], intervals[str(k)], sides) for k in ks)
         mine = None
         if code is not None:
-            mine = _point("ae", code.spec.code_size, seen.code.result().fvu, intervals["ae"], sides)
-        fewest = None
-        if equal and mine is not None and mine.fvu is not None and rates is not None:
-            fewest = equal_fvu(rates, mine.fvu, rank, seen.sums(self._crops.photos), self._config.seed)
+            mine = _point("ae", code.spec.code_size, seen.fvu("ae"), intervals["ae"], sides)
+        fewest = {name: seen.equal_fvu(name, rank, photos, seed) for name in equal}
         return RateReport(
             model=self._site.loaded.artifact.id,
             data=self._prepared.id,
@@ -120,11 +121,31 @@ class RateCurve:
             points=points,
             untouched={name: side.effect(UNTOUCHED) for name, side in sides.items()},
             autoencoder=mine,
-            equal_fvu=fewest,
-            equal_pck=equal,
+            equal_fvu=fewest.get("ae"),
+            equal_pck=equal.get("ae", {}),
             taken_out=taken_out_of(mine, self._site.is_tuned, sides["skips_on"].photos),
             needed=needed_of(points, rank, sides["skips_on"].photos) if mine is None else None,
+            given={
+                name: GivenPoint(
+                    one.sha256,
+                    seen.fvu(name),
+                    intervals[name],
+                    sides["skips_on"].effect(name),
+                    sides["skips_off"].effect(name),
+                    fewest.get(name),
+                    equal.get(name, {}),
+                )
+                for name, one in self._given.items()
+            },
         )
+
+    def _equal(
+        self, names: Sequence[str], sides: Mapping[str, SideBySide], ks: tuple[int, ...], rank: int
+    ) -> dict[str, dict[str, EqualRank]]:
+        """Of each name, skips on and skips off; of nothing in a tuned trunk, where there is no curve."""
+        if self._site.is_tuned:
+            return {}
+        return {name: {way: equal_pck(side, ks, name, rank) for way, side in sides.items()} for name in names}
 
     def _compared(self, first: Passes, *more: Passes) -> dict[str, SideBySide]:
         """Skips on and skips off, over all that passed."""
@@ -134,9 +155,9 @@ class RateCurve:
         return {"skips_on": SideBySide(on, truth, seed=seed), "skips_off": SideBySide(off, truth, seed=seed)}
 
     def _passes(self, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool = False) -> Passes:
-        """One way down a batch; a way up for each rank, and the first time for the autoencoder and for the bottleneck
-        as it is."""
-        others = [] if again else [UNTOUCHED, *(["ae"] if self._code else [])]
+        """One way down a batch; a way up for each rank, and the first time for the autoencoder, for what was given and
+        for the bottleneck as it is."""
+        others = [] if again else [UNTOUCHED, *seen.names]
         passes = Passes(self._splicer, self._crops, self._heatmap, [*others, *map(str, ks)])
         self._execution.progress.start("more ranks" if again else "ranks", len(self._crops), "people")
         for batch in self._splicer.batches(self._crops, self._execution):
@@ -151,10 +172,12 @@ class RateCurve:
     def _others(self, batch: PoseBatch, descent: StackState, seen: _Seen) -> Iterator[tuple[str, Tensor]]:
         x = descent.bottleneck
         yield UNTOUCHED, x
-        if self._code is not None:
-            rebuilt = self._splicer.through(self._code.module)(x, batch.rows)
-            seen.add_code(x.float().cpu().numpy(), rebuilt.float().cpu().numpy())
-            yield "ae", rebuilt
+        instead = {"ae": self._splicer.through(self._code.module)} if self._code is not None else {}
+        instead |= {name: replacements.given(one.read) for name, one in self._given.items()}
+        for name, replace in instead.items():
+            rebuilt = replace(x, batch.rows)
+            seen.add_rebuilt(name, x.float().cpu().numpy(), rebuilt.float().cpu().numpy())
+            yield name, rebuilt
 
     @staticmethod
     def _projected(
@@ -172,21 +195,23 @@ class RateCurve:
 
 
 class _Seen:
-    """Sums over the evaluated bottlenecks: of every rank at once, and of the autoencoder."""
+    """Sums over the evaluated bottlenecks: of every rank at once, and of the autoencoder and what was given."""
 
-    def __init__(self, components: Components, mean: npt.NDArray[np.float64]) -> None:
-        self._mean = mean
+    def __init__(self, components: Components, mean: npt.NDArray[np.float64], names: Sequence[str]) -> None:
+        self._mean, self.names = mean, tuple(names)
         self._squares, self._spread = np.zeros(len(components.variances)), 0.0
         self._grid = fvu_grid(components.rank)
-        self._left, self._spreads = ([np.zeros((0, *shape))] for shape in ((len(self._grid),), ()))
+        self._left, self._spreads = [np.zeros((0, len(self._grid)))], [np.zeros(0)]
         self._held: dict[int, list[npt.NDArray[np.float64]]] = {}
-        self.code = FidelitySums(mean)
-        self.is_coded = False
+        self._rebuilt = {name: FidelitySums(mean) for name in names}
 
-    def add_code(self, x: npt.NDArray[np.float32], rebuilt: npt.NDArray[np.float32]) -> None:
-        """Counts what the autoencoder gives for a batch (n, C, 4, 4)."""
-        self.is_coded = True
-        self.code.add(x, rebuilt)
+    def add_rebuilt(self, name: str, x: npt.NDArray[np.float32], rebuilt: npt.NDArray[np.float32]) -> None:
+        """Counts what one of ``names`` gives for a batch (n, C, 4, 4)."""
+        self._rebuilt[name].add(x, rebuilt)
+
+    def fvu(self, name: str) -> float | None:
+        """Of one of ``names``; None if no bottleneck differs from the mean."""
+        return self._rebuilt[name].result().fvu
 
     def keep(self, coefficients: npt.NDArray[np.float32], ks: tuple[int, ...]) -> None:
         """Remembers what each of these ranks holds of each person of a batch, coefficients (n, D)."""
@@ -208,19 +233,22 @@ class _Seen:
         return curve(self._squares, self._spread) if self._spread else None
 
     def intervals(self, photo_id: npt.NDArray[np.int64], seed: int) -> dict[str, Interval | None]:
-        """The FVU of every rank, by its number, and of the autoencoder, ``ae``, with its interval over photos."""
+        """The FVU of every rank, by its number, and of ``names``, with its interval over photos."""
         spread = np.concatenate(self._spreads)
         errors = {str(k): np.maximum(spread - np.concatenate(held), 0) for k, held in self._held.items()}
-        if self.is_coded:
-            errors["ae"] = self.code.by_person()[0]
+        errors |= {name: one.by_person()[0] for name, one in self._rebuilt.items()}
         above = np.stack([*errors.values()], axis=1)
         paired = PairedBootstrap(above, np.repeat(spread[:, None], len(errors), axis=1), photo_id, seed=seed)
         return {name: paired.interval((place,)) for place, name in enumerate(errors)}
 
-    def sums(self, photo_id: npt.NDArray[np.int64]) -> FvuSums:
-        """What the interval of the equal-FVU rank is made of."""
+    def equal_fvu(self, name: str, rank: int, photo_id: npt.NDArray[np.int64], seed: int) -> EqualRank | None:
+        """The rank with the FVU of one of ``names``; None if no bottleneck differs from the mean."""
+        rates, mine = self.rates(), self.fvu(name)
+        if rates is None or mine is None:
+            return None
         left, spread = (np.concatenate(one) for one in (self._left, self._spreads))
-        return FvuSums(self._grid, left, self.code.by_person()[0], spread, photo_id)
+        sums = FvuSums(self._grid, left, self._rebuilt[name].by_person()[0], spread, photo_id)
+        return equal_fvu(rates, mine, rank, sums, seed)
 
 
 def _squares(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

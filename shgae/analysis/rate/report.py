@@ -29,6 +29,22 @@ class RatePoint:
     skips_off: Effect
 
 
+@dataclass(frozen=True)
+class GivenPoint:
+    """The network with what another program put in the bottleneck's place; how many numbers pass is not known."""
+
+    sha256: str
+    """Of the file that it was given in."""
+    fvu: float | None
+    """As in :class:`RatePoint`; so are its interval and the effects."""
+    fvu_interval: Interval | None
+    skips_on: Effect
+    skips_off: Effect
+    equal_fvu: EqualRank | None
+    """As the autoencoder's in :class:`RateReport`; so is ``equal_pck``."""
+    equal_pck: Mapping[str, EqualRank]
+
+
 class CurveVerdict(StrEnum):
     """What a curve without an autoencoder says, skips on."""
 
@@ -88,6 +104,8 @@ class RateReport:
     """A tuned graft with its autoencoder against the trunk without, skips on."""
     needed: Needed | None
     """Without an autoencoder: what the curve alone says."""
+    given: Mapping[str, GivenPoint]
+    """By name."""
 
 
 def taken_out_of(autoencoder: RatePoint | None, is_tuned: bool, photos: int) -> Change | None:
@@ -152,12 +170,13 @@ def _rank_from_first(old: Mapping[str, Any], most: int) -> dict[str, Any]:
 
 
 def _from_second(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 2 had no interval of the FVU."""
+    """Schema 2 had no interval of the FVU, and nothing given."""
 
     def point(one: dict[str, Any] | None) -> dict[str, Any] | None:
         return one and {**one, "fvu_interval": None}
 
-    return old | {"points": [*map(point, old["points"])], "autoencoder": point(old["autoencoder"])}
+    points = {"points": [*map(point, old["points"])], "autoencoder": point(old["autoencoder"])}
+    return old | points | {"given": {}}
 
 
 SCHEMA = Schema(RateReport, version=3, older={1: _from_first, 2: _from_second})

@@ -16,27 +16,24 @@ _PCK: Mapping[RankVerdict, str] = {
     "no rank can be named.",
     RankVerdict.MEAN_BETTER: "With {side}, the training mean scores higher than the bottleneck itself (its cost: "
     "{difference}): no rank can be named.",
-    RankVerdict.WORSE_THAN_MEAN: "With {side}, the autoencoder ({size} numbers) is significantly worse than the "
+    RankVerdict.WORSE_THAN_MEAN: "With {side}, {what} is significantly worse than the "
     "training mean: {difference} of PCK.",
-    RankVerdict.LIKE_MEAN: "With {side}, no significant difference between the autoencoder ({size} numbers) and the "
+    RankVerdict.LIKE_MEAN: "With {side}, no significant difference between {what} and the "
     "training mean: {difference} of PCK.",
-    RankVerdict.NAMED: "With {side}, PCA reaches the PCK of the autoencoder ({size} numbers) at {components} "
+    RankVerdict.NAMED: "With {side}, PCA reaches the PCK of {what} at {components} "
     "(95 % CI {low} to {high}{at_least}).",
-    RankVerdict.OPEN: "With {side}, PCA needs {least} to reach the PCK of the autoencoder ({size} numbers); the "
+    RankVerdict.OPEN: "With {side}, PCA needs {least} to reach the PCK of {what}; the "
     "estimate is {components}, without an upper limit among the {most} tried.",
-    RankVerdict.BEYOND: "With {side}, PCA does not reach the PCK of the autoencoder ({size} numbers) with the {most} "
-    "tried; it needs {least}.",
-    RankVerdict.EARLIER: "With {side}, no rank was named for the autoencoder ({size} numbers); shgae rate made again "
-    "gives a limit.",
+    RankVerdict.BEYOND: "With {side}, PCA does not reach the PCK of {what} with the {most} tried; it needs {least}.",
+    RankVerdict.EARLIER: "With {side}, no rank was named for {what}; shgae rate made again gives a limit.",
 }
 _FVU: Mapping[RankVerdict, str] = {
-    RankVerdict.NAMED: "In variance explained, PCA reaches the autoencoder ({size} numbers) at {components}{interval}.",
-    RankVerdict.OPEN: "In variance explained, PCA reaches the autoencoder ({size} numbers) at {components}, without an "
+    RankVerdict.NAMED: "In variance explained, PCA reaches {what} at {components}{interval}.",
+    RankVerdict.OPEN: "In variance explained, PCA reaches {what} at {components}, without an "
     "upper limit among the {most}.",
-    RankVerdict.BEYOND: "In variance explained, PCA does not reach the autoencoder ({size} numbers) with {most}.",
-    RankVerdict.WORSE_THAN_MEAN: "In variance explained, the autoencoder ({size} numbers) is worse than the training "
-    "mean.",
-    RankVerdict.EARLIER: "In variance explained, no rank was named for the autoencoder ({size} numbers).",
+    RankVerdict.BEYOND: "In variance explained, PCA does not reach {what} with {most}.",
+    RankVerdict.WORSE_THAN_MEAN: "In variance explained, {what} is worse than the training mean.",
+    RankVerdict.EARLIER: "In variance explained, no rank was named for {what}.",
 }
 _NOT_VARYING = "The bottlenecks do not vary: there is no variance to explain."
 _NO_CURVE = "The trunk was tuned with its autoencoder inside: components of its bottleneck do not measure it."
@@ -61,24 +58,29 @@ def _sentences(report: RateReport) -> Iterator[str]:
     if report.taken_out:
         yield _NO_CURVE
         yield change_sentence(report.taken_out, "skips on")
-    if report.autoencoder is None:
-        return
-    size = report.autoencoder.n_components
+    if report.autoencoder is not None:
+        what = f"the autoencoder ({report.autoencoder.n_components} numbers)"
+        yield from _equal_sentences(report.equal_pck, report.equal_fvu, what)
+    for name, one in report.given.items():
+        yield from _equal_sentences(one.equal_pck, one.equal_fvu, name)
+
+
+def _equal_sentences(equal_pck: Mapping[str, EqualRank], equal_fvu: EqualRank | None, what: str) -> Iterator[str]:
     for side in ("skips_on", "skips_off"):
-        if side in report.equal_pck:
-            yield pck_sentence(report.equal_pck[side], size, side.replace("_", " "))
-    if report.equal_fvu:
-        yield fvu_sentence(report.equal_fvu, size)
-    elif report.equal_pck:
+        if side in equal_pck:
+            yield pck_sentence(equal_pck[side], what, side.replace("_", " "))
+    if equal_fvu:
+        yield fvu_sentence(equal_fvu, what)
+    elif equal_pck:
         yield _NOT_VARYING
 
 
-def pck_sentence(found: EqualRank, size: int, side: str) -> str:
-    """Where an autoencoder of so many numbers lies on the PCK curve; ``side`` is "skips on" or "skips off"."""
+def pck_sentence(found: EqualRank, what: str, side: str) -> str:
+    """Where an autoencoder, or what was given, lies on the PCK curve; ``side`` is "skips on" or "skips off"."""
     least = round(found.at_least or 0)
     return _PCK[found.verdict].format(
         side=side,
-        size=size,
+        what=what,
         difference=points(found.difference) if found.difference else "",
         components=_components(found.components),
         low=_number(found.low),
@@ -89,11 +91,11 @@ def pck_sentence(found: EqualRank, size: int, side: str) -> str:
     )
 
 
-def fvu_sentence(found: EqualRank, size: int) -> str:
+def fvu_sentence(found: EqualRank, what: str) -> str:
     """Where it lies on the curve of the variance explained."""
     interval = f" (95 % CI {_number(found.low)} to {_number(found.high)})" if found.low is not None else ""
     return _FVU[found.verdict].format(
-        size=size, components=_components(found.components), interval=interval, most=_components(found.most)
+        what=what, components=_components(found.components), interval=interval, most=_components(found.most)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from shgae.analysis.splice.network import Passes, Site, Splicer, target_config
 from shgae.analysis.splice.replacements import Projection, Replacement
 from shgae.analysis.splice.report import Replaced, SpliceReport, side_of
 from shgae.artifacts.crops import Crops
+from shgae.artifacts.reconstructions import Reconstruction
 from shgae.artifacts.store import Artifact
 from shgae.data.datasets import in_chunks, load_pose_batch
 from shgae.execution import Execution, Progress
@@ -75,8 +77,9 @@ class Splice:
         config: SpliceConfig,
         device: torch.device,
         execution: Execution,
+        given: Mapping[str, Reconstruction],
     ) -> None:
-        self._site, self._prepared, self._source = site, prepared, source
+        self._site, self._prepared, self._source, self._given = site, prepared, source, given
         self._config, self._execution = config, execution
         self._crops = Crops(prepared, config.split, config.limit)
         self._splicer = Splicer(site, device, config.precision, config.batch_size)
@@ -91,11 +94,12 @@ class Splice:
         offered = self._offered(mean, components, bottlenecks)
         passes = self._passes({name: replace for name, (replace, _) in offered.items()})
         compared = [SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
-        sides = [side_of(side, list(offered), self._site.is_tuned) for side in compared]
+        sides = [side_of(side, list(offered), self._site.is_tuned, tuple(self._given)) for side in compared]
         distances = {name: self._distance(replace, bottlenecks, mean) for name, (replace, _) in offered.items()}
         intervals = fvu_intervals(distances, crops.photos, self._config.seed)
         replaced = tuple(
-            Replaced(name, meaning, distances[name].result(), intervals[name]) for name, (_, meaning) in offered.items()
+            Replaced(name, meaning, distances[name].result(), intervals[name], self._sha256(name))
+            for name, (_, meaning) in offered.items()
         )
         return SpliceReport(
             model=self._site.loaded.artifact.id,
@@ -140,6 +144,8 @@ class Splice:
         meanings = {"ae": "the autoencoder", "old-ae": "the autoencoder from before fine-tuning, in the tuned trunk"}
         for name, code in self._codes.items():
             offered[name] = (splicer.through(code), meanings[name])
+        for name, one in self._given.items():
+            offered[name] = (replacements.given(one.read), f"given in {one.path.name}")
         spec = self._spec
         count = min(spec.code_size if spec else _COMPONENTS, components.rank)
         projected = replacements.rank(Projection(components, self._device), count)
@@ -152,6 +158,9 @@ class Splice:
         offered["mean"] = (replacements.constant(mean), "the training mean, for everybody")
         offered["zero"] = (replacements.zero, "zeros")
         return offered
+
+    def _sha256(self, name: str) -> str | None:
+        return self._given[name].sha256 if name in self._given else None
 
     def _passes(self, offered: dict[str, Replacement]) -> Passes:
         """One way down a batch, and a way up for each replacement, with skips and without."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from shgae.analysis.pca import Rows
 from shgae.analysis.splice.effects import UNTOUCHED, Tally, Truth, loss_counts
+from shgae.artifacts.compatibility import is_tuned
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.data.datasets import PoseBatch, in_chunks, load_pose_batch, to_images
@@ -47,7 +48,7 @@ class Site:
     @property
     def is_tuned(self) -> bool:
         """Whether an autoencoder and its trunk were trained on together."""
-        return self.own is not None and self.loaded.artifact.facts.get("made_by") == "finetune"
+        return self.own is not None and is_tuned(self.loaded.artifact)
 
 
 def open_site(model: Path, stack: str) -> Site:

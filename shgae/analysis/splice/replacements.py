@@ -57,6 +57,16 @@ def another(bottlenecks: npt.NDArray[np.float32], seed: int) -> Replacement:
     return replace
 
 
+def given(read: Callable[[Rows], npt.NDArray[np.float32]]) -> Replacement:
+    """What another program put in its place: ``read`` gives it, (n, C, 4, 4), of rows of the split."""
+
+    def replace(x: Tensor, rows: Rows) -> Tensor:
+        # Laid out as what an autoencoder of the network gives, so that sums over it have equal last bits.
+        return torch.from_numpy(read(rows)).to(x.device).contiguous(memory_format=torch.channels_last)
+
+    return replace
+
+
 def derangement(count: int, seed: int) -> Rows:
     """A permutation (count,) of 0 .. count - 1 that leaves nothing in place: one random circle through all.
 

@@ -30,6 +30,8 @@ class Replaced:
     fvu_interval: Interval | None
     """The FVU with its 95 % interval over photos; None where the bottlenecks do not vary, from fewer than two photos,
     and in reports of before."""
+    sha256: str | None
+    """Of the file that it was given in; None of what shgae makes itself."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Side:
     """What the training mean costs and what of it is recovered; None in a tuned trunk."""
     changes: tuple[Change, ...]
     """What the autoencoder is compared with."""
+    given: tuple[Cost, ...]
+    """What each given replacement recovers of that cost; empty in a tuned trunk."""
 
     def recovered_of(self, name: str, baseline: str, measure: str) -> Recovered | None:
         """One entry of ``recovered``; None if there is none."""
@@ -82,13 +86,18 @@ class SpliceReport:
     checks: tuple[Check, ...]
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """Replacements that were given as tensors, by name."""
+        return tuple(one.name for one in self.replacements if one.sha256)
+
+    @property
     def sides(self) -> tuple[tuple[str, Side], ...]:
         """Skips on, then skips off, by name."""
         return (("skips on", self.skips_on), ("skips off", self.skips_off))
 
 
-def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool) -> Side:
-    """Everything about replacements by name, skips all on or all off."""
+def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool, given: Sequence[str] = ()) -> Side:
+    """Everything about replacements by name, skips all on or all off; ``given`` are those of another program."""
     effects = {name: compared.effect(name) for name in names}
     recovered = tuple(
         compared.recovered(name, baseline, measure)
@@ -99,8 +108,10 @@ def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool) -> Side:
         for measure in MEASURES
     )
     ahead = {name: compared.difference("ae", name) for name in names if name != "ae"} if "ae" in names else {}
-    cost = None if is_tuned else cost_of(effects, recovered, compared.photos)
-    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned, compared.photos))
+    photos = compared.photos
+    cost = None if is_tuned else cost_of(effects, recovered, photos)
+    theirs = () if is_tuned else tuple(cost_of(effects, recovered, photos, name) for name in given)
+    return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned, photos, given), theirs)
 
 
 @dataclass(frozen=True)
@@ -133,7 +144,8 @@ def _side_from_first(old: Mapping[str, Any], is_tuned: bool, photos: int, name: 
     side = from_json(_FirstSide, {**old, "recovered": recovered}, name)
     cost = None if is_tuned else cost_of(side.effects, side.recovered, photos)
     changes = changes_of(side.ae_ahead, is_tuned, photos)
-    return to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes))
+    new = to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes, ()))
+    return {key: value for key, value in new.items() if key != "given"}  # which schema 3 brought
 
 
 def _undefined_of(said: str | None) -> str | None:
@@ -145,8 +157,10 @@ def _undefined_of(said: str | None) -> str | None:
 
 
 def _from_second(old: dict[str, Any]) -> dict[str, Any]:
-    """Schema 2 had no interval of the FVU."""
-    return old | {"replacements": [{**one, "fvu_interval": None} for one in old["replacements"]]}
+    """Schema 2 had no interval of the FVU, and nothing given."""
+    new = {"fvu_interval": None, "sha256": None}
+    sides = {name: {**old[name], "given": []} for name in ("skips_on", "skips_off")}
+    return old | {"replacements": [{**one, **new} for one in old["replacements"]]} | sides
 
 
 SCHEMA = Schema(SpliceReport, version=3, older={1: _from_first, 2: _from_second})

@@ -43,6 +43,7 @@ def _sentences(report: SpliceReport) -> Iterator[str]:
             yield cost_sentence(found.cost, side)
             if found.cost.verdict == CostVerdict.TOO_FEW:
                 continue
+        yield from (cost_sentence(one, side) for one in found.given if one.share)
         yield from (change_sentence(one, side) for one in found.changes)
 
 
@@ -70,4 +71,4 @@ def change_sentence(one: Change, side: str) -> str:
 
 def _name(replacement: str) -> str:
     kind, _, count = replacement.partition("-")
-    return f"{count} principal components" if kind == "pca" else _NAMES[replacement]
+    return f"{count} principal components" if kind == "pca" else _NAMES.get(replacement, replacement)

@@ -69,9 +69,10 @@ def asked_about(names: Sequence[str]) -> str:
     return "ae" if "ae" in names else next(name for name in names if name.startswith("pca-"))
 
 
-def cost_of(effects: Mapping[str, Effect], recovered: Sequence[Recovered], photos: int) -> Cost:
-    """The verdict on one side, skips on or skips off, from its numbers over so many photos."""
-    name = asked_about(list(effects))
+def cost_of(effects: Mapping[str, Effect], recovered: Sequence[Recovered], photos: int, name: str = "") -> Cost:
+    """The verdict on one side, skips on or skips off, from its numbers over so many photos; on what the splice is
+    about, or on a replacement by name."""
+    name = name or asked_about(list(effects))
     one = next(one for one in recovered if (one.replacement, one.baseline, one.measure) == (name, LEADING, "pck"))
     verdict = _cost_verdict(one) if photos >= VERDICT_PHOTOS else CostVerdict.TOO_FEW
     return Cost(verdict, name, effects[LEADING].pck_lost, one.share)
@@ -89,17 +90,20 @@ def _cost_verdict(one: Recovered) -> CostVerdict:
     return CostVerdict.GIVES_BACK if one.share.low > 0 else CostVerdict.WORSE
 
 
-def changes_of(ahead: Mapping[str, Interval | None], is_tuned: bool, photos: int) -> tuple[Change, ...]:
+def changes_of(
+    ahead: Mapping[str, Interval | None], is_tuned: bool, photos: int, given: Sequence[str] = ()
+) -> tuple[Change, ...]:
     """What the autoencoder is compared with: principal components; in a tuned trunk zeros, the mean, its absence and
-    the autoencoder from before.
+    the autoencoder from before; what was given.
 
     Args:
         ahead: PCK with the autoencoder minus PCK with each other replacement.
         is_tuned: whether the trunk was trained with its autoencoder inside.
         photos: that the differences are over.
+        given: replacements of another program.
     """
     wanted = ("zero", LEADING, UNTOUCHED, "old-ae") if is_tuned else [one for one in ahead if one.startswith("pca-")]
-    return tuple(change("ae", other, ahead[other], photos) for other in wanted if other in ahead)
+    return tuple(change("ae", other, ahead[other], photos) for other in (*wanted, *given) if other in ahead)
 
 
 def turned(difference: Interval) -> Interval:

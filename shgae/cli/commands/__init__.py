@@ -8,6 +8,7 @@ module, put it into ``COMMANDS``, name it in README.md, run ``python -m shgae.cl
 
 from shgae.cli.command import Command
 from shgae.cli.commands.analyze import analyze
+from shgae.cli.commands.compare import compare
 from shgae.cli.commands.convert import convert
 from shgae.cli.commands.demo import demo
 from shgae.cli.commands.doctor import doctor
@@ -43,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     evaluate,
     demo,
     study,
+    compare,
     splice,
     rate,
     analyze,

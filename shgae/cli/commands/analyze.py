@@ -23,13 +23,13 @@ from shgae.recipes import AnalyzeConfig
     ANALYSIS/
       report.json                 numbers and verdicts
       tables.md tables.tex        the same as tables
-      spectrum silhouettes skips  pictures, .png and .svg
+      spectrum silhouettes skips  pictures, .png .svg .pdf
       traversal-*.png             poses along components
       clusters.png code-units-*.png
                                   people and units of the code
       manifest.json               what it was made from, hashes
     """,
-    running=("device", "workers", "force"),
+    running=("device", "workers", "stamp", "force"),
 )
 def analyze(
     inputs: Annotated[

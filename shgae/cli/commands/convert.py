@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from shgae.cli.command import METHOD, command, typed
+from shgae.cli.inputs import File
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -27,7 +28,7 @@ _FILE = "MPII's .mat, Newell's .h5 (extra: mpii) or bearpaw's .json; LSP's joint
 )
 def convert(
     data_set: Annotated[Literal["mpii", "lsp"], typer.Argument(metavar="mpii|lsp", help="The data set of the file.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=_FILE)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_FILE), File("annotations")],
     output: Output,
     execution: Execution,
     photos: Annotated[
@@ -38,6 +39,8 @@ def convert(
 
     Joints, visibility, head box, centre and scale as the file gives them; what it lacks is absent, and listed.
     """
+    from rich.text import Text
+
     from shgae.cli.tables import facts_table
     from shgae.stages import convert as stage
 
@@ -45,4 +48,4 @@ def convert(
     keys = ("people", "photos", "joints", "visible", "hidden")
     table, notes = facts_table({key: result[key] for key in keys}), "\n".join(result["notes"])
     first = next(iter(result["files"].values()))
-    return Outcome(result, [table, notes], typed("prepare", "--train", first, photos or "PHOTOS", "-o", "data"))
+    return Outcome(result, [table, Text(notes)], typed("prepare", "--train", first, photos or "PHOTOS", "-o", "data"))

@@ -24,7 +24,7 @@ from shgae.execution import Execution
       evaluation/                          PCK and predictions
       curves.png predictions.png           what to look at
     """,
-    running=("device", "workers", "resume", "force"),
+    running=("device", "workers", "resume", "stamp", "force"),
 )
 def demo(
     execution: Execution,
@@ -32,6 +32,8 @@ def demo(
     seed: Seed = 0,
 ) -> Outcome:
     """Runs the whole method on drawn people: minutes on two CPU cores."""
+    from rich.text import Text
+
     from shgae.cli.tables import grid_table
     from shgae.experiments import demo as stage
     from shgae.reporting.evaluation import pck_table
@@ -40,4 +42,4 @@ def demo(
     caution = "The finetuned graft also trained longer: this table cannot say what the autoencoder itself gave."
     table = grid_table(pck_table(result.evaluation.report))
     pictures = [f"picture: {path}" for path in result.pictures]
-    return Outcome(result.to_json(), [table, caution, *pictures], typed("info", output / "finetuned"))
+    return Outcome(result.to_json(), [table, Text(caution), *pictures], typed("info", output / "finetuned"))

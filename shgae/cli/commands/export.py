@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from shgae.artifacts.output_file import ONNX
 from shgae.cli.command import OUTPUT, command
+from shgae.cli.inputs import NewFile
 from shgae.cli.options import Model
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -24,7 +26,11 @@ from shgae.execution import Execution
 )
 def export(
     model: Model,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make, NAME.onnx.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The file to make, NAME.onnx."),
+        NewFile(ONNX, "model"),
+    ],
     execution: Execution,
 ) -> Outcome:
     """Exports a model as one ONNX file, checked against torch with onnxruntime.

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import beside, command, typed
-from shgae.cli.inputs import File
+from shgae.cli.inputs import File, Folder
 from shgae.cli.options import Category, Output, colour
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -39,17 +39,20 @@ def import_model(
         str | None, typer.Option(metavar="R,G,B", help="Mean colour it subtracts, 0 to 1; else its family's.")
     ] = None,
     category: Category = None,
+    like: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Its weights, tuned elsewhere."), Folder(("hourglass",))
+    ] = None,
 ) -> Outcome:
-    """Imports a foreign hourglass or autoencoder; no code in its file is run.
+    """Imports a foreign hourglass or autoencoder, or a model's weights tuned elsewhere; no code in the file is run.
 
     Known by their tensors: the study's networks, bearpaw/pytorch-pose, anibali/pytorch-stacked-hourglass and
-    princeton-vl/pytorch_stacked_hourglass.
+    princeton-vl/pytorch_stacked_hourglass. With --like: the state dict of shgae.open_model(MODEL).
     """
     from shgae.cli.tables import facts_table
     from shgae.stages import import_model as stage
 
     mean = None if mean_rgb is None else colour(mean_rgb)
-    result = stage.run(file, output, execution, joints, mean, category).to_json()
+    result = stage.run(file, output, execution, joints, mean, category, like).to_json()
     shown = {key: value for key, value in result.items() if key not in ("output", "kind", "id", "joints")}
     shown |= {"joints": {"names": result["joints"]}} if "joints" in result else {}
     extract = ("extract", output, "DATA", "-o", beside(output, "activations"))

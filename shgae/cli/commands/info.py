@@ -22,18 +22,23 @@ def info(
     ],
 ) -> Outcome:
     """Shows what a folder holds, how it was made, and its lineage."""
+    from rich.text import Text
+
     from shgae.artifacts.disk_space import readable
-    from shgae.cli.tables import facts_table, lineage_tree
+    from shgae.cli.tables import facts_table, in_units, lineage_tree
     from shgae.stages import info as stage
 
     result = stage.run(path).to_json()
     size = {"files": result["files"], "size": readable(result["bytes"])}
     config = facts_table(result["config"], "Made with")
-    facts = facts_table(size | result["facts"], "Facts")
+    known = dict(result["facts"])
+    if result["kind"] == "hourglass" and "best_score" in known:
+        known["val_pck"] = known.pop("best_score")
+    facts = facts_table(size | in_units(known), "Facts")
     command = {"command": shlex.join(result["provenance"].get("command", ()))}
     made_by = facts_table(result["provenance"] | command, "Made by")
     if not result["complete"]:
         heading = f"unfinished {result['kind']} in {result['path']}: interrupted (the same command with --resume goes"
-        known = [made_by] if result["provenance"] else []
-        return Outcome(result, [f"{heading} on), or still running", facts, config, *known])
+        origin = [made_by] if result["provenance"] else []
+        return Outcome(result, [Text(f"{heading} on), or still running"), facts, config, *origin])
     return Outcome(result, [lineage_tree(result["lineage"]), facts, config, made_by], typed("verify", path))

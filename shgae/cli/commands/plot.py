@@ -22,14 +22,15 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
     section=OUTPUT,
     example="shgae plot baseline finetuned evaluation -o figures --from-epoch 10",
     writes="""
-    FIGURES/                      each as .png and .svg
+    FIGURES/                      each as .png, .svg and .pdf
       curves-pck curves-fvu       losses and score over epochs
       learning-rate               over epochs
       rate spectrum               of a rate, of an analysis
-      joints differences          of an evaluation, of a study
+      joints radii errors         of an evaluation: each joint; PCK over radii; kinds
+      differences                 of a study
       manifest.json               what was drawn, from which runs, hashes
     """,
-    running=("force",),
+    running=("stamp", "force"),
 )
 def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=_RUNS), Folder(or_unfinished=True)],
@@ -39,7 +40,7 @@ def plot(
         int | None, typer.Option("--from-epoch", metavar="EPOCH", min=1, help=_FROM, show_default=False)
     ] = None,
 ) -> Outcome:
-    """Plots curves over epochs, rate curves, spectra, joints and differences."""
+    """Plots curves over epochs, rate curves, spectra, joints, errors and differences."""
     from shgae.cli.tables import facts_table
     from shgae.stages import plot as stage
 

@@ -20,17 +20,17 @@ from shgae.recipes import PrepareConfig, Split
     writes="""
     DATA/
       people.jsonl                    every person: kept or dropped, and why
+      ignored.jsonl                   crowds and people without joints, for OKS AP
       train/people.safetensors        joints, visibility, ids, squares
       train/crops-00000.safetensors   256 crops, uint8 RGB; also val/ and test/
+      sheet.png                       some people, and why others are left out
       manifest.json                   joints, mean colour, counts, hashes
     """,
-    running=("workers", "force"),
+    running=("workers", "stamp", "force"),
 )
 def prepare(
     train: Annotated[
-        Pair,
-        typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photo folder to train on."),
-        CocoAndPhotos(),
+        Pair, typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photos to train on."), CocoAndPhotos()
     ],
     output: Output,
     config: PrepareConfig,
@@ -41,6 +41,7 @@ def prepare(
     test: Annotated[
         Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on."), CocoAndPhotos()
     ] = None,
+    sheet: Annotated[bool, typer.Option("--sheet/--no-sheet", help="Draw some of the people: sheet.png.")] = True,
     dry_run: DryRun = False,
 ) -> Outcome:
     """Crops people out of photos with COCO keypoints: crops, splits, mean colour."""
@@ -51,7 +52,7 @@ def prepare(
     sources = {split: stage.Source(*pair) for split, pair in pairs.items() if pair}
     if dry_run:
         return dry_run_outcome(stage.dry_run(sources, output, config, execution))
-    result = stage.run(sources, output, config, execution).to_json()
+    result = stage.run(sources, output, config, execution, sheet=sheet).to_json()
     shown = {key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")}
     tables = [facts_table(shown | {"mirror_pairs": mirrored(result["mirror_pairs"])})]
     if "val" not in result["splits"]:

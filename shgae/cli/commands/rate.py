@@ -9,7 +9,7 @@ import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.inputs import Folder
-from shgae.cli.options import Activations, Data, MaybeOutput, Model
+from shgae.cli.options import Activations, Data, Given, MaybeOutput, Model, by_name
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import RateConfig
@@ -26,7 +26,7 @@ from shgae.recipes import RateConfig
       rate.png                  the curves
       manifest.json             which model, which activations, hashes
     """,
-    running=("device", "workers", "force"),
+    running=("device", "workers", "stamp", "force"),
 )
 def rate(
     model: Model,
@@ -39,6 +39,7 @@ def rate(
         typer.Option("--ae", metavar="AE", help="The point on the curve; a grafted model has its own."),
         Folder(("autoencoder",)),
     ] = None,
+    given: Given = None,
     output: MaybeOutput = None,
 ) -> Outcome:
     """Draws PCK and FVU over the number of principal components that pass the bottleneck, without training.
@@ -48,5 +49,5 @@ def rate(
     from shgae.cli.tables import rate_tables
     from shgae.stages import rate as stage
 
-    result = stage.run(model, activations, data, output, config, execution, autoencoder)
+    result = stage.run(model, activations, data, output, config, execution, autoencoder, by_name(given))
     return Outcome(result.to_json(), rate_tables(result.report), typed("verify", output) if output else "")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from shgae.artifacts.output_file import PAGE
 from shgae.cli.command import OUTPUT, command
-from shgae.cli.inputs import Folder
+from shgae.cli.inputs import Folder, NewFile
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
@@ -27,7 +28,11 @@ def report(
     inputs: Annotated[
         list[Path], typer.Argument(metavar="DIR...", help="Artefacts of any kind, in any order."), Folder()
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to make, NAME.html.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The file to make, NAME.html."),
+        NewFile(PAGE, "report"),
+    ],
     config: ReportConfig,
     execution: Execution,
 ) -> Outcome:

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
+from shgae.artifacts.output_file import PICTURE
 from shgae.cli.command import OUTPUT, command
-from shgae.cli.inputs import File
+from shgae.cli.inputs import File, NewFile
 from shgae.cli.options import Data
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipe_parts import ShowConfig
 
-_OUTPUT = "The picture to make, NAME.png or NAME.svg."
+_OUTPUT = "The picture to make, NAME.png, .svg or .pdf."
 _PREDICTIONS = "JSON of predictions (COCO results): drawn next to the annotation, worst first."
 _SIGMAS = "JSON of OKS's sigmas of the joints, for predictions that do not say whom they are of."
 
@@ -24,13 +25,13 @@ _SIGMAS = "JSON of OKS's sigmas of the joints, for predictions that do not say w
     section=OUTPUT,
     example="shgae show data --targets --augment newell --people 6 -o sheet.png",
     writes="""
-    SHEET.png   or .svg: crops and their joints, person by person
+    SHEET.png   or .svg, .pdf: crops and their joints, person by person
     """,
-    running=("force",),
+    running=("stamp", "force"),
 )
 def show(
     data: Data,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help=_OUTPUT)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help=_OUTPUT), NewFile(PICTURE, "sheet")],
     config: ShowConfig,
     execution: Execution,
     predictions: Annotated[

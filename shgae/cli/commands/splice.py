@@ -9,7 +9,7 @@ import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.inputs import Folder
-from shgae.cli.options import Data, MaybeOutput, Model
+from shgae.cli.options import Data, Given, MaybeOutput, Model, by_name
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import SpliceConfig
@@ -42,6 +42,7 @@ def splice(
         typer.Option(metavar="DIR", help="Of this model, for mean and components; else they are computed."),
         Folder(("activations",)),
     ] = None,
+    given: Given = None,
     output: MaybeOutput = None,
 ) -> Outcome:
     """Replaces the bottleneck by the autoencoder's reconstruction, the mean, zeros and more, and scores each.
@@ -51,5 +52,5 @@ def splice(
     from shgae.cli.tables import splice_tables
     from shgae.stages import splice as stage
 
-    result = stage.run(model, data, output, config, execution, autoencoder, activations)
+    result = stage.run(model, data, output, config, execution, autoencoder, activations, by_name(given))
     return Outcome(result.to_json(), splice_tables(result.report), typed("verify", output) if output else "")

@@ -26,7 +26,7 @@ from shgae.recipes import StudyConfig
       activations/ linear/         what all seeds share
       seed-0/arm-full/finetuned/   an arm, made by shgae finetune
     """,
-    running=("device", "workers", "resume", "force"),
+    running=("device", "workers", "compile", "resume", "stamp", "force"),
 )
 def study(
     model: Model,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from shgae.artifacts.input_file import Source, path_of, reading
 from shgae.data.converters.people import Malformed
 from shgae.errors import Refused
 
@@ -20,12 +20,12 @@ _MOST_ROWS = 1_000_000
 
 
 def read_arrays(
-    path: Path, numbers: Mapping[str, tuple[int, ...]], texts: Sequence[str], fix: str
+    source: Source, numbers: Mapping[str, tuple[int, ...]], texts: Sequence[str], fix: str
 ) -> dict[str, npt.NDArray[Any]]:
     """Arrays of equally many rows out of an HDF5 file.
 
     Args:
-        path: the file.
+        source: the file.
         numbers: names of arrays of numbers, with the shape of a row; they come as float64.
         texts: names of arrays of texts, or of their letters' codes; they come as they are.
         fix: which file is wanted, for the error.
@@ -35,19 +35,17 @@ def read_arrays(
         Malformed: an array is missing, of another shape or kind, or lies outside the file.
     """
     if importlib.util.find_spec("h5py") is None:
-        raise Refused("annotations", path, "the package h5py is not installed", "pip install 'shgae[mpii]'")
+        raise Refused("annotations", path_of(source), "the package h5py is not installed", "pip install h5py")
     import h5py
 
-    if not path.exists():
-        raise Refused("annotations", path, "no such file", "check the path")
     try:
-        with h5py.File(path, "r") as file:
+        with reading(source, "annotations") as (opened, _), h5py.File(opened, "r") as file:
             found = {name: _array(file, name, shape) for name, shape in numbers.items()}
             found |= {name: _array(file, name, None) for name in texts}
-    except Malformed:
+    except (Malformed, Refused):
         raise
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:  # what h5py makes of HDF5's errors
-        raise Refused("annotations", path, f"no readable HDF5 ({type(error).__name__})", fix) from error
+        raise Refused("annotations", path_of(source), f"no readable HDF5 ({type(error).__name__})", fix) from error
     if len({len(array) for array in found.values()}) > 1:
         raise Malformed("its arrays have unequal numbers of rows")
     return found

@@ -7,27 +7,26 @@ the extended set. LSP's first 1,000 are for training, the others for testing.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
+from shgae.artifacts.input_file import Source, path_of
 from shgae.data.converters.mat_files import read_variable
 from shgae.data.converters.people import Converted, ConvertedPerson, Floats, Malformed
 from shgae.errors import Refused
 from shgae.skeleton import LSP_PERSON
 
 _JOINTS = len(LSP_PERSON)
-_FIX = "joints.mat of LSP (3 x 14 x 2000) or of LSP Extended (14 x 3 x 10000)"
+FIX = "joints.mat of LSP (3 x 14 x 2000) or of LSP Extended (14 x 3 x 10000)"
 _TRAINING = 1000
 
 
-def read_lsp(path: Path) -> Converted:
-    """The people of LSP (splits train and test) or of LSP Extended (train).
+def read_lsp(source: Source) -> Converted:
+    """The people of LSP (splits train and test) or of LSP Extended (train); a hostile file can crash the process.
 
     Raises:
         Refused: the file is missing, malformed, or of version 7.3.
     """
-    joints = read_variable(path, "joints", _FIX)
+    joints = read_variable(source, "joints", FIX)
     try:
         is_number = isinstance(joints, np.ndarray) and np.issubdtype(joints.dtype, np.number) and joints.ndim == 3
         if not is_number or np.iscomplexobj(joints):
@@ -40,7 +39,7 @@ def read_lsp(path: Path) -> Converted:
         else:
             raise Malformed(f"joints is {' x '.join(map(str, joints.shape))}")
     except Malformed as fault:
-        raise Refused("annotations", path, str(fault), _FIX) from fault
+        raise Refused("annotations", path_of(source), str(fault), FIX) from fault
     notes = (
         "box: the format has none",
         "photo names: the format has none, they follow from the order (im0001.jpg, ...)",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import mat_struct
 
+from shgae.artifacts.input_file import Source, reading
 from shgae.data.converters.people import Malformed
 from shgae.errors import Refused
 
@@ -23,32 +25,30 @@ _HDF5_PLACES = (0, 512)
 _AS_V7 = "load it in MATLAB or Octave and save it with -v7"
 
 
-def read_variable(path: Path, name: str, fix: str) -> Any:
+def read_variable(source: Source, name: str, fix: str) -> Any:
     """A variable of a .mat file, squeezed: a number, an array, a struct (``mat_struct``) or an object array of structs.
 
     Args:
-        path: the file.
+        source: the file.
         name: of the variable.
         fix: which file is wanted, for the error.
 
     Raises:
         Refused: the file is missing, torn, of version 7.3 or no .mat at all, or lacks the variable.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HDF5_PLACES[-1] + len(_HDF5))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused("annotations", path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused("annotations", path, "it is a folder", fix) from error
-    except PermissionError as error:
-        raise Refused("annotations", path, "it may not be read", "check its permissions") from error
+    with reading(source, "annotations") as (file, path):
+        return _read_variable(file, path, name, fix)
+
+
+def _read_variable(file: BufferedReader, path: Path, name: str, fix: str) -> Any:
+    head = file.read(_HDF5_PLACES[-1] + len(_HDF5))
+    file.seek(0)
     if head.startswith(b"MATLAB 7.3") or any(head[at : at + len(_HDF5)] == _HDF5 for at in _HDF5_PLACES):
         raise Refused("annotations", path, "a .mat of version 7.3 (HDF5), up to 7 is read", _AS_V7)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = loadmat(path, variable_names=[name], struct_as_record=False, squeeze_me=True)
+            found = loadmat(file, variable_names=[name], struct_as_record=False, squeeze_me=True)
     except MemoryError:
         raise
     except Exception as error:  # scipy raises whatever a broken file trips over: some twelve types

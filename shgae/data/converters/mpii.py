@@ -13,15 +13,15 @@ the head box) is visible, as in the other two files.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.io.matlab import mat_struct
 
+from shgae.artifacts import strict_json
+from shgae.artifacts.input_file import Source, path_of
 from shgae.data.converters.hdf5_files import read_arrays
 from shgae.data.converters.mat_files import field, number, read_variable, structs
 from shgae.data.converters.people import Converted, ConvertedPerson, Floats, Malformed, file_name_of
@@ -36,11 +36,11 @@ _SHIFT, _GROWTH = 15.0, 1.25
 """What Newell's files did to centre (y, times the scale) and to scale."""
 _BOX = "box: the square of 200 px x scale around the centre, MPII's own measure of a person"
 _INDEX = "coordinates as the file counts them (MATLAB's, from 1)"
-_FIX = "mpii_human_pose_v1_u12_1.mat, Newell's valid.h5, or mpii_annotations.json"
+FIX = "mpii_human_pose_v1_u12_1.mat, Newell's valid.h5, or mpii_annotations.json"
 
 
-def read_mpii(path: Path) -> Converted:
-    """The people of an MPII file, by its ending.
+def read_mpii(source: Source) -> Converted:
+    """The people of an MPII file, by its ending; a hostile .mat or .h5 can crash the process.
 
     The official release's split is train (its test people have no joints), the .json's train and val; that of a .h5 is
     its name.
@@ -48,15 +48,16 @@ def read_mpii(path: Path) -> Converted:
     Raises:
         Refused: the file is missing or malformed, of another ending, or nobody in it has joints; h5py is missing.
     """
-    readers: Mapping[str, Callable[[Path], Converted]] = {".mat": _release, ".h5": _newell, ".json": _bearpaw}
+    path = path_of(source)
+    readers: Mapping[str, Callable[[Source], Converted]] = {".mat": _release, ".h5": _newell, ".json": _bearpaw}
     if path.suffix.lower() not in readers:
-        raise Refused("annotations", path, "its name does not end in .mat, .h5 or .json", _FIX)
+        raise Refused("annotations", path, "its name does not end in .mat, .h5 or .json", FIX)
     try:
-        found = readers[path.suffix.lower()](path)
+        found = readers[path.suffix.lower()](source)
         if not any(found.splits.values()):
             raise Malformed("nobody in it has joints")
     except Malformed as fault:
-        raise Refused("annotations", path, str(fault), _FIX) from fault
+        raise Refused("annotations", path, str(fault), FIX) from fault
     return found
 
 
@@ -75,8 +76,8 @@ def _person(
     return ConvertedPerson(file_name, xy_photo, visibility, box, center=(x, y), scale=float(scale), **head)
 
 
-def _release(path: Path) -> Converted:
-    release = structs(read_variable(path, "RELEASE", _FIX), "RELEASE")
+def _release(source: Source) -> Converted:
+    release = structs(read_variable(source, "RELEASE", FIX), "RELEASE")
     if len(release) != 1:
         raise Malformed("RELEASE is not one struct")
     photos = structs(_some(field(release[0], "annolist")), "annolist")
@@ -128,9 +129,9 @@ def _release_person(name: str, person: mat_struct, points: list[mat_struct], lef
     return _person(name, joints, visible, center if has_place else None, scale, head_box=head_box)
 
 
-def _newell(path: Path) -> Converted:
+def _newell(source: Source) -> Converted:
     shapes = {"part": (_JOINTS, 2), "visible": (_JOINTS,), "center": (2,), "scale": (), "normalize": ()}
-    found = read_arrays(path, shapes, ("imgname",), _FIX)
+    found = read_arrays(source, shapes, ("imgname",), FIX)
     names = [file_name_of(_name(one)) for one in found["imgname"]]
     scale = found["scale"] / _GROWTH
     center = found["center"] - np.stack([np.zeros_like(scale), _SHIFT * scale], axis=1)
@@ -142,7 +143,7 @@ def _newell(path: Path) -> Converted:
     notes = [_BOX, "head box: the format has none, but PCKh's normaliser (head_size)", _INDEX]
     if stray:
         notes.append(f"joints flagged visible at x <= 0, not taken: {stray:,}")
-    return Converted(MPII_PERSON, {path.stem: people}, tuple(notes))
+    return Converted(MPII_PERSON, {path_of(source).stem: people}, tuple(notes))
 
 
 def _name(value: Any) -> Any:
@@ -153,8 +154,8 @@ def _name(value: Any) -> Any:
     return value
 
 
-def _bearpaw(path: Path) -> Converted:
-    entries = _json(path)
+def _bearpaw(source: Source) -> Converted:
+    entries = strict_json.read(source, "annotations", FIX, constant=float).value
     if not isinstance(entries, list):
         raise Malformed("no list of people")
     splits: dict[str, list[ConvertedPerson]] = defaultdict(list)
@@ -183,21 +184,6 @@ def _bearpaw(path: Path) -> Converted:
     if placeless:
         notes.append(f"without centre or scale, and so without a box: {counted(placeless, 'person', 'people')}")
     return Converted(MPII_PERSON, splits, tuple(notes))
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused("annotations", path, "no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise Refused("annotations", path, "it is a folder", _FIX) from error
-    except PermissionError as error:
-        raise Refused("annotations", path, "it may not be read", "check its permissions") from error
-    except RecursionError as error:
-        raise Malformed("nested too deeply") from error
-    except ValueError as error:
-        raise Malformed(f"no valid JSON ({error})") from error
 
 
 def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from shgae.artifacts.input_file import open_input
 from shgae.errors import Refused
 from shgae.skeleton import Skeleton
 
@@ -133,7 +134,7 @@ def photo_sizes(names: Sequence[str], folder: Path) -> Iterator[tuple[str, tuple
         if Path(name).name != name:  # it would lead out of the folder
             continue
         try:
-            with Image.open(folder / name, formats=("JPEG", "PNG")) as photo:
+            with open_input(folder / name) as file, Image.open(file, formats=("JPEG", "PNG")) as photo:
                 yield name, photo.size
         except Exception:  # noqa: S112  # about ten types, by format: the caller counts what is missing
             continue

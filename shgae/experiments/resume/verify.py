@@ -6,13 +6,13 @@ one go, and once stopped after every step and resumed in a new process. Everythi
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, read_position
+from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tables import read_rows
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
@@ -87,8 +87,8 @@ def run(path: Path, steps: int, execution: Execution, launch: Launch = in_new_pr
         Diverged, DiskError, Interrupted: see :mod:`shgae.errors`.
     """
     trial = trial_of(path, steps, execution)
-    with tempfile.TemporaryDirectory(prefix="shgae-verify-resume-") as folder:
-        whole, torn = Path(folder) / "whole", Path(folder) / "torn"
+    with scratch("verify-resume") as folder:
+        whole, torn = folder / "whole", folder / "torn"
         execution.progress.start("runs", steps + 2, "runs")
         launch(trial, whole, steps=None, resume=False, stop=execution.stop)
         execution.progress.advance()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import photos_of
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import MANIFEST, REPORT
@@ -95,7 +95,7 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         ids = {parent.role: parent.id for parent in old.manifest.parents}
         is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
         # Its content too: a later shgae may say more about the same networks.
-        if is_same and not execution.force and read_json(old.file(REPORT)) == value:
+        if is_same and not execution.force and read_json(old.open(REPORT)) == value:
             return old
     how = dataclasses.replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
@@ -105,9 +105,9 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         tables = [*study.tables(report), *sizes_table(report)]
         for name, content in pages(tables, conclusion, *study.notes(report)).items():
             write_bytes(made.file(name), content)
-        study.forest(report, made.file(PICTURE), shown(command_line()))
+        study.forest(report, made.file(PICTURE), stamp(execution))
         if report.code_sizes:
-            sizes_figure(report, made.file(SIZES_PICTURE), shown(command_line()))
+            sizes_figure(report, made.file(SIZES_PICTURE), stamp(execution))
         write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
         facts |= {"verdict": report.verdict.value, "plan": plan.registered.sha256}

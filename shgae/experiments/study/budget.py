@@ -71,7 +71,7 @@ def _given(artifact: Artifact) -> dict[str, Any]:
     # A network without a graft starts from the plain model itself, one with it from the graft made of the plain model.
     before = {one.role: one.id for one in start.parents}
     plain = before["model"] if "autoencoder" in before else start.id
-    history = list(read_rows(artifact.file(HISTORY)))
+    history = list(read_rows(artifact.open(HISTORY)))
     steps = sum(-(-row["samples"] // int(config["batch_size"])) for row in history)
     samples = sum(row["samples"] for row in history)
     return {**config, "steps": steps, "samples": samples, "model": plain, "data": data.id}

@@ -47,7 +47,7 @@ def measured(plan: Plan, execution: Execution) -> StudyCosts:
         seconds = []
         for _ in range(1 + _PASSES):
             begun = time.perf_counter()
-            list(inference.over(module, crops, execution, rows))
+            list(inference.over(module, crops, execution, [rows]))
             if device.type != "cpu":
                 torch.accelerator.synchronize(device)
             seconds.append(time.perf_counter() - begun)

@@ -14,8 +14,8 @@ from shgae.artifacts.store import open_artifact
 from shgae.data.augmentation import augmentation_of
 from shgae.evaluation.study_report import NONE
 from shgae.execution import Execution
+from shgae.experiments.part import Part
 from shgae.experiments.study import arms
-from shgae.experiments.study.parts import Part
 from shgae.experiments.study.plan import Plan
 from shgae.inference.batches import Inference
 from shgae.inference.device import autocast, resolve_device
@@ -141,7 +141,7 @@ class Costs:
         crops = self._crops["val"]
         rows = np.arange(min(32, len(crops)))
         inference = Inference(self._device, self._plan.config.precision, len(rows), mean_rgb)
-        return self._timed(lambda: list(inference.over(module.eval(), crops, self._execution, rows))) / len(rows)
+        return self._timed(lambda: list(inference.over(module.eval(), crops, self._execution, [rows]))) / len(rows)
 
     def _timed(self, step: Callable[[], object]) -> float:
         """Seconds of one step: the median of a few, after one that warms up."""

@@ -23,7 +23,7 @@ import torch
 
 from shgae.errors import DiskError, Diverged, Interrupted, PeerLost, Refused, ShgaeError
 from shgae.execution import Execution
-from shgae.experiments.study.parts import Part
+from shgae.experiments.part import Part
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.work import PAUSE, Work
 

@@ -28,8 +28,8 @@ from typing import Literal
 from shgae.evaluation.study_plan import StudyPlan
 from shgae.evaluation.study_report import ARMS, BASELINE, FULL, LETTERS, RANDOM, size_of
 from shgae.execution import Execution, Silent
+from shgae.experiments.part import Part
 from shgae.experiments.study import arms, baselines, scores
-from shgae.experiments.study.parts import Part
 from shgae.recipes import EvaluateConfig, ExtractConfig, RateConfig, StudyConfig, as_json
 from shgae.stages import extract, finetune, graft, pretrain_ae, rate
 

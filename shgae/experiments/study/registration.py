@@ -7,10 +7,12 @@ look, which spends of the false positives that the plan allows; arms that the pl
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.artifacts.tensors import write_bytes
@@ -55,7 +57,7 @@ def register(plan: Plan, *, force: bool) -> Plan:
         checked = check(plan, force=force)
         assert checked.registered is not None
         path, content = plan.output / PLAN, plan_bytes(checked.registered)
-        if not path.is_file() or path.read_bytes() != content:
+        if not path.is_file() or hash_file(path) != hashlib.sha256(content).hexdigest():
             write_bytes(path, content)
         return checked
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from shgae.experiments.study.arms import COMPARED, Pair
 from shgae.experiments.study.scores import Scores
 from shgae.metrics import seeds
 from shgae.metrics.paired_tests import holm
-from shgae.metrics.pck import GROUPS, ByGroup
+from shgae.metrics.pck import GROUPS, ByGroup, Group
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
 from shgae.metrics.statistics import CONFIDENCE, VERDICT_PHOTOS, PairedBootstrap, PhotoEstimate, Verdict, photo_sums
 
@@ -45,6 +46,8 @@ def differences(
     margin: float,
     alpha: float = 0.05,
     primary: Pair = (FULL, NONE),
+    pairs: Sequence[Pair] | None = None,
+    same_seeds: bool = True,
 ) -> tuple[ArmComparison, ...]:
     """Every difference that these arms allow, the primary one first.
 
@@ -52,22 +55,25 @@ def differences(
     a difference and of equivalence each.
 
     Args:
-        scores: of each arm, by seed; the baseline has one for all seeds. Arms may have other numbers of seeds, then
-            the first ones are compared.
+        scores: of each arm, by seed; the baseline has one for all seeds. Arms may have other numbers of seeds.
         photo_id: (N,) the photo of each person.
         margin: the smallest difference that matters, as a share (0.01 is one point), above 0.
         alpha: two-sided level of every verdict and interval; 0 where nothing of it is left at this look.
         primary: the arm and what it is compared with; every other comparison is secondary.
+        pairs: what is compared, the primary pair first; None takes :func:`compared`.
+        same_seeds: whether the n-th runs of all arms had one seed. Then of two arms with other numbers of seeds the
+            first ones are compared, and otherwise all, without pairs of runs.
     """
-    asked = compared(scores, primary)
+    asked = compared(scores, primary) if pairs is None else tuple(pairs)
     if not asked:
         return ()
-    pairs = [_by_seed(scores, arm, minus) for arm, minus in asked]
+    layout = _layout(scores) if same_seeds or _is_even(scores) else None
+    runs = [_Runs.of(scores, arm, minus, layout, same_seeds) for arm, minus in asked]
     # A person's difference, mean over seeds; a quantity is (pair, group), and all share the resamples.
-    gained = np.stack([np.mean([second.share - first.share for first, second in pair], axis=0) for pair in pairs], 1)
-    has = np.stack([pair[0][0].has for pair in pairs], axis=1)
+    gained = np.stack([one.gained() for one in runs], 1)
+    has = np.stack([one.firsts[0].has for one in runs], axis=1)
     paired = PairedBootstrap(gained, has, photo_id)
-    by_group = [_found(scores, asked, pairs, paired, photo_id, group) for group in range(len(GROUPS))]
+    by_group = [_found(runs, paired, photo_id, group) for group in range(len(GROUPS))]
     confidences = (1 - alpha, 1 - 2 * alpha) if alpha else (CONFIDENCE, 2 * CONFIDENCE - 1)
     groups = [ByGroup(*(one and _estimate(one, *confidences) for one in each)) for each in zip(*by_group, strict=True)]
     verdicts = _verdicts(asked, by_group[0], margin, alpha, primary)
@@ -100,10 +106,93 @@ def mean_pck(by_seed: Sequence[Pck]) -> Pck:
     return ByGroup(*(mean([one[group] for one in by_seed]) for group in GROUPS))
 
 
-def _by_seed(scores: Mapping[str, Sequence[Scores]], arm: str, minus: str) -> list[tuple[Scores, Scores]]:
-    """What is compared, seed by seed, as far as both have seeds; the baseline knows none."""
-    firsts, seconds = scores[minus], scores[arm]
-    return list(zip([*firsts] * len(seconds) if minus == BASELINE else firsts, seconds, strict=False))
+def _is_even(scores: Mapping[str, Sequence[Scores]]) -> bool:
+    """Whether all arms have equally many runs, so that these may be taken for pairs, in their order."""
+    return len({len(one) for arm, one in scores.items() if arm != BASELINE}) == 1
+
+
+def _layout(scores: Mapping[str, Sequence[Scores]]) -> Mapping[Group, tuple[list[str], SeedLayout]]:
+    arms = [arm for arm in scores if arm != BASELINE]
+    return {
+        name: (arms, SeedLayout([[one.pck[name] or 0.0 for one in scores[arm]] for arm in arms])) for name in GROUPS
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """What two arms scored, run by run."""
+
+    arm: str
+    minus: str
+    firsts: Sequence[Scores]
+    """Of ``minus``."""
+    seconds: Sequence[Scores]
+    layout: Mapping[Group, tuple[list[str], SeedLayout]] | None
+    """Of all arms, where these two have a place in it."""
+
+    @classmethod
+    def of(
+        cls,
+        scores: Mapping[str, Sequence[Scores]],
+        arm: str,
+        minus: str,
+        layout: Mapping[Group, tuple[list[str], SeedLayout]] | None,
+        same_seeds: bool,
+    ) -> _Runs:
+        """Of same seeds as far as both have them; the baseline knows none."""
+        firsts, seconds = scores[minus], scores[arm]
+        if minus == BASELINE:
+            firsts = [*firsts] * len(seconds)
+        if same_seeds or minus == BASELINE:
+            count = min(len(firsts), len(seconds))
+            firsts, seconds = firsts[:count], seconds[:count]
+        return cls(arm, minus, firsts, seconds, None if BASELINE in (arm, minus) else layout)
+
+    @property
+    def are_paired(self) -> bool:
+        return len(self.firsts) == len(self.seconds)
+
+    def gained(self) -> npt.NDArray[np.float64]:
+        """(N, 3) what each person's share differs by, mean over runs."""
+        if self.are_paired:
+            pairs = zip(self.firsts, self.seconds, strict=True)
+            mean: npt.NDArray[np.float64] = np.mean([second.share - first.share for first, second in pairs], axis=0)
+            return mean
+        first, second = (np.mean([one.share for one in runs], axis=0) for runs in (self.firsts, self.seconds))
+        difference: npt.NDArray[np.float64] = second - first
+        return difference
+
+    def by_seed(self, group: Group) -> tuple[float, ...]:
+        """The differences of pairs of runs; empty without pairs."""
+        first, second = self._pck(self.firsts, group), self._pck(self.seconds, group)
+        return tuple(b - a for a, b in zip(first, second, strict=True)) if self.are_paired else ()
+
+    def value(self, group: Group) -> float:
+        """The mean difference."""
+        if self.are_paired:
+            return float(np.mean(self.by_seed(group)))
+        return float(np.mean(self._pck(self.seconds, group)) - np.mean(self._pck(self.firsts, group)))
+
+    def seed_error(self, group: Group) -> SeedError | None:
+        """Of the mean difference; None from one run each."""
+        if not self.are_paired:
+            return seeds.unpaired_error(self._pck(self.firsts, group), self._pck(self.seconds, group))
+        if self.layout is None:
+            return seeds.own_error(self.by_seed(group))
+        arms, layout = self.layout[group]
+        return layout.error(arms.index(self.arm), arms.index(self.minus))
+
+    def interaction(self, group: int, photo_id: npt.NDArray[np.int64]) -> float | None:
+        """Of photos and runs; None without pairs: their variances then add up, which is a little too much."""
+        if not self.are_paired:
+            return None
+        pairs = zip(self.firsts, self.seconds, strict=True)
+        gains = np.stack([second.share[:, group] - first.share[:, group] for first, second in pairs], axis=1)
+        return seeds.interaction(photo_sums(gains, photo_id), photo_sums(self.firsts[0].has[:, group], photo_id))
+
+    @staticmethod
+    def _pck(runs: Sequence[Scores], group: Group) -> list[float]:
+        return [one.pck[group] or 0.0 for one in runs]
 
 
 class _Found(NamedTuple):
@@ -117,34 +206,23 @@ class _Found(NamedTuple):
 
 
 def _found(
-    scores: Mapping[str, Sequence[Scores]],
-    asked: Sequence[Pair],
-    pairs: Sequence[Sequence[tuple[Scores, Scores]]],
-    paired: PairedBootstrap,
-    photo_id: npt.NDArray[np.int64],
-    group: int,
+    runs: Sequence[_Runs], paired: PairedBootstrap, photo_id: npt.NDArray[np.int64], group: int
 ) -> list[_Found | None]:
     """The differences of one group; None where too few photos have such a joint."""
     name = GROUPS[group]
-    arms = [arm for arm in scores if arm != BASELINE]
-    layout = SeedLayout([[one.pck[name] or 0.0 for one in scores[arm]] for arm in arms])
 
     def one(number: int) -> _Found | None:
-        photos, pair = paired.gain((number, group)), pairs[number]
+        photos, pair = paired.gain((number, group)), runs[number]
         if photos is None:
             return None
-        by_seed = tuple((second.pck[name] or 0.0) - (first.pck[name] or 0.0) for first, second in pair)
-        photos = dataclasses.replace(photos, value=float(np.mean(by_seed)))
-        arm, minus = asked[number]
-        fair = BASELINE not in (arm, minus)
-        error = layout.error(arms.index(arm), arms.index(minus)) if fair else seeds.own_error(by_seed)
+        by_seed = pair.by_seed(name)
+        photos = dataclasses.replace(photos, value=pair.value(name))
+        error = pair.seed_error(name)
         if error is None:
             return _Found(by_seed, photos, None, photos)
-        gains = np.stack([second.share[:, group] - first.share[:, group] for first, second in pair], axis=1)
-        shared = seeds.interaction(photo_sums(gains, photo_id), photo_sums(pair[0][0].has[:, group], photo_id))
-        return _Found(by_seed, photos, error, CombinedEstimate.of(photos, error, shared))
+        return _Found(by_seed, photos, error, CombinedEstimate.of(photos, error, pair.interaction(group, photo_id)))
 
-    return [one(number) for number in range(len(asked))]
+    return [one(number) for number in range(len(runs))]
 
 
 def _estimate(found: _Found, confidence: float, narrower: float) -> Estimate:

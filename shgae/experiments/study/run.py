@@ -13,14 +13,15 @@ from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.manifest import has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.data.augmentation import augmentation_of
+from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import Execution
+from shgae.experiments.part import Part
 from shgae.experiments.study import arms, assemble, locks, registration, scores, work
 from shgae.experiments.study.estimate import Cost, Costs
 from shgae.experiments.study.jobs import side_by_side
-from shgae.experiments.study.parts import Part
 from shgae.experiments.study.plan import Plan
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.zoo import LoadedHourglass, load_hourglass
@@ -147,9 +148,10 @@ def run(
         work.in_turn(todo)
     else:
         side_by_side(todo, jobs)
-    report = assemble.report_of(plan)
-    kept = len(parts) - len(todo.made)
-    return StudyResult(assemble.write(plan, report, execution), report, tuple(todo.made), kept)
+    with locks.waited_for(plan.output, "report"):
+        report = assemble.report_of(plan)
+        artifact = assemble.write(plan, report, execution)
+    return StudyResult(artifact, report, tuple(todo.made), len(parts) - len(todo.made))
 
 
 def only(model: Path, data: Path, output: Path, config: StudyConfig, name: str, execution: Execution) -> PartResult:
@@ -179,7 +181,7 @@ def listing(model: Path, data: Path, output: Path, config: StudyConfig, executio
     plan = _registered(model, data, output, config, execution)
     parts = plan.parts()
     paths = {part.path: plan.name_of(part) for part in parts}
-    left = [part for part in parts if not part.is_made(execution.force)]
+    left = work.left_of(parts, execution.force)
 
     def state(part: Part) -> State:
         if part not in left:
@@ -239,7 +241,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
     if not has_test:
         execution.progress.note("note: the data has no test split; arms are compared on val, which chose their epochs")
     precision = resolve_precision(config.precision, resolve_device(execution.device))
-    return Plan(
+    plan = Plan(
         model=model,
         data=data,
         output=output,
@@ -248,6 +250,8 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",
     )
+    note_near_mean_pose(loaded.artifact, execution.progress)
+    return plan
 
 
 def _check_parent(loaded: LoadedHourglass, model: Path) -> None:
@@ -267,7 +271,7 @@ def _note_looks(plan: Plan, execution: Execution) -> None:
 
 def _missing(parts: Sequence[Part], force: bool) -> list[Part]:
     """The parts that are to be made; raises :class:`Refused` for what is in the way, before any work is done."""
-    missing = [part for part in parts if not part.is_made(force)]
+    missing = work.left_of(parts, force)
     for part in missing:
         part.is_begun(force)
     return missing

@@ -74,11 +74,21 @@ def read(output: Path, people: PeopleTable, crop_size: int) -> Scores:
     Raises:
         Refused: it was changed since.
     """
-    cells = load_tensors(open_artifact(output, "evaluation").file(_CELLS))["cells"]
+    cells = read_cells(open_artifact(output, "evaluation"))
     true_cells, visibility = heatmaps.truth(
         torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility), crop_size
     )
     return score(cells, true_cells.numpy(), visibility.numpy(), crop_size // heatmaps.STRIDE)
+
+
+def read_cells(artifact: Artifact) -> npt.NDArray[np.int64]:
+    """(N, K, 2) the highest cells x, y that :func:`run` wrote.
+
+    Raises:
+        Refused: the artefact holds none, or they were changed since.
+    """
+    cells: npt.NDArray[np.int64] = load_tensors(artifact.open(_CELLS))["cells"]
+    return cells
 
 
 def score(

@@ -18,7 +18,7 @@ def code_sizes(plan: Plan, people: PeopleTable, crop_size: int) -> CodeSizes | N
     if not plan.code_sizes:
         return None
     sizes = tuple(_size(plan, size, people, crop_size) for size in plan.code_sizes)
-    rate = RATE.read(open_artifact(plan.rate, "rate").file(REPORT))
+    rate = RATE.read(open_artifact(plan.rate, "rate").open(REPORT))
     return CodeSizes(
         seeds=tuple(plan.code_seeds),
         sizes=sizes,

@@ -12,8 +12,8 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.experiments.part import SCORING, Part
 from shgae.experiments.study import locks
-from shgae.experiments.study.parts import SCORING, Part
 from shgae.experiments.study.plan import Plan
 from shgae.wording import duration
 
@@ -27,7 +27,7 @@ class Work:
     def __init__(self, plan: Plan, wanted: Sequence[Part], execution: Execution) -> None:
         self.plan, self.execution = plan, execution
         self.all = len(wanted)
-        self.left = [part for part in wanted if not part.is_made(execution.force)]
+        self.left = left_of(wanted, execution.force)
         self.made: list[str] = []
         """Titles of what this run made."""
         self.took = took_before([part for part in wanted if part not in self.left])
@@ -65,6 +65,20 @@ class Work:
         time.sleep(PAUSE)
 
 
+def left_of(parts: Sequence[Part], force: bool) -> list[Part]:
+    """The parts that are to be made, or to be asked again once what they are made from is made: it may be another one.
+
+    Raises:
+        Refused: something else lies where a part should (unless ``force``).
+    """
+    left: list[Part] = []
+    for part in parts:
+        paths = {one.path for one in left}
+        if not part.is_made(force) or not paths.isdisjoint(part.parents.values()):
+            left.append(part)
+    return left
+
+
 def in_turn(work: Work) -> None:
     """Makes everything that is left in this process; what another one is making is left to it.
 
@@ -92,6 +106,9 @@ def _make(work: Work, part: Part) -> bool:
     execution.stop.raise_if_set(work.plan.output, "the same command again")
     if locks.is_held(work.plan.output, work.plan.name_of(part)):
         return False
+    if part.is_made(execution.force):
+        work.ends(part, None)
+        return True
     work.begins(part)
     begun = time.monotonic()
     made = make(work.plan, part, execution)

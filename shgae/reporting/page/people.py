@@ -15,8 +15,9 @@ from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
+from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, read_predictions
-from shgae.evaluation.report import EVALUATION, EvaluationReport, people_of
+from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.execution import Execution
 from shgae.metrics import pck
 from shgae.metrics.people import People
@@ -125,7 +126,7 @@ def _names(evaluation: Given) -> list[str]:
 
 
 def _read(evaluation: Given) -> EvaluationReport:
-    return EVALUATION.read(evaluation.artifact.file(REPORT))
+    return EVALUATION.read(evaluation.artifact.open(REPORT))
 
 
 def _pair(evaluation: Given, between: str) -> tuple[str, ...]:
@@ -170,9 +171,9 @@ def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) ->
     crops = Crops(artifact, split, evaluation.artifact.manifest.config.get("limit"))
     skeleton = Skeleton.from_json(artifact.facts["skeleton"])
     whole = read_people(artifact, split)
-    files = [evaluation.artifact.file(f"predictions-{name}.json") for name in pair]
-    found = [read_predictions(path, name, crops, whole, len(skeleton)) for path, name in zip(files, pair, strict=True)]
-    rows = read_rows(artifact.file("people.jsonl"))
+    files = [evaluation.artifact.open(f"predictions-{name}.json") for name in pair]
+    found = [read_predictions(file, name, crops, whole, len(skeleton)) for file, name in zip(files, pair, strict=True)]
+    rows = read_rows(artifact.open("people.jsonl"))
     # Tables of older versions say photo_id.
     names = {row["image_id" if "image_id" in row else "photo_id"]: row for row in rows if row.get("split") == split}
     file_names = {photo: str(row["file_name"]) for photo, row in names.items()}

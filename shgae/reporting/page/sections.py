@@ -11,26 +11,34 @@ from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.analysis.rate.text import sentences as rate_sentences
 from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
+from shgae.artifacts.input_file import whole
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
-from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import read_study
+from shgae.execution import Progress, Silent
+from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
+from shgae.plots.error_bars import error_bars
+from shgae.plots.radii import radius_curves
 from shgae.recipes import SPLITS
-from shgae.reporting import evaluation, splice, study
+from shgae.reporting import error_kinds, evaluation, splice, study
+from shgae.reporting.fitting import fitting
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
 from shgae.reporting.page.images import MOST_BYTES, of_file
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
+from shgae.reporting.pckh import radius_panels
 from shgae.reporting.rate import rate_table
 from shgae.reporting.study_costs import costs_table
 from shgae.reporting.study_plan import registration
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
 from shgae.reporting.table import Grid
 
+_SILENT = Silent()
 _ON_PHOTOS = (
     "The intervals of an evaluation are over photos, for these very weights: other seeds would train other weights. "
     "A difference between two models does not tell its cause where their trainings differ in more than one thing; "
@@ -41,6 +49,8 @@ _NOTHING = (
     "so nothing may be concluded."
 )
 
+_MOST_PICTURE = 2**29
+"""Bytes of a file that may become a picture of a page."""
 _CAPTIONS = {
     "curves-pck": "Losses and PCK over epochs",
     "curves-fvu": "Losses and FVU over epochs",
@@ -48,6 +58,7 @@ _CAPTIONS = {
     "rate": "PCK and FVU over the number of principal components",
     "spectrum": "Variance over principal components",
     "joints": "Joints found, by model",
+    "errors": "Kinds of errors, by model",
     "differences": "Differences between arms with their intervals",
 }
 """By the beginning of a figure's name."""
@@ -69,7 +80,8 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                sentences = say(one.artifact)
+                with fitting(one.artifact.path / REPORT):
+                    sentences = say(one.artifact)
                 found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
@@ -87,7 +99,7 @@ def concluded(found: Sequence[Findings]) -> Section:
 
 
 def _compared(artifact: Artifact) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(EVALUATION.read(artifact.file(REPORT))))
+    return tuple(evaluation.sentences(EVALUATION.read(artifact.open(REPORT))))
 
 
 def _studied(artifact: Artifact) -> tuple[str, ...]:
@@ -98,24 +110,28 @@ def _studied(artifact: Artifact) -> tuple[str, ...]:
 _SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
     "study": _studied,
     "evaluation": _compared,
-    "splice": lambda one: splice_sentences(SPLICE.read(one.file(REPORT))),
-    "rate": lambda one: rate_sentences(RATE.read(one.file(REPORT))),
-    "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.file(REPORT))),
+    "splice": lambda one: splice_sentences(SPLICE.read(one.open(REPORT))),
+    "rate": lambda one: rate_sentences(RATE.read(one.open(REPORT))),
+    "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.open(REPORT))),
 }
 
 
-def sections_of(given: Sequence[Given]) -> list[Section]:
+def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Section]:
     """A section a kind, in the order of the page; only of kinds that are there."""
     sections = []
+    progress.start("sections", sum(one.kind in kinds for kinds, _, _ in _SECTIONS for one in given), "artefacts")
     for kinds, title, blocks_of in _SECTIONS:
         members = [one for one in given if one.kind in kinds]
         parts = []
         for one in members:
-            blocks = blocks_of(one)
+            with fitting(one.artifact.path):
+                blocks = blocks_of(one)
             if blocks:
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
+            progress.advance()
         if parts:
             sections.append(Section(kinds[0], title, parts=tuple(parts)))
+    progress.finish()
     return sections
 
 
@@ -128,7 +144,7 @@ def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
 def _evaluation(one: Given) -> tuple[Block, ...]:
     if not one.has(REPORT):
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
-    report = EVALUATION.read(one.artifact.file(REPORT))
+    report = EVALUATION.read(one.artifact.open(REPORT))
     joints = tuple(table_of(grid) for grid in evaluation.joint_tables(report))
     main = tuple(table_of(grid, evaluation.sentences(report)) for grid in evaluation.main_tables(report))
     names = [row.name for row in report.models]
@@ -136,16 +152,37 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         lambda path: joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), ""),
         f"Bars: the share of each joint that {', '.join(names)} find; the numbers stand in the tables below",
     )
+    errors = error_kinds.error_bars(report)
+    kinds = [
+        picture_of(
+            lambda path: error_bars(errors, KINDS, path, evaluation.bars_title(report), ""),
+            f"Stacked bars: of each joint the shares of {', '.join(KINDS)}; the numbers stand in the tables below",
+        )
+        for _ in errors[:1]
+    ]
     return (
         *main,
         Figure((bars,), "Joints found, by model."),
+        *(Figure((one,), "Kinds of errors, by model.") for one in kinds),
+        *_radii(report),
         Details("Single joints, and people by how many they have labelled", joints),
     )
 
 
+def _radii(report: EvaluationReport) -> tuple[Block, ...]:
+    panels = radius_panels(report)
+    if not panels:
+        return ()
+    picture = picture_of(
+        lambda path: radius_curves(panels, path, evaluation.bars_title(report), ""),
+        f"Curves: {' and '.join(panel.title for panel in panels)}; the numbers stand in the tables below",
+    )
+    return (Figure((picture,), "Joints found over the radius within which they count, by model."),)
+
+
 def _study(one: Given) -> tuple[Block, ...]:
     report = read_study(one.artifact)
-    arms, differences = map(table_of, study.tables(report))
+    arms, differences, *joints = map(table_of, study.tables(report))
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
     said = (study.budget_line(report.budget), *registration(report.registered))
@@ -153,18 +190,19 @@ def _study(one: Given) -> tuple[Block, ...]:
     shown = "PCK against the size of the code, as in the table below."
     curve = _pictures(one, {SIZES_PICTURE: shown}, "PCK before and after fine-tuning, and of as many components.")
     costs = (table_of(costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))),) if one.has(COSTS) else ()
-    return (arms, *picture, differences, *map(Text, said), *curve, *sizes, *costs)
+    single = [Details("Single joints", tuple(joints))] if joints else []
+    return (arms, *picture, differences, *single, *map(Text, said), *curve, *sizes, *costs)
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
-    report = SPLICE.read(one.artifact.file(REPORT))
+    report = SPLICE.read(one.artifact.open(REPORT))
     *tables, checks = (table_of(grid) for grid in splice.splice_tables(report))
     code = tuple(Text(line) for line in splice.code_lines(report).splitlines())
     return (*tables, *code, Details("Is the splice exact?", (checks,)))
 
 
 def _rate(one: Given) -> tuple[Block, ...]:
-    report = RATE.read(one.artifact.file(REPORT))
+    report = RATE.read(one.artifact.open(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
     picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
     return (*picture, table_of(rate_table(report)))
@@ -181,11 +219,13 @@ def _data(one: Given) -> tuple[Block, ...]:
         f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}",
         f"{len(names)} joints: {', '.join(names)}",
     )
-    return (Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {}))),)
+    table = Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
+    alt = "Some people of the training split with their joints, and a table of the people that were left out"
+    return (table, *_pictures(one, {"sheet.png": alt}, "Some people of the training split, as they were cut."))
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
-    report = ANALYSIS.read(one.artifact.file(REPORT))
+    report = ANALYSIS.read(one.artifact.open(REPORT))
     blocks: list[Block] = [*map(table_of, analysis_tables(report))]
     series: dict[str, list[Block]] = {}
     for figure in report.figures:
@@ -232,16 +272,17 @@ def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block
     pictures = []
     for name, alt in files.items():
         if one.has(name):
-            path = one.artifact.file(name)
+            with one.artifact.open(name) as file:
+                data = whole(file, "picture", "a smaller picture", _MOST_PICTURE)
             try:
-                pictures.append(of_file(path.read_bytes(), alt))
+                pictures.append(of_file(data, alt))
             except ValueError as error:
-                raise Refused("picture", path, str(error), "make the artefact again") from error
+                raise Refused("picture", file.name, str(error), "make the artefact again") from error
     return (Figure(tuple(pictures), caption),) if pictures else ()
 
 
 _SECTIONS: tuple[tuple[tuple[str, ...], str, Callable[[Given], tuple[Block, ...]]], ...] = (
-    (("study",), "Did the autoencoder earn it?", _study),
+    (("study",), "Arms compared", _study),
     (("evaluation",), "Scores", _evaluation),
     (("splice",), "Replacements of the bottleneck", _splice),
     (("rate",), "How many numbers it takes", _rate),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.input_file import read_input
+from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tables import read_rows
 from shgae.plots.curves import Score, best_row, score_of, study_curves
 from shgae.reporting.page.html import Block, Details, Figure, Section, Table
@@ -49,7 +50,7 @@ def training_section(given: Sequence[Given]) -> Section | None:
 
 
 def _run(one: Given) -> _Run:
-    rows = list(read_rows(one.artifact.file(HISTORY)))
+    rows = list(read_rows(one.artifact.open(HISTORY)))
     score = score_of(rows or [{}])
     return _Run(one, tuple(_numbers(row, score) for row in rows), score)
 
@@ -83,13 +84,13 @@ def _curves(runs: Mapping[str, Sequence[Mapping[str, float]]], alt: str) -> Pict
 
 def picture_of(draw: Callable[[Path], None], alt: str) -> Picture:
     """What is drawn into a file of this name: an SVG, or a PNG where that is too large for a page."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "figure.svg"
+    with scratch("figure") as folder:
+        path = folder / "figure.svg"
         draw(path)
         if path.stat().st_size > MOST_BYTES:
             path = path.with_suffix(".png")
             draw(path)
-        return of_file(path.read_bytes(), alt)
+        return of_file(read_input(path, "figure", "a smaller figure", 2**30), alt)
 
 
 def _summary(run: _Run) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from shgae.analysis.rate.report import CurveVerdict, Needed, needed_of
 from shgae.analysis.rate.text import fvu_sentence, needed_sentence, pck_sentence, sentences
 from tests.builders.findings import CURVE, EQUAL, interval, point, rate_report
 
+WHAT = "the autoencoder (50 numbers)"
 PCK = {
     RankVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no rank can be named.",
     RankVerdict.NO_COST: "With skips on, the training mean costs 4.0 points (3.0 to 5.0) of PCK, under two "
@@ -52,12 +53,12 @@ NEEDED = {
 
 @pytest.mark.parametrize("verdict", RankVerdict)
 def test_every_verdict_on_the_pck_has_a_sentence(verdict: RankVerdict) -> None:
-    assert pck_sentence(replace(EQUAL, verdict=verdict), 50, "skips on") == PCK[verdict]
+    assert pck_sentence(replace(EQUAL, verdict=verdict), WHAT, "skips on") == PCK[verdict]
 
 
 @pytest.mark.parametrize("verdict", FVU)
 def test_every_verdict_on_the_fvu_has_a_sentence(verdict: RankVerdict) -> None:
-    assert fvu_sentence(replace(EQUAL, verdict=verdict), 50) == FVU[verdict]
+    assert fvu_sentence(replace(EQUAL, verdict=verdict), WHAT) == FVU[verdict]
 
 
 @pytest.mark.parametrize("verdict", CurveVerdict)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shgae.analysis.splice.effects import Recovered, Undefined
 from shgae.analysis.splice.text import change_sentence, cost_sentence, sentences
 from shgae.analysis.splice.verdicts import Change, ChangeVerdict, Cost, CostVerdict, change, changes_of, cost_of
 from shgae.metrics.statistics import Interval
-from tests.builders.findings import effect, entry, interval, side, splice_report
+from tests.builders.findings import PHOTOS, effect, entry, interval, side, splice_report
 
 EFFECTS = {"id": effect(0.3), "ae": effect(0.2), "mean": effect(0.1)}
 
@@ -108,6 +110,19 @@ def test_every_verdict_on_a_cost_has_a_sentence(verdict: CostVerdict) -> None:
 @pytest.mark.parametrize("verdict", ChangeVerdict)
 def test_every_verdict_on_a_difference_has_a_sentence(verdict: ChangeVerdict) -> None:
     assert change_sentence(Change(verdict, "ae", "pca-6", interval(0.2)), "skips on") == CHANGES[verdict]
+
+
+def test_what_was_given_is_told_by_its_name_where_a_share_of_the_cost_is_defined() -> None:
+    report = splice_report()
+    costs = (
+        Cost(CostVerdict.GIVES_BACK, "nmf", interval(0.1), interval(0.5)),
+        Cost(CostVerdict.NO_COST, "other", interval(0.1), None),
+    )
+    given = replace(report, skips_on=replace(report.skips_on, given=costs))
+    new = [one for one in sentences(given) if one not in sentences(report)]
+    assert new == [COSTS[CostVerdict.GIVES_BACK].replace("the autoencoder", "nmf")]
+    ahead = {"pca-6": interval(0.2), "nmf": interval(0.2)}
+    assert [one.second for one in changes_of(ahead, is_tuned=False, photos=PHOTOS, given=["nmf"])] == ["pca-6", "nmf"]
 
 
 def test_a_report_says_a_sentence_a_verdict_and_side() -> None:

@@ -183,3 +183,9 @@ def test_the_curve_is_drawn_and_shown(study: Path, chain: Chain, tmp_path: Path)
     report.run((chain.data, chain.baseline, study), tmp_path / "page.html", ReportConfig(people=0), Execution())
     page = (tmp_path / "page.html").read_text()
     assert "Costs of a forward pass" in page and "by the size of the code" in page
+
+
+def test_a_dry_run_knows_what_every_arm_and_size_costs(study: Path, chain: Chain, tmp_path: Path) -> None:
+    planned = run.dry_run(chain.baseline, chain.data, tmp_path / "s", MANY, Execution(workers=0))
+    assert all(cost.seconds > 0 for cost in planned.costs if "grafting" not in cost.what)
+    assert run.dry_run(chain.baseline, chain.data, study, MANY, Execution(workers=0)).seconds == 0

@@ -15,8 +15,8 @@ import pytest
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Diverged, Interrupted, PeerLost, Refused
 from shgae.execution import Execution, StopFlag
+from shgae.experiments.part import Part
 from shgae.experiments.study import jobs, locks, run, work
-from shgae.experiments.study.parts import Part, Step
 from shgae.experiments.study.plan import Plan
 from shgae.recipes import StudyConfig
 from tests.builders.artefacts import make
@@ -50,7 +50,7 @@ sys.exit(4 if "error" in said else 0)
 """
 
 
-def fake(study: Path, monkeypatch: pytest.MonkeyPatch, *parts: tuple[str, Step, tuple[str, ...]]) -> work.Work:
+def fake(study: Path, monkeypatch: pytest.MonkeyPatch, *parts: tuple[str, str, tuple[str, ...]]) -> work.Work:
     """Parts of these names, steps and parents, made by a process that only says so."""
     monkeypatch.setattr(jobs, "_WORKER", ("-c", FAKE))
     monkeypatch.chdir(study)

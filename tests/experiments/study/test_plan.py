@@ -15,8 +15,8 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.study_report import ARMS, LETTERS
 from shgae.execution import Execution
+from shgae.experiments.part import Part
 from shgae.experiments.study.arms import chosen
-from shgae.experiments.study.parts import Part
 from shgae.experiments.study.plan import Plan
 from shgae.recipes import StudyConfig
 from tests.builders.artefacts import interrupted, make

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,29 +12,13 @@ import pytest
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
-from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, AnalysisPlan, StudyPlan, check_registered, plan_bytes
-from shgae.evaluation.study_report import read_study
+from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, check_registered, plan_bytes
+from shgae.evaluation.study_report import STUDY, read_study
 from shgae.execution import Execution
 from shgae.stages import info, plot, verify
 from tests.builders.chain import Chain
+from tests.builders.plans import PLANNED
 from tests.builders.studies import Whole, read_plan
-
-PLANNED = StudyPlan(
-    primary=("full", "none"),
-    arms=("none", "full"),
-    seeds=(0, 1, 2),
-    other_seeds=(),
-    code_sizes=(),
-    code_seeds=(),
-    split="test",
-    limit=None,
-    margin=1.0,
-    analysis=AnalysisPlan(),
-    baseline="1" * 64,
-    data="2" * 64,
-    options={"lr": 5e-4, "epochs": 15},
-    strengths={},
-)
 
 
 def test_a_plan_is_read_back_and_known_by_its_bytes(tmp_path: Path) -> None:
@@ -124,5 +109,9 @@ def test_a_report_without_its_plan_or_with_another_is_refused(whole: Whole, tmp_
     with_report, report = open_artifact(study / "report"), whole.report.registered
     files = {name: entry for name, entry in with_report.manifest.files.items() if name != PLAN}
     bare = replace(with_report, manifest=replace(with_report.manifest, files=files))
+    assert report is not None
     with pytest.raises(Refused, match="nothing was registered"):
         check_registered(report, bare)
+    content = json.loads((study / "report/report.json").read_text())
+    with pytest.raises(Refused, match="registered: missing"):
+        STUDY.from_json({key: one for key, one in content.items() if key != "registered"}, "here")

@@ -179,7 +179,10 @@ def test_more_arms_and_seeds_are_added_to_what_is_there(whole: Whole, chain: Cha
     assert first.report.differences[0].groups.all.over_seeds is None
     second = run.run(chain.baseline, chain.data, tmp_path / "s", TINY, Execution())
     assert second.kept == first.kept + len(first.made)
-    assert replace(second.report, registered=None) == replace(whole.report, registered=None)
+    aside = {"registered": None, "differences": ()}
+    assert replace(second.report, **aside) == replace(whole.report, **aside)
+    assert {one.alpha for one in second.report.differences} == {0.0}, "the look at the planned seeds used all of it"
+    assert {one.alpha for one in first.report.differences} == {0.05}
     told = second.report.registered
     assert told is not None
     assert told.sha256 == read_plan(tmp_path / "s").sha256 != read_plan(whole.output).sha256

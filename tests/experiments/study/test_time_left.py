@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shgae.experiments.study.parts import Part
+from shgae.experiments.part import Part
 from shgae.experiments.study.work import time_left
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions
-from shgae.evaluation.report import people_of
 from shgae.execution import Execution
 from shgae.metrics.people import People
 from shgae.recipes import ReportConfig

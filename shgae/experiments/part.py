@@ -1,4 +1,4 @@
-"""One artefact of a study: known by its manifest, gone on with where it was interrupted."""
+"""One artefact of several that are made together: known by what it is, never by its folder alone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from shgae.artifacts.folders import partial_of, unfinished
+from shgae.artifacts.folders import interrupted, partial_of
 from shgae.artifacts.manifest import MANIFEST, differences
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read
@@ -16,16 +16,16 @@ from shgae.errors import Refused
 from shgae.evaluation.study_report import ARMS
 from shgae.execution import Execution
 
-Step = Literal["extract", "linear", "random", "pretrain", "graft", "finetune", "score", "rate"]
 SCORING = ("score", "rate")
-"""Steps that see the people on whom the arms are compared; they come after all others."""
+"""Steps that see the people on whom the arms of a study are compared; they come after all others."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One artefact of a study."""
+    """One artefact of a study or of the demo."""
 
-    step: Step
+    step: str
+    """extract, linear, random, pretrain, graft, finetune, score or rate; of the demo prepare and train too."""
     what: str
     """For people: ``fine-tuning``."""
     path: Path
@@ -61,8 +61,8 @@ class Part:
 
     def is_begun(self, force: bool = False) -> bool:
         """Whether an interrupted run of it is there; raises as :meth:`is_made`."""
-        begun = unfinished(partial_of(self.path))
-        return begun is not None and self._is_this(begun[1], begun[0], force)
+        begun = interrupted(self.path)
+        return begun is not None and self._is_this(begun, partial_of(self.path), force)
 
     def make(self, execution: Execution) -> None:
         """Makes it, or goes on with it."""
@@ -75,6 +75,6 @@ class Part:
         known = {key: value for key, value in found.items() if key in there or key not in self.parents}
         changed = differences({"kind": self.kind, **as_read(self.config), **ids}, known)
         if changed and not force:
-            why = f"it is another one than this study wants ({'; '.join(changed)})"
+            why = f"it is another one than is wanted here ({'; '.join(changed)})"
             raise Refused(self.title, where, why, "another --output, or --force to make it again")
         return not changed

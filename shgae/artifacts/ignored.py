@@ -1,0 +1,57 @@
+"""Crowds and people without joints of prepared data, which OKS AP takes for ignored regions: ``ignored.jsonl``.
+
+A row each, in the order of the JSON: ``annotation_id``, ``image_id``, ``splits`` (those with people in that photo),
+``iscrowd``, ``bbox``, and where the JSON has them ``area`` and, of a crowd, ``keypoints``. All numbers are in pixels of
+the photo. The file follows from the JSON alone, of which the facts hold the checksum, and is no part of the data's id.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from shgae.artifacts.store import Artifact
+from shgae.artifacts.tables import read_rows
+from shgae.errors import Refused
+from shgae.metrics.people import Regions
+
+IGNORED = "ignored.jsonl"
+_FIX = "shgae prepare again"
+
+
+def read_regions(data: Artifact, split: str, joints: int) -> Regions | None:
+    """The ignored regions of the photos of a split; None of data that was prepared before they were kept.
+
+    Raises:
+        Refused: a row is not what ``prepare`` writes.
+    """
+    if IGNORED not in data.manifest.files:
+        return None
+    rows = [_checked(row, data, joints) for row in read_rows(data.open(IGNORED))]
+    rows = [row for row in rows if split in row["splits"]]
+    points = [row.get("keypoints") or [0.0] * (3 * joints) for row in rows]
+    table = np.array(points, np.float64).reshape(len(rows), joints, 3)
+    return Regions(
+        photo_id=np.array([row["image_id"] for row in rows], np.int64),
+        is_crowd=np.array([row["iscrowd"] == 1 for row in rows], bool),
+        box=np.array([row["bbox"] for row in rows], np.float64).reshape(len(rows), 4),
+        area=np.array([row.get("area", np.nan) for row in rows], np.float64),
+        xy_photo=table[..., :2],
+        visibility=table[..., 2].astype(np.uint8),
+    )
+
+
+def _checked(row: dict[str, Any], data: Artifact, joints: int) -> dict[str, Any]:
+    is_fine = type(row.get("image_id")) is int and isinstance(row.get("splits"), list) and row.get("iscrowd") in (0, 1)
+    box, points = row.get("bbox"), row.get("keypoints", [0] * (3 * joints))
+    is_fine = is_fine and _are_numbers(box, 4) and min(box[2:]) > 0 and _are_numbers(points, 3 * joints)  # type: ignore[index]
+    if not (is_fine and _are_numbers([row.get("area", 0)], 1) and set(points[2::3]) <= {0, 1, 2}):
+        raise Refused("table", data.path / IGNORED, f"not as prepare writes it ({row!r:.60})", _FIX)
+    return row
+
+
+def _are_numbers(values: Any, count: int) -> bool:
+    if not isinstance(values, list) or len(values) != count:
+        return False
+    return all(type(one) in (int, float) and abs(one) < 2**53 for one in values)  # False for NaN too

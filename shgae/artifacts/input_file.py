@@ -1,0 +1,106 @@
+"""Input files: opened once, told apart from what has no end, and read through that one handle.
+
+A FIFO, a device or a socket would be waited for without an end, or read to the end of memory. A path that is checked
+first and opened again later may have become another file in between; a handle stays what it is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import TypeAlias
+
+from shgae.errors import Refused
+
+Source: TypeAlias = Path | BufferedReader
+"""A file by its path, or already open; whoever reads it closes it."""
+_ENDLESS = {
+    stat.S_IFIFO: "a pipe (FIFO)",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+# Between the look at the kind and the opening a FIFO may take the place: opened so, it is not waited for.
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
+
+
+def open_input(
+    path: Path, what: str = "file", fix: str = "check the path", *, wanted: str = "a file", most: int | None = None
+) -> BufferedReader:
+    """A regular file, open for reading; its ``name`` is the path.
+
+    Args:
+        path: the file; a link to one is fine.
+        what: what an error calls it.
+        fix: what an error advises for one that is too large.
+        wanted: what an error says it should be, where it is something else.
+        most: bytes; None takes any number.
+
+    Raises:
+        Refused: it is not there, a folder, a FIFO, a device or a socket, may not be read, or has more than ``most``
+            bytes.
+    """
+    try:
+        _check_kind(path, path.stat(), what, wanted)
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _WITHOUT_WAITING))  # noqa: PTH123, SIM115
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Refused(what, path, "no such file", "check the path") from error
+    except PermissionError as error:
+        raise Refused(what, path, "it may not be read", "check its permissions") from error
+    try:
+        found = os.fstat(file.fileno())
+        _check_kind(path, found, what, wanted)
+        if most is not None and found.st_size > most:
+            raise Refused(what, path, f"more than {most:,} bytes", fix)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def check_input(path: Path, what: str, wanted: str = "a file") -> None:
+    """Raises :class:`Refused` where :func:`open_input` would for what a path leads to; opens nothing."""
+    try:
+        _check_kind(path, path.stat(), what, wanted)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Refused(what, path, "no such file", "check the path") from error
+    except PermissionError as error:
+        raise Refused(what, path, "it may not be read", "check its permissions") from error
+
+
+def read_input(path: Path, what: str, fix: str, most: int) -> bytes:
+    """All of a file; raises as :func:`open_input`, also where it grows beyond ``most`` meanwhile."""
+    with open_input(path, what, fix, most=most) as file:
+        return whole(file, what, fix, most)
+
+
+def whole(file: BufferedReader, what: str, fix: str, most: int) -> bytes:
+    """All that is left of an open file; raises :class:`Refused` for more than ``most`` bytes."""
+    data = file.read(most + 1)
+    if len(data) > most:
+        raise Refused(what, file.name, f"more than {most:,} bytes", fix)
+    return data
+
+
+def path_of(source: Source) -> Path:
+    """Where a source lies."""
+    return source if isinstance(source, Path) else Path(source.name)
+
+
+@contextmanager
+def reading(source: Source, what: str = "file", fix: str = "check the path") -> Iterator[tuple[BufferedReader, Path]]:
+    """A source as an open file and its path, for the time of a block; raises as :func:`open_input`."""
+    with open_input(source, what, fix) if isinstance(source, Path) else source as file:
+        yield file, path_of(source)
+
+
+def _check_kind(path: Path, found: os.stat_result, what: str, wanted: str) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise Refused(what, path, f"it is a folder, wanted {wanted}", "check the path")
+    if not stat.S_ISREG(found.st_mode):
+        kind = _ENDLESS.get(stat.S_IFMT(found.st_mode), "no regular file")
+        raise Refused(what, path, f"it is {kind}, wanted {wanted}", "a regular file (a copy of what comes out of it)")

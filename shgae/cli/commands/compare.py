@@ -1,0 +1,58 @@
+"""``shgae compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.inputs import File
+from shgae.cli.options import Data, Output, given
+from shgae.cli.outcome import Outcome
+from shgae.execution import Execution
+from shgae.recipe_parts import CompareConfig
+
+_ARM = "An arm: predictions of the split (COCO results), one file a run. A study's folders of scores do too."
+_BASELINE = "The arm that the others are compared with. [default: the first one]"
+_PRIMARY = "The arm that the verdict is on. [default: the first one that is not the baseline]"
+_SPLIT = "Split of the predictions; auto is test, or val where there is none."
+_MARGIN = "The largest difference, in points of PCK, that counts as none. [default: 1]"
+_LIMIT = "Use only the first N people. [default: all]"
+_SIGMAS = "JSON of OKS's sigmas of the joints, for results that do not say whom they are of."
+
+
+@command(
+    "compare",
+    section=ANALYSIS,
+    example="shgae compare data --arm without=p0.json,p1.json --arm mine=q0.json,q1.json -o comparison",
+    writes="""
+    COMPARISON/
+      report.json               scores, differences, intervals, verdict
+      tables.md tables.tex      the same as tables
+      differences.png           differences and intervals: look here first
+    """,
+    running=("stamp", "force"),
+)
+def compare(
+    data: Data,
+    arm: Annotated[list[str], typer.Option("--arm", metavar="NAME=FILE,...", help=_ARM)],
+    output: Output,
+    execution: Execution,
+    baseline: Annotated[str | None, typer.Option(metavar="NAME", help=_BASELINE)] = None,
+    primary: Annotated[str | None, typer.Option(metavar="NAME", help=_PRIMARY)] = None,
+    split: Annotated[Literal["auto", "train", "val", "test"], typer.Option(help=_SPLIT)] = "auto",
+    margin: Annotated[float | None, typer.Option(metavar="X", help=_MARGIN, show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help=_LIMIT, show_default=False)] = None,
+    sigmas: Annotated[Path | None, typer.Option(metavar="FILE", help=_SIGMAS), File("sigmas")] = None,
+) -> Outcome:
+    """Compares predictions of modules that were trained elsewhere, in the form of a study's report."""
+    from shgae.cli.tables import study_tables
+    from shgae.experiments import compare as stage
+
+    config = CompareConfig(**given(CompareConfig, {"split": split, "margin": margin, "limit": limit}))
+    arms = [stage.Arm.parse(text) for text in arm]
+    result = stage.run(arms, data, output, config, execution, baseline=baseline, primary=primary, sigmas=sigmas)
+    picture = f"picture: {output / stage.PICTURE}"
+    return Outcome(result.to_json(), [*study_tables(result.report), picture], typed("plot", output, "-o", "figures"))

@@ -1,0 +1,64 @@
+"""What finds joints without a look at the photo: the mean pose of the training people, and how much it finds."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from shgae.artifacts.crops import PeopleTable, read_people
+from shgae.artifacts.lineage import found
+from shgae.artifacts.store import Artifact
+from shgae.data import heatmaps
+from shgae.errors import Refused
+from shgae.execution import Progress
+from shgae.metrics import pck
+from shgae.metrics.baselines import mean_pose
+
+NEAR = 0.05
+"""A network whose PCK is not higher than the mean pose's by so much has hardly learned to look."""
+
+
+def mean_pose_cells(train: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]:
+    """(K, 2) the cells of the training people's mean joints."""
+    mean = mean_pose(train.xy_crop, train.visibility).astype(np.float32)
+    cells: npt.NDArray[np.int64] = heatmaps.cells(torch.from_numpy(mean)[None], crop_size).cells[0].numpy()
+    return cells
+
+
+def mean_pose_pck(data: Artifact, split: str) -> float | None:
+    """The study's PCK of the mean pose on a split, 0 to 1; None where nobody has a joint."""
+    size, people = int(data.facts["crop_size"]), read_people(data, split)
+    xy_crop, visibility = torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility)
+    cells, in_crop = (one.numpy() for one in heatmaps.truth(xy_crop, visibility, size))
+    guess = np.broadcast_to(mean_pose_cells(read_people(data, "train"), size), cells.shape)
+    return pck.count(guess, cells, in_crop, size // heatmaps.STRIDE).pck()["all"]
+
+
+def note_near_mean_pose(model: Artifact, progress: Progress) -> None:
+    """Notes that a network (or what it was grafted from) found hardly more joints in validation than the mean pose.
+
+    By the validation score in its manifest and the people of the data that it was trained on; silent where either is
+    not there or cannot be read. No network runs.
+    """
+    with suppress(Refused):
+        if told := _near_mean_pose(model):
+            progress.note(f"note: {told}: it has hardly learned to look at the photo, and results of it say little")
+
+
+def _near_mean_pose(model: Artifact) -> str | None:
+    """Both scores in words; None where the network's is well above, or one is not known."""
+    trained: Artifact | None = model
+    while trained is not None and "val_pck" not in trained.facts:
+        parent = trained.parent("model")
+        trained = found(parent, trained.path) if parent else None
+    parent = trained.parent("data") if trained else None
+    data = found(parent, trained.path) if trained and parent else None
+    if trained is None or data is None:
+        return None
+    score, blind = trained.facts["val_pck"], mean_pose_pck(data, "val")
+    if blind is None or score >= blind + NEAR:
+        return None
+    return f"{trained.path}: validation PCK {100 * score:.1f} %, mean-pose baseline {100 * blind:.1f} %"

@@ -1,0 +1,195 @@
+"""How networks were trained, by the manifests of their lineage, and in what two of them differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts.checkpoint import HISTORY
+from shgae.artifacts.lineage import found
+from shgae.artifacts.manifest import Parent
+from shgae.artifacts.store import Artifact
+from shgae.artifacts.tables import read_rows
+from shgae.config import from_stored
+from shgae.errors import Refused
+from shgae.recipe_parts import PARTS, PRESETS
+from shgae.recipes import NEUTRAL, FinetuneConfig
+
+BUDGET = ("stages", "epochs", "steps", "batch_size", "optimizer", "lr", "schedule", "data", "limit", "source")
+"""What must be equal before a difference of scores can be put down to anything else."""
+_OWN = {"stages": "made_by", "epochs": "epochs", "steps": "steps", "data": "data"}
+"""Fields of a training by the name of what differs."""
+_SEED = "seed"
+_SHAPE = ("residual", "stacks", "width")
+"""Options of the network, which its spec has."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a network: its first, or one that went on from weights."""
+
+    id: str
+    """Of the network that came out."""
+    made_by: str | None
+    """The step: train, finetune or import; this and what follows are None where its folder is gone."""
+    data: str | None
+    """The id of the prepared data."""
+    epochs: int | None
+    steps: int | None
+    """Of the optimizer, by its history."""
+    options: Mapping[str, Any] | None
+    """By their names on the command line, with underscores; ``augment`` in words, with its parts."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What made a network what it is."""
+
+    network: Mapping[str, Any]
+    """Its spec: residual block, stacks, width, autoencoders."""
+    trainings: tuple[Training, ...]
+    """The first comes first."""
+
+
+class Control(StrEnum):
+    """Whether two networks were trained equally, so that their scores may be compared for what they are."""
+
+    EQUAL = "equal"
+    """In everything but the seed, perhaps, and the network itself."""
+    ONE_OPTION = "one_option"
+    """But for a single option that is not of the budget, in equal networks: the comparison is one of this option."""
+    NOT_CONTROLLED = "not_controlled"
+    """They differ in the budget, or in several things, of which the network may be one."""
+    UNKNOWN = "unknown"
+    """Not known of one of them."""
+
+
+@dataclass(frozen=True)
+class Differing:
+    """One thing that was not the same."""
+
+    what: str
+    """An option, or stages, epochs, steps, data, source; where one of these differs, the network too."""
+    first: tuple[Any, ...]
+    """Of each training of the first network; of a network its spec."""
+    second: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Controlled:
+    """How the trainings of two networks differ."""
+
+    verdict: Control
+    differences: tuple[Differing, ...]
+
+
+NOT_KNOWN = Controlled(Control.UNKNOWN, ())
+
+
+def trained(model: Artifact) -> Trained:
+    """What made a network what it is, by its manifest and those of its ancestors that are still there."""
+    return Trained(dict(model.facts["spec"]), tuple(reversed(_trainings(model))))
+
+
+def _trainings(model: Artifact) -> list[Training]:
+    """The last one first."""
+    parent = model.parent("model")
+    own = [] if model.facts.get("made_by") == "graft" else [_training(model)]
+    return own + (_before(parent, model.path) if parent else [])
+
+
+def _before(parent: Parent, child: Path) -> list[Training]:
+    """The trainings of a parent; of one that is gone what its child knows of it."""
+    if artifact := found(parent, child):
+        return _trainings(artifact)
+    roles = {one.role.partition(" ")[0]: one for one in parent.parents}
+    data, before = roles.get("data"), roles.get("model")
+    own = [] if "autoencoder" in roles else [Training(parent.id, None, data.id if data else None, None, None, None)]
+    return own + (_before(before, child / parent.path) if before else [])
+
+
+def _training(model: Artifact) -> Training:
+    manifest, data = model.manifest, model.parent("data")
+    made_by, epochs = str(model.facts.get("made_by", "")), model.facts.get("epochs")
+    if made_by == "import":
+        config = manifest.config
+        options = {"source": f"{config.get('family')}, {str(config.get('source_sha256'))[:12]}"}
+    else:
+        named = from_stored(FinetuneConfig, manifest.config)
+        options = {name: value for name, value in named.items() if name not in (*_SHAPE, *PARTS, "epochs")}
+        if "augment" in named:
+            options["augment"] = _augmentation(named)
+    return Training(model.id, made_by, data.id if data else None, epochs, _steps(model), options)
+
+
+def _augmentation(named: Mapping[str, Any]) -> str:
+    """The preset, and the parts that are not the preset's."""
+    preset = PRESETS.get(named["augment"], {})
+    own = [f"{part} {named[part]:g}" for part in PARTS if part in named and named[part] != preset.get(part, 0.0)]
+    return f"{named['augment']}, {', '.join(own)}" if own else str(named["augment"])
+
+
+def _steps(model: Artifact) -> int | None:
+    """Steps of the optimizer, by the history; None without one."""
+    size = model.manifest.config.get("batch_size")
+    if HISTORY not in model.manifest.files or type(size) is not int or size < 1:
+        return None
+    try:
+        return sum(-(-int(row["samples"]) // size) for row in read_rows(model.file(HISTORY)))
+    except (Refused, KeyError, TypeError, ValueError):
+        return None
+
+
+def compare(first: Trained | None, second: Trained | None) -> Controlled:
+    """In what the trainings of two networks differ; None is what nothing is known of."""
+    if first is None or second is None:
+        return NOT_KNOWN
+    one, other = first.trainings, second.trainings
+    differences = tuple(_differences(one, other))
+    names = [difference.what for difference in differences if difference.what != _SEED]
+    if names and first.network != second.network:
+        differences = (*differences, Differing("network", (first.network,), (second.network,)))
+        return Controlled(Control.NOT_CONTROLLED, differences)
+    if any(name in BUDGET for name in names) or len(names) > 1:
+        return Controlled(Control.NOT_CONTROLLED, differences)
+    shared = {training.id for training in one} & {training.id for training in other}
+    if any(training.options is None for training in (*one, *other) if training.id not in shared):
+        return Controlled(Control.UNKNOWN, differences)
+    return Controlled(Control.ONE_OPTION if names else Control.EQUAL, differences)
+
+
+def _differences(one: Sequence[Training], other: Sequence[Training]) -> Iterator[Differing]:
+    for name in things_of((*one, *other)):
+        first, second = values_of(one, name), values_of(other, name)
+        if len(one) != len(other):
+            # A training more is one in itself, and differs in an option where it brings in another value.
+            known = [{repr(value) for value in values if value is not None} for values in (first, second)]
+            differs = name in ("stages", "epochs", "steps") or (all(known) and known[0] != known[1])
+        else:
+            others = (pair[2:] for pair in zip(one, other, first, second, strict=True) if pair[0].id != pair[1].id)
+            differs = any(None not in pair and pair[0] != pair[1] for pair in others)
+        if differs:
+            yield Differing(name, first, second)
+
+
+def things_of(trainings: Sequence[Training]) -> list[str]:
+    """The names of all that trainings can differ in."""
+    return [*_OWN, *sorted({name for training in trainings for name in training.options or ()})]
+
+
+def values_of(trainings: Sequence[Training], name: str) -> tuple[Any, ...]:
+    """One thing of each training, by its name; None where it is not known, "none" where it is nothing."""
+    if name in _OWN:
+        return tuple(getattr(training, _OWN[name]) for training in trainings)
+    neutral = dict(NEUTRAL)
+    found = []
+    for training in trainings:
+        options = training.options or {}
+        # Manifests leave neutral options out.
+        is_said = name in options or (name in neutral and "lr" in options)
+        value = options.get(name, neutral.get(name))
+        found.append(("none" if value is None else value) if is_said else None)
+    return tuple(found)

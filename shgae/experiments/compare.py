@@ -1,0 +1,276 @@
+"""``shgae compare``: predictions of arms that were trained anywhere, run by run, in the form of a study's report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shgae.artifacts.command import stamp
+from shgae.artifacts.compatibility import scored_split
+from shgae.artifacts.crops import Crops, read_people
+from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.artifacts.tensors import write_bytes
+from shgae.errors import Refused
+from shgae.evaluation.matching import read_sigmas
+from shgae.evaluation.people import people_of
+from shgae.evaluation.predictions import read_predictions
+from shgae.evaluation.study_differences import ArmComparison, JointTest
+from shgae.evaluation.study_report import BASELINE, STUDY, ArmResult, StudyReport, verdict_of
+from shgae.execution import Execution
+from shgae.experiments.study import scores
+from shgae.experiments.study.arms import Pair
+from shgae.experiments.study.report import compared, differences, mean_pck
+from shgae.metrics import pck
+from shgae.metrics.oks import coco_sigmas
+from shgae.metrics.paired_tests import holm, mcnemar_of_runs
+from shgae.metrics.pck import ByGroup
+from shgae.metrics.people import Bools, Floats, People
+from shgae.recipe_parts import CompareConfig
+from shgae.recipes import as_json
+from shgae.reporting import study
+from shgae.reporting.table import pages
+from shgae.skeleton import COCO_PERSON, Skeleton
+from shgae.wording import counted, counted_people
+
+PICTURE = "differences.png"
+_FIX = "--arm NAME=FILE,FILE"
+_MOST_LETTERS = 60
+_NOWHERE = -(10**6)
+"""A cell that is near to none."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What is compared: one module or way of training."""
+
+    name: str
+    files: tuple[Path, ...]
+    """One a run: predictions in COCO's results format, or the folder of scores that a study keeps of a run."""
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """Of ``NAME=FILE,FILE``; a file of which the name has a comma may be the only one.
+
+        Raises:
+            Refused: it has no name or no file.
+        """
+        name, _, paths = text.partition("=")
+        files = (Path(paths),) if paths and Path(paths).exists() else tuple(map(Path, filter(None, paths.split(","))))
+        if not name.strip() or not name.isprintable() or len(name) > _MOST_LETTERS or not files:
+            raise Refused("--arm", text, "not a name, =, and files with commas between them", _FIX)
+        return cls(name, files)
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """A finished comparison."""
+
+    artifact: Artifact
+    report: StudyReport
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return self.artifact.to_json() | {"conclusion": study.conclusion(self.report)} | STUDY.to_json(self.report)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """One run of an arm."""
+
+    sha256: str
+    """Of the file; of a folder its id."""
+    folder: Artifact | None
+    hits: Bools
+    """(N, K) joints found, by the study's rule."""
+    scores: scores.Scores
+
+
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    """The people that all arms are scored on."""
+
+    data: Artifact
+    split: str
+    limit: int | None
+    crops: Crops
+    people: People
+
+    @classmethod
+    def of(cls, data: Path, config: CompareConfig, sigmas: Path | None, execution: Execution) -> _Bench:
+        prepared = open_artifact(data, "data", verify=False)
+        split = scored_split(prepared, config.split)
+        verify_files(prepared, (f"{split}/",), execution)
+        skeleton = Skeleton.from_json(prepared.facts["skeleton"])
+        given = coco_sigmas() if skeleton.names == COCO_PERSON.names else None
+        given = given if sigmas is None else read_sigmas(sigmas, skeleton.names)
+        crops = Crops(prepared, split, config.limit)
+        return cls(prepared, split, config.limit, crops, people_of(crops, skeleton, given))
+
+    def run(self, path: Path, execution: Execution) -> _Run:
+        """Scores one file or folder."""
+        if path.is_dir():
+            return self._scored(*self._of_study(path))
+        joints, category = len(self.people.joints), self.data.facts["category_id"]
+        whole = read_people(self.data, self.split)
+        file = read_predictions(path, path.stem, self.crops, whole, joints, self.people.sigmas, category)
+        if file.matched is not None:
+            who = f"{file.matched:,} of {counted_people(len(self.people))} matched by OKS, the others are missed"
+            execution.progress.note(f"{path}: {who}")
+        cells = np.where(file.predictions.is_found[:, None, None], file.predictions.cells, _NOWHERE)
+        return self._scored(cells, file.sha256, None)
+
+    def _of_study(self, path: Path) -> tuple[npt.NDArray[np.int64], str, Artifact]:
+        found = open_artifact(path, "evaluation")
+        facts, parents = found.facts, {parent.role: parent.id for parent in found.manifest.parents}
+        of = (parents.get("data"), facts.get("split"), found.manifest.config.get("limit"))
+        if facts.get("made_by") != "study":
+            fix = "its predictions-NAME.json"
+            raise Refused("--arm", path, "an evaluation, of which a file of predictions is wanted", fix)
+        if of != (self.data.id, self.split, self.limit):
+            why = f"it scores other people than {self.split} of {self.data.path}"
+            raise Refused("--arm", path, why, "the data, --split and --limit of that study")
+        return scores.read_cells(found), found.id, found
+
+    def _scored(self, cells: npt.NDArray[np.int64], sha256: str, folder: Artifact | None) -> _Run:
+        true, visibility, size = self.people.cells, self.people.cell_visibility, self.people.map_size
+        hits = pck.hits(cells, true, size)
+        return _Run(sha256, folder, hits, scores.score(cells, true, np.asarray(visibility, np.uint8), size))
+
+
+def run(
+    arms: Sequence[Arm],
+    data: Path,
+    output: Path,
+    config: CompareConfig,
+    execution: Execution,
+    *,
+    baseline: str | None = None,
+    primary: str | None = None,
+    sigmas: Path | None = None,
+) -> CompareResult:
+    """Compares arms on the same people, as a study compares its own.
+
+    Runs are paired in their order where two arms have equally many, as runs of one seed; else they are not. Nothing is
+    known of how the arms were trained, and the report says so.
+
+    Args:
+        arms: two or more, each with one run or more.
+        data: prepared data that the predictions are of.
+        output: the folder to make: report, tables and ``differences.png``.
+        config: split, margin, number of people.
+        execution: progress, force.
+        baseline: the arm that all others are compared with; None takes the first one.
+        primary: the arm of which the difference to the baseline has the verdict; None takes the first other one.
+        sigmas: JSON of OKS's sigmas, for results that do not say whom they are of; None takes COCO's for its joints.
+
+    Raises:
+        Refused: fewer than two arms, two of one name, no such baseline, or predictions that are not of these people.
+    """
+    base, first = _asked(arms, baseline, primary)
+    bench = _Bench.of(data, config, sigmas, execution)
+    runs: dict[str, list[_Run]] = {}
+    execution.progress.start("scoring", sum(len(arm.files) for arm in arms), "files")
+    for arm in arms:
+        runs[arm.name] = []
+        for path in arm.files:
+            runs[arm.name].append(bench.run(path, execution))
+            execution.progress.advance()
+            execution.stop.raise_if_set(output, "the same command again", saved=False)
+    execution.progress.finish()
+    report = _report(bench, runs, (first, base), config)
+    named = {"baseline": base, "primary": first, "arms": {arm: [one.sha256 for one in of] for arm, of in runs.items()}}
+    named |= {} if sigmas is None or bench.people.sigmas is None else {"sigmas": bench.people.sigmas.tolist()}
+    parents = {"data": bench.data}
+    parents |= {f"arm {arm}, run {i}": one.folder for arm, of in runs.items() for i, one in enumerate(of) if one.folder}
+    inputs = [path for arm in arms for path in arm.files] + ([sigmas] if sigmas else [])
+    how = as_json(config) | {"split": bench.split} | named
+    with new_artifact(output, kind="study", config=how, parents=parents, execution=execution, inputs=inputs) as draft:
+        draft.write_json(REPORT, STUDY.to_json(report))
+        conclusion = study.conclusion(report)
+        for name, content in pages(study.tables(report), conclusion, *study.notes(report)).items():
+            write_bytes(draft.file(name), content)
+        study.forest(report, draft.file(PICTURE), stamp(execution))
+        facts = {"split": report.split, "persons": report.persons, "arms": [*runs], "verdict": report.verdict.value}
+        artifact = draft.commit(facts, volatile=(PICTURE,))
+    return CompareResult(artifact, report)
+
+
+def _asked(arms: Sequence[Arm], baseline: str | None, primary: str | None) -> Pair:
+    """The baseline and the primary arm."""
+    names = [arm.name for arm in arms]
+    if len(arms) < 2:
+        raise Refused("--arm", "the options", f"{counted(len(arms), 'arm')}, a comparison needs two", _FIX + ", twice")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise Refused("--arm", twice[0], "given twice", "another name, or its files after one another, with commas")
+    base = names[0] if baseline is None else baseline
+    others = [name for name in names if name not in (base, BASELINE)]
+    first = next(iter(others), base) if primary is None else primary
+    for option, name in (("--baseline", base), ("--primary", first)):
+        if name not in names:
+            raise Refused(option, name, f"no such arm (there are {', '.join(names)})", f"{option} {names[0]}")
+    alone = [arm for arm in arms if arm.name == BASELINE]
+    if BASELINE in (base, first) or first == base or any(len(arm.files) > 1 for arm in alone):
+        why = f"an arm called {BASELINE} is the network before any training, with one run"
+        why = why if BASELINE in names else "it is the baseline and the primary arm at once"
+        raise Refused("--arm", first if first == base else BASELINE, why, "another name for the arm, or --primary")
+    return base, first
+
+
+def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: CompareConfig) -> StudyReport:
+    by_arm = {arm: [one.scores for one in of] for arm, of in runs.items()}
+    base = primary[1]
+    stars = [(arm, base) for arm in runs if arm not in (base, BASELINE)]
+    there = dict.fromkeys((*compared(by_arm, primary), *stars))
+    pairs = tuple(pair for pair in there if pair[::-1] != primary)
+    photos = bench.crops.photos
+    margin = config.margin / 100
+    found = differences(by_arm, photos, margin=margin, primary=primary, pairs=pairs, same_seeds=False)
+    found = tuple(dataclasses.replace(one, joints=_joints(bench.people, runs, one)) for one in found)
+    return StudyReport(
+        split=bench.split,
+        persons=len(bench.people),
+        photos=len(np.unique(photos)),
+        seeds=tuple(range(max(len(of) for of in runs.values()))),
+        budget=None,
+        arms=tuple(_arm(arm, of) for arm, of in by_arm.items()),
+        differences=found,
+        verdict=verdict_of(found),
+        devices=(),
+        ae_epochs=None,
+        limit=config.limit,
+        registered=None,
+        code_sizes=None,
+    )
+
+
+def _arm(name: str, of: Sequence[scores.Scores]) -> ArmResult:
+    each = tuple(ByGroup(**one.pck) for one in of)
+    return ArmResult(name, f"predictions of {counted(len(of), 'run')}", mean_pck(each), each, None, None, (), None)
+
+
+def _joints(people: People, runs: dict[str, list[_Run]], one: ArmComparison) -> tuple[JointTest, ...]:
+    """McNemar's test of each joint, adjusted for their number."""
+    first, second = (_shares(runs[arm]) for arm in (one.minus, one.arm))
+    labelled = people.cell_visibility > 0
+    tests = [mcnemar_of_runs(first[has, k], second[has, k]) for k, has in enumerate(labelled.T)]
+    adjusted = holm([test.p for test in tests])
+    return tuple(
+        JointTest(name, dataclasses.replace(test, p_adjusted=p))
+        for name, test, p in zip(people.joints, tests, adjusted, strict=True)
+    )
+
+
+def _shares(runs: Sequence[_Run]) -> Floats:
+    """(N, K) share of an arm's runs that found a joint."""
+    shares: Floats = np.mean([one.hits for one in runs], axis=0)
+    return shares

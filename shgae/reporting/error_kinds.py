@@ -1,0 +1,78 @@
+"""Kinds of errors as tables: of models, of single joints, and of pairs of models."""
+
+from __future__ import annotations
+
+from shgae.evaluation.error_shares import ErrorShares
+from shgae.evaluation.report import EvaluationReport, Row
+from shgae.metrics.error_kinds import GOOD, KINDS
+from shgae.metrics.oks import LOWEST
+from shgae.metrics.statistics import Interval
+from shgae.plots.error_bars import ErrorBars
+from shgae.reporting.table import Grid, percent, points, span
+
+MEANING = (
+    f"good: similarity (OKS of a joint) {GOOD} or more; jitter: {LOWEST} or more; inversion: on the mirrored joint; "
+    "swap: on another person of the split; miss: on none of these (Ronchi and Perona 2017)"
+)
+
+
+def error_tables(report: EvaluationReport) -> list[Grid]:
+    """Shares of all joints by kind, and the differences between models; none where no joint has a sigma."""
+    if report.errors is None:
+        return []
+    rows = [(row.name, *_cells(row.errors.all)) for row in report.rows if row.errors]
+    caption = "\n".join([MEANING, f"Similarity: {report.errors.similarity}", *_left_out(report)])
+    aside = len(report.floors) + len(report.ceilings)
+    tables = [Grid("Kinds of errors, % of labelled joints", ("model", *KINDS, "joints"), tuple(rows), caption, aside)]
+    pairs = [pair for pair in report.comparisons if pair.errors]
+    if pairs:
+        differences = [
+            (f"{pair.second} - {pair.first}", *(_difference(pair.errors[kind]) for kind in KINDS))
+            for pair in pairs
+            if pair.errors
+        ]
+        note = "Points of the share of labelled joints, with 95 % intervals over photos"
+        tables.append(Grid("Differences by kind of error", ("difference", *KINDS), tuple(differences), note))
+    return tables
+
+
+def joint_error_tables(report: EvaluationReport) -> list[Grid]:
+    """A table a model: the kinds of errors of each joint, in per cent with the count."""
+    return [_joints(report, row) for row in report.models if row.errors]
+
+
+def error_bars(report: EvaluationReport) -> list[ErrorBars]:
+    """The shares of every model, as :func:`shgae.plots.error_bars.error_bars` draws them; joints with a label only."""
+    bars = []
+    for row in report.models:
+        if row.errors and row.errors.all.labels:
+            joints = {name: row.errors.joints[name] for name in report.joints if row.errors.joints[name].labels}
+            bars.append(ErrorBars(row.name, _drawn(row.errors.all), {k: _drawn(one) for k, one in joints.items()}))
+    return bars
+
+
+def _drawn(found: ErrorShares) -> tuple[float, ...]:
+    return tuple(found.shares[kind] or 0.0 for kind in KINDS)
+
+
+def _joints(report: EvaluationReport, row: Row) -> Grid:
+    counted = {name: row.errors.joints[name] for name in report.joints} if row.errors else {}
+    rows = tuple((name, *_cells(found, counts=True)) for name, found in counted.items() if found.labels)
+    title = f"Kinds of errors of {row.name}, % of labels (count)"
+    return Grid(title, ("joint", *KINDS, "labels"), rows, "\n".join(_left_out(report)))
+
+
+def _left_out(report: EvaluationReport) -> list[str]:
+    names = report.errors.left_out if report.errors else ()
+    return [f"Without a sigma, so left out: {', '.join(names)} (--sigmas FILE gives one)"] if names else []
+
+
+def _cells(found: ErrorShares, *, counts: bool = False) -> tuple[str, ...]:
+    shares = [percent(found.shares[kind]) for kind in KINDS]
+    if counts:
+        shares = [f"{share} ({found.counts[kind]:,})" for share, kind in zip(shares, KINDS, strict=True)]
+    return (*shares, f"{found.labels:,}")
+
+
+def _difference(found: Interval | None) -> str:
+    return "-" if found is None else f"{points(found.value)} ({span(found.low, found.high, points)})"

@@ -1,0 +1,58 @@
+"""People of prepared data as pictures: a sheet that shows what went in, and who was left out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import Artifact
+from shgae.artifacts.tables import read_rows
+from shgae.plots.sheets import Dropped, View, people_sheet
+from shgae.skeleton import Skeleton
+from shgae.wording import counted_people
+
+Rows = npt.NDArray[np.int64]
+ALL_PEOPLE = "people.jsonl"
+"""Every person of the JSON, kept or left out."""
+_PEOPLE, _EXAMPLES = 8, 3
+
+
+def small_sheet(data: Artifact, path: Path, command: str) -> None:
+    """Draws eight people of the train split with their annotation, and the table of those who were left out."""
+    crops, skeleton = Crops(data, "train"), Skeleton.from_json(data.facts["skeleton"])
+    rows = drawn_rows(len(crops), _PEOPLE, seed=0)
+    heading = f"{len(rows):,} of {counted_people(len(crops))} of split train"
+    people_sheet(annotated(crops, rows), dropped_of(data), skeleton, heading, path, command)
+
+
+def drawn_rows(people: int, most: int, seed: int) -> Rows:
+    """Rows that the seed draws, in the split's order."""
+    return np.sort(np.random.default_rng(seed).permutation(people)[:most])
+
+
+def annotated(crops: Crops, rows: Rows, *, is_ranked: bool = False) -> list[list[View]]:
+    """The crop of each of these people with its joints; ranked ones are numbered."""
+    people, pictures = crops.people, crops.filled(rows).astype(np.float32) / 255
+    titles = [f"annotation {people.annotation_id[row]}" for row in rows]
+    if is_ranked:
+        titles = [f"{place}. {title}" for place, title in enumerate(titles, 1)]
+    parts = zip(titles, pictures, people.xy_crop[rows], people.visibility[rows], strict=True)
+    return [[View(*part)] for part in parts]
+
+
+def dropped_of(data: Artifact) -> list[Dropped]:
+    """Those that ``prepare`` left out, by split and reason; the most frequent reason comes first."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    count: Counter[tuple[str, str]] = Counter()
+    for row in read_rows(data.open(ALL_PEOPLE)):
+        if row["reason"] is not None:
+            key = row["source"], row["reason"]
+            count[key] += 1
+            if count[key] <= _EXAMPLES:
+                found[key].append(f"{row['annotation_id']} in {row['file_name']}")
+    ordered = sorted(count, key=lambda key: (-count[key], key))
+    return [Dropped(*key, count[key], ", ".join(found[key])) for key in ordered]

@@ -1,0 +1,80 @@
+"""How compared models were trained, in a table and in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from shgae.evaluation.report import EvaluationReport, Pair
+from shgae.evaluation.trainings import Control, Trained, things_of, values_of
+from shgae.reporting.table import Grid
+
+_ALWAYS = ("stages", "epochs", "steps")
+"""Rows of the table whether or not they differ."""
+_ID = re.compile(r"[0-9a-f]{64}")
+_SHORT = 8
+_VERDICTS: Mapping[Control, str] = {
+    Control.EQUAL: "",
+    Control.ONE_OPTION: "; trained equally but for {what}",
+    Control.NOT_CONTROLLED: "; not controlled: they differ in {what}",
+    Control.UNKNOWN: "",
+}
+"""What is added to the sentence of a pair."""
+_NOTES = (
+    (
+        Control.NOT_CONTROLLED,
+        "Not controlled, a difference of scores may come from the trainings: {pairs}",
+    ),
+    (Control.ONE_OPTION, "Trained equally but for one option: {pairs}"),
+    (Control.EQUAL, "Trained equally: {pairs}"),
+)
+
+
+def control(pair: Pair) -> str:
+    """What the sentence of a pair says of its trainings; empty where they are equal or not known."""
+    names = [difference.what.replace("_", " ") for difference in pair.trainings.differences]
+    return _VERDICTS[pair.trainings.verdict].format(what=", ".join(names))
+
+
+def trainings_tables(report: EvaluationReport) -> list[Grid]:
+    """A row a thing in which the trainings of models differ, a column a model; none where less than two are known."""
+    known = {row.name: row.trained for row in report.models if row.trained}
+    if len(known) < 2:
+        return []
+    pairs = [pair for pair in report.comparisons if {pair.first, pair.second} <= known.keys()]
+    differing = {difference.what for pair in pairs for difference in pair.trainings.differences}
+    every = things_of([training for one in known.values() for training in one.trainings])
+    rows = [
+        (name.replace("_", " "), *(_told(one, name) for one in known.values()))
+        for name in every
+        if name in differing or name in _ALWAYS
+    ]
+    rows.append(("network", *(_network(one.network) for one in known.values())))
+    notes = []
+    for verdict, template in _NOTES:
+        named = [f"{pair.second} - {pair.first}" for pair in pairs if pair.trainings.verdict is verdict]
+        if named:
+            notes.append(template.format(pairs=", ".join(named)))
+    notes.append("By the manifests of the models and of what they come from; options not shown are equal")
+    headings = ("training", *known)
+    return [Grid("How the models were trained", headings, tuple(rows), "\n".join(notes), words=headings)]
+
+
+def _told(one: Trained, name: str) -> str:
+    """Of each training the value; what all of them share is said once."""
+    values = ["?" if value is None else _plain(value) for value in values_of(one.trainings, name)]
+    joint = " + " if name in _ALWAYS else " then "
+    return values[0] if len(set(values)) == 1 and joint == " then " else joint.join(values)
+
+
+def _plain(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text[:_SHORT] if _ID.fullmatch(text) else text
+
+
+def _network(spec: Mapping[str, Any]) -> str:
+    """``1 x original, 256 channels, code 50``."""
+    sizes = [str(graft["code_size"]) for graft in spec.get("grafts", ()) if isinstance(graft, dict)]
+    code = f", code of {' and '.join(sizes)}" if sizes else ""
+    return f"{spec.get('stacks', '?')} x {spec.get('residual', '?')}, width {spec.get('width', '?')}{code}"

@@ -1,0 +1,213 @@
+"""Predictions of arms that were trained anywhere: a study's own give the study's numbers, others what a loop finds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import open_artifact
+from shgae.errors import Refused
+from shgae.evaluation.people import people_of
+from shgae.evaluation.predictions import coco_results, from_cells
+from shgae.evaluation.study_report import STUDY, StudyReport
+from shgae.execution import Execution
+from shgae.experiments import compare
+from shgae.experiments.compare import Arm
+from shgae.experiments.study import run as study_run
+from shgae.metrics.statistics import Verdict
+from shgae.recipe_parts import CompareConfig
+from shgae.recipes import EvaluateConfig, StudyConfig
+from shgae.reporting import study as said
+from shgae.reporting.plot_inputs import read_inputs
+from shgae.skeleton import COCO_PERSON
+from shgae.stages import evaluate
+from tests.builders.chain import Chain
+
+HOW = Execution(device="cpu", workers=0)
+ARMS = ("none", "pca", "full")
+TINY = StudyConfig(
+    arms=",".join(ARMS),
+    seeds=2,
+    epochs=1,
+    batch_size=4,
+    precision="fp32",
+    sigma_visible=1.5,
+    code_size=6,
+    ae_epochs=1,
+    ae_batch_size=4,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Studied:
+    """A small study, and the data that it is on."""
+
+    folder: Path
+    data: Path
+    report: StudyReport
+
+    def scores(self, arm: str, seed: int) -> Path:
+        return self.folder / f"seed-{seed}" / f"arm-{arm}" / "scores"
+
+    def network(self, arm: str, seed: int) -> Path:
+        return self.folder / f"seed-{seed}" / f"arm-{arm}" / "finetuned"
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory, chain: Chain) -> Studied:
+    folder = tmp_path_factory.mktemp("study") / "study"
+    return Studied(folder, chain.data, study_run.run(chain.baseline, chain.data, folder, TINY, HOW).report)
+
+
+def numbers_of(report: StudyReport) -> tuple[Any, ...]:
+    """What a study and a comparison of its scores both say; a study tests no single joints."""
+    found = tuple(dataclasses.replace(one, joints=None) for one in report.differences)
+    return found, report.verdict, report.persons, report.photos, {arm.name: arm.by_seed for arm in report.arms}
+
+
+def test_a_studys_own_scores_give_its_numbers_to_the_last_bit(studied: Studied, tmp_path: Path) -> None:
+    arms = [Arm("baseline", (studied.folder / "baseline" / "scores",))]
+    arms += [Arm(arm, tuple(studied.scores(arm, seed) for seed in (0, 1))) for arm in ARMS]
+    how = {"baseline": "none", "primary": "full"}
+    found = compare.run(arms, studied.data, tmp_path / "out", CompareConfig(), HOW, **how).report
+    assert numbers_of(found) == numbers_of(studied.report)
+    assert found.budget is None
+    assert all(one.groups.all for one in found.differences)
+
+
+def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp_path: Path) -> None:
+    networks = [studied.network(arm, seed) for arm in ARMS for seed in (0, 1)]
+    config = EvaluateConfig(precision="fp32", resamples=100)
+    evaluate.run(networks, studied.data, tmp_path / "e", config, HOW)
+    files = sorted((tmp_path / "e").glob("predictions-*.json"), key=lambda path: (len(path.name), path.name))
+    arms = [Arm(arm, tuple(files[2 * place : 2 * place + 2])) for place, arm in enumerate(ARMS)]
+    result = compare.run(arms, studied.data, tmp_path / "out", CompareConfig(), HOW, baseline="none", primary="full")
+    wanted = {(one.arm, one.minus): one for one in studied.report.differences if one.fair}
+    assert {(one.arm, one.minus) for one in result.report.differences} == wanted.keys()
+    for one in result.report.differences:
+        assert one.groups == wanted[one.arm, one.minus].groups
+        assert one.p == wanted[one.arm, one.minus].p
+    assert STUDY.read(result.artifact.file("report.json")) == result.report
+    assert read_inputs([tmp_path / "out"]).reports[0][2] == result.report
+
+
+@pytest.fixture
+def crops(tiny_data: Path) -> Crops:
+    return Crops(open_artifact(tiny_data, "data"), "test")
+
+
+def drawn(folder: Path, crops: Crops, name: str, off: float, runs: int, seed: int = 0) -> Arm:
+    """Predictions of runs of an arm, of which a share ``off`` of joints is far away."""
+    cells = people_of(crops, COCO_PERSON).cells
+    numbers = np.random.default_rng(seed)
+    files = []
+    for run in range(runs):
+        moved = np.where(numbers.random(cells.shape[:2])[..., None] < off, (cells + 16) % 32, cells)
+        files.append(folder / f"{name}{run}.json")
+        files[-1].write_text(json.dumps(coco_results(from_cells(name, moved, None, crops), crops, 1)))
+    return Arm(name, tuple(files))
+
+
+def compared(tmp_path: Path, data: Path, arms: list[Arm], **more: Any) -> StudyReport:
+    output = tmp_path / f"out-{len(list(tmp_path.iterdir()))}"
+    return compare.run(arms, data, output, CompareConfig(), HOW, **more).report
+
+
+def test_arms_with_other_numbers_of_runs_are_not_paired(tmp_path: Path, tiny_data: Path, crops: Crops) -> None:
+    arms = [drawn(tmp_path, crops, "without", 0.5, 3, 1), drawn(tmp_path, crops, "mine", 0.4, 2, 2)]
+    report = compared(tmp_path, tiny_data, arms)
+    (one,) = report.differences
+    by_arm = {arm.name: [run.all or 0.0 for run in arm.by_seed] for arm in report.arms}
+    found = one.groups.all
+    assert found is not None
+    assert found.seed_error is not None
+    assert (one.arm, one.minus, found.by_seed) == ("mine", "without", ())
+    assert found.value == pytest.approx(np.mean(by_arm["mine"]) - np.mean(by_arm["without"]), abs=1e-12)
+    welch = stats.ttest_ind(by_arm["mine"], by_arm["without"], equal_var=False)
+    assert found.seed_error.error == pytest.approx(found.value / welch.statistic, rel=1e-9)
+    assert found.seed_error.freedom == int(welch.df)
+    notes = " ".join(said.notes(report))
+    assert "not paired" in notes
+    assert "Budget not checked: not trained here" in notes
+    assert "2 and 3 seeds" in said.conclusion(report) or report.verdict is Verdict.TOO_FEW_PHOTOS
+
+
+def test_a_joint_is_tested_on_the_people_of_whom_more_runs_found_it(
+    tmp_path: Path, tiny_data: Path, crops: Crops
+) -> None:
+    arms = [drawn(tmp_path, crops, "without", 0.6, 3, 1), drawn(tmp_path, crops, "mine", 0.3, 3, 2)]
+    (one,) = compared(tmp_path, tiny_data, arms).differences
+    assert one.joints is not None
+    assert tuple(each.joint for each in one.joints) == COCO_PERSON.names
+    people = people_of(crops, COCO_PERSON)
+    given = {arm.name: [json.loads(path.read_text()) for path in arm.files] for arm in arms}
+
+    def found(entry: dict[str, Any], row: int, k: int) -> bool:
+        """Either in the joint's own cell, or half a crop away."""
+        off = np.array(entry["keypoints"]).reshape(17, 3)[k, :2] - people.xy_photo[row, k]
+        return bool(np.hypot(*off) < crops.people.square[row, 2] / 8)
+
+    for k in range(17):
+        leads = [
+            sum(found(run[row], row, k) for run in given["mine"])
+            - sum(found(run[row], row, k) for run in given["without"])
+            for row in np.flatnonzero(people.cell_visibility[:, k] > 0)
+        ]
+        test = one.joints[k].test
+        assert (test.only_first, test.only_second) == (sum(n < 0 for n in leads), sum(n > 0 for n in leads))
+        assert test.both + test.neither == sum(n == 0 for n in leads)
+        assert test.p_adjusted >= test.p
+
+
+def test_every_other_arm_is_compared_with_the_baseline_and_one_has_the_verdict(
+    tmp_path: Path, tiny_data: Path, crops: Crops
+) -> None:
+    arms = [drawn(tmp_path, crops, name, off, 1, 3) for name, off in (("a", 0.5), ("b", 0.5), ("c", 0.1))]
+    report = compared(tmp_path, tiny_data, arms, baseline="b", primary="c")
+    assert [(one.arm, one.minus, one.primary) for one in report.differences] == [("c", "b", True), ("a", "b", False)]
+    assert report.verdict == report.differences[0].verdict
+    assert report.differences[1].verdict in (Verdict.IDENTICAL, Verdict.TOO_FEW_PHOTOS)
+
+
+@pytest.mark.parametrize(
+    ("arms", "options"),
+    [
+        ([("a", 1)], {}),
+        ([("a", 1), ("a", 1)], {}),
+        ([("a", 1), ("b", 1)], {"baseline": "c"}),
+        ([("a", 1), ("b", 1)], {"primary": "a"}),
+        ([("baseline", 2), ("b", 1)], {}),
+        ([("a", 1), ("baseline", 1)], {}),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    tmp_path: Path, tiny_data: Path, crops: Crops, arms: list[tuple[str, int]], options: dict[str, str]
+) -> None:
+    given = [drawn(tmp_path, crops, name, 0.5, runs) for name, runs in arms]
+    with pytest.raises(Refused):
+        compared(tmp_path, tiny_data, given, **options)
+
+
+def test_an_arm_is_a_name_and_files(tmp_path: Path) -> None:
+    assert Arm.parse("a=x.json,y/z.json") == Arm("a", (Path("x.json"), Path("y/z.json")))
+    (tmp_path / "o,o.json").write_text("[]")
+    assert Arm.parse(f"a b={tmp_path}/o,o.json").files == (tmp_path / "o,o.json",)
+    for text in ("", "a", "a=", "=x.json", "a\n=x.json", f"{'a' * 99}=x"):
+        with pytest.raises(Refused):
+            Arm.parse(text)
+
+
+def test_other_people_are_refused(studied: Studied, tmp_path: Path, tiny_data: Path, crops: Crops) -> None:
+    mine = drawn(tmp_path, crops, "mine", 0.5, 1)
+    theirs = [Arm(arm, (studied.scores(arm, 0),)) for arm in ("none", "full")]
+    with pytest.raises(Refused, match="other people"):
+        compare.run(theirs, studied.data, tmp_path / "out", CompareConfig(split="val"), HOW)
+    with pytest.raises(Refused):
+        compared(tmp_path, tiny_data, [mine, Arm("b", (tmp_path / "none.json",))])

@@ -1,0 +1,85 @@
+"""Reports of every kind with one place changed, in artefacts with an id that fits: read, or refused in one line."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shgae.artifacts.hashing import hash_file
+from shgae.artifacts.manifest import FileEntry, read_manifest
+from shgae.artifacts.strict_json import parse
+from tests.builders.old_artefacts import IDS
+from tests.end_to_end.conftest import ROOT
+from tests.hostile.conftest import run
+
+Place = tuple[str | int, ...]
+KINDS = tuple(name for name, (kind, _) in IDS.items() if kind in ("evaluation", "study", "splice", "rate", "analysis"))
+COMMANDS = {"plot": "plot {} -o x --force", "report": "report {} -o x.html --force --people 0"}
+ODD = (
+    *(None, True, 0, 1, -1, 2, 7, 10**6, 2**63, 10**30, 0.5, -0.5, 1e-300, 1e30, 1e300, float("nan"), float("inf")),
+    *("", "x", "none", "train", "\x1b[31m\u202e", "$\\frac$", "a\nb", [], [[]], [0], ["x"], {}, {"x": 1}),
+)
+
+
+@pytest.fixture
+def old(here: Path) -> Path:
+    """One artefact of each kind in the current folder."""
+    with tarfile.open(ROOT / "tests" / "artifacts" / "schema_1.tar.xz") as archive:
+        archive.extractall(here, filter="data")
+    return here
+
+
+def places(value: Any, here: Place = ()) -> Iterator[Place]:
+    """Where anything stands in a JSON value."""
+    yield here
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(one, (*here, key))
+
+
+def changed(value: Any, place: Place, new: Any) -> Any:
+    """A copy with something else at one place; :data:`...` takes it away."""
+    if not place:
+        return new
+    copied = copy.deepcopy(value)
+    inner = copied
+    for key in place[:-1]:
+        inner = inner[key]
+    if new is ...:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = new
+    return copied
+
+
+def forge(name: str, report: Any) -> None:
+    """Gives an artefact another report, and a manifest that fits it."""
+    path = Path(name, "report.json")
+    path.write_text(json.dumps(report))
+    manifest = read_manifest(Path(name))
+    entry = FileEntry(hash_file(path), path.stat().st_size)
+    manifest = dataclasses.replace(manifest, files={**manifest.files, "report.json": entry})
+    Path(name, "manifest.json").write_text(json.dumps(manifest.to_json()))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_report_with_one_place_changed_is_read_or_refused(old: Path, name: str, data: st.DataObject) -> None:
+    true = Path(name, "true.json")
+    if not true.exists():
+        true.write_bytes(Path(name, "report.json").read_bytes())
+    whole = parse(true.read_bytes())
+    place = data.draw(st.sampled_from(list(places(whole))))
+    new = data.draw(st.sampled_from((..., *ODD) if place else ODD))
+    forge(name, changed(whole, place, new))
+    command = data.draw(st.sampled_from(sorted(COMMANDS)))
+    run(*COMMANDS[command].format(name).split()).check(seconds=60, longest=400)

@@ -1,0 +1,67 @@
+"""Tensors that claim more than their file holds: a file of 2 kB makes no network of gigabytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from shgae.errors import Refused
+from shgae.models import foreign
+from shgae.models.foreign import read_foreign
+
+GIGABYTE = 1 << 28
+"""Of numbers of four bytes."""
+
+
+def network(path: Path) -> dict[str, Tensor]:
+    """What the reader would make of a file."""
+    with path.open("rb") as file:
+        return foreign._network(foreign._load(file), path.stat().st_size)[0]
+
+
+def test_a_tensor_with_a_stride_of_zero_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    torch.save({"state_dict": {"conv.weight": torch.zeros(1).expand(GIGABYTE)}}, path)
+    assert path.stat().st_size < 4000
+    with pytest.raises(Refused, match="claims 1,073,741,824 bytes, the file holds 4 of it"):
+        read_foreign(path)
+
+
+@given(rows=st.integers(2, 400), step=st.integers(0, 30), columns=st.integers(1, 30))
+def test_rows_that_lie_in_each_other_are_refused_where_they_claim_more_than_there_is(
+    tmp_path_factory: pytest.TempPathFactory, rows: int, step: int, columns: int
+) -> None:
+    path = tmp_path_factory.mktemp("x") / "x.pth"
+    stored = torch.arange((rows - 1) * step + columns, dtype=torch.float32)
+    view = stored.as_strided((rows, columns), (step, 1))
+    torch.save({"w": view}, path)
+    if view.numel() > stored.numel():
+        with pytest.raises(foreign._NotPlain):
+            network(path)
+    else:
+        assert torch.equal(network(path)["w"], view)
+
+
+def test_many_names_of_one_storage_are_refused_and_a_few_are_not(tmp_path: Path) -> None:
+    stored = torch.rand(10_000)
+    for count, is_refused in ((8, False), (200, True)):
+        path = tmp_path / f"{count}.pth"
+        torch.save({f"w{number}": stored for number in range(count)}, path)
+        if is_refused:
+            with pytest.raises(foreign._NotPlain, match="the file holds"):
+                network(path)
+        else:
+            assert all(torch.equal(one, stored) for one in network(path).values())
+
+
+def test_a_part_of_a_larger_storage_is_read(tmp_path: Path) -> None:
+    stored = torch.rand(40, 40)
+    torch.save({"w": stored.t()[3:7], "v": stored[:, 2]}, tmp_path / "x.pth")
+    found = network(tmp_path / "x.pth")
+    assert torch.equal(found["w"], stored.t()[3:7])
+    assert torch.equal(found["v"], stored[:, 2])

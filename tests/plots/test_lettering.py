@@ -1,0 +1,169 @@
+"""Whatever models, joints and files are called, figures can be drawn, read, and are not commanded by it."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.text import Text
+from PIL import Image
+
+from shgae.plots import bars, curves, differences, error_bars, heat_table, overlays, poses, rates, sheets
+from shgae.plots.lettering import FAMILY, MONOSPACE, PlainPowers, label_of, legible, make_legible
+from shgae.plots.style import new_figure, save_figure, style
+from shgae.skeleton import Skeleton
+
+TROUBLE = st.text(st.sampled_from("ab_ $\\^{}|&<>%#\n\r\t\x1b\x07\u202e\u2028\u200b\udce9éжאあ日😀"), max_size=8)
+NAMES = st.one_of(TROUBLE, st.text(max_size=12), st.text(st.characters(), min_size=60, max_size=90))
+HISTORY = [{"epoch": e, "train_loss": 1 / e, "val_loss": 2 / e, "val_pck": 0.1 * e, "lr": 0.1**e} for e in (1, 2, 3)]
+FONTS = (FAMILY, MONOSPACE)
+
+
+def drawn_by(family: str) -> set[int]:
+    return set(get_font(findfont(FontProperties(family=family))).get_charmap())
+
+
+@settings(max_examples=300, deadline=None)
+@given(name=NAMES, most=st.integers(3, 80), family=st.sampled_from(FONTS))
+def test_a_label_is_short_printable_and_within_the_font(name: str, most: int, family: str) -> None:
+    label = legible(name, most, family=family)
+    assert len(label) <= most and label.isprintable()
+    assert {ord(one) for one in label} <= drawn_by(family)
+    if "<" not in name and "U" not in name:
+        assert "<U+" not in re.sub(r"<U\+[0-9A-F]{4,6}>", "", label), "a number is torn"
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("модель_ü", "модель_ü"),
+        ("$x_1^2$ & \\frac", "$x_1^2$ & \\frac"),
+        ("日本", "<U+65E5><U+672C>"),
+        ("\U00020000", "<U+20000>"),
+        ("a\x1b[31m\u202eb\nc", "a [31m b c"),
+        ("\udce9", "\N{REPLACEMENT CHARACTER}"),
+        ("", ""),
+    ],
+)
+def test_what_the_font_has_stays_and_what_it_lacks_is_told_by_its_number(name: str, label: str) -> None:
+    assert legible(name) == label
+
+
+def test_a_name_that_begins_with_an_underscore_is_not_left_out_of_a_legend() -> None:
+    with style():
+        axes = new_figure(3, 2).subplots()
+        axes.plot([1, 2], label=label_of("_x"))
+        assert [one.get_text() for one in axes.legend().get_texts()] == [" _x"]
+
+
+def _overlay(names: list[str], skeleton: Skeleton, path: Path) -> None:
+    pose = overlays.Pose(np.full((4, 2), 20.0), np.ones(4), np.ones(4, np.bool_), (0, 0, 40, 40))
+    photo = Image.new("RGB", (60, 50))
+    overlays.overlay_sheet([overlays.to_panel(name, photo, [pose], skeleton, 0.1) for name in names], 0.1, path, "x")
+
+
+def _poses(names: list[str], skeleton: Skeleton, path: Path) -> None:
+    xy, seen = np.full((2, 4, 2), 9.0, np.float32), np.full((2, 4), 2, np.uint8)
+    crops = np.zeros((2, 16, 16, 3), np.float32)
+    poses.prediction_sheet(crops, (xy, seen), [(name, xy.astype(float)) for name in names], skeleton, path, "x")
+
+
+def _people(names: list[str], skeleton: Skeleton, path: Path) -> None:
+    picture, xy = np.zeros((16, 16, 3), np.float32), np.full((4, 2), 9.0)
+    views = [[sheets.View(name, picture, xy, np.full(4, 2, np.uint8))] for name in names]
+    dropped = [sheets.Dropped(name, name, 1, name) for name in names]
+    sheets.people_sheet(views, dropped, skeleton, names[0], path, names[1])
+
+
+def _bars(names: list[str], skeleton: Skeleton, path: Path) -> None:
+    bar = bars.Bar(0.5, (0.4, 0.6), 9)
+    models = [bars.ModelBars(name, bar, dict.fromkeys(skeleton.names, bar)) for name in names]
+    bars.joint_bars(models, path, names[0], names[1])
+
+
+def _errors(names: list[str], skeleton: Skeleton, path: Path) -> None:
+    joints = dict.fromkeys(skeleton.names, (0.5, 0.5))
+    models = [error_bars.ErrorBars(name, (0.5, 0.5), joints) for name in names]
+    error_bars.error_bars(models, ("good", "bad"), path, names[0], names[1])
+
+
+def _rates(names: list[str], _: Skeleton, path: Path) -> None:
+    levels = tuple(rates.Level(name, (8.0,), 0.6) for name in names)
+    curve = rates.ScoreCurve("skips on", 30, (1, 20), None, 12)
+    rates.rate_curve(rates.Ranks((0, 9), (curve,), (1, 0.5), 6, 0.5, 9, "", "as it is", levels), path, names[0])
+
+
+def _forest(names: list[str], _: Skeleton, path: Path) -> None:
+    found = [differences.Bar(name, name, 0.1, (0, 0.2), (0, 0.1), None, (0.1,), True) for name in names]
+    differences.forest_plot(found, path, names[0], names[1])
+
+
+FIGURES: dict[str, Callable[[list[str], Skeleton, Path], None]] = {
+    "bars": _bars,
+    "curves": lambda names, _, path: curves.study_curves(dict.fromkeys(names, HISTORY), 2, path, names[0]),
+    "a curve": lambda names, _, path: curves.study_curves({names[0]: HISTORY}, None, path, names[0]),
+    "trainings": lambda names, _, path: curves.training_curves(dict.fromkeys(names, HISTORY), path, names[0]),
+    "rates of learning": lambda names, _, path: curves.learning_rates(dict.fromkeys(names, HISTORY), path, names[0]),
+    "differences": _forest,
+    "errors": _errors,
+    "heat": lambda names, skeleton, path: save_figure(
+        heat_table.heat_table(np.full((4, 2), 0.5), skeleton.names, names, names[0], "%"), path, names[1]
+    ),
+    "overlays": _overlay,
+    "poses": _poses,
+    "people": _people,
+    "rates": _rates,
+}
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(NAMES, min_size=2, max_size=2, unique=True),
+    joints=st.lists(NAMES.filter(bool), min_size=4, max_size=4, unique=True),
+)
+def test_every_figure_takes_any_name(tmp_path: Path, kind: str, names: list[str], joints: list[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Glyph")
+        FIGURES[kind](names, Skeleton(tuple(joints), ((0, 1),), ()), tmp_path / "x.png")
+    assert Image.open(tmp_path / "x.png").width > 100
+
+
+def test_what_a_figure_forgot_is_made_legible_when_it_is_saved(tmp_path: Path) -> None:
+    with style():
+        figure = new_figure(3, 2)
+        figure.suptitle("日\nb\x1b$\\bad{$")
+        figure.subplots().plot([1, 2])
+    save_figure(figure, tmp_path / "x.svg", "")
+    assert "<U+65E5>\nb $\\bad{$" in texts_of(figure)
+    make_legible(figure)
+    assert "<U+65E5>\nb $\\bad{$" in texts_of(figure)
+
+
+def texts_of(figure: Figure) -> list[str]:
+    return [one.get_text() for one in figure.findobj(Text) if isinstance(one, Text)]
+
+
+@given(exponent=st.integers(-12, 12), factor=st.integers(1, 9))
+def test_powers_of_ten_are_labelled_without_markup(exponent: int, factor: int) -> None:
+    with style():
+        axes = new_figure(3, 2).subplots()
+    axes.set_yscale("log")
+    axes.set_ylim(10.0**exponent, 10.0 ** (exponent + 1))
+    form = PlainPowers(labelOnlyBase=False)
+    form.set_axis(axes.yaxis)
+    form.set_locs([])
+    label = form(factor * 10.0**exponent)
+    assert "$" not in label
+    if label:
+        found = re.fullmatch(r"(?:([2-9])×)?10([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)", label)
+        assert found and int(found[1] or 1) == factor
+        assert int(found[2].translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))) == exponent

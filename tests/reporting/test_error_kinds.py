@@ -1,0 +1,77 @@
+"""Kinds of errors and trainings in tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shgae.evaluation.error_shares import ErrorRule, ErrorShares, ErrorTable
+from shgae.evaluation.report import EvaluationReport
+from shgae.evaluation.trainings import Trained, Training, compare
+from shgae.metrics.error_kinds import ByKind
+from shgae.metrics.paired_tests import McNemar
+from shgae.reporting.error_kinds import error_tables, joint_error_tables
+from shgae.reporting.evaluation import joint_tables, main_tables, sentence
+from shgae.reporting.trainings import trainings_tables
+from tests.builders.reports import evaluation, interval, pair, scored
+
+SHARES = ByKind(0.5, 0.2, 0.1, 0.05, 0.15)
+COUNTS = ByKind(50, 20, 10, 5, 15)
+NOTHING = ErrorShares(0, ByKind(0, 0, 0, 0, 0), ByKind(None, None, None, None, None))
+OPTIONS = {"lr": 1e-3, "optimizer": "adam", "seed": 0, "batch_size": 16}
+
+
+def report(trained: tuple[Trained | None, Trained | None] = (None, None)) -> EvaluationReport:
+    whole = ErrorShares(100, COUNTS, SHARES)
+    table = ErrorTable(whole, None, {"tail": NOTHING, "nose": whole})
+    models = [
+        replace(scored(name, {"nose": 0.3, "tail": None}), errors=table, trained=one)
+        for name, one in zip("ab", trained, strict=True)
+    ]
+    each = pair("a", "b", interval(0.01, 0.03), dict.fromkeys(("nose", "tail"), McNemar(1, 2, 3, 4, 0.5, 0.5)))
+    differences = ByKind(interval(-0.02, 0.04), None, interval(-0.03, -0.01), None, None)
+    each = replace(each, errors=differences, trainings=compare(*trained))
+    made = evaluation(*models)
+    return replace(made, comparisons=(each,), errors=ErrorRule("COCO's", ("tail",)))
+
+
+def training(name: str, made_by: str = "train", epochs: int = 50, **options: object) -> Training:
+    return Training(name, made_by, "c" * 64, epochs, 10 * epochs, OPTIONS | options)
+
+
+def test_shares_stand_with_their_differences_and_joints_with_their_counts() -> None:
+    whole, differences = error_tables(report())
+    assert whole.rows[0] == ("a", "50.0", "20.0", "10.0", "5.0", "15.0", "100")
+    assert "left out: tail" in whole.caption
+    assert differences.rows == (("b - a", "+1.0 (-2.0 to +4.0)", "-", "-2.0 (-3.0 to -1.0)", "-", "-"),)
+    first, _ = joint_error_tables(report())
+    assert first.rows == (("nose", "50.0 (50)", "20.0 (20)", "10.0 (10)", "5.0 (5)", "15.0 (15)", "100"),)
+    titles = {grid.title for grid in main_tables(report()) + joint_tables(report())}
+    assert {whole.title, differences.title, first.title} <= titles
+
+
+def test_without_sigmas_there_is_no_such_table() -> None:
+    assert error_tables(replace(report(), errors=None)) == []
+
+
+def test_trainings_stand_side_by_side_where_they_differ() -> None:
+    network = {"stacks": 1, "residual": "newell", "width": 16, "grafts": [None]}
+    code = network | {"grafts": [{"code_size": 50}]}
+    first, more = training("x"), training("y", "finetune", 15, lr=5e-4)
+    made = report((Trained(network, (first,)), Trained(code, (first, more))))
+    (grid,) = trainings_tables(made)
+    rows = {row[0]: row[1:] for row in grid.rows}
+    assert rows["epochs"] == ("50", "50 + 15")
+    assert rows["steps"] == ("500", "500 + 150")
+    assert rows["lr"] == ("0.001", "0.001 then 0.0005")
+    assert "optimizer" not in rows and "data" not in rows
+    assert rows["network"][1].endswith("code of 50") and "code" not in rows["network"][0]
+    assert "b - a" in grid.caption
+    assert sentence(made.comparisons[0]).endswith("not controlled: they differ in stages, epochs, steps, lr, network")
+    assert grid in main_tables(made)
+
+
+def test_equal_trainings_add_nothing_to_the_sentence_and_one_option_is_named() -> None:
+    one, other = Trained({}, (training("x"),)), Trained({}, (training("y", augment="newell"),))
+    assert sentence(report((one, one)).comparisons[0]) == sentence(report().comparisons[0])
+    assert sentence(report((one, other)).comparisons[0]).endswith("trained equally but for augment")
+    assert trainings_tables(report((one, None))) == []
