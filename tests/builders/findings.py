@@ -144,7 +144,7 @@ def analysis_report(*units: CodeUnit, people: int = 20) -> AnalysisReport:
         direction_clusters=None,
         traversals=Traversals(9, (traversed,), ()),
         skips=skips,
-        code_units=units_of(units, people) if units else None,
+        code_units=units_of(units, people, PHOTOS) if units else None,
         left_out={},
         figures=(),
     )

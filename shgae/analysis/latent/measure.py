@@ -15,6 +15,7 @@ from shgae.analysis.latent.network import Network, Traversal, Unit
 from shgae.analysis.latent.report import (
     AnalysisReport,
     CodeUnit,
+    CodeUnits,
     Condition,
     Drawn,
     Traversals,
@@ -47,6 +48,7 @@ class Found:
     skips: list[Condition] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
     unit_people: int = 0
+    unit_photos: int = 0
     """People on whom the units were tried."""
     latent: Latent | None = None
 
@@ -97,7 +99,7 @@ def _find_in_network(
             found.skips = network.levels(crops, heatmap, mean, names, config.seed)
         if "code-units" in parts and latent and latent.codes is not None and inputs.code is not None:
             some = Crops(inputs.data, config.split, min(config.unit_people, len(crops)))
-            found.unit_people = len(some)
+            found.unit_people, found.unit_photos = len(some), len(np.unique(some.photos))
             found.units = network.units(some, heatmap, inputs.code, latent.codes, rest, names, config.seed)
 
 
@@ -116,7 +118,7 @@ def report_of(found: Found, left_out: Mapping[str, str], figures: Sequence[Drawn
         direction_clusters=found.direction_clusters,
         traversals=traversals,
         skips=tuple(found.skips),
-        code_units=units_of([_unit(unit) for unit in found.units], found.unit_people) if found.units else None,
+        code_units=_units(found),
         left_out=left_out,
         figures=tuple(figures),
     )
@@ -126,6 +128,11 @@ def _traversed(one: Traversal) -> Traversed:
     rounded = {side: np.round(decoded.xy_crop.astype(np.float64), 2).tolist() for side, decoded in one.decoded.items()}
     joints = {side: tuple(tuple((x, y) for x, y in step) for step in steps) for side, steps in rounded.items()}
     return Traversed(one.component, one.deviation, one.share, one.moved, joints, tuple(one.nearest.tolist()))
+
+
+def _units(found: Found) -> CodeUnits | None:
+    units = [_unit(unit) for unit in found.units]
+    return units_of(units, found.unit_people, found.unit_photos) if units else None
 
 
 def _unit(unit: Unit) -> CodeUnit:

@@ -19,7 +19,7 @@ from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.execution import Execution
 from shgae.metrics import pck
-from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
+from shgae.metrics.statistics import Interval
 from shgae.models.autoencoder import SIDE, Autoencoder, ConvAutoencoder
 from shgae.models.hourglass import StackState
 from shgae.recipes import HeatmapConfig
@@ -95,7 +95,7 @@ class Unit:
     """Over training people; 0 for a unit that never varies."""
     lost: Interval | None
     """PCK of the autoencoder minus PCK with the unit at its mean for everybody; None for a unit that never varies, and
-    from fewer than 10 photos."""
+    where everybody is in one photo."""
     joints: Mapping[str, float | None]
     """The same of each joint."""
     top: tuple[int, ...]
@@ -223,7 +223,7 @@ class Network:
         for number in range(codes.shape[1]):
             lost, joints, decoded = None, dict[str, float | None](), None
             if number in alive:
-                lost = side.difference(UNTOUCHED, str(number)) if side.photos >= VERDICT_PHOTOS else None
+                lost = side.difference(UNTOUCHED, str(number))
                 without = _by_joint(tallies[str(number)], passes, names)
                 joints = {name: _minus(whole[name], without[name]) for name in names}
                 places = np.tile(mean, (len(SIGMAS), 1))

@@ -12,7 +12,7 @@ import numpy as np
 from shgae.analysis.latent.clusters import Clusters, ClusterVerdict, verdict_of
 from shgae.analysis.latent.spectrum import Spectrum, above_chance
 from shgae.artifacts.typed_json import Schema
-from shgae.metrics.statistics import Interval
+from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 
 
 @dataclass(frozen=True)
@@ -139,14 +139,14 @@ class AnalysisReport:
     figures: tuple[Drawn, ...]
 
 
-def units_of(units: Sequence[CodeUnit], people: int) -> CodeUnits:
-    """The verdict on the units of a code, tried on so many people."""
+def units_of(units: Sequence[CodeUnit], people: int, photos: int) -> CodeUnits:
+    """The verdict on the units of a code, tried on so many people of so many photos."""
     varying = [unit for unit in units if unit.deviation]
     costing = [unit for unit in varying if unit.lost and unit.lost.low > 0]
     verdict = UnitsVerdict.COUNTED
     if not varying:
         verdict = UnitsVerdict.NONE_VARIES
-    elif all(unit.lost is None for unit in varying):
+    elif photos < VERDICT_PHOTOS or all(unit.lost is None for unit in varying):
         verdict = UnitsVerdict.TOO_FEW
     return CodeUnits(verdict, people, len(varying), len(costing), tuple(units))
 

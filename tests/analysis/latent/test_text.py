@@ -48,16 +48,17 @@ def test_a_cluster_of_few_people_is_warned_of() -> None:
 
 @pytest.mark.parametrize("verdict", UnitsVerdict)
 def test_every_verdict_on_units_has_a_sentence(verdict: UnitsVerdict) -> None:
-    found = units_of([unit(0, CLEAR), unit(1, UNCLEAR), unit(2, None, deviation=0.0)], 20)
+    found = units_of([unit(0, CLEAR), unit(1, UNCLEAR), unit(2, None, deviation=0.0)], 20, 15)
     assert units_sentence(replace(found, verdict=verdict)) == UNITS[verdict]
 
 
 def test_the_verdict_on_units_follows_what_was_found() -> None:
     still = unit(2, None, deviation=0.0)
-    found = units_of([unit(0, CLEAR), unit(1, UNCLEAR), still], 20)
+    found = units_of([unit(0, CLEAR), unit(1, UNCLEAR), still], 20, 15)
     assert (found.verdict, found.varying, found.costing) == (UnitsVerdict.COUNTED, 2, 1)
-    assert units_of([still], 20).verdict == UnitsVerdict.NONE_VARIES
-    assert units_of([unit(0, None), still], 1).verdict == UnitsVerdict.TOO_FEW
+    assert units_of([still], 20, 15).verdict == UnitsVerdict.NONE_VARIES
+    assert units_of([unit(0, None), still], 20, 15).verdict == UnitsVerdict.TOO_FEW
+    assert units_of([unit(0, CLEAR), still], 20, 9).verdict == UnitsVerdict.TOO_FEW
 
 
 def test_a_spectrum_has_its_counts_and_no_suggestion() -> None:
