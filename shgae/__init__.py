@@ -34,18 +34,14 @@ def open_model(path: str | Path) -> StackedHourglass:
 def open_autoencoder(path: str | Path) -> Autoencoder:
     """Opens an autoencoder artefact, in eval mode: ``encode`` (N, 256, 4, 4) -> (N, 50), ``decode`` back.
 
-    Its weights lie in memory as in ``shgae splice`` and in a grafted network, so that equal batches give equal bits.
+    ``shgae splice`` computes with weights in ``torch.channels_last``; moved there, equal batches give equal bits.
 
     Raises:
         shgae.errors.Refused: the path is not a complete autoencoder artefact, or a file of it was changed.
     """
-    import torch
-
     from shgae.models.zoo import load_autoencoder
 
-    module = load_autoencoder(Path(path)).module
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return module
+    return load_autoencoder(Path(path)).module
 
 
 def open_activations(path: str | Path, *, stack: int | None = None, data: str | Path | None = None) -> ActivationSplits:

@@ -53,6 +53,9 @@ _STORE = (
 )
 TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/activations.py": ("artifacts/test_activations.py",),
+    "artifacts/activation_splits.py": ("stages/test_given.py",),
+    "artifacts/activation_writer.py": ("stages/test_extract_pieces.py",),
+    "artifacts/checking.py": ("stages/test_extract_pieces.py",),
     "artifacts/checkpoint.py": ("artifacts/test_checkpoint.py",),
     "artifacts/command.py": ("artifacts/test_command.py",),
     "artifacts/compatibility.py": (
@@ -66,11 +69,16 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/facts.py": ("artifacts/test_facts.py",),
     "artifacts/folders.py": ("artifacts/test_folders.py", *_STORE),
     "artifacts/hashing.py": ("artifacts/test_hashing.py", *_STORE[:3]),
+    "artifacts/ignored.py": ("stages/test_ignored_regions.py",),
+    "artifacts/input_file.py": ("hostile/test_endless.py", "artifacts/test_hashing.py"),
     "artifacts/lineage.py": ("artifacts/test_lineage.py", "stages/test_info_and_verify.py"),
     "artifacts/manifest.py": ("artifacts/test_manifest.py", *_STORE[:3], "hostile/test_manifests.py"),
     "artifacts/pieces.py": ("artifacts/test_ownership.py", "artifacts/test_interrupted.py"),
     "artifacts/output_file.py": ("artifacts/test_output_file.py", "stages/test_export.py", "stages/test_report.py"),
+    "artifacts/reader_process.py": ("faults/test_outside.py", "models/test_foreign_files.py"),
+    "artifacts/reconstructions.py": ("stages/test_given.py",),
     "artifacts/run_log.py": _STORE[1::-1],
+    "artifacts/scratch.py": ("faults/test_outside.py",),
     "artifacts/store.py": (*_STORE, "artifacts/test_hashing.py", "hostile/test_manifests.py"),
     "artifacts/strict_json.py": ("artifacts/test_strict_json.py",),
     "artifacts/tables.py": ("artifacts/test_tables.py", "artifacts/test_tensors.py", "artifacts/test_manifest.py"),

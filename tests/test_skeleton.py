@@ -144,7 +144,7 @@ GIVEN = (("LShoulder", "RShoulder"), ("ankle_L", "ankle_R"), ("Knee.L", "Knee.R"
         (OPENPOSE, 11),  # BODY_25
         (HALPE, 4),  # AlphaPose's 26, some
         (MOUSE, 1),  # DeepLabCut's open field
-        (SLEAP_FLY, 3),
+        (SLEAP_FLY, 4),
         *((pair, 1) for pair in GIVEN),
         (("left-shoulder", "right-shoulder"), 1),
         (("shoulder_left", "shoulder_right"), 1),

@@ -50,6 +50,7 @@ def own(chain: Chain, whole: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """What the autoencoder of the chain makes of the test split, person by person backwards."""
     activations = shgae.open_activations(whole)
     test, code = activations["test"], shgae.open_autoencoder(chain.autoencoder)
+    code.to(memory_format=torch.channels_last)
     with torch.inference_mode():
         parts = [code(torch.from_numpy(test.read(rows))) for rows in in_chunks(np.arange(len(test)), BATCH)]
     rebuilt = torch.cat(parts).numpy()
