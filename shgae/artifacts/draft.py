@@ -108,8 +108,12 @@ class Draft:
         self.write(name, "".join(dumps(row) + "\n" for row in rows).encode())
 
     def preview(self, facts: Mapping[str, Any]) -> Artifact:
-        """What is written so far, to be read as the artefact that it is going to be; nothing is hashed."""
-        files = {name: FileEntry("", 0) for name in self.pieces.names}
+        """What is written so far, to be read as the artefact that it is going to be."""
+        there = {name: self.path / name for name in self.pieces.names if (self.path / name).is_file()}
+        written = {name: self.pieces.written(name) for name in there}
+        files = {
+            name: FileEntry(*(written[name] or (hash_file(path), path.stat().st_size))) for name, path in there.items()
+        }
         return Artifact(self.path, Manifest(self.kind, self.config, as_read(facts), files, self.parents, {}))
 
     def discard(self, name: str) -> None:

@@ -59,6 +59,16 @@ def known_hash(file: BufferedReader) -> str:
     return found
 
 
+def knows(state: tuple[int, ...], sha256: str) -> bool:
+    """Whether this process has hashed a file in that state (:func:`state_of`), to this end."""
+    return _known.get(state) == sha256
+
+
+def remember(state: tuple[int, ...], sha256: str) -> None:
+    """Takes over what another process knows, of a file that is in the same state here."""
+    _known[state] = sha256
+
+
 def led_out(path: Path, root: Path) -> str | None:
     """What is wrong with a file that a link leads out of the folder ``root``; None where none does."""
     is_inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))

@@ -7,6 +7,7 @@ never looks whole.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from shgae.artifacts.facts import Facts
 from shgae.artifacts.folders import INTENT, partial_of
-from shgae.artifacts.hashing import led_out, of_each, unlike, unlike_open
+from shgae.artifacts.hashing import knows, led_out, of_each, remember, state_of, unlike, unlike_open
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.manifest import MANIFEST, Manifest, Parent, in_words, read_manifest
 from shgae.errors import Refused
@@ -127,6 +129,27 @@ def verify_files(
     found = of_each(work, mine, f"checking {artifact.path}", execution)
     faults = {name: fault for (name, _), fault in zip(mine, found, strict=True) if fault}
     agree(artifact, names, faults, execution.world)
+    if execution.world.size > 1:
+        _learn(artifact, names, execution.world)
+
+
+def _learn(artifact: Artifact, names: Sequence[str], world: ProcessGroup) -> None:
+    """Takes over what the other processes hashed: of files that are the same ones here, to the time of their change."""
+    hashes, states = [artifact.manifest.files[name].sha256 for name in names], list[tuple[int, ...]]()
+    for name in names:
+        with open_input(artifact.path / name) as file:
+            states.append(state_of(file))
+    marks = np.zeros((len(names), hashlib.sha256().digest_size), np.uint8)
+    for number in world.shard(range(len(names))):
+        if knows(states[number], hashes[number]):
+            marks[number] = _mark(states[number])
+    for state, sha256, mark in zip(states, hashes, world.merge_disjoint(marks), strict=True):
+        if np.array_equal(mark, _mark(state)):
+            remember(state, sha256)
+
+
+def _mark(state: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(hashlib.sha256(repr(state).encode()).digest(), np.uint8)
 
 
 def fault_of(artifact: Artifact, name: str, *, anew: bool = False) -> str | None:

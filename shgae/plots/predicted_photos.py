@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 from PIL import Image
@@ -11,7 +12,6 @@ from PIL import Image
 from shgae.artifacts.draft import Draft
 from shgae.data.photo_decoding import open_photo
 from shgae.data.photos import BoxedPhoto
-from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.inference.decoding import perfect_height
 from shgae.inference.pose_finder import CHANGED, Row
@@ -45,8 +45,15 @@ class Pictures:
             photo.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
             draft.write(self._overlay_of[row["file_name"]], buffer.getvalue())
 
-        for _ in prefetch((row for row in rows if row["people"]), draw, workers):
-            pass
+        # Waits for all of them also where one fails: none may write in the draft once it is given up.
+        with ThreadPoolExecutor(max(workers, 1)) as pool:
+            drawn = [pool.submit(draw, row) for row in rows if row["people"]]
+            try:
+                for one in drawn:
+                    one.result()
+            finally:
+                for one in drawn:
+                    one.cancel()
 
     def sheet(self, draft: Draft, rows: Sequence[Row], command: str) -> None:
         """Draws the page of these photos."""

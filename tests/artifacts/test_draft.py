@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from shgae.artifacts.folders import partial_of, unfinished
 from shgae.artifacts.manifest import MANIFEST
 from shgae.artifacts.run_log import ORIGIN
 from shgae.artifacts.store import open_artifact, verify_files
+from shgae.artifacts.tables import write_rows
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, ProcessGroup, Silent, StopFlag
 from tests.builders.artefacts import FILES, FORCE, RESUME, everything, fill, interrupted, make, recorded
@@ -178,3 +180,14 @@ def test_one_damaged_file_is_named_alone(tmp_path: Path) -> None:
     (made.path / "x.safetensors").unlink()
     with pytest.raises(Refused, match=r"x.safetensors is missing\. Try"):
         verify_files(made)
+
+
+def test_a_preview_reads_what_was_written_through_the_checks_of_an_artefact(tmp_path: Path) -> None:
+    with new_artifact(tmp_path / "a", kind="data", config={}, parents={}, execution=Execution()) as draft:
+        draft.write_json("x.json", {"a": 1})
+        write_rows(draft.file("rows.jsonl"), [{"b": 2}])
+        seen = draft.preview({"c": 3})
+        with seen.open("x.json") as first, seen.open("rows.jsonl") as second:
+            assert (json.loads(first.read()), json.loads(second.read())) == ({"a": 1}, {"b": 2})
+        assert seen.facts == {"c": 3}
+        draft.commit({})

@@ -16,12 +16,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from shgae.artifacts import scratch
+from shgae.artifacts import reader_process, scratch
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.output_file import make_room
 from shgae.cli import launcher
 from shgae.cli.device_faults import device_fault
-from shgae.models import reader_process
 from tests.end_to_end.conftest import environment, one_line
 
 ANY = ("import", "x.pth", "-o", "x")
@@ -75,7 +74,7 @@ def test_a_reader_is_ended_at_once_and_leaves_nothing(here: Path, number: int) -
 SLOW_READER = """
 import os, signal, sys, threading, time
 from shgae.cli.app import main
-from shgae.models import foreign, reader_process
+from shgae.artifacts import reader_process; from shgae.models import foreign
 begun = reader_process._collect
 def watched(child, *arguments):
     global pid
@@ -95,7 +94,7 @@ os._exit(code)
 
 
 def test_a_reader_ends_with_the_process_that_asked() -> None:
-    program = "import time; from shgae.models.reader_process import begin; begin(1, 1 << 30); time.sleep(600)"
+    program = "import time; from shgae.artifacts.reader_process import begin; begin(1, 1 << 30); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", program], env=environment()) as child:  # whose parent is not process 1
         assert child.wait(timeout=100) == -signal.SIGTERM
 

@@ -111,6 +111,7 @@ def _start(plan: Plan, part: Part, slot: int, execution: Execution) -> _Child:
         "device": execution.device,
         "deterministic": execution.deterministic,
         "workers": execution.workers,
+        "compile": execution.compile,
         "force": execution.force,
     }
     said = tempfile.TemporaryFile(prefix="shgae-")  # noqa: SIM115
