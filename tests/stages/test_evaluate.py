@@ -210,7 +210,7 @@ def test_every_pair_of_three_models_is_compared(scored: Scored, chain: Chain) ->
     pairs = [(pair.first, pair.second) for pair in report.comparisons]
     assert pairs == [("baseline", "finetuned"), ("baseline", "baseline-2"), ("finetuned", "baseline-2")]
     same = report.comparisons[1]
-    assert same.difference.all is not None and same.verdict is Verdict.TOO_FEW_PHOTOS
+    assert same.difference.all is not None and same.verdict is Verdict.IDENTICAL
     assert (same.difference.all.low, same.difference.all.value, same.difference.all.high) == (0, 0, 0)
 
 
