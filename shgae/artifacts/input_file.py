@@ -45,7 +45,9 @@ def open_input(
             bytes.
     """
     try:
-        _check_kind(path, path.stat(), what, wanted)
+        found = path.stat()
+        _check_kind(path, found, what, wanted)
+        _check_size(path, found, what, fix, most)
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _WITHOUT_WAITING))  # noqa: PTH123, SIM115
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Refused(what, path, "no such file", "check the path") from error
@@ -54,8 +56,7 @@ def open_input(
     try:
         found = os.fstat(file.fileno())
         _check_kind(path, found, what, wanted)
-        if most is not None and found.st_size > most:
-            raise Refused(what, path, f"more than {most:,} bytes", fix)
+        _check_size(path, found, what, fix, most)
     except BaseException:
         file.close()
         raise
@@ -96,6 +97,11 @@ def reading(source: Source, what: str = "file", fix: str = "check the path") -> 
     """A source as an open file and its path, for the time of a block; raises as :func:`open_input`."""
     with open_input(source, what, fix) if isinstance(source, Path) else source as file:
         yield file, path_of(source)
+
+
+def _check_size(path: Path, found: os.stat_result, what: str, fix: str, most: int | None) -> None:
+    if most is not None and found.st_size > most:
+        raise Refused(what, path, f"more than {most:,} bytes", fix)
 
 
 def _check_kind(path: Path, found: os.stat_result, what: str, wanted: str) -> None:

@@ -6,7 +6,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from shgae.artifacts.folders import torn_in
 from shgae.errors import Refused
 
 PAGE, PICTURE, ONNX = (".html", ".htm"), (".png", ".svg", ".pdf"), (".onnx",)
@@ -41,6 +40,8 @@ def make_room(folder: Path, *names: str) -> None:
     except OSError as error:
         error.filename = str(folder)  # the file's own name says nothing to anybody
         raise
+    from shgae.artifacts.folders import torn_in  # imports numpy, which no help needs
+
     for left in torn_in(folder, names):
         if not _is_at_work(int(left.split(".")[-2])):
             (folder / left).unlink(missing_ok=True)

@@ -122,7 +122,7 @@ def check_paths(annotations: Mapping[str, Any], values: Mapping[str, Any]) -> No
         if isinstance(kind, Folder | File | CocoAndPhotos | NamedFiles) and value is not None:
             for one in value if isinstance(value, list) else [value]:
                 kind.check(one)
-                given += one if isinstance(one, tuple) else [one]
+                given += [path for path in one if isinstance(path, Path)] if isinstance(one, tuple) else [one]
         if isinstance(kind, Photos):
             kind.check(value)
     for kind, value in marks:

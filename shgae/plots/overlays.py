@@ -82,7 +82,7 @@ def draw_poses(photo: Image.Image, poses: Iterable[Pose], skeleton: Skeleton, mi
         width = max(pose.size / _PEOPLE_PER_WIDTH, 1.8)
         outline = max(0.3 * width, 0.8)
         is_sure = pose.confidence >= min_score
-        for a, b in skeleton.limbs:
+        for a, b in dict.fromkeys(skeleton.limbs):
             if pose.is_decided[a] and pose.is_decided[b]:
                 opacity = _opacity(min(pose.confidence[a], pose.confidence[b]))
                 thickness = width if is_sure[a] and is_sure[b] else width / 2

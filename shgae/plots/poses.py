@@ -71,7 +71,7 @@ def draw_person(
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     sides = side_colours(skeleton)
-    for a, b in skeleton.limbs:
+    for a, b in dict.fromkeys(skeleton.limbs):  # a JSON may repeat a limb thousands of times
         if visibility[a] and visibility[b]:
             colour = sides[a] if sides[a] == sides[b] else MIDDLE
             axes.plot(xy[[a, b], 0], xy[[a, b], 1], color="black", lw=2.6)

@@ -277,7 +277,7 @@ def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "a.h5").write_bytes(b"")
     with pytest.raises(Refused) as caught:
         read_mpii(tmp_path / "a.h5")
-    assert "pip install h5py" == caught.value.fix
+    assert caught.value.fix == "pip install h5py"
 
 
 @pytest.mark.parametrize(

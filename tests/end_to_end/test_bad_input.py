@@ -176,7 +176,7 @@ REFUSED = {
     "verify drawn": "no manifest.json in it",
     "import none.pth -o x": "none.pth: no such file",
     "import made/baseline -o x": "a folder, wanted a .pth or .safetensors file",
-    "import made/baseline/model.safetensors -o x": "the file of an artefact of shgae's own",
+    "import made/baseline/model.safetensors -o x": "weights under shgae's own names",
     # Numbers and names that cannot be.
     f"prepare --train {PAIR} -o x --limit 0": "--limit: 0 is not at least 1",
     f"prepare --train {PAIR} -o x --hold-out 10000": "10000 to hold out of ",
@@ -185,7 +185,7 @@ REFUSED = {
     f"prepare --train {PAIR} -o x --margin=-0.1": "--margin: -0.1 is not 0 to 100",
     "train made/data -o x --limit 0": "--limit: 0 is not at least 1",
     "train made/data -o x --epochs 0": "--epochs: 0 is not 1 to 1,000,000",
-    "train made/data -o x --lr nan": "--lr: nan is not a finite number",
+    "train made/data -o x --lr nan": "--lr: NaN is not a finite number",
     "train made/data -o x --width 18": "--width: 18 is not a multiple of 4",
     "train made/data -o x --batch-size none": "--batch-size",
     "train made/data -o x --widht 16": "Possible options: --width",

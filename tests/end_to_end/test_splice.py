@@ -22,7 +22,7 @@ def test_a_splice_speaks_json_and_keeps_it(shell: Shell) -> None:
 
 
 def test_people_read_tables_checks_and_a_sentence(shell: Shell) -> None:
-    out = shell.run("splice", "made/finetuned", "made/data", "--split", "val", "--quiet")
+    out = " ".join(shell.run("splice", "made/finetuned", "made/data", "--split", "val", "--quiet").split())
     for part in (
         "val: ",
         "old-ae",

@@ -166,14 +166,15 @@ def test_a_saved_autoencoder_opens(tmp_path: Path, small_code: AutoencoderSpec) 
         load_hourglass(tmp_path / "ae")
 
 
-def test_changed_weights_are_refused_unless_nobody_asks(saved: tuple[Path, StackedHourglass]) -> None:
+def test_changed_weights_are_refused_whoever_asks(saved: tuple[Path, StackedHourglass]) -> None:
     weights = saved[0] / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(Refused, match="changed"):
         load_hourglass(saved[0])
-    load_hourglass(saved[0], verify=False)
+    with pytest.raises(Refused, match="changed"):
+        load_hourglass(saved[0], verify=False)
 
 
 @pytest.mark.parametrize(

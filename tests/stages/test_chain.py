@@ -83,9 +83,9 @@ def test_an_interrupted_extraction_goes_on_at_the_next_shard(
     extract.run(chain.baseline, chain.data, tmp_path / "whole", TINY_EXTRACT, HOW)
 
     class Stop(StopAfter):
-        def raise_if_set(self, where: object, fix: str) -> None:
+        def raise_if_set(self, where: object, fix: str, *, saved: bool = True) -> None:
             bool(self)
-            super().raise_if_set(where, fix)
+            super().raise_if_set(where, fix, saved=saved)
 
     with pytest.raises(Interrupted):
         extract.run(chain.baseline, chain.data, tmp_path / "torn", TINY_EXTRACT, Execution(stop=Stop(4)))

@@ -187,9 +187,7 @@ def test_a_fault_of_the_disk_is_no_bad_photo(tmp_path: Path, monkeypatch: pytest
 
     folder = train.source
     assert json.loads(folder.annotations.read_bytes())["images"]
-    monkeypatch.setattr(
-        Path, "read_bytes", lambda path: failing(path) if path.suffix == ".png" else path.open("rb").read()
-    )
+    monkeypatch.setattr("shgae.data.photo_decoding.read_input", lambda path, *_: failing(path))
     with pytest.raises(OSError, match="Input/output"):
         prepare({"train": train}, tmp_path / "data", max_bad_photos=100)
 

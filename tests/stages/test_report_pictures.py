@@ -63,7 +63,9 @@ def test_one_model_has_best_and_worst_people_only_and_none_can_be_wanted(chain: 
     made = report.run([tmp_path / "alone"], tmp_path / "page.html", CONFIG, HOW)
     assert "Best found, by the PCK of baseline" in made.path.read_text()
     assert "Most gained" not in made.path.read_text()
-    assert made.pictures == 2 + 2 * 2 * 2, "the bars of joints and errors, and two panels of two people of either sort"
+    assert made.pictures == 3 + 2 * 2 * 2, (
+        "bars of joints, errors and curves over radii, and two panels of two people of either sort"
+    )
     none = report.run([tmp_path / "alone"], tmp_path / "none.html", replace(CONFIG, people=0), HOW)
     assert "People" not in none.sections
 
@@ -73,7 +75,7 @@ def test_without_the_data_nobody_is_drawn_and_that_is_said(reported: Reported, t
     notes = Notes()
     how = replace(HOW, progress=notes)
     made = report.run([tmp_path / "away" / "evaluation"], tmp_path / "page.html", CONFIG, how)
-    assert made.pictures == 2
+    assert made.pictures == 3
     assert "so nobody can be drawn" in made.path.read_text()
     assert "give its folder too" in notes.said[0]
     both = [tmp_path / "away" / "evaluation", reported.data]

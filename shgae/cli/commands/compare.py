@@ -26,7 +26,7 @@ _SIGMAS = "JSON of OKS's sigmas of the joints, for results that do not say whom 
 @command(
     "compare",
     section=ANALYSIS,
-    example="shgae compare data --arm without=p0.json,p1.json --arm mine=q0.json,q1.json -o comparison",
+    example="shgae compare data --arm theirs=a.json --arm mine=b.json -o comparison",
     writes="""
     COMPARISON/
       report.json               scores, differences, intervals, verdict

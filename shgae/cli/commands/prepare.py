@@ -20,7 +20,7 @@ from shgae.recipes import PrepareConfig, Split
     writes="""
     DATA/
       people.jsonl                    every person: kept or dropped, and why
-      ignored.jsonl                   crowds and people without joints, for OKS AP
+      ignored.jsonl                   crowds and people without joints
       train/people.safetensors        joints, visibility, ids, squares
       train/crops-00000.safetensors   256 crops, uint8 RGB; also val/ and test/
       sheet.png                       some people, and why others are left out

@@ -73,7 +73,7 @@ def test_the_mean_person_is_the_mean_of_the_first_people_one_by_one(
     rest = network.rest(crops)
     one_by_one = [splicer.descend(type(batch)(*(part[i : i + 1] for part in batch[:5]))) for i in range(3)]
     assert rest.people == 3
-    for name in ("trunk", "bottleneck"):
+    for name in ("stack_input", "bottleneck"):
         wanted = torch.cat([getattr(one, name) for one in one_by_one]).mean(0, keepdim=True)
         torch.testing.assert_close(getattr(rest.descent, name), wanted)
     for level, skip in enumerate(rest.descent.skips):
