@@ -26,7 +26,7 @@ _FROM = "First epoch of the curves' second column. [default: the last two thirds
       curves-pck curves-fvu       losses and score over epochs
       learning-rate               over epochs
       rate spectrum               of a rate, of an analysis
-      joints radii errors         of an evaluation: by joint, radius, kind of error
+      joints radii errors         of an evaluation: joint, radius, kind
       differences                 of a study
       manifest.json               what was drawn, from which runs, hashes
     """,
