@@ -197,7 +197,7 @@ def launches(trial: Trial, folder: Path) -> dict[str, Any]:
     batch = pinned(objective.load(rows, 0), trial.where)
 
     def step() -> None:
-        objective.loss(model, batch, objective.weight(rows)).backward()  # type: ignore[no-untyped-call]
+        objective.loss(model, batch, objective.weight(rows, 0)).backward()  # type: ignore[no-untyped-call]
 
     for _ in range(3):
         step()

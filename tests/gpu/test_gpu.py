@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,13 +33,17 @@ from tests.builders.line import StopAfter
 from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT
 
 pytestmark = pytest.mark.gpu
-GPU = "cuda:0"
+GPU = os.environ.get("GPU_TESTS_ON", "cuda:0")
+"""On a CPU the tests of this file may be rehearsed."""
 STRICT = Execution(device=GPU, deterministic="warn")
 
 
 @contextmanager
 def no_waiting() -> Iterator[None]:
     """Within it, torch raises where the CPU would wait for the GPU."""
+    if GPU == "cpu":
+        yield
+        return
     torch.cuda.set_sync_debug_mode("error")
     try:
         yield
@@ -61,7 +66,7 @@ def step(data: Path, device: str, precision: Precision) -> tuple[float, np.ndarr
     """The loss of one step and its gradient, all weights in a row."""
     goal, model = objective(data, device, precision), network(device)
     rows = np.arange(4)
-    loss = goal.loss(model, goal.load(rows, 0), goal.weight(rows))
+    loss = goal.loss(model, goal.load(rows, 0), goal.weight(rows, 0))
     loss.backward()
     return float(loss.detach()), torch.cat([p.grad.flatten() for p in model.parameters()]).cpu().numpy()
 
@@ -133,7 +138,7 @@ def test_a_compiled_training_comes_close_and_resumes_with_the_same_bits(
     train.run(tiny_data, tmp_path / "torn", config, dataclasses.replace(how, resume=True))
     same_bits(tmp_path / "whole", tmp_path / "torn")
     said = done.artifact.manifest.provenance["compiled"]
-    assert said == "torch.compile, inductor, reduce-overhead"
+    assert said == "torch.compile, inductor" + ", reduce-overhead" * (GPU != "cpu")
     usual = train.run(tiny_data, tmp_path / "usual", config, STRICT)
     losses = [result.summary.history[0]["train_loss"] for result in (done, usual)]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
@@ -157,7 +162,7 @@ def test_a_step_waits_for_nothing(tiny_data: Path, precision: Precision) -> None
     rows = np.arange(4)
     batch = goal.load(rows, 0)
     with no_waiting():
-        goal.loss(model, batch, goal.weight(rows)).backward()
+        goal.loss(model, batch, goal.weight(rows, 0)).backward()
 
 
 def test_a_poisoned_step_is_named_though_it_is_read_late(
