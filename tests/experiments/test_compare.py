@@ -23,26 +23,17 @@ from shgae.experiments.compare import Arm
 from shgae.experiments.study import run as study_run
 from shgae.metrics.statistics import Verdict
 from shgae.recipe_parts import CompareConfig
-from shgae.recipes import EvaluateConfig, StudyConfig
+from shgae.recipes import EvaluateConfig
 from shgae.reporting import study as said
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import evaluate
+from tests.builders import studies
 from tests.builders.chain import Chain
 
 HOW = Execution(device="cpu", workers=0)
 ARMS = ("none", "pca", "full")
-TINY = StudyConfig(
-    arms=",".join(ARMS),
-    seeds=2,
-    epochs=1,
-    batch_size=4,
-    precision="fp32",
-    sigma_visible=1.5,
-    code_size=6,
-    ae_epochs=1,
-    ae_batch_size=4,
-)
+TINY = dataclasses.replace(studies.TINY, arms=",".join(ARMS), ae_epochs=1)
 
 
 @dataclasses.dataclass(frozen=True)
