@@ -6,6 +6,7 @@ Made by :func:`shgae.experiments.study.report.differences`, part of :class:`shga
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import ByGroup
@@ -51,6 +52,24 @@ class Estimate:
     def largest_loss(self) -> float:
         """The largest loss that the interval allows, 0 or more."""
         return max(-self.low, 0.0)
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """The true difference of PCK that as many runs and photos find four times of five, from a stated spread over runs.
+
+    No spread over runs is taken from the runs at hand: of a few it is too uncertain for a claim of power.
+    """
+
+    difference: float | None
+    """As a share (0.01 is one point), above 0. None: not even the largest one."""
+    sd_runs: float | None
+    """Stated standard deviation of the difference of two runs, as a share; None with one run each, where photos alone
+    count."""
+    sd_photos: float
+    """Standard deviation over photos, by the interval over photos."""
+
+    POWER: ClassVar[float] = 0.8
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import read_json
 from shgae.artifacts.typed_json import SCHEMA, Schema
 from shgae.errors import Refused
-from shgae.evaluation.study_differences import ArmComparison
+from shgae.evaluation.study_differences import ArmComparison, Detectable
 from shgae.evaluation.study_plan import Registered, check_registered
 from shgae.evaluation.study_sizes import CodeSizes
 from shgae.metrics.pck import ByGroup
@@ -130,6 +130,9 @@ class StudyReport:
     """The plan that was fixed before; None in a report of before."""
     code_sizes: CodeSizes | None
     """PCK against the size of the code, where that was asked for."""
+    detectable: Detectable | None = None
+    """Of the primary comparison. None where no spread over runs was stated, and in the report of a study of one's own
+    trainings."""
 
     @property
     def primary(self) -> ArmComparison | None:
@@ -205,7 +208,13 @@ def _from_schema_3(old: dict[str, Any]) -> dict[str, Any]:
     return old | {"differences": [one | {"joints": None} for one in old["differences"]]}
 
 
-STUDY = Schema(StudyReport, version=4, older={1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3})
+def _from_schema_4(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 4 knew no stated spread over runs."""
+    return old | {"detectable": None}
+
+
+_OLDER = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3, 4: _from_schema_4}
+STUDY = Schema(StudyReport, version=5, older=_OLDER)
 """The form of a study's ``report.json``."""
 
 

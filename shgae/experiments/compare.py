@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
@@ -23,7 +24,7 @@ from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import read_predictions
-from shgae.evaluation.study_differences import ArmComparison, JointTest
+from shgae.evaluation.study_differences import ArmComparison, Detectable, JointTest
 from shgae.evaluation.study_report import BASELINE, STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
 from shgae.experiments.study import scores
@@ -34,6 +35,8 @@ from shgae.metrics.oks import coco_sigmas
 from shgae.metrics.paired_tests import holm, mcnemar_of_runs
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Bools, Floats, People
+from shgae.metrics.power import minimum_detectable
+from shgae.metrics.statistics import CONFIDENCE, MANY_PHOTOS
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import as_json
 from shgae.reporting import study
@@ -233,13 +236,14 @@ def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: C
     there = dict.fromkeys((*compared(by_arm, primary), *stars))
     pairs = tuple(pair for pair in there if pair[::-1] != primary)
     photos = bench.crops.photos
+    n_photos = len(np.unique(photos))
     margin = config.margin / 100
     found = differences(by_arm, photos, margin=margin, primary=primary, pairs=pairs, same_seeds=False)
     found = tuple(dataclasses.replace(one, joints=_joints(bench.people, runs, one)) for one in found)
     return StudyReport(
         split=bench.split,
         persons=len(bench.people),
-        photos=len(np.unique(photos)),
+        photos=n_photos,
         seeds=tuple(range(max(len(of) for of in runs.values()))),
         budget=None,
         arms=tuple(_arm(arm, of) for arm, of in by_arm.items()),
@@ -250,7 +254,40 @@ def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: C
         limit=config.limit,
         registered=None,
         code_sizes=None,
+        detectable=_detectable(found, {arm: len(of) for arm, of in runs.items()}, n_photos, config.sd),
     )
+
+
+def _detectable(
+    found: Sequence[ArmComparison], runs: Mapping[str, int], photos: int, sd: float | None
+) -> Detectable | None:
+    """Of the primary comparison; of one run each a spread over runs need not be known.
+
+    Args:
+        found: with the primary one.
+        runs: how many each arm has.
+        photos: of the split.
+        sd: stated standard deviation of the difference of two runs, in points.
+    """
+    one = next((one for one in found if one.primary), None)
+    whole = one.groups.all if one else None
+    if one is None or whole is None or (sd is None and whole.over_seeds):
+        return None
+    first, second = runs[one.arm], runs[one.minus]
+    freedom = np.inf if photos >= MANY_PHOTOS else photos - 1
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    sd_photos = (whole.over_photos.high - whole.over_photos.low) / 2 / reach * np.sqrt(photos)
+    counts = [count for arm, count in runs.items() if arm != BASELINE]
+    arms = len(counts) if len({*counts}) == 1 else 2  # unequal runs share no error
+    least = minimum_detectable(
+        Detectable.POWER,
+        sd_seeds=(sd or 0) / 100,
+        sd_photos=float(sd_photos),
+        seeds=int(2 / (1 / first + 1 / second)),  # unequal numbers have the variance of their harmonic mean
+        photos=photos,
+        arms=arms,
+    )
+    return Detectable(least, None if sd is None else sd / 100, float(sd_photos))
 
 
 def _arm(name: str, of: Sequence[scores.Scores]) -> ArmResult:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import optimize, stats
 
 from shgae.metrics.seeds import FEWEST_FOR_INTERACTION, NOISIER, STEADIER
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS
@@ -75,6 +75,30 @@ def planned_power(
     room = np.maximum(margin - within, 0)
     inside = stats.norm.cdf((room - gain) / sampling) - stats.norm.cdf((-room - gain) / sampling)
     return Power(float(found.mean()), float(inside.mean()))
+
+
+def minimum_detectable(
+    power: float, *, sd_seeds: float, sd_photos: float, seeds: int, photos: int, arms: int
+) -> float | None:
+    """The true difference that a planned comparison finds with this chance, as a share.
+
+    Args:
+        power: above 0 and below 1; 0.8 is four times of five.
+        sd_seeds: as for :func:`planned_power`, as all others.
+        sd_photos: 0 or more.
+        seeds: of every arm.
+        photos: of the split.
+        arms: 2 or more.
+
+    Returns:
+        None where no difference of PCK would be found so often, as with under 10 photos.
+    """
+
+    def lacks(gain: float) -> float:
+        spreads = {"sd_seeds": sd_seeds, "sd_photos": sd_photos}
+        return planned_power(gain, 1, **spreads, seeds=seeds, photos=photos, arms=arms).differs - power
+
+    return float(optimize.brentq(lacks, 0, 1, xtol=1e-7)) if lacks(1) >= 0 else None
 
 
 def _reaches(

@@ -189,12 +189,26 @@ def cautions(report: StudyReport) -> list[str]:
         said.append("Seeds were not varied: the intervals are over photos alone.")
     else:
         said.append("The verdicts go by the interval that allows for both: other photos and other seeds.")
-    said += _error_lines(report) + ([] if report.budget else _pairing_lines(report))
+    said += _detectable_lines(report) + _error_lines(report) + ([] if report.budget else _pairing_lines(report))
     secondary = max((one.compared for one in report.differences), default=1)
     if secondary > 1:
         how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
         said.append(f"Of {secondary} secondary comparisons, {how}.")
     return said
+
+
+def _detectable_lines(report: StudyReport) -> list[str]:
+    """What as many runs and photos find, if two runs differ by chance as was stated."""
+    found = report.detectable
+    if found is None:
+        return []
+    spread = "over photos alone"
+    if found.sd_runs is not None:
+        spread = f"with a spread over runs of {percent(found.sd_runs)} points, as stated"
+    least = "none, no difference is found so often"
+    if found.difference is not None:
+        least = f"{percent(found.difference)} points"
+    return [f"Minimum detectable difference ({100 * found.POWER:.0f} % power), {spread}: {least}."]
 
 
 def _pairing_lines(report: StudyReport) -> list[str]:

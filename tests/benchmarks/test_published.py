@@ -49,11 +49,12 @@ def test_its_weights_in_our_network_give_its_maps(family: str) -> None:
 def test_a_step_has_its_loss_and_moves_every_weight_that_is_used(
     build: type[nn.Module], published_step: Callable[[nn.Module], published.Step], factor: float
 ) -> None:
-    network = build(1, 3).train()
-    item = next(published.batches(crops(1), 1))
+    network = build(1, 3).train().double()
+    image, targets, weight = next(published.batches(crops(1), 1))
+    item = (image.double(), targets.double(), weight.double())
     error = F.mse_loss(maps(network, item[0].permute(0, 3, 1, 2))[:, 0], item[1])
     before = {name: weight.clone() for name, weight in network.named_parameters()}
-    assert published_step(network)(item) == pytest.approx(factor * error.item(), rel=1e-4)
+    assert published_step(network)(item) == pytest.approx(factor * error.item(), rel=1e-9)
     moved = {name for name, weight in network.named_parameters() if not torch.equal(weight, before[name])}
     unused = {name for name in before if "skip_layer" in name and not name.startswith(("pre.1.", "pre.4."))}
     assert moved >= {name for name in before if name.endswith("weight")} - unused and not moved & unused

@@ -16,12 +16,14 @@ from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import coco_results, from_cells
+from shgae.evaluation.study_differences import Detectable
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import Execution
 from shgae.experiments import compare
 from shgae.experiments.compare import Arm
 from shgae.experiments.study import run as study_run
-from shgae.metrics.statistics import Verdict
+from shgae.metrics.power import minimum_detectable
+from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import EvaluateConfig
 from shgae.reporting import study as said
@@ -128,6 +130,28 @@ def test_arms_with_other_numbers_of_runs_are_not_paired(tmp_path: Path, tiny_dat
     assert "not paired" in notes
     assert "Budget not checked: not trained here" in notes
     assert "2 and 3 seeds" in said.conclusion(report) or report.verdict is Verdict.TOO_FEW_PHOTOS
+
+
+def test_the_minimum_detectable_difference_is_of_a_stated_spread_or_of_photos_alone(
+    tmp_path: Path, tiny_data: Path
+) -> None:
+    crops = Crops(open_artifact(tiny_data, "data"), "train")
+    photos = len(np.unique(crops.photos))
+
+    def least(runs: int, others: int, sd: float | None) -> Detectable | None:
+        arms = [drawn(tmp_path, crops, "without", 0.5, runs, 1), drawn(tmp_path, crops, "mine", 0.4, others, 2)]
+        output = tmp_path / f"least-{runs}-{others}-{sd}"
+        return compare.run(arms, tiny_data, output, CompareConfig(split="train", sd=sd), HOW).report.detectable
+
+    assert least(3, 3, None) is None
+    alone, even, steady, uneven = least(1, 1, None), least(3, 3, 2.0), least(3, 3, 0.01), least(3, 1, 2.0)
+    assert photos >= VERDICT_PHOTOS
+    assert alone and even and steady and uneven
+    assert (alone.sd_runs, even.sd_runs) == (None, pytest.approx(0.02))
+    for found, seeds, sd in ((alone, 1, 0.0), (even, 3, 0.02), (steady, 3, 0.0001), (uneven, 1, 0.02)):
+        spread = {"sd_seeds": sd, "sd_photos": found.sd_photos, "seeds": seeds, "photos": photos}
+        assert found.difference == minimum_detectable(0.8, **spread, arms=2)
+    assert alone.difference and 0.01 < alone.difference < 0.5
 
 
 def test_a_joint_is_tested_on_the_people_of_whom_more_runs_found_it(

@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy import stats
 
-from shgae.metrics.power import planned_power
+from shgae.metrics.power import minimum_detectable, planned_power
 from tests.builders.simulated import SD_BOTH, SD_PHOTOS, SD_SEEDS, evaluated, studied, true_error
 
 SPREADS = {"sd_seeds": SD_SEEDS, "sd_photos": SD_PHOTOS, "sd_both": SD_BOTH}
@@ -54,3 +54,21 @@ def test_more_seeds_photos_and_margin_find_more_and_under_ten_photos_nothing() -
     assert power().differs == pytest.approx(0.022, abs=0.005), "equal arms: half of 5 % on one side, or a little less"
     assert power(0.5, photos=9) == type(power())(0.0, 0.0)
     assert planned_power(0.01, 0.02, sd_seeds=0, sd_photos=0, seeds=3, photos=20) == type(power())(1.0, 1.0)
+
+
+@pytest.mark.parametrize(("seeds", "photos", "arms"), [(1, 2000, 2), (3, 40, 2), (5, 300, 5)])
+def test_the_minimum_detectable_difference_is_found_four_times_of_five(seeds: int, photos: int, arms: int) -> None:
+    spread = {"sd_seeds": 0.008, "sd_photos": 0.1, "seeds": seeds, "photos": photos, "arms": arms}
+    least = minimum_detectable(0.8, **spread)
+    assert least is not None
+    assert planned_power(least, 1, **spread).differs == pytest.approx(0.8, abs=1e-4)
+
+
+def test_of_one_run_and_many_photos_it_is_the_formula_of_textbooks() -> None:
+    found = minimum_detectable(0.8, sd_seeds=0, sd_photos=0.1, seeds=1, photos=2000, arms=2)
+    assert found == pytest.approx((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.1 / math.sqrt(2000), rel=0.01)
+
+
+def test_where_nothing_is_found_so_often_there_is_none() -> None:
+    assert minimum_detectable(0.8, sd_seeds=0, sd_photos=0.1, seeds=3, photos=9, arms=2) is None
+    assert minimum_detectable(0.8, sd_seeds=9, sd_photos=0.1, seeds=2, photos=50, arms=2) is None

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from shgae.evaluation.study_differences import Detectable
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.metrics.seeds import SeedError
 from shgae.metrics.statistics import Verdict
@@ -180,3 +181,17 @@ def test_the_budget_is_told_in_one_line() -> None:
         "Equal budget, checked in the manifest of every arm: 300 steps of 4 (2 times 600 people), adam 0.0005 cosine, "
         "fp32, seeds 0, 1, 2, data 222222222222, baseline 111111111111."
     )
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (Detectable(0.0123, 0.005, 0.2), "with a spread over runs of 0.5 points, as stated: 1.2 points."),
+        (Detectable(0.0123, None, 0.2), "over photos alone: 1.2 points."),
+        (Detectable(None, None, 0.2), "over photos alone: none, no difference is found so often."),
+    ],
+)
+def test_the_minimum_detectable_difference_says_what_spread_it_goes_by(found: Detectable, line: str) -> None:
+    report = dataclasses.replace(study(compared("full", "none", NOTHING)), detectable=found)
+    assert f"Minimum detectable difference (80 % power), {line}" in cautions(report)
+    assert STUDY.from_json(json.loads(json.dumps(STUDY.to_json(report))), "here") == report

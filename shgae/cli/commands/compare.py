@@ -19,6 +19,7 @@ _BASELINE = "The arm that the others are compared with. [default: the first one]
 _PRIMARY = "The arm that the verdict is on. [default: the first one that is not the baseline]"
 _SPLIT = "Split of the predictions; auto is test, or val where there is none."
 _MARGIN = "The largest difference, in points of PCK, that counts as none. [default: 1]"
+_SD = "Spread (SD) of the difference of two runs, in points, known from before: for the minimum detectable difference."
 _LIMIT = "Use only the first N people. [default: all]"
 _SIGMAS = "JSON of OKS's sigmas of the joints, for results that do not say whom they are of."
 
@@ -44,6 +45,7 @@ def compare(
     primary: Annotated[str | None, typer.Option(metavar="NAME", help=_PRIMARY)] = None,
     split: Annotated[Literal["auto", "train", "val", "test"], typer.Option(help=_SPLIT)] = "auto",
     margin: Annotated[float | None, typer.Option(metavar="X", help=_MARGIN, show_default=False)] = None,
+    sd: Annotated[float | None, typer.Option(metavar="X", help=_SD)] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help=_LIMIT, show_default=False)] = None,
     sigmas: Annotated[Path | None, typer.Option(metavar="FILE", help=_SIGMAS), File("sigmas")] = None,
 ) -> Outcome:
@@ -51,7 +53,7 @@ def compare(
     from shgae.cli.tables import study_tables
     from shgae.experiments import compare as stage
 
-    config = CompareConfig(**given(CompareConfig, {"split": split, "margin": margin, "limit": limit}))
+    config = CompareConfig(**given(CompareConfig, {"split": split, "margin": margin, "sd": sd, "limit": limit}))
     arms = [stage.Arm.parse(text) for text in arm]
     result = stage.run(arms, data, output, config, execution, baseline=baseline, primary=primary, sigmas=sigmas)
     picture = f"picture: {output / stage.PICTURE}"
