@@ -307,6 +307,7 @@ complete -c shgae -n '__fish_seen_subcommand_from compare' -l baseline -x -d 'Th
 complete -c shgae -n '__fish_seen_subcommand_from compare' -l primary -x -d 'The arm that the verdict is on.'
 complete -c shgae -n '__fish_seen_subcommand_from compare' -l split -x -a 'auto train val test' -d 'Split of the predictions; auto is test, or val where there is none.'
 complete -c shgae -n '__fish_seen_subcommand_from compare' -l margin -x -d 'The largest difference, in points of PCK, that counts as none.'
+complete -c shgae -n '__fish_seen_subcommand_from compare' -l sd -x -d 'Spread (SD) of the difference of two runs, in points, known from before: for the minimum detectable difference.'
 complete -c shgae -n '__fish_seen_subcommand_from compare' -l limit -x -d 'Use only the first N people.'
 complete -c shgae -n '__fish_seen_subcommand_from compare' -l sigmas -r -d 'JSON of OKS’s sigmas of the joints, for results that do not say whom they are of.'
 complete -c shgae -n '__fish_seen_subcommand_from compare' -l stamp -d 'Whether pictures show the command that made them, at their foot.'

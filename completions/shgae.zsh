@@ -355,6 +355,7 @@ _shgae() {
                         '--primary[The arm that the verdict is on.]:value: ' \
                         '--split[Split of the predictions; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '--margin[The largest difference, in points of PCK, that counts as none.]:value: ' \
+                        '--sd[Spread (SD) of the difference of two runs, in points, known from before\: for the minimum detectable difference.]:value: ' \
                         '--limit[Use only the first N people.]:value: ' \
                         '--sigmas[JSON of OKS’s sigmas of the joints, for results that do not say whom they are of.]:value:_files' \
                         '--stamp[Whether pictures show the command that made them, at their foot.]' \

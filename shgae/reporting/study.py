@@ -28,7 +28,7 @@ from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.plots.differences import Bar, forest_plot
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_costs import gflop
-from shgae.reporting.study_plan import registration
+from shgae.reporting.study_plan import minimum_detectable, registration
 from shgae.reporting.table import Grid, number, percent, points, span
 from shgae.wording import counted, counted_people
 
@@ -189,26 +189,14 @@ def cautions(report: StudyReport) -> list[str]:
         said.append("Seeds were not varied: the intervals are over photos alone.")
     else:
         said.append("The verdicts go by the interval that allows for both: other photos and other seeds.")
-    said += _detectable_lines(report) + _error_lines(report) + ([] if report.budget else _pairing_lines(report))
+    said += (
+        minimum_detectable(report.detectable) + _error_lines(report) + ([] if report.budget else _pairing_lines(report))
+    )
     secondary = max((one.compared for one in report.differences), default=1)
     if secondary > 1:
         how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
         said.append(f"Of {secondary} secondary comparisons, {how}.")
     return said
-
-
-def _detectable_lines(report: StudyReport) -> list[str]:
-    """What as many runs and photos find, if two runs differ by chance as was stated."""
-    found = report.detectable
-    if found is None:
-        return []
-    spread = "over photos alone"
-    if found.sd_runs is not None:
-        spread = f"with a spread over runs of {percent(found.sd_runs)} points, as stated"
-    least = "none, no difference is found so often"
-    if found.difference is not None:
-        least = f"{percent(found.difference)} points"
-    return [f"Minimum detectable difference ({100 * found.POWER:.0f} % power), {spread}: {least}."]
 
 
 def _pairing_lines(report: StudyReport) -> list[str]:

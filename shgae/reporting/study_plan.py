@@ -1,8 +1,10 @@
-"""What was registered before a study, and what became of it, in sentences."""
+"""What was planned of a study: what was registered and what became of it, and what may be found; in sentences."""
 
 from __future__ import annotations
 
+from shgae.evaluation.study_differences import Detectable
 from shgae.evaluation.study_plan import Registered
+from shgae.reporting.table import percent
 from shgae.wording import counted
 
 
@@ -31,3 +33,16 @@ def registration(found: Registered | None) -> list[str]:
 
 def _arms(names: tuple[str, ...]) -> str:
     return f"arm{'s' * (len(names) > 1)} {', '.join(names)}"
+
+
+def minimum_detectable(found: Detectable | None) -> list[str]:
+    """What as many runs and photos find, if two runs differ by chance as was stated."""
+    if found is None:
+        return []
+    spread = "over photos alone"
+    if found.sd_runs is not None:
+        spread = f"with a spread over runs of {percent(found.sd_runs)} points, as stated"
+    least = "none, no difference is found so often"
+    if found.difference is not None:
+        least = f"{percent(found.difference)} points"
+    return [f"Minimum detectable difference ({100 * found.POWER:.0f} % power), {spread}: {least}."]
