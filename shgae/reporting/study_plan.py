@@ -39,9 +39,9 @@ def minimum_detectable(found: Detectable | None) -> list[str]:
     """What as many runs and photos find, if two runs differ by chance as was stated."""
     if found is None:
         return []
-    spread = "over photos alone"
+    spread = "over photos alone, as they vary here"
     if found.sd_runs is not None:
-        spread = f"with a spread over runs of {percent(found.sd_runs)} points, as stated"
+        spread = f"with a spread over runs of {percent(found.sd_runs)} points, as stated, and over photos as seen here"
     least = "none, no difference is found so often"
     if found.difference is not None:
         least = f"{percent(found.difference)} points"

@@ -186,9 +186,12 @@ def test_the_budget_is_told_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("found", "line"),
     [
-        (Detectable(0.0123, 0.005, 0.2), "with a spread over runs of 0.5 points, as stated: 1.2 points."),
-        (Detectable(0.0123, None, 0.2), "over photos alone: 1.2 points."),
-        (Detectable(None, None, 0.2), "over photos alone: none, no difference is found so often."),
+        (
+            Detectable(0.0123, 0.005, 0.2),
+            "with a spread over runs of 0.5 points, as stated, and over photos as seen here: 1.2 points.",
+        ),
+        (Detectable(0.0123, None, 0.2), "over photos alone, as they vary here: 1.2 points."),
+        (Detectable(None, None, 0.2), "over photos alone, as they vary here: none, no difference is found so often."),
     ],
 )
 def test_the_minimum_detectable_difference_says_what_spread_it_goes_by(found: Detectable, line: str) -> None:
