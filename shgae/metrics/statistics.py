@@ -227,6 +227,7 @@ class PairedBootstrap:
         self._numerator, self._denominator = numerator, denominator
         self._photos_of = (denominator > 0).sum(0).reshape(shape)
         self._below: Floats = denominator.sum(0).reshape(shape)
+        self._people = (below > 0).sum(0)
         self._values: Floats = _ratios(numerator.sum(0), denominator.sum(0)).reshape(shape)
         self._drawn: Floats = np.zeros((0, numerator.shape[1]))
         if self.photos >= FEWEST_PHOTOS:
@@ -260,13 +261,15 @@ class PairedBootstrap:
         return None if found is None else found.interval()
 
     def share(self, quantity: tuple[int, ...]) -> Interval | None:
-        """A share of people (denominators 0 or 1) with its interval in [0, 1]; None from too few photos.
+        """A share of people (denominators 0 or 1), or of their joints, with its interval in [0, 1]; None from too few
+        photos.
 
         Near 0 and 100 % (at most a fifth, and under 10 photos' worth, of one kind) resamples say little: of 150 photos
         and a share of 99 %, percentiles hold the truth in 87 % of cases, BCa (Efron 1987) in 89 %, and bootstrap-t is
         wider than 70 points at 20 photos. There it is Wilson's score interval (1927) with Student's t of P - 1 degrees
         of freedom and the effective number of people, v (1 - v) / standard error^2 but at most their number (Korn and
-        Graubard 1998, Survey Methodology 24), which held it in 92 % or more (docs/study.md).
+        Graubard 1998, Survey Methodology 24), which held it in 92 % or more (docs/study.md). At 0 and 100 % nothing
+        tells how alike the joints of a person are, so there it is the number of people and not of joints.
         """
         found = self.combined(lambda one: one, quantity)
         if found is None:
@@ -275,10 +278,8 @@ class PairedBootstrap:
         one = found.interval()
         if rarer >= _NEAR or rarer * found.photos >= _FEW_MISSES:
             return Interval(one.value, max(one.low, 0.0), min(one.high, 1.0), one.standard_error)
-        size = float(self._below[quantity])
-        variance = found.value * (1 - found.value)
-        if error := found.standard_error:
-            size = min(size, variance / error**2)
+        variance, error = found.value * (1 - found.value), found.standard_error
+        size = min(float(self._below[quantity]), variance / error**2) if error else float(self._people[quantity])
         reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, found.photos - 1)) ** 2 / size
         centre = (found.value + reach / 2) / (1 + reach)
         half = math.sqrt(reach * (max(variance, 0.0) + reach / 4)) / (1 + reach)

@@ -197,6 +197,18 @@ def test_a_share_of_all_people_has_a_lower_end_below_one() -> None:
     assert found.low == pytest.approx(60 / (60 + z**2), rel=1e-5)  # Wilson: n / (n + z^2)
 
 
+def test_a_kind_of_error_that_nobody_shows_is_a_finding_of_people_and_not_of_their_joints() -> None:
+    """All 12 joints of one person in a hundred are on somebody else; of 150 people often nobody is such a one."""
+    rng, joints = np.random.default_rng(4), np.full((150, 1), 12.0)
+    held = 0
+    for trial in range(200):
+        swapped = (rng.random(150) < 0.01)[:, None] * joints
+        found = PairedBootstrap(swapped, joints, np.arange(150), resamples=100, seed=trial).share((0,))
+        assert found is not None
+        held += found.low <= 0.01 <= found.high
+    assert held >= 184, "joints taken for independent hold it in 137"
+
+
 def test_a_share_far_from_the_boundary_keeps_its_percentiles() -> None:
     hits = np.random.default_rng(3).random((150, 1))
     paired = PairedBootstrap(hits, np.ones_like(hits), np.arange(150), resamples=300)
