@@ -99,7 +99,7 @@ class ArmComparison:
     """The difference that matters, as a share; None in reports of before."""
     alpha: float
     """Two-sided level of the verdict and of the intervals (1 - alpha); what is left of it at this look at the seeds.
-    0: nothing was left, the intervals are 95 %, and there is no verdict."""
+    0: nothing is left, or there yet; the intervals are 95 %, and there is no verdict."""
     p: float | None
     """Two-sided, of a true difference of 0; None without an interval and in reports of before."""
     p_adjusted: float | None

@@ -56,6 +56,8 @@ class Verdict(StrEnum):
     """Of fewer than 10 photos there is no verdict; of fewer than 2 there is no interval."""
     ALPHA_SPENT = "alpha_spent"
     """Earlier looks at the seeds left nothing of the level: there is an estimate, and no verdict."""
+    TOO_EARLY = "too_early"
+    """So few of the planned seeds are there that the look has no level yet: an estimate, and no verdict."""
     NOT_COMPARED = "not_compared"
     """There is no such difference."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -96,6 +97,10 @@ _CONCLUSIONS: Mapping[Verdict, str] = {
         "No new verdict: the look at the planned seeds used the whole level, and its verdict stands; {scored}, "
         "{where}; {interval} is no test; {allowed}{varied}."
     ),
+    Verdict.TOO_EARLY: (
+        "No verdict yet: with so few of the planned seeds under 0.01 % of the level may be used; {scored}, {where}; "
+        "{interval} is no test; {allowed}{varied}."
+    ),
     Verdict.NOT_COMPARED: "No conclusion: the two arms of the primary comparison were not both run.",
 }
 """What may be said of the primary comparison."""
@@ -106,6 +111,7 @@ _FINDINGS: Mapping[Verdict, str] = {
     Verdict.INCONCLUSIVE: "inconclusive",
     Verdict.NO_SIGNIFICANT_DIFFERENCE: "no significant difference",
     Verdict.ALPHA_SPENT: "no verdict: level spent",
+    Verdict.TOO_EARLY: "no verdict yet",
     Verdict.IDENTICAL: "no difference on any photo",
     Verdict.TOO_FEW_PHOTOS: _TOO_FEW,
 }
@@ -143,7 +149,8 @@ def conclusion(report: StudyReport) -> str:
 
 def _confidence(one: ArmComparison, sides: int = 1) -> str:
     """Of the intervals of a comparison, in per cent; with two sides, of the interval for equivalence."""
-    return f"{100 * (1 - sides * (one.alpha or 0.05)):.3g}"
+    level = 100 * sides * (one.alpha or 0.05)
+    return f"{100 - level:.{max(1, math.ceil(-math.log10(level)))}f}".removesuffix(".0")  # never "100"
 
 
 def _named(report: StudyReport, arm: str) -> str:
@@ -246,7 +253,7 @@ def _error_lines(report: StudyReport) -> list[str]:
 
 def notes(report: StudyReport) -> list[str]:
     """What stands below the tables: the budget, then what a reader must know."""
-    return [budget_line(report.budget), *registration(report.registered), *cautions(report)]
+    return [budget_line(report.budget), *registration(report.registered, len(report.seeds)), *cautions(report)]
 
 
 def budget_line(budget: Budget | None) -> str:

@@ -34,6 +34,11 @@ SNAPSHOTS = {
         f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the largest gain that the data allow is "
         "2.0 points, the largest loss 1.0."
     ),
+    Verdict.TOO_EARLY: (
+        "No verdict yet: with so few of the planned seeds under 0.01 % of the level may be used; "
+        f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the largest gain that the data allow is "
+        "2.0 points, the largest loss 1.0."
+    ),
     Verdict.NO_SIGNIFICANT_DIFFERENCE: (
         f"No significant difference: {SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, includes zero; the largest "
         "gain that the data allow is 2.0 points, the largest loss 1.0."
@@ -54,6 +59,10 @@ SNAPSHOTS = {
         (study(compared("full", "none", NOTHING)), Verdict.INCONCLUSIVE),
         (study(compared("full", "none", NOTHING, margin=0.03)), Verdict.EQUIVALENT),
         (study(compared("full", "none", NOTHING, alpha=0)), Verdict.ALPHA_SPENT),
+        (
+            study(dataclasses.replace(compared("full", "none", NOTHING, alpha=0), verdict=Verdict.TOO_EARLY)),
+            Verdict.TOO_EARLY,
+        ),
         (study(compared("full", "none", estimate(0.0, 0.0))), Verdict.IDENTICAL),
         (study(compared("full", "none", None)), Verdict.TOO_FEW_PHOTOS),
         (study(compared("full", "baseline", GAIN)), Verdict.NOT_COMPARED),
@@ -114,6 +123,7 @@ def test_the_intervals_of_a_later_look_are_of_its_level() -> None:
     said = conclusion(study(compared("full", "none", GAIN, alpha=0.0076)))
     assert "the 99.2 % CI over photos and seeds" in said
     assert "the 98.5 % CI" in conclusion(study(compared("full", "none", NOTHING, margin=0.03, alpha=0.0076)))
+    assert "the 99.98 % CI over" in conclusion(study(compared("full", "none", GAIN, alpha=0.0002))), "not of 100 %"
 
 
 def test_where_the_error_over_seeds_comes_from_and_why_is_said() -> None:
