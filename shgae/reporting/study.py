@@ -30,6 +30,7 @@ from shgae.plots.differences import Bar, forest_plot
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_costs import gflop
 from shgae.reporting.study_plan import minimum_detectable, registration
+from shgae.reporting.study_sources import error_lines, pairing_lines, sources
 from shgae.reporting.table import Grid, number, percent, points, span
 from shgae.wording import counted, counted_people
 
@@ -143,7 +144,7 @@ def conclusion(report: StudyReport) -> str:
         allowed=f"the largest gain that the data allow is {percent(found.largest_gain)} points, the largest loss "
         f"{percent(found.largest_loss)}",
         but=_unless_the_pretraining(report) if report.budget and (one.arm, one.minus) == (FULL, NONE) else "",
-        varied="" if len(report.seeds) > 1 else "; seeds were not varied, so the effect of another seed is unknown",
+        varied="" if found.over_seeds else "; seeds were not varied, so the effect of another seed is unknown",
     )
 
 
@@ -192,62 +193,12 @@ def cautions(report: StudyReport) -> list[str]:
         said.append("There is no test split: the people compared on also chose the best epoch of every arm.")
     if report.limit:
         said.append(f"Of each split only the first {counted_people(report.limit)}.")
-    if len(report.seeds) == 1:
-        said.append("Seeds were not varied: the intervals are over photos alone.")
-    else:
-        said.append("The verdicts go by the interval that allows for both: other photos and other seeds.")
-    said += (
-        minimum_detectable(report.detectable) + _error_lines(report) + ([] if report.budget else _pairing_lines(report))
-    )
+    said += sources(report) + minimum_detectable(report.detectable) + error_lines(report)
+    said += [] if report.budget else pairing_lines(report)
     secondary = max((one.compared for one in report.differences), default=1)
     if secondary > 1:
         how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
         said.append(f"Of {secondary} secondary comparisons, {how}.")
-    return said
-
-
-def _pairing_lines(report: StudyReport) -> list[str]:
-    """Which runs of arms that were trained elsewhere were taken for pairs."""
-    counts = {arm.name: len(arm.by_seed) for arm in report.arms}
-    paired = {counts[one.arm] == counts[one.minus] for one in report.differences if one.fair}
-    said = []
-    if True in paired and len(report.seeds) > 1:
-        said.append("Runs of arms with equally many are paired in the order in which they were given, as by seed.")
-    if False in paired:
-        said.append("Runs of arms with unequal numbers are not paired: their intervals are wider (Welch).")
-    if any(one.joints for one in report.differences):
-        said.append("McNemar: a person counts for the arm of which a larger share of runs found the joint.")
-    return said
-
-
-def _error_lines(report: StudyReport) -> list[str]:
-    """Where the errors over seeds come from, and why."""
-    pooled, own = list[str](), list[str]()
-    unchecked = list[str]()
-    freedoms = set[int]()
-    for one in report.differences:
-        error = one.groups.all.seed_error if one.groups.all else None
-        if error is None or (error.ratio is None and not error.pooled):
-            continue
-        name = f"{one.arm} - {one.minus}"
-        if error.ratio is None:
-            unchecked.append(name)
-            continue
-        (pooled if error.pooled else own).append(f"{name} (F {error.ratio:.2f})")
-        freedoms |= {error.freedom} if error.pooled else set()
-    said = []
-    if pooled:
-        said.append(
-            f"The error over seeds is that of all arms ({counted(max(freedoms), 'degree')} of freedom) where a pair "
-            f"varies over seeds as the other arms do (F test): {', '.join(pooled)}."
-        )
-    if own:
-        said.append(
-            f"A pair that varies over seeds more or less than the others keeps its own error: {', '.join(own)}."
-        )
-    if unchecked:
-        which = ", ".join(unchecked)
-        said.append(f"With one seed in common, the error over seeds is that of all arms, unchecked: {which}.")
     return said
 
 

@@ -98,6 +98,15 @@ def test_one_seed_is_said_to_be_one() -> None:
     assert "Seeds were not varied: the intervals are over photos alone." in cautions(report)
 
 
+def test_a_comparison_of_one_seed_among_others_of_several_is_over_photos_alone() -> None:
+    one_seed, three = estimate(0.01, 0.03, seeds=1), compared("wide", "none", GAIN)
+    report = study(compared("full", "none", one_seed), three)
+    assert conclusion(report).endswith("; seeds were not varied, so the effect of another seed is unknown.")
+    assert "With one seed each, over photos alone: full - none." in cautions(report)
+    alone = study(compared("full", "none", one_seed))
+    assert "Seeds were not varied: the intervals are over photos alone." in cautions(alone)
+
+
 def test_cautions_follow_from_the_reports_facts() -> None:
     def more(report: StudyReport, **facts: object) -> set[str]:
         return set(cautions(dataclasses.replace(report, **facts))) - set(cautions(report))
