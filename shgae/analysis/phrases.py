@@ -13,4 +13,5 @@ def points(one: Interval) -> str:
 
 def per_cent(one: Interval) -> str:
     """A share: ``83 % (70 to 95)``."""
-    return f"{100 * one.value:.0f} % ({100 * one.low:.0f} to {100 * one.high:.0f})"
+    value, low, high = (round(100 * end) for end in (one.value, one.low, one.high))  # never -0
+    return f"{value} % ({low} to {high})"

@@ -29,12 +29,12 @@ _TRAVERSED = (
     "decoded joints move by {on:.1f} % of the crop's side with the skips of the mean person, by {off:.1f} % with skips "
     "off."
 )
-_SKIPS = "Replacing the bottleneck by the training mean costs {mean} of PCK; switching all skips off costs {skips}."
+_SKIPS = "PCK lost, over photos: {mean} with the training mean for a bottleneck, {skips} with all skips off."
 _UNITS: Mapping[UnitsVerdict, str] = {
     UnitsVerdict.NONE_VARIES: "Of {units} of the code none varies.",
     UnitsVerdict.TOO_FEW: "Of {units} of the code {varying} vary; too few photos for the cost of each.",
     UnitsVerdict.COUNTED: "Of {units} of the code {varying} vary; held at its mean, one at a time, a significant loss "
-    "of PCK: {costing} (about {chance:.0f} expected by chance; {people}).",
+    "of PCK: {costing} (about {chance:.1f} expected by chance; {people}).",
 }
 
 

@@ -77,7 +77,7 @@ class RankVerdict(StrEnum):
 
     TOO_FEW = "too_few"
     NO_COST = "no_cost"
-    """The training mean, rank 0, costs under two standard errors: the curve is flat within its noise."""
+    """The training mean, rank 0, costs nothing clear: the curve is flat within its noise."""
     MEAN_BETTER = "mean_better"
     """The training mean does clearly better than the bottleneck itself."""
     WORSE_THAN_MEAN = "worse_than_mean"

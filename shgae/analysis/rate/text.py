@@ -12,7 +12,7 @@ from shgae.wording import counted
 
 _PCK: Mapping[RankVerdict, str] = {
     RankVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: no rank can be named.",
-    RankVerdict.NO_COST: "With {side}, the training mean costs {difference} of PCK, under two standard errors: "
+    RankVerdict.NO_COST: "With {side}, the training mean costs {difference} of PCK, not clearly above 0: "
     "no rank can be named.",
     RankVerdict.MEAN_BETTER: "With {side}, the training mean scores higher than the bottleneck itself (its cost: "
     "{difference}): no rank can be named.",

@@ -31,7 +31,7 @@ UNITS = {
     UnitsVerdict.NONE_VARIES: "Of 3 units of the code none varies.",
     UnitsVerdict.TOO_FEW: "Of 3 units of the code 2 vary; too few photos for the cost of each.",
     UnitsVerdict.COUNTED: "Of 3 units of the code 2 vary; held at its mean, one at a time, a significant loss"
-    " of PCK: 1 (about 0 expected by chance; 20 people).",
+    " of PCK: 1 (about 0.1 expected by chance; 20 people).",
 }
 
 
@@ -73,4 +73,6 @@ def test_a_spectrum_has_its_counts_and_no_suggestion() -> None:
 
 
 def test_a_report_says_a_sentence_a_part() -> None:
-    assert len(sentences(analysis_report(unit(0, CLEAR)))) == 6
+    said = sentences(analysis_report(unit(0, CLEAR)))
+    assert len(said) == 6
+    assert "PCK lost, over photos: 10.0 points (0.0 to 20.0) with the training mean for a bottleneck" in said[4]
