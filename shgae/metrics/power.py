@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
+from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.seeds import FEWEST_FOR_INTERACTION, NOISIER, STEADIER
-from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, photo_sums
+from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS
 
 Floats = npt.NDArray[np.float64]
 _OWN, _REST, _PHOTOS = 120, 40, 24

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.power import minimum_detectable, planned_power, spread_over_photos
 from shgae.metrics.seeds import CombinedEstimate, unpaired_error
-from shgae.metrics.statistics import PairedBootstrap, PhotoEstimate
+from shgae.metrics.statistics import PhotoEstimate
 from tests.builders.simulated import SD_BOTH, SD_PHOTOS, SD_SEEDS, evaluated, studied, true_error
 
 SPREADS = {"sd_seeds": SD_SEEDS, "sd_photos": SD_PHOTOS, "sd_both": SD_BOTH}

@@ -13,15 +13,8 @@ import numpy.typing as npt
 from scipy import optimize
 
 from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Undefined, no_cost
-from shgae.metrics.statistics import (
-    CONFIDENCE,
-    FEWEST_PHOTOS,
-    VERDICT_PHOTOS,
-    Interval,
-    PairedBootstrap,
-    PhotoEstimate,
-    percentile_tail,
-)
+from shgae.metrics.bootstrap import PairedBootstrap
+from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, VERDICT_PHOTOS, Interval, PhotoEstimate, percentile_tail
 
 Floats = npt.NDArray[np.float64]
 _DENSE = 6

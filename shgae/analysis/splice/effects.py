@@ -18,8 +18,9 @@ from torch import Tensor
 
 from shgae.data import heatmaps
 from shgae.metrics import pck
+from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.reconstruction import FidelitySums
-from shgae.metrics.statistics import RESAMPLES, Interval, PairedBootstrap, PhotoEstimate
+from shgae.metrics.statistics import RESAMPLES, Interval, PhotoEstimate
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
