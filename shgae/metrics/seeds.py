@@ -121,7 +121,8 @@ def unpaired_error(first: Sequence[float], second: Sequence[float]) -> SeedError
         )
     parts = squares / (counts - 1) / counts
     total = float(parts.sum())
-    freedom = math.floor(total**2 / float((parts**2 / (counts - 1)).sum())) if total else int(counts.sum()) - 2
+    welch = total**2 / float((parts**2 / (counts - 1)).sum()) if total else int(counts.sum()) - 2
+    freedom = math.floor(welch + 1e-9)  # of a whole number rounding may leave a little less
     return SeedError(math.sqrt(total), freedom, False, None, None)
 
 
