@@ -189,7 +189,7 @@ def _unpaired(first: int, second: int) -> tuple[Floats, Floats | float]:
         return _variances(freedom, _OWN)[:, None, None], freedom
     parts = (_variances(first - 1, _OWN)[:, None, None] / first, _variances(second - 1, _REST)[:, None] / second)
     total = parts[0] + parts[1]
-    welch = np.floor(total**2 / (parts[0] ** 2 / (first - 1) + parts[1] ** 2 / (second - 1)))
+    welch = np.floor(total**2 / (parts[0] ** 2 / (first - 1) + parts[1] ** 2 / (second - 1)) + 1e-9)
     return total / (1 / first + 1 / second), np.maximum(welch, 1)
 
 

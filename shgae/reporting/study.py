@@ -31,8 +31,8 @@ from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_costs import gflop
 from shgae.reporting.study_plan import minimum_detectable, registration
 from shgae.reporting.study_sources import error_lines, pairing_lines, sources
-from shgae.reporting.table import Grid, number, percent, points, span
-from shgae.wording import counted, counted_people
+from shgae.reporting.table import Grid, number, percent, points, span, stated
+from shgae.wording import counted, counted_people, tenths
 
 ARM_HEADINGS = (
     "arm",
@@ -131,6 +131,7 @@ def conclusion(report: StudyReport) -> str:
     first, second = _named(report, one.minus), _named(report, one.arm)
     scored = f"{second} scored {abs(100 * found.value):.1f} points of PCK {more} than {first}"
     over = "photos and seeds" if found.over_seeds else "photos"
+    margin = stated(one.margin or 0.0)
     return _CONCLUSIONS[report.verdict].format(
         scored=scored,
         arm=one.arm,
@@ -139,10 +140,10 @@ def conclusion(report: StudyReport) -> str:
         interval=f"the {_confidence(one)} % CI over {over}, {_range(found)},",
         narrower=_confidence(one, sides=2),
         equivalence=_range(found.equivalence),
-        margin=percent(one.margin),
-        within=f"; a difference of the margin, {percent(one.margin)} points, is ruled out" if one.within_margin else "",
-        allowed=f"the largest gain that the data allow is {percent(found.largest_gain)} points, the largest loss "
-        f"{percent(found.largest_loss)}",
+        margin=margin,
+        within=f"; a difference of the margin, {margin} points, is ruled out" if one.within_margin else "",
+        allowed=f"the largest gain that the data allow is {tenths(100 * found.largest_gain)} points, the largest "
+        f"loss {tenths(100 * found.largest_loss)}",
         but=_unless_the_pretraining(report) if report.budget and (one.arm, one.minus) == (FULL, NONE) else "",
         varied="" if found.over_seeds else "; seeds were not varied, so the effect of another seed is unknown",
     )
@@ -232,7 +233,7 @@ def tables(report: StudyReport) -> list[Grid]:
     if report.differences:
         about += f"; {_confidence(report.differences[0])} % intervals"
         if report.differences[0].margin is not None:
-            about += f", margin {percent(report.differences[0].margin)}"
+            about += f", margin {stated(report.differences[0].margin)}"
     headings = tuple(one.format(base) for one in ARM_HEADINGS)
     return [
         Grid(title, headings, tuple(arms), words=_WORDS),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shgae.evaluation.study_differences import Detectable
 from shgae.evaluation.study_plan import Registered
-from shgae.reporting.table import percent
-from shgae.wording import counted
+from shgae.reporting.table import stated
+from shgae.wording import counted, tenths
 
 
 def registration(found: Registered | None, count: int) -> list[str]:
@@ -41,8 +41,8 @@ def minimum_detectable(found: Detectable | None) -> list[str]:
         return []
     spread = "over photos alone, as they vary here"
     if found.sd_runs is not None:
-        spread = f"with a spread over runs of {percent(found.sd_runs)} points, as stated, and over photos as seen here"
+        spread = f"with a spread over runs of {stated(found.sd_runs)} points, as stated, and over photos as seen here"
     least = "none, no difference is found so often"
     if found.difference is not None:
-        least = f"{percent(found.difference)} points"
+        least = f"{tenths(100 * found.difference)} points"
     return [f"Minimum detectable difference ({100 * found.POWER:.0f} % power), {spread}: {least}."]

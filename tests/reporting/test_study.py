@@ -128,6 +128,15 @@ def test_a_significant_difference_inside_the_margin_is_said_to_be_inside() -> No
     assert row[6] == "significantly better, within the margin"
 
 
+def test_an_end_near_zero_and_a_fine_margin_are_not_rounded_away() -> None:
+    near = study(compared("full", "none", estimate(0.0004, 0.0204), margin=0.0025))
+    assert "+0.04 to +2.0, excludes zero" in conclusion(near)
+    assert tables(near)[1].title.endswith("margin 0.25")
+    fine = study(compared("full", "none", estimate(-0.0004, 0.002), margin=0.0025))
+    assert conclusion(fine).startswith("Equivalent within 0.25 points")
+    assert "the largest loss 0.04" in conclusion(fine)
+
+
 def test_the_intervals_of_a_later_look_are_of_its_level() -> None:
     said = conclusion(study(compared("full", "none", GAIN, alpha=0.0076)))
     assert "the 99.2 % CI over photos and seeds" in said
@@ -208,6 +217,10 @@ def test_the_budget_is_told_in_one_line() -> None:
         (
             Detectable(0.0123, 0.005, 0.2),
             "with a spread over runs of 0.5 points, as stated, and over photos as seen here: 1.2 points.",
+        ),
+        (
+            Detectable(0.0004, 0.0025, 0.2),
+            "with a spread over runs of 0.25 points, as stated, and over photos as seen here: 0.04 points.",
         ),
         (Detectable(0.0123, None, 0.2), "over photos alone, as they vary here: 1.2 points."),
         (Detectable(None, None, 0.2), "over photos alone, as they vary here: none, no difference is found so often."),
