@@ -22,3 +22,9 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def tenths(points: float, sign: str = "") -> str:
+    """A number of points with one digit, or up to three where fewer would make 0 of it; ``sign`` is "+" or nothing."""
+    digits = next((digits for digits in (1, 2, 3) if round(points, digits)), 1)
+    return f"{round(points, digits) + 0.0:{sign}.{digits}f}"  # + 0.0: there is no minus zero

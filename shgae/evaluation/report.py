@@ -24,6 +24,7 @@ from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained, compare
 from shgae.metrics import pose_scores
+from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.official import NAMES
@@ -32,7 +33,7 @@ from shgae.metrics.pck import GROUPS, ByGroup
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import Floats, Metric, People, Points, Regions
 from shgae.metrics.pose_scores import Scores
-from shgae.metrics.statistics import Interval, PairedBootstrap, Verdict
+from shgae.metrics.statistics import Interval, Verdict
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import Skeleton
 

@@ -56,9 +56,9 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Detectable:
-    """The true difference of PCK that as many runs and photos find four times of five, from a stated spread over runs.
+    """The true difference of PCK that as many photos and runs find four times of five.
 
-    No spread over runs is taken from the runs at hand: of a few it is too uncertain for a claim of power.
+    The spread over runs is a stated one: of a few runs at hand it is too uncertain. That over photos is the one seen.
     """
 
     difference: float | None
@@ -67,7 +67,7 @@ class Detectable:
     """Stated standard deviation of the difference of two runs, as a share; None with one run each, where photos alone
     count."""
     sd_photos: float
-    """Standard deviation over photos, by the interval over photos."""
+    """Standard deviation over photos of the arms at hand, see :func:`shgae.metrics.power.spread_over_photos`."""
 
     POWER: ClassVar[float] = 0.8
 
@@ -99,7 +99,7 @@ class ArmComparison:
     """The difference that matters, as a share; None in reports of before."""
     alpha: float
     """Two-sided level of the verdict and of the intervals (1 - alpha); what is left of it at this look at the seeds.
-    0: nothing was left, the intervals are 95 %, and there is no verdict."""
+    0: nothing is left, or there yet; the intervals are 95 %, and there is no verdict."""
     p: float | None
     """Two-sided, of a true difference of 0; None without an interval and in reports of before."""
     p_adjusted: float | None

@@ -16,6 +16,7 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import json_bytes
 from shgae.artifacts.typed_json import Schema, to_json
 from shgae.errors import Refused
+from shgae.metrics.statistics import Verdict
 
 PLAN = "plan.json"
 _FIXED = ("split", "limit", "margin", "analysis", "baseline", "data")
@@ -100,7 +101,7 @@ class Look:
 
     seeds: int
     alpha: float
-    """Nominal level of this look."""
+    """Nominal level of this look; 0 where nothing is left, or under :data:`shgae.metrics.spending.LEAST`."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,12 @@ class Registered:
     """See :class:`StudyPlan`."""
 
     def alpha_at(self, seeds: int) -> float:
-        """The level of the look with so many seeds; 0 if looks before it have used all of it."""
+        """The level of the look with so many seeds; 0 if looks before it have used all of it, or it is too early."""
         return next((look.alpha for look in self.looks if look.seeds == seeds), 0.05)
+
+    def without_level(self, seeds: int) -> Verdict:
+        """The verdict of a look with so many seeds that has no level."""
+        return Verdict.TOO_EARLY if seeds < len(self.seeds) else Verdict.ALPHA_SPENT
 
 
 STUDY_PLAN = Schema(StudyPlan, version=1, older={})

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
@@ -34,9 +33,8 @@ from shgae.metrics import pck
 from shgae.metrics.oks import coco_sigmas
 from shgae.metrics.paired_tests import holm, mcnemar_of_runs
 from shgae.metrics.pck import ByGroup
-from shgae.metrics.people import Bools, Floats, People
-from shgae.metrics.power import minimum_detectable
-from shgae.metrics.statistics import CONFIDENCE, MANY_PHOTOS
+from shgae.metrics.people import Bools, Floats, Ints, People
+from shgae.metrics.power import minimum_detectable, spread_over_photos
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import as_json
 from shgae.reporting import study
@@ -236,14 +234,13 @@ def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: C
     there = dict.fromkeys((*compared(by_arm, primary), *stars))
     pairs = tuple(pair for pair in there if pair[::-1] != primary)
     photos = bench.crops.photos
-    n_photos = len(np.unique(photos))
     margin = config.margin / 100
     found = differences(by_arm, photos, margin=margin, primary=primary, pairs=pairs, same_seeds=False)
     found = tuple(dataclasses.replace(one, joints=_joints(bench.people, runs, one)) for one in found)
     return StudyReport(
         split=bench.split,
         persons=len(bench.people),
-        photos=n_photos,
+        photos=len(np.unique(photos)),
         seeds=tuple(range(max(len(of) for of in runs.values()))),
         budget=None,
         arms=tuple(_arm(arm, of) for arm, of in by_arm.items()),
@@ -254,40 +251,42 @@ def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: C
         limit=config.limit,
         registered=None,
         code_sizes=None,
-        detectable=_detectable(found, {arm: len(of) for arm, of in runs.items()}, n_photos, config.sd),
+        detectable=_detectable(found, runs, photos, config.sd),
     )
 
 
 def _detectable(
-    found: Sequence[ArmComparison], runs: Mapping[str, int], photos: int, sd: float | None
+    found: Sequence[ArmComparison], runs: Mapping[str, Sequence[_Run]], photo_id: Ints, sd: float | None
 ) -> Detectable | None:
-    """Of the primary comparison; of one run each a spread over runs need not be known.
+    """Of the primary comparison; of one run each a spread over runs need not be known. None of arms that are alike on
+    every photo, which say nothing of the spread over photos.
 
     Args:
         found: with the primary one.
-        runs: how many each arm has.
-        photos: of the split.
+        runs: of each arm.
+        photo_id: (N,) the photo of each person.
         sd: stated standard deviation of the difference of two runs, in points.
     """
     one = next((one for one in found if one.primary), None)
     whole = one.groups.all if one else None
     if one is None or whole is None or (sd is None and whole.over_seeds):
         return None
-    first, second = runs[one.arm], runs[one.minus]
-    freedom = np.inf if photos >= MANY_PHOTOS else photos - 1
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
-    sd_photos = (whole.over_photos.high - whole.over_photos.low) / 2 / reach * np.sqrt(photos)
-    counts = [count for arm, count in runs.items() if arm != BASELINE]
-    arms = len(counts) if len({*counts}) == 1 else 2  # unequal runs share no error
+    mine, theirs = ([each.scores for each in runs[arm]] for arm in (one.arm, one.minus))
+    gains = np.mean([each.share[:, 0] for each in mine], 0) - np.mean([each.share[:, 0] for each in theirs], 0)
+    sd_photos, photos = spread_over_photos(gains, mine[0].has[:, 0], photo_id)
+    if not sd_photos:
+        return None
+    counts = {len(of) for arm, of in runs.items() if arm != BASELINE}
     least = minimum_detectable(
         Detectable.POWER,
         sd_seeds=(sd or 0) / 100,
-        sd_photos=float(sd_photos),
-        seeds=int(2 / (1 / first + 1 / second)),  # unequal numbers have the variance of their harmonic mean
+        sd_photos=sd_photos,
+        seeds=len(mine),
         photos=photos,
-        arms=arms,
+        arms=len(runs) - (BASELINE in runs) if len(counts) == 1 else 2,  # unequal runs share no error
+        unpaired=len(theirs) if len(theirs) != len(mine) else None,
     )
-    return Detectable(least, None if sd is None else sd / 100, float(sd_photos))
+    return Detectable(least, None if sd is None else sd / 100, sd_photos)
 
 
 def _arm(name: str, of: Sequence[scores.Scores]) -> ArmResult:

@@ -12,7 +12,9 @@ A measure sums over batches and divides once, at the end.
 ``nms``             OKS non-maximum suppression: people found twice, kept once
 ``official``        COCO's ten numbers, by pycocotools' own COCOeval
 ``comparison``      models on the same people: intervals and differences
-``statistics``      the bootstrap over photos, and the intervals and verdicts that stand on it
+``bootstrap``       ratios of sums over people, on photos drawn again and again
+``statistics``      the intervals and verdicts that stand on the bootstrap
+``score_interval``  the interval of a share near 0 or 100 %
 ``paired_tests``    McNemar's test, and Holm's adjustment for many tests
 ``seeds``           arms of several seeds: the error over seeds, and that over seeds and photos
 ``spending``        how much of the level a look at a growing study may use

@@ -1,6 +1,6 @@
 """Models on the same people, by the study's PCK: how sure is each score, and each difference?
 
-All of them are scored on the same resamples of photos (:class:`shgae.metrics.statistics.PairedBootstrap`), so a
+All of them are scored on the same resamples of photos (:class:`shgae.metrics.bootstrap.PairedBootstrap`), so a
 difference has an interval of its own, which is narrower than those of the two scores suggest.
 """
 
@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.metrics import pck
+from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.paired_tests import McNemar, holm, mcnemar
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.statistics import CONFIDENCE, RESAMPLES, VERDICT_PHOTOS, Interval, PairedBootstrap, Verdict
+from shgae.metrics.statistics import CONFIDENCE, RESAMPLES, VERDICT_PHOTOS, Interval, Verdict
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

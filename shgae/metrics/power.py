@@ -1,18 +1,21 @@
-"""What a planned study will probably find: from a stated true difference and stated spreads, never from its results.
+"""What a planned study will probably find: from a stated true difference and stated spreads.
 
-Power computed from a study's own result says no more than its interval does (Hoenig and Heisey 2001, The American
-Statistician 55), so no report has it. Before a study, spreads come from an earlier one.
+Power at a study's own result says no more than its interval does (Hoenig and Heisey 2001, The American Statistician
+55), so no report has it. Before a study, spreads come from an earlier one. That over photos may also be the one at
+hand, if there are tens of photos (:func:`spread_over_photos`); that over two or three runs at hand is too uncertain.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
+from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.seeds import FEWEST_FOR_INTERACTION, NOISIER, STEADIER
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS
 
@@ -43,6 +46,7 @@ def planned_power(
     sd_both: float = 0.0,
     arms: int = 5,
     alpha: float = 0.05,
+    unpaired: int | None = None,
 ) -> Power:
     """The chances of the primary comparison of a study, by integration over the variances that it may find.
 
@@ -60,13 +64,14 @@ def planned_power(
             out and take the other two as they were seen: the power is then a little too low.
         arms: with the error over seeds of all of them, 2 or more.
         alpha: two-sided level, see :func:`shgae.metrics.spending.alpha_at`.
+        unpaired: runs of the other arm, where they are not paired with those of the first; None: the same seeds.
     """
     if photos < VERDICT_PHOTOS:
         return Power(0.0, 0.0)
-    shared = sd_both**2 / seeds / photos
-    of_seeds, of_photos = sd_seeds**2 / seeds + shared, sd_photos**2 / photos + shared
+    layout = _Layout(seeds, unpaired, photos, arms)
+    shared = sd_both**2 * layout.share / photos
+    of_seeds, of_photos = sd_seeds**2 * layout.share + shared, sd_photos**2 / photos + shared
     sampling = math.sqrt(of_seeds + of_photos - shared)
-    layout = (seeds, photos, arms)
     gain = abs(gain)
     if sampling == 0:
         return Power(float(gain > 0), float(gain < margin))
@@ -78,17 +83,18 @@ def planned_power(
 
 
 def minimum_detectable(
-    power: float, *, sd_seeds: float, sd_photos: float, seeds: int, photos: int, arms: int
+    power: float, *, sd_seeds: float, sd_photos: float, seeds: int, photos: int, arms: int, unpaired: int | None = None
 ) -> float | None:
     """The true difference that a planned comparison finds with this chance, as a share.
 
     Args:
-        power: above 0 and below 1; 0.8 is four times of five.
+        power: 0.5 or more and below 1; 0.8 is four times of five.
         sd_seeds: as for :func:`planned_power`, as all others.
         sd_photos: 0 or more.
-        seeds: of every arm.
+        seeds: of the arm.
         photos: of the split.
         arms: 2 or more.
+        unpaired: runs of the other arm where there are no pairs.
 
     Returns:
         None where no difference of PCK would be found so often, as with under 10 photos.
@@ -96,48 +102,95 @@ def minimum_detectable(
 
     def lacks(gain: float) -> float:
         spreads = {"sd_seeds": sd_seeds, "sd_photos": sd_photos}
-        return planned_power(gain, 1, **spreads, seeds=seeds, photos=photos, arms=arms).differs - power
+        found = planned_power(gain, 1, **spreads, seeds=seeds, photos=photos, arms=arms, unpaired=unpaired)
+        return found.differs - power
 
     return float(optimize.brentq(lacks, 0, 1, xtol=1e-7)) if lacks(1) >= 0 else None
 
 
-def _reaches(
-    of_seeds: float, of_photos: Floats | float, shared: float, layout: tuple[int, int, int], tail: float
-) -> Floats:
-    """How far an interval reaches on one side, for equally likely pairs of variances over seeds.
+def spread_over_photos(gains: Floats, has: Floats, photo_id: npt.NDArray[np.int64]) -> tuple[float, int]:
+    """The standard deviation over photos of a mean difference, and the photos that it is of.
+
+    Args:
+        gains: (N,) what each person's score differs by; 0 where nothing is scored.
+        has: (N,) 1 where something is, else 0.
+        photo_id: (N,).
+
+    Returns:
+        Such that its square over the photos is the variance of the ratio of sums (linearised, Cochran 1977, section
+        6.4); 0 from fewer than two photos.
+    """
+    sums = photo_sums(np.column_stack([gains, has]), photo_id)
+    sums = sums[sums[:, 1] > 0]
+    if len(sums) < 2:
+        return 0.0, len(sums)
+    gain, people = sums.T
+    residuals = (gain - people * gain.sum() / people.sum()) / people.mean()
+    return float(residuals.std(ddof=1)), len(sums)
+
+
+class _Layout(NamedTuple):
+    seeds: int
+    unpaired: int | None
+    """Runs of the other arm; None where both have the same seeds."""
+    photos: int
+    arms: int
+
+    @property
+    def share(self) -> float:
+        """The variance of a mean difference, as a share of that of a difference of two runs."""
+        return (1 / self.seeds + 1 / (self.unpaired or self.seeds)) / 2
+
+
+def _reaches(of_seeds: float, of_photos: Floats | float, shared: float, layout: _Layout, tail: float) -> Floats:
+    """How far an interval reaches on one side, for equally likely sets of variances over seeds and photos.
 
     Args:
         of_seeds: variance of the mean difference over seeds.
         of_photos: over photos.
         shared: their interaction, which is in both.
-        layout: seeds, photos, arms.
+        layout: runs and photos.
         tail: one minus the one-sided level.
     """
-    seeds, photos, arms = layout
+    photos = layout.photos
     photo_freedom = math.inf if photos >= MANY_PHOTOS else photos - 1
     of_photos = _variances(photos - 1, _PHOTOS) * of_photos
     by_photos: Floats = float(stats.t.ppf(tail, photo_freedom)) * np.sqrt(of_photos)
-    if seeds == 1:
+    if layout.seeds == (layout.unpaired or layout.seeds) == 1:
         return by_photos
-    own_freedom, rest_freedom = seeds - 1, (arms - 2) * (seeds - 1)
-    own = _variances(own_freedom, _OWN)[:, None, None]
-    freedom: Floats | float = own_freedom
-    variance = own
-    if rest_freedom:
-        rest = _variances(rest_freedom, _REST)[:, None]
-        p = stats.f.sf(own / rest, own_freedom, rest_freedom)
-        pooled = (p >= NOISIER) & (p <= 1 - STEADIER)
-        all_freedom = own_freedom + rest_freedom
-        variance = np.where(pooled, (own * own_freedom + rest * rest_freedom) / all_freedom, own)
-        freedom = np.where(pooled, all_freedom, own_freedom)
+    variance, freedom = _over_seeds(layout) if layout.unpaired is None else _unpaired(layout.seeds, layout.unpaired)
     seen = variance * of_seeds
-    total = np.maximum(
-        seen + of_photos - (shared if seeds >= FEWEST_FOR_INTERACTION else 0), np.maximum(seen, of_photos)
-    )
+    known = shared if layout.unpaired is None and layout.seeds >= FEWEST_FOR_INTERACTION else 0
+    total = np.maximum(seen + of_photos - known, np.maximum(seen, of_photos))
     both = total**2 / (seen**2 / freedom + of_photos**2 / (photos - 1))
     by_seeds = stats.t.ppf(tail, freedom) * np.sqrt(seen)
     found: Floats = np.maximum(np.maximum(by_seeds, stats.t.ppf(tail, both) * np.sqrt(total)), by_photos)
     return found
+
+
+def _over_seeds(layout: _Layout) -> tuple[Floats, Floats | float]:
+    """Equally likely estimates of a variance of 1 and their degrees of freedom, as :class:`SeedLayout` has them."""
+    own_freedom, rest_freedom = layout.seeds - 1, (layout.arms - 2) * (layout.seeds - 1)
+    own = _variances(own_freedom, _OWN)[:, None, None]
+    if not rest_freedom:
+        return own, own_freedom
+    rest = _variances(rest_freedom, _REST)[:, None]
+    p = stats.f.sf(own / rest, own_freedom, rest_freedom)
+    pooled = (p >= NOISIER) & (p <= 1 - STEADIER)
+    all_freedom = own_freedom + rest_freedom
+    variance = np.where(pooled, (own * own_freedom + rest * rest_freedom) / all_freedom, own)
+    return variance, np.where(pooled, all_freedom, own_freedom)
+
+
+def _unpaired(first: int, second: int) -> tuple[Floats, Floats | float]:
+    """The same of two arms without pairs of runs, as :func:`shgae.metrics.seeds.unpaired_error` has them."""
+    if min(first, second) == 1:
+        freedom = first + second - 2
+        return _variances(freedom, _OWN)[:, None, None], freedom
+    parts = (_variances(first - 1, _OWN)[:, None, None] / first, _variances(second - 1, _REST)[:, None] / second)
+    total = parts[0] + parts[1]
+    welch = np.floor(total**2 / (parts[0] ** 2 / (first - 1) + parts[1] ** 2 / (second - 1)) + 1e-9)
+    return total / (1 / first + 1 / second), np.maximum(welch, 1)
 
 
 def _variances(freedom: int, count: int) -> Floats:

@@ -121,7 +121,8 @@ def unpaired_error(first: Sequence[float], second: Sequence[float]) -> SeedError
         )
     parts = squares / (counts - 1) / counts
     total = float(parts.sum())
-    freedom = math.floor(total**2 / float((parts**2 / (counts - 1)).sum())) if total else int(counts.sum()) - 2
+    welch = total**2 / float((parts**2 / (counts - 1)).sum()) if total else int(counts.sum()) - 2
+    freedom = math.floor(welch + 1e-9)  # of a whole number rounding may leave a little less
     return SeedError(math.sqrt(total), freedom, False, None, None)
 
 
@@ -157,6 +158,7 @@ class CombinedEstimate:
     value: float
     sources: tuple[tuple[float, float], ...]
     """Standard errors with their degrees of freedom: photos, seeds, both; an interval goes by the widest."""
+    photos: PhotoEstimate
 
     @classmethod
     def of(cls, photos: PhotoEstimate, seeds: SeedError, shared: float | None) -> CombinedEstimate:
@@ -165,13 +167,14 @@ class CombinedEstimate:
         total = max(one + other - (shared or 0.0), one, other)
         freedoms = one**2 / (photos.photos - 1) + other**2 / seeds.freedom
         both = (math.sqrt(total), total**2 / freedoms if freedoms else math.inf)
-        return cls(photos.value, ((photos.standard_error, photos.freedom), (seeds.error, float(seeds.freedom)), both))
+        alone = ((photos.standard_error, photos.freedom), (seeds.error, float(seeds.freedom)))
+        return cls(photos.value, (*alone, both), photos)
 
     def ends(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided interval."""
         tail = 0.5 + confidence / 2
         reach = max(float(stats.t.ppf(tail, freedom)) * error for error, freedom in self.sources)
-        return self.value - reach, self.value + reach
+        return self.photos.within(self.value - reach, self.value + reach)
 
     def p_not_above(self, null: float) -> float:
         """One-sided p of a true value of ``null`` or less."""

@@ -23,6 +23,8 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(201)
 _FARTHEST = 9.0
 """Standard errors beyond which nothing is left of a normal distribution."""
 _NOTHING = 1e-15
+LEAST = 1e-4
+"""A look that may use less than this is no test: neither resamples nor normal tails tell so small a chance."""
 
 
 def spent(share: float, alpha: float = 0.05) -> float:

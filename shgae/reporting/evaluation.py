@@ -9,6 +9,7 @@ from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
+from shgae.metrics.score_interval import is_near_boundary
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verdict
 from shgae.plots.bars import Bar, ModelBars
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
@@ -93,6 +94,9 @@ def pck_table(report: EvaluationReport) -> Grid:
         count = f"{sum(joint.count for joint in row.joints.values()):,}"
         rows.append((row.name, whole, span(found.low, found.high) if found else "-", *parts, count))
     few = f"; Student's t, because of under {MANY_PHOTOS}" if report.photos < MANY_PHOTOS else ""
+    shares = [row.pck.all for row in report.models if row.interval and row.interval.all]
+    near = any(share is not None and is_near_boundary(share, report.photos) for share in shares)
+    few += "; near 0 and 100 % score intervals" if near else ""
     drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
     caption = (
         "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people\n"
@@ -235,6 +239,7 @@ def mcnemar_grid(first: str, second: str, joints: Mapping[str, McNemar]) -> Grid
         rows.append((joint, *(f"{count:,}" for count in counts), f"{found.p:.3g}", f"{found.p_adjusted:.3g}"))
     headings = ("joint", "both find", f"only {first}", f"only {second}", "neither", "p", "adjusted")
     by_chance = f"Adjusted: Holm over {counted(len(rows), 'joint')}, of which one in twenty has p < 0.05 by chance"
+    by_chance += "\nPeople are taken for independent: with several of one photo p is too small"
     title = f"People whose joint was found: {first}, {second} (McNemar)"
     return Grid(title, headings, tuple(rows), by_chance)
 

@@ -37,8 +37,8 @@ def _spectra(report: AnalysisReport) -> Grid:
         people = one.people
         caption = (
             "components that hold so much of the variance; above chance: larger than a stick broken at random into "
+            f"as many pieces as vary (under {people:,}), and than white noise"
         )
-        caption += f"the {one.rank:,} pieces that {counted_people(people)} determine, and than white noise"
         if one.rank < one.dimension:
             caption += "\nfewer directions than numbers are determined: counts can only be too small"
     headings = ("of", "numbers", *(f"for {share} %" for share in SHARES), "effective dimension", "above chance")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,8 +30,9 @@ from shgae.plots.differences import Bar, forest_plot
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_costs import gflop
 from shgae.reporting.study_plan import minimum_detectable, registration
-from shgae.reporting.table import Grid, number, percent, points, span
-from shgae.wording import counted, counted_people
+from shgae.reporting.study_sources import error_lines, pairing_lines, sources
+from shgae.reporting.table import Grid, number, percent, points, span, stated
+from shgae.wording import counted, counted_people, tenths
 
 ARM_HEADINGS = (
     "arm",
@@ -96,6 +98,10 @@ _CONCLUSIONS: Mapping[Verdict, str] = {
         "No new verdict: the look at the planned seeds used the whole level, and its verdict stands; {scored}, "
         "{where}; {interval} is no test; {allowed}{varied}."
     ),
+    Verdict.TOO_EARLY: (
+        "No verdict yet: with so few of the planned seeds under 0.01 % of the level may be used; {scored}, {where}; "
+        "{interval} is no test; {allowed}{varied}."
+    ),
     Verdict.NOT_COMPARED: "No conclusion: the two arms of the primary comparison were not both run.",
 }
 """What may be said of the primary comparison."""
@@ -106,6 +112,7 @@ _FINDINGS: Mapping[Verdict, str] = {
     Verdict.INCONCLUSIVE: "inconclusive",
     Verdict.NO_SIGNIFICANT_DIFFERENCE: "no significant difference",
     Verdict.ALPHA_SPENT: "no verdict: level spent",
+    Verdict.TOO_EARLY: "no verdict yet",
     Verdict.IDENTICAL: "no difference on any photo",
     Verdict.TOO_FEW_PHOTOS: _TOO_FEW,
 }
@@ -124,6 +131,7 @@ def conclusion(report: StudyReport) -> str:
     first, second = _named(report, one.minus), _named(report, one.arm)
     scored = f"{second} scored {abs(100 * found.value):.1f} points of PCK {more} than {first}"
     over = "photos and seeds" if found.over_seeds else "photos"
+    margin = stated(one.margin or 0.0)
     return _CONCLUSIONS[report.verdict].format(
         scored=scored,
         arm=one.arm,
@@ -132,18 +140,19 @@ def conclusion(report: StudyReport) -> str:
         interval=f"the {_confidence(one)} % CI over {over}, {_range(found)},",
         narrower=_confidence(one, sides=2),
         equivalence=_range(found.equivalence),
-        margin=percent(one.margin),
-        within=f"; a difference of the margin, {percent(one.margin)} points, is ruled out" if one.within_margin else "",
-        allowed=f"the largest gain that the data allow is {percent(found.largest_gain)} points, the largest loss "
-        f"{percent(found.largest_loss)}",
+        margin=margin,
+        within=f"; a difference of the margin, {margin} points, is ruled out" if one.within_margin else "",
+        allowed=f"the largest gain that the data allow is {tenths(100 * found.largest_gain)} points, the largest "
+        f"loss {tenths(100 * found.largest_loss)}",
         but=_unless_the_pretraining(report) if report.budget and (one.arm, one.minus) == (FULL, NONE) else "",
-        varied="" if len(report.seeds) > 1 else "; seeds were not varied, so the effect of another seed is unknown",
+        varied="" if found.over_seeds else "; seeds were not varied, so the effect of another seed is unknown",
     )
 
 
 def _confidence(one: ArmComparison, sides: int = 1) -> str:
     """Of the intervals of a comparison, in per cent; with two sides, of the interval for equivalence."""
-    return f"{100 * (1 - sides * (one.alpha or 0.05)):.3g}"
+    level = 100 * sides * (one.alpha or 0.05)
+    return f"{100 - level:.{max(1, math.ceil(-math.log10(level)))}f}".removesuffix(".0")  # never "100"
 
 
 def _named(report: StudyReport, arm: str) -> str:
@@ -185,13 +194,8 @@ def cautions(report: StudyReport) -> list[str]:
         said.append("There is no test split: the people compared on also chose the best epoch of every arm.")
     if report.limit:
         said.append(f"Of each split only the first {counted_people(report.limit)}.")
-    if len(report.seeds) == 1:
-        said.append("Seeds were not varied: the intervals are over photos alone.")
-    else:
-        said.append("The verdicts go by the interval that allows for both: other photos and other seeds.")
-    said += (
-        minimum_detectable(report.detectable) + _error_lines(report) + ([] if report.budget else _pairing_lines(report))
-    )
+    said += sources(report) + minimum_detectable(report.detectable) + error_lines(report)
+    said += [] if report.budget else pairing_lines(report)
     secondary = max((one.compared for one in report.differences), default=1)
     if secondary > 1:
         how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
@@ -199,54 +203,9 @@ def cautions(report: StudyReport) -> list[str]:
     return said
 
 
-def _pairing_lines(report: StudyReport) -> list[str]:
-    """Which runs of arms that were trained elsewhere were taken for pairs."""
-    counts = {arm.name: len(arm.by_seed) for arm in report.arms}
-    paired = {counts[one.arm] == counts[one.minus] for one in report.differences if one.fair}
-    said = []
-    if True in paired and len(report.seeds) > 1:
-        said.append("Runs of arms with equally many are paired in the order in which they were given, as by seed.")
-    if False in paired:
-        said.append("Runs of arms with unequal numbers are not paired: their intervals are wider (Welch).")
-    if any(one.joints for one in report.differences):
-        said.append("McNemar: a person counts for the arm of which a larger share of runs found the joint.")
-    return said
-
-
-def _error_lines(report: StudyReport) -> list[str]:
-    """Where the errors over seeds come from, and why."""
-    pooled, own = list[str](), list[str]()
-    unchecked = list[str]()
-    freedoms = set[int]()
-    for one in report.differences:
-        error = one.groups.all.seed_error if one.groups.all else None
-        if error is None or (error.ratio is None and not error.pooled):
-            continue
-        name = f"{one.arm} - {one.minus}"
-        if error.ratio is None:
-            unchecked.append(name)
-            continue
-        (pooled if error.pooled else own).append(f"{name} (F {error.ratio:.2f})")
-        freedoms |= {error.freedom} if error.pooled else set()
-    said = []
-    if pooled:
-        said.append(
-            f"The error over seeds is that of all arms ({counted(max(freedoms), 'degree')} of freedom) where a pair "
-            f"varies over seeds as the other arms do (F test): {', '.join(pooled)}."
-        )
-    if own:
-        said.append(
-            f"A pair that varies over seeds more or less than the others keeps its own error: {', '.join(own)}."
-        )
-    if unchecked:
-        which = ", ".join(unchecked)
-        said.append(f"With one seed in common, the error over seeds is that of all arms, unchecked: {which}.")
-    return said
-
-
 def notes(report: StudyReport) -> list[str]:
     """What stands below the tables: the budget, then what a reader must know."""
-    return [budget_line(report.budget), *registration(report.registered), *cautions(report)]
+    return [budget_line(report.budget), *registration(report.registered, len(report.seeds)), *cautions(report)]
 
 
 def budget_line(budget: Budget | None) -> str:
@@ -274,7 +233,7 @@ def tables(report: StudyReport) -> list[Grid]:
     if report.differences:
         about += f"; {_confidence(report.differences[0])} % intervals"
         if report.differences[0].margin is not None:
-            about += f", margin {percent(report.differences[0].margin)}"
+            about += f", margin {stated(report.differences[0].margin)}"
     headings = tuple(one.format(base) for one in ARM_HEADINGS)
     return [
         Grid(title, headings, tuple(arms), words=_WORDS),

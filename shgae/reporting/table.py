@@ -12,7 +12,7 @@ from tabulate import SEPARATING_LINE, tabulate
 from shgae.errors import printable, printable_lines
 from shgae.metrics.pck import Group
 from shgae.metrics.statistics import Interval
-from shgae.wording import counted, counted_people
+from shgae.wording import counted, counted_people, tenths
 
 GROUPS: tuple[tuple[Group, str], ...] = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
 """Which joints are counted, and the heading of each."""
@@ -94,7 +94,13 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def points(difference: float | None) -> str:
     """A difference of shares in signed percentage points; a dash for None."""
-    return "-" if difference is None else f"{round(100 * difference, 1) + 0.0:+.1f}"  # + 0.0: there is no minus zero
+    return "-" if difference is None else tenths(100 * difference, "+")
+
+
+def stated(share: float) -> str:
+    """What somebody chose, in per cent, with all its digits: a margin is not to be rounded."""
+    text = f"{100 * share:.1f}"
+    return text if abs(float(text) - 100 * share) < 1e-9 else f"{100 * share:g}"
 
 
 def span(low: float, high: float, show: Callable[[float], str] = percent) -> str:
@@ -106,8 +112,8 @@ def interval_points(one: Interval | None) -> str:
     """A difference of shares in points with its interval, no sign where it is above 0; a dash for None."""
     if one is None:
         return "-"
-    value, low, high = (round(100 * end, 1) + 0.0 for end in (one.value, one.low, one.high))  # never -0.0
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
+    value, low, high = (tenths(100 * end) for end in (one.value, one.low, one.high))
+    return f"{value} ({low} to {high})"
 
 
 def number(value: float | None) -> str:

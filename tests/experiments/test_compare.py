@@ -16,14 +16,13 @@ from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import coco_results, from_cells
-from shgae.evaluation.study_differences import Detectable
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import Execution
 from shgae.experiments import compare
 from shgae.experiments.compare import Arm
 from shgae.experiments.study import run as study_run
 from shgae.metrics.power import minimum_detectable
-from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
+from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import EvaluateConfig
 from shgae.reporting import study as said
@@ -138,20 +137,33 @@ def test_the_minimum_detectable_difference_is_of_a_stated_spread_or_of_photos_al
     crops = Crops(open_artifact(tiny_data, "data"), "train")
     photos = len(np.unique(crops.photos))
 
-    def least(runs: int, others: int, sd: float | None) -> Detectable | None:
-        arms = [drawn(tmp_path, crops, "without", 0.5, runs, 1), drawn(tmp_path, crops, "mine", 0.4, others, 2)]
-        output = tmp_path / f"least-{runs}-{others}-{sd}"
-        return compare.run(arms, tiny_data, output, CompareConfig(split="train", sd=sd), HOW).report.detectable
+    def least(runs: int, others: int, sd: float | None, mine: float = 0.4) -> StudyReport:
+        arms = [drawn(tmp_path, crops, "without", 0.5, runs, 1), drawn(tmp_path, crops, "mine", mine, others, 2)]
+        output = tmp_path / f"least-{runs}-{others}-{sd}-{mine}"
+        return compare.run(arms, tiny_data, output, CompareConfig(split="train", sd=sd), HOW).report
 
-    assert least(3, 3, None) is None
-    alone, even, steady, uneven = least(1, 1, None), least(3, 3, 2.0), least(3, 3, 0.01), least(3, 1, 2.0)
     assert photos >= VERDICT_PHOTOS
-    assert alone and even and steady and uneven
-    assert (alone.sd_runs, even.sd_runs) == (None, pytest.approx(0.02))
-    for found, seeds, sd in ((alone, 1, 0.0), (even, 3, 0.02), (steady, 3, 0.0001), (uneven, 1, 0.02)):
-        spread = {"sd_seeds": sd, "sd_photos": found.sd_photos, "seeds": seeds, "photos": photos}
-        assert found.difference == minimum_detectable(0.8, **spread, arms=2)
-    assert alone.difference and 0.01 < alone.difference < 0.5
+    assert least(3, 3, None).detectable is None
+    for runs, others, sd, unpaired in ((1, 1, None, None), (3, 3, 2.0, None), (3, 3, 0.01, None), (3, 1, 2.0, 3)):
+        report = least(runs, others, sd)
+        found, whole = report.detectable, report.differences[0].groups.all
+        assert found and whole
+        spread = {"sd_seeds": (sd or 0) / 100, "sd_photos": found.sd_photos, "seeds": others, "photos": photos}
+        assert found.difference == minimum_detectable(0.8, **spread, arms=2, unpaired=unpaired)
+        assert found.sd_runs == (sd and pytest.approx(sd / 100))
+        reach = stats.t.ppf(0.975, photos - 1) if photos < MANY_PHOTOS else 1.96
+        seen = (whole.over_photos.high - whole.over_photos.low) / 2 / reach * np.sqrt(photos)
+        assert found.sd_photos == pytest.approx(seen, rel=0.05)
+        assert found.difference and found.difference > 0.01
+
+
+def test_arms_that_are_alike_have_no_minimum_detectable_difference(tmp_path: Path, tiny_data: Path) -> None:
+    """Their spread over photos is 0 and says nothing of photos on which better arms would differ."""
+    crops = Crops(open_artifact(tiny_data, "data"), "train")
+    arms = [drawn(tmp_path, crops, name, 0.5, 1, 1) for name in ("without", "mine")]
+    report = compare.run(arms, tiny_data, tmp_path / "out", CompareConfig(split="train"), HOW).report
+    assert report.verdict is Verdict.IDENTICAL
+    assert report.detectable is None
 
 
 def test_a_joint_is_tested_on_the_people_of_whom_more_runs_found_it(

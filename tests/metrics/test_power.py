@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from scipy import stats
 
-from shgae.metrics.power import minimum_detectable, planned_power
+from shgae.metrics.bootstrap import PairedBootstrap
+from shgae.metrics.power import minimum_detectable, planned_power, spread_over_photos
+from shgae.metrics.seeds import CombinedEstimate, unpaired_error
+from shgae.metrics.statistics import PhotoEstimate
 from tests.builders.simulated import SD_BOTH, SD_PHOTOS, SD_SEEDS, evaluated, studied, true_error
 
 SPREADS = {"sd_seeds": SD_SEEDS, "sd_photos": SD_PHOTOS, "sd_both": SD_BOTH}
@@ -72,3 +76,34 @@ def test_of_one_run_and_many_photos_it_is_the_formula_of_textbooks() -> None:
 def test_where_nothing_is_found_so_often_there_is_none() -> None:
     assert minimum_detectable(0.8, sd_seeds=0, sd_photos=0.1, seeds=3, photos=9, arms=2) is None
     assert minimum_detectable(0.8, sd_seeds=9, sd_photos=0.1, seeds=2, photos=50, arms=2) is None
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 5), (2, 3), (3, 8)])
+def test_runs_without_pairs_find_it_four_times_of_five_too(first: int, second: int) -> None:
+    """600 simulated comparisons, whose run and photo variances are estimated as compare does."""
+    spread = {"sd_seeds": 0.02, "sd_photos": 0.06, "photos": 150, "arms": 2}
+    least = minimum_detectable(0.8, **spread, seeds=first, unpaired=second)
+    assert least is not None
+    rng, found = np.random.default_rng([first, second]), 0
+    for _ in range(600):
+        theirs, mine = rng.normal(0, 0.02 / math.sqrt(2), second), rng.normal(least, 0.02 / math.sqrt(2), first)
+        error, seen = 0.06 / math.sqrt(150), rng.chisquare(149) / 149
+        value = mine.mean() - theirs.mean() + rng.normal(0, error)
+        drawn = np.array([-1, 1]) * error * math.sqrt(seen / 2)
+        seeds = unpaired_error(theirs, mine)
+        assert seeds is not None
+        found += CombinedEstimate.of(PhotoEstimate(value, drawn, 150, 150), seeds, None).ends()[0] > 0
+    assert found / 600 == pytest.approx(0.8, abs=0.05), "three standard errors"
+
+
+def test_the_spread_over_photos_is_that_of_the_resamples() -> None:
+    rng = np.random.default_rng(0)
+    photo_id = np.repeat(np.arange(300), rng.integers(1, 4, 300))
+    has = (rng.random(len(photo_id)) < 0.9).astype(float)
+    gains = (rng.normal(0.02, 0.2, 300)[photo_id] + rng.normal(0, 0.1, len(photo_id))) * has
+    found, photos = spread_over_photos(gains, has, photo_id)
+    resampled = PairedBootstrap(gains[:, None], has[:, None], photo_id, resamples=2000).interval((0,))
+    assert photos == len(np.unique(photo_id[has > 0]))
+    assert resampled is not None
+    assert found / math.sqrt(photos) == pytest.approx(resampled.standard_error, rel=0.05)
+    assert spread_over_photos(gains[:1], np.ones(1), photo_id[:1]) == (0.0, 1)

@@ -10,13 +10,8 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from shgae.metrics.statistics import (
-    Interval,
-    PairedBootstrap,
-    PhotoEstimate,
-    Verdict,
-    percentile_tail,
-)
+from shgae.metrics.bootstrap import PairedBootstrap
+from shgae.metrics.statistics import Interval, PhotoEstimate, Verdict, percentile_tail
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,7 +76,7 @@ def test_draws_go_by_the_seed_and_not_by_the_portions(monkeypatch: pytest.Monkey
 
     whole = resampled(1)
     assert not np.array_equal(whole, resampled(2))
-    monkeypatch.setattr("shgae.metrics.statistics._CELLS_AT_ONCE", 7 * 30)
+    monkeypatch.setattr("shgae.metrics.bootstrap._CELLS_AT_ONCE", 7 * 30)
     np.testing.assert_allclose(resampled(1), whole, rtol=1e-12)
 
 
@@ -174,6 +169,40 @@ def test_photos_on_which_two_models_agree_do_not_count_as_witnesses() -> None:
     assert np.quantile(found.drawn, 0.025) > 0, "as percentiles would have said"
 
 
+@pytest.mark.parametrize("photos", [5, 10, 80])
+@pytest.mark.parametrize("gain", [1.0, 1 / 3, -0.25])
+def test_the_same_difference_on_every_photo_is_no_certainty(photos: int, gain: float) -> None:
+    """All wrong and all right, say: resamples do not vary, and their interval would be a point."""
+    scores = np.stack([np.full(photos, max(-gain, 0.0)), np.full(photos, max(gain, 0.0))], axis=1)
+    found = PairedBootstrap(scores, np.ones_like(scores), np.arange(photos), resamples=50).estimate((0,), (1,))
+    assert found is not None
+    low, high = found.ends()
+    sign_test = 2 * 0.5**photos
+    assert (low <= 0 <= high) == (found.p() >= 0.05) == (sign_test >= 0.05)
+    assert found.p() > 0 and -1 <= low < high <= 1
+    by_the_bound = 2 * (1 - 0.025 ** (1 / photos)) * abs(gain)
+    assert abs(gain) - min(abs(low), abs(high)) == pytest.approx(by_the_bound) or low <= 0 <= high
+
+
+def test_what_rounding_makes_of_equal_photos_is_no_difference() -> None:
+    """0.1 + 0.2 + 0.3 and 0.3 + 0.2 + 0.1 are not the same number."""
+    first, second = np.tile([0.1, 0.2, 0.3], 12), np.tile([0.3, 0.2, 0.1], 12)
+    both = np.stack([first, second], axis=1)
+    found = PairedBootstrap(both, np.ones_like(both), np.repeat(np.arange(12), 3), resamples=50).estimate((0,), (1,))
+    assert found is not None
+    assert (found.value, found.ends(), found.informative, found.p()) == (0, (0, 0), 0, 1)
+
+
+def test_an_interval_of_a_difference_of_shares_ends_where_such_differences_end() -> None:
+    scores = np.zeros((4, 2))
+    scores[:, 1] = (1, 1, 1, 0)
+    paired = PairedBootstrap(scores, np.ones_like(scores), np.arange(4), resamples=200)
+    found = paired.difference((0,), (1,))
+    assert found is not None and found.low > -1 and found.high == 1
+    losses = PairedBootstrap(9 * scores, np.ones_like(scores), np.arange(4), resamples=200).difference((0,), (1,))
+    assert losses is not None and losses.high > 9
+
+
 def test_a_share_near_a_boundary_has_a_score_interval_that_holds_it() -> None:
     """Of 40 photos with a share of 98 %, in 400 trials: percentiles hold it in about 3 of 4."""
     rng = np.random.default_rng(2)
@@ -195,6 +224,18 @@ def test_a_share_of_all_people_has_a_lower_end_below_one() -> None:
     z = 2.045230  # t(0.975, 29)
     assert found is not None and (found.value, found.high) == (1, 1)
     assert found.low == pytest.approx(60 / (60 + z**2), rel=1e-5)  # Wilson: n / (n + z^2)
+
+
+def test_a_kind_of_error_that_nobody_shows_is_a_finding_of_people_and_not_of_their_joints() -> None:
+    """All 12 joints of one person in a hundred are on somebody else; of 150 people often nobody is such a one."""
+    rng, joints = np.random.default_rng(4), np.full((150, 1), 12.0)
+    held = 0
+    for trial in range(200):
+        swapped = (rng.random(150) < 0.01)[:, None] * joints
+        found = PairedBootstrap(swapped, joints, np.arange(150), resamples=100, seed=trial).share((0,))
+        assert found is not None
+        held += found.low <= 0.01 <= found.high
+    assert held >= 184, "joints taken for independent hold it in 137"
 
 
 def test_a_share_far_from_the_boundary_keeps_its_percentiles() -> None:

@@ -27,6 +27,12 @@ def test_the_error_of_runs_without_pairs_is_welchs(first: list[float], second: l
     assert not found.pooled
 
 
+def test_runs_that_never_differ_leave_the_others_their_degrees_of_freedom() -> None:
+    for count in range(2, 40):
+        found = unpaired_error(np.random.default_rng(count).random(count), [0.5, 0.5, 0.5])
+        assert found is not None and found.freedom == count - 1
+
+
 def test_a_single_run_is_taken_to_vary_as_the_others_do() -> None:
     found = unpaired_error([0.5], [0.4, 0.6, 0.5])
     student = stats.ttest_ind([0.4, 0.6, 0.5], [0.5], equal_var=True)

@@ -78,7 +78,10 @@ def test_the_main_table_has_the_interval_and_what_to_compare_with(report: Evalua
     assert line(grid, "off")[1] == "-"
     assert [cells[0] for cells in grid.rows] == ["base", "off", "blind", "best"]
     assert grid.aside == 2
-    assert "10,000 resamples of 2 photos; Student's t, because of under 50" in grid.caption
+    few = "10,000 resamples of 2 photos; Student's t, because of under 50"
+    assert f"{few}; near 0 and 100 % score intervals" in grid.caption
+    middle = replace(report.models[0], pck=ByGroup(0.6, None, 0.6))
+    assert "score intervals" not in pck_table(replace(report, models=(middle,))).caption
 
 
 def test_models_that_find_no_more_than_a_guess_without_the_photo_are_named(report: EvaluationReport) -> None:
@@ -179,6 +182,7 @@ def test_tables_of_joints(report: EvaluationReport) -> None:
     assert float(line(torso, "AUC")[0]) == 99.0  # radius 0 finds nothing
     assert line(mcnemar, "nose") == ("1", "1,200", "0", "0", "0.00012", "0.002")
     assert mcnemar.headings[2:4] == ("only base", "only off")
+    assert mcnemar.caption.endswith("People are taken for independent: with several of one photo p is too small")
 
 
 def test_joints_and_bins_keep_their_order_in_a_report_that_was_read_back(report: EvaluationReport) -> None:

@@ -20,6 +20,11 @@ def test_every_part_has_a_table() -> None:
     assert [title.split()[0] for title in titles] == ["Principal", "K-means", "Traversals", "Skips", "Units"]
 
 
+def test_the_pieces_of_the_stick_are_those_of_each_space() -> None:
+    spectrum = analysis_tables(analysis_report())[0]
+    assert "into as many pieces as vary (under 30), and than white noise" in spectrum.caption
+
+
 def test_of_one_photo_no_cost_is_told_and_no_unit_is_called_constant() -> None:
     grid = units_table(unit(0, None), unit(1, None, deviation=0.0), people=1)
     assert grid.title.endswith("tried on 1 person")

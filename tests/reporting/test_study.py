@@ -34,6 +34,11 @@ SNAPSHOTS = {
         f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the largest gain that the data allow is "
         "2.0 points, the largest loss 1.0."
     ),
+    Verdict.TOO_EARLY: (
+        "No verdict yet: with so few of the planned seeds under 0.01 % of the level may be used; "
+        f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the largest gain that the data allow is "
+        "2.0 points, the largest loss 1.0."
+    ),
     Verdict.NO_SIGNIFICANT_DIFFERENCE: (
         f"No significant difference: {SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, includes zero; the largest "
         "gain that the data allow is 2.0 points, the largest loss 1.0."
@@ -54,6 +59,10 @@ SNAPSHOTS = {
         (study(compared("full", "none", NOTHING)), Verdict.INCONCLUSIVE),
         (study(compared("full", "none", NOTHING, margin=0.03)), Verdict.EQUIVALENT),
         (study(compared("full", "none", NOTHING, alpha=0)), Verdict.ALPHA_SPENT),
+        (
+            study(dataclasses.replace(compared("full", "none", NOTHING, alpha=0), verdict=Verdict.TOO_EARLY)),
+            Verdict.TOO_EARLY,
+        ),
         (study(compared("full", "none", estimate(0.0, 0.0))), Verdict.IDENTICAL),
         (study(compared("full", "none", None)), Verdict.TOO_FEW_PHOTOS),
         (study(compared("full", "baseline", GAIN)), Verdict.NOT_COMPARED),
@@ -89,6 +98,15 @@ def test_one_seed_is_said_to_be_one() -> None:
     assert "Seeds were not varied: the intervals are over photos alone." in cautions(report)
 
 
+def test_a_comparison_of_one_seed_among_others_of_several_is_over_photos_alone() -> None:
+    one_seed, three = estimate(0.01, 0.03, seeds=1), compared("wide", "none", GAIN)
+    report = study(compared("full", "none", one_seed), three)
+    assert conclusion(report).endswith("; seeds were not varied, so the effect of another seed is unknown.")
+    assert "With one seed each, over photos alone: full - none." in cautions(report)
+    alone = study(compared("full", "none", one_seed))
+    assert "Seeds were not varied: the intervals are over photos alone." in cautions(alone)
+
+
 def test_cautions_follow_from_the_reports_facts() -> None:
     def more(report: StudyReport, **facts: object) -> set[str]:
         return set(cautions(dataclasses.replace(report, **facts))) - set(cautions(report))
@@ -110,10 +128,20 @@ def test_a_significant_difference_inside_the_margin_is_said_to_be_inside() -> No
     assert row[6] == "significantly better, within the margin"
 
 
+def test_an_end_near_zero_and_a_fine_margin_are_not_rounded_away() -> None:
+    near = study(compared("full", "none", estimate(0.0004, 0.0204), margin=0.0025))
+    assert "+0.04 to +2.0, excludes zero" in conclusion(near)
+    assert tables(near)[1].title.endswith("margin 0.25")
+    fine = study(compared("full", "none", estimate(-0.0004, 0.002), margin=0.0025))
+    assert conclusion(fine).startswith("Equivalent within 0.25 points")
+    assert "the largest loss 0.04" in conclusion(fine)
+
+
 def test_the_intervals_of_a_later_look_are_of_its_level() -> None:
     said = conclusion(study(compared("full", "none", GAIN, alpha=0.0076)))
     assert "the 99.2 % CI over photos and seeds" in said
     assert "the 98.5 % CI" in conclusion(study(compared("full", "none", NOTHING, margin=0.03, alpha=0.0076)))
+    assert "the 99.98 % CI over" in conclusion(study(compared("full", "none", GAIN, alpha=0.0002))), "not of 100 %"
 
 
 def test_where_the_error_over_seeds_comes_from_and_why_is_said() -> None:
@@ -186,9 +214,16 @@ def test_the_budget_is_told_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("found", "line"),
     [
-        (Detectable(0.0123, 0.005, 0.2), "with a spread over runs of 0.5 points, as stated: 1.2 points."),
-        (Detectable(0.0123, None, 0.2), "over photos alone: 1.2 points."),
-        (Detectable(None, None, 0.2), "over photos alone: none, no difference is found so often."),
+        (
+            Detectable(0.0123, 0.005, 0.2),
+            "with a spread over runs of 0.5 points, as stated, and over photos as seen here: 1.2 points.",
+        ),
+        (
+            Detectable(0.0004, 0.0025, 0.2),
+            "with a spread over runs of 0.25 points, as stated, and over photos as seen here: 0.04 points.",
+        ),
+        (Detectable(0.0123, None, 0.2), "over photos alone, as they vary here: 1.2 points."),
+        (Detectable(None, None, 0.2), "over photos alone, as they vary here: none, no difference is found so often."),
     ],
 )
 def test_the_minimum_detectable_difference_says_what_spread_it_goes_by(found: Detectable, line: str) -> None:

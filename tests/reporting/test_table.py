@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.metrics.statistics import Interval
-from shgae.reporting.table import Grid, interval_points, pages, percent, points, span
+from shgae.reporting.table import Grid, interval_points, pages, percent, points, span, stated
 
 GRID = Grid("50 % of run_1", ("model", "PCK"), (("a|b", "1.0"), ("x_y & co", "-")), "first\nsecond", aside=1)
 
@@ -114,9 +114,10 @@ def test_texts_stand_below_the_tables_and_in_tex_above_them_as_comments() -> Non
     assert pages([GRID])["tables.tex"].decode().startswith(r"\begin{table}")
 
 
-def test_a_loss_is_told_without_a_sign_and_never_as_minus_zero() -> None:
+def test_a_loss_is_told_without_a_sign_and_never_as_minus_zero_or_as_less_than_it_is() -> None:
     assert interval_points(Interval(0.021, -0.005, 0.047, 0.01)) == "2.1 (-0.5 to 4.7)"
-    assert interval_points(Interval(-0.0001, -0.0004, 0.0, 0.01)) == "0.0 (0.0 to 0.0)"
+    assert interval_points(Interval(-1e-9, -1e-8, 0.0, 0.01)) == "0.0 (0.0 to 0.0)"
+    assert interval_points(Interval(0.01, 0.0003, 0.02, 0.01)) == "1.0 (0.03 to 2.0)", "above 0"
     assert interval_points(None) == "-"
 
 
@@ -126,6 +127,8 @@ def test_shares_are_per_cent(share: float | None, text: str) -> None:
 
 
 def test_differences_are_signed_points() -> None:
-    assert [points(one) for one in (0.033, -0.002, 0.0, -0.0001, None)] == ["+3.3", "-0.2", "+0.0", "+0.0", "-"]
+    assert [points(one) for one in (0.033, -0.002, 0.0, -1e-9, None)] == ["+3.3", "-0.2", "+0.0", "+0.0", "-"]
+    assert [points(one) for one in (-0.0001, 0.0004, 0.00002)] == ["-0.01", "+0.04", "+0.002"]
+    assert [stated(one) for one in (0.01, 0.0025, 0.7 / 100)] == ["1.0", "0.25", "0.7"]
     assert span(-0.012, 0.05, points) == "-1.2 to +5.0"
     assert span(0.1, 0.2) == "10.0 to 20.0"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances, silhouette_score
 
 from shgae.execution import Progress, Silent
@@ -120,7 +123,8 @@ class Clusters:
 def cluster(
     rows: Floats, ks: Sequence[int], space: str, *, nearest: int, seed: int, progress: Progress = _SILENT
 ) -> Clusters:
-    """Groups people (N, d) into K clusters for each K below N, by scikit-learn's K-means.
+    """Groups people (N, d) into K clusters for each K below N that so many different people allow, by scikit-learn's
+    K-means.
 
     Args:
         rows: one a person.
@@ -131,15 +135,15 @@ def cluster(
         progress: where each K is told, and each cloud.
 
     Raises:
-        ValueError: there are no more people than the smallest K.
+        ValueError: there are no more people, or fewer different ones, than the smallest K.
     """
     compared = np.arange(len(rows))
     if len(rows) > MOST_COMPARED:
         compared = np.sort(np.random.Generator(np.random.Philox(seed)).permutation(len(rows))[:MOST_COMPARED])
     progress.start("K-means", len(ks), "K")
-    tried = []
+    tried, most = [], min(len(rows) - 1, distinct(rows))
     for k in ks:
-        if k < len(rows):
+        if k <= most:
             tried.append(_clustering(rows, k, compared, nearest, seed))
         progress.advance()
     progress.finish()
@@ -166,6 +170,11 @@ def unit_length(rows: Floats) -> Floats:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     directions: Floats = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
     return directions
+
+
+def distinct(rows: Floats) -> int:
+    """How many of rows (N, d) differ by more than rounding."""
+    return len(np.unique(np.round(rows / (np.abs(rows).max() or 1), 6), axis=0))
 
 
 def against_one_mode(rows: Floats, ks: Sequence[int], seed: int, progress: Progress = _SILENT) -> OneMode | None:
@@ -196,7 +205,7 @@ def _highest(rows: npt.NDArray[np.float64], ks: Sequence[int], seed: int) -> flo
     distances = pairwise_distances(rows)
     found = [-1.0]
     for k in ks:
-        labels = KMeans(k, n_init=1, random_state=seed).fit(rows).labels_
+        labels = _fitted(KMeans(k, n_init=1, random_state=seed), rows).labels_
         if len(np.unique(labels)) > 1:
             found.append(float(silhouette_score(distances, labels, metric="precomputed")))
     return max(found)
@@ -237,8 +246,14 @@ def _copula_cloud(rows: npt.NDArray[np.float64], numbers: np.random.Generator) -
     return np.take_along_axis(np.sort(rows, axis=0), places, axis=0)
 
 
+def _fitted(means: KMeans, rows: npt.NDArray[Any]) -> KMeans:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of people, or of a cloud, of whom some are alike
+        return means.fit(rows)
+
+
 def _clustering(rows: Floats, k: int, compared: Ints, nearest: int, seed: int) -> Clustering:
-    found = KMeans(k, n_init=STARTS, random_state=seed).fit(rows)
+    found = _fitted(KMeans(k, n_init=STARTS, random_state=seed), rows)
     labels = found.labels_
     far = np.square(rows - found.cluster_centers_[labels]).sum(1)
     clusters = []

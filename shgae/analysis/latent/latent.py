@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from shgae.analysis.latent.clusters import Clusters, cluster, unit_length
+from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_length
 from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.pca import Components, CovarianceSums, components_of
@@ -111,7 +111,7 @@ def _scattered(codes: npt.NDArray[np.float32]) -> Scattered:
 
 def find_clusters(latent: Latent, ks: str, seed: int, progress: Progress) -> tuple[Clusters | None, Clusters | None]:
     """K-means by the code where there is one, else by the leading coefficients, and by the same at unit length; None
-    where nobody differs.
+    where fewer people differ than clusters are sought.
 
     Raises:
         Refused: ``ks`` is not a range from-to, or there are too few people.
@@ -125,9 +125,9 @@ def find_clusters(latent: Latent, ks: str, seed: int, progress: Progress) -> tup
         rows, space = latent.codes, f"the code's {latent.codes.shape[1]} numbers"
     found = []
     for some, name in ((rows, space), (unit_length(rows), f"{space} at unit length")):
-        is_one_point = (some == some[0]).all()
         each = range(first, last + 1)
-        found.append(None if is_one_point else cluster(some, each, name, nearest=NEAREST, seed=seed, progress=progress))
+        too_alike = distinct(some) < first
+        found.append(None if too_alike else cluster(some, each, name, nearest=NEAREST, seed=seed, progress=progress))
     return found[0], found[1]
 
 

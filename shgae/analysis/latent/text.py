@@ -15,11 +15,12 @@ _SPECTRUM = (
     "{above} above chance, with {held:.0f} % of the variance."
 )
 _FOUND = "By {space}, the highest mean silhouette of K-means is {silhouette:.2f}, at K = {k} ({sizes} people)"
+_CLOUDS = "{people} drawn reach {own:.3f}, and clouds of one mode"
 _CLUSTERS: Mapping[ClusterVerdict, str] = {
     ClusterVerdict.NONE: f"{_FOUND}: no substantial structure.",
     ClusterVerdict.WEAK: f"{_FOUND}: weak structure that could be artificial.",
-    ClusterVerdict.ONE_MODE: f"{_FOUND}: no clusters shown, clouds of one mode reach {{null:.2f}}.",
-    ClusterVerdict.APART: f"{_FOUND}: clusters, higher than clouds of one mode (up to {{null:.2f}}).",
+    ClusterVerdict.ONE_MODE: f"{_FOUND}: no clusters shown, {_CLOUDS} {{null:.3f}}.",
+    ClusterVerdict.APART: f"{_FOUND}: clusters, {_CLOUDS} at most {{null:.3f}}.",
     ClusterVerdict.UNTESTED: f"{_FOUND}: not compared with clouds of one mode.",
 }
 _SMALL = " The smallest cluster has {share:.1f} % of the people: possibly a tail and not a group."
@@ -28,12 +29,12 @@ _TRAVERSED = (
     "decoded joints move by {on:.1f} % of the crop's side with the skips of the mean person, by {off:.1f} % with skips "
     "off."
 )
-_SKIPS = "Replacing the bottleneck by the training mean costs {mean} of PCK; switching all skips off costs {skips}."
+_SKIPS = "PCK lost, over photos: {mean} with the training mean for a bottleneck, {skips} with all skips off."
 _UNITS: Mapping[UnitsVerdict, str] = {
     UnitsVerdict.NONE_VARIES: "Of {units} of the code none varies.",
     UnitsVerdict.TOO_FEW: "Of {units} of the code {varying} vary; too few photos for the cost of each.",
     UnitsVerdict.COUNTED: "Of {units} of the code {varying} vary; held at its mean, one at a time, a significant loss "
-    "of PCK: {costing} (about {chance:.0f} expected by chance; {people}).",
+    "of PCK: {costing} (about {chance:.1f} expected by chance; {people}).",
 }
 
 
@@ -81,6 +82,8 @@ def clusters_sentence(clusters: Clusters) -> str:
         silhouette=best.silhouette,
         k=best.k,
         sizes=", ".join(f"{one.people:,}" for one in best.clusters),
+        people=counted_people(null.people) if null else "",
+        own=null.silhouette if null else 0.0,
         null=max(null.elliptical + null.copula) if null else 0.0,
     )
     share = clusters.smallest_share

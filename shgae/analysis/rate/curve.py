@@ -13,15 +13,8 @@ import numpy.typing as npt
 from scipy import optimize
 
 from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Undefined, no_cost
-from shgae.metrics.statistics import (
-    CONFIDENCE,
-    FEWEST_PHOTOS,
-    VERDICT_PHOTOS,
-    Interval,
-    PairedBootstrap,
-    PhotoEstimate,
-    percentile_tail,
-)
+from shgae.metrics.bootstrap import PairedBootstrap
+from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, VERDICT_PHOTOS, Interval, PhotoEstimate, percentile_tail
 
 Floats = npt.NDArray[np.float64]
 _DENSE = 6
@@ -77,7 +70,7 @@ class RankVerdict(StrEnum):
 
     TOO_FEW = "too_few"
     NO_COST = "no_cost"
-    """The training mean, rank 0, costs under two standard errors: the curve is flat within its noise."""
+    """The training mean, rank 0, costs nothing clear: the curve is flat within its noise."""
     MEAN_BETTER = "mean_better"
     """The training mean does clearly better than the bottleneck itself."""
     WORSE_THAN_MEAN = "worse_than_mean"
@@ -164,6 +157,16 @@ class FvuSums:
     photo_id: npt.NDArray[np.int64]
     """(N,)."""
 
+    def against_mean(self, seed: int) -> RankVerdict | None:
+        """Whether the autoencoder explains no more than the training mean does; None where it does, by the numbers."""
+        paired = PairedBootstrap(self.error[:, None], self.spread[:, None], self.photo_id, seed=seed)
+        found = paired.interval((0,))
+        if found is None or paired.photos < VERDICT_PHOTOS:
+            return RankVerdict.TOO_FEW
+        if found.value <= 1:
+            return None
+        return RankVerdict.WORSE_THAN_MEAN if found.low > 1 else RankVerdict.LIKE_MEAN
+
     def limits(self, seed: int) -> _Limits:
         """Limits of the equal-FVU rank over photos; none in one photo."""
         above = np.column_stack([self.left, self.error])
@@ -179,20 +182,19 @@ class FvuSums:
         return _Limits(*map(_finite, np.quantile(ranks, tails, method="inverted_cdf")))
 
 
-def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums | None = None, seed: int = 0) -> EqualRank:
+def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums, seed: int = 0) -> EqualRank:
     """The fewest components with an FVU not above an autoencoder's.
 
     Args:
         rates: (D + 1,) of :func:`curve`.
         fvu: the autoencoder's, on the same people.
         rank: how many components the training people determine.
-        sums: for the interval over photos; None leaves it out.
+        sums: for the interval over photos.
         seed: of the draws.
     """
     enough = np.flatnonzero(rates[: rank + 1] <= fvu)
     value = float(enough[0]) if len(enough) else np.inf
-    limits = sums.limits(seed) if sums else _NO_LIMITS
-    return _named(RankVerdict.WORSE_THAN_MEAN if fvu > rates[0] else None, value, limits, rank, None)
+    return _named(sums.against_mean(seed), value, sums.limits(seed), rank, None)
 
 
 def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, rank: int) -> EqualRank:

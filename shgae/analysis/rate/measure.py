@@ -25,8 +25,9 @@ from shgae.artifacts.store import Artifact
 from shgae.data.datasets import PoseBatch
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.reconstruction import FidelitySums
-from shgae.metrics.statistics import Interval, PairedBootstrap
+from shgae.metrics.statistics import Interval
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackState
 from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder

@@ -12,7 +12,7 @@ from shgae.wording import counted
 
 _PCK: Mapping[RankVerdict, str] = {
     RankVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: no rank can be named.",
-    RankVerdict.NO_COST: "With {side}, the training mean costs {difference} of PCK, under two standard errors: "
+    RankVerdict.NO_COST: "With {side}, the training mean costs {difference} of PCK, not clearly above 0: "
     "no rank can be named.",
     RankVerdict.MEAN_BETTER: "With {side}, the training mean scores higher than the bottleneck itself (its cost: "
     "{difference}): no rank can be named.",
@@ -24,15 +24,21 @@ _PCK: Mapping[RankVerdict, str] = {
     "(95 % CI {low} to {high}{at_least}).",
     RankVerdict.OPEN: "With {side}, PCA needs {least} to reach the PCK of {what}; the "
     "estimate is {components}, without an upper limit among the {most} tried.",
-    RankVerdict.BEYOND: "With {side}, PCA does not reach the PCK of {what} with the {most} tried; it needs {least}.",
+    RankVerdict.BEYOND: "With {side}, PCA does not reach the PCK of {what}: with every number tried, up to "
+    "{most}, it is significantly lower.",
     RankVerdict.EARLIER: "With {side}, no rank was named for {what}; shgae rate made again gives a limit.",
 }
+_PERHAPS_BEYOND = (
+    "With {side}, PCA needs {least} to reach the PCK of {what}; the estimate lies beyond the {most} tried."
+)
 _FVU: Mapping[RankVerdict, str] = {
     RankVerdict.NAMED: "In variance explained, PCA reaches {what} at {components}{interval}.",
     RankVerdict.OPEN: "In variance explained, PCA reaches {what} at {components}, without an "
     "upper limit among the {most}.",
-    RankVerdict.BEYOND: "In variance explained, PCA does not reach {what} with {most}.",
+    RankVerdict.BEYOND: "In variance explained, PCA does not reach {what} with {most}{interval}.",
     RankVerdict.WORSE_THAN_MEAN: "In variance explained, {what} is worse than the training mean.",
+    RankVerdict.LIKE_MEAN: "In variance explained, no significant difference between {what} and the training mean.",
+    RankVerdict.TOO_FEW: "In variance explained, under 10 photos: no rank can be named.",
     RankVerdict.EARLIER: "In variance explained, no rank was named for {what}.",
 }
 _NOT_VARYING = "The bottlenecks do not vary: there is no variance to explain."
@@ -78,7 +84,8 @@ def _equal_sentences(equal_pck: Mapping[str, EqualRank], equal_fvu: EqualRank | 
 def pck_sentence(found: EqualRank, what: str, side: str) -> str:
     """Where an autoencoder, or what was given, lies on the PCK curve; ``side`` is "skips on" or "skips off"."""
     least = round(found.at_least or 0)
-    return _PCK[found.verdict].format(
+    is_open = found.verdict is RankVerdict.BEYOND and least <= found.most
+    return (_PERHAPS_BEYOND if is_open else _PCK[found.verdict]).format(
         side=side,
         what=what,
         difference=points(found.difference) if found.difference else "",
@@ -93,7 +100,8 @@ def pck_sentence(found: EqualRank, what: str, side: str) -> str:
 
 def fvu_sentence(found: EqualRank, what: str) -> str:
     """Where it lies on the curve of the variance explained."""
-    interval = f" (95 % CI {_number(found.low)} to {_number(found.high)})" if found.low is not None else ""
+    interval = "" if found.low is None else f" (95 % CI {_number(found.low)} to {_number(found.high)})"
+    interval = interval if found.high is not None else interval.replace(" to -", " and more")
     return _FVU[found.verdict].format(
         what=what, components=_components(found.components), interval=interval, most=_components(found.most)
     )

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from shgae.data import heatmaps
 from shgae.metrics import pck
+from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.reconstruction import FidelitySums
-from shgae.metrics.statistics import RESAMPLES, Interval, PairedBootstrap, PhotoEstimate
+from shgae.metrics.statistics import RESAMPLES, Interval, PhotoEstimate
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -37,7 +38,7 @@ class Undefined(StrEnum):
     TOO_FEW = "too_few"
     """Nobody has a joint that counts, or all who have are in one photo."""
     NO_COST = "no_cost"
-    """The baseline costs under :data:`CLEAR` standard errors."""
+    """The baseline costs under :data:`CLEAR` standard errors, or the interval of its cost holds 0."""
     BASELINE_BETTER = "baseline_better"
     """The baseline does clearly better than the bottleneck itself."""
 
@@ -188,7 +189,7 @@ class SideBySide:
     def recovered(self, name: str, baseline: str, measure: Measure) -> Recovered:
         """The share of the baseline's cost that a replacement recovers.
 
-        It is undefined where the cost is under :data:`CLEAR` standard errors: skips go round the bottleneck, so it may
+        It is undefined where the cost is not clear (:func:`no_cost`): skips go round the bottleneck, so it may
         be no more than noise, or the baseline may even do better.
         """
         triple = tuple(self.value(one, measure) for one in (UNTOUCHED, name, baseline))
@@ -223,14 +224,16 @@ def fvu_intervals(
 def no_cost(lead: Interval, measure: Measure) -> Undefined | None:
     """Why no share of a baseline's cost is defined; None where the baseline clearly costs something.
 
+    Clearly is by :data:`CLEAR` standard errors, and by the interval, which is wider over few photos.
+
     Args:
         lead: the measure of the untouched bottleneck minus that of the baseline.
         measure: which; PCK is better the higher, loss and distance the lower.
     """
     cost = lead.value if measure == "pck" else -lead.value
-    if cost > 0 and cost >= CLEAR * lead.standard_error:
-        return None
-    return Undefined.BASELINE_BETTER if cost < -CLEAR * lead.standard_error else Undefined.NO_COST
+    if not lead.excludes_zero or abs(cost) < CLEAR * lead.standard_error:
+        return Undefined.NO_COST
+    return None if cost > 0 else Undefined.BASELINE_BETTER
 
 
 def loss_counts(visibility: Tensor, unlabelled: str) -> npt.NDArray[np.bool_]:

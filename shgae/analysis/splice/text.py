@@ -18,7 +18,7 @@ _NAMES = {
 _COST = "With {side}, replacing the bottleneck by the training mean costs {cost} of PCK"
 _COSTS: Mapping[CostVerdict, str] = {
     CostVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: no verdict on the mean.",
-    CostVerdict.NO_COST: f"{_COST}, under two standard errors: a share of it is not defined.",
+    CostVerdict.NO_COST: f"{_COST}, not clearly above 0: a share of it is not defined.",
     CostVerdict.MEAN_BETTER: "With {side}, the training mean scores {gain} of PCK more than the bottleneck itself.",
     CostVerdict.GIVES_BACK: f"{_COST}; {{name}} recovers {{share}} of it.",
     CostVerdict.NOT_SHOWN: f"{_COST}; no significant difference between {{name}} and the mean: {{share}} of the cost.",

@@ -20,7 +20,7 @@ class CostVerdict(StrEnum):
 
     TOO_FEW = "too_few"
     NO_COST = "no_cost"
-    """The mean costs under two standard errors: a share of it is not defined."""
+    """The mean costs nothing clear: a share of it is not defined."""
     MEAN_BETTER = "mean_better"
     """The mean does clearly better than the bottleneck itself."""
     GIVES_BACK = "gives_back"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
 from shgae.metrics.pck import ByGroup
+from shgae.metrics.statistics import Verdict
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_figure, sizes_table
@@ -44,6 +45,9 @@ def report_of(plan: Plan) -> StudyReport:
     registered = registration.look(plan)
     pair, alpha = registered.primary or (FULL, NONE), registered.alpha_at(len(plan.seeds))
     found = differences(by_arm, photos, margin=registered.margin / 100, alpha=alpha, primary=pair)
+    if not alpha:
+        why = registered.without_level(len(plan.seeds))
+        found = tuple(replace(one, verdict=why) if one.verdict is Verdict.ALPHA_SPENT else one for one in found)
     networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds_of(arm)]
     kinds = {arms.arm_of(arm).autoencoder for arm in plan.arms}
     return StudyReport(
@@ -97,7 +101,7 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         # Its content too: a later shgae may say more about the same networks.
         if is_same and not execution.force and read_json(old.open(REPORT)) == value:
             return old
-    how = dataclasses.replace(execution, force=True, resume=False)
+    how = replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
         made.write_json(REPORT, value)
         made.write(PLAN, plan_bytes(plan.registered))

@@ -20,7 +20,7 @@ from shgae.errors import Refused
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, AnalysisPlan, Look, Registered, StudyPlan, plan_bytes
 from shgae.experiments.study import arms, locks
 from shgae.experiments.study.plan import Plan
-from shgae.metrics.spending import levels
+from shgae.metrics.spending import LEAST, levels
 from shgae.recipes import as_json
 
 LOOKS = "looks.json"
@@ -89,7 +89,8 @@ def look(plan: Plan) -> Registered:
 def _looks(counts: list[int], plan: StudyPlan) -> tuple[Look, ...]:
     alphas = levels(len(plan.seeds), counts, plan.analysis.alpha) if counts else ()
     # What comes of a root search is the level that it was asked for but for its last digits.
-    return tuple(Look(count, round(alpha, 10)) for count, alpha in zip(counts, alphas, strict=True))
+    found = (round(alpha, 10) if alpha >= LEAST else 0.0 for alpha in alphas)
+    return tuple(map(Look, counts, found))
 
 
 def _counts(path: Path) -> list[int]:

@@ -17,10 +17,11 @@ from shgae.evaluation.study_report import BASELINE, FULL, NONE, Pck
 from shgae.experiments.study.arms import COMPARED, Pair
 from shgae.experiments.study.scores import Scores
 from shgae.metrics import seeds
+from shgae.metrics.bootstrap import PairedBootstrap, photo_sums
 from shgae.metrics.paired_tests import holm
 from shgae.metrics.pck import GROUPS, ByGroup, Group
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
-from shgae.metrics.statistics import CONFIDENCE, VERDICT_PHOTOS, PairedBootstrap, PhotoEstimate, Verdict, photo_sums
+from shgae.metrics.statistics import CONFIDENCE, VERDICT_PHOTOS, PhotoEstimate, Verdict
 
 _COMPARED: tuple[Pair, ...] = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
 """Which of these arms are compared (the first minus the second); of others see :func:`compared`."""
@@ -216,7 +217,7 @@ def _found(
         if photos is None:
             return None
         by_seed = pair.by_seed(name)
-        photos = dataclasses.replace(photos, value=pair.value(name))
+        photos = dataclasses.replace(photos, value=pair.value(name) if photos.informative else 0.0)
         error = pair.seed_error(name)
         if error is None:
             return _Found(by_seed, photos, None, photos)
@@ -233,7 +234,7 @@ def _estimate(found: _Found, confidence: float, narrower: float) -> Estimate:
         high=ends[1],
         equivalence=Range(*found.both.ends(narrower)),
         over_photos=Range(*found.photos.ends(confidence)),
-        over_seeds=Range(*found.seeds.ends(value, confidence)) if found.seeds else None,
+        over_seeds=Range(*found.photos.within(*found.seeds.ends(value, confidence))) if found.seeds else None,
         by_seed=found.by_seed,
         seed_error=found.seeds,
     )

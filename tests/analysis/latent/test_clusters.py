@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -16,6 +18,7 @@ from shgae.analysis.latent.clusters import (
     _elliptical_cloud,
     against_one_mode,
     cluster,
+    distinct,
     unit_length,
     verdict_of,
 )
@@ -122,3 +125,17 @@ def test_more_clusters_than_people_are_left_out() -> None:
     assert [one.k for one in cluster(blobs(5, people=4), (2, 3, 9), "", nearest=1, seed=0).tried] == [2, 3]
     with pytest.raises(ValueError, match="too few"):
         cluster(blobs(5, people=2), (2,), "", nearest=1, seed=0)
+
+
+def test_more_clusters_than_different_people_are_left_out() -> None:
+    """Codes of which most units are dead: 60 people with two codes, one of them twice but for rounding."""
+    rows = np.zeros((60, 4), np.float32)
+    rows[:20] = 1
+    rows[0] += 1e-7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = cluster(rows, range(2, 6), "codes", nearest=2, seed=0)
+    assert distinct(rows) == 2
+    assert [[part.people for part in one.clusters] for one in found.tried] == [[40, 20]]
+    with pytest.raises(ValueError, match="too few"):
+        cluster(rows, (3, 4), "codes", nearest=2, seed=0)

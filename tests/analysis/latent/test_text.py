@@ -21,9 +21,9 @@ CLUSTERS = {
     ClusterVerdict.WEAK: "By the code, the highest mean silhouette of K-means is 0.70, at K = 2 (60, 40 "
     "people): weak structure that could be artificial.",
     ClusterVerdict.ONE_MODE: "By the code, the highest mean silhouette of K-means is 0.70, at K = 2 (60, 40 "
-    "people): no clusters shown, clouds of one mode reach 0.60.",
+    "people): no clusters shown, 50 people drawn reach 0.650, and clouds of one mode 0.600.",
     ClusterVerdict.APART: "By the code, the highest mean silhouette of K-means is 0.70, at K = 2 (60, 40 "
-    "people): clusters, higher than clouds of one mode (up to 0.60).",
+    "people): clusters, 50 people drawn reach 0.650, and clouds of one mode at most 0.600.",
     ClusterVerdict.UNTESTED: "By the code, the highest mean silhouette of K-means is 0.70, at K = 2 (60, 40 "
     "people): not compared with clouds of one mode.",
 }
@@ -31,13 +31,16 @@ UNITS = {
     UnitsVerdict.NONE_VARIES: "Of 3 units of the code none varies.",
     UnitsVerdict.TOO_FEW: "Of 3 units of the code 2 vary; too few photos for the cost of each.",
     UnitsVerdict.COUNTED: "Of 3 units of the code 2 vary; held at its mean, one at a time, a significant loss"
-    " of PCK: 1 (about 0 expected by chance; 20 people).",
+    " of PCK: 1 (about 0.1 expected by chance; 20 people).",
 }
 
 
 @pytest.mark.parametrize("verdict", ClusterVerdict)
 def test_every_verdict_on_clusters_has_a_sentence(verdict: ClusterVerdict) -> None:
-    assert clusters_sentence(replace(clusters(0.7, cloud=0.6), verdict=verdict)) == CLUSTERS[verdict]
+    found = clusters(0.7, cloud=0.6)
+    assert found.one_mode is not None
+    drawn = replace(found.one_mode, people=50, silhouette=0.65)  # not the 0.70 of all people: a fair comparison
+    assert clusters_sentence(replace(found, verdict=verdict, one_mode=drawn)) == CLUSTERS[verdict]
 
 
 def test_a_cluster_of_few_people_is_warned_of() -> None:
@@ -70,4 +73,6 @@ def test_a_spectrum_has_its_counts_and_no_suggestion() -> None:
 
 
 def test_a_report_says_a_sentence_a_part() -> None:
-    assert len(sentences(analysis_report(unit(0, CLEAR)))) == 6
+    said = sentences(analysis_report(unit(0, CLEAR)))
+    assert len(said) == 6
+    assert "PCK lost, over photos: 10.0 points (0.0 to 20.0) with the training mean for a bottleneck" in said[4]

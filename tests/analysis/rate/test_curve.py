@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.analysis.rate.curve import (
@@ -27,7 +27,16 @@ from shgae.metrics.statistics import PhotoEstimate
 from tests.builders.tallies import tally_of, truth_of
 
 
+def about(fvu: float, rank: int, photos: int = 20) -> FvuSums:
+    """A person a photo, whose FVU is about that; projections leave the less the higher the rank."""
+    error = fvu + 0.2 * np.sin(np.arange(photos))
+    error += fvu - error.mean()
+    left = np.tile(np.linspace(1, 0, rank + 1), (photos, 1))
+    return FvuSums(fvu_grid(rank), left, error, np.ones(photos), np.arange(photos))
+
+
 @given(st.integers(0, 500), st.integers(1, 6))
+@settings(max_examples=20)
 def test_the_curve_is_the_error_of_each_projection(seed: int, size: int) -> None:
     numbers = np.random.default_rng(seed)
     x, mean = numbers.normal(size=(20, size)), numbers.normal(size=size)
@@ -38,23 +47,34 @@ def test_the_curve_is_the_error_of_each_projection(seed: int, size: int) -> None
     for k in range(size + 1):
         rebuilt = mean + coefficients[:, :k] @ directions[:k]
         assert rates[k] == pytest.approx(((x - rebuilt) ** 2).sum() / spread, abs=1e-9)
-    assert equal_fvu(rates, 1.0, size).components == 0
-    fewest = int(equal_fvu(rates, 0.3, size).components or -1)
+    assert equal_fvu(rates, 1.0, size, about(1.0, size)).components == 0
+    fewest = int(equal_fvu(rates, 0.3, size, about(0.3, size)).components or -1)
     assert rates[fewest] <= 0.3 < rates[fewest - 1]
 
 
 def test_no_rank_is_good_enough_for_less_than_nothing() -> None:
-    found = equal_fvu(np.array([1.0, 0.5, 0.1]), 0.05, 2)
+    found = equal_fvu(np.array([1.0, 0.5, 0.1]), 0.05, 2, about(0.05, 2))
     assert (found.verdict, found.components, found.most) == (RankVerdict.BEYOND, None, 2)
 
 
-def test_a_code_that_explains_less_than_the_mean_is_called_worse() -> None:
-    found = equal_fvu(np.array([1.0, 0.5, 0.1]), 1.2, 2)
-    assert found.verdict == RankVerdict.WORSE_THAN_MEAN
+@pytest.mark.parametrize(
+    ("fvu", "photos", "verdict"),
+    [
+        (1.2, 60, RankVerdict.WORSE_THAN_MEAN),
+        (1.01, 60, RankVerdict.LIKE_MEAN),
+        (1.2, 9, RankVerdict.TOO_FEW),
+        (0.5, 9, RankVerdict.TOO_FEW),
+        (0.5, 10, RankVerdict.NAMED),
+    ],
+)
+def test_a_code_is_called_worse_than_the_mean_where_its_interval_says_so(
+    fvu: float, photos: int, verdict: RankVerdict
+) -> None:
+    assert equal_fvu(np.array([1.0, 0.5, 0.1]), fvu, 2, about(fvu, 2, photos)).verdict == verdict
 
 
 def test_only_components_that_the_people_determine_count_for_the_fvu() -> None:
-    found = equal_fvu(np.array([1.0, 0.5, 0.1, 0.05, 0.0]), 0.06, 2)
+    found = equal_fvu(np.array([1.0, 0.5, 0.1, 0.05, 0.0]), 0.06, 2, about(0.06, 2))
     assert (found.verdict, found.components, found.most) == (RankVerdict.BEYOND, None, 2)
 
 

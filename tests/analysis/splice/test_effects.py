@@ -104,6 +104,8 @@ def test_a_baseline_that_does_better_than_the_bottleneck_gives_no_share(measure:
 
 def test_a_cost_within_its_noise_is_none() -> None:
     assert no_cost(Interval(-0.006, -0.02, 0.01, 0.008), "pck") is Undefined.NO_COST
+    few = Interval(0.022, -0.001, 0.045, 0.01)  # 2.2 standard errors, over ten photos
+    assert no_cost(few, "pck") is no_cost(Interval(-0.022, -0.045, 0.001, 0.01), "pck") is Undefined.NO_COST
 
 
 def test_a_baseline_that_costs_nothing_at_all_is_undefined_too() -> None:

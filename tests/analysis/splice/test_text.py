@@ -63,6 +63,11 @@ def test_a_difference_is_one_where_its_interval_excludes_zero(
     assert change("ae", "pca-6", difference, 40) == Change(verdict, "ae", "pca-6", difference)
 
 
+def test_a_share_that_rounds_to_nothing_has_no_sign() -> None:
+    least = Interval(-0.001, -0.12, 0.004, 0.05)
+    assert "-0 %" not in cost_sentence(Cost(CostVerdict.NOT_SHOWN, "ae", interval(0.2), least), "skips on")
+
+
 def test_of_fewer_than_ten_photos_there_is_no_verdict() -> None:
     assert cost_of(EFFECTS, (entry("ae", 0.5),), 9).verdict == CostVerdict.TOO_FEW
     assert cost_of(EFFECTS, (entry("ae", 0.5),), 10).verdict == CostVerdict.GIVES_BACK
@@ -80,7 +85,7 @@ def test_a_tuned_trunk_is_compared_with_its_baselines_and_both_autoencoders() ->
 COSTS = {
     CostVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the mean.",
     CostVerdict.NO_COST: "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0"
-    " to 20.0) of PCK, under two standard errors: a share of it is not defined.",
+    " to 20.0) of PCK, not clearly above 0: a share of it is not defined.",
     CostVerdict.MEAN_BETTER: "With skips on, the training mean scores -10.0 points (-20.0 to 0.0) of PCK more"
     " than the bottleneck itself.",
     CostVerdict.GIVES_BACK: "With skips on, replacing the bottleneck by the training mean costs 10.0 points "

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,8 @@ from shgae.errors import Refused
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, check_registered, plan_bytes
 from shgae.evaluation.study_report import STUDY, read_study
 from shgae.execution import Execution
+from shgae.experiments.study import registration
+from shgae.metrics.statistics import Verdict
 from shgae.stages import info, plot, verify
 from tests.builders.chain import Chain
 from tests.builders.plans import PLANNED
@@ -68,6 +71,25 @@ def test_the_strength_of_a_planned_arm_is_fixed() -> None:
 def test_a_plan_without_a_comparison_gets_none_later() -> None:
     planned = replace(PLANNED, primary=None, arms=("none",))
     assert planned.misses(PLANNED) == ["primary: full - none here, none there"]
+
+
+@pytest.mark.parametrize(
+    ("count", "level", "without"),
+    [
+        (1, 0, Verdict.TOO_EARLY),  # 3e-12
+        (3, 0, Verdict.TOO_EARLY),  # 9e-5
+        (4, 0.00079, Verdict.TOO_EARLY),
+        (10, 0.05, Verdict.ALPHA_SPENT),
+    ],
+)
+def test_a_look_too_early_for_any_level_is_not_one_that_came_too_late(
+    tmp_path: Path, count: int, level: float, without: Verdict
+) -> None:
+    planned = replace(PLANNED, seeds=tuple(range(10)))
+    study = SimpleNamespace(registered=planned, output=tmp_path, seeds=range(count), arms=planned.arms)
+    found = registration.look(study)  # type: ignore[arg-type]
+    assert found.alpha_at(count) == pytest.approx(level, abs=5e-6)
+    assert found.without_level(count) is without
 
 
 @pytest.mark.parametrize("empty", ["arms", "seeds"])

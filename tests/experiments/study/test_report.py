@@ -111,6 +111,18 @@ def test_arms_that_score_the_same_are_identical() -> None:
     assert verdict_of(found) is Verdict.IDENTICAL
 
 
+def test_all_wrong_against_all_right_is_better_and_no_certainty() -> None:
+    def one(share: float) -> Scores:
+        filled = np.tile([share, 0, share], (20, 1))
+        return Scores({"all": share, "v1": None, "v2": share}, filled, np.tile([1.0, 0, 1], (20, 1)))
+
+    arms = {"none": [one(0.0)] * 3, "full": [one(1.0)] * 3}
+    (found,) = differences(arms, np.arange(20) // 2, margin=0.01)
+    assert found.verdict is Verdict.BETTER
+    assert 0.3 < found.groups.all.low < 0.5 and found.groups.all.high == 1
+    assert 0.001 < found.p < 0.01, "a sign test of ten photos: 0.002"
+
+
 def test_a_group_that_nobody_has_a_joint_of_has_no_difference() -> None:
     assert all(one.groups.v1 is None for one in differences(**study_of(0.0)))
 

@@ -1,0 +1,61 @@
+"""What the intervals of a study allow for: seeds and photos, in sentences."""
+
+from __future__ import annotations
+
+from shgae.evaluation.study_report import StudyReport
+from shgae.wording import counted
+
+
+def sources(report: StudyReport) -> list[str]:
+    """What the intervals allow for."""
+    found = {f"{one.arm} - {one.minus}": one.groups.all for one in report.differences if one.groups.all}
+    alone = [name for name, one in found.items() if one.over_seeds is None]
+    if len(report.seeds) == 1 or (alone and len(alone) == len(found)):
+        return ["Seeds were not varied: the intervals are over photos alone."]
+    said = "The verdicts go by the interval that allows for both: other photos and other seeds."
+    return [said] + ([f"With one seed each, over photos alone: {', '.join(alone)}."] if alone else [])
+
+
+def pairing_lines(report: StudyReport) -> list[str]:
+    """Which runs of arms that were trained elsewhere were taken for pairs."""
+    counts = {arm.name: len(arm.by_seed) for arm in report.arms}
+    paired = {counts[one.arm] == counts[one.minus] for one in report.differences if one.fair}
+    said = []
+    if True in paired and len(report.seeds) > 1:
+        said.append("Runs of arms with equally many are paired in the order in which they were given, as by seed.")
+    if False in paired:
+        said.append("Runs of arms with unequal numbers are not paired: the spreads of both arms add up (Welch).")
+    if any(one.joints for one in report.differences):
+        said.append("McNemar: a person counts for the arm of which a larger share of runs found the joint.")
+    return said
+
+
+def error_lines(report: StudyReport) -> list[str]:
+    """Where the errors over seeds come from, and why."""
+    pooled, own = list[str](), list[str]()
+    unchecked = list[str]()
+    freedoms = set[int]()
+    for one in report.differences:
+        error = one.groups.all.seed_error if one.groups.all else None
+        if error is None or (error.ratio is None and not error.pooled):
+            continue
+        name = f"{one.arm} - {one.minus}"
+        if error.ratio is None:
+            unchecked.append(name)
+            continue
+        (pooled if error.pooled else own).append(f"{name} (F {error.ratio:.2f})")
+        freedoms |= {error.freedom} if error.pooled else set()
+    said = []
+    if pooled:
+        said.append(
+            f"The error over seeds is that of all arms ({counted(max(freedoms), 'degree')} of freedom) where a pair "
+            f"varies over seeds as the other arms do (F test): {', '.join(pooled)}."
+        )
+    if own:
+        said.append(
+            f"A pair that varies over seeds more or less than the others keeps its own error: {', '.join(own)}."
+        )
+    if unchecked:
+        which = ", ".join(unchecked)
+        said.append(f"With one seed in common, the error over seeds is that of all arms, unchecked: {which}.")
+    return said
