@@ -1,6 +1,6 @@
 """The strict reading of a COCO JSON with person keypoints.
 
-pycocotools takes NaN areas, duplicate ids, unknown photos, negative boxes and v = 3 without a word, and keeps every
+pycocotools takes duplicate ids, unknown photos, negative boxes and v = 3 without a word, and keeps every
 polygon in memory. Here the whole file is checked, and what is not needed is dropped while it is parsed.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_category import CategoryFault, choose_category, is_text
-from shgae.data.text_input import leads_out, name_parts, whole
+from shgae.data.text_input import leads_out, name_parts, there, whole
 from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
@@ -66,18 +66,13 @@ def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
         Refused: the file is missing, broken, ambiguous, or something in it contradicts the format.
     """
     hooks = _Hooks()
-    dataset, sha256 = strict_json.read(path, "annotations", _FIX, each=hooks.each, constant=hooks.constant)
+    # Whoever reads a number checks that it is finite; what nobody reads may hold what it likes.
+    dataset, sha256 = strict_json.read(path, "annotations", _FIX, each=hooks.each, constant=float)
     try:
-        if hooks.stray_constants:
-            raise JsonFault("it holds NaN or Infinity outside of joints and boxes, which JSON does not know")
         chosen, notes = _check_dataset(dataset, category)
     except (JsonFault, CategoryFault, RecursionError) as fault:
         raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
     return AnnotationFile(dataset, chosen, sha256, notes)
-
-
-class _Constant(float):
-    """NaN or an infinity that was written in the JSON, which JSON does not know."""
 
 
 class _Hooks:
@@ -85,24 +80,10 @@ class _Hooks:
 
     def __init__(self) -> None:
         self._zeros: dict[int, array[float]] = {}
-        self._joint_constants = 0
-        self._constants = 0
-
-    @property
-    def stray_constants(self) -> int:
-        """How many NaN or Infinity stand elsewhere than in a joint or a box, where they are that person's fault."""
-        return self._constants - self._joint_constants
-
-    def constant(self, text: str) -> float:
-        """Takes NaN, Infinity, -Infinity and, as an infinity that is none of these, a number that is too large."""
-        if text[-1].isdigit():
-            return float(text)
-        self._constants += 1
-        return _Constant(text)
 
     def each(self, found: dict[str, Any]) -> dict[str, Any]:
         """Takes an object."""
-        kept = {name: whole(value) for name, value in found.items() if name in _KEPT}
+        kept = {name: there(whole(value)) for name, value in found.items() if name in _KEPT}
         if "image_id" in kept:
             for name in ("bbox", "keypoints"):
                 kept[name] = self._numbers(kept.get(name))
@@ -110,10 +91,8 @@ class _Hooks:
 
     def _numbers(self, values: Any) -> Any:
         """Numbers of one person as an array of doubles, null as NaN; what is not a number as it is."""
-        if self.stray_constants:
-            self._joint_constants += _constants_in(values)
-        if type(values) is not list:
-            return None if type(values) is _Constant and math.isnan(values) else values
+        if type(values) is not list or bool in map(type, values):
+            return values
         try:
             numbers = array("d", [math.nan if value is None else value for value in values])
         except (TypeError, OverflowError):
@@ -122,11 +101,6 @@ class _Hooks:
             return numbers
         # COCO's 110,000 people without labels share one list of zeros.
         return self._zeros.setdefault(len(values), numbers)
-
-
-def _constants_in(value: Any) -> int:
-    """How many NaN and infinities a value holds."""
-    return sum(map(_constants_in, value)) if isinstance(value, list) else int(type(value) is _Constant)
 
 
 def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:

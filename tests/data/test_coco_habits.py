@@ -38,6 +38,29 @@ def test_absent_empty_or_null_joints_are_not_labelled(tmp_path: Path, nothing: A
     assert np.isfinite(people[3].xy_photo).all()
 
 
+@pytest.mark.parametrize("place", ["area", "iscrowd", "segmentation", "score", "center", "head_size", "my_own"])
+@pytest.mark.parametrize("value", [float("nan"), [float("nan"), 1.0]])
+def test_nan_is_null_where_it_is_read_and_nothing_where_it_is_not(tmp_path: Path, place: str, value: Any):
+    value = float("nan") if place == "iscrowd" else value
+    there = everybody(read(tmp_path, with_value(None, "annotations", 0, place)))
+    found = everybody(read(tmp_path, with_value(value, "annotations", 0, place)))
+    assert [(one.fault, one.iscrowd, dict(one.measures)) for one in found] == [
+        (one.fault, one.iscrowd, dict(one.measures)) for one in there
+    ]
+
+
+def test_a_size_that_is_nan_is_the_photos(tmp_path: Path):
+    Image.new("RGB", (50, 40)).save(tmp_path / "a.jpg")
+    content = with_value(float("nan"), "images", 0, "width")
+    assert next(photo.size for photo, _ in read(tmp_path, content) if photo.id == 5) == (50, 40)
+
+
+@pytest.mark.parametrize(("key", "where"), [("keypoints", 2), ("keypoints", 0), ("bbox", 2)])
+def test_true_is_no_number(tmp_path: Path, key: str, where: int):
+    people = everybody(read(tmp_path, with_value(True, "annotations", 0, key, where)))
+    assert people[-1].fault in ("keypoints that are not a list of numbers", "bbox that is not four numbers")
+
+
 def test_who_has_no_box_gets_the_one_around_the_joints(tmp_path: Path):
     content = document()
     content["annotations"][0].pop("bbox")
