@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shgae.data.text_input import plain_name
+from shgae.skeleton import Skeleton
 
 _MOST_LISTED = 5
 
@@ -43,9 +44,9 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     names = category["keypoints"]
     if not isinstance(names, list) or not all(is_text(joint) for joint in names) or len({*names}) < len(names):
         raise CategoryFault("the category's keypoints are not a list of different names")
-    _check_mirror_pairs(category, len(names))
+    category["flip_pairs"], said = _mirror_pairs(category.pop("flip_pairs", None), names)
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
-    return category, notes
+    return category, (*said, *notes)
 
 
 def is_text(value: Any) -> bool:
@@ -84,15 +85,34 @@ def _is_number(value: Any) -> bool:
     return type(value) is int
 
 
-def _check_mirror_pairs(category: Mapping[str, Any], joints: int) -> None:
-    pairs = category.get("flip_pairs", [])
+def _mirror_pairs(pairs: Any, names: list[str]) -> tuple[list[list[int]], tuple[str, ...]]:
+    """The pairs that swap in a mirror, counted from 1, and a note where they are not as they are given.
+
+    Where none is given, or an empty list, names tell. They also tell pairs that count from 0, as MMPose's do: counted
+    from 1, those would swap a nose for an eye.
+    """
+    named = set(Skeleton.from_names(names).flip_pairs)
+    if pairs is None or pairs == []:
+        return [[a + 1, b + 1] for a, b in sorted(named)], ()
     if not isinstance(pairs, list):
         raise CategoryFault("the category's flip_pairs is not a list")
-    if not all(_is_pair(pair, joints) for pair in pairs):
+    if _counts_from_zero(pairs, len(names), named):
+        note = "the category's flip_pairs counts joints from 0, by their names: it is read so"
+        return [[a + 1, b + 1] for a, b in pairs], (note,)
+    if not all(_is_pair(pair, len(names)) for pair in pairs):
         raise CategoryFault("the category's flip_pairs is not a list of pairs of joints, counted from 1")
     mirrored = [joint for pair in pairs for joint in pair]
     if len({*mirrored}) < len(mirrored):
         raise CategoryFault("the category's flip_pairs name a joint twice")
+    return pairs, ()
+
+
+def _counts_from_zero(pairs: list[Any], joints: int, named: set[tuple[int, int]]) -> bool:
+    """Whether pairs are those of the names if they are counted from 0, and otherwise are not."""
+    if not all(_is_pair(pair, joints, first=0) for pair in pairs):
+        return False
+    from_zero, from_one = ({(min(pair) - first, max(pair) - first) for pair in pairs} for first in (0, 1))
+    return from_zero <= named and not from_one <= named
 
 
 def _lines(pairs: Any, joints: int) -> tuple[list[list[int]], tuple[str, ...]]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from shgae.data.coco import read_coco
 from shgae.errors import Refused
+from shgae.skeleton import COCO_PERSON, LSP_PERSON, MPII_PERSON, Skeleton
 from tests.builders.coco_document import NAMES, Document, document, everybody, read, with_value, without
 
 
@@ -90,6 +91,35 @@ def test_lines_to_draw_never_decide_over_people(tmp_path: Path, skeleton: Any, l
     assert len(people) == 4
     assert people.skeleton.limbs == limbs
     assert len(people.notes) == notes
+
+
+@pytest.mark.parametrize(
+    ("pairs", "wanted", "notes"),
+    [
+        (..., ((1, 2),), 0),
+        (None, ((1, 2),), 0),
+        ([], ((1, 2),), 0),
+        ([[2, 3]], ((1, 2),), 0),
+        ([[1, 2]], ((1, 2),), 1),
+        ([[2, 1]], ((1, 2),), 1),
+        ([[1, 3]], ((0, 2),), 0),
+    ],
+)
+def test_mirror_pairs_count_from_one_unless_the_names_say_from_zero(
+    tmp_path: Path, pairs: Any, wanted: Any, notes: int
+):
+    content = document() if pairs is ... else with_value(pairs, "categories", 0, "flip_pairs")
+    people = read(tmp_path, content)
+    assert people.skeleton.flip_pairs == wanted
+    assert len(people.notes) == notes
+
+
+@pytest.mark.parametrize("skeleton", [COCO_PERSON, MPII_PERSON, LSP_PERSON])
+def test_pairs_of_every_known_skeleton_are_the_same_from_zero_and_from_one(tmp_path: Path, skeleton: Skeleton):
+    for first in (0, 1):
+        content = with_value(list(skeleton.names), "categories", 0, "keypoints")
+        content["categories"][0]["flip_pairs"] = [[a + first, b + first] for a, b in skeleton.flip_pairs]
+        assert read(tmp_path, content).skeleton.flip_pairs == skeleton.flip_pairs
 
 
 def test_of_several_categories_one_is_chosen_by_its_name(tmp_path: Path):
