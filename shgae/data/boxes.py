@@ -14,6 +14,7 @@ from typing import Any
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
+from shgae.data.doubts import FRACTIONS
 from shgae.data.text_input import name_parts, there, whole
 from shgae.errors import Refused, quoted
 
@@ -83,6 +84,9 @@ def read_boxes(path: Path, category_id: int) -> BoxFile:
     try:
         read = _detections if isinstance(document, list) else _dataset
         images, skipped = read(document, category_id, others)
+        boxes = [box.xywh for image in images for box in image.boxes]
+        if boxes and all(0 <= number <= 1 for box in boxes for number in box):
+            raise JsonFault(f"all boxes {FRACTIONS}, wanted are pixels")
     except (JsonFault, RecursionError) as fault:
         raise Refused("boxes", path, str(fault), _FIX) from fault
     return BoxFile(path, sha256, tuple(image for image in images if image.boxes), skipped, category_id, others)

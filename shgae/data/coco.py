@@ -127,7 +127,7 @@ class CocoPeople:
             path = self._folder.path(self._index.imgs[photo_id]["file_name"])
             self._headers[photo_id] = read_header(path) if self._folder.is_inside(path) and path.is_file() else None
         header = self._headers[photo_id]
-        return None if header is None else header.upright_size if self.exif == "apply" else header.size
+        return None if header is None else header.size_by(self.exif)
 
     def person(self, annotation_id: int, photo: Photo) -> Person:
         """One person of that photo."""

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shgae.data.text_input import plain_name
+from shgae.errors import quoted
 from shgae.skeleton import Skeleton
+from shgae.wording import counted
 
 _MOST_LISTED = 5
 
@@ -46,7 +48,7 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
         raise CategoryFault("the category's keypoints are not a list of different names")
     category["flip_pairs"], said = _mirror_pairs(category.pop("flip_pairs", None), names)
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
-    return category, (*said, *notes)
+    return category, (*said, *notes, *_others(found, category, dataset))
 
 
 def is_text(value: Any) -> bool:
@@ -71,7 +73,7 @@ def _not_one(
     rule = "not exactly one category with keypoints (or one called person), as person_keypoints_*.json has"
     if not found or len(chosen) > 1:
         return CategoryFault(rule)
-    people = Counter(one.get("category_id") for one in dataset["annotations"] if _is_number(one.get("category_id")))
+    people = _people(dataset)
     named = [one for one in sorted(found, key=lambda one: -people[one["id"]]) if is_text(one.get("name"))]
     if not named:
         return CategoryFault(rule)
@@ -79,6 +81,23 @@ def _not_one(
     more = ", ..." if len(named) > _MOST_LISTED else ""
     why = f"{rule}" if name is None else f"no category called {name:.30} has keypoints"
     return CategoryFault(f"{why}: it has {listed}{more}", f"--category '{named[0]['name']:.30}'")
+
+
+def _others(found: list[dict[str, Any]], chosen: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """A note where other categories have keypoints and people too."""
+    people = _people(dataset)
+    others = [one for one in found if one["id"] != chosen["id"] and people[one["id"]]]
+    if not others:
+        return ()
+    listed = ", ".join(quoted(one.get("name"), 30) for one in others[:_MOST_LISTED])
+    count = sum(people[one["id"]] for one in others)
+    where = f"of other categories with keypoints ({listed}), left out: --category takes one"
+    return (f"{counted(count, 'annotation')} {where}",)
+
+
+def _people(dataset: Mapping[str, Any]) -> Counter[int]:
+    """How many annotations each category has."""
+    return Counter(one.get("category_id") for one in dataset["annotations"] if _is_number(one.get("category_id")))
 
 
 def _is_number(value: Any) -> bool:

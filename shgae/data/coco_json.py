@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,16 +119,17 @@ def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tupl
         _check_image(image)
     _check_ids(dataset, "annotations", "annotation")
     known = {entry["id"] for entry in dataset["categories"]}
-    has_people = False
+    of: Counter[int] = Counter()
     for annotation in dataset["annotations"]:
         here = f"annotation {annotation['id']}"
         if not _is_id(annotation.get("image_id")) or annotation["image_id"] not in sizes:
             raise JsonFault(f"{here} is of a photo that is not listed (image_id {_shown(annotation.get('image_id'))})")
         if not _is_id(annotation.get("category_id")) or annotation["category_id"] not in known:
             raise JsonFault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
-        has_people = has_people or annotation["category_id"] == category["id"]
-    if not has_people:
-        raise JsonFault("it holds no people")
+        of[annotation["category_id"]] += 1
+    if not of[category["id"]]:
+        most = f": their category_id is {category['id']}, most annotations have {of.most_common(1)[0][0]}" if of else ""
+        raise JsonFault(f"it holds no people{most}")
     return category, notes
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shgae.data.coco import CocoPeople, Person, Photo
+from shgae.data.doubts import FRACTIONS, Doubts
 from shgae.data.geometry import Square, coco_square, covered, mpii_square, square_around
 from shgae.errors import Refused
 from shgae.recipes import PrepareConfig, Split
@@ -51,6 +52,8 @@ class Selection:
     source: Split
     """The split that the JSON was given for."""
     fates: tuple[Fate, ...]
+    doubts: tuple[str, ...] = ()
+    """What a user should hear of the people."""
 
     @property
     def counts(self) -> Counter[Split]:
@@ -73,9 +76,10 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
     """Finds the square of everybody who can be a sample.
 
     Raises:
-        Refused: nobody can, or somebody's annotation is broken and ``bad_people`` is ``refuse``.
+        Refused: nobody can, joints are fractions of the photo, or somebody's annotation is broken and ``bad_people``
+            is ``refuse``.
     """
-    fates, broken = [], []
+    fates, broken, doubts = [], [], Doubts()
     for number, (photo, annotation_ids) in enumerate(people):
         for annotation_id in annotation_ids:
             person = people.person(annotation_id, photo)
@@ -84,11 +88,15 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
             fates.append(Fate(annotation_id, number, split, reason, square, person.has_box))
             if reason is not None and reason == person.fault:
                 broken.append((annotation_id, reason))
+            elif reason not in (CROWD, UNLABELLED):
+                doubts.add(person, photo)
     if broken and config.bad_people == "refuse":
         annotation, reason = broken[0]
         more = f" ({len(broken)} people are broken)" if len(broken) > 1 else ""
         raise Refused(f"annotation {annotation}", people.path, reason + more, "--bad-people drop, or repair the JSON")
-    selection = Selection(people, source, tuple(fates))
+    if doubts.are_fractions:
+        raise Refused("annotations", people.path, f"all joints {FRACTIONS}", "joints and boxes in pixels")
+    selection = Selection(people, source, tuple(fates), tuple(doubts.notes()))
     if not selection.counts:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in selection.dropped.most_common())
         raise Refused("annotations", people.path, f"nobody is left ({reasons})", "a JSON with labelled people")

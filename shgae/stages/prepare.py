@@ -194,7 +194,7 @@ def _plan(sources: Mapping[Split, Source], config: PrepareConfig, execution: Exe
         if selections:
             _check_same_joints(selections[0].people, people)
         selections.append(select(people, split, config))
-        for note in (*people.notes, *_boxless(selections[-1])):
+        for note in (*people.notes, *selections[-1].doubts, *_boxless(selections[-1])):
             execution.progress.note(f"note: {people.path}: {note}")
     look_for_photos(selections, config)
     turned = check_turns(selections, execution)

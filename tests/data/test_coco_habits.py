@@ -135,6 +135,23 @@ def test_of_several_categories_one_is_chosen_by_its_name(tmp_path: Path):
         read_coco(tmp_path / "people.json", tmp_path, "kite")
 
 
+def test_people_of_other_categories_with_keypoints_are_counted(tmp_path: Path):
+    content = document()
+    assert not read(tmp_path, content).notes
+    content["categories"].append({"id": 1, "name": "rider", "keypoints": NAMES})
+    assert not read(tmp_path, content).notes
+    content["annotations"].append({**content["annotations"][0], "id": 99, "category_id": 1})
+    (note,) = read(tmp_path, content).notes
+    assert note.startswith("1 annotation of other categories with keypoints ('rider'), left out")
+
+
+def test_people_of_a_category_without_keypoints_are_told_by_their_category(tmp_path: Path):
+    content = document()
+    for person in content["annotations"]:
+        person["category_id"] = 9
+    assert "it holds no people: their category_id is 7, most annotations have 9" in refusal(tmp_path, content)
+
+
 def test_whole_numbers_may_be_written_with_a_point(tmp_path: Path):
     floats = json.loads(json.dumps(document()), parse_int=float)
     floats["categories"][0]["skeleton"] = []

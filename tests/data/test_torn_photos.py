@@ -34,6 +34,10 @@ JPEGS = {
     "grey": saved(pixels=PIXELS[..., 0]),
 }
 PROGRESSIVE = JPEGS["progressive"]
+FLAT: list[tuple[str, dict[str, Any]]] = [
+    *[("JPEG", {}), ("JPEG", {"optimize": True}), ("JPEG", {"progressive": True}), ("WEBP", {"lossless": True})],
+    *[("PNG", {}), ("BMP", {}), ("PPM", {}), ("GIF", {})],
+]
 LENGTHS = range(5, 300, 7)
 
 
@@ -83,12 +87,8 @@ def test_a_progressive_jpeg_that_ends_between_two_scans_is_torn(tmp_path: Path, 
 def test_a_grey_corner_and_zeros_in_a_flat_photo_are_no_sign_alone(tmp_path: Path) -> None:
     for value in (0, 128, 255):
         flat = np.full((400, 560, 3), value, np.uint8)
-        for options in ({}, {"optimize": True}, {"progressive": True}):
-            assert np.array_equal(opened(tmp_path, saved(pixels=flat, **options)), flat)
-        for kind in ("PNG", "WEBP", "BMP", "PPM", "GIF"):
-            assert np.array_equal(
-                opened(tmp_path, saved(kind, flat, **({"lossless": True} if kind == "WEBP" else {}))), flat
-            )
+        for kind, options in FLAT:
+            assert np.array_equal(opened(tmp_path, saved(kind, flat, **options)), flat)
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {}), ("WEBP", {"lossless": True})])
