@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +53,8 @@ class AnnotationFile(NamedTuple):
     """Of the file, in hexadecimal."""
     notes: tuple[str, ...]
     """What a user should hear of it."""
+    strays: Mapping[int, Any]
+    """People of photos that are not listed, by annotation id, with their image_id; they are not in ``dataset``."""
 
 
 def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
@@ -70,10 +73,10 @@ def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
     # Whoever reads a number checks that it is finite; what nobody reads may hold what it likes.
     dataset, sha256 = strict_json.read(path, "annotations", _FIX, each=hooks.each, constant=float)
     try:
-        chosen, notes = _check_dataset(dataset, category)
+        chosen, notes, strays = _check_dataset(dataset, category)
     except (JsonFault, CategoryFault, RecursionError) as fault:
         raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
-    return AnnotationFile(dataset, chosen, sha256, notes)
+    return AnnotationFile(dataset, chosen, sha256, notes, strays)
 
 
 class _Hooks:
@@ -104,8 +107,12 @@ class _Hooks:
         return self._zeros.setdefault(len(values), numbers)
 
 
-def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Checks everything that is not a matter of one person; returns the category of the people, and notes."""
+def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...], dict[int, Any]]:
+    """Checks everything that is not a matter of one person, and takes out the people of photos that are not listed.
+
+    Returns:
+        The category of the people, notes, and those people.
+    """
     if not isinstance(dataset, dict):
         raise JsonFault("no JSON object")
     for key in ("images", "annotations", "categories"):
@@ -114,7 +121,7 @@ def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tupl
             raise JsonFault(f"no list of objects called {key!r}")
     _check_ids(dataset, "categories", "category")
     category, notes = choose_category(dataset, name)
-    sizes = _check_ids(dataset, "images", "photo")
+    photos = _check_ids(dataset, "images", "photo")
     for image in dataset["images"]:
         _check_image(image)
     _check_ids(dataset, "annotations", "annotation")
@@ -122,15 +129,16 @@ def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tupl
     of: Counter[int] = Counter()
     for annotation in dataset["annotations"]:
         here = f"annotation {annotation['id']}"
-        if not _is_id(annotation.get("image_id")) or annotation["image_id"] not in sizes:
-            raise JsonFault(f"{here} is of a photo that is not listed (image_id {_shown(annotation.get('image_id'))})")
         if not _is_id(annotation.get("category_id")) or annotation["category_id"] not in known:
             raise JsonFault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
         of[annotation["category_id"]] += 1
     if not of[category["id"]]:
         most = f": their category_id is {category['id']}, most annotations have {of.most_common(1)[0][0]}" if of else ""
         raise JsonFault(f"it holds no people{most}")
-    return category, notes
+    strays = {one["id"]: one for one in dataset["annotations"] if not _is_in(one.get("image_id"), photos)}
+    dataset["annotations"] = [one for one in dataset["annotations"] if one["id"] not in strays]
+    people = (one for one in strays.values() if one["category_id"] == category["id"])
+    return category, notes, {one["id"]: one.get("image_id") for one in people}
 
 
 def _check_ids(dataset: dict[str, Any], name: str, singular: str) -> set[int]:
@@ -157,6 +165,10 @@ def _check_image(image: dict[str, Any]) -> None:
         raise JsonFault(f"file_name of photo {image['id']} leads out of the folder of photos ({_shown(name)})")
     if any(len(part.encode()) > 255 for part in parts):
         raise JsonFault(f"photo {image['id']} has no usable file_name")
+
+
+def _is_in(value: Any, ids: set[int]) -> bool:
+    return _is_id(value) and value in ids
 
 
 def _is_id(value: Any) -> bool:

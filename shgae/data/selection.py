@@ -14,7 +14,7 @@ import numpy as np
 from shgae.data.coco import CocoPeople, Person, Photo
 from shgae.data.doubts import FRACTIONS, Doubts
 from shgae.data.geometry import Square, coco_square, covered, mpii_square, square_around
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 from shgae.recipes import PrepareConfig, Split
 from shgae.wording import counted_people
 
@@ -25,6 +25,7 @@ OUTSIDE = "outside the photo"
 NO_PLACE = "no centre or scale"
 BEYOND_LIMIT = "beyond the limit"
 BAD_PHOTO = "bad photo"
+NOT_LISTED = "of a photo that is not listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class Selection:
-    """The fates of all people of one JSON, in its order of photos, then annotations."""
+    """The fates of all people of one JSON, in its order of photos, then annotations; without strays."""
 
     people: CocoPeople
     source: Split
@@ -63,7 +64,8 @@ class Selection:
     @property
     def dropped(self) -> Counter[str]:
         """Dropped people by reason."""
-        return Counter(fate.reason for fate in self.fates if fate.reason is not None)
+        strays = Counter({NOT_LISTED: len(self.people.strays)} if self.people.strays else {})
+        return strays + Counter(fate.reason for fate in self.fates if fate.reason is not None)
 
     def __iter__(self) -> Iterator[tuple[Photo, list[Fate]]]:
         """Each photo that has people, with the fates of its people."""
@@ -79,7 +81,8 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
         Refused: nobody can, joints are fractions of the photo, or somebody's annotation is broken and ``bad_people``
             is ``refuse``.
     """
-    fates, broken, doubts = [], [], Doubts()
+    fates, doubts = [], Doubts()
+    broken = [(one, f"{NOT_LISTED} (image_id {quoted(photo)})") for one, photo in people.strays.items()]
     for number, (photo, annotation_ids) in enumerate(people):
         for annotation_id in annotation_ids:
             person = people.person(annotation_id, photo)

@@ -65,6 +65,8 @@ def read_truth(path: Path, joints: Sequence[str]) -> Truth:
     """
     file = read_dataset(path)
     category, sha256 = file.category, file.sha256
+    if file.strays:
+        raise Refused("--official", path, f"annotation {min(file.strays)} is of a photo that is not listed", _FIX)
     if list(category["keypoints"]) != list(joints):
         raise Refused("--official", path, "its joints are not those of the data", _FIX)
     dataset, again = strict_json.read(path, "--official", _FIX, constant=float)

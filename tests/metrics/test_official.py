@@ -123,6 +123,7 @@ def truth_with(folder: Path, **changes: Any) -> Path:
 
 NAN = float("nan")
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "a photo that is not listed": ({"image_id": 99}, "of a photo that is not listed"),
     "no area": ({"area": ...}, "has no area"),
     "an area of NaN": ({"area": NAN}, "unusable area"),
     "a negative area": ({"area": -1}, "unusable area"),
