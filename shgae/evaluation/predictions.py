@@ -188,8 +188,6 @@ def read_predictions(
         if is_matched and sigmas is None:
             why = "it does not say whom an entry is of, and OKS has no sigmas of these joints to find out"
             raise Refused("predictions", path, why, "--sigmas FILE")
-        if is_matched and not {entry["image_id"] for entry in entries} & set(whole.photo_id.tolist()):
-            raise JsonFault(f"none of its {len(entries):,} entries is of a photo of the split")
         if is_matched and sigmas is not None:
             xy_photo = photo_points(whole.xy_crop.astype(np.float64), whole, crops.crop_size)
             rows, likeness = match_people(entries, whole, xy_photo, sigmas)
