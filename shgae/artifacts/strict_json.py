@@ -24,6 +24,17 @@ _BRACKET, _COMMA = 64, 32
 """Bytes that an empty list or object takes, and the next number of a list."""
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _QUOTED = 40
+_HEAD = 64
+_OTHER_KINDS = {
+    b"\x1f\x8b": ("packed by gzip", "gunzip it"),
+    b"pk\x03\x04": ("a ZIP", "unzip it"),
+    b"\x89hdf": ("an HDF5 file", "a JSON of it"),
+    b"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull"),
+    b"<!doctype html": ("a web page, so its download failed", "fetch the file again"),
+    b"<html": ("a web page, so its download failed", "fetch the file again"),
+    b"<?xml": ("an XML", "a JSON of it"),
+}
+"""How files begin that people take for JSON, in small letters: what they are, and what to do."""
 Pairs = list[tuple[str, Any]]
 
 
@@ -90,7 +101,8 @@ def parse(
     except UnicodeDecodeError as error:
         raise JsonFault(f"not UTF-8 (byte {error.start})") from error
     except json.JSONDecodeError as error:
-        raise JsonFault(f"no valid JSON ({error})") from error
+        lines = ", as in JSON lines: wanted is one value" if error.msg == "Extra data" and error.colno == 1 else ""
+        raise JsonFault(f"no valid JSON ({error}{lines})") from error
     except RecursionError as error:
         raise JsonFault("nested too deeply") from error
     except ValueError as error:
@@ -124,7 +136,9 @@ def read(
     """
     with open_input(source, what, fix, most=most) if isinstance(source, Path) else source as file:
         data, path = whole(file, what, fix, most), path_of(source)
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256, kind = hashlib.sha256(data).hexdigest(), _other_kind(data[:_HEAD])
+    if kind:
+        raise Refused(what, path, f"no JSON ({kind[0]})", kind[1])
     try:
         text = decode(data, utf16=utf16)
     except UnicodeDecodeError as error:
@@ -135,6 +149,12 @@ def read(
         return JsonFile(parse(text, each=each, constant=constant), sha256)
     except JsonFault as fault:
         raise Refused(what, path, shortened(str(fault), 160), fix) from fault
+
+
+def _other_kind(head: bytes) -> tuple[str, str] | None:
+    """What a file is that does not begin as JSON does, and what to do; None where nothing is known of it."""
+    start = head.lstrip().lower()
+    return next((kind for begin, kind in _OTHER_KINDS.items() if start.startswith(begin)), None)
 
 
 def _check_memory(text: str) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.text_input import whole
+from shgae.data.doubts import FRACTIONS
+from shgae.data.text_input import name_parts, there, whole
 from shgae.errors import Refused, quoted
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
@@ -72,7 +73,7 @@ def read_boxes(path: Path, category_id: int) -> BoxFile:
     """Reads and checks a COCO dataset or a list of detections.
 
     Boxes of another category, where one is given, and crowds are skipped and counted; they need not be sound. So are
-    boxes without area, as detectors leave them, and people of a dataset without a box.
+    boxes without area, as detectors leave them, and entries without a box.
 
     Raises:
         Refused: no such file, no JSON, of neither form, or something in it is broken; the line names the entry.
@@ -83,6 +84,9 @@ def read_boxes(path: Path, category_id: int) -> BoxFile:
     try:
         read = _detections if isinstance(document, list) else _dataset
         images, skipped = read(document, category_id, others)
+        boxes = [box.xywh for image in images for box in image.boxes]
+        if boxes and all(0 <= number <= 1 for box in boxes for number in box):
+            raise JsonFault(f"all boxes {FRACTIONS}, wanted are pixels")
     except (JsonFault, RecursionError) as fault:
         raise Refused("boxes", path, str(fault), _FIX) from fault
     return BoxFile(path, sha256, tuple(image for image in images if image.boxes), skipped, category_id, others)
@@ -109,8 +113,7 @@ def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Ite
             raise JsonFault(f"{where} has no whole number as its id")
         if not _is_id(entry.get("image_id")) or entry["image_id"] not in images:
             raise JsonFault(f"{where} is of an image that is not listed (image_id {_shown(entry.get('image_id'))})")
-        without_box = NO_BOX if entry.get("bbox") in (None, []) else _without_area(entry)
-        if reason := _reason(entry, category_id, where, others) or without_box:
+        if reason := _reason(entry, category_id, where, others) or _without_box(entry):
             skipped[reason] += 1
         else:
             images[entry["image_id"]].boxes.append(_box(entry, where, number))
@@ -122,12 +125,12 @@ def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
         raise JsonFault(f"{where} has no whole number as its id")
     if not _is_text(entry.get("file_name")):
         raise JsonFault(f"{where} has no text as its file_name")
-    size = entry.get("width"), entry.get("height")
+    size = there(entry.get("width")), there(entry.get("height"))
     if not all(side is None or (type(side) is int and 0 < side < _MOST) for side in size):
         raise JsonFault(f"{where} has no positive whole numbers as its width and height")
     if None in size:
         return BoxedImage(where, entry["id"], entry["file_name"])
-    return BoxedImage(where, entry["id"], entry["file_name"], (entry["width"], entry["height"]))
+    return BoxedImage(where, entry["id"], entry["file_name"], size)
 
 
 def _detections(
@@ -146,17 +149,23 @@ def _detections(
             raise JsonFault(f"{where} has no whole number as its image_id")
         if name is not None and not _is_text(name):
             raise JsonFault(f"{where} has no text as its file_name")
-        if reason := _reason(entry, category_id, where, others) or _without_area(entry):
+        if reason := _reason(entry, category_id, where, others) or _without_box(entry):
             skipped[reason] += 1
             continue
-        image = images.setdefault(name if image_id is None else image_id, BoxedImage(where, image_id, name))
-        if (image.image_id, image.file_name) != (image_id, name):
+        key = _one_name(name) if image_id is None else image_id
+        image = images.setdefault(key, BoxedImage(where, image_id, name))
+        if image.image_id != image_id or _one_name(image.file_name) != _one_name(name):
             raise JsonFault(f"{where} and {image.where} have one image_id, but not one file_name")
         image.boxes.append(_box(entry, where, None))
     if len({image.image_id is None for image in images.values()}) > 1:
         without = next(image.where for image in images.values() if image.image_id is None)
         raise JsonFault(f"{without} has no image_id, but others have")
     return images.values(), skipped
+
+
+def _one_name(name: str | None) -> tuple[str, ...] | None:
+    """A file name in one form, with which slashes and letters it may be written."""
+    return None if name is None else name_parts(name)
 
 
 def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -179,11 +188,12 @@ def _reason(entry: Mapping[str, Any], category_id: int, where: str, others: Coun
     return CROWD if crowd else None
 
 
-def _without_area(entry: Mapping[str, Any]) -> str | None:
-    numbers: Any = entry.get("bbox")
-    if not _is_box(numbers):
-        return None
-    return NO_AREA if min(numbers[2:]) <= 0 else None
+def _without_box(entry: Mapping[str, Any]) -> str | None:
+    """Why a sound entry has nothing to look at: no box, or one without area."""
+    numbers: Any = there(entry.get("bbox"))
+    if numbers is None or numbers == []:
+        return NO_BOX
+    return NO_AREA if _is_box(numbers) and min(numbers[2:]) <= 0 else None
 
 
 def _is_box(numbers: Any) -> bool:

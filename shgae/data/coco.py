@@ -100,7 +100,9 @@ class CocoPeople:
         self._folder = PhotoFolder(photos)
         self._headers: dict[int, Header | None] = {}
         people = [one for one in self._index.anns.values() if one["category_id"] == self.category_id]
-        self._count = len(people)
+        self.strays = file.strays
+        """People of photos that are not listed, by annotation id, with their image_id; nothing else here has them."""
+        self._count = len(people) + len(self.strays)
         given = {name for person in people for name in _measures(person)}
         self.measures = tuple(name for name in MEASURES if name in given)
         """Those that anybody has, in their order."""
@@ -127,7 +129,7 @@ class CocoPeople:
             path = self._folder.path(self._index.imgs[photo_id]["file_name"])
             self._headers[photo_id] = read_header(path) if self._folder.is_inside(path) and path.is_file() else None
         header = self._headers[photo_id]
-        return None if header is None else header.upright_size if self.exif == "apply" else header.size
+        return None if header is None else header.size_by(self.exif)
 
     def person(self, annotation_id: int, photo: Photo) -> Person:
         """One person of that photo."""

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shgae.data.text_input import plain_name
+from shgae.errors import quoted
+from shgae.skeleton import Skeleton
+from shgae.wording import counted
 
 _MOST_LISTED = 5
 
@@ -43,9 +46,9 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     names = category["keypoints"]
     if not isinstance(names, list) or not all(is_text(joint) for joint in names) or len({*names}) < len(names):
         raise CategoryFault("the category's keypoints are not a list of different names")
-    _check_mirror_pairs(category, len(names))
+    category["flip_pairs"], said = _mirror_pairs(category.pop("flip_pairs", None), names)
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
-    return category, notes
+    return category, (*said, *notes, *_others(found, category, dataset))
 
 
 def is_text(value: Any) -> bool:
@@ -70,7 +73,7 @@ def _not_one(
     rule = "not exactly one category with keypoints (or one called person), as person_keypoints_*.json has"
     if not found or len(chosen) > 1:
         return CategoryFault(rule)
-    people = Counter(one.get("category_id") for one in dataset["annotations"] if _is_number(one.get("category_id")))
+    people = _people(dataset)
     named = [one for one in sorted(found, key=lambda one: -people[one["id"]]) if is_text(one.get("name"))]
     if not named:
         return CategoryFault(rule)
@@ -80,19 +83,55 @@ def _not_one(
     return CategoryFault(f"{why}: it has {listed}{more}", f"--category '{named[0]['name']:.30}'")
 
 
+def _others(found: list[dict[str, Any]], chosen: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """A note where other categories have keypoints and people too."""
+    people = _people(dataset)
+    others = [one for one in found if one["id"] != chosen["id"] and people[one["id"]]]
+    if not others:
+        return ()
+    listed = ", ".join(quoted(one.get("name"), 30) for one in others[:_MOST_LISTED])
+    count = sum(people[one["id"]] for one in others)
+    where = f"of other categories with keypoints ({listed}), left out: --category takes one"
+    return (f"{counted(count, 'annotation')} {where}",)
+
+
+def _people(dataset: Mapping[str, Any]) -> Counter[int]:
+    """How many annotations each category has."""
+    return Counter(one.get("category_id") for one in dataset["annotations"] if _is_number(one.get("category_id")))
+
+
 def _is_number(value: Any) -> bool:
     return type(value) is int
 
 
-def _check_mirror_pairs(category: Mapping[str, Any], joints: int) -> None:
-    pairs = category.get("flip_pairs", [])
+def _mirror_pairs(pairs: Any, names: list[str]) -> tuple[list[list[int]], tuple[str, ...]]:
+    """The pairs that swap in a mirror, counted from 1, and a note where they are not as they are given.
+
+    Where none is given, or an empty list, names tell. They also tell pairs that count from 0, as MMPose's do: counted
+    from 1, those would swap a nose for an eye.
+    """
+    named = set(Skeleton.from_names(names).flip_pairs)
+    if pairs is None or pairs == []:
+        return [[a + 1, b + 1] for a, b in sorted(named)], ()
     if not isinstance(pairs, list):
         raise CategoryFault("the category's flip_pairs is not a list")
-    if not all(_is_pair(pair, joints) for pair in pairs):
+    if _counts_from_zero(pairs, len(names), named):
+        note = "the category's flip_pairs counts joints from 0, by their names: it is read so"
+        return [[a + 1, b + 1] for a, b in pairs], (note,)
+    if not all(_is_pair(pair, len(names)) for pair in pairs):
         raise CategoryFault("the category's flip_pairs is not a list of pairs of joints, counted from 1")
     mirrored = [joint for pair in pairs for joint in pair]
     if len({*mirrored}) < len(mirrored):
         raise CategoryFault("the category's flip_pairs name a joint twice")
+    return pairs, ()
+
+
+def _counts_from_zero(pairs: list[Any], joints: int, named: set[tuple[int, int]]) -> bool:
+    """Whether pairs are those of the names if they are counted from 0, and otherwise are not."""
+    if not all(_is_pair(pair, joints, first=0) for pair in pairs):
+        return False
+    from_zero, from_one = ({(min(pair) - first, max(pair) - first) for pair in pairs} for first in (0, 1))
+    return from_zero <= named and not from_one <= named
 
 
 def _lines(pairs: Any, joints: int) -> tuple[list[list[int]], tuple[str, ...]]:

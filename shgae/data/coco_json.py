@@ -1,6 +1,6 @@
 """The strict reading of a COCO JSON with person keypoints.
 
-pycocotools takes NaN areas, duplicate ids, unknown photos, negative boxes and v = 3 without a word, and keeps every
+pycocotools takes duplicate ids, unknown photos, negative boxes and v = 3 without a word, and keeps every
 polygon in memory. Here the whole file is checked, and what is not needed is dropped while it is parsed.
 """
 
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_category import CategoryFault, choose_category, is_text
-from shgae.data.text_input import leads_out, name_parts, whole
+from shgae.data.text_input import leads_out, name_parts, there, whole
 from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
@@ -51,6 +53,8 @@ class AnnotationFile(NamedTuple):
     """Of the file, in hexadecimal."""
     notes: tuple[str, ...]
     """What a user should hear of it."""
+    strays: Mapping[int, Any]
+    """People of photos that are not listed, by annotation id, with their image_id; they are not in ``dataset``."""
 
 
 def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
@@ -66,18 +70,13 @@ def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
         Refused: the file is missing, broken, ambiguous, or something in it contradicts the format.
     """
     hooks = _Hooks()
-    dataset, sha256 = strict_json.read(path, "annotations", _FIX, each=hooks.each, constant=hooks.constant)
+    # Whoever reads a number checks that it is finite; what nobody reads may hold what it likes.
+    dataset, sha256 = strict_json.read(path, "annotations", _FIX, each=hooks.each, constant=float)
     try:
-        if hooks.stray_constants:
-            raise JsonFault("it holds NaN or Infinity outside of joints and boxes, which JSON does not know")
-        chosen, notes = _check_dataset(dataset, category)
+        chosen, notes, strays = _check_dataset(dataset, category)
     except (JsonFault, CategoryFault, RecursionError) as fault:
         raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
-    return AnnotationFile(dataset, chosen, sha256, notes)
-
-
-class _Constant(float):
-    """NaN or an infinity that was written in the JSON, which JSON does not know."""
+    return AnnotationFile(dataset, chosen, sha256, notes, strays)
 
 
 class _Hooks:
@@ -85,24 +84,10 @@ class _Hooks:
 
     def __init__(self) -> None:
         self._zeros: dict[int, array[float]] = {}
-        self._joint_constants = 0
-        self._constants = 0
-
-    @property
-    def stray_constants(self) -> int:
-        """How many NaN or Infinity stand elsewhere than in a joint or a box, where they are that person's fault."""
-        return self._constants - self._joint_constants
-
-    def constant(self, text: str) -> float:
-        """Takes NaN, Infinity, -Infinity and, as an infinity that is none of these, a number that is too large."""
-        if text[-1].isdigit():
-            return float(text)
-        self._constants += 1
-        return _Constant(text)
 
     def each(self, found: dict[str, Any]) -> dict[str, Any]:
         """Takes an object."""
-        kept = {name: whole(value) for name, value in found.items() if name in _KEPT}
+        kept = {name: there(whole(value)) for name, value in found.items() if name in _KEPT}
         if "image_id" in kept:
             for name in ("bbox", "keypoints"):
                 kept[name] = self._numbers(kept.get(name))
@@ -110,10 +95,8 @@ class _Hooks:
 
     def _numbers(self, values: Any) -> Any:
         """Numbers of one person as an array of doubles, null as NaN; what is not a number as it is."""
-        if self.stray_constants:
-            self._joint_constants += _constants_in(values)
-        if type(values) is not list:
-            return None if type(values) is _Constant and math.isnan(values) else values
+        if type(values) is not list or bool in map(type, values):
+            return values
         try:
             numbers = array("d", [math.nan if value is None else value for value in values])
         except (TypeError, OverflowError):
@@ -124,13 +107,12 @@ class _Hooks:
         return self._zeros.setdefault(len(values), numbers)
 
 
-def _constants_in(value: Any) -> int:
-    """How many NaN and infinities a value holds."""
-    return sum(map(_constants_in, value)) if isinstance(value, list) else int(type(value) is _Constant)
+def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...], dict[int, Any]]:
+    """Checks everything that is not a matter of one person, and takes out the people of photos that are not listed.
 
-
-def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Checks everything that is not a matter of one person; returns the category of the people, and notes."""
+    Returns:
+        The category of the people, notes, and those people.
+    """
     if not isinstance(dataset, dict):
         raise JsonFault("no JSON object")
     for key in ("images", "annotations", "categories"):
@@ -139,22 +121,24 @@ def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tupl
             raise JsonFault(f"no list of objects called {key!r}")
     _check_ids(dataset, "categories", "category")
     category, notes = choose_category(dataset, name)
-    sizes = _check_ids(dataset, "images", "photo")
+    photos = _check_ids(dataset, "images", "photo")
     for image in dataset["images"]:
         _check_image(image)
     _check_ids(dataset, "annotations", "annotation")
     known = {entry["id"] for entry in dataset["categories"]}
-    has_people = False
+    of: Counter[int] = Counter()
     for annotation in dataset["annotations"]:
         here = f"annotation {annotation['id']}"
-        if not _is_id(annotation.get("image_id")) or annotation["image_id"] not in sizes:
-            raise JsonFault(f"{here} is of a photo that is not listed (image_id {_shown(annotation.get('image_id'))})")
         if not _is_id(annotation.get("category_id")) or annotation["category_id"] not in known:
             raise JsonFault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
-        has_people = has_people or annotation["category_id"] == category["id"]
-    if not has_people:
-        raise JsonFault("it holds no people")
-    return category, notes
+        of[annotation["category_id"]] += 1
+    if not of[category["id"]]:
+        most = f": their category_id is {category['id']}, most annotations have {of.most_common(1)[0][0]}" if of else ""
+        raise JsonFault(f"it holds no people{most}")
+    strays = {one["id"]: one for one in dataset["annotations"] if not _is_in(one.get("image_id"), photos)}
+    dataset["annotations"] = [one for one in dataset["annotations"] if one["id"] not in strays]
+    people = (one for one in strays.values() if one["category_id"] == category["id"])
+    return category, notes, {one["id"]: one.get("image_id") for one in people}
 
 
 def _check_ids(dataset: dict[str, Any], name: str, singular: str) -> set[int]:
@@ -181,6 +165,10 @@ def _check_image(image: dict[str, Any]) -> None:
         raise JsonFault(f"file_name of photo {image['id']} leads out of the folder of photos ({_shown(name)})")
     if any(len(part.encode()) > 255 for part in parts):
         raise JsonFault(f"photo {image['id']} has no usable file_name")
+
+
+def _is_in(value: Any, ids: set[int]) -> bool:
+    return _is_id(value) and value in ids
 
 
 def _is_id(value: Any) -> bool:

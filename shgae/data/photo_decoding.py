@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from shgae.artifacts.input_file import read_input
 from shgae.data.geometry import Rectangle, Square, covered
 from shgae.data.photo_files import FORMATS, JPEGS, TURNS, orientation_of
+from shgae.data.torn_photos import check_end, without_end
 from shgae.errors import Refused
 from shgae.recipes import Exif
 
@@ -30,10 +31,6 @@ _SIDEWAYS = (
     *(Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270),
     *(Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE),
 )
-
-
-_FILLERS = [hashlib.sha512(bytes([number])).digest().replace(b"\xff", b"\x7f") for number in range(8)]
-"""Random bytes, the same every time, that any pixels which are missing at the end of a JPEG would be made of."""
 
 
 _KNOWN = "JPEG, PNG, WebP, BMP, PPM, GIF"
@@ -88,7 +85,7 @@ def open_photo(
     """Decodes a photo as RGB.
 
     Grey, palette and CMYK photos are converted, an alpha channel is dropped, 16 bits become 8. A JPEG that lacks
-    nothing but its end marker is whole.
+    nothing but its end marker is whole; one with zeros or an end marker in place of pixels is torn.
 
     Args:
         path: the photo's file.
@@ -151,7 +148,9 @@ def _as_rgb(photo: Image.Image, data: bytes) -> Image.Image:
     except OSError:
         if photo.format not in JPEGS:
             raise
-        photo = _without_end(data)
+        photo = without_end(data)
+    else:
+        check_end(photo, data)
     if photo.mode == "RGB":
         return photo
     if photo.mode == "I" or photo.mode.startswith("I;16"):
@@ -167,21 +166,6 @@ def _as_rgb(photo: Image.Image, data: bytes) -> Image.Image:
         # By way of RGBA, as Pillow warns about palettes with transparency otherwise.
         photo = photo.convert("RGBA")
     return photo.convert("RGB")
-
-
-def _without_end(data: bytes) -> Image.Image:
-    """A JPEG without its end marker, and nothing else: whatever is put in its place changes no pixel.
-
-    Raises:
-        OSError: pixels are missing.
-    """
-    scan = data.rstrip(b"\xff")  # perhaps the first half of the marker
-    first, *others = (
-        Image.open(io.BytesIO(scan + filler + b"\xff\xd9"), formats=("JPEG",)) for filler in (b"\0" * 64, *_FILLERS)
-    )
-    if any(other.tobytes() != first.tobytes() for other in others):
-        raise OSError("image file is truncated")
-    return first
 
 
 def _no_photo(path: Path, data: bytes, error: Exception) -> Refused:

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 from shgae.artifacts.input_file import open_input
 from shgae.data.text_input import name_parts, plain_name
 from shgae.errors import Refused
+from shgae.recipes import Exif
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "GIF")
 """What is decoded. Named one by one: EPS would run Ghostscript, and Pillow turns a TIFF by its EXIF tag."""
@@ -56,6 +57,10 @@ class Header:
     def upright_size(self) -> Size:
         """Width and height once it is turned."""
         return (self.size[1], self.size[0]) if self.orientation in _SIDEWAYS else self.size
+
+    def size_by(self, exif: Exif) -> Size:
+        """Width and height of the photo that is cut from."""
+        return self.upright_size if exif == "apply" else self.size
 
 
 def read_header(path: Path) -> Header | None:

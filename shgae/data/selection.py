@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shgae.data.coco import CocoPeople, Person, Photo
+from shgae.data.doubts import FRACTIONS, Doubts
 from shgae.data.geometry import Square, coco_square, covered, mpii_square, square_around
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 from shgae.recipes import PrepareConfig, Split
 from shgae.wording import counted_people
 
@@ -24,6 +25,7 @@ OUTSIDE = "outside the photo"
 NO_PLACE = "no centre or scale"
 BEYOND_LIMIT = "beyond the limit"
 BAD_PHOTO = "bad photo"
+NOT_LISTED = "of a photo that is not listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,14 @@ class Fate:
 
 @dataclass(frozen=True)
 class Selection:
-    """The fates of all people of one JSON, in its order of photos, then annotations."""
+    """The fates of all people of one JSON, in its order of photos, then annotations; without strays."""
 
     people: CocoPeople
     source: Split
     """The split that the JSON was given for."""
     fates: tuple[Fate, ...]
+    doubts: tuple[str, ...] = ()
+    """What a user should hear of the people."""
 
     @property
     def counts(self) -> Counter[Split]:
@@ -60,7 +64,8 @@ class Selection:
     @property
     def dropped(self) -> Counter[str]:
         """Dropped people by reason."""
-        return Counter(fate.reason for fate in self.fates if fate.reason is not None)
+        strays = Counter({NOT_LISTED: len(self.people.strays)} if self.people.strays else {})
+        return strays + Counter(fate.reason for fate in self.fates if fate.reason is not None)
 
     def __iter__(self) -> Iterator[tuple[Photo, list[Fate]]]:
         """Each photo that has people, with the fates of its people."""
@@ -73,9 +78,11 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
     """Finds the square of everybody who can be a sample.
 
     Raises:
-        Refused: nobody can, or somebody's annotation is broken and ``bad_people`` is ``refuse``.
+        Refused: nobody can, joints are fractions of the photo, or somebody's annotation is broken and ``bad_people``
+            is ``refuse``.
     """
-    fates, broken = [], []
+    fates, doubts = [], Doubts()
+    broken = [(one, f"{NOT_LISTED} (image_id {quoted(photo)})") for one, photo in people.strays.items()]
     for number, (photo, annotation_ids) in enumerate(people):
         for annotation_id in annotation_ids:
             person = people.person(annotation_id, photo)
@@ -84,11 +91,15 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
             fates.append(Fate(annotation_id, number, split, reason, square, person.has_box))
             if reason is not None and reason == person.fault:
                 broken.append((annotation_id, reason))
+            elif reason not in (CROWD, UNLABELLED):
+                doubts.add(person, photo)
     if broken and config.bad_people == "refuse":
         annotation, reason = broken[0]
         more = f" ({len(broken)} people are broken)" if len(broken) > 1 else ""
         raise Refused(f"annotation {annotation}", people.path, reason + more, "--bad-people drop, or repair the JSON")
-    selection = Selection(people, source, tuple(fates))
+    if doubts.are_fractions:
+        raise Refused("annotations", people.path, f"all joints {FRACTIONS}", "joints and boxes in pixels")
+    selection = Selection(people, source, tuple(fates), tuple(doubts.notes()))
     if not selection.counts:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in selection.dropped.most_common())
         raise Refused("annotations", people.path, f"nobody is left ({reasons})", "a JSON with labelled people")

@@ -1,7 +1,8 @@
-"""What people write in JSON: names with backslashes or decomposed letters, whole numbers with a decimal point."""
+"""What people write in JSON: names with backslashes or decomposed letters, whole numbers with a point, NaN for null."""
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -31,3 +32,8 @@ def whole(value: Any) -> Any:
     """A whole number that was written with a decimal point (320.0, as pandas does) as the integer; others as given."""
     is_whole = type(value) is float and value.is_integer() and abs(value) <= _EXACT
     return int(value) if is_whole else value
+
+
+def there(value: Any) -> Any:
+    """None for NaN, which pandas and MATLAB write where there is nothing; others as given."""
+    return None if type(value) is float and math.isnan(value) else value

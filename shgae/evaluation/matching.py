@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable
+from shgae.artifacts.strict_json import JsonFault
 from shgae.errors import Refused
 from shgae.metrics import oks
 
@@ -58,6 +59,9 @@ def match_people(
         whole: the N people of the split.
         xy_photo: (N, K, 2) their joints in photo pixels.
         sigmas: (K,) of OKS.
+
+    Raises:
+        JsonFault: no entry is of a photo of the split.
     """
     of_photo: dict[int, list[int]] = defaultdict(list)
     for place, entry in enumerate(entries):
@@ -71,6 +75,8 @@ def match_people(
     people_of: dict[int, list[int]] = defaultdict(list)
     for row, photo in enumerate(whole.photo_id.tolist()):
         people_of[photo].append(row)
+    if not of_photo.keys() & people_of.keys():
+        raise JsonFault(f"none of its {len(entries):,} entries is of a photo of the split")
     for photo, places in of_photo.items():
         people = people_of.get(photo)
         if not people:

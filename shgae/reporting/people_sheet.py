@@ -53,6 +53,6 @@ def dropped_of(data: Artifact) -> list[Dropped]:
             key = row["source"], row["reason"]
             count[key] += 1
             if count[key] <= _EXAMPLES:
-                found[key].append(f"{row['annotation_id']} in {row['file_name']}")
+                found[key].append(f"{row['annotation_id']} in {row['file_name'] or 'none'}")
     ordered = sorted(count, key=lambda key: (-count[key], key))
     return [Dropped(*key, count[key], ", ".join(found[key])) for key in ordered]

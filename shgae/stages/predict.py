@@ -22,6 +22,7 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
 from shgae.artifacts.tensors import replacing
 from shgae.data.boxes import read_boxes
+from shgae.data.doubts import doubt_of_corners, is_by_corners
 from shgae.data.photo_checks import told
 from shgae.data.photo_files import Turned, read_header, same_photos
 from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, left_out, list_photos, whole_photos
@@ -184,7 +185,7 @@ def _read_request(
     _note_twins(listed, progress)
     if boxes is None:
         whole = tuple(whole_photos(listed)[: config.limit])
-        _check_turns(whole, config, execution)
+        _look_at(whole, config, execution)
         return _Request(whole, 0, {}, None, None)
     file = read_boxes(boxes, category_id)
     photos, skipped = boxed_photos(listed, file)
@@ -194,7 +195,7 @@ def _read_request(
     for reason, count in sorted(skipped.items()):
         progress.note(f"note: {counted(count, 'box', 'boxes')} skipped: {reason}")
     photos = photos[: config.limit]
-    _check_turns(photos, config, execution)
+    _look_at(photos, config, execution)
     return _Request(tuple(photos), without, dict(sorted(skipped.items())), boxes, file.sha256)
 
 
@@ -206,16 +207,19 @@ def _note_twins(photos: Sequence[Path], progress: Progress) -> None:
         progress.note(f"note: {count} ({first} and {second}): each is predicted on its own")
 
 
-def _check_turns(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Execution) -> None:
-    """Notes photos that EXIF says to turn, or refuses them; see :func:`~shgae.data.photo_checks.told`."""
+def _look_at(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Execution) -> None:
+    """Notes photos that EXIF says to turn, or refuses them (:func:`~shgae.data.photo_checks.told`), and odd boxes."""
     turned = Turned()
     headers = prefetch((photo.path for photo in photos), read_header, execution.workers)
+    boxes: list[bool] = []
     for photo, header in zip(photos, headers, strict=True):
         turned.add(photo.path, header, photo.size)
-    whole = all(photo.boxes is None for photo in photos)
-    told_of = {"unclear": "people are found best in upright photos"} if whole else {}
+        boxes += [is_by_corners(box.xywh, header.size_by(config.exif)) for box in photo.boxes or () if header]
+    told_of = {} if boxes else {"unclear": "people are found best in upright photos"}
     if note := told(turned, config.exif, **told_of):
         execution.progress.note(note)
+    if note := doubt_of_corners(sum(boxes), len(boxes)):
+        execution.progress.note(f"note: {note}")
 
 
 def _find_all(
@@ -329,9 +333,8 @@ def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
 
 
 def _nobody(request: _Request, bad: Sequence[Mapping[str, str]], beyond: int) -> Refused:
-    first = request.photos[0].path
+    first, others = request.photos[0].path, len(bad) - 1
     if bad:
-        others = len(bad) - 1
         more = "; 1 more photo is bad" if others == 1 else f"; {others:,} more photos are bad" if others else ""
         return Refused("photos", first, f"nobody to predict: {bad[0]['reason']}{more}", "other photos")
     boxes = f"all {beyond:,} boxes are" if beyond > 1 else "the only box is"

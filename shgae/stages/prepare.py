@@ -26,7 +26,7 @@ from shgae.data.crop_writer import look_for_photos, write_crops
 from shgae.data.cropping import MOST_AT_ONCE, cut_people
 from shgae.data.geometry import FAMILY_MARGIN, around_crop
 from shgae.data.photo_checks import Key, check_turns, find_twins, where_twins_are, with_twins_merged
-from shgae.data.selection import CROWD, UNLABELLED, Selection, hold_out, limit, select
+from shgae.data.selection import CROWD, NOT_LISTED, UNLABELLED, Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
@@ -194,7 +194,7 @@ def _plan(sources: Mapping[Split, Source], config: PrepareConfig, execution: Exe
         if selections:
             _check_same_joints(selections[0].people, people)
         selections.append(select(people, split, config))
-        for note in (*people.notes, *_boxless(selections[-1])):
+        for note in (*people.notes, *selections[-1].doubts, *_boxless(selections[-1])):
             execution.progress.note(f"note: {people.path}: {note}")
     look_for_photos(selections, config)
     turned = check_turns(selections, execution)
@@ -263,16 +263,15 @@ def _rows(selection: Selection) -> Iterator[dict[str, Any]]:
             if fate.split is not None:
                 row = taken[fate.split]
                 taken[fate.split] += 1
+            about = {"image_id": photo.id, "file_name": photo.file_name, "source": selection.source}
             yield {
-                "annotation_id": fate.annotation_id,
-                "image_id": photo.id,
-                "file_name": photo.file_name,
-                "source": selection.source,
-                "split": fate.split,
-                "reason": fate.reason,
-                "row": row,
+                **{"annotation_id": fate.annotation_id, **about},
+                **{"split": fate.split, "reason": fate.reason, "row": row},
                 **selection.people.given(fate.annotation_id),
             }
+    for annotation_id, photo_id in selection.people.strays.items():
+        about = {"image_id": photo_id if type(photo_id) is int else None, "file_name": None, "source": selection.source}
+        yield {"annotation_id": annotation_id, **about, "split": None, "reason": NOT_LISTED, "row": None}
 
 
 def _ignored(selection: Selection) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
@@ -53,6 +54,28 @@ def test_anything_else_is_a_fault_with_its_reason(text: str | bytes, why: str) -
         parse(text)
     assert str(fault.value).startswith(why)
     assert len(str(fault.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("data", "why", "fix"),
+    [
+        (gzip.compress(b"[]"), "packed by gzip", "gunzip it"),
+        (b"PK\x03\x04" + bytes(40), "a ZIP", "unzip it"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html>", "a web page, so its download failed", "fetch the file again"),
+    ],
+)
+def test_what_people_take_for_json_is_called_by_its_name(tmp_path: Path, data: bytes, why: str, fix: str) -> None:
+    (tmp_path / "a.json").write_bytes(data)
+    with pytest.raises(Refused, match=rf"no JSON \({why}\)\. Try: {fix}"):
+        read(tmp_path / "a.json", "boxes", "repair it")
+
+
+def test_json_lines_are_told_from_something_behind_a_value() -> None:
+    for text, is_lines in (('{"a": 1}\n{"a": 2}\n', True), ('{"a": 1}]', False)):
+        with pytest.raises(JsonFault) as fault:
+            parse(text)
+        assert ("JSON lines" in str(fault.value)) == is_lines
 
 
 def test_numbers_that_are_not_finite_may_be_the_readers_matter() -> None:

@@ -220,6 +220,7 @@ def test_a_photo_has_sides_from_one_pixel_to_two_milliards() -> None:
         assert read(changed(DATASET, "images", 0, "height", to=side)).images[0].size == (40, side)
     assert read(changed(DATASET, "images", 0, "height", to=30.0)).images[0].size == (40, 30)
     assert read(changed(DATASET, "images", 0, "height", to=None)).images[0].size is None
+    assert read(changed(DATASET, "images", 0, "height", to=math.nan)).images[0].size is None
     for side in (0, -1, 2**31, 30.5, True):
         with pytest.raises(Refused, match=r"images\[0\] has no positive whole numbers as its width and height"):
             read(changed(DATASET, "images", 0, "height", to=side))
@@ -235,9 +236,21 @@ def test_a_box_may_be_smaller_than_a_pixel_and_lie_far_outside() -> None:
         for side in (0, -0.5):
             file = read(changed(DETECTIONS, 0, "bbox", place, to=side))
             assert (file.skipped[NO_AREA], sum(len(image.boxes) for image in file.images)) == (1, 2)
-    for odd in ("1234", {"x": 1}, [1, 2, 3, 4, 5], None):
+    for odd in ("1234", {"x": 1}, [1, 2, 3, 4, 5]):
         with pytest.raises(Refused, match="entry 0 has no four finite numbers as its bbox"):
             read(changed(DETECTIONS, 0, "bbox", to=odd))
+
+
+@pytest.mark.parametrize("nothing", [None, [], math.nan, ...])
+def test_an_entry_without_a_box_is_counted_in_either_form(nothing: Any) -> None:
+    for document, place in ((DETECTIONS, (0, "bbox")), (DATASET, ("annotations", 0, "bbox"))):
+        assert read(changed(document, *place, to=nothing)).skipped[NO_BOX] == 1
+
+
+def test_one_photo_in_several_spellings_is_one_image() -> None:
+    names = ("x/y.png", "x\\y.png", "./x/y.png")
+    (image,) = read([{"file_name": name, "bbox": [0, 0, n, 1]} for n, name in enumerate(names, 1)]).images
+    assert [box.xywh[2] for box in image.boxes] == [1, 2, 3]
 
 
 def test_a_score_is_any_finite_number_and_an_entry_may_lack_its_category() -> None:

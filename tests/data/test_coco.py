@@ -210,18 +210,6 @@ def test_what_may_be_missing_may_be_missing(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("keypoints", [float("nan"), 1, 2] * 3), ("bbox", [1, 2, float("inf"), 4])]
-)
-def test_a_number_that_is_none_in_a_joint_does_not_hide_one_elsewhere(tmp_path: Path, name: str, value: Any):
-    content = with_value(value, "annotations", 0, name)
-    assert [person.fault is None for person in everybody(read(tmp_path, content))] == [True, True, True, False]
-    for place in ("annotations", "images"):
-        content[place][-1]["area"] = float("nan")
-        assert "NaN or Infinity outside" in line_of(tmp_path, content)
-        del content[place][-1]["area"]
-
-
-@pytest.mark.parametrize(
     ("box", "is_far"),
     [
         (([-32, -32, 96, 96]), False),

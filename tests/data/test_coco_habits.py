@@ -13,6 +13,7 @@ from PIL import Image
 
 from shgae.data.coco import read_coco
 from shgae.errors import Refused
+from shgae.skeleton import COCO_PERSON, LSP_PERSON, MPII_PERSON, Skeleton
 from tests.builders.coco_document import NAMES, Document, document, everybody, read, with_value, without
 
 
@@ -36,6 +37,29 @@ def test_absent_empty_or_null_joints_are_not_labelled(tmp_path: Path, nothing: A
         (None, False)
     ]
     assert np.isfinite(people[3].xy_photo).all()
+
+
+@pytest.mark.parametrize("place", ["area", "iscrowd", "segmentation", "score", "center", "head_size", "my_own"])
+@pytest.mark.parametrize("value", [float("nan"), [float("nan"), 1.0]])
+def test_nan_is_null_where_it_is_read_and_nothing_where_it_is_not(tmp_path: Path, place: str, value: Any):
+    value = float("nan") if place == "iscrowd" else value
+    there = everybody(read(tmp_path, with_value(None, "annotations", 0, place)))
+    found = everybody(read(tmp_path, with_value(value, "annotations", 0, place)))
+    assert [(one.fault, one.iscrowd, dict(one.measures)) for one in found] == [
+        (one.fault, one.iscrowd, dict(one.measures)) for one in there
+    ]
+
+
+def test_a_size_that_is_nan_is_the_photos(tmp_path: Path):
+    Image.new("RGB", (50, 40)).save(tmp_path / "a.jpg")
+    content = with_value(float("nan"), "images", 0, "width")
+    assert next(photo.size for photo, _ in read(tmp_path, content) if photo.id == 5) == (50, 40)
+
+
+@pytest.mark.parametrize(("key", "where"), [("keypoints", 2), ("keypoints", 0), ("bbox", 2)])
+def test_true_is_no_number(tmp_path: Path, key: str, where: int):
+    people = everybody(read(tmp_path, with_value(True, "annotations", 0, key, where)))
+    assert people[-1].fault in ("keypoints that are not a list of numbers", "bbox that is not four numbers")
 
 
 def test_who_has_no_box_gets_the_one_around_the_joints(tmp_path: Path):
@@ -69,6 +93,35 @@ def test_lines_to_draw_never_decide_over_people(tmp_path: Path, skeleton: Any, l
     assert len(people.notes) == notes
 
 
+@pytest.mark.parametrize(
+    ("pairs", "wanted", "notes"),
+    [
+        (..., ((1, 2),), 0),
+        (None, ((1, 2),), 0),
+        ([], ((1, 2),), 0),
+        ([[2, 3]], ((1, 2),), 0),
+        ([[1, 2]], ((1, 2),), 1),
+        ([[2, 1]], ((1, 2),), 1),
+        ([[1, 3]], ((0, 2),), 0),
+    ],
+)
+def test_mirror_pairs_count_from_one_unless_the_names_say_from_zero(
+    tmp_path: Path, pairs: Any, wanted: Any, notes: int
+):
+    content = document() if pairs is ... else with_value(pairs, "categories", 0, "flip_pairs")
+    people = read(tmp_path, content)
+    assert people.skeleton.flip_pairs == wanted
+    assert len(people.notes) == notes
+
+
+@pytest.mark.parametrize("skeleton", [COCO_PERSON, MPII_PERSON, LSP_PERSON])
+def test_pairs_of_every_known_skeleton_are_the_same_from_zero_and_from_one(tmp_path: Path, skeleton: Skeleton):
+    for first in (0, 1):
+        content = with_value(list(skeleton.names), "categories", 0, "keypoints")
+        content["categories"][0]["flip_pairs"] = [[a + first, b + first] for a, b in skeleton.flip_pairs]
+        assert read(tmp_path, content).skeleton.flip_pairs == skeleton.flip_pairs
+
+
 def test_of_several_categories_one_is_chosen_by_its_name(tmp_path: Path):
     content = document()
     content["categories"][0]["name"] = "Käfer"
@@ -80,6 +133,23 @@ def test_of_several_categories_one_is_chosen_by_its_name(tmp_path: Path):
         read_coco(tmp_path / "people.json", tmp_path, "dog")
     with pytest.raises(Refused, match="no category called kite has keypoints"):
         read_coco(tmp_path / "people.json", tmp_path, "kite")
+
+
+def test_people_of_other_categories_with_keypoints_are_counted(tmp_path: Path):
+    content = document()
+    assert not read(tmp_path, content).notes
+    content["categories"].append({"id": 1, "name": "rider", "keypoints": NAMES})
+    assert not read(tmp_path, content).notes
+    content["annotations"].append({**content["annotations"][0], "id": 99, "category_id": 1})
+    (note,) = read(tmp_path, content).notes
+    assert note.startswith("1 annotation of other categories with keypoints ('rider'), left out")
+
+
+def test_people_of_a_category_without_keypoints_are_told_by_their_category(tmp_path: Path):
+    content = document()
+    for person in content["annotations"]:
+        person["category_id"] = 9
+    assert "it holds no people: their category_id is 7, most annotations have 9" in refusal(tmp_path, content)
 
 
 def test_whole_numbers_may_be_written_with_a_point(tmp_path: Path):

@@ -214,7 +214,6 @@ ENTRY: dict[str, Any] = {"img_paths": "a.jpg", "isValidation": 0, "joint_self": 
                 {"joint_self": [[10**400, 2, 1]] * 16},
                 {"joint_self": 4},
                 {"objpos": [1]},
-                {"objpos": None},
                 {"scale_provided": "1"},
                 {"dataset": "other"},
             )
@@ -224,6 +223,21 @@ ENTRY: dict[str, Any] = {"img_paths": "a.jpg", "isValidation": 0, "joint_self": 
 def test_a_json_of_another_structure_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     refused(read_mpii, tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("nothing", [{"objpos": None}, {"objpos": []}, {"scale_provided": None}])
+def test_a_centre_or_scale_that_is_null_is_not_there(tmp_path: Path, nothing: dict[str, Any]) -> None:
+    place = {"objpos": [50, 60], "scale_provided": 1.5}
+    (tmp_path / "a.json").write_text(json.dumps([ENTRY | place, ENTRY | place | nothing]))
+    whole, placeless = read_mpii(tmp_path / "a.json").splits["train"]
+    assert whole.box == (-100, -90, 300, 300)
+    assert (placeless.box, placeless.visibility.tolist()) == (None, [2] * 16)
+
+
+def test_a_json_of_another_program_is_told_by_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([{"image": "a.jpg", "joints": [[1, 2]] * 16}]))
+    with pytest.raises(Refused, match="entry 0 has no joint_self"):
+        read_mpii(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize(

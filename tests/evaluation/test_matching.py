@@ -112,6 +112,14 @@ def test_the_file_that_is_written_scores_the_same_again(
     assert numbers_of(again) == numbers_of(first)
 
 
+def test_results_of_other_photos_are_refused_and_score_nothing(
+    tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
+) -> None:
+    others = [entry | {"image_id": entry["image_id"] + 10**6} for entry in without_ids(entries)]
+    with pytest.raises(Refused, match=f"none of its {len(others)} entries is of a photo of the split"):
+        scored(tmp_path / "p.json", others, tiny_data)
+
+
 def test_own_sigmas_change_the_similarity_and_the_evaluations_identity(
     tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
 ) -> None:

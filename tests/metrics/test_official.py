@@ -108,3 +108,49 @@ def test_a_result_of_a_strange_photo_and_other_joints_are_refused(tmp_path: Path
         read_truth(tmp_path / "t.json", COCO_PERSON.names).scores([results[0] | {"image_id": 99}], "x", None)
     with pytest.raises(Refused, match="joints"):
         read_truth(tmp_path / "t.json", ("a", "b"))
+
+
+def truth_with(folder: Path, **changes: Any) -> Path:
+    """A truth whose first labelled person is changed; ``...`` takes a key away."""
+    truth, _ = drawn(0)
+    person = next(one for one in truth["annotations"] if one["num_keypoints"] > 3)
+    person.update(changes)
+    for key in [key for key, value in changes.items() if value is ...]:
+        del person[key]
+    (folder / "changed.json").write_text(json.dumps(truth))
+    return folder / "changed.json"
+
+
+NAN = float("nan")
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "a photo that is not listed": ({"image_id": 99}, "of a photo that is not listed"),
+    "no area": ({"area": ...}, "has no area"),
+    "an area of NaN": ({"area": NAN}, "unusable area"),
+    "a negative area": ({"area": -1}, "unusable area"),
+    "a box of two numbers": ({"bbox": [1, 2]}, "unusable bbox"),
+    "a box of texts": ({"bbox": ["1", "2", "3", "4"]}, "unusable bbox"),
+    "a box with NaN": ({"bbox": [1, NAN, 3, 4]}, "unusable bbox"),
+    "a crowd by half": ({"iscrowd": 0.5}, "unusable iscrowd"),
+    "no joints, but a number of them": ({"keypoints": ...}, "unusable keypoints"),
+    "joints of another skeleton": ({"keypoints": [1, 2, 2]}, "unusable keypoints"),
+    "a joint that is a text": ({"keypoints": ["5", 1, 2] * 17}, "unusable keypoints"),
+    "a joint that is NaN": ({"keypoints": [NAN, 1, 2] * 17}, "unusable keypoints"),
+    "v = 3": ({"keypoints": [1, 1, 3] * 17}, "unusable keypoints"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_what_cocoeval_stumbles_over_or_scores_in_silence_is_refused(tmp_path: Path, fault: str) -> None:
+    change, words = BROKEN[fault]
+    with pytest.raises(Refused, match=words):
+        read_truth(truth_with(tmp_path, **change), COCO_PERSON.names)
+
+
+@pytest.mark.parametrize("nothing", [..., None, [], [NAN, NAN, 0] * 17, [None] * 51])
+def test_who_has_no_joints_counts_as_one_whose_joints_are_zeros(tmp_path: Path, nothing: Any) -> None:
+    _, results = drawn(0)
+    zeros, other = (
+        read_truth(truth_with(tmp_path, keypoints=given, num_keypoints=0, iscrowd=False), COCO_PERSON.names)
+        for given in ([0] * 51, nothing)
+    )
+    assert other.scores(results, "x", None) == zeros.scores(results, "x", None)

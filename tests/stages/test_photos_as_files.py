@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
@@ -183,28 +182,6 @@ def test_a_turned_photo_is_sorted_by_what_its_size_says(photos: list[tuple[int, 
     assert not (turned.refused and turned.stored and not turned.upright)
     for path in turned.stored + turned.upright:
         assert photos[int(str(path))][0] >= 5, "a photo that stays as wide as it is says nothing"
-
-
-def jpegs() -> Iterator[bytes]:
-    pixels = np.random.default_rng(1).integers(0, 255, (40, 56, 3), np.uint8)
-    for options in ({}, {"progressive": True}, {"optimize": True}, {"subsampling": 0}, {"restart_marker_rows": 1}):
-        stream = BytesIO()
-        Image.fromarray(pixels).save(stream, "JPEG", **options)  # type: ignore[arg-type]
-        yield stream.getvalue()
-
-
-@pytest.mark.parametrize("data", [*jpegs()], ids=["baseline", "progressive", "optimized", "4:4:4", "restarts"])
-def test_a_jpeg_without_its_end_marker_is_whole_and_one_without_more_is_not(tmp_path: Path, data: bytes) -> None:
-    path = tmp_path / "x.jpg"
-    path.write_bytes(data)
-    whole = np.asarray(open_photo(path))
-    for cut in (1, 2):
-        path.write_bytes(data[:-cut])
-        assert np.array_equal(np.asarray(open_photo(path)), whole)
-    for cut in range(5, 300, 7):
-        path.write_bytes(data[:-cut])
-        with pytest.raises(Refused, match="truncated"):
-            open_photo(path)
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,21 @@ def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, Any],
     assert words in line_of(tmp_path, {"train": make(tmp_path / "train")}, **options)
 
 
+@pytest.mark.parametrize("photo", [999, None, [], "1", True])
+def test_people_of_a_photo_that_is_not_listed_are_refused_or_dropped_and_listed(tmp_path: Path, photo: Any):
+    train = make(tmp_path / "train", photos=2)
+    stray = train.content["annotations"][0]
+    stray["image_id"] = photo
+    line = line_of(tmp_path, {"train": train})
+    assert f"annotation {stray['id']} in " in line
+    assert "of a photo that is not listed (image_id " in line
+    result = prepare({"train": train}, tmp_path / "data", bad_people="drop")
+    assert result.dropped["of a photo that is not listed"] == 1
+    rows = rows_of(result)
+    assert len(rows) == len(train.content["annotations"])
+    assert [row["image_id"] for row in rows if row["annotation_id"] == stray["id"]] == [999 if photo == 999 else None]
+
+
 def test_hold_out_and_a_test_split_exclude_each_other(tmp_path: Path):
     train = make(tmp_path / "train")
     assert "--test is given too" in line_of(tmp_path, {"train": train, "test": train}, hold_out=2)

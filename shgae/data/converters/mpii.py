@@ -167,11 +167,12 @@ def _bearpaw(source: Source) -> Converted:
         if entry.get("dataset", "MPI") not in ("MPI", "MPII"):
             others += 1
             continue
-        joints = _numbers(entry.get("joint_self"), (_JOINTS, 3), f"joint_self of {where}")
-        center = _numbers(entry["objpos"], (2,), f"objpos of {where}") if "objpos" in entry else None
-        scale = None
-        if "scale_provided" in entry:
-            scale = float(_numbers(entry["scale_provided"], (), f"scale_provided of {where}"))
+        if entry.get("joint_self") is None:
+            raise Malformed(f"{where} has no joint_self")
+        joints = _numbers(entry["joint_self"], (_JOINTS, 3), f"joint_self of {where}")
+        center, scale = (entry.get(key) for key in ("objpos", "scale_provided"))
+        center = None if center in (None, []) else _numbers(center, (2,), f"objpos of {where}")
+        scale = None if scale is None else float(_numbers(scale, (), f"scale_provided of {where}"))
         is_validation = entry.get("isValidation")
         if type(is_validation) not in (int, float) or is_validation not in (0, 1):
             raise Malformed(f"isValidation of {where} is neither 0 nor 1")

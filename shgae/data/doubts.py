@@ -1,0 +1,87 @@
+"""What a careful reader asks of a JSON in which every person is sound: pixels? boxes? labels? twice?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shgae.data.coco import Person, Photo
+from shgae.wording import counted, counted_people
+
+FRACTIONS = "lie between 0 and 1, as fractions of the photo do"
+_MARGIN = 1.0
+"""Pixels that a box may miss."""
+_MOST_BEYOND = 0.25
+"""Share of boxes beyond their photo: of the corners of people anywhere three quarters are, of sound boxes none."""
+_LEAST_INSIDE = 0.75
+"""Share of joints in their person's box: in COCO nearly all; a box by its centre holds a quarter to a half."""
+
+
+def is_by_corners(box: Sequence[float], size: tuple[int, int]) -> bool:
+    """Whether x, y, width, height reach beyond a photo, but do not if they are read as two corners."""
+    x, y, width, height = box
+    reaches = x + width > size[0] + _MARGIN or y + height > size[1] + _MARGIN
+    return reaches and x < width <= size[0] + _MARGIN and y < height <= size[1] + _MARGIN
+
+
+def doubt_of_corners(by_corners: int, boxes: int) -> str | None:
+    """A note where so many boxes are as corners would be."""
+    if by_corners <= _MOST_BEYOND * boxes:
+        return None
+    count = f"{by_corners:,} of {counted(boxes, 'box', 'boxes')}"
+    return f"{count} reach beyond the photo, as corners x, y, x, y would (bbox is x, y, width, height)"
+
+
+@dataclass
+class Doubts:
+    """Counts over the labelled people of a JSON."""
+
+    people: int = 0
+    fractions: int = 0
+    """People all of whose joints lie between 0 and 1."""
+    boxes: int = 0
+    by_corners: int = 0
+    joints: int = 0
+    """Of people with a box of their own."""
+    inside: int = 0
+    """Of these, in the box."""
+    at_zero: int = 0
+    """Labelled joints at 0, 0."""
+    twice: int = 0
+    """People who are another one, joint for joint."""
+    _seen: set[tuple[int, bytes]] = field(default_factory=set)
+
+    def add(self, person: Person, photo: Photo) -> None:
+        """Takes a labelled person without a fault."""
+        xy = person.xy_labelled
+        self.people += 1
+        self.fractions += bool(((xy >= 0) & (xy <= 1)).all())
+        self.at_zero += int((xy == 0).all(axis=1).sum())
+        if person.has_box:
+            self.boxes += 1
+            self.by_corners += photo.size is not None and is_by_corners(person.box.tolist(), photo.size)
+            low, high = person.box[:2] - _MARGIN, person.box[:2] + person.box[2:] + _MARGIN
+            self.joints += len(xy)
+            self.inside += int(((xy >= low) & (xy <= high)).all(axis=1).sum())
+        key = (photo.id, np.where(person.visibility[:, None] > 0, person.xy_photo, 0).tobytes())
+        self.twice += key in self._seen
+        self._seen.add(key)
+
+    @property
+    def are_fractions(self) -> bool:
+        """Whether nobody is larger than a pixel."""
+        return 0 < self.people == self.fractions
+
+    def notes(self) -> Iterator[str]:
+        """What a user should hear."""
+        if note := doubt_of_corners(self.by_corners, self.boxes):
+            yield note
+        elif self.inside < _LEAST_INSIDE * self.joints:
+            share = f"{self.inside:,} of {self.joints:,} labelled joints"
+            yield f"only {share} lie in their person's box: is bbox x, y, width, height of the person?"
+        if self.at_zero:
+            yield f"{counted(self.at_zero, 'labelled joint')} at 0, 0: is v = 0 meant, not labelled?"
+        if self.twice:
+            yield f"{counted_people(self.twice)} twice, joint for joint in one photo: each counts"

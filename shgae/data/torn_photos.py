@@ -1,0 +1,88 @@
+"""Photos that lack their last bytes, or have zeros or an end marker in their place: whole or torn?
+
+Decoders take such files in silence. A download that was broken off in a file of full size ends in zeros; who repairs
+by appending an end marker, or cuts a progressive JPEG between two scans, gets a photo that is grey below or blurred.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+
+from PIL import Image
+
+from shgae.data.photo_files import FORMATS, JPEGS
+
+_END = b"\xff\xd9"
+"""The end marker of a JPEG."""
+_LENGTH = 64
+_FILLERS = [hashlib.sha512(bytes([number])).digest().replace(b"\xff", b"\x7f") for number in range(8)]
+"""Random bytes, the same every time, that any pixels which are missing at the end would be made of."""
+_GREY = (128, (128, 128, 128))
+"""What libjpeg makes of blocks that are not there."""
+_ZEROS_OF_PIXELS = 2
+"""Bytes at the end of a JPEG's pixels that may be zeros by themselves."""
+_LEAST_ZEROS = 64
+"""The same of a WebP, about."""
+_LAST_OF_PNG = 16
+"""Bytes behind the pixels of a PNG."""
+_COEFFICIENTS = 64
+
+
+def without_end(data: bytes) -> Image.Image:
+    """A photo without its last bytes, if they are no pixels: whatever is put in their place changes none.
+
+    Raises:
+        OSError: pixels are missing.
+    """
+    body = _without_zeros(data).rstrip(b"\xff")  # perhaps the first half of the marker
+    length = max(len(data) - len(body), _LENGTH)
+    endings = ((filler * (length // _LENGTH + 1))[:length] for filler in (b"\0" * _LENGTH, *_FILLERS))
+    first, *others = (Image.open(io.BytesIO(body + ending + _END), formats=FORMATS) for ending in endings)
+    if not _has_every_bit(body) or any(other.tobytes() != first.tobytes() for other in others):
+        raise OSError("image file is truncated")
+    return first
+
+
+def check_end(photo: Image.Image, data: bytes) -> None:
+    """Looks again at a photo that was decoded, where its end is not what the end of a photo is.
+
+    Raises:
+        OSError: pixels are missing.
+    """
+    body = _without_zeros(data)
+    zeros = len(data) - len(body)
+    if photo.format in JPEGS and zeros and not body.endswith(_END):
+        without_end(data)
+    elif photo.format in JPEGS and photo.getpixel((photo.width - 1, photo.height - 1)) in _GREY:
+        without_end(body[: body.rfind(_END)])
+    elif photo.format == "WEBP" and zeros >= _LEAST_ZEROS:
+        without_end(data)
+    elif photo.format == "PNG" and zeros > _LAST_OF_PNG and b"IEND" not in body:
+        raise OSError("image file is truncated")
+
+
+def _without_zeros(data: bytes) -> bytes:
+    body = data.rstrip(b"\0")
+    return body if len(data) - len(body) > _ZEROS_OF_PIXELS else data
+
+
+def _has_every_bit(data: bytes) -> bool:
+    """Whether the scans of a progressive JPEG bring every bit of every coefficient; other JPEGs have one scan."""
+    frame = data[data.rfind(b"\xff\xc2\0") :]
+    if not frame.startswith(b"\xff\xc2"):
+        return True
+    left = {(component, place) for component in frame[10 : 10 + 3 * frame[9] : 3] for place in range(_COEFFICIENTS)}
+    for scan in re.finditer(rb"\xff\xda\0.([\x01-\x04])", frame, re.DOTALL):
+        components, (first, last, bits) = frame[scan.end() :][: 2 * scan[1][0] : 2], _band(frame, scan)
+        if bits & 0xF == 0:
+            left -= {(component, place) for component in components for place in range(first, last + 1)}
+    return not left
+
+
+def _band(frame: bytes, scan: re.Match[bytes]) -> tuple[int, int, int]:
+    """The first and last coefficient of a scan, and which bits of them it brings; none where its head is cut."""
+    start = scan.end() + 2 * scan[1][0]
+    found = frame[start : start + 3]
+    return (found[0], found[1], found[2]) if len(found) == 3 else (1, 0, 1)  # noqa: PLR2004

@@ -1,0 +1,85 @@
+"""What is told of a JSON whose people are sound one by one, but not as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shgae.data.boxes import read_boxes
+from shgae.data.coco import read_coco
+from shgae.data.selection import Selection, select
+from shgae.errors import Refused
+from shgae.recipes import PrepareConfig
+
+WIDTH, HEIGHT = 320, 240
+Box = list[float]
+
+
+def selected(
+    folder: Path,
+    box: Callable[[Box], Box] = list,
+    joint: Callable[[float, float], tuple[float, float]] = lambda *xy: xy,
+) -> Selection:
+    """Twenty people all over the photos, with changed boxes and joints."""
+    people = []
+    for number in range(20):
+        x, y = 15.0 * number, 8.0 * (number * 7 % 20)
+        places = [(x + 2, y + 3), (x + 12, y + 40), (x + 20, y + 79)]
+        keypoints = [value for place in places for value in (*joint(*place), 2)]
+        about = {"id": number, "image_id": number % 4, "category_id": 1, "keypoints": keypoints}
+        people.append(about | {"bbox": box([x, y, 24.0, 80.0])})
+    images = [{"id": n, "file_name": f"{n}.jpg", "width": WIDTH, "height": HEIGHT} for n in range(4)]
+    category = {"id": 1, "name": "person", "keypoints": ["head", "hip", "foot"]}
+    content = {"images": images, "annotations": people, "categories": [category]}
+    (folder / "people.json").write_text(json.dumps(content))
+    return select(read_coco(folder / "people.json", folder), "train", PrepareConfig(crop_size=128))
+
+
+def corners(box: Box) -> Box:
+    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
+
+
+def middle(box: Box) -> Box:
+    return [box[0] + box[2] / 2, box[1] + box[3] / 2, box[2], box[3]]
+
+
+def test_of_sound_people_nothing_is_said(tmp_path: Path) -> None:
+    assert selected(tmp_path).doubts == ()
+    assert selected(tmp_path, lambda box: [box[0] - 5, box[1] - 5, box[2] + 10, box[3] + 10]).doubts == ()
+
+
+def test_boxes_by_two_corners_are_told_by_where_they_reach(tmp_path: Path) -> None:
+    (note,) = selected(tmp_path, corners).doubts
+    assert "reach beyond the photo, as corners x, y, x, y would" in note
+
+
+@pytest.mark.parametrize("box", [middle, lambda box: [box[0] / WIDTH, box[1] / HEIGHT, 0.1, 0.3]])
+def test_boxes_of_something_else_are_told_by_the_joints_outside(tmp_path: Path, box: Callable[[Box], Box]) -> None:
+    (note,) = selected(tmp_path, box).doubts
+    assert "of 60 labelled joints lie in their person's box" in note
+
+
+def test_joints_that_are_fractions_of_the_photo_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"all joints lie between 0 and 1, .*Try: joints and boxes in pixels"):
+        selected(tmp_path, joint=lambda x, y: (x / WIDTH, y / HEIGHT))
+
+
+def test_joints_at_the_very_corner_and_people_twice_are_counted(tmp_path: Path) -> None:
+    (note,) = selected(tmp_path, joint=lambda x, y: (x, y) if x != 2 else (0, 0)).doubts
+    assert note.startswith("1 labelled joint at 0, 0")
+    notes = selected(tmp_path, lambda _: [0, 0, 300, 200], lambda *_: (100, 100)).doubts
+    assert [note for note in notes if "twice" in note] == ["16 people twice, joint for joint in one photo: each counts"]
+
+
+def test_boxes_that_are_fractions_are_refused_for_photos_too(tmp_path: Path) -> None:
+    boxes = [{"image_id": number, "bbox": [0.1, 0.2, 0.5, 0.01 * number]} for number in range(1, 4)]
+    for last in (boxes, [*boxes, {"image_id": 9, "bbox": [1, 1, 30, 40]}]):
+        (tmp_path / "b.json").write_text(json.dumps(last))
+        if last is boxes:
+            with pytest.raises(Refused, match="all boxes lie between 0 and 1"):
+                read_boxes(tmp_path / "b.json", 1)
+        else:
+            assert len(read_boxes(tmp_path / "b.json", 1).images) == 4

@@ -1,0 +1,103 @@
+"""Photos that lack pixels at their end are refused, however the end is filled; those that lack nothing are whole."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from shgae.data.photo_decoding import open_photo
+from shgae.errors import Refused
+
+END = b"\xff\xd9"
+PIXELS = np.random.default_rng(1).integers(0, 255, (40, 56, 3), np.uint8)
+
+
+def saved(kind: str = "JPEG", pixels: Any = PIXELS, **options: Any) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+JPEGS = {
+    "baseline": saved(),
+    "progressive": saved(progressive=True),
+    "optimized": saved(optimize=True),
+    "4:4:4": saved(subsampling=0),
+    "restarts": saved(restart_marker_rows=1),
+    "grey": saved(pixels=PIXELS[..., 0]),
+}
+PROGRESSIVE = JPEGS["progressive"]
+FLAT: list[tuple[str, dict[str, Any]]] = [
+    *[("JPEG", {}), ("JPEG", {"optimize": True}), ("JPEG", {"progressive": True}), ("WEBP", {"lossless": True})],
+    *[("PNG", {}), ("BMP", {}), ("PPM", {}), ("GIF", {})],
+]
+LENGTHS = range(5, 300, 7)
+
+
+def opened(folder: Path, data: bytes) -> npt.NDArray[np.uint8]:
+    (folder / "x.jpg").write_bytes(data)
+    return np.asarray(open_photo(folder / "x.jpg"))
+
+
+def is_torn(folder: Path, data: bytes) -> bool:
+    try:
+        opened(folder, data)
+    except Refused as error:
+        assert "it cannot be decoded (image file is truncated)" in error.line()
+        return True
+    return False
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_without_its_end_marker_is_whole_whatever_follows(tmp_path: Path, kind: str) -> None:
+    data = JPEGS[kind]
+    whole = opened(tmp_path, data)
+    for other in (data[:-1], data[:-2], data + bytes(700), data[:-2] + bytes(700), data + b"a camera's" + bytes(9)):
+        assert np.array_equal(opened(tmp_path, other), whole)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_without_more_is_torn_also_with_zeros_in_place_of_it(tmp_path: Path, kind: str) -> None:
+    data = JPEGS[kind]
+    for cut in LENGTHS:
+        assert is_torn(tmp_path, data[:-cut])
+        assert is_torn(tmp_path, data[:-cut] + bytes(cut))
+        assert is_torn(tmp_path, data[:-cut] + bytes(4096))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in JPEGS if kind != "progressive"])
+def test_an_end_marker_behind_a_torn_jpeg_does_not_make_it_whole(tmp_path: Path, kind: str) -> None:
+    for cut in range(400, 900, 60):  # more than the last block
+        assert is_torn(tmp_path, JPEGS[kind][:-cut] + END)
+
+
+@pytest.mark.parametrize("scan", [match.start() for match in re.finditer(b"\xff\xda", PROGRESSIVE)])
+def test_a_progressive_jpeg_that_ends_between_two_scans_is_torn(tmp_path: Path, scan: int) -> None:
+    for end in (scan, scan + 1):
+        assert is_torn(tmp_path, PROGRESSIVE[:end])
+
+
+def test_a_grey_corner_and_zeros_in_a_flat_photo_are_no_sign_alone(tmp_path: Path) -> None:
+    for value in (0, 128, 255):
+        flat = np.full((400, 560, 3), value, np.uint8)
+        for kind, options in FLAT:
+            assert np.array_equal(opened(tmp_path, saved(kind, flat, **options)), flat)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {}), ("WEBP", {"lossless": True})])
+def test_zeros_at_the_end_of_a_png_or_webp_are_told_from_those_behind_it(
+    tmp_path: Path, kind: str, options: dict[str, Any]
+) -> None:
+    data = saved(kind, **options)
+    whole = opened(tmp_path, data)
+    assert np.array_equal(opened(tmp_path, data + bytes(500)), whole)
+    for cut in (100, 200, 500):
+        with pytest.raises(Refused, match="it cannot be decoded"):
+            opened(tmp_path, data[:-cut] + bytes(cut))
