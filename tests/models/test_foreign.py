@@ -185,7 +185,7 @@ def test_a_state_dict_is_found_in_its_wrapper(tmp_path: Path, wrap: Callable[[An
 
 
 def _load_like_the_child(path: Path) -> dict[str, torch.Tensor]:
-    return foreign._plain(foreign._load(path.open("rb")))
+    return foreign._network(foreign._load(path.open("rb")))[0]
 
 
 def training_checkpoint(best: Any) -> dict[str, Any]:
