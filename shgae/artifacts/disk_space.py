@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class DryRun:
 
 def free_bytes(output: Path) -> int:
     """Bytes that are free on the disk where the output is going to lie."""
-    folder = output.resolve()
+    folder = Path(os.path.realpath(output))
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
@@ -50,7 +51,7 @@ def check_space(output: Path, size: int, what: str, progress: Progress) -> None:
     Raises:
         DiskError: less than ``size`` (and a reserve of 64 MB) is free.
     """
-    free = free_bytes(output)
+    free, size = free_bytes(output), max(size, 0)  # what is resumed may lie there already
     progress.note(f"{what} will take {readable(size)} ({readable(free)} are free)")
     lack = _lack(output, size, what, free)
     if lack is not None:

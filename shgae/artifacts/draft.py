@@ -217,11 +217,11 @@ def new_artifact(
         raise Refused("output", target, "a file stands in the way", "another --output") from error
     with locked(made.path / LOCK, target):
         mend(target)
-        check_target(target, execution.force)  # once more: another process may just have finished it
         is_new = not (made.path / INTENT).is_file()
         try:
+            check_target(target, execution.force)  # once more: another process may just have finished it
             _begin(made, execution, resumable)
-        except OSError:
+        except (OSError, Refused):
             if is_new:  # nothing of it is worth keeping
                 remove(made.path, ())
             raise
@@ -245,7 +245,7 @@ def _check_partial(made: Draft) -> None:
 
 def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
     intent = made.path / INTENT
-    found = interrupted(made.target)
+    found = interrupted(made.target, force=execution.force and not execution.resume)
     begun = found is not None
     if begun and resumable and execution.resume:
         changed = differences(made.intent(), found or {})
@@ -288,5 +288,5 @@ def _take_up(made: Draft, execution: Execution) -> None:
 
 def _as_parent(role: str, artifact: Artifact, target: Path) -> Parent:
     manifest = artifact.manifest
-    where = os.path.relpath(artifact.path.resolve(), target.resolve())
+    where = os.path.relpath(os.path.realpath(artifact.path), os.path.realpath(target))
     return Parent(role, manifest.kind, manifest.id, Path(where).as_posix(), manifest.parents)

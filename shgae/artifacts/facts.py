@@ -109,7 +109,7 @@ def _heatmap(value: Any) -> bool:
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "cell_rule": lambda value: value in ("round", "floor"),
-    "category_id": lambda value: type(value) is int and _number(value),
+    "category_id": lambda value: type(value) is int and -(2**63) <= value < 2**63,  # as a COCO JSON may have it
     "context": _as_option(PrepareConfig, "context"),
     "crop_policy": _as_option(PrepareConfig, "crop_policy"),
     "crop_size": lambda value: _count(value) and 0 < value <= 4096,

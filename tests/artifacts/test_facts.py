@@ -18,7 +18,7 @@ from shgae.skeleton import COCO_PERSON, Skeleton
 
 TWO = {"names": ["a", "b"], "limbs": [[0, 1]], "flip_pairs": [[0, 1]]}
 TRUE: dict[str, list[Any]] = {
-    "category_id": [1, 0, -3],
+    "category_id": [1, 0, -3, 2**60],
     "crop_policy": ["pad", "inside"],
     "crop_size": [1, 128, 256, 4096],
     "dropped": [{}, {"crowd": 3, "bad photo": 0}],
@@ -39,7 +39,7 @@ TRUE: dict[str, list[Any]] = {
 ODD: tuple[Any, ...] = (None, True, 2**70, math.nan, [None], ["x", 3])
 """What is written for none of them."""
 FALSE: dict[str, list[Any]] = {
-    "category_id": [0.25, True, "1", 2**53, -(2**53)],
+    "category_id": [0.25, True, "1", 2**63, -(2**63) - 1],
     "crop_size": [0, -128, 4097, 128.0, "128"],
     "crop_policy": ["", "x", ["pad"], {"pad": 1}],
     "dropped": [3, [1], {"crowd": 0.5}, {"crowd": 2**53}],

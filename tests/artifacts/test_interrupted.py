@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from shgae.artifacts import draft
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.folders import unfinished
+from shgae.artifacts.folders import INTENT, unfinished
 from shgae.artifacts.manifest import MANIFEST
 from shgae.artifacts.store import open_artifact, verify_files
 from shgae.artifacts.tables import append_row
@@ -46,6 +47,40 @@ def test_a_resumable_draft_stays_and_is_continued(tmp_path: Path) -> None:
     assert tuple(artifact.manifest.files) == ("half.json",)
     assert unfinished(tmp_path / "run") is None
     assert open_artifact(tmp_path / "run").id == artifact.id
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"kind": null}', '{"kind": "x"}', '{"kind": "data", "kind": "data"}']
+)
+def test_a_draft_that_does_not_say_what_it_is_can_be_begun_again_and_not_resumed(tmp_path: Path, content: str) -> None:
+    partial = interrupted(tmp_path / "run")
+    (partial / INTENT).write_text(content)
+    before = everything(partial)
+    for execution in (Execution(), RESUME, Execution(resume=True, force=True)):
+        with pytest.raises(Refused, match=r"intent.json .* Try: the command that began it, with --force"):
+            make(tmp_path / "run", execution=execution, resumable=True)
+    with pytest.raises(Refused, match="unfinished artefact in .*run.partial"):
+        unfinished(partial)
+    assert everything(partial) == before
+    made = make(tmp_path / "run", execution=FORCE, resumable=True)
+    assert set(made.manifest.files) == set(FILES)
+    assert not partial.exists()
+
+
+def test_one_that_was_made_meanwhile_leaves_no_empty_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draft, "mend", lambda target: target.mkdir())  # as another process would
+    with pytest.raises(Refused, match="it exists already"):
+        make(tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("name", ["x" * 240, "\N{GRINNING FACE}" * 60, "loop/x"])
+def test_a_place_that_cannot_take_it_to_the_end_is_refused_before_the_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises((Refused, OSError), match="at most 239|Too many levels"):
+        make(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["loop"]
+    assert make(tmp_path / ("x" * 239)).id == make(tmp_path / ("x" * 239), execution=FORCE).id
 
 
 def test_a_new_draft_is_not_called_resumed(tmp_path: Path) -> None:
