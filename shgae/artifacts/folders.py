@@ -39,7 +39,7 @@ def locked(path: Path, target: Path) -> Iterator[None]:
         why = f"process {_holder(path)} is writing it"
         raise Refused("output", target, why, "another --output, or wait for it") from error
     try:
-        with contextlib.suppress(PermissionError):  # Windows lets nobody write to a locked file
+        with contextlib.suppress(OSError):  # Windows lets nobody write to a locked file; a full disk is met later
             path.write_text(str(os.getpid()))
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -50,7 +51,7 @@ def test_a_resumable_draft_stays_and_is_continued(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"kind": null}', '{"kind": "x"}', '{"kind": "data", "kind": "data"}']
+    "content", ["", "{", "[]", "{}", '{"kind": null}', '{"kind": "x"}', '{"kind": "data", "kind": 1}']
 )
 def test_a_draft_that_does_not_say_what_it_is_can_be_begun_again_and_not_resumed(tmp_path: Path, content: str) -> None:
     partial = interrupted(tmp_path / "run")
@@ -72,6 +73,19 @@ def test_one_that_was_made_meanwhile_leaves_no_empty_draft(tmp_path: Path, monke
     with pytest.raises(Refused, match="it exists already"):
         make(tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_full_disk_is_met_by_name_and_leaves_no_empty_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)  # the process id in the lock
+    monkeypatch.setattr(os, "fsync", full)
+    for is_begun in (False, True):
+        with pytest.raises(OSError, match="No space") as caught:
+            append_row(tmp_path / "log", {}) if is_begun else make(tmp_path / "run")
+        assert str(caught.value.filename) == str(tmp_path / ("log" if is_begun else f"run.partial/{INTENT}"))
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
 @pytest.mark.parametrize("name", ["x" * 240, "\N{GRINNING FACE}" * 60, "loop/x"])
