@@ -35,6 +35,9 @@ from shgae.artifacts.tensors import Array, sync, tensors_bytes, write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
 
+_MOST_SHOWN = 4
+"""Of the differences between two runs."""
+
 
 class Draft:
     """An artefact that is being made; see :func:`new_artifact`. Of several processes only the first writes in it."""
@@ -250,13 +253,17 @@ def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
     if begun and resumable and execution.resume:
         changed = differences(made.intent(), found or {})
         if changed:
-            raise Refused("resume", made.path, f"it was begun otherwise ({'; '.join(changed)})", "the same options")
+            more = f" and {len(changed) - _MOST_SHOWN} more" if len(changed) > _MOST_SHOWN else ""
+            why = f"it was begun otherwise ({'; '.join(changed[:_MOST_SHOWN])}{more})"
+            raise Refused("resume", made.path, why, "the same options, or another --output")
         _take_up(made, execution)
         return
     if begun and not execution.force and (resumable or differences(made.intent(), found or {})):
         fix = "--resume to continue it, or --force to start again" if resumable else "another --output, or --force"
         raise Refused("output", made.target, f"an interrupted run lies in {made.path.name}", fix)
     if begun:
+        if found and differences(made.intent(), found):
+            execution.progress.note(f"note: {made.path}, another run that was interrupted, is given up (--force)")
         # Killed while it is cleared, it is not the run it was: nothing may continue it.
         write_json(intent, {"kind": made.kind, "cleared": True})
     elif resumable and execution.resume:

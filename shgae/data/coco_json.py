@@ -53,7 +53,7 @@ class AnnotationFile(NamedTuple):
     """What a user should hear of it."""
 
 
-def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
+def read_dataset(path: Path, category: str | None = None, *, needs_people: bool = True) -> AnnotationFile:
     """Reads and checks the file.
 
     What concerns one person only (no joints, not finite, v = 3, no box, a box without area) is not checked here.
@@ -61,6 +61,7 @@ def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
     Args:
         path: the JSON.
         category: name of the category of the people, where several have keypoints.
+        needs_people: whether a file without annotations of that category is refused; its joints have names anyway.
 
     Raises:
         Refused: the file is missing, broken, ambiguous, or something in it contradicts the format.
@@ -70,7 +71,9 @@ def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
     try:
         if hooks.stray_constants:
             raise JsonFault("it holds NaN or Infinity outside of joints and boxes, which JSON does not know")
-        chosen, notes = _check_dataset(dataset, category)
+        chosen, notes, has_people = _check_dataset(dataset, category)
+        if needs_people and not has_people:
+            raise JsonFault("it holds no people")
     except (JsonFault, CategoryFault, RecursionError) as fault:
         raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
     return AnnotationFile(dataset, chosen, sha256, notes)
@@ -129,8 +132,8 @@ def _constants_in(value: Any) -> int:
     return sum(map(_constants_in, value)) if isinstance(value, list) else int(type(value) is _Constant)
 
 
-def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Checks everything that is not a matter of one person; returns the category of the people, and notes."""
+def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...], bool]:
+    """Checks all that is no matter of one person; returns the people's category, notes, and whether there are any."""
     if not isinstance(dataset, dict):
         raise JsonFault("no JSON object")
     for key in ("images", "annotations", "categories"):
@@ -152,9 +155,7 @@ def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tupl
         if not _is_id(annotation.get("category_id")) or annotation["category_id"] not in known:
             raise JsonFault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
         has_people = has_people or annotation["category_id"] == category["id"]
-    if not has_people:
-        raise JsonFault("it holds no people")
-    return category, notes
+    return category, notes, has_people
 
 
 def _check_ids(dataset: dict[str, Any], name: str, singular: str) -> set[int]:

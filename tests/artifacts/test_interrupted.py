@@ -20,6 +20,7 @@ from shgae.artifacts.tables import append_row
 from shgae.errors import Refused
 from shgae.execution import Execution
 from tests.builders.artefacts import FILES, FORCE, RESUME, everything, fill, interrupted, make
+from tests.builders.chain import Notes
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
@@ -121,6 +122,24 @@ def test_another_config_kind_or_parent_is_not_resumed_and_the_differences_are_na
         assert {name: content for name, content in everything(partial).items() if name != ".lock"} == {
             name: content for name, content in before.items() if name != ".lock"
         }
+
+
+def test_of_many_differences_some_are_shown(tmp_path: Path) -> None:
+    interrupted(tmp_path / "run")
+    config = dict.fromkeys("bcdefgh", 1)
+    with (
+        pytest.raises(Refused, match=r"\(b: 1 here, None there; .*; e: 1 here, None there and 4 more\)"),
+        new_artifact(tmp_path / "run", kind="hourglass", config=config, parents={}, execution=RESUME, resumable=True),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_another_run_that_force_clears_is_told(tmp_path: Path, value: int) -> None:
+    partial, notes = interrupted(tmp_path / "run"), Notes()
+    make(tmp_path / "run", "hourglass", value, execution=Execution(force=True, progress=notes))
+    told = f"note: {partial}, another run that was interrupted, is given up (--force)"
+    assert notes.said == ([told] if value else [])
 
 
 def test_a_config_with_tuples_is_resumed(tmp_path: Path) -> None:

@@ -297,7 +297,7 @@ def broken_file(kind: str, folder: Path) -> Path:
     [
         ("truncated", "not a checkpoint of tensors, or a torn one"),
         ("garbage", "not a checkpoint of tensors"),
-        ("empty", "not a checkpoint of tensors"),
+        ("empty", "an empty file"),
         ("payload", "nothing of it was run"),
         ("old-style payload", "nothing of it was run"),
         ("module", "make or run torch.nn.modules.linear.Linear"),
