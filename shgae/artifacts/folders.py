@@ -67,11 +67,14 @@ def check_target(target: Path, force: bool, resume: bool = False) -> None:
     check_name(target)
     if not target.exists() and not target.is_symlink():
         return
+    if target.is_symlink():
+        fix = f"--output {os.path.realpath(target)}" if target.exists() else "another --output"
+        raise Refused("output", target, "it is a link, which is never replaced", fix)
     if not force:
         why = "it is complete already" if resume and has_manifest(target) else "it exists already"
         raise Refused("output", target, why, "another --output, or --force to replace it")
     is_empty = target.is_dir() and not any(target.iterdir())
-    if target.is_symlink() or not (is_empty or has_manifest(target)):
+    if not (is_empty or has_manifest(target)):
         raise Refused("output", target, "it exists and is not an artefact, so --force spares it", "another --output")
 
 

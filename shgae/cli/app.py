@@ -145,6 +145,8 @@ def _end(error: BaseException, words: list[str]) -> int:
 
 def _no_path(error: OSError) -> Refused | None:
     """Of a path that no disk could have, or that leads through a file: the input's fault, no fault of the disk."""
+    if error.errno == errno.ENOENT and error.filename is None:  # of the calls without a path, getcwd() alone says so
+        return Refused("path", "the current folder", "it is not there any more", "cd to one that is")
     if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
         return None
     return Refused("path", shortened(str(error.filename), 100), str(error.strerror).lower(), "check the path")
