@@ -116,6 +116,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "dropped": _counts,
     "figures": _list_of(_text),
     "heatmap": _heatmap,
+    "limit": lambda value: value is None or (_count(value) and value > 0),
     "made_by": _text,
     "margin": _as_option(PrepareConfig, "margin"),
     "mean_rgb": lambda value: _list_of(_number)(value) and len(value) == 3 and all(0 <= one <= 1 for one in value),
@@ -129,4 +130,4 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "val_pck": lambda value: _number(value) and 0 <= value <= 1,
     "stacks": lambda value: _list_of(lambda stack: type(stack) is int and -1 <= stack < _MOST)(value) and bool(value),
 }
-"""By the name of a fact, which means the same in every kind; facts that only people read are not here."""
+"""By the name of a fact or option, which means the same in every kind; what only people read is not here."""
