@@ -88,7 +88,7 @@ def _same_bottleneck(site: Site) -> set[str]:
     ids = {artifact.id}
     parent = artifact.parent("model")
     if artifact.facts.get("made_by") == "graft" and parent is not None:
-        stacks = artifact.manifest.config.get("stacks", [-1])
+        stacks = artifact.config.get("stacks", [-1])
         if site.stack <= min(stack if stack >= 0 else site.loaded.spec.stacks - 1 for stack in stacks):
             ids.add(parent.id)
     return ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from shgae.errors import DiskError
 from shgae.execution import Progress
 
 _RESERVE = 64_000_000
+_FEWER = "another disk, or --limit"
 
 
 @dataclass(frozen=True)
@@ -38,30 +40,30 @@ class DryRun:
 
 def free_bytes(output: Path) -> int:
     """Bytes that are free on the disk where the output is going to lie."""
-    folder = output.resolve()
+    folder = Path(os.path.realpath(output))
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
 
 
-def check_space(output: Path, size: int, what: str, progress: Progress) -> None:
-    """Says how many bytes ``what`` will take, and refuses when the disk of ``output`` has less room.
+def check_space(output: Path, size: int, what: str, progress: Progress, fix: str = _FEWER) -> None:
+    """Says how many bytes ``what`` will take, and refuses when the disk of ``output`` has less room, with ``fix``.
 
     Raises:
         DiskError: less than ``size`` (and a reserve of 64 MB) is free.
     """
-    free = free_bytes(output)
+    free, size = free_bytes(output), max(size, 0)  # what is resumed may lie there already
     progress.note(f"{what} will take {readable(size)} ({readable(free)} are free)")
-    lack = _lack(output, size, what, free)
+    lack = _lack(output, size, what, free, fix)
     if lack is not None:
         raise lack
 
 
-def _lack(output: Path, size: int, what: str, free: int) -> DiskError | None:
+def _lack(output: Path, size: int, what: str, free: int, fix: str = _FEWER) -> DiskError | None:
     if free >= size + _RESERVE:
         return None
     why = f"{what} need {readable(size)} with {readable(_RESERVE)} to spare, {readable(free)} are free"
-    return DiskError("output", output, why, "another disk, or --limit")
+    return DiskError("output", output, why, fix)
 
 
 def readable(size: int) -> str:

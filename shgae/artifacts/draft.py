@@ -35,6 +35,9 @@ from shgae.artifacts.tensors import Array, sync, tensors_bytes, write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
 
+_MOST_SHOWN = 4
+"""Of the differences between two runs."""
+
 
 class Draft:
     """An artefact that is being made; see :func:`new_artifact`. Of several processes only the first writes in it."""
@@ -217,11 +220,11 @@ def new_artifact(
         raise Refused("output", target, "a file stands in the way", "another --output") from error
     with locked(made.path / LOCK, target):
         mend(target)
-        check_target(target, execution.force)  # once more: another process may just have finished it
         is_new = not (made.path / INTENT).is_file()
         try:
+            check_target(target, execution.force)  # once more: another process may just have finished it
             _begin(made, execution, resumable)
-        except OSError:
+        except (OSError, Refused):
             if is_new:  # nothing of it is worth keeping
                 remove(made.path, ())
             raise
@@ -245,18 +248,22 @@ def _check_partial(made: Draft) -> None:
 
 def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
     intent = made.path / INTENT
-    found = interrupted(made.target)
+    found = interrupted(made.target, force=execution.force and not execution.resume)
     begun = found is not None
     if begun and resumable and execution.resume:
         changed = differences(made.intent(), found or {})
         if changed:
-            raise Refused("resume", made.path, f"it was begun otherwise ({'; '.join(changed)})", "the same options")
+            more = f" and {len(changed) - _MOST_SHOWN} more" if len(changed) > _MOST_SHOWN else ""
+            why = f"it was begun otherwise ({'; '.join(changed[:_MOST_SHOWN])}{more})"
+            raise Refused("resume", made.path, why, "the same options, or another --output")
         _take_up(made, execution)
         return
     if begun and not execution.force and (resumable or differences(made.intent(), found or {})):
         fix = "--resume to continue it, or --force to start again" if resumable else "another --output, or --force"
         raise Refused("output", made.target, f"an interrupted run lies in {made.path.name}", fix)
     if begun:
+        if found and differences(made.intent(), found):
+            execution.progress.note(f"note: {made.path}, another run that was interrupted, is given up (--force)")
         # Killed while it is cleared, it is not the run it was: nothing may continue it.
         write_json(intent, {"kind": made.kind, "cleared": True})
     elif resumable and execution.resume:
@@ -288,5 +295,5 @@ def _take_up(made: Draft, execution: Execution) -> None:
 
 def _as_parent(role: str, artifact: Artifact, target: Path) -> Parent:
     manifest = artifact.manifest
-    where = os.path.relpath(artifact.path.resolve(), target.resolve())
+    where = os.path.relpath(os.path.realpath(artifact.path), os.path.realpath(target))
     return Parent(role, manifest.kind, manifest.id, Path(where).as_posix(), manifest.parents)

@@ -109,13 +109,14 @@ def _heatmap(value: Any) -> bool:
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "cell_rule": lambda value: value in ("round", "floor"),
-    "category_id": lambda value: type(value) is int and _number(value),
+    "category_id": lambda value: type(value) is int and -(2**63) <= value < 2**63,  # as a COCO JSON may have it
     "context": _as_option(PrepareConfig, "context"),
     "crop_policy": _as_option(PrepareConfig, "crop_policy"),
     "crop_size": lambda value: _count(value) and 0 < value <= 4096,
     "dropped": _counts,
     "figures": _list_of(_text),
     "heatmap": _heatmap,
+    "limit": lambda value: value is None or (_count(value) and value > 0),
     "made_by": _text,
     "margin": _as_option(PrepareConfig, "margin"),
     "mean_rgb": lambda value: _list_of(_number)(value) and len(value) == 3 and all(0 <= one <= 1 for one in value),
@@ -129,4 +130,4 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "val_pck": lambda value: _number(value) and 0 <= value <= 1,
     "stacks": lambda value: _list_of(lambda stack: type(stack) is int and -1 <= stack < _MOST)(value) and bool(value),
 }
-"""By the name of a fact, which means the same in every kind; facts that only people read are not here."""
+"""By the name of a fact or option, which means the same in every kind; what only people read is not here."""

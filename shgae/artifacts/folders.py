@@ -13,7 +13,8 @@ from typing import Any
 import filelock
 
 from shgae.artifacts.hashing import led_out
-from shgae.artifacts.manifest import MANIFEST, has_manifest, names_in
+from shgae.artifacts.manifest import KINDS, MANIFEST, has_manifest, names_in
+from shgae.artifacts.output_file import check_name
 from shgae.artifacts.run_log import ORIGIN
 from shgae.artifacts.tables import read_json, write_json
 from shgae.artifacts.tensors import sync
@@ -38,7 +39,7 @@ def locked(path: Path, target: Path) -> Iterator[None]:
         why = f"process {_holder(path)} is writing it"
         raise Refused("output", target, why, "another --output, or wait for it") from error
     try:
-        with contextlib.suppress(PermissionError):  # Windows lets nobody write to a locked file
+        with contextlib.suppress(OSError):  # Windows lets nobody write to a locked file; a full disk is met later
             path.write_text(str(os.getpid()))
         yield
     finally:
@@ -53,9 +54,9 @@ def _holder(path: Path) -> str:
 
 def check_inputs(target: Path, inputs: Iterable[Path]) -> None:
     """Raises :class:`Refused` if an output holds an input of its own step."""
-    folder = target.resolve()
+    folder = os.path.realpath(target)  # resolve() raises on a circle of symlinks
     for path in inputs:
-        if path.resolve().is_relative_to(folder):
+        if Path(os.path.realpath(path)).is_relative_to(folder):
             raise Refused("output", target, f"it holds {path}, an input of this step", "another --output")
 
 
@@ -63,13 +64,17 @@ def check_target(target: Path, force: bool, resume: bool = False) -> None:
     """Raises :class:`Refused` if there is something that may not be replaced."""
     if not target.name or target.name == "..":
         raise Refused("output", target, "no name for a new folder", "another --output")
+    check_name(target)
     if not target.exists() and not target.is_symlink():
         return
+    if target.is_symlink():
+        fix = f"--output {os.path.realpath(target)}" if target.exists() else "another --output"
+        raise Refused("output", target, "it is a link, which is never replaced", fix)
     if not force:
         why = "it is complete already" if resume and has_manifest(target) else "it exists already"
         raise Refused("output", target, why, "another --output, or --force to replace it")
     is_empty = target.is_dir() and not any(target.iterdir())
-    if target.is_symlink() or not (is_empty or has_manifest(target)):
+    if not (is_empty or has_manifest(target)):
         raise Refused("output", target, "it exists and is not an artefact, so --force spares it", "another --output")
 
 
@@ -188,13 +193,31 @@ def partial_of(target: Path) -> Path:
     return target.parent / f"{target.name}.partial"  # with_name would choke on "." and "/"
 
 
-def interrupted(target: Path) -> dict[str, Any] | None:
+def interrupted(target: Path, *, force: bool = False) -> dict[str, Any] | None:
     """What the interrupted run next to a target was going to be; None where there is none, or it is being cleared.
 
     Killed in its commit, such a run has a manifest already.
+
+    Raises:
+        Refused: one lies there, and what says so is damaged; with ``force`` nothing is known of it, as an empty object.
     """
-    intent = partial_of(target) / INTENT
-    found = read_json(intent) if intent.is_file() else {"cleared": True}
+    folder = partial_of(target)
+    try:
+        return _intent(folder) if (folder / INTENT).is_file() else None
+    except Refused:
+        if not force:
+            raise
+        return {}
+
+
+def _intent(folder: Path) -> dict[str, Any] | None:
+    fix = "the command that began it, with --force"
+    try:
+        found = read_json(folder / INTENT)
+    except Refused as error:
+        raise Refused("unfinished artefact", folder, f"{INTENT} is damaged ({error.why})", fix) from error
+    if not found.get("cleared") and found.get("kind") not in KINDS:
+        raise Refused("unfinished artefact", folder, f"{INTENT} does not say what it is going to be", fix)
     return None if found.get("cleared") else found
 
 
@@ -203,5 +226,5 @@ def unfinished(path: Path) -> tuple[Path, dict[str, Any]] | None:
     folder = path if (path / INTENT).is_file() else partial_of(path)
     if (path / MANIFEST).is_file() or not (folder / INTENT).is_file():
         return None
-    intent = read_json(folder / INTENT)
-    return None if intent.get("cleared") else (folder, intent)
+    intent = _intent(folder)
+    return None if intent is None else (folder, intent)

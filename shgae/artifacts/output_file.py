@@ -6,10 +6,19 @@ import os
 import tempfile
 from pathlib import Path
 
-from shgae.errors import Refused
+from shgae.errors import Refused, shortened
 
 PAGE, PICTURE, ONNX = (".html", ".htm"), (".png", ".svg", ".pdf"), (".onnx",)
 """How the names of such files end."""
+_MOST_NAME = 255 - 16
+"""Bytes: while it is written its name has up to 16 more."""
+
+
+def check_name(output: Path) -> None:
+    """Raises :class:`Refused` where an output's name leaves no room for what is put next to it while it is made."""
+    if (size := len(os.fsencode(output.name))) > _MOST_NAME:
+        why = f"its name has {size} bytes, at most {_MOST_NAME}"
+        raise Refused("output", shortened(str(output), 100), why, "a shorter one")
 
 
 def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example: str) -> None:
@@ -17,6 +26,7 @@ def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example:
     if output.suffix not in suffixes:
         endings = " or ".join(suffixes)
         raise Refused("output", output, f"its name does not end in {endings}", f"a name such as {example}{suffixes[0]}")
+    check_name(output)
     if not output.exists() and not output.is_symlink():
         return
     if not force:

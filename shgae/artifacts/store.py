@@ -49,6 +49,11 @@ class Artifact:
         """See :attr:`Manifest.facts`; a fact that is read must be there, and make sense."""
         return Facts(self.manifest.facts, self.path)
 
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """See :attr:`Manifest.config`; an option that is read must make sense, as a fact."""
+        return Facts(self.manifest.config, self.path)
+
     def file(self, name: str) -> Path:
         """The path of one file of the artefact.
 

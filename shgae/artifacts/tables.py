@@ -10,7 +10,7 @@ from typing import Any
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.input_file import Source, path_of, reading
-from shgae.artifacts.tensors import replacing, write_bytes
+from shgae.artifacts.tensors import replacing, write_bytes, writing
 from shgae.errors import Refused
 
 _MOST_LINE = 2**29
@@ -58,7 +58,7 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
     """Adds one line to a table; durable when it returns."""
-    with path.open("a", encoding="utf-8") as file:
+    with writing(path), path.open("a", encoding="utf-8") as file:
         file.write(dumps(row) + "\n")
         file.flush()
         os.fsync(file.fileno())

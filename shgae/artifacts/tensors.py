@@ -65,17 +65,26 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to fill; when the block ends it takes the place of ``path``: sibling, fsync, rename, fsync folder."""
     sibling = path.with_name(f".{path.name.lstrip('.')}.{os.getpid()}.tmp")
     try:
-        with sibling.open("wb") as file:
+        with writing(path), sibling.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         sibling.replace(path)
-    except BaseException as error:
+    except BaseException:
         sibling.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a write to a full disk does not say where
         raise
     sync(path.parent)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Gives an error in the block the file's name: a write to a full disk does not say where."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def sync(path: Path) -> None:

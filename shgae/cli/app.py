@@ -19,7 +19,7 @@ from shgae.cli.commands import COMMANDS
 from shgae.cli.interrupts import heard
 from shgae.cli.launcher import LOST, Launch, launch, set_aside
 from shgae.cli.usage import flags, usage_line
-from shgae.errors import DiskError, PeerLost, ShgaeError
+from shgae.errors import DiskError, PeerLost, Refused, ShgaeError, shortened
 from shgae.execution import RENDEZVOUS
 
 BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + getattr(signal, "SIGPIPE", 13)
@@ -132,7 +132,7 @@ def _end(error: BaseException, words: list[str]) -> int:
     options = frozenset(flags(group.commands[words[0]])) if words[0] in group.commands else frozenset()
     error = device_fault(error, words[0], resumed="--resume" in words, options=options) or error
     if isinstance(error, OSError):
-        error = _disk_error(error)
+        error = _no_path(error) or _disk_error(error)
     if isinstance(error, PeerLost) and RENDEZVOUS in os.environ:
         set_aside(error)
         return LOST
@@ -141,6 +141,15 @@ def _end(error: BaseException, words: list[str]) -> int:
         return error.exit_code
     error_line(f"this is a bug: {type(error).__name__}: {error}. Set SHGAE_DEBUG=1 for the traceback.")
     return BUG
+
+
+def _no_path(error: OSError) -> Refused | None:
+    """Of a path that no disk could have, or that leads through a file: the input's fault, no fault of the disk."""
+    if error.errno == errno.ENOENT and error.filename is None:  # of the calls without a path, getcwd() alone says so
+        return Refused("path", "the current folder", "it is not there any more", "cd to one that is")
+    if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
+        return None
+    return Refused("path", shortened(str(error.filename), 100), str(error.strerror).lower(), "check the path")
 
 
 def _disk_error(error: OSError) -> DiskError:

@@ -182,7 +182,8 @@ class _SectionedCommand(TyperCommand):
         """Takes old spellings; refuses a second --stack where one counts (graft takes several, so people try it)."""
         known = {name.removeprefix("--") for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts)}
         args, notes = modernized(ctx.info_name, args, known)
-        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        found, _, order = self.make_parser(ctx).parse_args(list(args))
+        self._check_values(ctx, found)
         if sum("--stack" in one.opts and not getattr(one, "multiple", False) for one in order) > 1:
             fix = "one run for each (extract and pretrain-ae take --stack all too)"
             raise Refused("option", "--stack", "given twice, this command takes one", fix)
@@ -190,6 +191,17 @@ class _SectionedCommand(TyperCommand):
         if not ctx.params.get("quiet"):
             launcher.say_once(notes)
         return parsed
+
+    def _check_values(self, ctx: Any, found: Mapping[str, Any]) -> None:
+        """Refuses an option of the command where another one's value was forgotten: -o --force makes no such folder."""
+        options = [one for one in self.get_params(ctx) if not isinstance(one, TyperArgument)]
+        names = {name for one in options for name in (*one.opts, *one.secondary_opts)}
+        for one in options:
+            value = found.get(str(one.name))
+            for word in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(word, str) and word in names:
+                    why = f"its value is missing, {word} stands in its place"
+                    raise Refused("option", one.opts[0], why, f"{one.opts[0]} {one.metavar or 'VALUE'}")
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """What stands after the name in the usage line: MODEL DATA, where typer would write {MODEL} {DATA}."""

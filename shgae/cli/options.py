@@ -110,15 +110,6 @@ def _option(type_: Any, default: Any, *names: str, panel: str, help: str, **more
 
 Pair = tuple[Path, Path]
 PAIR = "JSON DIR"
-
-
-def is_pair(value: Pair | None) -> Pair | None:
-    """Refuses an option that stands where the second path was forgotten."""
-    if value and str(value[1]).startswith("-"):
-        raise typer.BadParameter(f"it takes two paths, {PAIR}; {value[1]} stands in the place of the second.")
-    return value
-
-
 Category = Annotated[
     str | None, typer.Option("--category", metavar="NAME", help="Category of --joints, if of several.")
 ]

@@ -11,6 +11,7 @@ import typer
 _WORDS = (
     (r"Value error, ", ""),
     (r"Input should be a valid integer.*", "not a whole number"),
+    (r"Unable to parse input string as an integer.*", "not a whole number"),
     (r"Input should be a valid number.*", "not a number"),
     (r"Input should be greater than or equal to (\S+)", r"less than \1"),
 )

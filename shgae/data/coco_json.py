@@ -57,7 +57,7 @@ class AnnotationFile(NamedTuple):
     """People of photos that are not listed, by annotation id, with their image_id; they are not in ``dataset``."""
 
 
-def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
+def read_dataset(path: Path, category: str | None = None, *, needs_people: bool = True) -> AnnotationFile:
     """Reads and checks the file.
 
     What concerns one person only (no joints, not finite, v = 3, no box, a box without area) is not checked here.
@@ -65,6 +65,7 @@ def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
     Args:
         path: the JSON.
         category: name of the category of the people, where several have keypoints.
+        needs_people: whether a file without annotations of that category is refused; its joints have names anyway.
 
     Raises:
         Refused: the file is missing, broken, ambiguous, or something in it contradicts the format.
@@ -73,7 +74,7 @@ def read_dataset(path: Path, category: str | None = None) -> AnnotationFile:
     # Whoever reads a number checks that it is finite; what nobody reads may hold what it likes.
     dataset, sha256 = strict_json.read(path, "annotations", _FIX, each=hooks.each, constant=float)
     try:
-        chosen, notes, strays = _check_dataset(dataset, category)
+        chosen, notes, strays = _check_dataset(dataset, category, needs_people)
     except (JsonFault, CategoryFault, RecursionError) as fault:
         raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
     return AnnotationFile(dataset, chosen, sha256, notes, strays)
@@ -107,7 +108,9 @@ class _Hooks:
         return self._zeros.setdefault(len(values), numbers)
 
 
-def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tuple[str, ...], dict[int, Any]]:
+def _check_dataset(
+    dataset: Any, name: str | None, needs_people: bool
+) -> tuple[dict[str, Any], tuple[str, ...], dict[int, Any]]:
     """Checks everything that is not a matter of one person, and takes out the people of photos that are not listed.
 
     Returns:
@@ -132,7 +135,7 @@ def _check_dataset(dataset: Any, name: str | None) -> tuple[dict[str, Any], tupl
         if not _is_id(annotation.get("category_id")) or annotation["category_id"] not in known:
             raise JsonFault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
         of[annotation["category_id"]] += 1
-    if not of[category["id"]]:
+    if needs_people and not of[category["id"]]:
         most = f": their category_id is {category['id']}, most annotations have {of.most_common(1)[0][0]}" if of else ""
         raise JsonFault(f"it holds no people{most}")
     strays = {one["id"]: one for one in dataset["annotations"] if not _is_in(one.get("image_id"), photos)}

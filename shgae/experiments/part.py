@@ -61,7 +61,7 @@ class Part:
 
     def is_begun(self, force: bool = False) -> bool:
         """Whether an interrupted run of it is there; raises as :meth:`is_made`."""
-        begun = interrupted(self.path)
+        begun = interrupted(self.path, force=force)
         return begun is not None and self._is_this(begun, partial_of(self.path), force)
 
     def make(self, execution: Execution) -> None:

@@ -31,11 +31,11 @@ from shgae.artifacts import reader_process
 from shgae.artifacts.hashing import hash_open, state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.tensors import check_header
-from shgae.errors import Refused, shortened
+from shgae.errors import Refused, printable, shortened
 from shgae.execution import StopFlag
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing
 from shgae.models.foreign_objects import is_harmless, stand_in
-from shgae.models.foreign_tensors import AmbiguousNetwork, find_network
+from shgae.models.foreign_tensors import STATE_DICT, AmbiguousNetwork, NotPlain, as_weights, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import misfit, shared_names, tensor_shapes
 
@@ -43,21 +43,22 @@ Array = npt.NDArray[Any]
 
 _PREFIXES = re.compile(r"((module|model|net|_orig_mod)\.)*")
 """What DataParallel, torch.compile or a trainer that holds the network put before every name."""
+_SAFETENSORS = ".safetensors"
 _TIME_LIMIT = 60.0
 """Seconds in which a file must be read."""
 _MEMORY_LIMIT = 8 << 30
 """Bytes that the child may take beyond what it starts with."""
-_FIX = "a file that torch.save(model.state_dict(), FILE) made"
 _EXPECTED = ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
 """What most trainings save with the weights: their best score, as a number of numpy's."""
-_MOST_VIEWS = 16
-"""How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
 _MOST_NAMES = 200
 """Different objects in one checkpoint."""
 _OTHER_KINDS = {
     rb"\x04\0\0\0.{8}V \d": ("a Torch7 file of Lua, which PyTorch does not read", "a PyTorch version of this network"),
     rb"\x89HDF": ("an HDF5 file, as Keras writes it", "a PyTorch version of this network"),
     rb"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull"),
+    rb"\Z": ("an empty file", "copy or download it again"),
+    rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd": ("compressed", "the file that comes out of it, unpacked"),
+    rb"\x93NUMPY|PK\x03\x04.{26}[^/\0]*\.npy": ("a file of numpy's arrays", STATE_DICT),
     rb"\s*<(!doctype|!DOCTYPE|html|HTML|\?xml)": ("a web page, so its download failed", "download the file again"),
 }
 """How files begin that are taken for checkpoints: what they are, and what to do."""
@@ -139,9 +140,9 @@ def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) ->
 def _read(path: Path, stop: StopFlag | None) -> StateDict:
     """All tensors of a file, as they are named in it."""
     with open_input(path, "checkpoint", wanted="a .pth or .safetensors file") as file:
-        if path.suffix == ".safetensors":
+        _refuse_other_kinds(_start(file), path)
+        if _is_safetensors(_start(file), path):
             check_header(file, path)  # the library would take headers that cost gigabytes
-        _refuse_other_kinds(file, path)
         before, sha256 = state_of(file), hash_open(file)
         arrays, note = _read_in_child(file, path, StopFlag() if stop is None else stop)
         if state_of(file) != before:
@@ -149,10 +150,20 @@ def _read(path: Path, stop: StopFlag | None) -> StateDict:
     return StateDict(arrays, note, sha256)
 
 
-def _refuse_other_kinds(file: BufferedReader, path: Path) -> None:
-    """Says what a file is that people take for a checkpoint."""
+def _start(file: BufferedReader) -> bytes:
     file.seek(0)
-    start = file.read(64)
+    return file.read(256)
+
+
+def _is_safetensors(start: bytes, path: Path) -> bool:
+    """By what it holds, since files are renamed; by its name only where it begins neither as a zip nor as a pickle."""
+    if start[8:9] == b"{":
+        return int.from_bytes(start[:8], "little") < 2**32
+    return path.suffix.lower() == _SAFETENSORS and not start.startswith((b"PK\3\4", b"\x80"))
+
+
+def _refuse_other_kinds(start: bytes, path: Path) -> None:
+    """Says what a file is that people take for a checkpoint."""
     for beginning, kind in _OTHER_KINDS.items():
         if re.match(beginning, start, re.DOTALL):
             raise Refused("checkpoint", path, f"it is {kind[0]}", kind[1])
@@ -171,7 +182,8 @@ def translate(arrays: Mapping[str, Array], where: object) -> ForeignModel:
     arrays = _with_counters(arrays, wanted)
     wrong = misfit(wanted | unused, {name: array.shape for name, array in arrays.items()})
     if wrong:
-        raise Refused("tensors", where, f"it looks like {checkpoint_format.family}, but {wrong}", "a whole checkpoint")
+        fix = "a checkpoint of that very network" if wanted.keys() <= arrays.keys() else "a whole checkpoint"
+        raise Refused("tensors", where, f"it looks like {checkpoint_format.family}, but {wrong}", fix)
     kind: Literal["hourglass", "autoencoder"] = "hourglass" if isinstance(spec, HourglassSpec) else "autoencoder"
     renamed = {ours: arrays[name] for ours, name in names.items()}
     return ForeignModel(checkpoint_format.family, kind, spec, renamed, checkpoint_format.upbringing, tuple(unused))
@@ -216,46 +228,44 @@ def _spec(
         raise Refused("tensors", where, why, "a whole checkpoint") from error
 
 
-class _NotPlain(Exception):
-    """A checkpoint of something else than plain tensors."""
-
-
 def _read_in_child(file: BufferedReader, path: Path, stop: StopFlag) -> tuple[dict[str, Array], str]:
-    words = [str(_MEMORY_LIMIT), path.suffix]
+    words = [str(_MEMORY_LIMIT), _SAFETENSORS if _is_safetensors(_start(file), path) else ""]
     try:
         answer = reader_process.ask(__name__, words, file, _TIME_LIMIT, _MEMORY_LIMIT, stop)
     except reader_process.TooLong as error:
-        raise Refused("checkpoint", path, f"reading it took more than {_TIME_LIMIT:.0f} s", _FIX) from error
+        raise Refused("checkpoint", path, f"reading it took more than {_TIME_LIMIT:.0f} s", STATE_DICT) from error
     stop.raise_if_set(path, "the same command again", saved=False)
     if answer.code == reader_process.REFUSES:
-        raise Refused("checkpoint", path, answer.out.decode(errors="replace"), _FIX)
+        why, _, fix = answer.out.decode(errors="replace").partition("\n")
+        raise Refused("checkpoint", path, why, fix)
     if answer.code < 0:
-        raise Refused("checkpoint", path, f"its reader died (signal {-answer.code})", _FIX)
+        raise Refused("checkpoint", path, f"its reader died (signal {-answer.code})", STATE_DICT)
     note, newline, tensors = answer.out.partition(b"\n")
     if answer.code or not newline:
         raise RuntimeError(f"the reader of {path} failed:\n{answer.err}")
     return safetensors.numpy.load(tensors), str(json.loads(note))
 
 
-def _child(parent: int, memory: int, suffix: str) -> int:
+def _child(parent: int, memory: int, kind: str) -> int:
     """Reads a hostile file and answers with its tensors; the whole life of the child process."""
     reader_process.begin(parent, memory)
     source = sys.stdin.buffer
     try:
-        tensors, note = _network(_load(source, suffix), os.fstat(source.fileno()).st_size)
+        tensors, note = _network(_load(source, kind), os.fstat(source.fileno()).st_size)
         answer = (json.dumps(note) + "\n").encode() + safetensors.torch.save(tensors)
         code = 0
     except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
-        answer, code = _reason(error).encode(errors="replace"), reader_process.REFUSES
+        why, fix = printable(_reason(error)), getattr(error, "fix", STATE_DICT)
+        answer, code = f"{why}\n{fix}".encode(errors="replace"), reader_process.REFUSES
     with suppress(BrokenPipeError):
         sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
     return code
 
 
-def _load(source: IO[bytes], suffix: str = "") -> object:
+def _load(source: IO[bytes], kind: str = "") -> object:
     """What a file holds: tensors, plain values, and inert namesakes of harmless objects; nothing in it is run."""
-    if suffix == ".safetensors":
+    if kind == _SAFETENSORS:
         return safetensors.torch.load(source.read())
     named = {path: stand_in(path) for path in _EXPECTED}
     while True:
@@ -277,48 +287,10 @@ def _asked_for(error: Exception) -> str | None:
     return asked[1] if asked else None
 
 
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-
-
-def _plain(loaded: object) -> dict[str, Tensor]:
-    """The network inside a checkpoint: every tensor of its own, whole, float32 or int64, and finite."""
-    tensors, _ = _network(loaded)
-    return tensors
-
-
 def _network(loaded: object, size: int | None = None) -> tuple[dict[str, Tensor], str]:
-    """The tensors, and a note on where they were; ``size`` is that of their file, which bounds them."""
+    """The tensors of the network in a checkpoint, and a note on where they were; ``size`` is that of its file."""
     tensors, note = find_network(loaded)
-    if size is not None:
-        _check_storages(tensors, size)
-    for name, value in tensors.items():
-        if value.is_complex() or value.layout != torch.strided:
-            raise _NotPlain(f"{shortened(name)} is not a plain tensor")
-        is_count = name.endswith("num_batches_tracked") and value.dtype in (torch.int32, torch.int64)
-        if value.dtype not in _FLOATS and not is_count:
-            kind = str(value.dtype).removeprefix("torch.")
-            raise _NotPlain(f"{shortened(name)} holds {kind}, where weights are float16, bfloat16, float32 or float64")
-        dtype = torch.float32 if value.is_floating_point() else torch.int64
-        tensors[name] = value.detach().to(dtype, copy=True, memory_format=torch.contiguous_format)
-        if not tensors[name].isfinite().all():
-            raise _NotPlain(f"{shortened(name)} holds numbers that are not finite")
-    return tensors, note
-
-
-def _check_storages(tensors: Mapping[str, Tensor], size: int) -> None:
-    """Refuses tensors that claim more numbers than the file holds: repeated by a stride of 0, or packed."""
-    storages: dict[int, int] = {}
-    views = 0
-    for name, value in tensors.items():
-        if value.layout != torch.strided:
-            raise _NotPlain(f"{shortened(name)} is no plain tensor")
-        storage, claimed = value.untyped_storage(), value.numel() * value.element_size()
-        if claimed > storage.nbytes():
-            raise _NotPlain(f"{shortened(name)} claims {claimed:,} bytes, the file holds {storage.nbytes():,} of it")
-        storages[storage.data_ptr()] = storage.nbytes()
-        views += claimed
-    if sum(storages.values()) > size or views > _MOST_VIEWS * size:
-        raise _NotPlain(f"its tensors claim {max(views, sum(storages.values())):,} bytes, the file holds {size:,}")
+    return as_weights(tensors, size), note
 
 
 def _reason(error: Exception) -> str:
@@ -327,7 +299,7 @@ def _reason(error: Exception) -> str:
         return f"it asks to make or run {shortened(asked)}, which is not a tensor; nothing of it was run"
     if isinstance(error, MemoryError) or "allocate memory" in text:
         return "it needs more memory than a checkpoint may"
-    if isinstance(error, _NotPlain | AmbiguousNetwork):
+    if isinstance(error, NotPlain | AmbiguousNetwork):
         return text
     if "TorchScript" in text:
         return "it is a TorchScript program; nothing of it was run"

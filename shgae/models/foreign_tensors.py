@@ -1,10 +1,14 @@
-"""Where in a checkpoint the network is, in whatever wrapper, list or trainer, told by the names of its tensors."""
+"""Where in a checkpoint the network is, in whatever wrapper, list or trainer, and its tensors as plain numbers.
+
+The network is told by the names of its tensors.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from shgae.errors import printable, shortened
@@ -15,10 +19,23 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "params
 _NEUTRAL = ("module", "_orig_mod")
 """What DataParallel and torch.compile put before every name."""
 _MOST_NAMED = 3
+_MOST_VIEWS = 16
+"""How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_COUNTER, _VARIANCE = "num_batches_tracked", "running_var"
+STATE_DICT = "a file that torch.save(model.state_dict(), FILE) made"
 
 
 class AmbiguousNetwork(Exception):
     """There is no tensor, or there are several networks; the text says what was found."""
+
+
+class NotPlain(Exception):
+    """What is wrong with a tensor, for which ``fix`` is the remedy."""
+
+    def __init__(self, why: str, fix: str = STATE_DICT) -> None:
+        super().__init__(why)
+        self.fix = fix
 
 
 class Found(NamedTuple):
@@ -53,6 +70,64 @@ def find_network(loaded: object) -> Found:
     return Found(chosen, note + others)
 
 
+def as_weights(tensors: Mapping[str, Tensor], size: int | None = None) -> dict[str, Tensor]:
+    """Tensors as a network takes them: each whole and of its own, float32 (counters: int64), and finite.
+
+    Args:
+        tensors: as they lie in a checkpoint.
+        size: bytes of its file; they may claim no more than it holds. None looks at no bound.
+
+    Raises:
+        NotPlain: one is sparse, complex, quantised, without numbers, or holds numbers that no weight can have.
+    """
+    for name, value in tensors.items():
+        _check_kind(shortened(name), value)
+    if size is not None:
+        _check_storages(tensors, size)
+    return {name: _counted(one) if name.endswith(_COUNTER) else _weight(name, one) for name, one in tensors.items()}
+
+
+def _check_kind(name: str, value: Tensor) -> None:
+    if value.is_meta:
+        raise NotPlain(f"{name} has a shape and no numbers (meta device)")
+    if value.is_complex() or value.layout != torch.strided:
+        raise NotPlain(f"{name} is not a plain tensor")
+    if value.dtype not in _FLOATS and not name.endswith(_COUNTER):
+        kind = str(value.dtype).removeprefix("torch.")
+        raise NotPlain(f"{name} holds {kind}, where weights are float16, bfloat16, float32 or float64")
+
+
+def _weight(name: str, value: Tensor) -> Tensor:
+    found = value.detach().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+    if not found.isfinite().all():
+        fix = "a checkpoint from before its training diverged"
+        raise NotPlain(f"{shortened(name)} holds numbers that are not finite", fix)
+    if name.endswith(_VARIANCE) and (found < 0).any():
+        raise NotPlain(f"{shortened(name)} holds a variance below 0", "a checkpoint that is not damaged")
+    return found
+
+
+def _counted(value: Tensor) -> Tensor:
+    """The batches that a batch norm has seen; no result depends on them, and in float16 65,505 of them are infinite."""
+    if value.is_floating_point():
+        value = value.double().nan_to_num(0.0, 0.0, 0.0)
+    return value.detach().to(torch.int64, copy=True).reshape(() if value.numel() == 1 else value.shape)
+
+
+def _check_storages(tensors: Mapping[str, Tensor], size: int) -> None:
+    """Refuses tensors that claim more numbers than the file holds: repeated by a stride of 0, or packed."""
+    storages: dict[int, int] = {}
+    views = 0
+    for name, value in tensors.items():
+        storage, claimed = value.untyped_storage(), value.numel() * value.element_size()
+        if claimed > storage.nbytes():
+            raise NotPlain(f"{shortened(name)} claims {claimed:,} bytes, the file holds {storage.nbytes():,} of it")
+        storages[storage.data_ptr()] = storage.nbytes()
+        views += claimed
+    if sum(storages.values()) > size or views > _MOST_VIEWS * size:
+        raise NotPlain(f"its tensors claim {max(views, sum(storages.values())):,} bytes, the file holds {size:,}")
+
+
 def _tensors_in(loaded: object) -> dict[str, Tensor]:
     """Every tensor by the way to it, in order, with dots between."""
     found: dict[str, Tensor] = {}
@@ -60,8 +135,8 @@ def _tensors_in(loaded: object) -> dict[str, Tensor]:
     waiting: list[tuple[str, object]] = [("", loaded)]
     while waiting:
         way, value = waiting.pop()
-        if isinstance(value, Tensor):
-            found[way] = value
+        if isinstance(value, Tensor) and found.setdefault(way, value) is not value:
+            raise AmbiguousNetwork(f"it holds two tensors called {_shown(way)}")
         if not isinstance(value, Mapping | list | tuple) or id(value) in seen:
             continue
         seen.add(id(value))

@@ -43,6 +43,11 @@ def score_of(rows: Rows) -> Score:
     return PCK if PCK.key in rows[0] else FVU
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value of a row is a number: NaN is, a whole number that no float holds is not."""
+    return type(value) is float or (type(value) is int and abs(value) < 2**53)
+
+
 def best_row(rows: Rows) -> Mapping[str, Any]:
     """The row of the best epoch: the first of equally good ones, as training keeps it."""
     score = score_of(rows)

@@ -22,6 +22,7 @@ from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_plan import PLAN
 from shgae.evaluation.study_report import STUDY, read_study
+from shgae.plots.curves import is_number, score_of
 from shgae.reporting.names import shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
@@ -125,10 +126,9 @@ def _read_unfinished(found: Inputs, folder: Path, intent: Mapping[str, Any], nam
 def _rows(content: bytes, where: Path) -> list[dict[str, Any]]:
     try:
         rows = [strict_json.parse(line, constant=float) for line in content.splitlines()]
-        if not rows or any(not isinstance(row[key], int | float) for row in rows for key in _NEEDED):
+        score = score_of(rows or [{}]).key
+        if not rows or not all(is_number(row[key]) for row in rows for key in (*_NEEDED, score)):
             raise ValueError("no numbers")
-        if len({"val_pck" in row for row in rows}) > 1 or not {"val_pck", "val_fvu"} & rows[0].keys():
-            raise ValueError("no score")
     except (strict_json.JsonFault, ValueError, KeyError, TypeError) as error:
         raise Refused("history", where / HISTORY, f"not as a training writes it ({error})", "a run of shgae") from error
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execut
     converted = read_annotations(data_set, file, execution.stop)
     splits = {split: people for split, people in converted.splits.items() if people}
     targets = {split: output / f"{split}{_SUFFIX}" for split in splits}
-    if file.resolve() in {path.resolve() for path in targets.values()}:
+    if os.path.realpath(file) in map(os.path.realpath, targets.values()):
         raise Refused("output", output, "the file itself would be replaced", "another --output")
     for path in targets.values():
         check_file(path, (_SUFFIX,), execution.force, example="train")

@@ -162,7 +162,7 @@ def _tuned(file: Path, like: Path, output: Path, execution: Execution) -> Import
 
 
 def _read_joints(path: Path, category: str | None) -> _Joints:
-    file = read_dataset(path, category)
+    file = read_dataset(path, category, needs_people=False)
     return _Joints(Skeleton.from_category(file.category), file.category["id"], file.sha256)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
 
 def _check_place(output: Path, given: Sequence[Given]) -> None:
     for one in given:
-        if output.resolve().is_relative_to(one.artifact.path.resolve()):
+        if Path(os.path.realpath(output)).is_relative_to(os.path.realpath(one.artifact.path)):
             raise Refused("output", output, f"it lies inside {one.artifact.path}, an input", "another --output")
 
 

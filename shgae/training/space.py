@@ -22,4 +22,4 @@ def check_training_space(draft: Draft, model: nn.Module, config: FitConfig, prog
     """:func:`check_space` for a training that writes into a draft; of several processes the first one looks."""
     if draft.world.is_main:
         size = training_size(model, config.optimizer) - draft.size()
-        check_space(draft.target, size, "weights and checkpoints", progress)
+        check_space(draft.target, size, "weights and checkpoints", progress, "another disk")

@@ -17,7 +17,7 @@ from shgae.models.zoo import load_autoencoder, load_hourglass
 from shgae.recipes import RECIPES
 from shgae.stages import train
 from shgae.training.space import training_size
-from tests.builders.chain import Chain
+from tests.builders.chain import Chain, Notes
 
 NAME = 200
 """More bytes than a tensor's name and shape take."""
@@ -37,6 +37,14 @@ def test_a_disk_without_that_room_ends_it_at_once(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disk_space, "free_bytes", lambda _: 65_000_000)
-    with pytest.raises(DiskError, match="weights and checkpoints need .* with 64.0 MB to spare, 65.0 MB are free"):
+    with pytest.raises(
+        DiskError, match="weights and checkpoints need .* with 64.0 MB to spare, 65.0 MB are free. Try: another disk.$"
+    ):
         train.run(tiny_data, tmp_path / "baseline", RECIPES["improved"].train, Execution())
     assert not list(tmp_path.iterdir())
+
+
+def test_what_lies_there_already_takes_no_negative_room(tmp_path: Path) -> None:
+    notes = Notes()
+    disk_space.check_space(tmp_path / "run", -95_235, "weights", notes)
+    assert notes.said[0].startswith("weights will take 0 bytes (")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shgae.artifacts.facts import Facts
+from shgae.artifacts.store import Artifact
 from shgae.config import fields_of
 from shgae.errors import Refused
 from shgae.recipes import HeatmapConfig, PrepareConfig, as_json
 from shgae.skeleton import COCO_PERSON, Skeleton
+from tests.builders.manifests import MANIFEST
 
 TWO = {"names": ["a", "b"], "limbs": [[0, 1]], "flip_pairs": [[0, 1]]}
 TRUE: dict[str, list[Any]] = {
-    "category_id": [1, 0, -3],
+    "category_id": [1, 0, -3, 2**60],
     "crop_policy": ["pad", "inside"],
     "crop_size": [1, 128, 256, 4096],
     "dropped": [{}, {"crowd": 3, "bad photo": 0}],
@@ -39,7 +42,7 @@ TRUE: dict[str, list[Any]] = {
 ODD: tuple[Any, ...] = (None, True, 2**70, math.nan, [None], ["x", 3])
 """What is written for none of them."""
 FALSE: dict[str, list[Any]] = {
-    "category_id": [0.25, True, "1", 2**53, -(2**53)],
+    "category_id": [0.25, True, "1", 2**63, -(2**63) - 1],
     "crop_size": [0, -128, 4097, 128.0, "128"],
     "crop_policy": ["", "x", ["pad"], {"pad": 1}],
     "dropped": [3, [1], {"crowd": 0.5}, {"crowd": 2**53}],
@@ -141,3 +144,13 @@ def test_a_sigma_is_read_exactly_where_it_was_accepted(sigma: float) -> None:
             Facts({"heatmap": stored}, Path("x"))["heatmap"]
     else:
         assert Facts({"heatmap": stored}, Path("x"))["heatmap"] == stored
+
+
+@pytest.mark.parametrize("value", [None, 1, 5000, 0, -1, True, 2.0, "3", {"x": {}}, [3], 2**53])
+def test_an_option_that_is_read_again_makes_sense_too(value: Any) -> None:
+    artifact = Artifact(Path("e"), dataclasses.replace(MANIFEST, config={"limit": value}))
+    if value in (None, 1, 5000) and value is not True:
+        assert artifact.config["limit"] == value
+        return
+    with pytest.raises(Refused, match="fact limit in e: .* makes no sense"):
+        artifact.config.get("limit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,12 @@ def test_force_spares_a_file_and_a_symlink(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     (tmp_path / "file").write_text("mine")
     before = everything(tmp_path)
-    for name in ("link", "dangling", "file"):
-        with pytest.raises(Refused, match="--force spares it"):
+    for name, why in (
+        ("link", f"a link, which is never replaced. Try: --output {re.escape(str(real.path.resolve()))}"),
+        ("dangling", "a link, which is never replaced. Try: another --output"),
+        ("file", "--force spares it"),
+    ):
+        with pytest.raises(Refused, match=why):
             make(tmp_path / name, value=2, execution=FORCE)
     assert everything(tmp_path) == before
     assert (tmp_path / "link").is_symlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from shgae.artifacts import draft
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.folders import unfinished
+from shgae.artifacts.folders import INTENT, unfinished
 from shgae.artifacts.manifest import MANIFEST
 from shgae.artifacts.store import open_artifact, verify_files
 from shgae.artifacts.tables import append_row
 from shgae.errors import Refused
 from shgae.execution import Execution
 from tests.builders.artefacts import FILES, FORCE, RESUME, everything, fill, interrupted, make
+from tests.builders.chain import Notes
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
@@ -48,6 +51,53 @@ def test_a_resumable_draft_stays_and_is_continued(tmp_path: Path) -> None:
     assert open_artifact(tmp_path / "run").id == artifact.id
 
 
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"kind": null}', '{"kind": "x"}', '{"kind": "data", "kind": 1}']
+)
+def test_a_draft_that_does_not_say_what_it_is_can_be_begun_again_and_not_resumed(tmp_path: Path, content: str) -> None:
+    partial = interrupted(tmp_path / "run")
+    (partial / INTENT).write_text(content)
+    before = everything(partial)
+    for execution in (Execution(), RESUME, Execution(resume=True, force=True)):
+        with pytest.raises(Refused, match=r"intent.json .* Try: the command that began it, with --force"):
+            make(tmp_path / "run", execution=execution, resumable=True)
+    with pytest.raises(Refused, match="unfinished artefact in .*run.partial"):
+        unfinished(partial)
+    assert everything(partial) == before
+    made = make(tmp_path / "run", execution=FORCE, resumable=True)
+    assert set(made.manifest.files) == set(FILES)
+    assert not partial.exists()
+
+
+def test_one_that_was_made_meanwhile_leaves_no_empty_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draft, "mend", lambda target: target.mkdir())  # as another process would
+    with pytest.raises(Refused, match="it exists already"):
+        make(tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_full_disk_is_met_by_name_and_leaves_no_empty_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)  # the process id in the lock
+    monkeypatch.setattr(os, "fsync", full)
+    for is_begun in (False, True):
+        with pytest.raises(OSError, match="No space") as caught:
+            append_row(tmp_path / "log", {}) if is_begun else make(tmp_path / "run")
+        assert str(caught.value.filename) == str(tmp_path / ("log" if is_begun else f"run.partial/{INTENT}"))
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+@pytest.mark.parametrize("name", ["x" * 240, "\N{GRINNING FACE}" * 60, "loop/x"])
+def test_a_place_that_cannot_take_it_to_the_end_is_refused_before_the_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises((Refused, OSError), match="at most 239|Too many levels"):
+        make(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["loop"]
+    assert make(tmp_path / ("x" * 239)).id == make(tmp_path / ("x" * 239), execution=FORCE).id
+
+
 def test_a_new_draft_is_not_called_resumed(tmp_path: Path) -> None:
     with new_artifact(tmp_path / "run", kind="data", config={}, parents={}, execution=RESUME, resumable=True) as made:
         assert not made.resumed
@@ -72,6 +122,24 @@ def test_another_config_kind_or_parent_is_not_resumed_and_the_differences_are_na
         assert {name: content for name, content in everything(partial).items() if name != ".lock"} == {
             name: content for name, content in before.items() if name != ".lock"
         }
+
+
+def test_of_many_differences_some_are_shown(tmp_path: Path) -> None:
+    interrupted(tmp_path / "run")
+    config = dict.fromkeys("bcdefgh", 1)
+    with (
+        pytest.raises(Refused, match=r"\(b: 1 here, None there; .*; e: 1 here, None there and 4 more\)"),
+        new_artifact(tmp_path / "run", kind="hourglass", config=config, parents={}, execution=RESUME, resumable=True),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_another_run_that_force_clears_is_told(tmp_path: Path, value: int) -> None:
+    partial, notes = interrupted(tmp_path / "run"), Notes()
+    make(tmp_path / "run", "hourglass", value, execution=Execution(force=True, progress=notes))
+    told = f"note: {partial}, another run that was interrupted, is given up (--force)"
+    assert notes.said == ([told] if value else [])
 
 
 def test_a_config_with_tuples_is_resumed(tmp_path: Path) -> None:

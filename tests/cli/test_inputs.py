@@ -45,6 +45,15 @@ WRONG = [
     ("evaluate nothing nothing --split all", "Invalid value for '--split'"),
     ("train nothing -o out --device gpu", "value in --device"),
     ("train nothing -o out --config nothing", "config in nothing"),
+    ("train nothing -o out --seed " + "9" * 5000, "Invalid value for '--seed' / '-s': not a whole number"),
+    # Paths that no disk has are an input's fault.
+    ("import " + "x" * 300 + " -o out", "path in xxx"),
+    ("info " + "x" * 300, "path in xxx"),
+    ("import loop -o out", "path in loop: too many levels of symbolic links"),
+    # The value of an option was forgotten, and the next option is not a name for a folder.
+    ("train nothing -o --force", "option in --output: its value is missing, --force stands in its place"),
+    ("train nothing --output=--json", "option in --output: its value is missing, --json stands in its place"),
+    ("import file -o out --joints -q", "option in --joints: its value is missing, -q stands in its place"),
 ]
 
 
@@ -52,6 +61,7 @@ WRONG = [
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "file").write_text("{}")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -152,7 +152,7 @@ REFUSED = {
     f"prepare --train {JSON} none -o x": "none: no such folder",
     f"prepare --train {PHOTOS} {JSON} -o x": "the JSON first, then the folder",
     f"prepare --train {PHOTOS} {PHOTOS} -o x": "it is a folder",
-    f"prepare --train {JSON} -o x": "--train': it takes two paths, JSON DIR; -o stands in the place of the second",
+    f"prepare --train {JSON} -o x": "in --train: its value is missing, -o stands in its place. Try: --train JSON DIR",
     f"prepare --train {JSON} drawn/val -o x": "the folder that holds the photos",
     "train none -o x": "none: no such folder, wanted prepared data",
     "train . -o x": "no manifest.json in it",

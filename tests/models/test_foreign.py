@@ -185,7 +185,7 @@ def test_a_state_dict_is_found_in_its_wrapper(tmp_path: Path, wrap: Callable[[An
 
 
 def _load_like_the_child(path: Path) -> dict[str, torch.Tensor]:
-    return foreign._plain(foreign._load(path.open("rb")))
+    return foreign._network(foreign._load(path.open("rb")))[0]
 
 
 def training_checkpoint(best: Any) -> dict[str, Any]:
@@ -297,7 +297,7 @@ def broken_file(kind: str, folder: Path) -> Path:
     [
         ("truncated", "not a checkpoint of tensors, or a torn one"),
         ("garbage", "not a checkpoint of tensors"),
-        ("empty", "not a checkpoint of tensors"),
+        ("empty", "an empty file"),
         ("payload", "nothing of it was run"),
         ("old-style payload", "nothing of it was run"),
         ("module", "make or run torch.nn.modules.linear.Linear"),

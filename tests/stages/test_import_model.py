@@ -128,6 +128,14 @@ def test_joints_and_colour_can_be_given(tmp_path: Path) -> None:
     assert len(config["joints_sha256"]) == 64
 
 
+def test_a_json_without_people_names_joints_all_the_same(tmp_path: Path) -> None:
+    json_ = coco_json(tmp_path / "people.json", [f"part {i}" for i in range(16)])
+    categories = json.loads(json_.read_text())["categories"]
+    json_.write_text(json.dumps({"images": [], "annotations": [], "categories": categories}))
+    facts, _ = imported(tmp_path, BEARPAW, NEWELL, joints=json_)
+    assert facts["skeleton"]["names"][15] == "part 15"
+
+
 def test_joints_of_another_number_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     json_ = coco_json(tmp_path / "people.json", ["a", "b"])
     with pytest.raises(Refused, match="category has 2 joints, the network has maps for 16"):

@@ -26,6 +26,7 @@ from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.metrics.pckh import Curve
 from shgae.plots import curves
+from shgae.reporting import plot_inputs
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
 from tests.builders.findings import analysis_report
@@ -187,6 +188,15 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:
             plot.run(inputs, tmp_path / "out", Execution(), first)
         assert not (tmp_path / "out").exists() and not (tmp_path / "out.partial").exists()
     plot.run([broken], tmp_path / "out", Execution())  # equal bytes
+
+
+@pytest.mark.parametrize("value", [None, True, "0.5", [0.5], {}, 10**400])
+@pytest.mark.parametrize("key", ["epoch", "lr", "val_loss", "val_pck"])
+def test_a_history_of_anything_but_numbers_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    rows = [{"epoch": 1, "lr": 0.1, "train_loss": 1, "val_loss": 1.0, "val_pck": 0.5}] * 2
+    assert len(plot_inputs._rows("\n".join(map(json.dumps, rows)).encode(), tmp_path)) == 2
+    with pytest.raises(Refused, match="not as a training writes it .no numbers"):
+        plot_inputs._rows("\n".join(map(json.dumps, [*rows, {**rows[0], key: value}])).encode(), tmp_path)
 
 
 def test_two_processes_draw_equal_bytes_and_sign_them_with_what_was_typed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from shgae.cli.command import beside, command, typed
 from shgae.cli.inputs import CocoAndPhotos
-from shgae.cli.options import PAIR, DryRun, Output, Pair, is_pair
+from shgae.cli.options import PAIR, DryRun, Output, Pair
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import PrepareConfig, Split
@@ -29,18 +29,12 @@ from shgae.recipes import PrepareConfig, Split
     running=("workers", "stamp", "force"),
 )
 def prepare(
-    train: Annotated[
-        Pair, typer.Option(metavar=PAIR, callback=is_pair, help="COCO JSON and photos to train on."), CocoAndPhotos()
-    ],
+    train: Annotated[Pair, typer.Option(metavar=PAIR, help="COCO JSON and photos to train on."), CocoAndPhotos()],
     output: Output,
     config: PrepareConfig,
     execution: Execution,
-    val: Annotated[
-        Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to validate on."), CocoAndPhotos()
-    ] = None,
-    test: Annotated[
-        Pair | None, typer.Option(metavar=PAIR, callback=is_pair, help="The same, to test on."), CocoAndPhotos()
-    ] = None,
+    val: Annotated[Pair | None, typer.Option(metavar=PAIR, help="The same, to validate on."), CocoAndPhotos()] = None,
+    test: Annotated[Pair | None, typer.Option(metavar=PAIR, help="The same, to test on."), CocoAndPhotos()] = None,
     sheet: Annotated[bool, typer.Option("--sheet/--no-sheet", help="Draw some of the people: sheet.png.")] = True,
     dry_run: DryRun = False,
 ) -> Outcome:

@@ -168,7 +168,7 @@ def _parts(
 def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) -> _Scored:
     data.check((f"{split}/", "people.jsonl"))
     artifact = data.artifact
-    crops = Crops(artifact, split, evaluation.artifact.manifest.config.get("limit"))
+    crops = Crops(artifact, split, evaluation.artifact.config.get("limit"))
     skeleton = Skeleton.from_json(artifact.facts["skeleton"])
     whole = read_people(artifact, split)
     files = [evaluation.artifact.open(f"predictions-{name}.json") for name in pair]

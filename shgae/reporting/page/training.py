@@ -12,7 +12,7 @@ from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.input_file import read_input
 from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tables import read_rows
-from shgae.plots.curves import Score, best_row, score_of, study_curves
+from shgae.plots.curves import Score, best_row, is_number, score_of, study_curves
 from shgae.reporting.page.html import Block, Details, Figure, Section, Table
 from shgae.reporting.page.images import MOST_BYTES, Picture, of_file
 from shgae.reporting.page.inputs import Given
@@ -58,8 +58,7 @@ def _run(one: Given) -> _Run:
 def _numbers(row: Mapping[str, Any], score: Score) -> dict[str, float]:
     found = {key: row.get(key) for key in ("epoch", *_LOSSES, score.key, "lr")}
     return {
-        key: float(value) if isinstance(value, int | float) and math.isfinite(value) else math.nan
-        for key, value in found.items()
+        key: float(value) if is_number(value) and math.isfinite(value) else math.nan for key, value in found.items()
     }
 
 
