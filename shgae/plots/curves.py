@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ def score_of(rows: Rows) -> Score:
     return PCK if PCK.key in rows[0] else FVU
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value of a row is a number: NaN is, a whole number that no float holds is not."""
     return type(value) is float or (type(value) is int and abs(value) < 2**53)
 
