@@ -64,6 +64,7 @@ def test_anything_else_is_a_fault_with_its_reason(text: str | bytes, why: str) -
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS", "git lfs pull"),
         (b"\n<!DOCTYPE html><html>", "a web page, so its download failed", "fetch the file again"),
     ],
+    ids=["gzip", "zip", "Git LFS", "HTML"],
 )
 def test_what_people_take_for_json_is_called_by_its_name(tmp_path: Path, data: bytes, why: str, fix: str) -> None:
     (tmp_path / "a.json").write_bytes(data)
