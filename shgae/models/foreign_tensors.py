@@ -110,7 +110,7 @@ def _weight(name: str, value: Tensor) -> Tensor:
 def _counted(value: Tensor) -> Tensor:
     """The batches that a batch norm has seen; no result depends on them, and in float16 65,505 of them are infinite."""
     if value.is_floating_point():
-        value = value.double().nan_to_num(0.0, 0.0, 0.0)
+        value = value.cpu().double().nan_to_num(0.0, 0.0, 0.0)
     return value.detach().to(torch.int64, copy=True).reshape(() if value.numel() == 1 else value.shape)
 
 

@@ -239,8 +239,8 @@ def test_a_joint_without_label_is_nowhere_and_one_with_is_told_by_its_v(tmp_path
 
 
 def test_what_a_file_says_is_quoted_up_to_forty_characters(tmp_path: Path):
-    line = line_of(tmp_path, with_value(10**50, "annotations", 0, "image_id"))
-    assert "(image_id 1" + "0" * 20 + " ... " + "0" * 14 + ")" in line
+    line = line_of(tmp_path, with_value(10**50, "annotations", 0, "category_id"))
+    assert "(1" + "0" * 20 + " ... " + "0" * 14 + ")" in line
     named = with_value("../" + "x" * 99, "images", 0, "file_name")
     assert "('../" + "x" * 17 + " ... " + "x" * 13 + "')" in line_of(tmp_path, named)
 
