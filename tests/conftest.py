@@ -26,6 +26,7 @@ pytest_plugins = [
     "tests.builders.chain",
     "tests.builders.exported",
     "tests.builders.photo_models",
+    "tests.builders.reader",
     "tests.builders.reported",
 ]
 __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]

@@ -249,18 +249,21 @@ def _read_in_child(file: BufferedReader, path: Path, stop: StopFlag) -> tuple[di
 def _child(parent: int, memory: int, kind: str) -> int:
     """Reads a hostile file and answers with its tensors; the whole life of the child process."""
     reader_process.begin(parent, memory)
-    source = sys.stdin.buffer
-    try:
-        tensors, note = _network(_load(source, kind), os.fstat(source.fileno()).st_size)
-        answer = (json.dumps(note) + "\n").encode() + safetensors.torch.save(tensors)
-        code = 0
-    except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
-        why, fix = printable(_reason(error)), getattr(error, "fix", STATE_DICT)
-        answer, code = f"{why}\n{fix}".encode(errors="replace"), reader_process.REFUSES
+    code, answer = _answer(sys.stdin.buffer, kind)
     with suppress(BrokenPipeError):
         sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
     return code
+
+
+def _answer(source: IO[bytes], kind: str) -> tuple[int, bytes]:
+    """The exit code, and a line on where the network was with its tensors behind; or why it is refused, and a fix."""
+    try:
+        tensors, note = _network(_load(source, kind), os.fstat(source.fileno()).st_size)
+        return 0, (json.dumps(note) + "\n").encode() + safetensors.torch.save(tensors)
+    except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
+        why, fix = printable(_reason(error)), getattr(error, "fix", STATE_DICT)
+        return reader_process.REFUSES, f"{why}\n{fix}".encode(errors="replace")
 
 
 def _load(source: IO[bytes], kind: str = "") -> object:

@@ -19,6 +19,8 @@ from shgae.models.foreign_tensors import AmbiguousNetwork, NotPlain, as_weights,
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import build_autoencoder, build_hourglass, state_arrays
 
+pytestmark = pytest.mark.usefixtures("reads_here")
+
 CODE = AutoencoderSpec(width=8, code_size=5, output="relu")
 NEWELL = HourglassSpec(keypoints=3, residual="newell", width=8, bottleneck=2, head="newell")
 AUTOENCODER, BEARPAW = CHECKPOINT_FORMATS[1], CHECKPOINT_FORMATS[3]

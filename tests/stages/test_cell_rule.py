@@ -28,6 +28,8 @@ from shgae.skeleton import MPII_PERSON, Skeleton
 from shgae.stages import export, graft, import_model, predict
 from tests.builders.chain import Chain, chain
 
+pytestmark = pytest.mark.usefixtures("reads_here")
+
 __all__ = ["chain"]
 
 HOW = Execution()

@@ -22,6 +22,8 @@ from shgae.models.zoo import build_autoencoder, build_hourglass, load_hourglass
 from shgae.skeleton import COCO_PERSON, MPII_PERSON
 from shgae.stages import import_model
 
+pytestmark = pytest.mark.usefixtures("reads_here")
+
 HOURGLASS, AUTOENCODER, GRAFTED, BEARPAW, PRINCETON = CHECKPOINT_FORMATS
 NEWELL = HourglassSpec(16, residual="newell", stacks=2, width=8, bottleneck=2, head="newell")
 BEARPAWS_MEAN, COCO_MEAN = [0.4404, 0.4440, 0.4327], [0.4103, 0.3741, 0.3536]

@@ -24,6 +24,8 @@ from shgae.skeleton import Skeleton
 from shgae.stages import evaluate, graft, import_model
 from tests.builders.chain import Chain, Notes
 
+pytestmark = pytest.mark.usefixtures("reads_here")
+
 
 def tuned(path: Path) -> nn.Module:
     """A network after a step of somebody's own loop."""
