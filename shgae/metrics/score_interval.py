@@ -33,4 +33,5 @@ def score_interval(share: float, size: float, photos: int, confidence: float) ->
     reach = float(stats.t.ppf(0.5 + confidence / 2, photos - 1)) ** 2 / size
     centre = (share + reach / 2) / (1 + reach)
     half = math.sqrt(reach * (max(share * (1 - share), 0.0) + reach / 4)) / (1 + reach)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    low, high = min(centre - half, share), max(centre + half, share)  # rounding may leave a share of 1 outside
+    return max(low, 0.0), min(high, 1.0)
