@@ -67,6 +67,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/disk_space.py": ("artifacts/test_disk_space.py",),
     "artifacts/draft.py": (*_STORE, "hostile/test_manifests.py"),
     "artifacts/facts.py": ("artifacts/test_facts.py",),
+    "artifacts/file_kinds.py": (
+        "artifacts/test_strict_json.py",
+        "stages/test_photos_as_files.py",
+        "models/test_foreign_tensors.py",
+    ),
     "artifacts/folders.py": ("artifacts/test_folders.py", *_STORE),
     "artifacts/hashing.py": ("artifacts/test_hashing.py", *_STORE[:3]),
     "artifacts/ignored.py": ("stages/test_ignored_regions.py",),

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shgae.artifacts.file_kinds import NOT_FETCHED, kind_of
 from shgae.artifacts.input_file import Source, open_input, path_of, whole
 from shgae.errors import Refused, shortened
 
@@ -26,15 +27,13 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _QUOTED = 40
 _HEAD = 64
 _OTHER_KINDS = {
-    b"\x1f\x8b": ("packed by gzip", "gunzip it"),
-    b"pk\x03\x04": ("a ZIP", "unzip it"),
-    b"\x89hdf": ("an HDF5 file", "a JSON of it"),
-    b"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull"),
-    b"<!doctype html": ("a web page, so its download failed", "fetch the file again"),
-    b"<html": ("a web page, so its download failed", "fetch the file again"),
-    b"<?xml": ("an XML", "a JSON of it"),
+    rb"\x1f\x8b": ("packed by gzip", "gunzip it"),
+    rb"PK\x03\x04": ("a ZIP", "unzip it"),
+    rb"\x89HDF": ("an HDF5 file", "a JSON of it"),
+    rb"\s*<\?xml": ("an XML", "a JSON of it"),
+    **NOT_FETCHED,
 }
-"""How files begin that people take for JSON, in small letters: what they are, and what to do."""
+"""How files begin that people take for JSON: what they are, and what to do."""
 Pairs = list[tuple[str, Any]]
 
 
@@ -136,7 +135,7 @@ def read(
     """
     with open_input(source, what, fix, most=most) if isinstance(source, Path) else source as file:
         data, path = whole(file, what, fix, most), path_of(source)
-    sha256, kind = hashlib.sha256(data).hexdigest(), _other_kind(data[:_HEAD])
+    sha256, kind = hashlib.sha256(data).hexdigest(), kind_of(data[:_HEAD], _OTHER_KINDS)
     if kind:
         raise Refused(what, path, f"no JSON ({kind[0]})", kind[1])
     try:
@@ -149,12 +148,6 @@ def read(
         return JsonFile(parse(text, each=each, constant=constant), sha256)
     except JsonFault as fault:
         raise Refused(what, path, shortened(str(fault), 160), fix) from fault
-
-
-def _other_kind(head: bytes) -> tuple[str, str] | None:
-    """What a file is that does not begin as JSON does, and what to do; None where nothing is known of it."""
-    start = head.lstrip().lower()
-    return next((kind for begin, kind in _OTHER_KINDS.items() if start.startswith(begin)), None)
 
 
 def _check_memory(text: str) -> None:

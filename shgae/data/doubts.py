@@ -51,7 +51,8 @@ class Doubts:
     """Labelled joints at 0, 0."""
     twice: int = 0
     """People who are another one, joint for joint."""
-    _seen: set[tuple[int, bytes]] = field(default_factory=set)
+    _seen: set[int] = field(default_factory=set)
+    """Hashes of 64 bits: the joints themselves would take as much memory as the JSON."""
 
     def add(self, person: Person, photo: Photo) -> None:
         """Takes a labelled person without a fault."""
@@ -65,7 +66,7 @@ class Doubts:
             low, high = person.box[:2] - _MARGIN, person.box[:2] + person.box[2:] + _MARGIN
             self.joints += len(xy)
             self.inside += int(((xy >= low) & (xy <= high)).all(axis=1).sum())
-        key = (photo.id, np.where(person.visibility[:, None] > 0, person.xy_photo, 0).tobytes())
+        key = hash((photo.id, np.where(person.visibility[:, None] > 0, person.xy_photo, 0).tobytes()))
         self.twice += key in self._seen
         self._seen.add(key)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from shgae.artifacts.file_kinds import NOT_FETCHED, kind_of
 from shgae.artifacts.input_file import read_input
 from shgae.data.geometry import Rectangle, Square, covered
 from shgae.data.photo_files import FORMATS, JPEGS, TURNS, orientation_of
@@ -48,8 +48,7 @@ _OTHER_KINDS = {
     rb"%PDF": ("a PDF", _CONVERT),
     rb"%!PS|\xc5\xd0\xd3\xc6": ("an EPS, which is a program", _CONVERT),
     rb"\s*<svg|\s*<\?xml": ("an SVG or XML", _CONVERT),
-    rb"\s*<(!doctype html|!DOCTYPE html|html|HTML)": ("a web page, so its download failed", "fetch the file again"),
-    rb"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull"),
+    **NOT_FETCHED,
 }
 """How files begin that people take for photos: what they are, and what to do."""
 
@@ -172,7 +171,7 @@ def _no_photo(path: Path, data: bytes, error: Exception) -> Refused:
     """Says what the file is, where it is something that people take for a photo."""
     if not data:
         return Refused("photo", path, "no photo (the file is empty)", "fetch the file again")
-    kind = next((kind for start, kind in _OTHER_KINDS.items() if re.match(start, data, re.DOTALL)), None)
+    kind = kind_of(data, _OTHER_KINDS)
     if kind is None or not isinstance(error, UnidentifiedImageError):
         return Refused("photo", path, f"no photo ({_reason(error)})", "fetch the file again")
     return Refused("photo", path, f"no photo ({kind[0]}, none of {_KNOWN})", kind[1])

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from shgae.artifacts import reader_process
+from shgae.artifacts.file_kinds import NOT_FETCHED, WEB_PAGE, kind_of
 from shgae.artifacts.hashing import hash_open, state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.tensors import check_header
@@ -44,6 +45,8 @@ Array = npt.NDArray[Any]
 _PREFIXES = re.compile(r"((module|model|net|_orig_mod)\.)*")
 """What DataParallel, torch.compile or a trainer that holds the network put before every name."""
 _SAFETENSORS = ".safetensors"
+_HEAD = 256
+"""Bytes of a file that tell what it is."""
 _TIME_LIMIT = 60.0
 """Seconds in which a file must be read."""
 _MEMORY_LIMIT = 8 << 30
@@ -55,11 +58,11 @@ _MOST_NAMES = 200
 _OTHER_KINDS = {
     rb"\x04\0\0\0.{8}V \d": ("a Torch7 file of Lua, which PyTorch does not read", "a PyTorch version of this network"),
     rb"\x89HDF": ("an HDF5 file, as Keras writes it", "a PyTorch version of this network"),
-    rb"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull"),
     rb"\Z": ("an empty file", "copy or download it again"),
     rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd": ("compressed", "the file that comes out of it, unpacked"),
     rb"\x93NUMPY|PK\x03\x04.{26}[^/\0]*\.npy": ("a file of numpy's arrays", STATE_DICT),
-    rb"\s*<(!doctype|!DOCTYPE|html|HTML|\?xml)": ("a web page, so its download failed", "download the file again"),
+    rb"\s*<\?xml": WEB_PAGE,
+    **NOT_FETCHED,
 }
 """How files begin that are taken for checkpoints: what they are, and what to do."""
 
@@ -140,19 +143,16 @@ def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) ->
 def _read(path: Path, stop: StopFlag | None) -> StateDict:
     """All tensors of a file, as they are named in it."""
     with open_input(path, "checkpoint", wanted="a .pth or .safetensors file") as file:
-        _refuse_other_kinds(_start(file), path)
-        if _is_safetensors(_start(file), path):
+        start = file.read(_HEAD)
+        _refuse_other_kinds(start, path)
+        kind = _SAFETENSORS if _is_safetensors(start, path) else ""
+        if kind:
             check_header(file, path)  # the library would take headers that cost gigabytes
         before, sha256 = state_of(file), hash_open(file)
-        arrays, note = _read_in_child(file, path, StopFlag() if stop is None else stop)
+        arrays, note = _read_in_child(file, path, kind, StopFlag() if stop is None else stop)
         if state_of(file) != before:
             raise Refused("checkpoint", path, "it was changed while it was read", "the same command again")
     return StateDict(arrays, note, sha256)
-
-
-def _start(file: BufferedReader) -> bytes:
-    file.seek(0)
-    return file.read(256)
 
 
 def _is_safetensors(start: bytes, path: Path) -> bool:
@@ -164,9 +164,9 @@ def _is_safetensors(start: bytes, path: Path) -> bool:
 
 def _refuse_other_kinds(start: bytes, path: Path) -> None:
     """Says what a file is that people take for a checkpoint."""
-    for beginning, kind in _OTHER_KINDS.items():
-        if re.match(beginning, start, re.DOTALL):
-            raise Refused("checkpoint", path, f"it is {kind[0]}", kind[1])
+    kind = kind_of(start, _OTHER_KINDS)
+    if kind is not None:
+        raise Refused("checkpoint", path, f"it is {kind[0]}", kind[1])
 
 
 def translate(arrays: Mapping[str, Array], where: object) -> ForeignModel:
@@ -228,8 +228,8 @@ def _spec(
         raise Refused("tensors", where, why, "a whole checkpoint") from error
 
 
-def _read_in_child(file: BufferedReader, path: Path, stop: StopFlag) -> tuple[dict[str, Array], str]:
-    words = [str(_MEMORY_LIMIT), _SAFETENSORS if _is_safetensors(_start(file), path) else ""]
+def _read_in_child(file: BufferedReader, path: Path, kind: str, stop: StopFlag) -> tuple[dict[str, Array], str]:
+    words = [str(_MEMORY_LIMIT), kind]
     try:
         answer = reader_process.ask(__name__, words, file, _TIME_LIMIT, _MEMORY_LIMIT, stop)
     except reader_process.TooLong as error:

@@ -100,8 +100,8 @@ def pck_sentence(found: EqualRank, what: str, side: str) -> str:
 
 def fvu_sentence(found: EqualRank, what: str) -> str:
     """Where it lies on the curve of the variance explained."""
-    interval = "" if found.low is None else f" (95 % CI {_number(found.low)} to {_number(found.high)})"
-    interval = interval if found.high is not None else interval.replace(" to -", " and more")
+    high = "and more" if found.high is None else f"to {_number(found.high)}"
+    interval = "" if found.low is None else f" (95 % CI {_number(found.low)} {high})"
     return _FVU[found.verdict].format(
         what=what, components=_components(found.components), interval=interval, most=_components(found.most)
     )

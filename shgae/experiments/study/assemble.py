@@ -23,7 +23,6 @@ from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
 from shgae.metrics.pck import ByGroup
-from shgae.metrics.statistics import Verdict
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_figure, sizes_table
@@ -44,10 +43,9 @@ def report_of(plan: Plan) -> StudyReport:
     photos = photos_of(people, data, plan.split)
     registered = registration.look(plan)
     pair, alpha = registered.primary or (FULL, NONE), registered.alpha_at(len(plan.seeds))
-    found = differences(by_arm, photos, margin=registered.margin / 100, alpha=alpha, primary=pair)
-    if not alpha:
-        why = registered.without_level(len(plan.seeds))
-        found = tuple(replace(one, verdict=why) if one.verdict is Verdict.ALPHA_SPENT else one for one in found)
+    without = registered.without_level(len(plan.seeds))
+    margin = registered.margin / 100
+    found = differences(by_arm, photos, margin=margin, alpha=alpha, primary=pair, without_level=without)
     networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds_of(arm)]
     kinds = {arms.arm_of(arm).autoencoder for arm in plan.arms}
     return StudyReport(

@@ -49,6 +49,7 @@ def differences(
     primary: Pair = (FULL, NONE),
     pairs: Sequence[Pair] | None = None,
     same_seeds: bool = True,
+    without_level: Verdict = Verdict.ALPHA_SPENT,
 ) -> tuple[ArmComparison, ...]:
     """Every difference that these arms allow, the primary one first.
 
@@ -64,6 +65,7 @@ def differences(
         pairs: what is compared, the primary pair first; None takes :func:`compared`.
         same_seeds: whether the n-th runs of all arms had one seed. Then of two arms with other numbers of seeds the
             first ones are compared, and otherwise all, without pairs of runs.
+        without_level: the verdict where alpha is 0.
     """
     asked = compared(scores, primary) if pairs is None else tuple(pairs)
     if not asked:
@@ -77,7 +79,7 @@ def differences(
     by_group = [_found(runs, paired, photo_id, group) for group in range(len(GROUPS))]
     confidences = (1 - alpha, 1 - 2 * alpha) if alpha else (CONFIDENCE, 2 * CONFIDENCE - 1)
     groups = [ByGroup(*(one and _estimate(one, *confidences) for one in each)) for each in zip(*by_group, strict=True)]
-    verdicts = _verdicts(asked, by_group[0], margin, alpha, primary)
+    verdicts = _verdicts(asked, by_group[0], margin, alpha, primary, without_level)
     return tuple(
         ArmComparison(
             arm=arm,
@@ -251,7 +253,12 @@ class _Said(NamedTuple):
 
 
 def _verdicts(
-    asked: Sequence[Pair], found: Sequence[_Found | None], margin: float, alpha: float, primary: Pair
+    asked: Sequence[Pair],
+    found: Sequence[_Found | None],
+    margin: float,
+    alpha: float,
+    primary: Pair,
+    without_level: Verdict,
 ) -> list[_Said]:
     """Of each comparison, on all labelled joints; the secondary ones adjusted for their number."""
     tests = {
@@ -270,17 +277,17 @@ def _verdicts(
             said.append(_Said(Verdict.IDENTICAL if is_same else Verdict.TOO_FEW_PHOTOS, False, None, None, 1))
             continue
         p, p_margin = adjusted[place]
-        verdict = _verdict(one, p < alpha, p_margin < alpha, alpha)
+        verdict = _verdict(one, p < alpha, p_margin < alpha, without_level if not alpha else None)
         count = len(secondary) if place in secondary else 1
         said.append(_Said(verdict, p_margin < alpha, tests[place][0], p, count))
     return said
 
 
-def _verdict(found: _Found, differs: bool, is_within: bool, alpha: float) -> Verdict:
+def _verdict(found: _Found, differs: bool, is_within: bool, without_level: Verdict | None) -> Verdict:
     if found.both.ends() == (0, 0):
         return Verdict.IDENTICAL
-    if not alpha:
-        return Verdict.ALPHA_SPENT
+    if without_level is not None:
+        return without_level
     if differs:
         return Verdict.BETTER if found.both.value > 0 else Verdict.WORSE
     return Verdict.EQUIVALENT if is_within else Verdict.INCONCLUSIVE
