@@ -70,7 +70,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/file_kinds.py": (
         "artifacts/test_strict_json.py",
         "stages/test_photos_as_files.py",
-        "models/test_foreign_tensors.py",
+        "models/test_foreign_wrappers.py",
     ),
     "artifacts/folders.py": ("artifacts/test_folders.py", *_STORE),
     "artifacts/hashing.py": ("artifacts/test_hashing.py", *_STORE[:3]),
