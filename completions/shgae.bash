@@ -15,7 +15,7 @@ _shgae() {
         "train --optimizer"|"pretrain-ae --optimizer"|"finetune --optimizer"|"study --optimizer") COMPREPLY=($(compgen -W "rmsprop adam sgd" -- "$word")); return ;;
         "train --schedule"|"pretrain-ae --schedule"|"finetune --schedule"|"study --schedule") COMPREPLY=($(compgen -W "plateau halve cosine" -- "$word")); return ;;
         "train --precision"|"extract --precision"|"pretrain-ae --precision"|"finetune --precision"|"evaluate --precision"|"study --precision"|"splice --precision"|"rate --precision"|"analyze --precision"|"predict --precision") COMPREPLY=($(compgen -W "auto fp32 bf16 fp16" -- "$word")); return ;;
-        "train --augment"|"finetune --augment"|"study --augment"|"show --augment") COMPREPLY=($(compgen -W "none newell strong" -- "$word")); return ;;
+        "train --augment"|"finetune --augment"|"study --augment"|"show --augment") COMPREPLY=($(compgen -W "auto none newell strong" -- "$word")); return ;;
         "train --peak"|"finetune --peak"|"study --peak"|"show --peak") COMPREPLY=($(compgen -W "one mass" -- "$word")); return ;;
         "train --unlabelled"|"finetune --unlabelled"|"study --unlabelled"|"show --unlabelled") COMPREPLY=($(compgen -W "masked empty" -- "$word")); return ;;
         "train --centres"|"finetune --centres"|"study --centres"|"show --centres") COMPREPLY=($(compgen -W "cell subpixel" -- "$word")); return ;;

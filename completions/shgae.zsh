@@ -97,7 +97,7 @@ _shgae() {
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--weight-decay[Share of each weight that a step takes off, times the learning rate, apart from the gradient (as AdamW does); biases and batch normalisation are left alone.]:value: ' \
                         '--dropout[Share of the numbers in the bottleneck that a training step sets to 0, the others growing to make up for it.]:value: ' \
-                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
+                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5); auto is newell, without flip where no mirror pairs are known. Each part can be set by its own option too; 0 switches it off.]:value:(auto none newell strong)' \
                         '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
                         '--scale[Largest change of size\: 0.25 shows the person at 0.75 to 1.25 times the size.]:value: ' \
                         '--flip[Probability of a mirror image; mirror pairs of the skeleton change places.]:value: ' \
@@ -217,7 +217,7 @@ _shgae() {
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--weight-decay[Share of each weight that a step takes off, times the learning rate, apart from the gradient (as AdamW does); biases and batch normalisation are left alone.]:value: ' \
                         '--dropout[Share of the numbers in the bottleneck that a training step sets to 0, the others growing to make up for it.]:value: ' \
-                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
+                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5); auto is newell, without flip where no mirror pairs are known. Each part can be set by its own option too; 0 switches it off.]:value:(auto none newell strong)' \
                         '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
                         '--scale[Largest change of size\: 0.25 shows the person at 0.75 to 1.25 times the size.]:value: ' \
                         '--flip[Probability of a mirror image; mirror pairs of the skeleton change places.]:value: ' \
@@ -304,7 +304,7 @@ _shgae() {
                         '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[First seed of weights, data order and noise.]:value: ' \
-                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
+                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5); auto is newell, without flip where no mirror pairs are known. Each part can be set by its own option too; 0 switches it off.]:value:(auto none newell strong)' \
                         '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
                         '--scale[Largest change of size\: 0.25 shows the person at 0.75 to 1.25 times the size.]:value: ' \
                         '--flip[Probability of a mirror image; mirror pairs of the skeleton change places.]:value: ' \
@@ -501,7 +501,7 @@ _shgae() {
                         '--sigmas[JSON of OKS’s sigmas of the joints, for predictions that do not say whom they are of.]:value:_files' \
                         '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5). Each part can be set by its own option too; 0 switches it off.]:value:(none newell strong)' \
+                        '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5); auto is newell, without flip where no mirror pairs are known. Each part can be set by its own option too; 0 switches it off.]:value:(auto none newell strong)' \
                         '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \
                         '--scale[Largest change of size\: 0.25 shows the person at 0.75 to 1.25 times the size.]:value: ' \
                         '--flip[Probability of a mirror image; mirror pairs of the skeleton change places.]:value: ' \

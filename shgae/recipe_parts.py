@@ -16,7 +16,7 @@ from shgae.config import Config, Count, Limit, Natural
 
 Share = Annotated[float, Limit(0, 1)]
 Decode = Literal["quarter", "argmax", "dark"]
-Preset = Literal["none", "newell", "strong"]
+Preset = Literal["auto", "none", "newell", "strong"]
 Exif = Literal["ignore", "apply", "refuse"]
 
 
@@ -128,7 +128,8 @@ class AugmentConfig(Config):
     augment: Preset = "none"
     """Preset of random changes of the training crops, new ones every epoch: none; newell (rotation 30, scale 0.25,
     flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3,
-    occlusion 0.5). Each part can be set by its own option too; 0 switches it off."""
+    occlusion 0.5); auto is newell, without flip where no mirror pairs are known. Each part can be set by its own
+    option too; 0 switches it off."""
     rotation: Annotated[float, Limit(0, 180)] | None = None
     """Largest rotation about the crop's centre, in degrees, either way."""
     scale: Annotated[float, Limit(0, 0.9)] | None = None
@@ -168,6 +169,8 @@ ConfigT = TypeVar("ConfigT", bound=AugmentConfig)
 PARTS = tuple(field.name for field in dataclasses.fields(AugmentConfig) if field.name != "augment")
 """Options that are parts of an augmentation."""
 
+AUTO: Preset = "newell"
+"""What ``auto`` stands for: the best of the three by measurement, see docs/results.md."""
 PRESETS: Mapping[Preset, Mapping[str, float]] = {
     "none": {},
     "newell": {"rotation": 30.0, "scale": 0.25, "flip": 0.5, "colour": 0.2},
@@ -189,9 +192,17 @@ def with_parts(config: ConfigT) -> ConfigT:
 
     Where all of them are 0, it becomes the config without augmentation, so that equal trainings have equal configs.
     """
-    preset = PRESETS[config.augment]
-    own = {name: getattr(config, name) for name in PARTS}
-    parts: dict[str, Any] = {name: preset.get(name, 0.0) if value is None else value for name, value in own.items()}
+    name = AUTO if config.augment == "auto" else config.augment
+    preset = PRESETS[name]
+    own = {part: getattr(config, part) for part in PARTS}
+    parts: dict[str, Any] = {part: preset.get(part, 0.0) if value is None else value for part, value in own.items()}
     if not any(parts.values()):
         return dataclasses.replace(config, augment="none", **dict.fromkeys(PARTS))
-    return dataclasses.replace(config, **parts)
+    return dataclasses.replace(config, augment=name, **parts)
+
+
+def augment_in_words(named: Mapping[str, Any]) -> str:
+    """The preset of a config's fields by name, and the parts that are not the preset's: ``newell, rotation 10``."""
+    preset = PRESETS.get(named["augment"], {})
+    own = [f"{part} {named[part]:g}" for part in PARTS if part in named and named[part] != preset.get(part, 0.0)]
+    return f"{named['augment']}, {', '.join(own)}" if own else str(named["augment"])

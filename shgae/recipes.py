@@ -288,12 +288,16 @@ class Recipe:
     show: ShowConfig = field(default_factory=ShowConfig)
 
 
+_IMPROVED: dict[str, Any] = {"augment": "auto"}
+"""No default of the fields: without a word, artefacts of before mean none (:data:`NEUTRAL`)."""
 _ORIGINAL_MAPS: dict[str, Any] = {"peak": "mass", "sigma_visible": 0.5, "sigma_hidden": 1.0, "unlabelled": "empty"}
 _ORIGINAL_POSE: dict[str, Any] = _ORIGINAL_MAPS | {"lr": 2.5e-4, "schedule": "plateau", "precision": "fp32"}
 _ORIGINAL_AE: dict[str, Any] = {"optimizer": "sgd", "lr": 5e-4, "schedule": "halve", "shuffle": False}
 
 RECIPES: Mapping[RecipeName, Recipe] = {
-    "improved": Recipe(),
+    "improved": Recipe(
+        train=TrainConfig(**_IMPROVED), finetune=FinetuneConfig(**_IMPROVED), study=StudyConfig(**_IMPROVED)
+    ),
     "original": Recipe(
         prepare=PrepareConfig(crop_policy="inside", split_by="crop"),
         train=TrainConfig(**_ORIGINAL_POSE),

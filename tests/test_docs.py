@@ -22,8 +22,14 @@ GROUP: Any = typer.main.get_command(app)
 LONGEST_README = 150
 AVOIDED = ("anew", "alike", "whose", "beside", "behind", "is no finite", "four times out of five")
 """Words and phrases that have a plainer one."""
-STAGES_MEANT = {one: (one,) for one in ("train", "finetune", "predict")} | {"autoencoder": ("pretrain_ae",)}
-"""What a bracket after an option in the table of recipes means."""
+STAGES_MEANT = {
+    "train": "train",
+    "finetune": "finetune",
+    "study": "study",
+    "predict": "predict",
+    "autoencoder": "pretrain_ae",
+}
+"""What a word in a bracket after an option in the table of recipes means."""
 
 
 def options_of(name: str) -> set[str]:
@@ -117,7 +123,7 @@ def test_what_the_recipes_differ_in_is_what_the_table_says() -> None:
         having = [stage for stage, config in stages().items() if names <= {one.option for one in fields_of(config)}]
         for recipe, values in (("original", original), ("improved", improved)):
             for option, value in zip(coded(options), values.split(", "), strict=True):
-                for stage in STAGES_MEANT[bracket[1]] if bracket else having:
+                for stage in [STAGES_MEANT[word] for word in bracket[1].split(", ")] if bracket else having:
                     config = getattr(RECIPES[recipe], stage)  # type: ignore[index]
                     assert _same(getattr(config, option.strip("-").replace("-", "_")), value), (recipe, stage, option)
 

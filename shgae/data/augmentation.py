@@ -8,6 +8,7 @@ the context around it). Beyond the photo lies the mean colour, which is 0 in an 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from shgae.errors import Refused
-from shgae.recipe_parts import PARTS, AugmentConfig, with_parts
+from shgae.recipe_parts import PARTS, AugmentConfig, ConfigT, with_parts
 from shgae.skeleton import Skeleton
 
 Floats = npt.NDArray[np.float64]
@@ -150,6 +151,13 @@ class Augmentation:
         return np.concatenate((first, first + sides), 1).astype(np.int64)
 
 
+def for_joints(config: ConfigT, skeleton: Skeleton) -> ConfigT:
+    """A config whose parts are numbers; preset auto has no mirroring where no mirror pair is known."""
+    if config.augment == "auto" and config.flip is None and not skeleton.flip_pairs:
+        config = dataclasses.replace(config, flip=0.0)
+    return with_parts(config)
+
+
 def augmentation_of(config: AugmentConfig, skeleton: Skeleton, crop_size: int, where: object) -> Augmentation | None:
     """The augmentation that a config asks for; None where it asks for none.
 
@@ -162,7 +170,7 @@ def augmentation_of(config: AugmentConfig, skeleton: Skeleton, crop_size: int, w
     Raises:
         Refused: mirroring without a known mirror pair, or halves of a body where the joints' names tell none.
     """
-    config = with_parts(config)
+    config = for_joints(config, skeleton)
     if config.augment == "none" and not any(getattr(config, name) for name in PARTS):
         return None
     if config.flip and not skeleton.flip_pairs:

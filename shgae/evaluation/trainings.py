@@ -15,7 +15,7 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import read_rows
 from shgae.config import from_stored
 from shgae.errors import Refused
-from shgae.recipe_parts import PARTS, PRESETS
+from shgae.recipe_parts import PARTS, augment_in_words
 from shgae.recipes import NEUTRAL, FinetuneConfig
 
 BUDGET = ("stages", "epochs", "steps", "batch_size", "optimizer", "lr", "schedule", "data", "limit", "source")
@@ -121,15 +121,8 @@ def _training(model: Artifact) -> Training:
         named = from_stored(FinetuneConfig, manifest.config)
         options = {name: value for name, value in named.items() if name not in (*_SHAPE, *PARTS, "epochs")}
         if "augment" in named:
-            options["augment"] = _augmentation(named)
+            options["augment"] = augment_in_words(named)
     return Training(model.id, made_by, data.id if data else None, epochs, _steps(model), options)
-
-
-def _augmentation(named: Mapping[str, Any]) -> str:
-    """The preset, and the parts that are not the preset's."""
-    preset = PRESETS.get(named["augment"], {})
-    own = [f"{part} {named[part]:g}" for part in PARTS if part in named and named[part] != preset.get(part, 0.0)]
-    return f"{named['augment']}, {', '.join(own)}" if own else str(named["augment"])
 
 
 def _steps(model: Artifact) -> int | None:

@@ -14,12 +14,12 @@ from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
-from shgae.data.augmentation import augmentation_of
-from shgae.execution import Execution
+from shgae.data.augmentation import augmentation_of, for_joints
+from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.device import announce, describe, determinism, resolve_device, resolve_precision
 from shgae.models.hourglass import StackedHourglass
-from shgae.recipe_parts import with_parts
+from shgae.recipe_parts import AugmentConfig, augment_in_words
 from shgae.recipes import FinetuneConfig, HeatmapConfig, TrainConfig, as_json
 from shgae.skeleton import Skeleton
 from shgae.training import tensorboard
@@ -70,7 +70,8 @@ def fit_pose(
         Refused, DiskError, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
     device = resolve_device(execution.device)
-    config = dataclasses.replace(with_parts(config), precision=resolve_precision(config.precision, device))
+    planned, config = config, for_joints(config, Skeleton.from_json(facts["skeleton"]))
+    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
     # channels last: convolutions run in this layout without copies, on CPUs as on GPUs
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = _objective(facts, config, parents["data"], device)
@@ -88,6 +89,7 @@ def fit_pose(
     ):
         check_training_space(draft, model, config, execution.progress)
         announce(device, config.precision, execution.progress)
+        _announce_augmentation(planned, config, execution.progress)
         summary = fit(model, objective, config, draft, execution)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
@@ -102,6 +104,14 @@ def fit_pose(
         }
         artifact = draft.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft.path)))
     return FitResult(artifact, summary, parameters, trained)
+
+
+def _announce_augmentation(planned: AugmentConfig, config: AugmentConfig, progress: Progress) -> None:
+    """Says how the crops are changed, which ``auto`` leaves to the data."""
+    if config.augment != "none":
+        progress.note(f"augmentation: {augment_in_words(vars(config))}")
+    if planned.augment == "auto" and planned.flip is None and not config.flip:
+        progress.note("note: no mirror pairs of joints are known (flip_pairs), so no crop is mirrored")
 
 
 def _objective(

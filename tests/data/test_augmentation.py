@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from shgae.data.augmentation import DRAWS, augmentation_of, warped
+from shgae.data.augmentation import DRAWS, augmentation_of, for_joints, warped
 from shgae.data.datasets import to_images
 from shgae.data.geometry import Square, to_crop
 from shgae.data.photo_decoding import cut
 from shgae.data.synthetic import SyntheticConfig, draw_photo
 from shgae.errors import Refused
 from shgae.recipe_parts import PARTS, PRESETS, AugmentConfig, with_parts
+from shgae.recipes import RECIPES
 from shgae.skeleton import COCO_PERSON, MPII_PERSON, Skeleton
 from tests.builders.augmentations import MEAN, SIZE, augmentation
 
@@ -223,6 +224,21 @@ def test_what_cannot_be_done_with_these_joints_is_refused_with_a_way_out() -> No
         augmentation_of(AugmentConfig("strong", flip=0.0), nameless, SIZE, "data")
     assert (no_halves.value.what, no_halves.value.fix) == ("--half-body", "--half-body 0")
     assert augmentation_of(AugmentConfig("strong", flip=0.0, half_body=0.0), nameless, SIZE, "data")
+
+
+def test_auto_is_newell_and_mirrors_where_it_can() -> None:
+    auto, nameless = AugmentConfig("auto"), Skeleton.from_names(("a", "b", "c"))
+    assert for_joints(auto, COCO_PERSON) == with_parts(AugmentConfig("newell"))
+    assert for_joints(auto, nameless) == with_parts(AugmentConfig("newell", flip=0.0))
+    assert augmentation_of(auto, nameless, SIZE, "data")
+    with pytest.raises(Refused, match="--flip"):
+        augmentation_of(AugmentConfig("auto", flip=0.5), nameless, SIZE, "data")
+
+
+def test_improved_trains_with_auto_and_original_with_none() -> None:
+    for recipe, preset in (("improved", "auto"), ("original", "none")):
+        stages = RECIPES[recipe]  # type: ignore[index]
+        assert {stages.train.augment, stages.finetune.augment, stages.study.augment} == {preset}
 
 
 @pytest.mark.parametrize("skeleton", [COCO_PERSON, MPII_PERSON])

@@ -15,7 +15,7 @@ import torch
 from shgae.artifacts.compatibility import TRAVELS
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
-from shgae.execution import Execution
+from shgae.execution import Execution, Silent
 from shgae.models.zoo import build_hourglass, load_hourglass
 from shgae.recipes import HeatmapConfig, TrainConfig
 from shgae.stages import pose_training
@@ -42,6 +42,16 @@ def begin(data: Path, output: Path, config: TrainConfig = CONFIG, execution: Exe
     facts = {key: prepared.facts[key] for key in TRAVELS} | {"spec": spec.to_json(), "mean_rgb": list(MEAN)}
     how = execution or Execution(workers=0)
     return fit_pose(model, facts, config, {"data": prepared}, output, how)
+
+
+class Said(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +119,14 @@ def test_options_that_say_auto_are_written_as_they_were_resolved(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pose_training, "fit", end)
-    config = dataclasses.replace(CONFIG, augment="newell", flip=0.0, precision="auto", dropout=0.25)
+    config = dataclasses.replace(CONFIG, augment="auto", scale=0.1, precision="auto", dropout=0.25)
+    said = Said()
     with pytest.raises(KeyboardInterrupt):
-        begin(tiny_data, tmp_path / "run", config)
+        begin(tiny_data, tmp_path / "run", config, Execution(workers=0, progress=said))
     _, objective, resolved = given
     assert resolved.precision in ("fp32", "bf16")
-    assert (resolved.rotation, resolved.flip) == (30, 0)
+    assert (resolved.augment, resolved.rotation, resolved.scale, resolved.flip) == ("newell", 30, 0.1, 0.5)
+    assert "augmentation: newell, scale 0.1" in said.lines
     assert objective.augmentation is not None
     assert objective.dropout is not None
     assert (len(objective.train), len(objective.val)) == (4, 4)

@@ -12,7 +12,7 @@ from shgae.artifacts.compatibility import check_fits
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.manifest import has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.data.augmentation import augmentation_of
+from shgae.data.augmentation import augmentation_of, for_joints
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
@@ -25,7 +25,6 @@ from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.plan import Plan
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.recipe_parts import with_parts
 from shgae.recipes import EvaluateConfig, StudyConfig
 from shgae.reporting import study
 
@@ -245,7 +244,9 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         model=model,
         data=data,
         output=output,
-        config=dataclasses.replace(with_parts(config), precision=precision, arms=",".join(arms.chosen(config.arms))),
+        config=dataclasses.replace(
+            for_joints(config, loaded.skeleton), precision=precision, arms=",".join(arms.chosen(config.arms))
+        ),
         width=loaded.spec.width,
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",
