@@ -3,7 +3,8 @@
 An artefact is a folder; its ``manifest.json`` is written last, and its presence means that the artefact is complete.
 
 =====================  ===================================================================================
-``tensors``            safetensors files: written whole or not at all, read memory-mapped
+``durable``            files that a crash leaves as they were or as they are to be
+``tensors``            safetensors files, read memory-mapped
 ``manifest``           the manifest: kind, config, facts, hash of each file, parents with their parents
 ``facts``              what an artefact says of itself, checked when it is read
 ``store``              ``open_artifact`` checks an artefact and opens it

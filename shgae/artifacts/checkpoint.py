@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.tensors import Array, load_tensors, read_note, tensors_bytes, write_bytes
+from shgae.artifacts.durable import write_bytes
+from shgae.artifacts.tensors import Array, load_tensors, read_note, tensors_bytes
 from shgae.errors import Refused
 
 CHECKPOINT = "checkpoint.safetensors"

@@ -12,12 +12,12 @@ from typing import Any
 
 import filelock
 
+from shgae.artifacts.durable import sync
 from shgae.artifacts.hashing import led_out
 from shgae.artifacts.manifest import KINDS, MANIFEST, has_manifest, names_in
 from shgae.artifacts.output_file import check_name
 from shgae.artifacts.run_log import ORIGIN
 from shgae.artifacts.tables import read_json, write_json
-from shgae.artifacts.tensors import sync
 from shgae.errors import Refused
 
 INTENT, PIECES, LOCK = ".intent.json", ".pieces.jsonl", ".lock"

@@ -50,7 +50,7 @@ def make_room(folder: Path, *names: str) -> None:
     except OSError as error:
         error.filename = str(folder)  # the file's own name says nothing to anybody
         raise
-    from shgae.artifacts.folders import torn_in  # imports numpy, which no help needs
+    from shgae.artifacts.folders import torn_in  # which needs this module
 
     for left in torn_in(folder, names):
         if not _is_at_work(int(left.split(".")[-2])):

@@ -19,9 +19,10 @@ import numpy.typing as npt
 import safetensors.numpy
 
 from shgae.artifacts.activation_splits import ActivationSplits
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.hashing import known_hash, state_of
 from shgae.artifacts.input_file import open_input
-from shgae.artifacts.tensors import Array, map_tensor, read_header, write_bytes
+from shgae.artifacts.tensors import Array, map_tensor, read_header
 from shgae.errors import Refused, shortened
 
 ORIGIN = "activations"

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from shgae.artifacts.facts import Facts
 from shgae.artifacts.folders import INTENT, partial_of
@@ -25,6 +22,10 @@ from shgae.artifacts.input_file import open_input
 from shgae.artifacts.manifest import MANIFEST, Manifest, Parent, in_words, read_manifest
 from shgae.errors import Refused
 from shgae.execution import Execution, ProcessGroup
+
+if TYPE_CHECKING:  # it is imported where it is used: a wrong path is told before that would be done
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,8 @@ def verify_files(
 
 def _learn(artifact: Artifact, names: Sequence[str], world: ProcessGroup) -> None:
     """Takes over what the other processes hashed: of files that are the same ones here, to the time of their change."""
+    import numpy as np
+
     hashes, states = [artifact.manifest.files[name].sha256 for name in names], list[tuple[int, ...]]()
     for name in names:
         with open_input(artifact.path / name) as file:
@@ -154,6 +157,8 @@ def _learn(artifact: Artifact, names: Sequence[str], world: ProcessGroup) -> Non
 
 
 def _mark(state: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    import numpy as np
+
     return np.frombuffer(hashlib.sha256(repr(state).encode()).digest(), np.uint8)
 
 
@@ -173,6 +178,8 @@ def agree(artifact: Artifact, names: Sequence[str], faults: Mapping[str, str], w
         faults: those in which this process found a fault, and which.
         world: the processes.
     """
+    import numpy as np
+
     is_wrong = world.merge_disjoint(np.array([name in faults for name in names], np.uint8))
     wrong = [name for name, one in zip(names, is_wrong, strict=True) if one]
     if not wrong:

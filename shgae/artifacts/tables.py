@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts import strict_json
+from shgae.artifacts.durable import replacing, write_bytes, writing
 from shgae.artifacts.input_file import Source, path_of, reading
-from shgae.artifacts.tensors import replacing, write_bytes, writing
 from shgae.errors import Refused
 
 _MOST_LINE = 2**29

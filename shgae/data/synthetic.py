@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from shgae.artifacts.tensors import write_bytes
+from shgae.artifacts.durable import write_bytes
 from shgae.data.drawing.backdrop import draw_backdrop, draw_obstacle
 from shgae.data.drawing.puppet import Colour, Puppet, draw_puppet, shade
 from shgae.data.drawing.stance import Array

@@ -16,9 +16,9 @@ from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
-from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
 from shgae.evaluation.people import people_of

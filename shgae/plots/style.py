@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
-from shgae.artifacts.tensors import write_bytes
+from shgae.artifacts.durable import write_bytes
 from shgae.plots.lettering import FAMILY, MONOSPACE, legible, make_legible
 
 # Okabe and Ito, "Color Universal Design" (2008); dashes tell the lines apart in grey.

@@ -13,9 +13,9 @@ from shgae.analysis.latent.measure import find, report_of
 from shgae.analysis.latent.report import SCHEMA, AnalysisReport
 from shgae.analysis.latent.text import sentences
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.tensors import write_bytes
 from shgae.execution import Execution
 from shgae.inference.device import describe, resolve_device, resolve_precision
 from shgae.recipes import AnalyzeConfig, as_json

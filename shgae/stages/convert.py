@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.output_file import check_file, make_room
 from shgae.artifacts.tables import dumps
-from shgae.artifacts.tensors import write_bytes
 from shgae.data.converters.annotations import DataSet, read_annotations
 from shgae.data.converters.people import ConvertedPerson, photo_sizes, to_coco
 from shgae.errors import Refused

@@ -14,10 +14,10 @@ import torch
 from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.ignored import IGNORED, read_regions
 from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
-from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
 from shgae.evaluation.official import Truth, read_truth

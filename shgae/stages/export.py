@@ -16,8 +16,9 @@ import torch
 
 from shgae import __version__
 from shgae.artifacts.disk_space import readable
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.output_file import ONNX, check_file, make_room
-from shgae.artifacts.tensors import Array, write_bytes
+from shgae.artifacts.tensors import Array
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution

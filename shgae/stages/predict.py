@@ -17,10 +17,10 @@ from PIL import Image
 from shgae.artifacts.command import stamp
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.durable import replacing
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
-from shgae.artifacts.tensors import replacing
 from shgae.data.boxes import read_boxes
 from shgae.data.doubts import doubt_of_corners, is_by_corners
 from shgae.data.photo_checks import told

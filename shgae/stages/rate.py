@@ -15,9 +15,9 @@ from shgae.analysis.rate.text import sentences
 from shgae.analysis.splice.network import open_site
 from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.tensors import write_bytes
 from shgae.execution import Execution
 from shgae.inference.device import describe, resolve_device, resolve_precision
 from shgae.models.autoencoder import SIDE

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from shgae import __version__
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.output_file import PAGE, check_file, make_room
-from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig

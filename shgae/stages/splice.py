@@ -14,9 +14,9 @@ from shgae.analysis.splice.network import open_site
 from shgae.analysis.splice.report import SCHEMA, SpliceReport
 from shgae.analysis.splice.text import sentences
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.tensors import write_bytes
 from shgae.execution import Execution
 from shgae.inference.device import describe, resolve_device, resolve_precision
 from shgae.recipes import SpliceConfig, as_json

@@ -10,10 +10,10 @@ import numpy as np
 from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import photos_of
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import MANIFEST, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
-from shgae.artifacts.tensors import write_bytes
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_plan import PLAN, plan_bytes
 from shgae.evaluation.study_report import ARMS, BASELINE, FULL, NONE, STUDY, ArmResult, StudyReport, verdict_of

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
-from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, AnalysisPlan, Look, Registered, StudyPlan, plan_bytes
 from shgae.experiments.study import arms, locks

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.store import open_artifact
-from shgae.artifacts.tensors import write_bytes
 from shgae.errors import Refused
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, check_registered, plan_bytes
 from shgae.evaluation.study_report import STUDY, read_study
