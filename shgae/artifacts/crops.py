@@ -21,6 +21,7 @@ from shgae.artifacts.draft import Draft
 from shgae.artifacts.hashing import state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.store import Artifact
+from shgae.artifacts.tables import read_rows
 from shgae.artifacts.tensors import Array, check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 
@@ -30,6 +31,8 @@ except ImportError:  # Windows has none, and no limit on open files that a progr
     resource = None  # type: ignore[assignment]
 
 PEOPLE = "{split}/people.safetensors"
+ALL_PEOPLE = "people.jsonl"
+"""One row a person of any split, dropped ones too."""
 SHARD_ROWS = 256
 MEASURES: Mapping[str, tuple[int, ...]] = {"area": (), "head_box": (4,), "head_size": (), "center": (2,), "scale": ()}
 """What only some JSON give of a person, with the shape of one person's; each is a tensor where anybody has it."""
@@ -115,6 +118,13 @@ def photos_of(people: PeopleTable, data: Artifact, split: str) -> npt.NDArray[np
     return photos
 
 
+def photo_names(data: Artifact, split: str) -> dict[int, str]:
+    """File name of each photo of a split, by its id; of dropped people's photos too."""
+    rows = [row for row in read_rows(data.open(ALL_PEOPLE)) if row.get("split") == split]
+    # Tables of older versions say photo_id.
+    return {row["image_id" if "image_id" in row else "photo_id"]: str(row["file_name"]) for row in rows}
+
+
 class CropWriter:
     """Fills one split of a draft with at most so many crops; holds one shard in memory."""
 
@@ -185,7 +195,7 @@ class Crops:
         self._facts = data.facts
         self.files = tuple(shard_name(split, shard) for shard in range(shards))
         """Of the crops, inside the data; each has :data:`SHARD_ROWS` rows."""
-        self._data = data
+        self._data, self._split = data, split
         self._states: dict[str, tuple[int, ...]] = {}
         self._shards = [self._opened(name, checked) for name in self.files]
         stored, side = int(data.facts["splits"][split]), self._shards[0].shape[-2:][0] if self._shards[0].ndim else 0
@@ -209,6 +219,10 @@ class Crops:
 
     def __len__(self) -> int:
         return len(self.people)
+
+    def photo_names(self) -> dict[int, str]:
+        """See :func:`photo_names`."""
+        return photo_names(self._data, self._split)
 
     def files_of(self, rows: npt.NDArray[np.int64]) -> list[str]:
         """The files that hold the crops of these rows."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import numpy.typing as npt
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable
 from shgae.artifacts.strict_json import JsonFault
+from shgae.data.text_input import name_parts
 from shgae.errors import Refused
 from shgae.metrics import oks
 
 Floats = npt.NDArray[np.float64]
 _MOST = 1e6
+_NUMBER = re.compile("[0-9]{1,18}")
 _FIX = 'a JSON list of a number for each joint, or an object {"nose": 0.026, ...}'
 
 
@@ -38,6 +41,47 @@ def read_sigmas(path: Path, names: Sequence[str]) -> Floats:
     if not all(type(one) in (int, float) and 0 < one < _MOST for one in value):
         raise Refused("sigmas", path, "a sigma is not a positive number", _FIX)
     return np.array(value, np.float64)
+
+
+def with_photo_ids(
+    entries: Sequence[dict[str, Any]], photo_names: Callable[[], Mapping[int, str]]
+) -> list[dict[str, Any]]:
+    """Entries whose ``image_id`` is a text, as AlphaPose writes it, get the id of the photo that it names.
+
+    It may be a photo's path, its file name, or its number with zeros before it and a suffix (``000000000139.jpg``).
+
+    Args:
+        entries: with whole numbers or texts as ``image_id``.
+        photo_names: reads the names of the split's photos, by their ids.
+
+    Raises:
+        JsonFault: none of the texts names a photo, or several photos have the file name.
+    """
+    texts = {entry["image_id"] for entry in entries if isinstance(entry.get("image_id"), str)}
+    if not texts:
+        return list(entries)
+    names = photo_names()
+    of_path = {name_parts(name): photo for photo, name in names.items()}
+    of_name = defaultdict[str, list[int]](list)
+    for parts, photo in of_path.items():
+        of_name[parts[-1]].append(photo)
+    absent, found = min(names, default=0) - 1, dict[str, int]()
+    for text in sorted(texts):
+        parts = name_parts(text) or ("",)
+        same_name = of_name.get(parts[-1], [])
+        if parts not in of_path and len(same_name) > 1:
+            raise JsonFault(f"image_id {text!r:.60} is the file name of {len(same_name)} photos")
+        number = parts[-1].partition(".")[0]
+        numbered = int(number) if _NUMBER.fullmatch(number) else absent
+        named = of_path.get(parts, same_name[0] if same_name else numbered)
+        found[text] = named if named in names else absent
+    if set(found.values()) == {absent}:
+        raise JsonFault(f"image_id {min(texts)!r:.60} is the name of no photo of the split, and so are the others")
+    ids = (entry.get("image_id") for entry in entries)
+    return [
+        entry | {"image_id": found[said]} if isinstance(said, str) else entry
+        for entry, said in zip(entries, ids, strict=True)
+    ]
 
 
 def is_of_whole_photos(entries: Sequence[dict[str, Any]], people: PeopleTable, whole: PeopleTable) -> bool:

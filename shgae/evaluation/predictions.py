@@ -23,7 +23,7 @@ from shgae.artifacts.strict_json import JsonFault
 from shgae.data import heatmaps
 from shgae.data.text_input import whole
 from shgae.errors import Refused
-from shgae.evaluation.matching import is_of_whole_photos, match_people, score_of, with_missing
+from shgae.evaluation.matching import is_of_whole_photos, match_people, score_of, with_missing, with_photo_ids
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
@@ -161,9 +161,10 @@ def read_predictions(
 ) -> PredictionFile:
     """Reads predictions in COCO's results format.
 
-    An entry says whom it is of by ``annotation_id``, or by ``image_id`` where that photo has one person of the split.
-    Results without any ``annotation_id``, of photos with several people, are matched to them by COCO's greedy OKS;
-    people without a match are not found. So are those with an entry that says ``"found": false``.
+    An entry says whom it is of by ``annotation_id``, or by ``image_id`` where that photo has one person of the split;
+    the photo's name may stand in place of its id. Results without any ``annotation_id``, of photos with several people,
+    are matched to them by COCO's greedy OKS; people without a match are not found. So are those with an entry that says
+    ``"found": false``.
 
     Args:
         source: the JSON.
@@ -183,6 +184,7 @@ def read_predictions(
     try:
         _check_entries(entries, joints)
         _check_category(entries, category_id)
+        entries = with_photo_ids(entries, crops.photo_names)
         whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
         is_matched, missing, surely = is_of_whole_photos(entries, crops.people, whole), 0, 0
         if is_matched and sigmas is None:
@@ -227,8 +229,8 @@ def _check_entries(entries: Any, joints: int) -> None:
 def _check(entry: Any, where: str, joints: int) -> None:
     if not isinstance(entry, dict):
         raise JsonFault(f"{where} is not an object")
-    for key in ("annotation_id", "image_id"):
-        if entry.get(key) is not None and type(entry[key]) is not int:
+    for key, kinds in (("annotation_id", (int,)), ("image_id", (int, str))):
+        if entry.get(key) is not None and type(entry[key]) not in kinds:
             raise JsonFault(f"{where} has no whole number as its {key}")
     if entry.get("annotation_id") is None and entry.get("image_id") is None:
         raise JsonFault(f"{where} has neither annotation_id nor image_id")

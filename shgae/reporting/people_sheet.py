@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from shgae.artifacts.crops import Crops
+from shgae.artifacts.crops import ALL_PEOPLE, Crops
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import read_rows
 from shgae.plots.sheets import Dropped, View, people_sheet
@@ -16,7 +16,6 @@ from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
 
 Rows = npt.NDArray[np.int64]
-ALL_PEOPLE = "people.jsonl"
 """Every person of the JSON, kept or left out."""
 _PEOPLE, _EXAMPLES = 8, 3
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from shgae.artifacts.command import stamp
-from shgae.artifacts.crops import split_size
+from shgae.artifacts.crops import ALL_PEOPLE, split_size
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.ignored import IGNORED
@@ -110,7 +110,7 @@ def run(
             check_space(output, _size(selections, config) + sheet * _SHEET_BYTES, _what(selections), execution.progress)
             written = write_crops(unfinished, selections, config, execution)
         selections = written.selections
-        write_rows(unfinished.file("people.jsonl"), (row for selection in selections for row in _rows(selection)))
+        write_rows(unfinished.file(ALL_PEOPLE), (row for selection in selections for row in _rows(selection)))
         write_rows(unfinished.file(IGNORED), (row for selection in selections for row in _ignored(selection)))
         splits = _splits(selections)
         dropped = dict(sorted(sum((selection.dropped for selection in selections), Counter()).items()))

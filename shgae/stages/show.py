@@ -14,7 +14,7 @@ import torch
 
 from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
-from shgae.artifacts.crops import Crops, read_people
+from shgae.artifacts.crops import ALL_PEOPLE, Crops, read_people
 from shgae.artifacts.output_file import PICTURE, check_file, make_room
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.data import heatmaps
@@ -27,7 +27,7 @@ from shgae.execution import Execution
 from shgae.metrics.oks import coco_sigmas
 from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
 from shgae.recipe_parts import ShowConfig
-from shgae.reporting.people_sheet import ALL_PEOPLE, annotated, drawn_rows, dropped_of
+from shgae.reporting.people_sheet import annotated, drawn_rows, dropped_of
 from shgae.skeleton import COCO_PERSON, Skeleton
 from shgae.training.seeding import sample_uniforms
 from shgae.wording import counted_people

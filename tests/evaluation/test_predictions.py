@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.store import open_artifact
+from shgae.artifacts.strict_json import JsonFault
 from shgae.artifacts.tables import write_json
 from shgae.data import geometry
 from shgae.errors import Refused
+from shgae.evaluation.matching import with_photo_ids
 from shgae.evaluation.predictions import Predictions, cells_of, coco_results, from_cells, photo_points, read_predictions
 
 JOINTS = 17
@@ -101,6 +103,26 @@ def test_the_photo_tells_whose_it_is_where_one_person_of_the_split_is_in_it(
     del entries[-1]["annotation_id"]
     with pytest.raises(Refused, match=rf"entry {len(entries) - 1} is of photo {photos[-1]}, which has \d people"):
         read(tmp_path / "p.json", entries, crops)
+
+
+@pytest.mark.parametrize("write", [str, "{:012d}.jpg".format, "photos\\{:012d}.png".format])
+def test_a_photo_may_be_named_by_its_number_as_a_text(
+    tmp_path: Path, crops: Crops, entries: list[dict[str, Any]], write: Callable[[int], str]
+) -> None:
+    named = [entry | {"image_id": write(entry["image_id"])} for entry in entries]
+    np.testing.assert_array_equal(read(tmp_path / "p.json", named, crops).cells, some(crops).cells)
+
+
+def test_a_photo_may_be_named_by_its_path_or_its_file_name() -> None:
+    names = {7: "a/U\u0308ber.jpg", 9: "b/8.jpg", 8: "a/x.jpg", 5: "b/x.jpg"}
+    wanted = {"a/\u00dcber.jpg": 7, "U\u0308ber.jpg": 7, "b\\8.jpg": 9, "8.jpg": 9, "8": 8, "b/x.jpg": 5, "else.jpg": 4}
+    entries: list[dict[str, Any]] = [{"image_id": said} for said in wanted]
+    found = with_photo_ids([*entries, {"image_id": 3}, {}], lambda: names)
+    assert [entry.get("image_id") for entry in found] == [*wanted.values(), 3, None], "4 is no photo's id"
+    with pytest.raises(JsonFault, match="'x.jpg' is the file name of 2 photos"):
+        with_photo_ids([{"image_id": "x.jpg"}], lambda: names)
+    with pytest.raises(JsonFault, match="'a' is the name of no photo of the split"):
+        with_photo_ids([{"image_id": "a"}, {"image_id": "b"}], lambda: names)
 
 
 def test_people_beyond_the_limit_are_no_reason_to_take_a_photo_for_one_persons(

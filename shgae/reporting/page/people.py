@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from shgae.artifacts.crops import Crops, read_people
+from shgae.artifacts.crops import ALL_PEOPLE, Crops, photo_names, read_people
 from shgae.artifacts.manifest import REPORT
-from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, read_predictions
@@ -166,19 +165,15 @@ def _parts(
 
 
 def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) -> _Scored:
-    data.check((f"{split}/", "people.jsonl"))
+    data.check((f"{split}/", ALL_PEOPLE))
     artifact = data.artifact
     crops = Crops(artifact, split, evaluation.artifact.config.get("limit"))
     skeleton = Skeleton.from_json(artifact.facts["skeleton"])
     whole = read_people(artifact, split)
     files = [evaluation.artifact.open(f"predictions-{name}.json") for name in pair]
     found = [read_predictions(file, name, crops, whole, len(skeleton)) for file, name in zip(files, pair, strict=True)]
-    rows = read_rows(artifact.open("people.jsonl"))
-    # Tables of older versions say photo_id.
-    names = {row["image_id" if "image_id" in row else "photo_id"]: row for row in rows if row.get("split") == split}
-    file_names = {photo: str(row["file_name"]) for photo, row in names.items()}
     people = people_of(crops, skeleton)
-    return _Scored(tuple(one.predictions for one in found), people, crops, skeleton, file_names)
+    return _Scored(tuple(one.predictions for one in found), people, crops, skeleton, photo_names(artifact, split))
 
 
 def _chosen(scored: _Scored, pair: tuple[str, ...], count: int) -> list[_Sort]:
