@@ -60,7 +60,7 @@ def write_crops(
     mean = _Mean()
     bad: list[BadPhoto] = []
     left = []
-    execution.progress.start("cutting crops", sum(one.counts.total() for one in selections), "person")
+    execution.progress.start("cutting crops", sum(one.counts.total() for one in selections), "people")
     for selection in selections:
         writers = {
             split: _SplitWriter(unfinished, split, config, people, selection.people)

@@ -86,7 +86,7 @@ def draw_dataset(directory: Path, config: SyntheticConfig, progress: Progress | 
     photos.mkdir(parents=True, exist_ok=True)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    progress.start("drawing people", config.photos, "photo")
+    progress.start("drawing people", config.photos, "photos")
     for index in range(config.photos):
         photo = draw_photo(config, index)
         name, number = f"{index + 1:012d}.jpg", index + 1
