@@ -162,9 +162,8 @@ def read_predictions(
     """Reads predictions in COCO's results format.
 
     An entry says whom it is of by ``annotation_id``, or by ``image_id`` where that photo has one person of the split;
-    the photo's name may stand in place of its id. Results without any ``annotation_id``, of photos with several people,
-    are matched to them by COCO's greedy OKS; people without a match are not found. So are those with an entry that says
-    ``"found": false``.
+    its name may stand in place of the id. Results without any ``annotation_id``, of photos with several people, are
+    matched by COCO's greedy OKS. People without a match, or with ``"found": false``, are not found.
 
     Args:
         source: the JSON.
@@ -176,8 +175,7 @@ def read_predictions(
         category_id: of the people; an entry that names another is refused. None takes any.
 
     Raises:
-        Refused: no such file, no JSON, an entry is broken or of no person, a person has none or more than one, or
-            people are to be matched without sigmas.
+        Refused: no such file, no JSON, an entry is broken, a person has none or several, or OKS has no sigmas.
     """
     path = path_of(source)
     entries, sha256 = strict_json.read(source, "predictions", _FIX, each=_with_whole, constant=float)
