@@ -38,12 +38,14 @@ def draw(people: list[list[View]], dropped: list[Dropped] | None = None) -> None
 def test_hidden_joints_are_hollow_and_unlabelled_ones_left_out(drawn: list[Figure]) -> None:
     draw([[view("a", [2, 1, 2, 0])]])
     [axes] = drawn[0].axes
-    points = [line for line in axes.lines if line.get_marker() == "o"]
-    dots = {
-        tuple(np.ravel(line.get_data()).tolist()): (line.get_markerfacecolor(), line.get_markeredgecolor())
-        for line in points
+    limbs, joints = axes.collections
+    places = [tuple(place) for place in np.asarray(joints.get_offsets()).tolist()]
+    faces, edges = (colours[:, :3].tolist() for colours in (joints.get_facecolor(), joints.get_edgecolor()))
+    assert dict(zip(places, zip(faces, edges, strict=True), strict=True)) == {
+        place: (pytest.approx(to_rgb(face)), pytest.approx(to_rgb(edge)))
+        for place, face, edge in (*(((4, 4), MIDDLE, "black"), ((12, 8), "black", LEFT), ((20, 8), RIGHT, "black")),)
     }
-    assert dots == {(4, 4): (MIDDLE, "black"), (12, 8): ("black", LEFT), (20, 8): (RIGHT, "black")}
+    assert len(limbs.get_paths()) == 2 * 2, "two limbs have both ends, each in black and in colour"
 
 
 def test_people_stand_in_order_and_their_views_beside_each_other(drawn: list[Figure]) -> None:
