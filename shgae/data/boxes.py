@@ -206,7 +206,7 @@ def _box(entry: Mapping[str, Any], where: str, annotation_id: int | None) -> Box
         raise JsonFault(f"{where} has no four finite numbers as its bbox")
     x, y, width, height = (float(number) for number in numbers)
     if score is not None and not _is_number(score):
-        raise JsonFault(f"{where} has a score that is not finite")
+        raise JsonFault(f"{where} has a score that is not a finite number")
     return Box((x, y, width, height), None if score is None else float(score), annotation_id)
 
 

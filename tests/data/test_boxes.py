@@ -127,7 +127,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
         "entry 3 and entry 0 have one image_id, but not one file_name",
     ),
     "one entry without image id": (changed(DETECTIONS, 3, "image_id", to=...), "entry 3 has no image_id, but others"),
-    "a score of NaN": (changed(DETECTIONS, 0, "score", to=math.nan), "entry 0 has a score that is not finite"),
+    "a score of NaN": (changed(DETECTIONS, 0, "score", to=math.nan), "entry 0 has a score that is not a finite number"),
     "a category that is text": (changed(DETECTIONS, 0, "category_id", to="person"), "entry 0 has no whole number"),
     "half a crowd": (changed(DATASET, "annotations", 0, "iscrowd", to=0.5), "annotation 70 has an iscrowd other"),
 }
@@ -259,7 +259,7 @@ def test_a_score_is_any_finite_number_and_an_entry_may_lack_its_category() -> No
         assert (box.score, type(box.score)) == (score, float)
     assert read(changed(DETECTIONS, 0, "score", to=None)).images[0].boxes[0].score is None
     for score in (True, "0.9", [], math.inf):
-        with pytest.raises(Refused, match="entry 0 has a score that is not finite"):
+        with pytest.raises(Refused, match="entry 0 has a score that is not a finite number"):
             read(changed(DETECTIONS, 0, "score", to=score))
 
 
