@@ -30,9 +30,10 @@ def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
     """
     if not isinstance(entries, list):
         raise JsonFault("no list of predictions")
+    # First, since boxes of other things have no joints.
+    _check_category([entry for entry in entries if isinstance(entry, dict)], category_id)
     for place, entry in enumerate(entries):
         _check(entry, f"entry {place}", joints)
-    _check_category(entries, category_id)
     points = [number for entry in entries for i, number in enumerate(entry["keypoints"]) if i % 3 < 2]
     if any(points) and all(0 <= number <= 1 for number in points):
         raise JsonFault(f"all joints {FRACTIONS}", "joints in pixels of the photo")

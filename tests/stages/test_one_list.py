@@ -100,6 +100,7 @@ def test_activations_of_an_older_version_that_are_not_finite_are_refused(tmp_pat
 def test_predictions_of_another_category_are_not_scored(tmp_path: Path) -> None:
     entries = [{"image_id": 1, "category_id": category, "keypoints": [1, 2, 1]} for category in (1, 1, 5)]
     check_entries(entries, 1, None)
+    entries[2]["bbox"] = entries[2].pop("keypoints")
     check_entries(entries[:2] + [{"image_id": 1, "keypoints": [1, 2, 1]}], 1, 1)
     with pytest.raises(
         JsonFault, match="1 of the 3 entries are of category_id 5, people are of category_id 1"
