@@ -51,8 +51,9 @@ def _check(entry: Any, where: str, joints: int) -> None:
         raise JsonFault(f"{where} has neither annotation_id nor image_id", "entries that name their photo by image_id")
     numbers = entry.get("keypoints")
     if not isinstance(numbers, list) or len(numbers) != 3 * joints:
-        is_flat = isinstance(numbers, list) and not any(isinstance(number, list) for number in numbers)
-        found = f"{len(numbers)} numbers" if is_flat else "no list of numbers"
+        found = "no list of numbers"
+        if isinstance(numbers, list) and not any(isinstance(number, list) for number in numbers):
+            found = f"{len(numbers)} numbers"
         why = f"{where} has {found} as its keypoints, {joints} joints need {3 * joints}"
         raise JsonFault(why, f"x, y, score of the data's {joints} joints in one list")
     if not all(_is_number(number) for number in numbers):
