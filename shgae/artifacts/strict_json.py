@@ -38,7 +38,14 @@ Pairs = list[tuple[str, Any]]
 
 
 class JsonFault(Exception):
-    """What contradicts strict JSON, or the format in it: a clause for an error, such as "key 'a' stands twice"."""
+    """What contradicts strict JSON, or the format in it: a clause for an error, such as "key 'a' stands twice".
+
+    ``fix`` is what to do, where that is not what the reader of the file advises for any fault.
+    """
+
+    def __init__(self, why: str, fix: str | None = None) -> None:
+        super().__init__(why)
+        self.fix = fix
 
 
 class JsonFile(NamedTuple):
@@ -147,7 +154,7 @@ def read(
     try:
         return JsonFile(parse(text, each=each, constant=constant), sha256)
     except JsonFault as fault:
-        raise Refused(what, path, shortened(str(fault), 160), fix) from fault
+        raise Refused(what, path, shortened(str(fault), 160), fault.fix or fix) from fault
 
 
 def _check_memory(text: str) -> None:

@@ -1,7 +1,8 @@
 """Where people are in photos, read strictly from JSON.
 
 The JSON is a COCO dataset (``images`` and ``annotations``) or a list of detections as COCO's results format has them
-(``[{image_id, bbox, score, category_id}]``, or ``file_name`` in place of the id). Keypoints are not needed.
+(``[{image_id, bbox, score, category_id}]``, or the photo's name as ``file_name`` or in place of the id). Keypoints are
+not needed.
 """
 
 from __future__ import annotations
@@ -138,6 +139,7 @@ def _detections(
 ) -> tuple[Iterable[BoxedImage], Counter[str]]:
     images: dict[Any, BoxedImage] = {}
     skipped: Counter[str] = Counter()
+    are_names = any(isinstance(entry, dict) and _is_text(entry.get("image_id")) for entry in document)
     for place, entry in enumerate(document):
         where = f"entry {place}"
         if not isinstance(entry, dict):
@@ -145,10 +147,12 @@ def _detections(
         image_id, name = entry.get("image_id"), entry.get("file_name")
         if image_id is None and name is None:
             raise JsonFault(f"{where} has neither image_id nor file_name")
-        if image_id is not None and not _is_id(image_id):
-            raise JsonFault(f"{where} has no whole number as its image_id")
+        if image_id is not None and not _is_id(image_id) and not _is_text(image_id):
+            raise JsonFault(f"{where} has neither a whole number nor a name as its image_id")
         if name is not None and not _is_text(name):
             raise JsonFault(f"{where} has no text as its file_name")
+        if are_names:
+            image_id, name = _by_name(image_id, name)
         if reason := _reason(entry, category_id, where, others) or _without_box(entry):
             skipped[reason] += 1
             continue
@@ -159,8 +163,15 @@ def _detections(
         image.boxes.append(_box(entry, where, None))
     if len({image.image_id is None for image in images.values()}) > 1:
         without = next(image.where for image in images.values() if image.image_id is None)
-        raise JsonFault(f"{without} has no image_id, but others have")
+        raise JsonFault(f"{without} has no number as its image_id, but others have")
     return images.values(), skipped
+
+
+def _by_name(image_id: Any, name: Any) -> tuple[Any, Any]:
+    """Id and name where some ids are photos' names: a number next to a name, as Ultralytics writes it, is no id."""
+    if name is not None:
+        return None, name
+    return (None, image_id) if _is_text(image_id) else (image_id, None)
 
 
 def _one_name(name: str | None) -> tuple[str, ...] | None:
@@ -206,7 +217,7 @@ def _box(entry: Mapping[str, Any], where: str, annotation_id: int | None) -> Box
         raise JsonFault(f"{where} has no four finite numbers as its bbox")
     x, y, width, height = (float(number) for number in numbers)
     if score is not None and not _is_number(score):
-        raise JsonFault(f"{where} has a score that is not finite")
+        raise JsonFault(f"{where} has a score that is not a finite number")
     return Box((x, y, width, height), None if score is None else float(score), annotation_id)
 
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import plain_name
 from shgae.errors import quoted
 from shgae.skeleton import Skeleton
 from shgae.wording import counted
 
 _MOST_LISTED = 5
-
-
-class CategoryFault(Exception):
-    """Why no category can be used; ``fix`` is what to do, where that is not to repair the file."""
-
-    def __init__(self, why: str, fix: str | None = None) -> None:
-        super().__init__(why)
-        self.fix = fix
 
 
 def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -34,7 +28,7 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
         user should hear about the lines that were left out.
 
     Raises:
-        CategoryFault: there is not exactly one such category, or its joints or mirror pairs contradict the format.
+        JsonFault: there is not exactly one such category, or its joints or mirror pairs contradict the format.
     """
     found = [category for category in dataset["categories"] if category.get("keypoints")]
     wanted = name if name is not None or len(found) == 1 else "person"
@@ -45,7 +39,7 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     category = dict(chosen[0])
     names = category["keypoints"]
     if not isinstance(names, list) or not all(is_text(joint) for joint in names) or len({*names}) < len(names):
-        raise CategoryFault("the category's keypoints are not a list of different names")
+        raise JsonFault("the category's keypoints are not a list of different names")
     category["flip_pairs"], said = _mirror_pairs(category.pop("flip_pairs", None), names)
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
     return category, (*said, *notes, *_others(found, category, dataset))
@@ -69,18 +63,33 @@ def _is_called(category: Mapping[str, Any], name: str) -> bool:
 
 def _not_one(
     found: list[dict[str, Any]], chosen: list[dict[str, Any]], name: str | None, dataset: Mapping[str, Any]
-) -> CategoryFault:
+) -> JsonFault:
     rule = "not exactly one category with keypoints (or one called person), as person_keypoints_*.json has"
-    if not found or len(chosen) > 1:
-        return CategoryFault(rule)
+    if not found:
+        return _without_names(dataset)
+    if len(chosen) > 1:
+        called = quoted(chosen[0].get("name"), 30)
+        return JsonFault(f"{len(chosen)} categories with keypoints are called {called}", "a name of its own for each")
     people = _people(dataset)
     named = [one for one in sorted(found, key=lambda one: -people[one["id"]]) if is_text(one.get("name"))]
     if not named:
-        return CategoryFault(rule)
+        return JsonFault(rule)
     listed = ", ".join(f"{one['name']:.30} ({people[one['id']]:,} annotations)" for one in named[:_MOST_LISTED])
     more = ", ..." if len(named) > _MOST_LISTED else ""
     why = f"{rule}" if name is None else f"no category called {name:.30} has keypoints"
-    return CategoryFault(f"{why}: it has {listed}{more}", f"--category '{named[0]['name']:.30}'")
+    return JsonFault(f"{why}: it has {listed}{more}", f"--category '{named[0]['name']:.30}'")
+
+
+def _without_names(dataset: Mapping[str, Any]) -> JsonFault:
+    """The fault of a file of boxes, such as COCO's instances_*.json, or of people with joints without names."""
+    why = "no category has keypoints, the names of joints"
+    given = (one.get("keypoints") for one in dataset["annotations"])
+    joints = next((len(numbers) // 3 for numbers in given if isinstance(numbers, array) and numbers), 0)
+    if not joints:
+        fix = "person_keypoints_*.json, or another JSON of keypoints"
+        return JsonFault(f"{why}, and no annotation has joints", fix)
+    fix = f"the {joints} names in their order, as keypoints of the category"
+    return JsonFault(f"{why}, though annotations have {joints} joints", fix)
 
 
 def _others(found: list[dict[str, Any]], chosen: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
@@ -114,15 +123,15 @@ def _mirror_pairs(pairs: Any, names: list[str]) -> tuple[list[list[int]], tuple[
     if pairs is None or pairs == []:
         return [[a + 1, b + 1] for a, b in sorted(named)], ()
     if not isinstance(pairs, list):
-        raise CategoryFault("the category's flip_pairs is not a list")
+        raise JsonFault("the category's flip_pairs is not a list")
     if _counts_from_zero(pairs, len(names), named):
         note = "the category's flip_pairs counts joints from 0, by their names: it is read so"
         return [[a + 1, b + 1] for a, b in pairs], (note,)
     if not all(_is_pair(pair, len(names)) for pair in pairs):
-        raise CategoryFault("the category's flip_pairs is not a list of pairs of joints, counted from 1")
+        raise JsonFault("the category's flip_pairs is not a list of pairs of joints, counted from 1")
     mirrored = [joint for pair in pairs for joint in pair]
     if len({*mirrored}) < len(mirrored):
-        raise CategoryFault("the category's flip_pairs name a joint twice")
+        raise JsonFault("the category's flip_pairs name a joint twice")
     return pairs, ()
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.coco_category import CategoryFault, choose_category, is_text
+from shgae.data.coco_category import choose_category, is_text
 from shgae.data.text_input import leads_out, name_parts, there, whole
 from shgae.errors import Refused, quoted
 
@@ -75,7 +75,7 @@ def read_dataset(path: Path, category: str | None = None, *, needs_people: bool 
     dataset, sha256 = strict_json.read(path, "annotations", _FIX, each=hooks.each, constant=float)
     try:
         chosen, notes, strays = _check_dataset(dataset, category, needs_people)
-    except (JsonFault, CategoryFault, RecursionError) as fault:
+    except (JsonFault, RecursionError) as fault:
         raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
     return AnnotationFile(dataset, chosen, sha256, notes, strays)
 
@@ -165,7 +165,8 @@ def _check_image(image: dict[str, Any]) -> None:
         raise JsonFault(f"photo {image['id']} has no usable file_name")
     parts = name_parts(name)
     if leads_out(name) or not parts:
-        raise JsonFault(f"file_name of photo {image['id']} leads out of the folder of photos ({_shown(name)})")
+        why = f"file_name of photo {image['id']} leads out of the folder of photos ({_shown(name)})"
+        raise JsonFault(why, "names relative to that folder, without .. in them")
     if any(len(part.encode()) > 255 for part in parts):
         raise JsonFault(f"photo {image['id']} has no usable file_name")
 

@@ -69,8 +69,8 @@ def whole_photos(photos: Sequence[Path]) -> list[BoxedPhoto]:
 def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto], Counter[str]]:
     """The photos that the JSON has boxes for, in their own order, and the boxes left out, by reason.
 
-    An image with a file name is the photo with a path that ends so; one without, the photo with
-    the image's id as its stem.
+    An image with a file name is the photo with a path that ends so, with or without its suffix; one without, the photo
+    with the image's id as its stem.
 
     Raises:
         Refused: an image could be two photos, a photo two images, or no box is of a given photo.
@@ -137,9 +137,11 @@ class _Index:
     def __init__(self, photos: Sequence[Path]) -> None:
         self._photos = photos
         self._names: Mapping[str, list[int]] = defaultdict(list)
+        self._stems: Mapping[str, list[int]] = defaultdict(list)
         self._numbers: Mapping[int, list[int]] = defaultdict(list)
         for place, photo in enumerate(photos):
             self._names[plain_name(photo.name)].append(place)
+            self._stems[plain_name(photo.stem)].append(place)
             if (number := _number(photo)) is not None:
                 self._numbers[number].append(place)
 
@@ -150,11 +152,11 @@ class _Index:
         if "\\" in image.file_name and (as_it_is := self._names.get(plain_name(image.file_name))):
             return as_it_is
         parts = name_parts(image.file_name)
-        same_name = self._names.get(parts[-1], []) if parts else []
-        return [place for place in same_name if self._ends_so(self._photos[place], parts)]
+        same_name = (self._names.get(parts[-1]) or self._stems.get(parts[-1], [])) if parts else []
+        return [place for place in same_name if self._lies_so(self._photos[place], parts[:-1])]
 
-    def _ends_so(self, photo: Path, parts: tuple[str, ...]) -> bool:
-        return tuple(map(plain_name, photo.absolute().parts[-len(parts) :])) == parts
+    def _lies_so(self, photo: Path, folders: tuple[str, ...]) -> bool:
+        return tuple(map(plain_name, photo.absolute().parts[-len(folders) - 1 : -1])) == folders
 
 
 def _file_names(photos: Sequence[Path]) -> list[str]:

@@ -96,7 +96,8 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
     if broken and config.bad_people == "refuse":
         annotation, reason = broken[0]
         more = f" ({len(broken)} people are broken)" if len(broken) > 1 else ""
-        raise Refused(f"annotation {annotation}", people.path, reason + more, "--bad-people drop, or repair the JSON")
+        fix = "--bad-people drop, or repair the JSON" if doubts.people else "repair the JSON: nobody in it is sound"
+        raise Refused(f"annotation {annotation}", people.path, reason + more, fix)
     if doubts.are_fractions:
         raise Refused("annotations", people.path, f"all joints {FRACTIONS}", "joints and boxes in pixels")
     selection = Selection(people, source, tuple(fates), tuple(doubts.notes()))

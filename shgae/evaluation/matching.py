@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from shgae.errors import Refused
 from shgae.metrics import oks
 
 Floats = npt.NDArray[np.float64]
+OTHER_SPLIT = "predictions of everybody in this split, or --split for another one"
+"""What to do where people of the split are lacking."""
 _MOST = 1e6
 _NUMBER = re.compile("[0-9]{1,18}")
 _FIX = 'a JSON list of a number for each joint, or an object {"nose": 0.026, ...}'
@@ -46,42 +48,85 @@ def read_sigmas(path: Path, names: Sequence[str]) -> Floats:
 def with_photo_ids(
     entries: Sequence[dict[str, Any]], photo_names: Callable[[], Mapping[int, str]]
 ) -> list[dict[str, Any]]:
-    """Entries whose ``image_id`` is a text, as AlphaPose writes it, get the id of the photo that it names.
+    """Entries that name their photo get its id in the split as ``image_id``.
 
-    It may be a photo's path, its file name, or its number with zeros before it and a suffix (``000000000139.jpg``).
+    A name is a ``file_name``, as Ultralytics writes it next to a number of its own, or a text in place of the id, as
+    AlphaPose does: a path, a file name, one without its suffix, or the id with zeros before it and a suffix
+    (``000000000139.jpg``). A ``file_name`` says nothing next to an ``annotation_id``, or where none is of the split.
 
     Args:
-        entries: with whole numbers or texts as ``image_id``.
+        entries: with whole numbers, texts or nothing as ``image_id``.
         photo_names: reads the names of the split's photos, by their ids.
 
     Raises:
-        JsonFault: none of the texts names a photo, or several photos have the file name.
+        JsonFault: there are names as ids and none is a photo's, or a name is that of several photos.
     """
-    texts = {entry["image_id"] for entry in entries if isinstance(entry.get("image_id"), str)}
-    if not texts:
+    file_names = {*map(_file_name, entries)} - {None}
+    if not file_names and not any(isinstance(entry.get("image_id"), str) for entry in entries):
         return list(entries)
-    names = photo_names()
-    of_path = {name_parts(name): photo for photo, name in names.items()}
-    of_name = defaultdict[str, list[int]](list)
-    for parts, photo in of_path.items():
-        of_name[parts[-1]].append(photo)
-    absent, found = min(names, default=0) - 1, dict[str, int]()
-    for text in sorted(texts):
-        parts = name_parts(text) or ("",)
-        same_name = of_name.get(parts[-1], [])
-        if parts not in of_path and len(same_name) > 1:
-            raise JsonFault(f"image_id {text!r:.60} is the file name of {len(same_name)} photos")
-        number = parts[-1].partition(".")[0]
-        numbered = int(number) if _NUMBER.fullmatch(number) else absent
-        named = of_path.get(parts, same_name[0] if same_name else numbered)
-        found[text] = named if named in names else absent
-    if set(found.values()) == {absent}:
-        raise JsonFault(f"image_id {min(texts)!r:.60} is the name of no photo of the split, and so are the others")
-    ids = (entry.get("image_id") for entry in entries)
+    index = _PhotoNames(photo_names())
+    are_known = any(index.photos(name) for name in file_names if name is not None)
+    named = [_named(entry, are_known) for entry in entries]
+    names = sorted({name for name in named if name is not None})
+    if names and not any(map(index.photos, names)):
+        why = f"photo {names[0]!r:.60} is not of the split" + (", nor is any other that it names" if names[1:] else "")
+        raise JsonFault(why, OTHER_SPLIT)
     return [
-        entry | {"image_id": found[said]} if isinstance(said, str) else entry
-        for entry, said in zip(entries, ids, strict=True)
+        entry if name is None else entry | {"image_id": index.photo(name, entry.get("image_id"))}
+        for entry, name in zip(entries, named, strict=True)
     ]
+
+
+def _named(entry: Mapping[str, Any], are_known: bool) -> str | None:
+    """What an entry calls its photo, by its file name if these are known; None where it has the photo's id."""
+    said = entry.get("image_id")
+    by_name = _file_name(entry) if are_known or said is None else None
+    return by_name or (said if isinstance(said, str) else None)
+
+
+def _file_name(entry: Mapping[str, Any]) -> str | None:
+    name: str | None = entry.get("file_name")
+    return name if entry.get("annotation_id") is None else None
+
+
+class _PhotoNames:
+    """The photos of a split, by what results call them."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self._path = {photo: name_parts(name) for photo, name in names.items()}
+        self._absent = min(names, default=0) - 1
+        self._called: Mapping[str, list[int]] = defaultdict(list)
+        for photo, parts in self._path.items():
+            for name in {parts[-1], PurePosixPath(parts[-1]).stem}:
+                self._called[name].append(photo)
+
+    def photos(self, text: str) -> list[int]:
+        """The photos that may be meant: an id, or by the path, by as much of it as both have, or by the file name."""
+        parts = name_parts(text) or ("",)
+        number = parts[-1].partition(".")[0]
+        by_id = [int(number)] if _NUMBER.fullmatch(number) and int(number) in self._path else []
+        called = self._called.get(parts[-1], [])
+        if not called or by_id and text == str(by_id[0]):
+            return by_id
+        same = [photo for photo in called if self._path[photo] == parts]
+        return same or [photo for photo in called if _end_alike(self._path[photo], parts)] or called
+
+    def photo(self, text: str, said: object) -> int:
+        """Its id, for which ``said`` counts where several have the name; an id that no photo has where there is none.
+
+        Raises:
+            JsonFault: several photos have the name.
+        """
+        found = self.photos(text)
+        if len(found) > 1 and said not in found:
+            raise JsonFault(f"photo {text!r:.60} may be {len(found)} of the split", "names with their folders")
+        return next((photo for photo in found if photo == said), [*found, self._absent][0])
+
+
+def _end_alike(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Whether one path is the end of the other, the suffix of the file aside."""
+    shared = min(len(a), len(b)) - 1
+    return a[-shared - 1 : -1] == b[-shared - 1 : -1]
 
 
 def is_of_whole_photos(entries: Sequence[dict[str, Any]], people: PeopleTable, whole: PeopleTable) -> bool:
@@ -120,7 +165,7 @@ def match_people(
     for row, photo in enumerate(whole.photo_id.tolist()):
         people_of[photo].append(row)
     if not of_photo.keys() & people_of.keys():
-        raise JsonFault(f"none of its {len(entries):,} entries is of a photo of the split")
+        raise JsonFault(f"none of its {len(entries):,} entries is of a photo of the split", OTHER_SPLIT)
     for photo, places in of_photo.items():
         people = people_of.get(photo)
         if not people:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,16 @@ from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.input_file import Source, path_of
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data import heatmaps
-from shgae.data.text_input import whole
 from shgae.errors import Refused
-from shgae.evaluation.matching import is_of_whole_photos, match_people, score_of, with_missing, with_photo_ids
+from shgae.evaluation.matching import (
+    OTHER_SPLIT,
+    is_of_whole_photos,
+    match_people,
+    score_of,
+    with_missing,
+    with_photo_ids,
+)
+from shgae.evaluation.prediction_entries import check_entries, with_whole
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
@@ -37,7 +44,6 @@ _AS_GIVEN = "points as the file gives them"
 _ARGMAX = DecodeConfig()
 _DECIMALS = 4
 """Of a photo pixel: a cell is wider by far, also where a crop's side is a single pixel of the photo."""
-_MOST = 2**31
 _FIX = "a list of {annotation_id, keypoints, score}, as shgae evaluate -o writes it"
 
 
@@ -149,6 +155,15 @@ class PredictionFile:
     entries: tuple[dict[str, Any], ...] = ()
     """As the file has them; each with a score."""
 
+    def notes(self) -> Iterator[str]:
+        """What a user should hear of whom the entries are."""
+        if self.matched is not None:
+            people = counted_people(len(self.predictions.person_score))
+            who = f"{self.matched:,} of {people} matched by OKS ({self.surely:,} at 0.5 or more)"
+            yield f"{self.path}: {who}, the others are missed"
+        if self.strangers:
+            yield f"note: {self.strangers:,} of the predictions in {self.path} are of nobody in this split"
+
 
 def read_predictions(
     source: Source,
@@ -161,9 +176,10 @@ def read_predictions(
 ) -> PredictionFile:
     """Reads predictions in COCO's results format.
 
-    An entry says whom it is of by ``annotation_id``, or by ``image_id`` where that photo has one person of the split;
-    its name may stand in place of the id. Results without any ``annotation_id``, of photos with several people, are
-    matched by COCO's greedy OKS. People without a match, or with ``"found": false``, are not found.
+    An entry says whom it is of by ``annotation_id``, or by its photo where that has one person of the split; the photo
+    is told by ``file_name`` or ``image_id`` (:func:`~shgae.evaluation.matching.with_photo_ids`). Results without any
+    ``annotation_id``, of photos with several people, are matched by COCO's greedy OKS. People without a match, or with
+    ``"found": false``, are not found.
 
     Args:
         source: the JSON.
@@ -178,10 +194,9 @@ def read_predictions(
         Refused: no such file, no JSON, an entry is broken, a person has none or several, or OKS has no sigmas.
     """
     path = path_of(source)
-    entries, sha256 = strict_json.read(source, "predictions", _FIX, each=_with_whole, constant=float)
+    entries, sha256 = strict_json.read(source, "predictions", _FIX, each=with_whole, constant=float)
     try:
-        _check_entries(entries, joints)
-        _check_category(entries, category_id)
+        check_entries(entries, joints, category_id)
         entries = with_photo_ids(entries, crops.photo_names)
         whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
         is_matched, missing, surely = is_of_whole_photos(entries, crops.people, whole), 0, 0
@@ -198,7 +213,7 @@ def read_predictions(
             rows = _rows(entries, whole)
         place = _one_each(rows, crops.people)
     except JsonFault as fault:
-        raise Refused("predictions", path, str(fault), _FIX) from fault
+        raise Refused("predictions", path, str(fault), fault.fix or _FIX) from fault
     numbers = np.array([entries[i]["keypoints"] for i in place], np.float64).reshape(len(crops), joints, 3)
     says = [entries[i].get("found") for i in place]
     score = numbers[..., 2].astype(np.float32)
@@ -211,49 +226,6 @@ def read_predictions(
     strangers = sum(row is None for row in rows)
     matched = len(crops) - missing if is_matched else None
     return PredictionFile(path, sha256, read, strangers, matched, surely, whole_entries)
-
-
-def _with_whole(entry: dict[str, Any]) -> dict[str, Any]:
-    return {name: whole(value) for name, value in entry.items()}
-
-
-def _check_entries(entries: Any, joints: int) -> None:
-    if not isinstance(entries, list):
-        raise JsonFault("no list of predictions")
-    for place, entry in enumerate(entries):
-        _check(entry, f"entry {place}", joints)
-
-
-def _check(entry: Any, where: str, joints: int) -> None:
-    if not isinstance(entry, dict):
-        raise JsonFault(f"{where} is not an object")
-    for key, kinds in (("annotation_id", (int,)), ("image_id", (int, str))):
-        if entry.get(key) is not None and type(entry[key]) not in kinds:
-            raise JsonFault(f"{where} has no whole number as its {key}")
-    if entry.get("annotation_id") is None and entry.get("image_id") is None:
-        raise JsonFault(f"{where} has neither annotation_id nor image_id")
-    numbers = entry.get("keypoints")
-    if not isinstance(numbers, list) or len(numbers) != 3 * joints:
-        found = f"{len(numbers)} numbers" if isinstance(numbers, list) else "no list of numbers"
-        raise JsonFault(f"{where} has {found} as its keypoints, {joints} joints need {3 * joints}")
-    if not all(_is_number(number) for number in numbers):
-        raise JsonFault(f"{where} has keypoints that are not finite")
-    if entry.get("score") is not None and not _is_number(entry["score"]):
-        raise JsonFault(f"{where} has a score that is not finite")
-    if entry.get("found") is not None and type(entry["found"]) is not bool:
-        raise JsonFault(f"{where} has neither true nor false as found")
-
-
-def _check_category(entries: Sequence[dict[str, Any]], category_id: int | None) -> None:
-    given = [entry.get("category_id") for entry in entries]
-    others = [one for one in given if category_id is not None and one not in (None, category_id)]
-    if others:
-        count = f"{len(others):,} of the {len(entries):,} entries are"
-        raise JsonFault(f"{count} of category_id {others[0]!r:.20}, people are of category_id {category_id}")
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and -_MOST <= value <= _MOST  # False for NaN too
 
 
 def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | None]:
@@ -294,7 +266,8 @@ def _one_each(rows: Sequence[int | None], people: PeopleTable) -> list[int]:
     missing = [int(people.annotation_id[row]) for row in range(len(people)) if not given[row]]
     if missing:
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
-        raise JsonFault(f"nothing about annotation {missing[0]}{more}, of {counted_people(len(people))} of the split")
+        why = f"nothing about annotation {missing[0]}{more}, of {counted_people(len(people))} of the split"
+        raise JsonFault(why, OTHER_SPLIT)
     return [place[row] for row in range(len(people))]
 
 

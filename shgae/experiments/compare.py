@@ -40,7 +40,7 @@ from shgae.recipes import as_json
 from shgae.reporting import study
 from shgae.reporting.table import pages
 from shgae.skeleton import COCO_PERSON, Skeleton
-from shgae.wording import counted, counted_people
+from shgae.wording import counted
 
 PICTURE = "differences.png"
 _FIX = "--arm NAME=FILE,FILE"
@@ -123,9 +123,8 @@ class _Bench:
         joints, category = len(self.people.joints), self.data.facts["category_id"]
         whole = read_people(self.data, self.split)
         file = read_predictions(path, path.stem, self.crops, whole, joints, self.people.sigmas, category)
-        if file.matched is not None:
-            who = f"{file.matched:,} of {counted_people(len(self.people))} matched by OKS, the others are missed"
-            execution.progress.note(f"{path}: {who}")
+        for note in file.notes():
+            execution.progress.note(note)
         cells = np.where(file.predictions.is_found[:, None, None], file.predictions.cells, _NOWHERE)
         return self._scored(cells, file.sha256, None)
 

@@ -27,8 +27,10 @@ _STANDARD = (
     | {f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")}
     | {f"numpy.{name}" for name in (*_NUMPY, "core.multiarray._reconstruct")}
     | {"argparse.Namespace", "types.SimpleNamespace", "decimal.Decimal", "fractions.Fraction", "uuid.UUID"}
+    | {"typing.Any", "torch.torch_version.TorchVersion"}
 )
-"""Harmless objects of the standard library and of numpy. Any other name of theirs is refused."""
+"""Harmless objects of the standard library, numpy and torch (Any is in every config of OmegaConf, which Lightning
+keeps). Any other name of theirs is refused."""
 _FUNCTIONS = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 """Where names are known, and most of them do something."""
 

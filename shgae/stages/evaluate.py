@@ -41,7 +41,6 @@ from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
 from shgae.reporting.evaluation import joint_tables, main_tables
 from shgae.reporting.table import pages
 from shgae.skeleton import COCO_PERSON
-from shgae.wording import counted_people
 
 _PREDICTIONS = "predictions-"
 
@@ -181,11 +180,7 @@ def _read(
         sigmas = coco_sigmas()
     whole, category = read_people(prepared, config.split), prepared.facts["category_id"]
     file = read_predictions(models[i], _names(models)[i], crops, whole, len(joints), sigmas, category)
-    if file.matched is not None:
-        who = f"{file.matched:,} of {counted_people(len(crops))} matched by OKS ({file.surely:,} at 0.5 or more)"
-        execution.progress.note(f"{models[i]}: {who}, the others are missed")
-    if file.strangers:
-        note = f"note: {file.strangers:,} of the predictions in {models[i]} are of nobody in this split"
+    for note in file.notes():
         execution.progress.note(note)
     return file
 

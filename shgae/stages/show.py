@@ -85,7 +85,7 @@ def run(
             is predicted.
         output: the PNG, SVG or PDF to make.
         config: split, how many people, and what to draw of them.
-        execution: force.
+        execution: force and progress.
         sigmas: JSON of OKS's sigmas, to match predictions that do not say whom they are of.
 
     Raises:
@@ -102,6 +102,9 @@ def run(
     if augmentation and split != "train":
         raise Refused("--augment", f"split {split}", "trainings change the train split alone", "--split train")
     file = _predicted(predictions, prepared, split, crops, sigmas)
+    if file is not None:
+        for note in file.notes():
+            execution.progress.note(note)
     make_room(output.parent)
     errors = None if file is None else errors_of(file, crops)
     rows = drawn_rows(len(crops), config.people, config.seed) if errors is None else _worst(errors, config.people)

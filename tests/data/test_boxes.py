@@ -120,14 +120,21 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "a number of 400 digits": (changed(DETECTIONS, 1, "bbox", 0, to=10**400), "entry 1 has no four finite numbers"),
     "an entry that is text": (changed(DETECTIONS, 2, to="x"), "entry 2 is not an object"),
     "a detection of no image": (changed(DETECTIONS, 0, "image_id", to=...), "entry 0 has neither image_id nor"),
-    "an image id that is text": (changed(DETECTIONS, 0, "image_id", to="139"), "entry 0 has no whole number"),
+    "an image id that is text": (changed(DETECTIONS, 0, "image_id", to="139"), "entry 0 has no number"),
+    "an image id that is a truth": (
+        changed(DETECTIONS, 0, "image_id", to=True),
+        "entry 0 has neither a whole number nor a name as its image_id",
+    ),
     "a file name that is a number": (changed(DETECTIONS, 3, "file_name", to=5), "entry 3 has no text as its file_name"),
     "one image of two names": (
         changed(DETECTIONS, 3, "image_id", to=139),
         "entry 3 and entry 0 have one image_id, but not one file_name",
     ),
-    "one entry without image id": (changed(DETECTIONS, 3, "image_id", to=...), "entry 3 has no image_id, but others"),
-    "a score of NaN": (changed(DETECTIONS, 0, "score", to=math.nan), "entry 0 has a score that is not finite"),
+    "one entry without image id": (
+        changed(DETECTIONS, 3, "image_id", to=...),
+        "entry 3 has no number as its image_id, but others",
+    ),
+    "a score of NaN": (changed(DETECTIONS, 0, "score", to=math.nan), "entry 0 has a score that is not a finite number"),
     "a category that is text": (changed(DETECTIONS, 0, "category_id", to="person"), "entry 0 has no whole number"),
     "half a crowd": (changed(DATASET, "annotations", 0, "iscrowd", to=0.5), "annotation 70 has an iscrowd other"),
 }
@@ -259,7 +266,7 @@ def test_a_score_is_any_finite_number_and_an_entry_may_lack_its_category() -> No
         assert (box.score, type(box.score)) == (score, float)
     assert read(changed(DETECTIONS, 0, "score", to=None)).images[0].boxes[0].score is None
     for score in (True, "0.9", [], math.inf):
-        with pytest.raises(Refused, match="entry 0 has a score that is not finite"):
+        with pytest.raises(Refused, match="entry 0 has a score that is not a finite number"):
             read(changed(DETECTIONS, 0, "score", to=score))
 
 
@@ -297,6 +304,17 @@ def test_detections_may_all_be_by_name_and_their_names_are_texts() -> None:
         for odd in ("", 5, ["a.jpg"]):
             with pytest.raises(Refused, match=r"(entry 1|images\[0\]) has no text as its file_name"):
                 read(changed(document, *place, "file_name", to=odd))
+
+
+def test_an_image_id_may_be_the_photos_name_and_then_numbers_next_to_names_are_no_ids() -> None:
+    box = {"bbox": [1, 2, 3, 4]}
+    found = read([box | {"image_id": "im_a"}, box | {"image_id": "im_a"}, box | {"image_id": "b/x.jpg"}])
+    assert [(image.image_id, image.file_name, len(image.boxes)) for image in found.images] == [
+        (None, "im_a", 2),
+        (None, "b/x.jpg", 1),
+    ]
+    found = read([box | {"image_id": "a", "file_name": "a.jpg"}, box | {"image_id": 7, "file_name": "007.jpg"}])
+    assert [(image.image_id, image.file_name) for image in found.images] == [(None, "a.jpg"), (None, "007.jpg")]
 
 
 def test_only_what_is_needed_may_not_stand_twice() -> None:

@@ -42,7 +42,19 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
     "images that are an object": (with_value({}, "images"), "'images'"),
     "an annotation that is a number": (with_value(3, "annotations", 1), "'annotations'"),
     "no people": (with_value([], "annotations"), "no people"),
-    "no category with keypoints": (without("categories", 0, "keypoints"), "not exactly one category"),
+    "no names of joints": (
+        without("categories", 0, "keypoints"),
+        "no category has keypoints, the names of joints, though annotations have 3 joints. Try: the 3 names in",
+    ),
+    "boxes alone": (
+        with_value([{"id": 7, "name": "person"}], "categories")
+        | {"annotations": [{"id": 1, "image_id": 5, "category_id": 7, "bbox": [1, 2, 3, 4]}]},
+        "no category has keypoints, the names of joints, and no annotation has joints. Try: person_keypoints_*.json",
+    ),
+    "two categories of one name": (
+        with_value([{"id": i, "name": "person", "keypoints": ["a"]} for i in (1, 2)], "categories"),
+        "2 categories with keypoints are called 'person'. Try: a name of its own for each",
+    ),
     "two categories with keypoints": (
         with_value([{"id": i, "name": "dog", "keypoints": ["tail"]} for i in (1, 2)], "categories"),
         "not exactly one category",
@@ -72,7 +84,10 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
     "a file name with NUL": (with_value("a\0.jpg", "images", 0, "file_name"), "photo 5"),
     "half a surrogate as a file name": (with_value("\udc80.jpg", "images", 0, "file_name"), "photo 5"),
     "a file name no disk takes": (with_value("x" * 300, "images", 0, "file_name"), "photo 5"),
-    "an absolute file name": (with_value("/etc/passwd", "images", 0, "file_name"), "leads out of"),
+    "an absolute file name": (
+        with_value("/etc/passwd", "images", 0, "file_name"),
+        "leads out of the folder of photos ('/etc/passwd'). Try: names relative to that folder",
+    ),
     "a file name above the folder": (with_value("a/../../b.jpg", "images", 0, "file_name"), "leads out of"),
 }
 

@@ -98,6 +98,14 @@ def test_what_is_ambiguous_or_fits_nothing_is_refused(images: list[tuple[int, st
     assert words in refused.value.line()
 
 
+def test_a_photo_may_be_named_without_its_suffix() -> None:
+    photos = [Path("x/a.b.jpg"), Path("y/a.b.png"), Path("y/c"), Path("y/c.jpg")]
+    found, _ = boxed_photos(photos, boxes((1, "x/a.b"), (2, "c")))
+    assert [(photo.path, photo.image_id) for photo in found] == [(photos[0], 1), (photos[2], 2)]
+    with pytest.raises(Refused, match=r"image 0 could be x/a\.b\.jpg or y/a\.b\.png"):
+        boxed_photos(photos, boxes((1, "a.b")))
+
+
 def test_a_number_without_a_photo_says_how_that_would_be_called() -> None:
     with pytest.raises(Refused) as refused:
         boxed_photos([Path("a.jpg")], boxes((7, "b.jpg"), (8001, None)))

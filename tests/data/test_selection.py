@@ -80,6 +80,12 @@ def test_broken_people_are_refused_by_default_with_one_of_them_and_their_number(
         chosen(tmp_path, [[WHOLE, broken], [WHOLE, broken]])
 
 
+def test_where_everybody_is_broken_dropping_them_is_no_advice(tmp_path: Path):
+    nested = {"keypoints": [[12, 12, 2], [28, 28, 1]]}
+    with pytest.raises(Refused, match=r"\(2 people are broken\)\. Try: repair the JSON: nobody in it is sound"):
+        chosen(tmp_path, [[nested, nested, {"keypoints": [0] * 6}]])
+
+
 def test_a_crowd_or_a_person_without_labels_is_never_broken(tmp_path: Path):
     people = [[WHOLE, {"iscrowd": 1, "bbox": [1, 1, 0, 0]}, {"keypoints": [0] * 6, "bbox": [1, 1, 0, 0]}]]
     assert reasons(chosen(tmp_path, people)) == [None, CROWD, UNLABELLED]

@@ -116,13 +116,40 @@ def test_a_photo_may_be_named_by_its_number_as_a_text(
 def test_a_photo_may_be_named_by_its_path_or_its_file_name() -> None:
     names = {7: "a/U\u0308ber.jpg", 9: "b/8.jpg", 8: "a/x.jpg", 5: "b/x.jpg"}
     wanted = {"a/\u00dcber.jpg": 7, "U\u0308ber.jpg": 7, "b\\8.jpg": 9, "8.jpg": 9, "8": 8, "b/x.jpg": 5, "else.jpg": 4}
+    wanted |= {"/all/b/x.jpg": 5, "\u00dcber": 7, "b/x": 5, "08": 8}
     entries: list[dict[str, Any]] = [{"image_id": said} for said in wanted]
     found = with_photo_ids([*entries, {"image_id": 3}, {}], lambda: names)
     assert [entry.get("image_id") for entry in found] == [*wanted.values(), 3, None], "4 is no photo's id"
-    with pytest.raises(JsonFault, match="'x.jpg' is the file name of 2 photos"):
-        with_photo_ids([{"image_id": "x.jpg"}], lambda: names)
-    with pytest.raises(JsonFault, match="'a' is the name of no photo of the split"):
+    for several in ("x.jpg", "x"):
+        with pytest.raises(JsonFault, match=f"'{several}' may be 2 of the split"):
+            with_photo_ids([{"image_id": several}], lambda: names)
+    with pytest.raises(JsonFault, match=r"photo 'a' is not of the split, nor is any other that it names") as fault:
         with_photo_ids([{"image_id": "a"}, {"image_id": "b"}], lambda: names)
+    assert "--split" in str(fault.value.fix)
+
+
+def test_a_file_name_tells_the_photo_where_ids_are_another_tools() -> None:
+    names = {7: "a/0002.jpg", 2: "a/0007.jpg", 3: "b/0007.jpg"}
+    entries: list[dict[str, Any]] = [
+        {"image_id": 2, "file_name": "0002.jpg"},
+        {"image_id": "0002", "file_name": "0002.jpg"},
+        {"file_name": "a\\0002.jpg"},
+        {"image_id": 3, "file_name": "0007.jpg"},
+        {"image_id": 7, "file_name": "b/0007.jpg"},
+        {"image_id": 2, "file_name": "elsewhere.jpg"},
+        {"image_id": 2, "file_name": "0002.jpg", "annotation_id": 5},
+    ]
+    found = with_photo_ids(entries, lambda: names)
+    assert [entry["image_id"] for entry in found] == [7, 7, 7, 3, 3, 1, 2], "1 is no photo's id"
+    with pytest.raises(JsonFault, match="'0007.jpg' may be 2 of the split"):
+        with_photo_ids([entries[0], {"image_id": 7, "file_name": "0007.jpg"}], lambda: names)
+
+
+def test_file_names_that_are_all_of_other_photos_leave_the_ids_alone() -> None:
+    entries: list[dict[str, Any]] = [{"image_id": 2, "file_name": "frame.png"}, {"image_id": 5, "file_name": None}]
+    assert with_photo_ids(entries, lambda: {2: "a.jpg"}) == entries
+    with pytest.raises(JsonFault, match=r"photo 'frame.png' is not of the split$"):
+        with_photo_ids([{"file_name": "frame.png"}], lambda: {2: "a.jpg"})
 
 
 def test_people_beyond_the_limit_are_no_reason_to_take_a_photo_for_one_persons(
@@ -165,13 +192,16 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "an id that is true": (lambda e: [e[0] | {"image_id": True}], "no whole number as its image_id"),
     "sixteen joints": (lambda e: [e[0] | {"keypoints": [1.0] * 48}], "48 numbers as its keypoints, 17 joints need 51"),
     "no joints": (lambda _: [{"annotation_id": 1}], "no list of numbers as its keypoints"),
-    "NaN": (lambda e: [e[0] | {"keypoints": [float("nan")] * 51}], "entry 0 has keypoints that are not finite"),
+    "joints in lists": (lambda e: [e[0] | {"keypoints": [[1, 2, 1]] * 17}], "no list of numbers as its .* in one list"),
+    "fractions": (lambda e: [one | {"keypoints": [0.5, 0, 0.9] * 17} for one in e], "all joints lie between 0 and 1"),
+    "a file name that is a number": (lambda e: [e[0] | {"file_name": 5}], "entry 0 has no text as its file_name"),
+    "NaN": (lambda e: [e[0] | {"keypoints": [float("nan")] * 51}], "entry 0 has keypoints that are not finite numbers"),
     "infinity": (lambda e: [e[0] | {"keypoints": [float("inf")] * 51}], "not finite"),
     "a text among joints": (lambda e: [e[0] | {"keypoints": ["1"] * 51}], "not finite"),
-    "a score that is NaN": (lambda e: [e[0] | {"score": float("nan")}], "a score that is not finite"),
+    "a score that is NaN": (lambda e: [e[0] | {"score": float("nan")}], "a score that is not a finite number"),
     "a person twice": (lambda e: [*e, e[2]], r"annotation \d+ is predicted 2 times"),
     "a person missing": (lambda e: e[1:], r"nothing about annotation \d+, of \d+ people"),
-    "all but one missing": (lambda e: e[:1], r"nothing about annotation \d+ \(and \d+ more\)"),
+    "all but one missing": (lambda e: e[:1], r"nothing about annotation \d+ \(and \d+ more\).* --split for another"),
     "nobody": (lambda _: [], "nothing about annotation"),
 }
 

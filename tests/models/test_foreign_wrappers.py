@@ -95,6 +95,8 @@ HARMLESS: dict[str, Callable[[], Any]] = {
     "UUID": lambda: uuid.UUID(int=5),
     "own dict": lambda: Config(lr=0.1),
     "own object": Settings,
+    "type of anything": lambda: {"ref_type": Any},
+    "version of torch": lambda: torch.__version__,
     "set": lambda: {1, 2},
     "complex": lambda: 1 + 2j,
     "bytes": lambda: b"x",

@@ -1,0 +1,77 @@
+"""The strict reading of entries in COCO's results format: whose, of which category, and K joints in pixels each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from shgae.artifacts.strict_json import JsonFault
+from shgae.data.doubts import FRACTIONS
+from shgae.data.text_input import whole
+
+_MOST = 2**31
+
+
+def with_whole(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry with its whole numbers as integers."""
+    return {name: whole(value) for name, value in entry.items()}
+
+
+def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
+    """Checks what a file of predictions holds.
+
+    Args:
+        entries: as ``json.loads`` gives them, by :func:`with_whole`.
+        joints: K.
+        category_id: of the people; an entry that names another is refused. None takes any.
+
+    Raises:
+        JsonFault: an entry is broken, of nobody, or of another category, or all points are fractions.
+    """
+    if not isinstance(entries, list):
+        raise JsonFault("no list of predictions")
+    # First, since boxes of other things have no joints.
+    _check_category([entry for entry in entries if isinstance(entry, dict)], category_id)
+    for place, entry in enumerate(entries):
+        _check(entry, f"entry {place}", joints)
+    points = [number for entry in entries for i, number in enumerate(entry["keypoints"]) if i % 3 < 2]
+    if any(points) and all(0 <= number <= 1 for number in points):
+        raise JsonFault(f"all joints {FRACTIONS}", "joints in pixels of the photo")
+
+
+def _check(entry: Any, where: str, joints: int) -> None:
+    if not isinstance(entry, dict):
+        raise JsonFault(f"{where} is not an object")
+    for key, kinds in (("annotation_id", (int,)), ("image_id", (int, str))):
+        if entry.get(key) is not None and type(entry[key]) not in kinds:
+            raise JsonFault(f"{where} has no whole number as its {key}")
+    if entry.get("file_name") is not None and type(entry["file_name"]) is not str:
+        raise JsonFault(f"{where} has no text as its file_name")
+    if all(entry.get(key) is None for key in ("annotation_id", "image_id", "file_name")):
+        raise JsonFault(f"{where} has neither annotation_id nor image_id", "entries that name their photo by image_id")
+    numbers = entry.get("keypoints")
+    if not isinstance(numbers, list) or len(numbers) != 3 * joints:
+        found = "no list of numbers"
+        if isinstance(numbers, list) and not any(isinstance(number, list) for number in numbers):
+            found = f"{len(numbers)} numbers"
+        why = f"{where} has {found} as its keypoints, {joints} joints need {3 * joints}"
+        raise JsonFault(why, f"x, y, score of the data's {joints} joints in one list")
+    if not all(_is_number(number) for number in numbers):
+        raise JsonFault(f"{where} has keypoints that are not finite numbers", "finite numbers, 0 for a joint not found")
+    if entry.get("score") is not None and not _is_number(entry["score"]):
+        raise JsonFault(f"{where} has a score that is not a finite number", "one finite number, or no score")
+    if entry.get("found") is not None and type(entry["found"]) is not bool:
+        raise JsonFault(f"{where} has neither true nor false as found")
+
+
+def _check_category(entries: Sequence[dict[str, Any]], category_id: int | None) -> None:
+    given = [entry.get("category_id") for entry in entries]
+    others = [one for one in given if category_id is not None and one not in (None, category_id)]
+    if others:
+        count = f"{len(others):,} of the {len(entries):,} entries are"
+        why = f"{count} of category_id {others[0]!r:.20}, people are of category_id {category_id}"
+        raise JsonFault(why, f"category_id {category_id}, if they are people; the file without them, if not")
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and -_MOST <= value <= _MOST  # False for NaN too
