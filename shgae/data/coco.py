@@ -165,7 +165,8 @@ class CocoPeople:
             why = "a link leads it out of the folder of photos"
             raise Refused("photo", path, why, "the photo itself in place of the link")
         if not path.is_file():
-            raise Refused("photo", path, "no such file, but the JSON names it", "the folder that holds the photos")
+            advice = self._folder.advice(photo.file_name)
+            raise Refused("photo", path, "no such file, but the JSON names it", advice)
         return path
 
 

@@ -7,7 +7,8 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from PIL import ExifTags, Image
@@ -177,6 +178,23 @@ class PhotoFolder:
         """Whether no link leads a path out of the folder."""
         return Path(os.path.realpath(path)).is_relative_to(self._root)
 
+    def advice(self, file_name: str) -> str:
+        """What to do about a photo that is not there: the folder in which it is, or how it is called in this one."""
+        *above, name = name_parts(file_name)
+        for folder in [*self._folder.parents, *self._folder.absolute().parents][: len(above)]:
+            if folder.joinpath(*above, name).is_file():
+                return f"the folder {folder}"
+        found = self._stems.get(_stem(name))
+        return (
+            f"{found}, which the folder has, as its name in the JSON" if found else "the folder that holds the photos"
+        )
+
+    @cached_property
+    def _stems(self) -> dict[str, str]:
+        """Names in the folder itself, by what is left of them without suffix and case."""
+        names = (name for same in self._inside(self._folder).values() for name in same)
+        return {_stem(name): name for name in sorted(names, reverse=True)}
+
     def _same_name(self, parts: Sequence[str]) -> Path | None:
         here = [self._folder]
         for part in parts:
@@ -193,3 +211,7 @@ class PhotoFolder:
                     names[plain_name(name)].append(name)
             self._names[folder] = dict(names)
         return self._names[folder]
+
+
+def _stem(name: str) -> str:
+    return plain_name(PurePosixPath(name).stem).casefold()

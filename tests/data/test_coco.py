@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shgae.data.coco import read_coco
+from shgae.data.photo_files import PhotoFolder
 from shgae.errors import Refused
 from tests.builders.coco_documents import NAMES, document, everybody, line_of, read, with_value, without
 
@@ -103,6 +104,27 @@ def test_of_several_categories_with_keypoints_the_person_is_taken(tmp_path: Path
 def test_nothing_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     read(tmp_path, document())
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("lies", "folder", "said", "advice"),
+    [
+        ("train/images/a.jpg", "train/images", "images/a.jpg", "the folder train"),
+        ("images/a.jpg", "images", "images/a.jpg", "the folder ."),
+        ("images/A.JPEG", "images", "a.jpg", "A.JPEG, which the folder has, as its name in the JSON"),
+        ("images/a.jpg", "images", "labels/a.png", "a.jpg, which the folder has, as its name in the JSON"),
+        ("images/a.jpg", "images", "b.jpg", "the folder that holds the photos"),
+        ("other/a.jpg", "images", "a.jpg", "the folder that holds the photos"),
+    ],
+)
+def test_of_a_photo_that_is_elsewhere_the_place_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lies: str, folder: str, said: str, advice: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for made in (Path(lies).parent, Path(folder)):
+        made.mkdir(parents=True, exist_ok=True)
+    Path(lies).touch()
+    assert PhotoFolder(Path(folder)).advice(said) == advice
 
 
 def test_photos_are_found_inside_their_folder_only(tmp_path: Path):

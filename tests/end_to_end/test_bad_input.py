@@ -43,7 +43,10 @@ def photo(**changes: Any) -> Callable[[Document], None]:
 BROKEN_JSON: dict[str, tuple[Callable[[Document], object], str]] = {
     "no people": (lambda document: document["annotations"].clear(), "it holds no people"),
     "no list of people": (lambda document: document.pop("annotations"), "no list of objects called 'annotations'"),
-    "no category with joints": (lambda document: document["categories"][0].pop("keypoints"), "category with keypoints"),
+    "no category with joints": (
+        lambda document: document["categories"][0].pop("keypoints"),
+        "no category has keypoints, the names of joints",
+    ),
     "a joint too few": (edited(keypoints=[1] * 48), "48 numbers as its keypoints, 17 joints need 51"),
     "nobody labelled": (all_people(keypoints=[0] * 51), "nobody is left (no labelled joint: "),
     "crowds only": (all_people(iscrowd=1), "nobody is left (crowd: "),
