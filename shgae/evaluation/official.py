@@ -49,21 +49,23 @@ class Truth:
         photos = {image["id"] for image in self.dataset["images"]}
         given = [one for one in results if one.get("found") is not False]
         for one in given:
-            if one.get("image_id") not in photos:
-                why = f"{name} has a result of photo {one.get('image_id')}, which is not in it"
+            if one.get("image_id") is None:
+                raise Refused("--official", self.path, f"{name} has results without image_id", "results with image_id")
+            if one["image_id"] not in photos:
+                why = f"{name} has a result of photo {one['image_id']}, which is not in it"
                 raise Refused("--official", self.path, why, _FIX)
         keys = ("image_id", "keypoints", "score")
         whole = [{key: one[key] for key in keys} | {"category_id": self.category_id} for one in given]
         return official_scores(self.dataset, whole, sigmas)
 
 
-def read_truth(path: Path, joints: Sequence[str]) -> Truth:
-    """Reads a COCO keypoint JSON for COCOeval.
+def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> Truth:
+    """Reads a COCO keypoint JSON for COCOeval; ``called`` is the people's category, where several have keypoints.
 
     Raises:
         Refused: the file is missing or malformed, of other joints, or lacks what COCOeval needs of a person.
     """
-    file = read_dataset(path)
+    file = read_dataset(path, called)
     category, sha256 = file.category, file.sha256
     if file.strays:
         raise Refused("--official", path, f"annotation {min(file.strays)} is of a photo that is not listed", _FIX)

@@ -76,7 +76,8 @@ class _Rules:
         given = None if sigmas is None else read_sigmas(sigmas, joints)
         if official is not None and given is None and tuple(joints) != COCO_PERSON.names:
             raise Refused("--official", official, "OKS has no sigmas of these joints", "--sigmas FILE")
-        truth = None if official is None else read_truth(official, joints)
+        called = prepared.manifest.config.get("category")
+        truth = None if official is None else read_truth(official, joints, called)
         return cls(given, truth, read_regions(prepared, split, len(joints)))
 
     def identity(self) -> dict[str, Any]:

@@ -108,6 +108,21 @@ def test_a_result_of_a_strange_photo_and_other_joints_are_refused(tmp_path: Path
         read_truth(tmp_path / "t.json", COCO_PERSON.names).scores([results[0] | {"image_id": 99}], "x", None)
     with pytest.raises(Refused, match="joints"):
         read_truth(tmp_path / "t.json", ("a", "b"))
+    with pytest.raises(Refused, match="without image_id"):
+        read_truth(tmp_path / "t.json", COCO_PERSON.names).scores([results[0] | {"image_id": None}], "x", None)
+
+
+def test_of_several_categories_with_joints_the_datas_own_is_scored(tmp_path: Path) -> None:
+    truth, results = drawn(5)
+    (tmp_path / "one.json").write_text(json.dumps(truth))
+    [person] = truth["categories"]
+    several = truth | {"categories": [person | {"name": "climber"}, person | {"id": 77, "name": "dancer"}]}
+    (tmp_path / "two.json").write_text(json.dumps(several))
+    with pytest.raises(Refused, match="not exactly one category"):
+        read_truth(tmp_path / "two.json", COCO_PERSON.names)
+    read = read_truth(tmp_path / "two.json", COCO_PERSON.names, "climber")
+    alone = read_truth(tmp_path / "one.json", COCO_PERSON.names)
+    assert read.scores(results, "x", None) == alone.scores(results, "x", None)
 
 
 def truth_with(folder: Path, **changes: Any) -> Path:
