@@ -82,7 +82,7 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         shown = ", ".join(_inner(one) for one in value[:_MOST_NAMES])
         return f"{shown}, ..." if len(value) > _MOST_NAMES else shown or "-"
-    return printable(str(value))
+    return printable(str(value)) or "-"
 
 
 def _inner(value: Any) -> str:

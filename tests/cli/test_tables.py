@@ -136,6 +136,7 @@ def test_the_lineage_is_drawn_as_a_tree_and_what_is_gone_is_marked() -> None:
         (-14526053, "-14,526,053"),
         (0.000123456, "0.0001235"),
         ("x", "x"),
+        ("", "-"),
         ([1, 2], "1, 2"),
         ([], "-"),
         (list(range(9)), "0, 1, 2, 3, 4, 5, ..."),
