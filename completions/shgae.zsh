@@ -317,7 +317,7 @@ _shgae() {
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
-                        '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment.]:value: ' \
+                        '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment, with --augment none\: those two with --arm-augment.]:value: ' \
                         '--margin[Largest difference between arms, in points of PCK, that counts as none.]:value: ' \
                         '--seeds[How often everything after the parent is done, each time with the next seed, the same one for all arms.]:value: ' \
                         '--other-seeds[The same for arms that are not in the primary comparison, if fewer.]:value: ' \
@@ -325,7 +325,7 @@ _shgae() {
                         '--code-seeds[How many seeds these repetitions have.]:value: ' \
                         '--arm-dropout[Dropout in the bottleneck of arm dropout.]:value: ' \
                         '--arm-weight-decay[Weight decay of arm weight-decay.]:value: ' \
-                        '--arm-augment[Augmentation of the arms none+augment and full+augment.]:value:(newell strong)' \
+                        '--arm-augment[Augmentation of the arms none+augment and full+augment; that of all others is --augment.]:value:(newell strong)' \
                         '--code-size[Numbers in the code.]:value: ' \
                         '--decoder-output[What follows the autoencoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--ae-epochs[Epochs of pre-training the autoencoder.]:value: ' \

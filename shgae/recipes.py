@@ -175,7 +175,8 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     arms: str = "none,random,pca,frozen,full"
     """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the
     principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same
-    with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment."""
+    with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment,
+    with --augment none: those two with --arm-augment."""
     margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
     """Largest difference between arms, in points of PCK, that counts as none."""
     seeds: Annotated[int, Limit(1, 1000)] = 5
@@ -191,7 +192,7 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     arm_weight_decay: Share = 0.05
     """Weight decay of arm weight-decay."""
     arm_augment: Literal["newell", "strong"] = "newell"
-    """Augmentation of the arms none+augment and full+augment."""
+    """Augmentation of the arms none+augment and full+augment; that of all others is --augment."""
     epochs: Epochs = 15
     lr: Rate = 5e-4
     seed: Natural = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def counted(number: int, one: str, many: str = "") -> str:
     """A number with its noun: ``1 photo``, ``2,000 people``."""
@@ -12,6 +14,11 @@ def counted_people(number: int, which: str = "") -> str:
     """``1 person``, ``2,000 people``; with ``which``, ``1 training person``."""
     kind = f"{which} " if which else ""
     return counted(number, f"{kind}person", f"{kind}people")
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words in a row: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def duration(seconds: float) -> str:

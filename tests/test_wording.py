@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shgae.wording import counted, counted_people
+from shgae.wording import counted, counted_people, listed
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,7 @@ def test_one_is_a_person_and_all_other_numbers_are_people(number: int, said: str
 
 def test_a_noun_takes_an_s_unless_it_says_otherwise() -> None:
     assert (counted(1, "photo"), counted(2, "photo"), counted(3, "box", "boxes")) == ("1 photo", "2 photos", "3 boxes")
+
+
+def test_the_last_of_several_words_follows_an_and() -> None:
+    assert [listed("abc"[:number]) for number in range(4)] == ["", "a", "a and b", "a, b and c"]

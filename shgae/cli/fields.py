@@ -50,6 +50,10 @@ def stage_of(config: type) -> str:
     return next(stage for stage, type_ in stages().items() if type_ is config)
 
 
+_UNSET = {float: "off", int: "all", str: "person"}
+"""What an option that is not given means, by its kind; the only text is --category."""
+
+
 def defaults(stage: str, field: ConfigField) -> str:
     """What the recipes say, for the help: ``default: 16``, or ``improved: adam; original: rmsprop``."""
     said = {recipe: _spelled(field, getattr(getattr(RECIPES[recipe], stage), field.name)) for recipe in RECIPES}
@@ -62,5 +66,5 @@ def _spelled(field: ConfigField, value: Any) -> str:
     if isinstance(value, bool):
         return field.option if value else f"no-{field.option}"
     if value is None:
-        return "by --augment" if field.name in PARTS else "off" if field.kind is float else "all"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return "by --augment" if field.name in PARTS else _UNSET[field.kind]
+    return f"{value:g}" if isinstance(value, float) else str(value) or "none"

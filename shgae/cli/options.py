@@ -283,7 +283,7 @@ def _config_option(config: type, field: ConfigField) -> Parameter:
     names = [f"--{field.option}/--no-{field.option}" if field.kind is bool else f"--{field.option}"]
     if field.name in _SHORT:
         names.append(_SHORT[field.name])
-    metavar = {int: "N", float: "X"}.get(field.kind) if not field.choices else None
+    metavar = {int: "N", float: "X", str: "TEXT"}.get(field.kind) if not field.choices else None
     text = f"{help_of(config, field.name)} [{defaults(stage_of(config), field)}]"
     return _option(*(type_ | None, None, *names), panel=_METHOD, metavar=metavar, help=text)
 

@@ -82,7 +82,7 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         shown = ", ".join(_inner(one) for one in value[:_MOST_NAMES])
         return f"{shown}, ..." if len(value) > _MOST_NAMES else shown or "-"
-    return printable(str(value))
+    return printable(str(value)) or "-"
 
 
 def _inner(value: Any) -> str:
@@ -103,14 +103,23 @@ def fit_table(result: Mapping[str, Any]) -> Table:
 
 
 def autoencoder_tables(result: Mapping[str, Any]) -> list[Table | Text]:
-    """A trained autoencoder: its best epoch, its errors on validation, of each stack too, and whether they are poor."""
-    tables: list[Table | Text] = [fit_table(result), facts_table(result["validation"], "Validation")]
+    """A trained autoencoder: its best epoch, its errors on validation, of each stack too, and whether they are poor.
+
+    The errors are those in fp32; the history has them in the number format of the training, so they stand here once.
+    """
+    best = {name: value for name, value in result["best"].items() if not name.startswith("val_")}
+    errors = facts_table(_errors(result["validation"]), "Validation")
+    tables: list[Table | Text] = [fit_table({**result, "best": best}), errors]
     if "validation_by_stack" in result:
-        each = {f"stack {stack}": found for stack, found in result["validation_by_stack"].items()}
+        each = {f"stack {stack}": _errors(found) for stack, found in result["validation_by_stack"].items()}
         tables.append(facts_table(each, "Of each stack"))
     if (result["validation"]["fvu"] or 0.0) >= 1:
         tables.append(Text("FVU 1 is what the training mean gives for everybody: the autoencoder is not better"))
     return tables
+
+
+def _errors(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.upper() if name in ("mse", "fvu") else name: value for name, value in found.items()}
 
 
 def carried_table(joints: Mapping[str, Any]) -> Table:

@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from shgae.wording import listed
+
 _WORDS = (
     (r"Value error, ", ""),
     (r"Input should be a valid integer.*", "not a whole number"),
@@ -33,7 +35,7 @@ def usage_line(error: typer.TyperException, words: list[str], commands: dict[str
     option = getattr(error, "option_name", "")
     homes = [home for home, command in commands.items() if option in set(flags(command))]
     if homes and name not in homes:
-        why = f"{option} is not an option of shgae {name}, but of {' and '.join(homes)}"
+        why = f"{option} is not an option of shgae {name}, but of {listed(homes)}"
     return f"{why if why.endswith(('.', '?')) else why + '.'} Try: {f'shgae {name}'.strip()} --help."
 
 

@@ -24,6 +24,7 @@ from shgae.evaluation.study_plan import Registered, check_registered
 from shgae.evaluation.study_sizes import CodeSizes
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.statistics import Verdict
+from shgae.recipe_parts import PARTS
 
 NONE, RANDOM, PCA, FROZEN, FULL = "none", "random", "pca", "frozen", "full"
 WIDE, DROPOUT, WEIGHT_DECAY = "wide", "dropout", "weight-decay"
@@ -46,6 +47,7 @@ LETTERS: Mapping[str, str] = dict(zip((NONE, RANDOM, PCA, FROZEN, FULL), "abcde"
 BASELINE = "baseline"
 """The network that every arm starts from, scored next to the arms."""
 _USED = {"batch_size": int, "lr": float, "optimizer": str, "schedule": str, "precision": str}
+_USED_IF_THERE = {"augment": str, **dict.fromkeys(PARTS, float)}
 
 Pck = ByGroup[float | None]
 """0 to 1; None for a group that nobody has a joint of."""
@@ -78,7 +80,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Raises :class:`ValueError` if an option that is shown is missing or of another type."""
-        wrong = [name for name, kind in _USED.items() if not isinstance(self.config.get(name), kind)]
+        kinds = _USED | {name: kind for name, kind in _USED_IF_THERE.items() if name in self.config}
+        wrong = [name for name, kind in kinds.items() if not isinstance(self.config.get(name), kind)]
         if wrong:
             raise ValueError(f"the config of fine-tuning lacks {', '.join(wrong)}")
 

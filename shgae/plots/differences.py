@@ -67,21 +67,25 @@ def forest_plot(
         axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(f"difference of PCK in points, with {confidence} % intervals", loc="left")
-        figure.legend(handles=_key(margin), loc="outside lower left", ncols=5, fontsize=7, borderaxespad=2.2)
+        figure.legend(handles=key(bars, margin), loc="outside lower left", ncols=5, fontsize=7, borderaxespad=2.2)
         figure.suptitle(
             "\n".join(textwrap.wrap(legible(conclusion, _MOST_CONCLUSION), 105)), fontsize=8, x=0.02, ha="left"
         )
     save_figure(figure, path, command)
 
 
-def _key(margin: float | None) -> list[Line2D]:
+def key(bars: Sequence[Bar], margin: float | None) -> list[Line2D]:
+    """What the lines mean; where seeds were not varied nothing is said of them alone."""
     grey = "#555555"
     dotted = [Line2D([], [], color=grey, lw=0.9, linestyle=":", label="margin")] if margin else []
+    seeds = (
+        Line2D([], [], color=grey, lw=0.9, linestyle="--", label="seeds alone"),
+        Line2D([], [], color="black", marker=".", ms=4, linestyle="", label="single seeds"),
+    )
     return [
         Line2D([], [], color=grey, lw=1.4, label="photos and seeds: this one counts"),
         Line2D([], [], color=grey, lw=4, alpha=0.6, label="photos alone"),
-        Line2D([], [], color=grey, lw=0.9, linestyle="--", label="seeds alone"),
-        Line2D([], [], color="black", marker=".", ms=4, linestyle="", label="single seeds"),
+        *(seeds if any(bar.over_seeds or len(bar.by_seed) > 1 for bar in bars) else ()),
         *dotted,
     ]
 

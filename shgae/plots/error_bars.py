@@ -47,13 +47,13 @@ def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], path: Path, ti
         for axes, model in zip(panels, models, strict=True):
             _stack(axes, [model.whole, *model.joints.values()], kinds)
             axes.set_title(legible(model.name, _MOST_NAME), fontsize=8)
+            axes.set_xlabel("% of labelled joints", fontsize=8)  # supxlabel would lie on the command at the foot
             axes.set(xlim=(0, 100), ylim=(len(joints) - 0.5, -0.6))
             axes.grid(visible=False, axis="y")
             axes.axhline(0.5, color="#555555", lw=0.6)
         panels[0].set_yticks(
             range(len(joints)), [legible(joint.replace("_", " "), _MOST_NAME) for joint in joints], fontsize=8
         )
-        figure.supxlabel("% of labelled joints", fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(
             handles, labels, loc="outside upper center", ncols=len(kinds), fontsize=8, title=legible(title, _MOST_TITLE)

@@ -60,7 +60,7 @@ _VERDICTS: Mapping[Verdict, str] = {
 Show = Callable[[float | None], str]
 _BOX_AREA = " (box area)"
 """Stands next to every OKS of which somebody's area is that of the box."""
-_FAMILIES = {"torso": "PCK of the torso", "oks": "OKS"}
+_FAMILIES = {"torso": "PCK by torso", "oks": "OKS"}
 """What a skeleton may lack."""
 
 
@@ -93,10 +93,10 @@ def pck_table(report: EvaluationReport) -> Grid:
         whole, *parts = (percent(row.pck[group]) for group, _ in GROUPS)
         count = f"{sum(joint.count for joint in row.joints.values()):,}"
         rows.append((row.name, whole, span(found.low, found.high) if found else "-", *parts, count))
-    few = f"; Student's t, because of under {MANY_PHOTOS}" if report.photos < MANY_PHOTOS else ""
+    few = f"; Student's t, as they are fewer than {MANY_PHOTOS}" if report.photos < MANY_PHOTOS else ""
     shares = [row.pck.all for row in report.models if row.interval and row.interval.all]
     near = any(share is not None and is_near_boundary(share, report.photos) for share in shares)
-    few += "; near 0 and 100 % score intervals" if near else ""
+    few += "; score intervals near 0 and 100 %" if near else ""
     drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
     caption = (
         "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people\n"

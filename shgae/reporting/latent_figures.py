@@ -135,7 +135,7 @@ class Pictures:
         columns = [f"{one.skips}" + ("" if one.bottleneck == "as it is" else " + mean") for one in skips]
         figure = heat_table(
             values.astype(np.float64),
-            names,
+            [name.replace("_", " ") for name in names],
             columns,
             f"PCK of each joint, {counted_people(people)}; + mean: bottleneck replaced by the training mean",
             "%",

@@ -13,7 +13,7 @@ from shgae.reporting.table import GROUPS, Grid, percent
 _BY_COUNT, _EVERY_JOINT = "pckh@0.5/mmpose", "pckh@0.5/princeton"
 _CURVES = (
     ("pckh", "PCKh", "(mean over joints, bearpaw)", "the head size"),
-    ("torso_pck", "PCK of the torso", "(mean over joints)", "the torso"),
+    ("torso_pck", "PCK by torso", "(mean over joints)", "the torso"),
 )
 AUC_IS = "area under the curve of joints found over radii, divided by the last radius"
 _CURVE_STEP = 5
@@ -34,7 +34,7 @@ def head_tables(report: EvaluationReport) -> list[Grid]:
     if missing := counted[0].left_out.get("missing heads", 0):
         caption += f"\nPeople left out for want of a head box: {missing:,}"
     headings = ("joint", *(row.name for row in report.rows))
-    return [Grid("PCKh 0.5 % of each joint", headings, tuple(rows), caption, len(GROUPS))]
+    return [Grid("PCKh@0.5 of each joint, %", headings, tuple(rows), caption, len(GROUPS))]
 
 
 def auc_rows(columns: Sequence[Row]) -> list[tuple[str, ...]]:
@@ -62,7 +62,7 @@ def radius_panels(report: EvaluationReport) -> list[RadiusPanel]:
 
 
 def curve_tables(report: EvaluationReport) -> list[Grid]:
-    """PCKh and PCK of the torso in per cent over radii, and the area under the curve."""
+    """PCKh and PCK by torso in per cent over radii, and the area under the curve."""
     grids = []
     for key, name, averaging, _ in _CURVES:
         columns = [row for row in report.rows if key in row.curves]

@@ -39,7 +39,7 @@ def rate_table(report: RateReport) -> Grid:
     untouched = (report.untouched[side] for side, _ in _SIDES)
     rows.append(("autoencoder taken out" if tuned else "untouched", "0", *_scored(*untouched)))
     against = "the tuned trunk with its autoencoder taken out" if tuned else "the bottleneck as it is"
-    caption = f"lost: points of PCK against {against}, with the 95 % interval over photos, as of the FVU"
+    caption = f"lost: points of PCK against {against}; 95 % intervals over photos, of FVU too"
     if any(one.n_components > report.rank for one in report.points):
         caption += f"\n* {_beyond(report)}"
     return Grid(

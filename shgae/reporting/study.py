@@ -27,6 +27,7 @@ from shgae.evaluation.study_report import (
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.plots.differences import Bar, forest_plot
+from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_costs import gflop
 from shgae.reporting.study_plan import minimum_detectable, registration
@@ -214,11 +215,13 @@ def budget_line(budget: Budget | None) -> str:
         return "Budget not checked: not trained here."
     given, seeds = budget.config, budget.seeds
     seed = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-    steps, epochs = counted(budget.steps, "step"), counted(budget.epochs, "time")
+    steps, epochs = counted(budget.steps, "step"), counted(budget.epochs, "epoch")
+    changes = f"augmentation {augment_in_words(given)}, " if "augment" in given else ""
     return (
         f"Equal budget, checked in the manifest of every arm: {steps} of {given['batch_size']} "
-        f"({epochs} {counted_people(budget.people)}), {given['optimizer']} {given['lr']:g} "
-        f"{given['schedule']}, {given['precision']}, {seed}, data {budget.data[:12]}, baseline {budget.model[:12]}."
+        f"({epochs} of {counted_people(budget.people)}), {given['optimizer']} {given['lr']:g} "
+        f"{given['schedule']}, {given['precision']}, {changes}{seed}, data {budget.data[:12]}, "
+        f"baseline {budget.model[:12]}."
     )
 
 

@@ -14,7 +14,9 @@ def registration(found: Registered | None, count: int) -> list[str]:
         return []
     asked = f"primary comparison {' - '.join(found.primary)}" if found.primary else "no primary comparison"
     seeds = counted(len(found.seeds), "seed")
-    said = [f"Registered as plan {found.sha256[:12]}: {asked}, {seeds}, margin {found.margin:g} points of PCK."]
+    said = [
+        f"Registered as plan {found.sha256[:12]}: {asked}, {seeds}, margin {stated(found.margin / 100)} points of PCK."
+    ]
     if found.late:
         said.append("The plan was written when there were scores already: it is no proof that nobody saw them before.")
     if found.replaced:

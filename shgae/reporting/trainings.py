@@ -9,6 +9,7 @@ from typing import Any
 from shgae.evaluation.report import EvaluationReport, Pair
 from shgae.evaluation.trainings import Control, Trained, things_of, values_of
 from shgae.reporting.table import Grid
+from shgae.wording import listed
 
 _ALWAYS = ("stages", "epochs", "steps")
 """Rows of the table whether or not they differ."""
@@ -76,5 +77,5 @@ def _plain(value: Any) -> str:
 def _network(spec: Mapping[str, Any]) -> str:
     """``1 x original, 256 channels, code 50``."""
     sizes = [str(graft["code_size"]) for graft in spec.get("grafts", ()) if isinstance(graft, dict)]
-    code = f", code of {' and '.join(sizes)}" if sizes else ""
+    code = f", code of {listed(sizes)}" if sizes else ""
     return f"{spec.get('stacks', '?')} x {spec.get('residual', '?')}, width {spec.get('width', '?')}{code}"

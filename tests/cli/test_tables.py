@@ -100,6 +100,14 @@ def test_an_autoencoder_that_is_no_better_than_the_mean_is_called_that(fvu: floa
     assert any(isinstance(table, Text) for table in autoencoder_tables(result)) == is_poor
 
 
+def test_an_autoencoder_has_one_fvu_that_in_fp32() -> None:
+    best = {"train_loss": 0.5, "val_loss": 0.4, "val_fvu": 0.31}
+    result = {"parameters": 7, "best_epoch": 1, "best": best, "history": [{}], "validation": {"mse": 0.4, "fvu": 0.32}}
+    told, found = (text_of(table) for table in autoencoder_tables(result))
+    assert "FVU" not in told and "val loss" not in told and row_of(told, "train loss") == ["0.5"]
+    assert row_of(found, "FVU") == ["0.32"]
+
+
 def test_the_lineage_is_drawn_as_a_tree_and_what_is_gone_is_marked() -> None:
     def one(depth: int, role: str, kind: str, present: bool = True) -> dict[str, Any]:
         return {"depth": depth, "role": role, "kind": kind, "id": kind[0] * 64, "path": f"/{kind}", "present": present}
@@ -128,6 +136,7 @@ def test_the_lineage_is_drawn_as_a_tree_and_what_is_gone_is_marked() -> None:
         (-14526053, "-14,526,053"),
         (0.000123456, "0.0001235"),
         ("x", "x"),
+        ("", "-"),
         ([1, 2], "1, 2"),
         ([], "-"),
         (list(range(9)), "0, 1, 2, 3, 4, 5, ..."),

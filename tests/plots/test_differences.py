@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from shgae.plots.differences import Bar, forest_plot
+from shgae.plots.differences import Bar, forest_plot, key
 
 GAIN = Bar("e - a", "Did it?", 0.01, (-0.01, 0.03), (0.002, 0.018), (-0.01, 0.03), (0.005, 0.015), True)
 UNFAIR = Bar("e - parent (unfair)", "as reported", 0.03, (0.02, 0.04), (0.02, 0.04), None, (0.03,), False)
@@ -27,6 +27,12 @@ def test_equal_differences_give_equal_bytes_and_others_do_not(tmp_path: Path) ->
 def test_the_unfair_row_is_grey_and_without_colour(tmp_path: Path) -> None:
     assert np.ptp(drawn(tmp_path / "grey.png", UNFAIR).astype(int), axis=-1).max() < 10
     assert np.ptp(drawn(tmp_path / "colour.png", GAIN).astype(int), axis=-1).max() > 100
+
+
+def test_the_key_names_seeds_alone_where_they_were_varied() -> None:
+    of_one = ["photos and seeds: this one counts", "photos alone", "margin"]
+    assert [line.get_label() for line in key([UNFAIR], 0.01)] == of_one
+    assert [line.get_label() for line in key([GAIN, UNFAIR], None)] == [*of_one[:2], "seeds alone", "single seeds"]
 
 
 def test_nothing_to_compare_is_drawn_too(tmp_path: Path) -> None:

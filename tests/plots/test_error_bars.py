@@ -32,6 +32,14 @@ def test_bars_follow_each_other_and_end_at_100(monkeypatch: pytest.MonkeyPatch) 
     assert found[0].get_legend_handles_labels()[1] == list(KINDS)
 
 
+def test_each_panel_names_its_axis_so_that_nothing_lies_on_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Axes] = []
+    monkeypatch.setattr(error_bars, "save_figure", lambda figure, *_: found.extend(figure.axes))
+    error_bars.error_bars([A, B], KINDS, Path("x.png"), "title", "command")
+    assert {axes.get_xlabel() for axes in found} == {"% of labelled joints"}
+    assert not found[0].get_figure().get_supxlabel()  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("models", [[A], [A, B, B, B, B, B]])
 def test_it_is_a_picture_of_one_model_and_of_many(tmp_path: Path, models: list[ErrorBars]) -> None:
     error_bars.error_bars(models, KINDS, tmp_path / "x.png", "title", "command")

@@ -14,7 +14,7 @@ from shgae.plots.radii import RadiusPanel, radius_curves
 LOW, HIGH = Curve((0.0, 0.25, 0.5), (0.0, 0.2, 0.4), 0.2), Curve((0.0, 0.25, 0.5), (0.1, 0.9, 1.0), 0.725)
 PANELS = [
     RadiusPanel("PCKh", "the head size", [("a", LOW), ("b_$x$", HIGH)], [("mean pose", LOW)]),
-    RadiusPanel("PCK of the torso", "the torso", [("a", HIGH)], []),
+    RadiusPanel("PCK by torso", "the torso", [("a", HIGH)], []),
 ]
 
 

@@ -78,8 +78,8 @@ def test_the_main_table_has_the_interval_and_what_to_compare_with(report: Evalua
     assert line(grid, "off")[1] == "-"
     assert [cells[0] for cells in grid.rows] == ["base", "off", "blind", "best"]
     assert grid.aside == 2
-    few = "10,000 resamples of 2 photos; Student's t, because of under 50"
-    assert f"{few}; near 0 and 100 % score intervals" in grid.caption
+    few = "10,000 resamples of 2 photos; Student's t, as they are fewer than 50"
+    assert f"{few}; score intervals near 0 and 100 %" in grid.caption
     middle = replace(report.models[0], pck=ByGroup(0.6, None, 0.6))
     assert "score intervals" not in pck_table(replace(report, models=(middle,))).caption
 
@@ -167,7 +167,7 @@ def test_the_other_scores_of_coco_are_a_row_each_and_a_column_a_predictor(report
 def test_what_a_skeleton_lacks_is_said_once_and_has_no_row() -> None:
     grid = dialects_table(report_of(("nose", "tail")))
     assert not [cells for cells in grid.rows if "OKS" in cells[0] or "torso" in cells[0]]
-    assert [note.partition(":")[0] for note in grid.caption.splitlines()[:2]] == ["No PCK of the torso", "No OKS"]
+    assert [note.partition(":")[0] for note in grid.caption.splitlines()[:2]] == ["No PCK by torso", "No OKS"]
 
 
 def test_tables_of_joints(report: EvaluationReport) -> None:

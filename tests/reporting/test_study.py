@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +11,7 @@ from shgae.evaluation.study_differences import Detectable
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.metrics.seeds import SeedError
 from shgae.metrics.statistics import Verdict
+from shgae.recipe_parts import PRESETS
 from shgae.reporting.study import bars, budget_line, cautions, conclusion, tables
 from tests.builders.reports import compared, estimate, study
 
@@ -60,7 +61,7 @@ SNAPSHOTS = {
         (study(compared("full", "none", NOTHING, margin=0.03)), Verdict.EQUIVALENT),
         (study(compared("full", "none", NOTHING, alpha=0)), Verdict.ALPHA_SPENT),
         (
-            study(dataclasses.replace(compared("full", "none", NOTHING, alpha=0), verdict=Verdict.TOO_EARLY)),
+            study(replace(compared("full", "none", NOTHING, alpha=0), verdict=Verdict.TOO_EARLY)),
             Verdict.TOO_EARLY,
         ),
         (study(compared("full", "none", estimate(0.0, 0.0))), Verdict.IDENTICAL),
@@ -74,8 +75,8 @@ def test_every_verdict_has_its_sentence(report: StudyReport, verdict: Verdict) -
 
 
 def test_a_report_of_before_margins_says_so_much_as_it_knows() -> None:
-    one = dataclasses.replace(
-        compared("full", "none", dataclasses.replace(NOTHING, equivalence=None)),
+    one = replace(
+        compared("full", "none", replace(NOTHING, equivalence=None)),
         verdict=Verdict.NO_SIGNIFICANT_DIFFERENCE,
         margin=None,
     )
@@ -109,7 +110,7 @@ def test_a_comparison_of_one_seed_among_others_of_several_is_over_photos_alone()
 
 def test_cautions_follow_from_the_reports_facts() -> None:
     def more(report: StudyReport, **facts: object) -> set[str]:
-        return set(cautions(dataclasses.replace(report, **facts))) - set(cautions(report))
+        return set(cautions(replace(report, **facts))) - set(cautions(report))
 
     report = study(compared("full", "none", GAIN), compared("none", "baseline", NOTHING))
     assert len(cautions(report)) == 2, "one baseline; both intervals"
@@ -205,10 +206,14 @@ def test_a_report_is_read_back_equal_and_says_the_same() -> None:
 
 
 def test_the_budget_is_told_in_one_line() -> None:
-    assert budget_line(study().budget) == (
-        "Equal budget, checked in the manifest of every arm: 300 steps of 4 (2 times 600 people), adam 0.0005 cosine, "
-        "fp32, seeds 0, 1, 2, data 222222222222, baseline 111111111111."
+    budget = study().budget
+    assert budget is not None
+    assert budget_line(budget) == (
+        "Equal budget, checked in the manifest of every arm: 300 steps of 4 (2 epochs of 600 people), adam 0.0005 "
+        "cosine, fp32, seeds 0, 1, 2, data 222222222222, baseline 111111111111."
     )
+    augmented = replace(budget, config={**budget.config, "augment": "newell", **PRESETS["newell"], "rotation": 10.0})
+    assert "fp32, augmentation newell, rotation 10, seeds 0" in budget_line(augmented)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +232,6 @@ def test_the_budget_is_told_in_one_line() -> None:
     ],
 )
 def test_the_minimum_detectable_difference_says_what_spread_it_goes_by(found: Detectable, line: str) -> None:
-    report = dataclasses.replace(study(compared("full", "none", NOTHING)), detectable=found)
+    report = replace(study(compared("full", "none", NOTHING)), detectable=found)
     assert f"Minimum detectable difference (80 % power), {line}" in cautions(report)
     assert STUDY.from_json(json.loads(json.dumps(STUDY.to_json(report))), "here") == report

@@ -13,7 +13,7 @@ def test_a_plan_that_was_kept_to_is_one_line() -> None:
     assert registration(None, 3) == []
     (said,) = registration(KEPT, 3)
     assert said == (
-        f"Registered as plan {PLANNED.sha256[:12]}: primary comparison full - none, 3 seeds, margin 1 points of PCK."
+        f"Registered as plan {PLANNED.sha256[:12]}: primary comparison full - none, 3 seeds, margin 1.0 points of PCK."
     )
 
 

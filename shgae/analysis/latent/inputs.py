@@ -15,6 +15,7 @@ from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import load_autoencoder
 from shgae.recipes import AnalyzeConfig, EvaluatedSplit
+from shgae.wording import listed
 
 PARTS = ("spectrum", "clusters", "traversals", "skips", "code-units")
 _BEFORE = {"walks": "traversals", "atlas": "code-units"}
@@ -135,7 +136,7 @@ def choose_parts(text: str, inputs: Inputs) -> tuple[list[str], dict[str, str]]:
         if part not in wanted:
             left_out[part] = "not asked for"
         elif missing:
-            left_out[part] = f"it needs {' and '.join(missing)}"
+            left_out[part] = f"it needs {listed(missing)}"
             if text != "all":
                 raise Refused("inputs", f"--parts {part}", left_out[part], "one more input")
     chosen = [part for part in PARTS if part not in left_out]

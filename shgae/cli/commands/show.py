@@ -23,7 +23,7 @@ _SIGMAS = "JSON of OKS's sigmas of the joints, for predictions that do not say w
 @command(
     "show",
     section=OUTPUT,
-    example="shgae show data --targets --augment newell --people 6 -o sheet.png",
+    example="shgae show data --targets --augment auto --people 6 -o sheet.png",
     writes="""
     SHEET.png   or .svg, .pdf: crops and their joints, person by person
     """,
@@ -41,7 +41,7 @@ def show(
 ) -> Outcome:
     """Draws what a training sees: crops, joints, target maps, random changes; or predictions, worst first.
 
-    With --augment everybody is drawn as the first six epochs of a training with this --seed show them.
+    With --augment auto, a training's default, everybody is drawn also as the first six epochs with this seed show them.
     """
     from shgae.cli.tables import facts_table
     from shgae.stages import show as stage

@@ -134,8 +134,10 @@ def finetuning(name: str, config: StudyConfig, seed: int) -> FinetuneConfig:
     changed = with_parts(dataclasses.replace(shared, **strength.get(name, {})))
     if arm.own and changed == with_parts(shared):
         option = f"--arm-{arm.own[0].replace('_', '-')}"
-        fix = "--augment none, without parts of its own" if arm.own == _AUGMENTED else f"another {option}"
-        raise Refused("value", option, f"arm {name} is then the same as arm {NONE}", fix)
+        if arm.own == _AUGMENTED:
+            why = f"all arms then have the augmentation of {name}"
+            raise Refused("value", "--augment", why, f"--augment none, or another {option}")
+        raise Refused("value", option, f"arm {name} is then the same as arm {NONE}", f"another {option}")
     return changed
 
 

@@ -74,8 +74,8 @@ def test_the_optimizer_is_equal_in_every_arm() -> None:
     [
         ("dropout", {"arm_dropout": 0.0}, "--arm-dropout"),
         ("weight-decay", {"arm_weight_decay": 0.0}, "--arm-weight-decay"),
-        ("full+augment", {"augment": "newell"}, "--arm-augment"),
-        ("none+augment", {"augment": "auto"}, "--arm-augment"),
+        ("full+augment", {"augment": "newell"}, "--augment"),
+        ("none+augment", {"augment": "auto"}, "--augment"),
     ],
 )
 def test_an_arm_that_would_be_arm_none_is_refused(arm: str, options: dict[str, object], where: str) -> None:
