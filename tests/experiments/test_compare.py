@@ -30,7 +30,7 @@ from shgae.reporting.plot_inputs import read_inputs
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import evaluate
 from tests.builders import studies
-from tests.builders.chain import Chain
+from tests.builders.chain import Chain, Notes
 
 HOW = Execution(device="cpu", workers=0)
 ARMS = ("none", "pca", "full")
@@ -110,6 +110,15 @@ def drawn(folder: Path, crops: Crops, name: str, off: float, runs: int, seed: in
 def compared(tmp_path: Path, data: Path, arms: list[Arm], **more: Any) -> StudyReport:
     output = tmp_path / f"out-{len(list(tmp_path.iterdir()))}"
     return compare.run(arms, data, output, CompareConfig(), HOW, **more).report
+
+
+def test_predictions_of_nobody_in_the_split_are_told(tmp_path: Path, tiny_data: Path, crops: Crops) -> None:
+    arms, notes = [drawn(tmp_path, crops, "without", 0.5, 1, 1), drawn(tmp_path, crops, "mine", 0.4, 1, 2)], Notes()
+    (file,) = arms[1].files
+    entries = json.loads(file.read_text())
+    file.write_text(json.dumps([*entries, entries[0] | {"annotation_id": 10**9}]))
+    compare.run(arms, tiny_data, tmp_path / "out", CompareConfig(), dataclasses.replace(HOW, progress=notes))
+    assert any(f"1 of the predictions in {file} are of nobody" in said for said in notes.said)
 
 
 def test_arms_with_other_numbers_of_runs_are_not_paired(tmp_path: Path, tiny_data: Path, crops: Crops) -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from shgae.errors import Refused
-from shgae.execution import Deterministic, Silent
+from shgae.execution import Deterministic
 from shgae.inference import device
+from tests.builders.chain import Notes
 from tests.builders.gpus import pretend_gpus
 
 CPU = torch.device("cpu")
@@ -98,16 +99,8 @@ def test_an_untested_gpu_is_taken_when_asked_for_and_said_to_be_untested(
     assert device.resolve_device("auto") == CPU
     said = Notes()
     device.announce(found, "fp32", said)
-    assert said.lines[0] == f"computing in fp32 on {found}"
-    assert f"never tried on {name}" in said.lines[1]
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
+    assert said.said[0] == f"computing in fp32 on {found}"
+    assert f"never tried on {name}" in said.said[1]
 
 
 def test_numbers_become_float64_on_the_cpu_only() -> None:

@@ -15,28 +15,19 @@ import shgae
 from shgae.artifacts.store import open_artifact
 from shgae.cli.app import main
 from shgae.errors import Refused
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, CheckpointFormat
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import build_autoencoder, build_hourglass, load_hourglass
 from shgae.skeleton import COCO_PERSON, MPII_PERSON
 from shgae.stages import import_model
+from tests.builders.chain import Notes
 
 pytestmark = pytest.mark.usefixtures("reads_here")
 
 HOURGLASS, AUTOENCODER, GRAFTED, BEARPAW, PRINCETON = CHECKPOINT_FORMATS
 NEWELL = HourglassSpec(16, residual="newell", stacks=2, width=8, bottleneck=2, head="newell")
 BEARPAWS_MEAN, COCO_MEAN = [0.4404, 0.4440, 0.4327], [0.4103, 0.3741, 0.3536]
-
-
-class Notes(Silent):
-    """A progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
 
 
 def file_of(folder: Path, form: CheckpointFormat, spec: HourglassSpec | AutoencoderSpec) -> Path:

@@ -15,11 +15,12 @@ import torch
 from shgae.artifacts.compatibility import TRAVELS
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution
 from shgae.models.zoo import build_hourglass, load_hourglass
 from shgae.recipes import HeatmapConfig, TrainConfig
 from shgae.stages import pose_training
 from shgae.stages.pose_training import FitResult, fit_pose
+from tests.builders.chain import Notes
 from tests.builders.networks import MEAN, first_people, random_hourglass
 from tests.builders.tiny import TINY
 
@@ -42,16 +43,6 @@ def begin(data: Path, output: Path, config: TrainConfig = CONFIG, execution: Exe
     facts = {key: prepared.facts[key] for key in TRAVELS} | {"spec": spec.to_json(), "mean_rgb": list(MEAN)}
     how = execution or Execution(workers=0)
     return fit_pose(model, facts, config, {"data": prepared}, output, how)
-
-
-class Said(Silent):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -120,13 +111,13 @@ def test_options_that_say_auto_are_written_as_they_were_resolved(
 
     monkeypatch.setattr(pose_training, "fit", end)
     config = dataclasses.replace(CONFIG, augment="auto", scale=0.1, precision="auto", dropout=0.25)
-    said = Said()
+    said = Notes()
     with pytest.raises(KeyboardInterrupt):
         begin(tiny_data, tmp_path / "run", config, Execution(workers=0, progress=said))
     _, objective, resolved = given
     assert resolved.precision in ("fp32", "bf16")
     assert (resolved.augment, resolved.rotation, resolved.scale, resolved.flip) == ("newell", 30, 0.1, 0.5)
-    assert "augmentation: newell, scale 0.1" in said.lines
+    assert "augmentation: newell, scale 0.1" in said.said
     assert objective.augmentation is not None
     assert objective.dropout is not None
     assert (len(objective.train), len(objective.val)) == (4, 4)

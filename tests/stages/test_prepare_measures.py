@@ -11,20 +11,13 @@ from PIL import Image
 
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.tables import read_rows
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution
 from shgae.recipes import PrepareConfig
 from shgae.stages.prepare import PrepareResult, Source, run
+from tests.builders.chain import Notes
 
 MEASURED = {"area": 50.0, "bbox_head": [3, 4, 6, 8], "head_size": 7.0, "center": [20, 21], "scale": 0.25}
 PLAIN = {"category_id": 1, "image_id": 1, "keypoints": [10, 12, 2, 30, 33, 1], "bbox": [5, 5, 40, 40]}
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
 
 
 def prepared(folder: Path, *annotations: dict[str, Any], notes: Notes | None = None, **options: Any) -> PrepareResult:

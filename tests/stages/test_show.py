@@ -23,6 +23,7 @@ from shgae.recipe_parts import HeatmapConfig, ShowConfig
 from shgae.skeleton import Skeleton
 from shgae.stages import show
 from shgae.training.objectives import PoseObjective
+from tests.builders.chain import Notes
 
 
 @pytest.fixture
@@ -134,6 +135,14 @@ def test_the_worst_prediction_comes_first_and_somebody_not_found_before(
         assert np.array_equal(annotation.visibility, people.visibility[row])
         assert np.array_equal(prediction.visibility, np.where(drawn, 2, 0))
         assert prediction.xy[drawn] == pytest.approx(annotation.xy[drawn] + [off[row], 0], abs=1e-3)
+
+
+def test_predictions_of_nobody_in_the_split_are_told(tiny_data: Path, sheet: Path, tmp_path: Path) -> None:
+    file = predicted(tiny_data, tmp_path / "predictions.json", np.zeros(len(opened(tiny_data, "test").people)))
+    entries, notes = json.loads(file.read_text()), Notes()
+    file.write_text(json.dumps([*entries, entries[0] | {"annotation_id": 10**9}]))
+    show.run(tiny_data, file, sheet, ShowConfig(people=1), Execution(force=True, progress=notes))
+    assert any("1 of the predictions" in said and "of nobody in this split" in said for said in notes.said)
 
 
 def test_those_left_out_are_counted_by_reason(tiny_data: Path, sheet: Path) -> None:
