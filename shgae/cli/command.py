@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand
@@ -37,9 +37,6 @@ from shgae.cli.options import (
 from shgae.cli.outcome import Outcome
 from shgae.errors import Refused
 from shgae.execution import RENDEZVOUS, Execution, Progress, StopFlag
-
-if TYPE_CHECKING:
-    pass
 
 METHOD, ANALYSIS, OUTPUT, MAINTENANCE = "Method", "Analysis", "Output", "Maintenance"
 """Sections of ``shgae --help``."""

@@ -8,7 +8,7 @@ import inspect
 import sys
 from typing import Any, get_type_hints
 
-from shgae.config import ConfigField
+from shgae.config import ConfigField, fields_of
 from shgae.recipe_parts import PARTS
 from shgae.recipes import RECIPES, Recipe
 
@@ -68,3 +68,19 @@ def _spelled(field: ConfigField, value: Any) -> str:
     if value is None:
         return "by --augment" if field.name in PARTS else _UNSET[field.kind]
     return f"{value:g}" if isinstance(value, float) else str(value) or "none"
+
+
+def retyped(config: Any) -> list[str]:
+    """The options that give this config where no recipe and no file is given."""
+    kind: type = type(config)
+    usual = getattr(RECIPES["improved"], stage_of(kind))
+    words: list[str] = []
+    for field in fields_of(kind):
+        value = getattr(config, field.name)
+        if value is None or value == getattr(usual, field.name):
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{field.option}")
+        else:
+            words += [f"--{field.option}", str(value)]
+    return words

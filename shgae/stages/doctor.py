@@ -27,7 +27,7 @@ from shgae.recipes import FitConfig
 from shgae.training.loss_scale import first_position, unscale
 from shgae.training.optim import build_optimizer
 
-_EXTRAS = ("onnx", "onnxscript", "onnxruntime", "onnxruntime", "tensorboard")
+_EXTRAS = ("onnx", "onnxscript", "onnxruntime", "tensorboard", "h5py")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.compatibility import TRAVELS, check_autoencoder, in_words
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.store import Artifact
+from shgae.artifacts.lineage import Ancestor, ancestors
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -57,6 +58,20 @@ class GraftResult:
             "parameters": self.parameters,
             "sites": [site.to_json() for site in self.sites],
         }
+
+
+def ungrafted(model: Path) -> Path | None:
+    """Where the network of before all its grafts lies; None where it has no autoencoder, or that one is not there."""
+    family = [one for one in ancestors(open_artifact(model, "hourglass", verify=False)) if one.kind == "hourglass"]
+    if not _has_autoencoder(family[0]):
+        return None
+    plain = (one.path for one in family if one.present and not _has_autoencoder(one))
+    return next(plain, None)
+
+
+def _has_autoencoder(one: Ancestor) -> bool:
+    spec = open_artifact(one.path, verify=False).facts["spec"]
+    return any(graft is not None for graft in HourglassSpec.from_json(spec).grafts)
 
 
 class _Planting(NamedTuple):

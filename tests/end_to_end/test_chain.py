@@ -81,13 +81,18 @@ def test_every_step_proposes_the_next_one_and_it_works_as_proposed(shell: Shell)
     Path("tiny.toml").write_text(TINY_CONFIG)
     pairs = [f"--{split} drawn/{split}/person_keypoints.json drawn/{split}/photos" for split in ("train", "val")]
     words = ["prepare", *" ".join(pairs).split(), "-o", "data", "--crop-size", "128"]
-    done = []
+    done: list[list[str]] = []
     while words:
         config = [] if words[0] == "graft" else ["--config", "tiny.toml"]
         *_, last = shell.run(*words, *config).splitlines()
-        done.append(words[0])
+        done.append(words)
         words = shlex.split(last.removeprefix("next: shgae ")) if last.startswith("next: ") else []
-    assert done == ["prepare", "train", "extract", "pretrain-ae", "graft", "finetune", "evaluate"]
+    steps = ["prepare", "train", "extract", "pretrain-ae", "graft", "finetune", "finetune", "evaluate"]
+    assert [step for step, *_ in done] == steps
+    assert [Path(word).name for word in done[-1][1:5]] == ["baseline", "finetuned", "control", "data"]
+    control, tuned = (shell.json("info", run) for run in ("control", "finetuned"))
+    assert control["config"] == tuned["config"]
+    assert [one["path"] for one in control["lineage"] if one["role"] == "model"] == [str(shell.here / "baseline")]
 
 
 def test_data_without_a_val_split_says_so_and_proposes_no_training(shell: Shell) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import pytest
+from packaging.requirements import Requirement
 
 from shgae.cli.app import main
 from shgae.errors import DiskError
 from shgae.stages import doctor
+from tests.builders.pages import ROOT
 
 
 def test_a_healthy_machine_is_usable_and_says_what_it_has(capsys) -> None:
@@ -31,3 +34,18 @@ def test_a_check_that_fails_is_told_and_ends_with_2(monkeypatch: pytest.MonkeyPa
     out, err = capsys.readouterr()
     assert "failed: disk in /tmp: it is full." in out
     assert err.startswith("error: machine in a tensor file: failed")
+
+
+def test_people_read_units_and_a_line_a_device(capsys) -> None:
+    assert main(["doctor", "--json"]) == 0
+    machine = json.loads(capsys.readouterr().out)["machine"]
+    assert main(["doctor"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert f"memory {machine['memory_gb']:g} GB" in lines
+    assert any(line.startswith(f"cpu {machine['devices'][0]['name'][:20].strip()}") for line in lines)
+
+
+def test_every_extra_package_of_the_project_is_looked_for() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = {Requirement(text).name for extra, texts in extras.items() if extra != "dev" for text in texts}
+    assert set(doctor._EXTRAS) == wanted

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from shgae.cli.command import command, typed
+from pathlib import Path
+
+from shgae.cli.command import beside, command, near, typed
+from shgae.cli.fields import retyped
 from shgae.cli.options import Data, Model, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -31,6 +34,26 @@ def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, e
     carried = [carried_table(result["joints"])] if "joints" in result else []
     has_test = "test" in info.run(data).facts["splits"]
     # The model it comes from has a score of its own only on the same joints.
-    models = (output,) if carried else (model, output)
-    then = typed("evaluate", *models, data, *(() if has_test else ("--split", "val")))
-    return Outcome(result, [*carried, fit_table(result)], then)
+    models = (output,) if carried else (model, *_counterpart(model, output), output)
+    scored = typed("evaluate", *models, data, *(() if has_test else ("--split", "val")))
+    return Outcome(result, [*carried, fit_table(result)], _control(model, data, output, config) or scored)
+
+
+def _control(model: Path, data: Path, output: Path, config: FinetuneConfig) -> str:
+    """The equal training of the network before its graft; "" where there is none, or it is there already."""
+    from shgae.stages import graft
+
+    control, plain = beside(output, "control"), graft.ungrafted(model)
+    if plain is None or config.trainable != "all" or control.exists():
+        return ""
+    return typed("finetune", near(plain), data, "-o", control, *retyped(config))
+
+
+def _counterpart(model: Path, output: Path) -> tuple[Path, ...]:
+    """The fine-tuned graft next to a control, where it lies under its usual name."""
+    from shgae.stages import graft
+
+    tuned = beside(output, "finetuned")
+    if tuned == output or not tuned.is_dir():
+        return ()
+    return (tuned,) if graft.ungrafted(tuned) == model.resolve() else ()
