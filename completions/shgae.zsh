@@ -118,6 +118,7 @@ _shgae() {
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
+                        '--cuda-graphs[Record the passes of a step on a GPU and launch them as a whole, with the same bits; checked at the first step.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -183,6 +184,7 @@ _shgae() {
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
+                        '--cuda-graphs[Record the passes of a step on a GPU and launch them as a whole, with the same bits; checked at the first step.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -237,6 +239,7 @@ _shgae() {
                         '--deterministic[Only algorithms that give the same bits each time\: error refuses others, warn tells of them. CPUs give the same bits anyway.]:value:(off warn error)' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
+                        '--cuda-graphs[Record the passes of a step on a GPU and launch them as a whole, with the same bits; checked at the first step.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--tensorboard[Write the history for TensorBoard too, into the folder tensorboard of the run (extra\: tensorboard).]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -339,6 +342,7 @@ _shgae() {
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
+                        '--cuda-graphs[Record the passes of a step on a GPU and launch them as a whole, with the same bits; checked at the first step.]' \
                         '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
                         '--stamp[Whether pictures show the command that made them, at their foot.]' \
                         '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \

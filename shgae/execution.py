@@ -185,6 +185,8 @@ class Execution:
     """Replace an output that exists; the old one stays until the new one is complete."""
     compile: bool = False
     """Compile the passes of a training step; see :mod:`shgae.training.compiling`."""
+    cuda_graphs: bool = False
+    """Record the passes of a training step and launch them as a whole; see :mod:`shgae.training.recording`."""
     tensorboard: bool = False
     """Write the history of a training for TensorBoard too, into the folder ``tensorboard`` of the run."""
     stamp: bool = True

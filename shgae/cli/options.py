@@ -229,6 +229,12 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         help="Compile the network at the first step (minutes), for faster steps with other last bits; for long "
         "trainings.",
     ),
+    "cuda_graphs": _option(
+        *(bool, False, "--cuda-graphs"),
+        panel=_RUNNING,
+        help="Record the passes of a step on a GPU and launch them as a whole, with the same bits; checked at the "
+        "first step.",
+    ),
     "tensorboard": _option(
         *(bool, False, "--tensorboard"),
         panel=_RUNNING,

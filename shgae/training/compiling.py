@@ -58,7 +58,7 @@ def compiled(model: nn.Module, config: FitConfig, execution: Execution) -> nn.Mo
     """What a training's steps call: the network itself, or with ``execution.compile`` a :class:`Compiled`."""
     if not execution.compile:
         return model
-    if fault := _obstacle(config, execution):
+    if fault := obstacle(config, execution):
         execution.progress.note(f"{_UNCOMPILED}: {fault}")
         return model
     on_gpu = next(model.parameters()).device.type == "cuda"
@@ -70,7 +70,7 @@ def compiled(model: nn.Module, config: FitConfig, execution: Execution) -> nn.Mo
 
 def described(network: nn.Module, config: FitConfig, execution: Execution) -> str:
     """What became of ``--compile``, for a manifest."""
-    fault = network.fault if isinstance(network, Compiled) else _obstacle(config, execution)
+    fault = network.fault if isinstance(network, Compiled) else obstacle(config, execution)
     if fault is not None:
         return f"no: {fault}"
     parts = [f"torch.compile, {BACKEND}"]
@@ -95,7 +95,8 @@ def _searches(network: nn.Module, execution: Execution) -> bool:
     return execution.compile and on_gpu and execution.deterministic == "off"
 
 
-def _obstacle(config: FitConfig, execution: Execution) -> str | None:
+def obstacle(config: FitConfig, execution: Execution) -> str | None:
+    """Why the passes cannot be taken as one piece, in words; None where they can."""
     if isinstance(config, RegularisationConfig) and config.dropout:
         return "--dropout changes the network at every step"
     if execution.world.size > 1 and config.micro_batches == 1:

@@ -33,7 +33,7 @@ from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
 from shgae.models.zoo import load_state, state_arrays
 from shgae.recipes import FitConfig
-from shgae.training import distributed
+from shgae.training import distributed, recording
 from shgae.training.batch_norm import statistics_kept
 from shgae.training.compiling import compiled, described, searching
 from shgae.training.freezing import train_mode
@@ -103,6 +103,8 @@ def fit(
             write(fitting.close_epoch())
     if execution.compile:
         draft.provenance["compiled"] = described(fitting.network, config, execution)
+    if execution.cuda_graphs:
+        draft.provenance["cuda_graphs"] = recording.described(fitting.network, config, execution)
     history = world.broadcast(list(read_rows(draft.file(HISTORY))) if world.is_main else [])
     best_epoch = fitting.position.best_epoch
     return FitSummary(best_epoch, history[best_epoch - 1], history)
@@ -134,6 +136,8 @@ class _Fitting(Generic[BatchT]):
     ) -> None:
         self.model, self.objective, self.config = model, objective, config
         self.network = compiled(model, config, execution)
+        if execution.cuda_graphs:
+            self.network = recording.recorded(self.network, config, execution)
         self.draft, self.execution, self.world = draft, execution, execution.world
         self.optimizer = build_optimizer(model, config)
         self.position = first_position(config.precision)

@@ -53,6 +53,8 @@ COCO = 124_040
 """People of the study's training split."""
 WITHIN = 480.0
 """Seconds that all parts have together."""
+EXECUTION = Execution(workers=4)
+COMPILE, GRAPHS = replace(EXECUTION, compile=True), replace(EXECUTION, cuda_graphs=True)
 
 
 def operations(run: Callable[[], torch.Tensor], *, trained: bool) -> float:
@@ -105,7 +107,7 @@ def finetuning(
     folder: Path,
     *,
     keeps: bool = False,
-    compiles: bool = False,
+    how: Execution = EXECUTION,
     precision: str = "",
     search: bool = False,
 ) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def finetuning(
     model = network(trial)
     place = Path(tempfile.mkdtemp(dir=folder)) / "run"
     objective = pose_objective(trial, folder, chosen, resident=keeps)
-    seconds = fitted(model, objective, config, place, Execution(workers=4, compile=compiles))
+    seconds = fitted(model, objective, config, place, how)
     with torch.device("meta"):
         image = torch.zeros(2, 3, trial.crop_size, trial.crop_size)
         gflop = operations(lambda: network(replace(trial, device="meta"))(image), trained=True) / 2
@@ -170,7 +172,7 @@ def extraction(trial: Trial, folder: Path) -> dict[str, Any]:
     return {"precision": trial.precision, **_times(taken / sum(done.splits.values()))}
 
 
-def autoencoder(trial: Trial, folder: Path, *, compiles: bool = False) -> dict[str, Any]:
+def autoencoder(trial: Trial, folder: Path, *, how: Execution = EXECUTION) -> dict[str, Any]:
     """The second epoch of pre-training as the study did it, with as many threads as its noise needs."""
     stored = open_artifact(folder / "activations", "activations", verify=False)
     config = replace(RECIPES["original"].pretrain_ae, epochs=2, precision=trial.precision)
@@ -178,8 +180,8 @@ def autoencoder(trial: Trial, folder: Path, *, compiles: bool = False) -> dict[s
     there = resident(train, trial.where)
     objective = ReconstructionObjective(train, val, config, trial.where, trial.precision, there)
     model = pretrain_ae.new(AutoencoderSpec(width=trial.width, output=config.decoder_output), config, trial.where)
-    place, how = Path(tempfile.mkdtemp(dir=folder)) / "ae", Execution(workers=8, compile=compiles)
-    return {"precision": trial.precision, **_times(fitted(model, objective, config, place, how))}
+    place = Path(tempfile.mkdtemp(dir=folder)) / "ae"
+    return {"precision": trial.precision, **_times(fitted(model, objective, config, place, replace(how, workers=8)))}
 
 
 def loader(trial: Trial, folder: Path) -> dict[str, Any]:
@@ -234,8 +236,10 @@ PARTS: Mapping[str, tuple[Part, float, float | None]] = {
     "fine-tuning epoch, fp32": (functools.partial(finetuning, precision="fp32"), 120, None),
     "fine-tuning epoch, crops resident": (functools.partial(finetuning, keeps=True), 60, None),
     "fine-tuning epoch, cudnn.benchmark": (functools.partial(finetuning, search=True), 60, None),
-    "fine-tuning epoch, --compile": (functools.partial(finetuning, compiles=True), 180, 60),
-    "autoencoder epoch, --compile": (functools.partial(autoencoder, compiles=True), 90, 2),
+    "fine-tuning epoch, --cuda-graphs": (functools.partial(finetuning, how=GRAPHS), 60, 60),
+    "autoencoder epoch, --cuda-graphs": (functools.partial(autoencoder, how=GRAPHS), 40, 2),
+    "fine-tuning epoch, --compile": (functools.partial(finetuning, how=COMPILE), 180, 60),
+    "autoencoder epoch, --compile": (functools.partial(autoencoder, how=COMPILE), 90, 2),
 }
 """What is measured, in this order: the work, its limit and its target in seconds."""
 

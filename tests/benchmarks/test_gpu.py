@@ -26,7 +26,9 @@ def test_every_measurement_runs_and_says_what_it_found(tmp_path: Path, monkeypat
     targets = {row["what"]: row["target"] for row in found if row["target"]}
     wanted = {"fine-tuning epoch": 60, "extraction": 20, "autoencoder epoch": 2}
     assert targets == wanted | {
-        f"{name} epoch, --compile": wanted[f"{name} epoch"] for name in ("fine-tuning", "autoencoder")
+        f"{name} epoch, {option}": wanted[f"{name} epoch"]
+        for name in ("fine-tuning", "autoencoder")
+        for option in ("--cuda-graphs", "--compile")
     }
     assert all(row["seconds_for_coco"] > 0 for row in found if row["target"])
     assert all(found[0][f"{name}_resumes_exactly"] for name in ("rmsprop", "adam", "sgd"))

@@ -144,6 +144,23 @@ def test_a_compiled_training_comes_close_and_resumes_with_the_same_bits(
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_recorded_passes_train_with_the_bits_of_plain_ones(
+    tmp_path: Path, tiny_data: Path, precision: Precision
+) -> None:
+    if GPU == "cpu":
+        pytest.skip("a CPU records nothing")
+    config, how = dataclasses.replace(TINY, precision=precision), dataclasses.replace(STRICT, cuda_graphs=True)
+    done = train.run(tiny_data, tmp_path / "recorded", config, how)
+    assert done.artifact.manifest.provenance["cuda_graphs"] == "recorded"
+    train.run(tiny_data, tmp_path / "plain", config, STRICT)
+    same_bits(tmp_path / "recorded", tmp_path / "plain")
+    extract.run(tmp_path / "plain", tiny_data, tmp_path / "activations", TINY_EXTRACT, STRICT)
+    for name, one in (("code-recorded", how), ("code-plain", STRICT)):
+        pretrain_ae.run(tmp_path / "activations", tmp_path / name, TINY_AE, one)
+    same_bits(tmp_path / "code-recorded", tmp_path / "code-plain")
+
+
 def test_bottlenecks_that_lie_on_the_gpu_train_the_same_autoencoder(
     tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from shgae.recipes import FinetuneConfig
       checkpoint.safetensors   the last state; --resume goes on from here
       manifest.json            what the network is, which model it was, hashes
     """,
-    running=("device", "nproc", "deterministic", "workers", "compile", "resume", "tensorboard", "force"),
+    running=("device", "nproc", "deterministic", "workers", "compile", "cuda_graphs", "resume", "tensorboard", "force"),
 )
 def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, execution: Execution) -> Outcome:
     """Trains a network further, grafted or not (the control): all of it, or one part."""

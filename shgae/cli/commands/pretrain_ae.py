@@ -19,7 +19,7 @@ from shgae.recipes import AutoencoderConfig
       checkpoint.safetensors   the last state; --resume goes on from here
       manifest.json            its shape, its errors, which activations, hashes
     """,
-    running=("device", "nproc", "deterministic", "workers", "compile", "resume", "tensorboard", "force"),
+    running=("device", "nproc", "deterministic", "workers", "compile", "cuda_graphs", "resume", "tensorboard", "force"),
 )
 def pretrain_ae(
     activations: Activations,

@@ -26,7 +26,7 @@ from shgae.recipes import StudyConfig
       activations/ linear/         what all seeds share
       seed-0/arm-full/finetuned/   an arm, made by shgae finetune
     """,
-    running=("device", "workers", "compile", "resume", "stamp", "force"),
+    running=("device", "workers", "compile", "cuda_graphs", "resume", "stamp", "force"),
 )
 def study(
     model: Model,

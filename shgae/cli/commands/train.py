@@ -19,7 +19,7 @@ from shgae.recipes import TrainConfig
       checkpoint.safetensors   the last state; --resume goes on from here
       manifest.json            the network, its training data, hashes
     """,
-    running=("device", "nproc", "deterministic", "workers", "compile", "resume", "tensorboard", "force"),
+    running=("device", "nproc", "deterministic", "workers", "compile", "cuda_graphs", "resume", "tensorboard", "force"),
 )
 def train(data: Data, output: Output, config: TrainConfig, execution: Execution) -> Outcome:
     """Trains the baseline hourglass from scratch."""

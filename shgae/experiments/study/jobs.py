@@ -112,6 +112,7 @@ def _start(plan: Plan, part: Part, slot: int, execution: Execution) -> _Child:
         "deterministic": execution.deterministic,
         "workers": execution.workers,
         "compile": execution.compile,
+        "cuda_graphs": execution.cuda_graphs,
         "force": execution.force,
     }
     said = tempfile.TemporaryFile(prefix="shgae-")  # noqa: SIM115

@@ -35,7 +35,7 @@ def main() -> int:
     asked = json.loads(sys.stdin.readline())
     stop = StopFlag()
     threading.Thread(target=_until_the_end, args=(stop,), daemon=True).start()
-    how = {key: asked[key] for key in ("device", "deterministic", "workers", "compile", "force")}
+    how = {key: asked[key] for key in ("device", "deterministic", "workers", "compile", "cuda_graphs", "force")}
     with stop.listening():
         try:
             plan = _plan(asked)

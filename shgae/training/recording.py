@@ -1,0 +1,124 @@
+"""``--cuda-graphs``: the passes of a training step, recorded once and then launched as a whole.
+
+A step of the hourglass is more than a thousand kernels, and a fast GPU waits for their launches. Recorded are the
+forward and backward pass of whole batches, at the first step, by ``torch.cuda.make_graphed_callables``. The same
+kernels run in the same order, so no bit should change; the first step compares. Validation, a smaller last batch of an
+epoch, loss, optimizer and health stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from shgae.errors import shortened
+from shgae.execution import Execution
+from shgae.recipes import FitConfig
+from shgae.training.compiling import obstacle
+
+DEVICES = ("cuda",)
+"""Where there are such graphs; torch calls AMD's by this name too."""
+_UNRECORDED = "note: --cuda-graphs has no effect on this training"
+_NEAR = 0.01
+"""Replayed numbers may differ by so much, as a share of their norm: two passes of a GPU need not have equal bits."""
+
+
+class Recorded(nn.Module):
+    """A network whose passes are recorded at the first call; where that fails, it runs as it is, which is said."""
+
+    def __init__(self, model: nn.Module, execution: Execution) -> None:
+        super().__init__()
+        self.model, self._progress = model, execution.progress
+        self._shape: torch.Size | None = None
+        self._replay: Callable[[torch.Tensor], torch.Tensor] = model.forward
+        self.fault: str | None = None
+        """Why it runs as it is; None while it is recorded, or was not called yet."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What the network gives; the next call overwrites it."""
+        if self._shape is None:
+            self._shape = x.shape
+            self._record(x)
+        fits = self.fault is None and x.shape == self._shape
+        return self._replay(x) if fits else self.model(x)
+
+    def _record(self, x: torch.Tensor) -> None:
+        """Records both passes, and compares a replay; the statistics of batch normalisation do not see any of it."""
+        before = [buffer.clone() for buffer in self.model.buffers()]
+
+        def put_back() -> None:
+            for buffer, value in zip(self.model.buffers(), before, strict=True):
+                buffer.copy_(value)
+
+        kind = x.device.type
+        # A cast that autocast keeps from outside a graph would be a cast of old weights in it.
+        uncached = torch.autocast(
+            kind, torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind), cache_enabled=False
+        )
+        try:
+            with uncached:
+                wanted = _numbers(self.model, x)
+                replay = torch.cuda.make_graphed_callables(_Passes(self.model), (x.clone(),), allow_unused_input=True)
+                found = _numbers(replay, x)
+            if not all(_near(one, other) for one, other in zip(wanted, found, strict=True)):
+                self.fault = "its replay gives other numbers"
+            self._replay = replay.__call__
+        except RuntimeError as error:  # out of memory, or an operation that cannot be recorded
+            self.fault = shortened(" ".join(str(error).split()) or type(error).__name__, 120)
+        finally:
+            put_back()
+        if self.fault is not None:
+            self._progress.note(f"{_UNRECORDED}: {self.fault}")
+
+
+class _Passes(nn.Module):
+    """The network under another name: what is recorded loses its own ``forward``."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.model(x)
+
+
+def _numbers(network: nn.Module, x: torch.Tensor) -> list[torch.Tensor | None]:
+    """Copies of the output and, of half its square, the gradient of each weight that learns."""
+    out = network(x)
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    slopes = torch.autograd.grad(out, weights, out.detach(), allow_unused=True)
+    return [None if one is None else one.detach().clone() for one in (out, *slopes)]
+
+
+def _near(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return bool((one.float() - other.float()).norm() <= _NEAR * one.float().norm())
+
+
+def recorded(model: nn.Module, config: FitConfig, execution: Execution) -> nn.Module:
+    """What a training's steps call under ``execution.cuda_graphs``: :class:`Recorded`, or the network as it is."""
+    if fault := _obstacle(model, config, execution):
+        execution.progress.note(f"{_UNRECORDED}: {fault}")
+        return model
+    return Recorded(model, execution)
+
+
+def described(network: nn.Module, config: FitConfig, execution: Execution) -> str:
+    """What became of ``--cuda-graphs``, for a manifest."""
+    fault = network.fault if isinstance(network, Recorded) else _obstacle(network, config, execution)
+    return "recorded" if fault is None else f"no: {fault}"
+
+
+def _obstacle(model: nn.Module, config: FitConfig, execution: Execution) -> str | None:
+    if execution.compile:
+        return "--compile records graphs of its own"
+    device = next(model.parameters()).device.type
+    if device not in DEVICES:
+        return f"{device} has none"
+    if config.micro_batches > 1:
+        return "a graph writes where its last run did, and gradients of --micro-batches are added up there"
+    return obstacle(config, execution)
