@@ -7,9 +7,10 @@ first and opened again later may have become another file in between; a handle s
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import TypeAlias
@@ -24,6 +25,8 @@ _ENDLESS = {
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
+_NAMED = 3
+"""So many files of a folder that was given in place of one are named."""
 # Between the look at the kind and the opening a FIFO may take the place: opened so, it is not waited for.
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
 
@@ -106,7 +109,16 @@ def _check_size(path: Path, found: os.stat_result, what: str, fix: str, most: in
 
 def _check_kind(path: Path, found: os.stat_result, what: str, wanted: str) -> None:
     if stat.S_ISDIR(found.st_mode):
-        raise Refused(what, path, f"it is a folder, wanted {wanted}", "check the path")
+        raise Refused(what, path, f"it is a folder, wanted {wanted}", _inside(path, wanted) or "check the path")
     if not stat.S_ISREG(found.st_mode):
         kind = _ENDLESS.get(stat.S_IFMT(found.st_mode), "no regular file")
         raise Refused(what, path, f"it is {kind}, wanted {wanted}", "a regular file (a copy of what comes out of it)")
+
+
+def _inside(folder: Path, wanted: str) -> str:
+    """Files of the folder that have a suffix of those wanted; "" where there is none."""
+    suffixes = re.findall(r"\.\w+", wanted)
+    with suppress(OSError):
+        names = sorted(one.name for one in folder.iterdir() if one.suffix in suffixes and one.is_file())
+        return " or ".join(str(folder / name) for name in names[:_NAMED]) + ", ..." * (len(names) > _NAMED)
+    return ""

@@ -142,7 +142,7 @@ def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) ->
 
 def _read(path: Path, stop: StopFlag | None) -> StateDict:
     """All tensors of a file, as they are named in it."""
-    with open_input(path, "checkpoint", wanted="a .pth or .safetensors file") as file:
+    with open_input(path, "checkpoint", wanted="a .pth, .tar, .pt, .bin, .ckpt or .safetensors file") as file:
         start = file.read(_HEAD)
         _refuse_other_kinds(start, path)
         kind = _SAFETENSORS if _is_safetensors(start, path) else ""

@@ -238,9 +238,12 @@ def tables(report: StudyReport) -> list[Grid]:
         if report.differences[0].margin is not None:
             about += f", margin {stated(report.differences[0].margin)}"
     headings = tuple(one.format(base) for one in ARM_HEADINGS)
-    return [
+    grids = [
         Grid(title, headings, tuple(arms), words=_WORDS),
         Grid(about, DIFFERENCE_HEADINGS, tuple(differences), words=_WORDS),
+    ]
+    return [
+        *(grids if report.budget else [grid.filled() for grid in grids]),
         *(
             mcnemar_grid(one.minus, one.arm, {each.joint: each.test for each in one.joints})
             for one in report.differences

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tabulate import SEPARATING_LINE, tabulate
@@ -60,6 +61,15 @@ class Grid:
         }
         for name, value in texts.items():
             object.__setattr__(self, name, value)
+
+    def filled(self) -> Grid:
+        """Without the columns in which no row has a value; the first column stays, and so does a table without rows."""
+        if not self.rows:
+            return self
+        columns = zip(*self.rows, strict=True)
+        kept = [not place or any(text not in ("", "-") for text in column) for place, column in enumerate(columns)]
+        headings, *rows = (tuple(itertools.compress(row, kept)) for row in (self.headings, *self.rows))
+        return replace(self, headings=headings, rows=tuple(rows))
 
     def markdown(self) -> str:
         """The table with its title and caption, for GitHub's Markdown."""

@@ -19,6 +19,21 @@ def test_a_missing_file_is_refused_before_anything_starts(tmp_path: Path, monkey
             read_foreign(path)
 
 
+def test_for_a_folder_the_weights_in_it_are_named(tmp_path: Path) -> None:
+    for name in ("pytorch_model.bin", "config.json"):
+        (tmp_path / name).touch()
+    with pytest.raises(Refused) as refused:
+        read_foreign(tmp_path)
+    assert refused.value.fix == str(tmp_path / "pytorch_model.bin")
+    for name in ("a.pth", "b.safetensors", "c.ckpt"):
+        (tmp_path / name).touch()
+    (tmp_path / "d.pth").mkdir()
+    with pytest.raises(Refused) as refused:
+        read_foreign(tmp_path)
+    named = (tmp_path / name for name in ("a.pth", "b.safetensors", "c.ckpt"))
+    assert refused.value.fix == " or ".join(map(str, named)) + ", ..."
+
+
 @pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.int64, torch.uint8])
 def test_weights_that_are_no_floats_are_refused(tmp_path: Path, dtype: torch.dtype) -> None:
     torch.save({"conv.weight": torch.ones(2, 2).to(dtype)}, tmp_path / "odd.pth")

@@ -77,6 +77,15 @@ def test_a_table_without_rows_still_has_its_columns() -> None:
     assert r"\begin{tabular}{lr}" in Grid("t", ("a", "b"), ()).latex()
 
 
+def test_columns_without_a_value_can_be_left_out() -> None:
+    grid = Grid("t", ("model", "PCK", "GFLOP", "what"), (("-", "1.0", "-", ""), ("-", "-", "-", "x")), words=("what",))
+    filled = grid.filled()
+    assert (filled.headings, filled.rows) == (("model", "PCK", "what"), (("-", "1.0", ""), ("-", "-", "x")))
+    assert filled.is_left == (True, False, True)
+    empty = Grid("t", ("model", "PCK"), ())
+    assert empty.filled() == empty
+
+
 def test_a_backslash_is_not_escaped_twice() -> None:
     assert r"\textbackslash{}\{\textasciicircum{}" in Grid("\\{^", ("a",), ()).latex()
     assert r"\\\_" in Grid("\\_", ("a",), ()).markdown()

@@ -13,7 +13,7 @@ from shgae.cli.options import Category, Output, colour
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
-_WEIGHTS = "a .pth or .safetensors file"
+_WEIGHTS = "a .pth, .tar, .pt, .bin, .ckpt or .safetensors file"
 
 
 @command(

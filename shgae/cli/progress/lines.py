@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from shgae.cli.progress.eta import Pace, Task
+from shgae.cli.progress.notes import Notes
 from shgae.cli.progress.screen import epoch_line
 from shgae.errors import printable
 
@@ -23,6 +24,7 @@ class Lines:
         self._pace: Pace | None = None
         self._spoke = 0.0
         self._told: int | None = None
+        self._notes = Notes()
 
     def start(self, what: str, total: int, unit: str, done: int = 0) -> None:
         """See :class:`~shgae.execution.Progress`."""
@@ -53,7 +55,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """See :class:`~shgae.execution.Progress`."""
-        if self._stream is None:
+        if self._stream is None or self._notes.repeats(text):
             return
         try:
             self._stream.write(f"{printable(text)}\n")

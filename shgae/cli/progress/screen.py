@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from shgae.cli.progress.eta import Pace, Task
+from shgae.cli.progress.notes import Notes
 from shgae.errors import printable
 from shgae.wording import duration
 
@@ -58,6 +59,7 @@ class Screen:
         self._task: Task | None = None
         self._pace: Pace | None = None
         self._rows: list[Mapping[str, Any]] = []
+        self._notes = Notes()
         self._best_epoch = 0
         self._drawn_at = 0.0
 
@@ -104,6 +106,8 @@ class Screen:
 
     def note(self, text: str) -> None:
         """See :class:`~shgae.execution.Progress`; the line stands above the bar."""
+        if self._notes.repeats(text):
+            return
         with suppress(OSError):  # a terminal that was closed is not a reason to end a training
             self._console.print(Text(printable(text)), soft_wrap=True)
 

@@ -1,0 +1,65 @@
+"""The study that docs/ publishes: its folder says what the pages say, and its tables are made again from it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from shgae.artifacts.output_file import write_bytes
+from shgae.artifacts.store import open_artifact
+from shgae.cli.app import main
+from shgae.evaluation.study_report import StudyReport, read_study
+from shgae.reporting import study
+from shgae.reporting.table import pages, percent, points, span
+from tests.builders.pages import ROOT, page
+
+FOLDER = ROOT / "docs" / "lspet-study"
+
+
+@pytest.fixture(scope="module")
+def report() -> StudyReport:
+    return read_study(open_artifact(FOLDER, "study"))
+
+
+def test_tables_plan_and_conclusion_are_made_again_byte_for_byte(report: StudyReport, tmp_path: Path) -> None:
+    made = pages(study.tables(report), study.conclusion(report), *study.notes(report))
+    assert set(made) == {"tables.md", "tables.tex"}
+    for name, content in made.items():
+        assert (FOLDER / name).read_bytes() == content
+
+
+def test_it_can_be_described_and_drawn_without_its_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(FOLDER), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["facts"]["seeds"] == list(range(8))
+    assert main(["verify", str(FOLDER), "--allow-missing", "--quiet"]) == 0
+    assert main(["plot", str(FOLDER), "-o", str(tmp_path / "figures"), "--quiet"]) == 0
+    assert (tmp_path / "figures" / f"differences-{FOLDER.name}.svg").is_file()
+
+
+def test_another_plan_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = shutil.copytree(FOLDER, tmp_path / "study")
+    plan = (other / "plan.json").read_text(encoding="utf-8")
+    assert '"margin": 1.0' in plan
+    write_bytes(other / "plan.json", plan.replace('"margin": 1.0', '"margin": 2.0').encode())
+    assert main(["info", str(other)]) == 2
+    assert "plan" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["README", "results"])
+def test_the_pages_tell_its_numbers(report: StudyReport, name: str) -> None:
+    text = page(name).text
+    assert report.primary is not None and (found := report.primary.groups.all) is not None
+    assert f"{points(found.value)} ({span(found.low, found.high, points)})" in text
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    told = {cell.strip("`| "): others for cell, *others in rows}
+    for arm in report.arms:
+        assert percent(arm.pck["all"]) in told[arm.name], arm.name
+
+
+def test_the_first_table_of_results_has_every_seed(report: StudyReport) -> None:
+    text = page("results").text
+    for arm in report.arms:
+        assert ", ".join(percent(one.all) for one in arm.by_seed) in text
