@@ -9,7 +9,7 @@ epoch, loss, optimizer and health stay as they are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -61,7 +61,10 @@ class Recorded(nn.Module):
         try:
             with uncached:
                 wanted = _numbers(self.model, x)
-                replay = torch.cuda.make_graphed_callables(_Passes(self.model), (x.clone(),), allow_unused_input=True)
+                passes = _Passes(self.model)
+                replay = cast(
+                    nn.Module, torch.cuda.make_graphed_callables(passes, (x.clone(),), allow_unused_input=True)
+                )
                 found = _numbers(replay, x)
             if not all(_near(one, other) for one, other in zip(wanted, found, strict=True)):
                 self.fault = "its replay gives other numbers"
