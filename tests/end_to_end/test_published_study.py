@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shgae.artifacts.output_file import write_bytes
 from shgae.artifacts.store import open_artifact
 from shgae.cli.app import main
 from shgae.evaluation.study_report import StudyReport, read_study
+from shgae.metrics.statistics import Verdict
 from shgae.reporting import study
 from shgae.reporting.table import pages, percent, points, span
 from tests.builders.pages import ROOT, page
@@ -36,23 +36,24 @@ def test_it_can_be_described_and_drawn_without_its_networks(tmp_path: Path, caps
     assert json.loads(capsys.readouterr().out)["facts"]["seeds"] == list(range(8))
     assert main(["verify", str(FOLDER), "--allow-missing", "--quiet"]) == 0
     assert main(["plot", str(FOLDER), "-o", str(tmp_path / "figures"), "--quiet"]) == 0
-    assert (tmp_path / "figures" / f"differences-{FOLDER.name}.svg").is_file()
+    assert (tmp_path / "figures" / "differences.svg").is_file()
 
 
 def test_another_plan_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = shutil.copytree(FOLDER, tmp_path / "study")
     plan = (other / "plan.json").read_text(encoding="utf-8")
     assert '"margin": 1.0' in plan
-    write_bytes(other / "plan.json", plan.replace('"margin": 1.0', '"margin": 2.0').encode())
+    (other / "plan.json").write_text(plan.replace('"margin": 1.0', '"margin": 2.0'), encoding="utf-8")
     assert main(["info", str(other)]) == 2
     assert "plan" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["README", "results"])
-def test_the_pages_tell_its_numbers(report: StudyReport, name: str) -> None:
-    text = page(name).text
+@pytest.mark.parametrize("path", ["README.md", "docs/results.md"])
+def test_the_pages_tell_its_numbers(report: StudyReport, path: str) -> None:
+    text = (ROOT / path).read_text(encoding="utf-8")
     assert report.primary is not None and (found := report.primary.groups.all) is not None
     assert f"{points(found.value)} ({span(found.low, found.high, points)})" in text
+    assert report.verdict is Verdict.EQUIVALENT and "equivalent" in text
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     told = {cell.strip("`| "): others for cell, *others in rows}
     for arm in report.arms:
