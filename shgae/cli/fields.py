@@ -80,7 +80,7 @@ def retyped(config: Any) -> list[str]:
         if value is None or value == getattr(usual, field.name):
             continue
         if isinstance(value, bool):
-            words.append(f"--{'' if value else 'no-'}{field.option}")
+            words.append(f"--{_spelled(field, value)}")
         else:
             words += [f"--{field.option}", str(value)]
     return words

@@ -95,6 +95,12 @@ def test_every_step_proposes_the_next_one_and_it_works_as_proposed(shell: Shell)
     assert [one["path"] for one in control["lineage"] if one["role"] == "model"] == [str(shell.here / "baseline")]
 
 
+def test_a_folder_of_the_usual_name_that_holds_something_else_spoils_no_finished_training(shell: Shell) -> None:
+    Path("finetuned").mkdir()
+    *_, last = shell.run("finetune", "made/baseline", "made/data", "-o", "control", *TINY).splitlines()
+    assert [Path(word).name for word in last.split()[2:]] == ["evaluate", "baseline", "control", "data"]
+
+
 def test_data_without_a_val_split_says_so_and_proposes_no_training(shell: Shell) -> None:
     out = shell.run("prepare", "--train", *PAIR.split(), "-o", "data", "--limit", 2)
     assert "next: " not in out

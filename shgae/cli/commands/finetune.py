@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from shgae.cli.command import beside, command, near, typed
 from shgae.cli.fields import retyped
 from shgae.cli.options import Data, Model, Output
 from shgae.cli.outcome import Outcome
+from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import FinetuneConfig
 
@@ -54,6 +56,7 @@ def _counterpart(model: Path, output: Path) -> tuple[Path, ...]:
     from shgae.stages import graft
 
     tuned = beside(output, "finetuned")
-    if tuned == output or not tuned.is_dir():
-        return ()
-    return (tuned,) if graft.ungrafted(tuned) == model.resolve() else ()
+    with suppress(Refused):  # there may be nothing of that name, or something else
+        if tuned != output and graft.ungrafted(tuned) == model.resolve():
+            return (tuned,)
+    return ()
