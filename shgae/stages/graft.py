@@ -69,6 +69,14 @@ def ungrafted(model: Path) -> Path | None:
     return next(plain, None)
 
 
+def is_graft_of(path: Path, plain: Path) -> bool:
+    """Whether ``path`` holds a network that was made of ``plain`` by grafts; False too where something else lies."""
+    try:
+        return ungrafted(path) == plain.resolve()
+    except Refused:
+        return False
+
+
 def _has_autoencoder(one: Ancestor) -> bool:
     spec = open_artifact(one.path, verify=False).facts["spec"]
     return any(graft is not None for graft in HourglassSpec.from_json(spec).grafts)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from shgae.cli.command import beside, command, near, typed
 from shgae.cli.fields import retyped
 from shgae.cli.options import Data, Model, Output
 from shgae.cli.outcome import Outcome
-from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import FinetuneConfig
 
@@ -56,7 +54,4 @@ def _counterpart(model: Path, output: Path) -> tuple[Path, ...]:
     from shgae.stages import graft
 
     tuned = beside(output, "finetuned")
-    with suppress(Refused):  # there may be nothing of that name, or something else
-        if tuned != output and graft.ungrafted(tuned) == model.resolve():
-            return (tuned,)
-    return ()
+    return (tuned,) if tuned != output and graft.is_graft_of(tuned, model) else ()
