@@ -13,7 +13,7 @@ _shgae() {
         'pretrain-ae:Trains the autoencoder on stored bottlenecks.'
         'graft:Inserts autoencoders after the last bottleneck residual of their hourglasses.'
         'finetune:Trains a network further, grafted or not (the control): all of it, or one part.'
-        'evaluate:Scores models on one split: the study’s PCK and what others report, with intervals, and any two compared.'
+        'evaluate:Scores models on one split: the original study’s PCK and others’ scores, with intervals, and any two compared.'
         'demo:Runs the whole method on drawn people: minutes on two CPU cores.'
         'study:Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.'
         'compare:Compares predictions of modules that were trained elsewhere, in the form of a study’s report.'
@@ -56,14 +56,14 @@ _shgae() {
                         '--sheet[Draw some of the people\: sheet.png.]' \
                         '--no-sheet[Not\: Draw some of the people\: sheet.png.]' \
                         '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--crop-size[Side of a crop in pixels; heatmaps have a quarter of it.]:value:(256 128)' \
                         '--crop-policy[pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks the square to stay in the photo, and drops a person if the labelled joints no longer fit.]:value:(pad inside)' \
                         '--margin[Growth of the square around box and labelled joints (0.1 = 10 %).]:value: ' \
                         '--context[Side of the square that is stored, in sides of the crop\: above 1, rotation and scaling in training bring in what lies around the crop; everything else sees the crop alone, the same to the bit.]:value: ' \
-                        '--square[Square of a person\: the study’s; MPII’s (250 px x scale around the centre); or COCO’s (1.25 x the box). The last two pad, and their margin is 0.25, whatever those options say.]:value:(study mpii coco)' \
-                        '--hold-out[People moved from train to a test split of their own.]:value: ' \
+                        '--square[Square of a person\: the original study’s; MPII’s (250 px x scale around the centre); or COCO’s (1.25 x the box). The last two pad, and their margin is 0.25, whatever those options say.]:value:(study mpii coco)' \
+                        '--hold-out[People moved from train to a test split of their own; whole photos move, so there may be a few more.]:value: ' \
                         '--split-by[Hold out whole photos, or single crops (then people of one photo fall into train and test).]:value:(photo crop)' \
                         '--bad-people[What to do about a labelled person with a broken box or joint\: end with an error, or drop and list it.]:value:(refuse drop)' \
                         '--max-bad-photos[Photos that may be missing, torn or of another size than the JSON says\: their people are dropped and listed.]:value: ' \
@@ -82,7 +82,7 @@ _shgae() {
                 train)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
@@ -110,7 +110,7 @@ _shgae() {
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
-                        '--residual[Residual block\: the study’s (a 3x3 convolution on every shortcut) or Newell’s (identity; 5 times cheaper).]:value:(original newell)' \
+                        '--residual[Residual block\: the original study’s (3x3 convolution on every shortcut) or Newell’s (identity, 5 x cheaper).]:value:(original newell)' \
                         '--stacks[Hourglasses in a row, each with its own maps and loss.]:value: ' \
                         '--width[Channels of the network and of its 4 x 4 bottleneck.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
@@ -142,7 +142,7 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--stack[Which hourglass of the row\: its number from 0, the last one, or all of them.]:value:(last all 0 1 2 3 4 5 6 7)' \
                         '--dtype[Number format on disk.]:value:(fp32 fp16)' \
@@ -162,7 +162,7 @@ _shgae() {
                 pretrain-ae)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
@@ -204,7 +204,7 @@ _shgae() {
                 finetune)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
@@ -253,7 +253,7 @@ _shgae() {
                         '--sigmas[JSON of OKS’s sigmas of the joints\: a list, or an object by name. Without it COCO’s, of its 17 joints.]:value:_files' \
                         '--official[COCO JSON of the split’s whole photos\: COCO’s ten numbers too, by pycocotools’ own COCOeval.]:value:_files' \
                         '--per-joint[Tables of every joint too.]' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
@@ -294,7 +294,7 @@ _shgae() {
                         '--only[Make this part alone, and what it is made from; --plan lists them.]:value: ' \
                         '--plan[Register the study and list its parts\: done, running, interrupted or to do.]' \
                         '--dry-run[Only say what would be made, and how long that takes.]' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
@@ -375,7 +375,7 @@ _shgae() {
                         '--activations[Of this model, for mean and components; else they are computed.]:value:_files' \
                         '--given[Reconstructions by another program (.safetensors), and what to call them; may be repeated.]:value: ' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
@@ -395,7 +395,7 @@ _shgae() {
                         '--ae[The point on the curve; a grafted model has its own.]:value:_files' \
                         '--given[Reconstructions by another program (.safetensors), and what to call them; may be repeated.]:value: ' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
@@ -416,7 +416,7 @@ _shgae() {
                 analyze)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
@@ -442,7 +442,7 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--boxes[Boxes\: a COCO dataset, or detections. Without it, a photo is one person.]:value:_files' \
                         '--sigmas[JSON of the OKS sigmas for --nms\: a list, or an object by joint. Without it COCO’s, of its 17 joints.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
@@ -489,7 +489,7 @@ _shgae() {
                 report)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The file to make, NAME.html.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--title[What stands above the page.]:value: ' \
                         '--people[How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none.]:value: ' \
@@ -503,7 +503,7 @@ _shgae() {
                     _arguments \
                         '(-o --output)'{-o,--output}'[The picture to make, NAME.png, .svg or .pdf.]:value:_files' \
                         '--sigmas[JSON of OKS’s sigmas of the joints, for predictions that do not say whom they are of.]:value:_files' \
-                        '--recipe[Where defaults come from\: the study as it was, or with its known faults mended.]:value:(original improved)' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5); auto is newell, without flip where no mirror pairs are known. Each part can be set by its own option too; 0 switches it off.]:value:(auto none newell strong)' \
                         '--rotation[Largest rotation about the crop’s centre, in degrees, either way.]:value: ' \

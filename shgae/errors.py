@@ -48,7 +48,10 @@ def shortened(text: str, most: int = 60) -> str:
 
 def quoted(value: object, most: int = 40) -> str:
     """A value of a file as JSON spells it, a text in single quotes; of at most so many characters."""
-    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    try:
+        text = repr(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
     return shortened(text, most)
 
 

@@ -35,10 +35,10 @@ class PrepareConfig(Config):
     """Side of the square that is stored, in sides of the crop: above 1, rotation and scaling in training bring in what
     lies around the crop; everything else sees the crop alone, the same to the bit."""
     square: Literal["study", "mpii", "coco"] = "study"
-    """Square of a person: the study's; MPII's (250 px x scale around the centre); or COCO's (1.25 x the box). The last
-    two pad, and their margin is 0.25, whatever those options say."""
+    """Square of a person: the original study's; MPII's (250 px x scale around the centre); or COCO's (1.25 x the box).
+    The last two pad, and their margin is 0.25, whatever those options say."""
     hold_out: Natural = 0
-    """People moved from train to a test split of their own."""
+    """People moved from train to a test split of their own; whole photos move, so there may be a few more."""
     split_by: Literal["photo", "crop"] = "photo"
     """Hold out whole photos, or single crops (then people of one photo fall into train and test)."""
     bad_people: Literal["refuse", "drop"] = "refuse"

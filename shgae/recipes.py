@@ -67,7 +67,7 @@ class ModelConfig(Config):
     """Shape of a new hourglass."""
 
     residual: Literal["original", "newell"] = "original"
-    """Residual block: the study's (a 3x3 convolution on every shortcut) or Newell's (identity; 5 times cheaper)."""
+    """Residual block: the original study's (3x3 convolution on every shortcut) or Newell's (identity, 5 x cheaper)."""
     stacks: Annotated[int, Limit(1, 8)] = 1
     """Hourglasses in a row, each with its own maps and loss."""
     width: Annotated[int, Limit(4, 1024, step=4)] = 256
@@ -142,7 +142,7 @@ class ScoredConfig(Config):
 
 @dataclass(frozen=True)
 class EvaluateConfig(DecodeConfig, ScoredConfig):
-    """Models and crops -> scores, their intervals, and predictions; the study's own PCK stays that of highest cells."""
+    """Models and crops -> scores, intervals, predictions; the original study's PCK stays that of the highest cells."""
 
     resamples: Annotated[int, Limit(100, 1_000_000), Stored("draws")] = 10_000
     """Bootstrap resamples of photos for the intervals."""

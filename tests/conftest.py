@@ -6,6 +6,7 @@ import gc
 import os
 import random
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks are faster on one thread, and results repeat
@@ -44,8 +45,12 @@ settings.load_profile("shgae")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Hides GPUs from all tests but those of -m gpu: results then repeat, and a forked process may use torch."""
-    if "gpu" not in config.option.markexpr or "not gpu" in config.option.markexpr:
+    if not _asks_for("gpu", config):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def _asks_for(marker: str, config: pytest.Config) -> bool:
+    return marker in config.option.markexpr and f"not {marker}" not in config.option.markexpr
 
 
 def pytest_collection_finish() -> None:
@@ -62,6 +67,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     random.seed(0)
     if item.get_closest_marker("gpu") and not (torch.cuda.is_available() or "GPU_TESTS_ON" in os.environ):
         pytest.skip("no GPU that torch sees")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_disk(pytestconfig: pytest.Config) -> Iterator[None]:
+    """No waiting for the disk, but where it is timed: tests of what is synced, and when, put their own call here."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not (_asks_for("bench", pytestconfig) or _asks_for("gpu", pytestconfig)):
+            patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")

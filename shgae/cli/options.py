@@ -267,7 +267,7 @@ RECIPE_OPTIONS: Mapping[str, Parameter] = {
     "recipe": _option(
         *(RecipeName | None, None, "--recipe"),
         panel=_METHOD,
-        help="Where defaults come from: the study as it was, or with its known faults mended. [default: improved]",
+        help="Where defaults come from: the original study as it was, or its known faults mended. [default: improved]",
     ),
     "config_file": _option(
         *(Path | None, None, "--config"),

@@ -7,7 +7,7 @@ not needed.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from shgae.data.text_input import name_parts, there, whole
 from shgae.errors import Refused, quoted
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
+NOT_LISTED = "of an image that is not listed"
 _KEPT = frozenset(
     ("annotations", "bbox", "category_id", "file_name", "height", "id", "image_id", "images", "iscrowd", "score")
     + ("width",)
@@ -74,7 +75,8 @@ def read_boxes(path: Path, category_id: int) -> BoxFile:
     """Reads and checks a COCO dataset or a list of detections.
 
     Boxes of another category, where one is given, and crowds are skipped and counted; they need not be sound. So are
-    boxes without area, as detectors leave them, and entries without a box.
+    boxes without area, as detectors leave them, entries without a box, and those of an image that is not listed. Images
+    without boxes are not checked.
 
     Raises:
         Refused: no such file, no JSON, of neither form, or something in it is broken; the line names the entry.
@@ -95,35 +97,41 @@ def read_boxes(path: Path, category_id: int) -> BoxFile:
 
 def _needed(entry: dict[str, Any]) -> dict[str, Any]:
     # Without polygons: nine tenths of COCO's memory.
-    return {name: whole(value) for name, value in entry.items() if name in _KEPT}
+    return {name: there(whole(value)) for name, value in entry.items() if name in _KEPT}
 
 
 def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Iterable[BoxedImage], Counter[str]]:
     if not isinstance(document, dict):
         raise JsonFault("neither a dataset nor a list of detections")
+    listed: dict[int, list[int]] = defaultdict(list)
+    entries = _objects(document, "images")
+    for place, entry in enumerate(entries):
+        if _is_id(entry.get("id")):
+            listed[entry["id"]].append(place)
     images: dict[int, BoxedImage] = {}
-    for place, entry in enumerate(_objects(document, "images")):
-        image = _image(entry, f"images[{place}]")
-        if images.setdefault(entry["id"], image) is not image:
-            raise JsonFault(f"images[{place}] has the id of another image ({entry['id']})")
     skipped: Counter[str] = Counter()
     for place, entry in enumerate(_objects(document, "annotations")):
         number = entry.get("id")
         where = f"annotations[{place}]" if number is None else f"annotation {_shown(number)}"
         if number is not None and not _is_id(number):
             raise JsonFault(f"{where} has no whole number as its id")
-        if not _is_id(entry.get("image_id")) or entry["image_id"] not in images:
-            raise JsonFault(f"{where} is of an image that is not listed (image_id {_shown(entry.get('image_id'))})")
         if reason := _reason(entry, category_id, where, others) or _without_box(entry):
             skipped[reason] += 1
-        else:
-            images[entry["image_id"]].boxes.append(_box(entry, where, number))
-    return images.values(), skipped
+            continue
+        image_id: Any = entry.get("image_id")
+        places = listed.get(image_id, []) if _is_id(image_id) else []
+        if len(places) > 1:
+            raise JsonFault(f"images[{places[1]}] has the id of another image ({image_id})")
+        if not places:
+            skipped[NOT_LISTED] += 1
+            continue
+        if image_id not in images:
+            images[image_id] = _image(entries[places[0]], f"images[{places[0]}]")
+        images[image_id].boxes.append(_box(entry, where, number))
+    return [images[one] for one in listed if one in images], skipped
 
 
 def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
-    if not _is_id(entry.get("id")):
-        raise JsonFault(f"{where} has no whole number as its id")
     if not _is_text(entry.get("file_name")):
         raise JsonFault(f"{where} has no text as its file_name")
     size = there(entry.get("width")), there(entry.get("height"))
@@ -202,7 +210,7 @@ def _reason(entry: Mapping[str, Any], category_id: int, where: str, others: Coun
 def _without_box(entry: Mapping[str, Any]) -> str | None:
     """Why a sound entry has nothing to look at: no box, or one without area."""
     numbers: Any = there(entry.get("bbox"))
-    if numbers is None or numbers == []:
+    if numbers is None or (isinstance(numbers, list) and all(there(one) is None for one in numbers)):
         return NO_BOX
     return NO_AREA if _is_box(numbers) and min(numbers[2:]) <= 0 else None
 

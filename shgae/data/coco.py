@@ -101,7 +101,7 @@ class CocoPeople:
         self._headers: dict[int, Header | None] = {}
         people = [one for one in self._index.anns.values() if one["category_id"] == self.category_id]
         self.strays = file.strays
-        """People of photos that are not listed, by annotation id, with their image_id; nothing else here has them."""
+        """See :class:`~shgae.data.coco_json.Stray`; by annotation id, nothing else here has them."""
         self._count = len(people) + len(self.strays)
         given = {name for person in people for name in _measures(person)}
         self.measures = tuple(name for name in MEASURES if name in given)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +40,19 @@ _KEPT = frozenset(
 )
 _FIX = "repair the JSON (cocodataset.org/#format-data)"
 _MAX_LENGTH = 2**31
+NOT_LISTED = "of a photo that is not listed"
+NO_CATEGORY = "of an unknown category"
+
+
+class Stray(NamedTuple):
+    """Somebody who cannot be looked at, for want of a photo or of a category."""
+
+    image_id: Any
+    """As the JSON has it."""
+    reason: str
+    """:data:`NOT_LISTED` or :data:`NO_CATEGORY`."""
+    said: str
+    """The key that is at fault, with what it holds."""
 
 
 class AnnotationFile(NamedTuple):
@@ -53,14 +66,15 @@ class AnnotationFile(NamedTuple):
     """Of the file, in hexadecimal."""
     notes: tuple[str, ...]
     """What a user should hear of it."""
-    strays: Mapping[int, Any]
-    """People of photos that are not listed, by annotation id, with their image_id; they are not in ``dataset``."""
+    strays: Mapping[int, Stray]
+    """By annotation id; they are not in ``dataset``."""
 
 
 def read_dataset(path: Path, category: str | None = None, *, needs_people: bool = True) -> AnnotationFile:
     """Reads and checks the file.
 
-    What concerns one person only (no joints, not finite, v = 3, no box, a box without area) is not checked here.
+    What concerns one person only (no joints, not finite, v = 3, no box, a box without area) is not checked here, and
+    what nobody reads is not checked at all: other categories, their annotations, photos without people.
 
     Args:
         path: the JSON.
@@ -110,11 +124,11 @@ class _Hooks:
 
 def _check_dataset(
     dataset: Any, name: str | None, needs_people: bool
-) -> tuple[dict[str, Any], tuple[str, ...], dict[int, Any]]:
-    """Checks everything that is not a matter of one person, and takes out the people of photos that are not listed.
+) -> tuple[dict[str, Any], tuple[str, ...], dict[int, Stray]]:
+    """Checks everything that is read and not a matter of one person, and takes out strays and what is not read.
 
     Returns:
-        The category of the people, notes, and those people.
+        The category of the people, notes, and strays.
     """
     if not isinstance(dataset, dict):
         raise JsonFault("no JSON object")
@@ -122,37 +136,53 @@ def _check_dataset(
         entries = dataset.get(key)
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise JsonFault(f"no list of objects called {key!r}")
-    _check_ids(dataset, "categories", "category")
+    _check_ids(
+        dataset["categories"], "categories", "category", lambda one: bool(one.get("keypoints")) or _is_id(one.get("id"))
+    )
     category, notes = choose_category(dataset, name)
-    photos = _check_ids(dataset, "images", "photo")
-    for image in dataset["images"]:
-        _check_image(image)
-    _check_ids(dataset, "annotations", "annotation")
-    known = {entry["id"] for entry in dataset["categories"]}
-    of: Counter[int] = Counter()
-    for annotation in dataset["annotations"]:
-        here = f"annotation {annotation['id']}"
-        if not _is_id(annotation.get("category_id")) or annotation["category_id"] not in known:
-            raise JsonFault(f"{here} has an unknown category_id ({_shown(annotation.get('category_id'))})")
-        of[annotation["category_id"]] += 1
+    dataset["categories"] = [one for one in dataset["categories"] if _is_id(one.get("id"))]
+    known = {one["id"] for one in dataset["categories"]}
+    of = Counter(one["category_id"] for one in dataset["annotations"] if _is_in(one.get("category_id"), known))
     if needs_people and not of[category["id"]]:
         most = f": their category_id is {category['id']}, most annotations have {of.most_common(1)[0][0]}" if of else ""
         raise JsonFault(f"it holds no people{most}")
-    strays = {one["id"]: one for one in dataset["annotations"] if not _is_in(one.get("image_id"), photos)}
-    dataset["annotations"] = [one for one in dataset["annotations"] if one["id"] not in strays]
-    people = (one for one in strays.values() if one["category_id"] == category["id"])
-    return category, notes, {one["id"]: one.get("image_id") for one in people}
+    others = known - {category["id"]}
+
+    def is_person(annotation: Mapping[str, Any]) -> bool:
+        return not _is_in(annotation.get("category_id"), others)
+
+    _check_ids(dataset["annotations"], "annotations", "annotation", is_person)
+    people = [one for one in dataset["annotations"] if is_person(one)]
+    seen = {one["image_id"] for one in people if _is_id(one.get("image_id"))}
+    _check_ids(dataset["images"], "images", "photo", lambda one: _is_in(one.get("id"), seen))
+    dataset["images"] = [one for one in dataset["images"] if _is_id(one.get("id"))]
+    for image in dataset["images"]:
+        if image["id"] in seen:
+            _check_image(image)
+    photos = {one["id"] for one in dataset["images"]}
+    strays = {one["id"]: stray for one in people if (stray := _stray(one, category["id"], photos))}
+    dataset["annotations"] = [one for one in people if one["id"] not in strays]
+    return category, notes, strays
 
 
-def _check_ids(dataset: dict[str, Any], name: str, singular: str) -> set[int]:
+def _stray(annotation: Mapping[str, Any], category: int, photos: set[int]) -> Stray | None:
+    photo = annotation.get("image_id")
+    if annotation.get("category_id") != category:
+        return Stray(photo, NO_CATEGORY, f"category_id {_shown(annotation.get('category_id'))}")
+    return None if _is_in(photo, photos) else Stray(photo, NOT_LISTED, f"image_id {_shown(photo)}")
+
+
+def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read: Callable[[Any], bool]) -> None:
+    """Raises :class:`JsonFault` where something that is read has no id of its own."""
     ids: set[int] = set()
-    for place, entry in enumerate(dataset[name]):
+    for place, entry in enumerate(entries):
+        if not is_read(entry):
+            continue
         if not _is_id(entry.get("id")):
             raise JsonFault(f"{name}[{place}] has no whole number as its id")
         if entry["id"] in ids:
             raise JsonFault(f"{singular} id {entry['id']} is given twice")
         ids.add(entry["id"])
-    return ids
 
 
 def _check_image(image: dict[str, Any]) -> None:

@@ -105,11 +105,16 @@ def open_photo(
         photo = Image.open(io.BytesIO(data), formats=FORMATS)
     except MemoryError:  # of the machine, not of the photo
         raise
+    except Image.DecompressionBombError as error:  # Pillow's own limit, which is higher than ours
+        raise _huge(path, f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from error
     except Exception as error:  # About ten types, by format; the bytes are in memory, so none is a disk's error.
         raise _no_photo(path, data, error) from error
     turn = TURNS.get(orientation_of(photo))
     _check_size(path, photo.size, expected_size, turn, exif)
     _refuse_huge(path, photo.size)
+    if photo.mode == "F":
+        why = "its pixels are floating-point numbers of unknown range"
+        raise Refused("photo", path, why, "a copy as JPEG or PNG")
     try:
         decoded = _as_rgb(photo, data)
     except MemoryError:
@@ -137,8 +142,12 @@ def _check_size(
 
 def _refuse_huge(path: Path, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_PHOTO_PIXELS:
-        why = f"{size[0]} x {size[1]} pixels, at most {MAX_PHOTO_PIXELS:,} are decoded"
-        raise Refused("photo", path, why, "a smaller copy, with its JSON scaled alike")
+        raise _huge(path, f"{size[0]} x {size[1]} pixels")
+
+
+def _huge(path: Path, pixels: str) -> Refused:
+    why = f"{pixels}, at most {MAX_PHOTO_PIXELS:,} are decoded"
+    return Refused("photo", path, why, "a smaller copy, with its JSON scaled alike")
 
 
 def _as_rgb(photo: Image.Image, data: bytes) -> Image.Image:
@@ -159,8 +168,6 @@ def _as_rgb(photo: Image.Image, data: bytes) -> Image.Image:
             np.clip(grey, 0, 65535, out=grey)
         grey >>= 8
         return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
-    if photo.mode == "F":
-        raise ValueError("its pixels are floating-point numbers of unknown range")
     if photo.mode == "P":
         # By way of RGBA, as Pillow warns about palettes with transparency otherwise.
         photo = photo.convert("RGBA")

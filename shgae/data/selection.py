@@ -14,7 +14,7 @@ import numpy as np
 from shgae.data.coco import CocoPeople, Person, Photo
 from shgae.data.doubts import FRACTIONS, Doubts
 from shgae.data.geometry import Square, coco_square, covered, mpii_square, square_around
-from shgae.errors import Refused, quoted
+from shgae.errors import Refused
 from shgae.recipes import PrepareConfig, Split
 from shgae.wording import counted_people
 
@@ -25,7 +25,6 @@ OUTSIDE = "outside the photo"
 NO_PLACE = "no centre or scale"
 BEYOND_LIMIT = "beyond the limit"
 BAD_PHOTO = "bad photo"
-NOT_LISTED = "of a photo that is not listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Selection:
     @property
     def dropped(self) -> Counter[str]:
         """Dropped people by reason."""
-        strays = Counter({NOT_LISTED: len(self.people.strays)} if self.people.strays else {})
+        strays = Counter(stray.reason for stray in self.people.strays.values())
         return strays + Counter(fate.reason for fate in self.fates if fate.reason is not None)
 
     def __iter__(self) -> Iterator[tuple[Photo, list[Fate]]]:
@@ -82,7 +81,7 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
             is ``refuse``.
     """
     fates, doubts = [], Doubts()
-    broken = [(one, f"{NOT_LISTED} (image_id {quoted(photo)})") for one, photo in people.strays.items()]
+    broken = [(one, f"{stray.reason} ({stray.said})") for one, stray in people.strays.items()]
     for number, (photo, annotation_ids) in enumerate(people):
         for annotation_id in annotation_ids:
             person = people.person(annotation_id, photo)
@@ -134,7 +133,10 @@ def hold_out(selection: Selection, config: PrepareConfig) -> Selection:
         moved = {place for place in samples if selection.fates[place].photo in photos}
     if len(moved) >= len(samples):
         why = f"{config.hold_out} to hold out of {counted_people(len(samples))} leave none for training"
-        raise Refused("--hold-out", selection.people.path, why, "a smaller number")
+        if config.hold_out >= len(samples):
+            raise Refused("--hold-out", selection.people.path, why, "a smaller number")
+        why += ", as whole photos move"
+        raise Refused("--hold-out", selection.people.path, why, "--split-by crop, or a JSON of its own for --test")
     fates = (replace(fate, split="test") if place in moved else fate for place, fate in enumerate(selection.fates))
     return replace(selection, fates=tuple(fates))
 

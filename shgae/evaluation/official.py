@@ -68,18 +68,19 @@ def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> 
     file = read_dataset(path, called)
     category, sha256 = file.category, file.sha256
     if file.strays:
-        raise Refused("--official", path, f"annotation {min(file.strays)} is of a photo that is not listed", _FIX)
+        first = min(file.strays)
+        raise Refused("--official", path, f"annotation {first} is {file.strays[first].reason}", _FIX)
     if list(category["keypoints"]) != list(joints):
         raise Refused("--official", path, "its joints are not those of the data", _FIX)
     dataset, again = strict_json.read(path, "--official", _FIX, constant=float)
     if again != sha256:
         raise Refused("--official", path, "it was changed while it was read", "the same command again")
-    people = [one for one in dataset["annotations"] if one["category_id"] == category["id"]]
+    people = [one for one in dataset["annotations"] if one.get("category_id") == category["id"]]
     try:
         annotations = [_as_cocoeval_reads(person, len(joints)) for person in people]
     except JsonFault as fault:
         raise Refused("--official", path, str(fault), _FIX) from fault
-    images = [{"id": image["id"]} for image in dataset["images"]]
+    images = [{"id": image["id"]} for image in dataset["images"] if type(image.get("id")) is int]
     whole = {"images": images, "annotations": annotations, "categories": [{"id": category["id"], "name": "person"}]}
     return Truth(path, sha256, whole, category["id"])
 

@@ -65,5 +65,15 @@ def from_schema_4(old: dict[str, Any]) -> dict[str, Any]:
     return old | rows | {"errors": None, "comparisons": [unknown | one for one in old["comparisons"]]}
 
 
+def from_schema_5(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 5 did not say how autoencoders were made."""
+    rows = {key: [one | {"trained": _with_autoencoders(one["trained"])} for one in old[key]] for key in _ROWS}
+    return old | rows
+
+
+def _with_autoencoders(trained: Any) -> Any:
+    return trained and {**trained, "autoencoders": []}
+
+
 def _without(one: Any, key: str) -> Any:
     return one and {name: value for name, value in one.items() if name != key}

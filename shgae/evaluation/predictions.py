@@ -1,6 +1,7 @@
 """What a predictor says about the people of a split: from a network's maps, or from a file in COCO's results format.
 
-Scores are made of the numbers that such a file holds, so that a model and its file score equally to the last bit.
+Scores are made of the numbers that such a file holds, so that a model and its file score equally to the last bit; but
+the original study's PCK is of a model's highest cells, and of a file's points, which another decoding puts elsewhere.
 """
 
 from __future__ import annotations

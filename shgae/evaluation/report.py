@@ -19,7 +19,7 @@ from shgae.artifacts.typed_json import Schema
 from shgae.data.mean_pose import mean_pose_cells
 from shgae.errors import Refused
 from shgae.evaluation.error_shares import ErrorKinds, ErrorRule, ErrorTable, error_rule
-from shgae.evaluation.older_reports import from_schema_1, from_schema_2, from_schema_3, from_schema_4
+from shgae.evaluation.older_reports import from_schema_1, from_schema_2, from_schema_3, from_schema_4, from_schema_5
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained, compare
@@ -186,7 +186,9 @@ class EvaluationReport:
 
 
 EVALUATION = Schema(
-    EvaluationReport, version=5, older={1: from_schema_1, 2: from_schema_2, 3: from_schema_3, 4: from_schema_4}
+    EvaluationReport,
+    version=6,
+    older={1: from_schema_1, 2: from_schema_2, 3: from_schema_3, 4: from_schema_4, 5: from_schema_5},
 )
 """The form of an evaluation's ``report.json``."""
 

@@ -7,6 +7,7 @@ another plan, is refused.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -131,7 +132,9 @@ class Registered:
 
     def without_level(self, seeds: int) -> Verdict:
         """The verdict of a look with so many seeds that has no level."""
-        return Verdict.TOO_EARLY if seeds < len(self.seeds) else Verdict.ALPHA_SPENT
+        before = itertools.takewhile(lambda look: look.seeds != seeds, self.looks)
+        is_early = seeds < len(self.seeds) and not any(look.seeds > seeds for look in before)
+        return Verdict.TOO_EARLY if is_early else Verdict.ALPHA_SPENT
 
 
 STUDY_PLAN = Schema(StudyPlan, version=1, older={})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from shgae.artifacts.tables import read_rows
 from shgae.config import from_stored
 from shgae.errors import Refused
 from shgae.recipe_parts import PARTS, augment_in_words
-from shgae.recipes import NEUTRAL, FinetuneConfig
+from shgae.recipes import NEUTRAL, AutoencoderConfig, FinetuneConfig
 
 BUDGET = ("stages", "epochs", "steps", "batch_size", "optimizer", "lr", "schedule", "data", "limit", "source")
 """What must be equal before a difference of scores can be put down to anything else."""
@@ -25,6 +25,10 @@ _OWN = {"stages": "made_by", "epochs": "epochs", "steps": "steps", "data": "data
 _SEED = "seed"
 _SHAPE = ("residual", "stacks", "width")
 """Options of the network, which its spec has."""
+_CODE = ("code_size", "decoder_output", "stack")
+"""Options of an autoencoder that the network's spec has, or that its place says."""
+OF_THE_AUTOENCODER = "{} of the autoencoder"
+"""How what differs in the making of autoencoders is named."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Training:
     id: str
     """Of the network that came out."""
     made_by: str | None
-    """The step: train, finetune or import; this and what follows are None where its folder is gone."""
+    """The step: train, finetune, import or pretrain-ae; this and what follows are None where its folder is gone."""
     data: str | None
     """The id of the prepared data."""
     epochs: int | None
@@ -52,6 +56,8 @@ class Trained:
     """Its spec: residual block, stacks, width, autoencoders."""
     trainings: tuple[Training, ...]
     """The first comes first."""
+    autoencoders: tuple[Training, ...] = ()
+    """How each autoencoder was made before it was grafted in; ``data`` and ``steps`` are not looked at."""
 
 
 class Control(StrEnum):
@@ -91,7 +97,25 @@ NOT_KNOWN = Controlled(Control.UNKNOWN, ())
 
 def trained(model: Artifact) -> Trained:
     """What made a network what it is, by its manifest and those of its ancestors that are still there."""
-    return Trained(dict(model.facts["spec"]), tuple(reversed(_trainings(model))))
+    autoencoders = tuple(_autoencoders(model.manifest.parents, model.path))
+    return Trained(dict(model.facts["spec"]), tuple(reversed(_trainings(model))), autoencoders)
+
+
+def _autoencoders(parents: Sequence[Parent], child: Path) -> Iterator[Training]:
+    """Of every graft in the family of a network, the last one first."""
+    for parent in parents:
+        if parent.kind == "autoencoder":
+            artifact = found(parent, child)
+            if artifact is None:
+                yield Training(parent.id, None, None, None, None, None)
+                continue
+            named = from_stored(AutoencoderConfig, artifact.manifest.config)
+            wanted = {one.name for one in fields(AutoencoderConfig)} - {*_CODE, "epochs"}
+            options = {name: value for name, value in named.items() if name in wanted}
+            facts = artifact.facts
+            yield Training(parent.id, str(facts.get("made_by", "")), None, facts.get("epochs"), None, options)
+        elif parent.role == "model":
+            yield from _autoencoders(parent.parents, child / parent.path)
 
 
 def _trainings(model: Artifact) -> list[Training]:
@@ -142,7 +166,12 @@ def compare(first: Trained | None, second: Trained | None) -> Controlled:
         return NOT_KNOWN
     one, other = first.trainings, second.trainings
     differences = tuple(_differences(one, other))
-    names = [difference.what for difference in differences if difference.what != _SEED]
+    if len(first.autoencoders) == len(second.autoencoders):  # else the networks differ, which is what is compared
+        found = list(_differences(first.autoencoders, second.autoencoders))
+        differences += tuple(replace(each, what=OF_THE_AUTOENCODER.format(each.what)) for each in found)
+        one, other = one + first.autoencoders, other + second.autoencoders
+    seeds = (_SEED, OF_THE_AUTOENCODER.format(_SEED))
+    names = [difference.what for difference in differences if difference.what not in seeds]
     if names and first.network != second.network:
         differences = (*differences, Differing("network", (first.network,), (second.network,)))
         return Controlled(Control.NOT_CONTROLLED, differences)

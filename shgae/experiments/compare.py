@@ -173,7 +173,8 @@ def run(
         sigmas: JSON of OKS's sigmas, for results that do not say whom they are of; None takes COCO's for its joints.
 
     Raises:
-        Refused: fewer than two arms, two of one name, no such baseline, or predictions that are not of these people.
+        Refused: fewer than two arms, two of one name, no such baseline, a run that is twice in an arm, or predictions
+            that are not of these people.
     """
     base, first = _asked(arms, baseline, primary)
     bench = _Bench.of(data, config, sigmas, execution)
@@ -182,7 +183,11 @@ def run(
     for arm in arms:
         runs[arm.name] = []
         for path in arm.files:
-            runs[arm.name].append(bench.run(path, execution))
+            one = bench.run(path, execution)
+            if one.sha256 in {other.sha256 for other in runs[arm.name]}:
+                why = f"arm {arm.name} has these predictions already, and a run counted twice narrows its interval"
+                raise Refused("--arm", path, why, "each run once")
+            runs[arm.name].append(one)
             execution.progress.advance()
             execution.stop.raise_if_set(output, "the same command again", saved=False)
     execution.progress.finish()

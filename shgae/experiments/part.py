@@ -39,11 +39,11 @@ class Part:
     arm: str = ""
     """The arm that it belongs to; "" where it serves several, ``baseline`` for the baseline's."""
     place: str = ""
-    """``seed 1 of 3``; "" where it serves all."""
+    """``seed 0 (1 of 3)``; "" where it serves all."""
 
     @property
     def title(self) -> str:
-        """For people: ``arm full, seed 1 of 3: fine-tuning``."""
+        """For people: ``arm full, seed 0 (1 of 3): fine-tuning``."""
         whose = f"arm {self.arm}" if self.arm in ARMS else self.arm
         return ": ".join(part for part in (", ".join(one for one in (whose, self.place) if one), self.what) if part)
 

@@ -94,9 +94,12 @@ class PairedBootstrap:
         return int(self._photos_of[quantity])
 
     def interval(self, quantity: tuple[int, ...]) -> Interval | None:
-        """A ratio with its interval; None from too few photos."""
+        """A ratio with its interval, which reaches below 0 only where a numerator does; None from too few photos."""
         found = self.combined(lambda one: one, quantity)
-        return None if found is None else found.interval()
+        if found is None:
+            return None
+        one = found.interval()
+        return one if (self._sums(quantity)[0] < 0).any() else dataclasses.replace(one, low=max(one.low, 0.0))
 
     def share(self, quantity: tuple[int, ...]) -> Interval | None:
         """A share of people (denominators 0 or 1), or of their joints, with its interval in [0, 1]; None from too few

@@ -268,15 +268,18 @@ def load_state(module: nn.Module, arrays: Mapping[str, Array], where: object) ->
 
 def tensor_shapes(spec: HourglassSpec | AutoencoderSpec) -> dict[str, tuple[int, ...]]:
     """The name and shape of every parameter and buffer of a network, without making it."""
+    return {name: tuple(tensor.shape) for name, tensor in _state(outline(spec)).items()}
+
+
+def outline(spec: HourglassSpec | AutoencoderSpec) -> nn.Module:
+    """A network of shapes without numbers, on torch's meta device."""
     with torch.device("meta"):
-        module: nn.Module = _hourglass(spec) if isinstance(spec, HourglassSpec) else _autoencoder(spec)
-    return {name: tuple(tensor.shape) for name, tensor in _state(module).items()}
+        return _hourglass(spec) if isinstance(spec, HourglassSpec) else _autoencoder(spec)
 
 
 def shared_names(spec: HourglassSpec) -> dict[str, str]:
     """The further names that a state dict gives to tensors which two stacks share -> the first name of each."""
-    with torch.device("meta"):
-        tensors = _hourglass(spec).state_dict(keep_vars=True)
+    tensors = outline(spec).state_dict(keep_vars=True)
     first: dict[int, str] = {}
     names = {name: first.setdefault(id(tensor), name) for name, tensor in tensors.items()}
     return {name: one for name, one in names.items() if name != one}

@@ -22,7 +22,7 @@ _ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
 _ID = re.compile(r"[0-9a-f]{64}")
 _SHOWN = (
-    ("pck/person", "PCK, over people (the study's)"),
+    ("pck/person", "PCK, over people (the original study's)"),
     ("pck/micro", "PCK, over all joints at once"),
     ("pck/joint", "PCK, over joints"),
     ("box_pck@0.05/joint", "PCK 0.05 of the box, by axis"),
@@ -102,7 +102,7 @@ def pck_table(report: EvaluationReport) -> Grid:
         "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people\n"
         f"Intervals: {drawn if report.photos > 1 else 'none, from fewer than two photos'}"
     )
-    caption += "".join(_matched(row, report.persons) for row in report.models) + _blind(report)
+    caption += "".join(_matched(row, report.persons) for row in report.models) + _by_cells(report) + _blind(report)
     return Grid(_title(report), headings, tuple(rows), caption, len(beside))
 
 
@@ -114,6 +114,12 @@ def _matched(row: Row, persons: int) -> str:
     by = f"OKS{_BOX_AREA}" if any(BOX_AREA in metric.rule for metric in row.metrics) else "OKS"
     who = f"{found.matched:,} of {counted_people(persons)} matched by {by}, {found.surely:,} at 0.5 or more"
     return f"\n{row.name}: {who}; the others are missed"
+
+
+def _by_cells(report: EvaluationReport) -> str:
+    """A line that says so where other scores are of other points than PCK; empty where all are of the same."""
+    rows = [row for row in report.models if len({metric.decoding for metric in row.metrics}) > 1]
+    return "\nPCK and its differences: of the highest cells, whatever the decoding of the other scores" if rows else ""
 
 
 def _blind(report: EvaluationReport) -> str:

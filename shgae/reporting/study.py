@@ -96,7 +96,7 @@ _CONCLUSIONS: Mapping[Verdict, str] = {
     Verdict.IDENTICAL: "No difference: arm {arm} and arm {minus} scored the same on every photo, {where}{varied}.",
     Verdict.TOO_FEW_PHOTOS: f"No conclusion: {_TOO_FEW}.",
     Verdict.ALPHA_SPENT: (
-        "No new verdict: the look at the planned seeds used the whole level, and its verdict stands; {scored}, "
+        "No new verdict: an earlier look, with more seeds or all planned ones, stands; {scored}, "
         "{where}; {interval} is no test; {allowed}{varied}."
     ),
     Verdict.TOO_EARLY: (

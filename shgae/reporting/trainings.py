@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shgae.evaluation.report import EvaluationReport, Pair
-from shgae.evaluation.trainings import Control, Trained, things_of, values_of
+from shgae.evaluation.trainings import OF_THE_AUTOENCODER, Control, Training, things_of, values_of
 from shgae.reporting.table import Grid
 from shgae.wording import listed
 
@@ -47,9 +47,14 @@ def trainings_tables(report: EvaluationReport) -> list[Grid]:
     differing = {difference.what for pair in pairs for difference in pair.trainings.differences}
     every = things_of([training for one in known.values() for training in one.trainings])
     rows = [
-        (name.replace("_", " "), *(_told(one, name) for one in known.values()))
+        (name.replace("_", " "), *(_told(one.trainings, name) for one in known.values()))
         for name in every
         if name in differing or name in _ALWAYS
+    ]
+    rows += [
+        (OF_THE_AUTOENCODER.format(name.replace("_", " ")), *(_told(one.autoencoders, name) for one in known.values()))
+        for name in things_of([training for one in known.values() for training in one.autoencoders])
+        if OF_THE_AUTOENCODER.format(name) in differing
     ]
     rows.append(("network", *(_network(one.network) for one in known.values())))
     notes = []
@@ -58,13 +63,15 @@ def trainings_tables(report: EvaluationReport) -> list[Grid]:
         if named:
             notes.append(template.format(pairs=", ".join(named)))
     notes.append("By the manifests of the models and of what they come from; options not shown are equal")
+    if len({len(one.autoencoders) for one in known.values()}) > 1:
+        notes.append("Pre-training is not counted where one of the two networks alone has an autoencoder")
     headings = ("training", *known)
     return [Grid("How the models were trained", headings, tuple(rows), "\n".join(notes), words=headings)]
 
 
-def _told(one: Trained, name: str) -> str:
+def _told(trainings: Sequence[Training], name: str) -> str:
     """Of each training the value; what all of them share is said once."""
-    values = ["?" if value is None else _plain(value) for value in values_of(one.trainings, name)]
+    values = ["?" if value is None else _plain(value) for value in values_of(trainings, name)] or ["-"]
     joint = " + " if name in _ALWAYS else " then "
     return values[0] if len(set(values)) == 1 and joint == " then " else joint.join(values)
 

@@ -91,5 +91,6 @@ def _about_sizes(photos: int, known: int, folder: Path | None) -> list[str]:
     if folder is None:
         return ["photo sizes: the format has none, and shgae prepare needs them (--photos DIR reads them)"]
     if known < photos:
-        return [f"photo sizes: {counted(photos - known, 'photo')} not in {folder}, without a size"]
+        which = f"not in {folder}, or turned by EXIF"
+        return [f"photo sizes: {counted(photos - known, 'photo')} without one: {which}"]
     return []

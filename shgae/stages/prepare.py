@@ -26,7 +26,7 @@ from shgae.data.crop_writer import look_for_photos, write_crops
 from shgae.data.cropping import MOST_AT_ONCE, cut_people
 from shgae.data.geometry import FAMILY_MARGIN, around_crop
 from shgae.data.photo_checks import Key, check_turns, find_twins, where_twins_are, with_twins_merged
-from shgae.data.selection import CROWD, NOT_LISTED, UNLABELLED, Selection, hold_out, limit, select
+from shgae.data.selection import CROWD, UNLABELLED, Selection, hold_out, limit, select
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.recipes import SPLITS, PrepareConfig, Split, as_json
@@ -269,9 +269,9 @@ def _rows(selection: Selection) -> Iterator[dict[str, Any]]:
                 **{"split": fate.split, "reason": fate.reason, "row": row},
                 **selection.people.given(fate.annotation_id),
             }
-    for annotation_id, photo_id in selection.people.strays.items():
+    for annotation_id, (photo_id, reason, _) in selection.people.strays.items():
         about = {"image_id": photo_id if type(photo_id) is int else None, "file_name": None, "source": selection.source}
-        yield {"annotation_id": annotation_id, **about, "split": None, "reason": NOT_LISTED, "row": None}
+        yield {"annotation_id": annotation_id, **about, "split": None, "reason": reason, "row": None}
 
 
 def _ignored(selection: Selection) -> Iterator[dict[str, Any]]:

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-
-@pytest.fixture(scope="package", autouse=True)
-def quick_disk() -> Iterator[None]:
-    """No waiting for the disk: whether a file is synced, and when, is seen by :func:`recorded`."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda _: None)
-        yield
 
 
 @pytest.fixture(scope="module")

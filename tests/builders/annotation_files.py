@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from scipy.io import savemat
 
 Floats = npt.NDArray[np.float64]
@@ -118,6 +119,15 @@ def newell_arrays(people: MpiiPeople) -> dict[str, npt.NDArray[Any]]:
         "normalize": 0.6 * np.hypot(*(people.head[:, 2:] - people.head[:, :2]).T),
         "imgname": np.array([name.encode() for name in people.names]),
     }
+
+
+def save_newell(path: Path, people: MpiiPeople) -> Path:
+    """Newell's .h5; the test is skipped where h5py is not there."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        for name, array in newell_arrays(people).items():
+            file[name] = array
+    return path
 
 
 def save_lsp(path: Path, joints: Floats) -> Path:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LANGUAGES = ("bash", "python", "toml", "sh", "text")
+LANGUAGES = ("bash", "python", "toml", "json", "sh", "text")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MADE_BY_MAKE = re.compile(r"<!-- [^>]*: make \w+ -->.*?<!-- end of [^>]* -->", re.DOTALL)
 

@@ -91,7 +91,7 @@ def test_a_training_shows_its_best_epoch() -> None:
     text = text_of(fit_table(result))
     assert "14,526,053" in text
     assert "2 of 3" in text
-    assert row_of(text, "PCK %") == ["50"]
+    assert row_of(text, "val PCK %") == ["50"]
 
 
 @pytest.mark.parametrize(("fvu", "is_poor"), [(0.99, False), (1.0, True), (3.6, True), (None, False)])

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.data.boxes import CROWD, NO_AREA, NO_BOX, OTHER_CATEGORY, Box, BoxFile, read_boxes
+from shgae.data.boxes import CROWD, NO_AREA, NO_BOX, NOT_LISTED, OTHER_CATEGORY, Box, BoxFile, read_boxes
 from shgae.errors import Refused
 
 DATASET: dict[str, Any] = {
@@ -103,17 +103,12 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "no images": (changed(DATASET, "images", to=...), "'images'"),
     "annotations that are an object": (changed(DATASET, "annotations", to={}), "'annotations'"),
     "an annotation that is a number": (changed(DATASET, "annotations", 1, to=3), "'annotations'"),
-    "an image without id": (changed(DATASET, "images", 1, "id", to=...), "images[1] has no whole number as its id"),
     "an image id twice": (changed(DATASET, "images", 1, "id", to=7), "images[1] has the id of another image (7)"),
     "an image without name": (changed(DATASET, "images", 0, "file_name", to=...), "images[0] has no text"),
     "an image of no width": (changed(DATASET, "images", 0, "width", to=0), "images[0] has no positive whole numbers"),
     "an annotation id that is text": (changed(DATASET, "annotations", 0, "id", to="x"), "annotation 'x' has no whole"),
-    "an image that is not listed": (
-        changed(DATASET, "annotations", 0, "image_id", to=8),
-        "annotation 70 is of an image that is not listed (image_id 8)",
-    ),
     "three numbers": (changed(DATASET, "annotations", 0, "bbox", to=[1, 2, 3]), "annotation 70 has no four finite"),
-    "a NaN": (changed(DATASET, "annotations", 0, "bbox", 2, to=math.nan), "annotation 70 has no four finite"),
+    "one NaN": (changed(DATASET, "annotations", 0, "bbox", 2, to=math.nan), "annotation 70 has no four finite"),
     "an infinity": (changed(DETECTIONS, 1, "bbox", 0, to=-math.inf), "entry 1 has no four finite numbers"),
     "a text": (changed(DETECTIONS, 1, "bbox", 0, to="5"), "entry 1 has no four finite numbers"),
     "a truth": (changed(DETECTIONS, 1, "bbox", 0, to=True), "entry 1 has no four finite numbers"),
@@ -134,7 +129,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
         changed(DETECTIONS, 3, "image_id", to=...),
         "entry 3 has no number as its image_id, but others",
     ),
-    "a score of NaN": (changed(DETECTIONS, 0, "score", to=math.nan), "entry 0 has a score that is not a finite number"),
+    "an infinite score": (changed(DETECTIONS, 0, "score", to=math.inf), "entry 0 has a score that is not a finite"),
     "a category that is text": (changed(DETECTIONS, 0, "category_id", to="person"), "entry 0 has no whole number"),
     "half a crowd": (changed(DATASET, "annotations", 0, "iscrowd", to=0.5), "annotation 70 has an iscrowd other"),
 }
@@ -147,6 +142,32 @@ def test_a_broken_json_is_refused_and_the_entry_named(fault: str) -> None:
         read(document)
     assert words in refused.value.line()
     assert len(refused.value.line()) < 300
+
+
+@pytest.mark.parametrize("image_id", [8, None, math.nan, "7", [7], 2**70])
+def test_a_box_of_an_image_that_is_not_listed_is_counted(image_id: Any) -> None:
+    file = read(changed(DATASET, "annotations", 0, "image_id", to=image_id))
+    assert file.skipped[NOT_LISTED] == 1
+    assert [box.annotation_id for image in file.images for box in image.boxes] == [None, 71]
+
+
+@pytest.mark.parametrize("key", ["score", "category_id", "iscrowd", "file_name"])
+@pytest.mark.parametrize("nothing", [None, math.nan])
+def test_null_and_nan_are_nothing(key: str, nothing: Any) -> None:
+    plain = [{"image_id": 1, "bbox": [1, 2, 3, 4]}]
+    assert read([plain[0] | {key: nothing}]).images == read(plain).images
+
+
+@pytest.mark.parametrize("box", [[], [None] * 4, [math.nan] * 4, [None, math.nan, None, None]])
+def test_a_box_of_nothing_is_none(box: list[Any]) -> None:
+    file = read([{"image_id": 1, "bbox": box}, {"image_id": 1, "bbox": [1, 2, 3, 4]}])
+    assert file.skipped == {NO_BOX: 1}
+
+
+@pytest.mark.parametrize("image", [{"id": 5}, {"id": "x"}, {}, {"id": 5, "file_name": "c.jpg", "width": 0}, {"id": 11}])
+def test_an_image_without_boxes_is_not_looked_at(image: dict[str, Any]) -> None:
+    listed = changed(DATASET, "annotations", to=DATASET["annotations"][:2])
+    assert read(listed | {"images": [*listed["images"], image]}).images == read(listed).images
 
 
 @pytest.mark.parametrize(
@@ -211,7 +232,7 @@ def test_junk_alone_is_refused_in_one_line(junk: Any) -> None:
 LARGEST, SMALLEST = 2**63 - 1, -(2**63)
 
 
-@pytest.mark.parametrize("place", [("images", 0, "id"), ("annotations", 0, "id"), ("annotations", 4, "category_id")])
+@pytest.mark.parametrize("place", [("annotations", 0, "id"), ("annotations", 4, "category_id")])
 def test_ids_have_at_most_64_bits(place: tuple[Any, ...]) -> None:
     alone = changed(DATASET, "annotations", to=[DATASET["annotations"][i] for i in (1, 1, 2, 2, 4)])
     alone = changed(changed(alone, "annotations", 0, "id", to=70), "annotations", 4, "image_id", to=9)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shgae.data.coco import read_coco
+from shgae.data.coco_json import NO_CATEGORY, NOT_LISTED
 from shgae.errors import Refused
 from tests.builders.coco_documents import (
     Document,
@@ -67,14 +68,10 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
         "list of different names",
     ),
     "a photo id twice": (with_value(5, "images", 1, "id"), "photo id 5 is given twice"),
-    "a photo without an id": (without("images", 1, "id"), "images[1]"),
-    "a photo id that is a text": (with_value("5", "images", 1, "id"), "images[1]"),
     "an annotation id twice": (with_value(10, "annotations", 2, "id"), "annotation id 10 is given twice"),
     "an annotation id that is true": (with_value(True, "annotations", 2, "id"), "annotations[2]"),
     "an annotation id beyond 64 bits": (with_value(2**63, "annotations", 2, "id"), "annotations[2]"),
     "an id that is a fraction": (with_value(1.5, "annotations", 2, "id"), "annotations[2]"),
-    "an unknown category": (with_value(8, "annotations", 0, "category_id"), "annotation 10 has an unknown category"),
-    "no category": (without("annotations", 0, "category_id"), "annotation 10 has an unknown category"),
     "a width of 0": (with_value(0, "images", 0, "width"), "photo 5"),
     "a negative height": (with_value(-4, "images", 0, "height"), "photo 5"),
     "a width that is a fraction": (with_value(64.5, "images", 0, "width"), "photo 5"),
@@ -145,6 +142,50 @@ PERSON_FAULTS: dict[str, tuple[Callable[[Document], Any], str | None]] = {
 def test_refused_in_one_line(tmp_path: Path, name: str):
     content, words = FAULTS[name]
     assert words in line_of(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "annotation", "reason"),
+    [
+        (without("images", 1, "id"), 10, NOT_LISTED),
+        (with_value("3", "images", 1, "id"), 10, NOT_LISTED),
+        (with_value(2**63, "images", 1, "id"), 10, NOT_LISTED),
+        (with_value(None, "annotations", 0, "image_id"), 10, NOT_LISTED),
+        (with_value(8, "annotations", 0, "category_id"), 10, NO_CATEGORY),
+        (with_value(None, "annotations", 0, "category_id"), 10, NO_CATEGORY),
+        (with_value([7], "annotations", 0, "category_id"), 10, NO_CATEGORY),
+        (without("annotations", 0, "category_id"), 10, NO_CATEGORY),
+    ],
+)
+def test_who_has_no_photo_or_category_is_a_stray_and_the_others_are_read(
+    tmp_path: Path, content: Document, annotation: int, reason: str
+):
+    people = read(tmp_path, content)
+    assert {one: stray.reason for one, stray in people.strays.items()} == {annotation: reason}
+    assert (len(people), len(everybody(people))) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [
+        {"images": {"id": 99, "file_name": "z.jpg", "width": 0, "height": 0}},
+        {"images": {"id": 99, "file_name": "../z.jpg"}},
+        {"images": {"id": 99, "file_name": None}},
+        {"images": {"id": 4, "file_name": "again.jpg"}},
+        {"images": {"file_name": "z.jpg"}},
+        {"annotations": {"category_id": 9}},
+        {"annotations": {"category_id": 9, "id": "x", "image_id": [1], "bbox": "all"}},
+        {"annotations": {"category_id": 9, "id": 10, "image_id": 77}},
+        {"categories": {"name": "cat"}},
+        {"categories": {"id": None, "name": 3}},
+    ],
+)
+def test_what_nobody_reads_may_be_anything(tmp_path: Path, unread: dict[str, Any]):
+    plain = document()
+    whole = {key: [*plain[key], unread[key]] if key in unread else plain[key] for key in plain}
+    people = read(tmp_path, whole)
+    assert not people.strays
+    assert list(people) == list(read(tmp_path, plain))
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path):

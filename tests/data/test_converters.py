@@ -23,17 +23,10 @@ from tests.builders.annotation_files import (
     newell_arrays,
     save_bearpaw,
     save_lsp,
+    save_newell,
     save_release,
     struct_array,
 )
-
-
-def save_newell(path: Path, people: MpiiPeople) -> Path:
-    h5py = pytest.importorskip("h5py")
-    with h5py.File(path, "w") as file:
-        for name, array in newell_arrays(people).items():
-            file[name] = array
-    return path
 
 
 def annotations(found: Converted) -> list[dict[str, Any]]:

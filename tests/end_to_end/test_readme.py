@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import typer.main
+from PIL import Image
 
 from shgae.cli import config_file
 from shgae.cli.app import app
@@ -84,7 +85,18 @@ def run_page(one: Page, shell: Shell) -> dict[str, Any]:
         elif language == "toml":
             Path("mine.toml").write_text(text)
             assert config_file.read(Path("mine.toml")).values
+        elif language == "json":
+            prepare_example(text, shell)
     return variables
+
+
+def prepare_example(text: str, shell: Shell) -> None:
+    """A COCO JSON that a page shows, with grey photos of its sizes."""
+    Path("example").mkdir()
+    Path("example.json").write_text(text)
+    for photo in json.loads(text)["images"]:
+        Image.new("RGB", (photo["width"], photo["height"]), "grey").save(Path("example", photo["file_name"]))
+    shell.run("prepare", "--train", "example.json", "example", "-o", "example-data")
 
 
 def run_line(line: list[str], shell: Shell) -> None:

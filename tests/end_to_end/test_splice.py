@@ -37,7 +37,7 @@ def test_people_read_tables_checks_and_a_sentence(shell: Shell) -> None:
     assert "failed" not in out
     out = shell.run("rate", *RATED, "--ae", "made/autoencoder", "-o", "rate")
     assert "autoencoder 6" in out and "untouched" in out
-    assert out.splitlines()[-1] == "next: shgae verify rate"
+    assert out.splitlines()[-1] == "next: shgae plot rate -o rate-figures"
     assert (shell.here / "rate" / "rate.png").is_file()
 
 

@@ -17,7 +17,7 @@ from shgae.errors import Refused
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, score
-from shgae.evaluation.trainings import Control
+from shgae.evaluation.trainings import Control, Trained, Training
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pckh import Curve
@@ -130,6 +130,14 @@ def test_reports_of_schema_4_are_read_without_kinds_of_errors_and_trainings() ->
             del row[key]
     assert EVALUATION.from_json(fourth, "here") == made
     assert made.comparisons[0].trainings.verdict is Control.UNKNOWN
+
+
+def test_reports_of_schema_5_are_read_without_how_autoencoders_were_made() -> None:
+    known = Trained({"stacks": 1}, (Training("x", "train", "d", 50, 500, {"lr": 1e-3}),))
+    made = evaluation(replace(scored("a", {"nose": 0.3}), trained=known), scored("b", {"nose": 0.3}))
+    fifth = EVALUATION.to_json(made) | {"schema": 5}
+    del fifth["models"][0]["trained"]["autoencoders"]
+    assert EVALUATION.from_json(fifth, "here") == made
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from shgae.evaluation.trainings import (
     trained,
     values_of,
 )
-from shgae.recipes import FinetuneConfig, TrainConfig, as_json
+from shgae.recipes import AutoencoderConfig, FinetuneConfig, TrainConfig, as_json
 from shgae.stages import finetune, graft, train
 from tests.builders.chain import Chain
 from tests.builders.tiny import TINY, TINY_FINETUNE
@@ -97,6 +97,43 @@ def test_a_further_training_is_one_more_whatever_its_options() -> None:
         Differing("steps", (500,), (500, 500)),
         Differing("lr", (1e-3,), (1e-3, 5e-4)),
     )
+
+
+def made(name: str, **other: Any) -> Training:
+    return training(name, **{"made_by": "pretrain-ae", "data": None, "steps": None, "epochs": 20, "noise": 0.1} | other)
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict", "what"),
+    [
+        ({}, Control.EQUAL, []),
+        ({"seed": 3}, Control.EQUAL, ["seed"]),
+        ({"epochs": 9}, Control.ONE_OPTION, ["epochs"]),
+        ({"noise": 0.5}, Control.ONE_OPTION, ["noise"]),
+        ({"made_by": "study", "epochs": None}, Control.ONE_OPTION, ["stages"]),
+        ({"epochs": 9, "optimizer": "sgd"}, Control.NOT_CONTROLLED, ["epochs", "optimizer"]),
+    ],
+)
+def test_autoencoders_are_compared_where_both_networks_have_one(
+    other: dict[str, Any], verdict: Control, what: list[str]
+) -> None:
+    one, two = (dataclasses.replace(network(FIRST), autoencoders=(each,)) for each in (made("x"), made("y", **other)))
+    found = compare(one, two)
+    assert found.verdict is verdict
+    assert [difference.what for difference in found.differences] == [f"{name} of the autoencoder" for name in what]
+    assert compare(network(FIRST), two).verdict is Control.EQUAL, "the network differs, and that is compared"
+    gone = dataclasses.replace(one, autoencoders=(Training("z", None, None, None, None, None),))
+    assert compare(gone, two).verdict is Control.UNKNOWN
+
+
+def test_how_an_autoencoder_was_made_is_known_of_its_graft_and_of_what_came_after(chain: Chain) -> None:
+    (one,) = trained(open_artifact(chain.finetuned)).autoencoders
+    assert trained(open_artifact(chain.grafted)).autoencoders == (one,)
+    assert trained(open_artifact(chain.baseline)).autoencoders == ()
+    artifact = open_artifact(chain.autoencoder)
+    assert (one.id, one.made_by, one.epochs) == (artifact.id, "pretrain-ae", artifact.facts["epochs"])
+    assert one.options is not None
+    assert {*one.options} == {*as_json(AutoencoderConfig())} - {"epochs", "code_size", "decoder_output", "stack"}
 
 
 def test_what_is_gone_is_equal_to_itself_and_otherwise_not_known() -> None:

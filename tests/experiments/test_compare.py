@@ -231,6 +231,17 @@ def test_what_cannot_be_compared_is_refused(
         compared(tmp_path, tiny_data, given, **options)
 
 
+def test_one_run_twice_in_an_arm_is_refused_for_it_would_narrow_the_interval(
+    tmp_path: Path, tiny_data: Path, crops: Crops
+) -> None:
+    once, other = drawn(tmp_path, crops, "a", 0.5, 2), drawn(tmp_path, crops, "b", 0.4, 2)
+    twice = dataclasses.replace(once, files=(once.files[0], once.files[0]))
+    with pytest.raises(Refused, match="twice"):
+        compared(tmp_path, tiny_data, [twice, other])
+    both = [once, dataclasses.replace(other, files=once.files)]  # the same runs in two arms are no difference
+    assert compared(tmp_path, tiny_data, both).verdict is Verdict.IDENTICAL
+
+
 def test_an_arm_is_a_name_and_files(tmp_path: Path) -> None:
     assert Arm.parse("a=x.json,y/z.json") == Arm("a", (Path("x.json"), Path("y/z.json")))
     (tmp_path / "o,o.json").write_text("[]")

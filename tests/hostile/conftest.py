@@ -130,14 +130,6 @@ def opened(events: list[Event]) -> set[Path]:
 
 
 @pytest.fixture(scope="package", autouse=True)
-def quick_disk() -> Iterator[None]:
-    """No waiting for the disk."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda _: None)
-        yield
-
-
-@pytest.fixture(scope="package", autouse=True)
 def imported() -> None:
     """What a command imports when it is first used is no cost of the file."""
     for module in pkgutil.iter_modules(stages.__path__, "shgae.stages."):

@@ -8,6 +8,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from shgae.metrics.bootstrap import PairedBootstrap
@@ -248,3 +250,13 @@ def test_percentiles_of_few_photos_lie_farther_out() -> None:
     assert percentile_tail(0.025, 50) == 0.025
     by_hand = float(stats.norm.cdf(-2.262157 * math.sqrt(10 / 9)))  # t(0.975, 9)
     assert percentile_tail(0.025, 10) == pytest.approx(by_hand, rel=1e-5)
+
+
+@given(st.integers(2, 60), st.integers(0, 2**16))
+def test_a_ratio_of_what_is_not_negative_has_no_negative_end_and_another_may(photos: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    above, below = rng.exponential(size=(photos, 1)) ** 4, np.ones((photos, 1))
+    found = PairedBootstrap(above, below, np.arange(photos), resamples=200).interval((0,))
+    assert found is not None and 0 <= found.low <= found.value <= found.high
+    mirrored = PairedBootstrap(-above, below, np.arange(photos), resamples=200).interval((0,))
+    assert mirrored is not None and mirrored.low < 0

@@ -70,6 +70,16 @@ def test_trainings_stand_side_by_side_where_they_differ() -> None:
     assert grid in main_tables(made)
 
 
+def test_what_differs_of_autoencoders_has_rows_of_its_own() -> None:
+    one, other = (Trained({}, (training("x"),), (training(name, noise=noise),)) for name, noise in (("y", 0), ("z", 1)))
+    made = report((one, other))
+    (grid,) = trainings_tables(made)
+    assert ("noise of the autoencoder", "0", "1") in grid.rows
+    assert sentence(made.comparisons[0]).endswith("trained equally but for noise of the autoencoder")
+    (grid,) = trainings_tables(report((replace(one, autoencoders=()), other)))
+    assert grid.caption.endswith("where one of the two networks alone has an autoencoder")
+
+
 def test_equal_trainings_add_nothing_to_the_sentence_and_one_option_is_named() -> None:
     one, other = Trained({}, (training("x"),)), Trained({}, (training("y", augment="newell"),))
     assert sentence(report((one, one)).comparisons[0]) == sentence(report().comparisons[0])

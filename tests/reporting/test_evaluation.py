@@ -51,6 +51,13 @@ def row(name: str, names: tuple[str, ...], shift: float, sure: Interval | None =
     return replace(made, pck=ByGroup(**found.study.pck()), joints=counts, curves=found.curves)
 
 
+def test_a_table_says_so_where_pck_is_of_other_points_than_the_other_scores() -> None:
+    one = row("base", COCO_PERSON.names, 0)
+    decoded = replace(one, metrics=(replace(one.metrics[0], decoding="highest cell"), *one.metrics[1:]))
+    plain, other = (pck_table(evaluation(each, persons=2, photos=2)).caption for each in (one, decoded))
+    assert "highest cells" in other and "highest cells" not in plain
+
+
 def report_of(names: tuple[str, ...]) -> EvaluationReport:
     models = (row("base", names, 0, interval(0.95, 1.0)), row("off", names, 9))
     each = pair("base", "off", interval(-0.053, -0.013), dict.fromkeys(names, MCNEMAR))

@@ -31,7 +31,7 @@ SNAPSHOTS = {
         "loss 1.0."
     ),
     Verdict.ALPHA_SPENT: (
-        "No new verdict: the look at the planned seeds used the whole level, and its verdict stands; "
+        "No new verdict: an earlier look, with more seeds or all planned ones, stands; "
         f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the largest gain that the data allow is "
         "2.0 points, the largest loss 1.0."
     ),

@@ -56,10 +56,13 @@ def test_info_tells_what_a_folder_holds_and_its_whole_family(graft: Path) -> Non
     ]
 
 
-def test_info_of_an_ancestor_that_is_gone_says_so(graft: Path) -> None:
+def test_info_of_an_ancestor_that_is_gone_says_so(graft: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(graft.parent / "ae")
     gone = [one.kind for one in info.run(graft).lineage if not one.present]
     assert gone == ["autoencoder"]
+    assert main(["info", str(graft)]) == 0
+    _, proposed = capsys.readouterr().out.rstrip().rsplit("next: shgae ", 1)
+    assert main(proposed.split()) == 0, "what it proposes works"
 
 
 def test_info_is_json_and_a_tree_on_the_command_line(graft: Path, capsys) -> None:

@@ -54,7 +54,7 @@ class CurveVerdict(StrEnum):
     REGAINED = "regained"
     """From some rank on the loss is not significant."""
     NOT_REGAINED = "not_regained"
-    """Every rank that the training people determine loses something significant."""
+    """The highest rank tried that the training people determine loses something significant."""
 
 
 @dataclass(frozen=True)

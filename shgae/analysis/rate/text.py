@@ -48,8 +48,8 @@ _NEEDED: Mapping[CurveVerdict, str] = {
     CurveVerdict.NO_COST: "With skips on, the training mean loses nothing significant: {cost} of PCK.",
     CurveVerdict.REGAINED: "With skips on, the training mean loses {cost} of PCK; no significant loss from "
     "{components} on: {loss}.",
-    CurveVerdict.NOT_REGAINED: "With skips on, the training mean loses {cost} of PCK, and every rank tried loses "
-    "something significant.",
+    CurveVerdict.NOT_REGAINED: "With skips on, the training mean loses {cost} of PCK, and the most components "
+    "tried that the training people determine still lose something significant.",
 }
 
 

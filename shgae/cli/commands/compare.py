@@ -56,5 +56,5 @@ def compare(
     config = CompareConfig(**given(CompareConfig, {"split": split, "margin": margin, "sd": sd, "limit": limit}))
     arms = [stage.Arm.parse(text) for text in arm]
     result = stage.run(arms, data, output, config, execution, baseline=baseline, primary=primary, sigmas=sigmas)
-    picture = f"picture: {output / stage.PICTURE}"
-    return Outcome(result.to_json(), [*study_tables(result.report), picture], typed("plot", output, "-o", "figures"))
+    shown = [*study_tables(result.report), f"picture: {output / stage.PICTURE}"]
+    return Outcome(result.to_json(), shown, typed("plot", output, "-o", f"{output}-figures"))

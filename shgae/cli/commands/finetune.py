@@ -35,7 +35,8 @@ def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, e
     has_test = "test" in info.run(data).facts["splits"]
     # The model it comes from has a score of its own only on the same joints.
     models = (output,) if carried else (model, *_counterpart(model, output), output)
-    scored = typed("evaluate", *models, data, *(() if has_test else ("--split", "val")))
+    split = () if has_test else ("--split", "val")
+    scored = typed("evaluate", *models, data, *split, "-o", beside(output, "evaluation"))
     return Outcome(result, [*carried, fit_table(result)], _control(model, data, output, config) or scored)
 
 

@@ -45,7 +45,7 @@ def import_model(
 ) -> Outcome:
     """Imports a foreign hourglass or autoencoder, or a model's weights tuned elsewhere; no code in the file is run.
 
-    Known by their tensors: the study's networks, bearpaw/pytorch-pose, anibali/pytorch-stacked-hourglass and
+    Known by their tensors: the original study's networks, bearpaw/pytorch-pose, anibali/pytorch-stacked-hourglass and
     princeton-vl/pytorch_stacked_hourglass. With --like: the state dict of shgae.open_model(MODEL).
     """
     from shgae.cli.tables import facts_table

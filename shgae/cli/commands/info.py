@@ -41,4 +41,5 @@ def info(
         heading = f"unfinished {result['kind']} in {result['path']}: interrupted (the same command with --resume goes"
         origin = [made_by] if result["provenance"] else []
         return Outcome(result, [Text(f"{heading} on), or still running"), facts, config, *origin])
-    return Outcome(result, [lineage_tree(result["lineage"]), facts, config, made_by], typed("verify", path))
+    absent = () if all(one["present"] for one in result["lineage"]) else ("--allow-missing",)
+    return Outcome(result, [lineage_tree(result["lineage"]), facts, config, made_by], typed("verify", *absent, path))

@@ -50,4 +50,5 @@ def rate(
     from shgae.stages import rate as stage
 
     result = stage.run(model, activations, data, output, config, execution, autoencoder, by_name(given))
-    return Outcome(result.to_json(), rate_tables(result.report), typed("verify", output) if output else "")
+    then = typed("plot", output, "-o", f"{output}-figures") if output else ""
+    return Outcome(result.to_json(), rate_tables(result.report), then)

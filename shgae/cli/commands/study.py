@@ -56,5 +56,5 @@ def study(
     if only:
         return Outcome(stage.only(*asked, only, execution).to_json())
     result = stage.run(*asked, execution, jobs)
-    tables = study_tables(result.report, result.costs)
-    return Outcome(result.to_json(), [*tables, f"picture: {output / 'report' / PICTURE}"], typed("verify", output))
+    shown = [*study_tables(result.report, result.costs), f"picture: {output / 'report' / PICTURE}"]
+    return Outcome(result.to_json(), shown, typed("plot", output, "-o", f"{output}-figures"))

@@ -26,7 +26,7 @@ _WIDEST, _NARROWEST = 40, 8
 _ROOM_FOR_BAR = 80
 _EVERY = 0.25
 """Seconds between two drawings."""
-NAMES = {"train_loss": "train loss", "val_loss": "val loss", "val_pck": "PCK %", "val_fvu": "FVU"}
+NAMES = {"train_loss": "train loss", "val_loss": "val loss", "val_pck": "val PCK %", "val_fvu": "FVU"}
 """Of what a history holds, for people; PCK in per cent."""
 _SCORES = ("val_pck", "val_fvu")
 SCALES = {"val_pck": 100.0}

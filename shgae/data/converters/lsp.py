@@ -11,7 +11,7 @@ import numpy as np
 
 from shgae.artifacts.input_file import Source, path_of
 from shgae.data.converters.mat_files import read_variable
-from shgae.data.converters.people import Converted, ConvertedPerson, Floats, Malformed
+from shgae.data.converters.people import Broken, Converted, ConvertedPerson, Floats, Malformed
 from shgae.errors import Refused
 from shgae.skeleton import LSP_PERSON
 
@@ -27,33 +27,43 @@ def read_lsp(source: Source) -> Converted:
         Refused: the file is missing, malformed, or of version 7.3.
     """
     joints = read_variable(source, "joints", FIX)
+    broken = Broken()
     try:
         is_number = isinstance(joints, np.ndarray) and np.issubdtype(joints.dtype, np.number) and joints.ndim == 3
         if not is_number or np.iscomplexobj(joints):
             raise Malformed("joints is not an array of numbers of three axes")
         if joints.shape[:2] == (3, _JOINTS):
-            people = _people(joints.transpose(2, 1, 0).astype(np.float64), 4, hidden=True)
-            splits = {"train": people[:_TRAINING], "test": people[_TRAINING:]}
+            every = _people(joints.transpose(2, 1, 0).astype(np.float64), 4, broken, hidden=True)
+            splits = {"train": _found(every[:_TRAINING]), "test": _found(every[_TRAINING:])}
         elif joints.shape[:2] == (_JOINTS, 3):
-            splits = {"train": _people(joints.transpose(2, 0, 1).astype(np.float64), 5, hidden=False)}
+            splits = {"train": _found(_people(joints.transpose(2, 0, 1).astype(np.float64), 5, broken, hidden=False))}
         else:
             raise Malformed(f"joints is {' x '.join(map(str, joints.shape))}")
+        left_out = broken.notes(sum(map(len, splits.values())))
     except Malformed as fault:
         raise Refused("annotations", path_of(source), str(fault), FIX) from fault
     notes = (
         "box: the format has none",
         "photo names: the format has none, they follow from the order (im0001.jpg, ...)",
+        *left_out,
     )
     return Converted(LSP_PERSON, {name: people for name, people in splits.items() if people}, notes)
 
 
-def _people(joints: Floats, digits: int, *, hidden: bool) -> list[ConvertedPerson]:
-    """People of joints (N, 14, 3); the third number flags a hidden joint, or a labelled one."""
+def _people(joints: Floats, digits: int, broken: Broken, *, hidden: bool) -> list[ConvertedPerson | None]:
+    """People of joints (N, 14, 3), None for a broken one; the third number flags a hidden joint, or a labelled one."""
     flags = joints[..., 2]
-    if not np.isin(flags, (0, 1)).all():
-        raise Malformed("the flag of a joint is neither 0 nor 1")
     visibility = (np.where(flags == 1, 1, 2) if hidden else np.where(flags == 1, 2, 0)).astype(np.uint8)
     xy_photo = np.where((visibility > 0)[..., None], joints[..., :2], 0.0)
-    return [
-        ConvertedPerson(f"im{row + 1:0{digits}d}.jpg", xy_photo[row], visibility[row]) for row in range(len(joints))
-    ]
+    people: list[ConvertedPerson | None] = [None] * len(joints)
+    for row in range(len(joints)):
+        name = f"im{row + 1:0{digits}d}.jpg"
+        with broken.left_out():
+            if not np.isin(flags[row], (0, 1)).all():
+                raise Malformed(f"the flag of a joint of {name} is neither 0 nor 1")
+            people[row] = ConvertedPerson(name, xy_photo[row], visibility[row])
+    return people
+
+
+def _found(people: list[ConvertedPerson | None]) -> list[ConvertedPerson]:
+    return [person for person in people if person is not None]

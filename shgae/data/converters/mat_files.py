@@ -75,7 +75,7 @@ def field(struct: mat_struct, name: str) -> Any:
 
 
 def number(value: Any, what: str) -> float | None:
-    """A field as one finite number (also written as text); None for None.
+    """A field as one finite number (also written as text); None for None and NaN, MATLAB's nothing.
 
     Raises:
         Malformed: it is not a finite number, or several.
@@ -89,6 +89,6 @@ def number(value: Any, what: str) -> float | None:
         found = float(one)
     except (TypeError, ValueError) as error:
         raise Malformed(f"{what} is not a number ({one!r:.40})") from error
-    if not math.isfinite(found):
+    if math.isinf(found):
         raise Malformed(f"{what} is not finite")
-    return found
+    return None if math.isnan(found) else found

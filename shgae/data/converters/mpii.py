@@ -13,6 +13,7 @@ the head box) is visible, as in the other two files.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +25,7 @@ from shgae.artifacts import strict_json
 from shgae.artifacts.input_file import Source, path_of
 from shgae.data.converters.hdf5_files import read_arrays
 from shgae.data.converters.mat_files import field, number, read_variable, structs
-from shgae.data.converters.people import Converted, ConvertedPerson, Floats, Malformed, file_name_of
+from shgae.data.converters.people import Broken, Converted, ConvertedPerson, Floats, Malformed, file_name_of
 from shgae.errors import Refused
 from shgae.skeleton import MPII_PERSON
 from shgae.wording import counted, counted_people
@@ -65,10 +66,10 @@ def _person(
     file_name: str, joints: Floats, visible: Any, center: Any, scale: float | None, **head: Any
 ) -> ConvertedPerson:
     """A person of joints (16, 2) and flags (16,), with MPII's own centre and scale where both are there."""
-    labelled = joints[:, 0] > 0
+    labelled = ~(joints[:, 0] <= 0)  # a place that is NaN is broken, if it is labelled
     visibility = np.where(labelled, np.where(np.asarray(visible) > 0, 2, 1), 0).astype(np.uint8)
     xy_photo = np.where(labelled[:, None], joints, 0.0)
-    if center is None or scale is None or not scale > 0:
+    if center is None or scale is None or not scale > 0 or any(np.isnan(center)):
         return ConvertedPerson(file_name, xy_photo, visibility, **head)
     x, y = (float(one) for one in center)
     side = _PIXELS * scale
@@ -83,6 +84,7 @@ def _release(source: Source) -> Converted:
     photos = structs(_some(field(release[0], "annolist")), "annolist")
     people: list[ConvertedPerson] = []
     left_out: Counter[str] = Counter()
+    broken = Broken()
     for photo in photos:
         for person in structs(_some(field(photo, "annorect")), "annorect"):
             points = _points(person)
@@ -90,9 +92,10 @@ def _release(source: Source) -> Converted:
                 left_out["people without joints"] += 1
                 continue
             image = structs(_some(field(photo, "image")), "image")
-            name = file_name_of(field(image[0], "name") if image else None)
-            people.append(_release_person(name, person, points, left_out))
-    notes = [_BOX, _INDEX]
+            with broken.left_out():
+                name = file_name_of(field(image[0], "name") if image else None)
+                people.append(_release_person(name, person, points, left_out))
+    notes = [_BOX, _INDEX, *broken.notes(len(people))]
     notes += [f"{what}: {count:,}" for what, count in sorted(left_out.items())]
     return Converted(MPII_PERSON, {"train": people}, tuple(notes))
 
@@ -132,15 +135,18 @@ def _release_person(name: str, person: mat_struct, points: list[mat_struct], lef
 def _newell(source: Source) -> Converted:
     shapes = {"part": (_JOINTS, 2), "visible": (_JOINTS,), "center": (2,), "scale": (), "normalize": ()}
     found = read_arrays(source, shapes, ("imgname",), FIX)
-    names = [file_name_of(_name(one)) for one in found["imgname"]]
     scale = found["scale"] / _GROWTH
     center = found["center"] - np.stack([np.zeros_like(scale), _SHIFT * scale], axis=1)
-    people = [
-        _person(name, found["part"][i], found["visible"][i], center[i], scale[i], head_size=float(normalize))
-        for i, (name, normalize) in enumerate(zip(names, found["normalize"], strict=True))
-    ]
-    stray = int(((found["visible"] > 0) & ~(found["part"][..., 0] > 0)).sum())
+    broken = Broken()
+    people = []
+    for i, (name, normalize) in enumerate(zip(found["imgname"], found["normalize"].tolist(), strict=True)):
+        with broken.left_out():
+            head = {} if math.isnan(normalize) else {"head_size": normalize}
+            file_name, joints = file_name_of(_name(name)), _without_place(found["part"][i], found["visible"][i])
+            people.append(_person(file_name, joints, found["visible"][i], center[i], scale[i], **head))
+    stray = int(((found["visible"] > 0) & (found["part"][..., 0] <= 0)).sum())
     notes = [_BOX, "head box: the format has none, but PCKh's normaliser (head_size)", _INDEX]
+    notes += broken.notes(len(people))
     if stray:
         notes.append(f"joints flagged visible at x <= 0, not taken: {stray:,}")
     return Converted(MPII_PERSON, {path_of(source).stem: people}, tuple(notes))
@@ -159,27 +165,25 @@ def _bearpaw(source: Source) -> Converted:
     if not isinstance(entries, list):
         raise Malformed("no list of people")
     splits: dict[str, list[ConvertedPerson]] = defaultdict(list)
-    others, placeless = 0, 0
+    others, jointless, placeless = 0, 0, 0
+    broken = Broken()
     for place, entry in enumerate(entries):
-        where = f"entry {place}"
         if not isinstance(entry, dict):
-            raise Malformed(f"{where} is not an object")
+            raise Malformed(f"entry {place} is not an object")
         if entry.get("dataset", "MPI") not in ("MPI", "MPII"):
             others += 1
             continue
-        if entry.get("joint_self") is None:
-            raise Malformed(f"{where} has no joint_self")
-        joints = _numbers(entry["joint_self"], (_JOINTS, 3), f"joint_self of {where}")
-        center, scale = (entry.get(key) for key in ("objpos", "scale_provided"))
-        center = None if center in (None, []) else _numbers(center, (2,), f"objpos of {where}")
-        scale = None if scale is None else float(_numbers(scale, (), f"scale_provided of {where}"))
-        is_validation = entry.get("isValidation")
-        if type(is_validation) not in (int, float) or is_validation not in (0, 1):
-            raise Malformed(f"isValidation of {where} is neither 0 nor 1")
-        person = _person(file_name_of(entry.get("img_paths")), joints[:, :2], joints[:, 2], center, scale)
-        placeless += person.box is None
-        splits["val" if is_validation else "train"].append(person)
+        if "joint_self" in entry and entry["joint_self"] in (None, []):
+            jointless += 1
+            continue
+        with broken.left_out():
+            split, person = _bearpaw_person(entry, f"entry {place}")
+            placeless += person.box is None
+            splits[split].append(person)
     notes = [_BOX, "head box: the format has none (the official .mat has it)", _INDEX]
+    notes += broken.notes(sum(map(len, splits.values())))
+    if jointless:
+        notes.append(f"people without joints: {jointless:,}")
     if others:
         notes.append(f"people of other data sets, left out: {counted_people(others)}")
     if placeless:
@@ -187,12 +191,36 @@ def _bearpaw(source: Source) -> Converted:
     return Converted(MPII_PERSON, splits, tuple(notes))
 
 
+def _bearpaw_person(entry: Mapping[str, Any], where: str) -> tuple[str, ConvertedPerson]:
+    if "joint_self" not in entry:
+        raise Malformed(f"{where} has no joint_self")
+    joints = _numbers(entry["joint_self"], (_JOINTS, 3), f"joint_self of {where}")
+    center, scale = (entry.get(key) for key in ("objpos", "scale_provided"))
+    center = None if center in (None, []) else _numbers(center, (2,), f"objpos of {where}")
+    scale = None if scale is None else float(_numbers(scale, (), f"scale_provided of {where}"))
+    is_validation = entry.get("isValidation")
+    if type(is_validation) not in (int, float) or is_validation not in (0, 1):
+        raise Malformed(f"isValidation of {where} is neither 0 nor 1")
+    xy, visible = _without_place(joints[:, :2], joints[:, 2]), joints[:, 2]
+    if (np.isnan(visible) & (xy[:, 0] > 0)).any():
+        raise Malformed(f"joint_self of {where} has a joint without a flag")
+    person = _person(file_name_of(entry.get("img_paths")), xy, np.nan_to_num(visible), center, scale)
+    return ("val" if is_validation else "train"), person
+
+
+def _without_place(joints: Floats, visible: Floats) -> Floats:
+    """Joints (16, 2), 0 where one that is not flagged visible has no place: it is not labelled."""
+    is_absent = np.isnan(joints).any(1) & ~(visible > 0)
+    return np.where(is_absent[:, None], 0.0, joints)
+
+
 def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Floats:
-    """Nested lists of numbers as an array of that shape; raises :class:`Malformed` for anything else."""
+    """Nested lists of numbers, NaN or null for none, as an array of that shape; raises :class:`Malformed` for anything
+    else."""
     wanted = " x ".join(map(str, shape)) or "one number"
     rows = value if isinstance(value, list) else [value]
     flat = [one for row in rows for one in (row if isinstance(row, list) else [row])]
-    if not all(type(one) in (int, float) and abs(one) < 2**53 for one in flat):  # False for NaN too
+    if not all(one is None or (type(one) in (int, float) and not abs(one) >= 2**53) for one in flat):
         raise Malformed(f"{what} holds something that is not a finite number")
     try:
         array = np.array(value, np.float64)

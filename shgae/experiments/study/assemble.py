@@ -23,6 +23,7 @@ from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
 from shgae.metrics.pck import ByGroup
+from shgae.models.specs import HourglassSpec
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_figure, sizes_table
@@ -76,7 +77,7 @@ def _arm(plan: Plan, name: str, by_seed: Sequence[scores.Scores]) -> ArmResult:
         by_seed=each,
         parameters=int(runs[0]["parameters"]),
         trained_parameters=0 if name == BASELINE else int(runs[0]["trained_parameters"]),
-        gflop=costs.gflop(networks[0]),
+        gflop=costs.gflop(HourglassSpec.from_json(runs[0]["spec"])),
         best_epochs=() if name == BASELINE else tuple(int(facts["best_epoch"]) for facts in runs),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import torch
@@ -17,18 +17,19 @@ from shgae.execution import Execution
 from shgae.experiments.study.plan import Plan
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, resolve_device
-from shgae.models.zoo import load_hourglass
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import load_hourglass, outline
 
 _BATCH, _PASSES = 8, 3
 
 
-def gflop(network: Path) -> float:
+@cache
+def gflop(spec: HourglassSpec) -> float:
     """Billions of floating-point operations of one crop's forward pass: two of each multiplication with an addition, of
     convolutions and matrix products alone."""
-    loaded = load_hourglass(network, verify=False)
-    crop = torch.zeros(1, 3, loaded.crop_size, loaded.crop_size, device="meta")
+    crop = torch.zeros(1, 3, spec.crop_size, spec.crop_size, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        loaded.module.eval().to("meta")(crop)
+        outline(spec).eval()(crop)
     return float(counter.get_total_flops()) / 1e9
 
 

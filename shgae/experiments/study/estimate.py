@@ -42,7 +42,7 @@ class Cost:
     arm: str
     """The arm that it belongs to; "" where it serves several."""
     seed: str
-    """``seed 1 of 3``; "" where it serves all."""
+    """``seed 0 (1 of 3)``; "" where it serves all."""
     what: str
     path: str
     there: bool

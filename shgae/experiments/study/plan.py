@@ -292,7 +292,7 @@ class Plan:
         )
 
     def _named(self, arm: str, seed: int) -> str:
-        return f"seed {seed - self.config.seed + 1} of {len(self.seeds_of(arm))}"
+        return f"seed {seed} ({seed - self.config.seed + 1} of {len(self.seeds_of(arm))})"
 
     def _seed(self, seed: int) -> Path:
         return self.output / f"seed-{seed}"

@@ -80,22 +80,25 @@ def look(plan: Plan) -> Registered:
         seeds=registered.seeds,
         added_arms=tuple(arm for arm in plan.arms if arm not in registered.arms),
         missing_arms=tuple(arm for arm in registered.arms if arm not in plan.arms),
-        looks=_looks(sorted(counts), registered),
+        looks=_looks(counts, registered),
         late=registered.late,
         replaced=registered.replaced,
     )
 
 
 def _looks(counts: list[int], plan: StudyPlan) -> tuple[Look, ...]:
-    alphas = levels(len(plan.seeds), counts, plan.analysis.alpha) if counts else ()
+    """In the order in which they were made: one at fewer seeds than one before it has no level left."""
+    rising = [count for place, count in enumerate(counts) if count > max(counts[:place], default=0)]
+    alphas = dict(zip(rising, levels(len(plan.seeds), rising, plan.analysis.alpha), strict=True)) if rising else {}
     # What comes of a root search is the level that it was asked for but for its last digits.
-    found = (round(alpha, 10) if alpha >= LEAST else 0.0 for alpha in alphas)
+    found = (round(alpha, 10) if alpha >= LEAST else 0.0 for alpha in (alphas.get(count, 0.0) for count in counts))
     return tuple(map(Look, counts, found))
 
 
 def _counts(path: Path) -> list[int]:
     counts = read_json(path).get("seeds")
-    if not isinstance(counts, list) or not all(type(count) is int and count > 0 for count in counts):
+    are_whole = isinstance(counts, list) and all(type(count) is int and count > 0 for count in counts)
+    if not isinstance(counts, list) or not are_whole or len(set(counts)) < len(counts):
         raise Refused("looks", path, "it is not as a study writes it", "the file as it was")
     return counts
 

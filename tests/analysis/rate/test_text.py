@@ -51,7 +51,7 @@ NEEDED = {
     CurveVerdict.REGAINED: "With skips on, the training mean loses 20.0 points (10.0 to 30.0) of PCK; no "
     "significant loss from 50 components on: 0.0 points (-10.0 to 10.0).",
     CurveVerdict.NOT_REGAINED: "With skips on, the training mean loses 20.0 points (10.0 to 30.0) of PCK, and"
-    " every rank tried loses something significant.",
+    " the most components tried that the training people determine still lose something significant.",
 }
 
 

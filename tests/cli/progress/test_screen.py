@@ -54,7 +54,7 @@ def test_curves_of_earlier_epochs_speed_and_both_times_are_seen() -> None:
     lines = seen(screen, 100)
     screen.close()
     assert lines[0].split() == ["train", "loss", "█▅▂▁", "0.25"]
-    assert lines[2].split(maxsplit=3) == ["PCK", "%", "▁▃▆█", "40  best 30 in epoch 3"]
+    assert lines[2].split(maxsplit=4) == ["val", "PCK", "%", "▁▃▆█", "40  best 30 in epoch 3"]
     assert "3,000/12,000 samples  50/s  3 min 00 s left  loss 0.123  lr 0.001" in lines[3]
     assert lines[4].strip() == "15 min 00 s left in all without validation"
 

@@ -96,9 +96,9 @@ def test_what_is_no_arm_is_refused_and_all_arms_are_named(asked: str) -> None:
 @pytest.mark.parametrize(
     ("arm", "place", "title"),
     [
-        ("full", "seed 1 of 3", "arm full, seed 1 of 3: training"),
+        ("full", "seed 0 (1 of 3)", "arm full, seed 0 (1 of 3): training"),
         ("baseline", "", "baseline: training"),
-        ("", "seed 2 of 3", "seed 2 of 3: training"),
+        ("", "seed 1 (2 of 3)", "seed 1 (2 of 3): training"),
         ("", "", "training"),
     ],
 )

@@ -200,7 +200,7 @@ def test_a_folder_of_before_is_gone_on_with_under_its_names(whole: Whole, chain:
             (output / seed / f"arm-{name}").rename(output / seed / f"arm-{letter}")
     shutil.rmtree(output / "seed-1/arm-e/scores")
     again = run.run(chain.baseline, chain.data, output, replace(TINY, arms="a,b,c,d,e"), Execution())
-    assert again.made == ("arm full, seed 2 of 2: scoring on the test split",)
+    assert again.made == ("arm full, seed 1 (2 of 2): scoring on the test split",)
     assert again.report == whole.report
     assert (output / "seed-1/arm-e/scores").is_dir() and not list(output.rglob("arm-full"))
 
@@ -244,8 +244,8 @@ def test_an_interrupted_part_of_another_study_is_refused_and_made_anew_by_force(
     assert open_artifact(tmp_path / "s/seed-0/arm-none/finetuned").manifest.config["lr"] == 0.01
     told = run.run(chain.baseline, chain.data, tmp_path / "s", only_a, Execution(force=True))
     assert told.made == (
-        "arm none, seed 1 of 1: fine-tuning (no autoencoder)",
-        "arm none, seed 1 of 1: scoring on the test split",
+        "arm none, seed 0 (1 of 1): fine-tuning (no autoencoder)",
+        "arm none, seed 0 (1 of 1): scoring on the test split",
     )
     assert told.report.verdict is Verdict.NOT_COMPARED
     assert told.report.registered is not None
