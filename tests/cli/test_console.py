@@ -163,8 +163,8 @@ def test_an_epochs_line_says_how_long_the_training_still_takes(stream: io.String
         clock.now += 3  # validation
         lines.record({"epoch": epoch, "val_pck": 0.5}, of=3, best=epoch == 2)
     assert stream.getvalue().splitlines() == [
-        "epoch 2/3  PCK % 50  best  12 s left in all",
-        "epoch 3/3  PCK % 50",
+        "epoch 2/3  val PCK % 50  best  12 s left in all",
+        "epoch 3/3  val PCK % 50",
     ]
 
 
