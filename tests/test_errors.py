@@ -49,3 +49,7 @@ def test_an_error_is_one_printable_line(what: str, where: str, why: str, fix: st
 def test_a_value_is_quoted_as_its_file_spells_it(value: object, text: str) -> None:
     assert quoted(value) == text
     assert len(quoted([value] * 50)) <= 40
+
+
+def test_a_number_that_python_writes_in_hexadecimal_alone_is_named() -> None:
+    assert quoted(int("f" * 5000, 16)) == "a number of thousands of digits"

@@ -144,6 +144,13 @@ def test_holding_everybody_out_is_refused(tmp_path: Path, split_by: Any, wanted:
         hold_out(before, PrepareConfig(hold_out=wanted, split_by=split_by))
 
 
+def test_where_one_photo_holds_everybody_the_way_out_is_told(tmp_path: Path):
+    with pytest.raises(Refused) as caught:
+        hold_out(chosen(tmp_path, [[WHOLE] * 5]), PrepareConfig(hold_out=1))
+    assert caught.value.fix.startswith("--split-by crop")
+    assert hold_out(chosen(tmp_path, [[WHOLE] * 5]), PrepareConfig(hold_out=1, split_by="crop")).counts["test"] == 1
+
+
 def test_dropped_people_are_not_held_out(tmp_path: Path):
     before = chosen(tmp_path, [[WHOLE, {"iscrowd": 1}], [WHOLE]])
     after = hold_out(before, PrepareConfig(hold_out=1))
