@@ -11,7 +11,7 @@ import numpy as np
 
 from shgae.artifacts.input_file import Source, path_of
 from shgae.data.converters.mat_files import read_variable
-from shgae.data.converters.people import Broken, Converted, ConvertedPerson, Floats, Malformed
+from shgae.data.converters.people import BrokenPeople, Converted, ConvertedPerson, Floats, Malformed
 from shgae.errors import Refused
 from shgae.skeleton import LSP_PERSON
 
@@ -27,7 +27,7 @@ def read_lsp(source: Source) -> Converted:
         Refused: the file is missing, malformed, or of version 7.3.
     """
     joints = read_variable(source, "joints", FIX)
-    broken = Broken()
+    broken = BrokenPeople()
     try:
         is_number = isinstance(joints, np.ndarray) and np.issubdtype(joints.dtype, np.number) and joints.ndim == 3
         if not is_number or np.iscomplexobj(joints):
@@ -50,7 +50,7 @@ def read_lsp(source: Source) -> Converted:
     return Converted(LSP_PERSON, {name: people for name, people in splits.items() if people}, notes)
 
 
-def _people(joints: Floats, digits: int, broken: Broken, *, hidden: bool) -> list[ConvertedPerson | None]:
+def _people(joints: Floats, digits: int, broken: BrokenPeople, *, hidden: bool) -> list[ConvertedPerson | None]:
     """People of joints (N, 14, 3), None for a broken one; the third number flags a hidden joint, or a labelled one."""
     flags = joints[..., 2]
     visibility = (np.where(flags == 1, 1, 2) if hidden else np.where(flags == 1, 2, 0)).astype(np.uint8)
@@ -58,7 +58,7 @@ def _people(joints: Floats, digits: int, broken: Broken, *, hidden: bool) -> lis
     people: list[ConvertedPerson | None] = [None] * len(joints)
     for row in range(len(joints)):
         name = f"im{row + 1:0{digits}d}.jpg"
-        with broken.left_out():
+        with broken.counted():
             if not np.isin(flags[row], (0, 1)).all():
                 raise Malformed(f"the flag of a joint of {name} is neither 0 nor 1")
             people[row] = ConvertedPerson(name, xy_photo[row], visibility[row])

@@ -25,7 +25,7 @@ from shgae.artifacts import strict_json
 from shgae.artifacts.input_file import Source, path_of
 from shgae.data.converters.hdf5_files import read_arrays
 from shgae.data.converters.mat_files import field, number, read_variable, structs
-from shgae.data.converters.people import Broken, Converted, ConvertedPerson, Floats, Malformed, file_name_of
+from shgae.data.converters.people import BrokenPeople, Converted, ConvertedPerson, Floats, Malformed, file_name_of
 from shgae.errors import Refused
 from shgae.skeleton import MPII_PERSON
 from shgae.wording import counted, counted_people
@@ -84,7 +84,7 @@ def _release(source: Source) -> Converted:
     photos = structs(_some(field(release[0], "annolist")), "annolist")
     people: list[ConvertedPerson] = []
     left_out: Counter[str] = Counter()
-    broken = Broken()
+    broken = BrokenPeople()
     for photo in photos:
         for person in structs(_some(field(photo, "annorect")), "annorect"):
             points = _points(person)
@@ -92,7 +92,7 @@ def _release(source: Source) -> Converted:
                 left_out["people without joints"] += 1
                 continue
             image = structs(_some(field(photo, "image")), "image")
-            with broken.left_out():
+            with broken.counted():
                 name = file_name_of(field(image[0], "name") if image else None)
                 people.append(_release_person(name, person, points, left_out))
     notes = [_BOX, _INDEX, *broken.notes(len(people))]
@@ -137,10 +137,10 @@ def _newell(source: Source) -> Converted:
     found = read_arrays(source, shapes, ("imgname",), FIX)
     scale = found["scale"] / _GROWTH
     center = found["center"] - np.stack([np.zeros_like(scale), _SHIFT * scale], axis=1)
-    broken = Broken()
+    broken = BrokenPeople()
     people = []
     for i, (name, normalize) in enumerate(zip(found["imgname"], found["normalize"].tolist(), strict=True)):
-        with broken.left_out():
+        with broken.counted():
             head = {} if math.isnan(normalize) else {"head_size": normalize}
             file_name, joints = file_name_of(_name(name)), _without_place(found["part"][i], found["visible"][i])
             people.append(_person(file_name, joints, found["visible"][i], center[i], scale[i], **head))
@@ -166,7 +166,7 @@ def _bearpaw(source: Source) -> Converted:
         raise Malformed("no list of people")
     splits: dict[str, list[ConvertedPerson]] = defaultdict(list)
     others, jointless, placeless = 0, 0, 0
-    broken = Broken()
+    broken = BrokenPeople()
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict):
             raise Malformed(f"entry {place} is not an object")
@@ -176,7 +176,7 @@ def _bearpaw(source: Source) -> Converted:
         if "joint_self" in entry and entry["joint_self"] in (None, []):
             jointless += 1
             continue
-        with broken.left_out():
+        with broken.counted():
             split, person = _bearpaw_person(entry, f"entry {place}")
             placeless += person.box is None
             splits[split].append(person)

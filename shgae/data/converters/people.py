@@ -30,7 +30,7 @@ class Malformed(Exception):
     """What contradicts the format, in words; the reader of the file makes a :class:`Refused` of it."""
 
 
-class Broken:
+class BrokenPeople:
     """People of a file whose own entries contradict its format: each costs nobody but itself."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Broken:
         self._first = ""
 
     @contextmanager
-    def left_out(self) -> Iterator[None]:
+    def counted(self) -> Iterator[None]:
         """Ends its block at a :class:`Malformed`, which is counted."""
         try:
             yield
