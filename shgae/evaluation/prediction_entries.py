@@ -7,14 +7,14 @@ from typing import Any
 
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.doubts import FRACTIONS
-from shgae.data.text_input import whole
+from shgae.data.text_input import there, whole
 
 _MOST = 2**31
 
 
 def with_whole(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry with its whole numbers as integers."""
-    return {name: whole(value) for name, value in entry.items()}
+    """An entry with its whole numbers as integers, and None for NaN, but where it is a score: a network may make NaN."""
+    return {name: whole(value) if name == "score" else there(whole(value)) for name, value in entry.items()}
 
 
 def check_entries(entries: Any, joints: int, category_id: int | None) -> None:

@@ -182,6 +182,15 @@ def test_entries_of_nobody_in_the_split_are_counted(
     assert read_predictions(tmp_path / "p.json", "x", crops, crops.people, JOINTS).strangers == 1
 
 
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_a_key_that_holds_nothing_is_as_good_as_none(
+    tmp_path: Path, crops: Crops, entries: list[dict[str, Any]], nothing: Any
+) -> None:
+    absent = [one | {"file_name": nothing, "category_id": nothing, "found": nothing} for one in entries]
+    told, plain = (read(tmp_path / "p.json", content, crops) for content in (absent, entries))
+    np.testing.assert_array_equal(told.cells, plain.cells)
+
+
 Damage = Callable[[list[dict[str, Any]]], Any]
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "a dataset": (lambda e: {"annotations": e}, "no list of predictions"),
