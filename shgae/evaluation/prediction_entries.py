@@ -13,7 +13,7 @@ _MOST = 2**31
 
 
 def with_whole(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry with its whole numbers as integers, and None for NaN, but where it is a score: a network may make NaN."""
+    """An entry with its whole numbers as integers, and None for NaN, but in a score: a network may make that."""
     return {name: whole(value) if name == "score" else there(whole(value)) for name, value in entry.items()}
 
 
