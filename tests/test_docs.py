@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import typer.main
-
-from shgae.cli.app import app
+from shgae.cli.app import command_tree
 from shgae.cli.commands import COMMANDS
 from shgae.cli.fields import stages
 from shgae.config import fields_of
@@ -18,7 +16,7 @@ from tests.builders.pages import LANGUAGES, ROOT, Page, coded, page, pages
 
 PAGES = pages()
 README = PAGES[0]
-GROUP: Any = typer.main.get_command(app)
+GROUP = command_tree()
 LONGEST_README = 150
 AVOIDED = ("anew", "alike", "whose", "beside", "behind", "is no finite", "four times out of five")
 """Words and phrases that have a plainer one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import signal
 import sys
@@ -70,6 +71,16 @@ def _shgae(
     """
 
 
+def command_tree() -> Any:
+    """All commands of :data:`app` with their options."""
+    return _tree_of(app)
+
+
+@functools.cache  # typer takes a while for it
+def _tree_of(one: typer.Typer) -> Any:
+    return typer.main.get_command(one)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code; every end a user can cause is one line on standard error."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
@@ -99,7 +110,7 @@ def _run(arguments: list[str]) -> int:
     """See :func:`main`."""
     try:
         # Not app(...): that would end the process itself when a pipe breaks.
-        command = typer.main.get_command(app)
+        command = command_tree()
         with command.make_context("shgae", list(arguments)) as context:
             command.invoke(context)
         sys.stdout.flush()
@@ -125,7 +136,7 @@ def _end(error: BaseException, words: list[str]) -> int:
         return BROKEN_PIPE
     if isinstance(error, KeyboardInterrupt):
         return 128 + signal.SIGINT
-    group: Any = typer.main.get_command(app)
+    group = command_tree()
     if isinstance(error, typer.TyperException):
         error_line(usage_line(error, words, group.commands))
         return error.exit_code if error.exit_code != BUG else USAGE

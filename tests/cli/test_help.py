@@ -3,20 +3,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import Any
 
 import pytest
-import typer.main
 
 from shgae.cli import fields
-from shgae.cli.app import app, main
+from shgae.cli.app import command_tree, main
 from shgae.cli.commands import COMMANDS
 from shgae.cli.fields import stages
 from shgae.config import fields_of
 
 NAMES = [command.name for command in COMMANDS]
 HEAVY = ("torch", "numpy", "matplotlib", "scipy", "sklearn", "safetensors", "PIL", "pycocotools")
-GROUP: Any = typer.main.get_command(app)
+GROUP = command_tree()
 
 
 def help_of(name: str, capsys: pytest.CaptureFixture[str]) -> str:

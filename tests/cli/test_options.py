@@ -6,9 +6,8 @@ import math
 from pathlib import Path
 
 import pytest
-import typer.main
 
-from shgae.cli.app import app, main
+from shgae.cli.app import command_tree, main
 from shgae.cli.config_file import read
 from shgae.cli.fields import defaults, help_of, stage_of, stages
 from shgae.cli.options import modernized
@@ -230,7 +229,7 @@ def test_renamed_fields_are_stored_and_read_under_the_names_that_ids_were_made_w
 )
 def test_old_spellings_become_the_new_ones_each_with_a_note(words: str, now: str) -> None:
     name, *rest = words.split()
-    parameters = typer.main.get_command(app).commands[name].params
+    parameters = command_tree().commands[name].params
     known = {flag.removeprefix("--") for one in parameters for flag in (*one.opts, *one.secondary_opts)}
     found, notes = modernized(name, rest, known)
     assert [name, *found] == now.split()

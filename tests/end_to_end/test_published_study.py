@@ -1,4 +1,5 @@
-"""The study that docs/ publishes: its folder says what the pages say, and its tables are made again from it."""
+"""The study that docs/ publishes, as it was planned and with the arms that came later: each folder says what the pages
+say, and its tables are made again from it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from shgae.reporting import study
 from shgae.reporting.table import pages, percent, points, span
 from tests.builders.pages import ROOT, page
 
-FOLDER = ROOT / "docs" / "lspet-study"
+FOLDER, ARMS = ROOT / "docs" / "lspet-study", ROOT / "docs" / "lspet-arms"
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +25,23 @@ def report() -> StudyReport:
     return read_study(open_artifact(FOLDER, "study"))
 
 
-def test_tables_plan_and_conclusion_are_made_again_byte_for_byte(report: StudyReport, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", [FOLDER, ARMS], ids=lambda folder: folder.name)
+def test_tables_plan_and_conclusion_are_made_again_byte_for_byte(folder: Path, tmp_path: Path) -> None:
+    report = read_study(open_artifact(folder, "study"))
     made = pages(study.tables(report), study.conclusion(report), *study.notes(report))
     assert set(made) == {"tables.md", "tables.tex"}
     for name, content in made.items():
-        assert (FOLDER / name).read_bytes() == content
+        assert (folder / name).read_bytes() == content
 
 
-def test_it_can_be_described_and_drawn_without_its_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info", str(FOLDER), "--json"]) == 0
+@pytest.mark.parametrize("folder", [FOLDER, ARMS], ids=lambda folder: folder.name)
+def test_it_can_be_described_and_drawn_without_its_networks(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["facts"]["seeds"] == list(range(8))
-    assert main(["verify", str(FOLDER), "--allow-missing", "--quiet"]) == 0
-    assert main(["plot", str(FOLDER), "-o", str(tmp_path / "figures"), "--quiet"]) == 0
+    assert main(["verify", str(folder), "--allow-missing", "--quiet"]) == 0
+    assert main(["plot", str(folder), "-o", str(tmp_path / "figures"), "--quiet"]) == 0
     assert (tmp_path / "figures" / "differences.svg").is_file()
 
 
@@ -60,7 +66,17 @@ def test_the_pages_tell_its_numbers(report: StudyReport, path: str) -> None:
         assert percent(arm.pck["all"]) in told[arm.name], arm.name
 
 
-def test_the_first_table_of_results_has_every_seed(report: StudyReport) -> None:
-    text = page("results").text
+@pytest.mark.parametrize("folder", [FOLDER, ARMS], ids=lambda folder: folder.name)
+def test_the_tables_of_results_have_every_seed_and_every_difference_to_the_control(folder: Path) -> None:
+    report, text = read_study(open_artifact(folder, "study")), page("results").text
     for arm in report.arms:
         assert ", ".join(percent(one.all) for one in arm.by_seed) in text
+    for one in report.differences:
+        if one.minus == "none" and (found := one.groups.all) is not None:
+            assert f"{points(found.value)} ({span(found.low, found.high, points)})" in text, one.arm
+
+
+def test_the_plan_is_one_and_the_later_report_says_which_arms_were_added() -> None:
+    assert (FOLDER / "plan.json").read_bytes() == (ARMS / "plan.json").read_bytes()
+    registered = read_study(open_artifact(ARMS, "study")).registered
+    assert registered is not None and {"random", "pca", "dropout", "weight-decay"} <= set(registered.added_arms)

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-import typer.main
 from PIL import Image
 
 from shgae.cli import config_file
-from shgae.cli.app import app
+from shgae.cli.app import command_tree
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import build_hourglass
@@ -24,7 +23,7 @@ from tests.builders.pages import Page, coded, commands_of, page, pages
 from tests.end_to_end.conftest import TINY_CONFIG, Shell
 
 RUN = [one for one in pages() if one.commands("bash") or "python" in dict(one.blocks)]
-GROUP: Any = typer.main.get_command(app)
+GROUP = command_tree()
 CONFIG = f"{TINY_CONFIG}\n[study]\nbatch-size = 4\nae-epochs = 1\n"
 SMALLER = {"--hold-out": "3", "--epochs": "1", "--from-epoch": "1", "--steps": "2"}
 """Values of options, for ten photos and two epochs."""
