@@ -40,6 +40,7 @@ _SETTINGS: Any = {
     "pdf.fonttype": 42,  # outlines that stay text: type 3 is refused by some publishers
 }
 
+_DPI = 130
 _FOOT = "command"
 _LEGEND_LETTERS_PER_INCH = 14
 _LETTERS_PER_INCH = 18
@@ -67,7 +68,7 @@ def columns_of(names: Iterable[str], width: float) -> tuple[int, float]:
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure; width and height in inches."""
     with style():
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
         # Room at the lower border for the command that made the figure.
         figure.get_layout_engine().set(rect=(0, 0.12 / height, 1, 1 - 0.12 / height))  # type: ignore[union-attr, call-arg]
         FigureCanvasAgg(figure)
@@ -90,7 +91,11 @@ def save_figure(figure: Figure, path: Path, command: str) -> None:
     with style():
         _sign(figure, command)
         make_legible(figure)
-        figure.savefig(buffer, format=path.suffix[1:], dpi=130, metadata=_METADATA[path.suffix])
+        if (layout := figure.get_layout_engine()) is not None:
+            # Once, so that every format has the same places; savefig would draw everything twice to do it each time.
+            layout.execute(figure)
+            figure.set_layout_engine("none")
+        figure.savefig(buffer, format=path.suffix[1:], dpi=_DPI, metadata=_METADATA[path.suffix])
     write_bytes(path, buffer.getvalue())
 
 
