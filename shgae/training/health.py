@@ -30,7 +30,7 @@ class StepStatistics(NamedTuple):
     gradient: float
     """Euclidean norm of the gradient over all weights that learn."""
     statistics: float
-    """Euclidean norm of all running statistics of batch normalisation."""
+    """The largest running statistic of batch normalisation, without its sign."""
     scale: float = 1.0
     """What the loss was multiplied by before the backward pass, and ``gradient`` is divided by."""
 
@@ -78,8 +78,9 @@ def measure(model: nn.Module, loss: torch.Tensor, scale: float = 1.0) -> Measure
     """
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     statistics = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
-    norms = [get_total_norm(tensors).to(loss.device) for tensors in (gradients, statistics)]
-    return Measured(torch.stack([loss.detach(), *norms]), scale)
+    # Of statistics no sum of squares: variances of the original residual reach 1e19, of which the square is no float32.
+    norms = get_total_norm(gradients), get_total_norm(statistics, norm_type=math.inf)
+    return Measured(torch.stack([loss.detach(), *(norm.to(loss.device) for norm in norms)]), scale)
 
 
 class Watchdog:

@@ -108,7 +108,16 @@ def test_a_reading_is_what_the_step_had() -> None:
     statistics = torch.cat([b.flatten() for b in model.buffers() if b.is_floating_point()]).double()
     assert found.loss == float(loss.detach())
     assert found.gradient == pytest.approx(float(gradients.norm()), rel=1e-5)
-    assert found.statistics == pytest.approx(float(statistics.norm()), rel=1e-5)
+    assert found.statistics == float(statistics.abs().max())
+
+
+@pytest.mark.parametrize(("variance", "is_sound"), [(1e30, True), (float("inf"), False), (float("nan"), False)])
+def test_a_large_variance_is_no_fault_and_one_that_is_not_finite_is(variance: float, is_sound: bool) -> None:
+    model = network()
+    loss = model(torch.ones(4, 3)).sum()
+    loss.backward()
+    model[1].running_var[0] = variance  # type: ignore[index]
+    assert (health.measure(model, loss).read().fault() is None) is is_sound
 
 
 def of_copies(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
