@@ -16,7 +16,7 @@ from typing import Any
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.doubts import FRACTIONS
-from shgae.data.text_input import name_parts, there, whole
+from shgae.data.text_input import is_id, is_text, name_parts, there, whole
 from shgae.errors import Refused, quoted
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
@@ -106,20 +106,20 @@ def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Ite
     listed: dict[int, list[int]] = defaultdict(list)
     entries = _objects(document, "images")
     for place, entry in enumerate(entries):
-        if _is_id(entry.get("id")):
+        if is_id(entry.get("id")):
             listed[entry["id"]].append(place)
     images: dict[int, BoxedImage] = {}
     skipped: Counter[str] = Counter()
     for place, entry in enumerate(_objects(document, "annotations")):
         number = entry.get("id")
-        where = f"annotations[{place}]" if number is None else f"annotation {_shown(number)}"
-        if number is not None and not _is_id(number):
+        where = f"annotations[{place}]" if number is None else f"annotation {quoted(number)}"
+        if number is not None and not is_id(number):
             raise JsonFault(f"{where} has no whole number as its id")
         if reason := _reason(entry, category_id, where, others) or _without_box(entry):
             skipped[reason] += 1
             continue
         image_id: Any = entry.get("image_id")
-        places = listed.get(image_id, []) if _is_id(image_id) else []
+        places = listed.get(image_id, []) if is_id(image_id) else []
         if len(places) > 1:
             raise JsonFault(f"images[{places[1]}] has the id of another image ({image_id})")
         if not places:
@@ -132,7 +132,7 @@ def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Ite
 
 
 def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
-    if not _is_text(entry.get("file_name")):
+    if not is_text(entry.get("file_name")):
         raise JsonFault(f"{where} has no text as its file_name")
     size = there(entry.get("width")), there(entry.get("height"))
     if not all(side is None or (type(side) is int and 0 < side < _MOST) for side in size):
@@ -147,7 +147,7 @@ def _detections(
 ) -> tuple[Iterable[BoxedImage], Counter[str]]:
     images: dict[Any, BoxedImage] = {}
     skipped: Counter[str] = Counter()
-    are_names = any(isinstance(entry, dict) and _is_text(entry.get("image_id")) for entry in document)
+    are_names = any(isinstance(entry, dict) and is_text(entry.get("image_id")) for entry in document)
     for place, entry in enumerate(document):
         where = f"entry {place}"
         if not isinstance(entry, dict):
@@ -155,9 +155,9 @@ def _detections(
         image_id, name = entry.get("image_id"), entry.get("file_name")
         if image_id is None and name is None:
             raise JsonFault(f"{where} has neither image_id nor file_name")
-        if image_id is not None and not _is_id(image_id) and not _is_text(image_id):
+        if image_id is not None and not is_id(image_id) and not is_text(image_id):
             raise JsonFault(f"{where} has neither a whole number nor a name as its image_id")
-        if name is not None and not _is_text(name):
+        if name is not None and not is_text(name):
             raise JsonFault(f"{where} has no text as its file_name")
         if are_names:
             image_id, name = _by_name(image_id, name)
@@ -179,7 +179,7 @@ def _by_name(image_id: Any, name: Any) -> tuple[Any, Any]:
     """Id and name where some ids are photos' names: a number next to a name, as Ultralytics writes it, is no id."""
     if name is not None:
         return None, name
-    return (None, image_id) if _is_text(image_id) else (image_id, None)
+    return (None, image_id) if is_text(image_id) else (image_id, None)
 
 
 def _one_name(name: str | None) -> tuple[str, ...] | None:
@@ -197,7 +197,7 @@ def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 def _reason(entry: Mapping[str, Any], category_id: int, where: str, others: Counter[int]) -> str | None:
     """Why an entry is nobody to look for; None if it is."""
     category, crowd = entry.get("category_id"), entry.get("iscrowd") or 0
-    if category is not None and not _is_id(category):
+    if category is not None and not is_id(category):
         raise JsonFault(f"{where} has no whole number as its category_id")
     if type(crowd) not in (int, bool) or crowd not in (0, 1):
         raise JsonFault(f"{where} has an iscrowd other than 0 and 1")
@@ -229,17 +229,5 @@ def _box(entry: Mapping[str, Any], where: str, annotation_id: int | None) -> Box
     return Box((x, y, width, height), None if score is None else float(score), annotation_id)
 
 
-def _is_id(value: Any) -> bool:
-    return type(value) is int and -(2**63) <= value < 2**63
-
-
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and -_MOST <= value <= _MOST  # False for NaN too
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _shown(value: Any) -> str:
-    return quoted(value)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.text_input import plain_name
+from shgae.data.text_input import is_text, plain_name
 from shgae.errors import quoted
 from shgae.skeleton import Skeleton
 from shgae.wording import counted
@@ -43,17 +43,6 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     category["flip_pairs"], said = _mirror_pairs(category.pop("flip_pairs", None), names)
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
     return category, (*said, *notes, *_others(found, category, dataset))
-
-
-def is_text(value: Any) -> bool:
-    """Whether a value is a text that is not empty and can be written as UTF-8."""
-    if not isinstance(value, str) or not value:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # Half a surrogate pair.
-        return False
-    return True
 
 
 def _is_called(category: Mapping[str, Any], name: str) -> bool:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.coco_category import choose_category, is_text
-from shgae.data.text_input import leads_out, name_parts, there, whole
+from shgae.data.coco_category import choose_category
+from shgae.data.text_input import is_id, is_photo_name, leads_out, there, whole
 from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
@@ -137,10 +137,10 @@ def _check_dataset(
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise JsonFault(f"no list of objects called {key!r}")
     _check_ids(
-        dataset["categories"], "categories", "category", lambda one: bool(one.get("keypoints")) or _is_id(one.get("id"))
+        dataset["categories"], "categories", "category", lambda one: bool(one.get("keypoints")) or is_id(one.get("id"))
     )
     category, notes = choose_category(dataset, name)
-    dataset["categories"] = [one for one in dataset["categories"] if _is_id(one.get("id"))]
+    dataset["categories"] = [one for one in dataset["categories"] if is_id(one.get("id"))]
     known = {one["id"] for one in dataset["categories"]}
     of = Counter(one["category_id"] for one in dataset["annotations"] if _is_in(one.get("category_id"), known))
     if needs_people and not of[category["id"]]:
@@ -153,9 +153,9 @@ def _check_dataset(
 
     _check_ids(dataset["annotations"], "annotations", "annotation", is_person)
     people = [one for one in dataset["annotations"] if is_person(one)]
-    seen = {one["image_id"] for one in people if _is_id(one.get("image_id"))}
+    seen = {one["image_id"] for one in people if is_id(one.get("image_id"))}
     _check_ids(dataset["images"], "images", "photo", lambda one: _is_in(one.get("id"), seen))
-    dataset["images"] = [one for one in dataset["images"] if _is_id(one.get("id"))]
+    dataset["images"] = [one for one in dataset["images"] if is_id(one.get("id"))]
     for image in dataset["images"]:
         if image["id"] in seen:
             _check_image(image)
@@ -168,8 +168,8 @@ def _check_dataset(
 def _stray(annotation: Mapping[str, Any], category: int, photos: set[int]) -> Stray | None:
     photo = annotation.get("image_id")
     if annotation.get("category_id") != category:
-        return Stray(photo, NO_CATEGORY, f"category_id {_shown(annotation.get('category_id'))}")
-    return None if _is_in(photo, photos) else Stray(photo, NOT_LISTED, f"image_id {_shown(photo)}")
+        return Stray(photo, NO_CATEGORY, f"category_id {quoted(annotation.get('category_id'))}")
+    return None if _is_in(photo, photos) else Stray(photo, NOT_LISTED, f"image_id {quoted(photo)}")
 
 
 def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read: Callable[[Any], bool]) -> None:
@@ -178,7 +178,7 @@ def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read:
     for place, entry in enumerate(entries):
         if not is_read(entry):
             continue
-        if not _is_id(entry.get("id")):
+        if not is_id(entry.get("id")):
             raise JsonFault(f"{name}[{place}] has no whole number as its id")
         if entry["id"] in ids:
             raise JsonFault(f"{singular} id {entry['id']} is given twice")
@@ -191,23 +191,12 @@ def _check_image(image: dict[str, Any]) -> None:
         if length is not None and (type(length) is not int or not 0 < length < _MAX_LENGTH):
             raise JsonFault(f"photo {image['id']} has no positive whole number as its {side}")
     name: Any = image.get("file_name")
-    if not is_text(name) or "\0" in name or len(name.encode()) > 1024:
+    if not is_photo_name(name):
         raise JsonFault(f"photo {image['id']} has no usable file_name")
-    parts = name_parts(name)
-    if leads_out(name) or not parts:
-        why = f"file_name of photo {image['id']} leads out of the folder of photos ({_shown(name)})"
+    if leads_out(name):
+        why = f"file_name of photo {image['id']} leads out of the folder of photos ({quoted(name)})"
         raise JsonFault(why, "names relative to that folder, without .. in them")
-    if any(len(part.encode()) > 255 for part in parts):
-        raise JsonFault(f"photo {image['id']} has no usable file_name")
 
 
 def _is_in(value: Any, ids: set[int]) -> bool:
-    return _is_id(value) and value in ids
-
-
-def _is_id(value: Any) -> bool:
-    return type(value) is int and -(2**63) <= value < 2**63
-
-
-def _shown(value: Any) -> str:
-    return quoted(value)
+    return is_id(value) and value in ids

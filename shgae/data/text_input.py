@@ -9,6 +9,8 @@ from typing import Any
 
 _EXACT = 2**53
 """Up to here every whole number is a float of its own."""
+_LONGEST_PATH, _LONGEST_PART = 1024, 255
+"""Bytes of UTF-8."""
 
 
 def plain_name(text: str) -> str:
@@ -26,6 +28,30 @@ def leads_out(name: str) -> bool:
     windows = PureWindowsPath(name)
     is_absolute = name.startswith("/") or ("\\" in name and bool(windows.drive or windows.root))
     return is_absolute or ".." in windows.parts
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is a text that is not empty and can be written as UTF-8."""
+    if not isinstance(value, str) or not value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # Half a surrogate pair.
+        return False
+    return True
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value is a whole number of 64 bits."""
+    return type(value) is int and -(2**63) <= value < 2**63
+
+
+def is_photo_name(value: Any) -> bool:
+    """Whether something can be the name of a photo in a folder: text that a file system can store."""
+    if not is_text(value) or "\0" in value or len(value.encode()) > _LONGEST_PATH:
+        return False
+    parts = name_parts(value)
+    return len(parts) > 0 and all(len(part.encode()) <= _LONGEST_PART for part in parts)
 
 
 def whole(value: Any) -> Any:

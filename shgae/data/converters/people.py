@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.data.photo_files import read_header
-from shgae.data.text_input import leads_out, name_parts
+from shgae.data.text_input import is_photo_name, leads_out
 from shgae.errors import Refused
 from shgae.skeleton import Skeleton
 
@@ -164,7 +164,6 @@ def photo_sizes(names: Sequence[str], folder: Path) -> Iterator[tuple[str, tuple
 def file_name_of(value: Any) -> str:
     """A photo's name out of a file; raises :class:`Malformed` for what is not a plain name."""
     name = value.decode(errors="replace") if isinstance(value, bytes) else value
-    is_usable = isinstance(name, str) and name and name.isprintable() and not leads_out(name)
-    if not is_usable or not len(name_parts(name)) > 0 or any(len(part.encode()) > 255 for part in name_parts(name)):
+    if not is_photo_name(name) or not name.isprintable() or leads_out(name):
         raise Malformed(f"a photo has no usable name ({value!r:.60})")
     return str(name)
