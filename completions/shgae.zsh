@@ -357,10 +357,11 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--baseline[The arm that the others are compared with.]:value: ' \
                         '--primary[The arm that the verdict is on.]:value: ' \
-                        '--split[Split of the predictions; auto is test, or val where there is none.]:value:(auto train val test)' \
-                        '--margin[The largest difference, in points of PCK, that counts as none.]:value: ' \
+                        '--split[Split of the predictions; auto is test, or else val.]:value:(auto train val test)' \
+                        '--margin[Points of PCK that count as no difference.]:value: ' \
+                        '--paired[The n-th runs of arms with equally many are pairs, such as of one seed.]' \
                         '--sd[Spread (SD) of the difference of two runs, in points, known from before\: for the minimum detectable difference.]:value: ' \
-                        '--limit[Use only the first N people.]:value: ' \
+                        '--limit[Only the first N people.]:value: ' \
                         '--sigmas[JSON of OKS’s sigmas of the joints, for results that do not say whom they are of.]:value:_files' \
                         '--stamp[Whether pictures show the command that made them, at their foot.]' \
                         '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \

@@ -103,6 +103,8 @@ class CompareConfig(Config):
     """Which split the predictions are of; auto is test, or val where there is none."""
     margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
     """The largest difference, in points of PCK, that counts as none."""
+    paired: bool = False
+    """Whether the n-th runs of arms with equally many had one seed."""
     sd: Annotated[float, Limit(0, 100, above=True)] | None = None
     """Standard deviation of the difference of two runs, in points of PCK, known from before: for the minimum detectable
     difference."""

@@ -7,8 +7,7 @@ another plan, is refused.
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -98,11 +97,35 @@ class StudyPlan:
 
 @dataclass(frozen=True)
 class Look:
-    """A report with so many seeds, and what it might spend of the false positives."""
+    """A report, and what it might spend of the false positives."""
 
     seeds: int
+    """Of the primary comparison."""
     alpha: float
     """Nominal level of this look; 0 where nothing is left, or under :data:`shgae.metrics.spending.LEAST`."""
+    runs: Mapping[str, int] | None
+    """How many seeds each arm had; None of a look that an earlier shgae wrote down."""
+
+    def is_test(self, seeds: int, runs: Mapping[str, int], arms: Collection[str]) -> bool:
+        """Whether a report with these runs tests the primary comparison with the same numbers, given the planned
+        arms: those, which give the error over seeds, have as many seeds."""
+        mine, theirs = ({arm: of.get(arm) for arm in arms} for of in (self.runs or runs, runs))
+        return (self.seeds, mine) == (seeds, theirs)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Every look at a study, in the order in which they were made."""
+
+    looks: tuple[Look, ...]
+
+    def __post_init__(self) -> None:
+        """Raises :class:`ValueError` for looks that no study makes."""
+        each = [(look.seeds, sorted((look.runs or {}).items())) for look in self.looks]
+        if any(look.seeds < 1 or not 0 <= look.alpha < 1 for look in self.looks) or any(
+            one in each[:place] for place, one in enumerate(each)
+        ):
+            raise ValueError("no study makes such looks")
 
 
 @dataclass(frozen=True)
@@ -121,22 +144,42 @@ class Registered:
     missing_arms: tuple[str, ...]
     """Arms of the plan that this report does not have yet."""
     looks: tuple[Look, ...]
-    """By seeds, every report that was made: more than one where some were made before or after the planned seeds."""
+    """Every report that was made, in order; none without a primary comparison."""
+    current: int | None
+    """Which of them this report is; None without any."""
+    planned_runs: Mapping[str, int] | None
+    """How many seeds each planned arm was to have; None in a report of before."""
     late: bool
     replaced: tuple[str, ...]
     """See :class:`StudyPlan`."""
 
-    def alpha_at(self, seeds: int) -> float:
-        """The level of the look with so many seeds; 0 if looks before it have used all of it, or it is too early."""
-        return next((look.alpha for look in self.looks if look.seeds == seeds), 0.05)
+    @property
+    def alpha(self) -> float:
+        """The level of this report; 0 if looks before it have used all of it, or it is too early."""
+        return 0.05 if self.current is None else self.looks[self.current].alpha
 
-    def without_level(self, seeds: int) -> Verdict:
-        """The verdict of a look with so many seeds that has no level."""
-        before = itertools.takewhile(lambda look: look.seeds != seeds, self.looks)
-        is_early = seeds < len(self.seeds) and not any(look.seeds > seeds for look in before)
-        return Verdict.TOO_EARLY if is_early else Verdict.ALPHA_SPENT
+    @property
+    def without_level(self) -> Verdict:
+        """The verdict of this report where it has no level."""
+        if self.current is None:
+            return Verdict.NOT_COMPARED
+        is_early = self.looks[self.current].seeds < len(self.seeds)
+        is_first = not any(look.alpha for look in self.looks[: self.current])
+        return Verdict.TOO_EARLY if is_early and is_first else Verdict.ALPHA_SPENT
+
+    @property
+    def tests(self) -> tuple[Look, ...]:
+        """The looks that tested the primary comparison with numbers of their own, in order."""
+        arms = self.planned_runs or {}
+        kept: list[Look] = []
+        for look in self.looks:
+            if not any(one.is_test(look.seeds, look.runs or {}, arms) for one in kept):
+                kept.append(look)
+        return tuple(kept)
 
 
+STUDY_LOOKS = Schema(Looks, version=2, older={})
+"""The form of ``looks.json``; of version 1 see :mod:`shgae.experiments.study.registration`."""
 STUDY_PLAN = Schema(StudyPlan, version=1, older={})
 """The form of ``plan.json``."""
 

@@ -133,6 +133,8 @@ class StudyReport:
     """The plan that was fixed before; None in a report of before."""
     code_sizes: CodeSizes | None
     """PCK against the size of the code, where that was asked for."""
+    scored_by_studies: tuple[str, ...] = ()
+    """Arms that were not trained here, but are scores of a registered study."""
     detectable: Detectable | None = None
     """Of the primary comparison. None where no spread over runs was stated, and in the report of a study of one's own
     trainings."""
@@ -216,8 +218,19 @@ def _from_schema_4(old: dict[str, Any]) -> dict[str, Any]:
     return old | {"detectable": None}
 
 
-_OLDER = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3, 4: _from_schema_4}
-STUDY = Schema(StudyReport, version=5, older=_OLDER)
+def _from_schema_5(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 5 knew looks by their seeds alone."""
+    registered = old["registered"]
+    if registered is not None:
+        counts, mine = [look["seeds"] for look in registered["looks"]], len(old["seeds"])
+        looks = [look | {"runs": None} for look in registered["looks"]]
+        current = counts.index(mine) if mine in counts else None
+        registered = registered | {"looks": looks, "current": current, "planned_runs": None}
+    return old | {"registered": registered, "scored_by_studies": []}
+
+
+_OLDER = {1: _from_schema_1, 2: _from_schema_2, 3: _from_schema_3, 4: _from_schema_4, 5: _from_schema_5}
+STUDY = Schema(StudyReport, version=6, older=_OLDER)
 """The form of a study's ``report.json``."""
 
 

@@ -28,7 +28,7 @@ from shgae.evaluation.study_report import BASELINE, STUDY, ArmResult, StudyRepor
 from shgae.execution import Execution
 from shgae.experiments.study import scores
 from shgae.experiments.study.arms import Pair
-from shgae.experiments.study.report import compared, differences, mean_pck
+from shgae.experiments.study.report import Pairing, compared, differences, mean_pck
 from shgae.metrics import pck
 from shgae.metrics.oks import coco_sigmas
 from shgae.metrics.paired_tests import holm, mcnemar_of_runs
@@ -159,8 +159,8 @@ def run(
 ) -> CompareResult:
     """Compares arms on the same people, as a study compares its own.
 
-    Runs are paired in their order where two arms have equally many, as runs of one seed; else they are not. Nothing is
-    known of how the arms were trained, and the report says so.
+    Runs are pairs only where the config says so: in another order of the files they would be others. Nothing is known
+    of how the arms were trained, and the report says so.
 
     Args:
         arms: two or more, each with one run or more.
@@ -239,7 +239,8 @@ def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: C
     pairs = tuple(pair for pair in there if pair[::-1] != primary)
     photos = bench.crops.photos
     margin = config.margin / 100
-    found = differences(by_arm, photos, margin=margin, primary=primary, pairs=pairs, same_seeds=False)
+    pairing: Pairing = "order" if config.paired else "none"
+    found = differences(by_arm, photos, margin=margin, primary=primary, pairs=pairs, pairing=pairing)
     found = tuple(dataclasses.replace(one, joints=_joints(bench.people, runs, one)) for one in found)
     return StudyReport(
         split=bench.split,
@@ -255,12 +256,13 @@ def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: C
         limit=config.limit,
         registered=None,
         code_sizes=None,
-        detectable=_detectable(found, runs, photos, config.sd),
+        scored_by_studies=tuple(arm for arm, of in runs.items() if any(one.folder for one in of)),
+        detectable=_detectable(found, runs, photos, config),
     )
 
 
 def _detectable(
-    found: Sequence[ArmComparison], runs: Mapping[str, Sequence[_Run]], photo_id: Ints, sd: float | None
+    found: Sequence[ArmComparison], runs: Mapping[str, Sequence[_Run]], photo_id: Ints, config: CompareConfig
 ) -> Detectable | None:
     """Of the primary comparison; of one run each a spread over runs need not be known. None of arms that are alike on
     every photo, which say nothing of the spread over photos.
@@ -269,8 +271,9 @@ def _detectable(
         found: with the primary one.
         runs: of each arm.
         photo_id: (N,) the photo of each person.
-        sd: stated standard deviation of the difference of two runs, in points.
+        config: the stated standard deviation of the difference of two runs, and whether these are pairs.
     """
+    sd = config.sd
     one = next((one for one in found if one.primary), None)
     whole = one.groups.all if one else None
     if one is None or whole is None or (sd is None and whole.over_seeds):
@@ -281,14 +284,15 @@ def _detectable(
     if not sd_photos:
         return None
     counts = {len(of) for arm, of in runs.items() if arm != BASELINE}
+    are_pairs = len(theirs) == len(mine) and (config.paired or len(mine) == 1)
     least = minimum_detectable(
         Detectable.POWER,
         sd_seeds=(sd or 0) / 100,
         sd_photos=sd_photos,
         seeds=len(mine),
         photos=photos,
-        arms=len(runs) - (BASELINE in runs) if len(counts) == 1 else 2,  # unequal runs share no error
-        unpaired=len(theirs) if len(theirs) != len(mine) else None,
+        arms=len(runs) - (BASELINE in runs) if len(counts) == 1 and are_pairs else 2,  # others share no error
+        unpaired=None if are_pairs else len(theirs),
     )
     return Detectable(least, None if sd is None else sd / 100, sd_photos)
 

@@ -14,7 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.metrics.score_interval import is_near_boundary, score_interval
-from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, RESAMPLES, ROUNDING, Floats, Interval, PhotoEstimate
+from shgae.metrics.statistics import (
+    CONFIDENCE,
+    FEWEST_PHOTOS,
+    RESAMPLES,
+    ROUNDING,
+    Floats,
+    Interval,
+    PhotoEstimate,
+    effective_number,
+)
 
 _CELLS_AT_ONCE = 4_000_000
 """Resamples are drawn in portions of about so many photos, which bounds the memory."""
@@ -65,7 +74,6 @@ class PairedBootstrap:
         self._numerator, self._denominator = numerator, denominator
         self._photos_of = (denominator > 0).sum(0).reshape(shape)
         self._below: Floats = denominator.sum(0).reshape(shape)
-        self._people = (below > 0).sum(0)
         self._values: Floats = _ratios(numerator.sum(0), denominator.sum(0)).reshape(shape)
         self._drawn: Floats = np.zeros((0, numerator.shape[1]))
         if self.photos >= FEWEST_PHOTOS:
@@ -93,6 +101,10 @@ class PairedBootstrap:
         """How many photos have something to divide by."""
         return int(self._photos_of[quantity])
 
+    def effective(self, quantity: tuple[int, ...]) -> float:
+        """As how many photos of equal weight those with something to divide by count."""
+        return effective_number(self._sums(quantity)[1])
+
     def interval(self, quantity: tuple[int, ...]) -> Interval | None:
         """A ratio with its interval, which reaches below 0 only where a numerator does; None from too few photos."""
         found = self.combined(lambda one: one, quantity)
@@ -106,18 +118,19 @@ class PairedBootstrap:
         photos.
 
         Near 0 and 100 % it is a :func:`~shgae.metrics.score_interval.score_interval`. At 0 and 100 % nothing tells how
-        alike the joints of a person are, so there it is of people and not of joints.
+        alike the people of a photo are, so there it is of photos and not of people or joints.
         """
         found = self.combined(lambda one: one, quantity)
         if found is None:
             return None
         one, error = found.interval(), found.standard_error
-        if not is_near_boundary(found.value, found.photos):
+        photos = max(found.evenness * found.photos, FEWEST_PHOTOS)
+        if not is_near_boundary(found.value, photos):
             return Interval(one.value, max(one.low, 0.0), min(one.high, 1.0), one.standard_error)
-        size = float(self._people[quantity])
+        size = photos
         if error:
             size = min(float(self._below[quantity]), found.value * (1 - found.value) / error**2)
-        return Interval(found.value, *score_interval(found.value, size, found.photos, CONFIDENCE), one.standard_error)
+        return Interval(found.value, *score_interval(found.value, size, photos, CONFIDENCE), one.standard_error)
 
     def estimate(self, first: tuple[int, ...], second: tuple[int, ...]) -> PhotoEstimate | None:
         """The second ratio minus the first, on the same resamples; None from too few photos."""
@@ -126,12 +139,12 @@ class PairedBootstrap:
             return None
         one, other = (self._sums(quantity) for quantity in (first, second))
         of_shares = all(bool((sums[0] >= 0).all()) and _are_shares(sums) for sums in (one, other))
-        return _difference(found, np.abs(one - other).max(0), of_shares)
+        return _difference(found, np.abs(one - other).max(0), np.maximum(one[1], other[1]), of_shares)
 
     def gain(self, quantity: tuple[int, ...]) -> PhotoEstimate | None:
         """A ratio that is a difference by itself, its numerators differences of people; None from too few photos."""
         found, sums = self.combined(lambda one: one, quantity), self._sums(quantity)
-        return found and _difference(found, sums[0], _are_shares(sums))
+        return found and _difference(found, sums[0], sums[1], _are_shares(sums))
 
     def difference(self, first: tuple[int, ...], second: tuple[int, ...]) -> Interval | None:
         """:meth:`estimate` with its interval."""
@@ -154,7 +167,8 @@ class PairedBootstrap:
         if 2 * len(finite) < len(drawn):
             return None
         photos = min(map(self.photos_of, quantities))
-        return PhotoEstimate(float(function(*values)), finite, photos, photos)
+        evenness = min(map(self.effective, quantities)) / photos
+        return PhotoEstimate(float(function(*values)), finite, photos, photos, evenness=evenness)
 
     def _sums(self, quantity: tuple[int, ...]) -> Floats:
         """(2, P) numerators and denominators."""
@@ -169,12 +183,15 @@ def _are_shares(sums: Floats) -> bool:
     return bool((np.abs(sums[0]) <= sums[1] + ROUNDING).all())
 
 
-def _difference(found: PhotoEstimate, by: Floats, of_shares: bool) -> PhotoEstimate:
-    """An estimate as one of a difference, ``by`` (P,) on each photo; what rounding leaves of none is 0."""
-    differ = int((np.abs(by) > ROUNDING).sum())
+def _difference(found: PhotoEstimate, by: Floats, weights: Floats, of_shares: bool) -> PhotoEstimate:
+    """An estimate as one of a difference, ``by`` (P,) on each photo of ``weights`` (P,); what rounding leaves of none
+    is 0."""
+    differs = np.abs(by) > ROUNDING
+    differ = int(differs.sum())
     if not differ:
         found = dataclasses.replace(found, value=0.0, drawn=np.zeros_like(found.drawn))
-    return dataclasses.replace(found, informative=differ, of_shares=of_shares)
+    evenness = effective_number(weights[differs]) / differ if differ else 1.0
+    return dataclasses.replace(found, informative=differ, of_shares=of_shares, evenness=evenness)
 
 
 def _ratios(numerator: Floats, denominator: Floats) -> Floats:

@@ -15,19 +15,19 @@ from scipy import stats
 _FEW_MISSES, _NEAR = 10.0, 0.2
 
 
-def is_near_boundary(share: float, photos: int) -> bool:
+def is_near_boundary(share: float, photos: float) -> bool:
     """Whether the rarer of hits and misses is rarer than a fifth, and fills fewer than 10 of so many photos."""
     rarer = min(share, 1 - share)
     return rarer < _NEAR and rarer * photos < _FEW_MISSES
 
 
-def score_interval(share: float, size: float, photos: int, confidence: float) -> tuple[float, float]:
+def score_interval(share: float, size: float, photos: float, confidence: float) -> tuple[float, float]:
     """Wilson's interval of a share of so many people, in [0, 1].
 
     Args:
         share: 0 to 1.
         size: the effective number of people: share (1 - share) / standard error^2, and at most their number.
-        photos: that they are of, 2 or more.
+        photos: that they are of, 2 or more; see :func:`shgae.metrics.statistics.effective_number`.
         confidence: two-sided.
     """
     reach = float(stats.t.ppf(0.5 + confidence / 2, photos - 1)) ** 2 / size

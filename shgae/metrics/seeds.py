@@ -165,7 +165,7 @@ class CombinedEstimate:
         """Puts the sources together; ``shared`` is :func:`interaction`."""
         one, other = photos.standard_error**2, seeds.error**2
         total = max(one + other - (shared or 0.0), one, other)
-        freedoms = one**2 / (photos.photos - 1) + other**2 / seeds.freedom
+        freedoms = one**2 / max(photos.evenness * photos.photos - 1, 1.0) + other**2 / seeds.freedom
         both = (math.sqrt(total), total**2 / freedoms if freedoms else math.inf)
         alone = ((photos.standard_error, photos.freedom), (seeds.error, float(seeds.freedom)))
         return cls(photos.value, (*alone, both), photos)
@@ -174,15 +174,17 @@ class CombinedEstimate:
         """The two-sided interval."""
         tail = 0.5 + confidence / 2
         reach = max(float(stats.t.ppf(tail, freedom)) * error for error, freedom in self.sources)
-        return self.photos.within(self.value - reach, self.value + reach)
+        low, high = self.photos.within(self.value - reach, self.value + reach)
+        first, last = self.photos.ends(confidence)
+        return min(low, first), max(high, last)
 
     def p_not_above(self, null: float) -> float:
         """One-sided p of a true value of ``null`` or less."""
-        return self._p(self.value - null)
+        return max(self._p(self.value - null), self.photos.p_not_above(null))
 
     def p_not_below(self, null: float) -> float:
         """One-sided p of a true value of ``null`` or more."""
-        return self._p(null - self.value)
+        return max(self._p(null - self.value), self.photos.p_not_below(null))
 
     def p(self) -> float:
         """Two-sided p of a true value of 0: 1 - confidence of the interval that ends there."""

@@ -22,7 +22,8 @@ Floats = npt.NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(201)
 _FARTHEST = 9.0
 """Standard errors beyond which nothing is left of a normal distribution."""
-_NOTHING = 1e-15
+_NOTHING = 1e-9
+"""What rounding may leave of a level of which all is spent."""
 LEAST = 1e-4
 """A look that may use less than this is no test: neither resamples nor normal tails tell so small a chance."""
 
@@ -60,30 +61,35 @@ def levels(planned: int, looks: Sequence[int], alpha: float = 0.05) -> tuple[flo
     """The level of each look; arguments as of :func:`alpha_at`."""
     _check(looks)
     found: list[float] = []
-    density, bound, before = _start(), math.inf, 0
     for place, seeds in enumerate(looks):
-        used = spent(looks[place - 1] / planned, alpha) if place else 0.0
-        left = spent(seeds / planned, alpha) - used
-        if place:
-            density = _carried(density, before, bound * math.sqrt(before), seeds)
-        bound = _bound(density, seeds, left, place == 0)
-        found.append(float(2 * stats.norm.sf(bound)) if left > _NOTHING else 0.0)
-        before = seeds
+        found.append(next_level(planned, looks[:place], found, seeds, alpha))
     return tuple(found)
+
+
+def next_level(planned: int, looks: Sequence[int], used: Sequence[float], seeds: int, alpha: float = 0.05) -> float:
+    """The two-sided level of a look with so many seeds, after others that were made at the levels ``used``, whatever
+    plan these levels came from; 0 where they, or the plan, leave nothing.
+
+    Args:
+        planned: the seeds that are registered now.
+        looks: the seeds at each look before, rising; ``seeds`` is more.
+        used: the level of each of them.
+        seeds: of this look.
+        alpha: the level of all looks together.
+    """
+    _check([*looks, seeds])
+    density, before, bound, total = _followed(looks, used)
+    left = spent(seeds / planned, alpha) - total
+    if left <= _NOTHING:
+        return 0.0
+    density = _carried(density, before, bound, seeds) if before else density
+    return float(2 * stats.norm.sf(_bound(density, seeds, left, not before)))
 
 
 def overall(looks: Sequence[int], level: float | Sequence[float] = 0.05) -> float:
     """How often equal arms differ at one of these looks at least, each at a two-sided level of its own or the same."""
     _check(looks)
-    each = [level] * len(looks) if isinstance(level, float | int) else list(level)
-    density, total, before, bound = _start(), 0.0, 0, math.inf
-    for place, (seeds, one) in enumerate(zip(looks, each, strict=True)):
-        if place:
-            density = _carried(density, before, bound * math.sqrt(before), seeds)
-        bound = float(stats.norm.isf(one / 2)) if one > 0 else _FARTHEST
-        total += _beyond(density, seeds, bound, place == 0)
-        before = seeds
-    return total
+    return _followed(looks, [level] * len(looks) if isinstance(level, float | int) else level)[-1]
 
 
 def _check(looks: Sequence[int]) -> None:
@@ -99,13 +105,21 @@ class _Density:
         self.at, self.mass, self.step = at, mass, step
 
 
-def _start() -> _Density:
-    return _Density(np.zeros(1), np.ones(1), 0.0)
+def _followed(looks: Sequence[int], used: Sequence[float]) -> tuple[_Density, int, float, float]:
+    """Where looks at these levels lead: sums before the last one, its seeds and bound (0 and infinite without looks),
+    and how often one of them stopped."""
+    density, before, bound, total = _Density(np.zeros(1), np.ones(1), 0.0), 0, math.inf, 0.0
+    for seeds, level in zip(looks, used, strict=True):
+        density = _carried(density, before, bound, seeds) if before else density
+        bound = float(stats.norm.isf(level / 2)) if level > 0 else _FARTHEST
+        total += _beyond(density, seeds, bound, not before)
+        before = seeds
+    return density, before, bound, total
 
 
-def _carried(density: _Density, seeds: int, edge: float, later: int) -> _Density:
-    """From a look, where sums beyond ``edge`` stopped, to the next one."""
-    edge = min(edge, _FARTHEST * math.sqrt(seeds))
+def _carried(density: _Density, seeds: int, bound: float, later: int) -> _Density:
+    """From a look, where sums of more than ``bound`` standard errors stopped, to the next one."""
+    edge = min(bound, _FARTHEST) * math.sqrt(seeds)
     at = edge * _NODES
     step = density.step or math.sqrt(seeds)
     mass = edge * _WEIGHTS * (stats.norm.pdf((at[:, None] - density.at) / step) / step @ density.mass)

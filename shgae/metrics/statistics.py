@@ -6,7 +6,8 @@ bootstrap, Davison and Hinkley 1997, section 2.4 and 3.8). All models are scored
 
 From 50 photos on, an interval is the percentiles of its resamples. Of fewer, they are too narrow (measured in
 docs/study.md), and the interval is Student's, with as many degrees of freedom as photos less one
-(:class:`PhotoEstimate`); a share near 0 or 100 % has a score interval (:mod:`shgae.metrics.score_interval`). No
+(:class:`PhotoEstimate`). Photos are counted by their weight: a few crowds among many single people are few
+(:func:`effective_number`). A share near 0 or 100 % has a score interval (:mod:`shgae.metrics.score_interval`). No
 verdict goes by fewer than 10 photos.
 """
 
@@ -105,6 +106,8 @@ class PhotoEstimate:
     a sign test, the others say nothing of its direction."""
     of_shares: bool = False
     """Whether it is a difference of two shares, which lies between -1 and 1."""
+    evenness: float = 1.0
+    """:func:`effective_number` of the informative photos over their number, above 0: 1 where all weigh the same."""
 
     @property
     def standard_error(self) -> float:
@@ -118,16 +121,17 @@ class PhotoEstimate:
             unseen = 1 - math.pow((1 - CONFIDENCE) / 2, 1 / self.photos)
             return 2 * unseen * abs(self.value) / float(stats.t.ppf((1 + CONFIDENCE) / 2, self.freedom))
         error = float(self.drawn.std(ddof=1))
-        return error if self._many else error * math.sqrt(self.photos / (self.photos - 1))
+        count = max(self.evenness * self.photos, FEWEST_PHOTOS)
+        return error if self._many else error * math.sqrt(count / (count - 1))
 
     @property
     def freedom(self) -> float:
         """Degrees of freedom of Student's interval; infinite where percentiles are taken."""
-        return math.inf if self._many else float(max(self.informative - 1, 1))
+        return math.inf if self._many else max(self.evenness * self.informative - 1, 1.0)
 
     @property
     def _many(self) -> bool:
-        return self.informative >= MANY_PHOTOS and not self._is_even
+        return self.evenness * self.informative >= MANY_PHOTOS and not self._is_even
 
     @functools.cached_property
     def _is_even(self) -> bool:
@@ -173,7 +177,14 @@ class PhotoEstimate:
         return min(1.0, 2 * min(self.p_not_above(0), self.p_not_below(0)))
 
 
-def percentile_tail(tail: float, photos: int) -> float:
+def effective_number(weights: Floats) -> float:
+    """As how many equal ones these weights (P,), 0 or more, count: (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling); 0
+    of none."""
+    squares = float(np.square(weights).sum())
+    return float(weights.sum()) ** 2 / squares if squares else 0.0
+
+
+def percentile_tail(tail: float, photos: float) -> float:
     """The percentile of resamples of so many photos that leaves ``tail`` below it, for what is no plain number, such as
     a rank: of few photos one farther out, as Student's interval is (expanded percentiles, Hesterberg 2015, The
     American Statistician 69)."""

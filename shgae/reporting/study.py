@@ -96,8 +96,7 @@ _CONCLUSIONS: Mapping[Verdict, str] = {
     Verdict.IDENTICAL: "No difference: arm {arm} and arm {minus} scored the same on every photo, {where}{varied}.",
     Verdict.TOO_FEW_PHOTOS: f"No conclusion: {_TOO_FEW}.",
     Verdict.ALPHA_SPENT: (
-        "No new verdict: an earlier look, with more seeds or all planned ones, stands; {scored}, "
-        "{where}; {interval} is no test; {allowed}{varied}."
+        "No new verdict: an earlier look stands; {scored}, {where}; {interval} is no test; {allowed}{varied}."
     ),
     Verdict.TOO_EARLY: (
         "No verdict yet: with so few of the planned seeds under 0.01 % of the level may be used; {scored}, {where}; "
@@ -130,7 +129,7 @@ def conclusion(report: StudyReport) -> str:
         return _CONCLUSIONS[report.verdict]
     more = "more" if found.value >= 0 else "less"
     first, second = _named(report, one.minus), _named(report, one.arm)
-    scored = f"{second} scored {abs(100 * found.value):.1f} points of PCK {more} than {first}"
+    scored = f"{second} scored {tenths(abs(100 * found.value))} points of PCK {more} than {first}"
     over = "photos and seeds" if found.over_seeds else "photos"
     margin = stated(one.margin or 0.0)
     return _CONCLUSIONS[report.verdict].format(
@@ -142,9 +141,12 @@ def conclusion(report: StudyReport) -> str:
         narrower=_confidence(one, sides=2),
         equivalence=_range(found.equivalence),
         margin=margin,
-        within=f"; a difference of the margin, {margin} points, is ruled out" if one.within_margin else "",
-        allowed=f"the largest gain that the data allow is {tenths(100 * found.largest_gain)} points, the largest "
-        f"loss {tenths(100 * found.largest_loss)}",
+        within=f"; a difference of the margin, {margin} points, is ruled out by the {_confidence(one, sides=2)} % CI, "
+        f"{_range(found.equivalence)}"
+        if one.within_margin
+        else "",
+        allowed=f"the {_confidence(one)} % CI allows a gain of up to {tenths(100 * found.largest_gain)} points and a "
+        f"loss of up to {tenths(100 * found.largest_loss)}",
         but=_unless_the_pretraining(report) if report.budget and (one.arm, one.minus) == (FULL, NONE) else "",
         varied="" if found.over_seeds else "; seeds were not varied, so the effect of another seed is unknown",
     )
@@ -183,7 +185,7 @@ def cautions(report: StudyReport) -> list[str]:
     trained = next((one for one in report.differences if (one.arm, one.minus) == (NONE, BASELINE)), None)
     found = trained.groups.all if trained else None
     if trained and found and trained.verdict is Verdict.WORSE:
-        lost = f"{-100 * found.value:.1f} points ({-100 * found.high:.1f} to {-100 * found.low:.1f})"
+        lost = f"{tenths(-100 * found.value)} points ({tenths(-100 * found.high)} to {tenths(-100 * found.low)})"
         so = "so the arms may differ in what they lost, not in what they won"
         said.insert(0, f"Arm {NONE} ended {lost} below its baseline: these epochs cost more than they gave, {so}.")
     if len(report.devices) > 1:
@@ -197,16 +199,25 @@ def cautions(report: StudyReport) -> list[str]:
         said.append(f"Of each split only the first {counted_people(report.limit)}.")
     said += sources(report) + minimum_detectable(report.detectable) + error_lines(report)
     said += [] if report.budget else pairing_lines(report)
-    secondary = max((one.compared for one in report.differences), default=1)
-    if secondary > 1:
-        how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
-        said.append(f"Of {secondary} secondary comparisons, {how}.")
+    said += _holm_lines(report)
     return said
+
+
+def _holm_lines(report: StudyReport) -> list[str]:
+    """For how many comparisons the adjusted ones allow: planned ones, and those with an arm that was added."""
+    added = set(report.registered.added_arms) if report.registered else set()
+    counts = {False: 1, True: 1}
+    for one in report.differences:
+        is_added = not added.isdisjoint((one.arm, one.minus))
+        counts[is_added] = max(counts[is_added], one.compared)
+    how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
+    said = [f"Of {counts[False]} secondary comparisons, {how}."] if counts[False] > 1 else []
+    return said + ([f"Of {counts[True]} comparisons with added arms, {how}."] if counts[True] > 1 else [])
 
 
 def notes(report: StudyReport) -> list[str]:
     """What stands below the tables: the budget, then what a reader must know."""
-    return [budget_line(report.budget), *registration(report.registered, len(report.seeds)), *cautions(report)]
+    return [budget_line(report.budget), *registration(report.registered), *cautions(report)]
 
 
 def budget_line(budget: Budget | None) -> str:

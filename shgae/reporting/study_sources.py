@@ -18,13 +18,16 @@ def sources(report: StudyReport) -> list[str]:
 
 def pairing_lines(report: StudyReport) -> list[str]:
     """Which runs of arms that were trained elsewhere were taken for pairs."""
-    counts = {arm.name: len(arm.by_seed) for arm in report.arms}
-    paired = {counts[one.arm] == counts[one.minus] for one in report.differences if one.fair}
+    pairs = [len(one.groups.all.by_seed) for one in report.differences if one.fair and one.groups.all]
     said = []
-    if True in paired and len(report.seeds) > 1:
+    if any(count > 1 for count in pairs):
         said.append("Runs of arms with equally many are paired in the order in which they were given, as by seed.")
-    if False in paired:
-        said.append("Runs of arms with unequal numbers are not paired: the spreads of both arms add up (Welch).")
+    if 0 in pairs:
+        which = "Runs of arms with unequal numbers" if max(pairs) else "Runs"
+        said.append(f"{which} are not paired: the spreads of both arms add up (Welch).")
+    if report.scored_by_studies:
+        arms = ", ".join(report.scored_by_studies)
+        said.append(f"Scores of a registered study ({arms}): the verdict that was planned stands in its own report.")
     if any(one.joints for one in report.differences):
         said.append("McNemar: a person counts for the arm of which a larger share of runs found the joint.")
     return said

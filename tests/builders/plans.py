@@ -27,7 +27,9 @@ KEPT = Registered(
     seeds=PLANNED.seeds,
     added_arms=(),
     missing_arms=(),
-    looks=(Look(3, 0.05),),
+    looks=(Look(3, 0.05, {"none": 3, "full": 3}),),
+    current=0,
+    planned_runs={"none": 3, "full": 3},
     late=False,
     replaced=(),
 )

@@ -76,6 +76,12 @@ def test_the_tables_of_results_have_every_seed_and_every_difference_to_the_contr
             assert f"{points(found.value)} ({span(found.low, found.high, points)})" in text, one.arm
 
 
+def test_arms_that_were_added_changed_nothing_that_was_said_of_planned_ones(report: StudyReport) -> None:
+    planned = {(one.arm, one.minus): one for one in report.differences}
+    later = {(one.arm, one.minus): one for one in read_study(open_artifact(ARMS, "study")).differences}
+    assert {pair: later[pair] for pair in planned} == planned
+
+
 def test_the_plan_is_one_and_the_later_report_says_which_arms_were_added() -> None:
     assert (FOLDER / "plan.json").read_bytes() == (ARMS / "plan.json").read_bytes()
     registered = read_study(open_artifact(ARMS, "study")).registered

@@ -68,10 +68,12 @@ def test_a_studys_own_scores_give_its_numbers_to_the_last_bit(studied: Studied, 
     arms = [Arm("baseline", (studied.folder / "baseline" / "scores",))]
     arms += [Arm(arm, tuple(studied.scores(arm, seed) for seed in (0, 1))) for arm in ARMS]
     how = {"baseline": "none", "primary": "full"}
-    found = compare.run(arms, studied.data, tmp_path / "out", CompareConfig(), HOW, **how).report
+    found = compare.run(arms, studied.data, tmp_path / "out", CompareConfig(paired=True), HOW, **how).report
     assert numbers_of(found) == numbers_of(studied.report)
     assert found.budget is None
     assert all(one.groups.all for one in found.differences)
+    assert found.scored_by_studies == ("baseline", *ARMS)
+    assert "the verdict that was planned stands in its own report" in " ".join(said.notes(found))
 
 
 def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp_path: Path) -> None:
@@ -80,7 +82,8 @@ def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp
     evaluate.run(networks, studied.data, tmp_path / "e", config, HOW)
     files = sorted((tmp_path / "e").glob("predictions-*.json"), key=lambda path: (len(path.name), path.name))
     arms = [Arm(arm, tuple(files[2 * place : 2 * place + 2])) for place, arm in enumerate(ARMS)]
-    result = compare.run(arms, studied.data, tmp_path / "out", CompareConfig(), HOW, baseline="none", primary="full")
+    how = CompareConfig(paired=True)
+    result = compare.run(arms, studied.data, tmp_path / "out", how, HOW, baseline="none", primary="full")
     wanted = {(one.arm, one.minus): one for one in studied.report.differences if one.fair}
     assert {(one.arm, one.minus) for one in result.report.differences} == wanted.keys()
     for one in result.report.differences:
@@ -121,6 +124,23 @@ def test_predictions_of_nobody_in_the_split_are_told(tmp_path: Path, tiny_data: 
     assert any(f"1 of the predictions in {file} are of nobody" in said for said in notes.said)
 
 
+def test_the_order_of_the_files_decides_nothing_unless_runs_are_said_to_be_pairs(
+    tmp_path: Path, tiny_data: Path, crops: Crops
+) -> None:
+    arms = [drawn(tmp_path, crops, "without", 0.5, 3, 1), drawn(tmp_path, crops, "mine", 0.4, 3, 2)]
+    turned = [arms[0], Arm("mine", arms[1].files[::-1])]
+    one, other = (compared(tmp_path, tiny_data, each).differences[0] for each in (arms, turned))
+    assert (one.p, one.verdict) == (other.p, other.verdict)
+    assert one.groups.all is not None and other.groups.all is not None
+    assert (one.groups.all.low, one.groups.all.by_seed) == (pytest.approx(other.groups.all.low), ())
+    paired = [
+        compare.run(each, tiny_data, tmp_path / f"paired-{i}", CompareConfig(paired=True), HOW).report.differences[0]
+        for i, each in enumerate((arms, turned))
+    ]
+    errors = [found.groups.all.seed_error for found in paired if found.groups.all]
+    assert errors[0] != errors[1]
+
+
 def test_arms_with_other_numbers_of_runs_are_not_paired(tmp_path: Path, tiny_data: Path, crops: Crops) -> None:
     arms = [drawn(tmp_path, crops, "without", 0.5, 3, 1), drawn(tmp_path, crops, "mine", 0.4, 2, 2)]
     report = compared(tmp_path, tiny_data, arms)
@@ -146,15 +166,16 @@ def test_the_minimum_detectable_difference_is_of_a_stated_spread_or_of_photos_al
     crops = Crops(open_artifact(tiny_data, "data"), "train")
     photos = len(np.unique(crops.photos))
 
-    def least(runs: int, others: int, sd: float | None, mine: float = 0.4) -> StudyReport:
-        arms = [drawn(tmp_path, crops, "without", 0.5, runs, 1), drawn(tmp_path, crops, "mine", mine, others, 2)]
-        output = tmp_path / f"least-{runs}-{others}-{sd}-{mine}"
-        return compare.run(arms, tiny_data, output, CompareConfig(split="train", sd=sd), HOW).report
+    def least(runs: int, others: int, sd: float | None, paired: bool = True) -> StudyReport:
+        arms = [drawn(tmp_path, crops, "without", 0.5, runs, 1), drawn(tmp_path, crops, "mine", 0.4, others, 2)]
+        output = tmp_path / f"least-{runs}-{others}-{sd}-{paired}"
+        return compare.run(arms, tiny_data, output, CompareConfig(split="train", sd=sd, paired=paired), HOW).report
 
     assert photos >= VERDICT_PHOTOS
     assert least(3, 3, None).detectable is None
-    for runs, others, sd, unpaired in ((1, 1, None, None), (3, 3, 2.0, None), (3, 3, 0.01, None), (3, 1, 2.0, 3)):
-        report = least(runs, others, sd)
+    pairs = ((1, 1, None, None), (3, 3, 2.0, None), (3, 3, 0.01, None))
+    for runs, others, sd, unpaired in (*pairs, (3, 3, 2.0, 3), (3, 1, 2.0, 3)):
+        report = least(runs, others, sd, unpaired is None)
         found, whole = report.detectable, report.differences[0].groups.all
         assert found and whole
         spread = {"sd_seeds": (sd or 0) / 100, "sd_photos": found.sd_photos, "seeds": others, "photos": photos}

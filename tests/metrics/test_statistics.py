@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shgae.metrics.bootstrap import PairedBootstrap
-from shgae.metrics.statistics import Interval, PhotoEstimate, Verdict, percentile_tail
+from shgae.metrics.statistics import Interval, PhotoEstimate, Verdict, effective_number, percentile_tail
 
 Floats = npt.NDArray[np.float64]
 
@@ -225,7 +225,40 @@ def test_a_share_of_all_people_has_a_lower_end_below_one() -> None:
     found = PairedBootstrap(ones, ones, np.arange(60) // 2, resamples=50).share((0,))
     z = 2.045230  # t(0.975, 29)
     assert found is not None and (found.value, found.high) == (1, 1)
-    assert found.low == pytest.approx(60 / (60 + z**2), rel=1e-5)  # Wilson: n / (n + z^2)
+    assert found.low == pytest.approx(30 / (30 + z**2), rel=1e-5)  # Wilson: n / (n + z^2), of n photos
+
+
+def test_people_of_one_photo_are_no_more_witnesses_of_a_share_of_all_than_the_photo_is() -> None:
+    """Of 20 photos with 30 people each one in 30 goes wrong as a whole: often none does."""
+    rng, photo_id, held = np.random.default_rng(6), np.arange(600) // 30, 0
+    for trial in range(100):
+        hits = (rng.random(20) > 1 / 30)[photo_id, None].astype(float)
+        found = PairedBootstrap(hits, np.ones_like(hits), photo_id, resamples=100, seed=trial).share((0,))
+        assert found is not None
+        held += found.low <= 29 / 30 <= found.high
+    assert held >= 90, "people taken for independent hold it in 44"
+
+
+def test_a_few_crowds_among_many_single_people_are_few_photos() -> None:
+    """5 photos of 60 people and 55 of one, and two models that are equally good on each photo on average."""
+    photo_id = np.repeat(np.arange(60), [60] * 5 + [1] * 55)
+    rng, differ = np.random.default_rng(7), 0
+    for trial in range(200):
+        by_photo = rng.normal(0, 0.1, 60)[photo_id]
+        gains = (by_photo + rng.normal(0, 0.1, len(photo_id)))[:, None]
+        found = PairedBootstrap(gains, np.ones_like(gains), photo_id, resamples=200, seed=trial).gain((0,))
+        assert found is not None and found.informative == 60
+        differ += found.interval().excludes_zero
+    assert differ <= 14, "counted as 60 photos they differ in 19"
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=30))
+def test_photos_count_as_many_as_there_are_only_where_all_weigh_the_same(weights: list[int]) -> None:
+    count = effective_number(np.array(weights, dtype=float))
+    assert count <= len(weights) * (1 + 1e-12)
+    assert (abs(count - len(weights)) < 1e-9) == (len(set(weights)) == 1)
+    assert effective_number(np.array([*weights, 0.0])) == pytest.approx(count)
+    assert effective_number(np.zeros(3)) == 0
 
 
 def test_a_kind_of_error_that_nobody_shows_is_a_finding_of_people_and_not_of_their_joints() -> None:

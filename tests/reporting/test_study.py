@@ -23,26 +23,26 @@ SNAPSHOTS = {
     Verdict.WORSE: f"Significantly worse: {SCORED.format('2.0', 'less')}, {WHERE}, -3.0 to -1.0, excludes zero.",
     Verdict.EQUIVALENT: (
         f"Equivalent within 3.0 points: {SCORED.format('0.5', 'more')}, on 600 people and 3 seeds; the 90 % CI, -0.7 "
-        "to +1.7, lies inside the margin; the largest gain that the data allow is 2.0 points, the largest loss 1.0."
+        "to +1.7, lies inside the margin; the 95 % CI allows a gain of up to 2.0 points and a loss of up to 1.0."
     ),
     Verdict.INCONCLUSIVE: (
         f"Inconclusive: {SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, includes zero, and the data do not rule "
-        "out a difference of the margin, 1.0 points; the largest gain that the data allow is 2.0 points, the largest "
-        "loss 1.0."
+        "out a difference of the margin, 1.0 points; the 95 % CI allows a gain of up to 2.0 points and a loss of "
+        "up to 1.0."
     ),
     Verdict.ALPHA_SPENT: (
-        "No new verdict: an earlier look, with more seeds or all planned ones, stands; "
-        f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the largest gain that the data allow is "
-        "2.0 points, the largest loss 1.0."
+        "No new verdict: an earlier look stands; "
+        f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the 95 % CI allows a gain of up to "
+        "2.0 points and a loss of up to 1.0."
     ),
     Verdict.TOO_EARLY: (
         "No verdict yet: with so few of the planned seeds under 0.01 % of the level may be used; "
-        f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the largest gain that the data allow is "
-        "2.0 points, the largest loss 1.0."
+        f"{SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, is no test; the 95 % CI allows a gain of up to "
+        "2.0 points and a loss of up to 1.0."
     ),
     Verdict.NO_SIGNIFICANT_DIFFERENCE: (
-        f"No significant difference: {SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, includes zero; the largest "
-        "gain that the data allow is 2.0 points, the largest loss 1.0."
+        f"No significant difference: {SCORED.format('0.5', 'more')}, {WHERE}, -1.0 to +2.0, includes zero; the 95 % CI "
+        "allows a gain of up to 2.0 points and a loss of up to 1.0."
     ),
     Verdict.IDENTICAL: (
         "No difference: arm full and arm none scored the same on every photo, on 600 people and 3 seeds."
@@ -135,7 +135,7 @@ def test_an_end_near_zero_and_a_fine_margin_are_not_rounded_away() -> None:
     assert tables(near)[1].title.endswith("margin 0.25")
     fine = study(compared("full", "none", estimate(-0.0004, 0.002), margin=0.0025))
     assert conclusion(fine).startswith("Equivalent within 0.25 points")
-    assert "the largest loss 0.04" in conclusion(fine)
+    assert "a loss of up to 0.04" in conclusion(fine)
 
 
 def test_the_intervals_of_a_later_look_are_of_its_level() -> None:

@@ -177,7 +177,8 @@ class FvuSums:
         drawn = np.stack([paired.resampled((place,)) for place in range(above.shape[1])], axis=1)
         drawn = drawn[np.isfinite(drawn).all(1)]
         ranks = np.ceil(equal_rank(self.grid.tolist(), -drawn[:, :-1], -drawn[:, -1]))
-        tails = [percentile_tail(tail, paired.photos) for tail in (_TAIL, 1 - _TAIL, 2 * _TAIL)]
+        photos = max(paired.effective((0,)), FEWEST_PHOTOS)
+        tails = [percentile_tail(tail, photos) for tail in (_TAIL, 1 - _TAIL, 2 * _TAIL)]
         # No mean of two order statistics: one of them may be infinite.
         return _Limits(*map(_finite, np.quantile(ranks, tails, method="inverted_cdf")))
 

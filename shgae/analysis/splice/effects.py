@@ -7,7 +7,7 @@ once, at the end: a ratio of means, never a mean of ratios.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -203,6 +203,9 @@ class SideBySide:
         share = self._paired.combined(lambda whole, part, low: (part - low) / (whole - low), *places)
         if share is None:
             return Recovered(name, baseline, measure, None, TOO_FEW, *triple)
+        gained = self.estimate(name, baseline, measure)
+        if gained is not None:  # photos on which nothing is recovered say nothing of it
+            share = replace(share, informative=gained.informative, evenness=gained.evenness)
         return Recovered(name, baseline, measure, share.interval(), None, *triple)
 
 

@@ -17,10 +17,10 @@ from shgae.recipe_parts import CompareConfig
 _ARM = "An arm: predictions of the split (COCO results), one file a run. A study's folders of scores do too."
 _BASELINE = "The arm that the others are compared with. [default: the first one]"
 _PRIMARY = "The arm that the verdict is on. [default: the first one that is not the baseline]"
-_SPLIT = "Split of the predictions; auto is test, or val where there is none."
-_MARGIN = "The largest difference, in points of PCK, that counts as none. [default: 1]"
+_SPLIT = "Split of the predictions; auto is test, or else val."
+_MARGIN = "Points of PCK that count as no difference. [default: 1]"
+_PAIRED = "The n-th runs of arms with equally many are pairs, such as of one seed."
 _SD = "Spread (SD) of the difference of two runs, in points, known from before: for the minimum detectable difference."
-_LIMIT = "Use only the first N people. [default: all]"
 _SIGMAS = "JSON of OKS's sigmas of the joints, for results that do not say whom they are of."
 
 
@@ -30,9 +30,8 @@ _SIGMAS = "JSON of OKS's sigmas of the joints, for results that do not say whom 
     example="shgae compare data --arm theirs=a.json --arm mine=b.json -o comparison",
     writes="""
     COMPARISON/
-      report.json               scores, differences, intervals, verdict
-      tables.md tables.tex      the same as tables
-      differences.png           differences and intervals: look here first
+      report.json tables.md tables.tex    scores, differences, verdict
+      differences.png                     differences: look here first
     """,
     running=("stamp", "force"),
 )
@@ -45,16 +44,17 @@ def compare(
     primary: Annotated[str | None, typer.Option(metavar="NAME", help=_PRIMARY)] = None,
     split: Annotated[Literal["auto", "train", "val", "test"], typer.Option(help=_SPLIT)] = "auto",
     margin: Annotated[float | None, typer.Option(metavar="X", help=_MARGIN, show_default=False)] = None,
+    paired: Annotated[bool, typer.Option("--paired", help=_PAIRED)] = False,
     sd: Annotated[float | None, typer.Option(metavar="X", help=_SD)] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", help=_LIMIT, show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Only the first N people. [default: all]")] = None,
     sigmas: Annotated[Path | None, typer.Option(metavar="FILE", help=_SIGMAS), File("sigmas")] = None,
 ) -> Outcome:
     """Compares predictions of modules that were trained elsewhere, in the form of a study's report."""
     from shgae.cli.tables import study_tables
     from shgae.experiments import compare as stage
 
-    config = CompareConfig(**given(CompareConfig, {"split": split, "margin": margin, "sd": sd, "limit": limit}))
-    arms = [stage.Arm.parse(text) for text in arm]
-    result = stage.run(arms, data, output, config, execution, baseline=baseline, primary=primary, sigmas=sigmas)
-    shown = [*study_tables(result.report), f"picture: {output / stage.PICTURE}"]
-    return Outcome(result.to_json(), shown, typed("plot", output, "-o", f"{output}-figures"))
+    options = given(CompareConfig, dict(split=split, margin=margin, paired=paired, sd=sd, limit=limit))
+    arms, config = [stage.Arm.parse(text) for text in arm], CompareConfig(**options)
+    made = stage.run(arms, data, output, config, execution, baseline=baseline, primary=primary, sigmas=sigmas)
+    shown = [*study_tables(made.report), f"picture: {output / stage.PICTURE}"]
+    return Outcome(made.to_json(), shown, typed("plot", output, "-o", f"{output}-figures"))

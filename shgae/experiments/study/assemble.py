@@ -43,10 +43,15 @@ def report_of(plan: Plan) -> StudyReport:
         by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds_of(arm)]
     photos = photos_of(people, data, plan.split)
     registered = registration.look(plan)
-    pair, alpha = registered.primary or (FULL, NONE), registered.alpha_at(len(plan.seeds))
-    without = registered.without_level(len(plan.seeds))
-    margin = registered.margin / 100
-    found = differences(by_arm, photos, margin=margin, alpha=alpha, primary=pair, without_level=without)
+    found = differences(
+        by_arm,
+        photos,
+        margin=registered.margin / 100,
+        alpha=registered.alpha,
+        primary=registered.primary or (FULL, NONE),
+        without_level=registered.without_level,
+        added=registered.added_arms,
+    )
     networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds_of(arm)]
     kinds = {arms.arm_of(arm).autoencoder for arm in plan.arms}
     return StudyReport(

@@ -1,26 +1,40 @@
 """What is fixed before anything is trained: ``plan.json``, and every look at a result since, ``looks.json``.
 
-A later call with another plan is refused. It may have other numbers of seeds, and more arms. Each number of seeds is a
-look, which spends of the false positives that the plan allows; arms that the plan does not name are said to be added.
+A later call with another plan is refused. It may have other numbers of seeds, and more arms. Each report with other
+numbers is a look, which spends of the false positives that the plan allows and keeps its level whatever is planned
+later; arms that the plan does not name are said to be added.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.hashing import hash_file
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
+from shgae.artifacts.typed_json import SCHEMA
 from shgae.errors import Refused
-from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, AnalysisPlan, Look, Registered, StudyPlan, plan_bytes
+from shgae.evaluation.study_plan import (
+    PLAN,
+    STUDY_LOOKS,
+    STUDY_PLAN,
+    AnalysisPlan,
+    Look,
+    Looks,
+    Registered,
+    StudyPlan,
+    plan_bytes,
+)
+from shgae.evaluation.study_report import STUDY
 from shgae.experiments.study import arms, locks
 from shgae.experiments.study.plan import Plan
-from shgae.metrics.spending import LEAST, levels
+from shgae.metrics.spending import LEAST, next_level
 from shgae.recipes import as_json
 
 LOOKS = "looks.json"
@@ -58,21 +72,28 @@ def register(plan: Plan, *, force: bool) -> Plan:
         assert checked.registered is not None
         path, content = plan.output / PLAN, plan_bytes(checked.registered)
         if not path.is_file() or hash_file(path) != hashlib.sha256(content).hexdigest():
+            if path.is_file():
+                write_bytes(path.with_name(f"plan-{STUDY_PLAN.read(path).sha256[:12]}.json"), path.read_bytes())
             write_bytes(path, content)
         return checked
 
 
 def look(plan: Plan) -> Registered:
-    """Writes down that a report with so many seeds is made, and gives what it has to say of its plan."""
+    """Writes down that a report with these numbers of seeds is made, and gives what it has to say of its plan."""
     registered = plan.registered
     if registered is None:
         raise ValueError("a report is of a registered study")
+    count, runs = len(plan.seeds), {arm: len(plan.seeds_of(arm)) for arm in plan.arms}
+    current = None
     with locks.waited_for(plan.output, LOOKS):
-        path = plan.output / LOOKS
-        counts = _counts(path) if path.is_file() else []
-        if registered.primary is not None and len(plan.seeds) not in counts:
-            counts.append(len(plan.seeds))
-            write_json(path, {"plan": registered.sha256, "seeds": counts})
+        looks = _known(plan.output, registered)
+        if registered.primary is not None:
+            # A look of before is this one if it had as many seeds: its runs were not written down.
+            same = (place for place, one in enumerate(looks) if one.seeds == count and one.runs in (None, runs))
+            current = next(same, len(looks))
+            looks[current : current + 1] = [Look(count, _level(looks, count, runs, registered), runs)]
+            write_json(plan.output / LOOKS, STUDY_LOOKS.to_json(Looks(tuple(looks))))
+    others = len(registered.other_seeds) or len(registered.seeds)
     return Registered(
         sha256=registered.sha256,
         primary=registered.primary,
@@ -80,27 +101,49 @@ def look(plan: Plan) -> Registered:
         seeds=registered.seeds,
         added_arms=tuple(arm for arm in plan.arms if arm not in registered.arms),
         missing_arms=tuple(arm for arm in registered.arms if arm not in plan.arms),
-        looks=_looks(counts, registered),
+        looks=tuple(looks),
+        current=current,
+        planned_runs={
+            arm: len(registered.seeds) if arm in (registered.primary or registered.arms) else others
+            for arm in registered.arms
+        },
         late=registered.late,
         replaced=registered.replaced,
     )
 
 
-def _looks(counts: list[int], plan: StudyPlan) -> tuple[Look, ...]:
-    """In the order in which they were made: one at fewer seeds than one before it has no level left."""
-    rising = [count for place, count in enumerate(counts) if count > max(counts[:place], default=0)]
-    alphas = dict(zip(rising, levels(len(plan.seeds), rising, plan.analysis.alpha), strict=True)) if rising else {}
+def _level(looks: Sequence[Look], count: int, runs: Mapping[str, int], plan: StudyPlan) -> float:
+    """What a look may use: as much as before where it is the same test, and nothing with no more seeds than one that
+    was another."""
+    for look in looks:
+        if look.is_test(count, runs, plan.arms):
+            return look.alpha
+    used = [look for look in {(look.seeds, look.alpha): look for look in looks}.values() if look.alpha]
+    if any(look.seeds >= count for look in used):
+        return 0.0
+    seeds, levels = [look.seeds for look in used], [look.alpha for look in used]
+    alpha = next_level(len(plan.seeds), seeds, levels, count, plan.analysis.alpha)
     # What comes of a root search is the level that it was asked for but for its last digits.
-    found = (round(alpha, 10) if alpha >= LEAST else 0.0 for alpha in (alphas.get(count, 0.0) for count in counts))
-    return tuple(map(Look, counts, found))
+    return round(alpha, 10) if alpha >= LEAST else 0.0
 
 
-def _counts(path: Path) -> list[int]:
-    counts = read_json(path).get("seeds")
+def _known(output: Path, plan: StudyPlan) -> list[Look]:
+    """The looks that were made, by their file; where it is lost, by the last report."""
+    path, report = output / LOOKS, output / "report" / REPORT
+    if not path.is_file():
+        told = STUDY.from_json(read_json(report), report).registered if report.is_file() else None
+        return list(told.looks) if told else []
+    content = read_json(path)
+    if SCHEMA in content:
+        return list(STUDY_LOOKS.from_json(content, path).looks)
+    counts = content.get("seeds")
     are_whole = isinstance(counts, list) and all(type(count) is int and count > 0 for count in counts)
     if not isinstance(counts, list) or not are_whole or len(set(counts)) < len(counts):
         raise Refused("looks", path, "it is not as a study writes it", "the file as it was")
-    return counts
+    looks: list[Look] = []
+    for count in counts:
+        looks.append(Look(count, _level(looks, count, {}, plan), None))
+    return looks
 
 
 def _wanted(plan: Plan) -> StudyPlan:

@@ -5,9 +5,9 @@ and the verdict on each, against zero and against the margin.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from shgae.metrics.statistics import CONFIDENCE, VERDICT_PHOTOS, PhotoEstimate, 
 _COMPARED: tuple[Pair, ...] = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
 """Which of these arms are compared (the first minus the second); of others see :func:`compared`."""
 _AUGMENTED = "+augment"
+Pairing = Literal["seeds", "order", "none"]
 
 
 def compared(arms: Iterable[str], primary: Pair) -> tuple[Pair, ...]:
@@ -48,13 +49,15 @@ def differences(
     alpha: float = 0.05,
     primary: Pair = (FULL, NONE),
     pairs: Sequence[Pair] | None = None,
-    same_seeds: bool = True,
+    pairing: Pairing = "seeds",
     without_level: Verdict = Verdict.ALPHA_SPENT,
+    added: Collection[str] = (),
 ) -> tuple[ArmComparison, ...]:
     """Every difference that these arms allow, the primary one first.
 
     A verdict on the primary pair is at the level alpha; verdicts on the others are adjusted for their number (Holm), of
-    a difference and of equivalence each.
+    a difference and of equivalence each. Arms that were added later change nothing that is said of the others: these
+    have an error over seeds and an adjustment of their own.
 
     Args:
         scores: of each arm, by seed; the baseline has one for all seeds. Arms may have other numbers of seeds.
@@ -63,15 +66,20 @@ def differences(
         alpha: two-sided level of every verdict and interval; 0 where nothing of it is left at this look.
         primary: the arm and what it is compared with; every other comparison is secondary.
         pairs: what is compared, the primary pair first; None takes :func:`compared`.
-        same_seeds: whether the n-th runs of all arms had one seed. Then of two arms with other numbers of seeds the
-            first ones are compared, and otherwise all, without pairs of runs.
+        pairing: which runs are pairs. By seeds: the n-th ones of all arms, and of two arms with other numbers of seeds
+            the first ones are compared. By order: the n-th ones, where two arms have equally many. None: no runs are,
+            but for single ones.
         without_level: the verdict where alpha is 0.
+        added: arms that were not planned.
     """
     asked = compared(scores, primary) if pairs is None else tuple(pairs)
     if not asked:
         return ()
-    layout = _layout(scores) if same_seeds or _is_even(scores) else None
-    runs = [_Runs.of(scores, arm, minus, layout, same_seeds) for arm, minus in asked]
+    planned = {arm: one for arm, one in scores.items() if arm not in added}
+    is_added = [not {*pair} <= planned.keys() for pair in asked]
+    has_layout = pairing == "seeds" or (pairing == "order" and _is_even(scores))
+    layouts = [_layout(one) if has_layout else None for one in (planned, scores)]
+    runs = [_Runs.of(scores, *pair, layouts[later], pairing) for pair, later in zip(asked, is_added, strict=True)]
     # A person's difference, mean over seeds; a quantity is (pair, group), and all share the resamples.
     gained = np.stack([one.gained() for one in runs], 1)
     has = np.stack([one.firsts[0].has for one in runs], axis=1)
@@ -79,21 +87,18 @@ def differences(
     by_group = [_found(runs, paired, photo_id, group) for group in range(len(GROUPS))]
     confidences = (1 - alpha, 1 - 2 * alpha) if alpha else (CONFIDENCE, 2 * CONFIDENCE - 1)
     groups = [ByGroup(*(one and _estimate(one, *confidences) for one in each)) for each in zip(*by_group, strict=True)]
-    verdicts = _verdicts(asked, by_group[0], margin, alpha, primary, without_level)
+    families = [None if pair == primary else later for pair, later in zip(asked, is_added, strict=True)]
+    verdicts = _verdicts(families, by_group[0], margin, alpha, without_level)
     return tuple(
         ArmComparison(
             arm=arm,
             minus=minus,
             fair=minus != BASELINE,
             primary=(arm, minus) == primary,
-            verdict=said.verdict,
-            within_margin=said.within_margin,
             margin=margin,
             alpha=alpha,
-            p=said.p,
-            p_adjusted=said.p_adjusted,
-            compared=said.compared,
             groups=found,
+            **said._asdict(),
         )
         for (arm, minus), said, found in zip(asked, verdicts, groups, strict=True)
     )
@@ -130,6 +135,7 @@ class _Runs:
     firsts: Sequence[Scores]
     """Of ``minus``."""
     seconds: Sequence[Scores]
+    are_paired: bool
     layout: Mapping[Group, tuple[list[str], SeedLayout]] | None
     """Of all arms, where these two have a place in it."""
 
@@ -140,20 +146,17 @@ class _Runs:
         arm: str,
         minus: str,
         layout: Mapping[Group, tuple[list[str], SeedLayout]] | None,
-        same_seeds: bool,
+        pairing: Pairing,
     ) -> _Runs:
         """Of same seeds as far as both have them; the baseline knows none."""
         firsts, seconds = scores[minus], scores[arm]
         if minus == BASELINE:
             firsts = [*firsts] * len(seconds)
-        if same_seeds or minus == BASELINE:
+        if pairing == "seeds" or minus == BASELINE:
             count = min(len(firsts), len(seconds))
             firsts, seconds = firsts[:count], seconds[:count]
-        return cls(arm, minus, firsts, seconds, None if BASELINE in (arm, minus) else layout)
-
-    @property
-    def are_paired(self) -> bool:
-        return len(self.firsts) == len(self.seconds)
+        are_paired = len(firsts) == len(seconds) and (pairing != "none" or minus == BASELINE or len(firsts) == 1)
+        return cls(arm, minus, firsts, seconds, are_paired, None if BASELINE in (arm, minus) else layout)
 
     def gained(self) -> npt.NDArray[np.float64]:
         """(N, 3) what each person's share differs by, mean over runs."""
@@ -207,6 +210,11 @@ class _Found(NamedTuple):
     both: PhotoEstimate | CombinedEstimate
     """What the verdict goes by."""
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the arms are the same on every photo; of runs without pairs, their means."""
+        return self.both.ends() == (0, 0) or not (self.by_seed or self.photos.informative)
+
 
 def _found(
     runs: Sequence[_Runs], paired: PairedBootstrap, photo_id: npt.NDArray[np.int64], group: int
@@ -253,38 +261,39 @@ class _Said(NamedTuple):
 
 
 def _verdicts(
-    asked: Sequence[Pair],
+    families: Sequence[bool | None],
     found: Sequence[_Found | None],
     margin: float,
     alpha: float,
-    primary: Pair,
     without_level: Verdict,
 ) -> list[_Said]:
-    """Of each comparison, on all labelled joints; the secondary ones adjusted for their number."""
+    """Of each comparison, on all labelled joints; adjusted for the number of those of its family, None has none."""
     tests = {
         place: (one.both.p(), max(one.both.p_not_above(-margin), one.both.p_not_below(margin)))
         for place, one in enumerate(found)
         if one is not None and one.photos.photos >= VERDICT_PHOTOS
     }
-    secondary = [place for place in tests if asked[place] != primary]
-    adjusted = dict(tests)
-    differ, alike = (holm([tests[place][which] for place in secondary]) for which in range(2))
-    adjusted |= dict(zip(secondary, zip(differ, alike, strict=True), strict=True))
+    adjusted, counts = dict(tests), dict.fromkeys(tests, 1)
+    for family in (False, True):
+        members = [place for place in tests if families[place] is family]
+        differ, alike = (holm([tests[place][which] for place in members]) for which in range(2))
+        adjusted |= dict(zip(members, zip(differ, alike, strict=True), strict=True))
+        counts |= dict.fromkeys(members, len(members))
     said = []
     for place, one in enumerate(found):
         if one is None or place not in tests:
-            is_same = one is not None and one.both.ends() == (0, 0)
-            said.append(_Said(Verdict.IDENTICAL if is_same else Verdict.TOO_FEW_PHOTOS, False, None, None, 1))
+            said.append(
+                _Said(Verdict.IDENTICAL if one and one.is_nothing else Verdict.TOO_FEW_PHOTOS, False, None, None, 1)
+            )
             continue
         p, p_margin = adjusted[place]
         verdict = _verdict(one, p < alpha, p_margin < alpha, without_level if not alpha else None)
-        count = len(secondary) if place in secondary else 1
-        said.append(_Said(verdict, p_margin < alpha, tests[place][0], p, count))
+        said.append(_Said(verdict, p_margin < alpha, tests[place][0], p, counts[place]))
     return said
 
 
 def _verdict(found: _Found, differs: bool, is_within: bool, without_level: Verdict | None) -> Verdict:
-    if found.both.ends() == (0, 0):
+    if found.is_nothing:
         return Verdict.IDENTICAL
     if without_level is not None:
         return without_level

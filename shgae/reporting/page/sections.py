@@ -185,7 +185,7 @@ def _study(one: Given) -> tuple[Block, ...]:
     arms, differences, *joints = map(table_of, study.tables(report))
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
-    said = (study.budget_line(report.budget), *registration(report.registered, len(report.seeds)))
+    said = (study.budget_line(report.budget), *registration(report.registered))
     sizes = tuple(table_of(grid) for grid in sizes_table(report))
     shown = "PCK against the size of the code, as in the table below."
     curve = _pictures(one, {SIZES_PICTURE: shown}, "PCK before and after fine-tuning, and of as many components.")

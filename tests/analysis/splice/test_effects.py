@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.analysis.splice.effects import Measure, SideBySide, Tally, Undefined, loss_counts, no_cost
+from shgae.analysis.splice.effects import Measure, SideBySide, Tally, Truth, Undefined, loss_counts, no_cost
 from shgae.metrics import pck
 from shgae.metrics.statistics import Interval
 from shgae.training.objectives import heatmap_errors
@@ -83,6 +83,21 @@ def test_faithfulness_is_one_minus_the_ratio_of_distances() -> None:
     found = SideBySide(tallies, truth, draws=200).recovered("ae", "mean", "maps")
     expected = 1 - tallies["ae"].distance.mean() / tallies["mean"].distance.mean()
     assert found.share is not None and found.share.value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("regained", [2, 3, 4, 5, 6, 12])
+def test_a_share_is_recovered_only_where_the_difference_to_the_baseline_is_sure(regained: int) -> None:
+    """The baseline loses 60 of 200 joints, a photo each; a few of them come back."""
+    cells = np.full((200, 1, 2), 10)
+    truth = Truth(cells, np.full((200, 1), 2), np.arange(200), SIZE)
+    tallies = {name: Tally(200, 1) for name in ("id", "ae", "mean")}
+    for name, lost in (("id", 0), ("ae", 60 - regained), ("mean", 60)):
+        tallies[name].cells[:] = cells + 20 * (np.arange(200) < lost)[:, None, None]
+    side = SideBySide(tallies, truth, draws=500)
+    share, ahead = side.recovered("ae", "mean", "pck").share, side.difference("ae", "mean")
+    assert share is not None and ahead is not None
+    assert share.value == pytest.approx(regained / 60)
+    assert (share.low > 0) == (ahead.low > 0)
 
 
 def test_a_cost_within_noise_makes_the_share_undefined_and_says_why() -> None:

@@ -6,11 +6,8 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.store import open_artifact
@@ -18,9 +15,6 @@ from shgae.errors import Refused
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, check_registered, plan_bytes
 from shgae.evaluation.study_report import STUDY, read_study
 from shgae.execution import Execution
-from shgae.experiments.study import registration
-from shgae.metrics.spending import overall
-from shgae.metrics.statistics import Verdict
 from shgae.stages import info, plot, verify
 from tests.builders.chain import Chain
 from tests.builders.plans import PLANNED
@@ -74,53 +68,6 @@ def test_the_strength_of_a_planned_arm_is_fixed() -> None:
 def test_a_plan_without_a_comparison_gets_none_later() -> None:
     planned = replace(PLANNED, primary=None, arms=("none",))
     assert planned.misses(PLANNED) == ["primary: full - none here, none there"]
-
-
-@pytest.mark.parametrize(
-    ("count", "level", "without"),
-    [
-        (1, 0, Verdict.TOO_EARLY),  # 3e-12
-        (3, 0, Verdict.TOO_EARLY),  # 9e-5
-        (4, 0.00079, Verdict.TOO_EARLY),
-        (10, 0.05, Verdict.ALPHA_SPENT),
-    ],
-)
-def test_a_look_too_early_for_any_level_is_not_one_that_came_too_late(
-    tmp_path: Path, count: int, level: float, without: Verdict
-) -> None:
-    planned = replace(PLANNED, seeds=tuple(range(10)))
-    study = SimpleNamespace(registered=planned, output=tmp_path, seeds=range(count), arms=planned.arms)
-    found = registration.look(study)  # type: ignore[arg-type]
-    assert found.alpha_at(count) == pytest.approx(level, abs=5e-6)
-    assert found.without_level(count) is without
-
-
-def test_a_look_at_fewer_seeds_than_one_before_has_no_level_left(tmp_path: Path) -> None:
-    planned = replace(PLANNED, seeds=tuple(range(5)))
-    for count, level, without in ((7, 0.05, None), (5, 0.0, Verdict.ALPHA_SPENT), (3, 0.0, Verdict.ALPHA_SPENT)):
-        study = SimpleNamespace(registered=planned, output=tmp_path, seeds=range(count), arms=planned.arms)
-        found = registration.look(study)  # type: ignore[arg-type]
-        assert found.alpha_at(count) == pytest.approx(level)
-        assert without is None or found.without_level(count) is without
-    assert [look.seeds for look in found.looks] == [7, 5, 3]
-    assert found.alpha_at(7) == pytest.approx(0.05), "made again, the first report says what it said"
-
-
-@given(st.integers(1, 12), st.lists(st.integers(1, 14), min_size=1, max_size=5, unique=True))
-def test_looks_in_any_order_spend_the_planned_level_and_no_more(planned: int, counts: list[int]) -> None:
-    plan = replace(PLANNED, seeds=tuple(range(planned)))
-    spending = [look for look in registration._looks(counts, plan) if look.alpha]
-    assert [look.seeds for look in spending] == sorted(look.seeds for look in spending)
-    if spending:
-        assert overall([look.seeds for look in spending], [look.alpha for look in spending]) <= 0.05 + 1e-5
-
-
-@pytest.mark.parametrize("counts", [[2, 2], [0], [True], ["3"], 3, None])
-def test_looks_that_no_study_writes_are_refused(tmp_path: Path, counts: object) -> None:
-    (tmp_path / registration.LOOKS).write_text(json.dumps({"plan": PLANNED.sha256, "seeds": counts}))
-    study = SimpleNamespace(registered=PLANNED, output=tmp_path, seeds=range(3), arms=PLANNED.arms)
-    with pytest.raises(Refused, match="looks"):
-        registration.look(study)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("empty", ["arms", "seeds"])

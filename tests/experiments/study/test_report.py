@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.evaluation.study_report import verdict_of
@@ -162,6 +162,18 @@ def test_any_pair_may_be_primary_and_the_others_are_adjusted_for_their_number() 
     least = min(others, key=lambda one: one.p)
     assert least.p_adjusted == pytest.approx(min(1, least.p * len(others)))
     assert all(one.p_adjusted >= one.p for one in others)
+
+
+@given(st.integers(0, 50), st.sets(st.sampled_from(["pca", "dropout", "wide"]), min_size=1))
+@settings(max_examples=10, deadline=None)
+def test_arms_that_were_added_change_nothing_that_is_said_of_planned_ones(rng_seed: int, names: set[str]) -> None:
+    planned = study_of(0.02, people=100, luck=0.02, rng_seed=rng_seed)
+    more = {name: study_of(0.0, people=100, luck=0.1, rng_seed=rng_seed + 1)["scores"]["full"] for name in names}
+    alone = differences(**planned)
+    with_more = differences(**planned | {"scores": planned["scores"] | more, "added": names})
+    assert tuple(one for one in with_more if names.isdisjoint((one.arm, one.minus))) == alone
+    later = [one for one in with_more if not names.isdisjoint((one.arm, one.minus))]
+    assert later and {one.compared for one in later} == {len(later)}
 
 
 def test_a_smaller_level_widens_the_intervals_and_none_leaves_no_verdict() -> None:
