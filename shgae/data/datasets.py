@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -57,11 +58,16 @@ def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return (tensor.pin_memory() if tensor.is_cpu else tensor).to(device, non_blocking=True)
 
 
+PINNING = threading.Lock()
+"""While a GPU's graph is recorded, the driver gives no memory to any thread."""
+
+
 def pinned(batch: Batch, device: torch.device) -> Batch:
     """A batch (any tuple) for a device: for a GPU its tensors go to pinned memory, best in the thread that read it."""
     if device.type != "cuda":
         return batch
-    there = [one.pin_memory() if isinstance(one, torch.Tensor) and one.is_cpu else one for one in batch]
+    with PINNING:
+        there = [one.pin_memory() if isinstance(one, torch.Tensor) and one.is_cpu else one for one in batch]
     made: Batch = batch._make(there) if hasattr(batch, "_make") else type(batch)(there)
     return made
 

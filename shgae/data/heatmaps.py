@@ -242,13 +242,18 @@ def _gaussians(size: int, sigmas: tuple[float, float], peak: Literal["one", "mas
     return torch.stack([one_axis(size, sigma) for sigma in sigmas]).float().to(device)
 
 
+@lru_cache(maxsize=8)
+def _sizes(sigmas: tuple[float, float], device: torch.device) -> Tensor:
+    """(2, 2) float32: each sigma, and how far it is drawn; kept, since a GPU is waited for where it is sent there."""
+    return torch.tensor([sigmas, [_radius(sigma) for sigma in sigmas]], dtype=torch.float32, device=device)
+
+
 def _around(
     centre: Tensor, kind: Tensor, size: int, sigmas: tuple[float, float], peak: Literal["one", "mass"]
 ) -> Tensor:
     """One axis of Gaussians around places (N, K), each with the sigma of its kind (N, K): (N, K, size) float32."""
     radii = [_radius(sigma) for sigma in sigmas]
-    numbers = torch.tensor([sigmas, radii], dtype=torch.float32, device=centre.device)
-    sigma, reach = numbers[:, kind][..., None].unbind(0)
+    sigma, reach = _sizes(sigmas, centre.device)[:, kind][..., None].unbind(0)
 
     def bells(cell: Tensor) -> Tensor:
         distance = cell - centre[..., None]

@@ -35,6 +35,7 @@ from shgae.evaluation.prediction_entries import check_entries, with_whole
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
+from shgae.inference.device import sound_model
 from shgae.metrics.oks import LOWEST
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import CellRule, DecodeConfig
@@ -296,7 +297,7 @@ def predict(
         try:
             decoded = heatmaps.decode(maps[:, -1])
         except ValueError as error:
-            raise Refused("model", name, str(error), "a model whose training did not diverge") from error
+            raise Refused("model", name, str(error), sound_model(inference.precision)) from error
         cells[batch.rows], score[batch.rows] = decoded.cells.cpu().numpy(), decoded.score.cpu().numpy()
         if how != _ARGMAX:
             found = places_of(model, batch, maps[:, -1], inference, how)

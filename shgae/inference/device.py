@@ -6,16 +6,22 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import TypeVar
 
 import torch
 
 from shgae.errors import Refused
-from shgae.execution import Deterministic, Progress
-from shgae.recipes import Precision
+from shgae.execution import Deterministic, Execution, Progress
+from shgae.recipes import ExtractConfig, FitConfig, Precision, PredictConfig, ScoredConfig
+
+ConfigT = TypeVar("ConfigT", bound=ExtractConfig | FitConfig | PredictConfig | ScoredConfig)
 
 UNTESTED: Mapping[str, Callable[[], bool]] = {"mps": torch.backends.mps.is_available, "xpu": torch.xpu.is_available}
 """Kinds of GPU that are taken if asked for, and that nobody has tried, Apple's and Intel's: whether there is one."""
 _DEVICES = "auto, cpu, cuda, cuda:0, mps or xpu"
+BEYOND_FP16 = "--precision fp32 (fp16 ends at 65,504, and activations of the original residual reach millions)"
+"""The fix where numbers of fp16 are not finite."""
 _HALVES: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -116,11 +122,29 @@ def describe(device: torch.device) -> str:
     return f"cpu (threads: {torch.get_num_threads()})" if device.type == "cpu" else str(device)
 
 
+def sound_model(precision: Precision) -> str:
+    """The fix where a network gives numbers that are not finite."""
+    return BEYOND_FP16 if precision == "fp16" else "a model whose training did not diverge"
+
+
 def announce(device: torch.device, precision: Precision, progress: Progress) -> None:
     """Says where and in which number format the work begins: a GPU that torch does not see is missed at once."""
     progress.note(f"computing in {precision} on {describe(device)}")
     if device.type in UNTESTED:
         progress.note(f"note: shgae was never tried on {device.type}; compare some numbers with those of --device cpu")
+
+
+def placed(config: ConfigT, execution: Execution, *, quiet: bool = False) -> tuple[torch.device, ConfigT]:
+    """The device that was asked for, and the options with their precision resolved; :func:`announce` says so.
+
+    Raises:
+        Refused: see :func:`resolve_device` and :func:`resolve_precision`.
+    """
+    device = resolve_device(execution.device)
+    config = replace(config, precision=resolve_precision(config.precision, device))
+    if not quiet:
+        announce(device, config.precision, execution.progress)
+    return device, config
 
 
 @contextmanager
@@ -159,5 +183,6 @@ def _forbid_tf32() -> None:
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """The forward pass in that precision; weights, loss and optimizer stay float32."""
+    """The forward pass in that precision; weights, loss and optimizer stay float32, which is never TF32."""
+    _forbid_tf32()
     return torch.autocast(device.type, _HALVES.get(precision), enabled=precision in _HALVES)

@@ -20,6 +20,7 @@ from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import perfect_height, target_sigma
+from shgae.inference.device import sound_model
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import PredictConfig
 
@@ -189,7 +190,7 @@ class PoseFinder:
         valid = torch.tensor([person.valid for person in people])
         maps = self._inference.last_maps(self._module, crops, valid, self._flip_pairs, self._rule)
         if not maps.isfinite().all():
-            fix = "a model whose training did not diverge"
+            fix = sound_model(self._inference.precision)
             raise Refused("model", self._loaded.artifact.path, "a map holds numbers that are not finite", fix)
         cells, score = heatmaps.decode(maps)
         places = heatmaps.refined(maps, cells, self._config.decode, target_sigma(self._loaded.artifact.facts))

@@ -17,7 +17,7 @@ from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
-from shgae.inference.device import describe, resolve_device, resolve_precision
+from shgae.inference.device import describe, placed
 from shgae.recipes import AnalyzeConfig, as_json
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.latent_figures import Pictures
@@ -53,9 +53,7 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
     """
     opened = open_inputs(inputs, config, execution)
     parts, left_out = choose_parts(config.parts, opened)
-    device = resolve_device(execution.device)
-    precision = resolve_precision(config.precision, device)
-    config = dataclasses.replace(config, split=opened.split, precision=precision)
+    device, config = placed(dataclasses.replace(config, split=opened.split), execution)
     with new_artifact(
         output,
         kind="analysis",

@@ -33,7 +33,7 @@ from shgae.evaluation.trainings import trained
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
-from shgae.inference.device import describe, determinism, resolve_device, resolve_precision
+from shgae.inference.device import describe, determinism, placed
 from shgae.metrics.oks import coco_sigmas
 from shgae.metrics.people import Floats, Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
@@ -118,8 +118,7 @@ def run(
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
     read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
     sources = [networks.get(i) or read(i) for i in range(len(models))]
-    device = resolve_device(execution.device)
-    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
+    device, config = placed(config, execution, quiet=not networks)
     names = _names(models)
     if output is None:
         with determinism(execution.deterministic):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +29,7 @@ from shgae.data.prefetch import behind
 from shgae.errors import Diverged
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
-from shgae.inference.device import announce, describe, determinism, resolve_device, resolve_precision
+from shgae.inference.device import announce, describe, determinism, placed, sound_model
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import LoadedHourglass, load_hourglass, no_such_stack
 from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
@@ -180,8 +179,7 @@ def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) 
         execution.progress.note(
             f"note: {model} was trained on {other_joints(mine, theirs, data)}; no bottleneck depends on them"
         )
-    device = resolve_device(execution.device)
-    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
+    device, config = placed(config, execution, quiet=True)
     crops = {
         split: Crops(prepared, split, config.limit, checked=False)
         for split in SPLITS
@@ -308,7 +306,7 @@ class _Extraction:
         who = f"annotation {', '.join(map(str, people[:_MOST_NAMED]))}{more}"
         if not np.isfinite(found).all():
             why = f"the bottleneck of {who} holds numbers that are not finite"
-            raise Diverged("activations", self._model, why, "a model whose training did not diverge")
+            raise Diverged("activations", self._model, why, sound_model(self._inference.precision))
         share, largest = f"{100 * is_lost.mean():.3g} %", f"{np.abs(found).max():,.0f}"
         why = f"{share} of the numbers of a batch are beyond {most:,.0f}, all that fp16 holds; the largest is {largest}"
         raise Diverged("activations", self._model, f"{why} ({who})", "--dtype fp32")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import warnings
 from collections import Counter
@@ -31,7 +30,7 @@ from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
 from shgae.execution import Execution, Progress
 from shgae.inference.decoding import note_unpaired
-from shgae.inference.device import describe, resolve_device, resolve_precision
+from shgae.inference.device import describe, placed
 from shgae.inference.pose_finder import TOO_THIN, PoseFinder, Row, in_groups
 from shgae.inference.suppression import Suppression
 from shgae.models.zoo import LoadedHourglass, load_hourglass
@@ -94,8 +93,7 @@ def run(
     request = _read_request(photos, boxes, loaded.artifact.facts["category_id"], config, execution)
     if config.flip_test:
         note_unpaired(loaded.skeleton, model, execution.progress)
-    device = resolve_device(execution.device)
-    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
+    device, config = placed(config, execution)
     with (
         new_artifact(
             output,

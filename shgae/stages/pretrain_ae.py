@@ -16,7 +16,7 @@ from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.inference.device import announce, describe, determinism, resolve_device, resolve_precision
+from shgae.inference.device import announce, describe, determinism, placed
 from shgae.metrics.reconstruction import Reconstruction
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
@@ -68,8 +68,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     stacks = _stacks(config.stack, source)
     read = [site_folder(split, stack, stacks_of(source)) for split in ("train", "val") for stack in stacks]
     verify_files(source, tuple(f"{folder}/" for folder in read), execution)
-    device = resolve_device(execution.device)
-    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
+    device, config = placed(config, execution, quiet=True)
     train, val = (Activations(source, split, config.limit, stacks) for split in ("train", "val"))
     width, model_stacks = int(source.facts["shape"][0]), int(source.facts.get("model_stacks", 0))
     spec = AutoencoderSpec(width=width, code_size=config.code_size, output=config.decoder_output)

@@ -19,7 +19,7 @@ from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
-from shgae.inference.device import describe, resolve_device, resolve_precision
+from shgae.inference.device import describe, placed
 from shgae.models.autoencoder import SIDE
 from shgae.recipes import RateConfig, as_json
 from shgae.reporting.rate import rate_figure, rate_table
@@ -78,8 +78,7 @@ def run(
     if code:
         parents["autoencoder"] = code.artifact
     theirs = open_given(given or {}, source, site, prepared, split, config.limit)
-    device = resolve_device(execution.device)
-    config = dataclasses.replace(config, split=split, precision=resolve_precision(config.precision, device))
+    device, config = placed(dataclasses.replace(config, split=split), execution)
     rate = RateCurve(site, rated_code(site, code), (prepared, source), ks, config, device, execution, theirs)
     if output is None:
         return RateResult(rate.report(), None)

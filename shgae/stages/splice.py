@@ -18,7 +18,7 @@ from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
-from shgae.inference.device import describe, resolve_device, resolve_precision
+from shgae.inference.device import describe, placed
 from shgae.recipes import SpliceConfig, as_json
 from shgae.reporting.splice import code_lines, splice_tables
 from shgae.reporting.table import pages
@@ -75,8 +75,7 @@ def run(
     parents |= {"activations": source} if source else {}
     parents |= {"autoencoder": code.artifact} if code else {}
     theirs = open_given(given or {}, source, site, prepared, split, config.limit)
-    device = resolve_device(execution.device)
-    config = dataclasses.replace(config, split=split, precision=resolve_precision(config.precision, device))
+    device, config = placed(dataclasses.replace(config, split=split), execution)
     codes = codes_to_try(site, code, execution.progress)
     splice = Splice(site, codes, prepared, source, config, device, execution, theirs)
     if output is None:

@@ -1,6 +1,6 @@
 """``--compile``: the passes of a training step compiled by ``torch.compile``.
 
-Compiled are the forward and backward pass of whole batches, at the first step. Validation, a smaller last batch of an
+Compiled are the forward and backward pass of whole batches, at the first one. Validation, a smaller last batch of an
 epoch, optimizer and health stay as they are. On an NVIDIA or AMD GPU each pass is recorded as a graph
 ("reduce-overhead"), which one call launches, and cuDNN tries its algorithms. Fused kernels round differently, so
 the last bits differ from those of a training without ``--compile``.
@@ -21,40 +21,54 @@ from shgae.recipe_parts import RegularisationConfig
 from shgae.recipes import FitConfig
 
 BACKEND = "inductor"
+_STRUCTURES = 64
+"""Networks of other structure that one process may compile, such as the arms of a study; torch's own limit is 8."""
 _UNCOMPILED = "note: --compile has no effect on this training"
 
 
 class Compiled(nn.Module):
     """A network whose passes are compiled at the first call; where that fails, it runs as it is, which is said."""
 
-    def __init__(self, model: nn.Module, *, graphs: bool, execution: Execution) -> None:
+    def __init__(
+        self, model: nn.Module, *, graphs: bool, execution: Execution, rows: frozenset[int] = frozenset()
+    ) -> None:
+        """The network with batches of these ``rows`` compiled; without any, with those of the first call."""
         super().__init__()
-        self.model, self.graphs, self._progress = model, graphs, execution.progress
+        self.model, self.graphs, self._progress, self._rows = model, graphs, execution.progress, rows
         mode = "reduce-overhead" if graphs else None
         # One graph or none: after half a forward pass, statistics of batch normalisation would be counted twice.
         self._compiled: Any = torch.compile(model, fullgraph=True, dynamic=False, backend=BACKEND, mode=mode)
-        self._shape: torch.Size | None = None
         self.fault: str | None = None
         """Why it runs as it is; None while it is compiled."""
 
     def forward(self, x: torch.Tensor) -> Any:
         """What the network gives."""
-        self._shape = self._shape or x.shape
-        if self.fault is not None or x.shape != self._shape:  # each further shape would be compiled for minutes
+        self._rows = self._rows or frozenset((len(x),))
+        if self.fault is not None or len(x) not in self._rows:  # each further shape would be compiled for minutes
             return self.model(x)
-        from torch._dynamo.exc import TorchDynamoException  # seconds
+        from torch._dynamo import config  # seconds
+        from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
+        config.recompile_limit = max(config.recompile_limit, _STRUCTURES)
         if self.graphs:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         try:
             return self._compiled(x)
-        except TorchDynamoException as error:  # before a number was computed
+        except (TorchDynamoException, FailOnRecompileLimitHit) as error:  # before a number was computed
             self.fault = _reason(error)
             self._progress.note(f"{_UNCOMPILED}: {self.fault}")
             return self.model(x)
 
 
-def compiled(model: nn.Module, config: FitConfig, execution: Execution) -> nn.Module:
+def whole_rows(config: FitConfig, samples: int) -> frozenset[int]:
+    """The rows of what a step of a whole batch passes at once: its batch, or each portion of it."""
+    batch = min(config.batch_size, samples)
+    return frozenset((batch // config.micro_batches, -(-batch // config.micro_batches)))
+
+
+def compiled(
+    model: nn.Module, config: FitConfig, execution: Execution, rows: frozenset[int] = frozenset()
+) -> nn.Module:
     """What a training's steps call: the network itself, or with ``execution.compile`` a :class:`Compiled`."""
     if not execution.compile:
         return model
@@ -65,7 +79,7 @@ def compiled(model: nn.Module, config: FitConfig, execution: Execution) -> nn.Mo
     on_cpu = "" if on_gpu else "; on CPUs nothing was gained where it was measured (docs/performance.md)"
     execution.progress.note(f"compiling at the first step, which may take minutes{on_cpu}")
     # A graph writes its results where those of its last run were; gradients of several portions are added up there.
-    return Compiled(model, graphs=on_gpu and config.micro_batches == 1, execution=execution)
+    return Compiled(model, graphs=on_gpu and config.micro_batches == 1, execution=execution, rows=rows)
 
 
 def described(network: nn.Module, config: FitConfig, execution: Execution) -> str:

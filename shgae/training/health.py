@@ -79,7 +79,8 @@ def measure(model: nn.Module, loss: torch.Tensor, scale: float = 1.0) -> Measure
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     statistics = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
     # Of statistics no sum of squares: variances of the original residual reach 1e19, of which the square is no float32.
-    norms = get_total_norm(gradients), get_total_norm(statistics, norm_type=math.inf)
+    none = loss.new_zeros(())  # of no statistics torch gives a number on the CPU, which a GPU would be waited for
+    norms = get_total_norm(gradients), get_total_norm(statistics, norm_type=math.inf) if statistics else none
     return Measured(torch.stack([loss.detach(), *(norm.to(loss.device) for norm in norms)]), scale)
 
 

@@ -31,11 +31,12 @@ from shgae.data.datasets import Rows, in_chunks, pinned
 from shgae.data.prefetch import prefetch
 from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
+from shgae.inference.device import BEYOND_FP16
 from shgae.models.zoo import load_state, state_arrays
 from shgae.recipes import FitConfig
 from shgae.training import distributed, recording
 from shgae.training.batch_norm import statistics_kept
-from shgae.training.compiling import compiled, described, searching
+from shgae.training.compiling import compiled, described, searching, whole_rows
 from shgae.training.freezing import train_mode
 from shgae.training.health import Measured, StepStatistics, Watchdog, measure
 from shgae.training.loss_scale import after_step, first_position, unscale
@@ -135,9 +136,10 @@ class _Fitting(Generic[BatchT]):
         self, model: nn.Module, objective: Objective[BatchT], config: FitConfig, draft: Draft, execution: Execution
     ) -> None:
         self.model, self.objective, self.config = model, objective, config
-        self.network = compiled(model, config, execution)
+        rows = whole_rows(config, objective.samples)
+        self.network = compiled(model, config, execution, rows)
         if execution.cuda_graphs:
-            self.network = recording.recorded(self.network, config, execution)
+            self.network = recording.recorded(self.network, config, execution, rows)
         self.draft, self.execution, self.world = draft, execution, execution.world
         self.optimizer = build_optimizer(model, config)
         self.position = first_position(config.precision)
@@ -268,6 +270,7 @@ class _Fitting(Generic[BatchT]):
             before = f", {self._gradient:.3g} a step before" if self._gradient is not None else ""
             why = f"{fault}; gradient norm {reading.gradient:.3g}{before}"
             fix = "a look at these samples, or a smaller --lr, with --force"
+            fix = fix if self.config.precision != "fp16" else f"{BEYOND_FP16}, with --force"
             raise self._diverged(why, f" ({self.objective.name_rows(step.rows)})", fix, step.at)
         return reading
 

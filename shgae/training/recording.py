@@ -1,19 +1,21 @@
 """``--cuda-graphs``: the passes of a training step, recorded once and then launched as a whole.
 
 A step of the hourglass is more than a thousand kernels, and a fast GPU waits for their launches. Recorded are the
-forward and backward pass of whole batches, at the first step, by ``torch.cuda.make_graphed_callables``. The same
+forward and backward pass of whole batches, at the first one, by ``torch.cuda.make_graphed_callables``. The same
 kernels run in the same order, so no bit should change; the first step compares. Validation, a smaller last batch of an
 epoch, loss, optimizer and health stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
 import torch
 from torch import nn
 
+from shgae.data.datasets import PINNING
 from shgae.errors import shortened
 from shgae.execution import Execution
 from shgae.recipes import FitConfig
@@ -29,21 +31,21 @@ _NEAR = 0.01
 class Recorded(nn.Module):
     """A network whose passes are recorded at the first call; where that fails, it runs as it is, which is said."""
 
-    def __init__(self, model: nn.Module, execution: Execution) -> None:
+    def __init__(self, model: nn.Module, execution: Execution, rows: frozenset[int] = frozenset()) -> None:
+        """The network with batches of these ``rows`` recorded; without any, with those of the first call."""
         super().__init__()
-        self.model, self._progress = model, execution.progress
-        self._shape: torch.Size | None = None
-        self._replay: Callable[[torch.Tensor], torch.Tensor] = model.forward
+        self.model, self._progress, self._rows = model, execution.progress, rows
+        self._replay: Callable[[torch.Tensor], torch.Tensor] | None = None
         self.fault: str | None = None
         """Why it runs as it is; None while it is recorded, or was not called yet."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """What the network gives; the next call overwrites it."""
-        if self._shape is None:
-            self._shape = x.shape
+        self._rows = self._rows or frozenset((len(x),))
+        fits = self.fault is None and len(x) in self._rows
+        if fits and self._replay is None:
             self._record(x)
-        fits = self.fault is None and x.shape == self._shape
-        return self._replay(x) if fits else self.model(x)
+        return self._replay(x) if fits and self._replay is not None else self.model(x)
 
     def _record(self, x: torch.Tensor) -> None:
         """Records both passes, and compares a replay; the statistics of batch normalisation do not see any of it."""
@@ -59,7 +61,7 @@ class Recorded(nn.Module):
             kind, torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind), cache_enabled=False
         )
         try:
-            with uncached:
+            with uncached, _alone_on(x.device):
                 wanted = _numbers(self.model, x)
                 passes = _Passes(self.model)
                 replay = cast(
@@ -103,12 +105,25 @@ def _near(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
     return bool((one.float() - other.float()).norm() <= _NEAR * one.float().norm())
 
 
-def recorded(model: nn.Module, config: FitConfig, execution: Execution) -> nn.Module:
+@contextmanager
+def _alone_on(device: torch.device) -> Iterator[None]:
+    """Makes a GPU the current one, and its stream as it was after a failure; no other thread pins memory meanwhile."""
+    with ExitStack() as stack:
+        stack.enter_context(PINNING)
+        if device.type == "cuda":
+            stack.enter_context(torch.cuda.device(device))
+            stack.enter_context(torch.cuda.stream(torch.cuda.current_stream(device)))
+        yield
+
+
+def recorded(
+    model: nn.Module, config: FitConfig, execution: Execution, rows: frozenset[int] = frozenset()
+) -> nn.Module:
     """What a training's steps call under ``execution.cuda_graphs``: :class:`Recorded`, or the network as it is."""
     if fault := _obstacle(model, config, execution):
         execution.progress.note(f"{_UNRECORDED}: {fault}")
         return model
-    return Recorded(model, execution)
+    return Recorded(model, execution, rows)
 
 
 def described(network: nn.Module, config: FitConfig, execution: Execution) -> str:

@@ -39,7 +39,7 @@ from shgae.data.prefetch import prefetch
 from shgae.errors import Interrupted
 from shgae.execution import Execution, Silent
 from shgae.inference.batches import Inference
-from shgae.inference.device import describe, determinism
+from shgae.inference.device import describe, determinism, multiplies_bf16
 from shgae.models.zoo import AutoencoderSpec, build_hourglass, state_arrays
 from shgae.recipes import RECIPES, ExtractConfig, FitConfig
 from shgae.skeleton import COCO_PERSON
@@ -67,9 +67,10 @@ def operations(run: Callable[[], torch.Tensor], *, trained: bool) -> float:
 
 
 def peak(device: torch.device) -> float:
-    """10^9 bf16 operations a second of one large convolution on a device."""
+    """10^9 operations a second of one large convolution on a device, in bf16, or in fp16 where a GPU has no bf16."""
     side = 256 if device.type == "cuda" else 64
-    x = torch.randn((8, 256, side, side), device=device).to(torch.bfloat16, memory_format=torch.channels_last)
+    half = torch.float16 if device.type == "cuda" and not multiplies_bf16(device) else torch.bfloat16
+    x = torch.randn((8, 256, side, side), device=device).to(half, memory_format=torch.channels_last)
     convolution = torch.nn.Conv2d(256, 256, 3, padding=1).to(x)
     convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     taken = []
@@ -98,6 +99,9 @@ def fitted(model: Any, objective: Any, config: FitConfig, run: Path, how: Execut
     clock = Clock()
     with new_artifact(run, kind="hourglass", config={}, parents={}, execution=how, resumable=True) as made:
         fit(model, objective, config, made, replace(how, progress=clock))
+    for option in ("compiled", "cuda_graphs"):
+        if (became := str(made.provenance.get(option, ""))).startswith("no"):
+            raise RuntimeError(f"{option}: {became}")  # the time would be that of a training without it
     _wait(next(model.parameters()).device)
     return (clock.ends[-1] - clock.ends[-2]) / objective.samples if len(clock.ends) > 1 else 0.0
 

@@ -7,12 +7,41 @@ import pytest
 import torch
 
 from shgae.errors import Refused
-from shgae.execution import Deterministic
+from shgae.execution import Deterministic, Execution
 from shgae.inference import device
+from shgae.recipes import EvaluateConfig
 from tests.builders.chain import Notes
 from tests.builders.gpus import pretend_gpus
+from tests.builders.pages import ROOT
 
 CPU = torch.device("cpu")
+
+
+def test_float32_is_never_tf32_wherever_a_network_runs() -> None:
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    with device.autocast(CPU, "fp32"):
+        assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_numbers_that_fp16_cannot_hold_are_no_fault_of_the_model() -> None:
+    assert device.sound_model("fp16").startswith("--precision fp32")
+    assert "--precision" not in device.sound_model("bf16")
+
+
+def test_every_stage_that_computes_says_where() -> None:
+    stages = [path.read_text(encoding="utf-8") for path in (ROOT / "shgae/stages").glob("*.py")]
+    computing = [text for text in stages if " placed(" in text or "resolve_precision(" in text]
+    assert len(computing) >= 8
+    assert all(" announce(" in text for text in computing if "quiet=True" in text or "resolve_precision(" in text)
+
+
+def test_what_was_asked_for_is_resolved_and_said() -> None:
+    notes = Notes()
+    where, config = device.placed(EvaluateConfig(precision="fp32"), Execution(device="cpu", progress=notes))
+    assert (where, config.precision) == (CPU, "fp32")
+    assert notes.said == [f"computing in fp32 on {device.describe(CPU)}"]
+    device.placed(config, Execution(device="cpu", progress=notes), quiet=True)
+    assert len(notes.said) == 1
 
 
 def test_tests_of_the_cpu_see_no_gpu() -> None:

@@ -17,10 +17,10 @@ from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Interrupted
 from shgae.execution import Execution
 from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_autoencoder, build_hourglass
-from shgae.recipes import FinetuneConfig, TrainConfig
+from shgae.recipes import FinetuneConfig, FitConfig, TrainConfig
 from shgae.stages import finetune, pretrain_ae, train
 from shgae.training import compiling
-from shgae.training.compiling import Compiled, compiled, described, searching
+from shgae.training.compiling import Compiled, compiled, described, searching, whole_rows
 from shgae.training.freezing import train_mode, train_only
 from tests.builders.chain import Chain, Notes
 from tests.builders.line import CONFIG, StopAfter, content, trained
@@ -166,6 +166,35 @@ def test_only_the_first_shape_is_compiled(traced: str, monkeypatch: pytest.Monke
     for rows in (4, 2, 4, 1):
         torch.testing.assert_close(network(torch.ones(rows, 3)), model(torch.ones(rows, 3)))
     assert calls == [4, 4]
+
+
+def test_more_structures_are_compiled_than_torch_keeps_by_itself(traced: str) -> None:
+    """As the arms and code sizes of a study in one process."""
+    for size in range(1, 11):
+        model = build_autoencoder(AutoencoderSpec(width=8, code_size=size))
+        network = Compiled(model, graphs=False, execution=Execution())
+        network(torch.zeros(2, 8, 4, 4))
+        assert network.fault is None, size
+
+
+def test_whole_batches_are_compiled_though_a_short_one_comes_first(
+    traced: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a training that is resumed at the last step of an epoch."""
+    model, calls = nn.Linear(3, 2), list[int]()
+    network = Compiled(model, graphs=False, execution=Execution(), rows=frozenset((5, 6)))
+    monkeypatch.setattr(network._compiled, "forward", lambda x: (calls.append(len(x)), model(x))[1])
+    for rows in (2, 6, 5, 5, 1):
+        network(torch.ones(rows, 3))
+    assert calls == [6, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "portions", "samples", "rows"),
+    [(16, 1, 100, {16}), (16, 3, 100, {5, 6}), (16, 1, 10, {10}), (16, 4, 100, {4})],
+)
+def test_whole_are_batches_or_their_portions(batch_size: int, portions: int, samples: int, rows: set[int]) -> None:
+    assert whole_rows(FitConfig(batch_size=batch_size, micro_batches=portions), samples) == rows
 
 
 class _Two(Execution().world.__class__):  # type: ignore[misc]

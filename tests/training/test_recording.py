@@ -103,6 +103,24 @@ def test_only_the_first_shape_is_recorded(graphs: Graphs) -> None:
     assert (graphs.recorded, graphs.replays) == (1, 3)  # one replay is the comparison
 
 
+def test_a_whole_batch_is_recorded_though_a_short_one_comes_first(graphs: Graphs) -> None:
+    model = nn.Linear(3, 2)
+    network = Recorded(model, Execution(), frozenset((4,)))
+    for rows in (2, 4, 4, 1):
+        torch.testing.assert_close(network(torch.ones(rows, 3)), model(torch.ones(rows, 3)))
+    assert (graphs.recorded, graphs.replays) == (1, 3)
+
+
+def test_a_training_that_is_resumed_at_a_short_batch_records_the_whole_ones(tmp_path: Path, graphs: Graphs) -> None:
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "torn", dataclasses.replace(RECORD, stop=StopAfter(2)))
+    before = graphs.replays
+    trained(tmp_path / "torn", dataclasses.replace(RECORD, resume=True))
+    trained(tmp_path / "whole", Execution())
+    assert content(tmp_path / "torn") == content(tmp_path / "whole")
+    assert graphs.replays - before > 2
+
+
 def failing(*_: Any, **__: Any) -> Any:
     raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore lines")
 

@@ -21,7 +21,7 @@ from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import crops_at_once
-from shgae.inference.device import autocast
+from shgae.inference.device import autocast, sound_model
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackState
 from shgae.models.zoo import LoadedHourglass, load_hourglass, no_such_stack
@@ -115,7 +115,7 @@ class Splicer:
         with torch.inference_mode(), autocast(self.device, self._precision):
             maps = self.module.ascend(descent, bottleneck, skips).float()
         if not maps.isfinite().all():
-            fix = "a model whose training did not diverge"
+            fix = sound_model(self._precision)
             raise Refused("model", self._site.loaded.artifact.path, "a map holds numbers that are not finite", fix)
         return maps
 
