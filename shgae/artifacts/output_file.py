@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from shgae.artifacts.manifest import MANIFEST
 from shgae.errors import Refused, shortened
 
 PAGE, PICTURE, ONNX = (".html", ".htm"), (".png", ".svg", ".pdf"), (".onnx",)
@@ -31,6 +32,8 @@ def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example:
         return
     if not force:
         raise Refused("output", output, "it exists already", "another --output, or --force to replace it")
+    if folder := next((one for one in output.absolute().parents if (one / MANIFEST).is_file()), None):
+        raise Refused("output", output, f"it lies inside {folder}, which would be damaged", "another --output")
     if output.is_symlink() or not output.is_file():
         raise Refused("output", output, "it exists and is no file, so --force spares it", "another --output")
 

@@ -86,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     # torch asks Linux for huge pages then: a training step has a hundred tensors of many MB, new ones at every step.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    # A notebook names a backend that draws into it, and a user's file may be no text: figures are only written here.
+    os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     _mend_streams()
     with heard(to_the_end=argv is None):
         return _run(arguments)

@@ -52,12 +52,17 @@ def list_photos(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     for path in given:
         found = [path]
         if path.is_dir():
-            names = sorted(one.name for one in path.iterdir() if one.suffix.lower() in SUFFIXES and one.is_file())
+            names = sorted(one.name for one in path.iterdir() if one.suffix.lower() in SUFFIXES and _is_entry(one))
             found = [path / name for name in names if not name.startswith(".")]
             empty += [] if found else [path]
         for photo in found:
             photos.setdefault(os.path.realpath(photo), photo)
     return list(photos.values()), empty
+
+
+def _is_entry(path: Path) -> bool:
+    """Whether something in a folder is a file, or a link that should lead to one: a bad photo where it does not."""
+    return path.is_file() or (path.is_symlink() and not path.is_dir())
 
 
 def whole_photos(photos: Sequence[Path]) -> list[BoxedPhoto]:

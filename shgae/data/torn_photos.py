@@ -19,8 +19,10 @@ _END = b"\xff\xd9"
 _LENGTH = 64
 _FILLERS = [hashlib.sha512(bytes([number])).digest().replace(b"\xff", b"\x7f") for number in range(8)]
 """Random bytes, the same every time, that any pixels which are missing at the end would be made of."""
-_GREY = (128, (128, 128, 128))
-"""What libjpeg makes of blocks that are not there."""
+_GREY = (128, (128,) * 3, (127,) * 4, (128,) * 4)
+"""What libjpeg makes of blocks that are not there; of four colours some are kept inverted."""
+_RESTART = [bytes((0xFF, 0xD0 + number)) for number in range(8)]
+"""Markers at which decoding may begin again; what stands before the expected one is skipped."""
 _ZEROS_OF_PIXELS = 2
 """Bytes at the end of a JPEG's pixels that may be zeros by themselves."""
 _LEAST_ZEROS = 64
@@ -28,17 +30,25 @@ _LEAST_ZEROS = 64
 _LAST_OF_PNG = 16
 """Bytes behind the pixels of a PNG."""
 _COEFFICIENTS = 64
+_INTERVAL = b"\xff\xdd\0\4"
+"""The head of what says how far restart markers are apart."""
 
 
-def without_end(data: bytes) -> Image.Image:
+def without_end(data: bytes, tries: int = 9) -> Image.Image:
     """A photo without its last bytes, if they are no pixels: whatever is put in their place changes none.
+
+    Args:
+        data: the file.
+        tries: with so many endings.
 
     Raises:
         OSError: pixels are missing.
     """
     body = _without_zeros(data).rstrip(b"\xff")  # perhaps the first half of the marker
     length = max(len(data) - len(body), _LENGTH)
-    endings = ((filler * (length // _LENGTH + 1))[:length] for filler in (b"\0" * _LENGTH, *_FILLERS))
+    endings = [(filler * (length // _LENGTH + 1))[:length] for filler in (b"\0" * _LENGTH, *_FILLERS)][:tries]
+    if _INTERVAL in body:
+        endings += [marker + ending for marker, ending in zip(_RESTART, endings, strict=False)]
     first, *others = (Image.open(io.BytesIO(body + ending + _END), formats=FORMATS) for ending in endings)
     if not _has_every_bit(body) or any(other.tobytes() != first.tobytes() for other in others):
         raise OSError("image file is truncated")
@@ -57,6 +67,9 @@ def check_end(photo: Image.Image, data: bytes) -> None:
         without_end(data)
     elif photo.format in JPEGS and photo.getpixel((photo.width - 1, photo.height - 1)) in _GREY:
         without_end(body[: body.rfind(_END)])
+    elif photo.format in JPEGS and "progressive" in photo.info:
+        # Each scan passes all pixels, so the last one says nothing of the last bytes; few tries, for most are whole.
+        without_end(body[: body.rfind(_END)], tries=3)
     elif photo.format == "WEBP" and zeros >= _LEAST_ZEROS:
         without_end(data)
     elif photo.format == "PNG" and zeros > _LAST_OF_PNG and b"IEND" not in body:

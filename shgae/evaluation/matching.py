@@ -21,7 +21,7 @@ from shgae.metrics import oks
 Floats = npt.NDArray[np.float64]
 OTHER_SPLIT = "predictions of everybody in this split, or --split for another one"
 """What to do where people of the split are lacking."""
-_MOST = 1e6
+_LEAST, _MOST = 1e-6, 1e6
 _NUMBER = re.compile("[0-9]{1,18}")
 _FIX = 'a JSON list of a number for each joint, or an object {"nose": 0.026, ...}'
 
@@ -40,7 +40,7 @@ def read_sigmas(path: Path, names: Sequence[str]) -> Floats:
         value = [value[name] for name in names]
     if not isinstance(value, list) or len(value) != len(names):
         raise Refused("sigmas", path, f"not {len(names)} numbers", _FIX)
-    if not all(type(one) in (int, float) and 0 < one < _MOST for one in value):
+    if not all(type(one) in (int, float) and _LEAST < one < _MOST for one in value):
         raise Refused("sigmas", path, "a sigma is not a positive number", _FIX)
     return np.array(value, np.float64)
 

@@ -53,6 +53,15 @@ def test_a_name_with_any_of_the_endings_will_do(tmp_path: Path, name: str) -> No
     assert refusal(tmp_path / name) is None
 
 
+def test_a_file_of_an_artefact_is_spared_even_by_force(tmp_path: Path) -> None:
+    (tmp_path / "data" / "test").mkdir(parents=True)
+    for name in ("manifest.json", "sheet.png", "test/sheet.png"):
+        (tmp_path / "data" / name).write_text("{}")
+    for name in ("sheet.png", "test/sheet.png"):
+        with pytest.raises(Refused, match="it lies inside"):
+            check_file(tmp_path / "data" / name, (".png",), True, example="sheet")
+
+
 @pytest.mark.parametrize("name", ["page", "html", ".html", "page.html.txt", "page.HTML", "page.html."])
 def test_another_ending_is_refused_even_with_force_and_a_right_one_is_shown(tmp_path: Path, name: str) -> None:
     found = refusal(tmp_path / name, force=True)

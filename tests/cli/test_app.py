@@ -99,6 +99,13 @@ def test_a_resumed_run_that_lacks_memory_is_not_told_to_change_its_batch_size(pr
     assert "Try: the same command when other programs have left it more" in capsys.readouterr().err
 
 
+def test_a_backend_of_a_notebook_is_not_asked_for(monkeypatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    monkeypatch.setenv("MATPLOTLIBRC", "/nowhere/matplotlibrc")
+    assert main(["--version"]) == 0
+    assert (os.environ["MPLBACKEND"], os.environ["MATPLOTLIBRC"]) == ("agg", os.devnull)
+
+
 def test_a_bug_shows_its_traceback_when_asked(probe, capsys, monkeypatch) -> None:
     monkeypatch.setenv("SHGAE_DEBUG", "1")
 

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
 
+from shgae.artifacts import reader_process
+from shgae.data.converters.annotations import DataSet, read_annotations
 from shgae.data.converters.lsp import read_lsp
 from shgae.data.converters.mpii import read_mpii
 from shgae.data.converters.people import Converted, to_coco
@@ -305,3 +307,17 @@ def test_another_array_is_not_lsp(tmp_path: Path, joints: Any) -> None:
 @pytest.mark.parametrize("name", ["a.txt", "missing.mat", "missing.json", "."])
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
     refused(read_mpii, tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["joints.mat", "joints.mat.1", "joints", "joints.MAT", "annotations.h5.bak"])
+@pytest.mark.parametrize("data_set", ["mpii", "lsp"])
+def test_whatever_a_file_is_called_its_libraries_read_it_in_a_process_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_set: DataSet, name: str
+) -> None:
+    def asked(*_: Any) -> Any:
+        raise reader_process.TooLong
+
+    monkeypatch.setattr(reader_process, "ask", asked)
+    (tmp_path / name).write_bytes(b"MATLAB 5.0 MAT-file")
+    with pytest.raises(Refused, match="reading it took more"):
+        read_annotations(data_set, tmp_path / name)

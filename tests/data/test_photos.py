@@ -44,6 +44,13 @@ def test_files_are_taken_as_they_are_once_and_in_order(tmp_path: Path) -> None:
     assert photos == [b, a, missing]
 
 
+def test_a_link_that_leads_nowhere_is_a_photo_that_cannot_be_read_and_not_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lost.jpg").symlink_to(tmp_path / "unmounted" / "lost.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "folder.jpg")
+    assert list_photos([tmp_path]) == ([tmp_path / "lost.jpg"], [])
+
+
 def test_a_folder_without_photos_is_told(tmp_path: Path) -> None:
     touch(tmp_path, "text/a.txt", "photos/a.jpg")
     assert list_photos([tmp_path / "text", tmp_path / "photos"])[1] == [tmp_path / "text"]

@@ -78,6 +78,38 @@ def test_an_end_marker_behind_a_torn_jpeg_does_not_make_it_whole(tmp_path: Path,
         assert is_torn(tmp_path, JPEGS[kind][:-cut] + END)
 
 
+def detailed(mode: str = "RGB") -> Image.Image:
+    """A large photo, every block of which has something of its own."""
+    pixels = np.random.default_rng(2).integers(0, 255, (30, 40, 3), np.uint8)
+    return Image.fromarray(pixels).resize((320, 240), Image.Resampling.BICUBIC).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("RGB", {"progressive": True}), ("L", {"progressive": True}), ("CMYK", {}), ("RGB", {"restart_marker_rows": 1})],
+)
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
+def test_a_photo_of_any_kind_that_was_cut_is_torn_though_it_ends_as_whole_ones_do(
+    tmp_path: Path, mode: str, options: dict[str, Any], share: float
+) -> None:
+    stream = BytesIO()
+    detailed(mode).save(stream, "JPEG", quality=85, **options)
+    whole = stream.getvalue()
+    assert opened(tmp_path, whole).shape == (240, 320, 3)
+    assert is_torn(tmp_path, whole[: int(share * len(whole))] + END)
+
+
+@pytest.mark.parametrize("after", [b"", bytes(300), END])
+def test_a_photo_that_was_cut_at_a_restart_marker_is_torn(tmp_path: Path, after: bytes) -> None:
+    stream = BytesIO()
+    detailed().save(stream, "JPEG", quality=85, restart_marker_rows=1)
+    whole = stream.getvalue()
+    markers = [match.start() for match in re.finditer(rb"\xff[\xd0-\xd7]", whole)]
+    for marker in markers[len(markers) // 3 :: 4]:
+        for end in (marker, marker + 1, marker + 2):
+            assert is_torn(tmp_path, whole[:end] + after)
+
+
 @pytest.mark.parametrize("scan", [match.start() for match in re.finditer(b"\xff\xda", PROGRESSIVE)][1:])
 def test_a_progressive_jpeg_that_ends_between_two_scans_is_torn(tmp_path: Path, scan: int) -> None:
     for end in (scan, scan + 1):

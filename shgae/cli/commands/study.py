@@ -53,7 +53,7 @@ def study(
         return Outcome(listed := stage.listing(*asked, execution).to_json(), plan_tables(listed))
     if dry_run:
         return Outcome(planned := stage.dry_run(*asked, execution).to_json(), dry_run_tables(planned))
-    if only:
+    if only is not None:
         return Outcome(stage.only(*asked, only, execution).to_json())
     result = stage.run(*asked, execution, jobs)
     shown = [*study_tables(result.report, result.costs), f"picture: {output / 'report' / PICTURE}"]

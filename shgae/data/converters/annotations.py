@@ -29,7 +29,6 @@ _READERS: Mapping[str, tuple[Callable[[Source], Converted], str]] = {
     "mpii": (mpii.read_mpii, mpii.FIX),
     "lsp": (lsp.read_lsp, lsp.FIX),
 }
-_BY_LIBRARIES = (".mat", ".h5")
 _MEMORY_LIMIT = 8 << 30
 """Bytes that the reader may take beyond what it starts with: MPII's release becomes some 2 GB of objects."""
 _TIME_LIMIT = 600.0
@@ -50,7 +49,7 @@ def read_annotations(data_set: DataSet, path: Path, stop: StopFlag | None = None
         Interrupted: a signal came.
     """
     read, fix = _READERS[data_set]
-    if path.suffix.lower() not in _BY_LIBRARIES:
+    if path.suffix.lower() == ".json":
         return read(path)
     stop = StopFlag() if stop is None else stop
     with open_input(path, "annotations") as file:

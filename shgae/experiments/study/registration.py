@@ -52,12 +52,17 @@ def check(plan: Plan, *, force: bool) -> Plan:
     if not path.is_file():
         return dataclasses.replace(plan, registered=dataclasses.replace(wanted, late=_has_scores(plan.output)))
     found = STUDY_PLAN.read(path)
+    told = _plan_of_report(plan.output)
+    if told not in (None, found.sha256, *found.replaced) and not force:
+        why = f"it is {found.sha256[:12]}, and the report there is of {told:.12}: one of the two was changed"
+        raise Refused("plan", path, why, "the plan that it was made by, or --force to register a new plan")
     differs = found.misses(wanted)
     if differs and not force:
         why = f"it was registered otherwise ({'; '.join(differs)})"
         raise Refused("plan", path, why, "the planned options, another --output, or --force to register a new plan")
     if differs:
-        found = dataclasses.replace(wanted, late=_has_scores(plan.output), replaced=(*found.replaced, found.sha256))
+        replaced = dict.fromkeys((*found.replaced, *([told] if told else []), found.sha256))
+        found = dataclasses.replace(wanted, late=_has_scores(plan.output), replaced=tuple(replaced))
     return dataclasses.replace(plan, registered=found)
 
 
@@ -172,6 +177,13 @@ def _wanted(plan: Plan) -> StudyPlan:
 def _strengths(plan: Plan, arm: str) -> Mapping[str, Any]:
     config = as_read(as_json(arms.finetuning(arm, plan.config, 0)))
     return {key: config[key] for key in arms.arm_of(arm).own if key in config}
+
+
+def _plan_of_report(output: Path) -> str | None:
+    """Hash of the plan that the last report is of; None without a report."""
+    path = output / "report" / REPORT
+    told = STUDY.from_json(read_json(path), path).registered if path.is_file() else None
+    return told.sha256 if told else None
 
 
 def _has_scores(output: Path) -> bool:

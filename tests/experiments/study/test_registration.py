@@ -15,10 +15,11 @@ from shgae.errors import Refused
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, check_registered, plan_bytes
 from shgae.evaluation.study_report import STUDY, read_study
 from shgae.execution import Execution
+from shgae.experiments.study import run
 from shgae.stages import info, plot, verify
 from tests.builders.chain import Chain
 from tests.builders.plans import PLANNED
-from tests.builders.studies import Whole, read_plan
+from tests.builders.studies import TINY, Whole, read_plan
 
 
 def test_a_plan_is_read_back_and_known_by_its_bytes(tmp_path: Path) -> None:
@@ -94,6 +95,18 @@ def test_no_score_is_made_before_the_last_training(whole: Whole) -> None:
     scored = [path.stat().st_mtime_ns for path in whole.output.rglob("scores/manifest.json")]
     trained = [path.stat().st_mtime_ns for path in whole.output.rglob("finetuned/manifest.json")]
     assert len(scored) == len(trained) + 1 and min(scored) > max(trained)
+
+
+def test_a_plan_that_was_edited_after_a_report_is_refused(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+    study = shutil.copytree(whole.output, tmp_path / "study")
+    first = read_plan(study).sha256
+    write_bytes(study / PLAN, plan_bytes(replace(read_plan(study), margin=50.0)))
+    asked = replace(TINY, margin=50.0)
+    with pytest.raises(Refused, match=f"the report there is of {first[:12]}"):
+        run.run(chain.baseline, chain.data, study, asked, Execution())
+    forced = run.run(chain.baseline, chain.data, study, replace(TINY, margin=2.0), Execution(force=True))
+    assert forced.report.registered is not None
+    assert first in forced.report.registered.replaced
 
 
 def test_a_report_without_its_plan_or_with_another_is_refused(whole: Whole, tmp_path: Path) -> None:
