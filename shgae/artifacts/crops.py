@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,29 @@ def read_people(data: Artifact, split: str) -> PeopleTable:
     joints = len(skeleton["names"]) if skeleton else visibility.shape[-1] if visibility is not None else 0
     wanted = _formats(int(splits[split]), joints, [name for name in MEASURES if name in arrays])
     check_arrays(data.file(file), arrays, wanted)
-    return PeopleTable(**arrays)
+    people = PeopleTable(**arrays)
+    _check_values(people, data.file(file))
+    return people
+
+
+def _check_values(people: PeopleTable, where: Path) -> None:
+    """Raises :class:`Refused` for numbers that :mod:`shgae.data.crop_writer` does not write."""
+    is_labelled, valid = people.visibility > 0, people.valid
+    sound = {
+        "visibility": (people.visibility <= 2).all(1),
+        "xy_crop": np.isfinite(np.where(is_labelled[..., None], people.xy_crop, 0)).all((1, 2)),
+        "square": np.isfinite(people.square).all(1) & (people.square[:, 2] > 0),
+        "box": np.isfinite(people.box).all(1),
+        "photo_size": (people.photo_size >= 0).all(1),
+        "valid": (valid[:, 0] <= valid[:, 2]) & (valid[:, 1] <= valid[:, 3]),
+    }
+    for name, is_sound in sound.items():
+        if not is_sound.all():
+            why = f"{name} of annotation {people.annotation_id[~is_sound][0]} is out of range"
+            raise Refused("people", where, why, "shgae prepare again")
+    ids, counts = np.unique(people.annotation_id, return_counts=True)
+    if (counts > 1).any():
+        raise Refused("people", where, f"annotation {ids[counts > 1][0]} is there twice", "shgae prepare again")
 
 
 class Crops:

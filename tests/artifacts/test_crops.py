@@ -24,7 +24,7 @@ def people(count: int) -> PeopleTable:
         visibility=rng.integers(0, 3, (count, KEYPOINTS), np.uint8),
         annotation_id=rng.integers(0, 2**53, count),
         photo_id=np.arange(count) // 2,
-        square=rng.uniform(-9, 640, (count, 3)),
+        square=rng.uniform((-9, -9, 1), 640, (count, 3)),
         box=rng.uniform(0, 640, (count, 4)),
         photo_size=np.full((count, 2), (640, 480)),
         valid=np.full((count, 4), (0, 0, SIZE, SIZE)),
@@ -49,6 +49,40 @@ def prepared(target: Path, **splits: int) -> Artifact:
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crops_module, "SHARD_ROWS", 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("visibility", 3), ("xy_crop", np.nan), ("xy_crop", np.inf), ("square", 0), ("square", -5), ("square", np.nan),
+        ("box", np.nan), ("box", np.inf), ("photo_size", -1), ("valid", (5, 0, 2, 6)), ("valid", (0, 5, 6, 2)),
+    ],
+)  # fmt: skip
+def test_people_with_numbers_that_nobody_wrote_are_refused(tmp_path: Path, name: str, value: object) -> None:
+    made = people(5)
+    made.visibility[3] = 2
+    made.arrays()[name][3] = value
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as draft:
+        writer = CropWriter(draft, "train", SIZE, 5)
+        for crop in drawn(5):
+            writer.add(crop)
+        writer.finish(made)
+        data = draft.commit({"splits": {"train": 5}, "crop_size": SIZE})
+    with pytest.raises(Refused, match=f"{name} of annotation {made.annotation_id[3]} is out of range"):
+        Crops(data, "train")
+
+
+def test_one_annotation_is_one_person(tmp_path: Path) -> None:
+    made = people(3)
+    made.annotation_id[2] = made.annotation_id[0]
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as draft:
+        writer = CropWriter(draft, "train", SIZE, 3)
+        for crop in drawn(3):
+            writer.add(crop)
+        writer.finish(made)
+        data = draft.commit({"splits": {"train": 3}, "crop_size": SIZE})
+    with pytest.raises(Refused, match="is there twice"):
+        Crops(data, "train")
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])

@@ -34,7 +34,8 @@ def data_of(world: ProcessGroup, people: int, output: Path) -> Path:
         writer = CropWriter(made, "train", 128, people)
         for row in rows:
             writer.add(pixels[row])
-        writer.finish(PeopleTable(**{f.name: getattr(crops.people, f.name)[rows] for f in fields(PeopleTable)}))
+        table = {name: array[rows] for name, array in crops.people.arrays().items()}
+        writer.finish(PeopleTable(**table | {"annotation_id": np.arange(people)}))
         made.commit(facts)
     return output
 
