@@ -10,7 +10,7 @@ The side is the crop's, or larger by the context that was asked for; then the cr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,28 @@ def photos_of(people: PeopleTable, data: Artifact, split: str) -> npt.NDArray[np
 
 def photo_names(data: Artifact, split: str) -> dict[int, str]:
     """File name of each photo of a split, by its id; of dropped people's photos too."""
-    rows = [row for row in read_rows(data.open(ALL_PEOPLE)) if row.get("split") == split]
-    # Tables of older versions say photo_id.
-    return {row["image_id" if "image_id" in row else "photo_id"]: str(row["file_name"]) for row in rows}
+    names = {}
+    for row in all_people(data):
+        if row.get("split") == split:
+            photo = row.get("image_id", row.get("photo_id"))  # tables of older versions say photo_id
+            if type(photo) is not int or not isinstance(row.get("file_name"), str):
+                raise _not_as_written(row, data)
+            names[photo] = row["file_name"]
+    return names
+
+
+def all_people(data: Artifact) -> Iterator[dict[str, Any]]:
+    """The rows of :data:`ALL_PEOPLE`, of those too that were left out (their ``reason`` is a text); raises
+    :class:`Refused` for one that ``prepare`` does not write."""
+    for row in read_rows(data.open(ALL_PEOPLE)):
+        texts = [row.get("reason"), row.get("source"), row.get("split"), row.get("file_name")]
+        if not all(one is None or isinstance(one, str) for one in texts):
+            raise _not_as_written(row, data)
+        yield row
+
+
+def _not_as_written(row: Mapping[str, Any], data: Artifact) -> Refused:
+    return Refused("table", data.path / ALL_PEOPLE, f"not as prepare writes it ({row!r:.60})", "shgae prepare again")
 
 
 class CropWriter:

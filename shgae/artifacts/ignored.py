@@ -43,10 +43,12 @@ def read_regions(data: Artifact, split: str, joints: int) -> Regions | None:
 
 
 def _checked(row: dict[str, Any], data: Artifact, joints: int) -> dict[str, Any]:
-    is_fine = type(row.get("image_id")) is int and isinstance(row.get("splits"), list) and row.get("iscrowd") in (0, 1)
-    box, points = row.get("bbox"), row.get("keypoints", [0] * (3 * joints))
+    photo, box, area = row.get("image_id"), row.get("bbox"), row.get("area", 0)
+    points = row.get("keypoints", [0] * (3 * joints))
+    is_fine = type(photo) is int and -(2**63) <= photo < 2**63 and isinstance(row.get("splits"), list)
+    is_fine = is_fine and row.get("iscrowd") in (0, 1) and _are_numbers([area], 1) and area >= 0
     is_fine = is_fine and _are_numbers(box, 4) and min(box[2:]) > 0 and _are_numbers(points, 3 * joints)  # type: ignore[index]
-    if not (is_fine and _are_numbers([row.get("area", 0)], 1) and set(points[2::3]) <= {0, 1, 2}):
+    if not is_fine or not set(points[2::3]) <= {0, 1, 2}:
         raise Refused("table", data.path / IGNORED, f"not as prepare writes it ({row!r:.60})", _FIX)
     return row
 

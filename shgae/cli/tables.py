@@ -76,7 +76,7 @@ def plain(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     if isinstance(value, Mapping):
-        if "names" in value:
+        if isinstance(value.get("names"), list):
             return f"{len(value['names'])} joints: {plain(value['names'])}"
         return ", ".join(f"{name.replace('_', ' ')} {_inner(one)}" for name, one in value.items()) or "-"
     if isinstance(value, list | tuple):

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from shgae.artifacts.crops import ALL_PEOPLE, Crops
+from shgae.artifacts.crops import Crops, all_people
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.tables import read_rows
 from shgae.plots.sheets import Dropped, View, people_sheet
 from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
@@ -47,11 +46,11 @@ def dropped_of(data: Artifact) -> list[Dropped]:
     """Those that ``prepare`` left out, by split and reason; the most frequent reason comes first."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     count: Counter[tuple[str, str]] = Counter()
-    for row in read_rows(data.open(ALL_PEOPLE)):
-        if row["reason"] is not None:
-            key = row["source"], row["reason"]
+    for row in all_people(data):
+        if row.get("reason") is not None:
+            key = str(row.get("source")), row["reason"]
             count[key] += 1
             if count[key] <= _EXAMPLES:
-                found[key].append(f"{row['annotation_id']} in {row['file_name'] or 'none'}")
+                found[key].append(f"{row.get('annotation_id')} in {row.get('file_name') or 'none'}")
     ordered = sorted(count, key=lambda key: (-count[key], key))
     return [Dropped(*key, count[key], ", ".join(found[key])) for key in ordered]

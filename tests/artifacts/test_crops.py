@@ -8,9 +8,10 @@ import numpy.typing as npt
 import pytest
 
 from shgae.artifacts import crops as crops_module
-from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, shard_name, split_size
+from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, photo_names, shard_name, split_size
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.tables import write_rows
 from shgae.errors import Refused
 from shgae.execution import Execution
 
@@ -70,6 +71,20 @@ def test_people_with_numbers_that_nobody_wrote_are_refused(tmp_path: Path, name:
         data = draft.commit({"splits": {"train": 5}, "crop_size": SIZE})
     with pytest.raises(Refused, match=f"{name} of annotation {made.annotation_id[3]} is out of range"):
         Crops(data, "train")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"image_id": None}, {"image_id": "5"}, {"file_name": None}, {"file_name": 3}, {"file_name": []}, {"reason": {}},
+     {"source": []}, {"split": 7}],
+)  # fmt: skip
+def test_a_row_of_the_table_of_people_that_nobody_wrote_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    row = {"image_id": 5, "file_name": "a.jpg", "split": "train", "source": "train", "reason": None}
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as draft:
+        write_rows(draft.file("people.jsonl"), [row, row | change])
+        data = draft.commit({"splits": {"train": 0}, "crop_size": SIZE})
+    with pytest.raises(Refused, match="not as prepare writes it"):
+        photo_names(data, "train")
 
 
 def test_one_annotation_is_one_person(tmp_path: Path) -> None:

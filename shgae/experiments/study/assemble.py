@@ -63,7 +63,7 @@ def report_of(plan: Plan) -> StudyReport:
         arms=tuple(_arm(plan, name, by_arm[name]) for name in by_arm),
         differences=found,
         verdict=verdict_of(found),
-        devices=tuple(sorted({str(network.manifest.provenance["device"]) for network in networks})),
+        devices=tuple(sorted({str(network.manifest.provenance.get("device", "unknown")) for network in networks})),
         ae_epochs=plan.config.ae_epochs if "pretrained" in kinds else None,
         limit=plan.config.limit,
         registered=registered,

@@ -71,7 +71,9 @@ def _given(artifact: Artifact) -> dict[str, Any]:
     # A network without a graft starts from the plain model itself, one with it from the graft made of the plain model.
     before = {one.role: one.id for one in start.parents}
     plain = before["model"] if "autoencoder" in before else start.id
-    history = list(read_rows(artifact.open(HISTORY)))
-    steps = sum(-(-row["samples"] // int(config["batch_size"])) for row in history)
-    samples = sum(row["samples"] for row in history)
+    counts: list[Any] = [row.get("samples") for row in read_rows(artifact.open(HISTORY))]
+    if not all(type(count) is int and count >= 0 for count in counts):
+        why = "an epoch says no number of samples"
+        raise Refused("budget", artifact.path / HISTORY, why, "--force to make it again")
+    steps, samples = sum(-(-count // int(config["batch_size"])) for count in counts), sum(counts)
     return {**config, "steps": steps, "samples": samples, "model": plain, "data": data.id}
