@@ -17,7 +17,7 @@ from shgae.reporting import study
 from shgae.reporting.table import pages, percent, points, span
 from tests.builders.pages import ROOT, page
 
-FOLDER, ARMS = ROOT / "docs" / "lspet-study", ROOT / "docs" / "lspet-arms"
+FOLDER, ARMS, SECOND = (ROOT / "docs" / name for name in ("lspet-study", "lspet-arms", "lspet-second"))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def report() -> StudyReport:
     return read_study(open_artifact(FOLDER, "study"))
 
 
-@pytest.mark.parametrize("folder", [FOLDER, ARMS], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [FOLDER, ARMS, SECOND], ids=lambda folder: folder.name)
 def test_tables_plan_and_conclusion_are_made_again_byte_for_byte(folder: Path, tmp_path: Path) -> None:
     report = read_study(open_artifact(folder, "study"))
     made = pages(study.tables(report), study.conclusion(report), *study.notes(report))
@@ -34,12 +34,12 @@ def test_tables_plan_and_conclusion_are_made_again_byte_for_byte(folder: Path, t
         assert (folder / name).read_bytes() == content
 
 
-@pytest.mark.parametrize("folder", [FOLDER, ARMS], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [FOLDER, ARMS, SECOND], ids=lambda folder: folder.name)
 def test_it_can_be_described_and_drawn_without_its_networks(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["info", str(folder), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["facts"]["seeds"] == list(range(8))
+    assert json.loads(capsys.readouterr().out)["facts"]["seeds"] == list(range(5 if folder == SECOND else 8))
     assert main(["verify", str(folder), "--allow-missing", "--quiet"]) == 0
     assert main(["plot", str(folder), "-o", str(tmp_path / "figures"), "--quiet"]) == 0
     assert (tmp_path / "figures" / "differences.svg").is_file()
@@ -61,12 +61,12 @@ def test_the_pages_tell_its_numbers(report: StudyReport, path: str) -> None:
     assert f"{points(found.value)} ({span(found.low, found.high, points)})" in text
     assert report.verdict is Verdict.EQUIVALENT and "equivalent" in text
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    told = {cell.strip("`| "): others for cell, *others in rows}
+    told = {cell.strip("`| "): others for cell, *others in reversed(rows)}  # the first table is the one of this study
     for arm in report.arms:
         assert percent(arm.pck["all"]) in told[arm.name], arm.name
 
 
-@pytest.mark.parametrize("folder", [FOLDER, ARMS], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [FOLDER, ARMS, SECOND], ids=lambda folder: folder.name)
 def test_the_tables_of_results_have_every_seed_and_every_difference_to_the_control(folder: Path) -> None:
     report, text = read_study(open_artifact(folder, "study")), page("results").text
     for arm in report.arms:
@@ -86,3 +86,15 @@ def test_the_plan_is_one_and_the_later_report_says_which_arms_were_added() -> No
     assert (FOLDER / "plan.json").read_bytes() == (ARMS / "plan.json").read_bytes()
     registered = read_study(open_artifact(ARMS, "study")).registered
     assert registered is not None and {"random", "pca", "dropout", "weight-decay"} == set(registered.added_arms)
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/results.md"])
+def test_the_pages_tell_what_the_second_baseline_gave(path: str) -> None:
+    report = read_study(open_artifact(SECOND, "study"))
+    assert report.primary is not None and (found := report.primary.groups.all) is not None
+    assert report.verdict is Verdict.WORSE and report.primary.within_margin
+    assert f"{points(found.value)} ({span(found.low, found.high, points)}" in (ROOT / path).read_text(encoding="utf-8")
+    first = read_study(open_artifact(FOLDER, "study"))
+    assert report.budget is not None and first.budget is not None
+    assert report.budget.model != first.budget.model
+    assert (report.budget.data, report.budget.config) == (first.budget.data, first.budget.config)
