@@ -85,11 +85,12 @@ def test_runs_without_pairs_find_it_four_times_of_five_too(first: int, second: i
     least = minimum_detectable(0.8, **spread, seeds=first, unpaired=second)
     assert least is not None
     rng, found = np.random.default_rng([first, second]), 0
+    scores = stats.norm.ppf((np.arange(500) + 0.5) / 500)
     for _ in range(600):
         theirs, mine = rng.normal(0, 0.02 / math.sqrt(2), second), rng.normal(least, 0.02 / math.sqrt(2), first)
         error, seen = 0.06 / math.sqrt(150), rng.chisquare(149) / 149
         value = mine.mean() - theirs.mean() + rng.normal(0, error)
-        drawn = np.array([-1, 1]) * error * math.sqrt(seen / 2)
+        drawn = value + error * math.sqrt(seen) * scores / scores.std(ddof=1)
         seeds = unpaired_error(theirs, mine)
         assert seeds is not None
         found += CombinedEstimate.of(PhotoEstimate(value, drawn, 150, 150), seeds, None).ends()[0] > 0

@@ -78,7 +78,8 @@ def register(plan: Plan, *, force: bool) -> Plan:
         path, content = plan.output / PLAN, plan_bytes(checked.registered)
         if not path.is_file() or hash_file(path) != hashlib.sha256(content).hexdigest():
             if path.is_file():
-                write_bytes(path.with_name(f"plan-{STUDY_PLAN.read(path).sha256[:12]}.json"), path.read_bytes())
+                before = STUDY_PLAN.read(path)
+                write_bytes(path.with_name(f"plan-{before.sha256[:12]}.json"), plan_bytes(before))
             write_bytes(path, content)
         return checked
 
