@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from shgae.artifacts.manifest import MANIFEST
+from shgae.artifacts.manifest import has_manifest, read_manifest
 from shgae.errors import Refused, shortened
 
 PAGE, PICTURE, ONNX = (".html", ".htm"), (".png", ".svg", ".pdf"), (".onnx",)
@@ -32,10 +32,18 @@ def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example:
         return
     if not force:
         raise Refused("output", output, "it exists already", "another --output, or --force to replace it")
-    if folder := next((one for one in output.absolute().parents if (one / MANIFEST).is_file()), None):
-        raise Refused("output", output, f"it lies inside {folder}, which would be damaged", "another --output")
+    if folder := next((one for one in output.absolute().parents if _names(one, output)), None):
+        raise Refused("output", output, f"it is a file of {folder}, which would be damaged", "another --output")
     if output.is_symlink() or not output.is_file():
         raise Refused("output", output, "it exists and is no file, so --force spares it", "another --output")
+
+
+def _names(folder: Path, output: Path) -> bool:
+    """Whether a folder is an artefact with this file in it; a manifest of something else names nothing."""
+    try:
+        return has_manifest(folder) and output.absolute().relative_to(folder).as_posix() in read_manifest(folder).files
+    except Refused:
+        return False
 
 
 def make_room(folder: Path, *names: str) -> None:

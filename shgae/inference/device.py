@@ -20,7 +20,7 @@ ConfigT = TypeVar("ConfigT", bound=ExtractConfig | FitConfig | PredictConfig | S
 UNTESTED: Mapping[str, Callable[[], bool]] = {"mps": torch.backends.mps.is_available, "xpu": torch.xpu.is_available}
 """Kinds of GPU that are taken if asked for, and that nobody has tried, Apple's and Intel's: whether there is one."""
 _DEVICES = "auto, cpu, cuda, cuda:0, mps or xpu"
-BEYOND_FP16 = "--precision fp32 (fp16 ends at 65,504, and activations of the original residual reach millions)"
+BEYOND_FP16 = "--precision fp32 (fp16 ends at 65,504, and activations of the original residual can be far beyond)"
 """The fix where numbers of fp16 are not finite."""
 _HALVES: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

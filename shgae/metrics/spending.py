@@ -38,27 +38,21 @@ def spent(share: float, alpha: float = 0.05) -> float:
     return float(4 * stats.norm.sf(stats.norm.isf(alpha / 4) / math.sqrt(share)))
 
 
-def alpha_at(planned: int, looks: Sequence[int], alpha: float = 0.05) -> float:
-    """The two-sided level of the last look.
+def levels(planned: int, looks: Sequence[int], alpha: float = 0.05) -> tuple[float, ...]:
+    """The two-sided level of each look.
 
     Args:
         planned: the seeds that were registered.
-        looks: the seeds at each look so far, this one last, rising; a look at the same seeds again is none.
+        looks: the seeds at each look, rising; a look at the same seeds again is none.
         alpha: the level of all looks together.
 
     Returns:
-        What the last look may use. 0 where a look at the planned seeds, or more, came before: it used all that was
-        left, so seeds beyond the plan give an estimate and no verdict.
+        What each may use. 0 where a look at the planned seeds, or more, came before: it used all that was left, so
+        seeds beyond the plan give an estimate and no verdict.
 
     Raises:
         ValueError: looks do not rise, or there is none.
     """
-    _check(looks)
-    return levels(planned, looks, alpha)[-1]
-
-
-def levels(planned: int, looks: Sequence[int], alpha: float = 0.05) -> tuple[float, ...]:
-    """The level of each look; arguments as of :func:`alpha_at`."""
     _check(looks)
     found: list[float] = []
     for place, seeds in enumerate(looks):

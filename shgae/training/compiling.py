@@ -29,27 +29,23 @@ _UNCOMPILED = "note: --compile has no effect on this training"
 class Compiled(nn.Module):
     """A network whose passes are compiled at the first call; where that fails, it runs as it is, which is said."""
 
-    def __init__(
-        self, model: nn.Module, *, graphs: bool, execution: Execution, rows: frozenset[int] = frozenset()
-    ) -> None:
-        """The network with batches of these ``rows`` compiled; without any, with those of the first call."""
+    def __init__(self, model: nn.Module, *, graphs: bool, execution: Execution, rows: frozenset[int]) -> None:
+        """The network with batches of these ``rows`` compiled."""
         super().__init__()
         self.model, self.graphs, self._progress, self._rows = model, graphs, execution.progress, rows
         mode = "reduce-overhead" if graphs else None
         # One graph or none: after half a forward pass, statistics of batch normalisation would be counted twice.
+        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _STRUCTURES)
         self._compiled: Any = torch.compile(model, fullgraph=True, dynamic=False, backend=BACKEND, mode=mode)
         self.fault: str | None = None
         """Why it runs as it is; None while it is compiled."""
 
     def forward(self, x: torch.Tensor) -> Any:
         """What the network gives."""
-        self._rows = self._rows or frozenset((len(x),))
         if self.fault is not None or len(x) not in self._rows:  # each further shape would be compiled for minutes
             return self.model(x)
-        from torch._dynamo import config  # seconds
-        from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
+        from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException  # seconds
 
-        config.recompile_limit = max(config.recompile_limit, _STRUCTURES)
         if self.graphs:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         try:
@@ -66,10 +62,9 @@ def whole_rows(config: FitConfig, samples: int) -> frozenset[int]:
     return frozenset((batch // config.micro_batches, -(-batch // config.micro_batches)))
 
 
-def compiled(
-    model: nn.Module, config: FitConfig, execution: Execution, rows: frozenset[int] = frozenset()
-) -> nn.Module:
-    """What a training's steps call: the network itself, or with ``execution.compile`` a :class:`Compiled`."""
+def compiled(model: nn.Module, config: FitConfig, execution: Execution, rows: frozenset[int]) -> nn.Module:
+    """What a training's steps call: the network itself, or with ``execution.compile`` a :class:`Compiled`, for batches
+    of these ``rows``."""
     if not execution.compile:
         return model
     if fault := obstacle(config, execution):

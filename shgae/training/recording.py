@@ -31,8 +31,8 @@ _NEAR = 0.01
 class Recorded(nn.Module):
     """A network whose passes are recorded at the first call; where that fails, it runs as it is, which is said."""
 
-    def __init__(self, model: nn.Module, execution: Execution, rows: frozenset[int] = frozenset()) -> None:
-        """The network with batches of these ``rows`` recorded; without any, with those of the first call."""
+    def __init__(self, model: nn.Module, execution: Execution, rows: frozenset[int]) -> None:
+        """The network with batches of these ``rows``, of one size, recorded."""
         super().__init__()
         self.model, self._progress, self._rows = model, execution.progress, rows
         self._replay: Callable[[torch.Tensor], torch.Tensor] | None = None
@@ -41,7 +41,6 @@ class Recorded(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """What the network gives; the next call overwrites it."""
-        self._rows = self._rows or frozenset((len(x),))
         fits = self.fault is None and len(x) in self._rows
         if fits and self._replay is None:
             self._record(x)
@@ -116,9 +115,7 @@ def _alone_on(device: torch.device) -> Iterator[None]:
         yield
 
 
-def recorded(
-    model: nn.Module, config: FitConfig, execution: Execution, rows: frozenset[int] = frozenset()
-) -> nn.Module:
+def recorded(model: nn.Module, config: FitConfig, execution: Execution, rows: frozenset[int]) -> nn.Module:
     """What a training's steps call under ``execution.cuda_graphs``: :class:`Recorded`, or the network as it is."""
     if fault := _obstacle(model, config, execution):
         execution.progress.note(f"{_UNRECORDED}: {fault}")

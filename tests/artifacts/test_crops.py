@@ -36,15 +36,20 @@ def drawn(count: int) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(7).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
 
 
-def prepared(target: Path, **splits: int) -> Artifact:
+def stored(target: Path, **splits: PeopleTable) -> Artifact:
+    counts = {split: len(table) for split, table in splits.items()}
     with new_artifact(target, kind="data", config={}, parents={}, execution=Execution()) as made:
-        for split, count in splits.items():
+        for split, count in counts.items():
             if count:
                 writer = CropWriter(made, split, SIZE, count)
                 for crop in drawn(count):
                     writer.add(crop)
-                writer.finish(people(count))
-        return made.commit({"splits": splits, "crop_size": SIZE})
+                writer.finish(splits[split])
+        return made.commit({"splits": counts, "crop_size": SIZE})
+
+
+def prepared(target: Path, **splits: int) -> Artifact:
+    return stored(target, **{split: people(count) for split, count in splits.items()})
 
 
 @pytest.fixture(autouse=True)
@@ -63,12 +68,7 @@ def test_people_with_numbers_that_nobody_wrote_are_refused(tmp_path: Path, name:
     made = people(5)
     made.visibility[3] = 2
     made.arrays()[name][3] = value
-    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as draft:
-        writer = CropWriter(draft, "train", SIZE, 5)
-        for crop in drawn(5):
-            writer.add(crop)
-        writer.finish(made)
-        data = draft.commit({"splits": {"train": 5}, "crop_size": SIZE})
+    data = stored(tmp_path / "data", train=made)
     with pytest.raises(Refused, match=f"{name} of annotation {made.annotation_id[3]} is out of range"):
         Crops(data, "train")
 
@@ -90,12 +90,7 @@ def test_a_row_of_the_table_of_people_that_nobody_wrote_is_refused(tmp_path: Pat
 def test_one_annotation_is_one_person(tmp_path: Path) -> None:
     made = people(3)
     made.annotation_id[2] = made.annotation_id[0]
-    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as draft:
-        writer = CropWriter(draft, "train", SIZE, 3)
-        for crop in drawn(3):
-            writer.add(crop)
-        writer.finish(made)
-        data = draft.commit({"splits": {"train": 3}, "crop_size": SIZE})
+    data = stored(tmp_path / "data", train=made)
     with pytest.raises(Refused, match="is there twice"):
         Crops(data, "train")
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.output_file import check_file, make_room
 from shgae.errors import Refused
+from shgae.execution import Execution
 
 PUT: dict[str, Callable[[Path], object]] = {
     "nothing": lambda _: None,
@@ -54,12 +56,22 @@ def test_a_name_with_any_of_the_endings_will_do(tmp_path: Path, name: str) -> No
 
 
 def test_a_file_of_an_artefact_is_spared_even_by_force(tmp_path: Path) -> None:
-    (tmp_path / "data" / "test").mkdir(parents=True)
-    for name in ("manifest.json", "sheet.png", "test/sheet.png"):
-        (tmp_path / "data" / name).write_text("{}")
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
+        for name in ("sheet.png", "test/sheet.png"):
+            made.write(name, b"pixels")
+        made.commit({"splits": {}})
     for name in ("sheet.png", "test/sheet.png"):
-        with pytest.raises(Refused, match="it lies inside"):
+        with pytest.raises(Refused, match="it is a file of"):
             check_file(tmp_path / "data" / name, (".png",), True, example="sheet")
+    (tmp_path / "data" / "mine.png").write_bytes(b"pixels")
+    check_file(tmp_path / "data" / "mine.png", (".png",), True, example="sheet")
+
+
+def test_a_manifest_of_something_else_spares_nothing(tmp_path: Path) -> None:
+    """As that of a web page, in a folder above."""
+    (tmp_path / "manifest.json").write_text('{"name": "page", "files": ["sheet.png"]}')
+    (tmp_path / "sheet.png").write_bytes(b"pixels")
+    check_file(tmp_path / "sheet.png", (".png",), True, example="sheet")
 
 
 @pytest.mark.parametrize("name", ["page", "html", ".html", "page.html.txt", "page.HTML", "page.html."])

@@ -32,7 +32,7 @@ def seconds() -> float:
 def measured(model: nn.Module, x: torch.Tensor, precision: Precision, steps: int) -> tuple[float, float, float]:
     """Seconds of the compilation, of a step with it, and of a step without."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
-    network = compiled(model.train(), FitConfig(), Execution(compile=True))
+    network = compiled(model.train(), FitConfig(), Execution(compile=True), frozenset((len(x),)))
 
     def step(forward: Callable[[torch.Tensor], torch.Tensor]) -> None:
         optimizer.zero_grad(set_to_none=True)

@@ -26,6 +26,8 @@ from tests.builders.chain import Chain, Notes
 from tests.builders.line import CONFIG, StopAfter, content, trained
 from tests.builders.tiny import TINY, TINY_AE, TINY_FINETUNE
 
+ROWS = frozenset((4,))
+"""Of whole batches."""
 COMPILE = Execution(compile=True)
 
 
@@ -88,7 +90,7 @@ def test_a_backward_pass_that_was_made_ahead_has_the_same_gradient(monkeypatch: 
         train_only(hourglass, "decoder")
         model, x = hourglass, torch.rand(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     train_mode(model)
-    network = compiled(model, CONFIG, COMPILE)
+    network = compiled(model, CONFIG, COMPILE, ROWS)
     now, usual = slopes(network, model, x), slopes(model, model, x)
     assert isinstance(network, Compiled) and network.fault is None
     assert float((now - usual).norm()) <= 1e-4 * float(usual.norm())
@@ -96,7 +98,7 @@ def test_a_backward_pass_that_was_made_ahead_has_the_same_gradient(monkeypatch: 
 
 def test_without_it_a_manifest_says_nothing_of_it(chain: Chain) -> None:
     assert "compiled" not in open_artifact(chain.baseline).manifest.provenance
-    assert compiled(nn.Linear(1, 1), CONFIG, Execution()).__class__ is nn.Linear
+    assert compiled(nn.Linear(1, 1), CONFIG, Execution(), ROWS).__class__ is nn.Linear
 
 
 @pytest.mark.parametrize("step", [1, 3, 4])
@@ -148,7 +150,7 @@ class Moody(nn.Module):
 
 def test_a_network_that_cannot_be_traced_runs_as_it_is_and_counts_each_batch_once() -> None:
     notes, how = saying()
-    network = compiled(Moody(), CONFIG, how)
+    network = compiled(Moody(), CONFIG, how, ROWS)
     x = torch.randn(4, 3)
     for _ in range(2):
         network(x)
@@ -157,22 +159,11 @@ def test_a_network_that_cannot_be_traced_runs_as_it_is_and_counts_each_batch_onc
     assert sum("has no effect" in note for note in notes.said) == 1
 
 
-def test_only_the_first_shape_is_compiled(traced: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = nn.Linear(3, 2)
-    network = Compiled(model, graphs=False, execution=Execution())
-    calls: list[int] = []
-    inner = network._compiled
-    monkeypatch.setattr(inner, "forward", lambda x: (calls.append(len(x)), model(x))[1])
-    for rows in (4, 2, 4, 1):
-        torch.testing.assert_close(network(torch.ones(rows, 3)), model(torch.ones(rows, 3)))
-    assert calls == [4, 4]
-
-
 def test_more_structures_are_compiled_than_torch_keeps_by_itself(traced: str) -> None:
     """As the arms and code sizes of a study in one process."""
     for size in range(1, 11):
         model = build_autoencoder(AutoencoderSpec(width=8, code_size=size))
-        network = Compiled(model, graphs=False, execution=Execution())
+        network = Compiled(model, graphs=False, execution=Execution(), rows=frozenset((2,)))
         network(torch.zeros(2, 8, 4, 4))
         assert network.fault is None, size
 
@@ -185,7 +176,7 @@ def test_whole_batches_are_compiled_though_a_short_one_comes_first(
     network = Compiled(model, graphs=False, execution=Execution(), rows=frozenset((5, 6)))
     monkeypatch.setattr(network._compiled, "forward", lambda x: (calls.append(len(x)), model(x))[1])
     for rows in (2, 6, 5, 5, 1):
-        network(torch.ones(rows, 3))
+        torch.testing.assert_close(network(torch.ones(rows, 3)), model(torch.ones(rows, 3)))
     assert calls == [6, 5, 5]
 
 
@@ -208,11 +199,11 @@ def test_what_changes_in_the_middle_is_not_compiled(case: str) -> None:
     if case == "processes":
         how = dataclasses.replace(how, world=_Two())
     model = nn.Linear(1, 1)
-    assert compiled(model, config, how) is model
+    assert compiled(model, config, how, ROWS) is model
     assert len(notes.said) == 1 and "has no effect" in notes.said[0]
     assert described(model, config, how).startswith("no: ")
     portions = dataclasses.replace(TINY, micro_batches=2)
-    assert isinstance(compiled(model, portions, dataclasses.replace(how, world=_Two())), Compiled)
+    assert isinstance(compiled(model, portions, dataclasses.replace(how, world=_Two()), ROWS), Compiled)
 
 
 def test_on_a_gpu_graphs_are_recorded_and_cudnn_searches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +223,7 @@ def test_on_a_gpu_graphs_are_recorded_and_cudnn_searches(monkeypatch: pytest.Mon
         (dataclasses.replace(CONFIG, micro_batches=2), COMPILE, None, True),
         (CONFIG, dataclasses.replace(COMPILE, deterministic="warn"), "reduce-overhead", False),
     ):
-        network = compiled(model, config, execution)
+        network = compiled(model, config, execution, ROWS)
         assert asked[-1].get("mode") == mode
         assert ("reduce-overhead" in described(network, config, execution)) == (mode is not None)
         assert ("cudnn.benchmark" in described(network, config, execution)) == searches

@@ -25,6 +25,8 @@ from tests.builders.chain import Chain, Notes
 from tests.builders.line import CONFIG, StopAfter, content, trained
 from tests.builders.tiny import TINY, TINY_AE, TINY_FINETUNE
 
+ROWS = frozenset((4,))
+"""Of whole batches."""
 RECORD = Execution(cuda_graphs=True)
 
 
@@ -95,20 +97,12 @@ def test_without_it_a_manifest_says_nothing_of_it(chain: Chain) -> None:
     assert "cuda_graphs" not in open_artifact(chain.baseline).manifest.provenance
 
 
-def test_only_the_first_shape_is_recorded(graphs: Graphs) -> None:
-    model = nn.Linear(3, 2)
-    network = Recorded(model, Execution())
-    for rows in (4, 2, 4, 1):
-        torch.testing.assert_close(network(torch.ones(rows, 3)), model(torch.ones(rows, 3)))
-    assert (graphs.recorded, graphs.replays) == (1, 3)  # one replay is the comparison
-
-
 def test_a_whole_batch_is_recorded_though_a_short_one_comes_first(graphs: Graphs) -> None:
     model = nn.Linear(3, 2)
-    network = Recorded(model, Execution(), frozenset((4,)))
+    network = Recorded(model, Execution(), ROWS)
     for rows in (2, 4, 4, 1):
         torch.testing.assert_close(network(torch.ones(rows, 3)), model(torch.ones(rows, 3)))
-    assert (graphs.recorded, graphs.replays) == (1, 3)
+    assert (graphs.recorded, graphs.replays) == (1, 3)  # one replay is the comparison
 
 
 def test_a_training_that_is_resumed_at_a_short_batch_records_the_whole_ones(tmp_path: Path, graphs: Graphs) -> None:
@@ -148,7 +142,7 @@ def test_what_cannot_be_recorded_is_the_usual_training_and_one_line_says_so(
 
 def test_a_gradient_that_differs_is_noticed_though_the_output_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     use(Graphs(lambda out: out.detach() + 2 * (out - out.detach())), monkeypatch)
-    network = Recorded(nn.Linear(3, 2), Execution())
+    network = Recorded(nn.Linear(3, 2), Execution(), ROWS)
     network(torch.ones(4, 3))
     assert network.fault == "its replay gives other numbers"
 
@@ -170,11 +164,11 @@ def test_where_a_step_is_not_one_piece_nothing_is_recorded(
     config: Any, execution: Execution, why: str, graphs: Graphs
 ) -> None:
     notes, model = Notes(), nn.Linear(1, 1)
-    assert recorded(model, config, dataclasses.replace(execution, progress=notes)) is model
+    assert recorded(model, config, dataclasses.replace(execution, progress=notes), ROWS) is model
     assert why in notes.said[0] and why in described(model, config, execution)
 
 
 def test_a_cpu_has_none() -> None:
     notes, model = Notes(), nn.Linear(1, 1)
-    assert recorded(model, CONFIG, dataclasses.replace(RECORD, progress=notes)) is model
+    assert recorded(model, CONFIG, dataclasses.replace(RECORD, progress=notes), ROWS) is model
     assert notes.said == ["note: --cuda-graphs has no effect on this training: cpu has none"]

@@ -98,12 +98,12 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
     }
     opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
     config, value = as_json(plan.config), as_read(STUDY.to_json(report))
-    if (output / MANIFEST).is_file():
-        old = open_artifact(output, *([] if execution.force else ["study"]))
+    if (output / MANIFEST).is_file() and not execution.force:
+        old = open_artifact(output, "study")
         ids = {parent.role: parent.id for parent in old.manifest.parents}
         is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
         # Its content too: a later shgae may say more about the same networks.
-        if is_same and not execution.force and read_json(old.open(REPORT)) == value:
+        if is_same and read_json(old.open(REPORT)) == value:
             return old
     how = replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:

@@ -52,16 +52,16 @@ def check(plan: Plan, *, force: bool) -> Plan:
     if not path.is_file():
         return dataclasses.replace(plan, registered=dataclasses.replace(wanted, late=_has_scores(plan.output)))
     found = STUDY_PLAN.read(path)
-    told = _plan_of_report(plan.output)
-    if told not in (None, found.sha256, *found.replaced) and not force:
-        why = f"it is {found.sha256[:12]}, and the report there is of {told:.12}: one of the two was changed"
+    told = _of_last_report(plan.output, force=force)
+    if told and told.sha256 not in (found.sha256, *found.replaced) and not force:
+        why = f"it is {found.sha256[:12]}, and the report there is of {told.sha256[:12]}: one of the two was changed"
         raise Refused("plan", path, why, "the plan that it was made by, or --force to register a new plan")
     differs = found.misses(wanted)
     if differs and not force:
         why = f"it was registered otherwise ({'; '.join(differs)})"
         raise Refused("plan", path, why, "the planned options, another --output, or --force to register a new plan")
     if differs:
-        replaced = dict.fromkeys((*found.replaced, *([told] if told else []), found.sha256))
+        replaced = dict.fromkeys((*found.replaced, *([told.sha256] if told else []), found.sha256))
         found = dataclasses.replace(wanted, late=_has_scores(plan.output), replaced=tuple(replaced))
     return dataclasses.replace(plan, registered=found)
 
@@ -135,9 +135,9 @@ def _level(looks: Sequence[Look], count: int, runs: Mapping[str, int], plan: Stu
 
 def _known(output: Path, plan: StudyPlan) -> list[Look]:
     """The looks that were made, by their file; where it is lost, by the last report."""
-    path, report = output / LOOKS, output / "report" / REPORT
+    path = output / LOOKS
     if not path.is_file():
-        told = STUDY.from_json(read_json(report), report).registered if report.is_file() else None
+        told = _of_last_report(output, force=True)
         return list(told.looks) if told else []
     content = read_json(path)
     if SCHEMA in content:
@@ -180,11 +180,15 @@ def _strengths(plan: Plan, arm: str) -> Mapping[str, Any]:
     return {key: config[key] for key in arms.arm_of(arm).own if key in config}
 
 
-def _plan_of_report(output: Path) -> str | None:
-    """Hash of the plan that the last report is of; None without a report."""
+def _of_last_report(output: Path, *, force: bool) -> Registered | None:
+    """What the last report says of its plan; None without a report, and by ``force`` of one that cannot be read."""
     path = output / "report" / REPORT
-    told = STUDY.from_json(read_json(path), path).registered if path.is_file() else None
-    return told.sha256 if told else None
+    try:
+        return STUDY.read(path).registered if path.is_file() else None
+    except Refused:
+        if not force:
+            raise
+        return None
 
 
 def _has_scores(output: Path) -> bool:

@@ -109,6 +109,14 @@ def test_a_plan_that_was_edited_after_a_report_is_refused(whole: Whole, chain: C
     assert first in forced.report.registered.replaced
 
 
+def test_a_report_that_cannot_be_read_is_in_nobodys_way_by_force(whole: Whole, chain: Chain, tmp_path: Path) -> None:
+    study = shutil.copytree(whole.output, tmp_path / "study")
+    (study / "report/report.json").write_text('{"schema": 6}')
+    with pytest.raises(Refused, match="--force"):
+        run.run(chain.baseline, chain.data, study, TINY, Execution())
+    assert run.run(chain.baseline, chain.data, study, TINY, Execution(force=True)).report == whole.report
+
+
 def test_a_report_without_its_plan_or_with_another_is_refused(whole: Whole, tmp_path: Path) -> None:
     study = shutil.copytree(whole.output, tmp_path / "study")
     write_bytes(study / PLAN, plan_bytes(replace(read_plan(study), margin=2.0)))
