@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from shgae.config import Limit
 from shgae.errors import Interrupted, Refused
@@ -30,8 +30,8 @@ WORKERS = Limit(0, 256)
 """Threads that read ahead."""
 
 
-class Progress(Protocol):
-    """Where a stage tells what it does. The command line supplies one that draws; the default is silent."""
+class Progress:
+    """Where a stage tells what it does. This one shows nothing; the command line supplies one that draws."""
 
     def start(self, what: str, total: int, unit: str, done: int = 0) -> None:
         """Begins a task of ``total`` units, ``done`` of which an earlier run finished."""
@@ -53,28 +53,6 @@ class Progress(Protocol):
 
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
         """Tells the history row of an epoch, one of so many, and whether it is the best so far."""
-
-
-class Silent:
-    """A progress that shows nothing."""
-
-    def start(self, what: str, total: int, unit: str, done: int = 0) -> None:
-        """See :class:`Progress`."""
-
-    def advance(self, amount: int = 1, facts: str = "") -> None:
-        """See :class:`Progress`."""
-
-    def finish(self) -> None:
-        """See :class:`Progress`."""
-
-    def note(self, text: str) -> None:
-        """See :class:`Progress`."""
-
-    def training(self, rows: Sequence[Mapping[str, Any]], *, of: int, best_epoch: int) -> None:
-        """See :class:`Progress`."""
-
-    def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
-        """See :class:`Progress`."""
 
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -193,7 +171,7 @@ class Execution:
     """Write the command that made a picture at its foot."""
     world: ProcessGroup = field(default_factory=ProcessGroup)
     """The processes that do it together."""
-    progress: Progress = field(default_factory=Silent)
+    progress: Progress = field(default_factory=Progress)
     """Where progress is told."""
     stop: StopFlag = field(default_factory=StopFlag)
     """The wish to stop, set by a signal."""

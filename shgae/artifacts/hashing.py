@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from shgae.artifacts.input_file import open_input
 from shgae.errors import Refused
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution, Progress
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -125,7 +125,7 @@ def of_each(
     """
     found, done, total = [], 0, sum(size for _, size in files)
     is_long = total >= _WORTH_TELLING
-    progress = execution.progress if is_long else Silent()
+    progress = execution.progress if is_long else Progress()
     progress.start(what, total // _MB, "MB")
     with ThreadPoolExecutor(_THREADS) as pool:
         begun = [pool.submit(work, item) for item, _ in files]

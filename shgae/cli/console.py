@@ -15,7 +15,7 @@ from rich.text import Text
 from shgae.cli.progress.lines import Lines
 from shgae.cli.progress.screen import Screen
 from shgae.errors import printable, printable_lines
-from shgae.execution import Progress, Silent
+from shgae.execution import Progress
 
 if TYPE_CHECKING:
     from shgae.cli.outcome import Outcome
@@ -62,7 +62,7 @@ def error_line(text: str) -> None:
 def drawn(*, quiet: bool) -> Iterator[Progress]:
     """The progress of a command: a bar on a terminal, lines elsewhere, nothing when quiet."""
     if quiet:
-        yield Silent()
+        yield Progress()
         return
     console = _console(sys.stderr)
     is_drawn = sys.stderr.isatty() and console.is_terminal and not console.is_dumb_terminal

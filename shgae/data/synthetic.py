@@ -21,7 +21,7 @@ from shgae.data.drawing.backdrop import draw_backdrop, draw_obstacle
 from shgae.data.drawing.puppet import Colour, Puppet, draw_puppet, shade
 from shgae.data.drawing.stance import Array
 from shgae.errors import Refused
-from shgae.execution import Progress, Silent
+from shgae.execution import Progress
 from shgae.skeleton import COCO_PERSON
 
 FOREGROUND = 255
@@ -81,7 +81,7 @@ def draw_dataset(directory: Path, config: SyntheticConfig, progress: Progress | 
     Returns:
         The path of the JSON, which is written last.
     """
-    progress = progress or Silent()
+    progress = progress or Progress()
     photos = directory / "photos"
     photos.mkdir(parents=True, exist_ok=True)
     images: list[dict[str, Any]] = []

@@ -10,7 +10,7 @@ import pytest
 
 from shgae.artifacts import hashing
 from shgae.errors import Interrupted
-from shgae.execution import Execution, Silent, StopFlag
+from shgae.execution import Execution, Progress, StopFlag
 from shgae.recipes import AnalyzeConfig, RateConfig, ReportConfig, SpliceConfig
 from shgae.stages import analyze, rate, report, splice
 from tests.builders.chain import Chain
@@ -28,7 +28,7 @@ COMMANDS: dict[str, Command] = {
 def test_where_hashing_the_parents_takes_long_it_is_told_and_can_be_stopped(
     name: str, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Told(Silent):
+    class Told(Progress):
         def __init__(self) -> None:
             self.tasks: list[str] = []
 

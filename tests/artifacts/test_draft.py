@@ -17,7 +17,7 @@ from shgae.artifacts.run_log import ORIGIN
 from shgae.artifacts.store import open_artifact, verify_files
 from shgae.artifacts.tables import write_rows
 from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, ProcessGroup, Silent, StopFlag
+from shgae.execution import Execution, ProcessGroup, Progress, StopFlag
 from tests.builders.artefacts import FILES, FORCE, RESUME, everything, fill, interrupted, make, recorded
 
 
@@ -36,7 +36,7 @@ class Process(ProcessGroup):
         return self.says.pop(0)
 
 
-class Notes(Silent):
+class Notes(Progress):
     def __init__(self) -> None:
         self.said: list[str] = []
 

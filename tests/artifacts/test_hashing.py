@@ -16,7 +16,7 @@ from shgae.artifacts.hashing import hash_file, hash_open, known_hash, led_out, o
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.store import verify_files
 from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, Silent, StopFlag
+from shgae.execution import Execution, Progress, StopFlag
 from tests.builders.artefacts import make
 
 
@@ -127,7 +127,7 @@ def test_an_artefact_is_not_hashed_twice_unless_that_is_asked_for(
 
 
 def test_long_hashing_is_told_in_megabytes_that_add_up() -> None:
-    class Told(Silent):
+    class Told(Progress):
         def __init__(self) -> None:
             self.tasks: list[list[object]] = []
 

@@ -16,7 +16,7 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.run_log import ORIGIN, Origin, now, read_origin
 from shgae.artifacts.store import Artifact
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution, Progress
 from tests.builders.artefacts import make
 
 TEXT = st.text(max_size=8)
@@ -30,7 +30,7 @@ ORIGINS = st.builds(
 )
 
 
-class Notes(Silent):
+class Notes(Progress):
     """Keeps what is said."""
 
     def __init__(self) -> None:

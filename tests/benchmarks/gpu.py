@@ -37,7 +37,7 @@ from shgae.artifacts.tensors import load_tensors
 from shgae.data.datasets import in_chunks, load_pose_batch, pinned
 from shgae.data.prefetch import prefetch
 from shgae.errors import Interrupted
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, determinism, multiplies_bf16
 from shgae.models.zoo import AutoencoderSpec, build_hourglass, state_arrays
@@ -83,7 +83,7 @@ def peak(device: torch.device) -> float:
     return 2 * 9 * 256 * 256 * 8 * side * side / statistics.median(taken[2:]) / 1e9
 
 
-class Clock(Silent):
+class Clock(Progress):
     """Remembers when each epoch ended: validated and saved."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution, Progress
 from shgae.recipes import Stack
 from shgae.stages import extract, finetune, graft, pretrain_ae, train
 from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
@@ -44,7 +44,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) -> Chain:
     return made
 
 
-class Notes(Silent):
+class Notes(Progress):
     """Keeps what a stage says."""
 
     def __init__(self) -> None:

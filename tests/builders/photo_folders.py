@@ -14,7 +14,7 @@ from PIL import Image
 
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution, Progress
 from shgae.recipes import PrepareConfig, Split
 from shgae.stages.prepare import PrepareResult, Source, run
 
@@ -89,7 +89,7 @@ def line_of(tmp_path: Path, sources: Mapping[Split, Folder], **options: Any) -> 
     return caught.value.line()
 
 
-class Listener(Silent):
+class Listener(Progress):
     """Remembers what it is told."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from pycocotools.coco import COCO
 
 from shgae.data.synthetic import FOREGROUND, Photo, SyntheticConfig, draw_dataset, draw_photo
 from shgae.errors import Refused
-from shgae.execution import Silent
+from shgae.execution import Progress
 from shgae.skeleton import COCO_PERSON
 
 CONFIG = SyntheticConfig(photos=60, seed=3)
@@ -190,7 +190,7 @@ def test_the_files_hold_what_was_drawn(tmp_path: Path) -> None:
 
 
 def test_progress_counts_the_photos(tmp_path: Path) -> None:
-    class Counting(Silent):
+    class Counting(Progress):
         total = done = 0
 
         def start(self, what: str, total: int, unit: str, done: int = 0) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution, Progress
 from shgae.recipes import AnalyzeConfig, EvaluateConfig, ReportConfig
 from shgae.stages import analyze, evaluate, report
 from tests.builders.chain import Chain
 
 
-class Tasks(Silent):
+class Tasks(Progress):
     """Counts what each task said."""
 
     def __init__(self) -> None:

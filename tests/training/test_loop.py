@@ -15,7 +15,7 @@ from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, load_checkpoi
 from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Diverged, Interrupted, Refused
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution, Progress
 from shgae.training import loop
 from shgae.training.objectives import Validation
 from tests.builders.line import CONFIG, STEPS, Fitting, StopAfter, content, drafted, history, trained
@@ -197,7 +197,7 @@ def test_a_resume_with_other_options_is_refused_and_names_them(tmp_path: Path) -
         trained(tmp_path / "run", Execution(resume=True), config=other)
 
 
-class Told(Silent):
+class Told(Progress):
     """A progress that remembers what it was told of a training."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from shgae.artifacts.checkpoint import CHECKPOINT, MODEL
-from shgae.execution import Execution, ProcessGroup, Silent
+from shgae.execution import Execution, ProcessGroup, Progress
 from shgae.training import space
 from shgae.training.optim import OPTIMIZER_NUMBERS, build_optimizer
 from shgae.training.space import check_training_space, training_size
@@ -56,10 +56,10 @@ def test_what_lies_there_already_is_taken_off_and_only_the_first_process_looks(
     monkeypatch.setattr(space, "check_space", lambda target, size, *_: asked.append((target, size)))
     with drafted(tmp_path / "run", Execution()) as draft:
         free = training_size(network(), CONFIG.optimizer) - draft.size()
-        check_training_space(draft, network(), CONFIG, Silent())
+        check_training_space(draft, network(), CONFIG, Progress())
         draft.file("half").write_bytes(bytes(100))
-        check_training_space(draft, network(), CONFIG, Silent())
+        check_training_space(draft, network(), CONFIG, Progress())
         monkeypatch.setattr(draft, "world", Second())
-        check_training_space(draft, network(), CONFIG, Silent())
+        check_training_space(draft, network(), CONFIG, Progress())
         draft.file("half").unlink()
     assert asked == [(tmp_path / "run", free), (tmp_path / "run", free - 100)]

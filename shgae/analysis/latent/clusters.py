@@ -15,7 +15,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances, silhouette_score
 
-from shgae.execution import Progress, Silent
+from shgae.execution import Progress
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -32,7 +32,7 @@ SMALL = 0.1
 CLOUDS = 19
 """Clouds of each kind that a silhouette must exceed, all of them: a test at 5 %."""
 _TYLER_STEPS = 20
-_SILENT = Silent()
+_SILENT = Progress()
 _IN_CLOUD = 300
 """People of a cloud."""
 

@@ -10,9 +10,10 @@ from shgae.cli.progress.eta import Pace, Task
 from shgae.cli.progress.notes import Notes
 from shgae.cli.progress.screen import epoch_line
 from shgae.errors import printable
+from shgae.execution import Progress
 
 
-class Lines:
+class Lines(Progress):
     """Progress for logs and pipes: notes, and of a long task a line soon after it began, then every ten seconds."""
 
     def __init__(

@@ -14,6 +14,7 @@ from rich.text import Text
 from shgae.cli.progress.eta import Pace, Task
 from shgae.cli.progress.notes import Notes
 from shgae.errors import printable
+from shgae.execution import Progress
 from shgae.wording import duration
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def epoch_line(row: Mapping[str, Any], of: int, best: bool) -> str:
     return f"epoch {row['epoch']}/{of}  {numbers}{'  best' if best else ''}"
 
 
-class Screen:
+class Screen(Progress):
     """Progress for a terminal; what it draws is gone when the task is, the lines of notes and epochs stay."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:

@@ -25,7 +25,7 @@ from shgae.artifacts.run_log import read_origin
 from shgae.artifacts.store import open_artifact
 from shgae.config import from_stored
 from shgae.errors import DiskError, Diverged, Interrupted, Refused, ShgaeError
-from shgae.execution import Execution, Silent, StopFlag
+from shgae.execution import Execution, Progress, StopFlag
 from shgae.recipes import AutoencoderConfig, FinetuneConfig, FitConfig, TrainConfig
 from shgae.stages import finetune, pretrain_ae, train
 
@@ -70,14 +70,14 @@ class Trial:
             deterministic=self.deterministic,
             workers=self.workers,
             resume=resume,
-            progress=Silent() if steps is None else StopAfter(steps, stop),
+            progress=Progress() if steps is None else StopAfter(steps, stop),
             stop=stop,
         )
         training = _TRAININGS[self.command]
         training.run(*map(Path, self.inputs), output, training.config(**self.config), how)
 
 
-class StopAfter(Silent):
+class StopAfter(Progress):
     """Asks a training to stop after so many steps."""
 
     def __init__(self, steps: int, stop: StopFlag) -> None:

@@ -27,7 +27,7 @@ from typing import Literal
 
 from shgae.evaluation.study_plan import StudyPlan
 from shgae.evaluation.study_report import ARMS, BASELINE, FULL, LETTERS, RANDOM, size_of
-from shgae.execution import Execution, Silent
+from shgae.execution import Execution, Progress
 from shgae.experiments.part import Part
 from shgae.experiments.study import arms, baselines, scores
 from shgae.recipes import EvaluateConfig, ExtractConfig, RateConfig, StudyConfig, as_json
@@ -244,7 +244,7 @@ class Plan:
 
         def run(how: Execution) -> object:
             # A random autoencoder knows nobody's activations, and is meant to: nothing to note.
-            quiet = dataclasses.replace(how, progress=Silent()) if arm == RANDOM else how
+            quiet = dataclasses.replace(how, progress=Progress()) if arm == RANDOM else how
             return graft.run(self.model, [autoencoder], output, quiet)
 
         return Part(

@@ -15,7 +15,7 @@ from typing import Any
 
 from shgae.errors import ShgaeError
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN
-from shgae.execution import Execution, Silent, StopFlag
+from shgae.execution import Execution, Progress, StopFlag
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.work import make
 from shgae.recipes import StudyConfig
@@ -23,7 +23,7 @@ from shgae.recipes import StudyConfig
 _STATES = {True: "made", False: "kept", None: "busy"}
 
 
-class _Notes(Silent):
+class _Notes(Progress):
     """Tells the lines that stay."""
 
     def note(self, text: str) -> None:

@@ -18,7 +18,7 @@ from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import read_study
-from shgae.execution import Progress, Silent
+from shgae.execution import Progress
 from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
 from shgae.plots.error_bars import error_bars
@@ -38,7 +38,7 @@ from shgae.reporting.study_plan import registration
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
 from shgae.reporting.table import Grid
 
-_SILENT = Silent()
+_SILENT = Progress()
 _ON_PHOTOS = (
     "The intervals of an evaluation are over photos, for these very weights: other seeds would train other weights. "
     "A difference between two models does not tell its cause where their trainings differ in more than one thing; "
