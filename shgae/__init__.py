@@ -5,10 +5,11 @@ Importing this package imports neither torch nor numpy; its functions do, when c
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as type checkers read it: a Ctrl-C while typing is imported would show a traceback
 if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
     from shgae.artifacts.activation_splits import ActivationSplits
     from shgae.models.autoencoder import Autoencoder
     from shgae.models.hourglass import StackedHourglass
@@ -26,6 +27,8 @@ def open_model(path: str | Path) -> StackedHourglass:
     Raises:
         shgae.errors.Refused: the path is not a complete hourglass artefact, or a file of it was changed.
     """
+    from pathlib import Path
+
     from shgae.models.zoo import load_hourglass
 
     return load_hourglass(Path(path)).module
@@ -39,6 +42,8 @@ def open_autoencoder(path: str | Path) -> Autoencoder:
     Raises:
         shgae.errors.Refused: the path is not a complete autoencoder artefact, or a file of it was changed.
     """
+    from pathlib import Path
+
     from shgae.models.zoo import load_autoencoder
 
     return load_autoencoder(Path(path)).module
@@ -58,6 +63,8 @@ def open_activations(path: str | Path, *, stack: int | None = None, data: str | 
     Raises:
         shgae.errors.Refused: the path is not complete activations, or not of that stack, or a file was changed.
     """
+    from pathlib import Path
+
     from shgae.artifacts.activation_splits import open_splits
 
     return open_splits(Path(path), stack, None if data is None else Path(data))
