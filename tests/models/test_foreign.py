@@ -38,6 +38,8 @@ CASES: tuple[tuple[CheckpointFormat, HourglassSpec | AutoencoderSpec], ...] = (
     (BEARPAW, NEWELL),
     (PRINCETON, NEWELL),
 )
+READS_HERE = pytest.mark.usefixtures("reads_here")
+"""For what is refused alike in a process of its own and in this one; the rest of them starts one."""
 
 Weights = dict[str, np.ndarray[Any, Any]]
 
@@ -143,6 +145,7 @@ def test_what_is_known_and_not_taken_is_declined_with_its_reason(name: str, word
     assert len(refused.value.line()) < 300
 
 
+@READS_HERE
 def test_a_wrapped_half_precision_pth_gives_the_maps_of_the_network_that_made_it(tmp_path: Path) -> None:
     model = build_hourglass(PLAIN, seed=4).half().float().eval()
     state = {f"module.{STUDY_HOURGLASS.name(name)}": value for name, value in model.state_dict().items()}
@@ -292,6 +295,7 @@ def broken_file(kind: str, folder: Path) -> Path:
     return path
 
 
+@READS_HERE
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
@@ -316,6 +320,14 @@ def test_a_file_that_is_no_plain_checkpoint_is_refused_in_one_line_and_not_run(
         read_foreign(path)
     assert str(path) in refused.value.line()
     assert "\n" not in refused.value.line()
+    assert not (tmp_path / "sentinel").exists()
+
+
+def test_a_payload_is_not_run_in_the_process_that_reads_either(tmp_path: Path) -> None:
+    path = broken_file("payload", tmp_path)
+    with pytest.raises(Refused, match="nothing of it was run") as refused:
+        read_foreign(path)
+    assert str(path) in refused.value.line()
     assert not (tmp_path / "sentinel").exists()
 
 

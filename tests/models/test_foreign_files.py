@@ -34,6 +34,7 @@ def test_for_a_folder_the_weights_in_it_are_named(tmp_path: Path) -> None:
     assert refused.value.fix == " or ".join(map(str, named)) + ", ..."
 
 
+@pytest.mark.usefixtures("reads_here")
 @pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.int64, torch.uint8])
 def test_weights_that_are_no_floats_are_refused(tmp_path: Path, dtype: torch.dtype) -> None:
     torch.save({"conv.weight": torch.ones(2, 2).to(dtype)}, tmp_path / "odd.pth")

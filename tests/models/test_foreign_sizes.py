@@ -25,6 +25,7 @@ def network(path: Path) -> dict[str, Tensor]:
         return foreign._network(foreign._load(file), path.stat().st_size)[0]
 
 
+@pytest.mark.usefixtures("reads_here")
 def test_a_tensor_with_a_stride_of_zero_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
     torch.save({"state_dict": {"conv.weight": torch.zeros(1).expand(GIGABYTE)}}, path)
