@@ -124,11 +124,17 @@ def photo_names(data: Artifact, split: str) -> dict[int, str]:
     names = {}
     for row in all_people(data):
         if row.get("split") == split:
-            photo = row.get("image_id", row.get("photo_id"))  # tables of older versions say photo_id
-            if type(photo) is not int or not isinstance(row.get("file_name"), str):
+            photo = photo_of_row(row)
+            if photo is None or not isinstance(row.get("file_name"), str):
                 raise _not_as_written(row, data)
             names[photo] = row["file_name"]
     return names
+
+
+def photo_of_row(row: Mapping[str, Any]) -> int | None:
+    """The id of the photo that a row of :data:`ALL_PEOPLE` names; None where it names none."""
+    photo = row.get("image_id", row.get("photo_id"))  # tables of older versions say photo_id
+    return photo if type(photo) is int else None
 
 
 def all_people(data: Artifact) -> Iterator[dict[str, Any]]:

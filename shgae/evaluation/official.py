@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.artifacts import strict_json
+from shgae.artifacts.crops import PeopleTable, all_people, photo_of_row
+from shgae.artifacts.store import Artifact
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_json import read_dataset
+from shgae.data.selection import BAD_PHOTO, BEYOND_LIMIT
 from shgae.data.text_input import there
 from shgae.errors import Refused
 from shgae.metrics.official import official_scores
+from shgae.wording import counted_people
 
 _FIX = "the JSON that shgae prepare took for this split, with COCO's area, iscrowd and num_keypoints"
 _FAR = 1e12
@@ -30,6 +35,30 @@ _NEEDED: Mapping[str, Callable[[Any], bool]] = {
 
 
 @dataclass(frozen=True)
+class OfficialPhotos:
+    """What COCO's official numbers are of."""
+
+    scored: int
+    """Photos of the truth that are scored."""
+    given: int
+    """Photos of the truth."""
+    people: int
+    """People that COCO counts in the scored photos: with labelled joints, and not a crowd."""
+    outside: int
+    """Of these, people that the evaluation has no crop of, as ``prepare`` dropped them."""
+
+    def notes(self) -> list[str]:
+        """What a reader of the numbers should know of them."""
+        said = []
+        if self.scored < self.given:
+            said.append(f"{self.scored:,} of {self.given:,} photos, those of which all people are scored")
+        if self.outside:
+            who = f"{counted_people(self.outside)} of {self.people:,} without a crop"
+            said.append(f"{who} (dropped by shgae prepare) count too, as missed where nothing is predicted")
+        return said
+
+
+@dataclass(frozen=True)
 class Truth:
     """A COCO keypoint JSON, whole."""
 
@@ -37,6 +66,46 @@ class Truth:
     sha256: str
     dataset: Mapping[str, Any]
     category_id: int
+    photos: frozenset[int] | None = None
+    """Ids of the photos that are scored; None scores all."""
+
+    def of_split(self, data: Artifact, split: str, people: PeopleTable) -> Truth:
+        """The same for these people of a split: only photos of which all people are theirs are scored.
+
+        A photo counts whole or not at all. It is left out where ``prepare`` put one of its people into another split,
+        left one out by its ``--limit`` or for a broken file, or where the evaluation's ``--limit`` leaves one out.
+        Photos in which ``prepare`` kept nobody count if the split is all of its JSON.
+
+        Raises:
+            Refused: no photo is left.
+        """
+        use, given, counts = _use_of_photos(data, split, people), self._given, self._counted
+        others = {photo for photo in given if photo in use.known or not counts[photo]} if use.is_whole else set()
+        photos = (given & (use.scored | others)) - use.left_out
+        if not photos & use.scored:
+            if not given & use.scored:
+                raise Refused("--official", self.path, f"it has no photo of the people of split {split}", _FIX)
+            why = f"none of its photos has all its people among those of split {split} that are scored"
+            raise Refused("--official", self.path, why, "a split of whole photos (--split-by photo), and no --limit")
+        return replace(self, photos=photos)
+
+    def extent(self, people: PeopleTable) -> OfficialPhotos:
+        """How many photos and people the numbers of these people are of."""
+        here, counts, given = Counter(people.photo_id.tolist()), self._counted, self._given
+        photos = given if self.photos is None else self.photos
+        outside = sum(max(0, counts[photo] - here[photo]) for photo in photos)
+        return OfficialPhotos(len(photos), len(given), sum(counts[photo] for photo in photos), outside)
+
+    @property
+    def _given(self) -> frozenset[int]:
+        """Ids of all photos."""
+        return frozenset(image["id"] for image in self.dataset["images"])
+
+    @property
+    def _counted(self) -> Counter[int]:
+        """How many people of each photo COCO counts."""
+        everybody = self.dataset["annotations"]
+        return Counter(one["image_id"] for one in everybody if one["num_keypoints"] and not one["iscrowd"])
 
     def scores(
         self, results: Sequence[Mapping[str, Any]], name: str, sigmas: npt.NDArray[np.float64] | None
@@ -46,7 +115,7 @@ class Truth:
         Raises:
             Refused: a result is of a photo that the truth does not have.
         """
-        photos = {image["id"] for image in self.dataset["images"]}
+        photos = self._given
         given = [one for one in results if one.get("found") is not False]
         for one in given:
             if one.get("image_id") is None:
@@ -56,7 +125,39 @@ class Truth:
                 raise Refused("--official", self.path, why, _FIX)
         keys = ("image_id", "keypoints", "score")
         whole = [{key: one[key] for key in keys} | {"category_id": self.category_id} for one in given]
-        return official_scores(self.dataset, whole, sigmas)
+        return official_scores(self.dataset, whole, sigmas, self.photos)
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What became of the photos of the JSON that a split is of, by their ids."""
+
+    known: frozenset[int]
+    """All that have people."""
+    scored: frozenset[int]
+    """Those of the people that are scored."""
+    left_out: frozenset[int]
+    """Those with people that are not scored and that ``prepare`` could have kept for this split."""
+    is_whole: bool
+    """Whether everybody of the JSON that is a sample is scored."""
+
+
+def _use_of_photos(data: Artifact, split: str, people: PeopleTable) -> _Use:
+    rows = list(all_people(data))
+    sources = {row.get("source") for row in rows if row.get("split") == split}
+    scored = frozenset(people.annotation_id.tolist())
+    known, left_out, is_whole = set(), set(), True
+    for row in rows:
+        if row.get("source") not in sources or (photo := photo_of_row(row)) is None:
+            continue
+        known.add(photo)
+        is_sample = row.get("split") is not None
+        is_elsewhere = is_sample and (row["split"] != split or row["annotation_id"] not in scored)
+        is_elsewhere = is_elsewhere or row.get("reason") == BEYOND_LIMIT
+        if is_elsewhere or row.get("reason") == BAD_PHOTO:
+            left_out.add(photo)
+        is_whole = is_whole and not is_elsewhere
+    return _Use(frozenset(known), frozenset(people.photo_id.tolist()), frozenset(left_out), is_whole)
 
 
 def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> Truth:

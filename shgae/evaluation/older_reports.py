@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from shgae.artifacts.typed_json import Upgrade
 from shgae.metrics.paired_tests import holm
 from shgae.metrics.statistics import Verdict
 
@@ -69,6 +71,22 @@ def from_schema_5(old: dict[str, Any]) -> dict[str, Any]:
     """Schema 5 did not say how autoencoders were made."""
     rows = {key: [one | {"trained": _with_autoencoders(one["trained"])} for one in old[key]] for key in _ROWS}
     return old | rows
+
+
+def from_schema_6(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 6 did not say which photos COCO's official numbers are of."""
+    return old | {"official_photos": None}
+
+
+OLDER: Mapping[int, Upgrade] = {
+    1: from_schema_1,
+    2: from_schema_2,
+    3: from_schema_3,
+    4: from_schema_4,
+    5: from_schema_5,
+    6: from_schema_6,
+}
+"""From each earlier version, what turns its object into that of the next one."""
 
 
 def _with_autoencoders(trained: Any) -> Any:

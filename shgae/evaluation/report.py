@@ -19,7 +19,8 @@ from shgae.artifacts.typed_json import Schema
 from shgae.data.mean_pose import mean_pose_cells
 from shgae.errors import Refused
 from shgae.evaluation.error_shares import ErrorKinds, ErrorRule, ErrorTable, error_rule
-from shgae.evaluation.older_reports import from_schema_1, from_schema_2, from_schema_3, from_schema_4, from_schema_5
+from shgae.evaluation.official import OfficialPhotos
+from shgae.evaluation.older_reports import OLDER
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained, compare
@@ -161,6 +162,8 @@ class EvaluationReport:
     """Any two models: the second minus the first."""
     errors: ErrorRule | None = None
     """How kinds of errors were told; None where no joint has a sigma."""
+    official_photos: OfficialPhotos | None = None
+    """What :attr:`Row.official` is of; None where nobody asked for it, and in reports of before."""
 
     def __post_init__(self) -> None:
         """Raises :class:`ValueError` if there is no model, or a row or pair is of other joints, scores or radii."""
@@ -185,11 +188,7 @@ class EvaluationReport:
         return (*self.models, *self.floors, *self.ceilings)
 
 
-EVALUATION = Schema(
-    EvaluationReport,
-    version=6,
-    older={1: from_schema_1, 2: from_schema_2, 3: from_schema_3, 4: from_schema_4, 5: from_schema_5},
-)
+EVALUATION = Schema(EvaluationReport, version=7, older=OLDER)
 """The form of an evaluation's ``report.json``."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,10 @@ NAMES = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
 
 
 def official_scores(
-    truth: Mapping[str, Any], results: Sequence[Mapping[str, Any]], sigmas: npt.NDArray[np.float64] | None = None
+    truth: Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
+    sigmas: npt.NDArray[np.float64] | None = None,
+    photos: Collection[int] | None = None,
 ) -> dict[str, float | None]:
     """The ten numbers of :data:`NAMES`, in [0, 1]; None where COCOeval has nobody to count.
 
@@ -26,6 +29,7 @@ def official_scores(
         truth: COCO keypoint JSON, with area, iscrowd, bbox and num_keypoints of each annotation.
         results: in COCO's results format, of photos of the truth and its category.
         sigmas: (K,) of OKS; None takes COCO's, of its 17 joints.
+        photos: ids of the photos of the truth that are scored; None scores all.
     """
     if not results:  # loadRes looks at the first one
         return dict.fromkeys(NAMES, 0.0)
@@ -36,6 +40,8 @@ def official_scores(
         judge = COCOeval(index, index.loadRes([dict(one) for one in results]), "keypoints")
         if sigmas is not None:
             judge.params.kpt_oks_sigmas = sigmas
+        if photos is not None:
+            judge.params.imgIds = sorted(photos)
         judge.evaluate()
         judge.accumulate()
         judge.summarize()

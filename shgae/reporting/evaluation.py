@@ -214,7 +214,9 @@ def official_tables(report: EvaluationReport) -> list[Grid]:
         return []
     rows = [(name, *(percent(official[name]) for _, official in columns)) for name in NAMES]
     headings = ("number", *(name for name, _ in columns))
-    return [Grid("COCO's official numbers over whole photos, %", headings, tuple(rows), "By pycocotools' COCOeval")]
+    of = [one[0].upper() + one[1:] for one in report.official_photos.notes()] if report.official_photos else []
+    caption = "\n".join(["By pycocotools' COCOeval", *of])
+    return [Grid("COCO's official numbers over whole photos, %", headings, tuple(rows), caption)]
 
 
 def joints_table(report: EvaluationReport) -> Grid:

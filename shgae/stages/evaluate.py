@@ -30,7 +30,7 @@ from shgae.evaluation.predictions import (
 )
 from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Origin, report
 from shgae.evaluation.trainings import trained
-from shgae.execution import Execution
+from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, determinism, placed
@@ -80,6 +80,15 @@ class _Rules:
         truth = None if official is None else read_truth(official, joints, called)
         return cls(given, truth, read_regions(prepared, split, len(joints)))
 
+    def of(self, people: PeopleTable, prepared: Artifact, split: str, progress: Progress) -> _Rules:
+        """The same for the people that are scored, with notes on whom COCO's numbers are of."""
+        if self.official is None:
+            return self
+        official = self.official.of_split(prepared, split, people)
+        for note in official.extent(people).notes():
+            progress.note(f"note: --official: {note}")
+        return dataclasses.replace(self, official=official)
+
     def identity(self) -> dict[str, Any]:
         """Their part of the evaluation's config."""
         found: dict[str, Any] = {} if self.sigmas is None else {"sigmas": self.sigmas.tolist()}
@@ -115,6 +124,7 @@ def run(
     verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train"), IGNORED), execution)
     rules, networks = _Rules.read(sigmas, official, prepared, config.split), _load(models, prepared, execution)
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
+    rules = rules.of(crops.people, prepared, config.split, execution.progress)
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
     read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
     sources = [networks.get(i) or read(i) for i in range(len(models))]
@@ -221,6 +231,8 @@ def _score(
             official = rules.official.scores(results, one.name, rules.sigmas)
             origins[i] = dataclasses.replace(origins[i], official=official)
     scored = report(predicted, origins, crops, prepared, training, config, rules.sigmas, rules.regions)
+    if rules.official:
+        scored = dataclasses.replace(scored, official_photos=rules.official.extent(crops.people))
     return scored, tuple(predicted)
 
 
