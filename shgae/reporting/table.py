@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from tabulate import SEPARATING_LINE, tabulate
 
@@ -34,6 +34,8 @@ _MINUS = re.compile(r"(?<=[ (])-(?=[ \d])|^-(?=\d)")
 class Grid:
     """A table: the first column and those of words read from the left, the others are numbers."""
 
+    kind: ClassVar[str] = "table"
+    """Among the blocks of a page."""
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]

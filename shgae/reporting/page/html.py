@@ -17,6 +17,7 @@ from markupsafe import Markup
 from shgae.errors import printable
 from shgae.reporting.page.images import Picture
 from shgae.reporting.page.lineage_graph import Family
+from shgae.reporting.table import Grid
 
 _PER_CENT = re.compile(r"(?<=\d) %")
 
@@ -29,23 +30,6 @@ class Text:
     text: str
     role: str = ""
     """``caution`` for what a reader must know, or nothing."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with a caption; the first column names the rows."""
-
-    kind: ClassVar[str] = "table"
-    caption: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    """As many texts each as there are headings."""
-    notes: tuple[str, ...] = ()
-    """Lines below it."""
-    aside: int = 0
-    """How many of the last rows are not results of their own but something to compare with."""
-    texts: tuple[str, ...] = ()
-    """Headings of columns that hold words, which read from the left; the others hold numbers."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +103,7 @@ class Item:
     """What it comes from: words before, anchor, title."""
 
 
-Block = Text | Table | Facts | Figure | Gallery | Details | Drawing | Items
+Block = Text | Grid | Facts | Figure | Gallery | Details | Drawing | Items
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from shgae.artifacts.disk_space import readable
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
-from shgae.reporting.page.html import Block, Details, Drawing, Facts, Item, Items, Section, Table, Text
+from shgae.reporting.page.html import Block, Details, Drawing, Facts, Item, Items, Section, Text
 from shgae.reporting.page.inputs import Given, told_apart
 from shgae.reporting.page.lineage_graph import Member, layout
+from shgae.reporting.table import Grid
 from shgae.wording import counted
 
 _MOST_DRAWN = 24
@@ -151,7 +152,7 @@ def _details(one: Given) -> Details:
     return Details(f"{one.name}{what} {one.artifact.short_id}", tuple(blocks))
 
 
-def _files(one: Given) -> Table:
+def _files(one: Given) -> Grid:
     entries = sorted(one.artifact.manifest.files.items(), key=lambda item: (item[0] not in one.checked, item[0]))
     rows = tuple(
         (name, f"{entry.size:,}", "yes" if name in one.checked else "no", entry.sha256)
@@ -159,7 +160,7 @@ def _files(one: Given) -> Table:
     )
     notes = [f"and {len(entries) - _MOST_FILES:,} more, in its manifest.json"] if len(entries) > _MOST_FILES else []
     notes.append("hashed again: computed for this page, and as the manifest says; the others are only quoted")
-    return Table("Files", ("file", "bytes", "hashed again", "sha256"), rows, tuple(notes), texts=("sha256",))
+    return Grid("Files", ("file", "bytes", "hashed again", "sha256"), rows, "\n".join(notes), words=("sha256",))
 
 
 def _spelled(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
 from shgae.analysis.latent.text import sentences as analysis_sentences
@@ -27,7 +27,7 @@ from shgae.recipes import SPLITS
 from shgae.reporting import error_kinds, evaluation, splice, study
 from shgae.reporting.fitting import fitting
 from shgae.reporting.latent import analysis_tables
-from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Table, Text
+from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Text
 from shgae.reporting.page.images import MOST_BYTES, of_file
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.page.training import picture_of
@@ -135,18 +135,16 @@ def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Se
     return sections
 
 
-def table_of(grid: Grid, said: Sequence[str] = ()) -> Table:
-    """A grid as a page has it, without lines below it that were said above."""
-    notes = tuple(line for line in grid.caption.splitlines() if line not in said)
-    return Table(grid.title, grid.headings, grid.rows, notes, grid.aside, grid.words)
+def _unsaid(grid: Grid, said: Sequence[str]) -> Grid:
+    """A table without the lines below it that were said above."""
+    return replace(grid, caption="\n".join(line for line in grid.caption.splitlines() if line not in said))
 
 
 def _evaluation(one: Given) -> tuple[Block, ...]:
     if not one.has(REPORT):
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
     report = EVALUATION.read(one.artifact.open(REPORT))
-    joints = tuple(table_of(grid) for grid in evaluation.joint_tables(report))
-    main = tuple(table_of(grid, evaluation.sentences(report)) for grid in evaluation.main_tables(report))
+    said = evaluation.sentences(report)
     names = [row.name for row in report.models]
     bars = picture_of(
         lambda path: joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), ""),
@@ -161,11 +159,11 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         for _ in errors[:1]
     ]
     return (
-        *main,
+        *(_unsaid(grid, said) for grid in evaluation.main_tables(report)),
         Figure((bars,), "Joints found, by model."),
         *(Figure((one,), "Kinds of errors, by model.") for one in kinds),
         *_radii(report),
-        Details("Single joints, and people by how many they have labelled", joints),
+        Details("Single joints, and people by how many they have labelled", tuple(evaluation.joint_tables(report))),
     )
 
 
@@ -182,21 +180,20 @@ def _radii(report: EvaluationReport) -> tuple[Block, ...]:
 
 def _study(one: Given) -> tuple[Block, ...]:
     report = read_study(one.artifact)
-    arms, differences, *joints = map(table_of, study.tables(report))
+    arms, differences, *joints = study.tables(report)
     alt = "Forest plot of the differences between arms, as in the table below."
     picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
     said = (study.budget_line(report.budget), *registration(report.registered))
-    sizes = tuple(table_of(grid) for grid in sizes_table(report))
     shown = "PCK against the size of the code, as in the table below."
     curve = _pictures(one, {SIZES_PICTURE: shown}, "PCK before and after fine-tuning, and of as many components.")
-    costs = (table_of(costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))),) if one.has(COSTS) else ()
+    costs = [costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))] if one.has(COSTS) else []
     single = [Details("Single joints", tuple(joints))] if joints else []
-    return (arms, *picture, differences, *single, *map(Text, said), *curve, *sizes, *costs)
+    return (arms, *picture, differences, *single, *map(Text, said), *curve, *sizes_table(report), *costs)
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
     report = SPLICE.read(one.artifact.open(REPORT))
-    *tables, checks = (table_of(grid) for grid in splice.splice_tables(report))
+    *tables, checks = splice.splice_tables(report)
     code = tuple(Text(line) for line in splice.code_lines(report).splitlines())
     return (*tables, *code, Details("Is the splice exact?", (checks,)))
 
@@ -205,7 +202,7 @@ def _rate(one: Given) -> tuple[Block, ...]:
     report = RATE.read(one.artifact.open(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
     picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
-    return (*picture, table_of(rate_table(report)))
+    return (*picture, rate_table(report))
 
 
 def _data(one: Given) -> tuple[Block, ...]:
@@ -216,17 +213,17 @@ def _data(one: Given) -> tuple[Block, ...]:
     rows += [(f"dropped: {why}", f"{people:,}") for why, people in facts.get("dropped", {}).items()]
     side, names = facts["crop_size"], facts["skeleton"]["names"]
     notes = (
-        f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}",
-        f"{len(names)} joints: {', '.join(names)}",
+        f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}\n"
+        f"{len(names)} joints: {', '.join(names)}"
     )
-    table = Table("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
+    table = Grid("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
     alt = "Some people of the training split with their joints, and a table of the people that were left out"
     return (table, *_pictures(one, {"sheet.png": alt}, "Some people of the training split, as they were cut."))
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
     report = ANALYSIS.read(one.artifact.open(REPORT))
-    blocks: list[Block] = [*map(table_of, analysis_tables(report))]
+    blocks: list[Block] = [*analysis_tables(report)]
     series: dict[str, list[Block]] = {}
     for figure in report.figures:
         stem = figure.file.removesuffix(".png")

@@ -13,10 +13,10 @@ from shgae.artifacts.input_file import read_input
 from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tables import read_rows
 from shgae.plots.curves import Score, best_row, is_number, score_of, study_curves
-from shgae.reporting.page.html import Block, Details, Figure, Section, Table
+from shgae.reporting.page.html import Block, Details, Figure, Section
 from shgae.reporting.page.images import MOST_BYTES, Picture, of_file
 from shgae.reporting.page.inputs import Given
-from shgae.reporting.table import percent
+from shgae.reporting.table import Grid, percent
 
 _KINDS = (("hourglass", "Networks"), ("autoencoder", "Autoencoders"))
 _LONG = 6
@@ -65,7 +65,7 @@ def _numbers(row: Mapping[str, Any], score: Score) -> dict[str, float]:
 def _blocks(runs: Sequence[_Run]) -> tuple[Block, ...]:
     score = runs[0].score
     headings = ("training", "epochs", "best epoch", f"best {score.name}, validation", "parameters")
-    best = Table("Best epochs: their weights were kept", headings, tuple(_summary(run) for run in runs))
+    best = Grid("Best epochs: their weights were kept", headings, tuple(_summary(run) for run in runs))
     blocks: list[Block] = [best]
     drawn = {run.given.name: run.drawable for run in runs if run.drawable}
     if drawn:
@@ -101,14 +101,14 @@ def _summary(run: _Run) -> tuple[str, ...]:
     return (run.given.name, epochs, f"{best['epoch']:.0f}", _shown(best[run.score.key], run.score), parameters)
 
 
-def _history(run: _Run) -> Table:
+def _history(run: _Run) -> Grid:
     headings = ("epoch", "training loss", "validation loss", run.score.name, "learning rate")
     rows = tuple(
         (f"{row['epoch']:.0f}", *(_plain(row[key]) for key in _LOSSES), _shown(row[run.score.key], run.score))
         + (_plain(row["lr"]),)
         for row in run.rows
     )
-    return Table(f"History of {run.given.name}", headings, rows)
+    return Grid(f"History of {run.given.name}", headings, rows)
 
 
 def _shown(value: float, score: Score) -> str:

@@ -18,13 +18,13 @@ from shgae.reporting.page.html import (
     Items,
     Page,
     Section,
-    Table,
     Text,
     pictures_of,
     render,
 )
 from shgae.reporting.page.images import Picture, of_photo
 from shgae.reporting.page.lineage_graph import Member, layout
+from shgae.reporting.table import Grid
 from tests.builders.page_elements import HOSTILE, Elements
 
 
@@ -38,7 +38,7 @@ def every_block(text: str) -> tuple[Block, ...]:
     item = Item("somewhere", text, (text, text), (text,), ((text, "main", text),))
     return (
         Text(text, "caution"),
-        Table(text, (text, "b"), ((text, text),), (text,), 1, (text,)),
+        Grid(text, (text, "b"), ((text, text),), text, 1, (text,)),
         Facts(((text, text),), (text,)),
         Gallery((figure,)),
         Details(text, (figure, Text(text))),
@@ -66,7 +66,7 @@ def test_no_line_ends_between_a_number_and_its_per_cent_sign() -> None:
 
 
 def test_numbers_that_are_none_are_shown_as_they_are_told() -> None:
-    made = Elements(page_of(Table("t", ("a", "b"), (("nan", "NaN"), ("inf", "-")))))
+    made = Elements(page_of(Grid("t", ("a", "b"), (("nan", "NaN"), ("inf", "-")))))
     assert "NaN" in made.text
 
 
@@ -100,7 +100,7 @@ def test_every_link_leads_to_a_place_and_no_two_places_share_a_name() -> None:
 
 
 def test_a_table_names_its_columns_and_rows() -> None:
-    made = Elements(page_of(Table("scores", ("model", "PCK", "why"), (("a", "1", "x"), ("b", "2", "y")), aside=1)))
+    made = Elements(page_of(Grid("scores", ("model", "PCK", "why"), (("a", "1", "x"), ("b", "2", "y")), aside=1)))
     assert [one["scope"] for one in made.named("th")] == ["col", "col", "col", "row", "row"]
     assert len(made.named("td")) == 4
     assert [one.get("class") for one in made.named("tr")] == [None, None, "aside"]

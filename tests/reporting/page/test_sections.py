@@ -11,9 +11,9 @@ from PIL import Image
 from shgae.artifacts.draft import new_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.reporting.page.html import Figure, Items, Section, Table, Text, pictures_of
+from shgae.reporting.page.html import Figure, Items, Section, Text, pictures_of
 from shgae.reporting.page.inputs import Given
-from shgae.reporting.page.sections import Findings, _caption, concluded, findings_of, sections_of, table_of
+from shgae.reporting.page.sections import Findings, _caption, _unsaid, concluded, findings_of, sections_of
 from shgae.reporting.table import Grid
 
 FACTS: dict[str, dict[str, Any]] = {
@@ -71,7 +71,7 @@ def test_an_artefact_that_shows_nothing_has_no_part(tmp_path: Path) -> None:
 def test_people_are_counted_by_split_in_the_splits_order_and_the_dropped_stand_aside(tmp_path: Path) -> None:
     (section,) = sections_of([given(tmp_path / "d", "data")])
     (table,) = section.parts[0].blocks
-    assert isinstance(table, Table)
+    assert isinstance(table, Grid)
     assert table.rows == (("train", "1"), ("val", "2,000"), ("test", "3"), ("dropped: crowd", "7"))
     assert table.aside == 1
 
@@ -103,8 +103,8 @@ def test_a_picture_that_is_none_is_refused_by_its_file(tmp_path: Path) -> None:
 
 def test_a_table_of_a_page_leaves_out_what_was_said_above() -> None:
     grid = Grid("t", ("a", "b"), (("x", "1"), ("y", "2")), "said\nkept\nkept too", 1, ("b",))
-    assert table_of(grid, ["said", "never said"]) == Table(
-        "t", ("a", "b"), (("x", "1"), ("y", "2")), ("kept", "kept too"), 1, ("b",)
+    assert _unsaid(grid, ["said", "never said"]) == Grid(
+        "t", ("a", "b"), (("x", "1"), ("y", "2")), "kept\nkept too", 1, ("b",)
     )
 
 
