@@ -16,7 +16,6 @@ from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
@@ -38,7 +37,7 @@ from shgae.metrics.power import minimum_detectable, spread_over_photos
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import as_json
 from shgae.reporting import study
-from shgae.reporting.table import pages
+from shgae.reporting.table import write_pages
 from shgae.skeleton import COCO_PERSON, Skeleton
 from shgae.wording import counted
 
@@ -201,8 +200,7 @@ def run(
     with new_artifact(output, kind="study", config=how, parents=parents, execution=execution, inputs=inputs) as draft:
         draft.write_json(REPORT, STUDY.to_json(report))
         conclusion = study.conclusion(report)
-        for name, content in pages(study.tables(report), conclusion, *study.notes(report)).items():
-            write_bytes(draft.file(name), content)
+        write_pages(draft, study.tables(report), conclusion, *study.notes(report))
         study.forest(report, draft.file(PICTURE), stamp(execution))
         facts = {"split": report.split, "persons": report.persons, "arms": [*runs], "verdict": report.verdict.value}
         artifact = draft.commit(facts, volatile=(PICTURE,))

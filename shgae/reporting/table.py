@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from tabulate import SEPARATING_LINE, tabulate
 
+from shgae.artifacts.draft import Draft
 from shgae.errors import printable, printable_lines
 from shgae.metrics.pck import Group
 from shgae.metrics.statistics import Interval
@@ -158,3 +159,9 @@ def pages(tables: Sequence[Grid], *texts: str) -> dict[str, bytes]:
     comments = "".join(f"% {line}\n" for text in shown for line in text.split("\n"))
     latex = [*([comments] if comments else []), *(table.latex() for table in tables)]
     return {"tables.md": "\n".join(markdown).encode(), "tables.tex": "\n".join(latex).encode()}
+
+
+def write_pages(draft: Draft, tables: Sequence[Grid], *texts: str) -> None:
+    """Writes :func:`pages` into an artefact."""
+    for name, content in pages(tables, *texts).items():
+        draft.write(name, content)

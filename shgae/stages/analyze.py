@@ -13,7 +13,6 @@ from shgae.analysis.latent.measure import find, report_of
 from shgae.analysis.latent.report import SCHEMA, AnalysisReport
 from shgae.analysis.latent.text import sentences
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
@@ -21,7 +20,7 @@ from shgae.inference.device import describe, placed
 from shgae.recipes import AnalyzeConfig, as_json
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.latent_figures import Pictures
-from shgae.reporting.table import pages
+from shgae.reporting.table import write_pages
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,6 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
         report = report_of(found, left_out, pictures.draw(found, config))
         draft.write_json(REPORT, SCHEMA.to_json(report))
         says = sentences(report)
-        for name, content in pages(analysis_tables(report), *says).items():
-            write_bytes(draft.file(name), content)
+        write_pages(draft, analysis_tables(report), *says)
         artifact = draft.commit({"parts": parts, "says": " ".join(says)}, volatile=pictures.files)
     return AnalyzeResult(report, artifact)

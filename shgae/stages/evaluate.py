@@ -14,7 +14,6 @@ import torch
 from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
-from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.ignored import IGNORED, read_regions
 from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
@@ -39,7 +38,7 @@ from shgae.metrics.people import Floats, Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
 from shgae.reporting.evaluation import joint_tables, main_tables
-from shgae.reporting.table import pages
+from shgae.reporting.table import write_pages
 from shgae.skeleton import COCO_PERSON
 
 _PREDICTIONS = "predictions-"
@@ -240,8 +239,7 @@ def _write(
     made: Draft, scored: EvaluationReport, predicted: Sequence[Predictions], crops: Crops, category_id: int
 ) -> None:
     made.write_json(REPORT, EVALUATION.to_json(scored))
-    for name, page in pages(main_tables(scored) + joint_tables(scored)).items():
-        write_bytes(made.file(name), page)
+    write_pages(made, main_tables(scored) + joint_tables(scored))
     for one in predicted:
         made.write_json(f"{_PREDICTIONS}{one.name}.json", coco_results(one, crops, category_id))
 

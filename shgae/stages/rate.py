@@ -15,7 +15,6 @@ from shgae.analysis.rate.text import sentences
 from shgae.analysis.splice.network import open_site
 from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
@@ -23,7 +22,7 @@ from shgae.inference.device import describe, placed
 from shgae.models.autoencoder import SIDE
 from shgae.recipes import RateConfig, as_json
 from shgae.reporting.rate import rate_figure, rate_table
-from shgae.reporting.table import pages
+from shgae.reporting.table import write_pages
 
 PICTURE = "rate.png"
 
@@ -94,8 +93,7 @@ def run(
         report = rate.report()
         draft.write_json(REPORT, SCHEMA.to_json(report))
         says = sentences(report)
-        for name, content in pages([rate_table(report)], *says).items():
-            write_bytes(draft.file(name), content)
+        write_pages(draft, [rate_table(report)], *says)
         rate_figure(report, draft.file(PICTURE), stamp(execution))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts, volatile=(PICTURE,))

@@ -14,14 +14,13 @@ from shgae.analysis.splice.network import open_site
 from shgae.analysis.splice.report import SCHEMA, SpliceReport
 from shgae.analysis.splice.text import sentences
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
 from shgae.recipes import SpliceConfig, as_json
 from shgae.reporting.splice import code_lines, splice_tables
-from shgae.reporting.table import pages
+from shgae.reporting.table import write_pages
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,7 @@ def run(
         report = splice.report()
         draft.write_json(REPORT, SCHEMA.to_json(report))
         says = sentences(report)
-        for name, content in pages(splice_tables(report), code_lines(report), *says).items():
-            write_bytes(draft.file(name), content)
+        write_pages(draft, splice_tables(report), code_lines(report), *says)
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts)
     return SpliceResult(report, artifact)

@@ -10,7 +10,6 @@ import numpy as np
 from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import photos_of
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import MANIFEST, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
@@ -27,7 +26,7 @@ from shgae.models.specs import HourglassSpec
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_figure, sizes_table
-from shgae.reporting.table import pages
+from shgae.reporting.table import write_pages
 
 PICTURE = "differences.png"
 
@@ -111,8 +110,7 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         made.write(PLAN, plan_bytes(plan.registered))
         conclusion = study.conclusion(report)
         tables = [*study.tables(report), *sizes_table(report)]
-        for name, content in pages(tables, conclusion, *study.notes(report)).items():
-            write_bytes(made.file(name), content)
+        write_pages(made, tables, conclusion, *study.notes(report))
         study.forest(report, made.file(PICTURE), stamp(execution))
         if report.code_sizes:
             sizes_figure(report, made.file(SIZES_PICTURE), stamp(execution))
