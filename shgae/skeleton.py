@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 _UPPER = ("head", "nose", "eye", "ear", "neck", "thorax", "shoulder", "elbow", "wrist", "hand")
 _LOWER = ("pelvis", "hip", "knee", "ankle", "foot", "heel", "toe")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 """The words of a name, in snake_case, kebab-case, camelCase or with dots."""
-_SIDES = {"left": "left", "right": "right", "l": "left", "r": "right"}
-_OTHER = {"left": "right", "right": "left"}
+Side = Literal["left", "right"]
+"""The person's own, not the picture's."""
+_SIDES: Mapping[str, Side] = {"left": "left", "right": "right", "l": "left", "r": "right"}
+_OTHER: Mapping[Side, Side] = {"left": "right", "right": "left"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,23 @@ class Skeleton:
         )
         return upper, lower
 
+    def sides(self) -> tuple[Side | None, ...]:
+        """The person's side that each of the K joints is of; None for neither, or where nothing tells.
+
+        Mirror pairs tell first, read as :meth:`from_names` reads them; then names with left and right, or with l and r
+        as words. Of a pair of which one name tells, the other joint is of the other side.
+        """
+        sides = [_side(name) for name in self.names]
+        for a, b in self.flip_pairs:
+            first, second = sides[a], sides[b]
+            if said := _sides_of_pair(self.names[a], self.names[b]):
+                sides[a], sides[b] = said
+            elif first is None and second is not None:
+                sides[a] = _OTHER[second]
+            elif second is None and first is not None:
+                sides[b] = _OTHER[first]
+        return tuple(sides)
+
     def to_json(self) -> dict[str, Any]:
         """The form in which a manifest keeps it."""
         pairs = {"limbs": [list(limb) for limb in self.limbs], "flip_pairs": [list(pair) for pair in self.flip_pairs]}
@@ -82,8 +101,8 @@ def _mirrored(names: Sequence[str]) -> set[tuple[int, int]]:
     """
     pairs: set[tuple[int, int]] = set()
     paired: set[int] = set()
-    for reading in (_by_syllable, _by_word, _by_letter):
-        found: dict[tuple[str, str], int] = {}
+    for reading in _READINGS:
+        found: dict[tuple[Side, str], int] = {}
         for i, name in reversed(list(enumerate(names))):
             if i not in paired and (said := reading(name)):
                 found[said] = i
@@ -95,13 +114,30 @@ def _mirrored(names: Sequence[str]) -> set[tuple[int, int]]:
     return pairs
 
 
-def _by_syllable(name: str) -> tuple[str, str] | None:
+def _sides_of_pair(one: str, other: str) -> tuple[Side, Side] | None:
+    """Of names that differ in their side only, the sides."""
+    for reading in _READINGS:
+        a, b = reading(one), reading(other)
+        if a and b and a[1] == b[1] and a[0] != b[0]:
+            return a[0], b[0]
+    return None
+
+
+def _side(name: str) -> Side | None:
+    """The side that one name tells; of l and r only as words next to another (L5 is a vertebra)."""
+    if said := _by_syllable(name):
+        return said[0]
+    said = _by_word(name)
+    return said[0] if said and any(map(str.isalpha, said[1])) else None
+
+
+def _by_syllable(name: str) -> tuple[Side, str] | None:
     """Side and the rest of a name with left or right in it."""
     said = re.search("left|right", name.lower())
-    return (said[0], f"{name.lower()[: said.start()]}*{name.lower()[said.end() :]}") if said else None
+    return (_SIDES[said[0]], f"{name.lower()[: said.start()]}*{name.lower()[said.end() :]}") if said else None
 
 
-def _by_word(name: str) -> tuple[str, str] | None:
+def _by_word(name: str) -> tuple[Side, str] | None:
     """Side and the rest of a name that has l or r for a word."""
     words = [word.lower() for word in _WORDS.findall(name)]
     place = next((i for i, word in enumerate(words) if word in _SIDES), None)
@@ -110,10 +146,14 @@ def _by_word(name: str) -> tuple[str, str] | None:
     return _SIDES[words[place]], "_".join([*words[:place], "*", *words[place + 1 :]])
 
 
-def _by_letter(name: str) -> tuple[str, str] | None:
+def _by_letter(name: str) -> tuple[Side, str] | None:
     """Side and the rest of a name that begins with l or r."""
     plain = name.strip().lower()
     return (_SIDES[plain[0]], plain[1:]) if len(plain) > 2 and plain[0] in "lr" else None
+
+
+_READINGS = (_by_syllable, _by_word, _by_letter)
+"""What a name tells of its side; the first counts most."""
 
 
 def _plain(name: str) -> str:

@@ -154,3 +154,31 @@ def test_skeletons_of_other_tools_have_their_pairs(names: tuple[str, ...], pairs
     found = Skeleton.from_names(names).flip_pairs
     assert len(found) == pairs
     assert all(len(names[a]) in (len(names[b]), len(names[b]) - 1, len(names[b]) + 1) for a, b in found)
+
+
+SIDED = {
+    ("left_hip", "RightHip", "neck"): ("left", "right", None),
+    ("l_hip", "r_hip", "nose"): ("left", "right", None),
+    ("hip.R", "hip.L", "root", "leg"): ("right", "left", None, None),
+    ("lknee", "rknee", "lobe"): ("left", "right", None),
+    ("L_thumb", "Right toe", "leftover_r", "rib"): ("left", "right", "left", None),
+    ("L5", "l5", "L-5", "T1"): (None, None, None, None),
+}
+
+
+@pytest.mark.parametrize("names", SIDED)
+def test_sides_follow_from_pairs_and_names(names: tuple[str, ...]) -> None:
+    assert Skeleton.from_names(names).sides() == SIDED[names]
+
+
+def test_of_a_given_pair_one_name_tells_the_other_side() -> None:
+    assert Skeleton.from_names(("a", "left_b", "c"), flip_pairs=((0, 1),)).sides() == ("right", "left", None)
+    assert Skeleton.from_names(("r_a", "b", "c"), flip_pairs=((0, 1),)).sides() == ("right", "left", None)
+    assert Skeleton.from_names(("a", "b"), flip_pairs=((0, 1),)).sides() == (None, None)
+
+
+@pytest.mark.parametrize("skeleton", [COCO_PERSON, MPII_PERSON])
+def test_every_pair_has_a_left_and_a_right_and_other_joints_have_no_side(skeleton: Skeleton) -> None:
+    sides = skeleton.sides()
+    assert all({sides[a], sides[b]} == {"left", "right"} for a, b in skeleton.flip_pairs)
+    assert sum(side is not None for side in sides) == 2 * len(skeleton.flip_pairs)

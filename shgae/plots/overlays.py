@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from shgae.plots.lettering import legible
-from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, save_figure, style
+from shgae.plots.style import MIDDLE, new_figure, save_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
 SHEET_PHOTOS = 16
@@ -77,7 +77,7 @@ def draw_poses(photo: Image.Image, poses: Iterable[Pose], skeleton: Skeleton, mi
     Limbs have the colour of the person's side and a dark outline; the less sure they are, the paler. A joint of a
     confidence below ``min_score`` is hollow, and limbs to it are thin.
     """
-    sides = [_side(name) for name in skeleton.names]
+    sides = side_colours(skeleton)
     for pose in poses:
         width = max(pose.size / _PEOPLE_PER_WIDTH, 1.8)
         outline = max(0.3 * width, 0.8)
@@ -214,11 +214,3 @@ def _point(xy: npt.NDArray[np.float64]) -> Point:
 
 def _opacity(confidence: float) -> float:
     return _FAINTEST + (1 - _FAINTEST) * min(max(confidence, 0.0), 1.0)
-
-
-def _side(name: str) -> str:
-    """The colour of a joint, by the side that its name tells."""
-    lower = name.lower()
-    if "left" in lower or lower.startswith(("l_", "l-")):
-        return LEFT
-    return RIGHT if "right" in lower or lower.startswith(("r_", "r-")) else MIDDLE

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from shgae.plots.lettering import legible
-from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, save_figure, style
+from shgae.plots.style import MIDDLE, new_figure, save_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
 _MOST_NAME = 20
@@ -97,8 +97,3 @@ def draw_person(
         linewidths=np.where(is_filled, 0.7, 1.1).tolist(),
         zorder=2.1,
     )
-
-
-def side_colours(skeleton: Skeleton) -> list[str]:
-    """The colour of each joint, by the side that its name tells."""
-    return [LEFT if "left" in name else RIGHT if "right" in name else MIDDLE for name in skeleton.names]

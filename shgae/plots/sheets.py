@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from shgae.plots.lettering import legible
-from shgae.plots.poses import draw_person, side_colours
-from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, save_figure, style
+from shgae.plots.poses import draw_person
+from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, save_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
 Picture = npt.NDArray[np.float32]

@@ -15,6 +15,7 @@ from matplotlib.style import context
 
 from shgae.artifacts.durable import write_bytes
 from shgae.plots.lettering import FAMILY, MONOSPACE, legible, make_legible
+from shgae.skeleton import Skeleton
 
 # Okabe and Ito, "Color Universal Design" (2008); dashes tell the lines apart in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -51,6 +52,12 @@ _METADATA: Any = {
     ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
 """What the library would write about itself and the time."""
+
+
+def side_colours(skeleton: Skeleton) -> list[str]:
+    """The colour of each joint, by the person's side that it is of (:meth:`~shgae.skeleton.Skeleton.sides`)."""
+    colours = {"left": LEFT, "right": RIGHT, None: MIDDLE}
+    return [colours[side] for side in skeleton.sides()]
 
 
 def style() -> AbstractContextManager[None]:

@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import rc_context
-from PIL import Image
+from matplotlib.colors import to_hex
+from PIL import Image, ImageColor
 
-from shgae.plots.style import SUFFIXES, new_figure, save_figure, style
+from shgae.plots.overlays import Pose, draw_poses
+from shgae.plots.poses import draw_person
+from shgae.plots.style import LEFT, MIDDLE, RIGHT, SUFFIXES, new_figure, save_figure, style
+from shgae.skeleton import Skeleton
 
 DRAW = """
 import sys
@@ -89,3 +93,16 @@ def test_without_a_command_the_foot_stays_empty(tmp_path: Path) -> None:
     png, *_ = drawn(tmp_path / "x", "")
     foot = np.asarray(Image.open(png).convert("L"))[-14:]
     assert (foot == 255).all()
+
+
+@pytest.mark.parametrize("names", [("l_hip", "r_hip", "neck"), ("hip.L", "hip.R", "neck"), ("lhip", "rhip", "nose")])
+def test_crops_and_photos_show_a_side_in_one_colour(names: tuple[str, ...]) -> None:
+    skeleton, xy = Skeleton.from_names(names), np.array([[20.0, 20], [60, 20], [40, 60]])
+    photo = Image.new("RGB", (80, 80))
+    draw_poses(photo, [Pose(xy, np.ones(3), np.ones(3, bool), (0, 0, 80, 80))], skeleton, 0.1)
+    with style():
+        axes = new_figure(2, 2).subplots()
+        draw_person(axes, np.zeros((80, 80, 3)), xy, np.full(3, 2, np.uint8), skeleton)
+    on_crop = [to_hex(colour).upper() for colour in axes.collections[-1].get_facecolor()]
+    assert on_crop == [LEFT, RIGHT, MIDDLE]
+    assert [photo.getpixel((int(x), int(y))) for x, y in xy] == [ImageColor.getrgb(colour) for colour in on_crop]
