@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from shgae.artifacts.activation_splits import origin_of
 from shgae.artifacts.activations import Activations, stacks_of
 from shgae.artifacts.compatibility import check_autoencoder, check_fits, is_tuned, scored_split
 from shgae.artifacts.crops import read_people
-from shgae.artifacts.lineage import ancestors
+from shgae.artifacts.lineage import ancestors, parent_of
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.reconstructions import Reconstruction, check_name, read_reconstruction
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
@@ -158,15 +157,10 @@ def before_tuning(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | 
     """The autoencoder as it was before it and its trunk were tuned, and where it lies; None where that is gone."""
     artifact = site.loaded.artifact
     while is_tuned(artifact):
-        parent = artifact.parent("model")
-        path = None if parent is None else Path(os.path.realpath(artifact.path / parent.path))
-        try:
-            found = open_artifact(path, "hourglass", verify=False) if path else None
-        except (Refused, OSError):
-            found = None
-        if found is None or parent is None or found.id != parent.id:
+        before = parent_of(artifact, "model")
+        if before is None:
             return _by_itself(site, progress)
-        artifact = found
+        artifact = before
     graft = load_hourglass(artifact.path).module.hourglass(site.stack).graft
     return (graft, artifact.path) if isinstance(graft, Autoencoder) else None
 

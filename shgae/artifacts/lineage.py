@@ -58,6 +58,12 @@ def found(parent: Parent, child: Path) -> Artifact | None:
     return artifact if artifact is not None and artifact.id == parent.id else None
 
 
+def parent_of(artifact: Artifact, role: str) -> Artifact | None:
+    """The parent of that role, where it still lies where ``artifact`` saw it; nothing is hashed."""
+    parent = artifact.parent(role)
+    return found(parent, artifact.path) if parent else None
+
+
 def _id_at(path: Path) -> str | None:
     artifact = _at(path)
     return None if artifact is None else artifact.id

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from shgae.artifacts.crops import PeopleTable, read_people
-from shgae.artifacts.lineage import found
+from shgae.artifacts.lineage import parent_of
 from shgae.artifacts.store import Artifact
 from shgae.data import heatmaps
 from shgae.errors import Refused
@@ -52,10 +52,8 @@ def _near_mean_pose(model: Artifact) -> str | None:
     """Both scores in words; None where the network's is well above, or one is not known."""
     trained: Artifact | None = model
     while trained is not None and "val_pck" not in trained.facts:
-        parent = trained.parent("model")
-        trained = found(parent, trained.path) if parent else None
-    parent = trained.parent("data") if trained else None
-    data = found(parent, trained.path) if trained and parent else None
+        trained = parent_of(trained, "model")
+    data = parent_of(trained, "data") if trained else None
     if trained is None or data is None:
         return None
     score, blind = trained.facts["val_pck"], mean_pose_pck(data, "val")

@@ -147,25 +147,26 @@ class Pictures:
     def _code_units(self, found: Found) -> None:
         assert found.latent is not None and found.latent.codes is not None
         alive = sorted(
-            (unit for unit in found.units if unit.decoded), key=lambda unit: -unit.lost.value if unit.lost else 0.0
+            (unit for unit in found.units if unit.decoded),
+            key=lambda unit: -unit.measured.lost.value if unit.measured.lost else 0.0,
         )
         for page, start in enumerate(range(0, len(alive), UNITS_A_PAGE), 1):
             some = alive[start : start + UNITS_A_PAGE]
-            portraits = [self._portrait(unit, found.latent.codes[:, unit.number]) for unit in some]
+            portraits = [self._portrait(unit, found.latent.codes[:, unit.measured.unit]) for unit in some]
             title = f"Units of the code, tried on {counted_people(found.unit_people)} ({page})"
             figure = code_units_figure(portraits, self._skeleton(), title)
             alt = "A row a unit: histogram, poses at -2, 0, +2 standard deviations, people, loss by joint; units "
-            names = ", ".join(str(unit.number) for unit in some)
+            names = ", ".join(str(unit.measured.unit) for unit in some)
             self._save(figure, f"code-units-{page}", title, f"{alt}{names}.", photos=True)
 
     def _portrait(self, unit: Unit, values: npt.NDArray[np.float32]) -> Portrait:
         assert unit.decoded is not None
-        names = self._skeleton().names
-        lost = np.array([np.nan if unit.joints[name] is None else unit.joints[name] for name in names], np.float64)
-        points = f"\ncosts {100 * unit.lost.value + 0.0:.1f} points" if unit.lost else ""
-        name = f"unit {unit.number}{points}\nactive for {100 * unit.density:.0f} %"
-        one = unit.decoded
-        return Portrait(name, values, one.xy_crop, one.height, one.heat, self._members(unit.top), lost)
+        names, measured, one = self._skeleton().names, unit.measured, unit.decoded
+        joints = measured.joints
+        lost = np.array([np.nan if joints[name] is None else joints[name] for name in names], np.float64)
+        points = f"\ncosts {100 * measured.lost.value + 0.0:.1f} points" if measured.lost else ""
+        name = f"unit {measured.unit}{points}\nactive for {100 * measured.density:.0f} %"
+        return Portrait(name, values, one.xy_crop, one.height, one.heat, self._members(measured.top_rows), lost)
 
     def _skeleton(self) -> Skeleton:
         if self._inputs.site is not None:

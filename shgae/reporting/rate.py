@@ -16,26 +16,10 @@ _SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
 def rate_table(report: RateReport) -> Grid:
     """A row a rank; the autoencoder, what was given and the untouched bottleneck below."""
     tuned, code = report.tuned, report.autoencoder
-    rows = [
-        (
-            f"{one.n_components}{'*' * (one.n_components > report.rank)}",
-            fvu(one.fvu, one.fvu_interval),
-            *_scored(one.skips_on, one.skips_off),
-        )
-        for one in report.points
-    ]
+    rows = [_row(f"{one.n_components}{'*' * (one.n_components > report.rank)}", one) for one in report.points]
     if code:
-        rows.append(
-            (
-                f"autoencoder {code.n_components}",
-                fvu(code.fvu, code.fvu_interval),
-                *_scored(code.skips_on, code.skips_off),
-            )
-        )
-    rows += [
-        (name, fvu(one.fvu, one.fvu_interval), *_scored(one.skips_on, one.skips_off))
-        for name, one in report.given.items()
-    ]
+        rows.append(_row(f"autoencoder {code.n_components}", code))
+    rows += [_row(name, one) for name, one in report.given.items()]
     untouched = (report.untouched[side] for side, _ in _SIDES)
     rows.append(("autoencoder taken out" if tuned else "untouched", "0", *_scored(*untouched)))
     against = "the tuned trunk with its autoencoder taken out" if tuned else "the bottleneck as it is"
@@ -109,6 +93,10 @@ def _effect(point: RatePoint | GivenPoint, side: str) -> Effect:
 
 def _within(share: float) -> float:
     return min(max(100 * share, 0), 100)
+
+
+def _row(name: str, one: RatePoint | GivenPoint) -> tuple[str, ...]:
+    return (name, fvu(one.fvu, one.fvu_interval), *_scored(one.skips_on, one.skips_off))
 
 
 def _scored(*effects: Effect) -> list[str]:

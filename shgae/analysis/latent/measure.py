@@ -14,7 +14,6 @@ from shgae.analysis.latent.latent import Latent, find_clusters, leading, read_la
 from shgae.analysis.latent.network import Network, Traversal, Unit
 from shgae.analysis.latent.report import (
     AnalysisReport,
-    CodeUnit,
     CodeUnits,
     Condition,
     Drawn,
@@ -131,9 +130,5 @@ def _traversed(one: Traversal) -> Traversed:
 
 
 def _units(found: Found) -> CodeUnits | None:
-    units = [_unit(unit) for unit in found.units]
+    units = [unit.measured for unit in found.units]
     return units_of(units, found.unit_people, found.unit_photos) if units else None
-
-
-def _unit(unit: Unit) -> CodeUnit:
-    return CodeUnit(unit.number, unit.density, unit.mean, unit.deviation, unit.lost, unit.joints, unit.top)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from shgae.analysis.latent import traversals
-from shgae.analysis.latent.report import Condition
+from shgae.analysis.latent.report import CodeUnit, Condition
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Tally
 from shgae.analysis.splice.network import Passes, Splicer
@@ -19,7 +19,6 @@ from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.execution import Execution
 from shgae.metrics import pck
-from shgae.metrics.statistics import Interval
 from shgae.models.autoencoder import SIDE, Autoencoder, ConvAutoencoder
 from shgae.models.hourglass import StackState
 from shgae.recipes import HeatmapConfig
@@ -84,24 +83,11 @@ class Traversal:
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """One number of the code."""
+    """One number of the code, and what it draws."""
 
-    number: int
-    """Counted from 0."""
-    density: float
-    """Share of training people for whom it is not 0."""
-    mean: float
-    deviation: float
-    """Over training people; 0 for a unit that never varies."""
-    lost: Interval | None
-    """PCK of the autoencoder minus PCK with the unit at its mean for everybody; None for a unit that never varies, and
-    where everybody is in one photo."""
-    joints: Mapping[str, float | None]
-    """The same of each joint."""
-    top: tuple[int, ...]
-    """Training rows of the people with the highest values."""
+    measured: CodeUnit
     decoded: Decoded | None
-    """At mean and plus or minus 2 deviations, the other units at their means."""
+    """At mean and plus or minus 2 deviations, the other units at their means; None for a unit that never varies."""
 
 
 class Network:
@@ -232,9 +218,8 @@ class Network:
                 decoded = self.decode(rest, decode_code(code, tensor), True)
             top = tuple(np.argsort(-codes[:, number], kind="stable")[:4].tolist()) if number in alive else ()
             density = float((codes[:, number] != 0).mean())
-            units.append(
-                Unit(number, density, float(mean[number]), float(deviation[number]), lost, joints, top, decoded)
-            )
+            measured = CodeUnit(number, density, float(mean[number]), float(deviation[number]), lost, joints, top)
+            units.append(Unit(measured, decoded))
         return units
 
     def _without_each(

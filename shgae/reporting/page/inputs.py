@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shgae.artifacts.folders import report_of
+from shgae.artifacts.lineage import parent_of
 from shgae.artifacts.manifest import KINDS
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
-from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.reporting.names import shortest_ends
 
@@ -90,15 +89,8 @@ def locate(data_id: str, child: Given, given: Iterable[Given]) -> Given | None:
     for one in given:
         if one.artifact.id == data_id:
             return one
-    parent = child.artifact.parent("data")
-    if parent is None or parent.id != data_id:
-        return None
-    path = Path(os.path.realpath(child.artifact.path / parent.path))
-    try:
-        artifact = open_artifact(path, "data", verify=False)
-    except (Refused, OSError):
-        return None
-    return Given(_folder(artifact).name, artifact, child.execution) if artifact.id == data_id else None
+    data = parent_of(child.artifact, "data")
+    return Given(_folder(data).name, data, child.execution) if data and data.id == data_id else None
 
 
 def _folder(artifact: Artifact) -> Path:

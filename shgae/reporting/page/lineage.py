@@ -12,9 +12,8 @@ from typing import Any
 
 from shgae.artifacts.command import shown
 from shgae.artifacts.disk_space import readable
+from shgae.artifacts.lineage import found
 from shgae.artifacts.manifest import Parent
-from shgae.artifacts.store import open_artifact
-from shgae.errors import Refused
 from shgae.reporting.page.html import Block, Details, Drawing, Facts, Item, Items, Section, Text
 from shgae.reporting.page.inputs import Given, told_apart
 from shgae.reporting.page.lineage_graph import Member, layout
@@ -87,7 +86,8 @@ def _everybody(given: Sequence[Given]) -> dict[str, _Known]:
             if parent.id in by_id:
                 known[parent.id] = _as_known(by_id[parent.id])
             else:
-                provenance = _provenance(path, parent.id)
+                artifact = found(parent, child)
+                provenance = artifact.manifest.provenance if artifact else {}
                 known[parent.id] = _Known(path.name, path, parent.kind, parent.id, parent.parents, provenance, False)
 
     for one in given:
@@ -106,14 +106,6 @@ def _as_known(one: Given) -> _Known:
     return _Known(
         one.name, one.artifact.path.resolve(), one.kind, one.artifact.id, manifest.parents, manifest.provenance, True
     )
-
-
-def _provenance(path: Path, identity: str) -> Mapping[str, Any]:
-    try:
-        artifact = open_artifact(path, verify=False)
-    except (Refused, OSError):
-        return {}
-    return artifact.manifest.provenance if artifact.id == identity else {}
 
 
 def _item(one: _Known, known: Mapping[str, _Known]) -> Item:

@@ -207,18 +207,20 @@ def test_a_unit_is_held_at_its_mean_and_a_dead_one_is_only_counted(tiny_data: Pa
 
     whole = share_found(without(None), passes, len(crops))
     assert whole > 0.4
-    assert [unit.number for unit in units] == [0, 1, 2, 3]
-    assert [unit.density for unit in units] == [1.0, 1.0, 1.0, 0.8]
-    dead = units.pop(2)
-    assert (dead.lost, dead.decoded, dead.top, dead.joints, dead.deviation) == (None, None, (), {}, 0.0)
+    assert [unit.measured.unit for unit in units] == [0, 1, 2, 3]
+    assert [unit.measured.density for unit in units] == [1.0, 1.0, 1.0, 0.8]
+    constant = units.pop(2)
+    dead = constant.measured
+    assert (dead.lost, constant.decoded, dead.top_rows, dead.joints, dead.deviation) == (None, None, (), {}, 0.0)
     for unit in units:
-        assert unit.lost is not None
-        wanted = whole - share_found(without(unit.number), passes, len(crops))
-        assert unit.lost.value == pytest.approx(wanted, abs=1e-6)
-        assert unit.deviation == pytest.approx(np.std(codes[:, unit.number]), rel=1e-5)
-        assert codes[list(unit.top), unit.number].tolist() == sorted(codes[:, unit.number].tolist(), reverse=True)[:4]
+        one, values = unit.measured, codes[:, unit.measured.unit]
+        assert one.lost is not None
+        wanted = whole - share_found(without(one.unit), passes, len(crops))
+        assert one.lost.value == pytest.approx(wanted, abs=1e-6)
+        assert one.deviation == pytest.approx(np.std(values), rel=1e-5)
+        assert values[list(one.top_rows)].tolist() == sorted(values.tolist(), reverse=True)[:4]
         places = np.tile(codes.mean(0), (len(SIGMAS), 1))
-        places[:, unit.number] += np.array(SIGMAS) * codes[:, unit.number].std()
+        places[:, one.unit] += np.array(SIGMAS) * values.std()
         with torch.no_grad():
             wanted_heat = network.decode(rest, code.decode(torch.from_numpy(places.astype(np.float32))), True).heat
         assert unit.decoded is not None
