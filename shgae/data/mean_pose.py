@@ -15,16 +15,17 @@ from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Progress
 from shgae.metrics import pck
-from shgae.metrics.baselines import mean_pose
 
 NEAR = 0.05
 """A network whose PCK is not higher than the mean pose's by so much has hardly learned to look."""
 
 
 def mean_pose_cells(train: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]:
-    """(K, 2) the cells of the training people's mean joints."""
-    mean = mean_pose(train.xy_crop, train.visibility).astype(np.float32)
-    cells: npt.NDArray[np.int64] = heatmaps.cells(torch.from_numpy(mean)[None], crop_size).cells[0].numpy()
+    """(K, 2) the cells of joints at their mean over the training people who have them labelled; 0, 0 without any."""
+    labelled = (train.visibility > 0)[..., None]
+    mean = np.where(labelled, train.xy_crop, 0).sum(0, dtype=np.float64) / np.maximum(labelled.sum(0), 1)
+    xy_crop = torch.from_numpy(mean.astype(np.float32))[None]
+    cells: npt.NDArray[np.int64] = heatmaps.cells(xy_crop, crop_size).cells[0].numpy()
     return cells
 
 

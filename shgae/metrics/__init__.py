@@ -20,6 +20,5 @@ A measure sums over batches and divides once, at the end.
 ``spending``        how much of the level a look at a growing study may use
 ``power``           what a planned study will probably find
 ``reconstruction``  how well an autoencoder gives a tensor back
-``baselines``       what a predictor that never looks at the photo would score
 ==================  =======================================================================================
 """

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.integrate import trapezoid
 
 from shgae.metrics import pck
-from shgae.metrics.pck import Averaging, PCKCounts
+from shgae.metrics.pck import Averaging
 from shgae.metrics.people import Bools, Floats, Visibility
 from shgae.skeleton import Skeleton
 
@@ -55,23 +55,11 @@ def head_sizes(head_box: Floats) -> Floats:
 
 
 def counted_joints(variant: Variant, joints: Sequence[str]) -> Bools:
-    """(K,) which joints a dialect counts."""
+    """(K,) which joints a variant counts."""
     if variant.every_joint:
         return np.ones(len(joints), bool)
     places = Skeleton.from_names(_LEFT_OUT).sources(Skeleton.from_names(joints))
     return ~np.isin(np.arange(len(joints)), [place for place in places if place is not None])
-
-
-def count(correct: Bools, visibility: Visibility, variant: Variant, joints: Sequence[str]) -> PCKCounts:
-    """Counts N people by a variant.
-
-    Args:
-        correct: (N, K) which joints are.
-        visibility: (N, K) v = 0, 1, 2; 0 for everybody without a head size.
-        dialect: which joints count.
-        joints: the K names.
-    """
-    return pck.tally(correct, np.where(counted_joints(variant, joints), visibility, 0))
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ _AVERAGING: Mapping[Averaging, str] = {
     "micro": "over all joints of all people at once",
     "joint": "over the people who have a joint, then over joints",
 }
+_WAYS: Mapping[str, tuple[Averaging, str]] = {one: (one, words) for one, words in _AVERAGING.items()}
 BOX_AREA = "the person's area is box width x height"
 """Stands in the rule of an OKS of which the annotation gives somebody's area not."""
 NO_REGIONS = "crowds and people without joints are not ignored regions"
@@ -133,17 +134,18 @@ def _shares(
     *,
     mask: str = _LABELLED,
     left_out: Mapping[str, int] | None = None,
+    ways: Mapping[str, tuple[Averaging, str]] = _WAYS,
 ) -> Iterator[Metric]:
-    """A PCK in its three averagings."""
+    """A PCK in its three averagings, or in other ones by name, each with its words."""
     whole = pck.tally(correct, visibility)
     parts = {name: pck.tally(correct[rows], visibility[rows]) for name, rows in people.bins.items()}
     joints = {name: table["all"] for name, table in whole.joints(people.joints).items()}
-    for averaging in AVERAGINGS:
+    for way, (averaging, words) in ways.items():
         share = whole.pck(averaging)
         labelled = {name: part.pck(averaging)["all"] for name, part in parts.items()}
-        about = (rule, _AVERAGING[averaging], mask, points.decoding)
+        about = (rule, words, mask, points.decoding)
         values = Groups(share["all"], share["v1"], share["v2"], joints, labelled)
-        yield _metric(f"{family}/{averaging}", "share", about, values, whole.counted, left_out)
+        yield _metric(f"{family}/{way}", "share", about, values, whole.counted, left_out)
 
 
 def _box_pck(off: Floats, points: Points, people: People) -> Iterator[Metric]:
@@ -180,21 +182,15 @@ def _pckh(off: Floats, points: Points, people: People) -> Iterator[Metric]:
         return
     distance, visibility = _of_heads(off, people)
     missing = int(((people.visibility > 0).any(1) & ~(visibility > 0).any(1)).sum())
+    mask = f"{_LABELLED} of people with a head size"
+    left_out = {"missing heads": missing}
     for radius in pckh.RADII:
-        near = distance < radius
+        family, near = f"pckh@{radius:g}", distance < radius
         rule = f"the point is nearer to the annotation than {radius:g} of 0.6 x the head box's diagonal"
-        for name, dialect in pckh.VARIANTS.items():
-            whole = pckh.count(near, visibility, dialect, people.joints)
-            share = whole.pck(dialect.averaging)
-            labelled = {
-                bin_: pckh.count(near[rows], visibility[rows], dialect, people.joints).pck(dialect.averaging)["all"]
-                for bin_, rows in people.bins.items()
-            }
-            joints = {joint: table["all"] for joint, table in whole.joints(people.joints).items()}
-            values = Groups(share["all"], share["v1"], share["v2"], joints, labelled)
-            about = (rule, dialect.words, f"{_LABELLED} of people with a head size", points.decoding)
-            left_out = {"missing heads": missing}
-            yield _metric(f"pckh@{radius:g}/{name}", "share", about, values, whole.counted, left_out)
+        for name, one in pckh.VARIANTS.items():
+            counted = np.where(pckh.counted_joints(one, people.joints), visibility, 0)
+            ways = {name: (one.averaging, one.words)}
+            yield from _shares(family, rule, near, counted, points, people, mask=mask, left_out=left_out, ways=ways)
 
 
 def _of_heads(off: Floats, people: People) -> tuple[Floats, Visibility]:
