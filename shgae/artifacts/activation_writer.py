@@ -20,7 +20,8 @@ from shgae.artifacts.activations import (
     statistics_name,
 )
 from shgae.artifacts.draft import Draft
-from shgae.artifacts.tensors import Array, map_tensor
+from shgae.artifacts.tensors import Array, check_arrays, check_finite, map_tensor
+from shgae.errors import Refused
 
 WHOLE = -1
 """What :meth:`ActivationWriter.kept` says of a shard that is done."""
@@ -29,8 +30,12 @@ WHOLE = -1
 class ActivationWriter:
     """Fills one split of a draft; all methods but :meth:`kept` are called shard by shard, in order."""
 
-    def __init__(self, draft: Draft, split: str, stacks: Sequence[int]) -> None:
+    def __init__(
+        self, draft: Draft, split: str, stacks: Sequence[int], shape: tuple[int, int, int], dtype: str
+    ) -> None:
+        """Of tensors of that shape, (C, 4, 4), and ``dtype``, F32 or F16."""
         self._draft, self._split = draft, split
+        self._shape, self._dtype = shape, dtype
         self._folders = [site_folder(split, stack, stacks) for stack in stacks]
         self._sums = [StatisticsSums() for _ in stacks]
 
@@ -45,6 +50,9 @@ class ActivationWriter:
         """Reads what :meth:`kept` found into the first rows of a shard (stacks, n, C, 4, 4)."""
         at = 0
         for piece in self._pieces(shard):
+            if at + piece.shape[1] > into.shape[1]:
+                why = f"the pieces of shard {shard} hold more people than it has"
+                raise Refused("resume", self._draft.path, why, "--force to start again")
             into[:, at : at + piece.shape[1]] = piece
             at += piece.shape[1]
 
@@ -58,7 +66,7 @@ class ActivationWriter:
             name = shard_name(folder, shard)
             if tensors is not None:
                 self._draft.write_tensors(name, {"bottleneck": tensors[place]})
-            sums.add(map_tensor(self._draft.file(name), "bottleneck"))
+            sums.add(self._mapped(name, ()))
         # All of them, not from the first one on: a kill may have come when some were gone.
         for name in [one for one in self._draft.pieces.names if one.startswith(self._pieces_of(shard))]:
             self._draft.discard(name)
@@ -73,9 +81,18 @@ class ActivationWriter:
     def _pieces(self, shard: int) -> Iterator[Array]:
         at = 0
         while self._draft.has(name := self._piece(shard, at)):
-            piece = map_tensor(self._draft.file(name), "bottleneck")
+            piece = self._mapped(name, (len(self._folders),))
             yield piece
             at += piece.shape[1]
+
+    def _mapped(self, name: str, before: tuple[int, ...]) -> Array:
+        """The tensors of a file, (n, C, 4, 4) with other axes ``before``; raises :class:`Refused` for any others."""
+        path = self._draft.file(name)
+        found = map_tensor(path, "bottleneck")
+        rows = found.shape[len(before)] if found.ndim > len(before) else 0
+        check_arrays(path, {"bottleneck": found}, {"bottleneck": (self._dtype, (*before, max(rows, 1), *self._shape))})
+        check_finite(path, "bottleneck", found)
+        return found
 
     def _piece(self, shard: int, at: int) -> str:
         return f"{self._pieces_of(shard)}{at:05d}.safetensors"

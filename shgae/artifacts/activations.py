@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Activations:
             stacks: of the ones that the artefact holds; the last of them, if none are given.
 
         Raises:
-            Refused: the artefact does not hold the split, or numbers in it are not finite.
+            Refused: the artefact does not hold the split, or its statistics are none that numbers can have.
         """
         people: dict[str, Any] = artifact.facts["splits"]
         if not people.get(split):
@@ -96,7 +97,8 @@ class Activations:
         there = stacks_of(artifact)
         self.stacks = pick("last", there) if stacks is None else tuple(stacks)
         self._shard_rows = shard_rows(len(there))
-        folders = [site_folder(split, stack, there) for stack in self.stacks]
+        self._artifact = artifact
+        self._folders = folders = [site_folder(split, stack, there) for stack in self.stacks]
         numbers = range(-(-self._people // self._shard_rows))
         self._shards = [
             [map_tensor(artifact.open(shard_name(folder, number)), "bottleneck") for number in numbers]
@@ -114,13 +116,9 @@ class Activations:
             arrays = load_tensors(artifact.open(name))
             check_arrays(artifact.file(name), arrays, _statistics_formats(channels[0]))
             found.append(ChannelStatistics(**arrays))
+            _check_ranges(found[-1], artifact.file(name))
         self.statistics = tuple(found)
         """Of each stack, over all people of the split."""
-        if not all(np.isfinite(one.mean).all() for one in self.statistics):
-            why = f"split {split} holds numbers that are not finite"
-            raise Refused(
-                "activations", artifact.path, why, "a model whose training did not diverge, and extract again"
-            )
 
     def __len__(self) -> int:
         return self._people * len(self.stacks)
@@ -136,12 +134,21 @@ class Activations:
         return sums.result().mean
 
     def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """The bottleneck tensors of these rows: (n, C, 4, 4) float32."""
+        """The bottleneck tensors of these rows: (n, C, 4, 4) float32.
+
+        Raises:
+            Refused: a number of them is not finite.
+        """
         out = np.empty((len(rows), *self._shards[0][0].shape[1:]), np.float32)
         people, sites = np.divmod(rows, len(self.stacks))
         shards, places = np.divmod(people, self._shard_rows)
         for into, site, shard, place in zip(out, sites.tolist(), shards.tolist(), places.tolist(), strict=True):
             into[...] = self._shards[site][shard][place]
+        if not np.isfinite(out).all():  # no training diverged, then, and no model is at fault
+            row = int(np.flatnonzero(~np.isfinite(out).all(axis=(1, 2, 3)))[0])
+            path = self._artifact.file(shard_name(self._folders[sites[row]], int(shards[row])))
+            why = f"its row {places[row]} holds numbers that are not finite"
+            raise Refused("tensor bottleneck", path, why, "shgae extract again")
         return out
 
     def name(self, row: int) -> str:
@@ -186,6 +193,21 @@ def split_size(people: int, stacks: int, channels: int, dtype: str) -> int:
 def _statistics_formats(channels: int) -> dict[str, tuple[str, tuple[int, ...]]]:
     shapes = {name: (channels,) for name in ("channel_mean", "channel_variance", "channel_negative")}
     return {name: ("F64", shape) for name, shape in {"mean": (channels, 4, 4), **shapes}.items()}
+
+
+def _check_ranges(found: ChannelStatistics, path: Path) -> None:
+    """Raises :class:`Refused` for what cannot be the mean, variance or share of float32 numbers."""
+    most, share = float(np.finfo(np.float32).max), found.channel_negative
+    sound = {
+        "mean": (abs(found.mean) <= most).all((1, 2)),
+        "channel_mean": abs(found.channel_mean) <= most,
+        "channel_variance": (found.channel_variance >= 0) & (found.channel_variance <= most**2),
+        "channel_negative": (share >= 0) & (share <= 1),
+    }
+    for name, is_sound in sound.items():
+        if not is_sound.all():
+            why = f"{name} of channel {np.flatnonzero(~is_sound)[0]} is out of range"
+            raise Refused("statistics", path, why, "shgae extract again")
 
 
 def site_folder(split: str, stack: int, stacks: Sequence[int]) -> str:

@@ -188,7 +188,7 @@ def read_people(data: Artifact, split: str) -> PeopleTable:
         fix = fixes.get(split, "shgae prepare again")
         raise Refused(f"split {split}", data.path, f"this data has {has} only", fix)
     file = PEOPLE.format(split=split)
-    arrays = load_tensors(data.open(file))
+    arrays = load_tensors(data.open(file), finite=False)  # NaN: a person lacks it
     skeleton, visibility = data.facts.get("skeleton"), arrays.get("visibility")
     joints = len(skeleton["names"]) if skeleton else visibility.shape[-1] if visibility is not None else 0
     wanted = _formats(int(splits[split]), joints, [name for name in MEASURES if name in arrays])

@@ -80,11 +80,15 @@ def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
     return 8 + -(-text // 8) * 8 + at
 
 
-def load_tensors(source: Source) -> dict[str, Array]:
+def load_tensors(source: Source, *, finite: bool = True) -> dict[str, Array]:
     """Reads every array of a file into memory.
 
+    Args:
+        source: the file.
+        finite: whether NaN and infinite numbers are refused, as of weights.
+
     Raises:
-        Refused: the file is missing, torn or no safetensors file.
+        Refused: the file is missing, torn or no safetensors file, or a number is not finite.
     """
     with reading(source, "tensors") as (file, path):
         header, start = _read_header(file, path)
@@ -92,7 +96,18 @@ def load_tensors(source: Source) -> dict[str, Array]:
         if lacking := sorted(formats - _NUMPYS.keys()):
             why = f"a number format that numpy lacks ({shortened(lacking[0])})"
             raise Refused("tensors", path, why, "float32 or float16")
-        return {name: _read(file, entry, start) for name, entry in header.items() if name != _METADATA}
+        found = {name: _read(file, entry, start) for name, entry in header.items() if name != _METADATA}
+    if finite:
+        for name, array in found.items():
+            check_finite(path, name, array)
+    return found
+
+
+def check_finite(path: Path, name: str, array: Array) -> None:
+    """Raises :class:`Refused` if an array of a file holds a number that is NaN or infinite."""
+    if array.dtype.kind in "fc" and not np.isfinite(array).all():
+        why = "it holds numbers that are not finite"
+        raise Refused(f"tensor {shortened(name)}", path, why, "make the artefact again")
 
 
 def _read(file: BufferedReader, entry: Mapping[str, Any], start: int) -> Array:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from shgae.errors import printable, shortened
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, OWN
+from shgae.models.zoo import VARIANCE
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
 """Names that mean the network itself, the likeliest first."""
@@ -22,7 +23,7 @@ _MOST_NAMED = 3
 _MOST_VIEWS = 16
 """How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-_COUNTER, _VARIANCE = "num_batches_tracked", "running_var"
+_COUNTER = "num_batches_tracked"
 STATE_DICT = "a file that torch.save(model.state_dict(), FILE) made"
 
 
@@ -102,7 +103,7 @@ def _weight(name: str, value: Tensor) -> Tensor:
     if not found.isfinite().all():
         fix = "a checkpoint from before its training diverged"
         raise NotPlain(f"{shortened(name)} holds numbers that are not finite", fix)
-    if name.endswith(_VARIANCE) and (found < 0).any():
+    if name.endswith(VARIANCE) and (found < 0).any():
         raise NotPlain(f"{shortened(name)} holds a variance below 0", "a checkpoint that is not damaged")
     return found
 

@@ -45,6 +45,8 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 _LEVELS = {256: 4, 128: 3}
 """Levels of an hourglass by crop size: they bring its map, a quarter of the crop, down to 4 x 4."""
+VARIANCE = "running_var"
+"""How the name of a batch norm's variances ends."""
 _LONGEST_NAME = 120
 """Characters that are quoted of a tensor's name, with its shapes; those of known networks have up to 70."""
 _RESIDUALS: Mapping[str, type[OriginalResidual] | type[NewellResidual]] = {
@@ -254,16 +256,25 @@ def load_state(module: nn.Module, arrays: Mapping[str, Array], where: object) ->
     """Copies arrays into the module, in place, so that an optimizer keeps its hold on the parameters.
 
     Raises:
-        Refused: arrays are missing, left over or of another shape; ``where`` they come from is named.
+        Refused: arrays are missing, left over, of another shape or number format, or a variance is below 0; ``where``
+            they come from is named.
     """
+    state = _state(module)
     wrong = misfit(
-        {name: tuple(tensor.shape) for name, tensor in _state(module).items()},
+        {name: tuple(tensor.shape) for name, tensor in state.items()},
         {name: array.shape for name, array in arrays.items()},
     )
     if wrong:
         raise Refused("tensors", where, wrong, "weights of this very network")
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
+    for name, tensor in tensors.items():
+        if tensor.dtype != state[name].dtype:
+            why = f"it is {tensor.dtype}, the network has {state[name].dtype}"
+            raise Refused(f"tensor {name}", where, why, "weights of this very network")
+        if name.endswith(VARIANCE) and (tensor < 0).any():
+            raise Refused(f"tensor {name}", where, "it holds a variance below 0", "weights that are not damaged")
     # Not strict: a shared tensor has further names, which were loaded with its first.
-    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()}, strict=False)
+    module.load_state_dict(tensors, strict=False)
 
 
 def tensor_shapes(spec: HourglassSpec | AutoencoderSpec) -> dict[str, tuple[int, ...]]:

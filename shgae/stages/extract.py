@@ -209,7 +209,7 @@ class _Extraction:
 
     def __init__(self, plan: _Plan, draft: Draft, checking: Checking, execution: Execution) -> None:
         self._bottlenecks, self._inference = _network(plan)
-        self._dtype = _NUMBERS[plan.config.dtype]
+        self._dtype, self._format = _NUMBERS[plan.config.dtype], _FORMATS[plan.config.dtype]
         self._draft, self._checking, self._execution, self._world = draft, checking, execution, execution.world
         self._stacks, self._shape = plan.stacks, plan.shape
         self._model = plan.loaded.artifact.path
@@ -217,7 +217,7 @@ class _Extraction:
 
     def split(self, split: str, crops: Crops) -> tuple[float, ...]:
         """Writes the shards that are not there yet, then the statistics; returns each stack's share of negatives."""
-        writer = ActivationWriter(self._draft, split, self._stacks)
+        writer = ActivationWriter(self._draft, split, self._stacks, self._shape, self._format)
         shards = list(in_chunks(np.arange(len(crops)), shard_rows(len(self._stacks))))
         kept = self._world.broadcast([writer.kept(number) for number in range(len(shards))])
         left = [rows[len(rows) if at == WHOLE else at :] for rows, at in zip(shards, kept, strict=True)]

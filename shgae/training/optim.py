@@ -21,6 +21,16 @@ WARM_UP_SHARE = 0.03
 COSINE_END = 0.01
 OPTIMIZER_NUMBERS: Mapping[str, int] = {"rmsprop": 1, "sgd": 1, "adam": 2}
 """How many numbers an optimizer keeps of each weight."""
+_STEP = "step"
+_SQUARES = (_STEP, "square_avg", "exp_avg_sq")
+"""What is never below 0."""
+_KEPT: Mapping[type[torch.optim.Optimizer], tuple[str, ...]] = {
+    torch.optim.RMSprop: (_STEP, "square_avg"),
+    torch.optim.SGD: ("momentum_buffer",),
+    torch.optim.Adam: (_STEP, "exp_avg", "exp_avg_sq"),
+    torch.optim.AdamW: (_STEP, "exp_avg", "exp_avg_sq"),
+}
+"""What an optimizer keeps of each parameter: as many numbers as that has, and the count of steps."""
 
 
 def build_optimizer(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
@@ -88,16 +98,20 @@ def load_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, arrays: M
     """Restores :func:`optimizer_arrays`, onto each parameter's device and memory layout.
 
     Raises:
-        Refused: an array belongs to no parameter, or has another shape.
+        Refused: an array belongs to no parameter, has another shape, or is none that this optimizer keeps.
     """
     parameters = dict(model.named_parameters())
     steps_on_device = any(group.get("fused") or group.get("capturable") for group in optimizer.param_groups)
+    kept = _KEPT[type(optimizer)]
     for full_name, array in arrays.items():
         name, _, key = full_name.rpartition(".")
         parameter = parameters.get(name)
         value = torch.from_numpy(np.array(array))
-        if parameter is None or (value.ndim and value.shape != parameter.shape):
+        if parameter is None or value.shape != (parameter.shape if key != _STEP else ()):
             raise Refused("optimizer state", full_name, "fits no weight of this model", "--force to start again")
+        lacks = any(f"{name}.{other}" not in arrays for other in kept)
+        if key not in kept or lacks or value.dtype != torch.float32 or (key in _SQUARES and (value < 0).any()):
+            raise Refused("optimizer state", full_name, "it is none of this optimizer", "--force to start again")
         # A fresh tensor of the parameter's layout: the update then runs as if never interrupted.
         if value.ndim:
             value = torch.empty_like(parameter).copy_(value)

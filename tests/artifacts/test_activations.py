@@ -26,6 +26,7 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import Stack
+from tests.builders.forged import forged, poisoned
 
 SHAPE = (3, 4, 4)
 
@@ -219,3 +220,41 @@ def test_more_or_fewer_tensors_than_the_manifest_says_are_refused(tmp_path: Path
     other = replace(found, manifest=replace(found.manifest, facts={"splits": {"train": people}}))
     with pytest.raises(Refused, match="its manifest wants"):
         Activations(other, "train")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("mean", "channel_mean") for value in (np.nan, np.inf, -1e300)),
+        *(("channel_variance", value) for value in (np.nan, np.inf, -1e-9, 1e200)),
+        *(("channel_negative", value) for value in (np.nan, -0.1, 1.1)),
+    ],
+)
+def test_statistics_that_no_numbers_have_are_refused_by_their_file(tmp_path: Path, name: str, value: float) -> None:
+    extracted(tmp_path / "a", train=5)
+    file = statistics_name("train")
+    path = forged(tmp_path / "a", tmp_path / "b", file, poisoned(value, name, 1))
+    with pytest.raises(Refused, match=name) as refused:
+        Activations(open_artifact(path), "train")
+    assert refused.value.where == str(path / file)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_rows_around_one_that_is_not_finite_can_be_read(tmp_path: Path, dtype: str) -> None:
+    extracted(tmp_path / "a", dtype, train=11)
+    path = forged(tmp_path / "a", tmp_path / "b", shard_name("train", 1), poisoned(np.nan, "bottleneck", 2))
+    rows = Activations(open_artifact(path), "train")
+    np.testing.assert_array_equal(rows.read(np.array([5, 7, 0])), drawn(11).astype(dtype)[[5, 7, 0]])
+    with pytest.raises(Refused, match="row 2 ") as refused:
+        rows.read(np.array([0, 6, 1]))
+    assert refused.value.where == str(path / shard_name("train", 1))
+
+
+def test_of_several_stacks_the_file_of_the_one_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    extracted_at(tmp_path / "a", (0, 2), 3)
+    file = shard_name("train/stack-2", 1)
+    path = forged(tmp_path / "a", tmp_path / "b", file, poisoned(np.inf, "bottleneck", 0))
+    rows = Activations(open_artifact(path), "train", stacks=(0, 2))
+    with pytest.raises(Refused, match="row 0 ") as refused:
+        rows.read(np.arange(6))
+    assert refused.value.where == str(path / file)

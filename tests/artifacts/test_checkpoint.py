@@ -18,7 +18,7 @@ RNG = np.random.default_rng(3)
 TENSORS = {
     "model.stem.weight": RNG.standard_normal((4, 3, 7, 7)).astype(np.float32),
     "model.norm.num_batches_tracked": np.array(12_345_678_901),
-    "model.odd": np.array([np.nan, -0.0, np.inf, 5e-324, 1 / 3]),
+    "model.odd": np.array([-0.0, 5e-324, 1 / 3, np.finfo(np.float64).max]),
     "optimizer.stem.weight.step": np.array(41.0, np.float32),
     "optimizer.stem.weight.square_avg": RNG.standard_normal((4, 3, 7, 7)) ** 2,
 }

@@ -39,11 +39,23 @@ def test_whatever_is_saved_is_loaded_and_mapped_to_the_bit(folder: Path, arrays:
     save_tensors(path, arrays)
     formats = {np.dtype(dtype): name for name, dtype in tensors_module._DTYPES.items()}
     assert path.stat().st_size == tensors_size({name: (formats[a.dtype], a.shape) for name, a in arrays.items()})
-    loaded = load_tensors(path)
+    loaded = load_tensors(path, finite=False)
     assert loaded.keys() == arrays.keys()
     for name, array in arrays.items():
         assert same(loaded[name], array)
         assert same(map_tensor(path, name), array)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_refused_by_its_tensor_unless_it_may_be_there(
+    tmp_path: Path, dtype: type[np.generic], value: float
+) -> None:
+    arrays = {"a": np.zeros(3, dtype), "b": np.array([[1, value]], dtype), "c": np.arange(3)}
+    save_tensors(tmp_path / "x", arrays)
+    with pytest.raises(Refused, match="tensor b in .*x: .* not finite"):
+        load_tensors(tmp_path / "x")
+    assert same(load_tensors(tmp_path / "x", finite=False)["b"], arrays["b"])
 
 
 @pytest.mark.parametrize(

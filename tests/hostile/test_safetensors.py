@@ -188,7 +188,7 @@ def test_what_stands_twice_is_refused(here: Path, kind: str) -> None:
 def test_numbers_that_are_none_are_read_to_the_bit(tmp_path: Path) -> None:
     bits = np.array([0x7FC00000, 0xFFC00001, 0x7F800001, 0x7F800000, 0xFF800000, 0x80000000], np.uint32)
     save_tensors(tmp_path / "x", {"a": bits.view(np.float32)})
-    for array in (load_tensors(tmp_path / "x")["a"], map_tensor(tmp_path / "x", "a")):
+    for array in (load_tensors(tmp_path / "x", finite=False)["a"], map_tensor(tmp_path / "x", "a")):
         assert same(array.view(np.uint32), bits)
 
 

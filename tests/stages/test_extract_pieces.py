@@ -141,7 +141,7 @@ def test_a_piece_that_was_changed_is_not_believed(chain: Chain, tmp_path: Path) 
 def test_pieces_that_a_kill_left_next_to_their_shard_go_away(tmp_path: Path) -> None:
     tensors = np.arange(2 * 5 * 4 * 16, dtype=np.float32).reshape(2, 5, 4, 4, 4)
     with new_artifact(tmp_path / "x", kind="activations", config={}, parents={}, execution=Execution()) as draft:
-        writer = ActivationWriter(draft, "train", (0, 1))
+        writer = ActivationWriter(draft, "train", (0, 1), (4, 4, 4), "F32")
         writer.keep(0, 0, tensors[:, :2])
         writer.keep(0, 2, tensors[:, 2:4])
         assert writer.kept(0) == 4

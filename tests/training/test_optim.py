@@ -92,6 +92,35 @@ def test_a_foreign_optimizer_state_is_refused() -> None:
         load_optimizer(model, optimizer, {"other.exp_avg": np.zeros(3, np.float32)})
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("adam", "exp_avg_sq", np.full((2, 2), -1, np.float32)),
+        ("adam", "step", np.float32(-1)),
+        ("adam", "step", np.zeros((2, 2), np.float32)),
+        ("adam", "exp_avg", np.float32(0)),
+        ("adam", "exp_avg", None),
+        ("adam", "max_exp_avg_sq", np.zeros((2, 2), np.float32)),
+        ("rmsprop", "square_avg", np.full((2, 2), -1, np.float32)),
+        ("rmsprop", "square_avg", np.full((2, 2), 1e300)),
+        ("sgd", "step", np.float32(1)),
+    ],
+)
+def test_a_state_that_this_optimizer_cannot_have_is_refused(name: str, key: str, value: np.ndarray | None) -> None:
+    model = nn.Linear(2, 2)
+    config = FitConfig(optimizer=name)  # type: ignore[arg-type]
+    optimizer = build_optimizer(model, config)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    arrays = optimizer_arrays(model, optimizer)
+    load_optimizer(model, build_optimizer(model, config), arrays)
+    arrays[f"weight.{key}"] = value
+    with pytest.raises(Refused, match=f"weight.{'exp_avg_sq|weight.step' if value is None else key}"):
+        load_optimizer(
+            model, build_optimizer(model, config), {name: one for name, one in arrays.items() if one is not None}
+        )
+
+
 @pytest.mark.parametrize("name", ["rmsprop", "adam"])
 def test_a_loaded_state_lies_where_a_fresh_one_would_on_any_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fused kernels on a GPU want the count of steps there too; "meta" stands for the GPU."""
