@@ -82,18 +82,23 @@ class CovarianceSums:
 Rows = npt.NDArray[np.int64]
 
 
-_ROWS = 2048
-"""Bottlenecks summed into the covariance at once."""
-
-
 def components_of(
-    mean: npt.NDArray[np.float64], read: Callable[[Rows], npt.NDArray[np.float32]], rows: int, execution: Execution
+    mean: npt.NDArray[np.float64],
+    read: Callable[[Rows], npt.NDArray[np.float32]],
+    rows: int,
+    execution: Execution,
+    *,
+    where: object = "principal components",
+    at_once: int = 2048,
 ) -> Components:
-    """Principal components of so many rows around their mean (C, 4, 4), in one pass; takes D x D float64 thrice."""
+    """Principal components of so many rows around their mean (C, 4, 4), in one pass; takes D x D float64 thrice.
+
+    Last bits depend on how many rows are summed at once; ``where`` is named by an interruption.
+    """
     sums = CovarianceSums(mean)
     execution.progress.start("principal components", rows, "people")
-    for part in in_chunks(np.arange(rows), _ROWS):
-        execution.stop.raise_if_set("principal components", "the same command again", saved=False)
+    for part in in_chunks(np.arange(rows), at_once):
+        execution.stop.raise_if_set(where, "the same command again", saved=False)
         sums.add(read(part))
         execution.progress.advance(len(part))
     components = sums.components()

@@ -7,6 +7,8 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from shgae.errors import Refused, quoted
+from shgae.skeleton import MOST_JOINTS
+from shgae.recipes import AutoencoderConfig
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class AutoencoderSpec:
         return asdict(self)
 
     @classmethod
+    def of(cls, config: AutoencoderConfig, width: int) -> AutoencoderSpec:
+        """The autoencoder that pre-training with these options makes."""
+        return cls(width=width, code_size=config.code_size, output=config.decoder_output)
+
+    @classmethod
     def from_json(cls, value: Any) -> AutoencoderSpec:
         """The inverse of :meth:`to_json`; raises :class:`Refused` for anything else."""
         _check_fields(cls, value)
@@ -44,7 +51,7 @@ class HourglassSpec:
     """Everything that decides an hourglass's tensors and what it computes with them."""
 
     keypoints: int
-    """Heatmaps of each stack, K: 1 to 512."""
+    """Heatmaps of each stack, K: 1 to :data:`~shgae.skeleton.MOST_JOINTS`."""
     crop_size: Literal[256, 128] = 256
     """Rows and columns of the images."""
     residual: Literal["original", "newell"] = "original"
@@ -66,7 +73,7 @@ class HourglassSpec:
     to C, BN, ReLU, conv1x1 to K)."""
 
     def __post_init__(self) -> None:
-        _check("keypoints", self.keypoints, range(1, 513))
+        _check("keypoints", self.keypoints, range(1, MOST_JOINTS + 1))
         _check("crop size", self.crop_size, (256, 128))
         _check("residual", self.residual, ("original", "newell"))
         _check("stacks", self.stacks, range(1, 9))

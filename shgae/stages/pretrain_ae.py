@@ -71,7 +71,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     device, config = placed(config, execution, quiet=True)
     train, val = (Activations(source, split, config.limit, stacks) for split in ("train", "val"))
     width, model_stacks = int(source.facts["shape"][0]), int(source.facts.get("model_stacks", 0))
-    spec = AutoencoderSpec(width=width, code_size=config.code_size, output=config.decoder_output)
+    spec = AutoencoderSpec.of(config, width)
     model = new(spec, config, device)
     objective = ReconstructionObjective(train, val, config, device, config.precision, resident(train, device))
     parents = {"activations": source}

@@ -155,5 +155,4 @@ def spec_of(name: str, config: StudyConfig, width: int) -> AutoencoderSpec | Non
         return None
     if kind == "linear":
         return AutoencoderSpec(width, config.code_size, family="linear")
-    own = pretraining(name, config, 0, width)
-    return AutoencoderSpec(width=width, code_size=own.code_size, output=own.decoder_output)
+    return AutoencoderSpec.of(pretraining(name, config, 0, width), width)

@@ -10,17 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from shgae.analysis.pca import Components, CovarianceSums
+from shgae.analysis.pca import Components, components_of
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import Array
-from shgae.data.datasets import in_chunks
 from shgae.execution import Execution
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, state_arrays, tensor_shapes
-from shgae.recipes import AutoencoderConfig
 
 _ROWS_AT_ONCE = 1024
 
@@ -50,7 +48,7 @@ def linear(activations: Path, output: Path, code_size: int, execution: Execution
     with new_artifact(
         output, kind="autoencoder", config=linear_config(code_size), parents=parents, execution=execution
     ) as made:
-        found = _components(rows, output, execution)
+        found = components_of(rows.mean(), rows.read, len(rows), execution, where=output, at_once=_ROWS_AT_ONCE)
         made.write_tensors(MODEL, projection(found, code_size))
         share = float(found.variances[:code_size].sum() / max(found.variances.sum(), np.finfo(float).tiny))
         facts = {"people": len(rows), "variance_explained": share, "stacks": list(rows.stacks)}
@@ -81,22 +79,6 @@ def random(spec: AutoencoderSpec, seed: int, output: Path, execution: Execution)
     ) as made:
         made.write_tensors(MODEL, state_arrays(build_autoencoder(spec, seed)))
         return made.commit(_facts(spec))
-
-
-def spec_of(width: int, config: AutoencoderConfig) -> AutoencoderSpec:
-    """The autoencoder that pre-training with this config makes."""
-    return AutoencoderSpec(width=width, code_size=config.code_size, output=config.decoder_output)
-
-
-def _components(rows: Activations, output: Path, execution: Execution) -> Components:
-    sums = CovarianceSums(rows.mean())
-    execution.progress.start("principal components", len(rows), "people")
-    for part in in_chunks(np.arange(len(rows)), _ROWS_AT_ONCE):
-        execution.stop.raise_if_set(output, "the same command again", saved=False)
-        sums.add(rows.read(part))
-        execution.progress.advance(len(part))
-    execution.progress.finish()
-    return sums.components()
 
 
 def _facts(spec: AutoencoderSpec) -> dict[str, Any]:

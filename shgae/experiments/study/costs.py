@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
+from shgae.data.datasets import Rows
 from shgae.evaluation.study_costs import StudyCosts
 from shgae.evaluation.study_report import BASELINE
 from shgae.execution import Execution
@@ -20,7 +23,9 @@ from shgae.inference.device import describe, resolve_device
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import load_hourglass, outline
 
-_BATCH, _PASSES = 8, 3
+_BATCH = 8
+_MEASURED = 3
+"""Times that a step is measured, after one that is not."""
 
 
 @cache
@@ -45,12 +50,22 @@ def measured(plan: Plan, execution: Execution) -> StudyCosts:
         loaded = load_hourglass(path, verify=False)
         module = loaded.module.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         inference = Inference(device, plan.config.precision, len(rows), loaded.mean_rgb)
-        seconds = []
-        for _ in range(1 + _PASSES):
-            begun = time.perf_counter()
-            list(inference.over(module, crops, execution, [rows]))
-            if device.type != "cpu":
-                torch.accelerator.synchronize(device)
-            seconds.append(time.perf_counter() - begun)
-        found[name] = 1000 * float(np.median(seconds[1:])) / len(rows)
+        found[name] = 1000 * forward_time(inference, module, crops, rows, execution)
     return StudyCosts(describe(device), plan.config.precision, len(rows), found)
+
+
+def forward_time(inference: Inference, network: nn.Module, crops: Crops, rows: Rows, execution: Execution) -> float:
+    """Seconds of one crop in a forward pass of these, reading them included."""
+    return timed(lambda: list(inference.over(network, crops, execution, [rows])), inference.device) / len(rows)
+
+
+def timed(step: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one step: the median of a few, after one that warms up."""
+    seconds = []
+    for _ in range(1 + _MEASURED):
+        begun = time.perf_counter()
+        step()
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
+        seconds.append(time.perf_counter() - begun)
+    return float(np.median(seconds[1:]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from shgae.evaluation.study_report import NONE
 from shgae.execution import Execution
 from shgae.experiments.part import Part
 from shgae.experiments.study import arms
+from shgae.experiments.study.costs import forward_time, timed
 from shgae.experiments.study.plan import Plan
 from shgae.inference.batches import Inference
 from shgae.inference.device import autocast, resolve_device
@@ -23,14 +23,12 @@ from shgae.models import grafting
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, load_hourglass
-from shgae.recipes import AutoencoderConfig, HeatmapConfig
+from shgae.recipes import AutoencoderConfig
 from shgae.skeleton import Skeleton
 from shgae.training.freezing import train_mode, train_only
 from shgae.training.objectives import PoseObjective
 from shgae.training.optim import build_optimizer
 
-_MEASURED = 3
-"""Steps that are measured, after one that is not."""
 _EIGENVECTORS = 2.5e-10
 """Seconds to find the eigenvectors of a D x D matrix, over D ** 3: 17 for 4,096 on one core, as measured."""
 
@@ -107,7 +105,7 @@ class Costs:
         module, mean_rgb = self._network(arm)
         inference = Inference(self._device, config.precision, config.batch_size, mean_rgb)
         augmentation = augmentation_of(config, self._skeleton, self._crops["train"].crop_size, self._plan.data)
-        objective = PoseObjective(self._crops["train"], self._crops["val"], _heatmap(config), inference, augmentation)
+        objective = PoseObjective(self._crops["train"], self._crops["val"], config, inference, augmentation)
         optimizer = build_optimizer(module, config)
         train_mode(module)
         rows = np.arange(min(config.batch_size, objective.samples))
@@ -121,8 +119,7 @@ class Costs:
         return self._timed(step)
 
     def _pretraining_step(self, config: AutoencoderConfig) -> float:
-        spec = AutoencoderSpec(self._plan.width, config.code_size, config.decoder_output)
-        autoencoder = build_autoencoder(spec).to(self._device)
+        autoencoder = build_autoencoder(AutoencoderSpec.of(config, self._plan.width)).to(self._device)
         optimizer = build_optimizer(autoencoder, config)
         batch = torch.randn(config.batch_size, self._plan.width, 4, 4, device=self._device)
 
@@ -141,21 +138,12 @@ class Costs:
         crops = self._crops["val"]
         rows = np.arange(min(32, len(crops)))
         inference = Inference(self._device, self._plan.config.precision, len(rows), mean_rgb)
-        return self._timed(lambda: list(inference.over(module.eval(), crops, self._execution, [rows]))) / len(rows)
+        self._execution.stop.raise_if_set("the measurement", "the same command again", saved=False)
+        return forward_time(inference, module.eval(), crops, rows, self._execution)
 
     def _timed(self, step: Callable[[], object]) -> float:
-        """Seconds of one step: the median of a few, after one that warms up."""
-        seconds = []
-        for _ in range(1 + _MEASURED):
+        def one() -> None:
             self._execution.stop.raise_if_set("the measurement", "the same command again", saved=False)
-            begun = time.perf_counter()
             step()
-            if self._device.type != "cpu":
-                torch.accelerator.synchronize(self._device)
-            seconds.append(time.perf_counter() - begun)
-        return float(np.median(seconds[1:]))
 
-
-def _heatmap(config: HeatmapConfig) -> HeatmapConfig:
-    names = HeatmapConfig.__dataclass_fields__
-    return HeatmapConfig(**{name: getattr(config, name) for name in names})
+        return timed(one, self._device)

@@ -30,6 +30,7 @@ from shgae.evaluation.study_report import ARMS, BASELINE, FULL, LETTERS, RANDOM,
 from shgae.execution import Execution, Progress
 from shgae.experiments.part import Part
 from shgae.experiments.study import arms, baselines, scores
+from shgae.models.specs import AutoencoderSpec
 from shgae.recipes import EvaluateConfig, ExtractConfig, RateConfig, StudyConfig, as_json
 from shgae.stages import extract, finetune, graft, pretrain_ae, rate
 
@@ -226,7 +227,7 @@ class Plan:
 
     def _random(self, seed: int) -> Part:
         output = self._autoencoder(RANDOM, seed)
-        spec = baselines.spec_of(self.width, self.config.pretraining(seed))
+        spec = AutoencoderSpec.of(self.config.pretraining(seed), self.width)
         return Part(
             step="random",
             what="new weights",

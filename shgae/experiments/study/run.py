@@ -16,7 +16,7 @@ from shgae.data.augmentation import augmentation_of, for_joints
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
-from shgae.evaluation.study_report import STUDY, StudyReport
+from shgae.evaluation.study_report import PCA, STUDY, StudyReport
 from shgae.execution import Execution
 from shgae.experiments.part import Part
 from shgae.experiments.study import arms, assemble, locks, registration, scores, work
@@ -24,12 +24,11 @@ from shgae.experiments.study.estimate import Cost, Costs
 from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.plan import Plan
 from shgae.inference.device import resolve_device, resolve_precision
+from shgae.models.autoencoder import SIDE
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import EvaluateConfig, StudyConfig
 from shgae.reporting import study
-
-_MOMENTS = {"rmsprop": 1, "adam": 2, "sgd": 1}
-"""Numbers that an optimizer keeps of every weight."""
+from shgae.training.optim import OPTIMIZER_NUMBERS
 
 
 @dataclass(frozen=True)
@@ -251,8 +250,17 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",
     )
+    _check_components(plan)
     note_near_mean_pose(loaded.artifact, execution.progress)
     return plan
+
+
+def _check_components(plan: Plan) -> None:
+    """Raises :class:`Refused` where the linear autoencoder would need more components than there are."""
+    most = plan.width * SIDE * SIDE
+    if PCA in plan.arms and plan.config.code_size > most:
+        why = f"arm {PCA} has {most:,} components at most, as the bottleneck of {plan.model} has numbers"
+        raise Refused("value", "--code-size", why, f"--code-size {most}, or --arms without {PCA}")
 
 
 def _check_parent(loaded: LoadedHourglass, model: Path) -> None:
@@ -281,7 +289,7 @@ def _missing(parts: Sequence[Part], force: bool) -> list[Part]:
 def _check_room(plan: Plan, missing: Sequence[Part], execution: Execution) -> None:
     """Refuses when the networks to come will not fit on the disk."""
     weights = 4 * int(open_artifact(plan.model, "hourglass", verify=False).facts["parameters"])
-    copies = {"graft": 1, "finetune": 2 + _MOMENTS[plan.config.optimizer]}
+    copies = {"graft": 1, "finetune": 2 + OPTIMIZER_NUMBERS[plan.config.optimizer]}
     size = sum(copies.get(part.step, 0) * weights for part in missing)
     if size:
         check_space(plan.output, size, "the networks of all arms and seeds", execution.progress)
