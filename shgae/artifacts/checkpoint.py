@@ -97,5 +97,5 @@ def _makes_sense(at: Position) -> bool:
         return False
     if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
         return False
-    is_scale = 0 < at.scale <= 2.0**127 and math.frexp(at.scale)[0] == 0.5  # a power of two
+    is_scale = 1 <= at.scale <= 2.0**127 and math.frexp(at.scale)[0] == 0.5  # a power of two
     return is_scale and 0 < at.lr_factor <= 1 and at.seconds >= 0 and max(at.best_epoch, at.stale_epochs) <= at.epoch

@@ -40,15 +40,9 @@ from shgae.training.compiling import compiled, described, searching, whole_rows
 from shgae.training.freezing import train_mode
 from shgae.training.health import Measured, StepStatistics, Watchdog, measure
 from shgae.training.loss_scale import after_step, first_position, unscale
-from shgae.training.objectives import BatchT, Objective, Validation
-from shgae.training.optim import (
-    PLATEAU_FACTOR,
-    PLATEAU_PATIENCE,
-    build_optimizer,
-    learning_rate,
-    load_optimizer,
-    optimizer_arrays,
-)
+from shgae.training.objectives import BatchT, Objective
+from shgae.training.optim import build_optimizer, learning_rate, load_optimizer, optimizer_arrays
+from shgae.training.position import after_epoch, history_fault, position_fault
 from shgae.training.seeding import epoch_order
 from shgae.training.tensorboard import files_of, scalars
 
@@ -172,24 +166,20 @@ class _Fitting(Generic[BatchT]):
             if len(rows) < at.epoch or (at.best_epoch and not self._has(MODEL)):
                 why = f"{HISTORY} or {MODEL} lacks what the checkpoint in epoch {at.epoch + 1} had"
                 raise Refused("resume", self.draft.path, why, "--force to start again")
-            self._check_position(rows)
+            if fault := history_fault(rows, self.objective.samples) or self._position_fault(rows):
+                raise Refused("resume", self.draft.path, fault, "--force to start again")
         # Not made before there is a row: a run that ends at once leaves nothing to resume.
         if self.world.is_main and history.is_file():
             self.draft.write_rows(HISTORY, rows)
         self._watchdog = Watchdog(self.model, self.optimizer)
         return rows
 
-    def _check_position(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Raises :class:`Refused` for a position that this very training cannot have."""
-        at, config = self.position, self.config
-        is_fit = at.epoch <= config.epochs and at.step <= self.steps and at.lr_factor in (1.0, PLATEAU_FACTOR)
-        is_fit = is_fit and at.samples == min(at.step * config.batch_size, self.objective.samples)
-        if at.best_epoch:
-            best = at.best_score
-            is_fit = is_fit and best is not None and abs(best) in [abs(v) for v in rows[at.best_epoch - 1].values()]
-        if not is_fit:
-            why = "its checkpoint tells a position that this training cannot have"
-            raise Refused("resume", self.draft.path, why, "--force to start again")
+    def _position_fault(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
+        try:
+            scores = [self.objective.score(row) for row in rows]
+        except KeyError as error:
+            return f"its history has no {error.args[0]}"
+        return position_fault(self.position, scores, self.config, self.objective.samples)
 
     def _has(self, name: str) -> bool:
         return bool(self.world.broadcast(self.draft.has(name)))
@@ -302,25 +292,14 @@ class _Fitting(Generic[BatchT]):
         lr = self._learning_rate(at)
         self.world.broadcast_model(self.model)
         self.model.eval()
-        validation = Validation(*self.world.broadcast(self.objective.validate(self.model, self.execution)))
-        values = {"score": validation.score, **validation.values}
+        values = dict(self.world.broadcast(self.objective.validate(self.model, self.execution)))
         if wrong := [f"{name} is {value:g}" for name, value in values.items() if not math.isfinite(value)]:
             raise self._diverged(f"in validation {', '.join(wrong)}")
-        better = at.best_score is None or validation.score > at.best_score
+        self.position = after_epoch(at, self.objective.score(values))
+        better = self.position.stale_epochs == 0
         if better and self.world.is_main:
             self.draft.write_tensors(MODEL, state_arrays(self.model))
-        stale = 0 if better else at.stale_epochs + 1
-        strikes = stale >= PLATEAU_PATIENCE and at.lr_factor == 1.0
-        self.position = Position(
-            epoch=at.epoch + 1,
-            best_epoch=at.epoch + 1 if better else at.best_epoch,
-            best_score=validation.score if better else at.best_score,
-            lr_factor=PLATEAU_FACTOR if strikes else at.lr_factor,
-            stale_epochs=stale,
-            scale=at.scale,
-            grown=at.grown,
-        )
-        row = {"epoch": at.epoch + 1, "lr": lr, "train_loss": at.loss_sum / at.samples, **validation.values}
+        row = {"epoch": at.epoch + 1, "lr": lr, "train_loss": at.loss_sum / at.samples, **values}
         whole = row | {"seconds": round(at.seconds, 3), "samples": at.samples}
         if self.world.is_main:
             history = self.draft.file(HISTORY)

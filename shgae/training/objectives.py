@@ -1,4 +1,4 @@
-"""What a training wants: a batch becomes a loss, a validation split becomes a score.
+"""What a training wants: a batch becomes a loss, a validation split becomes numbers.
 
 The loop knows none of this; an objective knows nothing of epochs, optimizers or checkpoints.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -39,15 +40,6 @@ _RECONSTRUCTED = 256
 """Tensors in one pass of an autoencoder outside training."""
 
 
-class Validation(NamedTuple):
-    """How good a model is on the validation split."""
-
-    score: float
-    """What the best epoch has most of."""
-    values: dict[str, float]
-    """Numbers for the history, by name."""
-
-
 class Objective(Protocol[BatchT]):
     """One of the trainings."""
 
@@ -70,8 +62,11 @@ class Objective(Protocol[BatchT]):
             weight: of all rows of the step: the portions' losses then add up to the step's.
         """
 
-    def validate(self, model: nn.Module, execution: Execution) -> Validation:
-        """Scores a model that is in eval mode."""
+    def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
+        """How good a model in eval mode is on the validation split: numbers for the history, by name."""
+
+    def score(self, values: Mapping[str, float]) -> float:
+        """What the best epoch has most of, by the numbers of its validation; KeyError where they lack it."""
 
     def name_rows(self, rows: Rows) -> str:
         """The samples in words, for the error that names them."""
@@ -142,7 +137,7 @@ class PoseObjective:
         sums, _ = self._errors(maps, on_device)
         return (sums / sums.new_full((), max(weight, 1))).sum()
 
-    def validate(self, model: nn.Module, execution: Execution) -> Validation:
+    def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
         """See :class:`Objective`: ``val_loss`` and ``val_pck`` (all labelled joints, 0 to 1), by the model's cell rule.
 
         ``shgae evaluate`` counts every network on the study's cells ("round"), so its PCK of a network with another
@@ -163,9 +158,13 @@ class PoseObjective:
         squares, cells = np.cumsum(execution.world.merge_disjoint(errors), axis=0)[-1].tolist()
         found, counted = execution.world.merge_disjoint(np.stack((found, counted)))
         if not math.isfinite(squares):
-            return Validation(math.nan, {"val_loss": squares})
+            return {"val_loss": squares, "val_pck": math.nan}
         score = pck.tally(found > 0, counted).pck()["all"] or 0.0
-        return Validation(score, {"val_loss": squares / max(cells, 1.0), "val_pck": score})
+        return {"val_loss": squares / max(cells, 1.0), "val_pck": score}
+
+    def score(self, values: Mapping[str, float]) -> float:
+        """See :class:`Objective`: the PCK."""
+        return values["val_pck"]
 
     def name_rows(self, rows: Rows) -> str:
         """See :class:`Objective`."""
@@ -287,12 +286,16 @@ class ReconstructionObjective:
         # In the order of load(), a rounding each: the same bits.
         return ActivationBatch(clean + self.config.noise * clean * sent(batch.noise, self.device), clean)
 
-    def validate(self, model: nn.Module, execution: Execution) -> Validation:
+    def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
         """See :class:`Objective`: ``val_loss`` (MSE) and ``val_fvu`` against the mean of the training split."""
         if not isinstance(model, Autoencoder):
             raise TypeError("only an autoencoder reconstructs")
         found = reconstruct(model, self.val, self.mean, self.device, self.precision, execution)
-        return Validation(-found.mse, {"val_loss": found.mse, "val_fvu": found.fvu or 0.0})
+        return {"val_loss": found.mse, "val_fvu": found.fvu or 0.0}
+
+    def score(self, values: Mapping[str, float]) -> float:
+        """See :class:`Objective`: the MSE, negative."""
+        return -values["val_loss"]
 
     def name_rows(self, rows: Rows) -> str:
         """See :class:`Objective`."""

@@ -92,6 +92,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
         {"seconds": -1.0},
         {"scale": 3.0},
         {"scale": 0.0},
+        {"scale": 0.5},
         {"grown": -1},
         {"samples": True},
     ],

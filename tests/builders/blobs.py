@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from shgae.artifacts.tensors import load_tensors
 from shgae.execution import Execution
 from shgae.recipes import FitConfig, as_json
 from shgae.training.loop import fit
-from shgae.training.objectives import Validation
 
 CONFIG = FitConfig(epochs=5, batch_size=12, optimizer="rmsprop", lr=2e-3, schedule="plateau", precision="fp32")
 """20 steps: four an epoch, the last of one sample alone."""
@@ -42,10 +42,13 @@ class Blobs:
         x, y, counted = batch
         return ((model(x) - y).square().sum((2, 3)) * counted).sum() / weight
 
-    def validate(self, model: nn.Module, execution: Execution) -> Validation:
+    def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
         with torch.inference_mode():
             error = float((model(torch.from_numpy(self.x)) - torch.from_numpy(self.y)).square().mean())
-        return Validation(-error, {"val_loss": error})
+        return {"val_loss": error}
+
+    def score(self, values: Mapping[str, float]) -> float:
+        return -values["val_loss"]
 
     def name_rows(self, rows: Any) -> str:
         return "pictures " + ", ".join(map(str, rows))

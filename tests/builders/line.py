@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,6 @@ from shgae.artifacts.tensors import load_tensors
 from shgae.execution import Execution, StopFlag
 from shgae.recipes import FitConfig, as_json
 from shgae.training.loop import FitSummary, fit
-from shgae.training.objectives import Validation
 from shgae.training.seeding import sample_noise
 
 CONFIG = FitConfig(epochs=3, batch_size=4, optimizer="adam", lr=0.01, schedule="cosine", precision="fp32")
@@ -73,11 +72,14 @@ class Fitting:
         _, x, y = batch
         return (model(x) - y).square().sum() / weight
 
-    def validate(self, model: nn.Module, execution: Execution) -> Validation:
+    def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
         assert not model.training
         with torch.inference_mode():
             error = float((model(torch.from_numpy(self.x)) - torch.from_numpy(self.y)).square().mean())
-        return Validation(-error, {"val_loss": error})
+        return {"val_loss": error}
+
+    def score(self, values: Mapping[str, float]) -> float:
+        return -values["val_loss"]
 
     def name_rows(self, rows: Any) -> str:
         return "points " + ", ".join(map(str, rows))

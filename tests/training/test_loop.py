@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from torch import nn
 
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, load_checkpoint, save_checkpoint
 from shgae.artifacts.pieces import Pieces
+from shgae.artifacts.tables import read_rows
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Diverged, Interrupted, Refused
 from shgae.execution import Execution, Progress
 from shgae.training import loop
-from shgae.training.objectives import Validation
 from tests.builders.line import CONFIG, STEPS, Fitting, StopAfter, content, drafted, history, trained
 
 
@@ -113,15 +114,42 @@ def test_a_run_of_which_one_bit_has_flipped_is_not_gone_on_from(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    "change", [{"epoch": 10**9}, {"step": 10**9}, {"best_score": 1e308}, {"lr_factor": 0.7}, {"samples": 1}]
+    "change",
+    [
+        *({"epoch": 10**9}, {"epoch": 1}, {"step": 10**9}, {"samples": 1}, {"loss_sum": -1.0}),
+        *({"best_score": 1e308}, {"best_score": 2.0}, {"best_score": None}, {"best_epoch": 1}, {"stale_epochs": 1}),
+        *({"lr_factor": 0.7}, {"lr_factor": 0.2}, {"scale": 2.0}, {"grown": 1}),
+        *({"step": 0, "samples": 0}, {"step": 0, "samples": 0, "loss_sum": 0.0, "seconds": 1.0}),
+    ],
+    ids=str,
 )
 def test_a_position_that_this_training_cannot_have_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(Interrupted):
         trained(tmp_path / "run", Execution(stop=StopAfter(8)))
     path = tmp_path / "run.partial" / CHECKPOINT
     tensors, position = load_checkpoint(path)
+    assert (position.epoch, position.best_epoch) == (2, 2), "the changes are changes"
     save_checkpoint(path, tensors, dataclasses.replace(position, **change))
     Pieces(path.parent).expect(CHECKPOINT, path.read_bytes())
+    with pytest.raises(Refused):
+        trained(tmp_path / "run", Execution(resume=True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"epoch": 3}, {"samples": 9}, {"samples": "10"}, {"lr": -1}, {"train_loss": "0"}, {"seconds": -1}),
+        *({"val_loss": -1}, {"val_loss": None}, {"val_loss": 1e308}, {"other": float("inf")}),
+    ],
+    ids=str,
+)
+def test_a_history_that_this_training_does_not_write_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "run", Execution(stop=StopAfter(8)))
+    table = tmp_path / "run.partial" / HISTORY
+    first, second = read_rows(table)
+    content = "".join(f"{json.dumps(row)}\n" for row in (first, second | change))
+    log_and_write(table, content.encode())
     with pytest.raises(Refused):
         trained(tmp_path / "run", Execution(resume=True))
 
@@ -138,8 +166,8 @@ def test_weights_move_after_a_resume(tmp_path: Path) -> None:
 
 def test_validation_that_gives_no_number_is_a_divergence(tmp_path: Path) -> None:
     class Blind(Fitting):
-        def validate(self, model: nn.Module, execution: Execution) -> Validation:
-            return Validation(float("nan"), {"val_loss": float("nan")})
+        def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
+            return {"val_loss": float("nan")}
 
     with pytest.raises(Diverged, match="in validation .* is nan"):
         trained(tmp_path / "run", Execution(), Blind())
@@ -163,11 +191,11 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     class Worsening(Fitting):
         scores = iter((0.1, 0.5, 0.2))
 
-        def validate(self, model: nn.Module, execution: Execution) -> Validation:
+        def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
             score = next(self.scores)
             self.weights = getattr(self, "weights", [])
             self.weights.append({k: v.clone() for k, v in model.state_dict().items()})
-            return Validation(score, {"val_loss": -score})
+            return {"val_loss": -score}
 
     goal = Worsening()
     summary = trained(tmp_path / "run", Execution(), goal)
@@ -179,8 +207,8 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
 
 def test_the_plateau_rule_strikes_once_after_five_stale_epochs(tmp_path: Path) -> None:
     class Stale(Fitting):
-        def validate(self, model: nn.Module, execution: Execution) -> Validation:
-            return Validation(0.0, {"val_loss": 0.0})
+        def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
+            return {"val_loss": 0.0}
 
     config = dataclasses.replace(CONFIG, epochs=14, schedule="plateau", lr=1.0, optimizer="sgd")
     config = dataclasses.replace(config, lr=1e-3)

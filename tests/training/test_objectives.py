@@ -85,16 +85,17 @@ def test_validation_does_not_depend_on_batch_size_or_threads(tiny_data: Path) ->
     for size, workers in ((1, 0), (3, 2), (100, 1)):
         inference = dataclasses.replace(goal.inference, batch_size=size)
         other = dataclasses.replace(goal, inference=inference).validate(spy, Execution(workers=workers))
-        assert other.values["val_pck"] == one.values["val_pck"]
-        assert other.values["val_loss"] == pytest.approx(one.values["val_loss"], rel=1e-6)
+        assert other["val_pck"] == one["val_pck"]
+        assert other["val_loss"] == pytest.approx(one["val_loss"], rel=1e-6)
 
 
 def test_maps_that_are_no_numbers_give_a_validation_that_is_none(tiny_data: Path) -> None:
     spy = Spy()
     torch.nn.init.constant_(spy.answer, float("nan"))
-    found = objective(tiny_data).validate(spy, Execution())
-    assert np.isnan(found.score)
-    assert np.isnan(found.values["val_loss"])
+    goal = objective(tiny_data)
+    found = goal.validate(spy, Execution())
+    assert np.isnan(goal.score(found))
+    assert np.isnan(found["val_loss"])
 
 
 def test_a_step_looks_at_nothing_that_lies_on_the_device(tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
