@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+MOST_JOINTS = 512
+"""More than any data set has; a network has a map of each."""
 _UPPER = ("head", "nose", "eye", "ear", "neck", "thorax", "shoulder", "elbow", "wrist", "hand")
 _LOWER = ("pelvis", "hip", "knee", "ankle", "foot", "heel", "toe")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")

@@ -171,7 +171,7 @@ class CocoPeople:
 
 
 def read_coco(path: Path, photos: Path, category: str | None = None, exif: Exif = "ignore") -> CocoPeople:
-    """Reads and checks a COCO JSON with person keypoints; any number of joints.
+    """Reads and checks a COCO JSON with person keypoints, of :data:`~shgae.skeleton.MOST_JOINTS` at most.
 
     Args:
         path: the JSON.

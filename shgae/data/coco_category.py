@@ -10,7 +10,7 @@ from typing import Any
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import is_text, plain_name
 from shgae.errors import quoted
-from shgae.skeleton import Skeleton
+from shgae.skeleton import MOST_JOINTS, Skeleton
 from shgae.wording import counted
 
 _MOST_LISTED = 5
@@ -28,7 +28,8 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
         user should hear about the lines that were left out.
 
     Raises:
-        JsonFault: there is not exactly one such category, or its joints or mirror pairs contradict the format.
+        JsonFault: there is not exactly one such category, its joints or mirror pairs contradict the format, or there
+            are more than :data:`~shgae.skeleton.MOST_JOINTS`.
     """
     found = [category for category in dataset["categories"] if category.get("keypoints")]
     wanted = name if name is not None or len(found) == 1 else "person"
@@ -40,6 +41,9 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     names = category["keypoints"]
     if not isinstance(names, list) or not all(is_text(joint) for joint in names) or len({*names}) < len(names):
         raise JsonFault("the category's keypoints are not a list of different names")
+    if len(names) > MOST_JOINTS:
+        why = f"its category has {len(names):,} joints, networks have maps of {MOST_JOINTS} at most"
+        raise JsonFault(why, f"a JSON of {MOST_JOINTS} joints or fewer")
     category["flip_pairs"], said = _mirror_pairs(category.pop("flip_pairs", None), names)
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
     return category, (*said, *notes, *_others(found, category, dataset))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from shgae.data.coco import CocoPeople, Person, Photo
 from shgae.data.geometry import Rectangle, Square, with_context
-from shgae.data.photo_decoding import cut, open_photo
+from shgae.data.photo_decoding import cut, open_photo, refuse_huge
 from shgae.data.prefetch import prefetch
 from shgae.data.selection import Selection
 from shgae.errors import Refused, shortened
@@ -70,13 +70,16 @@ class Cut:
 
 
 def missing_photos(selection: Selection) -> list[BadPhoto]:
-    """Looks for every photo that has samples, without opening it: those that are missing, or led out of the folder."""
+    """Looks for every photo that has samples, without opening it: those that are missing, or led out of the folder, or
+    by the JSON's size are larger than what is decoded."""
     missing = []
     for photo, fates in selection:
         wanted = [fate.annotation_id for fate in fates if fate.split is not None]
         if wanted:
             try:
-                selection.people.photo_path(photo)
+                path = selection.people.photo_path(photo)
+                if photo.size is not None:
+                    refuse_huge(path, photo.size)
             except Refused as error:
                 missing.append(_bad(photo, selection.source, wanted[0], error))
     return missing

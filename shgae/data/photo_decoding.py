@@ -97,7 +97,7 @@ def open_photo(
             :data:`MAX_PHOTO_BYTES`.
     """
     if expected_size is not None:
-        _refuse_huge(path, expected_size)
+        refuse_huge(path, expected_size)
     data = read_input(path, "photo", "a smaller copy", MAX_PHOTO_BYTES)
     if seen:
         seen(hashlib.sha256(data).hexdigest())
@@ -111,7 +111,7 @@ def open_photo(
         raise _no_photo(path, data, error) from error
     turn = TURNS.get(orientation_of(photo))
     _check_size(path, photo.size, expected_size, turn, exif)
-    _refuse_huge(path, photo.size)
+    refuse_huge(path, photo.size)
     if photo.mode == "F":
         why = "its pixels are floating-point numbers of unknown range"
         raise Refused("photo", path, why, "a copy as JPEG or PNG")
@@ -140,7 +140,8 @@ def _check_size(
     raise Refused("photo", path, why, fix)
 
 
-def _refuse_huge(path: Path, size: tuple[int, int]) -> None:
+def refuse_huge(path: Path, size: tuple[int, int]) -> None:
+    """Raises :class:`Refused` for a photo of more than :data:`MAX_PHOTO_PIXELS`; ``size`` is its width and height."""
     if size[0] * size[1] > MAX_PHOTO_PIXELS:
         raise _huge(path, f"{size[0]} x {size[1]} pixels")
 

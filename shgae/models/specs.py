@@ -7,8 +7,8 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from shgae.errors import Refused, quoted
-from shgae.skeleton import MOST_JOINTS
 from shgae.recipes import AutoencoderConfig
+from shgae.skeleton import MOST_JOINTS
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.analysis.latent.inputs import choose_parts, open_inputs
+from shgae.analysis.latent.latent import cluster_numbers
 from shgae.analysis.latent.measure import find, report_of
 from shgae.analysis.latent.report import SCHEMA, AnalysisReport
 from shgae.analysis.latent.text import sentences
@@ -52,6 +53,8 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
     """
     opened = open_inputs(inputs, config, execution)
     parts, left_out = choose_parts(config.parts, opened)
+    if "clusters" in parts and opened.rows is not None:
+        cluster_numbers(config.clusters, len(opened.rows))  # raises before the passes over all bottlenecks
     device, config = placed(dataclasses.replace(config, split=opened.split), execution)
     with new_artifact(
         output,

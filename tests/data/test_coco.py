@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from shgae.data.coco import read_coco
 from shgae.data.photo_files import PhotoFolder
 from shgae.errors import Refused
+from shgae.models.specs import HourglassSpec
+from shgae.skeleton import MOST_JOINTS
 from tests.builders.coco_documents import NAMES, document, everybody, line_of, read, with_value, without
 
 
@@ -43,6 +45,19 @@ def test_the_skeleton_is_the_categorys(tmp_path: Path):
     assert skeleton.names == tuple(NAMES)
     assert skeleton.limbs == ((0, 1), (0, 2))
     assert skeleton.flip_pairs == ((1, 2),)
+
+
+def test_data_has_as_many_joints_as_networks_have_maps(tmp_path: Path):
+    content = document()
+    for joints in (MOST_JOINTS, MOST_JOINTS + 1):
+        content["categories"][0] |= {"keypoints": [f"joint {i}" for i in range(joints)], "skeleton": []}
+        content["annotations"] = [one | {"keypoints": [1, 1, 2] * joints} for one in content["annotations"]]
+        if joints == MOST_JOINTS:
+            assert HourglassSpec(len(read(tmp_path, content).skeleton)).keypoints == MOST_JOINTS
+    with pytest.raises(Refused, match="513 joints"):
+        read(tmp_path, content)
+    with pytest.raises(Refused, match="513"):
+        HourglassSpec(MOST_JOINTS + 1)
 
 
 def test_mirror_pairs_of_the_category_count_more_than_names(tmp_path: Path):

@@ -63,6 +63,10 @@ FAULTS: dict[str, tuple[Document | str | bytes, str]] = {
     "joint names that are no list": (with_value("nose", "categories", 0, "keypoints"), "list of different names"),
     "joint names that are numbers": (with_value([1, 2, 3], "categories", 0, "keypoints"), "list of different names"),
     "a joint name twice": (with_value(["a", "a", "b"], "categories", 0, "keypoints"), "list of different names"),
+    "more joints than a network has maps": (
+        with_value([f"joint {i}" for i in range(600)], "categories", 0, "keypoints"),
+        "its category has 600 joints, networks have maps of 512 at most",
+    ),
     "half a surrogate in a joint name": (
         with_value(["a", "b", "\ud800"], "categories", 0, "keypoints"),
         "list of different names",

@@ -211,7 +211,10 @@ def test_equal_inputs_give_equal_numbers(chain: Chain, tmp_path: Path, report: d
         ({"clusters": "40-41"}, "too few for 40"),
     ],
 )
-def test_what_cannot_be_done_is_refused(chain: Chain, tmp_path: Path, change: dict[str, str], why: str) -> None:
+def test_what_cannot_be_done_is_refused_before_the_bottlenecks_are_passed_over(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], why: str
+) -> None:
+    monkeypatch.setattr("shgae.analysis.latent.measure.read_latent", lambda *_: pytest.fail("they are"))
     with pytest.raises(Refused, match=why):
         analyze.run([chain.activations], tmp_path / "out", replace(EXACT, **change), HOW)
     assert not (tmp_path / "out").exists()

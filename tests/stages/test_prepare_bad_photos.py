@@ -197,3 +197,18 @@ def test_a_photo_that_appears_twice_in_the_json_is_two_photos(tmp_path: Path) ->
     train.content["images"][1] |= {"file_name": "0.png", "width": 90, "height": 60}
     with pytest.raises(Refused, match=r"2 photos are bad \(0.png\)"):
         prepare({"train": harmed(train, 0)}, tmp_path / "data", max_bad_photos=1)
+
+
+@pytest.mark.parametrize("is_said", [True, False])
+def test_a_photo_beyond_what_is_decoded_is_told_by_its_size_before_any_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_said: bool
+) -> None:
+    folder = make(tmp_path / "train")
+    Image.new("RGB", (90, 90)).save(folder.path / "photos" / "3.png")
+    folder.content["images"][3] |= {"width": 90, "height": 90}
+    for image in [] if is_said else folder.content["images"]:
+        del image["width"], image["height"]
+    monkeypatch.setattr("shgae.data.photo_decoding.MAX_PHOTO_PIXELS", 8099)
+    monkeypatch.setattr("shgae.data.cropping.open_photo", lambda *_: pytest.fail("a photo is decoded"))
+    with pytest.raises(Refused, match="90 x 90"):
+        prepare({"train": folder}, tmp_path / "data")

@@ -116,19 +116,28 @@ def find_clusters(latent: Latent, ks: str, seed: int, progress: Progress) -> tup
     Raises:
         Refused: ``ks`` is not a range from-to, or there are too few people.
     """
-    first, last = _range(ks)
-    if latent.people <= first:
-        fix = "more people, or --parts without clusters" if first == 2 else "--clusters 2-10"
-        raise Refused("value", "--clusters", f"{counted_people(latent.people)}, too few for {first} clusters", fix)
+    each = cluster_numbers(ks, latent.people)
     rows, space = latent.bottleneck.coefficients, f"the first {latent.bottleneck.coefficients.shape[1]} components"
     if latent.codes is not None:
         rows, space = latent.codes, f"the code's {latent.codes.shape[1]} numbers"
     found = []
     for some, name in ((rows, space), (unit_length(rows), f"{space} at unit length")):
-        each = range(first, last + 1)
-        too_alike = distinct(some) < first
+        too_alike = distinct(some) < each[0]
         found.append(None if too_alike else cluster(some, each, name, nearest=NEAREST, seed=seed, progress=progress))
     return found[0], found[1]
+
+
+def cluster_numbers(text: str, people: int) -> range:
+    """The numbers of clusters that a text like ``2-10`` asks for, of so many people.
+
+    Raises:
+        Refused: it is not a range from-to, or there are too few people.
+    """
+    first, last = _range(text)
+    if people <= first:
+        fix = "more people, or --parts without clusters" if first == 2 else "--clusters 2-10"
+        raise Refused("value", "--clusters", f"{counted_people(people)}, too few for {first} clusters", fix)
+    return range(first, last + 1)
 
 
 def _range(text: str) -> tuple[int, int]:

@@ -275,6 +275,16 @@ def test_arms_that_are_none_are_refused(chain: Chain, tmp_path: Path, arms: str,
     assert not (tmp_path / "s").exists()
 
 
+def test_a_code_of_more_numbers_than_the_bottleneck_has_components_is_refused_with_arm_pca(
+    chain: Chain, tmp_path: Path
+) -> None:
+    wide = replace(TINY, code_size=257)
+    with pytest.raises(Refused, match="256 components at most"):
+        run.run(chain.baseline, chain.data, tmp_path / "s", wide, Execution())
+    assert not (tmp_path / "s").exists()
+    assert run.listing(chain.baseline, chain.data, tmp_path / "s", replace(wide, arms="none,full"), Execution()).parts
+
+
 def test_a_parent_with_an_autoencoder_is_refused(chain: Chain, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="it carries an autoencoder already"):
         run.run(chain.grafted, chain.data, tmp_path / "s", TINY, Execution())
