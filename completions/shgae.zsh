@@ -62,7 +62,7 @@ _shgae() {
                         '--crop-policy[pad keeps every person and fills what lies outside the photo with the mean colour; inside shifts, then shrinks the square to stay in the photo, and drops a person if the labelled joints no longer fit.]:value:(pad inside)' \
                         '--margin[Growth of the square around box and labelled joints (0.1 = 10 %).]:value: ' \
                         '--context[Side of the square that is stored, in sides of the crop\: above 1, rotation and scaling in training bring in what lies around the crop; everything else sees the crop alone, the same to the bit.]:value: ' \
-                        '--square[Square of a person\: the original study’s; MPII’s (250 px x scale around the centre); or COCO’s (1.25 x the box). The last two pad, and their margin is 0.25, whatever those options say.]:value:(study mpii coco)' \
+                        '--square[Square of a person\: the original study’s; MPII’s (250 px x scale around the centre); or COCO’s (1.25 x the box). The last two pad, with a margin of 0.25\: --crop-policy and --margin belong to the first.]:value:(study mpii coco)' \
                         '--hold-out[People moved from train to a test split of their own; whole photos move, so there may be a few more.]:value: ' \
                         '--split-by[Hold out whole photos, or single crops (then people of one photo fall into train and test).]:value:(photo crop)' \
                         '--bad-people[What to do about a labelled person with a broken box or joint\: end with an error, or drop and list it.]:value:(refuse drop)' \

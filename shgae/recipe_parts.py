@@ -36,7 +36,7 @@ class PrepareConfig(Config):
     lies around the crop; everything else sees the crop alone, the same to the bit."""
     square: Literal["study", "mpii", "coco"] = "study"
     """Square of a person: the original study's; MPII's (250 px x scale around the centre); or COCO's (1.25 x the box).
-    The last two pad, and their margin is 0.25, whatever those options say."""
+    The last two pad, with a margin of 0.25: --crop-policy and --margin belong to the first."""
     hold_out: Natural = 0
     """People moved from train to a test split of their own; whole photos move, so there may be a few more."""
     split_by: Literal["photo", "crop"] = "photo"

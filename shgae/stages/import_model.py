@@ -80,8 +80,11 @@ def run(
 
     Raises:
         Refused: no such file, no checkpoint, of no family we know, a tensor is missing, unexpected or misshapen, the
-            JSON has another number of joints, or an option is out of range, given for an autoencoder or with ``like``.
+            JSON has another number of joints, or an option is out of range, given for an autoencoder, with ``like``, or
+            (``category``) without ``joints``.
     """
+    if category is not None and joints is None and like is None:
+        raise Refused("option", "--category", "it changes nothing without --joints JSON", "--joints JSON too")
     if like is None:
         return _foreign(file, output, execution, joints, mean_rgb, category)
     for option, value in {"--joints": joints, "--mean-rgb": mean_rgb, "--category": category}.items():

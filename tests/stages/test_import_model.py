@@ -144,6 +144,11 @@ def test_a_colour_that_is_none_is_refused_before_the_file_is_read(tmp_path: Path
         import_model.run(tmp_path / "none.pth", tmp_path / "model", Execution(), mean_rgb=mean)
 
 
+def test_a_category_without_the_json_that_it_is_of_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="--category.*--joints"):
+        import_model.run(tmp_path / "none.pth", tmp_path / "model", Execution(), category="person")
+
+
 @pytest.mark.parametrize("option", ["joints", "mean_rgb"])
 def test_an_autoencoder_has_neither_joints_nor_colour(tmp_path: Path, option: str) -> None:
     file = file_of(tmp_path, AUTOENCODER, AutoencoderSpec(8, 5, "relu"))
