@@ -172,10 +172,13 @@ def run(
         sigmas: JSON of OKS's sigmas, for results that do not say whom they are of; None takes COCO's for its joints.
 
     Raises:
-        Refused: fewer than two arms, two of one name, no such baseline, a run that is twice in an arm, or predictions
-            that are not of these people.
+        Refused: fewer than two arms, two of one name, no such baseline, pairs asked for that no two arms can have, a
+            run that is twice in an arm, or predictions that are not of these people.
     """
     base, first = _asked(arms, baseline, primary)
+    if config.paired and len({len(arm.files) for arm in arms}) == len(arms):
+        why = "no two arms have equally many runs, so none are pairs"
+        raise Refused("--paired", "the options", why, "as many files for each arm, or no --paired")
     bench = _Bench.of(data, config, sigmas, execution)
     runs: dict[str, list[_Run]] = {}
     execution.progress.start("scoring", sum(len(arm.files) for arm in arms), "files")
