@@ -8,7 +8,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -56,13 +56,7 @@ class Parent:
 
     def to_json(self) -> dict[str, Any]:
         """The form in the manifest."""
-        return {
-            "role": self.role,
-            "kind": self.kind,
-            "id": self.id,
-            "path": self.path,
-            "parents": [parent.to_json() for parent in self.parents],
-        }
+        return asdict(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Parent:

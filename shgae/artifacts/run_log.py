@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,13 +58,7 @@ class Origin:
 
     def write(self, folder: Path) -> None:
         """Keeps it in a draft's folder."""
-        value = {
-            "command": list(self.command),
-            "begun": self.begun,
-            "parents": [parent.to_json() for parent in self.parents],
-            "conditions": [dict(one) for one in self.conditions],
-        }
-        write_json(folder / ORIGIN, value)
+        write_json(folder / ORIGIN, asdict(self))
 
 
 def read_origin(folder: Path) -> Origin | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,12 @@ class InfoResult:
     """None while it is unfinished: an artefact's id comes from its content."""
     complete: bool
     """False for what an interrupted step left, or what one is writing right now."""
-    config: Mapping[str, Any]
-    """Every option of the step that made it; of an unfinished one, its parents' ids by role too."""
-    facts: Mapping[str, Any]
-    """What its readers need to know: shapes, counts, scores; of an unfinished training, where it stands."""
     files: int
     bytes: int
+    facts: Mapping[str, Any]
+    """What its readers need to know: shapes, counts, scores; of an unfinished training, where it stands."""
+    config: Mapping[str, Any]
+    """Every option of the step that made it; of an unfinished one, its parents' ids by role too."""
     provenance: Mapping[str, Any]
     """Versions, device, command, time; of an unfinished one, those of its last run, and the command that began it."""
     lineage: tuple[Ancestor, ...]
@@ -39,29 +39,8 @@ class InfoResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        lineage = [
-            {
-                "depth": one.depth,
-                "role": one.role,
-                "kind": one.kind,
-                "id": one.id,
-                "path": str(one.path),
-                "present": one.present,
-            }
-            for one in self.lineage
-        ]
-        return {
-            "path": str(self.path),
-            "kind": self.kind,
-            "id": self.id,
-            "complete": self.complete,
-            "files": self.files,
-            "bytes": self.bytes,
-            "facts": dict(self.facts),
-            "config": dict(self.config),
-            "provenance": dict(self.provenance),
-            "lineage": lineage,
-        }
+        lineage = [asdict(one) | {"path": str(one.path)} for one in self.lineage]
+        return asdict(self) | {"path": str(self.path), "lineage": lineage}
 
 
 def run(path: Path) -> InfoResult:
