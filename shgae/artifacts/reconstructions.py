@@ -74,16 +74,20 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
         activations: of :func:`shgae.open_activations`; what they are reconstructions of.
 
     Raises:
-        Refused: shapes or ids do not fit the activations, or a number is not finite.
+        Refused: shapes or ids do not fit the activations, or a number is not finite, or not as float32.
     """
     path, ids, numbers = Path(path), np.asarray(annotation_id), np.asarray(bottleneck)
     if ids.dtype.kind not in "iu" or numbers.dtype.kind not in "fiu":
         raise Refused("tensors", path, f"numbers of {numbers.dtype}, ids of {ids.dtype}", "floats, and whole ids")
+    most = np.finfo(np.float32).max
     with np.errstate(over="ignore"):
         # In C order: the library writes an array's memory as it lies.
         people: Ids = ids.astype(np.int64, order="C")
         tensor: Array = numbers.astype(np.float32, order="C")
     _check_shapes(path, tensor, people, activations.shape)
+    if (is_beyond := np.isfinite(numbers) & ~np.isfinite(tensor)).any():
+        who = people[is_beyond.any(axis=(1, 2, 3))][0]
+        raise Refused("tensor bottleneck", path, f"a number of annotation {who} is beyond float32", f"at most {most:g}")
     _check_finite(path, tensor, people)
     known = [activations[split].annotation_id for split in activations]
     if not any(np.isin(people, one).all() for one in known):

@@ -16,7 +16,7 @@ from typing import Any
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.doubts import FRACTIONS
-from shgae.data.text_input import is_id, is_text, name_parts, there, whole
+from shgae.data.text_input import MOST_PIXELS, is_finite, is_id, is_text, name_parts, there, whole
 from shgae.errors import Refused, quoted
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
@@ -26,7 +26,9 @@ _KEPT = frozenset(
     + ("width",)
 )
 _FIX = "a COCO dataset, or a list of {image_id, bbox, score}"
-_MOST = 2**31
+_MOST_SIDE = 2**31
+_MOST_SCORE = 1e100
+"""Heights of maps multiply it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
     if not is_text(entry.get("file_name")):
         raise JsonFault(f"{where} has no text as its file_name")
     size = there(entry.get("width")), there(entry.get("height"))
-    if not all(side is None or (type(side) is int and 0 < side < _MOST) for side in size):
+    if not all(side is None or (type(side) is int and 0 < side < _MOST_SIDE) for side in size):
         raise JsonFault(f"{where} has no positive whole numbers as its width and height")
     if None in size:
         return BoxedImage(where, entry["id"], entry["file_name"])
@@ -216,18 +218,18 @@ def _without_box(entry: Mapping[str, Any]) -> str | None:
 
 
 def _is_box(numbers: Any) -> bool:
-    return isinstance(numbers, list) and len(numbers) == 4 and all(_is_number(number) for number in numbers)
+    return isinstance(numbers, list) and len(numbers) == 4 and all(map(is_finite, numbers))
 
 
 def _box(entry: Mapping[str, Any], where: str, annotation_id: int | None) -> Box:
     numbers, score = entry.get("bbox"), entry.get("score")
     if not isinstance(numbers, list) or not _is_box(numbers):
         raise JsonFault(f"{where} has no four finite numbers as its bbox")
+    if max(map(abs, numbers)) > MOST_PIXELS:
+        raise JsonFault(f"{where} has a bbox beyond {MOST_PIXELS:,} pixels")
     x, y, width, height = (float(number) for number in numbers)
-    if score is not None and not _is_number(score):
+    if score is not None and not is_finite(score):
         raise JsonFault(f"{where} has a score that is not a finite number")
+    if score is not None and abs(score) > _MOST_SCORE:
+        raise JsonFault(f"{where} has a score beyond {_MOST_SCORE:g}")
     return Box((x, y, width, height), None if score is None else float(score), annotation_id)
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and -_MOST <= value <= _MOST  # False for NaN too

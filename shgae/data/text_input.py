@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 _EXACT = 2**53
 """Up to here every whole number is a float of its own."""
+MOST_PIXELS = 2**31
+"""No place in a photo is further away, either way."""
 _LONGEST_PATH, _LONGEST_PART = 1024, 255
 """Bytes of UTF-8."""
 
@@ -44,6 +47,11 @@ def is_text(value: Any) -> bool:
 def is_id(value: Any) -> bool:
     """Whether a value is a whole number of 64 bits."""
     return type(value) is int and -(2**63) <= value < 2**63
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a value is a number that a float of 64 bits holds: neither true nor false, NaN or an infinity."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def is_photo_name(value: Any) -> bool:

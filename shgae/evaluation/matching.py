@@ -41,7 +41,7 @@ def read_sigmas(path: Path, names: Sequence[str]) -> Floats:
     if not isinstance(value, list) or len(value) != len(names):
         raise Refused("sigmas", path, f"not {len(names)} numbers", _FIX)
     if not all(type(one) in (int, float) and _LEAST < one < _MOST for one in value):
-        raise Refused("sigmas", path, "a sigma is not a positive number", _FIX)
+        raise Refused("sigmas", path, f"a sigma is not a number between {_LEAST:g} and {_MOST:g}", _FIX)
     return np.array(value, np.float64)
 
 

@@ -25,13 +25,16 @@ from shgae.wording import counted_people
 _FIX = "the JSON that shgae prepare took for this split, with COCO's area, iscrowd and num_keypoints"
 _FAR = 1e12
 """No area and no coordinate is larger."""
-_NEEDED: Mapping[str, Callable[[Any], bool]] = {
-    "area": lambda value: _is_number(value) and value >= 0,
-    "bbox": lambda value: isinstance(value, list) and len(value) == 4 and all(map(_is_number, value)),
-    "num_keypoints": lambda value: _is_number(value) and value >= 0,
-    "iscrowd": lambda value: isinstance(value, int | float) and value in (0, 1),
+_NEEDED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "area": (lambda value: _is_number(value) and value >= 0, f"a number from 0 to {_FAR:g}"),
+    "bbox": (
+        lambda value: isinstance(value, list) and len(value) == 4 and all(map(_is_number, value)),
+        f"four numbers up to {_FAR:g}",
+    ),
+    "num_keypoints": (lambda value: _is_number(value) and value >= 0, "a number from 0"),
+    "iscrowd": (lambda value: isinstance(value, int | float) and value in (0, 1), "0 or 1"),
 }
-"""What COCOeval reads of a person beside its joints, and what is sound."""
+"""What COCOeval reads of a person beside its joints, and what is sound, also in words."""
 
 
 @dataclass(frozen=True)
@@ -193,9 +196,11 @@ def _as_cocoeval_reads(person: Mapping[str, Any], joints: int) -> dict[str, Any]
         JsonFault: it would stumble over it, or score it in silence.
     """
     here = f"annotation {person['id']}"
-    for key, is_right in _NEEDED.items():
-        if not is_right(person.get(key)):
-            raise JsonFault(f"{here} has no {key}" if person.get(key) is None else f"{here} has an unusable {key}")
+    for key, (is_right, wanted) in _NEEDED.items():
+        if person.get(key) is None:
+            raise JsonFault(f"{here} has no {key}")
+        if not is_right(person[key]):
+            raise JsonFault(f"{here} has an unusable {key}, wanted is {wanted}")
     keypoints = _keypoints(person.get("keypoints"), joints)
     if keypoints is None or (person["num_keypoints"] and not any(keypoints[2::3])):
         raise JsonFault(f"{here} has unusable keypoints")

@@ -7,9 +7,7 @@ from typing import Any
 
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.doubts import FRACTIONS
-from shgae.data.text_input import there, whole
-
-_MOST = 2**31
+from shgae.data.text_input import MOST_PIXELS, is_finite, there, whole
 
 
 def with_whole(entry: dict[str, Any]) -> dict[str, Any]:
@@ -56,9 +54,11 @@ def _check(entry: Any, where: str, joints: int) -> None:
             found = f"{len(numbers)} numbers"
         why = f"{where} has {found} as its keypoints, {joints} joints need {3 * joints}"
         raise JsonFault(why, f"x, y, score of the data's {joints} joints in one list")
-    if not all(_is_number(number) for number in numbers):
+    if not all(map(is_finite, numbers)):
         raise JsonFault(f"{where} has keypoints that are not finite numbers", "finite numbers, 0 for a joint not found")
-    if entry.get("score") is not None and not _is_number(entry["score"]):
+    if max(map(abs, numbers)) > MOST_PIXELS:
+        raise JsonFault(f"{where} has keypoints beyond {MOST_PIXELS:,}", "pixels of the photo")
+    if entry.get("score") is not None and not is_finite(entry["score"]):
         raise JsonFault(f"{where} has a score that is not a finite number", "one finite number, or no score")
     if entry.get("found") is not None and type(entry["found"]) is not bool:
         raise JsonFault(f"{where} has neither true nor false as found")
@@ -71,7 +71,3 @@ def _check_category(entries: Sequence[dict[str, Any]], category_id: int | None) 
         count = f"{len(others):,} of the {len(entries):,} entries are"
         why = f"{count} of category_id {others[0]!r:.20}, people are of category_id {category_id}"
         raise JsonFault(why, f"category_id {category_id}, if they are people; the file without them, if not")
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and -_MOST <= value <= _MOST  # False for NaN too

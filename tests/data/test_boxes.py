@@ -258,8 +258,12 @@ def test_a_box_may_be_smaller_than_a_pixel_and_lie_far_outside() -> None:
     for box in ([0, 0, 1e-3, 0.5], [-(2**31), 2**31, 0.5, 1e-3], [0, 0, 2**31, 1]):
         assert read(changed(DETECTIONS, 0, "bbox", to=box)).images[0].boxes[0].xywh == tuple(box)
     for place in range(4):
-        with pytest.raises(Refused, match="entry 0 has no four finite numbers as its bbox"):
-            read(changed(DETECTIONS, 0, "bbox", place, to=2**31 + 1))
+        for number in (2**31 + 1, -1e39 if place < 2 else 1e39, 10**300):
+            with pytest.raises(Refused, match="entry 0 has a bbox beyond 2,147,483,648 pixels"):
+                read(changed(DETECTIONS, 0, "bbox", place, to=number))
+        for number in (math.inf, 10**400):
+            with pytest.raises(Refused, match="entry 0 has no four finite numbers as its bbox"):
+                read(changed(DETECTIONS, 0, "bbox", place, to=number))
     for place in (2, 3):
         for side in (0, -0.5):
             file = read(changed(DETECTIONS, 0, "bbox", place, to=side))
@@ -282,11 +286,13 @@ def test_one_photo_in_several_spellings_is_one_image() -> None:
 
 
 def test_a_score_is_any_finite_number_and_an_entry_may_lack_its_category() -> None:
-    for score in (0, 1, -2.5, 100):
+    for score in (0, 1, -2.5, 100, 2**40, 1e39, -1e100):
         box = read(changed(changed(DETECTIONS, 0, "score", to=score), 0, "category_id", to=...)).images[0].boxes[0]
         assert (box.score, type(box.score)) == (score, float)
     assert read(changed(DETECTIONS, 0, "score", to=None)).images[0].boxes[0].score is None
-    for score in (True, "0.9", [], math.inf):
+    with pytest.raises(Refused, match="entry 0 has a score beyond 1e\\+100"):
+        read(changed(DETECTIONS, 0, "score", to=1e101))
+    for score in (True, "0.9", [], math.inf, 10**400):
         with pytest.raises(Refused, match="entry 0 has a score that is not a finite number"):
             read(changed(DETECTIONS, 0, "score", to=score))
 

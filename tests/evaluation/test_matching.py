@@ -149,6 +149,13 @@ def test_sigmas_that_are_not_a_positive_number_each_are_refused(tmp_path: Path, 
         read_sigmas(tmp_path / "s.json", ("a", "b"))
 
 
+@pytest.mark.parametrize("sigma", ["1e9", "1e-9"])
+def test_a_sigma_out_of_range_is_told_the_range(tmp_path: Path, sigma: str) -> None:
+    (tmp_path / "s.json").write_text(f"[1, {sigma}]")
+    with pytest.raises(Refused, match="between 1e-06 and 1e\\+06"):
+        read_sigmas(tmp_path / "s.json", ("a", "b"))
+
+
 def test_sigmas_by_name_come_in_the_order_of_the_joints(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text('{"b": 2, "a": 1.5}')
     assert read_sigmas(tmp_path / "s.json", ("a", "b")).tolist() == [1.5, 2]

@@ -174,6 +174,13 @@ def test_a_missing_score_is_the_mean_of_the_joints_third_numbers(
     np.testing.assert_allclose(found.person_score, [np.mean(entry["keypoints"][2::3]) for entry in entries], rtol=1e-6)
 
 
+def test_a_score_is_kept_as_it_is_however_large(tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]) -> None:
+    scores = [1e39, -1e39, 2.0**40 + 1, 1e300, 1e-300]
+    for entry, score in zip(entries, scores, strict=False):
+        entry["score"] = score
+    assert read(tmp_path / "p.json", entries, crops).person_score[: len(scores)].tolist() == scores
+
+
 def test_entries_of_nobody_in_the_split_are_counted(
     tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]
 ) -> None:
@@ -206,6 +213,10 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a file name that is a number": (lambda e: [e[0] | {"file_name": 5}], "entry 0 has no text as its file_name"),
     "NaN": (lambda e: [e[0] | {"keypoints": [float("nan")] * 51}], "entry 0 has keypoints that are not finite numbers"),
     "infinity": (lambda e: [e[0] | {"keypoints": [float("inf")] * 51}], "not finite"),
+    "a point beyond any photo": (
+        lambda e: [e[0] | {"keypoints": [1e39, *e[0]["keypoints"][1:]]}],
+        "entry 0 has keypoints beyond 2,147,483,648",
+    ),
     "a text among joints": (lambda e: [e[0] | {"keypoints": ["1"] * 51}], "not finite"),
     "a score that is NaN": (lambda e: [e[0] | {"score": float("nan")}], "a score that is not a finite number"),
     "a person twice": (lambda e: [*e, e[2]], r"annotation \d+ is predicted 2 times"),

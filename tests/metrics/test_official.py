@@ -141,6 +141,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a photo that is not listed": ({"image_id": 99}, "of a photo that is not listed"),
     "no area": ({"area": ...}, "has no area"),
     "an area of NaN": ({"area": NAN}, "unusable area"),
+    "an area beyond a square megametre": ({"area": 1e13}, "unusable area, wanted is a number from 0 to 1e\\+12"),
     "a negative area": ({"area": -1}, "unusable area"),
     "a box of two numbers": ({"bbox": [1, 2]}, "unusable bbox"),
     "a box of texts": ({"bbox": ["1", "2", "3", "4"]}, "unusable bbox"),

@@ -281,6 +281,10 @@ def test_what_is_written_is_checked_as_what_is_read(whole: Path, tmp_path: Path)
     for bottleneck, people in wrong:
         with pytest.raises(Refused):
             shgae.write_reconstruction(path, bottleneck, people, activations)
+    with pytest.raises(Refused, match=f"annotation {ids[1]} is beyond float32"):
+        shgae.write_reconstruction(
+            path, np.where(ids[:, None, None, None] == ids[1], 1e39, numbers.astype(np.float64)), ids, activations
+        )
     assert not path.exists()
     for same in (numbers.astype(np.float64), np.asfortranarray(numbers), numbers[::-1][::-1], torch.tensor(numbers)):
         shgae.write_reconstruction(path, same, ids, activations)

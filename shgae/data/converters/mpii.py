@@ -221,7 +221,7 @@ def _numbers(value: Any, shape: tuple[int, ...], what: str) -> Floats:
     rows = value if isinstance(value, list) else [value]
     flat = [one for row in rows for one in (row if isinstance(row, list) else [row])]
     if not all(one is None or (type(one) in (int, float) and not abs(one) >= 2**53) for one in flat):
-        raise Malformed(f"{what} holds something that is not a finite number")
+        raise Malformed(f"{what} holds something that is not a number, or not finite, or too large")
     try:
         array = np.array(value, np.float64)
     except ValueError as error:
