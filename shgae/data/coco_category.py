@@ -99,11 +99,7 @@ def _others(found: list[dict[str, Any]], chosen: Mapping[str, Any], dataset: Map
 
 def _people(dataset: Mapping[str, Any]) -> Counter[int]:
     """How many annotations each category has."""
-    return Counter(one.get("category_id") for one in dataset["annotations"] if _is_number(one.get("category_id")))
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is int
+    return Counter(one.get("category_id") for one in dataset["annotations"] if type(one.get("category_id")) is int)
 
 
 def _mirror_pairs(pairs: Any, names: list[str]) -> tuple[list[list[int]], tuple[str, ...]]:

@@ -26,7 +26,7 @@ from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained, compare
 from shgae.metrics import pose_scores
 from shgae.metrics.bootstrap import PairedBootstrap
-from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
+from shgae.metrics.comparison import by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
@@ -285,7 +285,7 @@ def _pairs(
         joints = dict(zip(people.joints, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
         trainings = compare(origins[i].trained, origins[j].trained)
         errors = kinds.difference(i, j) if kinds else None
-        pairs.append(replace(_pair(names[i], names[j], found, joints), errors=errors, trainings=trainings))
+        pairs.append(Pair(names[i], names[j], **vars(found), joints=joints, errors=errors, trainings=trainings))
     return tuple(pairs)
 
 
@@ -310,9 +310,6 @@ def _row(
     origin, each = origin or Origin(), joint_interval or [None] * len(joints)
     return Row(
         name=name,
-        id=origin.id,
-        predictions_sha256=origin.predictions_sha256,
-        trained_on_other_data=origin.trained_on_other_data,
         pck=ByGroup(**scores.study.pck()),
         interval=None,
         joints={
@@ -321,14 +318,8 @@ def _row(
         },
         metrics=scores.metrics,
         curves=scores.curves,
-        matching=origin.matching,
-        official=origin.official,
-        trained=origin.trained,
+        **vars(origin),
     )
-
-
-def _pair(first: str, second: str, found: Comparison, joints: Mapping[str, McNemar]) -> Pair:
-    return Pair(first, second, found.verdict, found.difference, found.p, found.p_adjusted, found.photos, joints)
 
 
 def _blind(crops: Crops, train: PeopleTable) -> list[Predictions]:

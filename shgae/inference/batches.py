@@ -106,22 +106,9 @@ class Inference:
         maps = self.infer(network, images)[:, -1].float()
         if flip_pairs is None:
             return maps
-        # Mirrored as an image, mean taken off: what lies outside the photo stays exactly 0.
-        return self._with_mirror(network, images, maps, flip_pairs, rule)
+        return self.with_mirror(network, images, maps, flip_pairs, rule)
 
     def with_mirror(
-        self,
-        network: Callable[[torch.Tensor], torch.Tensor],
-        batch: PoseBatch,
-        maps: torch.Tensor,
-        flip_pairs: Sequence[tuple[int, int]],
-        rule: CellRule = "round",
-    ) -> torch.Tensor:
-        """The last stack's maps (N, K, H / 4, W / 4) of a batch -> their mean with those of its mirror image."""
-        images = to_images(batch.crops, batch.valid, self.mean_rgb)
-        return self._with_mirror(network, images, maps.float(), flip_pairs, rule)
-
-    def _with_mirror(
         self,
         network: Callable[[torch.Tensor], torch.Tensor],
         images: torch.Tensor,
@@ -129,5 +116,7 @@ class Inference:
         flip_pairs: Sequence[tuple[int, int]],
         rule: CellRule,
     ) -> torch.Tensor:
+        """The last stack's maps (N, K, H / 4, W / 4) of images -> their mean with those of the mirror images."""
+        # Mirrored as an image, mean taken off: what lies outside the photo stays exactly 0.
         mirrored = self.infer(network, images.flip(-1))[:, -1].float()
-        return (maps + heatmaps.mirror_back(mirrored, flip_pairs, rule)) / 2
+        return (maps.float() + heatmaps.mirror_back(mirrored, flip_pairs, rule)) / 2

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from shgae.data import heatmaps
-from shgae.data.datasets import PoseBatch
+from shgae.data.datasets import PoseBatch, to_images
 from shgae.execution import Progress
 from shgae.inference.batches import Inference
 from shgae.models.zoo import LoadedHourglass
@@ -60,7 +60,8 @@ def places_of(
 ) -> torch.Tensor:
     """Where maps (N, K, H, W) of a batch have their joints: (N, K, 2) cells."""
     if how.flip_test:
-        maps = inference.with_mirror(model.module, batch, maps, model.skeleton.flip_pairs, model.cell_rule)
+        images = to_images(batch.crops, batch.valid, inference.mean_rgb)
+        maps = inference.with_mirror(model.module, images, maps, model.skeleton.flip_pairs, model.cell_rule)
     places = heatmaps.refined(maps, heatmaps.decode(maps).cells, how.decode, target_sigma(model.artifact.facts))
     if how.flip_test:
         places[..., 0] -= heatmaps.flip_lag(model.cell_rule) / heatmaps.STRIDE

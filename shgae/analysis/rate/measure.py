@@ -225,7 +225,7 @@ class _Seen:
         squares = np.square(coefficients, dtype=np.float64)
         self._squares += squares.sum(0)
         self._spread += float(np.square(x - self._mean).sum())
-        self._spreads.append(_squares(x - self._mean))
+        self._spreads.append(np.square(x - self._mean).sum((1, 2, 3)))
         held = np.pad(squares.cumsum(1), ((0, 0), (1, 0)))[:, self._grid]
         self._left.append(np.maximum(self._spreads[-1][:, None] - held, 0))
 
@@ -250,11 +250,6 @@ class _Seen:
         left, spread = (np.concatenate(one) for one in (self._left, self._spreads))
         sums = FvuSums(self._grid, left, self._rebuilt[name].by_person()[0], spread, photo_id)
         return equal_fvu(rates, mine, rank, sums, seed)
-
-
-def _squares(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    found: npt.NDArray[np.float64] = np.square(rows).sum((1, 2, 3))
-    return found
 
 
 def _point(

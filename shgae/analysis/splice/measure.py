@@ -97,8 +97,9 @@ class Splice:
         sides = [side_of(side, list(offered), self._site.is_tuned, tuple(self._given)) for side in compared]
         distances = {name: self._distance(replace, bottlenecks, mean) for name, (replace, _) in offered.items()}
         intervals = fvu_intervals(distances, crops.photos, self._config.seed)
+        hashes = {name: one.sha256 for name, one in self._given.items()}
         replaced = tuple(
-            Replaced(name, meaning, distances[name].result(), intervals[name], self._sha256(name))
+            Replaced(name, meaning, distances[name].result(), intervals[name], hashes.get(name))
             for name, (_, meaning) in offered.items()
         )
         return SpliceReport(
@@ -158,9 +159,6 @@ class Splice:
         offered["mean"] = (replacements.constant(mean), "the training mean, for everybody")
         offered["zero"] = (replacements.zero, "zeros")
         return offered
-
-    def _sha256(self, name: str) -> str | None:
-        return self._given[name].sha256 if name in self._given else None
 
     def _passes(self, offered: dict[str, Replacement]) -> Passes:
         """One way down a batch, and a way up for each replacement, with skips and without."""

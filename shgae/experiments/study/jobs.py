@@ -26,6 +26,7 @@ from shgae.execution import Execution
 from shgae.experiments.part import Part
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.work import PAUSE, Work
+from shgae.experiments.study.worker import HOW
 
 _WORKER = ("-m", "shgae.experiments.study.worker")
 _DEFER = 1.0
@@ -108,12 +109,7 @@ def _start(plan: Plan, part: Part, slot: int, execution: Execution) -> _Child:
         "stack": plan.stack,
         "split": plan.split,
         "part": plan.name_of(part),
-        "device": execution.device,
-        "deterministic": execution.deterministic,
-        "workers": execution.workers,
-        "compile": execution.compile,
-        "cuda_graphs": execution.cuda_graphs,
-        "force": execution.force,
+        **{key: getattr(execution, key) for key in HOW},
     }
     said = tempfile.TemporaryFile(prefix="shgae-")  # noqa: SIM115
     process = subprocess.Popen(

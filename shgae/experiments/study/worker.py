@@ -20,6 +20,8 @@ from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.work import make
 from shgae.recipes import StudyConfig
 
+HOW = ("device", "deterministic", "workers", "compile", "cuda_graphs", "force")
+"""What it is told of the execution."""
 _STATES = {True: "made", False: "kept", None: "busy"}
 
 
@@ -35,12 +37,11 @@ def main() -> int:
     asked = json.loads(sys.stdin.readline())
     stop = StopFlag()
     threading.Thread(target=_until_the_end, args=(stop,), daemon=True).start()
-    how = {key: asked[key] for key in ("device", "deterministic", "workers", "compile", "cuda_graphs", "force")}
     with stop.listening():
         try:
             plan = _plan(asked)
             part = next(part for part in plan.parts() if plan.name_of(part) == asked["part"])
-            state = make(plan, part, Execution(progress=_Notes(), stop=stop, **how))
+            state = make(plan, part, Execution(progress=_Notes(), stop=stop, **{key: asked[key] for key in HOW}))
         except ShgaeError as error:
             said = {"what": error.what, "where": error.where, "why": error.why, "fix": error.fix}
             _say(error={"kind": type(error).__name__, **said})
