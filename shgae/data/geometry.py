@@ -20,8 +20,6 @@ import numpy.typing as npt
 
 MIN_SIDE = 8.0
 """Photo pixels: the least side of a square, for a single joint in a tiny box (a smaller photo bounds it further)."""
-MOST_CONTEXT = 3.0
-"""Crops: the widest square that is stored around one."""
 _SLACK = 1e-6  # Photo or crop pixels that rounding may cost.
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 from PIL import ExifTags, Image
 
+from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.input_file import open_input
 from shgae.data.text_input import name_parts, plain_name
 from shgae.errors import Refused
@@ -138,20 +138,19 @@ def same_photos(paths: Iterable[tuple[Key, Path]]) -> list[list[Key]]:
             continue
     groups: list[list[Key]] = []
     for files in by_size.values():
-        by_bytes: dict[bytes, list[Key]] = defaultdict(list)
+        by_bytes: dict[str, list[Key]] = defaultdict(list)
         for file in files:
-            by_bytes[_digest(file) if len(files) > 1 else b""] += by_file[file]
+            by_bytes[_digest(file) if len(files) > 1 else ""] += by_file[file]
         groups += [keys for keys in by_bytes.values() if len(keys) > 1]
     return groups
 
 
-def _digest(file: str) -> bytes:
+def _digest(file: str) -> str:
     """The sha256; of a file that cannot be read, its name."""
     try:
-        with open_input(Path(file)) as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
+        return hash_file(Path(file))
     except (OSError, Refused):
-        return os.fsencode(file)
+        return file
 
 
 class PhotoFolder:

@@ -17,6 +17,7 @@ from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import name_parts
 from shgae.errors import Refused
 from shgae.metrics import oks
+from shgae.skeleton import COCO_PERSON
 
 Floats = npt.NDArray[np.float64]
 OTHER_SPLIT = "predictions of everybody in this split, or --split for another one"
@@ -43,6 +44,13 @@ def read_sigmas(path: Path, names: Sequence[str]) -> Floats:
     if not all(type(one) in (int, float) and _LEAST < one < _MOST for one in value):
         raise Refused("sigmas", path, f"a sigma is not a number between {_LEAST:g} and {_MOST:g}", _FIX)
     return np.array(value, np.float64)
+
+
+def sigmas_for(names: Sequence[str], path: Path | None) -> Floats | None:
+    """(K,) OKS sigmas of these joints: those of a file (:func:`read_sigmas`), or COCO's; None where they have none."""
+    if path is not None:
+        return read_sigmas(path, names)
+    return oks.coco_sigmas() if tuple(names) == COCO_PERSON.names else None
 
 
 def with_photo_ids(

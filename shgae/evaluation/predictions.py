@@ -111,12 +111,18 @@ def photo_points(xy_crop: Floats, people: PeopleTable, crop_size: int) -> Floats
     return scaled + people.square[:, None, :2]
 
 
+def crop_points(xy_photo: Floats, people: PeopleTable, crop_size: int) -> Floats:
+    """The inverse of :func:`photo_points`."""
+    moved: Floats = xy_photo - people.square[:, None, :2]
+    return moved * (crop_size / people.square[:, 2])[:, None, None]
+
+
 def cells_of(xy_photo: Floats, people: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]:
     """The cells (N, K, 2) that points (N, K, 2) fall on, by the rule of :func:`shgae.data.heatmaps.cells`.
 
     A point outside the crop falls on a cell outside the map: it must not be taken for one at the border.
     """
-    xy_crop: Floats = (xy_photo - people.square[:, None, :2]) * (crop_size / people.square[:, 2])[:, None, None]
+    xy_crop = crop_points(xy_photo, people, crop_size)
     at = heatmaps.cells(torch.from_numpy(xy_crop), crop_size)
     beyond = np.round(np.floor(xy_crop) / heatmaps.STRIDE).astype(np.int64)
     return np.where(at.inside.numpy()[..., None], at.cells.numpy(), beyond)
@@ -172,7 +178,6 @@ def read_predictions(
     name: str,
     crops: Crops,
     whole: PeopleTable,
-    joints: int,
     sigmas: Floats | None = None,
     category_id: int | None = None,
 ) -> PredictionFile:
@@ -188,14 +193,13 @@ def read_predictions(
         name: of the predictor in the report.
         crops: the people to be scored.
         whole: the people of the whole split, of whom those may be a part.
-        joints: K.
         sigmas: (K,) of OKS; None where the joints have none.
         category_id: of the people; an entry that names another is refused. None takes any.
 
     Raises:
         Refused: no such file, no JSON, an entry is broken, a person has none or several, or OKS has no sigmas.
     """
-    path = path_of(source)
+    path, joints = path_of(source), whole.visibility.shape[1]
     entries, sha256 = strict_json.read(source, "predictions", _FIX, each=with_whole, constant=float)
     try:
         check_entries(entries, joints, category_id)

@@ -19,7 +19,7 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
-from shgae.evaluation.matching import read_sigmas
+from shgae.evaluation.matching import sigmas_for
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import read_predictions
 from shgae.evaluation.study_differences import ArmComparison, Detectable, JointTest
@@ -29,7 +29,6 @@ from shgae.experiments.study import scores
 from shgae.experiments.study.arms import Pair
 from shgae.experiments.study.report import Pairing, compared, differences, mean_pck
 from shgae.metrics import pck
-from shgae.metrics.oks import coco_sigmas
 from shgae.metrics.paired_tests import holm, mcnemar_of_runs
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Bools, Floats, Ints, People
@@ -38,7 +37,7 @@ from shgae.recipe_parts import CompareConfig
 from shgae.recipes import as_json
 from shgae.reporting import study
 from shgae.reporting.table import write_pages
-from shgae.skeleton import COCO_PERSON, Skeleton
+from shgae.skeleton import Skeleton
 from shgae.wording import counted
 
 PICTURE = "differences.png"
@@ -110,8 +109,7 @@ class _Bench:
         split = scored_split(prepared, config.split)
         verify_files(prepared, (f"{split}/",), execution)
         skeleton = Skeleton.from_json(prepared.facts["skeleton"])
-        given = coco_sigmas() if skeleton.names == COCO_PERSON.names else None
-        given = given if sigmas is None else read_sigmas(sigmas, skeleton.names)
+        given = sigmas_for(skeleton.names, sigmas)
         crops = Crops(prepared, split, config.limit)
         return cls(prepared, split, config.limit, crops, people_of(crops, skeleton, given))
 
@@ -119,9 +117,8 @@ class _Bench:
         """Scores one file or folder."""
         if path.is_dir():
             return self._scored(*self._of_study(path))
-        joints, category = len(self.people.joints), self.data.facts["category_id"]
-        whole = read_people(self.data, self.split)
-        file = read_predictions(path, path.stem, self.crops, whole, joints, self.people.sigmas, category)
+        whole, category = read_people(self.data, self.split), self.data.facts["category_id"]
+        file = read_predictions(path, path.stem, self.crops, whole, self.people.sigmas, category)
         for note in file.notes():
             execution.progress.note(note)
         cells = np.where(file.predictions.is_found[:, None, None], file.predictions.cells, _NOWHERE)

@@ -188,7 +188,7 @@ def _read(
     if sigmas is None and tuple(joints) == COCO_PERSON.names:
         sigmas = coco_sigmas()
     whole, category = read_people(prepared, config.split), prepared.facts["category_id"]
-    file = read_predictions(models[i], _names(models)[i], crops, whole, len(joints), sigmas, category)
+    file = read_predictions(models[i], _names(models)[i], crops, whole, sigmas, category)
     for note in file.notes():
         execution.progress.note(note)
     return file

@@ -21,14 +21,13 @@ from shgae.data import heatmaps
 from shgae.data.augmentation import DRAWS, Augmentation, augmentation_of
 from shgae.data.datasets import Rows, batch_images, load_augmented_batch
 from shgae.errors import Refused
-from shgae.evaluation.matching import read_sigmas
-from shgae.evaluation.predictions import PredictionFile, read_predictions
+from shgae.evaluation.matching import sigmas_for
+from shgae.evaluation.predictions import PredictionFile, crop_points, read_predictions
 from shgae.execution import Execution
-from shgae.metrics.oks import coco_sigmas
 from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
 from shgae.recipe_parts import ShowConfig
 from shgae.reporting.people_sheet import annotated, drawn_rows, dropped_of
-from shgae.skeleton import COCO_PERSON, Skeleton
+from shgae.skeleton import Skeleton
 from shgae.training.seeding import sample_uniforms
 from shgae.wording import counted_people
 
@@ -128,7 +127,8 @@ def run(
 def errors_of(file: PredictionFile, crops: Crops) -> Floats:
     """(N,) mean distance of the labelled joints from their annotation, in pixels of the crop; inf where not found."""
     labelled = crops.people.visibility > 0
-    distance = np.linalg.norm(_in_crop(file, crops) - crops.people.xy_crop, axis=-1)
+    xy_crop = crop_points(file.predictions.xy_photo, crops.people, crops.crop_size)
+    distance = np.linalg.norm(xy_crop - crops.people.xy_crop, axis=-1)
     mean = (distance * labelled).sum(1) / np.maximum(labelled.sum(1), 1)
     return np.where(file.predictions.is_found, mean, np.inf)
 
@@ -149,12 +149,9 @@ def _predicted(
 ) -> PredictionFile | None:
     if path is None:
         return None
-    names = prepared.facts["skeleton"]["names"]
-    given = None if sigmas is None else read_sigmas(sigmas, names)
-    if given is None and tuple(names) == COCO_PERSON.names:
-        given = coco_sigmas()
+    given = sigmas_for(prepared.facts["skeleton"]["names"], sigmas)
     whole = read_people(prepared, split)
-    return read_predictions(path, path.stem, crops, whole, len(names), given, prepared.facts["category_id"])
+    return read_predictions(path, path.stem, crops, whole, given, prepared.facts["category_id"])
 
 
 def _worst(errors: Floats, most: int) -> Rows:
@@ -164,18 +161,12 @@ def _worst(errors: Floats, most: int) -> Rows:
 
 def _predictions(crops: Crops, rows: Rows, file: PredictionFile, views: Sequence[Sequence[View]]) -> list[View]:
     """What was predicted of joints that have a label; nothing of people that were not found."""
-    xy, errors, found = _in_crop(file, crops), errors_of(file, crops), file.predictions.is_found
+    xy = crop_points(file.predictions.xy_photo, crops.people, crops.crop_size)
+    errors, found = errors_of(file, crops), file.predictions.is_found
     drawn = np.where((crops.people.visibility > 0) & found[:, None], 2, 0).astype(np.uint8)
     titles = [f"predicted: {errors[row]:.1f} crop px off" if found[row] else "not found" for row in rows]
     pictures = (view[0].picture for view in views)
     return [View(*part) for part in zip(titles, pictures, xy[rows], drawn[rows], strict=True)]
-
-
-def _in_crop(file: PredictionFile, crops: Crops) -> Floats:
-    """Predicted points (N, K, 2) in pixels of the crops."""
-    square = crops.people.square
-    moved: Floats = file.predictions.xy_photo - square[:, None, :2]
-    return moved * (crops.crop_size / square[:, 2])[:, None, None]
 
 
 def _targets(crops: Crops, rows: Rows, config: ShowConfig, skeleton: Skeleton) -> list[View]:

@@ -78,13 +78,13 @@ def some(crops: Crops) -> Predictions:
 
 def read(path: Path, entries: Any, crops: Crops, whole: PeopleTable | None = None) -> Predictions:
     path.write_text(json.dumps(entries))
-    return read_predictions(path, "x", crops, whole or crops.people, JOINTS).predictions
+    return read_predictions(path, "x", crops, whole or crops.people).predictions
 
 
 def test_what_is_written_comes_back_whatever_the_order(tmp_path: Path, crops: Crops) -> None:
     wanted = some(crops)
     write_json(tmp_path / "p.json", coco_results(wanted, crops, 1)[::-1])
-    found = read_predictions(tmp_path / "p.json", "x", crops, crops.people, JOINTS).predictions
+    found = read_predictions(tmp_path / "p.json", "x", crops, crops.people).predictions
     np.testing.assert_array_equal(found.cells, wanted.cells)
     np.testing.assert_array_equal(found.xy_photo, wanted.xy_photo)
     np.testing.assert_array_equal(found.person_score, wanted.person_score)
@@ -186,7 +186,7 @@ def test_entries_of_nobody_in_the_split_are_counted(
 ) -> None:
     stranger = entries[0] | {"annotation_id": 10**9}
     (tmp_path / "p.json").write_text(json.dumps([stranger, *entries]))
-    assert read_predictions(tmp_path / "p.json", "x", crops, crops.people, JOINTS).strangers == 1
+    assert read_predictions(tmp_path / "p.json", "x", crops, crops.people).strangers == 1
 
 
 @pytest.mark.parametrize("nothing", [None, float("nan")])
@@ -249,7 +249,7 @@ def test_what_is_broken_is_refused_and_named(
 def test_what_is_no_json_is_refused(tmp_path: Path, crops: Crops, data: bytes, message: str) -> None:
     (tmp_path / "p.json").write_bytes(data)
     with pytest.raises(Refused, match=message):
-        read_predictions(tmp_path / "p.json", "x", crops, crops.people, JOINTS)
+        read_predictions(tmp_path / "p.json", "x", crops, crops.people)
 
 
 @given(
@@ -266,4 +266,4 @@ def test_any_json_is_read_or_refused(data: Any, tmp_path_factory: pytest.TempPat
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps([data]))
     with pytest.raises(Refused):
-        read_predictions(path, "x", crops, crops.people, JOINTS)
+        read_predictions(path, "x", crops, crops.people)

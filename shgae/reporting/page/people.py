@@ -171,7 +171,7 @@ def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) ->
     skeleton = Skeleton.from_json(artifact.facts["skeleton"])
     whole = read_people(artifact, split)
     files = [evaluation.artifact.open(f"predictions-{name}.json") for name in pair]
-    found = [read_predictions(file, name, crops, whole, len(skeleton)) for file, name in zip(files, pair, strict=True)]
+    found = [read_predictions(file, name, crops, whole) for file, name in zip(files, pair, strict=True)]
     people = people_of(crops, skeleton)
     return _Scored(tuple(one.predictions for one in found), people, crops, skeleton, photo_names(artifact, split))
 
