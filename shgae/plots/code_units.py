@@ -15,7 +15,7 @@ from shgae.plots.clusters import Member
 from shgae.plots.lettering import legible
 from shgae.plots.poses import draw_person
 from shgae.plots.style import COLOURS, new_figure, style
-from shgae.plots.traversals import SURE, extent_of
+from shgae.plots.traversals import draw_decoded
 from shgae.skeleton import Skeleton
 
 _HEADINGS = ("people by value\n(log)", "decoded at\n-2 sd", "decoded at\nits mean", "decoded at\n+2 sd")
@@ -55,11 +55,7 @@ def code_units_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: 
         panels: Any = figure.subplots(len(portraits), len(widths), squeeze=False, width_ratios=widths)
         for line, one in zip(panels, portraits, strict=True):
             _density(line[0], one)
-            side, best = 4 * one.heat.shape[-1], max(float(one.height.max()), 1e-9)
-            how: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": best, "extent": extent_of(side)}
-            for step in range(3):
-                seen = np.where(one.height[step] >= SURE * best, 2, 1).astype(np.uint8)
-                draw_person(line[1 + step], one.heat[step], one.xy[step], seen, skeleton, **how)
+            draw_decoded(line[1:4], one.xy, one.height, one.heat, skeleton)
             for axes in line[4:-1]:
                 axes.set_axis_off()
             for axes, member in zip(line[4:-1], one.top, strict=False):

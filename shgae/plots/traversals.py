@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shgae.plots.clusters import Member
@@ -14,7 +15,7 @@ from shgae.plots.poses import draw_person
 from shgae.plots.style import new_figure, style
 from shgae.skeleton import Skeleton
 
-SURE = 0.3
+_SURE = 0.3
 """Decoded joints with a map lower than this share of the row's highest are drawn hollow."""
 
 
@@ -40,12 +41,7 @@ def traversal_figure(
         figure = new_figure(1.15 * len(steps) + 0.9, 1.2 * lines + 0.7)
         panels: Any = figure.subplots(lines, len(steps), squeeze=False)
         for line, (name, xy, height, heat) in zip(panels, rows, strict=False):
-            side = 4 * heat.shape[-1]
-            best = max(float(height.max()), 1e-9)
-            for step, axes in enumerate(line):
-                seen = np.where(height[step] >= SURE * best, 2, 1).astype(np.uint8)
-                how: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": best, "extent": extent_of(side)}
-                draw_person(axes, heat[step], xy[step], seen, skeleton, **how)
+            draw_decoded(line, xy, height, heat, skeleton)
             _label(line[0], name)
         if nearest is not None:
             for axes, member in zip(panels[-1], nearest, strict=True):
@@ -55,6 +51,21 @@ def traversal_figure(
             axes.set_title("mean" if c == 0 else f"{c:+g} sd", fontsize=8)
         figure.suptitle(title, fontsize=9)
     return figure
+
+
+def draw_decoded(
+    line: Sequence[Axes],
+    xy: npt.NDArray[Any],
+    height: npt.NDArray[Any],
+    heat: npt.NDArray[Any],
+    skeleton: Skeleton,
+) -> None:
+    """Draws a row of decoded joints, a step each; shapes as of the rows of :func:`traversal_figure`."""
+    best = max(float(height.max()), 1e-9)
+    how: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": best, "extent": extent_of(4 * heat.shape[-1])}
+    for step, axes in enumerate(line):
+        seen = np.where(height[step] >= _SURE * best, 2, 1).astype(np.uint8)
+        draw_person(axes, heat[step], xy[step], seen, skeleton, **how)
 
 
 def extent_of(side: int) -> tuple[float, float, float, float]:

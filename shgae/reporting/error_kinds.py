@@ -6,9 +6,8 @@ from shgae.evaluation.error_shares import ErrorShares
 from shgae.evaluation.report import EvaluationReport, Row
 from shgae.metrics.error_kinds import GOOD, KINDS
 from shgae.metrics.oks import LOWEST
-from shgae.metrics.statistics import Interval
 from shgae.plots.error_bars import ErrorBars
-from shgae.reporting.table import Grid, percent, points, span
+from shgae.reporting.table import Grid, percent, signed_points
 
 MEANING = (
     f"good: similarity (OKS of a joint) {GOOD} or more; jitter: {LOWEST} or more; inversion: on the mirrored joint; "
@@ -27,7 +26,7 @@ def error_tables(report: EvaluationReport) -> list[Grid]:
     pairs = [pair for pair in report.comparisons if pair.errors]
     if pairs:
         differences = [
-            (f"{pair.second} - {pair.first}", *(_difference(pair.errors[kind]) for kind in KINDS))
+            (f"{pair.second} - {pair.first}", *(signed_points(pair.errors[kind]) for kind in KINDS))
             for pair in pairs
             if pair.errors
         ]
@@ -72,7 +71,3 @@ def _cells(found: ErrorShares, *, counts: bool = False) -> tuple[str, ...]:
     if counts:
         shares = [f"{share} ({found.counts[kind]:,})" for share, kind in zip(shares, KINDS, strict=True)]
     return (*shares, f"{found.labels:,}")
-
-
-def _difference(found: Interval | None) -> str:
-    return "-" if found is None else f"{points(found.value)} ({span(found.low, found.high, points)})"

@@ -14,7 +14,7 @@ from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verd
 from shgae.plots.bars import Bar, ModelBars
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
-from shgae.reporting.table import GROUPS, Grid, number, percent, points, span
+from shgae.reporting.table import GROUPS, Grid, number, percent, points, signed_points, span
 from shgae.reporting.trainings import control, trainings_tables
 from shgae.wording import counted, counted_people
 
@@ -131,7 +131,7 @@ def _blind(report: EvaluationReport) -> str:
     for row in report.models:
         found = row.above_floor
         if found is not None and found.low <= 0:
-            worse.append(f"{row.name} {_difference(found)}")
+            worse.append(f"{row.name} {signed_points(found)}")
         elif found is None and (row.pck.all or 0.0) <= best.pck.all:  # from one photo, or of an older report
             worse.append(row.name)
     what = f"Not significantly better than the {best.name}, which does not look at the photo (points of PCK)"
@@ -142,7 +142,7 @@ def comparisons_table(report: EvaluationReport) -> Grid:
     """Any two models: the difference of their PCK in points, with its interval and its p."""
     rows = []
     for pair in report.comparisons:
-        numbers = [_difference(pair.difference[group]) for group, _ in GROUPS]
+        numbers = [signed_points(pair.difference[group]) for group, _ in GROUPS]
         rows.append((f"{pair.second} - {pair.first}", *numbers, number(pair.p), number(pair.p_adjusted)))
     caution = "Intervals are over photos, for these very weights: other seeds would train other weights"
     if len(report.comparisons) > 1:
@@ -280,10 +280,6 @@ def bars_title(report: EvaluationReport) -> str:
 def _title(report: EvaluationReport) -> str:
     data = f"data {report.data[:12]}" if _ID.fullmatch(report.data) else report.data
     return f"{report.split}: {counted_people(report.persons)} of {data}"
-
-
-def _difference(found: Interval | None) -> str:
-    return "-" if found is None else f"{points(found.value)} ({span(found.low, found.high, points)})"
 
 
 def _plain(value: float | None) -> str:

@@ -121,6 +121,11 @@ def span(low: float, high: float, show: Callable[[float], str] = percent) -> str
     return f"{show(low)} to {show(high)}"
 
 
+def signed_points(one: Interval | None) -> str:
+    """A difference of shares in points with its interval, all with their signs; a dash for None."""
+    return "-" if one is None else f"{points(one.value)} ({span(one.low, one.high, points)})"
+
+
 def interval_points(one: Interval | None) -> str:
     """A difference of shares in points with its interval, no sign where it is above 0; a dash for None."""
     if one is None:

@@ -18,7 +18,7 @@ from shgae.artifacts.ignored import IGNORED, read_regions
 from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
-from shgae.evaluation.matching import read_sigmas
+from shgae.evaluation.matching import read_sigmas, sigmas_for
 from shgae.evaluation.official import Truth, read_truth
 from shgae.evaluation.predictions import (
     PredictionFile,
@@ -33,7 +33,6 @@ from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, determinism, placed
-from shgae.metrics.oks import coco_sigmas
 from shgae.metrics.people import Floats, Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
@@ -184,9 +183,7 @@ def _read(
 ) -> PredictionFile:
     """The predictions in a file; raises :class:`Refused` if they are not of these people."""
     joints = prepared.facts["skeleton"]["names"]
-    sigmas = rules.sigmas
-    if sigmas is None and tuple(joints) == COCO_PERSON.names:
-        sigmas = coco_sigmas()
+    sigmas = sigmas_for(joints, None) if rules.sigmas is None else rules.sigmas
     whole, category = read_people(prepared, config.split), prepared.facts["category_id"]
     file = read_predictions(models[i], _names(models)[i], crops, whole, sigmas, category)
     for note in file.notes():
