@@ -21,6 +21,11 @@ class StudyCosts:
     milliseconds: Mapping[str, float]
     """Of a crop in it, by arm: the median of a few passes, reading the crops included."""
 
+    def __post_init__(self) -> None:
+        """Raises :class:`ValueError` for numbers that nobody measures."""
+        if self.batch < 1 or min(self.milliseconds.values(), default=0.0) < 0:
+            raise ValueError("nobody measures such costs")
+
 
 STUDY_COSTS = Schema(StudyCosts, version=1, older={})
 """The form of ``costs.json``."""

@@ -134,7 +134,7 @@ class _Bench:
         if of != (self.data.id, self.split, self.limit):
             why = f"it scores other people than {self.split} of {self.data.path}"
             raise Refused("--arm", path, why, "the data, --split and --limit of that study")
-        return scores.read_cells(found), found.id, found
+        return scores.read_cells(found, self.people.visibility.shape, self.people.map_size), found.id, found
 
     def _scored(self, cells: npt.NDArray[np.int64], sha256: str, folder: Artifact | None) -> _Run:
         true, visibility, size = self.people.cells, self.people.cell_visibility, self.people.map_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
@@ -18,8 +19,9 @@ from shgae.artifacts.activation_writer import ActivationWriter
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.hashing import hash_open
+from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.store import open_artifact
-from shgae.artifacts.tensors import map_tensor
+from shgae.artifacts.tensors import Array, map_tensor, tensors_bytes
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, ProcessGroup, StopFlag
 from shgae.inference.batches import Inference
@@ -136,6 +138,41 @@ def test_a_piece_that_was_changed_is_not_believed(chain: Chain, tmp_path: Path) 
         extract.run(chain.baseline, chain.data, tmp_path / "out", FOUR, Execution(resume=True))
     piece.unlink()
     extract.run(chain.baseline, chain.data, tmp_path / "out", FOUR, Execution(resume=True))
+
+
+PIECES: dict[str, Callable[[Array], Array]] = {
+    "not finite": lambda tensors: np.full_like(tensors, np.nan),
+    "nobody": lambda tensors: tensors[:, :0],
+    "more people than the shard": lambda tensors: np.concatenate([tensors] * 3, axis=1),
+    "another stack": lambda tensors: np.concatenate([tensors] * 2),
+    "other channels": lambda tensors: tensors[:, :, 1:],
+    "another number format": lambda tensors: tensors.astype(np.float64),
+    "one axis": lambda tensors: tensors.ravel(),
+}
+
+
+@pytest.mark.parametrize("change", PIECES)
+def test_a_piece_that_no_extraction_writes_is_refused_though_its_hash_fits(
+    change: str, chain: Chain, tmp_path: Path
+) -> None:
+    stopped(chain, tmp_path / "out", 1)
+    (piece,) = (tmp_path / "out.partial").rglob(".piece-*")
+    content = tensors_bytes({"bottleneck": PIECES[change](map_tensor(piece, "bottleneck"))})
+    Pieces(tmp_path / "out.partial").expect(str(piece.relative_to(tmp_path / "out.partial")), content)
+    piece.write_bytes(content)
+    with pytest.raises(Refused):
+        extract.run(chain.baseline, chain.data, tmp_path / "out", FOUR, Execution(resume=True))
+
+
+def test_a_finished_shard_that_is_not_finite_is_refused_though_its_hash_fits(chain: Chain, tmp_path: Path) -> None:
+    stopped(chain, tmp_path / "out", 3)
+    shard = tmp_path / "out.partial" / "train" / "bottleneck-00000.safetensors"
+    content = tensors_bytes({"bottleneck": np.full_like(map_tensor(shard, "bottleneck"), np.inf)})
+    Pieces(tmp_path / "out.partial").expect("train/bottleneck-00000.safetensors", content)
+    shard.write_bytes(content)
+    with pytest.raises(Refused) as refused:
+        extract.run(chain.baseline, chain.data, tmp_path / "out", FOUR, Execution(resume=True))
+    assert refused.value.where == str(shard)
 
 
 def test_pieces_that_a_kill_left_next_to_their_shard_go_away(tmp_path: Path) -> None:

@@ -141,7 +141,11 @@ def _known(output: Path, plan: StudyPlan) -> list[Look]:
         return list(told.looks) if told else []
     content = read_json(path)
     if SCHEMA in content:
-        return list(STUDY_LOOKS.from_json(content, path).looks)
+        known = STUDY_LOOKS.from_json(content, path).looks
+        if any(look.alpha > plan.analysis.alpha for look in known):
+            why = f"a look has a level above {plan.analysis.alpha:g}, which all of them share"
+            raise Refused("looks", path, why, "the file as it was")
+        return list(known)
     counts = content.get("seeds")
     are_whole = isinstance(counts, list) and all(type(count) is int and count > 0 for count in counts)
     if not isinstance(counts, list) or not are_whole or len(set(counts)) < len(counts):

@@ -14,8 +14,9 @@ from shgae.artifacts.compatibility import check_fits
 from shgae.artifacts.crops import Crops, PeopleTable, read_people
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tensors import load_tensors
+from shgae.artifacts.tensors import check_arrays, load_tensors
 from shgae.data import heatmaps
+from shgae.errors import Refused
 from shgae.evaluation.predictions import predict
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
@@ -72,22 +73,32 @@ def read(output: Path, people: PeopleTable, crop_size: int) -> Scores:
     """The score of what :func:`run` wrote, for the same people.
 
     Raises:
-        Refused: it was changed since.
+        Refused: it was changed since, or its cells are not of these people's maps.
     """
-    cells = read_cells(open_artifact(output, "evaluation"))
+    size = crop_size // heatmaps.STRIDE
+    cells = read_cells(open_artifact(output, "evaluation"), people.visibility.shape, size)
     true_cells, visibility = heatmaps.truth(
         torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility), crop_size
     )
-    return score(cells, true_cells.numpy(), visibility.numpy(), crop_size // heatmaps.STRIDE)
+    return score(cells, true_cells.numpy(), visibility.numpy(), size)
 
 
-def read_cells(artifact: Artifact) -> npt.NDArray[np.int64]:
+def read_cells(artifact: Artifact, shape: tuple[int, ...], size: int) -> npt.NDArray[np.int64]:
     """(N, K, 2) the highest cells x, y that :func:`run` wrote.
 
+    Args:
+        artifact: what it made.
+        shape: (N, K) of people and joints.
+        size: cells along a side of a map.
+
     Raises:
-        Refused: the artefact holds none, or they were changed since.
+        Refused: the artefact holds none, of other people or outside of the map, or they were changed since.
     """
-    cells: npt.NDArray[np.int64] = load_tensors(artifact.open(_CELLS))["cells"]
+    path, arrays = artifact.file(_CELLS), load_tensors(artifact.open(_CELLS))
+    check_arrays(path, arrays, {"cells": ("I64", (*shape, 2)), "score": ("F32", shape)})
+    cells: npt.NDArray[np.int64] = arrays["cells"]
+    if cells.min(initial=0) < 0 or cells.max(initial=0) >= size:
+        raise Refused("tensor cells", path, f"a cell lies outside of a map of {size} x {size}", "make it again")
     return cells
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shgae.artifacts.typed_json import from_json, to_json
 from shgae.errors import Refused
 from shgae.evaluation.study_plan import Look, Registered, StudyPlan
 from shgae.evaluation.study_report import STUDY
@@ -19,7 +20,7 @@ from shgae.experiments.study import registration
 from shgae.metrics.spending import overall
 from shgae.metrics.statistics import Verdict
 from shgae.reporting.study_plan import registration as said_of
-from tests.builders.plans import PLANNED
+from tests.builders.plans import KEPT, PLANNED
 from tests.builders.reports import compared, estimate, study
 
 
@@ -131,3 +132,34 @@ def test_looks_that_no_study_writes_are_refused(tmp_path: Path, counts: object) 
     path.write_text(json.dumps({"schema": 2, "looks": looks}))
     with pytest.raises(Refused, match="looks"):
         look(tmp_path, PLANNED, 3)
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        [(3, 0.9, {"none": 3})],
+        [(3, 0.051, {"none": 3})],
+        [(0, 0.0, {"none": 3})],
+        [(3, 0.0, {"none": 0})],
+        [(5, 0.02, {"none": 5}), (3, 0.01, {"none": 3})],
+        [(5, 0.02, {"none": 5}), (5, 0.01, {"none": 6})],
+        [(3, 0.0, {"none": 3}), (3, 0.0, {"none": 3})],
+    ],
+    ids=str,
+)
+def test_looks_that_no_study_makes_are_refused_by_their_file(
+    tmp_path: Path, looks: list[tuple[int, float, dict[str, int]]]
+) -> None:
+    written = [{"seeds": seeds, "alpha": alpha, "runs": runs} for seeds, alpha, runs in looks]
+    (tmp_path / registration.LOOKS).write_text(json.dumps({"schema": 2, "looks": written}))
+    with pytest.raises(Refused) as refused:
+        look(tmp_path, PLANNED, 8)
+    assert refused.value.where == str(tmp_path / registration.LOOKS)
+
+
+@pytest.mark.parametrize("change", [{"current": 1}, {"current": -1}, {"margin": 0.0}, {"planned_runs": {"none": 0}}])
+def test_what_a_report_says_of_its_plan_is_held_to_its_looks(change: dict[str, object]) -> None:
+    said = to_json(KEPT)
+    assert from_json(Registered, said, "here") == KEPT
+    with pytest.raises(Refused):
+        from_json(Registered, said | change, "here")

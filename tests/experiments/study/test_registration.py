@@ -12,7 +12,8 @@ import pytest
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
-from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, check_registered, plan_bytes
+from shgae.evaluation.study_costs import STUDY_COSTS, StudyCosts
+from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, AnalysisPlan, check_registered, plan_bytes
 from shgae.evaluation.study_report import STUDY, read_study
 from shgae.execution import Execution
 from shgae.experiments.study import run
@@ -27,6 +28,9 @@ def test_a_plan_is_read_back_and_known_by_its_bytes(tmp_path: Path) -> None:
     assert STUDY_PLAN.read(tmp_path / PLAN) == PLANNED
     assert STUDY_PLAN.read(tmp_path / PLAN).sha256 == PLANNED.sha256
     assert replace(PLANNED, margin=2.0).sha256 != PLANNED.sha256
+
+
+WITHOUT_FULL = "arms: full is not among them, and it is in the primary comparison"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,10 @@ def test_numbers_of_seeds_may_differ_and_arms_and_code_sizes_may_be_added(added:
     ("changed", "said"),
     [
         ({"seeds": (1, 2, 3)}, "seed: 1 here, 0 there"),
-        ({"arms": ("none", "pca")}, "arms: full is not among them, and it is in the primary comparison"),
+        (
+            {"arms": ("none", "pca"), "primary": None},
+            WITHOUT_FULL,
+        ),
         ({"split": "val"}, "split: val here, test there"),
         ({"limit": 9}, "limit: 9 here, None there"),
         ({"margin": 0.5}, "margin: 0.5 here, 1.0 there"),
@@ -69,6 +76,31 @@ def test_the_strength_of_a_planned_arm_is_fixed() -> None:
 def test_a_plan_without_a_comparison_gets_none_later() -> None:
     planned = replace(PLANNED, primary=None, arms=("none",))
     assert planned.misses(PLANNED) == ["primary: full - none here, none there"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"margin": 0.0}, {"margin": 101.0}, {"limit": 0}, {"limit": -1}, {"arms": ["none", "none", "full"]}),
+        *({"seeds": [0, 0]}, {"seeds": [-1]}, {"other_seeds": [7]}, {"code_sizes": [0]}, {"code_seeds": [-1]}),
+        *({"primary": ["full", "full"]}, {"primary": ["full", "pca"]}),
+        *({"analysis": {**vars(AnalysisPlan()), "alpha": 1.0}}, {"analysis": {**vars(AnalysisPlan()), "resamples": 0}}),
+    ],
+    ids=str,
+)
+def test_a_plan_that_no_study_registers_is_refused_where_it_is_read(tmp_path: Path, change: dict[str, object]) -> None:
+    (tmp_path / PLAN).write_text(json.dumps(STUDY_PLAN.to_json(PLANNED) | change))
+    with pytest.raises(Refused) as refused:
+        STUDY_PLAN.read(tmp_path / PLAN)
+    assert refused.value.where == str(tmp_path / PLAN)
+
+
+@pytest.mark.parametrize("change", [{"batch": 0}, {"milliseconds": {"full": -1.0}}])
+def test_costs_that_nobody_measures_are_refused(change: dict[str, object]) -> None:
+    costs = StudyCosts("cpu", "fp32", 16, {"none": 2.0})
+    assert STUDY_COSTS.from_json(STUDY_COSTS.to_json(costs), "here") == costs
+    with pytest.raises(Refused):
+        STUDY_COSTS.from_json(STUDY_COSTS.to_json(costs) | change, "here")
 
 
 @pytest.mark.parametrize("empty", ["arms", "seeds"])
