@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy.typing as npt
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.store import Artifact, open_artifact
@@ -233,11 +234,20 @@ def _lack(error: Exception) -> str:
     return f"{error.args[0]} is missing" if isinstance(error, KeyError) else shortened(str(error))
 
 
+class _Unset(TorchFunctionMode):
+    """Networks that are made inside hold whatever was in memory: no number is drawn that weights would overwrite."""
+
+    def __torch_function__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Leaves out the functions of :mod:`torch.nn.init`, which change their tensor and give it back."""
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
+
+
 def _with_weights(make: Callable[[], _Module], artifact: Artifact) -> _Module:
-    # On the meta device no number is drawn that the weights would overwrite.
-    with torch.device("meta"):
+    with _Unset():
         module = make()
-    module.to_empty(device="cpu")
     load_state(module, load_tensors(artifact.open(MODEL)), artifact.path)
     return module.eval()
 
@@ -284,7 +294,7 @@ def tensor_shapes(spec: HourglassSpec | AutoencoderSpec) -> dict[str, tuple[int,
 
 def outline(spec: HourglassSpec | AutoencoderSpec) -> nn.Module:
     """A network of shapes without numbers, on torch's meta device."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Unset():
         return _hourglass(spec) if isinstance(spec, HourglassSpec) else _autoencoder(spec)
 
 
