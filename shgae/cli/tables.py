@@ -131,11 +131,6 @@ def carried_table(joints: Mapping[str, Any]) -> Table:
     )
 
 
-def grid_table(grid: Grid) -> FittedTable:
-    """A grid as it stands in a terminal."""
-    return FittedTable(grid)
-
-
 def lineage_tree(lineage: list[Mapping[str, Any]]) -> Tree:
     """A family tree, from the artefact itself (first in the list, depth 0) to everything it was made from."""
     trees: list[Tree] = []
@@ -157,7 +152,7 @@ def splice_tables(report: SpliceReport) -> list[FittedTable | Text]:
     from shgae.analysis.splice.text import sentences
     from shgae.reporting import splice
 
-    *others, checks = map(grid_table, splice.splice_tables(report))
+    *others, checks = map(FittedTable, splice.splice_tables(report))
     return [*others, Text(splice.code_lines(report)), checks, Text("\n".join(sentences(report)))]
 
 
@@ -166,7 +161,7 @@ def rate_tables(report: RateReport) -> list[FittedTable | Text]:
     from shgae.analysis.rate.text import sentences
     from shgae.reporting.rate import rate_table
 
-    return [grid_table(rate_table(report)), Text("\n".join(sentences(report)))]
+    return [FittedTable(rate_table(report)), Text("\n".join(sentences(report)))]
 
 
 def analysis_tables(report: AnalysisReport) -> list[FittedTable | Text]:
@@ -175,7 +170,7 @@ def analysis_tables(report: AnalysisReport) -> list[FittedTable | Text]:
     from shgae.reporting import latent
 
     left_out = [f"left out: {part}, {why}" for part, why in report.left_out.items()]
-    return [*map(grid_table, latent.analysis_tables(report)), Text("\n".join([*sentences(report), *left_out]))]
+    return [*map(FittedTable, latent.analysis_tables(report)), Text("\n".join([*sentences(report), *left_out]))]
 
 
 def study_tables(report: StudyReport, costs: StudyCosts | None = None) -> list[FittedTable | Text]:
@@ -186,7 +181,7 @@ def study_tables(report: StudyReport, costs: StudyCosts | None = None) -> list[F
 
     said = Text("\n".join([study.conclusion(report), *study.notes(report)]))
     more = [*sizes_table(report), *([costs_table(report, costs)] if costs else [])]
-    return [*map(grid_table, study.tables(report)), *map(grid_table, more), said]
+    return [*map(FittedTable, study.tables(report)), *map(FittedTable, more), said]
 
 
 def dry_run_tables(dry_run: Mapping[str, Any]) -> list[FittedTable | str]:
@@ -200,7 +195,7 @@ def dry_run_tables(dry_run: Mapping[str, Any]) -> list[FittedTable | str]:
         each, whole = (duration(seconds) if missing else "-" for seconds in (max(missing, default=0), sum(missing)))
         rows.append((arm or "all", what, str(len(parts) - len(missing)), str(len(missing)), each, whole))
     headings = ("arm", "what", "there already", "to make", "time each", "in all")
-    table = grid_table(Grid("what this study makes", headings, tuple(rows), words=("what",)))
+    table = FittedTable(Grid("what this study makes", headings, tuple(rows), words=("what",)))
     return [table, f"in all: about {duration(dry_run['seconds'])}"]
 
 
@@ -211,4 +206,4 @@ def plan_tables(listing: Mapping[str, Any]) -> list[FittedTable | str]:
     done, running = (sum(part["state"] == state for part in parts) for state in ("done", "running"))
     said = f"plan {listing['plan'][:12]}: {done} of {len(parts)} parts done, {running} running"
     left = f", {listing['left']}" if listing["left"] else ""
-    return [grid_table(Grid("parts of this study", headings, rows, words=headings)), said + left]
+    return [FittedTable(Grid("parts of this study", headings, rows, words=headings)), said + left]

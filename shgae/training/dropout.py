@@ -14,10 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from shgae.models.autoencoder import SIDE
 from shgae.models.hourglass import StackedHourglass
 from shgae.training.seeding import DROPOUT, sample_uniforms
-
-_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Dropout:
 
     def factors(self, rows: npt.NDArray[np.int64], epoch: int) -> torch.Tensor:
         """What the bottlenecks of these rows are multiplied by: (N, S, C, 4, 4) float32, 0 or 1 / (1 - share)."""
-        shape = (self.stacks, self.width, _SIDE, _SIDE)
+        shape = (self.stacks, self.width, SIDE, SIDE)
         drawn = sample_uniforms(rows, int(np.prod(shape)), epoch=epoch, seed=self.seed, purpose=DROPOUT)
         factors = (drawn >= self.share).astype(np.float32) / np.float32(1 - self.share)
         return torch.from_numpy(factors.reshape(len(rows), *shape))

@@ -12,7 +12,8 @@ from shgae.cli.console import drawn, show
 from shgae.cli.outcome import Outcome
 from shgae.cli.progress.lines import Lines
 from shgae.cli.progress.screen import Screen
-from shgae.cli.tables import facts_table, grid_table, lineage_tree
+from shgae.cli.table_layout import FittedTable
+from shgae.cli.tables import facts_table, lineage_tree
 from shgae.execution import Progress
 from shgae.reporting.table import Grid
 from shgae.wording import duration
@@ -176,7 +177,7 @@ NAMES = st.text(st.one_of(TROUBLE, st.characters()), min_size=1, max_size=12)
 @given(name=NAMES)
 def test_no_name_reaches_a_terminal_as_more_than_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     ancestor = {"depth": 0, "role": name, "kind": name, "id": name, "path": "x", "present": False}
-    grid = grid_table(Grid(name, (name, name), ((name, name),), name))
+    grid = FittedTable(Grid(name, (name, name), ((name, name),), name))
     tables = [facts_table({name: name, "list": [name]}, name), grid, Text(name), name, lineage_tree([ancestor])]
     made = {"kind": name, "id": name, "output": name}
     show(Outcome(made, tables, name), as_json=False, quiet=False)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.console import Console, RenderableType
 
 from shgae.cli import tables as shown_tables
-from shgae.cli.tables import grid_table
+from shgae.cli.table_layout import FittedTable
 from shgae.reporting import splice
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid, pages
@@ -17,7 +17,7 @@ from tests.builders.findings import point, rate_report, splice_report
 
 def shown(table: RenderableType | Grid) -> str:
     if isinstance(table, Grid):
-        table = grid_table(table)
+        table = FittedTable(table)
     console = Console(file=io.StringIO(), width=160)
     console.print(table)
     return console.file.getvalue()  # type: ignore[attr-defined]

@@ -10,11 +10,11 @@ from rich.text import Text
 
 from shgae.cli.console import show
 from shgae.cli.outcome import Outcome
+from shgae.cli.table_layout import FittedTable
 from shgae.cli.tables import (
     autoencoder_tables,
     facts_table,
     fit_table,
-    grid_table,
     lineage_tree,
     plain,
 )
@@ -46,7 +46,7 @@ def report() -> EvaluationReport:
 
 
 def test_pck_is_shown_in_per_cent_with_counts_and_the_floor_below(report: EvaluationReport) -> None:
-    text = text_of(grid_table(pck_table(report)))
+    text = text_of(FittedTable(pck_table(report)))
     assert "test: 5,064 people of d" in text
     assert row_of(text, "base") == ["43.3", "42.1", "to", "44.5", "-", "43.3", "2,400"]
     assert row_of(text, "[grafted]") == ["46.7", "-", "-", "46.7", "2,400"]
@@ -56,7 +56,7 @@ def test_pck_is_shown_in_per_cent_with_counts_and_the_floor_below(report: Evalua
 
 
 def test_what_stands_in_a_grid_is_text_and_no_markup() -> None:
-    text = text_of(grid_table(Grid("[red]t", ("[b]a", "b"), (("[c]", "1"),), "[i]below")))
+    text = text_of(FittedTable(Grid("[red]t", ("[b]a", "b"), (("[c]", "1"),), "[i]below")))
     assert all(part in text for part in ("[red]t", "[b]a", "[c]", "[i]below"))
 
 
@@ -64,7 +64,7 @@ EVIL = "nose\x1b[2J\u202e\n\r\x07"
 
 
 def test_no_name_from_a_file_is_obeyed_by_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    tables = [grid_table(Grid(EVIL, (EVIL, "b"), ((EVIL, "1"),), EVIL)), facts_table({EVIL: {EVIL: [EVIL]}}, EVIL)]
+    tables = [FittedTable(Grid(EVIL, (EVIL, "b"), ((EVIL, "1"),), EVIL)), facts_table({EVIL: {EVIL: [EVIL]}}, EVIL)]
     tree = lineage_tree([{"depth": 0, "role": EVIL, "kind": EVIL, "id": EVIL, "path": EVIL, "present": True}])
     result = {"output": EVIL, "kind": "data", "id": "0" * 64}
     show(Outcome(result, [*tables, EVIL, Text(EVIL), tree], EVIL), as_json=False, quiet=False)
@@ -74,14 +74,14 @@ def test_no_name_from_a_file_is_obeyed_by_the_terminal(capsys: pytest.CaptureFix
 
 
 def test_every_joint_has_a_row_and_every_model_a_column(report: EvaluationReport) -> None:
-    text = text_of(grid_table(joints_table(report)))
+    text = text_of(FittedTable(joints_table(report)))
     assert row_of(text, "nose") == ["43.3", "46.7", "3.7", "1,200"]
     assert row_of(text, "hip") == ["43.3", "46.7", "3.7", "1,200"]
 
 
 def test_a_long_name_is_folded_not_lost_on_a_narrow_terminal(report: EvaluationReport) -> None:
     long = replace(report.models[0], name="a-very-long-name-" * 5)
-    text = text_of(grid_table(pck_table(replace(report, models=(long,)))), width=80)
+    text = text_of(FittedTable(pck_table(replace(report, models=(long,)))), width=80)
     assert "43.3" in text
     assert "".join(part for line in text.splitlines() for part in line.split()[:1]).count("very-long") == 5
 
