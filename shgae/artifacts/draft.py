@@ -98,10 +98,10 @@ class Draft:
             self.pieces.expect(name, content)
             write_bytes(path, content)
 
-    def write_tensors(self, name: str, tensors: Mapping[str, Array], note: Mapping[str, Any] | None = None) -> None:
+    def write_tensors(self, name: str, tensors: Mapping[str, Array]) -> None:
         """Writes a safetensors file; see :meth:`write`."""
         if self.world.is_main:
-            self.write(name, tensors_bytes(tensors, note))
+            self.write(name, tensors_bytes(tensors))
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file; see :meth:`write`."""

@@ -207,13 +207,13 @@ def load_hourglass(path: Path, verify: bool = True) -> LoadedHourglass:
     return LoadedHourglass(module, spec, artifact, skeleton, (red, green, blue), spec.crop_size)
 
 
-def load_autoencoder(path: Path, verify: bool = True) -> LoadedAutoencoder:
-    """Opens the autoencoder of an artefact or run directory (then its best); ``verify`` hashes its files again.
+def load_autoencoder(path: Path) -> LoadedAutoencoder:
+    """Opens the autoencoder of an artefact or run directory (then its best).
 
     Raises:
         Refused: it is not a complete autoencoder artefact, a file of it was changed, or its parts do not fit together.
     """
-    artifact = open_artifact(path, "autoencoder", verify=verify)
+    artifact = open_artifact(path, "autoencoder")
     with _facts_of(artifact) as facts:
         spec = AutoencoderSpec.from_json(facts["spec"])
     return LoadedAutoencoder(_with_weights(lambda: _autoencoder(spec), artifact), spec, artifact)

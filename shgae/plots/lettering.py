@@ -36,9 +36,9 @@ def legible(text: str, most: int = LONGEST_NAME, *, family: str = FAMILY) -> str
     return _fitted(printable(text), most, _file_of(FontProperties(family=family)))
 
 
-def label_of(name: str, most: int = LONGEST_NAME) -> str:
+def label_of(name: str) -> str:
     """:func:`legible`, for a legend: the library leaves out what begins with an underscore."""
-    plain = legible(name, most)
+    plain = legible(name)
     return f" {plain}" if plain.startswith("_") else plain
 
 
