@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from shgae.data.datasets import in_chunks
+from shgae.data.datasets import Rows, in_chunks
 from shgae.execution import Execution
 
 Floats = npt.NDArray[np.float64]
@@ -77,9 +77,6 @@ class CovarianceSums:
         directions = vectors.T[order].astype(np.float32)
         rank = min(self._rows - 1, self._mean.size)
         return Components(self._mean, np.maximum(variances[order], 0), directions, rank)
-
-
-Rows = npt.NDArray[np.int64]
 
 
 def components_of(

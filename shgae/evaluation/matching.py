@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable
@@ -17,9 +16,9 @@ from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import name_parts
 from shgae.errors import Refused
 from shgae.metrics import oks
+from shgae.metrics.people import Floats
 from shgae.skeleton import COCO_PERSON
 
-Floats = npt.NDArray[np.float64]
 OTHER_SPLIT = "predictions of everybody in this split, or --split for another one"
 """What to do where people of the split are lacking."""
 _LEAST, _MOST = 1e-6, 1e6

@@ -37,11 +37,11 @@ from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
 from shgae.inference.device import sound_model
 from shgae.metrics.oks import LOWEST
+from shgae.metrics.people import Floats
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import CellRule, DecodeConfig
 from shgae.wording import counted_people
 
-Floats = npt.NDArray[np.float64]
 _AS_GIVEN = "points as the file gives them"
 _ARGMAX = DecodeConfig()
 _DECIMALS = 4

@@ -9,20 +9,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.paired_tests import McNemar, holm, mcnemar
 from shgae.metrics.pck import GROUPS, ByGroup
+from shgae.metrics.people import Bools, Ints, Visibility
 from shgae.metrics.statistics import CONFIDENCE, RESAMPLES, VERDICT_PHOTOS, Interval, Verdict
-
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
-Visibility = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)

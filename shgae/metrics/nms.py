@@ -9,12 +9,9 @@ are of the boxes themselves, so a limit keeps a little more.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from shgae.metrics.oks import joint_similarity
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from shgae.metrics.people import Bools, Floats
 
 
 def oks_nms(

@@ -15,14 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pycocotools.cocoeval import COCOeval
 
-from shgae.metrics.people import Regions
+from shgae.metrics.people import Bools, Floats, Ints, Regions
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 MOST_IN_A_PHOTO = 20
 """COCO looks at so many predictions of a photo, those of the highest scores."""
 LOWEST = 0.5

@@ -17,9 +17,8 @@ from scipy import optimize, stats
 
 from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.seeds import FEWEST_FOR_INTERACTION, NOISIER, STEADIER
-from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS
+from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Floats
 
-Floats = npt.NDArray[np.float64]
 _OWN, _REST, _PHOTOS = 120, 40, 24
 """Quantiles of three variances over which the power is averaged: of the pair over seeds, of the other arms over seeds,
 of the pair over photos."""

@@ -12,12 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-from shgae.metrics.statistics import CONFIDENCE, PhotoEstimate
+from shgae.metrics.statistics import CONFIDENCE, Floats, PhotoEstimate
 
-Floats = npt.NDArray[np.float64]
 NOISIER, STEADIER = 0.25, 0.025
 """A pair keeps its own error where it is noisier than the other contrasts at the first level (25 %, as Bancroft 1964
 advises for pooling: a weak test must not decide for the smaller error), or steadier at the second."""

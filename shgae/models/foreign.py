@@ -18,10 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import safetensors.numpy
 import safetensors.torch
 import torch
@@ -31,7 +30,7 @@ from shgae.artifacts import reader_process
 from shgae.artifacts.file_kinds import NOT_FETCHED, WEB_PAGE, kind_of
 from shgae.artifacts.hashing import hash_open, state_of
 from shgae.artifacts.input_file import open_input
-from shgae.artifacts.tensors import check_header
+from shgae.artifacts.tensors import Array, check_header
 from shgae.errors import Refused, printable, shortened
 from shgae.execution import StopFlag
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing
@@ -39,8 +38,6 @@ from shgae.models.foreign_objects import is_harmless, stand_in
 from shgae.models.foreign_tensors import STATE_DICT, AmbiguousNetwork, NotPlain, as_weights, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import misfit, shared_names, tensor_shapes
-
-Array = npt.NDArray[Any]
 
 _PREFIXES = re.compile(r"((module|model|net|_orig_mod)\.)*")
 """What DataParallel, torch.compile or a trainer that holds the network put before every name."""

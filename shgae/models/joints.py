@@ -9,16 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.artifacts.tensors import Array
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import build_hourglass, load_state, state_arrays
-
-Array = npt.NDArray[Any]
 
 _JOINT_AXES = (
     (re.compile(r"stacks\.\d+\.head\.maps\.3\.weight"), (0, 1)),

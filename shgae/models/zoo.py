@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy.typing as npt
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tensors import load_tensors
+from shgae.artifacts.tensors import Array, load_tensors
 from shgae.errors import Refused, shortened
 from shgae.models.autoencoder import Autoencoder, ConvAutoencoder, LinearAutoencoder
 from shgae.models.grafting import graft, share
@@ -40,7 +39,6 @@ __all__ = [
     "tensor_shapes",
 ]
 
-Array = npt.NDArray[Any]
 Shapes = Mapping[str, tuple[int, ...]]
 _Module = TypeVar("_Module", bound=nn.Module)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from shgae.artifacts.command import stamp
@@ -24,14 +23,13 @@ from shgae.errors import Refused
 from shgae.evaluation.matching import sigmas_for
 from shgae.evaluation.predictions import PredictionFile, crop_points, read_predictions
 from shgae.execution import Execution
+from shgae.metrics.people import Floats
 from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
 from shgae.recipe_parts import ShowConfig
 from shgae.reporting.people_sheet import annotated, drawn_rows, dropped_of
 from shgae.skeleton import Skeleton
 from shgae.training.seeding import sample_uniforms
 from shgae.wording import counted_people
-
-Floats = npt.NDArray[np.float64]
 
 EPOCHS = 6
 """How many epochs of random changes are drawn."""

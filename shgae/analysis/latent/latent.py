@@ -26,8 +26,6 @@ NEAREST = 12
 """People of a cluster that are named, the nearest to its centre."""
 _ROWS = 2048
 
-Rows = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class Latent:

@@ -14,9 +14,9 @@ from scipy import optimize
 
 from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Undefined, no_cost
 from shgae.metrics.bootstrap import PairedBootstrap
+from shgae.metrics.people import Floats
 from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, VERDICT_PHOTOS, Interval, PhotoEstimate, percentile_tail
 
-Floats = npt.NDArray[np.float64]
 _DENSE = 6
 """Ranks that are added where a curve reaches the autoencoder's score."""
 _EACH, _STEP = 64, 1.05

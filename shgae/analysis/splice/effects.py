@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from shgae.data import heatmaps
+from shgae.data.datasets import Rows
 from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
+from shgae.metrics.people import Floats
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import RESAMPLES, Interval, PhotoEstimate
 
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 Measure = Literal["pck", "loss", "maps"]
 MEASURES: tuple[Measure, ...] = ("pck", "loss", "maps")
 """PCK of all labelled joints; mean squared error against the target maps; squared distance from the untouched maps."""

@@ -11,12 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shgae.analysis.pca import Rows
 from shgae.analysis.splice.effects import UNTOUCHED, Tally, Truth, loss_counts
 from shgae.artifacts.compatibility import is_tuned
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
-from shgae.data.datasets import PoseBatch, in_chunks, load_pose_batch, to_images
+from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, to_images
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress

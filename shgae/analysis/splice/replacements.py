@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shgae.analysis.pca import Components, Rows
+from shgae.analysis.pca import Components
+from shgae.data.datasets import Rows
 
 Replacement = Callable[[Tensor, Rows], Tensor]
 
