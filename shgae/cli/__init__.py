@@ -8,6 +8,7 @@
 ``commands``       one thin module a command
 ``options``       the options that several commands share, and the old spellings of others
 ``inputs``        paths that are looked at before anything slow is imported
+``needs``         options that change nothing without another one
 ``fields``        what the help says of a config's fields
 ``config_file``   ``--config FILE.toml``, and recipe < file < command line
 ``console``       progress and notes on standard error, results on standard output

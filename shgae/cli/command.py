@@ -25,7 +25,7 @@ from shgae.cli.device_faults import check_address_space
 from shgae.cli.fields import stage_of
 from shgae.cli.inputs import check_paths
 from shgae.cli.interrupts import arm
-from shgae.cli.needs import Needs
+from shgae.cli.needs import check_needs
 from shgae.cli.options import (
     RECIPE_OPTIONS,
     RUN_OPTIONS,
@@ -61,13 +61,7 @@ class Command:
 
 
 def command(
-    name: str,
-    *,
-    example: str,
-    section: str = METHOD,
-    writes: str = "",
-    running: tuple[str, ...] = (),
-    needs: tuple[Needs, ...] = (),
+    name: str, *, example: str, section: str = METHOD, writes: str = "", running: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Outcome]], Command]:
     """Makes a :class:`Command` of a function; its docstring becomes the help.
 
@@ -77,7 +71,6 @@ def command(
         section: where ``shgae --help`` lists it.
         writes: the folder it makes, drawn.
         running: which of :data:`~shgae.cli.options.RUN_OPTIONS` it has.
-        needs: options that are refused where the command line gives them without another one.
     """
 
     def decorate(body: Callable[..., Outcome]) -> Command:
@@ -104,8 +97,7 @@ def command(
                 arguments["config"] = _config(config, values)
             if RENDEZVOUS not in os.environ:  # else whoever started this process has looked
                 check_paths({key: own[key].annotation for key in inputs}, values)
-                for need in needs:
-                    need.check(arguments, [key for key, (_, default) in parameters.items() if values[key] != default])
+                check_needs(name, arguments, [key for key, (_, usual) in parameters.items() if values[key] != usual])
             if "nproc" in running:
                 launcher.begin(values["nproc"])
             elif launcher.processes() > 1:
@@ -125,8 +117,6 @@ def command(
             if outcome.failure:
                 raise outcome.failure
 
-        if unknown := {one for need in needs for one in need.options} - parameters.keys():
-            raise TypeError(f"shgae {name} has no option {', '.join(unknown)}")
         _sign(callback, parameters)
         return Command(name, section, callback, _help(inspect.getdoc(body) or "", writes, example))
 

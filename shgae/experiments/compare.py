@@ -172,10 +172,7 @@ def run(
         Refused: fewer than two arms, two of one name, no such baseline, pairs asked for that no two arms can have, a
             run that is twice in an arm, or predictions that are not of these people.
     """
-    base, first = _asked(arms, baseline, primary)
-    if config.paired and len({len(arm.files) for arm in arms}) == len(arms):
-        why = "no two arms have equally many runs, so none are pairs"
-        raise Refused("--paired", "the options", why, "as many files for each arm, or no --paired")
+    base, first = _asked(arms, baseline, primary, config.paired)
     bench = _Bench.of(data, config, sigmas, execution)
     runs: dict[str, list[_Run]] = {}
     execution.progress.start("scoring", sum(len(arm.files) for arm in arms), "files")
@@ -207,14 +204,17 @@ def run(
     return CompareResult(artifact, report)
 
 
-def _asked(arms: Sequence[Arm], baseline: str | None, primary: str | None) -> Pair:
-    """The baseline and the primary arm."""
+def _asked(arms: Sequence[Arm], baseline: str | None, primary: str | None, paired: bool) -> Pair:
+    """The baseline and the primary arm; raises :class:`Refused` for arms or options that allow none."""
     names = [arm.name for arm in arms]
     if len(arms) < 2:
         raise Refused("--arm", "the options", f"{counted(len(arms), 'arm')}, a comparison needs two", _FIX + ", twice")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise Refused("--arm", twice[0], "given twice", "another name, or its files after one another, with commas")
+    if paired and len({len(arm.files) for arm in arms}) == len(arms):
+        why = "no two arms have equally many runs, so none are pairs"
+        raise Refused("--paired", "the options", why, "as many files for each arm, or no --paired")
     base = names[0] if baseline is None else baseline
     others = [name for name in names if name not in (base, BASELINE)]
     first = next(iter(others), base) if primary is None else primary

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from shgae.cli.app import command_tree
+from shgae.cli.needs import NEEDS
 from tests.end_to_end.conftest import PAIR, Shell
+
+
+def test_every_option_in_the_table_is_one_of_its_command() -> None:
+    commands = command_tree().commands
+    for command, needs in NEEDS.items():
+        options = {str(parameter.name) for parameter in commands[command].params}
+        assert {option for one in needs for option in one.options} <= options
+
 
 SPLIT_BY = f"prepare --train {PAIR} -o x --split-by crop"
 MARGIN = f"prepare --train {PAIR} -o x --margin 0.2"
@@ -33,6 +43,7 @@ IDLE = {
     "study made/baseline made/data -o x --arm-weight-decay 0.2": ("--arm-weight-decay", "with weight-decay"),
     "study made/baseline made/data -o x --arm-augment strong": ("--arm-augment", "none+augment"),
     "study made/baseline made/data -o x --plan --dry-run": ("--dry-run", "--plan"),
+    "study made/baseline made/data -o x --only activations --plan": ("--only", "--plan"),
     "study made/baseline made/data -o x --only activations --jobs 2": ("--jobs", "--only"),
     "compare made/data -o x --arm a=p.json --arm b=p.json,q.json --paired": ("--paired", "equally many"),
 }

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.inputs import Folder
-from shgae.cli.needs import Needs
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import AnalyzeConfig
-
-
-def _part(name: str) -> Needs:
-    """Of the option with the name of a part, that the part is done."""
-
-    def is_done(values: Mapping[str, Any]) -> bool:
-        from shgae.analysis.latent.inputs import wanted_parts
-
-        return name in wanted_parts(values["config"].parts)
-
-    option = "unit_people" if name == "code-units" else name
-    return Needs((option,), f"--parts {name}", is_done)
 
 
 @command(
@@ -44,7 +30,6 @@ def _part(name: str) -> Needs:
       manifest.json               what it was made from, hashes
     """,
     running=("device", "workers", "stamp", "force"),
-    needs=(_part("clusters"), _part("traversals"), _part("code-units")),
 )
 def analyze(
     inputs: Annotated[

@@ -9,7 +9,6 @@ import typer
 
 from shgae.cli.command import command, typed
 from shgae.cli.inputs import File, Folder
-from shgae.cli.needs import Needs
 from shgae.cli.options import Data, MaybeOutput
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -31,9 +30,6 @@ _OFFICIAL = "COCO JSON of the split's whole photos: COCO's ten numbers too, by p
       manifest.json             which models, which data, hashes
     """,
     running=("device", "nproc", "deterministic", "workers", "force"),
-    needs=(
-        Needs(("decode", "flip_test"), "an hourglass", lambda values: not all(map(Path.is_file, values["models"]))),
-    ),
 )
 def evaluate(
     models: Annotated[

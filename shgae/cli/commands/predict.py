@@ -9,7 +9,6 @@ import typer
 
 from shgae.cli.command import OUTPUT, command, typed
 from shgae.cli.inputs import File, Photos
-from shgae.cli.needs import Needs
 from shgae.cli.options import Model, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -35,7 +34,6 @@ _PER_JOINT = ("undecided", "outside_photo")  # names of joints, which stay as th
       manifest.json           which model, counts, bad photos, hashes
     """,
     running=("device", "workers", "resume", "stamp", "force"),
-    needs=(Needs(("nms",), "--boxes JSON", lambda values: values["boxes"] is not None),),
 )
 def predict(
     model: Model,

@@ -8,7 +8,6 @@ import typer
 
 from shgae.cli.command import beside, command, typed
 from shgae.cli.inputs import CocoAndPhotos
-from shgae.cli.needs import Needs
 from shgae.cli.options import PAIR, DryRun, Output, Pair
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -28,10 +27,6 @@ from shgae.recipes import PrepareConfig, Split
       manifest.json                   joints, mean colour, counts, hashes
     """,
     running=("workers", "stamp", "force"),
-    needs=(
-        Needs(("split_by",), "--hold-out N", lambda values: values["config"].hold_out > 0),
-        Needs(("crop_policy", "margin"), "--square study", lambda values: values["config"].square == "study"),
-    ),
 )
 def prepare(
     train: Annotated[Pair, typer.Option(metavar=PAIR, help="COCO JSON and photos to train on."), CocoAndPhotos()],

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from shgae.artifacts.output_file import PAGE
 from shgae.cli.command import OUTPUT, command
 from shgae.cli.inputs import Folder, NewFile
-from shgae.cli.needs import Needs
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
-
-
-def _has_evaluation(values: Mapping[str, Any]) -> bool:
-    from shgae.artifacts.folders import report_of
-    from shgae.artifacts.store import open_artifact
-
-    opened = (open_artifact(report_of(path), verify=False) for path in values["inputs"])
-    return any(one.manifest.kind == "evaluation" for one in opened)
 
 
 @command(
@@ -33,10 +23,6 @@ def _has_evaluation(values: Mapping[str, Any]) -> bool:
     """,
     section=OUTPUT,
     running=("force",),
-    needs=(
-        Needs(("people", "between"), "an evaluation", _has_evaluation),
-        Needs(("between",), "--people N", lambda values: values["config"].people > 0),
-    ),
 )
 def report(
     inputs: Annotated[

@@ -10,18 +10,14 @@ import typer
 from shgae.artifacts.output_file import PICTURE
 from shgae.cli.command import OUTPUT, command
 from shgae.cli.inputs import File, NewFile
-from shgae.cli.needs import Needs
 from shgae.cli.options import Data
 from shgae.cli.outcome import Outcome
-from shgae.config import fields_of
 from shgae.execution import Execution
-from shgae.recipe_parts import HeatmapConfig, ShowConfig
+from shgae.recipe_parts import ShowConfig
 
 _OUTPUT = "The picture to make, NAME.png, .svg or .pdf."
 _PREDICTIONS = "JSON of predictions (COCO results): drawn next to the annotation, worst first."
 _SIGMAS = "JSON of OKS's sigmas of the joints, for predictions that do not say whom they are of."
-
-_MAPS = tuple(field.name for field in fields_of(HeatmapConfig))
 
 
 @command(
@@ -32,10 +28,6 @@ _MAPS = tuple(field.name for field in fields_of(HeatmapConfig))
     SHEET.png   or .svg, .pdf: crops and their joints, person by person
     """,
     running=("stamp", "force"),
-    needs=(
-        Needs(_MAPS, "--targets", lambda values: values["config"].targets),
-        Needs(("sigmas",), "PREDICTIONS", lambda values: values["predictions"] is not None),
-    ),
 )
 def show(
     data: Data,

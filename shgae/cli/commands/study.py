@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from shgae.cli.command import ANALYSIS, command, typed
-from shgae.cli.needs import Needs
 from shgae.cli.options import Data, Jobs, Model, Only, PlanDryRun, ShowPlan
 from shgae.cli.outcome import Outcome
-from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import StudyConfig
-
-
-def _arm(option: str, *names: str) -> Needs:
-    """Of an option of these arms alone, that one of them is there."""
-
-    def is_there(values: Mapping[str, Any]) -> bool:
-        from shgae.experiments.study.arms import chosen
-
-        return not {*names}.isdisjoint(chosen(values["config"].arms))
-
-    return Needs((option,), f"--arms with {' or '.join(names)}", is_there)
-
-
-def _has_other_arms(values: Mapping[str, Any]) -> bool:
-    from shgae.experiments.study.arms import COMPARED, chosen
-
-    arms = {*chosen(values["config"].arms)}
-    primary = next(({*pair} for pair in COMPARED if {*pair} <= arms), arms)
-    return arms > primary
-
-
-def _check_task(jobs: int | None, only: str | None, plan: bool, dry_run: bool) -> None:
-    """Raises :class:`Refused` where two options each say what to do."""
-    tasks = {"--plan": plan, "--dry-run": dry_run, "--only": only is not None, "--jobs": jobs is not None}
-    asked = [option for option, is_given in tasks.items() if is_given]
-    if len(asked) > 1:
-        raise Refused("option", asked[1], f"it changes nothing next to {asked[0]}", f"{asked[0]} or {asked[1]}")
 
 
 @command(
@@ -57,13 +27,6 @@ def _check_task(jobs: int | None, only: str | None, plan: bool, dry_run: bool) -
       seed-0/arm-full/finetuned/   an arm, made by shgae finetune
     """,
     running=("device", "workers", "compile", "cuda_graphs", "resume", "stamp", "force"),
-    needs=(
-        Needs(("other_seeds",), "arms outside the primary comparison", _has_other_arms),
-        Needs(("code_seeds",), "--code-sizes", lambda values: bool(values["config"].code_sizes)),
-        _arm("arm_dropout", "dropout"),
-        _arm("arm_weight_decay", "weight-decay"),
-        _arm("arm_augment", "none+augment", "full+augment"),
-    ),
 )
 def study(
     model: Model,
@@ -85,7 +48,6 @@ def study(
     from shgae.experiments.study import run as stage
     from shgae.experiments.study.assemble import PICTURE
 
-    _check_task(jobs, only, plan, dry_run)
     asked = (model, data, output, config)
     if plan:
         return Outcome(listed := stage.listing(*asked, execution).to_json(), plan_tables(listed))
