@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib.axes import Axes
 
 from shgae.plots.lettering import label_of, legible
-from shgae.plots.style import COLOURS, HATCHES, columns_of, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, HATCHES, Paths, columns_of, new_figure, save_figure, style
 
 _MOST_JOINT = 30
 _GROUP = 0.8
@@ -41,12 +40,12 @@ class ModelBars:
     """In the order in which they are drawn, the same for all models."""
 
 
-def joint_bars(models: Sequence[ModelBars], path: Path, title: str, command: str) -> None:
+def joint_bars(models: Sequence[ModelBars], path: Paths, title: str, command: str) -> None:
     """Draws a bar a model for each joint, and for all of them, with 95 % intervals over photos where there are any.
 
     Args:
         models: at least one.
-        path: the PNG, SVG or PDF to write.
+        path: the PNG, SVG or PDF to write, or several.
         title: what stands above.
         command: what made the figure.
     """

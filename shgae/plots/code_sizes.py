@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib.axes import Axes
 
 from shgae.plots.lettering import label_of
-from shgae.plots.style import COLOURS, DASHES, MARKERS, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, DASHES, MARKERS, Paths, new_figure, save_figure, style
 
 Point = tuple[int, float]
 """A size and PCK in per cent."""
@@ -29,12 +28,12 @@ class SizeCurves:
     """The size that was chosen, and its PCK."""
 
 
-def code_size_figure(found: SizeCurves, path: Path, command: str) -> None:
+def code_size_figure(found: SizeCurves, path: Paths, command: str) -> None:
     """Draws PCK over the size of the code.
 
     Args:
         found: what to draw.
-        path: the PNG, SVG or PDF to write.
+        path: the PNG, SVG or PDF to write, or several.
         command: what made the figure.
     """
     with style():

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from shgae.plots.lettering import label_of, legible, plain_powers
-from shgae.plots.style import COLOURS, DASHES, MARKERS, columns_of, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, DASHES, MARKERS, Paths, columns_of, new_figure, save_figure, style
 
 Rows = Sequence[Mapping[str, Any]]
 Runs = Mapping[str, Rows]
@@ -71,13 +71,13 @@ def training_curves(runs: Runs, path: Path, command: str) -> None:
     save_figure(figure, path, command)
 
 
-def study_curves(runs: Runs, first: int | None, path: Path, command: str) -> None:
+def study_curves(runs: Runs, first: int | None, path: Paths, command: str) -> None:
     """Draws the study's figure: losses above, score below; all epochs on the left, from ``first`` on on the right.
 
     Args:
         runs: all scored in the same way; a run that ended before ``first`` is on the left alone.
         first: the epoch that the right column begins with; None draws the left column alone.
-        path: the PNG, SVG or PDF to write.
+        path: the PNG, SVG or PDF to write, or several.
         command: what made the figure.
     """
     score = score_of(next(iter(runs.values())))
@@ -106,12 +106,12 @@ def study_curves(runs: Runs, first: int | None, path: Path, command: str) -> Non
     save_figure(figure, path, command)
 
 
-def learning_rates(runs: Runs, path: Path, command: str) -> None:
+def learning_rates(runs: Runs, path: Paths, command: str) -> None:
     """Draws the learning rate at the end of each epoch, on a logarithmic axis.
 
     Args:
         runs: what to draw.
-        path: the PNG, SVG or PDF to write.
+        path: the PNG, SVG or PDF to write, or several.
         command: what made the figure.
     """
     with style():

@@ -5,14 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from shgae.plots.lettering import legible
-from shgae.plots.style import COLOURS, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, Paths, new_figure, save_figure, style
 
 _MOST_QUESTION, _MOST_CONCLUSION = 100, 1000
 
@@ -37,7 +36,7 @@ class Bar:
 
 def forest_plot(
     bars: Sequence[Bar],
-    path: Path,
+    path: Paths,
     conclusion: str,
     command: str,
     *,
@@ -49,7 +48,7 @@ def forest_plot(
 
     Args:
         bars: what to draw; may be empty.
-        path: the PNG, SVG or PDF to write.
+        path: the PNG, SVG or PDF to write, or several.
         conclusion: a sentence that stands above.
         command: what made the figure.
         confidence: of the intervals, in per cent.

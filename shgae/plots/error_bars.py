@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib.axes import Axes
 
 from shgae.plots.lettering import legible
-from shgae.plots.style import COLOURS, HATCHES, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, HATCHES, Paths, new_figure, save_figure, style
 
 _PANEL, _NAMES, _ROW, _NARROWEST = 1.7, 1.6, 0.2, 6.5
 """Inches: a panel's width, that of the names of joints, a bar's height, and a figure's width at least."""
@@ -29,13 +28,13 @@ class ErrorBars:
     """In the order in which they are drawn, the same for all models."""
 
 
-def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], path: Path, title: str, command: str) -> None:
+def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], path: Paths, title: str, command: str) -> None:
     """Draws a panel a model with a stacked bar for each joint, and for all of them.
 
     Args:
         models: at least one.
         kinds: names of the parts of a bar; the first is no error, and grey.
-        path: the PNG, SVG or PDF to write.
+        path: the PNG, SVG or PDF to write, or several.
         title: what stands above.
         command: what made the figure.
     """

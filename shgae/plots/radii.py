@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 
 from shgae.metrics.pckh import Curve
 from shgae.plots.lettering import label_of, legible
-from shgae.plots.style import COLOURS, DASHES, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, DASHES, Paths, new_figure, save_figure, style
 
 _ASIDE = "#888888"
 
@@ -29,12 +28,12 @@ class RadiusPanel:
     """What is no model, in grey."""
 
 
-def radius_curves(panels: Sequence[RadiusPanel], path: Path, title: str, command: str) -> None:
+def radius_curves(panels: Sequence[RadiusPanel], path: Paths, title: str, command: str) -> None:
     """Draws a panel a measure, side by side; the area under each curve stands in the legend.
 
     Args:
         panels: at least one.
-        path: the PNG or SVG to write.
+        path: the PNG, SVG or PDF to write, or several.
         title: what stands above.
         command: what made the figure.
     """

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shgae.plots.lettering import label_of
-from shgae.plots.style import COLOURS, DASHES, MARKERS, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, DASHES, MARKERS, Paths, new_figure, save_figure, style
 
 _ZERO = 0.5
 """Where 0 stands on a logarithmic axis."""
@@ -63,12 +62,12 @@ class Ranks:
     given: tuple[Level, ...] = ()
 
 
-def rate_curve(found: Ranks, path: Path, command: str) -> None:
+def rate_curve(found: Ranks, path: Paths, command: str) -> None:
     """Draws PCK (left) and FVU (right) over the number of principal components, the autoencoder as a point.
 
     Args:
         found: what to draw.
-        path: the PNG, SVG or PDF to write.
+        path: the PNG, SVG or PDF to write, or several.
         command: what made the figure.
     """
     with style():

@@ -59,8 +59,9 @@ def spectrum_figure(spectra: Sequence[SpectrumCurve]) -> Figure:
             axes.set_xlabel("principal component")
             # Above the picture: on it the labels of rings would run into curves.
             axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
-        left.set_yscale("log")
-        plain_powers(left.yaxis)
+        if any(max(one.shares, default=0) > 0 for one in spectra):  # nothing that does not vary has a logarithm
+            left.set_yscale("log")
+            plain_powers(left.yaxis)
         left.set(ylabel="% of the variance, each")
         right.set(ylabel="% of the variance, together", ylim=(0, 102))
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "+++")
 """Tell lines and bars apart in grey, as many as there are colours."""
 SUFFIXES = (".png", ".svg", ".pdf")
 """Formats of :func:`save_figure`."""
+Paths = Path | Sequence[Path]
+"""Where a figure is written: one format, or several."""
 LEFT, RIGHT, MIDDLE = "#E69F00", "#56B4E9", "#F0F0F0"
 """Limbs of the person's left and right side, and those in the middle."""
 
@@ -82,7 +84,7 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path, command: str) -> None:
+def save_figure(figure: Figure, path: Paths, command: str) -> None:
     """Writes a PNG, an SVG or a PDF, by the path's suffix, whole or not at all, with the command that made it at its
     foot.
 
@@ -90,20 +92,23 @@ def save_figure(figure: Figure, path: Path, command: str) -> None:
 
     Args:
         figure: of :func:`new_figure`.
-        path: ends in ``.png``, ``.svg`` or ``.pdf``.
+        path: ends in ``.png``, ``.svg`` or ``.pdf``; several are written of one figure.
         command: see :func:`shgae.artifacts.command.stamp`; one too long for the figure loses its middle, and an empty
             one leaves the foot empty.
     """
-    buffer = io.BytesIO()
     with style():
         _sign(figure, command)
         make_legible(figure)
         if (layout := figure.get_layout_engine()) is not None:
-            # Once, so that every format has the same places; savefig would draw everything twice to do it each time.
+            # Once, so that every format has the same places. With any engine left, even "none", savefig would draw
+            # everything twice.
             layout.execute(figure)
-            figure.set_layout_engine("none")
-        figure.savefig(buffer, format=path.suffix[1:], dpi=_DPI, metadata=_METADATA[path.suffix])
-    write_bytes(path, buffer.getvalue())
+            figure.set_layout_engine(None)
+    for one in (path,) if isinstance(path, Path) else path:
+        buffer = io.BytesIO()
+        with style():
+            figure.savefig(buffer, format=one.suffix[1:], dpi=_DPI, metadata=_METADATA[one.suffix])
+        write_bytes(one, buffer.getvalue())
 
 
 def _sign(figure: Figure, command: str) -> None:

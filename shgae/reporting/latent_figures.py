@@ -72,9 +72,9 @@ class Pictures:
         return self._figures
 
     def _save(self, figure: Figure, name: str, title: str, alt: str, *, photos: bool) -> None:
-        for suffix in (".png",) if photos else SUFFIXES:
-            save_figure(figure, self._draft.file(f"{name}{suffix}"), self._command)
-            self.files.append(f"{name}{suffix}")
+        files = [f"{name}{suffix}" for suffix in ((".png",) if photos else SUFFIXES)]
+        save_figure(figure, [self._draft.file(one) for one in files], self._command)
+        self.files += files
         self._figures.append(Drawn(f"{name}.png", title, alt))
 
     def _members(self, rows: Sequence[int]) -> list[Member]:

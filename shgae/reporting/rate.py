@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport
 from shgae.analysis.splice.effects import Effect
 from shgae.plots.rates import Level, Ranks, ScoreCurve, rate_curve
+from shgae.plots.style import Paths
 from shgae.reporting.table import Grid, fvu, interval_points, people_title, percent
 from shgae.wording import counted, counted_people
 
@@ -39,7 +38,7 @@ def rate_table(report: RateReport) -> Grid:
     )
 
 
-def rate_figure(report: RateReport, path: Path, command: str) -> None:
+def rate_figure(report: RateReport, path: Paths, command: str) -> None:
     """Draws the curve, see :func:`shgae.plots.rates.rate_curve`."""
     code = report.autoencoder
     curves = [_curve(report, side, name) for side, name in _SIDES]

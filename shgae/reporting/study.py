@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import (
@@ -27,6 +26,7 @@ from shgae.evaluation.study_report import (
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.plots.differences import Bar, forest_plot
+from shgae.plots.style import Paths
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_costs import gflop
@@ -283,7 +283,7 @@ def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
     return (name, points(found.value), *ranges, number(one.p_adjusted), finding, question)
 
 
-def forest(report: StudyReport, path: Path, command: str) -> None:
+def forest(report: StudyReport, path: Paths, command: str) -> None:
     """Draws the differences with the conclusion above, see :func:`shgae.plots.differences.forest_plot`."""
     first = next(iter(report.differences), None)
     confidence, margin = (_confidence(first), first.margin) if first else ("95", None)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from shgae.evaluation.study_report import BASELINE, NONE, StudyReport
 from shgae.evaluation.study_sizes import CodeSize, CodeSizes
 from shgae.plots.code_sizes import SizeCurves, code_size_figure
+from shgae.plots.style import Paths
 from shgae.reporting.table import Grid, percent
 from shgae.wording import counted
 
@@ -58,7 +57,7 @@ def size_curves(report: StudyReport, found: CodeSizes) -> SizeCurves:
     )
 
 
-def sizes_figure(report: StudyReport, path: Path, command: str) -> None:
+def sizes_figure(report: StudyReport, path: Paths, command: str) -> None:
     """Draws the curve; of a report with code sizes."""
     if report.code_sizes is None:
         raise ValueError("the report has no code sizes")

@@ -35,7 +35,7 @@ from shgae.execution import Execution
 from shgae.metrics.error_kinds import KINDS
 from shgae.plots import bars, curves, error_bars, radii
 from shgae.plots.spectrum import spectrum_figure
-from shgae.plots.style import SUFFIXES, save_figure
+from shgae.plots.style import SUFFIXES, Paths, save_figure
 from shgae.reporting import error_kinds, evaluation, study
 from shgae.reporting.fitting import fitting
 from shgae.reporting.latent_figures import spectrum_curves
@@ -46,8 +46,8 @@ from shgae.reporting.study_sizes import sizes_figure
 
 _TWO_COLUMNS = 6
 """Epochs that a training must have for a second column by itself."""
-Draw = Callable[[Path, str], None]
-"""Writes a figure to a path, signed with a command."""
+Draw = Callable[[Paths, str], None]
+"""Writes a figure to one path or several, signed with a command."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,10 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
         files = [f"{name}{suffix}" for name in figures for suffix in SUFFIXES]
         execution.progress.start("figures", len(files), "files")
         for name, draw in figures.items():
-            for suffix in SUFFIXES:
-                with fitting(", ".join(map(str, inputs))):
-                    draw(draft.file(f"{name}{suffix}"), stamp(execution))
-                execution.progress.advance()
-                execution.stop.raise_if_set(output, "the same command", saved=False)
+            with fitting(", ".join(map(str, inputs))):
+                draw([draft.file(f"{name}{suffix}") for suffix in SUFFIXES], stamp(execution))
+            execution.progress.advance(len(SUFFIXES))
+            execution.stop.raise_if_set(output, "the same command", saved=False)
         execution.progress.finish()
         facts = {"figures": list(figures), "from_epoch": begins, "unfinished": read.unfinished}
         artifact = draft.commit(facts, volatile=files)
@@ -124,7 +123,7 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
 
 
 def _of_reports(read: Inputs) -> dict[str, Draw]:
-    kinds: dict[str, dict[str, Callable[[Any, Path, str], None]]] = {
+    kinds: dict[str, dict[str, Callable[[Any, Paths, str], None]]] = {
         "rate": {"rate": rate_figure},
         "analysis": {"spectrum": _spectrum},
         "evaluation": {"joints": _joints, "radii": _radii, "errors": _errors},
@@ -145,22 +144,22 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
     return found
 
 
-def _joints(report: EvaluationReport, path: Path, command: str) -> None:
+def _joints(report: EvaluationReport, path: Paths, command: str) -> None:
     bars.joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), command)
 
 
-def _errors(report: EvaluationReport, path: Path, command: str) -> None:
+def _errors(report: EvaluationReport, path: Paths, command: str) -> None:
     title = evaluation.bars_title(report)
     error_bars.error_bars(error_kinds.error_bars(report), KINDS, path, title, command)
 
 
-def _radii(report: EvaluationReport, path: Path, command: str) -> None:
+def _radii(report: EvaluationReport, path: Paths, command: str) -> None:
     radii.radius_curves(radius_panels(report), path, evaluation.bars_title(report), command)
 
 
-def _spectrum(report: AnalysisReport, path: Path, command: str) -> None:
+def _spectrum(report: AnalysisReport, path: Paths, command: str) -> None:
     save_figure(spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum)), path, command)
 
 
-def _forest(report: StudyReport, path: Path, command: str) -> None:
+def _forest(report: StudyReport, path: Paths, command: str) -> None:
     study.forest(report, path, command)

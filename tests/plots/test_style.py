@@ -74,6 +74,15 @@ def test_the_command_is_part_of_the_picture_and_signed_once(tmp_path: Path, suff
     assert a == twice
 
 
+def test_several_formats_of_one_figure_are_what_each_is_alone(tmp_path: Path) -> None:
+    figure = new_figure(4, 3)
+    paths = [tmp_path / f"all{suffix}" for suffix in SUFFIXES]
+    save_figure(figure, paths, "shgae a")
+    for path in paths:
+        save_figure(new_figure(4, 3), alone := tmp_path / f"alone{path.suffix}", "shgae a")
+        assert path.read_bytes() == alone.read_bytes()
+
+
 def test_a_name_that_no_font_has_and_one_that_looks_like_a_formula_can_be_shown(tmp_path: Path) -> None:
     png, *_ = drawn(tmp_path / "x", "shgae predict '$a_b$' 'photos/\N{SNOWMAN}\x07\ud800' " + 400 * "x" + " -o out")
     foot = np.asarray(Image.open(png).convert("L"))[-14:]

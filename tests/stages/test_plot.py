@@ -7,11 +7,13 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from shgae.analysis.latent.report import SCHEMA
@@ -83,7 +85,12 @@ def evaluated() -> dict[str, Any]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures cost a second each."""
-    monkeypatch.setattr(curves, "save_figure", lambda _figure, path, _command: path.write_bytes(b"a figure"))
+
+    def blank(_figure: Figure, paths: Sequence[Path], _command: str) -> None:
+        for path in paths:
+            path.write_bytes(b"a figure")
+
+    monkeypatch.setattr(curves, "save_figure", blank)
 
 
 def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp_path: Path) -> None:
