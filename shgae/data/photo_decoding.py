@@ -14,31 +14,17 @@ from PIL import Image, UnidentifiedImageError
 from shgae.artifacts.file_kinds import NOT_FETCHED, kind_of
 from shgae.artifacts.input_file import read_input
 from shgae.data.geometry import Rectangle, Square, covered
-from shgae.data.photo_files import FORMATS, JPEGS, TURNS, orientation_of
+from shgae.data.photo_files import FORMATS, JPEGS, TURNS, Header, orientation_of
 from shgae.data.torn_photos import check_end, without_end
 from shgae.errors import Refused
 from shgae.recipes import Exif
 
 MAX_PHOTO_PIXELS = 80_000_000
 """Larger photos are refused before they are decoded: a small file can claim gigabytes."""
-
-
 MAX_PHOTO_BYTES = 500_000_000
 """Larger files are refused before they are read; 80 million pixels of 16 bits take less."""
-
-
-_SIDEWAYS = (
-    *(Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270),
-    *(Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE),
-)
-
-
 _KNOWN = "JPEG, PNG, WebP, BMP, PPM, GIF"
-
-
 _CONVERT = "save it as JPEG or PNG"
-
-
 _OTHER_KINDS = {
     rb"II\*\0|MM\0\*|II\+\0|MM\0\+": ("a TIFF", _CONVERT),
     rb".{4}ftyp(heic|heix|hevc|heim|heis|mif1|msf1)": ("a HEIC", _CONVERT),
@@ -109,8 +95,8 @@ def open_photo(
         raise _huge(path, f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from error
     except Exception as error:  # About ten types, by format; the bytes are in memory, so none is a disk's error.
         raise _no_photo(path, data, error) from error
-    turn = TURNS.get(orientation_of(photo))
-    _check_size(path, photo.size, expected_size, turn, exif)
+    header = Header(photo.size, orientation_of(photo))
+    _check_size(path, header, expected_size, exif)
     refuse_huge(path, photo.size)
     if photo.mode == "F":
         why = "its pixels are floating-point numbers of unknown range"
@@ -121,15 +107,14 @@ def open_photo(
         raise
     except Exception as error:  # As above: SyntaxError, struct.error, zlib.error ...
         raise Refused("photo", path, f"it cannot be decoded ({_reason(error)})", "fetch the file again") from error
-    return decoded.transpose(turn) if turn is not None and exif == "apply" else decoded
+    return decoded.transpose(TURNS[header.orientation]) if header.is_turned and exif == "apply" else decoded
 
 
-def _check_size(
-    path: Path, stored: tuple[int, int], expected: tuple[int, int] | None, turn: Image.Transpose | None, exif: Exif
-) -> None:
+def _check_size(path: Path, header: Header, expected: tuple[int, int] | None, exif: Exif) -> None:
     """Raises :class:`Refused` for a photo of another size, with EXIF for its cause where that is the cause."""
-    upright = stored[::-1] if turn in _SIDEWAYS else stored
-    size, other = (upright, stored) if exif == "apply" else (stored, upright)
+    size, other = header.size, header.upright_size
+    if exif == "apply":
+        size, other = other, size
     if expected is None or size == tuple(expected):
         return
     why = "it is {} x {}, the JSON says {} x {}".format(*size, *expected)
