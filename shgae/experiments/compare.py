@@ -33,6 +33,7 @@ from shgae.metrics.paired_tests import holm, mcnemar_of_runs
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Bools, Floats, Ints, People
 from shgae.metrics.power import minimum_detectable, spread_over_photos
+from shgae.plots.style import save_figure
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import as_json
 from shgae.reporting import study
@@ -198,7 +199,7 @@ def run(
         draft.write_json(REPORT, STUDY.to_json(report))
         conclusion = study.conclusion(report)
         write_pages(draft, study.tables(report), conclusion, *study.notes(report))
-        study.forest(report, draft.file(PICTURE), stamp(execution))
+        save_figure(study.forest(report), draft.file(PICTURE), stamp(execution))
         facts = {"split": report.split, "persons": report.persons, "arms": [*runs], "verdict": report.verdict.value}
         artifact = draft.commit(facts, volatile=(PICTURE,))
     return CompareResult(artifact, report)

@@ -32,6 +32,7 @@ from shgae.experiments.part import Part
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.plots.curves import training_curves
 from shgae.plots.poses import prediction_sheet
+from shgae.plots.style import save_figure
 from shgae.recipe_parts import with_parts
 from shgae.recipes import RECIPES, EvaluateConfig, Split, as_json
 from shgae.skeleton import Skeleton
@@ -190,7 +191,7 @@ def _chain(output: Path, sources: dict[Split, prepare.Source], seed: int, device
 def _pictures(output: Path, result: EvaluateResult, execution: Execution) -> tuple[Path, ...]:
     curves, poses = (output / name for name in _PICTURES)
     runs = {name: list(read_rows(output / name / HISTORY)) for name in ("baseline", "autoencoder", "finetuned")}
-    training_curves(runs, curves, stamp(execution))
+    save_figure(training_curves(runs), curves, stamp(execution))
     data = open_artifact(output / "data", "data", verify=False)
     crops = Crops(data, "test")
     rows = np.argsort(-(crops.people.visibility > 0).sum(1), kind="stable")[:: max(1, len(crops) // 2 // _SHOWN)][
@@ -201,7 +202,8 @@ def _pictures(output: Path, result: EvaluateResult, execution: Execution) -> tup
     ]
     truth = (crops.people.xy_crop[rows], crops.people.visibility[rows])
     skeleton = Skeleton.from_json(data.facts["skeleton"])
-    prediction_sheet(_shown(crops, rows, data.facts["mean_rgb"]), truth, joints, skeleton, poses, stamp(execution))
+    shown = _shown(crops, rows, data.facts["mean_rgb"])
+    save_figure(prediction_sheet(shown, truth, joints, skeleton), poses, stamp(execution))
     return (curves, poses)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from shgae.plots.lettering import label_of, legible
-from shgae.plots.style import COLOURS, HATCHES, Paths, columns_of, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, HATCHES, columns_of, new_figure, style
 
 _MOST_JOINT = 30
 _GROUP = 0.8
@@ -40,14 +41,12 @@ class ModelBars:
     """In the order in which they are drawn, the same for all models."""
 
 
-def joint_bars(models: Sequence[ModelBars], path: Paths, title: str, command: str) -> None:
+def joint_bars(models: Sequence[ModelBars], title: str) -> Figure:
     """Draws a bar a model for each joint, and for all of them, with 95 % intervals over photos where there are any.
 
     Args:
         models: at least one.
-        path: the PNG, SVG or PDF to write, or several.
         title: what stands above.
-        command: what made the figure.
     """
     joints = models[0].joints
     with style():
@@ -68,7 +67,7 @@ def joint_bars(models: Sequence[ModelBars], path: Paths, title: str, command: st
         axes.set_xlim(0, max(axes.get_xlim()[1], 1))
         figure.legend(loc="outside upper center", ncols=columns, fontsize=8)
         axes.set_title(legible(title, _MOST_TITLE), fontsize=9)
-    save_figure(figure, path, command)
+    return figure
 
 
 def _bars(axes: Axes, number: int, models: int, model: ModelBars) -> None:

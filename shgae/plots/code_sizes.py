@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from shgae.plots.lettering import label_of
-from shgae.plots.style import COLOURS, DASHES, MARKERS, Paths, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, DASHES, MARKERS, new_figure, style
 
 Point = tuple[int, float]
 """A size and PCK in per cent."""
@@ -28,14 +29,8 @@ class SizeCurves:
     """The size that was chosen, and its PCK."""
 
 
-def code_size_figure(found: SizeCurves, path: Paths, command: str) -> None:
-    """Draws PCK over the size of the code.
-
-    Args:
-        found: what to draw.
-        path: the PNG, SVG or PDF to write, or several.
-        command: what made the figure.
-    """
+def code_size_figure(found: SizeCurves) -> Figure:
+    """Draws PCK over the size of the code."""
     with style():
         figure = new_figure(6.5, 4.0)
         axes = figure.subplots()
@@ -63,7 +58,7 @@ def code_size_figure(found: SizeCurves, path: Paths, command: str) -> None:
         if axes.get_ylim()[1] < 1:  # nothing found, and not a thousandth of it either
             axes.set_ylim(0, 1)
         figure.legend(loc="outside upper center", ncols=3, fontsize=7)
-    save_figure(figure, path, command)
+    return figure
 
 
 def _ticks(axes: Axes, sizes: Sequence[int]) -> None:

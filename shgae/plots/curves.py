@@ -6,7 +6,6 @@ A row has ``epoch``, ``lr``, ``train_loss``, ``val_loss`` and either ``val_pck``
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
 from matplotlib.axes import Axes
@@ -15,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from shgae.plots.lettering import label_of, legible, plain_powers
-from shgae.plots.style import COLOURS, DASHES, MARKERS, Paths, columns_of, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, DASHES, MARKERS, columns_of, new_figure, style
 
 Rows = Sequence[Mapping[str, Any]]
 Runs = Mapping[str, Rows]
@@ -54,13 +53,11 @@ def best_row(rows: Rows) -> Mapping[str, Any]:
     return (max if score.rises else min)(rows, key=lambda row: row[score.key])
 
 
-def training_curves(runs: Runs, path: Path, command: str) -> None:
+def training_curves(runs: Runs) -> Figure:
     """Draws losses (left) and score (right), one row of panels a run, the best epoch marked.
 
     Args:
         runs: what to draw, networks and autoencoders in any order.
-        path: the PNG, SVG or PDF to write.
-        command: what made the figure.
     """
     with style():
         figure = new_figure(7.5, 2.3 * len(runs) + 0.2)
@@ -68,17 +65,15 @@ def training_curves(runs: Runs, path: Path, command: str) -> None:
         for (name, rows), (left, right) in zip(runs.items(), panels, strict=True):
             _losses(left, name, rows)
             _score(right, name, rows)
-    save_figure(figure, path, command)
+    return figure
 
 
-def study_curves(runs: Runs, first: int | None, path: Paths, command: str) -> None:
+def study_curves(runs: Runs, first: int | None) -> Figure:
     """Draws the study's figure: losses above, score below; all epochs on the left, from ``first`` on on the right.
 
     Args:
         runs: all scored in the same way; a run that ended before ``first`` is on the left alone.
         first: the epoch that the right column begins with; None draws the left column alone.
-        path: the PNG, SVG or PDF to write, or several.
-        command: what made the figure.
     """
     score = score_of(next(iter(runs.values())))
     with style():
@@ -103,17 +98,11 @@ def study_curves(runs: Runs, first: int | None, path: Paths, command: str) -> No
             _name_runs(figure, runs)
         else:
             figure.suptitle(legible(next(iter(runs))), fontsize=9)
-    save_figure(figure, path, command)
+    return figure
 
 
-def learning_rates(runs: Runs, path: Paths, command: str) -> None:
-    """Draws the learning rate at the end of each epoch, on a logarithmic axis.
-
-    Args:
-        runs: what to draw.
-        path: the PNG, SVG or PDF to write, or several.
-        command: what made the figure.
-    """
+def learning_rates(runs: Runs) -> Figure:
+    """Draws the learning rate at the end of each epoch, on a logarithmic axis."""
     with style():
         figure = new_figure(6.0, 3.2 + columns_of(map(label_of, runs), 6.0)[1])
         axes = figure.subplots()
@@ -127,7 +116,7 @@ def learning_rates(runs: Runs, path: Paths, command: str) -> None:
         plain_powers(axes.yaxis)
         _whole_epochs(axes)
         _name_runs(figure, runs)
-    save_figure(figure, path, command)
+    return figure
 
 
 def _overlay(losses: Axes, scores: Axes, number: int, rows: Rows, score: Score, begin: int) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from shgae.plots.lettering import legible
-from shgae.plots.style import COLOURS, Paths, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, new_figure, style
 
 _MOST_QUESTION, _MOST_CONCLUSION = 100, 1000
 
@@ -34,23 +35,13 @@ class Bar:
     """An unfair one is drawn pale."""
 
 
-def forest_plot(
-    bars: Sequence[Bar],
-    path: Paths,
-    conclusion: str,
-    command: str,
-    *,
-    confidence: str = "95",
-    margin: float | None = None,
-) -> None:
+def forest_plot(bars: Sequence[Bar], conclusion: str, *, confidence: str = "95", margin: float | None = None) -> Figure:
     """Draws a row a difference, the first on top; a thin line for the interval that counts, a thick one for its part
     over photos, a dashed one below for its part over seeds, a dot a seed.
 
     Args:
         bars: what to draw; may be empty.
-        path: the PNG, SVG or PDF to write, or several.
         conclusion: a sentence that stands above.
-        command: what made the figure.
         confidence: of the intervals, in per cent.
         margin: the smallest difference that matters, as a share; dotted lines on both sides of 0. None draws none.
     """
@@ -70,7 +61,7 @@ def forest_plot(
         figure.suptitle(
             "\n".join(textwrap.wrap(legible(conclusion, _MOST_CONCLUSION), 105)), fontsize=8, x=0.02, ha="left"
         )
-    save_figure(figure, path, command)
+    return figure
 
 
 def key(bars: Sequence[Bar], margin: float | None) -> list[Line2D]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from shgae.plots.lettering import legible
-from shgae.plots.style import COLOURS, HATCHES, Paths, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, HATCHES, new_figure, style
 
 _PANEL, _NAMES, _ROW, _NARROWEST = 1.7, 1.6, 0.2, 6.5
 """Inches: a panel's width, that of the names of joints, a bar's height, and a figure's width at least."""
@@ -28,15 +29,13 @@ class ErrorBars:
     """In the order in which they are drawn, the same for all models."""
 
 
-def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], path: Paths, title: str, command: str) -> None:
+def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], title: str) -> Figure:
     """Draws a panel a model with a stacked bar for each joint, and for all of them.
 
     Args:
         models: at least one.
         kinds: names of the parts of a bar; the first is no error, and grey.
-        path: the PNG, SVG or PDF to write, or several.
         title: what stands above.
-        command: what made the figure.
     """
     joints = [_ALL, *models[0].joints]
     width = max(_NAMES + _PANEL * len(models), _NARROWEST)
@@ -57,7 +56,7 @@ def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], path: Paths, t
         figure.legend(
             handles, labels, loc="outside upper center", ncols=len(kinds), fontsize=8, title=legible(title, _MOST_TITLE)
         )
-    save_figure(figure, path, command)
+    return figure
 
 
 def _stack(axes: Axes, rows: Sequence[tuple[float, ...]], kinds: Sequence[str]) -> None:

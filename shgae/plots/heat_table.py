@@ -14,9 +14,7 @@ from shgae.plots.style import new_figure, style
 _MOST_NAME = 30
 
 
-def heat_table(
-    values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], title: str, unit: str
-) -> Figure:
+def heat_table(values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], title: str) -> Figure:
     """Draws numbers (R, C) in per cent as a table with cells that are the darker the higher; NaN is left white.
 
     Args:
@@ -24,7 +22,6 @@ def heat_table(
         rows: their names.
         columns: their names.
         title: what stands above.
-        unit: what the numbers are.
     """
     with style():
         figure = new_figure(0.62 * len(columns) + 2.2, 0.27 * len(rows) + 1.5)
@@ -41,7 +38,7 @@ def heat_table(
         labels = [legible(name, _MOST_NAME) for name in columns]
         axes.set_xticks(range(len(columns)), labels, fontsize=7, rotation=45, ha="right")
         axes.grid(visible=False)
-        axes.set_title(f"{title} ({unit})", fontsize=9, loc="left")
+        axes.set_title(f"{title} (%)", fontsize=9, loc="left")
     return figure
 
 

@@ -6,15 +6,15 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from shgae.plots.lettering import legible
-from shgae.plots.style import MIDDLE, new_figure, save_figure, side_colours, style
+from shgae.plots.style import MIDDLE, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
 SHEET_PHOTOS = 16
@@ -133,14 +133,12 @@ def to_panel(title: str, photo: Image.Image, poses: Sequence[Pose], skeleton: Sk
     return Panel(title, small, note)
 
 
-def overlay_sheet(panels: Sequence[Panel], min_score: float, path: Path, command: str) -> None:
+def overlay_sheet(panels: Sequence[Panel], min_score: float) -> Figure:
     """A page of photos with a legend.
 
     Args:
         panels: at least one; :data:`SHEET_PHOTOS` fit well.
         min_score: below which joints were drawn hollow.
-        path: the PNG, SVG or PDF to write.
-        command: what made the page.
     """
     columns = min(math.ceil(math.sqrt(len(panels))), 4)
     rows = math.ceil(len(panels) / columns)
@@ -155,7 +153,7 @@ def overlay_sheet(panels: Sequence[Panel], min_score: float, path: Path, command
             one.set_title(panel.heading, fontsize=7)
         hollow = f"hollow joints, thin limbs: below {min_score:g} of a perfect map's height"
         figure.suptitle(f"{_LEGEND}\n{hollow}; photos are cut to their people", fontsize=8)
-    save_figure(figure, path, command)
+    return figure
 
 
 def _around(poses: Sequence[Pose], photo_size: tuple[int, int]) -> tuple[int, int, int, int]:

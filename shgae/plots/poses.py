@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 
 from shgae.plots.lettering import legible
-from shgae.plots.style import MIDDLE, new_figure, save_figure, side_colours, style
+from shgae.plots.style import MIDDLE, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
 _MOST_NAME = 20
@@ -24,9 +24,7 @@ def prediction_sheet(
     truth: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]],
     predicted: Sequence[tuple[str, npt.NDArray[np.float64]]],
     skeleton: Skeleton,
-    path: Path,
-    command: str,
-) -> None:
+) -> Figure:
     """Draws people in columns: the annotation in the first row, one row a model below it.
 
     Args:
@@ -34,8 +32,6 @@ def prediction_sheet(
         truth: joints (N, K, 2) in crop pixels and visibility (N, K); v = 1 is drawn hollow, v = 0 left out.
         predicted: name of a model and its joints (N, K, 2) in crop pixels, drawn where the annotation has a label.
         skeleton: names and limbs of the K joints.
-        path: the PNG, SVG or PDF to write.
-        command: what made the figure.
     """
     xy, visibility = truth
     rows = [("annotation", xy.astype(np.float64)), *predicted]
@@ -47,7 +43,7 @@ def prediction_sheet(
                 draw_person(axes, crops[person], joints[person], visibility[person], skeleton)
             line[0].set_ylabel(legible(name, _MOST_NAME))
         figure.suptitle("labelled joints; orange: the person's left, blue: right; hollow: hidden (v = 1)", fontsize=8)
-    save_figure(figure, path, command)
+    return figure
 
 
 def draw_person(

@@ -17,6 +17,7 @@ from shgae.inference.decoding import perfect_height
 from shgae.inference.pose_finder import CHANGED, Row
 from shgae.models.zoo import LoadedHourglass
 from shgae.plots.overlays import Pose, draw_poses, overlay_sheet, to_panel
+from shgae.plots.style import save_figure
 from shgae.recipes import PredictConfig
 
 SHEET, OVERLAY = "sheet.png", "overlays/{name}.jpg"
@@ -67,7 +68,7 @@ class Pictures:
             )
             for row in rows
         ]
-        overlay_sheet(panels, self._config.min_score, draft.file(SHEET), command)
+        save_figure(overlay_sheet(panels, self._config.min_score), draft.file(SHEET), command)
 
     def _open(self, row: Row) -> Image.Image:
         """The photo again, if it is the one in which these joints were found."""

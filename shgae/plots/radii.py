@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from shgae.metrics.pckh import Curve
 from shgae.plots.lettering import label_of, legible
-from shgae.plots.style import COLOURS, DASHES, Paths, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, DASHES, new_figure, style
 
 _ASIDE = "#888888"
 
@@ -28,14 +29,12 @@ class RadiusPanel:
     """What is no model, in grey."""
 
 
-def radius_curves(panels: Sequence[RadiusPanel], path: Paths, title: str, command: str) -> None:
+def radius_curves(panels: Sequence[RadiusPanel], title: str) -> Figure:
     """Draws a panel a measure, side by side; the area under each curve stands in the legend.
 
     Args:
         panels: at least one.
-        path: the PNG, SVG or PDF to write, or several.
         title: what stands above.
-        command: what made the figure.
     """
     with style():
         lines = max(len(panel.models) + len(panel.aside) for panel in panels)
@@ -43,7 +42,7 @@ def radius_curves(panels: Sequence[RadiusPanel], path: Paths, title: str, comman
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             _panel(axes, panel)
         figure.suptitle(legible(title), fontsize=9)
-    save_figure(figure, path, command)
+    return figure
 
 
 def _panel(axes: Axes, panel: RadiusPanel) -> None:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shgae.plots.lettering import label_of
-from shgae.plots.style import COLOURS, DASHES, MARKERS, Paths, new_figure, save_figure, style
+from shgae.plots.style import COLOURS, DASHES, MARKERS, new_figure, style
 
 _ZERO = 0.5
 """Where 0 stands on a logarithmic axis."""
@@ -62,14 +62,8 @@ class Ranks:
     given: tuple[Level, ...] = ()
 
 
-def rate_curve(found: Ranks, path: Paths, command: str) -> None:
-    """Draws PCK (left) and FVU (right) over the number of principal components, the autoencoder as a point.
-
-    Args:
-        found: what to draw.
-        path: the PNG, SVG or PDF to write, or several.
-        command: what made the figure.
-    """
+def rate_curve(found: Ranks) -> Figure:
+    """Draws PCK (left) and FVU (right) over the number of principal components, the autoencoder as a point."""
     with style():
         figure = new_figure(8.5, 3.8)
         left, right = figure.subplots(1, 2)
@@ -81,7 +75,7 @@ def rate_curve(found: Ranks, path: Paths, command: str) -> None:
                 axes.axvspan(*span, color="#888888", alpha=0.12, linewidth=0, label=found.shaded)
             _ticks(axes, found.ranks)
         _legend(figure, left, right)
-    save_figure(figure, path, command)
+    return figure
 
 
 def _legend(figure: Figure, *axes: Axes) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from shgae.plots.lettering import legible
 from shgae.plots.poses import draw_person
-from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, save_figure, side_colours, style
+from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
 Picture = npt.NDArray[np.float32]
@@ -66,9 +65,7 @@ def people_sheet(
     dropped: Sequence[Dropped] | None,
     skeleton: Skeleton,
     heading: str,
-    path: Path,
-    command: str,
-) -> None:
+) -> Figure:
     """Draws a sheet.
 
     Args:
@@ -76,8 +73,6 @@ def people_sheet(
         dropped: lines of the table below; None draws none.
         skeleton: names and limbs of the joints.
         heading: stands above everything.
-        path: the PNG, SVG or PDF to write.
-        command: what made the sheet.
     """
     views = len(people[0])
     across = min(max(_COLUMNS // views, 1), len(people))
@@ -98,7 +93,7 @@ def people_sheet(
                 _draw(figure, view, skeleton, left + number * (_PANEL + _GAP), top)
         if dropped is not None:
             _table(figure, dropped, _HEAD + down * row + _LINE)
-    save_figure(figure, path, command)
+    return figure
 
 
 def with_maps(picture: Picture, maps: Picture, skeleton: Skeleton) -> Picture:

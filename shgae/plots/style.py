@@ -25,8 +25,6 @@ HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "+++")
 """Tell lines and bars apart in grey, as many as there are colours."""
 SUFFIXES = (".png", ".svg", ".pdf")
 """Formats of :func:`save_figure`."""
-Paths = Path | Sequence[Path]
-"""Where a figure is written: one format, or several."""
 LEFT, RIGHT, MIDDLE = "#E69F00", "#56B4E9", "#F0F0F0"
 """Limbs of the person's left and right side, and those in the middle."""
 
@@ -84,7 +82,7 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Paths, command: str) -> None:
+def save_figure(figure: Figure, path: Path | Sequence[Path], command: str) -> None:
     """Writes a PNG, an SVG or a PDF, by the path's suffix, whole or not at all, with the command that made it at its
     foot.
 

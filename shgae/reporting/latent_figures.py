@@ -138,7 +138,6 @@ class Pictures:
             [name.replace("_", " ") for name in names],
             columns,
             f"PCK of each joint, {counted_people(people)}; + mean: bottleneck replaced by the training mean",
-            "%",
         )
         worst = min(skips, key=lambda one: one.pck["all"] or 0.0)
         alt = f"PCK of every joint with skips on, off, and off level by level; lowest with {worst.skips}, bottleneck "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 
 from shgae.artifacts.crops import Crops, all_people
 from shgae.artifacts.store import Artifact
@@ -19,12 +19,12 @@ Rows = npt.NDArray[np.int64]
 _PEOPLE, _EXAMPLES = 8, 3
 
 
-def small_sheet(data: Artifact, path: Path, command: str) -> None:
+def small_sheet(data: Artifact) -> Figure:
     """Draws eight people of the train split with their annotation, and the table of those who were left out."""
     crops, skeleton = Crops(data, "train", checked=False), Skeleton.from_json(data.facts["skeleton"])
     rows = drawn_rows(len(crops), _PEOPLE, seed=0)
     heading = f"{len(rows):,} of {counted_people(len(crops))} of split train"
-    people_sheet(annotated(crops, rows), dropped_of(data), skeleton, heading, path, command)
+    return people_sheet(annotated(crops, rows), dropped_of(data), skeleton, heading)
 
 
 def drawn_rows(people: int, most: int, seed: int) -> Rows:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from matplotlib.figure import Figure
+
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport
 from shgae.analysis.splice.effects import Effect
 from shgae.plots.rates import Level, Ranks, ScoreCurve, rate_curve
-from shgae.plots.style import Paths
 from shgae.reporting.table import Grid, fvu, interval_points, people_title, percent
 from shgae.wording import counted, counted_people
 
@@ -38,7 +39,7 @@ def rate_table(report: RateReport) -> Grid:
     )
 
 
-def rate_figure(report: RateReport, path: Paths, command: str) -> None:
+def rate_figure(report: RateReport) -> Figure:
     """Draws the curve, see :func:`shgae.plots.rates.rate_curve`."""
     code = report.autoencoder
     curves = [_curve(report, side, name) for side, name in _SIDES]
@@ -56,7 +57,7 @@ def rate_figure(report: RateReport, path: Paths, command: str) -> None:
             Level(name, tuple(_share(one, side) for side in sides), one.fvu) for name, one in report.given.items()
         ),
     )
-    rate_curve(found, path, command)
+    return rate_curve(found)
 
 
 def _beyond(report: RateReport) -> str:

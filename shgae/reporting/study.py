@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from matplotlib.figure import Figure
+
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import (
     ARMS,
@@ -26,7 +28,6 @@ from shgae.evaluation.study_report import (
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.plots.differences import Bar, forest_plot
-from shgae.plots.style import Paths
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_costs import gflop
@@ -283,11 +284,11 @@ def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
     return (name, points(found.value), *ranges, number(one.p_adjusted), finding, question)
 
 
-def forest(report: StudyReport, path: Paths, command: str) -> None:
+def forest(report: StudyReport) -> Figure:
     """Draws the differences with the conclusion above, see :func:`shgae.plots.differences.forest_plot`."""
     first = next(iter(report.differences), None)
     confidence, margin = (_confidence(first), first.margin) if first else ("95", None)
-    forest_plot(bars(report), path, conclusion(report), command, confidence=confidence, margin=margin)
+    return forest_plot(bars(report), conclusion(report), confidence=confidence, margin=margin)
 
 
 def bars(report: StudyReport) -> list[Bar]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from matplotlib.figure import Figure
+
 from shgae.evaluation.study_report import BASELINE, NONE, StudyReport
 from shgae.evaluation.study_sizes import CodeSize, CodeSizes
 from shgae.plots.code_sizes import SizeCurves, code_size_figure
-from shgae.plots.style import Paths
 from shgae.reporting.table import Grid, percent
 from shgae.wording import counted
 
@@ -57,8 +58,8 @@ def size_curves(report: StudyReport, found: CodeSizes) -> SizeCurves:
     )
 
 
-def sizes_figure(report: StudyReport, path: Paths, command: str) -> None:
+def sizes_figure(report: StudyReport) -> Figure:
     """Draws the curve; of a report with code sizes."""
     if report.code_sizes is None:
         raise ValueError("the report has no code sizes")
-    code_size_figure(size_curves(report, report.code_sizes), path, command)
+    return code_size_figure(size_curves(report, report.code_sizes))

@@ -24,18 +24,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from shgae.analysis.latent.report import AnalysisReport
 from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.evaluation.report import EvaluationReport
-from shgae.evaluation.study_report import StudyReport
 from shgae.execution import Execution
 from shgae.metrics.error_kinds import KINDS
 from shgae.plots import bars, curves, error_bars, radii
 from shgae.plots.spectrum import spectrum_figure
-from shgae.plots.style import SUFFIXES, Paths, save_figure
+from shgae.plots.style import SUFFIXES, save_figure
 from shgae.reporting import error_kinds, evaluation, study
 from shgae.reporting.fitting import fitting
 from shgae.reporting.latent_figures import spectrum_curves
@@ -46,8 +47,7 @@ from shgae.reporting.study_sizes import sizes_figure
 
 _TWO_COLUMNS = 6
 """Epochs that a training must have for a second column by itself."""
-Draw = Callable[[Paths, str], None]
-"""Writes a figure to one path or several, signed with a command."""
+Draw = Callable[[], Figure]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
         execution.progress.start("figures", len(files), "files")
         for name, draw in figures.items():
             with fitting(", ".join(map(str, inputs))):
-                draw([draft.file(f"{name}{suffix}") for suffix in SUFFIXES], stamp(execution))
+                save_figure(draw(), [draft.file(f"{name}{suffix}") for suffix in SUFFIXES], stamp(execution))
             execution.progress.advance(len(SUFFIXES))
             execution.stop.raise_if_set(output, "the same command", saved=False)
         execution.progress.finish()
@@ -123,11 +123,11 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
 
 
 def _of_reports(read: Inputs) -> dict[str, Draw]:
-    kinds: dict[str, dict[str, Callable[[Any, Paths, str], None]]] = {
+    kinds: dict[str, dict[str, Callable[[Any], Figure]]] = {
         "rate": {"rate": rate_figure},
         "analysis": {"spectrum": _spectrum},
         "evaluation": {"joints": _joints, "radii": _radii, "errors": _errors},
-        "study": {"differences": _forest},
+        "study": {"differences": study.forest},
     }
     count = Counter(kind for kind, _, _ in read.reports)
     found: dict[str, Draw] = {}
@@ -144,22 +144,17 @@ def _of_reports(read: Inputs) -> dict[str, Draw]:
     return found
 
 
-def _joints(report: EvaluationReport, path: Paths, command: str) -> None:
-    bars.joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), command)
+def _joints(report: EvaluationReport) -> Figure:
+    return bars.joint_bars(evaluation.joint_bars(report), evaluation.bars_title(report))
 
 
-def _errors(report: EvaluationReport, path: Paths, command: str) -> None:
-    title = evaluation.bars_title(report)
-    error_bars.error_bars(error_kinds.error_bars(report), KINDS, path, title, command)
+def _errors(report: EvaluationReport) -> Figure:
+    return error_bars.error_bars(error_kinds.error_bars(report), KINDS, evaluation.bars_title(report))
 
 
-def _radii(report: EvaluationReport, path: Paths, command: str) -> None:
-    radii.radius_curves(radius_panels(report), path, evaluation.bars_title(report), command)
+def _radii(report: EvaluationReport) -> Figure:
+    return radii.radius_curves(radius_panels(report), evaluation.bars_title(report))
 
 
-def _spectrum(report: AnalysisReport, path: Paths, command: str) -> None:
-    save_figure(spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum)), path, command)
-
-
-def _forest(report: StudyReport, path: Paths, command: str) -> None:
-    study.forest(report, path, command)
+def _spectrum(report: AnalysisReport) -> Figure:
+    return spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum))

@@ -140,9 +140,11 @@ def run(
 
 
 def _draw(unfinished: Draft, facts: Mapping[str, Any], execution: Execution) -> None:
-    from shgae.reporting.people_sheet import small_sheet  # imports what draws, which takes longer than refusals may
+    # What draws takes longer to import than refusals may.
+    from shgae.plots.style import save_figure
+    from shgae.reporting.people_sheet import small_sheet
 
-    small_sheet(unfinished.preview(facts), unfinished.file(SHEET), stamp(execution))
+    save_figure(small_sheet(unfinished.preview(facts)), unfinished.file(SHEET), stamp(execution))
 
 
 def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:

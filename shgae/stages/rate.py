@@ -20,6 +20,7 @@ from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
 from shgae.models.autoencoder import SIDE
+from shgae.plots.style import save_figure
 from shgae.recipes import RateConfig, as_json
 from shgae.reporting.rate import rate_figure, rate_table
 from shgae.reporting.table import write_pages
@@ -94,7 +95,7 @@ def run(
         draft.write_json(REPORT, SCHEMA.to_json(report))
         says = sentences(report)
         write_pages(draft, [rate_table(report)], *says)
-        rate_figure(report, draft.file(PICTURE), stamp(execution))
+        save_figure(rate_figure(report), draft.file(PICTURE), stamp(execution))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts, volatile=(PICTURE,))
     return RateResult(report, artifact)

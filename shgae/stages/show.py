@@ -25,6 +25,7 @@ from shgae.evaluation.predictions import PredictionFile, crop_points, read_predi
 from shgae.execution import Execution
 from shgae.metrics.people import Floats
 from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
+from shgae.plots.style import save_figure
 from shgae.recipe_parts import ShowConfig
 from shgae.reporting.people_sheet import annotated, drawn_rows, dropped_of
 from shgae.skeleton import Skeleton
@@ -116,7 +117,7 @@ def run(
     dropped = tuple(dropped_of(prepared)) if config.dropped else None
     heading = _heading(len(rows), len(crops), split, config, predictions, augmentation is not None)
     check_file(output, PICTURE, execution.force, example="sheet")  # once more: it may have been made since
-    people_sheet(views, dropped, skeleton, heading, output, stamp(execution))
+    save_figure(people_sheet(views, dropped, skeleton, heading), output, stamp(execution))
     ids = tuple(crops.people.annotation_id[rows].tolist())
     said = None if errors is None else tuple(round(e, 3) if np.isfinite(e) else None for e in errors[rows].tolist())
     return ShowResult(output, split, tuple(rows.tolist()), ids, said, tuple(map(tuple, views)), dropped)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from shgae.plots import bars
 from shgae.plots.bars import Bar, ModelBars, joint_bars
+from shgae.plots.style import save_figure
 
 
 def model(name: str, shares: list[float | None], *, sure: bool = True) -> ModelBars:
@@ -17,19 +17,12 @@ def model(name: str, shares: list[float | None], *, sure: bool = True) -> ModelB
     return ModelBars(name, Bar(0.3, interval), joints)
 
 
-def drawn(*models: ModelBars, path: Path = Path("x.png")) -> None:
-    joint_bars(models, path, "10 people of 7 photos", "shgae plot")
+def drawn(*models: ModelBars) -> Figure:
+    return joint_bars(models, "10 people of 7 photos")
 
 
-@pytest.fixture
-def axes(monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
-    found: list[Axes] = []
-    monkeypatch.setattr(bars, "save_figure", lambda figure, *_: found.extend(figure.axes))
-    return found
-
-
-def test_every_joint_has_a_bar_a_model_and_an_interval(axes: list[Axes]) -> None:
-    drawn(model("a", [0.2, 0.4]), model("b", [0.3, 0.1]))
+def test_every_joint_has_a_bar_a_model_and_an_interval() -> None:
+    axes = drawn(model("a", [0.2, 0.4]), model("b", [0.3, 0.1])).axes
     assert [round(bar.get_width(), 6) for bar in axes[0].patches] == [30, 20, 40, 30, 30, 10]
     assert [label.get_text() for label in axes[0].get_yticklabels()] == [
         "all joints (PCK)",
@@ -43,14 +36,14 @@ def test_every_joint_has_a_bar_a_model_and_an_interval(axes: list[Axes]) -> None
     assert "95 % intervals" in axes[0].get_xlabel()
 
 
-def test_bars_of_a_joint_do_not_overlap(axes: list[Axes]) -> None:
-    drawn(*(model(str(i), [0.2]) for i in range(9)))
+def test_bars_of_a_joint_do_not_overlap() -> None:
+    axes = drawn(*(model(str(i), [0.2]) for i in range(9))).axes
     spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in axes[0].patches)
     assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
 
 
-def test_a_joint_that_nobody_has_is_left_out_and_where_no_joint_has_an_interval_it_is_said(axes: list[Axes]) -> None:
-    drawn(model("a", [None, 0.2], sure=False))
+def test_a_joint_that_nobody_has_is_left_out_and_where_no_joint_has_an_interval_it_is_said() -> None:
+    axes = drawn(model("a", [None, 0.2], sure=False)).axes
     assert len(axes[0].patches) == 2
     assert "without intervals" in axes[0].get_xlabel()
 
@@ -58,5 +51,6 @@ def test_a_joint_that_nobody_has_is_left_out_and_where_no_joint_has_an_interval_
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_it_is_drawn_alike_twice(tmp_path: Path, suffix: str) -> None:
     for name in "xy":
-        drawn(model("_a", [0.2, 0.4]), model("$b$", [0.3, 0.1]), path=tmp_path / f"{name}{suffix}")
+        figure = drawn(model("_a", [0.2, 0.4]), model("$b$", [0.3, 0.1]))
+        save_figure(figure, tmp_path / f"{name}{suffix}", "shgae plot")
     assert (tmp_path / f"x{suffix}").read_bytes() == (tmp_path / f"y{suffix}").read_bytes()

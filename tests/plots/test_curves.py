@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from PIL import Image
 
-from shgae.plots import curves
 from shgae.plots.curves import best_row, learning_rates, score_of, study_curves
-from shgae.plots.style import MARKERS
+from shgae.plots.style import MARKERS, save_figure
 
 
 def network(epochs: int, shift: float = 0.0) -> list[dict[str, Any]]:
@@ -25,42 +23,32 @@ def code(epochs: int) -> list[dict[str, Any]]:
     return [{key: row[key] for key in row if key != "val_pck"} | {"val_fvu": 1 / row["epoch"]} for row in rows]
 
 
-@pytest.fixture
-def axes(monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
-    """The panels of the figure that is drawn next."""
-    found: list[Axes] = []
-    monkeypatch.setattr(curves, "save_figure", lambda figure, *_: found.extend(figure.axes))
-    return found
-
-
 def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def test_the_right_column_shows_the_epochs_from_there_on_and_is_fitted_to_them(axes: list[Axes]) -> None:
-    study_curves({"run": network(20)}, 11, Path("x.png"), "shgae plot")
-    whole, late = axes[0], axes[1]
+def test_the_right_column_shows_the_epochs_from_there_on_and_is_fitted_to_them() -> None:
+    whole, late = study_curves({"run": network(20)}, 11).axes[:2]
     assert [line.get_xdata()[0] for line in late.lines[:2]] == [11, 11]
     assert whole.get_ylim()[1] > 9
     assert late.get_ylim()[1] < 1.1
     assert late.get_title() == "from epoch 11 on"
 
 
-def test_there_are_only_whole_epochs_even_where_there_is_one_alone(axes: list[Axes]) -> None:
-    study_curves({"run": network(2), "other": network(1)}, 2, Path("x.png"), "shgae plot")
+def test_there_are_only_whole_epochs_even_where_there_is_one_alone() -> None:
+    axes = study_curves({"run": network(2), "other": network(1)}, 2).axes
     for one, epochs in zip(axes, [[1, 2], [2], [1, 2], [2]], strict=True):
         low, high = one.get_xlim()
         assert [tick for tick in one.get_xticks() if low <= tick <= high] == epochs
 
 
-def test_without_a_first_epoch_there_is_one_column(axes: list[Axes]) -> None:
-    study_curves({"run": network(4)}, None, Path("x.png"), "shgae plot")
-    assert len(axes) == 2
+def test_without_a_first_epoch_there_is_one_column() -> None:
+    assert len(study_curves({"run": network(4)}, None).axes) == 2
 
 
-def test_every_run_has_its_best_epoch_ringed_and_a_look_of_its_own(axes: list[Axes]) -> None:
+def test_every_run_has_its_best_epoch_ringed_and_a_look_of_its_own() -> None:
     runs = {str(i): network(8 + i, i / 99) for i in range(7)}
-    study_curves(runs, None, Path("x.png"), "shgae plot")
+    axes = study_curves(runs, None).axes
     scores = axes[1].lines
     rings = [line for line in scores if line.get_linestyle() == "None"]
     assert [list(line.get_xdata()) for line in rings] == [[8 + i - 1] for i in range(7)]
@@ -71,8 +59,8 @@ def test_every_run_has_its_best_epoch_ringed_and_a_look_of_its_own(axes: list[Ax
     assert [line.get_marker() for line in training] == list(MARKERS), "those of training too"
 
 
-def test_a_run_that_ended_before_is_on_the_left_alone(axes: list[Axes]) -> None:
-    study_curves({"long": network(20), "short": network(5)}, 11, Path("x.png"), "shgae plot")
+def test_a_run_that_ended_before_is_on_the_left_alone() -> None:
+    axes = study_curves({"long": network(20), "short": network(5)}, 11).axes
     assert len(axes[0].lines) == 6
     assert len(axes[1].lines) == 3
 
@@ -84,8 +72,8 @@ def test_the_best_epoch_is_the_first_of_equals_and_the_lowest_of_an_autoencoder(
     assert (score_of(rows).name, score_of(code(2)).name) == ("PCK", "FVU")
 
 
-def test_equal_learning_rates_do_not_hide_each_other(axes: list[Axes]) -> None:
-    learning_rates({"a": network(5), "b": network(5), "c": network(6)}, Path("x.png"), "shgae plot")
+def test_equal_learning_rates_do_not_hide_each_other() -> None:
+    axes = learning_rates({"a": network(5), "b": network(5), "c": network(6)}).axes
     a, b, c = (line.get_linewidth() for line in axes[0].lines)
     assert a > b == c
 
@@ -93,15 +81,16 @@ def test_equal_learning_rates_do_not_hide_each_other(axes: list[Axes]) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_names_from_folders_are_drawn_as_they_are(tmp_path: Path, suffix: str) -> None:
     runs = {"_a$b$": code(9), "x" * 70: code(7), "\N{SNOWMAN}\x07": code(3)}
-    study_curves(runs, 4, tmp_path / f"a{suffix}", "shgae plot")
-    learning_rates(runs, tmp_path / f"b{suffix}", "shgae plot")
+    save_figure(study_curves(runs, 4), tmp_path / f"a{suffix}", "shgae plot")
+    save_figure(learning_rates(runs), tmp_path / f"b{suffix}", "shgae plot")
     assert (tmp_path / f"a{suffix}").stat().st_size > 5000
 
 
 def test_more_runs_make_another_picture_and_the_command_is_under_it(tmp_path: Path) -> None:
     pictures = []
     for i, (runs, command) in enumerate([(1, "a"), (2, "a"), (2, "b")]):
-        study_curves({str(n): network(9, n / 99) for n in range(runs)}, 4, tmp_path / f"{i}.png", command)
+        figure = study_curves({str(n): network(9, n / 99) for n in range(runs)}, 4)
+        save_figure(figure, tmp_path / f"{i}.png", command)
         pictures.append(pixels(tmp_path / f"{i}.png"))
     assert pictures[0].shape == pictures[1].shape and (pictures[0] != pictures[1]).any()
     assert (pictures[1] != pictures[2]).any(2).nonzero()[0].min() > pictures[1].shape[0] - 20

@@ -5,21 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from matplotlib.axes import Axes
 from PIL import Image
 
-from shgae.plots import error_bars
-from shgae.plots.error_bars import ErrorBars
+from shgae.plots.error_bars import ErrorBars, error_bars
+from shgae.plots.style import save_figure
 
 KINDS = ("good", "jitter", "miss")
 A = ErrorBars("a", (0.5, 0.2, 0.3), {"left_knee": (1.0, 0.0, 0.0), "nose": (0.0, 0.4, 0.6)})
 B = ErrorBars("_b$", (0.1, 0.2, 0.7), {"left_knee": (0.2, 0.3, 0.5), "nose": (0.0, 0.1, 0.9)})
 
 
-def test_bars_follow_each_other_and_end_at_100(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[Axes] = []
-    monkeypatch.setattr(error_bars, "save_figure", lambda figure, *_: found.extend(figure.axes))
-    error_bars.error_bars([A, B], KINDS, Path("x.png"), "title", "command")
+def test_bars_follow_each_other_and_end_at_100() -> None:
+    found = error_bars([A, B], KINDS, "title").axes
     assert len(found) == 2
     for axes, model in zip(found, (A, B), strict=True):
         bars = [[(bar.get_x(), bar.get_width()) for bar in kind] for kind in axes.containers]
@@ -32,15 +29,13 @@ def test_bars_follow_each_other_and_end_at_100(monkeypatch: pytest.MonkeyPatch) 
     assert found[0].get_legend_handles_labels()[1] == list(KINDS)
 
 
-def test_each_panel_names_its_axis_so_that_nothing_lies_on_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[Axes] = []
-    monkeypatch.setattr(error_bars, "save_figure", lambda figure, *_: found.extend(figure.axes))
-    error_bars.error_bars([A, B], KINDS, Path("x.png"), "title", "command")
+def test_each_panel_names_its_axis_so_that_nothing_lies_on_the_command() -> None:
+    found = error_bars([A, B], KINDS, "title").axes
     assert {axes.get_xlabel() for axes in found} == {"% of labelled joints"}
     assert not found[0].get_figure().get_supxlabel()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("models", [[A], [A, B, B, B, B, B]])
 def test_it_is_a_picture_of_one_model_and_of_many(tmp_path: Path, models: list[ErrorBars]) -> None:
-    error_bars.error_bars(models, KINDS, tmp_path / "x.png", "title", "command")
+    save_figure(error_bars(models, KINDS, "title"), tmp_path / "x.png", "command")
     assert Image.open(tmp_path / "x.png").width >= 800

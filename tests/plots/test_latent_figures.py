@@ -58,7 +58,7 @@ def mosaic(seed: int) -> Figure:
 def table(seed: int) -> Figure:
     values = np.random.default_rng(seed).uniform(0, 1, (3, 2))
     values[0, 0] = np.nan
-    return heat_table(values, ["a", "b", "c"], ["on", "off"], "PCK", "%")
+    return heat_table(values, ["a", "b", "c"], ["on", "off"], "PCK")
 
 
 def silhouettes(seed: int) -> Figure:
@@ -101,7 +101,7 @@ def test_a_cell_lies_where_its_joint_is_drawn() -> None:
 
 
 def test_a_table_of_nothing_but_missing_numbers_is_drawn() -> None:
-    figure = heat_table(np.full((2, 2), np.nan), ["a", "b"], ["on", "off"], "PCK", "%")
+    figure = heat_table(np.full((2, 2), np.nan), ["a", "b"], ["on", "off"], "PCK")
     assert len(figure.axes[0].texts) == 0
 
 

@@ -64,59 +64,57 @@ def test_a_name_that_begins_with_an_underscore_is_not_left_out_of_a_legend() -> 
         assert [one.get_text() for one in axes.legend().get_texts()] == [" _x"]
 
 
-def _overlay(names: list[str], skeleton: Skeleton, path: Path) -> None:
+def _overlay(names: list[str], skeleton: Skeleton) -> Figure:
     pose = overlays.Pose(np.full((4, 2), 20.0), np.ones(4), np.ones(4, np.bool_), (0, 0, 40, 40))
     photo = Image.new("RGB", (60, 50))
-    overlays.overlay_sheet([overlays.to_panel(name, photo, [pose], skeleton, 0.1) for name in names], 0.1, path, "x")
+    return overlays.overlay_sheet([overlays.to_panel(name, photo, [pose], skeleton, 0.1) for name in names], 0.1)
 
 
-def _poses(names: list[str], skeleton: Skeleton, path: Path) -> None:
+def _poses(names: list[str], skeleton: Skeleton) -> Figure:
     xy, seen = np.full((2, 4, 2), 9.0, np.float32), np.full((2, 4), 2, np.uint8)
     crops = np.zeros((2, 16, 16, 3), np.float32)
-    poses.prediction_sheet(crops, (xy, seen), [(name, xy.astype(float)) for name in names], skeleton, path, "x")
+    return poses.prediction_sheet(crops, (xy, seen), [(name, xy.astype(float)) for name in names], skeleton)
 
 
-def _people(names: list[str], skeleton: Skeleton, path: Path) -> None:
+def _people(names: list[str], skeleton: Skeleton) -> Figure:
     picture, xy = np.zeros((16, 16, 3), np.float32), np.full((4, 2), 9.0)
     views = [[sheets.View(name, picture, xy, np.full(4, 2, np.uint8))] for name in names]
     dropped = [sheets.Dropped(name, name, 1, name) for name in names]
-    sheets.people_sheet(views, dropped, skeleton, names[0], path, names[1])
+    return sheets.people_sheet(views, dropped, skeleton, names[0])
 
 
-def _bars(names: list[str], skeleton: Skeleton, path: Path) -> None:
+def _bars(names: list[str], skeleton: Skeleton) -> Figure:
     bar = bars.Bar(0.5, (0.4, 0.6), 9)
     models = [bars.ModelBars(name, bar, dict.fromkeys(skeleton.names, bar)) for name in names]
-    bars.joint_bars(models, path, names[0], names[1])
+    return bars.joint_bars(models, names[0])
 
 
-def _errors(names: list[str], skeleton: Skeleton, path: Path) -> None:
+def _errors(names: list[str], skeleton: Skeleton) -> Figure:
     joints = dict.fromkeys(skeleton.names, (0.5, 0.5))
     models = [error_bars.ErrorBars(name, (0.5, 0.5), joints) for name in names]
-    error_bars.error_bars(models, ("good", "bad"), path, names[0], names[1])
+    return error_bars.error_bars(models, ("good", "bad"), names[0])
 
 
-def _rates(names: list[str], _: Skeleton, path: Path) -> None:
+def _rates(names: list[str], _: Skeleton) -> Figure:
     levels = tuple(rates.Level(name, (8.0,), 0.6) for name in names)
     curve = rates.ScoreCurve("skips on", 30, (1, 20), None, 12)
-    rates.rate_curve(rates.Ranks((0, 9), (curve,), (1, 0.5), 6, 0.5, 9, "", "as it is", levels), path, names[0])
+    return rates.rate_curve(rates.Ranks((0, 9), (curve,), (1, 0.5), 6, 0.5, 9, "", "as it is", levels))
 
 
-def _forest(names: list[str], _: Skeleton, path: Path) -> None:
+def _forest(names: list[str], _: Skeleton) -> Figure:
     found = [differences.Bar(name, name, 0.1, (0, 0.2), (0, 0.1), None, (0.1,), True) for name in names]
-    differences.forest_plot(found, path, names[0], names[1])
+    return differences.forest_plot(found, names[0])
 
 
-FIGURES: dict[str, Callable[[list[str], Skeleton, Path], None]] = {
+FIGURES: dict[str, Callable[[list[str], Skeleton], Figure]] = {
     "bars": _bars,
-    "curves": lambda names, _, path: curves.study_curves(dict.fromkeys(names, HISTORY), 2, path, names[0]),
-    "a curve": lambda names, _, path: curves.study_curves({names[0]: HISTORY}, None, path, names[0]),
-    "trainings": lambda names, _, path: curves.training_curves(dict.fromkeys(names, HISTORY), path, names[0]),
-    "rates of learning": lambda names, _, path: curves.learning_rates(dict.fromkeys(names, HISTORY), path, names[0]),
+    "curves": lambda names, _: curves.study_curves(dict.fromkeys(names, HISTORY), 2),
+    "a curve": lambda names, _: curves.study_curves({names[0]: HISTORY}, None),
+    "trainings": lambda names, _: curves.training_curves(dict.fromkeys(names, HISTORY)),
+    "rates of learning": lambda names, _: curves.learning_rates(dict.fromkeys(names, HISTORY)),
     "differences": _forest,
     "errors": _errors,
-    "heat": lambda names, skeleton, path: save_figure(
-        heat_table.heat_table(np.full((4, 2), 0.5), skeleton.names, names, names[0], "%"), path, names[1]
-    ),
+    "heat": lambda names, skeleton: heat_table.heat_table(np.full((4, 2), 0.5), skeleton.names, names, names[0]),
     "overlays": _overlay,
     "poses": _poses,
     "people": _people,
@@ -133,7 +131,7 @@ FIGURES: dict[str, Callable[[list[str], Skeleton, Path], None]] = {
 def test_every_figure_takes_any_name(tmp_path: Path, kind: str, names: list[str], joints: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph")
-        FIGURES[kind](names, Skeleton(tuple(joints), ((0, 1),), ()), tmp_path / "x.png")
+        save_figure(FIGURES[kind](names, Skeleton(tuple(joints), ((0, 1),), ())), tmp_path / "x.png", names[1])
     assert Image.open(tmp_path / "x.png").width > 100
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
 from shgae.plots.overlays import Pose, draw_poses, overlay_sheet, to_panel
-from shgae.plots.style import LEFT, MIDDLE, RIGHT
+from shgae.plots.style import LEFT, MIDDLE, RIGHT, save_figure
 from shgae.skeleton import Skeleton
 
 SKELETON = Skeleton.from_names(("left_hand", "left_foot", "r_hand", "nose"), [(0, 1), (0, 2)])
@@ -176,7 +176,7 @@ def test_a_sheet_is_drawn_alike_twice(tmp_path: Path, count: int) -> None:
     names = ["$x^$.jpg", "\u4eba\n.jpg", "n" * 300, *"abcdefghijklm"][:count]
     panels = [to_panel(name, Image.new("RGB", (90, 60), GREY), [pose()], SKELETON, 0.1) for name in names]
     for name in ("a", "b"):
-        overlay_sheet(panels, 0.1, tmp_path / f"{name}.png", "shgae predict $a $b")
+        save_figure(overlay_sheet(panels, 0.1), tmp_path / f"{name}.png", "shgae predict $a $b")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
     assert (picture == GREY).all(2).sum() > 5000 * count

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from matplotlib.axes import Axes
 
 from shgae.metrics.pckh import Curve
-from shgae.plots import radii
 from shgae.plots.radii import RadiusPanel, radius_curves
+from shgae.plots.style import save_figure
 
 LOW, HIGH = Curve((0.0, 0.25, 0.5), (0.0, 0.2, 0.4), 0.2), Curve((0.0, 0.25, 0.5), (0.1, 0.9, 1.0), 0.725)
 PANELS = [
@@ -18,11 +17,8 @@ PANELS = [
 ]
 
 
-def test_a_line_a_model_in_per_cent_and_its_area_in_the_legend(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[Axes] = []
-    monkeypatch.setattr(radii, "save_figure", lambda figure, *_: found.extend(figure.axes))
-    radius_curves(PANELS, Path("x.png"), "10 people", "shgae plot")
-    first, second = found
+def test_a_line_a_model_in_per_cent_and_its_area_in_the_legend() -> None:
+    first, second = radius_curves(PANELS, "10 people").axes
     assert [list(line.get_xdata()) for line in first.lines] == [[0, 0.25, 0.5]] * 3
     assert [list(line.get_ydata()) for line in first.lines] == [[0, 20, 40], [10, 90, 100], [0, 20, 40]]
     assert first.get_legend_handles_labels()[1] == ["a (AUC 20.0 %)", "b_$x$ (AUC 72.5 %)", "mean pose (AUC 20.0 %)"]
@@ -35,5 +31,5 @@ def test_a_line_a_model_in_per_cent_and_its_area_in_the_legend(monkeypatch: pyte
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_it_is_drawn_equally_twice(tmp_path: Path, suffix: str) -> None:
     for name in "xy":
-        radius_curves(PANELS, tmp_path / f"{name}{suffix}", "10 people", "shgae plot")
+        save_figure(radius_curves(PANELS, "10 people"), tmp_path / f"{name}{suffix}", "shgae plot")
     assert (tmp_path / f"x{suffix}").read_bytes() == (tmp_path / f"y{suffix}").read_bytes()

@@ -10,22 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shgae.plots import rates
+from shgae.plots.style import save_figure
 from shgae.reporting.rate import rate_figure
 from tests.builders.findings import CURVE, Interval, effect, point, rate_report
 
 
 def drawn(path: Path, *given: Any, **more: Any) -> np.ndarray:
-    rate_figure(rate_report(*given, **more), path, "shgae rate")
+    save_figure(rate_figure(rate_report(*given, **more)), path, "shgae rate")
     return np.asarray(Image.open(path))
-
-
-@pytest.fixture
-def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Instead of being written, figures are kept."""
-    found: list[Any] = []
-    monkeypatch.setattr(rates, "save_figure", lambda figure, *_: found.append(figure))
-    return found
 
 
 def test_it_is_drawn_alike_twice(tmp_path: Path) -> None:
@@ -43,17 +35,15 @@ def test_the_autoencoder_is_seen_where_it_lies(tmp_path: Path) -> None:
         assert not any(np.array_equal(one, other) for other in pictures[:i])
 
 
-def test_no_band_leaves_what_a_score_can_be(figures: list[Any]) -> None:
+def test_no_band_leaves_what_a_score_can_be() -> None:
     wide = replace(effect(0.1), pck_lost=Interval(0.2, -0.9, 0.4, 0.1))
-    rate_figure(rate_report(points=tuple(replace(one, skips_on=wide) for one in CURVE)), Path("x.png"), "shgae rate")
-    axes = figures[0].axes[0]
+    axes = rate_figure(rate_report(points=tuple(replace(one, skips_on=wide) for one in CURVE))).axes[0]
     heights = np.concatenate([band.get_paths()[0].vertices[:, 1] for band in axes.collections])
     assert (heights.min(), heights.max()) == (0, 100)
 
 
-def test_names_stand_above_the_axes_and_cover_no_curve(figures: list[Any]) -> None:
-    rate_figure(rate_report(point(50, 0.4, 0.2), rank=299), Path("x.png"), "shgae rate")
-    (figure,) = figures
+def test_names_stand_above_the_axes_and_cover_no_curve() -> None:
+    figure = rate_figure(rate_report(point(50, 0.4, 0.2), rank=299))
     assert all(axes.get_legend() is None and not axes.texts for axes in figure.axes)
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == [
@@ -72,16 +62,15 @@ def test_small_bottlenecks_are_drawn_too(tmp_path: Path, last: int) -> None:
     assert drawn(tmp_path / "small.png", point(6, 0.4, 0.2), points).shape[1] > 800
 
 
-def test_without_intervals_there_is_no_band(figures: list[Any]) -> None:
+def test_without_intervals_there_is_no_band() -> None:
     alone = tuple(point(one.n_components, one.fvu, 0.2, alone=True) for one in CURVE)
-    rate_figure(rate_report(point(50, 0.4, 0.2), alone), Path("x.png"), "shgae rate")
-    assert len(figures[0].axes[0].collections) == 0
+    figure = rate_figure(rate_report(point(50, 0.4, 0.2), alone))
+    assert len(figure.axes[0].collections) == 0
 
 
-def test_nobody_with_a_joint_leaves_the_scores_empty(figures: list[Any]) -> None:
+def test_nobody_with_a_joint_leaves_the_scores_empty() -> None:
     report = rate_report(point(6, None, None), (point(0, None, None),), None)
-    rate_figure(report, Path("x.png"), "shgae rate")
-    assert len(figures[0].axes[0].lines) == 0
+    assert len(rate_figure(report).axes[0].lines) == 0
 
 
 def test_directions_that_nobody_determines_are_shaded_and_a_tuned_trunk_is_called_that(tmp_path: Path) -> None:

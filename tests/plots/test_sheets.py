@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from shgae.plots import sheets
 from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
 from shgae.plots.style import LEFT, MIDDLE, RIGHT
 from shgae.skeleton import Skeleton
@@ -23,21 +20,12 @@ def view(title: str, visibility: list[int]) -> View:
     return View(title, PICTURE, XY, np.array(visibility, np.uint8))
 
 
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that are saved, kept instead."""
-    kept: list[Figure] = []
-    monkeypatch.setattr(sheets, "save_figure", lambda figure, *_: kept.append(figure))
-    return kept
+def draw(people: list[list[View]], dropped: list[Dropped] | None = None) -> Figure:
+    return people_sheet(people, dropped, SKELETON, "a heading")
 
 
-def draw(people: list[list[View]], dropped: list[Dropped] | None = None) -> None:
-    people_sheet(people, dropped, SKELETON, "a heading", Path("sheet.png"), "shgae show")
-
-
-def test_hidden_joints_are_hollow_and_unlabelled_ones_left_out(drawn: list[Figure]) -> None:
-    draw([[view("a", [2, 1, 2, 0])]])
-    [axes] = drawn[0].axes
+def test_hidden_joints_are_hollow_and_unlabelled_ones_left_out() -> None:
+    [axes] = draw([[view("a", [2, 1, 2, 0])]]).axes
     limbs, joints = axes.collections
     places = [tuple(place) for place in np.asarray(joints.get_offsets()).tolist()]
     faces, edges = (colours[:, :3].tolist() for colours in (joints.get_facecolor(), joints.get_edgecolor()))
@@ -48,20 +36,18 @@ def test_hidden_joints_are_hollow_and_unlabelled_ones_left_out(drawn: list[Figur
     assert len(limbs.get_paths()) == 2 * 2, "two limbs have both ends, each in black and in colour"
 
 
-def test_people_stand_in_order_and_their_views_beside_each_other(drawn: list[Figure]) -> None:
-    draw([[view(f"{person}{which}", [2] * 4) for which in "xyz"] for person in "abc"])
-    places = {axes.get_title(loc="left"): axes.get_position() for axes in drawn[0].axes}
+def test_people_stand_in_order_and_their_views_beside_each_other() -> None:
+    figure = draw([[view(f"{person}{which}", [2] * 4) for which in "xyz"] for person in "abc"])
+    places = {axes.get_title(loc="left"): axes.get_position() for axes in figure.axes}
     first_row = sorted((box.x0, name) for name, box in places.items() if box.y0 == places["ax"].y0)
     assert [name for _, name in first_row] == ["ax", "ay", "az", "bx", "by", "bz"]
     assert places["cx"].y1 < places["ax"].y0 and places["cx"].x0 == places["ax"].x0
 
 
 @pytest.mark.parametrize(("people", "views"), [(1, 1), (3, 2), (17, 1), (5, 8)])
-def test_nothing_lies_over_anything_else_and_nothing_beyond_the_sheet(
-    drawn: list[Figure], people: int, views: int
-) -> None:
-    draw([[view(f"annotation {10**12 + n}", [2] * 4)] * views for n in range(people)], [Dropped("train", "x", 3, "4")])
-    figure = drawn[0]
+def test_nothing_lies_over_anything_else_and_nothing_beyond_the_sheet(people: int, views: int) -> None:
+    everybody = [[view(f"annotation {10**12 + n}", [2] * 4)] * views for n in range(people)]
+    figure = draw(everybody, [Dropped("train", "x", 3, "4")])
     axes = [one.get_window_extent() for one in figure.axes]
     texts = [text.get_window_extent() for text in figure.texts]
     titles = [one._left_title.get_window_extent() for one in figure.axes]  # type: ignore[attr-defined]
@@ -72,12 +58,11 @@ def test_nothing_lies_over_anything_else_and_nothing_beyond_the_sheet(
     assert overlaps == []
 
 
-def test_the_table_says_who_was_left_out(drawn: list[Figure]) -> None:
-    draw([[view("a", [2] * 4)]], [Dropped("val", "no labelled joint", 1200, "3 in 4.jpg")])
-    texts = [text.get_text() for text in drawn[0].texts]
+def test_the_table_says_who_was_left_out() -> None:
+    figure = draw([[view("a", [2] * 4)]], [Dropped("val", "no labelled joint", 1200, "3 in 4.jpg")])
+    texts = [text.get_text() for text in figure.texts]
     assert {"1,200", "val", "no labelled joint", "3 in 4.jpg"} <= set(texts)
-    draw([[view("a", [2] * 4)]], [])
-    assert "nobody" in [text.get_text() for text in drawn[1].texts]
+    assert "nobody" in [text.get_text() for text in draw([[view("a", [2] * 4)]], []).texts]
 
 
 def test_a_target_map_covers_its_cells_with_the_colour_of_its_side() -> None:

@@ -27,7 +27,6 @@ from shgae.evaluation.study_plan import PLAN, StudyPlan, plan_bytes
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.metrics.pckh import Curve
-from shgae.plots import curves
 from shgae.reporting import plot_inputs
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
@@ -90,7 +89,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
         for path in paths:
             path.write_bytes(b"a figure")
 
-    monkeypatch.setattr(curves, "save_figure", blank)
+    monkeypatch.setattr(plot, "save_figure", blank)
 
 
 def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.plots.style import new_figure, style
 from shgae.reporting.page.html import pictures_of
-from shgae.reporting.page.images import MOST_BYTES
+from shgae.reporting.page.images import MOST_BYTES, of_figure
 from shgae.reporting.page.inputs import open_given
 from shgae.reporting.page.people import PANEL_BYTES, people_section
 from shgae.reporting.page.sections import sections_of
-from shgae.reporting.page.training import picture_of, training_section
+from shgae.reporting.page.training import training_section
 from shgae.stages import evaluate, report
 from tests.builders.chain import Chain, Notes
 from tests.builders.page_elements import Elements
@@ -97,14 +98,12 @@ def test_every_picture_stays_below_its_bound(reported: Reported) -> None:
     assert all(picture.alt for picture in (*drawn, *others))
 
 
-def test_a_drawing_that_is_too_large_as_svg_becomes_a_png() -> None:
-    def draw(path: Path) -> None:
-        if path.suffix == ".svg":
-            path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><!--{" " * MOST_BYTES}--></svg>')
-        else:
-            Image.new("RGB", (30, 20)).save(path)
-
-    assert picture_of(draw, "x").type == "image/png"
+@pytest.mark.parametrize(("points", "kind"), [(10, "image/svg+xml"), (20_000, "image/png")])
+def test_a_figure_that_is_too_large_as_svg_becomes_a_png(points: int, kind: str) -> None:
+    with style():
+        figure = new_figure(3, 2)
+        figure.subplots().scatter(*np.random.default_rng(0).random((2, points)))
+    assert of_figure(figure, "x").type == kind
 
 
 def test_drawn_figures_are_shown_once_each_as_what_fits(chain: Chain, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
 from shgae.metrics.pck import ByGroup
 from shgae.models.specs import HourglassSpec
+from shgae.plots.style import save_figure
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting import study
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_figure, sizes_table
@@ -111,9 +112,9 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         conclusion = study.conclusion(report)
         tables = [*study.tables(report), *sizes_table(report)]
         write_pages(made, tables, conclusion, *study.notes(report))
-        study.forest(report, made.file(PICTURE), stamp(execution))
+        save_figure(study.forest(report), made.file(PICTURE), stamp(execution))
         if report.code_sizes:
-            sizes_figure(report, made.file(SIZES_PICTURE), stamp(execution))
+            save_figure(sizes_figure(report), made.file(SIZES_PICTURE), stamp(execution))
         write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
         facts |= {"verdict": report.verdict.value, "plan": plan.registered.sha256}

@@ -8,7 +8,12 @@ import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 
+from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
+
+from shgae.artifacts.input_file import read_input
+from shgae.artifacts.scratch import scratch
+from shgae.plots.style import save_figure
 
 MOST_BYTES = 200_000
 """Of one picture in a page; a larger one is stored again until it fits."""
@@ -58,6 +63,17 @@ def of_photo(photo: Image.Image, alt: str, most_bytes: int = MOST_BYTES) -> Pict
         half = photo.resize((max(photo.width // 2, 1), max(photo.height // 2, 1)), Image.Resampling.LANCZOS)
         return of_photo(half, alt, most_bytes)
     return Picture(data, "image/jpeg", photo.width, photo.height, alt)
+
+
+def of_figure(figure: Figure, alt: str) -> Picture:
+    """A figure as SVG, or as PNG where that is too large for a page."""
+    with scratch("figure") as folder:
+        path = folder / "figure.svg"
+        save_figure(figure, path, "")
+        if path.stat().st_size > MOST_BYTES:
+            path = path.with_suffix(".png")
+            save_figure(figure, path, "")
+        return of_file(read_input(path, "figure", "a smaller figure", 2**30), alt)
 
 
 def of_file(data: bytes, alt: str, most_bytes: int = MOST_BYTES) -> Picture:

@@ -28,9 +28,8 @@ from shgae.reporting import error_kinds, evaluation, splice, study
 from shgae.reporting.fitting import fitting
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Text
-from shgae.reporting.page.images import MOST_BYTES, of_file
+from shgae.reporting.page.images import MOST_BYTES, of_figure, of_file
 from shgae.reporting.page.inputs import Given
-from shgae.reporting.page.training import picture_of
 from shgae.reporting.pckh import radius_panels
 from shgae.reporting.rate import rate_table
 from shgae.reporting.study_costs import costs_table
@@ -146,14 +145,15 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
     report = EVALUATION.read(one.artifact.open(REPORT))
     said = evaluation.sentences(report)
     names = [row.name for row in report.models]
-    bars = picture_of(
-        lambda path: joint_bars(evaluation.joint_bars(report), path, evaluation.bars_title(report), ""),
+    title = evaluation.bars_title(report)
+    bars = of_figure(
+        joint_bars(evaluation.joint_bars(report), title),
         f"Bars: the share of each joint that {', '.join(names)} find; the numbers stand in the tables below",
     )
     errors = error_kinds.error_bars(report)
     kinds = [
-        picture_of(
-            lambda path: error_bars(errors, KINDS, path, evaluation.bars_title(report), ""),
+        of_figure(
+            error_bars(errors, KINDS, title),
             f"Stacked bars: of each joint the shares of {', '.join(KINDS)}; the numbers stand in the tables below",
         )
         for _ in errors[:1]
@@ -171,8 +171,8 @@ def _radii(report: EvaluationReport) -> tuple[Block, ...]:
     panels = radius_panels(report)
     if not panels:
         return ()
-    picture = picture_of(
-        lambda path: radius_curves(panels, path, evaluation.bars_title(report), ""),
+    picture = of_figure(
+        radius_curves(panels, evaluation.bars_title(report)),
         f"Curves: {' and '.join(panel.title for panel in panels)}; the numbers stand in the tables below",
     )
     return (Figure((picture,), "Joints found over the radius within which they count, by model."),)

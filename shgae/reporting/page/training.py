@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.checkpoint import HISTORY
-from shgae.artifacts.input_file import read_input
-from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tables import read_rows
 from shgae.plots.curves import Score, best_row, is_number, score_of, study_curves
 from shgae.reporting.page.html import Block, Details, Figure, Section
-from shgae.reporting.page.images import MOST_BYTES, Picture, of_file
+from shgae.reporting.page.images import Picture, of_figure
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.table import Grid, percent
 
@@ -78,18 +75,7 @@ def _blocks(runs: Sequence[_Run]) -> tuple[Block, ...]:
 def _curves(runs: Mapping[str, Sequence[Mapping[str, float]]], alt: str) -> Picture:
     longest = max(len(rows) for rows in runs.values())
     begin = 1 + longest // 3 if longest >= _LONG else None
-    return picture_of(lambda path: study_curves(runs, begin, path, ""), alt)
-
-
-def picture_of(draw: Callable[[Path], None], alt: str) -> Picture:
-    """What is drawn into a file of this name: an SVG, or a PNG where that is too large for a page."""
-    with scratch("figure") as folder:
-        path = folder / "figure.svg"
-        draw(path)
-        if path.stat().st_size > MOST_BYTES:
-            path = path.with_suffix(".png")
-            draw(path)
-        return of_file(read_input(path, "figure", "a smaller figure", 2**30), alt)
+    return of_figure(study_curves(runs, begin), alt)
 
 
 def _summary(run: _Run) -> tuple[str, ...]:
