@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
+import scipy
 
-from shgae.data.datasets import Rows, in_chunks
 from shgae.execution import Execution
+
+if TYPE_CHECKING:
+    from shgae.data.datasets import Rows
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +61,7 @@ class CovarianceSums:
         """Counts a block (n, ...) of rows; its products are float32, their sums float64."""
         if len(rows):
             centred = rows.reshape(len(rows), -1).astype(np.float32) - self._mean.astype(np.float32)
-            self._products += linalg.blas.ssyrk(1.0, centred.T)
+            self._products += scipy.linalg.blas.ssyrk(1.0, centred.T)
             self._rows += len(rows)
 
     def components(self) -> Components:
@@ -70,7 +72,7 @@ class CovarianceSums:
         """
         if not self._rows:
             raise ValueError("nothing was added")
-        variances, vectors = linalg.eigh(
+        variances, vectors = scipy.linalg.eigh(
             self._products / self._rows, lower=False, driver="evd", overwrite_a=True, check_finite=False
         )
         order = slice(None, None, -1)
@@ -92,6 +94,8 @@ def components_of(
 
     Last bits depend on how many rows are summed at once; ``where`` is named by an interruption.
     """
+    from shgae.data.datasets import in_chunks  # brings torch, which a finished report does without
+
     sums = CovarianceSums(mean)
     execution.progress.start("principal components", rows, "people")
     for part in in_chunks(np.arange(rows), at_once):

@@ -6,12 +6,10 @@ from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from shgae.artifacts.crops import PeopleTable, read_people
 from shgae.artifacts.lineage import parent_of
 from shgae.artifacts.store import Artifact
-from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Progress
 from shgae.metrics import pck
@@ -22,6 +20,10 @@ NEAR = 0.05
 
 def mean_pose_cells(train: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]:
     """(K, 2) the cells of joints at their mean over the training people who have them labelled; 0, 0 without any."""
+    import torch  # takes seconds, and whoever reads a finished report does without
+
+    from shgae.data import heatmaps
+
     labelled = (train.visibility > 0)[..., None]
     mean = np.where(labelled, train.xy_crop, 0).sum(0, dtype=np.float64) / np.maximum(labelled.sum(0), 1)
     xy_crop = torch.from_numpy(mean.astype(np.float32))[None]
@@ -31,6 +33,10 @@ def mean_pose_cells(train: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]
 
 def mean_pose_pck(data: Artifact, split: str) -> float | None:
     """The study's PCK of the mean pose on a split, 0 to 1; None where nobody has a joint."""
+    import torch
+
+    from shgae.data import heatmaps
+
     size, people = int(data.facts["crop_size"]), read_people(data, split)
     xy_crop, visibility = torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility)
     cells, in_crop = (one.numpy() for one in heatmaps.truth(xy_crop, visibility, size))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from shgae.artifacts.crops import Crops, PeopleTable
-from shgae.data import heatmaps
-from shgae.evaluation.predictions import photo_points
 from shgae.metrics.pckh import head_sizes
 from shgae.metrics.people import Floats, People, Regions
 from shgae.skeleton import Skeleton
@@ -15,6 +12,11 @@ from shgae.skeleton import Skeleton
 
 def people_of(crops: Crops, skeleton: Skeleton, sigmas: Floats | None = None, regions: Regions | None = None) -> People:
     """What the predictions of these crops are scored against; sigmas (K,) of OKS, None for COCO's."""
+    import torch  # takes seconds, and whoever reads a finished report does without
+
+    from shgae.data import heatmaps
+    from shgae.evaluation.predictions import photo_points
+
     table = crops.people
     xy_crop, visibility = torch.from_numpy(table.xy_crop), torch.from_numpy(table.visibility)
     cells, in_crop = heatmaps.truth(xy_crop, visibility, crops.crop_size)

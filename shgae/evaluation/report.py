@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,6 @@ from shgae.evaluation.error_shares import ErrorKinds, ErrorRule, ErrorTable, err
 from shgae.evaluation.official import OfficialPhotos
 from shgae.evaluation.older_reports import OLDER
 from shgae.evaluation.people import people_of
-from shgae.evaluation.predictions import Predictions, from_cells
 from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained, compare
 from shgae.metrics import pose_scores
 from shgae.metrics.bootstrap import PairedBootstrap
@@ -37,6 +37,9 @@ from shgae.metrics.pose_scores import Scores
 from shgae.metrics.statistics import Interval, Verdict
 from shgae.recipes import EvaluateConfig
 from shgae.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from shgae.evaluation.predictions import Predictions
 
 _TARGET = "highest cell of the target map, its middle"
 
@@ -235,6 +238,8 @@ def report(
     Raises:
         Refused: a prediction is not a finite number.
     """
+    from shgae.evaluation.predictions import from_cells  # brings torch, which a finished report does without
+
     skeleton = Skeleton.from_json(data.facts["skeleton"])
     people = people_of(crops, skeleton, sigmas, regions)
     aside = [*_blind(crops, training), from_cells("target cells", people.cells, None, crops, _TARGET)]
@@ -324,6 +329,8 @@ def _row(
 
 def _blind(crops: Crops, train: PeopleTable) -> list[Predictions]:
     """What knows nothing of the photo: the mean pose of the training people, and maps that are 0 everywhere."""
+    from shgae.evaluation.predictions import from_cells
+
     pose = mean_pose_cells(train, crops.crop_size)[None].repeat(len(crops), axis=0)
     return [
         from_cells("mean pose", pose, None, crops, "cell of the training people's mean place, its middle"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> McNe
     both, neither = int((first & second).sum()), int((~first & ~second).sum())
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     differ = only_first + only_second
-    p = float(stats.binomtest(only_second, differ).pvalue) if differ else 1.0
+    p = float(scipy.stats.binomtest(only_second, differ).pvalue) if differ else 1.0
     return McNemar(both, only_first, only_second, neither, p, p)
 
 

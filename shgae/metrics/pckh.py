@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import trapezoid
+import scipy
 
 from shgae.metrics import pck
 from shgae.metrics.pck import Averaging
@@ -96,5 +96,5 @@ def curve(
     found = [share for share in shares if share is not None]
     if len(found) < len(shares):
         return None
-    area = float(trapezoid(found, radii)) / (radii[-1] - radii[0])
+    area = float(scipy.integrate.trapezoid(found, radii)) / (radii[-1] - radii[0])
     return Curve(tuple(map(float, radii)), tuple(found), area)

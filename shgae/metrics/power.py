@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+import scipy
 
 from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.seeds import FEWEST_FOR_INTERACTION, NOISIER, STEADIER
@@ -75,9 +75,9 @@ def planned_power(
     if sampling == 0:
         return Power(float(gain > 0), float(gain < margin))
     differs, within = (_reaches(of_seeds, of_photos, shared, layout, 1 - one) for one in (alpha / 2, alpha))
-    found = stats.norm.sf((differs - gain) / sampling)
+    found = scipy.stats.norm.sf((differs - gain) / sampling)
     room = np.maximum(margin - within, 0)
-    inside = stats.norm.cdf((room - gain) / sampling) - stats.norm.cdf((-room - gain) / sampling)
+    inside = scipy.stats.norm.cdf((room - gain) / sampling) - scipy.stats.norm.cdf((-room - gain) / sampling)
     return Power(float(found.mean()), float(inside.mean()))
 
 
@@ -104,7 +104,7 @@ def minimum_detectable(
         found = planned_power(gain, 1, **spreads, seeds=seeds, photos=photos, arms=arms, unpaired=unpaired)
         return found.differs - power
 
-    return float(optimize.brentq(lacks, 0, 1, xtol=1e-7)) if lacks(1) >= 0 else None
+    return float(scipy.optimize.brentq(lacks, 0, 1, xtol=1e-7)) if lacks(1) >= 0 else None
 
 
 def spread_over_photos(gains: Floats, has: Floats, photo_id: npt.NDArray[np.int64]) -> tuple[float, int]:
@@ -154,7 +154,7 @@ def _reaches(of_seeds: float, of_photos: Floats | float, shared: float, layout: 
     photos = layout.photos
     photo_freedom = math.inf if photos >= MANY_PHOTOS else photos - 1
     of_photos = _variances(photos - 1, _PHOTOS) * of_photos
-    by_photos: Floats = float(stats.t.ppf(tail, photo_freedom)) * np.sqrt(of_photos)
+    by_photos: Floats = float(scipy.stats.t.ppf(tail, photo_freedom)) * np.sqrt(of_photos)
     if layout.seeds == (layout.unpaired or layout.seeds) == 1:
         return by_photos
     variance, freedom = _over_seeds(layout) if layout.unpaired is None else _unpaired(layout.seeds, layout.unpaired)
@@ -162,8 +162,8 @@ def _reaches(of_seeds: float, of_photos: Floats | float, shared: float, layout: 
     known = shared if layout.unpaired is None and layout.seeds >= FEWEST_FOR_INTERACTION else 0
     total = np.maximum(seen + of_photos - known, np.maximum(seen, of_photos))
     both = total**2 / (seen**2 / freedom + of_photos**2 / (photos - 1))
-    by_seeds = stats.t.ppf(tail, freedom) * np.sqrt(seen)
-    found: Floats = np.maximum(np.maximum(by_seeds, stats.t.ppf(tail, both) * np.sqrt(total)), by_photos)
+    by_seeds = scipy.stats.t.ppf(tail, freedom) * np.sqrt(seen)
+    found: Floats = np.maximum(np.maximum(by_seeds, scipy.stats.t.ppf(tail, both) * np.sqrt(total)), by_photos)
     return found
 
 
@@ -174,7 +174,7 @@ def _over_seeds(layout: _Layout) -> tuple[Floats, Floats | float]:
     if not rest_freedom:
         return own, own_freedom
     rest = _variances(rest_freedom, _REST)[:, None]
-    p = stats.f.sf(own / rest, own_freedom, rest_freedom)
+    p = scipy.stats.f.sf(own / rest, own_freedom, rest_freedom)
     pooled = (p >= NOISIER) & (p <= 1 - STEADIER)
     all_freedom = own_freedom + rest_freedom
     variance = np.where(pooled, (own * own_freedom + rest * rest_freedom) / all_freedom, own)
@@ -194,5 +194,5 @@ def _unpaired(first: int, second: int) -> tuple[Floats, Floats | float]:
 
 def _variances(freedom: int, count: int) -> Floats:
     """Equally likely estimates of a variance of 1."""
-    found: Floats = stats.chi2.ppf((np.arange(count) + 0.5) / count, freedom) / freedom
+    found: Floats = scipy.stats.chi2.ppf((np.arange(count) + 0.5) / count, freedom) / freedom
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+import scipy
 
 _FEW_MISSES, _NEAR = 10.0, 0.2
 
@@ -30,7 +30,7 @@ def score_interval(share: float, size: float, photos: float, confidence: float) 
         photos: that they are of, 2 or more; see :func:`shgae.metrics.statistics.effective_number`.
         confidence: two-sided.
     """
-    reach = float(stats.t.ppf(0.5 + confidence / 2, photos - 1)) ** 2 / size
+    reach = float(scipy.stats.t.ppf(0.5 + confidence / 2, photos - 1)) ** 2 / size
     centre = (share + reach / 2) / (1 + reach)
     half = math.sqrt(reach * (max(share * (1 - share), 0.0) + reach / 4)) / (1 + reach)
     low, high = min(centre - half, share), max(centre + half, share)  # rounding may leave a share of 1 outside

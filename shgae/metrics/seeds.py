@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from shgae.metrics.statistics import CONFIDENCE, Floats, PhotoEstimate
 
@@ -42,7 +42,7 @@ class SeedError:
 
     def ends(self, value: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Student's interval around the mean difference."""
-        reach = float(stats.t.ppf(0.5 + confidence / 2, self.freedom)) * self.error
+        reach = float(scipy.stats.t.ppf(0.5 + confidence / 2, self.freedom)) * self.error
         return value - reach, value + reach
 
 
@@ -88,7 +88,7 @@ class SeedLayout:
         if rest < 1 or left <= max(1e-12 * self._squares, _NOTHING):
             return SeedError(own, own_freedom, False, None, None)
         ratio = (squares / own_freedom) / (left / rest)
-        p = float(stats.f.sf(ratio, own_freedom, rest))
+        p = float(scipy.stats.f.sf(ratio, own_freedom, rest))
         if NOISIER <= p <= 1 - STEADIER:
             return SeedError(all_arms, self.freedom, True, ratio, p)
         return SeedError(own, own_freedom, False, ratio, p)
@@ -171,7 +171,7 @@ class CombinedEstimate:
     def ends(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided interval."""
         tail = 0.5 + confidence / 2
-        reach = max(float(stats.t.ppf(tail, freedom)) * error for error, freedom in self.sources)
+        reach = max(float(scipy.stats.t.ppf(tail, freedom)) * error for error, freedom in self.sources)
         low, high = self.photos.within(self.value - reach, self.value + reach)
         first, last = self.photos.ends(confidence)
         return min(low, first), max(high, last)
@@ -191,4 +191,4 @@ class CombinedEstimate:
     def _p(self, ahead: float) -> float:
         if not any(error for error, _ in self.sources):
             return 0.0 if ahead > 0 else 1.0
-        return float(max(stats.t.sf(ahead / error, freedom) for error, freedom in self.sources if error))
+        return float(max(scipy.stats.t.sf(ahead / error, freedom) for error, freedom in self.sources if error))

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+import scipy
 
 Floats = npt.NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(201)
@@ -35,7 +35,7 @@ def spent(share: float, alpha: float = 0.05) -> float:
         return alpha
     if share <= 0:
         return 0.0
-    return float(4 * stats.norm.sf(stats.norm.isf(alpha / 4) / math.sqrt(share)))
+    return float(4 * scipy.stats.norm.sf(scipy.stats.norm.isf(alpha / 4) / math.sqrt(share)))
 
 
 def levels(planned: int, looks: Sequence[int], alpha: float = 0.05) -> tuple[float, ...]:
@@ -77,7 +77,7 @@ def next_level(planned: int, looks: Sequence[int], used: Sequence[float], seeds:
     if left <= _NOTHING:
         return 0.0
     density = _carried(density, before, bound, seeds) if before else density
-    return float(2 * stats.norm.sf(_bound(density, seeds, left, not before)))
+    return float(2 * scipy.stats.norm.sf(_bound(density, seeds, left, not before)))
 
 
 def overall(looks: Sequence[int], level: float | Sequence[float] = 0.05) -> float:
@@ -105,7 +105,7 @@ def _followed(looks: Sequence[int], used: Sequence[float]) -> tuple[_Density, in
     density, before, bound, total = _Density(np.zeros(1), np.ones(1), 0.0), 0, math.inf, 0.0
     for seeds, level in zip(looks, used, strict=True):
         density = _carried(density, before, bound, seeds) if before else density
-        bound = float(stats.norm.isf(level / 2)) if level > 0 else _FARTHEST
+        bound = float(scipy.stats.norm.isf(level / 2)) if level > 0 else _FARTHEST
         total += _beyond(density, seeds, bound, not before)
         before = seeds
     return density, before, bound, total
@@ -116,14 +116,14 @@ def _carried(density: _Density, seeds: int, bound: float, later: int) -> _Densit
     edge = min(bound, _FARTHEST) * math.sqrt(seeds)
     at = edge * _NODES
     step = density.step or math.sqrt(seeds)
-    mass = edge * _WEIGHTS * (stats.norm.pdf((at[:, None] - density.at) / step) / step @ density.mass)
+    mass = edge * _WEIGHTS * (scipy.stats.norm.pdf((at[:, None] - density.at) / step) / step @ density.mass)
     return _Density(at, mass, math.sqrt(later - seeds))
 
 
 def _beyond(density: _Density, seeds: int, bound: float, first: bool) -> float:
     step = math.sqrt(seeds) if first else density.step
     edge = bound * math.sqrt(seeds)
-    tails = stats.norm.sf((edge - density.at) / step) + stats.norm.cdf((-edge - density.at) / step)
+    tails = scipy.stats.norm.sf((edge - density.at) / step) + scipy.stats.norm.cdf((-edge - density.at) / step)
     return float(tails @ density.mass)
 
 
@@ -131,4 +131,4 @@ def _bound(density: _Density, seeds: int, left: float, first: bool) -> float:
     """The bound that spends ``left``, in standard errors."""
     if left <= _NOTHING:
         return _FARTHEST
-    return float(optimize.brentq(lambda bound: _beyond(density, seeds, bound, first) - left, 0.0, _FARTHEST))
+    return float(scipy.optimize.brentq(lambda bound: _beyond(density, seeds, bound, first) - left, 0.0, _FARTHEST))

@@ -20,7 +20,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
@@ -119,7 +119,7 @@ class PhotoEstimate:
         """
         if self._is_even:
             unseen = 1 - math.pow((1 - CONFIDENCE) / 2, 1 / self.photos)
-            return 2 * unseen * abs(self.value) / float(stats.t.ppf((1 + CONFIDENCE) / 2, self.freedom))
+            return 2 * unseen * abs(self.value) / float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, self.freedom))
         error = float(self.drawn.std(ddof=1))
         count = max(self.evenness * self.photos, FEWEST_PHOTOS)
         return error if self._many else error * math.sqrt(count / (count - 1))
@@ -142,7 +142,7 @@ class PhotoEstimate:
         """The end of an interval that leaves so much of (0, 1) below it."""
         if self._many:
             return float(np.quantile(self.drawn, tail))
-        return self.value + float(stats.t.ppf(tail, self.freedom)) * self.standard_error
+        return self.value + float(scipy.stats.t.ppf(tail, self.freedom)) * self.standard_error
 
     def ends(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided interval."""
@@ -190,13 +190,13 @@ def percentile_tail(tail: float, photos: float) -> float:
     American Statistician 69)."""
     if photos >= MANY_PHOTOS:
         return tail
-    return float(stats.norm.cdf(stats.t.ppf(tail, photos - 1) * math.sqrt(photos / (photos - 1))))
+    return float(scipy.stats.norm.cdf(scipy.stats.t.ppf(tail, photos - 1) * math.sqrt(photos / (photos - 1))))
 
 
 def _student_p(ahead: float, error: float, freedom: float) -> float:
     if error == 0:
         return 0.0 if ahead > 0 else 1.0
-    return float(stats.t.sf(ahead / error, freedom))
+    return float(scipy.stats.t.sf(ahead / error, freedom))
 
 
 def _tail_at(rising: Floats, null: float) -> float:

@@ -38,8 +38,7 @@ CASES: tuple[tuple[CheckpointFormat, HourglassSpec | AutoencoderSpec], ...] = (
     (BEARPAW, NEWELL),
     (PRINCETON, NEWELL),
 )
-READS_HERE = pytest.mark.usefixtures("reads_here")
-"""For what is refused alike in a process of its own and in this one; tests/hostile gives that process its payloads."""
+READS_HERE = pytest.mark.usefixtures("reads_here")  # tests/hostile gives payloads to the other process
 
 Weights = dict[str, np.ndarray[Any, Any]]
 

@@ -6,16 +6,16 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import pairwise_distances, silhouette_score
+import scipy
 
 from shgae.execution import Progress
+
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -202,6 +202,9 @@ def against_one_mode(rows: Floats, ks: Sequence[int], seed: int, progress: Progr
 
 
 def _highest(rows: npt.NDArray[np.float64], ks: Sequence[int], seed: int) -> float:
+    from sklearn.cluster import KMeans  # takes a second, and a finished report does without
+    from sklearn.metrics import pairwise_distances, silhouette_score
+
     distances = pairwise_distances(rows)
     found = [-1.0]
     for k in ks:
@@ -239,7 +242,7 @@ def _shape(centred: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _copula_cloud(rows: npt.NDArray[np.float64], numbers: np.random.Generator) -> npt.NDArray[np.float64]:
     ties = numbers.uniform(size=rows.shape)  # equal values, such as zeros, in a drawn order
     ranks = np.lexsort((ties, rows), axis=0).argsort(0)
-    normal = stats.norm.ppf((ranks + 0.5) / len(rows))
+    normal = scipy.stats.norm.ppf((ranks + 0.5) / len(rows))
     variances, directions = np.linalg.eigh(np.atleast_2d(np.corrcoef(normal, rowvar=False)))
     drawn = numbers.normal(size=rows.shape) @ (directions * np.sqrt(np.maximum(variances, 0))).T
     places = drawn.argsort(0).argsort(0)
@@ -247,12 +250,17 @@ def _copula_cloud(rows: npt.NDArray[np.float64], numbers: np.random.Generator) -
 
 
 def _fitted(means: KMeans, rows: npt.NDArray[Any]) -> KMeans:
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of people, or of a cloud, of whom some are alike
         return means.fit(rows)
 
 
 def _clustering(rows: Floats, k: int, compared: Ints, nearest: int, seed: int) -> Clustering:
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
     found = _fitted(KMeans(k, n_init=STARTS, random_state=seed), rows)
     labels = found.labels_
     far = np.square(rows - found.cluster_centers_[labels]).sum(1)

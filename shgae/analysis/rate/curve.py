@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
+import scipy
 
 from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Undefined, no_cost
 from shgae.metrics.bootstrap import PairedBootstrap
@@ -110,7 +110,7 @@ class EqualRank:
 def isotonic(scores: Floats) -> Floats:
     """The nearest curves (M, J) that never fall, by pool adjacent violators: a projection on more components holds all
     of one on fewer, so a score that falls from rank to rank is noise."""
-    return np.stack([optimize.isotonic_regression(row).x for row in scores])
+    return np.stack([scipy.optimize.isotonic_regression(row).x for row in scores])
 
 
 def dense_ranks(ks: Sequence[int], found: Iterable[EqualRank]) -> tuple[int, ...]:

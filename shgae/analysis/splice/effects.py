@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from shgae.data import heatmaps
-from shgae.data.datasets import Rows
 from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.people import Floats
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import RESAMPLES, Interval, PhotoEstimate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from shgae.data.datasets import Rows
 
 Measure = Literal["pck", "loss", "maps"]
 MEASURES: tuple[Measure, ...] = ("pck", "loss", "maps")
@@ -88,6 +89,8 @@ class Tally:
         Raises:
             ValueError: a map holds NaN.
         """
+        from shgae.data import heatmaps  # brings torch, which a finished report does without
+
         wide = maps.float()
         self.cells[rows] = heatmaps.decode(wide).cells.cpu().numpy()
         squares = (wide - targets).square().sum((-2, -1)).cpu().double().numpy()
@@ -241,6 +244,8 @@ def no_cost(lead: Interval, measure: Measure) -> Undefined | None:
 
 def loss_counts(visibility: Tensor, unlabelled: str) -> npt.NDArray[np.bool_]:
     """(n, K) the joints with maps that the training loss counts, of visibility (n, K) as annotated."""
+    import torch
+
     counted = visibility > 0 if unlabelled == "masked" else torch.ones_like(visibility, dtype=torch.bool)
     found: npt.NDArray[np.bool_] = counted.cpu().numpy()
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ from shgae.artifacts.crops import ALL_PEOPLE, Crops, photo_names, read_people
 from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
 from shgae.evaluation.people import people_of
-from shgae.evaluation.predictions import Predictions, read_predictions
 from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.execution import Execution
 from shgae.metrics import pck
@@ -28,6 +27,9 @@ from shgae.reporting.page.inputs import Given, locate
 from shgae.reporting.table import percent, points
 from shgae.skeleton import Skeleton
 from shgae.wording import counted, counted_people
+
+if TYPE_CHECKING:
+    from shgae.evaluation.predictions import Predictions
 
 PANEL_PIXELS = 288
 """Side of a drawn crop."""
@@ -165,6 +167,8 @@ def _parts(
 
 
 def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) -> _Scored:
+    from shgae.evaluation.predictions import read_predictions  # brings torch, which few pages need
+
     data.check((f"{split}/", ALL_PEOPLE))
     artifact = data.artifact
     crops = Crops(artifact, split, evaluation.artifact.config.get("limit"))

@@ -35,7 +35,8 @@ def test_every_property_holds_for_a_real_network_and_leaves_it_as_it_was(stack: 
     assert all(one.passed for one in found)
     assert [one.max_abs_diff for one in found if "error" not in one.what] == [0.0] * 4
     assert model.hourglass(stack).graft is slot
-    assert all((state_arrays(model)[name] == array).all() for name, array in before.items())
+    after = state_arrays(model)
+    assert all((after[name] == array).all() for name, array in before.items())
 
 
 def failed(model: StackedHourglass, code: nn.Module) -> list[str]:
