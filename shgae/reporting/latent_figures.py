@@ -11,8 +11,6 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from shgae.analysis.latent.clusters import Clusters, ClusterVerdict
-from shgae.analysis.latent.inputs import Inputs
-from shgae.analysis.latent.network import Traversal, Unit
 from shgae.analysis.latent.report import Condition, Drawn
 from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.latent.traversals import STEPS
@@ -30,8 +28,10 @@ from shgae.recipes import AnalyzeConfig
 from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch comes with these, and what was analysed is drawn without
+    from shgae.analysis.latent.inputs import Inputs
     from shgae.analysis.latent.measure import Found
+    from shgae.analysis.latent.network import Traversal, Unit
 
 UNITS_A_PAGE = 10
 _SHOWN = 8
