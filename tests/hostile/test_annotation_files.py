@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -27,8 +28,12 @@ from tests.builders.annotation_files import (
 
 
 def refused(path: Path, data_set: DataSet = "mpii") -> Refused:
+    return refused_by(lambda: read_annotations(data_set, path))
+
+
+def refused_by(read: Callable[[], object]) -> Refused:
     with pytest.raises(Refused) as caught:
-        read_annotations(data_set, path)
+        read()
     assert "\n" not in caught.value.line()
     return caught.value
 
@@ -89,13 +94,27 @@ def test_a_wish_to_stop_is_heard_while_a_file_is_read(tmp_path: Path) -> None:
 def test_version_73_is_named(tmp_path: Path, head: bytes) -> None:
     path = tmp_path / "a.mat"
     path.write_bytes(head.ljust(600))
-    assert "7.3" in refused(path).why
+    assert "7.3" in refused_by(lambda: read_mpii(path)).why
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(["mat", "mat-compressed", "h5"]), st.randoms(use_true_random=False), st.booleans())
+ANY_FILE = given(st.sampled_from(["mat", "mat-compressed", "h5"]), st.randoms(use_true_random=False), st.booleans())
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@ANY_FILE
 def test_any_file_is_read_or_refused(tmp_path: Path, kind: str, chance: Random, torn: bool) -> None:
-    path, people = tmp_path / f"a.{kind[:3].rstrip('-')}", mpii_people(2)
+    check_damaged(tmp_path, kind, chance, torn)
+
+
+@pytest.mark.torture
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@ANY_FILE
+def test_many_more_files_are_read_or_refused(tmp_path: Path, kind: str, chance: Random, torn: bool) -> None:
+    check_damaged(tmp_path, kind, chance, torn)
+
+
+def check_damaged(folder: Path, kind: str, chance: Random, torn: bool) -> None:
+    path, people = folder / f"a.{kind[:3].rstrip('-')}", mpii_people(2)
     if kind == "h5":
         with pytest.importorskip("h5py").File(path, "w") as file:
             for name, array in newell_arrays(people).items():
@@ -114,5 +133,7 @@ def test_any_file_is_read_or_refused(tmp_path: Path, kind: str, chance: Random, 
 
 def test_variables_of_other_kinds_are_refused(tmp_path: Path) -> None:
     for place, value in enumerate([1, "text", np.zeros((2, 2)), {"annolist": 3}, [1, "a"]]):
-        savemat(tmp_path / f"{place}.mat", {"RELEASE": value}, do_compression=place % 2 == 0)
-        refused(tmp_path / f"{place}.mat")
+        path = tmp_path / f"{place}.mat"
+        savemat(path, {"RELEASE": value}, do_compression=place % 2 == 0)
+        refused_by(lambda path=path: read_mpii(path))
+    assert refused(path).where == str(path), "and by another process alike"
