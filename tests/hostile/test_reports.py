@@ -70,10 +70,27 @@ def forge(name: str, report: Any) -> None:
     Path(name, "manifest.json").write_text(json.dumps(manifest.to_json()))
 
 
-@pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+every_kind = pytest.mark.parametrize("name", KINDS)
+HEALTH = [HealthCheck.function_scoped_fixture]
+
+
+@every_kind
+@settings(max_examples=10, deadline=None, suppress_health_check=HEALTH)
 @given(data=st.data())
 def test_a_report_with_one_place_changed_is_read_or_refused(old: Path, name: str, data: st.DataObject) -> None:
+    check_changed(name, data)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1200)
+@every_kind
+@settings(max_examples=200, deadline=None, suppress_health_check=HEALTH)
+@given(data=st.data())
+def test_many_more_changed_reports_are_read_or_refused(old: Path, name: str, data: st.DataObject) -> None:
+    check_changed(name, data)
+
+
+def check_changed(name: str, data: st.DataObject) -> None:
     true = Path(name, "true.json")
     if not true.exists():
         true.write_bytes(Path(name, "report.json").read_bytes())
