@@ -22,10 +22,17 @@ onnxruntime = pytest.importorskip("onnxruntime")
 CODE, OTHER = AutoencoderSpec(width=8, code_size=5), AutoencoderSpec(width=8, code_size=7, output="relu")
 SPECS = {
     "plain, original": HourglassSpec(3, 128, width=8, bottleneck=2, head="newell"),
+    "two stacks that share an autoencoder": HourglassSpec(
+        3, 128, residual="newell", width=8, stacks=2, grafts=(CODE, 0)
+    ),
     "three stacks, two autoencoders, one of them shared": HourglassSpec(
         3, 128, residual="newell", width=8, stacks=3, grafts=(CODE, OTHER, 0)
     ),
 }
+
+every_network = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name.startswith("three") else ()) for name in SPECS]
+)
 
 
 @functools.cache
@@ -55,7 +62,7 @@ def wanted(model: StackedHourglass, images: Tensor, sites: tuple[int, ...]) -> l
         return [model(images), *codes]
 
 
-@pytest.mark.parametrize("name", SPECS)
+@every_network
 def test_onnxruntime_gives_the_maps_and_codes_of_torch_for_any_number_of_images(name: str) -> None:
     model, network, graph = exported(name)
     session = onnxruntime.InferenceSession(graph.SerializeToString())
@@ -69,7 +76,7 @@ def test_onnxruntime_gives_the_maps_and_codes_of_torch_for_any_number_of_images(
             np.testing.assert_allclose(theirs, mine.numpy(), rtol=0, atol=1e-4 * mine.abs().max())
 
 
-@pytest.mark.parametrize("name", SPECS)
+@every_network
 def test_the_graph_has_every_weight_once_and_nothing_of_this_machine(name: str) -> None:
     _, network, graph = exported(name)
     onnx.checker.check_model(graph, full_check=True)
