@@ -25,6 +25,8 @@ from shgae.recipes import Stack
 
 SHARD_ROWS = 4096
 """People of a shard where one stack was extracted; see :func:`shard_rows`."""
+LARGEST = 1e14
+"""No network that learned anything gives larger numbers, and sums of squares of these still have a float32 number."""
 
 
 @dataclass(frozen=True)
@@ -137,24 +139,30 @@ class Activations:
         """The bottleneck tensors of these rows: (n, C, 4, 4) float32.
 
         Raises:
-            Refused: a number of them is not finite.
+            Refused: a number of them is not finite, or larger than :data:`LARGEST`.
         """
         out = np.empty((len(rows), *self._shards[0][0].shape[1:]), np.float32)
         people, sites = np.divmod(rows, len(self.stacks))
         shards, places = np.divmod(people, self._shard_rows)
         for into, site, shard, place in zip(out, sites.tolist(), shards.tolist(), places.tolist(), strict=True):
             into[...] = self._shards[site][shard][place]
-        if not np.isfinite(out).all():  # no training diverged, then, and no model is at fault
-            row = int(np.flatnonzero(~np.isfinite(out).all(axis=(1, 2, 3)))[0])
+        if not are_sound(out):
+            row, *_ = np.argwhere(~(np.abs(out) <= LARGEST))[0]
             path = self._artifact.file(shard_name(self._folders[sites[row]], int(shards[row])))
-            why = f"its row {places[row]} holds numbers that are not finite"
-            raise Refused("tensor bottleneck", path, why, "shgae extract again")
+            why = f"its row {places[row]} holds numbers that are not finite, or beyond {LARGEST:g}"
+            fix = "shgae extract again, with a model whose training did not diverge"
+            raise Refused("tensor bottleneck", path, why, fix)
         return out
 
     def name(self, row: int) -> str:
         """A row in words: the row of its person, and which stack's it is where there are several."""
         person, site = divmod(row, len(self.stacks))
         return str(person) if len(self.stacks) == 1 else f"{person} of stack {self.stacks[site]}"
+
+
+def are_sound(numbers: Array) -> bool:
+    """Whether all numbers are finite, and none is larger than :data:`LARGEST`; makes no copy."""
+    return bool(numbers.min(initial=0) >= -LARGEST and numbers.max(initial=0) <= LARGEST)  # False for NaN
 
 
 def stacks_of(artifact: Artifact) -> tuple[int, ...]:
@@ -196,18 +204,19 @@ def _statistics_formats(channels: int) -> dict[str, tuple[str, tuple[int, ...]]]
 
 
 def _check_ranges(found: ChannelStatistics, path: Path) -> None:
-    """Raises :class:`Refused` for what cannot be the mean, variance or share of float32 numbers."""
-    most, share = float(np.finfo(np.float32).max), found.channel_negative
+    """Raises :class:`Refused` for what cannot be the mean, variance or share of numbers up to :data:`LARGEST`."""
+    share = found.channel_negative
     sound = {
-        "mean": (abs(found.mean) <= most).all((1, 2)),
-        "channel_mean": abs(found.channel_mean) <= most,
-        "channel_variance": (found.channel_variance >= 0) & (found.channel_variance <= most**2),
+        "mean": (abs(found.mean) <= LARGEST).all((1, 2)),
+        "channel_mean": abs(found.channel_mean) <= LARGEST,
+        "channel_variance": (found.channel_variance >= 0) & (found.channel_variance <= LARGEST**2),
         "channel_negative": (share >= 0) & (share <= 1),
     }
     for name, is_sound in sound.items():
         if not is_sound.all():
             why = f"{name} of channel {np.flatnonzero(~is_sound)[0]} is out of range"
-            raise Refused("statistics", path, why, "shgae extract again")
+            fix = "shgae extract again, with a model whose training did not diverge"
+            raise Refused("statistics", path, why, fix)
 
 
 def site_folder(split: str, stack: int, stacks: Sequence[int]) -> str:

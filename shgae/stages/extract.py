@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from shgae.artifacts.activation_writer import WHOLE, ActivationWriter
-from shgae.artifacts.activations import pick, shard_rows, split_size
+from shgae.artifacts.activations import LARGEST, pick, shard_rows, split_size
 from shgae.artifacts.checking import Checking, check_sizes, checking
 from shgae.artifacts.compatibility import check_crops, other_joints
 from shgae.artifacts.crops import PEOPLE, Crops
@@ -297,7 +297,7 @@ class _Extraction:
 
     def _check(self, found: npt.NDArray[np.float32], annotation_id: npt.NDArray[np.int64]) -> None:
         """Raises :class:`Diverged` for bottlenecks (n, stacks, C, 4, 4) of which a number cannot be kept."""
-        most = float(np.finfo(self._dtype).max)
+        most = min(float(np.finfo(self._dtype).max), LARGEST)
         is_lost = ~(np.abs(found) <= most)
         if not is_lost.any():
             return
@@ -307,6 +307,9 @@ class _Extraction:
         if not np.isfinite(found).all():
             why = f"the bottleneck of {who} holds numbers that are not finite"
             raise Diverged("activations", self._model, why, sound_model(self._inference.precision))
-        share, largest = f"{100 * is_lost.mean():.3g} %", f"{np.abs(found).max():,.0f}"
-        why = f"{share} of the numbers of a batch are beyond {most:,.0f}, all that fp16 holds; the largest is {largest}"
-        raise Diverged("activations", self._model, f"{why} ({who})", "--dtype fp32")
+        share, largest = f"{100 * is_lost.mean():.3g} %", float(np.abs(found).max())
+        if largest > LARGEST:
+            why = f"{share} of the numbers of a batch are beyond {LARGEST:g}; the largest is {largest:.3g} ({who})"
+            raise Diverged("activations", self._model, why, sound_model(self._inference.precision))
+        why = f"{share} of the numbers of a batch are beyond {most:,.0f}, all that fp16 holds"
+        raise Diverged("activations", self._model, f"{why}; the largest is {largest:,.0f} ({who})", "--dtype fp32")

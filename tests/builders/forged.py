@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
+from shgae.artifacts.activations import StatisticsSums, shard_name, statistics_name
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.manifest import MANIFEST, FileEntry, read_manifest
+from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import write_json
 from shgae.artifacts.tensors import Array, load_tensors, save_tensors
 
@@ -34,3 +38,24 @@ def poisoned(value: float, name: str | None = None, place: int = 0) -> Callable[
         tensors[chosen][place] = value
 
     return change
+
+
+def rewritten(source: Path, target: Path, change: Callable[[Array], Array]) -> Path:
+    """A copy of activations of one stack and one shard a split, with other tensors (N, C, 4, 4)."""
+    path, step = source, 0
+    for split, people in open_artifact(source, verify=False).facts["splits"].items():
+        if not people:
+            continue
+        sums = StatisticsSums()
+
+        def shard(tensors: dict[str, Array], sums: StatisticsSums = sums) -> None:
+            tensors["bottleneck"] = change(tensors["bottleneck"].astype(np.float64)).astype(np.float32)
+            sums.add(tensors["bottleneck"])
+
+        def statistics(tensors: dict[str, Array], sums: StatisticsSums = sums) -> None:
+            tensors.update(asdict(sums.result()))
+
+        for name, made in ((shard_name(split, 0), shard), (statistics_name(split), statistics)):
+            step += 1
+            path = forged(path, target.with_name(f"{target.name}-{step}"), name, made)
+    return path.rename(target)

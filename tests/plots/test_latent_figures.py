@@ -82,13 +82,14 @@ def test_equal_numbers_give_equal_bytes_and_others_do_not(
     assert first == again != other
 
 
-def test_a_spectrum_ends_where_nothing_but_rounding_is_left() -> None:
+def test_a_spectrum_ends_where_nothing_but_rounding_is_left(tmp_path: Path) -> None:
     some = SpectrumCurve("code", 4, 4, (0.9, 0.1, 1e-12, 0.0), 1, 2)
     none = SpectrumCurve("code", 4, 4, (0.0,) * 4, 0, 0)
     for drawn, shown in ((some, [90, 10]), (none, [])):
-        line = spectrum_figure([drawn]).axes[0].lines[0]
-        heights = np.asarray(line.get_ydata(), np.float64)
+        figure = spectrum_figure([drawn])
+        heights = np.asarray(figure.axes[0].lines[0].get_ydata(), np.float64)
         assert heights[np.isfinite(heights)].tolist() == pytest.approx(shown)
+        save_figure(figure, tmp_path / "spectrum.svg", "")
 
 
 def test_a_cell_lies_where_its_joint_is_drawn() -> None:

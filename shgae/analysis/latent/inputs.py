@@ -52,6 +52,12 @@ class Inputs:
     same_people: bool
     """Whether the activations' rows are the people of the data, in their order."""
 
+    @property
+    def code_path(self) -> Path | None:
+        """Where the autoencoder lies: its own artefact, or the model that carries it; None without one."""
+        artifact = self.parents.get("autoencoder") or self.parents.get("model")
+        return artifact.path if artifact and self.code else None
+
 
 def open_inputs(paths: Sequence[Path], config: AnalyzeConfig, execution: Execution) -> Inputs:
     """Opens artefacts given in any order.

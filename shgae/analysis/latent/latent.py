@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_len
 from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.pca import Components, CovarianceSums, components_of
-from shgae.artifacts.activations import Activations
+from shgae.artifacts.activations import LARGEST, Activations, are_sound
 from shgae.data.datasets import in_chunks
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -48,13 +49,15 @@ class Latent:
         return spectrum_of(self.bottleneck.components, self.people), of_code
 
 
-def read_latent(rows: Activations, code: Autoencoder | None, device: torch.device, execution: Execution) -> Latent:
+def read_latent(
+    rows: Activations, code: Autoencoder | None, code_path: Path | None, device: torch.device, execution: Execution
+) -> Latent:
     """Two passes over the training bottlenecks: covariance, then coefficients and codes.
 
     Memory: D x D float64 thrice, and of each person :data:`KEPT` + 1 numbers and the code.
 
     Raises:
-        Refused: there is just one person.
+        Refused: there is just one person, or a code is not finite, or too large for sums of squares.
         Interrupted: a signal came.
     """
     if len(rows) < 2:
@@ -80,6 +83,9 @@ def read_latent(rows: Activations, code: Autoencoder | None, device: torch.devic
     if not codes:
         return Latent(bottleneck, None, None)
     whole = np.concatenate(codes)
+    if not are_sound(whole):
+        why = f"a code of it holds numbers that are not finite, or beyond {LARGEST:g}"
+        raise Refused("autoencoder", code_path, why, "an autoencoder whose training did not diverge")
     return Latent(bottleneck, _scattered(whole), whole)
 
 

@@ -57,7 +57,7 @@ def find(
 ) -> Found:
     found = Found()
     if inputs.rows is not None and {"spectrum", "clusters", "traversals", "code-units"} & set(parts):
-        found.latent = read_latent(inputs.rows, inputs.code, device, execution)
+        found.latent = read_latent(inputs.rows, inputs.code, inputs.code_path, device, execution)
     if found.latent and "spectrum" in parts:
         found.spectrum, found.code_spectrum = found.latent.spectra()
     if found.latent and "clusters" in parts:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from shgae.analysis.splice.effects import UNTOUCHED, Tally, Truth, loss_counts
+from shgae.artifacts.activations import LARGEST, are_sound
 from shgae.artifacts.compatibility import is_tuned
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
@@ -91,13 +92,19 @@ class Splicer:
             execution.progress.advance(len(batch.rows))
 
     def bottlenecks(self, crops: Crops, execution: Execution, what: str) -> npt.NDArray[np.float32]:
-        """What enters the graft for every person of a split: (N, C, 4, 4), in memory."""
+        """What enters the graft for every person of a split: (N, C, 4, 4), in memory.
+
+        Raises:
+            Refused: they hold numbers that are not finite, or too large for sums of their squares.
+        """
         out = np.empty((len(crops), self._site.loaded.spec.width, 4, 4), np.float32)
         execution.progress.start(what, len(crops), "people")
         for batch in self.batches(crops, execution):
             with torch.inference_mode(), autocast(self.device, self._precision):
                 out[batch.rows] = self.module.bottleneck(self.images(batch), self.stack).float().cpu().numpy()
         execution.progress.finish()
+        if not are_sound(out):
+            raise self._unsound("a bottleneck")
         return out
 
     def descend(self, batch: PoseBatch) -> StackState:
@@ -109,14 +116,17 @@ class Splicer:
         """Up again from what stands there: the last maps (n, K, H, W) float32.
 
         Raises:
-            Refused: they hold numbers that are not finite.
+            Refused: they hold numbers that are not finite, or too large for sums of their squares.
         """
         with torch.inference_mode(), autocast(self.device, self._precision):
             maps = self.module.ascend(descent, bottleneck, skips).float()
-        if not maps.isfinite().all():
-            fix = sound_model(self._precision)
-            raise Refused("model", self._site.loaded.artifact.path, "a map holds numbers that are not finite", fix)
+        if not maps.abs().max() <= LARGEST:
+            raise self._unsound("a map")
         return maps
+
+    def _unsound(self, what: str) -> Refused:
+        why = f"{what} holds numbers that are not finite, or beyond {LARGEST:g}"
+        return Refused("model", self._site.loaded.artifact.path, why, sound_model(self._precision))
 
     def through(self, autoencoder: Autoencoder) -> Callable[[Tensor, Rows], Tensor]:
         """An autoencoder as a replacement, in the number format of the network around it."""
@@ -128,18 +138,23 @@ class Splicer:
             del rows
             with torch.inference_mode(), autocast(self.device, self._precision):
                 rebuilt: Tensor = autoencoder(x)
+            if not rebuilt.abs().max() <= LARGEST:
+                raise self._unsound("a reconstruction by an autoencoder")
             return rebuilt
 
         return replace
 
     def codes(self, autoencoder: Autoencoder, bottlenecks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(N, C, 4, 4) -> (N, code_size), float32 throughout."""
+        """(N, C, 4, 4) -> (N, code_size), float32 throughout; raises :class:`Refused` as :meth:`bottlenecks`."""
         found = []
         for part in in_chunks(np.arange(len(bottlenecks)), _AT_ONCE):
             with torch.inference_mode():
                 code = autoencoder.encode(torch.from_numpy(bottlenecks[part]).to(self.device))
             found.append(code.cpu().numpy())
-        return np.concatenate(found)
+        codes = np.concatenate(found)
+        if not are_sound(codes):
+            raise self._unsound("a code")
+        return codes
 
 
 class Passes:
