@@ -35,6 +35,7 @@ __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]
 
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # started under nohup, tests of closed terminals would see none
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which what is started in a script's background ignores
 os.environ.pop("COLUMNS", None)  # pytest-xdist tells its processes a terminal's width, and tables would be cut to it
 refuse_other_machines()
 # A busy machine is no failure, and one commit's tests end alike everywhere; `--hypothesis-profile search` draws anew.

@@ -48,9 +48,12 @@ def ended(start: str, words: list[str], at: str, number: int, folder: Path, firs
         return process.wait(60), said
 
 
-@pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("at", MODULES)
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+CASES = [("shgae", at, signal.SIGINT, 130) for at in MODULES]
+CASES += [("shgae", "typer", signal.SIGTERM, 143), ("shgae", "typer", signal.SIGHUP, 143)]
+CASES += [("python -m shgae", "typer", signal.SIGINT, 130)]
+
+
+@pytest.mark.parametrize(("start", "at", "number", "code"), CASES)
 def test_a_signal_while_modules_are_imported_ends_it_with_its_code_and_no_word(
     start: str, at: str, number: int, code: int, tmp_path: Path
 ) -> None:
