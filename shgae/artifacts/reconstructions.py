@@ -19,6 +19,7 @@ import numpy.typing as npt
 import safetensors.numpy
 
 from shgae.artifacts.activation_splits import ActivationSplits
+from shgae.artifacts.activations import LARGEST
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.hashing import known_hash, state_of
 from shgae.artifacts.input_file import open_input
@@ -149,10 +150,10 @@ def _check_shapes(path: Path, bottleneck: Array, ids: Array, shape: tuple[int, .
 def _check_finite(path: Path, bottleneck: Array, ids: Array) -> None:
     for start in range(0, len(ids), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        is_lost = ~np.isfinite(bottleneck[part]).all(axis=(1, 2, 3))
+        is_lost = ~(np.abs(bottleneck[part]) <= LARGEST).all(axis=(1, 2, 3))
         if is_lost.any():
-            who = ids[part][is_lost][0]
-            raise Refused("tensor bottleneck", path, f"a number of annotation {who} is not finite", "finite numbers")
+            why = f"a number of annotation {ids[part][is_lost][0]} is not finite, or beyond {LARGEST:g}"
+            raise Refused("tensor bottleneck", path, why, "finite numbers, in the unit of the activations")
 
 
 def _places(path: Path, ids: Ids, wanted: Ids) -> Ids:

@@ -209,6 +209,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "another shape": (_swap("bottleneck", lambda x: x[:, :8]), "the people and the activations want"),
     "fewer tensors than people": (_swap("bottleneck", lambda x: x[1:]), "the people and the activations want"),
     "nan": (_swap("bottleneck", _with_nan), "is not finite"),
+    "huge": (_swap("bottleneck", lambda tensor: tensor + 1e25), "beyond"),
     "strangers": (_swap("annotation_id", lambda x: np.r_[x[:-1], -7]), "is missing|is nobody"),
     "one twice": (_swap("annotation_id", lambda x: np.r_[x[:-1], x[0]]), "stands in it twice"),
     "flat ids": (_swap("annotation_id", lambda x: x[None]), r"wanted \(N,\)"),
