@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from shgae.wording import duration
 
 PAUSE = 0.2
 """Seconds between two looks at what other processes do."""
+_MOST_SECONDS = 1e9
+"""No epoch takes longer."""
 
 
 class Work:
@@ -145,7 +148,9 @@ def took_before(made: Sequence[Part]) -> dict[str, float]:
     for part in made:
         if part.step in ("finetune", "pretrain"):
             rows = read_rows(open_artifact(part.path, verify=False).file(HISTORY))
-            seconds.setdefault(part.step, []).append(sum(float(row.get("seconds", 0.0)) for row in rows))
+            times: list[Any] = [row.get("seconds") for row in rows]
+            known = [float(time) for time in times if type(time) in (int, float) and 0 <= time < _MOST_SECONDS]
+            seconds.setdefault(part.step, []).append(sum(known))
     return {step: float(np.median(each)) for step, each in seconds.items()}
 
 
