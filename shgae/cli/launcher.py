@@ -203,7 +203,8 @@ def _verdict(codes: Sequence[int], order: Sequence[int], said: Sequence[Path], c
         if codes[0] != codes[failed]:
             lines = said[failed].read_text(encoding="utf-8", errors="replace").splitlines()
             errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-            error_line((errors or [f"process {failed} in shgae {command}: it failed without a word."])[-1])
+            if errors or codes[failed] - 128 not in STOP_SIGNALS:  # a signal before there is anything to save
+                error_line((errors or [f"process {failed} in shgae {command}: it failed without a word."])[-1])
         return codes[failed]
     killed = [(rank, -codes[rank]) for rank in order if codes[rank] < 0]
     if killed and killed[0][1] in STOP_SIGNALS:

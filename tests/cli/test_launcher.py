@@ -26,8 +26,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
         "word = sys.argv[1 + int(os.environ['RANK'])]\n"
         "time.sleep(0.5) if word.startswith('later') else None\n"
         "word = word.removeprefix('later')\n"
-        "kill = word.startswith('-')\n"
-        "print('error: rank', os.environ['RANK'], file=sys.stderr) if word not in ('0', '75') and not kill else None\n"
+        "kill, quiet = word.startswith('-'), word.startswith('quiet') or word in ('0', '75')\n"
+        "print('error: rank', os.environ['RANK'], file=sys.stderr) if not kill and not quiet else None\n"
+        "word = word.removeprefix('quiet')\n"
         "lost = os.environ['SHGAE_RENDEZVOUS'].replace('rendezvous', 'lost-' + os.environ['RANK'])\n"
         "open(lost, 'w').write('lost by rank ' + lost[-1] + '.') if word == '75' and 'x' in sys.argv else None\n"
         "time.sleep(600) if word == 'hang' else None\n"
@@ -47,6 +48,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
         ("75 -9", 5, "process 1 of 2 was killed by SIGKILL. Try: the same command, with --resume"),
         ("-11 75", 5, "process 0 of 2 was killed by SIGSEGV"),
         ("-15 -15", 143, ""),
+        ("0 quiet143", 143, ""),
+        ("quiet130 75", 130, ""),
+        ("0 quiet1", 1, "error: process 1 in shgae 0: it failed without a word."),
         ("75 75", 5, "its processes lost each other"),
         ("75 later75 x", 5, "error: lost by rank 0."),
         ("later75 75 x", 5, "error: lost by rank 1."),
