@@ -129,8 +129,20 @@ def typed(*parts: object) -> str:
 
 
 def beside(path: Path, name: str) -> Path:
-    """A proposal for the next output: a sibling of that name."""
-    return path.parent / name
+    """A proposal for the next output: a sibling of that name, as :func:`free` has it."""
+    return free(path.parent / name)
+
+
+def free(place: Path) -> Path:
+    """The place, or where something lies there the first of NAME-2, NAME-3 ... where nothing does.
+
+    A proposal to type would else end in an error that speaks of --force, and that in the loss of somebody's work.
+    """
+    found, number, suffix = place, 1, place.suffix if place.suffix == ".html" else ""
+    while os.path.lexists(found):
+        number += 1
+        found = place.with_name(f"{place.name.removesuffix(suffix)}-{number}{suffix}")
+    return found
 
 
 def ancestor(path: Path, role: str) -> str:

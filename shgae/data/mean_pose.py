@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -48,11 +47,15 @@ def note_near_mean_pose(model: Artifact, progress: Progress) -> None:
     """Notes that a network (or what it was grafted from) found hardly more joints in validation than the mean pose.
 
     By the validation score in its manifest and the people of the data that it was trained on; silent where either is
-    not there or cannot be read. No network runs.
+    not there, and a note where a file of the data is damaged, for nothing else depends on it. No network runs.
     """
-    with suppress(Refused):
-        if told := _near_mean_pose(model):
-            progress.note(f"note: {told}: it has hardly learned to look at the photo, and results of it say little")
+    try:
+        told = _near_mean_pose(model)
+    except Refused as fault:
+        progress.note(f"note: the mean-pose baseline is not known: {fault.what} in {fault.where}: {fault.why}")
+        return
+    if told:
+        progress.note(f"note: {told}: it has hardly learned to look at the photo, and results of it say little")
 
 
 def _near_mean_pose(model: Artifact) -> str | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.command import ANALYSIS, command, free, typed
 from shgae.cli.inputs import Folder
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
@@ -49,4 +49,5 @@ def analyze(
     from shgae.stages import analyze as stage
 
     result = stage.run(inputs, output, config, execution)
-    return Outcome(result.to_json(), analysis_tables(result.report), typed("report", output, "-o", "report.html"))
+    then = typed("report", output, "-o", free(Path("report.html")))
+    return Outcome(result.to_json(), analysis_tables(result.report), then)

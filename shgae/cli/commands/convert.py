@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from shgae.cli.command import METHOD, command, typed
+from shgae.cli.command import METHOD, command, free, typed
 from shgae.cli.inputs import File
 from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
@@ -47,5 +47,9 @@ def convert(
     result = stage.run(data_set, file, output, photos, execution).to_json()
     keys = ("people", "photos", "joints", "visible", "hidden")
     table, notes = facts_table({key: result[key] for key in keys}), "\n".join(result["notes"])
-    first = next(iter(result["files"].values()))
-    return Outcome(result, [table, Text(notes)], typed("prepare", "--train", first, photos or "PHOTOS", "-o", "data"))
+    if photos is None:
+        again = typed("convert", data_set, file, "--photos", "PHOTOS", "-o", output, "--force")
+        return Outcome(result, [table, Text(notes)], again)
+    made = {"train": "TRAIN.json", **result["files"]}
+    pairs = [word for split, json in made.items() for word in (f"--{split}", json, photos)]
+    return Outcome(result, [table, Text(notes)], typed("prepare", *pairs, "-o", free(Path("data"))))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import command, typed
+from shgae.cli.command import beside, command, typed
 from shgae.cli.inputs import File, Folder
 from shgae.cli.options import Data, MaybeOutput
 from shgae.cli.outcome import Outcome
@@ -50,5 +50,5 @@ def evaluate(
 
     result = stage.run(models, data, output, config, execution, sigmas, official)
     grids = main_tables(result.report) + (joint_tables(result.report) if per_joint else [])
-    then = typed("plot", output, "-o", f"{output}-figures") if output else ""
+    then = typed("plot", output, "-o", beside(output, f"{output.name}-figures")) if output else ""
     return Outcome(result.to_json(), [FittedTable(grid) for grid in grids], then)

@@ -44,7 +44,7 @@ def _control(model: Path, data: Path, output: Path, config: FinetuneConfig) -> s
     """The equal training of the network before its graft; "" where there is none, or it is there already."""
     from shgae.stages import graft
 
-    control, plain = beside(output, "control"), graft.ungrafted(model)
+    control, plain = output.parent / "control", graft.ungrafted(model)
     if plain is None or config.trainable != "all" or control.exists():
         return ""
     return typed("finetune", near(plain), data, "-o", control, *retyped(config))
@@ -54,5 +54,5 @@ def _counterpart(model: Path, output: Path) -> tuple[Path, ...]:
     """The fine-tuned graft next to a control, where it lies under its usual name."""
     from shgae.stages import graft
 
-    tuned = beside(output, "finetuned")
+    tuned = output.parent / "finetuned"
     return (tuned,) if tuned != output and graft.is_graft_of(tuned, model) else ()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.command import ANALYSIS, beside, command, typed
 from shgae.cli.inputs import Folder
 from shgae.cli.options import Activations, Data, Given, MaybeOutput, Model, by_name
 from shgae.cli.outcome import Outcome
@@ -50,5 +50,5 @@ def rate(
     from shgae.stages import rate as stage
 
     result = stage.run(model, activations, data, output, config, execution, autoencoder, by_name(given))
-    then = typed("plot", output, "-o", f"{output}-figures") if output else ""
+    then = typed("plot", output, "-o", beside(output, f"{output.name}-figures")) if output else ""
     return Outcome(result.to_json(), rate_tables(result.report), then)
