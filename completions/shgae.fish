@@ -277,7 +277,7 @@ complete -c shgae -n '__fish_seen_subcommand_from study' -l unlabelled -x -a 'ma
 complete -c shgae -n '__fish_seen_subcommand_from study' -l centres -x -a 'cell subpixel' -d 'Centre of a target Gaussian: the joint’s cell, or the joint’s own place between cells.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l arms -x -d 'Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment, with --augment none: those two with --arm-augment.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l margin -x -d 'Largest difference between arms, in points of PCK, that counts as none.'
-complete -c shgae -n '__fish_seen_subcommand_from study' -l seeds -x -d 'How often everything after the parent is done, each time with the next seed, the same one for all arms.'
+complete -c shgae -n '__fish_seen_subcommand_from study' -l seeds -x -d 'Number of repeats per arm, each with the next seed, the same one for all arms.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l other-seeds -x -d 'The same for arms that are not in the primary comparison, if fewer.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l code-sizes -x -d 'Sizes of the code with which arm full is repeated, with commas, such as 5,10,25,50,100,400.'
 complete -c shgae -n '__fish_seen_subcommand_from study' -l code-seeds -x -d 'How many seeds these repetitions have.'

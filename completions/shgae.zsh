@@ -322,7 +322,7 @@ _shgae() {
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment, with --augment none\: those two with --arm-augment.]:value: ' \
                         '--margin[Largest difference between arms, in points of PCK, that counts as none.]:value: ' \
-                        '--seeds[How often everything after the parent is done, each time with the next seed, the same one for all arms.]:value: ' \
+                        '--seeds[Number of repeats per arm, each with the next seed, the same one for all arms.]:value: ' \
                         '--other-seeds[The same for arms that are not in the primary comparison, if fewer.]:value: ' \
                         '--code-sizes[Sizes of the code with which arm full is repeated, with commas, such as 5,10,25,50,100,400.]:value: ' \
                         '--code-seeds[How many seeds these repetitions have.]:value: ' \

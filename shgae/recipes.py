@@ -180,7 +180,7 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
     """Largest difference between arms, in points of PCK, that counts as none."""
     seeds: Annotated[int, Limit(1, 1000)] = 5
-    """How often everything after the parent is done, each time with the next seed, the same one for all arms."""
+    """Number of repeats per arm, each with the next seed, the same one for all arms."""
     other_seeds: Annotated[int, Limit(1, 1000)] | None = None
     """The same for arms that are not in the primary comparison, if fewer."""
     code_sizes: str = ""

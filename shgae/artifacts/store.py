@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # it is imported where it is used: a wrong path is told befor
     import numpy as np
     import numpy.typing as npt
 
+_MAKERS = {"data": "prepare", "hourglass": "train", "activations": "extract", "autoencoder": "pretrain-ae"}
+"""The command that first makes a kind."""
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -197,4 +200,6 @@ def _not_an_artifact(path: Path, kinds: Collection[str]) -> Refused:
     if not path.is_dir():
         found = "it is a file" if path.exists() else "no such folder"
         return Refused("artefact", path, f"{found}, wanted {wanted}", "check the path")
-    return Refused("artefact", path, f"no manifest.json in it, so it is not {wanted}", "check the path")
+    makers = [f"shgae {_MAKERS[kind]}" for kind in kinds if kind in _MAKERS]
+    fix = f"a folder that {' or '.join(makers)} made" if makers else "check the path"
+    return Refused("artefact", path, f"no manifest.json in it, so it is not {wanted}", fix)

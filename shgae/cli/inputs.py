@@ -29,7 +29,11 @@ class Folder:
 
         if (self.or_file and path.is_file()) or (self.or_unfinished and unfinished(path)):
             return
-        open_artifact(path if self.kinds else report_of(path), *self.kinds, verify=False)
+        try:
+            open_artifact(path if self.kinds else report_of(path), *self.kinds, verify=False)
+        except Refused as fault:
+            files = sorted(path.glob("predictions*.json")) if self.or_file and path.is_dir() else []
+            raise Refused(fault.what, path, fault.why, f"{files[0]}, which is in it") if files else fault from None
 
 
 @dataclass(frozen=True)

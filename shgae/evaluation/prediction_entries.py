@@ -28,6 +28,8 @@ def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
     """
     if not isinstance(entries, list):
         raise JsonFault("no list of predictions")
+    if not entries:
+        raise JsonFault("it holds no prediction", "a lower detection threshold")
     # First, since boxes of other things have no joints.
     _check_category([entry for entry in entries if isinstance(entry, dict)], category_id)
     for place, entry in enumerate(entries):

@@ -188,6 +188,10 @@ def dialects_table(report: EvaluationReport) -> Grid:
             if family not in reasons:
                 reasons[f"{family} AP" if name == "oks_ap" else family] = reason
         elif metrics:
+            for row, table in zip(columns, tables, strict=True):
+                metric = table.get(name)
+                if name.startswith("oks_") and metric and metric.all is None and metric.reason:
+                    reasons.setdefault(f"OKS AP of {row.name}", metric.reason)
             if name.startswith("oks") and any(BOX_AREA in metric.rule for metric in metrics):
                 heading += _BOX_AREA
             if name.startswith("oks_") and any(NO_REGIONS in metric.rule for metric in metrics):

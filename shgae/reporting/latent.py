@@ -36,8 +36,8 @@ def _spectra(report: AnalysisReport) -> Grid:
     if one := report.spectrum:
         people = one.people
         caption = (
-            "components that hold so much of the variance; above chance: larger than a stick broken at random into "
-            f"as many pieces as vary (under {people:,}), and than white noise"
+            "components that hold so much of the variance; above chance: above the broken-stick rule "
+            f"for as many pieces as vary (under {people:,}), and above white noise"
         )
         if one.rank < one.dimension:
             caption += "\nfewer directions than numbers are determined: counts can only be too small"

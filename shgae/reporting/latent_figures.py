@@ -141,7 +141,7 @@ class Pictures:
         )
         worst = min(skips, key=lambda one: one.pck["all"] or 0.0)
         alt = f"PCK of every joint with skips on, off, and off level by level; lowest with {worst.skips}, bottleneck "
-        self._save(figure, "skips", "Where the pose lives", f"{alt}{worst.bottleneck}.", photos=False)
+        self._save(figure, "skips", "PCK with skips on and off", f"{alt}{worst.bottleneck}.", photos=False)
 
     def _code_units(self, found: Found) -> None:
         assert found.latent is not None and found.latent.codes is not None

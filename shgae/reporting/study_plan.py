@@ -50,7 +50,8 @@ def _numbers_of_seeds(found: Registered) -> list[str]:
     again = [f"{arm} with {', '.join(map(str, counts))}" for arm, counts in seen.items() if len(counts) > 1]
     said = [f"Not as many seeds as planned: {'; '.join(other)}."] if other else []
     if again:
-        said.append(f"Reported before with other numbers of seeds, which no adjustment allows for: {'; '.join(again)}.")
+        earlier = "Reported before with other numbers of seeds, for which no p-value is corrected"
+        said.append(f"{earlier}: {'; '.join(again)}.")
     return said
 
 
@@ -65,7 +66,7 @@ def minimum_detectable(found: Detectable | None) -> list[str]:
     spread = "over photos alone, as they vary here"
     if found.sd_runs is not None:
         spread = f"with a spread over runs of {stated(found.sd_runs)} points, as stated, and over photos as seen here"
-    least = "none, no difference is found so often"
+    least = "none (no difference would be found)"
     if found.difference is not None:
         least = f"{tenths(100 * found.difference)} points"
     return [f"Minimum detectable difference ({100 * found.POWER:.0f} % power), {spread}: {least}."]

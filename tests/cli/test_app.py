@@ -12,7 +12,7 @@ import pytest
 
 from shgae import __version__
 from shgae.cli.app import main
-from shgae.cli.command import beside, command, near, typed
+from shgae.cli.command import beside, command, free, near, typed
 from shgae.cli.outcome import Outcome
 from shgae.errors import DiskError, Diverged, Refused
 from shgae.execution import Execution
@@ -257,6 +257,16 @@ def test_a_path_below_the_current_folder_is_shown_as_a_person_would_type_it(tmp_
 def test_a_proposed_output_lies_beside_the_last_one() -> None:
     assert beside(Path("runs/base"), "activations") == Path("runs/activations")
     assert beside(Path(), "activations") == Path("activations")
+
+
+def test_a_proposed_output_is_a_place_where_nothing_lies(tmp_path: Path) -> None:
+    (tmp_path / "activations").mkdir()
+    assert beside(tmp_path / "base", "activations") == tmp_path / "activations-2"
+    (tmp_path / "activations-2").symlink_to("nowhere")
+    assert beside(tmp_path / "base", "activations") == tmp_path / "activations-3"
+    (tmp_path / "report.html").touch()
+    assert free(tmp_path / "report.html") == tmp_path / "report-2.html"
+    assert free(tmp_path / "v1.5-figures") == tmp_path / "v1.5-figures"
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

@@ -16,7 +16,14 @@ WRONG = [
     ("extract nothing data -o out", "artefact in nothing: no such folder, wanted an hourglass"),
     ("pretrain-ae file -o out", "artefact in file: it is a file, wanted activations"),
     ("graft nothing ae -o out", "artefact in nothing"),
-    ("finetune folder data -o out", "artefact in folder: no manifest.json in it"),
+    (
+        "finetune folder data -o out",
+        "artefact in folder: no manifest.json in it, so it is not an hourglass. Try: a folder that",
+    ),
+    (
+        "train folder -o out",
+        "artefact in folder: no manifest.json in it, so it is not prepared data. Try: a folder that",
+    ),
     ("evaluate file nothing", "artefact in nothing: no such folder, wanted prepared data"),
     ("splice nothing data", "artefact in nothing"),
     ("rate nothing a data", "artefact in nothing"),

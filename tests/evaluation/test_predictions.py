@@ -222,7 +222,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a person twice": (lambda e: [*e, e[2]], r"annotation \d+ is predicted 2 times"),
     "a person missing": (lambda e: e[1:], r"nothing about annotation \d+, of \d+ people"),
     "all but one missing": (lambda e: e[:1], r"nothing about annotation \d+ \(and \d+ more\).* --split for another"),
-    "nobody": (lambda _: [], "nothing about annotation"),
+    "nobody": (lambda _: [], "it holds no prediction. Try: a lower detection threshold"),
 }
 
 

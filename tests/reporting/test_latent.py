@@ -22,7 +22,7 @@ def test_every_part_has_a_table() -> None:
 
 def test_the_pieces_of_the_stick_are_those_of_each_space() -> None:
     spectrum = analysis_tables(analysis_report())[0]
-    assert "into as many pieces as vary (under 30), and than white noise" in spectrum.caption
+    assert "for as many pieces as vary (under 30), and above white noise" in spectrum.caption
 
 
 def test_of_one_photo_no_cost_is_told_and_no_unit_is_called_constant() -> None:

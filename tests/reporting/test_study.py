@@ -228,7 +228,7 @@ def test_the_budget_is_told_in_one_line() -> None:
             "with a spread over runs of 0.25 points, as stated, and over photos as seen here: 0.04 points.",
         ),
         (Detectable(0.0123, None, 0.2), "over photos alone, as they vary here: 1.2 points."),
-        (Detectable(None, None, 0.2), "over photos alone, as they vary here: none, no difference is found so often."),
+        (Detectable(None, None, 0.2), "over photos alone, as they vary here: none (no difference would be found)."),
     ],
 )
 def test_the_minimum_detectable_difference_says_what_spread_it_goes_by(found: Detectable, line: str) -> None:
