@@ -38,6 +38,11 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@functools.cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree_of(path)))
+
+
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -52,16 +57,16 @@ def layer_of(room: str) -> int:
 
 def imports_of(path: Path, *, whole: bool = True) -> Iterator[str]:
     """Dotted names of every import; with ``whole``, lazy and type-only ones too."""
-    tree = tree_of(path)
-    for node in ast.walk(tree) if whole else tree.body:
+    for node in nodes_of(path) if whole else tree_of(path).body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{'.' * node.level}{node.module}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
 def calls_of(path: Path) -> set[str]:
-    return {ast.unparse(node.func) for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)}
+    return {ast.unparse(node.func) for node in nodes_of(path) if isinstance(node, ast.Call)}
 
 
 def lines_of(path: Path) -> int:
@@ -140,7 +145,7 @@ def test_no_function_ends_the_process() -> None:
     wrong = [
         (name_of(path), function.name)
         for path in FILES
-        for function in ast.walk(tree_of(path))
+        for function in nodes_of(path)
         if isinstance(function, ast.FunctionDef)
         for node in ast.walk(function)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ends
@@ -167,7 +172,7 @@ def test_one_place_reads_foreign_weights_and_only_weights() -> None:
     loads = [
         (name_of(path), {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords})
         for path in FILES
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.load", "load")
     ]
     assert len(loads) == 1
@@ -191,7 +196,7 @@ def test_functions_are_short() -> None:
     functions = [
         (name_of(path), node.name, (node.end_lineno or node.lineno) - node.lineno)
         for path in FILES
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     assert [one for one in functions if one[2] > LONGEST_FUNCTION] == []

@@ -6,7 +6,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.skeleton import COCO_PERSON, MPII_PERSON, Skeleton
@@ -100,6 +100,7 @@ HABITS = (
 
 
 @pytest.mark.parametrize("habit", HABITS)
+@settings(max_examples=25)  # of each of the habits
 @given(
     parts=st.lists(st.sampled_from(PARTS), min_size=1, unique=True),
     single=st.lists(st.sampled_from(SINGLE), unique=True),

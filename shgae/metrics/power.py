@@ -67,18 +67,15 @@ def planned_power(
     """
     if photos < VERDICT_PHOTOS:
         return Power(0.0, 0.0)
-    layout = _Layout(seeds, unpaired, photos, arms)
-    shared = sd_both**2 * layout.share / photos
-    of_seeds, of_photos = sd_seeds**2 * layout.share + shared, sd_photos**2 / photos + shared
-    sampling = math.sqrt(of_seeds + of_photos - shared)
+    spread = _Spread.of(sd_seeds, sd_photos, sd_both, _Layout(seeds, unpaired, photos, arms))
     gain = abs(gain)
-    if sampling == 0:
+    if spread.sampling == 0:
         return Power(float(gain > 0), float(gain < margin))
-    differs, within = (_reaches(of_seeds, of_photos, shared, layout, 1 - one) for one in (alpha / 2, alpha))
-    found = scipy.stats.norm.sf((differs - gain) / sampling)
+    differs, within = (_reaches(spread, 1 - one) for one in (alpha / 2, alpha))
     room = np.maximum(margin - within, 0)
-    inside = scipy.stats.norm.cdf((room - gain) / sampling) - scipy.stats.norm.cdf((-room - gain) / sampling)
-    return Power(float(found.mean()), float(inside.mean()))
+    normal = scipy.stats.norm
+    inside = normal.cdf((room - gain) / spread.sampling) - normal.cdf((-room - gain) / spread.sampling)
+    return Power(_share_beyond(differs, gain, spread), float(inside.mean()))
 
 
 def minimum_detectable(
@@ -98,11 +95,13 @@ def minimum_detectable(
     Returns:
         None where no difference of PCK would be found so often, as with under 10 photos.
     """
+    if photos < VERDICT_PHOTOS:
+        return None
+    spread = _Spread.of(sd_seeds, sd_photos, 0.0, _Layout(seeds, unpaired, photos, arms))
+    differs = _reaches(spread, 0.975) if spread.sampling else None
 
     def lacks(gain: float) -> float:
-        spreads = {"sd_seeds": sd_seeds, "sd_photos": sd_photos}
-        found = planned_power(gain, 1, **spreads, seeds=seeds, photos=photos, arms=arms, unpaired=unpaired)
-        return found.differs - power
+        return (float(gain > 0) if differs is None else _share_beyond(differs, gain, spread)) - power
 
     return float(scipy.optimize.brentq(lacks, 0, 1, xtol=1e-7)) if lacks(1) >= 0 else None
 
@@ -141,19 +140,46 @@ class _Layout(NamedTuple):
         return (1 / self.seeds + 1 / (self.unpaired or self.seeds)) / 2
 
 
-def _reaches(of_seeds: float, of_photos: Floats | float, shared: float, layout: _Layout, tail: float) -> Floats:
+class _Spread(NamedTuple):
+    """Variances of a mean difference."""
+
+    of_seeds: float
+    """Over seeds."""
+    of_photos: float
+    """Over photos."""
+    shared: float
+    """Their interaction, which is in both."""
+    layout: _Layout
+    """Runs and photos."""
+
+    @classmethod
+    def of(cls, sd_seeds: float, sd_photos: float, sd_both: float, layout: _Layout) -> _Spread:
+        """From the standard deviations of :func:`planned_power`."""
+        shared = sd_both**2 * layout.share / layout.photos
+        return cls(sd_seeds**2 * layout.share + shared, sd_photos**2 / layout.photos + shared, shared, layout)
+
+    @property
+    def sampling(self) -> float:
+        """The standard error that a mean difference has."""
+        return math.sqrt(self.of_seeds + self.of_photos - self.shared)
+
+
+def _share_beyond(reaches: Floats, gain: float, spread: _Spread) -> float:
+    """The chance that a difference of this true gain lies beyond its interval's reach."""
+    return float(scipy.stats.norm.sf((reaches - gain) / spread.sampling).mean())
+
+
+def _reaches(spread: _Spread, tail: float) -> Floats:
     """How far an interval reaches on one side, for equally likely sets of variances over seeds and photos.
 
     Args:
-        of_seeds: variance of the mean difference over seeds.
-        of_photos: over photos.
-        shared: their interaction, which is in both.
-        layout: runs and photos.
+        spread: the true variances.
         tail: one minus the one-sided level.
     """
+    of_seeds, _, shared, layout = spread
     photos = layout.photos
     photo_freedom = math.inf if photos >= MANY_PHOTOS else photos - 1
-    of_photos = _variances(photos - 1, _PHOTOS) * of_photos
+    of_photos: Floats = _variances(photos - 1, _PHOTOS) * spread.of_photos
     by_photos: Floats = float(scipy.stats.t.ppf(tail, photo_freedom)) * np.sqrt(of_photos)
     if layout.seeds == (layout.unpaired or layout.seeds) == 1:
         return by_photos

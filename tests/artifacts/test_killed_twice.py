@@ -13,9 +13,13 @@ from shgae.execution import Execution
 from tests.builders.artefacts import FORCE, RESUME, Killed, make, recorded
 
 MOST_CALLS = 60
+SOME = (9, 24, 38)
+others = (pytest.param(call, marks=pytest.mark.torture) for call in range(MOST_CALLS) if call not in SOME)
+first_kills = pytest.mark.parametrize("first", [*SOME, *others])
+"""The call before which it is killed for the first time; the second kill comes before every one."""
 
 
-@pytest.mark.parametrize("first", (0, 9, 17, 24, 31, 38))
+@first_kills
 def test_a_step_of_one_go_that_is_killed_twice_is_done_by_the_same_command(tmp_path: Path, first: int) -> None:
     target, wanted = tmp_path / "data", make(tmp_path / "undisturbed", value=2).id
     for second in range(MOST_CALLS):
@@ -34,7 +38,7 @@ def test_a_step_of_one_go_that_is_killed_twice_is_done_by_the_same_command(tmp_p
     pytest.fail("it never came to its end")
 
 
-@pytest.mark.parametrize("first", (0, 9, 17, 24, 31, 38))
+@first_kills
 def test_a_resumable_step_that_is_killed_twice_is_done_by_force_or_goes_on(tmp_path: Path, first: int) -> None:
     target, wanted = tmp_path / "data", make(tmp_path / "undisturbed", value=2).id
     for second in range(MOST_CALLS):

@@ -19,6 +19,7 @@ ARMS = 5
 SD_SEEDS, SD_PHOTOS, SD_BOTH = 0.008, 0.06, 0.10
 """Of a difference of two arms, as shares: about those of the study on drawn people."""
 _NORMAL = stats.norm.ppf((np.arange(400) + 0.5) / 400)
+_NORMAL /= _NORMAL.std(ddof=1)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def study(rng: np.random.Generator, seeds: int, photos: int, noisier: float = 1.
     gains = liking[:, :1] - liking[:, 1:] + both[:, 0] - both[:, 1] + runs[0] - runs[1]
     value = float(gains.mean())
     error = float(gains.mean(1).std(ddof=0)) / math.sqrt(photos)  # what resamples of photos vary by
-    over = PhotoEstimate(value, value + error * _NORMAL / _NORMAL.std(ddof=1), photos, photos)
+    over = PhotoEstimate(value, value + error * _NORMAL, photos, photos)
     found: SeedError | None = SeedLayout(scores.tolist()).error(0, 1)
     return over if found is None else CombinedEstimate.of(over, found, interaction(gains, np.ones(photos)))
 

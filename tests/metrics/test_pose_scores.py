@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.metrics.people import Groups, People, Points, label_bins
@@ -127,6 +127,7 @@ def value_of(metric: Any, kind: str, name: str) -> float | None:
     return value[name] if name else value
 
 
+@settings(max_examples=60)
 @given(SEEDS, st.integers(0, 9))
 def test_every_pck_is_what_a_loop_finds(seed: int, n: int) -> None:
     points, people = drawn(seed, n)
@@ -140,6 +141,7 @@ def test_every_pck_is_what_a_loop_finds(seed: int, n: int) -> None:
                 assert value == (None if wanted is None else pytest.approx(wanted, abs=1e-12)), (family, kind, name)
 
 
+@settings(max_examples=60)
 @given(SEEDS, st.integers(0, 9))
 def test_percentiles_of_errors_are_what_a_loop_finds(seed: int, n: int) -> None:
     points, people = drawn(seed, n)
@@ -161,6 +163,7 @@ def test_percentiles_of_errors_are_what_a_loop_finds(seed: int, n: int) -> None:
                 assert value == pytest.approx(low + (high - low) * (place - math.floor(place)), abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(SEEDS, st.integers(1, 6))
 def test_similarity_is_what_a_loop_finds(seed: int, n: int) -> None:
     points, people = drawn(seed, n, COCO_PERSON.names)
@@ -183,6 +186,7 @@ def rows_of(thing: Any, order: npt.NDArray[np.int64]) -> Any:
     return type(thing)(**{name: a[order] if isinstance(a, np.ndarray) else a for name, a in arrays.items()})
 
 
+@settings(max_examples=40)
 @given(SEEDS, st.integers(1, 12))
 def test_the_order_of_people_changes_no_bit(seed: int, n: int) -> None:
     points, people = drawn(seed, n, COCO_PERSON.names)
@@ -190,6 +194,7 @@ def test_the_order_of_people_changes_no_bit(seed: int, n: int) -> None:
     assert metrics_of(rows_of(points, order), rows_of(people, order)) == metrics_of(points, people)
 
 
+@settings(max_examples=40)
 @given(SEEDS)
 def test_people_without_joints_count_nowhere(seed: int) -> None:
     points, people = drawn(seed, 8, COCO_PERSON.names)

@@ -16,12 +16,13 @@ from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout, interac
 from shgae.metrics.statistics import PhotoEstimate
 
 Floats = npt.NDArray[np.float64]
+NORMAL = stats.norm.ppf((np.arange(2000) + 0.5) / 2000)
+NORMAL /= NORMAL.std(ddof=1)
 
 
 def photos_of(error: float, photos: int = 300, value: float = 0.0) -> PhotoEstimate:
     """Percentiles of a normal distribution of this standard error."""
-    drawn = stats.norm.ppf((np.arange(2000) + 0.5) / 2000)
-    return PhotoEstimate(value, value + error * drawn / drawn.std(ddof=1), photos, photos)
+    return PhotoEstimate(value, value + error * NORMAL, photos, photos)
 
 
 def test_three_seeds_give_students_interval() -> None:

@@ -122,17 +122,34 @@ FIGURES: dict[str, Callable[[list[str], Skeleton], Figure]] = {
 }
 
 
-@pytest.mark.parametrize("kind", FIGURES)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
+every_figure = pytest.mark.parametrize("kind", FIGURES)
+HEALTH = [HealthCheck.function_scoped_fixture]
+TWO_NAMES_AND_FOUR_JOINTS = given(
     names=st.lists(NAMES, min_size=2, max_size=2, unique=True),
     joints=st.lists(NAMES.filter(bool), min_size=4, max_size=4, unique=True),
 )
+
+
+@every_figure
+@settings(max_examples=5, deadline=None, suppress_health_check=HEALTH)
+@TWO_NAMES_AND_FOUR_JOINTS
 def test_every_figure_takes_any_name(tmp_path: Path, kind: str, names: list[str], joints: list[str]) -> None:
+    check_drawn(tmp_path, kind, names, joints)
+
+
+@pytest.mark.torture
+@every_figure
+@settings(max_examples=100, deadline=None, suppress_health_check=HEALTH)
+@TWO_NAMES_AND_FOUR_JOINTS
+def test_every_figure_takes_many_more_names(tmp_path: Path, kind: str, names: list[str], joints: list[str]) -> None:
+    check_drawn(tmp_path, kind, names, joints)
+
+
+def check_drawn(folder: Path, kind: str, names: list[str], joints: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph")
-        save_figure(FIGURES[kind](names, Skeleton(tuple(joints), ((0, 1),), ())), tmp_path / "x.png", names[1])
-    assert Image.open(tmp_path / "x.png").width > 100
+        save_figure(FIGURES[kind](names, Skeleton(tuple(joints), ((0, 1),), ())), folder / "x.png", names[1])
+    assert Image.open(folder / "x.png").width > 100
 
 
 def test_what_a_figure_forgot_is_made_legible_when_it_is_saved(tmp_path: Path) -> None:

@@ -159,8 +159,10 @@ def test_a_network_that_cannot_be_traced_runs_as_it_is_and_counts_each_batch_onc
     assert sum("has no effect" in note for note in notes.said) == 1
 
 
-def test_more_structures_are_compiled_than_torch_keeps_by_itself(traced: str) -> None:
-    """As the arms and code sizes of a study in one process."""
+def test_more_structures_are_compiled_than_torch_keeps_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the arms and code sizes of a study in one process; what runs a graph counts none."""
+    torch.compiler.reset()
+    monkeypatch.setattr(compiling, "BACKEND", "eager")
     for size in range(1, 11):
         model = build_autoencoder(AutoencoderSpec(width=8, code_size=size))
         network = Compiled(model, graphs=False, execution=Execution(), rows=frozenset((2,)))
