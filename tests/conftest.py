@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.builders.photo_models",
     "tests.builders.reader",
     "tests.builders.reported",
+    "tests.builders.sketches",
 ]
 __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]
 

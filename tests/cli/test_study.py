@@ -10,7 +10,7 @@ import pytest
 from shgae.cli.app import main
 from shgae.evaluation.study_report import ARMS, STUDY
 from shgae.reporting.study import conclusion
-from tests.builders.chain import Chain, chain, sites  # noqa: F401
+from tests.builders.chain import Chain
 
 OPTIONS = (
     *("--arms", "a,e", "--seeds", "1", "--epochs", "1", "--batch-size", "4", "--precision", "fp32"),
@@ -18,18 +18,18 @@ OPTIONS = (
 )
 
 
-def study(chain: Chain, output: Path, *more: str) -> int:  # noqa: F811
+def study(chain: Chain, output: Path, *more: str) -> int:
     return main(["study", str(chain.baseline), str(chain.data), "-o", str(output), *OPTIONS, *more])
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, chain: Chain) -> Path:  # noqa: F811
+def made(tmp_path_factory: pytest.TempPathFactory, chain: Chain) -> Path:
     output = tmp_path_factory.mktemp("cli") / "study"
     assert study(chain, output, "--quiet") == 0
     return output
 
 
-def test_it_ends_with_the_sentence_the_tables_and_the_budget(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_it_ends_with_the_sentence_the_tables_and_the_budget(made: Path, chain: Chain, capsys) -> None:
     assert study(chain, made, "--resume") == 0
     out, err = capsys.readouterr()
     assert conclusion(STUDY.read(made / "report/report.json")) in " ".join(out.split())
@@ -39,7 +39,7 @@ def test_it_ends_with_the_sentence_the_tables_and_the_budget(made: Path, chain: 
     assert "-- " not in err, "nothing was left to make"
 
 
-def test_json_is_the_report(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_json_is_the_report(made: Path, chain: Chain, capsys) -> None:
     assert study(chain, made, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     report = json.loads((made / "report/report.json").read_text())
@@ -53,7 +53,7 @@ def test_info_and_verify_know_the_report_and_every_network_behind_it(made: Path,
     assert main(["info", str(made / "seed-0/arm-full/finetuned"), "--json"]) == 0
 
 
-def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Chain, capsys) -> None:
     assert study(chain, tmp_path / "s", "--dry-run") == 0
     out = capsys.readouterr().out
     row = next(line.split() for line in out.splitlines() if "fine-tuning (pre-trained autoencoder)" in line)
@@ -64,12 +64,12 @@ def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Cha
     assert json.loads(capsys.readouterr().out)["seconds"] == 0
 
 
-def test_an_arm_that_is_none_is_refused_in_one_line(tmp_path: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_an_arm_that_is_none_is_refused_in_one_line(tmp_path: Path, chain: Chain, capsys) -> None:
     assert study(chain, tmp_path / "s", "--arms", "x") == 2
     assert capsys.readouterr().err == f"error: value in --arms: 'x' is not an arm. Try: --arms {','.join(ARMS)}.\n"
 
 
-def test_the_plan_lists_parts_that_can_be_made_one_by_one(made: Path, tmp_path: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_the_plan_lists_parts_that_can_be_made_one_by_one(made: Path, tmp_path: Path, chain: Chain, capsys) -> None:
     assert study(chain, tmp_path / "s", "--plan", "--json") == 0
     listed = json.loads(capsys.readouterr().out)
     trained = [part["name"] for part in listed["parts"] if part["step"] == "finetune"]
@@ -83,13 +83,13 @@ def test_the_plan_lists_parts_that_can_be_made_one_by_one(made: Path, tmp_path: 
     assert {part["state"] for part in json.loads(capsys.readouterr().out)["parts"]} == {"done"}
 
 
-def test_parts_side_by_side_keep_what_is_there(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_parts_side_by_side_keep_what_is_there(made: Path, chain: Chain, capsys) -> None:
     assert study(chain, made, "--jobs", "2", "--json") == 0
     assert json.loads(capsys.readouterr().out)["made"] == []
     assert study(chain, made, "--jobs", "0") == 2
     assert "--jobs: 0 is not 1 to 256" in capsys.readouterr().err
 
 
-def test_another_margin_than_the_registered_one_is_refused_in_one_line(made: Path, chain: Chain, capsys) -> None:  # noqa: F811
+def test_another_margin_than_the_registered_one_is_refused_in_one_line(made: Path, chain: Chain, capsys) -> None:
     assert study(chain, made, "--margin", "2") == 2
     assert "plan.json: it was registered otherwise (margin: 2.0 here, 1.0 there)" in capsys.readouterr().err

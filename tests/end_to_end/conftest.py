@@ -146,8 +146,9 @@ def shell(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    sketched: None,
 ) -> Shell:
-    """A fresh folder beside the shared chain."""
+    """A fresh folder beside the shared chain; figures are sketched, but for those of processes of their own."""
     photos = drawn["train"].annotations.parents[1]
     here = tmp_path / "here"
     (here / "made").mkdir(parents=True)

@@ -221,6 +221,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.usefixtures("reads_here")
 @pytest.mark.parametrize("command", REFUSED)
 def test_what_cannot_be_done_is_refused(shell: Shell, command: str) -> None:
     assert REFUSED[command] in shell.refused(*command.split())
@@ -285,6 +286,7 @@ def test_an_autoencoder_of_another_models_activations_is_refused_naming_both(she
     assert f"activations of model {mine[:12]}, not of base ({base['id'][:12]})" in line
 
 
+@pytest.mark.usefixtures("reads_here")
 def test_an_autoencoder_of_another_width_is_refused(shell: Shell) -> None:
     from shgae.models.autoencoder import ConvAutoencoder
     from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS
@@ -322,8 +324,12 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_that_is_no_checkpoint_of_ours_or_the_studys_is_refused_and_not_run(shell: Shell, file: str) -> None:
+def test_a_file_that_is_no_checkpoint_of_ours_or_the_studys_is_refused_and_not_run(
+    shell: Shell, file: str, request: pytest.FixtureRequest
+) -> None:
     make, words = FILES[file]
+    if file != "a payload":
+        request.getfixturevalue("reads_here")
     make(Path("weights.pth"))
     line = shell.refused("import", "weights.pth", "-o", "x")
     assert line.startswith(("error: checkpoint in weights.pth: ", "error: tensors in weights.pth: "))

@@ -78,34 +78,40 @@ def test_two_processes_make_the_artefact_that_one_makes(shell: Shell) -> None:
     shell.run("verify", "two")
 
 
-def test_a_signal_is_saved_and_resumed_and_what_is_refused_is_one_line(shell: Shell) -> None:
-    with begun(*LONG, *TWO) as process:
+def stopped(number: signal.Signals, code: int, *more: str) -> None:
+    """A training by two processes hears a signal, ends with its code, and leaves a checkpoint and no process."""
+    with begun(*LONG, "--nproc", "2", *more) as process:
         workers = children(process)
         assert len(workers) == 2
-        process.send_signal(signal.SIGTERM)
-        code, err = ended(process, 25)
-    assert code == 143
+        process.send_signal(number)
+        ends, err = ended(process, 25)
+    assert ends == code
     assert "stopped by a signal; what was done is saved" in one_line(err)
     assert are_gone(workers, 1)
+
+
+def test_a_signal_is_saved_and_resumed_and_a_process_that_is_killed_then_ends_all_of_them(shell: Shell) -> None:
+    stopped(signal.SIGTERM, 143)
     before = load_checkpoint(Path("x.partial") / CHECKPOINT)[1]
-    with begun(*LONG, *TWO, "--resume") as process:
-        process.send_signal(signal.SIGINT)
-        assert ended(process, 25)[0] == 130
-    assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch > before.epoch
-    refused = shell.python(*LONG, "--nproc", "2", "--resume")
+    refused = shell.python(*LONG, *TWO, "--resume")
     assert refused.returncode == 2
     assert "begun otherwise (micro_batches: " in one_line(refused.stderr)
-
-
-def test_a_process_that_is_killed_ends_all_of_them(shell: Shell) -> None:
-    with begun(*LONG, "--nproc", "2") as process:
+    with begun(*LONG, "--nproc", "2", "--resume") as process:
         workers = children(process)
         os.kill(workers[1], signal.SIGKILL)
         code, err = ended(process, 60)
     assert code == 5
     assert "process 1 of 2 was killed by SIGKILL. Try: the same command, with --resume" in one_line(err)
     assert are_gone(workers, 1)
-    assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch >= 1
+    assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch > before.epoch
+
+
+@pytest.mark.torture
+def test_an_interrupt_of_a_resumed_run_is_saved_too(shell: Shell) -> None:
+    stopped(signal.SIGTERM, 143, "--micro-batches", "2")
+    before = load_checkpoint(Path("x.partial") / CHECKPOINT)[1]
+    stopped(signal.SIGINT, 130, "--micro-batches", "2", "--resume")
+    assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch > before.epoch
 
 
 @pytest.mark.torture

@@ -96,6 +96,7 @@ def test_every_step_goes_on_from_old_artefacts(old: Path, capsys: pytest.Capture
     ran(capsys, "evaluate evaluation/predictions-grafted.json data --resamples 100")
 
 
+@pytest.mark.usefixtures("sketched")
 def test_old_results_are_drawn_and_reported(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     everything = [name for name in IDS if name not in ("figures", "predictions")]
     ran(capsys, f"report {' '.join(everything)} -o report.html")

@@ -25,14 +25,14 @@ from tests.end_to_end.conftest import TINY_CONFIG, Shell
 RUN = [one for one in pages() if one.commands("bash") or "python" in dict(one.blocks)]
 GROUP = command_tree()
 CONFIG = f"{TINY_CONFIG}\n[study]\nbatch-size = 4\nae-epochs = 1\n"
-SMALLER = {"--hold-out": "3", "--epochs": "1", "--from-epoch": "1", "--steps": "2"}
+SMALLER = {"--hold-out": "3", "--epochs": "1", "--from-epoch": "1", "--steps": "1"}
 """Values of options, for ten photos and two epochs."""
 FILES = {step: (kind, coded(files)) for steps, kind, files in page("artifacts").rows("Files") for step in coded(steps)}
 """Of each command, the kind of its artefact and patterns of its files, as docs/artifacts.md lists them."""
 
 
 @pytest.fixture
-def reader(shell: Shell) -> Shell:
+def reader(shell: Shell, reads_here: None) -> Shell:
     """A folder with what a reader of any page has: COCO, photos, weights, and the artefacts of the chain."""
     for split in ("train", "val"):
         shutil.copy(f"drawn/{split}/person_keypoints.json", f"person_keypoints_{split}2017.json")

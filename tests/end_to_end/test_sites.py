@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
+from shgae.cli.app import main
+from tests.builders.chain import Chain
 from tests.end_to_end.conftest import TRAIN, Shell
 
 QUICK = ("--precision", "fp32", "--batch-size", 4, "--epochs", 1)
 
 
+@pytest.fixture(scope="module")
+def two_stacks(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of two stacks, its bottlenecks, and an autoencoder of each and of both: base, acts, code-0, ...
+
+    As deep as a test's own folder: the ways from artefacts to their parents hold in a copy.
+    """
+    here = tmp_path_factory.mktemp("stacks") / "here"
+    commands = [
+        ("train", chain.data, "-o", here / "base", *TRAIN, "--stacks", 2, "--epochs", 1),
+        ("extract", here / "base", chain.data, "-o", here / "acts", "--stack", "all", "--precision", "fp32"),
+        *(
+            ("pretrain-ae", here / "acts", "--stack", stack, "-o", here / f"code-{stack}", "--code-size", 6, *QUICK)
+            for stack in ("0", "1", "all")
+        ),
+    ]
+    for words in commands:
+        assert main([*map(str, words), "--quiet"]) == 0
+    return here
+
+
 @pytest.fixture
-def stacks(shell: Shell) -> Shell:
-    """A network of two stacks, its bottlenecks, and an autoencoder of each and of both: base, acts, code-0, ..."""
-    shell.run("train", "made/data", "-o", "base", *TRAIN, "--stacks", 2, "--epochs", 1)
-    shell.run("extract", "base", "made/data", "-o", "acts", "--stack", "all", "--precision", "fp32")
-    for stack in ("0", "1", "all"):
-        shell.run("pretrain-ae", "acts", "--stack", stack, "-o", f"code-{stack}", "--code-size", 6, *QUICK)
+def stacks(shell: Shell, two_stacks: Path) -> Shell:
+    """A shell in a folder with a copy of these artefacts."""
+    shutil.copytree(two_stacks, shell.here, dirs_exist_ok=True)
     return shell
 
 

@@ -55,14 +55,18 @@ def test_import_lives_within_a_limit_on_address_space_or_names_it(
     assert says in one_line(end.stderr)
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", [*(pytest.param(one, marks=pytest.mark.torture) for one in (">&-", "2>&-")), "<&- >&- 2>&-"]
+)
 def test_closed_streams_are_no_bug(here: Path, closed: str) -> None:
     end = shell(f"SHGAE import x.pth -o x {closed}")
     assert end.returncode == 2
     assert "bug" not in end.stdout + end.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.torture)], ids=["SIGTERM", "SIGINT"]
+)
 def test_a_reader_is_ended_at_once_and_leaves_nothing(here: Path, number: int) -> None:
     end = subprocess.run(
         [sys.executable, "-c", SLOW_READER, str(int(number))],

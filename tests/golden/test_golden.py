@@ -84,6 +84,7 @@ def thinned(maps: torch.Tensor) -> torch.Tensor:
     return maps[..., 1::4, 2::4]
 
 
+@pytest.mark.usefixtures("reads_here")
 @torch.no_grad()
 def test_the_studys_hourglass(imported: Open) -> None:
     model, wanted = imported("seed_hourglass"), np.load(GOLDEN / "seed_hourglass.npz")
@@ -99,12 +100,14 @@ def test_the_studys_autoencoder(imported: Open) -> None:
     assert_close(model(bottleneck), wanted["reconstruction"])
 
 
+@pytest.mark.usefixtures("reads_here")
 @torch.no_grad()
 def test_the_studys_grafted_hourglass(imported: Open) -> None:
     model, wanted = imported("seed_grafted"), np.load(GOLDEN / "seed_grafted.npz")
     assert_close(thinned(model(images(0))[:, 0]), wanted["heatmaps"])
 
 
+@pytest.mark.usefixtures("reads_here")
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["bearpaw_hg1", "bearpaw_hg2", "princeton_hg2"])
 def test_other_peoples_hourglasses(imported: Open, name: str) -> None:

@@ -173,6 +173,7 @@ def test_codes_below_zero_are_decoded_as_zero(chain: Chain) -> None:
     assert torch.equal(decode_code(code, places), decode_code(code, places.clamp(min=0)))
 
 
+@pytest.mark.usefixtures("sketched")
 def test_activations_alone_give_spectrum_and_clusters_and_say_what_else_needs(chain: Chain, tmp_path: Path) -> None:
     found = analyze.run([chain.activations], tmp_path / "out", EXACT, HOW).report
     assert found.spectrum and found.clusters and found.code_spectrum is None
@@ -181,11 +182,13 @@ def test_activations_alone_give_spectrum_and_clusters_and_say_what_else_needs(ch
     assert "components" in found.clusters.space
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_model_and_data_give_the_skips_alone(chain: Chain, tmp_path: Path) -> None:
     found = analyze.run([chain.baseline, chain.data], tmp_path / "out", EXACT, HOW).report
     assert found.skips and not found.spectrum and set(found.left_out) >= {"spectrum", "traversals"}
 
 
+@pytest.mark.usefixtures("sketched")
 @pytest.mark.parametrize("part", ["code-units", "atlas"])
 def test_a_grafted_model_brings_its_autoencoder_and_the_earlier_name_of_a_part_is_taken(
     chain: Chain, tmp_path: Path, report: dict[str, Any], part: str
@@ -195,6 +198,7 @@ def test_a_grafted_model_brings_its_autoencoder_and_the_earlier_name_of_a_part_i
     assert found.report.code_units == SCHEMA.from_json(report, "here").code_units
 
 
+@pytest.mark.usefixtures("sketched")
 def test_equal_inputs_give_equal_numbers(chain: Chain, tmp_path: Path, report: dict[str, Any]) -> None:
     inputs = [chain.activations, chain.baseline, chain.data, chain.autoencoder]
     assert analyze.run(inputs, tmp_path / "out", EXACT, HOW).report == SCHEMA.from_json(report, "here")

@@ -26,11 +26,10 @@ from shgae.models.zoo import build_autoencoder, build_hourglass, load_hourglass,
 from shgae.recipes import CellRule, HeatmapConfig, PredictConfig
 from shgae.skeleton import MPII_PERSON, Skeleton
 from shgae.stages import export, graft, import_model, predict
-from tests.builders.chain import Chain, chain
+from tests.builders.chain import Chain
 
 pytestmark = pytest.mark.usefixtures("reads_here")
 
-__all__ = ["chain"]
 
 HOW = Execution()
 STUDY, BEARPAW, PRINCETON = CHECKPOINT_FORMATS[0], CHECKPOINT_FORMATS[3], CHECKPOINT_FORMATS[4]

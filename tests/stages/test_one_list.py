@@ -29,10 +29,8 @@ from shgae.evaluation.prediction_entries import check_entries
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
 from shgae.stages import extract, import_model
-from tests.builders.chain import Chain, chain
+from tests.builders.chain import Chain
 from tests.builders.tiny import TINY_EXTRACT
-
-__all__ = ["chain"]
 
 HOW = Execution()
 

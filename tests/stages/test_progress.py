@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from shgae.execution import Execution, Progress
 from shgae.recipes import AnalyzeConfig, EvaluateConfig, ReportConfig
 from shgae.stages import analyze, evaluate, report
 from tests.builders.chain import Chain
+
+pytestmark = pytest.mark.usefixtures("sketched")
 
 
 class Tasks(Progress):

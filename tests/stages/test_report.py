@@ -155,6 +155,7 @@ def test_what_was_read_is_said_to_be_hashed_and_nothing_else_is(reported: Report
     assert given["splice"].checked == set(given["splice"].artifact.manifest.files)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_ancestors_that_were_not_given_are_in_the_lineage_also_when_they_are_gone(chain: Chain, tmp_path: Path) -> None:
     away = tmp_path / "far" / "away" / "grafted"
     shutil.copytree(chain.grafted, away)
@@ -165,6 +166,7 @@ def test_ancestors_that_were_not_given_are_in_the_lineage_also_when_they_are_gon
     assert text.count("no longer where its child saw it") == 4
 
 
+@pytest.mark.usefixtures("sketched")
 def test_hostile_names_stay_text(tmp_path: Path, reported: Reported) -> None:
     """Joints, photos, models and options of somebody else's making."""
     name = HOSTILE.replace("\x00", "").replace("/", "|").replace("\udcff", "")
@@ -191,6 +193,7 @@ def test_hostile_names_stay_text(tmp_path: Path, reported: Reported) -> None:
     assert not set(page.text) & {"\x00", "\x1b", "\u202e"}
 
 
+@pytest.mark.usefixtures("sketched")
 def test_numbers_that_are_none_are_dashes(chain: Chain, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (chain.baseline / "history.jsonl").read_text().splitlines()]
 
@@ -213,6 +216,7 @@ def test_numbers_that_are_none_are_dashes(chain: Chain, tmp_path: Path) -> None:
     assert "worse2--" in Elements(made.path.read_bytes()).text
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_report_of_a_rate_is_refused_by_the_key_that_it_lacks(reported: Reported, tmp_path: Path) -> None:
     def torn(folder: Path, facts: dict[str, Any]) -> None:
         edit_json(folder / "report.json", lambda value: value.pop("untouched"))
@@ -223,6 +227,7 @@ def test_a_report_of_a_rate_is_refused_by_the_key_that_it_lacks(reported: Report
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_typed_report_is_refused_by_the_key_that_is_wrong_and_a_bug_of_ours_is_none_of_it(
     reported: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +270,7 @@ def test_a_damaged_input_is_refused_and_leaves_nothing(reported: Reported, tmp_p
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_changed_crops_are_refused(reported: Reported, tmp_path: Path) -> None:
     shutil.copytree(reported.data, tmp_path / "data")
     crops = tmp_path / "data" / "test" / "crops-00000.safetensors"
@@ -309,6 +315,7 @@ def test_outputs_that_cannot_be_are_refused(chain: Chain, tmp_path: Path) -> Non
     assert not (chain.data / "page.html").exists()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_signal_leaves_nothing(reported: Reported, tmp_path: Path) -> None:
     stop = StopFlag()
     stop.signal_number = 15

@@ -27,6 +27,7 @@ from tests.builders.page_elements import Elements
 from tests.builders.reported import CONFIG, HOW, SCORED, Reported, brute_force
 
 
+@pytest.mark.usefixtures("sketched")
 def test_the_people_drawn_are_the_best_the_worst_and_the_most_changed(reported: Reported) -> None:
     shares, annotations = brute_force(reported, ("baseline", "finetuned"))
     given = open_given(reported.inputs, Execution())
@@ -50,6 +51,7 @@ def test_the_people_drawn_are_the_best_the_worst_and_the_most_changed(reported: 
             assert f"baseline {100 * mine[0]:.1f} %, finetuned {100 * mine[1]:.1f} %" in caption
 
 
+@pytest.mark.usefixtures("sketched")
 def test_two_models_can_be_named_and_strangers_are_refused(reported: Reported, tmp_path: Path) -> None:
     named = replace(CONFIG, between="grafted,baseline")
     made = report.run([reported.evaluation], tmp_path / "page.html", named, HOW)
@@ -59,6 +61,7 @@ def test_two_models_can_be_named_and_strangers_are_refused(reported: Reported, t
     assert not (tmp_path / "x.html").exists()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_one_model_has_best_and_worst_people_only_and_none_can_be_wanted(chain: Chain, tmp_path: Path) -> None:
     evaluate.run([chain.baseline], chain.data, tmp_path / "alone", SCORED, HOW)
     made = report.run([tmp_path / "alone"], tmp_path / "page.html", CONFIG, HOW)
@@ -71,6 +74,7 @@ def test_one_model_has_best_and_worst_people_only_and_none_can_be_wanted(chain: 
     assert "People" not in none.sections
 
 
+@pytest.mark.usefixtures("sketched")
 def test_without_the_data_nobody_is_drawn_and_that_is_said(reported: Reported, tmp_path: Path) -> None:
     shutil.copytree(reported.evaluation, tmp_path / "away" / "evaluation")
     notes = Notes()
