@@ -54,7 +54,7 @@ OF_GPUS = re.compile(r"nvidia-.+|cuda-.+|triton|pytorch-triton")
 SMALL_DEMO = """
 import sys
 from shgae.cli.app import main
-from shgae.stages import demo
+from shgae.experiments import demo
 assert demo.__file__.startswith(sys.prefix), demo.__file__
 demo._PHOTOS = {"train": 12, "val": 4, "test": 6}
 demo._EPOCHS = {"baseline": 1, "autoencoder": 1, "finetuned": 1}

@@ -8,7 +8,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -55,8 +55,9 @@ class Parent:
     parents: tuple[Parent, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The form in the manifest."""
-        return asdict(self)
+        """The form in the manifest; asdict() would nest four calls a generation, and end at 250 of them."""
+        parents = [parent.to_json() for parent in self.parents]
+        return {"role": self.role, "kind": self.kind, "id": self.id, "path": self.path, "parents": parents}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Parent:

@@ -17,8 +17,7 @@ from PIL import Image
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
-from shgae.data import geometry
-from shgae.data.photo_decoding import open_photo
+from shgae.data.photo_decoding import MAX_PHOTO_PIXELS, open_photo
 from shgae.errors import Refused
 from tests.hostile.conftest import End, heard, opened, peak_of, run
 from tests.promises import Kept
@@ -214,7 +213,7 @@ def test_a_file_of_gigabytes_is_refused_unread(here: Path) -> None:
 @pytest.mark.torture
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_the_largest_photo_that_is_taken_needs_less_than_a_gigabyte(here: Path, mode: str, kept: Kept) -> None:
-    side = int(geometry.MAX_PHOTO_PIXELS**0.5)
+    side = int(MAX_PHOTO_PIXELS**0.5)
     Path("bomb.png").write_bytes(encoded(Image.new(mode, (side, side))))
     assert Path("bomb.png").stat().st_size < 400_000
     assert peak_of(lambda: open_photo(Path("bomb.png"), (side, side))) < 1 << 30
