@@ -89,7 +89,7 @@ def test_stacks_of_either_residual_are_trained(tiny_data: Path, tmp_path: Path, 
 
 def test_the_last_stack_predicts(sites: Sites, tmp_path: Path) -> None:
     graft.run(sites.baseline, [sites.pooled], tmp_path / "shared", HOW, (0, 2))
-    result = evaluate.run([tmp_path / "shared"], sites.data, None, EvaluateConfig(precision="fp32"), HOW)
+    result = evaluate.run([tmp_path / "shared"], sites.data, None, EvaluateConfig(precision="fp32", resamples=100), HOW)
     data = open_artifact(sites.data)
     crops = Crops(data, "test")
     batch = load_pose_batch(crops, np.arange(len(crops)))

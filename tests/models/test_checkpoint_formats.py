@@ -76,7 +76,7 @@ def written(checkpoint_format: CheckpointFormat, spec: HourglassSpec | Autoencod
     return ours, theirs
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(networks(), st.randoms())
 def test_every_network_comes_back_bit_for_bit(
     network: tuple[CheckpointFormat, HourglassSpec | AutoencoderSpec], random: Any
@@ -91,7 +91,7 @@ def test_every_network_comes_back_bit_for_bit(
     assert len(found.dropped) == len(theirs) - len(ours)
 
 
-@settings(max_examples=40)
+@settings(max_examples=24)
 @given(networks(), st.sampled_from(["drop", "add", "reshape"]), st.data())
 def test_whichever_tensor_is_lost_added_or_misshapen_is_named(
     network: tuple[CheckpointFormat, HourglassSpec | AutoencoderSpec], fault: str, data: st.DataObject

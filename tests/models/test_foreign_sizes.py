@@ -67,3 +67,11 @@ def test_a_part_of_a_larger_storage_is_read(tmp_path: Path) -> None:
     found = network(tmp_path / "x.pth")
     assert torch.equal(found["w"], stored.t()[3:7])
     assert torch.equal(found["v"], stored[:, 2])
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory limit is Linux's")
+def test_a_file_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "_MEMORY_LIMIT", 8 << 20)
+    torch.save({"x": torch.zeros(8 << 20)}, tmp_path / "large.pth")
+    with pytest.raises(Refused, match="memory"):
+        read_foreign(tmp_path / "large.pth")
