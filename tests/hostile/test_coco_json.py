@@ -78,8 +78,11 @@ def prepared(here: Path, photos: Path) -> Callable[[str | bytes, bool], End]:
             # What was read strictly means the same to any reader: nobody is lost.
             parsed = json.loads(Path("people.json").read_bytes())
             # Of another category that the file lists they are other things; of one that it does not, broken people.
-            others = {one["id"] for one in parsed["categories"]} - {category_of(parsed)}
-            people = sum(one.get("category_id") not in others for one in parsed["annotations"])
+            others = [one["id"] for one in parsed["categories"] if one["id"] != category_of(parsed)]
+            things = [
+                one for one in parsed["annotations"] if isinstance(one, dict) and one.get("category_id") in others
+            ]
+            people = len(parsed["annotations"]) - len(things)
             assert sum(end.result["splits"].values()) + sum(end.result["dropped"].values()) == people
             assert len(Path("out/people.jsonl").read_bytes().splitlines()) == people
             shutil.rmtree("out")
