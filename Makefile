@@ -17,7 +17,8 @@ demo: .venv/.ready
 	$(BIN)/shgae demo -o demo $(if $(wildcard demo/demo.json),--resume)
 
 test: check
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@# What Python compiled is kept for the next run, whatever the shell says: each process would do it again.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 torture: .venv/.ready
 	$(BIN)/pytest -m torture --numprocesses auto --maxprocesses 2 --dist worksteal --promises .promises.json

@@ -31,6 +31,7 @@ pytest_plugins = [
     "tests.builders.reader",
     "tests.builders.reported",
     "tests.builders.sketches",
+    "tests.scheduling",
 ]
 __all__ = ["kept", "pytest_addoption", "pytest_terminal_summary"]
 

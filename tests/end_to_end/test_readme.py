@@ -126,7 +126,9 @@ def check_files(step: str, output: Path) -> None:
 
 
 @pytest.mark.parametrize("one", RUN, ids=lambda one: one.name)
-def test_the_lines_of_a_page_run_one_after_another(one: Page, reader: Shell) -> None:
+def test_the_lines_of_a_page_run_one_after_another(one: Page, reader: Shell, request: pytest.FixtureRequest) -> None:
+    if one.path.stem == "inference-and-onnx":
+        request.getfixturevalue("quick")
     if one.path.stem == "mpii":
         write_newells_files()
     variables = run_page(one, reader)

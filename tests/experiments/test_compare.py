@@ -33,6 +33,7 @@ from tests.builders import studies
 from tests.builders.chain import Chain, Notes
 
 HOW = Execution(device="cpu", workers=0)
+pytestmark = pytest.mark.usefixtures("sketched")
 ARMS = ("none", "pca", "full")
 TINY = dataclasses.replace(studies.TINY, arms=",".join(ARMS), ae_epochs=1)
 

@@ -39,6 +39,7 @@ def test_it_ends_with_a_table_and_pictures_and_the_real_bottleneck(made: demo.De
     assert all(Image.open(picture).width > 300 for picture in made.pictures)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_resuming_a_finished_demo_keeps_every_artefact(made: demo.DemoResult, monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch)
     names = ("data", "baseline", "activations", "autoencoder", "grafted", "finetuned", "evaluation")
@@ -66,6 +67,7 @@ def test_a_folder_that_is_no_demo_is_spared_even_by_force(tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_demo_that_force_began_again_and_that_was_killed_goes_on_with_its_own_seed(
     made: demo.DemoResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +99,7 @@ def test_photos_of_another_seed_are_drawn_again(made: demo.DemoResult, tmp_path:
     assert not demo._is_drawn(tmp_path / "none.json", demo.SyntheticConfig(3, seed=0))
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_step_of_somebody_else_is_spared_by_a_resume(
     made: demo.DemoResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,6 +163,7 @@ def test_what_is_there_is_kept_and_the_report_is_the_same(whole: Whole, chain: C
     assert again.artifact.id == whole.result.artifact.id
 
 
+@pytest.mark.usefixtures("sketched")
 def test_another_report_of_the_same_networks_are_written_anew(
     whole: Whole, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +176,7 @@ def test_another_report_of_the_same_networks_are_written_anew(
     assert "abacus; slide rule" in (output / "report" / "tables.md").read_text()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_more_arms_and_seeds_are_added_to_what_is_there(whole: Whole, chain: Chain, tmp_path: Path) -> None:
     small = replace(TINY, arms="e, none", seeds=1)
     first = run.run(chain.baseline, chain.data, tmp_path / "s", small, Execution())
@@ -194,6 +196,7 @@ def test_more_arms_and_seeds_are_added_to_what_is_there(whole: Whole, chain: Cha
     assert [one.seeds for one in told.looks] == [1, 2]
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_folder_of_before_is_gone_on_with_under_its_names(whole: Whole, chain: Chain, tmp_path: Path) -> None:
     output = shutil.copytree(whole.output, tmp_path / "study")
     (output / "baseline").rename(output / "parent")
@@ -229,6 +232,7 @@ def test_an_artefact_of_another_kind_where_a_part_should_be_is_refused(chain: Ch
         run.run(chain.baseline, chain.data, tmp_path / "s", TINY, Execution())
 
 
+@pytest.mark.usefixtures("sketched")
 def test_an_interrupted_part_of_another_study_is_refused_and_made_anew_by_force(chain: Chain, tmp_path: Path) -> None:
     only_a = replace(TINY, arms="none", seeds=1)
     stop = Watched(at=8)
@@ -254,6 +258,7 @@ def test_an_interrupted_part_of_another_study_is_refused_and_made_anew_by_force(
     assert (told.report.registered.replaced, told.report.registered.late) == ((before,), True)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_without_a_test_split_the_arms_are_compared_on_val_and_that_is_said(
     chain: Chain, tmp_path: Path, drawn, tiny_data: Path
 ) -> None:
@@ -315,6 +320,7 @@ def test_the_recipes_say_of_a_study_what_they_say_of_its_stages(recipe: str) -> 
     assert whole.study.pretraining(0) == whole.pretrain_ae
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_study_of_a_model_of_several_stacks_grafts_at_the_last(sites, tmp_path: Path) -> None:
     config = replace(TINY, arms="random,pca,full", seeds=1, limit=4)
     told = run.run(sites.baseline, sites.data, tmp_path / "s", config, Execution()).report
