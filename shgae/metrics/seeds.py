@@ -171,7 +171,8 @@ class CombinedEstimate:
     def ends(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided interval."""
         tail = 0.5 + confidence / 2
-        reach = max(float(scipy.stats.t.ppf(tail, freedom)) * error for error, freedom in self.sources)
+        errors, freedoms = np.array(self.sources).T
+        reach = float((scipy.stats.t.ppf(tail, freedoms) * errors).max())
         low, high = self.photos.within(self.value - reach, self.value + reach)
         first, last = self.photos.ends(confidence)
         return min(low, first), max(high, last)
@@ -189,6 +190,8 @@ class CombinedEstimate:
         return min(1.0, 2 * min(self.p_not_above(0), self.p_not_below(0)))
 
     def _p(self, ahead: float) -> float:
-        if not any(error for error, _ in self.sources):
+        errors, freedoms = np.array(self.sources).T
+        known = errors != 0
+        if not known.any():
             return 0.0 if ahead > 0 else 1.0
-        return float(max(scipy.stats.t.sf(ahead / error, freedom) for error, freedom in self.sources if error))
+        return float(scipy.stats.t.sf(ahead / errors[known], freedoms[known]).max())
