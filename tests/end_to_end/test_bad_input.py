@@ -16,6 +16,7 @@ from PIL import Image
 from tests.end_to_end.conftest import PAIR, TRAIN, Shell, one_line, snapshot
 
 Document = dict[str, Any]
+pytestmark = pytest.mark.usefixtures("reads_here")  # tests/hostile gives payloads to the other process
 
 
 def edited(**changes: Any) -> Callable[[Document], None]:
@@ -221,7 +222,6 @@ REFUSED = {
 }
 
 
-@pytest.mark.usefixtures("reads_here")
 @pytest.mark.parametrize("command", REFUSED)
 def test_what_cannot_be_done_is_refused(shell: Shell, command: str) -> None:
     assert REFUSED[command] in shell.refused(*command.split())
@@ -286,7 +286,6 @@ def test_an_autoencoder_of_another_models_activations_is_refused_naming_both(she
     assert f"activations of model {mine[:12]}, not of base ({base['id'][:12]})" in line
 
 
-@pytest.mark.usefixtures("reads_here")
 def test_an_autoencoder_of_another_width_is_refused(shell: Shell) -> None:
     from shgae.models.autoencoder import ConvAutoencoder
     from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS
@@ -324,12 +323,8 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_that_is_no_checkpoint_of_ours_or_the_studys_is_refused_and_not_run(
-    shell: Shell, file: str, request: pytest.FixtureRequest
-) -> None:
+def test_a_file_that_is_no_checkpoint_of_ours_or_the_studys_is_refused_and_not_run(shell: Shell, file: str) -> None:
     make, words = FILES[file]
-    if file != "a payload":
-        request.getfixturevalue("reads_here")
     make(Path("weights.pth"))
     line = shell.refused("import", "weights.pth", "-o", "x")
     assert line.startswith(("error: checkpoint in weights.pth: ", "error: tensors in weights.pth: "))
