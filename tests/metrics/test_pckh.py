@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.metrics import pckh
@@ -61,6 +61,7 @@ def by_loop(points: Points, people: People, radius: float, dialect: str) -> floa
     return sum(map(sum, found.values())) / sum(map(len, found.values()))
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 10_000), st.integers(0, 7))
 def test_every_dialect_is_what_a_loop_finds(seed: int, n: int) -> None:
     points, people = drawn(seed, n)
@@ -113,6 +114,7 @@ def test_pelvis_and_thorax_are_known_by_name(joints: object, counted: int) -> No
     assert found == {"bearpaw": counted, "mmpose": counted, "princeton": len(names)}
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 10_000))
 def test_a_curve_rises_and_passes_through_the_score_at_its_radius(seed: int) -> None:
     points, people = drawn(seed, 6)

@@ -167,6 +167,7 @@ def texts_of(figure: Figure) -> list[str]:
     return [one.get_text() for one in figure.findobj(Text) if isinstance(one, Text)]
 
 
+@settings(max_examples=50)
 @given(exponent=st.integers(-12, 12), factor=st.integers(1, 9))
 def test_powers_of_ten_are_labelled_without_markup(exponent: int, factor: int) -> None:
     with style():
