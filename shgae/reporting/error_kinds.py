@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from shgae.evaluation.error_shares import ErrorShares
 from shgae.evaluation.report import EvaluationReport, Row
 from shgae.metrics.error_kinds import GOOD, KINDS
 from shgae.metrics.oks import LOWEST
-from shgae.plots.error_bars import ErrorBars
 from shgae.reporting.table import Grid, percent, signed_points
+
+if TYPE_CHECKING:
+    from shgae.plots.error_bars import ErrorBars
 
 MEANING = (
     f"good: similarity (OKS of a joint) {GOOD} or more; jitter: {LOWEST} or more; inversion: on the mirrored joint; "
@@ -42,6 +46,8 @@ def joint_error_tables(report: EvaluationReport) -> list[Grid]:
 
 def error_bars(report: EvaluationReport) -> list[ErrorBars]:
     """The shares of every model, as :func:`shgae.plots.error_bars.error_bars` draws them; joints with a label only."""
+    from shgae.plots.error_bars import ErrorBars  # matplotlib comes with it, and whoever evaluates draws nothing
+
     bars = []
     for row in report.models:
         if row.errors and row.errors.all.labels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
 from shgae.metrics.official import NAMES
@@ -11,12 +12,14 @@ from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
 from shgae.metrics.score_interval import is_near_boundary
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verdict
-from shgae.plots.bars import Bar, ModelBars
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
 from shgae.reporting.table import GROUPS, Grid, number, percent, points, signed_points, span
 from shgae.reporting.trainings import control, trainings_tables
 from shgae.wording import counted, counted_people
+
+if TYPE_CHECKING:
+    from shgae.plots.bars import Bar, ModelBars
 
 _ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
@@ -258,6 +261,8 @@ def mcnemar_grid(first: str, second: str, joints: Mapping[str, McNemar]) -> Grid
 
 def joint_bars(report: EvaluationReport) -> list[ModelBars]:
     """A bar a model for PCK, and for each joint, as :func:`shgae.plots.bars.joint_bars` draws them."""
+    from shgae.plots.bars import Bar, ModelBars  # matplotlib comes with it, and whoever evaluates draws nothing
+
     return [
         ModelBars(
             row.name,
@@ -269,6 +274,8 @@ def joint_bars(report: EvaluationReport) -> list[ModelBars]:
 
 
 def _bar(joint: JointScore) -> Bar:
+    from shgae.plots.bars import Bar
+
     return Bar(joint.all, _ends(joint.interval), joint.count)
 
 

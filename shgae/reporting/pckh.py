@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from shgae.evaluation.report import EvaluationReport, Row
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.pckh import Curve
-from shgae.plots.radii import RadiusPanel
 from shgae.reporting.table import GROUPS, Grid, percent
+
+if TYPE_CHECKING:
+    from shgae.plots.radii import RadiusPanel
 
 _BY_COUNT, _EVERY_JOINT = "pckh@0.5/mmpose", "pckh@0.5/princeton"
 _CURVES = (
@@ -50,6 +53,7 @@ def auc_rows(columns: Sequence[Row]) -> list[tuple[str, ...]]:
 
 def radius_panels(report: EvaluationReport) -> list[RadiusPanel]:
     """The curves that models have, as :func:`shgae.plots.radii.radius_curves` draws them."""
+    from shgae.plots.radii import RadiusPanel  # matplotlib comes with it, and whoever evaluates draws nothing
 
     def having(key: str, rows: Sequence[Row]) -> list[tuple[str, Curve]]:
         return [(row.name, row.curves[key]) for row in rows if key in row.curves]
