@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,15 @@ HUGE: dict[str, Callable[[Array], Array]] = {
 }
 
 
-@pytest.mark.parametrize("kind", HUGE)
-@pytest.mark.parametrize("step", STEPS)
+def pairs(steps: Iterable[str], kinds: Iterable[str], *often: str) -> list[Any]:
+    """Steps with kinds of rows; of the first step those ``often``, of the others the first of them in every run."""
+    first, *rest = steps
+    every = {*((first, kind) for kind in often), *((step, often[0]) for step in rest)}
+    pairs = [(step, kind) for step in (first, *rest) for kind in kinds]
+    return [pytest.param(*pair, marks=() if pair in every else pytest.mark.slow) for pair in pairs]
+
+
+@pytest.mark.parametrize(("step", "kind"), pairs(STEPS, HUGE, "one number", *HUGE))
 def test_what_no_sum_of_squares_holds_is_refused_by_its_file(
     step: str, kind: str, chain: Chain, tmp_path: Path
 ) -> None:
@@ -71,8 +78,10 @@ ODD: dict[str, Callable[[Array], Array]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ODD)
-@pytest.mark.parametrize("step", [step for step in STEPS if step != "pretrain-ae"])
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    pairs([step for step in STEPS if step != "pretrain-ae"], ODD, "the same for everybody", "as large as it may be"),
+)
 def test_every_step_has_a_result_of_odd_bottlenecks_and_it_is_drawn(
     step: str, kind: str, chain: Chain, tmp_path: Path
 ) -> None:
