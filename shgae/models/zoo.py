@@ -256,8 +256,12 @@ def state_arrays(module: nn.Module) -> dict[str, Array]:
 
 
 def _state(module: nn.Module) -> dict[str, torch.Tensor]:
-    own = {name for name, _ in (*module.named_parameters(), *module.named_buffers())}
-    return {name: tensor for name, tensor in module.state_dict().items() if name in own}
+    """The entries of ``module.state_dict()``, in its order, without the further names of modules that are shared."""
+    return {
+        f"{path}.{name}".removeprefix("."): tensor.detach()
+        for path, part in module.named_modules()
+        for name, tensor in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))
+    }
 
 
 def load_state(module: nn.Module, arrays: Mapping[str, Array], where: object) -> None:
@@ -281,8 +285,8 @@ def load_state(module: nn.Module, arrays: Mapping[str, Array], where: object) ->
             raise Refused(f"tensor {name}", where, why, "weights of this very network")
         if name.endswith(VARIANCE) and (tensor < 0).any():
             raise Refused(f"tensor {name}", where, "it holds a variance below 0", "weights that are not damaged")
-    # Not strict: a shared tensor has further names, which were loaded with its first.
-    module.load_state_dict(tensors, strict=False)
+    for name, tensor in tensors.items():
+        state[name].copy_(tensor)
 
 
 def tensor_shapes(spec: HourglassSpec | AutoencoderSpec) -> dict[str, tuple[int, ...]]:
