@@ -92,6 +92,7 @@ def test_every_step_has_a_result_of_odd_bottlenecks_and_it_is_drawn(
         plot.run([tmp_path / "out"], tmp_path / "figures", HOW)
 
 
+@pytest.mark.usefixtures("sketched")
 @pytest.mark.parametrize("kind", ["zero", "the same for everybody"])
 def test_what_does_not_vary_has_no_components_and_no_clusters(kind: str, chain: Chain, tmp_path: Path) -> None:
     rows = rewritten(chain.activations, tmp_path / "rows", ODD[kind])
@@ -103,6 +104,7 @@ def test_what_does_not_vary_has_no_components_and_no_clusters(kind: str, chain: 
     assert spliced.bottleneck_effective_dimension is None
 
 
+@pytest.mark.usefixtures("sketched")
 @pytest.mark.parametrize("kind", ["zero", "the same for everybody"])
 def test_an_autoencoder_of_what_does_not_vary_is_made_and_grafted(kind: str, chain: Chain, tmp_path: Path) -> None:
     rows = rewritten(chain.activations, tmp_path / "rows", ODD[kind])
@@ -113,6 +115,7 @@ def test_an_autoencoder_of_what_does_not_vary_is_made_and_grafted(kind: str, cha
     assert found.code_spectrum is not None and not any(found.code_spectrum.shares)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_components_do_not_depend_on_the_unit(chain: Chain, tmp_path: Path) -> None:
     once = analyze.run([chain.activations], tmp_path / "once", ANALYZE, HOW).report
     rows = rewritten(chain.activations, tmp_path / "rows", lambda x: 2.0**30 * x)
