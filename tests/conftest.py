@@ -19,6 +19,7 @@ from hypothesis import settings
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.execution import Execution
 from shgae.recipes import PrepareConfig, Split
+from shgae.reporting import people_sheet
 from shgae.stages import prepare
 from tests.network import refuse_other_machines
 from tests.promises import kept, pytest_addoption, pytest_terminal_summary
@@ -78,6 +79,16 @@ def quick_disk(pytestconfig: pytest.Config) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if not (_asks_for("bench", pytestconfig) or _asks_for("gpu", pytestconfig)):
             patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_on_the_sheet(pytestconfig: pytest.Config) -> Iterator[None]:
+    """prepare draws one person and not eight, which takes most of its time on a few photos; tests of the sheet, and
+    where it is timed, draw all."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not (_asks_for("bench", pytestconfig) or _asks_for("gpu", pytestconfig)):
+            patch.setattr(people_sheet, "_PEOPLE", 1)
         yield
 
 

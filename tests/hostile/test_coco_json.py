@@ -221,7 +221,7 @@ def test_the_document_itself_is_prepared(prepared: Callable[[str | bytes, bool],
 def test_a_mutated_json_is_done_or_refused_in_a_short_line(
     prepared: Callable[[str | bytes, bool], End], kind: Callable[[random.Random], str | bytes], kept: Kept
 ) -> None:
-    codes = mutate(prepared, kind, range(6))
+    codes = mutate(prepared, kind, range(12))
     assert 2 in codes
     kept(PROMISE, len(codes), "JSONs")
 
@@ -231,7 +231,7 @@ def test_a_mutated_json_is_done_or_refused_in_a_short_line(
 def test_every_mutated_json_is_done_or_refused_in_a_short_line(
     prepared: Callable[[str | bytes, bool], End], kind: Callable[[random.Random], str | bytes], kept: Kept
 ) -> None:
-    codes = mutate(prepared, kind, range(6, 182))
+    codes = mutate(prepared, kind, range(12, 182))
     assert 2 in codes
     if kind is not cut:
         assert 0 in codes, "harmless mutations were refused too"

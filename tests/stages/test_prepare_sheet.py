@@ -12,7 +12,14 @@ from PIL import Image
 from shgae.artifacts.store import open_artifact
 from shgae.cli.app import main
 from shgae.errors import Refused
+from shgae.reporting import people_sheet
 from tests.builders.photo_folders import make
+
+
+@pytest.fixture(autouse=True)
+def all_on_the_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests draw one person."""
+    monkeypatch.setattr(people_sheet, "_PEOPLE", 8)
 
 
 @pytest.fixture
