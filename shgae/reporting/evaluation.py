@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
+from shgae.evaluation.trainings import Control
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
@@ -80,7 +81,7 @@ def joint_tables(report: EvaluationReport) -> list[Grid]:
     pairs = [
         mcnemar_grid(pair.first, pair.second, {one: pair.joints[one] for one in report.joints})
         for pair in report.comparisons
-        if pair.first == first
+        if pair.first == first or pair.trainings.verdict is Control.EQUAL
     ]
     tables = [joints_table(report), *head_tables(report), bins_table(report), *curve_tables(report)]
     return [*tables, *joint_error_tables(report), *pairs]

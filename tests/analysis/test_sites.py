@@ -102,7 +102,9 @@ def test_the_last_stack_predicts(sites: Sites, tmp_path: Path) -> None:
     assert (found == cells[:, 0]).float().mean() < 0.9
 
 
-@pytest.mark.parametrize("part", ["all", "autoencoder", "decoder", "head"])
+@pytest.mark.parametrize(
+    "part", ["autoencoder", "head", *(pytest.param(part, marks=pytest.mark.slow) for part in ("all", "decoder"))]
+)
 def test_a_shared_autoencoder_is_fine_tuned_and_goes_on_after_an_interruption(
     sites: Sites, tmp_path: Path, part: str
 ) -> None:

@@ -75,7 +75,7 @@ HEALTH = [HealthCheck.function_scoped_fixture]
 
 
 @every_kind
-@settings(max_examples=10, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=5, deadline=None, suppress_health_check=HEALTH)
 @given(data=st.data())
 def test_a_report_with_one_place_changed_is_read_or_refused(old: Path, name: str, data: st.DataObject) -> None:
     check_changed(name, data)

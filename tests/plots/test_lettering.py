@@ -131,7 +131,7 @@ TWO_NAMES_AND_FOUR_JOINTS = given(
 
 
 @every_figure
-@settings(max_examples=5, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=3, deadline=None, suppress_health_check=HEALTH)
 @TWO_NAMES_AND_FOUR_JOINTS
 def test_every_figure_takes_any_name(tmp_path: Path, kind: str, names: list[str], joints: list[str]) -> None:
     check_drawn(tmp_path, kind, names, joints)

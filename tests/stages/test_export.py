@@ -125,6 +125,7 @@ def test_it_is_one_file_in_a_folder_that_was_made_and_the_result_describes_it(ex
         assert all(0 <= difference < 1e-4 for difference in one.differences.values())
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_bytes_and_speaks_json_only(exported: Exported, tmp_path: Path) -> None:
     words = ["export", exported.model, "-o", tmp_path / "again.onnx", "--json", "--quiet"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"}

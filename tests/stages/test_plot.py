@@ -21,6 +21,7 @@ from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import append_row, read_rows
+from shgae.cli.app import main
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_plan import PLAN, StudyPlan, plan_bytes
@@ -205,14 +206,25 @@ def test_a_history_of_anything_but_numbers_is_refused(tmp_path: Path, key: str, 
         plot_inputs._rows("\n".join(map(json.dumps, [*rows, {**rows[0], key: value}])).encode(), tmp_path)
 
 
-def test_two_processes_draw_equal_bytes_and_sign_them_with_what_was_typed(tmp_path: Path) -> None:
+def test_another_process_draws_equal_bytes_and_signs_them_with_what_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained(tmp_path / "net")
+    words = ["plot", str(tmp_path / "net"), "-o", str(tmp_path / "out"), "--force", "--quiet"]
+    monkeypatch.setattr(sys, "argv", ["shgae", *words])
     found = []
-    for _ in range(2):
-        line = [sys.executable, "-P", "-m", "shgae", "plot", "net", "-o", "out", "--force", "--quiet"]
-        subprocess.run(line, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    for draw in (draw_here, draw_elsewhere):
+        draw(words)
         found.append({path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.*g")})
+        assert open_artifact(tmp_path / "out").manifest.provenance["command"] == ["shgae", *words]
     assert len(found[0]) == 4
     assert found[0] == found[1]
-    command = open_artifact(tmp_path / "out").manifest.provenance["command"]
-    assert command == ["shgae", "plot", "net", "-o", "out", "--force", "--quiet"]
+
+
+def draw_here(words: list[str]) -> None:
+    assert main(words) == 0
+
+
+def draw_elsewhere(words: list[str]) -> None:
+    line = [sys.executable, "-P", "-m", "shgae", *words]
+    subprocess.run(line, check=True, stdout=subprocess.DEVNULL, timeout=120)

@@ -75,7 +75,7 @@ def slopes(network: nn.Module, model: nn.Module, x: torch.Tensor) -> torch.Tenso
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None])
 
 
-@pytest.mark.parametrize("kind", ["grafted", "autoencoder"])
+@pytest.mark.parametrize("kind", [pytest.param("grafted", marks=pytest.mark.slow), "autoencoder"])
 def test_a_backward_pass_that_was_made_ahead_has_the_same_gradient(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     torch.compiler.reset()
     monkeypatch.setattr(compiling, "BACKEND", "aot_eager")
