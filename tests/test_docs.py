@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from shgae.analysis.latent import report as latent
+from shgae.analysis.rate import report as rate
+from shgae.analysis.splice import report as splice
+from shgae.artifacts.typed_json import Schema
 from shgae.cli.app import command_tree
 from shgae.cli.commands import COMMANDS
 from shgae.cli.fields import stages
 from shgae.config import fields_of
+from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.study_report import STUDY
 from shgae.recipes import RECIPES
 from tests import mutants, promises
 from tests.benchmarks import gpu_page, table
@@ -28,6 +34,10 @@ STAGES_MEANT = {
     "autoencoder": "pretrain_ae",
 }
 """What a word in a bracket after an option in the table of recipes means."""
+SCHEMAS: dict[str, Schema[Any]] = {
+    **{"evaluate": EVALUATION, "study": STUDY},
+    **{"splice": splice.SCHEMA, "rate": rate.SCHEMA, "analyze": latent.SCHEMA},
+}
 
 
 def options_of(name: str) -> set[str]:
@@ -82,6 +92,21 @@ def test_every_command_line_names_commands_and_options_that_exist() -> None:
             unknown = {word for word in words if re.match(r"--?[a-z]", word)} - options_of(words[1])
             wrong += [(source.name, *words[:2], flag) for flag in sorted(unknown)]
     assert wrong == []
+
+
+def test_every_command_line_that_is_not_run_is_taken_by_the_parser_of_its_command() -> None:
+    """It names files that are there for its reader only, and takes minutes or a cluster."""
+    lines = [words for one in PAGES for words in one.commands("sh") if "shgae" in words[:2]]
+    assert len(lines) > 20
+    for words in lines:
+        words = words[words.index("shgae") + 1 :]
+        name, *rest = words[: words.index(">") if ">" in words else None]
+        GROUP.commands[name].make_context(name, rest).close()
+
+
+def test_the_page_of_artefacts_names_the_schema_of_each_report() -> None:
+    found = re.findall(r"(\d) for `([a-z]+)`", page("artifacts").text)
+    assert {name: int(version) for version, name in found} == {name: one.version for name, one in SCHEMAS.items()}
 
 
 def test_every_option_that_is_named_anywhere_exists() -> None:

@@ -1,7 +1,7 @@
 """The README and the pages of docs/, taken apart: code, tables, links and anchors.
 
 A fenced block's language says what the tests do with it: ``bash`` and ``python`` are run, ``toml`` is read as a config
-file, of ``sh`` only the names of commands and options are checked (it needs a network, several machines or minutes),
+file, of ``sh`` the command lines are parsed and not run (it needs a network, several machines or minutes),
 ``text`` is output.
 """
 

@@ -14,7 +14,7 @@ from PIL import Image
 from shgae.data.coco import read_coco
 from shgae.errors import Refused
 from shgae.skeleton import COCO_PERSON, LSP_PERSON, MPII_PERSON, Skeleton
-from tests.builders.coco_document import NAMES, Document, document, everybody, read, with_value, without
+from tests.builders.coco_documents import NAMES, Document, document, everybody, read, with_value, without
 
 
 def refusal(folder: Path, content: Document) -> str:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import runpy
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import open_artifact
 from shgae.cli import config_file
 from shgae.cli.app import command_tree
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import build_hourglass
 from shgae.recipes import SPLITS
-from tests.builders.annotation_files import mpii_people, newell_arrays, save_release
+from tests.builders.annotation_files import mpii_people, newell_arrays, save_lsp, save_release
 from tests.builders.pages import Page, coded, commands_of, page, pages
 from tests.end_to_end.conftest import TINY_CONFIG, Shell
 
@@ -65,6 +69,25 @@ def write_newells_files() -> None:
             for name, array in newell_arrays(people).items():
                 file[name] = array
     save_release(Path("mpii_human_pose_v1_u12_1.mat"), people)
+
+
+def write_lsps_files() -> None:
+    """Two people of LSP, in photos that are there."""
+    joints = np.random.default_rng(0).uniform(20, 60, (3, 14, 2))
+    joints[2] = 0
+    save_lsp(Path("joints.mat"), joints)
+    Path("lsp-images").mkdir()
+    for number, photo in enumerate(sorted(Path("images").iterdir())[:2], start=1):
+        Image.open(photo).convert("RGB").save(Path("lsp-images", f"im{number:04d}.jpg"))
+
+
+def write_predictions(names: Iterable[str]) -> None:
+    """Random joints of the people of the test split."""
+    rng = np.random.default_rng(0)
+    people = Crops(open_artifact(Path("made/data")), "test").people.annotation_id.tolist()
+    for name in names:
+        rows = [{"annotation_id": one, "keypoints": rng.uniform(1, 90, 51).tolist()} for one in people]
+        Path(name).write_text(json.dumps(rows))
 
 
 def run_page(one: Page, shell: Shell) -> dict[str, Any]:
@@ -131,6 +154,9 @@ def test_the_lines_of_a_page_run_one_after_another(one: Page, reader: Shell, req
         request.getfixturevalue("quick")
     if one.path.stem == "mpii":
         write_newells_files()
+        write_lsps_files()
+    if one.path.stem == "compare":
+        write_predictions(f"{arm}{run}.json" for arm in "pq" for run in range(3))
     variables = run_page(one, reader)
     if one.path.stem == "python":
         assert variables["maps"].shape == (2, 1, 17, 32, 32)

@@ -210,8 +210,7 @@ def test_the_plateau_rule_strikes_once_after_five_stale_epochs(tmp_path: Path) -
         def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
             return {"val_loss": 0.0}
 
-    config = dataclasses.replace(CONFIG, epochs=14, schedule="plateau", lr=1.0, optimizer="sgd")
-    config = dataclasses.replace(config, lr=1e-3)
+    config = dataclasses.replace(CONFIG, epochs=14, schedule="plateau", lr=1e-3, optimizer="sgd")
     summary = trained(tmp_path / "run", Execution(), Stale(), config)
     rates = [row["lr"] for row in summary.history]
     assert rates == pytest.approx([1e-3] * 6 + [2e-4] * 8)
