@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from shgae.analysis.splice.network import Site
+from shgae.analysis.site import Site
 from shgae.artifacts.activation_splits import origin_of
 from shgae.artifacts.activations import Activations, stacks_of
 from shgae.artifacts.compatibility import check_autoencoder, check_fits, is_tuned, scored_split

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from shgae.analysis.effects import Effect
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport
-from shgae.analysis.splice.effects import Effect
 from shgae.plots.rates import Level, Ranks, ScoreCurve, rate_curve
 from shgae.reporting.table import Grid, fvu, interval_points, people_title, percent
 from shgae.wording import counted, counted_people

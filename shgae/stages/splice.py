@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from shgae.analysis.inputs import given_config, open_activations, open_code, open_given, open_split
+from shgae.analysis.site import open_site
 from shgae.analysis.splice.measure import Splice, codes_to_try
-from shgae.analysis.splice.network import open_site
 from shgae.analysis.splice.report import SCHEMA, SpliceReport
 from shgae.analysis.splice.text import sentences
 from shgae.artifacts.draft import new_artifact

@@ -14,7 +14,8 @@ from PIL import Image
 
 from shgae.analysis.latent.network import Network, decode_code
 from shgae.analysis.latent.report import SCHEMA
-from shgae.analysis.splice.network import Splicer, open_site
+from shgae.analysis.site import open_site
+from shgae.analysis.splicer import Splicer
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import shgae
-from shgae.analysis.splice.network import Site, target_config
+from shgae.analysis.site import Site, target_config
 from shgae.analysis.splice.report import SCHEMA
 from shgae.analysis.splice.verdicts import CostVerdict
 from shgae.artifacts.activations import Activations

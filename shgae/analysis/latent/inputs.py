@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shgae.analysis.inputs import open_activations, open_code, open_split, training_rows
-from shgae.analysis.splice.network import Site, open_site
+from shgae.analysis.site import Site, open_site
 from shgae.artifacts.activations import Activations, pick, stacks_of
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused

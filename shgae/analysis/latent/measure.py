@@ -22,7 +22,8 @@ from shgae.analysis.latent.report import (
     units_of,
 )
 from shgae.analysis.latent.spectrum import Spectrum
-from shgae.analysis.splice.network import Splicer, target_config
+from shgae.analysis.site import target_config
+from shgae.analysis.splicer import Splicer
 from shgae.artifacts.crops import Crops
 from shgae.execution import Execution
 from shgae.recipes import AnalyzeConfig

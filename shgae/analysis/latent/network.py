@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from shgae.analysis.effects import UNTOUCHED, SideBySide, Tally
 from shgae.analysis.latent import traversals
 from shgae.analysis.latent.report import CodeUnit, Condition
 from shgae.analysis.latent.traversals import Scattered
-from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Tally
-from shgae.analysis.splice.network import Passes, Splicer
+from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.execution import Execution

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Undefined, no_cost
+from shgae.analysis.effects import UNTOUCHED, SideBySide, Undefined, no_cost
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.people import Floats
 from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, VERDICT_PHOTOS, Interval, PhotoEstimate, percentile_tail

@@ -11,14 +11,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from shgae.analysis import replacements
+from shgae.analysis.effects import UNTOUCHED, SideBySide
 from shgae.analysis.inputs import training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport, needed_of, taken_out_of
-from shgae.analysis.splice import replacements
-from shgae.analysis.splice.effects import UNTOUCHED, SideBySide
-from shgae.analysis.splice.network import Passes, Site, Splicer, target_config
-from shgae.analysis.splice.replacements import Projection
+from shgae.analysis.replacements import Projection
+from shgae.analysis.site import Site, target_config
+from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import Reconstruction
 from shgae.artifacts.store import Artifact

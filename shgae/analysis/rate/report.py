@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from shgae.analysis.changes import Change, change, turned
+from shgae.analysis.effects import UNTOUCHED, Effect
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
-from shgae.analysis.splice.effects import UNTOUCHED, Effect
-from shgae.analysis.splice.verdicts import Change, change, turned
 from shgae.artifacts.typed_json import Schema, from_json, to_json
 from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 

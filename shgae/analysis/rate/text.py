@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shgae.analysis.phrases import points
+from shgae.analysis.phrases import change_sentence, points
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
 from shgae.analysis.rate.report import CurveVerdict, Needed, RateReport
-from shgae.analysis.splice.text import change_sentence
 from shgae.wording import counted
 
 _PCK: Mapping[RankVerdict, str] = {

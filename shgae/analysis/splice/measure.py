@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from shgae.analysis import replacements
+from shgae.analysis.effects import SideBySide, fvu_intervals
 from shgae.analysis.inputs import before_tuning, training_rows
 from shgae.analysis.pca import Components, components_of
-from shgae.analysis.splice import replacements
+from shgae.analysis.replacements import Projection, Replacement
+from shgae.analysis.site import Site, target_config
 from shgae.analysis.splice.checks import Check, check
 from shgae.analysis.splice.code import code_health
-from shgae.analysis.splice.effects import SideBySide, fvu_intervals
-from shgae.analysis.splice.network import Passes, Site, Splicer, target_config
-from shgae.analysis.splice.replacements import Projection, Replacement
 from shgae.analysis.splice.report import Replaced, SpliceReport, side_of
+from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import Reconstruction
 from shgae.artifacts.store import Artifact

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shgae.analysis.effects import SideBySide
 from shgae.analysis.rate.curve import (
     EqualRank,
     FvuSums,
@@ -22,7 +23,6 @@ from shgae.analysis.rate.curve import (
     fvu_grid,
     isotonic,
 )
-from shgae.analysis.splice.effects import SideBySide
 from shgae.metrics.statistics import PhotoEstimate
 from tests.builders.tallies import tally_of, truth_of
 

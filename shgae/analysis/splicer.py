@@ -1,72 +1,31 @@
-"""What ``splice`` and ``rate`` share: one stack of a network, and its bottleneck replaced."""
+"""A network cut open at a site, and its maps with one replacement of the bottleneck after another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shgae.analysis.splice.effects import UNTOUCHED, Tally, Truth, loss_counts
+from shgae.analysis.effects import UNTOUCHED, Tally, Truth, loss_counts
+from shgae.analysis.site import Site
 from shgae.artifacts.activations import LARGEST, are_sound
-from shgae.artifacts.compatibility import is_tuned
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, to_images
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
-from shgae.execution import Execution, Progress
+from shgae.execution import Execution
 from shgae.inference.batches import crops_at_once
 from shgae.inference.device import autocast, sound_model
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackState
-from shgae.models.zoo import LoadedHourglass, load_hourglass, no_such_stack
 from shgae.recipes import HeatmapConfig, Precision
 
 _AT_ONCE = 256
 """Bottlenecks in one pass of an autoencoder."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """One stack of a network."""
-
-    loaded: LoadedHourglass
-    stack: int
-    """Counted from 0."""
-
-    @property
-    def own(self) -> Autoencoder | None:
-        """The autoencoder grafted there."""
-        graft = self.loaded.module.hourglass(self.stack).graft
-        return graft if isinstance(graft, Autoencoder) else None
-
-    @property
-    def is_tuned(self) -> bool:
-        """Whether an autoencoder and its trunk were trained on together."""
-        return self.own is not None and is_tuned(self.loaded.artifact)
-
-
-def open_site(model: Path, stack: str) -> Site:
-    """Opens a network at one stack ("last", or its number); raises :class:`Refused` if it has no such stack."""
-    loaded = load_hourglass(model)
-    has = loaded.spec.stacks
-    index = has - 1 if stack == "last" else int(stack)
-    if index >= has:
-        raise no_such_stack(stack, has, model, f"--stack {has - 1}")
-    return Site(loaded, index)
-
-
-def target_config(site: Site, progress: Progress) -> HeatmapConfig:
-    """The target maps that the network was trained with."""
-    known = site.loaded.artifact.facts.get("heatmap")
-    if known is None:
-        progress.note(f"note: {site.loaded.artifact.path} does not say what target maps it was trained with")
-    return HeatmapConfig(**known) if known else HeatmapConfig()
 
 
 class Splicer:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.analysis.splice.effects import Measure, SideBySide, Tally, Truth, Undefined, loss_counts, no_cost
+from shgae.analysis.effects import Measure, SideBySide, Tally, Truth, Undefined, loss_counts, no_cost
 from shgae.metrics import pck
 from shgae.metrics.statistics import Interval
 from shgae.training.objectives import heatmap_errors
