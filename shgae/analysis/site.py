@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from shgae.artifacts.compatibility import is_tuned
+from shgae.artifacts.compatibility import find_stacks, is_tuned
 from shgae.execution import Progress
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.zoo import LoadedHourglass, load_hourglass, no_such_stack
-from shgae.recipes import HeatmapConfig
+from shgae.models.zoo import LoadedHourglass, load_hourglass
+from shgae.recipes import HeatmapConfig, OneStack
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,11 @@ class Site:
         return self.own is not None and is_tuned(self.loaded.artifact)
 
 
-def open_site(model: Path, stack: str) -> Site:
+def open_site(model: Path, stack: OneStack) -> Site:
     """Opens a network at one stack ("last", or its number); raises :class:`Refused` if it has no such stack."""
     loaded = load_hourglass(model)
     has = loaded.spec.stacks
-    index = has - 1 if stack == "last" else int(stack)
-    if index >= has:
-        raise no_such_stack(stack, has, model, f"--stack {has - 1}")
+    (index,) = find_stacks(stack, range(has), model, f"--stack {has - 1}")
     return Site(loaded, index)
 
 

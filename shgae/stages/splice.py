@@ -69,7 +69,7 @@ def run(
     also = () if activations else ("train/",)
     prepared, split = open_split(data, config.split, site, execution, *also)
     source = open_activations(activations, site, prepared, execution) if activations else None
-    code = open_code(autoencoder, site, execution.progress) if autoencoder else None
+    code = open_code(autoencoder, site, execution.progress, compared=True) if autoencoder else None
     parents = {"model": site.loaded.artifact, "data": prepared}
     parents |= {"activations": source} if source else {}
     parents |= {"autoencoder": code.artifact} if code else {}

@@ -230,7 +230,7 @@ def test_two_of_a_kind_and_strangers_are_refused(chain: Chain, sites: Sites, tmp
         analyze.run([chain.baseline, chain.finetuned], tmp_path / "out", EXACT, HOW)
     with pytest.raises(Refused, match="not of"):
         analyze.run([sites.activations, chain.baseline, chain.data], tmp_path / "out", EXACT, HOW)
-    with pytest.raises(Refused, match="not trained on"):
+    with pytest.raises(Refused, match="not pre-trained on"):
         analyze.run([sites.activations, chain.autoencoder], tmp_path / "out", EXACT, HOW)
 
 

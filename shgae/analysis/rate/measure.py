@@ -54,12 +54,10 @@ def ranks(text: str, size: int) -> tuple[int, ...]:
 
 
 def rated_code(site: Site, given: LoadedAutoencoder | None) -> RatedCode | None:
+    """The autoencoder that is the point on the curve: the site's own, or else the given one; None without any."""
     spec = site.loaded.spec.autoencoder(site.stack)
     if site.own is None or spec is None:
         return RatedCode(given.module, given.spec) if given else None
-    if given is not None:
-        why = "the model carries an autoencoder of its own at this stack"
-        raise Refused("option", "--ae", why, "leave --ae out, or a model without one")
     return RatedCode(site.own, spec)
 
 
