@@ -55,6 +55,17 @@ def test_where_nothing_varies_no_component_is_needed() -> None:
     assert still.effective_dimension == 0
 
 
+@pytest.mark.parametrize("lower", [True, False])
+def test_one_triangle_of_a_covariance_is_enough(lower: bool) -> None:
+    x = rows(1).reshape(300, 8).astype(np.float64)
+    covariance = np.cov(x.T, bias=True)
+    half = np.tril(covariance) if lower else np.triu(covariance)
+    found = Components.of_covariance(x.mean(0), half, 300, lower=lower)
+    np.testing.assert_allclose(found.variances, np.linalg.eigvalsh(covariance)[::-1], rtol=1e-6, atol=1e-6)
+    assert found.rank == 8
+    assert Components.of_covariance(x.mean(0), np.eye(8), 3).rank == 2
+
+
 def test_nothing_has_no_components() -> None:
     with pytest.raises(ValueError, match="nothing"):
         CovarianceSums(np.zeros(3)).components()

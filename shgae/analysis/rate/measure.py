@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from shgae.analysis import replacements
-from shgae.analysis.effects import UNTOUCHED, SideBySide
+from shgae.analysis.effects import UNTOUCHED, ReplacementEffects
 from shgae.analysis.inputs import training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
@@ -140,19 +140,22 @@ class RateCurve:
         )
 
     def _equal(
-        self, names: Sequence[str], sides: Mapping[str, SideBySide], ks: tuple[int, ...], rank: int
+        self, names: Sequence[str], sides: Mapping[str, ReplacementEffects], ks: tuple[int, ...], rank: int
     ) -> dict[str, dict[str, EqualRank]]:
         """Of each name, skips on and skips off; of nothing in a tuned trunk, where there is no curve."""
         if self._site.is_tuned:
             return {}
         return {name: {way: equal_pck(side, ks, name, rank) for way, side in sides.items()} for name in names}
 
-    def _compared(self, first: Passes, *more: Passes) -> dict[str, SideBySide]:
+    def _compared(self, first: Passes, *more: Passes) -> dict[str, ReplacementEffects]:
         """Skips on and skips off, over all that passed."""
         truth, seed = first.truth, self._config.seed
         on = {name: tally for passes in (first, *more) for name, tally in passes.on.items()}
         off = {name: tally for passes in (first, *more) for name, tally in passes.off.items()}
-        return {"skips_on": SideBySide(on, truth, seed=seed), "skips_off": SideBySide(off, truth, seed=seed)}
+        return {
+            "skips_on": ReplacementEffects(on, truth, seed=seed),
+            "skips_off": ReplacementEffects(off, truth, seed=seed),
+        }
 
     def _passes(self, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool = False) -> Passes:
         """One way down a batch; a way up for each rank, and the first time for the autoencoder, for what was given and
@@ -252,6 +255,6 @@ class _Seen:
 
 
 def _point(
-    name: str, n_components: int, fvu: float | None, interval: Interval | None, sides: Mapping[str, SideBySide]
+    name: str, n_components: int, fvu: float | None, interval: Interval | None, sides: Mapping[str, ReplacementEffects]
 ) -> RatePoint:
     return RatePoint(n_components, fvu, interval, sides["skips_on"].effect(name), sides["skips_off"].effect(name))

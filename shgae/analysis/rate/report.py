@@ -19,7 +19,7 @@ class RatePoint:
     """The network with a replacement of limited capacity."""
 
     n_components: int
-    """How many numbers pass: principal components, or the size of the code."""
+    """How many dimensions pass: principal components, or the size of the code."""
     fvu: float | None
     """On the split, against the training mean; None if the bottlenecks do not vary."""
     fvu_interval: Interval | None
@@ -31,7 +31,7 @@ class RatePoint:
 
 @dataclass(frozen=True)
 class GivenPoint:
-    """The network with what another program put in the bottleneck's place; how many numbers pass is not known."""
+    """The network with what another program put in the bottleneck's place; how many dimensions pass is not known."""
 
     sha256: str
     """Of the file that it was given in."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from shgae.analysis import replacements
-from shgae.analysis.effects import SideBySide, fvu_intervals
+from shgae.analysis.effects import ReplacementEffects, fvu_intervals
 from shgae.analysis.inputs import before_tuning, training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.replacements import Projection, Replacement
@@ -94,7 +94,7 @@ class Splice:
         bottlenecks = self._splicer.bottlenecks(crops, self._execution, f"bottlenecks of {self._config.split}")
         offered = self._offered(mean, components, bottlenecks)
         passes = self._passes({name: replace for name, (replace, _) in offered.items()})
-        compared = [SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
+        compared = [ReplacementEffects(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
         sides = [side_of(side, list(offered), self._site.is_tuned, tuple(self._given)) for side in compared]
         distances = {name: self._distance(replace, bottlenecks, mean) for name, (replace, _) in offered.items()}
         intervals = fvu_intervals(distances, crops.photos, self._config.seed)
