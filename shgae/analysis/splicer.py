@@ -67,7 +67,7 @@ class Splicer:
         return out
 
     def descend(self, batch: PoseBatch) -> StackState:
-        """Down to the bottleneck."""
+        """Down to the bottleneck (n, C, 4, 4), with the skips on the way, in the number format of the network."""
         with torch.inference_mode(), autocast(self.device, self._precision):
             return self.module.descend(self.images(batch), self.stack)
 
@@ -88,7 +88,10 @@ class Splicer:
         return Refused("model", self._site.loaded.artifact.path, why, sound_model(self._precision))
 
     def through(self, autoencoder: Autoencoder) -> Callable[[Tensor, Rows], Tensor]:
-        """An autoencoder as a replacement, in the number format of the network around it."""
+        """An autoencoder as a replacement, (n, C, 4, 4) -> (n, C, 4, 4), in the number format of the network around it.
+
+        The replacement raises :class:`Refused` as :meth:`ascend`.
+        """
         # In the layout of the grafted network, so that the same numbers come out, bit for bit.
         autoencoder.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         autoencoder.eval()

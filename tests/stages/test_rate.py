@@ -156,16 +156,6 @@ def test_the_artefact_holds_the_report_and_a_picture(chain: Chain, tmp_path: Pat
     assert Image.open(tmp_path / "out" / "rate.png").width > 800
 
 
-def test_ranks_are_put_in_order_cut_to_size_and_begin_with_none() -> None:
-    assert rate.ranks("50, 3,3,9000", 64) == (0, 3, 50, 64)
-
-
-@pytest.mark.parametrize("text", ["", "1,,2", "-1", "1.5", "many", "1;2", "9" * 12, "²"])
-def test_what_is_no_list_of_whole_numbers_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="--components"):
-        rate.ranks(text, 64)
-
-
 def test_activations_of_another_model_are_refused(chain: Chain) -> None:
     with pytest.raises(Refused, match="activations in .*: of model .*, not of .*finetuned"):
         rate.run(chain.finetuned, chain.activations, chain.data, None, EXACT, HOW)

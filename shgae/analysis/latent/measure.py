@@ -56,6 +56,19 @@ class Found:
 def find(
     inputs: Inputs, parts: Sequence[str], config: AnalyzeConfig, device: torch.device, execution: Execution
 ) -> Found:
+    """Does parts of an analysis that the inputs allow.
+
+    Args:
+        inputs: what was opened.
+        parts: some of :data:`~shgae.analysis.latent.inputs.PARTS`.
+        config: with the split and the number format resolved.
+        device: where the networks run.
+        execution: progress and whether to stop.
+
+    Raises:
+        Refused: too few people, or numbers that are not finite.
+        Interrupted: a signal came.
+    """
     found = Found()
     if inputs.rows is not None and {"spectrum", "clusters", "traversals", "code-units"} & set(parts):
         found.latent = read_latent(inputs.rows, inputs.code, inputs.code_path, device, execution)

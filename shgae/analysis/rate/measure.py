@@ -36,6 +36,8 @@ from shgae.recipes import RateConfig
 
 
 class RatedCode(NamedTuple):
+    """The autoencoder that is a point on the curve."""
+
     module: Autoencoder
     spec: AutoencoderSpec
 

@@ -32,8 +32,6 @@ from shgae.wording import counted_people
 
 _COMPONENTS = 50
 """Principal components of the replacement where there is no autoencoder."""
-
-
 _CHECKED = 8
 """People on whom exactness is checked."""
 
@@ -48,6 +46,13 @@ class Codes(NamedTuple):
 
 
 def codes_to_try(site: Site, given: LoadedAutoencoder | None, progress: Progress) -> Codes:
+    """The autoencoders of a splice: the site's own and the one from before it was tuned, or else the given one.
+
+    Args:
+        site: of the network.
+        given: ``--ae``; where the site has its own, the one from before.
+        progress: for a note where there is none.
+    """
     own = site.own
     if own is None and given is None:
         spec = site.loaded.spec
