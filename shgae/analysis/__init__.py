@@ -11,6 +11,6 @@
 ``effects``       what that does to the maps, with intervals over photos
 ``changes``       verdicts on two replacements
 ``pca``           principal components of bottleneck tensors, in one pass
-``phrases``       numbers with their intervals, in words; for the ``text`` modules only
+``phrases``       intervals and comparisons in words; for the ``text`` modules only
 ================  =========================================================================
 """

@@ -43,10 +43,10 @@ def test_how_many_hold_a_share_is_counted_from_the_largest() -> None:
 
 
 def test_the_effective_dimension_counts_equal_variances() -> None:
-    for alive in (1, 3, 4):
-        variances = np.repeat([2.0, 0.0], [alive, 4 - alive])
+    for varying in (1, 3, 4):
+        variances = np.repeat([2.0, 0.0], [varying, 4 - varying])
         found = Components(np.zeros(4), variances, np.eye(4, dtype=np.float32), 4)
-        assert found.effective_dimension == pytest.approx(alive)
+        assert found.effective_dimension == pytest.approx(varying)
 
 
 def test_where_nothing_varies_no_component_is_needed() -> None:
