@@ -102,6 +102,18 @@ def test_imports_run_one_way() -> None:
     assert wrong == []
 
 
+def test_no_analysis_imports_another_and_what_they_share_imports_none() -> None:
+    analyses = {path.parent.name for path in (ROOT / "shgae/analysis").glob("*/__init__.py")}
+    assert len(analyses) >= 3
+    wrong = [
+        (name_of(path), name)
+        for path in (ROOT / "shgae/analysis").rglob("*.py")
+        for name in imports_of(path)
+        if name.startswith("shgae.analysis.") and name.split(".")[2] in analyses - {path.parent.name}
+    ]
+    assert wrong == []
+
+
 def test_no_modules_import_each_other() -> None:
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
     wanted = {

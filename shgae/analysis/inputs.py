@@ -6,10 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from shgae.analysis.splice.network import Site
+from shgae.analysis.site import Site
 from shgae.artifacts.activation_splits import origin_of
 from shgae.artifacts.activations import Activations, stacks_of
-from shgae.artifacts.compatibility import check_autoencoder, check_fits, is_tuned, scored_split
+from shgae.artifacts.compatibility import (
+    Bottlenecks,
+    check_autoencoder,
+    check_fits,
+    find_stacks,
+    from_start,
+    is_tuned,
+    scored_split,
+)
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.lineage import ancestors, parent_of
 from shgae.artifacts.manifest import Parent
@@ -59,10 +67,8 @@ def open_activations(path: Path, site: Site, data: Artifact, execution: Executio
         whose = f"of model {made_from.id[:12]}" if made_from else "of no known model"
         why = f"{whose}, not of {mine.path} ({mine.short_id})"
         raise Refused("activations", path, why, f"shgae extract {mine.path} {data.path}")
-    if not _picked(source, site):
-        held = ", ".join(str(stack) for stack in stacks_of(source))
-        fix = f"shgae extract --stack {site.stack}, or --stack {held}"
-        raise Refused("activations", path, f"they hold stack {held} only, not {site.stack}", fix)
+    held = [from_start(stack, site.loaded.spec.stacks) for stack in stacks_of(source)]
+    find_stacks(site.stack, held, path, f"shgae extract --stack {site.stack}, or --stack {held[-1]}")
     theirs = source.parent("data")
     if theirs is not None and theirs.id != data.id:
         execution.progress.note(f"note: {path} are activations of other data; it may have seen these people")
@@ -76,36 +82,37 @@ def training_rows(source: Artifact, site: Site, limit: int | None) -> Activation
 
 
 def _picked(source: Artifact, site: Site) -> tuple[int, ...]:
-    last = site.loaded.spec.stacks - 1
-    return tuple(stack for stack in stacks_of(source) if (last if stack < 0 else stack) == site.stack)
+    return tuple(stack for stack in stacks_of(source) if from_start(stack, site.loaded.spec.stacks) == site.stack)
 
 
 def _same_bottleneck(site: Site) -> set[str]:
     """Ids of models that have this model's bottleneck: itself, and what it was grafted from, unless that graft lies
     in an earlier stack."""
     artifact = site.loaded.artifact
-    ids = {artifact.id}
     parent = artifact.parent("model")
-    if artifact.facts.get("made_by") == "graft" and parent is not None:
-        stacks = artifact.config.get("stacks", [-1])
-        if site.stack <= min(stack if stack >= 0 else site.loaded.spec.stacks - 1 for stack in stacks):
-            ids.add(parent.id)
-    return ids
+    if artifact.facts.get("made_by") != "graft" or parent is None:
+        return {artifact.id}
+    grafted = (from_start(stack, site.loaded.spec.stacks) for stack in artifact.config.get("stacks", [-1]))
+    return {artifact.id, parent.id} if site.stack <= min(grafted) else {artifact.id}
 
 
-def open_code(path: Path, site: Site, progress: Progress) -> LoadedAutoencoder:
-    """Opens an autoencoder made for this bottleneck (for a grafted network: for it, or for one that it came from).
+def open_code(path: Path, site: Site, progress: Progress, *, compared: bool = False) -> LoadedAutoencoder:
+    """Opens an autoencoder made for this bottleneck.
+
+    Args:
+        path: its folder.
+        site: of the network.
+        progress: for notes.
+        compared: whether the network may carry one there; then this one is for it, or for one that it came from.
 
     Raises:
-        Refused: it was trained on another model's or another stack's activations, or is of another width.
+        Refused: see :func:`~shgae.artifacts.compatibility.check_autoencoder`.
     """
-    code = load_autoencoder(path)
-    mine = site.loaded.artifact
-    if code.spec.width != site.loaded.spec.width:
-        why = f"made for {code.spec.width} channels, the bottleneck of {mine.path} has {site.loaded.spec.width}"
-        raise Refused("autoencoder", path, why, "an autoencoder trained on this model's activations")
-    known = _same_bottleneck(site) if site.own is None else set(_ids(mine.manifest.parents))
-    check_autoencoder(code.artifact, mine, [site.stack], site.loaded.spec.stacks, progress, known)
+    code, mine, spec = load_autoencoder(path), site.loaded.artifact, site.loaded.spec
+    same = _same_bottleneck(site) if site.own is None else set(_ids(mine.manifest.parents))
+    taken = () if compared or site.own is None else (site.stack,)
+    into = Bottlenecks(mine, spec.width, spec.stacks, [site.stack], taken, same)
+    check_autoencoder(code.artifact, code.spec.width, into, progress)
     return code
 
 

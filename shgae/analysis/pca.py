@@ -31,6 +31,23 @@ class Components:
     rank: int
     """How many of them the rows determine: N rows around their mean span N - 1 directions, the others are arbitrary."""
 
+    @classmethod
+    def of_covariance(cls, mean: Floats, covariance: Floats, rows: int, *, lower: bool = False) -> Components:
+        """Those of so many rows, by the covariance around their mean.
+
+        Args:
+            mean: (D,) float64.
+            covariance: (D, D) float64, of which one triangle is read; it is overwritten.
+            rows: that it was computed from, N.
+            lower: which triangle.
+        """
+        variances, vectors = scipy.linalg.eigh(
+            covariance, lower=lower, driver="evd", overwrite_a=True, check_finite=False
+        )
+        order = slice(None, None, -1)
+        directions = vectors.T[order].astype(np.float32)
+        return cls(mean, np.maximum(variances[order], 0), directions, min(rows - 1, len(variances)))
+
     def count_for(self, share: float) -> int:
         """How many components hold at least this share (0 to 1) of the variance; 0 where nothing varies."""
         if not self.variances.any():
@@ -72,13 +89,7 @@ class CovarianceSums:
         """
         if not self._rows:
             raise ValueError("nothing was added")
-        variances, vectors = scipy.linalg.eigh(
-            self._products / self._rows, lower=False, driver="evd", overwrite_a=True, check_finite=False
-        )
-        order = slice(None, None, -1)
-        directions = vectors.T[order].astype(np.float32)
-        rank = min(self._rows - 1, self._mean.size)
-        return Components(self._mean, np.maximum(variances[order], 0), directions, rank)
+        return Components.of_covariance(self._mean, self._products / self._rows, self._rows)
 
 
 def components_of(

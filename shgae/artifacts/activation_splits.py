@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shgae.artifacts.activations import Activations, pick, stacks_of
+from shgae.artifacts.activations import Activations, stacks_of
+from shgae.artifacts.compatibility import find_stacks
 from shgae.artifacts.crops import PEOPLE, PeopleTable, read_people
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
@@ -153,7 +154,5 @@ def open_splits(path: Path, stack: int | None = None, data: Path | None = None) 
     """
     artifact = open_artifact(path, "activations", verify=False)
     held = stacks_of(artifact)
-    picked = pick("last" if stack is None else str(stack), held)  # type: ignore[arg-type]
-    if not picked:
-        raise Refused("activations", path, f"they hold stack {', '.join(map(str, held))} only", f"stack={held[-1]}")
-    return ActivationSplits(artifact, picked[0], data)
+    (found,) = find_stacks("last" if stack is None else stack, held, path, f"stack={held[-1]}")
+    return ActivationSplits(artifact, found, data)

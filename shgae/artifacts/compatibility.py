@@ -1,15 +1,16 @@
-"""Which artefacts fit together: networks and prepared data, autoencoders and the networks they were trained for."""
+"""Which artefacts fit together: networks and prepared data, autoencoders and their networks, stacks and their owner."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from shgae.artifacts.activations import stacks_of
+from shgae.artifacts.activations import pick, stacks_of
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.execution import Progress
-from shgae.recipes import EvaluatedSplit, Split
+from shgae.recipes import EvaluatedSplit, Split, Stack
 
 TRAVELS = ("skeleton", "category_id", "mean_rgb", "crop_size", "crop_policy", "margin")
 """Facts of the prepared data that a network trained on it must keep: what it saw, and how."""
@@ -57,35 +58,76 @@ def scored_split(data: Artifact, split: EvaluatedSplit) -> Split:
     return "test" if data.facts["splits"].get("test") else "val"
 
 
-def check_autoencoder(
-    code: Artifact,
-    model: Artifact,
-    stacks: Sequence[int],
-    stack_count: int,
-    progress: Progress,
-    known: Collection[str] = (),
-) -> None:
-    """Refuses an autoencoder that was not trained on this network's activations, or on none of these stacks.
+def find_stacks(stack: Stack | int, there: Sequence[int], where: object, fix: str) -> tuple[int, ...]:
+    """The stacks that an option or a number means, of the ones that are there.
+
+    Args:
+        stack: last, all, or one of them; a negative number counts from the end.
+        there: those of a network, or of activations.
+        where: the artefact that they belong to.
+        fix: what else to try.
+
+    Raises:
+        Refused: it is not there.
+    """
+    if isinstance(stack, int):
+        found = tuple(one for one in there if one in (stack, from_start(stack, len(there))))
+    else:
+        found = pick(stack, there)
+    if not found:
+        raise Refused(f"stack {stack}", where, f"it has {in_words(there)} only", fix)
+    return found
+
+
+def from_start(stack: int, count: int) -> int:
+    """The number from 0 of a stack of so many; a negative one counts from the end."""
+    return stack + count if stack < 0 else stack
+
+
+@dataclass(frozen=True)
+class Bottlenecks:
+    """Where in a network an autoencoder goes, or what it is compared with."""
+
+    model: Artifact
+    """The hourglass."""
+    width: int
+    """Channels, C."""
+    stack_count: int
+    """Of the hourglass."""
+    stacks: Sequence[int]
+    """Those that are meant, counted from 0."""
+    taken: Collection[int] = ()
+    """Stacks with an autoencoder of their own that leaves no place for it."""
+    same: Collection[str] = ()
+    """Ids of other networks with the same bottlenecks."""
+
+
+def check_autoencoder(code: Artifact, width: int, into: Bottlenecks, progress: Progress) -> None:
+    """Refuses an autoencoder (made for so many channels) that does not belong to a network's bottlenecks.
 
     An imported autoencoder names no activations, so it is taken with a note; so is one that goes into further stacks.
 
-    Args:
-        code: the autoencoder.
-        model: the hourglass.
-        stacks: where it goes or is compared, counted from 0.
-        stack_count: of the hourglass.
-        progress: for the notes.
-        known: ids of other networks with the same bottleneck.
+    Raises:
+        Refused: a stack has its own, the width is another, or it was not trained on this network's activations, or on
+            none of these stacks.
     """
+    model, stacks = into.model, into.stacks
+    taken = [stack for stack in stacks if stack in into.taken]
+    if taken:
+        why = f"{model.path} carries an autoencoder of its own at {in_words(taken)}"
+        raise Refused("autoencoder", code.path, why, "leave it out, or a model without one")
+    if width != into.width:
+        why = f"it is made for {width} channels, the bottleneck of {model.path} has {into.width}"
+        raise Refused("autoencoder", code.path, why, "an autoencoder trained on this model's activations")
     activations = code.parent("activations")
     trained_on = next((one for one in activations.parents if one.role == "model"), None) if activations else None
     if trained_on is None:
         progress.note(f"note: {code.path} was imported: nothing tells which model's activations it was trained on")
         return
-    if trained_on.id not in {model.id, *known}:
+    if trained_on.id not in {model.id, *into.same}:
         why = f"pre-trained on activations of model {trained_on.id[:12]}, not of {model.path} ({model.short_id})"
         raise Refused("autoencoder", code.path, why, "shgae extract and pretrain-ae with this model")
-    trained = [stack_count - 1 if stack < 0 else stack for stack in stacks_of(code)]
+    trained = [from_start(stack, into.stack_count) for stack in stacks_of(code)]
     others = [stack for stack in stacks if stack not in trained]
     if not others:
         return
@@ -96,7 +138,17 @@ def check_autoencoder(
     progress.note(f"note: {code.path} was {told}; it goes into {in_words(others)} too")
 
 
+def check_trained_on(code: Artifact, activations: Artifact) -> None:
+    """Refuses an autoencoder that was not trained on these very activations; for where their network is not known."""
+    made_from = code.parent("activations")
+    if made_from is None or made_from.id != activations.id:
+        why = f"not pre-trained on {activations.path} ({activations.short_id})"
+        raise Refused("autoencoder", code.path, why, "the model too, or its own activations")
+
+
 def in_words(stacks: Sequence[int]) -> str:
-    """``stack 1``, or ``stacks 0, 1 and 3``."""
+    """``stack 1``, ``stacks 0, 1 and 3``, or ``the last stack`` where it has no number."""
+    if tuple(stacks) == (-1,):
+        return "the last stack"
     *most, last = map(str, stacks)
     return f"stacks {', '.join(most)} and {last}" if most else f"stack {last}"

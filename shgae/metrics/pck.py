@@ -117,9 +117,13 @@ def count(
 def hits(pred_cells: npt.NDArray[np.integer[Any]], true_cells: npt.NDArray[np.integer[Any]], size: int) -> Bools:
     """The study's rule: (N, K), whether a predicted cell lies near enough; arguments as of :func:`count`."""
     off = pred_cells.astype(np.int64) - true_cells.astype(np.int64)
-    distance = np.sqrt((off**2).sum(-1))
-    near: Bools = distance / (size / 10) < 0.5
+    near: Bools = np.sqrt((off**2).sum(-1)) < radius(size)
     return near
+
+
+def radius(size: int) -> float:
+    """How near that is, in cells of a map of so many rows and columns: half a tenth of its side."""
+    return size / 20
 
 
 def groups(visibility: npt.NDArray[np.integer[Any]]) -> Bools:

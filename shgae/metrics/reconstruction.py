@@ -75,6 +75,16 @@ def is_alive(codes: Array) -> npt.NDArray[np.bool_]:
     return np.asarray((codes != 0).any(0))
 
 
+def is_varying(codes: Array) -> npt.NDArray[np.bool_]:
+    """(units,) which units of codes (N, units) do not have one value for everybody; dead ones have."""
+    return np.asarray(codes.max(0) != codes.min(0))
+
+
+def density(codes: Array) -> npt.NDArray[np.float64]:
+    """(units,) of each unit of codes (N, units) the share of people, 0 to 1, for whom it is not 0."""
+    return np.asarray((codes != 0).mean(0))
+
+
 def relu_error(x: npt.NDArray[np.float64]) -> float:
     """The squared error that no decoder ending in a ReLU can avoid: sum min(x, 0)^2."""
     return _square_sum(np.minimum(x, 0))

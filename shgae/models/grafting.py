@@ -17,15 +17,12 @@ def graft(model: StackedHourglass, autoencoder: Autoencoder, stack: int = -1) ->
     """Puts the autoencoder after the last bottleneck residual of one stack, in place.
 
     Raises:
-        Refused: the stack has an autoencoder already, or its bottleneck is of another width.
+        Refused: the stack has an autoencoder already.
         IndexError: there is no such stack.
     """
     hourglass = model.hourglass(stack)
     if not isinstance(hourglass.graft, nn.Identity):
         raise Refused("graft", "the hourglass", "it carries an autoencoder already", "a model without one")
-    if autoencoder.width != hourglass.width:
-        why = f"the autoencoder is made for {autoencoder.width} channels, the bottleneck has {hourglass.width}"
-        raise Refused("graft", "the hourglass", why, "an autoencoder trained on this hourglass's activations")
     hourglass.graft = autoencoder
 
 

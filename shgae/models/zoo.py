@@ -146,12 +146,6 @@ def _random_numbers_of(seed: int) -> Iterator[None]:
         yield
 
 
-def no_such_stack(stack: object, has: int, model: Path, fix: str) -> Refused:
-    """The error for a stack that a network of so many does not have."""
-    why = f"it has {has} stacks, 0 to {has - 1}" if has > 1 else "it has one stack, 0"
-    return Refused(f"stack {stack}", model, why, fix)
-
-
 @dataclass(frozen=True)
 class LoadedHourglass:
     """An hourglass from an artefact, and what it was trained with."""

@@ -1,4 +1,4 @@
-"""Score and variance unexplained against the number of numbers that pass the bottleneck."""
+"""Score and variance unexplained against the number of dimensions that pass the bottleneck."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ScoreCurve:
 
 @dataclass(frozen=True)
 class Level:
-    """What another program put in the bottleneck's place: a line across, for its numbers are not counted."""
+    """What another program put in the bottleneck's place: a line across, for its dimensions are not counted."""
 
     name: str
     scores: tuple[float, ...]
@@ -53,8 +53,8 @@ class Ranks:
     code_size: int | None
     """Where the autoencoder stands; None without one."""
     code_fvu: float | None
-    determined: int
-    """Ranks beyond are shaded."""
+    rank: int
+    """Of the components; what lies beyond is shaded."""
     shaded: str
     """Why, in words."""
     untouched: str
@@ -70,8 +70,8 @@ def rate_curve(found: Ranks) -> Figure:
         _scores(left, found)
         _unexplained(right, found)
         for axes in (left, right):
-            if max(found.ranks) > found.determined:
-                span = (_place(found.determined), max(found.ranks))
+            if max(found.ranks) > found.rank:
+                span = (_place(found.rank), max(found.ranks))
                 axes.axvspan(*span, color="#888888", alpha=0.12, linewidth=0, label=found.shaded)
             _ticks(axes, found.ranks)
         _legend(figure, left, right)
@@ -119,7 +119,7 @@ def _unexplained(axes: Axes, found: Ranks) -> None:
 
 
 def _autoencoder(axes: Axes, size: int, value: float, colour: str, named: bool) -> None:
-    label = f"autoencoder ({size} numbers)" if named else None
+    label = f"autoencoder (code size {size})" if named else None
     axes.plot([_place(size)], [value], "D", ms=7, mfc=colour, mec=COLOURS[6], zorder=3, label=label)
 
 
@@ -139,7 +139,7 @@ def _ticks(axes: Axes, ranks: Sequence[int]) -> None:
     ticks = [0, *decades, *last]
     axes.set_xticks([_place(k) for k in ticks], [str(k) for k in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_xlabel("principal components (numbers in the code)")
+    axes.set_xlabel("principal components, or code size")
 
 
 def _place(rank: int) -> float:

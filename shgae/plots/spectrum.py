@@ -46,7 +46,7 @@ def spectrum_figure(spectra: Sequence[SpectrumCurve]) -> Figure:
             ring: dict[str, Any] = {"color": COLOURS[i], "marker": "o", "mfc": "none", "ms": 8, "ls": "none"}
             # The line ends where nothing but rounding is left, as of units that never vary.
             heights = [share if share > _ROUNDING else math.nan for share in shares]
-            left.plot(x, heights, label=f"{one.name} ({one.dimension:,} numbers)", **how)
+            left.plot(x, heights, label=f"{one.name} ({one.dimension:,} dimensions)", **how)
             k = one.above_chance
             left.plot([k] if k else [], [shares[k - 1]] if k else [], label=f"{k:,} above chance", **ring)
             k = one.components_95

@@ -40,8 +40,8 @@ def _spectra(report: AnalysisReport) -> Grid:
             f"for as many pieces as vary (under {people:,}), and above white noise"
         )
         if one.rank < one.dimension:
-            caption += "\nfewer directions than numbers are determined: counts can only be too small"
-    headings = ("of", "numbers", *(f"for {share} %" for share in SHARES), "effective dimension", "above chance")
+            caption += "\nthe rank is below the dimension: counts can only be too small"
+    headings = ("of", "dimension", *(f"for {share} %" for share in SHARES), "effective dimension", "above chance")
     return Grid(f"Principal components of {counted_people(people, 'training')}", headings, tuple(rows), caption)
 
 
@@ -90,17 +90,17 @@ def _skips(report: AnalysisReport) -> Grid:
 
 
 def _code_units(found: CodeUnits) -> Grid:
-    alive = [(unit, unit.lost) for unit in found.units if unit.deviation and unit.lost]
-    alive.sort(key=lambda one: -one[1].value)
+    with_cost = [(unit, unit.lost) for unit in found.units if unit.deviation and unit.lost]
+    with_cost.sort(key=lambda one: -one[1].value)
     rows = [
         (str(unit.unit), interval_points(loss), percent(unit.density, 0), *_worst(unit.joints))
-        for unit, loss in alive[:_MOST_UNITS]
+        for unit, loss in with_cost[:_MOST_UNITS]
     ]
     still = len(found.units) - found.varying
     caption = "lost: points of PCK when the unit is its training mean for everybody; active: not 0"
-    if len(alive) > _MOST_UNITS:
-        caption += f"\nthe {_MOST_UNITS} of {len(alive)} that cost most"
-    if len(alive) < found.varying:
+    if len(with_cost) > _MOST_UNITS:
+        caption += f"\nthe {_MOST_UNITS} of {len(with_cost)} that cost most"
+    if len(with_cost) < found.varying:
         caption += "\nfewer than two photos: no interval, so no cost"
     if still:
         caption += f"\n{counted(still, 'more unit')} of one value for everybody"

@@ -145,12 +145,12 @@ class Pictures:
 
     def _code_units(self, found: Found) -> None:
         assert found.latent is not None and found.latent.codes is not None
-        alive = sorted(
+        drawn = sorted(
             (unit for unit in found.units if unit.decoded),
             key=lambda unit: -unit.measured.lost.value if unit.measured.lost else 0.0,
         )
-        for page, start in enumerate(range(0, len(alive), UNITS_A_PAGE), 1):
-            some = alive[start : start + UNITS_A_PAGE]
+        for page, start in enumerate(range(0, len(drawn), UNITS_A_PAGE), 1):
+            some = drawn[start : start + UNITS_A_PAGE]
             portraits = [self._portrait(unit, found.latent.codes[:, unit.measured.unit]) for unit in some]
             title = f"Units of the code, tried on {counted_people(found.unit_people)} ({page})"
             figure = code_units_figure(portraits, self._skeleton(), title)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from shgae.analysis.effects import Effect
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport
-from shgae.analysis.splice.effects import Effect
 from shgae.plots.rates import Level, Ranks, ScoreCurve, rate_curve
 from shgae.reporting.table import Grid, fvu, interval_points, people_title, percent
-from shgae.wording import counted, counted_people
+from shgae.wording import counted_people
 
 _SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
 
@@ -50,7 +50,7 @@ def rate_figure(report: RateReport) -> Figure:
         fvu=tuple(one.fvu for one in report.points),
         code_size=code.n_components if code else None,
         code_fvu=code.fvu if code else None,
-        determined=report.rank,
+        rank=report.rank,
         shaded=_beyond(report),
         untouched="autoencoder taken out" if report.tuned else "bottleneck as it is",
         given=tuple(
@@ -61,8 +61,7 @@ def rate_figure(report: RateReport) -> Figure:
 
 
 def _beyond(report: RateReport) -> str:
-    people = counted_people(report.trained_on, "training")
-    return f"beyond the {counted(report.rank, 'direction')} determined by {people}"
+    return f"beyond rank {report.rank:,}, all that {counted_people(report.trained_on, 'training')} span"
 
 
 def _curve(report: RateReport, side: str, name: str) -> ScoreCurve | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shgae.analysis.splice.effects import Measure, Recovered
+from shgae.analysis.effects import Measure, Recovered
 from shgae.analysis.splice.report import BASELINES, Side, SpliceReport
 from shgae.analysis.splice.verdicts import LEADING, asked_about
 from shgae.metrics.reconstruction import Fidelity

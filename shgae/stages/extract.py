@@ -15,9 +15,9 @@ import numpy.typing as npt
 import torch
 
 from shgae.artifacts.activation_writer import WHOLE, ActivationWriter
-from shgae.artifacts.activations import LARGEST, pick, shard_rows, split_size
+from shgae.artifacts.activations import LARGEST, shard_rows, split_size
 from shgae.artifacts.checking import Checking, check_sizes, checking
-from shgae.artifacts.compatibility import check_crops, other_joints
+from shgae.artifacts.compatibility import check_crops, find_stacks, other_joints
 from shgae.artifacts.crops import PEOPLE, Crops
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
 from shgae.artifacts.draft import Draft, new_artifact
@@ -31,8 +31,8 @@ from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import announce, describe, determinism, placed, sound_model
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import LoadedHourglass, load_hourglass, no_such_stack
-from shgae.recipes import SPLITS, ExtractConfig, Split, Stack, as_json
+from shgae.models.zoo import LoadedHourglass, load_hourglass
+from shgae.recipes import SPLITS, ExtractConfig, Split, as_json
 from shgae.wording import counted
 
 KEPT_SECONDS = 30.0
@@ -169,7 +169,8 @@ class _Plan(NamedTuple):
 
 def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) -> _Plan:
     loaded = load_hourglass(model)
-    stacks = _stacks(config.stack, loaded.spec.stacks, model)
+    has = loaded.spec.stacks
+    stacks = find_stacks(config.stack, range(has), model, f"--stack {has - 1} or all")
     prepared = open_artifact(data, "data", verify=False)
     check_sizes(prepared)
     verify_files(prepared, tuple(PEOPLE.format(split=split) for split in SPLITS), execution)
@@ -195,13 +196,6 @@ def _network(plan: _Plan) -> tuple[Callable[[torch.Tensor], torch.Tensor], Infer
     model.to(device=plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inference = Inference(plan.device, plan.config.precision, plan.config.batch_size, plan.loaded.mean_rgb)
     return lambda images: torch.stack(model.bottlenecks(images, plan.stacks), dim=1), inference
-
-
-def _stacks(stack: Stack, has: int, model: Path) -> tuple[int, ...]:
-    stacks = pick(stack, range(has))
-    if not stacks:
-        raise no_such_stack(stack, has, model, f"--stack {has - 1} or all")
-    return stacks
 
 
 class _Extraction:

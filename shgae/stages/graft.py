@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shgae.artifacts.checkpoint import MODEL
-from shgae.artifacts.compatibility import TRAVELS, check_autoencoder, in_words
+from shgae.artifacts.compatibility import TRAVELS, Bottlenecks, check_autoencoder, find_stacks, in_words
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.lineage import Ancestor, ancestors
 from shgae.artifacts.store import Artifact, open_artifact
@@ -21,7 +21,6 @@ from shgae.models.zoo import (
     LoadedAutoencoder,
     load_autoencoder,
     load_hourglass,
-    no_such_stack,
     state_arrays,
 )
 
@@ -114,10 +113,10 @@ def run(
     everywhere: dict[str, list[int]] = {}
     for code, into in plantings:
         everywhere.setdefault(code.artifact.id, []).extend(into)
-    for code in {code.artifact.id: code for code, _ in plantings}.values():
-        all_of_it = sorted(everywhere[code.artifact.id])
-        check_autoencoder(code.artifact, loaded.artifact, all_of_it, loaded.spec.stacks, execution.progress)
     spec = loaded.spec
+    for code in {code.artifact.id: code for code, _ in plantings}.values():
+        there = Bottlenecks(loaded.artifact, spec.width, spec.stacks, sorted(everywhere[code.artifact.id]))
+        check_autoencoder(code.artifact, code.spec.width, there, execution.progress)
     for code, (first, *others) in plantings:
         grafting.graft(loaded.module, code.module, first)
         spec = spec.with_graft(code.spec, first)
@@ -141,11 +140,9 @@ def _places(stacks: Sequence[int], spec: HourglassSpec, model: Path) -> tuple[in
     """The stacks, counted from 0, that can take an autoencoder."""
     places: list[int] = []
     for stack in stacks:
-        place = stack + spec.stacks if stack < 0 else stack
         free = [str(i) for i in range(spec.stacks) if spec.grafts[i] is None and i not in places]
         fix = f"--stack {' or '.join(free)}" if free else "a model without one"
-        if not 0 <= place < spec.stacks:
-            raise no_such_stack(stack, spec.stacks, model, fix)
+        (place,) = find_stacks(stack, range(spec.stacks), model, fix)
         if place in places:
             raise Refused(f"stack {place}", model, "it was given twice", "each --stack once")
         if spec.grafts[place] is not None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from shgae.artifacts.activations import Activations, pick, site_folder, stacks_of
+from shgae.artifacts.activations import Activations, site_folder, stacks_of
 from shgae.artifacts.checkpoint import HISTORY, MODEL
+from shgae.artifacts.compatibility import find_stacks
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
-from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.inference.device import announce, describe, determinism, placed
 from shgae.metrics.reconstruction import Reconstruction
@@ -118,14 +118,10 @@ def new(spec: AutoencoderSpec, config: AutoencoderConfig, device: torch.device) 
 
 def _stacks(stack: Stack, source: Artifact) -> tuple[int, ...]:
     there = stacks_of(source)
-    stacks = pick(stack, there)
-    if not stacks:
-        held = "the last stack" if there == (-1,) else f"stack{'s' * (len(there) > 1)} {', '.join(map(str, there))}"
-        fix = f"--stack {'last' if there[-1] < 0 else there[-1]}"
-        if int(stack) < source.facts.get("model_stacks", 0):
-            fix += f", or activations of shgae extract --stack {stack}"
-        raise Refused(f"stack {stack}", source.path, f"these activations hold {held} only", fix)
-    return stacks
+    fix = f"--stack {'last' if there[-1] < 0 else there[-1]}"
+    if stack.isdecimal() and int(stack) < source.facts.get("model_stacks", 0):
+        fix += f", or activations of shgae extract --stack {stack}"
+    return find_stacks(stack, there, source.path, fix)
 
 
 def _by_stack(

@@ -12,7 +12,7 @@ from shgae.analysis.inputs import given_config, open_activations, open_code, ope
 from shgae.analysis.rate.measure import RateCurve, ranks, rated_code
 from shgae.analysis.rate.report import SCHEMA, RateReport
 from shgae.analysis.rate.text import sentences
-from shgae.analysis.splice.network import open_site
+from shgae.analysis.site import open_site
 from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from shgae.analysis.inputs import given_config, open_activations, open_code, open_given, open_split
+from shgae.analysis.site import open_site
 from shgae.analysis.splice.measure import Splice, codes_to_try
-from shgae.analysis.splice.network import open_site
 from shgae.analysis.splice.report import SCHEMA, SpliceReport
 from shgae.analysis.splice.text import sentences
 from shgae.artifacts.draft import new_artifact
@@ -69,7 +69,7 @@ def run(
     also = () if activations else ("train/",)
     prepared, split = open_split(data, config.split, site, execution, *also)
     source = open_activations(activations, site, prepared, execution) if activations else None
-    code = open_code(autoencoder, site, execution.progress) if autoencoder else None
+    code = open_code(autoencoder, site, execution.progress, compared=True) if autoencoder else None
     parents = {"model": site.loaded.artifact, "data": prepared}
     parents |= {"activations": source} if source else {}
     parents |= {"autoencoder": code.artifact} if code else {}

@@ -43,16 +43,27 @@ def test_how_many_hold_a_share_is_counted_from_the_largest() -> None:
 
 
 def test_the_effective_dimension_counts_equal_variances() -> None:
-    for alive in (1, 3, 4):
-        variances = np.repeat([2.0, 0.0], [alive, 4 - alive])
+    for varying in (1, 3, 4):
+        variances = np.repeat([2.0, 0.0], [varying, 4 - varying])
         found = Components(np.zeros(4), variances, np.eye(4, dtype=np.float32), 4)
-        assert found.effective_dimension == pytest.approx(alive)
+        assert found.effective_dimension == pytest.approx(varying)
 
 
 def test_where_nothing_varies_no_component_is_needed() -> None:
     still = Components(np.zeros(4), np.zeros(4), np.eye(4, dtype=np.float32), 4)
     assert still.count_for(0.95) == 0
     assert still.effective_dimension == 0
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_one_triangle_of_a_covariance_is_enough(lower: bool) -> None:
+    x = rows(1).reshape(300, 8).astype(np.float64)
+    covariance = np.cov(x.T, bias=True)
+    half = np.tril(covariance) if lower else np.triu(covariance)
+    found = Components.of_covariance(x.mean(0), half, 300, lower=lower)
+    np.testing.assert_allclose(found.variances, np.linalg.eigvalsh(covariance)[::-1], rtol=1e-6, atol=1e-6)
+    assert found.rank == 8
+    assert Components.of_covariance(x.mean(0), np.eye(8), 3).rank == 2
 
 
 def test_nothing_has_no_components() -> None:

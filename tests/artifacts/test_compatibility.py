@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shgae.artifacts.compatibility import TRAVELS, check_crops, check_fits, other_joints, scored_split
+from shgae.artifacts.compatibility import (
+    TRAVELS,
+    Bottlenecks,
+    check_autoencoder,
+    check_crops,
+    check_fits,
+    check_trained_on,
+    find_stacks,
+    from_start,
+    other_joints,
+    scored_split,
+)
+from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from tests.builders.chain import Notes
@@ -91,3 +104,102 @@ def test_the_test_split_is_scored_where_there_is_one_and_nothing_else_is_asked(
     asked: Any, splits: dict[str, int], scored: str
 ) -> None:
     assert scored_split(data_with(splits=splits), asked) == scored
+
+
+@pytest.mark.parametrize(
+    ("stack", "there", "found"),
+    [
+        ("last", (0, 2), (2,)),
+        ("all", (0, 2), (0, 2)),
+        ("0", (0, 2), (0,)),
+        (2, (0, 2), (2,)),
+        (-1, range(3), (2,)),
+        (-3, range(3), (0,)),
+        ("last", (-1,), (-1,)),
+        (-1, (-1,), (-1,)),
+    ],
+)
+def test_a_stack_is_found_by_its_number_its_place_or_all_at_once(
+    stack: Any, there: Sequence[int], found: tuple[int, ...]
+) -> None:
+    assert find_stacks(stack, there, "here", "") == found
+
+
+@pytest.mark.parametrize(
+    ("stack", "there", "told"),
+    [
+        ("1", (0, 2), "stacks 0 and 2"),
+        (3, range(3), "stacks 0, 1 and 2"),
+        (-4, range(3), "stacks 0, 1 and 2"),
+        ("0", (-1,), "the last stack"),
+    ],
+)
+def test_a_stack_that_is_not_there_is_refused_with_those_that_are(stack: Any, there: Sequence[int], told: str) -> None:
+    with pytest.raises(Refused) as caught:
+        find_stacks(stack, there, "here", "another")
+    assert (caught.value.what, caught.value.where, caught.value.fix) == (f"stack {stack}", "here", "another")
+    assert told in caught.value.why
+
+
+@pytest.mark.parametrize(("stack", "number"), [(0, 0), (2, 2), (-1, 2), (-3, 0)])
+def test_a_negative_stack_counts_from_the_end(stack: int, number: int) -> None:
+    assert from_start(stack, 3) == number
+
+
+NETWORK = Artifact(Path("base"), dataclasses.replace(MANIFEST, kind="hourglass"))
+ACTIVATIONS = Parent(
+    "activations", "activations", "3" * 64, "acts", (Parent("model", "hourglass", NETWORK.id, "base"),)
+)
+INTO = Bottlenecks(NETWORK, width=16, stack_count=3, stacks=[2])
+
+
+def code_of(*parents: Parent, **facts: Any) -> Artifact:
+    return Artifact(Path("code"), dataclasses.replace(MANIFEST, kind="autoencoder", facts=facts, parents=parents))
+
+
+@pytest.mark.parametrize("stacks", [[2], [0, 2], [-1]])
+def test_an_autoencoder_of_these_bottlenecks_belongs_to_them_without_a_word(stacks: list[int]) -> None:
+    notes = Notes()
+    check_autoencoder(code_of(ACTIVATIONS, stacks=stacks), 16, INTO, notes)
+    assert notes.said == []
+
+
+@pytest.mark.parametrize(
+    ("change", "width", "stacks", "told"),
+    [
+        ({"taken": [2]}, 16, [2], "of its own at stack 2"),
+        ({}, 20, [2], "20 channels, the bottleneck of base has 16"),
+        ({"model": Artifact(Path("other"), MANIFEST)}, 16, [2], "not of other"),
+        ({}, 16, [0, 1], "stacks 0 and 1 of base, not on stack 2"),
+    ],
+)
+def test_an_autoencoder_of_something_else_is_refused_by_its_folder(
+    change: dict[str, Any], width: int, stacks: list[int], told: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        check_autoencoder(code_of(ACTIVATIONS, stacks=stacks), width, dataclasses.replace(INTO, **change), Notes())
+    assert (caught.value.what, caught.value.where) == ("autoencoder", "code")
+    assert told in caught.value.why
+
+
+def test_a_stack_that_carries_one_elsewhere_and_a_network_of_the_same_bottlenecks_do_no_harm() -> None:
+    other = Artifact(Path("grafted"), MANIFEST)
+    into = dataclasses.replace(INTO, model=other, taken=[0], same=[NETWORK.id])
+    check_autoencoder(code_of(ACTIVATIONS, stacks=[2]), 16, into, Notes())
+
+
+@pytest.mark.parametrize(("parents", "stacks"), [((), [2]), ((ACTIVATIONS,), [0, 2])])
+def test_what_is_not_known_or_goes_further_is_told(parents: tuple[Parent, ...], stacks: list[int]) -> None:
+    notes = Notes()
+    into = dataclasses.replace(INTO, stacks=[1, 2])
+    check_autoencoder(code_of(*parents, stacks=stacks), 16, into, notes)
+    assert len(notes.said) == 1
+
+
+def test_without_a_network_only_the_very_activations_will_do() -> None:
+    mine = Artifact(Path("acts"), MANIFEST)
+    check_trained_on(code_of(dataclasses.replace(ACTIVATIONS, id=mine.id)), mine)
+    for code in (code_of(ACTIVATIONS), code_of()):
+        with pytest.raises(Refused) as caught:
+            check_trained_on(code, mine)
+        assert "acts" in caught.value.why

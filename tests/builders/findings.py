@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shgae.analysis.effects import Effect, Recovered, Undefined
 from shgae.analysis.latent.clusters import Cluster, Clustering, Clusters, OneMode, verdict_of
 from shgae.analysis.latent.report import AnalysisReport, CodeUnit, Condition, Traversals, Traversed, units_of
 from shgae.analysis.latent.spectrum import Spectrum
@@ -11,7 +12,6 @@ from shgae.analysis.rate.curve import EqualRank, RankVerdict
 from shgae.analysis.rate.report import RatePoint, RateReport, needed_of, taken_out_of
 from shgae.analysis.splice.checks import Check
 from shgae.analysis.splice.code import CodeHealth
-from shgae.analysis.splice.effects import Effect, Recovered, Undefined
 from shgae.analysis.splice.report import Replaced, Side, SpliceReport
 from shgae.analysis.splice.verdicts import changes_of, cost_of
 from shgae.metrics.reconstruction import Fidelity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shgae.analysis.splice.effects import Tally, Truth
+from shgae.analysis.effects import Tally, Truth
 
 SIZE, JOINTS = 16, 4
 

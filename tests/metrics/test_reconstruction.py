@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.metrics.reconstruction import FidelitySums, ReconstructionSums
+from shgae.metrics.reconstruction import FidelitySums, ReconstructionSums, density, is_alive, is_varying
 
 SHAPE = (3, 2, 2)
 
@@ -56,6 +56,13 @@ def test_without_any_spread_there_is_no_fraction_of_it() -> None:
     sums.add(x, x + 1, np.zeros((2, 3)))
     found = sums.result()
     assert (found.mse, found.fvu, found.relu_floor, found.dead_units) == (1.0, None, None, 3)
+
+
+def test_a_unit_is_alive_active_and_varying_by_its_values() -> None:
+    codes = np.array([[0, 3, -1, 0], [0, 3, 2, 5]], np.float32)
+    assert is_alive(codes).tolist() == [False, True, True, True]
+    assert is_varying(codes).tolist() == [False, False, True, True]
+    assert density(codes).tolist() == [0, 1, 1, 0.5]
 
 
 def test_other_shapes_are_an_error_and_so_is_nothing() -> None:

@@ -50,9 +50,9 @@ def test_names_stand_above_the_axes_and_cover_no_curve() -> None:
         "bottleneck as it is",
         "skips on",
         "95 % interval of the loss",
-        "autoencoder (50 numbers)",
+        "autoencoder (code size 50)",
         "skips off",
-        "beyond the 299 directions determined by 300 training people",
+        "beyond rank 299, all that 300 training people span",
     ]
 
 

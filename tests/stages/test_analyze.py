@@ -14,7 +14,8 @@ from PIL import Image
 
 from shgae.analysis.latent.network import Network, decode_code
 from shgae.analysis.latent.report import SCHEMA
-from shgae.analysis.splice.network import Splicer, open_site
+from shgae.analysis.site import open_site
+from shgae.analysis.splicer import Splicer
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
@@ -229,7 +230,7 @@ def test_two_of_a_kind_and_strangers_are_refused(chain: Chain, sites: Sites, tmp
         analyze.run([chain.baseline, chain.finetuned], tmp_path / "out", EXACT, HOW)
     with pytest.raises(Refused, match="not of"):
         analyze.run([sites.activations, chain.baseline, chain.data], tmp_path / "out", EXACT, HOW)
-    with pytest.raises(Refused, match="not trained on"):
+    with pytest.raises(Refused, match="not pre-trained on"):
         analyze.run([sites.activations, chain.autoencoder], tmp_path / "out", EXACT, HOW)
 
 

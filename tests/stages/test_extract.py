@@ -84,11 +84,11 @@ def test_the_manifest_says_which_stacks_of_how_many(
     np.testing.assert_allclose(result.negative_share, expected)
 
 
-@pytest.mark.parametrize(("stack", "has"), [("3", "it has 3 stacks, 0 to 2"), ("7", "it has 3 stacks, 0 to 2")])
-def test_a_stack_that_the_model_lacks_is_refused_saying_how_many_it_has(
-    sites: Sites, tmp_path: Path, stack: Stack, has: str
+@pytest.mark.parametrize("stack", ["3", "7"])
+def test_a_stack_that_the_model_lacks_is_refused_saying_which_it_has(
+    sites: Sites, tmp_path: Path, stack: Stack
 ) -> None:
-    with pytest.raises(Refused, match=f"stack {stack} in .*baseline: {has}. Try: --stack 2 or all"):
+    with pytest.raises(Refused, match=f"stack {stack} in .*baseline: .* 0, 1 and 2 only. Try: --stack 2 or all"):
         extract.run(sites.baseline, sites.data, tmp_path / "out", replace(TINY_EXTRACT, stack=stack), HOW)
     assert not list(tmp_path.iterdir())
 

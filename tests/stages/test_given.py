@@ -187,7 +187,7 @@ def test_a_stack_of_several_is_told_from_the_others(sites: Sites, tmp_path: Path
     assert found.replacements[-1].name == "zero" and "zeroth" in found.given
     with pytest.raises(Refused, match="stack-0, not of .*stack-2"):
         splice.run(sites.baseline, sites.data, None, EXACT, HOW, None, sites.activations, given)
-    with pytest.raises(Refused, match="they hold stack 0, 1, 2 only"):
+    with pytest.raises(Refused, match="stack 3 in .*: it has stacks 0, 1 and 2 only"):
         shgae.open_activations(sites.activations, stack=3)
 
 

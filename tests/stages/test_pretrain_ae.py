@@ -113,7 +113,7 @@ def test_a_stack_that_was_not_extracted_is_refused_naming_those_that_were(
     sites: Sites, tmp_path: Path, stack: Stack
 ) -> None:
     extract.run(sites.baseline, sites.data, tmp_path / "one", replace(TINY_EXTRACT, stack="1", limit=2), HOW)
-    with pytest.raises(Refused, match=f"stack {stack} in .*: these activations hold stack 1 only. Try: ") as refused:
+    with pytest.raises(Refused, match=f"stack {stack} in .*: it has stack 1 only. Try: ") as refused:
         pretrain_ae.run(tmp_path / "one", tmp_path / "code", replace(ONE, stack=stack), HOW)
     # Of a stack that the model does not have there are no activations to be had.
     assert (f"shgae extract --stack {stack}" in str(refused.value)) == (stack != "7")
@@ -121,7 +121,7 @@ def test_a_stack_that_was_not_extracted_is_refused_naming_those_that_were(
 
 
 def test_a_refusal_names_all_stacks_that_there_are(sites: Sites, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="hold stacks 0, 1, 2 only"):
+    with pytest.raises(Refused, match="has stacks 0, 1 and 2 only"):
         pretrain_ae.run(sites.activations, tmp_path / "code", replace(ONE, stack="5"), HOW)
 
 
@@ -145,5 +145,5 @@ def test_activations_from_before_stacks_were_numbered_are_learned_as_the_last(si
     result = pretrain_ae.run(tmp_path / "before", tmp_path / "code", ONE, HOW)
     assert result.stacks == (-1,)
     assert weights(tmp_path / "code") == weights(sites.codes[2])
-    with pytest.raises(Refused, match="hold the last stack only. Try: --stack last"):
+    with pytest.raises(Refused, match="has the last stack only. Try: --stack last"):
         pretrain_ae.run(tmp_path / "before", tmp_path / "other", replace(ONE, stack="0"), HOW)

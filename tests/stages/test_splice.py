@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import shgae
-from shgae.analysis.splice.network import Site, target_config
+from shgae.analysis.site import Site, target_config
 from shgae.analysis.splice.report import SCHEMA
 from shgae.analysis.splice.verdicts import CostVerdict
 from shgae.artifacts.activations import Activations
@@ -246,13 +246,13 @@ def test_what_belongs_to_another_model_is_refused_naming_both(chain: Chain, site
         splice.run(chain.finetuned, chain.data, None, EXACT, HOW, None, chain.activations)
     with pytest.raises(Refused, match="pre-trained on stack 1 .*not on stack 0"):
         splice.run(sites.baseline, sites.data, None, replace(EXACT, stack="0"), HOW, sites.codes[1])
-    with pytest.raises(Refused, match="stack 3 in .*: it has 3 stacks"):
+    with pytest.raises(Refused, match="stack 3 in .*: it has stacks 0, 1 and 2 only"):
         splice.run(sites.baseline, sites.data, None, replace(EXACT, stack="3"), HOW)
 
 
 def test_activations_of_another_stack_only_are_refused(sites: Sites, tmp_path: Path) -> None:
     extract.run(sites.baseline, sites.data, tmp_path / "acts", replace(TINY_EXTRACT, stack="1"), HOW)
-    with pytest.raises(Refused, match="they hold stack 1 only, not 2"):
+    with pytest.raises(Refused, match="stack 2 in .*acts: it has stack 1 only"):
         splice.run(sites.baseline, sites.data, None, EXACT, HOW, None, tmp_path / "acts")
 
 

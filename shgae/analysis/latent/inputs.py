@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shgae.analysis.inputs import open_activations, open_code, open_split, training_rows
-from shgae.analysis.splice.network import Site, open_site
-from shgae.artifacts.activations import Activations, pick, stacks_of
+from shgae.analysis.site import Site, open_site
+from shgae.artifacts.activations import Activations, stacks_of
+from shgae.artifacts.compatibility import check_trained_on, find_stacks
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -100,27 +101,17 @@ def _rows(
         return training_rows(parents["activations"], site, config.limit)
     source = parents["activations"] = open_artifact(path, "activations", verify=False)
     verify_files(source, ("train/",), execution)
-    stacks = pick(config.stack, stacks_of(source))
-    if not stacks:
-        held = ", ".join(map(str, stacks_of(source)))
-        raise Refused("activations", path, f"they hold stack {held} only, not {config.stack}", f"--stack {held}")
-    return Activations(source, "train", config.limit, stacks)
+    held = stacks_of(source)
+    fix = f"--stack {'last' if held[-1] < 0 else held[-1]}"
+    return Activations(source, "train", config.limit, find_stacks(config.stack, held, path, fix))
 
 
 def _code(path: Path | None, site: Site | None, parents: dict[str, Artifact], progress: Progress) -> Autoencoder | None:
-    own = site.own if site else None
     if path is None:
-        return own
-    if own is not None:
-        why = "the model carries an autoencoder of its own at this stack"
-        raise Refused("inputs", path, why, "leave it out, or a model without one")
-    if site is not None:
-        loaded = open_code(path, site, progress)
-    else:
-        loaded = load_autoencoder(path)
-        made_from, source = loaded.artifact.parent("activations"), parents.get("activations")
-        if source is not None and (made_from is None or made_from.id != source.id):
-            raise Refused("autoencoder", path, f"not trained on {source.path}", "the model too, or its own activations")
+        return site.own if site else None
+    loaded = open_code(path, site, progress) if site else load_autoencoder(path)
+    if site is None and "activations" in parents:
+        check_trained_on(loaded.artifact, parents["activations"])
     parents["autoencoder"] = loaded.artifact
     return loaded.module
 

@@ -123,7 +123,7 @@ def find_clusters(latent: Latent, ks: str, seed: int, progress: Progress) -> tup
     each = cluster_numbers(ks, latent.people)
     rows, space = latent.bottleneck.coefficients, f"the first {latent.bottleneck.coefficients.shape[1]} components"
     if latent.codes is not None:
-        rows, space = latent.codes, f"the code's {latent.codes.shape[1]} numbers"
+        rows, space = latent.codes, f"the code's {latent.codes.shape[1]} dimensions"
     found = []
     for some, name in ((rows, space), (unit_length(rows), f"{space} at unit length")):
         too_alike = distinct(some) < each[0]

@@ -22,7 +22,8 @@ from shgae.analysis.latent.report import (
     units_of,
 )
 from shgae.analysis.latent.spectrum import Spectrum
-from shgae.analysis.splice.network import Splicer, target_config
+from shgae.analysis.site import target_config
+from shgae.analysis.splicer import Splicer
 from shgae.artifacts.crops import Crops
 from shgae.execution import Execution
 from shgae.recipes import AnalyzeConfig
@@ -55,6 +56,19 @@ class Found:
 def find(
     inputs: Inputs, parts: Sequence[str], config: AnalyzeConfig, device: torch.device, execution: Execution
 ) -> Found:
+    """Does parts of an analysis that the inputs allow.
+
+    Args:
+        inputs: what was opened.
+        parts: some of :data:`~shgae.analysis.latent.inputs.PARTS`.
+        config: with the split and the number format resolved.
+        device: where the networks run.
+        execution: progress and whether to stop.
+
+    Raises:
+        Refused: too few people, or numbers that are not finite.
+        Interrupted: a signal came.
+    """
     found = Found()
     if inputs.rows is not None and {"spectrum", "clusters", "traversals", "code-units"} & set(parts):
         found.latent = read_latent(inputs.rows, inputs.code, inputs.code_path, device, execution)

@@ -10,15 +10,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Tally
 from shgae.analysis.latent import traversals
 from shgae.analysis.latent.report import CodeUnit, Condition
 from shgae.analysis.latent.traversals import Scattered
-from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Tally
-from shgae.analysis.splice.network import Passes, Splicer
+from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.execution import Execution
 from shgae.metrics import pck
+from shgae.metrics.reconstruction import density, is_varying
 from shgae.models.autoencoder import SIDE, Autoencoder, ConvAutoencoder
 from shgae.models.hourglass import StackState
 from shgae.recipes import HeatmapConfig
@@ -83,7 +84,7 @@ class Traversal:
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """One number of the code, and what it draws."""
+    """One unit of the code, and what it draws."""
 
     measured: CodeUnit
     decoded: Decoded | None
@@ -156,7 +157,15 @@ class Network:
     def levels(
         self, crops: Crops, heatmap: HeatmapConfig, mean: npt.NDArray[np.float64], names: Sequence[str], seed: int
     ) -> list[Condition]:
-        """PCK with skips on, off, and off at one level after another, around the bottleneck and around its mean."""
+        """PCK with skips on, off, and off at one level after another, around the bottleneck and around its mean.
+
+        Args:
+            crops: the people that are scored.
+            heatmap: the target maps.
+            mean: (C, 4, 4) float64, the training mean of the bottleneck.
+            names: of the K joints.
+            seed: of the resamples.
+        """
         splicer, ways = self._splicer, dict[str, tuple[bool, ...]]()
         still = self._through_graft(torch.from_numpy(mean.astype(np.float32))[None].to(splicer.device))
         tallies: dict[tuple[str, str], Tally] = {}
@@ -177,7 +186,7 @@ class Network:
         self._execution.progress.finish()
         first = ("as it is", "all on")
         labels = {pair: UNTOUCHED if pair == first else " / ".join(pair) for pair in tallies}
-        side = SideBySide({labels[pair]: tally for pair, tally in tallies.items()}, passes.truth, seed=seed)
+        side = ReplacementEffects({labels[pair]: tally for pair, tally in tallies.items()}, passes.truth, seed=seed)
         return [
             Condition(
                 *pair,
@@ -198,17 +207,30 @@ class Network:
         names: Sequence[str],
         seed: int,
     ) -> list[Unit]:
-        """Each number of the code: what PCK loses without it, who has most of it, what it draws."""
-        varies = codes.max(0) != codes.min(0)
-        mean, deviation = codes.mean(0, dtype=np.float64), np.where(varies, codes.std(0, dtype=np.float64), 0.0)
-        alive = np.flatnonzero(varies).tolist()
-        tallies, passes = self._without_each(crops, heatmap, code, mean.astype(np.float32), alive)
-        side = SideBySide(tallies, passes.truth, seed=seed)
+        """Each unit of the code: what PCK loses without it, who has most of it, what it draws.
+
+        Args:
+            crops: the people that are scored.
+            heatmap: the target maps.
+            code: the autoencoder.
+            codes: (N, code size) float32 of the training people, not below 0 where a ReLU makes them.
+            rest: the mean person that draws.
+            names: of the K joints.
+            seed: of the resamples.
+
+        Returns:
+            A unit each, in order.
+        """
+        mean, active = codes.mean(0, dtype=np.float64), density(codes)
+        deviation = np.where(is_varying(codes), codes.std(0, dtype=np.float64), 0.0)
+        varying = np.flatnonzero(is_varying(codes)).tolist()
+        tallies, passes = self._without_each(crops, heatmap, code, mean.astype(np.float32), varying)
+        side = ReplacementEffects(tallies, passes.truth, seed=seed)
         whole = _by_joint(tallies[UNTOUCHED], passes, names)
         units = []
         for number in range(codes.shape[1]):
             lost, joints, decoded = None, dict[str, float | None](), None
-            if number in alive:
+            if number in varying:
                 lost = side.difference(UNTOUCHED, str(number))
                 without = _by_joint(tallies[str(number)], passes, names)
                 joints = {name: _minus(whole[name], without[name]) for name in names}
@@ -216,18 +238,19 @@ class Network:
                 places[:, number] += np.asarray(SIGMAS) * deviation[number]
                 tensor = torch.from_numpy(places.astype(np.float32)).to(self._splicer.device)
                 decoded = self.decode(rest, decode_code(code, tensor), True)
-            top = tuple(np.argsort(-codes[:, number], kind="stable")[:4].tolist()) if number in alive else ()
-            density = float((codes[:, number] != 0).mean())
-            measured = CodeUnit(number, density, float(mean[number]), float(deviation[number]), lost, joints, top)
+            top = tuple(np.argsort(-codes[:, number], kind="stable")[:4].tolist()) if number in varying else ()
+            measured = CodeUnit(
+                number, float(active[number]), float(mean[number]), float(deviation[number]), lost, joints, top
+            )
             units.append(Unit(measured, decoded))
         return units
 
     def _without_each(
-        self, crops: Crops, heatmap: HeatmapConfig, code: Autoencoder, mean: Floats, alive: Sequence[int]
+        self, crops: Crops, heatmap: HeatmapConfig, code: Autoencoder, mean: Floats, varying: Sequence[int]
     ) -> tuple[dict[str, Tally], Passes]:
         splicer, passes = self._splicer, Passes(self._splicer, crops, heatmap, ())
         shape = crops.people.visibility.shape
-        tallies = {name: Tally(*shape) for name in (UNTOUCHED, *map(str, alive))}
+        tallies = {name: Tally(*shape) for name in (UNTOUCHED, *map(str, varying))}
         still = torch.from_numpy(mean).to(splicer.device)
         self._execution.progress.start("units of the code", len(crops), "people")
         for batch in splicer.batches(crops, self._execution):
@@ -237,7 +260,7 @@ class Network:
                 untouched = splicer.ascend(descent, code.decode(own), True)
                 targets = passes.targets(batch)
                 tallies[UNTOUCHED].add(batch.rows, untouched, untouched, *targets)
-                for number in alive:
+                for number in varying:
                     changed = own.clone()
                     changed[:, number] = still[number]
                     maps = splicer.ascend(descent, code.decode(changed), True)

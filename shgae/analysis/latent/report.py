@@ -75,7 +75,7 @@ class UnitsVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class CodeUnit:
-    """One number of the code."""
+    """One unit of the code."""
 
     unit: int
     """Counted from 0."""

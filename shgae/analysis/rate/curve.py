@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from shgae.analysis.splice.effects import UNTOUCHED, SideBySide, Undefined, no_cost
+from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Undefined, no_cost
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.people import Floats
 from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, VERDICT_PHOTOS, Interval, PhotoEstimate, percentile_tail
@@ -191,14 +191,14 @@ def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums, seed: int = 0
         fvu: the autoencoder's, on the same people.
         rank: how many components the training people determine.
         sums: for the interval over photos.
-        seed: of the draws.
+        seed: of the resamples.
     """
     enough = np.flatnonzero(rates[: rank + 1] <= fvu)
     value = float(enough[0]) if len(enough) else np.inf
     return _named(sums.against_mean(seed), value, sums.limits(seed), rank, None)
 
 
-def equal_pck(compared: SideBySide, ks: Sequence[int], code: str, rank: int) -> EqualRank:
+def equal_pck(compared: ReplacementEffects, ks: Sequence[int], code: str, rank: int) -> EqualRank:
     """The rank with the PCK of an autoencoder; replacements of ``compared`` are named by their rank.
 
     The estimate is read off the curve smoothed by :func:`isotonic`; its limits are those of :func:`_limits`.

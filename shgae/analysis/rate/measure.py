@@ -11,14 +11,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from shgae.analysis import replacements
+from shgae.analysis.effects import UNTOUCHED, ReplacementEffects
 from shgae.analysis.inputs import training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport, needed_of, taken_out_of
-from shgae.analysis.splice import replacements
-from shgae.analysis.splice.effects import UNTOUCHED, SideBySide
-from shgae.analysis.splice.network import Passes, Site, Splicer, target_config
-from shgae.analysis.splice.replacements import Projection
+from shgae.analysis.replacements import Projection
+from shgae.analysis.site import Site, target_config
+from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import Reconstruction
 from shgae.artifacts.store import Artifact
@@ -35,6 +36,8 @@ from shgae.recipes import RateConfig
 
 
 class RatedCode(NamedTuple):
+    """The autoencoder that is a point on the curve."""
+
     module: Autoencoder
     spec: AutoencoderSpec
 
@@ -53,12 +56,10 @@ def ranks(text: str, size: int) -> tuple[int, ...]:
 
 
 def rated_code(site: Site, given: LoadedAutoencoder | None) -> RatedCode | None:
+    """The autoencoder that is the point on the curve: the site's own, or else the given one; None without any."""
     spec = site.loaded.spec.autoencoder(site.stack)
     if site.own is None or spec is None:
         return RatedCode(given.module, given.spec) if given else None
-    if given is not None:
-        why = "the model carries an autoencoder of its own at this stack"
-        raise Refused("option", "--ae", why, "leave --ae out, or a model without one")
     return RatedCode(site.own, spec)
 
 
@@ -141,19 +142,22 @@ class RateCurve:
         )
 
     def _equal(
-        self, names: Sequence[str], sides: Mapping[str, SideBySide], ks: tuple[int, ...], rank: int
+        self, names: Sequence[str], sides: Mapping[str, ReplacementEffects], ks: tuple[int, ...], rank: int
     ) -> dict[str, dict[str, EqualRank]]:
         """Of each name, skips on and skips off; of nothing in a tuned trunk, where there is no curve."""
         if self._site.is_tuned:
             return {}
         return {name: {way: equal_pck(side, ks, name, rank) for way, side in sides.items()} for name in names}
 
-    def _compared(self, first: Passes, *more: Passes) -> dict[str, SideBySide]:
+    def _compared(self, first: Passes, *more: Passes) -> dict[str, ReplacementEffects]:
         """Skips on and skips off, over all that passed."""
         truth, seed = first.truth, self._config.seed
         on = {name: tally for passes in (first, *more) for name, tally in passes.on.items()}
         off = {name: tally for passes in (first, *more) for name, tally in passes.off.items()}
-        return {"skips_on": SideBySide(on, truth, seed=seed), "skips_off": SideBySide(off, truth, seed=seed)}
+        return {
+            "skips_on": ReplacementEffects(on, truth, seed=seed),
+            "skips_off": ReplacementEffects(off, truth, seed=seed),
+        }
 
     def _passes(self, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool = False) -> Passes:
         """One way down a batch; a way up for each rank, and the first time for the autoencoder, for what was given and
@@ -253,6 +257,6 @@ class _Seen:
 
 
 def _point(
-    name: str, n_components: int, fvu: float | None, interval: Interval | None, sides: Mapping[str, SideBySide]
+    name: str, n_components: int, fvu: float | None, interval: Interval | None, sides: Mapping[str, ReplacementEffects]
 ) -> RatePoint:
     return RatePoint(n_components, fvu, interval, sides["skips_on"].effect(name), sides["skips_off"].effect(name))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from shgae.analysis.changes import Change, change, turned
+from shgae.analysis.effects import UNTOUCHED, Effect
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
-from shgae.analysis.splice.effects import UNTOUCHED, Effect
-from shgae.analysis.splice.verdicts import Change, change, turned
 from shgae.artifacts.typed_json import Schema, from_json, to_json
 from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 
@@ -19,7 +19,7 @@ class RatePoint:
     """The network with a replacement of limited capacity."""
 
     n_components: int
-    """How many numbers pass: principal components, or the size of the code."""
+    """How many dimensions pass: principal components, or the size of the code."""
     fvu: float | None
     """On the split, against the training mean; None if the bottlenecks do not vary."""
     fvu_interval: Interval | None
@@ -31,7 +31,7 @@ class RatePoint:
 
 @dataclass(frozen=True)
 class GivenPoint:
-    """The network with what another program put in the bottleneck's place; how many numbers pass is not known."""
+    """The network with what another program put in the bottleneck's place; how many dimensions pass is not known."""
 
     sha256: str
     """Of the file that it was given in."""

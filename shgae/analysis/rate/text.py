@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shgae.analysis.phrases import points
+from shgae.analysis.phrases import change_sentence, points
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
 from shgae.analysis.rate.report import CurveVerdict, Needed, RateReport
-from shgae.analysis.splice.text import change_sentence
 from shgae.wording import counted
 
 _PCK: Mapping[RankVerdict, str] = {
@@ -65,7 +64,7 @@ def _sentences(report: RateReport) -> Iterator[str]:
         yield _NO_CURVE
         yield change_sentence(report.taken_out, "skips on")
     if report.autoencoder is not None:
-        what = f"the autoencoder ({report.autoencoder.n_components} numbers)"
+        what = f"the autoencoder (code size {report.autoencoder.n_components})"
         yield from _equal_sentences(report.equal_pck, report.equal_fvu, what)
     for name, one in report.given.items():
         yield from _equal_sentences(one.equal_pck, one.equal_fvu, name)

@@ -1,4 +1,4 @@
-"""The health of a code: which of its numbers say anything, and how many they really are."""
+"""The health of a code: which of its units say anything, and how many they really are."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.analysis.pca import Components
-from shgae.metrics.reconstruction import is_alive
+from shgae.metrics.reconstruction import density, is_alive, is_varying
 
 
 @dataclass(frozen=True)
 class CodeHealth:
-    """What the codes of N people say about the units, the numbers that a code consists of."""
+    """What the codes of N people say about the units."""
 
     size: int
     """Units."""
@@ -38,28 +38,21 @@ class CodeHealth:
 def code_health(codes: npt.NDArray[Any]) -> CodeHealth:
     """Measures codes (N, size), N >= 1."""
     wide = codes.astype(np.float64)
-    varies = wide.max(0) != wide.min(0)
-    centred = wide - wide.mean(0)
+    varying, mean = is_varying(wide), wide.mean(0)
+    centred = wide - mean
     covariance = centred.T @ centred / len(wide)
-    components = _components(covariance, len(wide)) if varies.any() else None
-    pairs = _correlations(covariance[np.ix_(varies, varies)])
+    pairs = _correlations(covariance[np.ix_(varying, varying)])
+    components = Components.of_covariance(mean, covariance, len(wide), lower=True) if varying.any() else None
     return CodeHealth(
         size=wide.shape[1],
         dead=int((~is_alive(wide)).sum()),
-        constant=int((~varies).sum()),
-        density=tuple((wide != 0).mean(0).tolist()),
+        constant=int((~varying).sum()),
+        density=tuple(density(wide).tolist()),
         effective_dimension=components.effective_dimension if components else None,
         components_95=components.count_for(0.95) if components else None,
         mean_correlation=float(pairs.mean()) if pairs.size else None,
         highest_correlation=float(pairs.max()) if pairs.size else None,
     )
-
-
-def _components(covariance: npt.NDArray[np.float64], rows: int) -> Components:
-    variances, vectors = np.linalg.eigh(covariance)
-    directions = vectors.T[::-1].astype(np.float32)
-    rank = min(rows - 1, len(variances))
-    return Components(np.zeros(len(variances)), np.maximum(variances[::-1], 0), directions, rank)
 
 
 def _correlations(covariance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from shgae.analysis import replacements
+from shgae.analysis.effects import ReplacementEffects, fvu_intervals
 from shgae.analysis.inputs import before_tuning, training_rows
 from shgae.analysis.pca import Components, components_of
-from shgae.analysis.splice import replacements
+from shgae.analysis.replacements import Projection, Replacement
+from shgae.analysis.site import Site, target_config
 from shgae.analysis.splice.checks import Check, check
 from shgae.analysis.splice.code import code_health
-from shgae.analysis.splice.effects import SideBySide, fvu_intervals
-from shgae.analysis.splice.network import Passes, Site, Splicer, target_config
-from shgae.analysis.splice.replacements import Projection, Replacement
 from shgae.analysis.splice.report import Replaced, SpliceReport, side_of
+from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import Reconstruction
 from shgae.artifacts.store import Artifact
@@ -31,8 +32,6 @@ from shgae.wording import counted_people
 
 _COMPONENTS = 50
 """Principal components of the replacement where there is no autoencoder."""
-
-
 _CHECKED = 8
 """People on whom exactness is checked."""
 
@@ -47,6 +46,13 @@ class Codes(NamedTuple):
 
 
 def codes_to_try(site: Site, given: LoadedAutoencoder | None, progress: Progress) -> Codes:
+    """The autoencoders of a splice: the site's own and the one from before it was tuned, or else the given one.
+
+    Args:
+        site: of the network.
+        given: ``--ae``; where the site has its own, the one from before.
+        progress: for a note where there is none.
+    """
     own = site.own
     if own is None and given is None:
         spec = site.loaded.spec
@@ -93,7 +99,7 @@ class Splice:
         bottlenecks = self._splicer.bottlenecks(crops, self._execution, f"bottlenecks of {self._config.split}")
         offered = self._offered(mean, components, bottlenecks)
         passes = self._passes({name: replace for name, (replace, _) in offered.items()})
-        compared = [SideBySide(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
+        compared = [ReplacementEffects(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
         sides = [side_of(side, list(offered), self._site.is_tuned, tuple(self._given)) for side in compared]
         distances = {name: self._distance(replace, bottlenecks, mean) for name, (replace, _) in offered.items()}
         intervals = fvu_intervals(distances, crops.photos, self._config.seed)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shgae.analysis.changes import Change
+from shgae.analysis.effects import MEASURES, UNTOUCHED, Effect, Recovered, ReplacementEffects, Undefined
 from shgae.analysis.splice.checks import Check
 from shgae.analysis.splice.code import CodeHealth
-from shgae.analysis.splice.effects import MEASURES, UNTOUCHED, Effect, Recovered, SideBySide, Undefined
-from shgae.analysis.splice.verdicts import LEADING, Change, Cost, changes_of, cost_of
+from shgae.analysis.splice.verdicts import LEADING, Cost, changes_of, cost_of
 from shgae.artifacts.typed_json import Schema, from_json, to_json
 from shgae.metrics.reconstruction import Fidelity
 from shgae.metrics.statistics import Interval
@@ -96,7 +97,7 @@ class SpliceReport:
         return (("skips on", self.skips_on), ("skips off", self.skips_off))
 
 
-def side_of(compared: SideBySide, names: Sequence[str], is_tuned: bool, given: Sequence[str] = ()) -> Side:
+def side_of(compared: ReplacementEffects, names: Sequence[str], is_tuned: bool, given: Sequence[str] = ()) -> Side:
     """Everything about replacements by name, skips all on or all off; ``given`` are those of another program."""
     effects = {name: compared.effect(name) for name in names}
     recovered = tuple(

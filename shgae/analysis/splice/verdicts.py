@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shgae.analysis.splice.effects import UNTOUCHED, Effect, Recovered, Undefined
+from shgae.analysis.changes import Change, change
+from shgae.analysis.effects import UNTOUCHED, Effect, Recovered, Undefined
 from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 
 LEADING = "mean"
@@ -31,15 +32,6 @@ class CostVerdict(StrEnum):
     """The interval of the share lies below 0."""
 
 
-class ChangeVerdict(StrEnum):
-    """PCK with one replacement against PCK with another."""
-
-    HIGHER = "higher"
-    LOWER = "lower"
-    NO_DIFFERENCE = "no_difference"
-    TOO_FEW = "too_few"
-
-
 @dataclass(frozen=True)
 class Cost:
     """The cost of the training mean, and the share of it that a replacement recovers."""
@@ -51,17 +43,6 @@ class Cost:
     """PCK of the bottleneck minus PCK of the mean."""
     share: Interval | None
     """(replacement - mean) / (bottleneck - mean); None where it is not defined."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """Two replacements on the same people."""
-
-    verdict: ChangeVerdict
-    first: str
-    second: str
-    difference: Interval | None
-    """PCK of the first minus PCK of the second."""
 
 
 def asked_about(names: Sequence[str]) -> str:
@@ -104,19 +85,3 @@ def changes_of(
     """
     wanted = ("zero", LEADING, UNTOUCHED, "old-ae") if is_tuned else [one for one in ahead if one.startswith("pca-")]
     return tuple(change("ae", other, ahead[other], photos) for other in (*wanted, *given) if other in ahead)
-
-
-def turned(difference: Interval) -> Interval:
-    """The same difference the other way round."""
-    return Interval(-difference.value, -difference.high, -difference.low, difference.standard_error)
-
-
-def change(first: str, second: str, difference: Interval | None, photos: int) -> Change:
-    """The verdict on a difference, first minus second, over so many photos."""
-    if difference is None or photos < VERDICT_PHOTOS:
-        verdict = ChangeVerdict.TOO_FEW
-    elif not difference.excludes_zero:
-        verdict = ChangeVerdict.NO_DIFFERENCE
-    else:
-        verdict = ChangeVerdict.HIGHER if difference.low > 0 else ChangeVerdict.LOWER
-    return Change(verdict, first, second, difference)

@@ -15,7 +15,8 @@ from shgae.analysis.latent import network as network_module
 from shgae.analysis.latent.network import SIGMAS, Decoded, Network, Traversal, decode_code
 from shgae.analysis.latent.traversals import STEPS, Scattered
 from shgae.analysis.pca import CovarianceSums
-from shgae.analysis.splice.network import Passes, Site, Splicer
+from shgae.analysis.site import Site
+from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
 from shgae.data.datasets import PoseBatch
 from shgae.execution import Execution

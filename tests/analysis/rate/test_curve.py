@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shgae.analysis.effects import ReplacementEffects
 from shgae.analysis.rate.curve import (
     EqualRank,
     FvuSums,
@@ -22,7 +23,6 @@ from shgae.analysis.rate.curve import (
     fvu_grid,
     isotonic,
 )
-from shgae.analysis.splice.effects import SideBySide
 from shgae.metrics.statistics import PhotoEstimate
 from tests.builders.tallies import tally_of, truth_of
 
@@ -105,7 +105,7 @@ def equal(hits: dict[str, float], ks: list[int], rank: int = 4096, seed: int = 0
     numbers = np.random.default_rng(seed)
     truth = truth_of(400, numbers)
     tallies = {name: tally_of(truth, numbers, hit) for name, hit in hits.items()}
-    return equal_pck(SideBySide(tallies, truth, draws=300), ks, "ae", rank)
+    return equal_pck(ReplacementEffects(tallies, truth, resamples=300), ks, "ae", rank)
 
 
 def test_an_autoencoder_half_way_up_lies_between_its_neighbours() -> None:
@@ -172,7 +172,7 @@ def test_a_named_rank_is_not_selected_by_significance() -> None:
         numbers = np.random.default_rng(seed)
         truth = truth_of(150, numbers)
         tallies = {name: tally_of(truth, numbers, hit) for name, hit in {"id": 0.72, "ae": 0.68, **scores}.items()}
-        found.append(equal_pck(SideBySide(tallies, truth, draws=200), ks, "ae", 4096))
+        found.append(equal_pck(ReplacementEffects(tallies, truth, resamples=200), ks, "ae", 4096))
     estimates = [math.inf if one.components is None else one.components for one in found]
     assert 16 < np.median(estimates) < 64
     assert sum((one.at_least or 0) <= 32 for one in found) >= 34

@@ -11,38 +11,39 @@ from shgae.analysis.rate.report import CurveVerdict, Needed, needed_of
 from shgae.analysis.rate.text import fvu_sentence, needed_sentence, pck_sentence, sentences
 from tests.builders.findings import CURVE, EQUAL, interval, point, rate_report
 
-WHAT = "the autoencoder (50 numbers)"
+WHAT = "the autoencoder (code size 50)"
 PCK = {
     RankVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no rank can be named.",
     RankVerdict.NO_COST: "With skips on, the training mean costs 4.0 points (3.0 to 5.0) of PCK, not "
     "clearly above 0: no rank can be named.",
     RankVerdict.MEAN_BETTER: "With skips on, the training mean scores higher than the bottleneck itself (its "
     "cost: 4.0 points (3.0 to 5.0)): no rank can be named.",
-    RankVerdict.WORSE_THAN_MEAN: "With skips on, the autoencoder (50 numbers) is significantly worse than the"
+    RankVerdict.WORSE_THAN_MEAN: "With skips on, the autoencoder (code size 50) is significantly worse than the"
     " training mean: 4.0 points (3.0 to 5.0) of PCK.",
-    RankVerdict.LIKE_MEAN: "With skips on, no significant difference between the autoencoder (50 numbers) and"
+    RankVerdict.LIKE_MEAN: "With skips on, no significant difference between the autoencoder (code size 50) and"
     " the training mean: 4.0 points (3.0 to 5.0) of PCK.",
-    RankVerdict.NAMED: "With skips on, PCA reaches the PCK of the autoencoder (50 numbers) at 12 components "
+    RankVerdict.NAMED: "With skips on, PCA reaches the PCK of the autoencoder (code size 50) at 12 components "
     "(95 % CI 9 to 46; one-sided, at least 10).",
     RankVerdict.OPEN: "With skips on, PCA needs at least 10 components to reach the PCK of the autoencoder "
-    "(50 numbers); the estimate is 12 components, without an upper limit among the 4,096 components tried.",
+    "(code size 50); the estimate is 12 components, without an upper limit among the 4,096 components tried.",
     RankVerdict.BEYOND: "With skips on, PCA needs at least 10 components to reach the PCK of the autoencoder "
-    "(50 numbers); the estimate lies beyond the 4,096 components tried.",
-    RankVerdict.EARLIER: "With skips on, no rank was named for the autoencoder (50 numbers); shgae rate made "
+    "(code size 50); the estimate lies beyond the 4,096 components tried.",
+    RankVerdict.EARLIER: "With skips on, no rank was named for the autoencoder (code size 50); shgae rate made "
     "again gives a limit.",
 }
 FVU = {
-    RankVerdict.NAMED: "In variance explained, PCA reaches the autoencoder (50 numbers) at 12 components (95 "
+    RankVerdict.NAMED: "In variance explained, PCA reaches the autoencoder (code size 50) at 12 components (95 "
     "% CI 9 to 46).",
-    RankVerdict.OPEN: "In variance explained, PCA reaches the autoencoder (50 numbers) at 12 components, "
+    RankVerdict.OPEN: "In variance explained, PCA reaches the autoencoder (code size 50) at 12 components, "
     "without an upper limit among the 4,096 components.",
-    RankVerdict.BEYOND: "In variance explained, PCA does not reach the autoencoder (50 numbers) with 4,096 "
+    RankVerdict.BEYOND: "In variance explained, PCA does not reach the autoencoder (code size 50) with 4,096 "
     "components (95 % CI 9 and more).",
-    RankVerdict.WORSE_THAN_MEAN: "In variance explained, the autoencoder (50 numbers) is worse than the training mean.",
-    RankVerdict.LIKE_MEAN: "In variance explained, no significant difference between the autoencoder (50 numbers) and "
-    "the training mean.",
+    RankVerdict.WORSE_THAN_MEAN: "In variance explained, the autoencoder (code size 50) is worse than the training "
+    "mean.",
+    RankVerdict.LIKE_MEAN: "In variance explained, no significant difference between the autoencoder (code size 50) "
+    "and the training mean.",
     RankVerdict.TOO_FEW: "In variance explained, under 10 photos: no rank can be named.",
-    RankVerdict.EARLIER: "In variance explained, no rank was named for the autoencoder (50 numbers).",
+    RankVerdict.EARLIER: "In variance explained, no rank was named for the autoencoder (code size 50).",
 }
 NEEDED = {
     CurveVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the curve.",
@@ -63,7 +64,7 @@ def test_every_verdict_on_the_pck_has_a_sentence(verdict: RankVerdict) -> None:
 def test_pca_is_said_not_to_reach_a_pck_only_where_every_number_tried_is_significantly_lower() -> None:
     beyond = replace(EQUAL, verdict=RankVerdict.BEYOND, components=None, high=None, at_least=4097.0)
     assert pck_sentence(beyond, WHAT, "skips on") == (
-        "With skips on, PCA does not reach the PCK of the autoencoder (50 numbers): with every number tried, up to "
+        "With skips on, PCA does not reach the PCK of the autoencoder (code size 50): with every number tried, up to "
         "4,096 components, it is significantly lower."
     )
 

@@ -1,4 +1,4 @@
-"""Verdicts of a splice follow its numbers; a sentence a verdict."""
+"""A sentence a verdict of a splice."""
 
 from __future__ import annotations
 
@@ -6,80 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from shgae.analysis.splice.effects import Recovered, Undefined
-from shgae.analysis.splice.text import change_sentence, cost_sentence, sentences
-from shgae.analysis.splice.verdicts import Change, ChangeVerdict, Cost, CostVerdict, change, changes_of, cost_of
+from shgae.analysis.splice.text import cost_sentence, sentences
+from shgae.analysis.splice.verdicts import Cost, CostVerdict, changes_of
 from shgae.metrics.statistics import Interval
-from tests.builders.findings import PHOTOS, effect, entry, interval, side, splice_report
-
-EFFECTS = {"id": effect(0.3), "ae": effect(0.2), "mean": effect(0.1)}
-
-
-@pytest.mark.parametrize(
-    ("share", "verdict"),
-    [(0.5, CostVerdict.GIVES_BACK), (0.05, CostVerdict.NOT_SHOWN), (-0.5, CostVerdict.WORSE)],
-)
-def test_a_share_is_given_back_only_where_its_interval_excludes_zero(share: float, verdict: CostVerdict) -> None:
-    found = cost_of(EFFECTS, (entry("ae", share),), 40)
-    assert (found.verdict, found.replacement, found.share) == (verdict, "ae", interval(share))
-    assert found.cost == EFFECTS["mean"].pck_lost
-
-
-def test_the_mean_leads_whatever_zeros_cost() -> None:
-    found = cost_of(EFFECTS, (entry("ae", 0.9, baseline="zero"), entry("ae", 0.02), entry("ae", 0.9, "loss")), 40)
-    assert found.verdict == CostVerdict.NOT_SHOWN
-
-
-@pytest.mark.parametrize(
-    ("why", "verdict"),
-    [
-        (Undefined.TOO_FEW, CostVerdict.TOO_FEW),
-        (Undefined.NO_COST, CostVerdict.NO_COST),
-        (Undefined.BASELINE_BETTER, CostVerdict.MEAN_BETTER),
-    ],
-)
-def test_where_no_share_is_defined_the_verdict_says_why(why: Undefined, verdict: CostVerdict) -> None:
-    undefined = Recovered("ae", "mean", "pck", None, why, 0.3, 0.2, 0.1)
-    assert cost_of(EFFECTS, (undefined,), 40).verdict == verdict
-
-
-def test_without_an_autoencoder_components_are_asked_about() -> None:
-    effects = {"id": effect(0.3), "pca-50": effect(0.2), "mean": effect(0.1)}
-    assert cost_of(effects, (entry("pca-50", 0.5),), 40).replacement == "pca-50"
-
-
-@pytest.mark.parametrize(
-    ("difference", "verdict"),
-    [
-        (None, ChangeVerdict.TOO_FEW),
-        (interval(0.2), ChangeVerdict.HIGHER),
-        (interval(0.05), ChangeVerdict.NO_DIFFERENCE),
-        (interval(-0.2), ChangeVerdict.LOWER),
-    ],
-)
-def test_a_difference_is_one_where_its_interval_excludes_zero(
-    difference: Interval | None, verdict: ChangeVerdict
-) -> None:
-    assert change("ae", "pca-6", difference, 40) == Change(verdict, "ae", "pca-6", difference)
+from tests.builders.findings import PHOTOS, interval, splice_report
 
 
 def test_a_share_that_rounds_to_nothing_has_no_sign() -> None:
     least = Interval(-0.001, -0.12, 0.004, 0.05)
     assert "-0 %" not in cost_sentence(Cost(CostVerdict.NOT_SHOWN, "ae", interval(0.2), least), "skips on")
-
-
-def test_of_fewer_than_ten_photos_there_is_no_verdict() -> None:
-    assert cost_of(EFFECTS, (entry("ae", 0.5),), 9).verdict == CostVerdict.TOO_FEW
-    assert cost_of(EFFECTS, (entry("ae", 0.5),), 10).verdict == CostVerdict.GIVES_BACK
-    assert change("ae", "pca-6", interval(0.2), 9).verdict == ChangeVerdict.TOO_FEW
-    assert change("ae", "pca-6", interval(0.2), 10).verdict == ChangeVerdict.HIGHER
-
-
-def test_a_tuned_trunk_is_compared_with_its_baselines_and_both_autoencoders() -> None:
-    ahead = {name: interval(0.2) for name in ("id", "old-ae", "pca-6", "random-ae", "shuffle", "mean", "zero")}
-    assert [one.second for one in changes_of(ahead, is_tuned=True, photos=40)] == ["zero", "mean", "id", "old-ae"]
-    assert [one.second for one in changes_of(ahead, is_tuned=False, photos=40)] == ["pca-6"]
-    assert side(is_tuned=True).cost is None
 
 
 COSTS = {
@@ -96,25 +31,11 @@ COSTS = {
     CostVerdict.WORSE: "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0 "
     "to 20.0) of PCK; the autoencoder is significantly worse than the mean: 50 % (40 to 60) of the cost.",
 }
-CHANGES = {
-    ChangeVerdict.HIGHER: "With skips on, the autoencoder scores 20.0 points (10.0 to 30.0) of PCK more than "
-    "6 principal components.",
-    ChangeVerdict.LOWER: "With skips on, the autoencoder scores -20.0 points (-30.0 to -10.0) of PCK less "
-    "than 6 principal components.",
-    ChangeVerdict.NO_DIFFERENCE: "With skips on, no significant difference between the autoencoder and 6 "
-    "principal components: 20.0 points (10.0 to 30.0).",
-    ChangeVerdict.TOO_FEW: "With skips on, too few photos to compare the autoencoder with 6 principal components.",
-}
 
 
 @pytest.mark.parametrize("verdict", CostVerdict)
 def test_every_verdict_on_a_cost_has_a_sentence(verdict: CostVerdict) -> None:
     assert cost_sentence(Cost(verdict, "ae", interval(0.1), interval(0.5)), "skips on") == COSTS[verdict]
-
-
-@pytest.mark.parametrize("verdict", ChangeVerdict)
-def test_every_verdict_on_a_difference_has_a_sentence(verdict: ChangeVerdict) -> None:
-    assert change_sentence(Change(verdict, "ae", "pca-6", interval(0.2)), "skips on") == CHANGES[verdict]
 
 
 def test_what_was_given_is_told_by_its_name_where_a_share_of_the_cost_is_defined() -> None:

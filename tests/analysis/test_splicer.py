@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from shgae.analysis.splice import network
-from shgae.analysis.splice.effects import UNTOUCHED
-from shgae.analysis.splice.network import Passes, Site, Splicer, open_site, target_config
+from shgae.analysis import splicer
+from shgae.analysis.effects import UNTOUCHED
+from shgae.analysis.site import Site
+from shgae.analysis.splicer import Passes, Splicer
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder
 from shgae.recipes import HeatmapConfig
-from tests.builders.chain import Notes
 from tests.builders.networks import first_people, random_hourglass
 
 HOW, CPU = Execution(workers=0), torch.device("cpu")
@@ -79,7 +79,7 @@ def test_an_autoencoder_in_its_place_gives_the_maps_of_the_grafted_network(tiny_
 
 
 def test_codes_are_made_in_portions_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "_AT_ONCE", 3)
+    monkeypatch.setattr(splicer, "_AT_ONCE", 3)
     autoencoder = build_autoencoder(AUTOENCODER, seed=1).eval()
     rows = np.random.default_rng(0).standard_normal((7, 16, 4, 4)).astype(np.float32)
     found = splicer_of(Site(random_hourglass(), 0)).codes(autoencoder, rows)
@@ -144,30 +144,3 @@ def test_people_are_scored_against_the_cells_that_their_joints_fall_on(tiny_data
         assert truth.visibility[person, joint] == (int(batch.visibility[person, joint]) if is_inside else 0)
         if is_inside:
             assert truth.cells[person, joint].tolist() == [min(round(int(place) / 4), 31) for place in xy]
-
-
-def test_a_site_is_a_stack_by_its_number_or_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "load_hourglass", lambda _: random_hourglass(stacks=2))
-    assert [open_site(Path("m"), name).stack for name in ("0", "1", "last")] == [0, 1, 1]
-    with pytest.raises(Refused) as caught:
-        open_site(Path("m"), "2")
-    assert (caught.value.what, caught.value.fix) == ("stack 2", "--stack 1")
-
-
-@pytest.mark.parametrize(("made_by", "is_tuned"), [("finetune", True), ("graft", False)])
-def test_a_site_knows_its_own_autoencoder_and_whether_it_was_trained_on(made_by: str, is_tuned: bool) -> None:
-    autoencoder = build_autoencoder(AUTOENCODER)
-    loaded = random_hourglass(stacks=2, graft=autoencoder, made_by=made_by)
-    grafted, other = Site(loaded, 0), Site(loaded, 1)
-    assert grafted.own is autoencoder
-    assert grafted.is_tuned == is_tuned
-    assert (other.own, other.is_tuned) == (None, False)
-
-
-def test_targets_are_those_of_the_training_or_the_usual_ones_with_a_note() -> None:
-    notes = Notes()
-    known = {"peak": "one", "sigma_visible": 2.5}
-    assert target_config(Site(random_hourglass(heatmap=known), 0), notes) == HeatmapConfig(**known)  # type: ignore[arg-type]
-    assert notes.said == []
-    assert target_config(Site(random_hourglass(), 0), notes) == HeatmapConfig()
-    assert len(notes.said) == 1

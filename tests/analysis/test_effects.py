@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.analysis.splice.effects import Measure, SideBySide, Tally, Truth, Undefined, loss_counts, no_cost
+from shgae.analysis.effects import Measure, ReplacementEffects, Tally, Truth, Undefined, loss_counts, no_cost
 from shgae.metrics import pck
 from shgae.metrics.statistics import Interval
 from shgae.training.objectives import heatmap_errors
@@ -60,7 +60,7 @@ def test_a_recovered_share_is_the_ratio_of_means_of_the_raw_triple(seed: int) ->
     tallies = {
         name: tally_of(truth, numbers, hit, 5 - 5 * hit) for name, hit in (("id", 0.9), ("ae", 0.6), ("zero", 0.1))
     }
-    side = SideBySide(tallies, truth, draws=300)
+    side = ReplacementEffects(tallies, truth, resamples=300)
     scores = {n: pck.count(t.cells, truth.cells, truth.visibility, SIZE).pck()["all"] for n, t in tallies.items()}
     found = side.recovered("ae", "zero", "pck")
     assert (found.untouched, found.replaced, found.without) == pytest.approx(
@@ -80,7 +80,7 @@ def test_faithfulness_is_one_minus_the_ratio_of_distances() -> None:
     numbers = np.random.default_rng(1)
     truth = truth_of(50, numbers)
     tallies = {name: tally_of(truth, numbers, 0.5, reach) for name, reach in (("id", 0.0), ("ae", 1.0), ("mean", 4.0))}
-    found = SideBySide(tallies, truth, draws=200).recovered("ae", "mean", "maps")
+    found = ReplacementEffects(tallies, truth, resamples=200).recovered("ae", "mean", "maps")
     expected = 1 - tallies["ae"].distance.mean() / tallies["mean"].distance.mean()
     assert found.share is not None and found.share.value == pytest.approx(expected)
 
@@ -93,7 +93,7 @@ def test_a_share_is_recovered_only_where_the_difference_to_the_baseline_is_sure(
     tallies = {name: Tally(200, 1) for name in ("id", "ae", "mean")}
     for name, lost in (("id", 0), ("ae", 60 - regained), ("mean", 60)):
         tallies[name].cells[:] = cells + 20 * (np.arange(200) < lost)[:, None, None]
-    side = SideBySide(tallies, truth, draws=500)
+    side = ReplacementEffects(tallies, truth, resamples=500)
     share, ahead = side.recovered("ae", "mean", "pck").share, side.difference("ae", "mean")
     assert share is not None and ahead is not None
     assert share.value == pytest.approx(regained / 60)
@@ -104,7 +104,7 @@ def test_a_cost_within_noise_makes_the_share_undefined_and_says_why() -> None:
     numbers = np.random.default_rng(2)
     truth = truth_of(40, numbers)
     tallies = {name: tally_of(truth, numbers, 0.5) for name in ("id", "ae", "zero")}
-    found = SideBySide(tallies, truth, draws=500).recovered("ae", "zero", "pck")
+    found = ReplacementEffects(tallies, truth, resamples=500).recovered("ae", "zero", "pck")
     assert found.share is None
     assert found.undefined is Undefined.NO_COST
     assert None not in (found.untouched, found.replaced, found.without)
@@ -126,7 +126,7 @@ def test_a_cost_within_its_noise_is_none() -> None:
 def test_a_baseline_that_costs_nothing_at_all_is_undefined_too() -> None:
     truth = truth_of(40, np.random.default_rng(3))
     one = tally_of(truth, np.random.default_rng(4), 0.5)
-    found = SideBySide({"id": one, "ae": one, "zero": one}, truth, draws=50).recovered("ae", "zero", "pck")
+    found = ReplacementEffects({"id": one, "ae": one, "zero": one}, truth, resamples=50).recovered("ae", "zero", "pck")
     assert found.share is None
 
 
@@ -137,7 +137,7 @@ def test_intervals_of_a_simulated_share_hold_the_true_one_as_often_as_they_say()
         truth = truth_of(150, numbers)
         truth = replace(truth, visibility=np.full_like(truth.visibility, 2))
         tallies = {n: tally_of(truth, numbers, hit) for n, hit in (("id", 0.8), ("ae", 0.6), ("zero", 0.3))}
-        share = SideBySide(tallies, truth, draws=400, seed=seed).recovered("ae", "zero", "pck").share
+        share = ReplacementEffects(tallies, truth, resamples=400, seed=seed).recovered("ae", "zero", "pck").share
         assert share is not None
         inside += share.low <= 0.6 <= share.high
     assert inside >= 52  # 57 of 60 expected; fewer than 52 has a chance of one in a hundred
@@ -148,7 +148,7 @@ def test_the_effect_counts_how_far_peaks_moved_in_cells() -> None:
     tallies = {name: Tally(5, JOINTS) for name in ("id", "ae")}
     tallies["ae"].cells[:, :2] = (3, 4)
     tallies["ae"].cells[0, 2] = (0, 1)  # SIZE / 20 = 0.8 of a cell
-    effect = SideBySide(tallies, truth, draws=50).effect("ae")
+    effect = ReplacementEffects(tallies, truth, resamples=50).effect("ae")
     assert effect.moved_share == 11 / 20
     assert effect.moved_median == 3.0  # nine stayed, one moved by 1, ten by 5
     assert effect.moved_p95 == 5.0
@@ -159,9 +159,9 @@ def test_people_without_a_joint_count_nowhere_and_one_photo_says_nothing() -> No
     truth = truth_of(30, numbers)
     nobody = replace(truth, visibility=np.zeros_like(truth.visibility))
     tallies = {name: tally_of(truth, numbers, 0.5) for name in ("id", "ae")}
-    assert SideBySide(tallies, nobody, draws=20).effect("ae").pck_lost is None
+    assert ReplacementEffects(tallies, nobody, resamples=20).effect("ae").pck_lost is None
     alone = replace(truth, photo_id=np.zeros(30, np.int64))
-    assert SideBySide(tallies, alone, draws=20).effect("ae").pck_lost is None
+    assert ReplacementEffects(tallies, alone, resamples=20).effect("ae").pck_lost is None
 
 
 def test_a_map_of_nan_is_an_error() -> None:

@@ -137,15 +137,17 @@ class Recovered:
     """The raw triple: the measure untouched, with the replacement, and with the baseline."""
 
 
-class SideBySide:
+class ReplacementEffects:
     """Several replacements of one network on the same people with equal skips, over resamples of their photos."""
 
-    def __init__(self, tallies: Mapping[str, Tally], truth: Truth, *, draws: int = RESAMPLES, seed: int = 0) -> None:
+    def __init__(
+        self, tallies: Mapping[str, Tally], truth: Truth, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> None:
         """Resamples the photos; ``tallies`` by the replacement's name, :data:`UNTOUCHED` among them."""
         self._tallies, self._truth = tallies, truth
         self._place = {name: place for place, name in enumerate(tallies)}
         above, below = (np.stack(each, axis=1) for each in zip(*map(self._parts, tallies.values()), strict=True))
-        self._paired = PairedBootstrap(above, below, truth.photo_id, resamples=draws, seed=seed)
+        self._paired = PairedBootstrap(above, below, truth.photo_id, resamples=resamples, seed=seed)
 
     def _parts(self, tally: Tally) -> tuple[Floats, Floats]:
         """(N, 5) numerators and denominators of each measure, see :data:`_COLUMNS`."""
@@ -186,7 +188,7 @@ class SideBySide:
             distance=float(tally.distance.mean()),
             moved_median=float(np.median(moved)),
             moved_p95=float(np.quantile(moved, 0.95)),
-            moved_share=float((moved > truth.size / 20).mean()),
+            moved_share=float((moved > pck.radius(truth.size)).mean()),
         )
 
     def recovered(self, name: str, baseline: str, measure: Measure) -> Recovered:
@@ -227,17 +229,17 @@ def fvu_intervals(
     return {name: paired.interval((place,)) for place, name in enumerate(distances)}
 
 
-def no_cost(lead: Interval, measure: Measure) -> Undefined | None:
+def no_cost(difference: Interval, measure: Measure) -> Undefined | None:
     """Why no share of a baseline's cost is defined; None where the baseline clearly costs something.
 
     Clearly is by :data:`CLEAR` standard errors, and by the interval, which is wider over few photos.
 
     Args:
-        lead: the measure of the untouched bottleneck minus that of the baseline.
+        difference: the measure of the untouched bottleneck minus that of the baseline.
         measure: which; PCK is better the higher, loss and distance the lower.
     """
-    cost = lead.value if measure == "pck" else -lead.value
-    if not lead.excludes_zero or abs(cost) < CLEAR * lead.standard_error:
+    cost = difference.value if measure == "pck" else -difference.value
+    if not difference.excludes_zero or abs(cost) < CLEAR * difference.standard_error:
         return Undefined.NO_COST
     return None if cost > 0 else Undefined.BASELINE_BETTER
 

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shgae.analysis import replacements
 from shgae.analysis.pca import CovarianceSums
-from shgae.analysis.splice import replacements
-from shgae.analysis.splice.replacements import Projection, derangement
+from shgae.analysis.replacements import Projection, derangement
 
 ROWS = np.arange(40)
 

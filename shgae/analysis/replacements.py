@@ -21,19 +21,19 @@ Replacement = Callable[[Tensor, Rows], Tensor]
 
 
 def identity(x: Tensor, rows: Rows) -> Tensor:
-    """x itself."""
+    """x (n, C, 4, 4) itself."""
     del rows
     return x
 
 
 def zero(x: Tensor, rows: Rows) -> Tensor:
-    """Zeros."""
+    """Zeros of the shape (n, C, 4, 4) and number format of x."""
     del rows
     return torch.zeros_like(x)
 
 
 def constant(mean: npt.NDArray[Any]) -> Replacement:
-    """The same (C, 4, 4) for everybody: the training mean."""
+    """The same (C, 4, 4), as float32, for everybody: the training mean."""
     one = torch.from_numpy(mean.astype(np.float32))
 
     def replace(x: Tensor, rows: Rows) -> Tensor:

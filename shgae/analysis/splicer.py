@@ -1,72 +1,31 @@
-"""What ``splice`` and ``rate`` share: one stack of a network, and its bottleneck replaced."""
+"""A network cut open at a site, and its maps with one replacement of the bottleneck after another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shgae.analysis.splice.effects import UNTOUCHED, Tally, Truth, loss_counts
+from shgae.analysis.effects import UNTOUCHED, Tally, Truth, loss_counts
+from shgae.analysis.site import Site
 from shgae.artifacts.activations import LARGEST, are_sound
-from shgae.artifacts.compatibility import is_tuned
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.data.datasets import PoseBatch, Rows, in_chunks, load_pose_batch, to_images
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
-from shgae.execution import Execution, Progress
+from shgae.execution import Execution
 from shgae.inference.batches import crops_at_once
 from shgae.inference.device import autocast, sound_model
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackState
-from shgae.models.zoo import LoadedHourglass, load_hourglass, no_such_stack
 from shgae.recipes import HeatmapConfig, Precision
 
 _AT_ONCE = 256
 """Bottlenecks in one pass of an autoencoder."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """One stack of a network."""
-
-    loaded: LoadedHourglass
-    stack: int
-    """Counted from 0."""
-
-    @property
-    def own(self) -> Autoencoder | None:
-        """The autoencoder grafted there."""
-        graft = self.loaded.module.hourglass(self.stack).graft
-        return graft if isinstance(graft, Autoencoder) else None
-
-    @property
-    def is_tuned(self) -> bool:
-        """Whether an autoencoder and its trunk were trained on together."""
-        return self.own is not None and is_tuned(self.loaded.artifact)
-
-
-def open_site(model: Path, stack: str) -> Site:
-    """Opens a network at one stack ("last", or its number); raises :class:`Refused` if it has no such stack."""
-    loaded = load_hourglass(model)
-    has = loaded.spec.stacks
-    index = has - 1 if stack == "last" else int(stack)
-    if index >= has:
-        raise no_such_stack(stack, has, model, f"--stack {has - 1}")
-    return Site(loaded, index)
-
-
-def target_config(site: Site, progress: Progress) -> HeatmapConfig:
-    """The target maps that the network was trained with."""
-    known = site.loaded.artifact.facts.get("heatmap")
-    if known is None:
-        progress.note(f"note: {site.loaded.artifact.path} does not say what target maps it was trained with")
-    return HeatmapConfig(**known) if known else HeatmapConfig()
 
 
 class Splicer:
@@ -108,7 +67,7 @@ class Splicer:
         return out
 
     def descend(self, batch: PoseBatch) -> StackState:
-        """Down to the bottleneck."""
+        """Down to the bottleneck (n, C, 4, 4), with the skips on the way, in the number format of the network."""
         with torch.inference_mode(), autocast(self.device, self._precision):
             return self.module.descend(self.images(batch), self.stack)
 
@@ -129,7 +88,10 @@ class Splicer:
         return Refused("model", self._site.loaded.artifact.path, why, sound_model(self._precision))
 
     def through(self, autoencoder: Autoencoder) -> Callable[[Tensor, Rows], Tensor]:
-        """An autoencoder as a replacement, in the number format of the network around it."""
+        """An autoencoder as a replacement, (n, C, 4, 4) -> (n, C, 4, 4), in the number format of the network around it.
+
+        The replacement raises :class:`Refused` as :meth:`ascend`.
+        """
         # In the layout of the grafted network, so that the same numbers come out, bit for bit.
         autoencoder.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         autoencoder.eval()

@@ -1,0 +1,49 @@
+"""How many clusters are sought, and how many components are traversed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shgae.analysis.latent.latent import KEPT, Latent, cluster_numbers, find_clusters, leading
+from shgae.analysis.latent.traversals import Scattered
+from shgae.analysis.pca import Components
+from shgae.errors import Refused
+from shgae.execution import Progress
+
+
+def components(variances: list[float], rank: int) -> Components:
+    size = len(variances)
+    return Components(np.zeros(size), np.array(variances), np.eye(size, dtype=np.float32), rank)
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("2-10", range(2, 11)), (" 3 - 3", range(3, 4)), ("4", range(4, 5))])
+def test_clusters_are_asked_for_by_a_range_or_a_number(text: str, numbers: range) -> None:
+    assert cluster_numbers(text, people=11) == numbers
+
+
+@pytest.mark.parametrize("text", ["1-3", "9-3", "2-51", "many", "2-", "-2", "²-3"])
+def test_what_is_no_range_of_two_to_fifty_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="--clusters"):
+        cluster_numbers(text, people=100)
+
+
+def test_as_many_clusters_as_people_are_too_many() -> None:
+    assert cluster_numbers("4-9", people=5) == range(4, 10)
+    with pytest.raises(Refused, match="4 people"):
+        cluster_numbers("4-9", people=4)
+
+
+def test_no_component_is_traversed_that_does_not_vary_or_that_the_people_do_not_determine() -> None:
+    assert leading(components([3, 2, 1, 0], rank=4), 9) == range(3)
+    assert leading(components([3, 2, 1, 1], rank=2), 9) == range(2)
+    assert leading(components([3, 2, 1, 1], rank=4), 1) == range(1)
+    assert leading(components([1] * (KEPT + 1), rank=KEPT + 1), KEPT + 1) == range(KEPT)
+
+
+def test_people_who_differ_less_than_clusters_are_sought_have_none() -> None:
+    rows = np.repeat(np.eye(2, dtype=np.float32), 5, axis=0) * np.linspace(1, 2, 10, dtype=np.float32)[:, None]
+    latent = Latent(Scattered(components([1, 0.5], rank=2), rows, np.square(rows).sum(1)), None, None)
+    found, at_unit_length = find_clusters(latent, "3", 0, Progress())
+    assert found is not None and found.people == 10
+    assert at_unit_length is None, "there are two directions"

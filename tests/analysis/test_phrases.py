@@ -1,0 +1,24 @@
+"""Comparisons of replacements in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from shgae.analysis.changes import Change, ChangeVerdict
+from shgae.analysis.phrases import change_sentence
+from tests.builders.findings import interval
+
+CHANGES = {
+    ChangeVerdict.HIGHER: "With skips on, the autoencoder scores 20.0 points (10.0 to 30.0) of PCK more than "
+    "6 principal components.",
+    ChangeVerdict.LOWER: "With skips on, the autoencoder scores -20.0 points (-30.0 to -10.0) of PCK less "
+    "than 6 principal components.",
+    ChangeVerdict.NO_DIFFERENCE: "With skips on, no significant difference between the autoencoder and 6 "
+    "principal components: 20.0 points (10.0 to 30.0).",
+    ChangeVerdict.TOO_FEW: "With skips on, too few photos to compare the autoencoder with 6 principal components.",
+}
+
+
+@pytest.mark.parametrize("verdict", ChangeVerdict)
+def test_every_verdict_on_a_difference_has_a_sentence(verdict: ChangeVerdict) -> None:
+    assert change_sentence(Change(verdict, "ae", "pca-6", interval(0.2)), "skips on") == CHANGES[verdict]

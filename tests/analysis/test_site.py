@@ -1,0 +1,42 @@
+"""A site is one stack of a network, with the autoencoder there and the target maps of the training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shgae.analysis import site
+from shgae.analysis.site import Site, open_site, target_config
+from shgae.errors import Refused
+from shgae.models.zoo import AutoencoderSpec, build_autoencoder
+from shgae.recipes import HeatmapConfig
+from tests.builders.chain import Notes
+from tests.builders.networks import random_hourglass
+
+
+def test_a_site_is_a_stack_by_its_number_or_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site, "load_hourglass", lambda _: random_hourglass(stacks=2))
+    assert [open_site(Path("m"), name).stack for name in ("0", "1", "last")] == [0, 1, 1]
+    with pytest.raises(Refused) as caught:
+        open_site(Path("m"), "2")
+    assert (caught.value.what, caught.value.fix) == ("stack 2", "--stack 1")
+
+
+@pytest.mark.parametrize(("made_by", "is_tuned"), [("finetune", True), ("graft", False)])
+def test_a_site_knows_its_own_autoencoder_and_whether_it_was_trained_on(made_by: str, is_tuned: bool) -> None:
+    autoencoder = build_autoencoder(AutoencoderSpec(width=16, code_size=5))
+    loaded = random_hourglass(stacks=2, graft=autoencoder, made_by=made_by)
+    grafted, other = Site(loaded, 0), Site(loaded, 1)
+    assert grafted.own is autoencoder
+    assert grafted.is_tuned == is_tuned
+    assert (other.own, other.is_tuned) == (None, False)
+
+
+def test_targets_are_those_of_the_training_or_the_usual_ones_with_a_note() -> None:
+    notes = Notes()
+    known = {"peak": "one", "sigma_visible": 2.5}
+    assert target_config(Site(random_hourglass(heatmap=known), 0), notes) == HeatmapConfig(**known)  # type: ignore[arg-type]
+    assert notes.said == []
+    assert target_config(Site(random_hourglass(), 0), notes) == HeatmapConfig()
+    assert len(notes.said) == 1
