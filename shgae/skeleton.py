@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,7 +41,7 @@ class Skeleton:
         flip_pairs: Sequence[tuple[int, int]] | None = None,
     ) -> Skeleton:
         """Builds a skeleton; mirror pairs that are not given follow from left and right in the names."""
-        pairs = _mirrored(names) if flip_pairs is None else {(min(a, b), max(a, b)) for a, b in flip_pairs}
+        pairs = _pairs(names) if flip_pairs is None else {(min(a, b), max(a, b)) for a, b in flip_pairs}
         return cls(tuple(names), tuple(sorted(pairs)), tuple((int(a), int(b)) for a, b in limbs))
 
     @classmethod
@@ -95,7 +95,15 @@ class Skeleton:
         return cls.from_names(value["names"], [(a, b) for a, b in value["limbs"]], pairs)
 
 
-def _mirrored(names: Sequence[str]) -> set[tuple[int, int]]:
+def mirrored(joints: int, flip_pairs: Iterable[Sequence[int]]) -> list[int]:
+    """For each of so many joints the one that has its place in a mirror image."""
+    places = list(range(joints))
+    for a, b in flip_pairs:
+        places[a], places[b] = b, a
+    return places
+
+
+def _pairs(names: Sequence[str]) -> set[tuple[int, int]]:
     """Pairs of names that differ in their side only; a reading that comes first counts more.
 
     Sides are told by left and right anywhere in a name (left_knee, kneeLeft), by l and r as words (ankle_R, Knee.R,

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from shgae.errors import Refused
 from shgae.recipe_parts import PARTS, AugmentConfig, ConfigT, with_parts
-from shgae.skeleton import Skeleton
+from shgae.skeleton import Skeleton, mirrored
 
 Floats = npt.NDArray[np.float64]
 
@@ -180,11 +180,8 @@ def augmentation_of(config: AugmentConfig, skeleton: Skeleton, crop_size: int, w
     if config.half_body and min(sum(upper), sum(lower)) < _FEWEST_OF_HALF:
         why = "the names of its joints do not tell an upper and a lower body"
         raise Refused("--half-body", where, why, "--half-body 0")
-    mirrored = list(range(len(skeleton)))
-    for a, b in skeleton.flip_pairs:
-        mirrored[a], mirrored[b] = b, a
     parts = AugmentConfig(config.augment, *(getattr(config, name) for name in PARTS))
-    return Augmentation(parts, crop_size, tuple(mirrored), upper, lower)
+    return Augmentation(parts, crop_size, tuple(mirrored(len(skeleton), skeleton.flip_pairs)), upper, lower)
 
 
 def warped(images: Tensor, warp: Warp) -> Tensor:

@@ -73,15 +73,13 @@ def missing_photos(selection: Selection) -> list[BadPhoto]:
     """Looks for every photo that has samples, without opening it: those that are missing, or led out of the folder, or
     by the JSON's size are larger than what is decoded."""
     missing = []
-    for photo, fates in selection:
-        wanted = [fate.annotation_id for fate in fates if fate.split is not None]
-        if wanted:
-            try:
-                path = selection.people.photo_path(photo)
-                if photo.size is not None:
-                    refuse_huge(path, photo.size)
-            except Refused as error:
-                missing.append(_bad(photo, selection.source, wanted[0], error))
+    for photo, fates in selection.samples():
+        try:
+            path = selection.people.photo_path(photo)
+            if photo.size is not None:
+                refuse_huge(path, photo.size)
+        except Refused as error:
+            missing.append(_bad(photo, selection.source, fates[0].annotation_id, error))
     return missing
 
 
@@ -102,7 +100,7 @@ def too_many(bad: Sequence[BadPhoto], of: int) -> Refused:
 
 def photos_to_cut(selection: Selection) -> int:
     """How many photos have samples."""
-    return sum(any(fate.split is not None for fate in fates) for _, fates in selection)
+    return sum(1 for _ in selection.samples())
 
 
 def cut_people(selection: Selection, crop_size: int, workers: int, around: int = 0) -> Generator[Cut, None, None]:
@@ -181,7 +179,7 @@ class _Job:
 
 
 def _jobs(selection: Selection, crop_size: int, around: int) -> Iterator[_Job]:
-    for photo, fates in selection:
+    for photo, fates in selection.samples():
         wanted = [
             (fate.annotation_id, fate.split, fate.square)
             for fate in fates

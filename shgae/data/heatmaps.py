@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from shgae.recipes import CellRule, Decode, HeatmapConfig
+from shgae.skeleton import mirrored
 
 STRIDE = 4
 """Crop pixels in a cell."""
@@ -227,12 +228,9 @@ def mirror_back(maps: Tensor, flip_pairs: Sequence[tuple[int, int]], rule: CellR
         (N, K, H, W).
     """
     width = maps.shape[-1]
-    joints = list(range(maps.shape[1]))
-    for a, b in flip_pairs:
-        joints[a], joints[b] = b, a
     columns = width - (1 if rule == "floor" else 0) - torch.arange(width, device=maps.device)
     columns = columns.clamp(max=width - 1)
-    return maps[:, joints][..., columns]
+    return maps[:, mirrored(maps.shape[1], flip_pairs)][..., columns]
 
 
 @lru_cache(maxsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -111,9 +112,6 @@ def where_twins_are(selections: Sequence[Selection], twins: Sequence[Sequence[Ke
 
 def _photos(selection: Selection) -> Iterator[tuple[Photo, Path]]:
     """The photos that have samples, and where they lie; without those that are missing or lie outside."""
-    for photo, fates in selection:
-        if any(fate.split is not None for fate in fates):
-            try:
-                yield photo, selection.people.photo_path(photo)
-            except Refused:
-                continue
+    for photo, _ in selection.samples():
+        with suppress(Refused):
+            yield photo, selection.people.photo_path(photo)

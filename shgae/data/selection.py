@@ -66,6 +66,12 @@ class Selection:
         strays = Counter(stray.reason for stray in self.people.strays.values())
         return strays + Counter(fate.reason for fate in self.fates if fate.reason is not None)
 
+    def samples(self) -> Iterator[tuple[Photo, list[Fate]]]:
+        """Each photo that has samples, with the fates of those."""
+        for photo, fates in self:
+            if wanted := [fate for fate in fates if fate.split is not None]:
+                yield photo, wanted
+
     def __iter__(self) -> Iterator[tuple[Photo, list[Fate]]]:
         """Each photo that has people, with the fates of its people."""
         fates = iter(self.fates)

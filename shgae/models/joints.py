@@ -44,8 +44,8 @@ def with_joints(
         A new network in train mode on the CPU, and its spec.
     """
     grown = replace(spec, keypoints=len(sources))
-    fresh, old = state_arrays(build_hourglass(grown, seed=seed)), state_arrays(model)
     made = build_hourglass(grown, seed=seed)
+    fresh, old = state_arrays(made), state_arrays(model)
     load_state(made, {name: _carried(name, fresh[name], old, sources) for name in fresh}, "the new joints")
     return made, grown
 

@@ -10,23 +10,20 @@ from typing import Any
 
 import torch
 
-from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.data.augmentation import augmentation_of, for_joints
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
-from shgae.inference.device import announce, describe, determinism, resolve_device, resolve_precision
+from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.hourglass import StackedHourglass
 from shgae.recipe_parts import AugmentConfig, augment_in_words
 from shgae.recipes import FinetuneConfig, HeatmapConfig, TrainConfig, as_json
 from shgae.skeleton import Skeleton
-from shgae.training import tensorboard
+from shgae.training.drafts import commit_training, training_draft
 from shgae.training.dropout import Dropout
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import PoseObjective
-from shgae.training.space import check_training_space
 
 
 @dataclass(frozen=True)
@@ -75,20 +72,7 @@ def fit_pose(
     # channels last: convolutions run in this layout without copies, on CPUs as on GPUs
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = _objective(facts, config, parents["data"], device)
-    with (
-        new_artifact(
-            output,
-            kind="hourglass",
-            config=as_json(config),
-            parents=parents,
-            execution=execution,
-            resumable=True,
-            device=describe(device),
-        ) as draft,
-        determinism(execution.deterministic),
-    ):
-        check_training_space(draft, model, config, execution.progress)
-        announce(device, config.precision, execution.progress)
+    with training_draft(output, "hourglass", config, parents, model, execution, device) as draft:
         _announce_augmentation(planned, config, execution.progress)
         summary = fit(model, objective, config, draft, execution)
         parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -98,11 +82,9 @@ def fit_pose(
             "parameters": parameters,
             "trained_parameters": trained,
             "heatmap": as_json(objective.heatmap),
-            "best_epoch": summary.best_epoch,
-            "epochs": len(summary.history),
             **scores,
         }
-        artifact = draft.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft.path)))
+        artifact = commit_training(draft, summary, facts)
     return FitResult(artifact, summary, parameters, trained)
 
 

@@ -161,8 +161,7 @@ def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig
 
 def _cutting_time(selection: Selection, config: PrepareConfig, workers: int) -> float:
     """Seconds that all photos of a selection will take, by the first ones."""
-    crowds = (sum(fate.split is not None for fate in fates) for _, fates in selection)
-    parts = sum(-(-people // MOST_AT_ONCE) for people in crowds)
+    parts = sum(-(-len(fates) // MOST_AT_ONCE) for _, fates in selection.samples())
     begun = time.perf_counter()
     around = around_crop(config.crop_size, config.context)
     with closing(cut_people(selection, config.crop_size, workers, around)) as cuts:

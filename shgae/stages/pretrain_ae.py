@@ -10,21 +10,20 @@ from typing import Any
 import torch
 
 from shgae.artifacts.activations import Activations, site_folder, stacks_of
-from shgae.artifacts.checkpoint import HISTORY, MODEL
+from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.compatibility import find_stacks
-from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.artifacts.tensors import load_tensors
 from shgae.execution import Execution
-from shgae.inference.device import announce, describe, determinism, placed
+from shgae.inference.device import placed
 from shgae.metrics.reconstruction import Reconstruction
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
-from shgae.recipes import AutoencoderConfig, Stack, as_json
+from shgae.recipes import AutoencoderConfig, Stack
 from shgae.training import tensorboard
+from shgae.training.drafts import commit_training, training_draft
 from shgae.training.loop import FitSummary, fit
 from shgae.training.objectives import ReconstructionObjective, reconstruct, resident
-from shgae.training.space import check_training_space
 
 
 @dataclass(frozen=True)
@@ -74,21 +73,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     spec = AutoencoderSpec.of(config, width)
     model = new(spec, config, device)
     objective = ReconstructionObjective(train, val, config, device, config.precision, resident(train, device))
-    parents = {"activations": source}
-    with (
-        new_artifact(
-            output,
-            kind="autoencoder",
-            config=as_json(config),
-            parents=parents,
-            execution=execution,
-            resumable=True,
-            device=describe(device),
-        ) as draft,
-        determinism(execution.deterministic),
-    ):
-        check_training_space(draft, model, config, execution.progress)
-        announce(device, config.precision, execution.progress)
+    with training_draft(output, "autoencoder", config, {"activations": source}, model, execution, device) as draft:
         summary = fit(model, objective, config, draft, execution)
         load_state(model, load_tensors(draft.file(MODEL)), draft.path)
         reconstruction = reconstruct(model.eval(), val, objective.mean, device, "fp32", execution)
@@ -100,11 +85,9 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
             "stacks": list(stacks),
             "model_stacks": model_stacks,
             "parameters": parameters,
-            "best_epoch": summary.best_epoch,
-            "epochs": len(summary.history),
             **_validation(reconstruction, by_stack),
         }
-        artifact = draft.commit(facts, volatile=(HISTORY, *tensorboard.files_of(draft.path)))
+        artifact = commit_training(draft, summary, facts)
     return AutoencoderResult(artifact, summary, reconstruction, by_stack, stacks, model_stacks, parameters)
 
 

@@ -16,7 +16,7 @@ from shgae.execution import Execution
 from shgae.models.zoo import load_autoencoder, load_hourglass
 from shgae.recipes import RECIPES
 from shgae.stages import train
-from shgae.training.space import training_size
+from shgae.training.drafts import training_size
 from tests.builders.chain import Chain, Notes
 
 NAME = 200

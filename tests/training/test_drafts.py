@@ -12,9 +12,9 @@ from torch import nn
 
 from shgae.artifacts.checkpoint import CHECKPOINT, MODEL
 from shgae.execution import Execution, ProcessGroup, Progress
-from shgae.training import space
+from shgae.training import drafts
+from shgae.training.drafts import check_training_space, training_size
 from shgae.training.optim import OPTIMIZER_NUMBERS, build_optimizer
-from shgae.training.space import check_training_space, training_size
 from tests.builders.line import CONFIG, drafted, network, trained
 
 
@@ -53,7 +53,7 @@ def test_what_lies_there_already_is_taken_off_and_only_the_first_process_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[Path, int]] = []
-    monkeypatch.setattr(space, "check_space", lambda target, size, *_: asked.append((target, size)))
+    monkeypatch.setattr(drafts, "check_space", lambda target, size, *_: asked.append((target, size)))
     with drafted(tmp_path / "run", Execution()) as draft:
         free = training_size(network(), CONFIG.optimizer) - draft.size()
         check_training_space(draft, network(), CONFIG, Progress())
