@@ -85,7 +85,9 @@ def test_arms_that_were_added_changed_nothing_that_was_said_of_planned_ones(repo
 def test_the_plan_is_one_and_the_later_report_says_which_arms_were_added() -> None:
     assert (FOLDER / "plan.json").read_bytes() == (ARMS / "plan.json").read_bytes()
     registered = read_study(open_artifact(ARMS, "study")).registered
-    assert registered is not None and {"random", "pca", "dropout", "weight-decay"} == set(registered.added_arms)
+    assert registered is not None and {"random", "pca", "dropout", "weight-decay", "frozen", "wide"} == set(
+        registered.added_arms
+    )
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/results.md"])
