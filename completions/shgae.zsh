@@ -86,7 +86,7 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
-                        '--micro-batches[Portions of a step that batch normalisation sees one by one; their gradients add up.]:value: ' \
+                        '--micro-batches[Micro-batches of a step\: batch normalisation sees them one by one; their gradients add up.]:value: ' \
                         '--optimizer[Update rule\: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9).]:value:(rmsprop adam sgd)' \
                         '--lr[First learning rate; with the cosine schedule the highest one.]:value: ' \
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
@@ -166,7 +166,7 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
-                        '--micro-batches[Portions of a step that batch normalisation sees one by one; their gradients add up.]:value: ' \
+                        '--micro-batches[Micro-batches of a step\: batch normalisation sees them one by one; their gradients add up.]:value: ' \
                         '--optimizer[Update rule\: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9).]:value:(rmsprop adam sgd)' \
                         '--lr[First learning rate; with the cosine schedule the highest one.]:value: ' \
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
@@ -208,7 +208,7 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
-                        '--micro-batches[Portions of a step that batch normalisation sees one by one; their gradients add up.]:value: ' \
+                        '--micro-batches[Micro-batches of a step\: batch normalisation sees them one by one; their gradients add up.]:value: ' \
                         '--optimizer[Update rule\: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9).]:value:(rmsprop adam sgd)' \
                         '--lr[First learning rate; with the cosine schedule the highest one.]:value: ' \
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
@@ -298,7 +298,7 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--epochs[Passes over the training split.]:value: ' \
                         '(-b --batch-size)'{-b,--batch-size}'[Samples a step, over all processes together.]:value: ' \
-                        '--micro-batches[Portions of a step that batch normalisation sees one by one; their gradients add up.]:value: ' \
+                        '--micro-batches[Micro-batches of a step\: batch normalisation sees them one by one; their gradients add up.]:value: ' \
                         '--optimizer[Update rule\: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9).]:value:(rmsprop adam sgd)' \
                         '--lr[First learning rate; with the cosine schedule the highest one.]:value: ' \
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \

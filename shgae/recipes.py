@@ -44,7 +44,7 @@ class FitConfig(Config):
     batch_size: Samples = 16
     """Samples a step, over all processes together."""
     micro_batches: Samples = 1
-    """Portions of a step that batch normalisation sees one by one; their gradients add up."""
+    """Micro-batches of a step: batch normalisation sees them one by one; their gradients add up."""
     optimizer: Literal["rmsprop", "adam", "sgd"] = "rmsprop"
     """Update rule: rmsprop (alpha 0.99), adam (0.9, 0.999) or sgd (momentum 0.9)."""
     lr: Rate = 1e-3

@@ -1,7 +1,7 @@
-"""Batch normalisation of a step that is cut into portions, or shared by several processes.
+"""Batch normalisation of a step that is cut into micro-batches, or shared by several processes.
 
-In portions, each is normalised by its own mean and variance, and the running statistics come from the first one only.
-Without portions, several processes normalise by the mean and variance of the whole batch, as one process does.
+Each micro-batch is normalised by its own mean and variance, and running statistics come from the first one only.
+Without micro-batches, several processes normalise by the mean and variance of the whole batch, as one process does.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Compiled(nn.Module):
 
 
 def whole_rows(config: FitConfig, samples: int) -> frozenset[int]:
-    """The rows of what a step of a whole batch passes at once: its batch, or each portion of it."""
+    """The rows of what a step of a whole batch passes at once: its batch, or each micro-batch of it."""
     batch = min(config.batch_size, samples)
     return frozenset((batch // config.micro_batches, -(-batch // config.micro_batches)))
 
@@ -73,7 +73,7 @@ def compiled(model: nn.Module, config: FitConfig, execution: Execution, rows: fr
     on_gpu = next(model.parameters()).device.type == "cuda"
     on_cpu = "" if on_gpu else "; on CPUs nothing was gained where it was measured (docs/performance.md)"
     execution.progress.note(f"compiling at the first step, which may take minutes{on_cpu}")
-    # A graph writes its results where those of its last run were; gradients of several portions are added up there.
+    # A graph writes its results where those of its last run were; there gradients of micro-batches are added up.
     return Compiled(model, graphs=on_gpu and config.micro_batches == 1, execution=execution, rows=rows)
 
 

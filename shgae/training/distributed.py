@@ -36,10 +36,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def split_micro_batches(rows: Rows, micro_batches: int, world: ProcessGroup) -> list[Rows]:
-    """This process's part of a step's rows, in the portions in which they go through the network.
+    """This process's micro-batches of a step's rows.
 
-    The rows become ``micro_batches`` (or one a process) consecutive portions with sizes that differ by at most one;
-    each process takes its consecutive share of them. Of all processes together each row comes once. Empty portions are
+    The rows become ``micro_batches`` (or one a process) consecutive micro-batches with sizes that differ by at most
+    one; each process takes its consecutive share of them. Of all processes together each row comes once. Empty ones are
     left out, unless all processes normalise together: then they must all take part.
     """
     parts = np.array_split(rows, max(micro_batches, world.size))
@@ -52,16 +52,16 @@ def prepare(model: nn.Module, config: FitConfig, world: ProcessGroup) -> None:
     """Makes a model ready to be trained by these processes.
 
     Raises:
-        Refused: the batch has too few samples for so many portions or processes, or they do not share out evenly.
+        Refused: the batch has too few samples for so many micro-batches or processes, or they do not share out evenly.
     """
     if config.micro_batches > config.batch_size:
-        why = f"{config.micro_batches} portions of a step of {config.batch_size} samples"
+        why = f"{config.micro_batches} micro-batches of a step of {config.batch_size} samples"
         raise Refused("option", "--micro-batches", why, f"--micro-batches {config.batch_size} or less")
     if world.size > config.batch_size:
         why = f"{world.size} processes for a step of {config.batch_size} samples"
         raise Refused("option", "--batch-size", why, f"--batch-size {world.size} or more")
     if config.micro_batches > 1 and config.micro_batches % world.size:
-        why = f"{config.micro_batches} portions cannot be shared out evenly to {world.size} processes"
+        why = f"{config.micro_batches} micro-batches cannot be shared out evenly to {world.size} processes"
         raise Refused("option", "--micro-batches", why, f"--micro-batches 1 or {world.size}")
     if world.size > 1 and config.micro_batches == 1:
         synchronise(model)

@@ -208,9 +208,9 @@ class _Fitting(Generic[BatchT]):
         chunks = list(in_chunks(order, config.batch_size))[self.position.step :]
 
         def load(rows: Rows) -> list[BatchT]:
-            """This process's portions of a step."""
+            """This process's micro-batches of a step."""
             cut = distributed.split_micro_batches(rows, config.micro_batches, self.world)
-            return [pinned(self.objective.load(portion, epoch), self.device) for portion in cut]
+            return [pinned(self.objective.load(micro_batch, epoch), self.device) for micro_batch in cut]
 
         what = f"epoch {epoch + 1}/{config.epochs}"
         self.execution.progress.start(what, self.objective.samples, "samples", self.position.samples)
@@ -227,7 +227,7 @@ class _Fitting(Generic[BatchT]):
         self.save()  # validation may take long, and may be interrupted
 
     def _step(self, rows: Rows, batches: Sequence[BatchT]) -> None:
-        """One update of the weights; the batches are this process's portions of the rows."""
+        """One update of the weights; the batches are this process's micro-batches of the rows."""
         begun = time.monotonic()
         at = self.position
         lr = self._learning_rate(at)

@@ -58,8 +58,8 @@ class Objective(Protocol[BatchT]):
 
         Args:
             model: in train mode.
-            batch: all rows of the step, or a portion of them.
-            weight: of all rows of the step: the portions' losses then add up to the step's.
+            batch: all rows of the step, or a micro-batch of them.
+            weight: of all rows of the step: the micro-batches' losses then add up to the step's.
         """
 
     def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:

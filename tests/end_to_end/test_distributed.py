@@ -19,7 +19,7 @@ from tests.end_to_end.conftest import TRAIN, Shell, environment, one_line
 from tests.promises import Kept
 
 ENDS = "When one of several processes is killed all end, and the last checkpoint can be read"
-SAME = "Two processes make the artefact that one makes, bit for bit, if the step has two portions"
+SAME = "Two processes make the artefact that one makes, bit for bit, if the step has two micro-batches"
 TWO = ("--micro-batches", "2", "--nproc", "2")
 LONG = ("train", "made/data", "-o", "x", *TRAIN[:-1], "500", "--workers", "1")
 """A training that nobody waits for."""

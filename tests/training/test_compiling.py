@@ -183,11 +183,13 @@ def test_whole_batches_are_compiled_though_a_short_one_comes_first(
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "portions", "samples", "rows"),
+    ("batch_size", "micro_batches", "samples", "rows"),
     [(16, 1, 100, {16}), (16, 3, 100, {5, 6}), (16, 1, 10, {10}), (16, 4, 100, {4})],
 )
-def test_whole_are_batches_or_their_portions(batch_size: int, portions: int, samples: int, rows: set[int]) -> None:
-    assert whole_rows(FitConfig(batch_size=batch_size, micro_batches=portions), samples) == rows
+def test_whole_are_batches_or_their_micro_batches(
+    batch_size: int, micro_batches: int, samples: int, rows: set[int]
+) -> None:
+    assert whole_rows(FitConfig(batch_size=batch_size, micro_batches=micro_batches), samples) == rows
 
 
 class _Two(Execution().world.__class__):  # type: ignore[misc]
@@ -204,8 +206,8 @@ def test_what_changes_in_the_middle_is_not_compiled(case: str) -> None:
     assert compiled(model, config, how, ROWS) is model
     assert len(notes.said) == 1 and "has no effect" in notes.said[0]
     assert described(model, config, how).startswith("no: ")
-    portions = dataclasses.replace(TINY, micro_batches=2)
-    assert isinstance(compiled(model, portions, dataclasses.replace(how, world=_Two()), ROWS), Compiled)
+    cut = dataclasses.replace(TINY, micro_batches=2)
+    assert isinstance(compiled(model, cut, dataclasses.replace(how, world=_Two()), ROWS), Compiled)
 
 
 def test_on_a_gpu_graphs_are_recorded_and_cudnn_searches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from tests.builders.processes import together, written_by
 from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT
 
 TOLERANCE = 1e-5
-"""Between the outputs of networks that one process and several have trained without portions."""
+"""Between the outputs of networks that one process and several have trained without micro-batches."""
 
 
 def alone(target: Path, config: FitConfig = CONFIG) -> Path:
@@ -44,13 +44,13 @@ def gap(one: Path, other: Path) -> float:
     return float((outputs(one) - outputs(other)).abs().max())
 
 
-def in_portions(count: int) -> FitConfig:
+def in_micro_batches(count: int) -> FitConfig:
     return dataclasses.replace(CONFIG, micro_batches=count)
 
 
-def test_two_processes_equal_one_that_takes_two_portions_bit_for_bit(tmp_path: Path) -> None:
-    one = alone(tmp_path / "one", in_portions(2))
-    two = by(2, tmp_path / "two", in_portions(2))
+def test_two_processes_equal_one_that_takes_two_micro_batches_bit_for_bit(tmp_path: Path) -> None:
+    one = alone(tmp_path / "one", in_micro_batches(2))
+    two = by(2, tmp_path / "two", in_micro_batches(2))
     assert content(two) == content(one)
     assert open_artifact(two).id == open_artifact(one).id
     assert [row["train_loss"] for row in read_rows(two / "history.jsonl")] == [
@@ -58,7 +58,7 @@ def test_two_processes_equal_one_that_takes_two_portions_bit_for_bit(tmp_path: P
     ]
     provenance = [open_artifact(run).manifest.provenance["processes"] for run in (one, two)]
     assert provenance == [1, 2]
-    assert gap(one, alone(tmp_path / "whole")) > 100 * TOLERANCE, "portions must be normalised by themselves"
+    assert gap(one, alone(tmp_path / "whole")) > 100 * TOLERANCE, "micro-batches must be normalised by themselves"
 
 
 @pytest.mark.parametrize("size", [2, 4])
@@ -66,10 +66,10 @@ def test_processes_that_normalise_together_equal_one(tmp_path: Path, size: int) 
     assert gap(by(size, tmp_path / "several"), alone(tmp_path / "one")) <= TOLERANCE
 
 
-def test_more_processes_than_two_add_the_same_portions(tmp_path: Path) -> None:
-    one = alone(tmp_path / "one", in_portions(4))
-    assert gap(by(4, tmp_path / "four", in_portions(4)), one) <= TOLERANCE
-    assert gap(by(2, tmp_path / "two", in_portions(4)), one) <= TOLERANCE
+def test_more_processes_than_two_add_the_same_micro_batches(tmp_path: Path) -> None:
+    one = alone(tmp_path / "one", in_micro_batches(4))
+    assert gap(by(4, tmp_path / "four", in_micro_batches(4)), one) <= TOLERANCE
+    assert gap(by(2, tmp_path / "two", in_micro_batches(4)), one) <= TOLERANCE
 
 
 class LocalNormaliser(Blobs):
@@ -91,18 +91,18 @@ def test_either_mistake_of_many_a_trainer_would_be_seen(
 
 
 def test_a_signal_to_one_stops_all_at_the_same_step_and_they_resume_exactly(tmp_path: Path) -> None:
-    whole = by(2, tmp_path / "whole", in_portions(2))
+    whole = by(2, tmp_path / "whole", in_micro_batches(2))
     for step in (1, 19):
         run = tmp_path / f"torn-{step}"
 
         def stopped(world: ProcessGroup, run: Path = run, step: int = step) -> None:
             stop = StopAfter(step) if world.rank == 1 else StopFlag()
-            trained(run, Execution(world=world, stop=stop), in_portions(2))
+            trained(run, Execution(world=world, stop=stop), in_micro_batches(2))
 
         assert [(end.kind, end.exit_code) for end in together(2, stopped)] == [("Interrupted", 143)] * 2
         at = load_checkpoint(tmp_path / f"torn-{step}.partial" / CHECKPOINT)[1]
         assert at.epoch * 4 + at.step == step
-        by(2, run, in_portions(2), resume=True)
+        by(2, run, in_micro_batches(2), resume=True)
         assert content(run) == content(whole)
 
 
@@ -122,7 +122,7 @@ def test_nobody_leaves_before_it_is_saved(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_what_one_process_began_two_can_finish(tmp_path: Path) -> None:
-    for config, most in ((CONFIG, TOLERANCE), (in_portions(2), 0.0)):
+    for config, most in ((CONFIG, TOLERANCE), (in_micro_batches(2), 0.0)):
         run = tmp_path / f"torn-{config.micro_batches}"
         with pytest.raises(Interrupted):
             trained(run, Execution(stop=StopAfter(7)), config)

@@ -1,4 +1,4 @@
-"""A step in portions: each row once, gradients add up, statistics come from the first portion."""
+"""A step in micro-batches: each row once, gradients add up, statistics come from the first micro-batch."""
 
 import dataclasses
 from pathlib import Path
@@ -49,12 +49,12 @@ def test_of_all_processes_together_every_row_of_an_epoch_is_seen_once_and_in_ord
 
 
 @given(rows=st.integers(1, 20), size=st.sampled_from([1, 2, 4]))
-def test_the_same_portions_go_through_the_network_however_many_processes_share_them(rows: int, size: int) -> None:
+def test_the_same_micro_batches_go_through_the_network_however_many_processes_share_them(rows: int, size: int) -> None:
     alone = split_micro_batches(np.arange(rows), 4, ProcessGroup())
     shared = [part for rank in range(size) for part in split_micro_batches(np.arange(rows), 4, Rank(rank, size))]
     assert [part.tolist() for part in shared] == [part.tolist() for part in alone]
     assert len(split_micro_batches(np.arange(rows), 4, Rank(0, size))) > 0, (
-        "the first process has the portion of the statistics"
+        "the first process has the micro-batch of the statistics"
     )
 
 
@@ -70,10 +70,10 @@ def test_processes_that_normalise_together_take_part_in_a_step_too_small_for_the
 @pytest.mark.parametrize(
     ("size", "batch_size", "micro_batches", "words"),
     [
-        (1, 4, 5, "5 portions of a step of 4 samples"),
+        (1, 4, 5, "5 micro-batches of a step of 4 samples"),
         (5, 4, 1, "5 processes for a step of 4 samples"),
-        (2, 4, 3, "3 portions cannot be shared out evenly to 2 processes"),
-        (4, 8, 2, "2 portions cannot be shared out evenly to 4 processes"),
+        (2, 4, 3, "3 micro-batches cannot be shared out evenly to 2 processes"),
+        (4, 8, 2, "2 micro-batches cannot be shared out evenly to 4 processes"),
     ],
 )
 def test_what_does_not_share_out_is_refused(size: int, batch_size: int, micro_batches: int, words: str) -> None:
@@ -82,7 +82,7 @@ def test_what_does_not_share_out_is_refused(size: int, batch_size: int, micro_ba
         prepare(nn.Linear(1, 1), config, Rank(0, size))
 
 
-def test_only_the_first_portion_moves_the_running_statistics() -> None:
+def test_only_the_first_micro_batch_moves_the_running_statistics() -> None:
     norm = nn.BatchNorm2d(3).train()
     rows = torch.randn(4, 3, 2, 2)
     expected = norm(rows)
@@ -94,7 +94,7 @@ def test_only_the_first_portion_moves_the_running_statistics() -> None:
     assert int(norm.num_batches_tracked) == 2  # type: ignore[arg-type]
 
 
-def test_portions_train_another_network_and_resume_exactly(tmp_path: Path) -> None:
+def test_micro_batches_train_another_network_and_resume_exactly(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, batch_size=5)
     trained(tmp_path / "whole", Execution(), config=config)
     config = dataclasses.replace(config, micro_batches=2)
