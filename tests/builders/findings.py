@@ -10,9 +10,8 @@ from shgae.analysis.latent.report import AnalysisReport, CodeUnit, Condition, Tr
 from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
 from shgae.analysis.rate.report import RatePoint, RateReport, needed_of, taken_out_of
-from shgae.analysis.splice.checks import Check
 from shgae.analysis.splice.code import CodeHealth
-from shgae.analysis.splice.report import Replaced, Side, SpliceReport
+from shgae.analysis.splice.report import Check, Replaced, Side, SpliceReport
 from shgae.analysis.splice.verdicts import changes_of, cost_of
 from shgae.metrics.reconstruction import Fidelity
 from shgae.metrics.statistics import Interval

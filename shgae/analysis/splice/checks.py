@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from shgae.analysis.splice.report import Check
 from shgae.models import grafting
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackedHourglass
@@ -17,16 +17,6 @@ from shgae.models.zoo import state_arrays
 
 TOLERANCE = 1e-3
 """Of the highest map value: what float32 may lose in x' + (x - x') on its way through the decoder."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One property."""
-
-    what: str
-    passed: bool
-    max_abs_diff: float
-    """Largest difference of two map values; 0 is bit for bit. 1 where weights changed."""
 
 
 class _Copy(nn.Module):

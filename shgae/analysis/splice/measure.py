@@ -15,9 +15,9 @@ from shgae.analysis.inputs import before_tuning, training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.replacements import Projection, Replacement
 from shgae.analysis.site import Site, target_config
-from shgae.analysis.splice.checks import Check, check
+from shgae.analysis.splice.checks import check
 from shgae.analysis.splice.code import code_health
-from shgae.analysis.splice.report import Replaced, SpliceReport, side_of
+from shgae.analysis.splice.report import Check, Replaced, SpliceReport, side_of
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import Reconstruction

@@ -8,7 +8,6 @@ from typing import Any
 
 from shgae.analysis.changes import Change
 from shgae.analysis.effects import MEASURES, UNTOUCHED, Effect, Recovered, ReplacementEffects, Undefined
-from shgae.analysis.splice.checks import Check
 from shgae.analysis.splice.code import CodeHealth
 from shgae.analysis.splice.verdicts import LEADING, Cost, changes_of, cost_of
 from shgae.artifacts.typed_json import Schema, from_json, to_json
@@ -17,6 +16,16 @@ from shgae.metrics.statistics import Interval
 
 BASELINES = (LEADING, "zero", "shuffle")
 """Replacements that carry nothing of the person: the one that a replacement has to beat, then the sensitivity rows."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property that a splice has if it is what it claims to be; see :mod:`shgae.analysis.splice.checks`."""
+
+    what: str
+    passed: bool
+    max_abs_diff: float
+    """Largest difference of two map values; 0 is bit for bit. 1 where weights changed."""
 
 
 @dataclass(frozen=True)
