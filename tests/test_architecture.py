@@ -200,6 +200,20 @@ def test_annotation_files_are_read_through_one_door() -> None:
     assert [one for one in wrong if not one[1].startswith(doors)] == []
 
 
+def test_commands_that_read_finished_artefacts_begin_without_torch() -> None:
+    """It takes a second to import."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
+    for command in ("info", "plot", "report", "verify"):
+        reached, todo = set[str](), [f"shgae.stages.{command}"]
+        while todo:
+            module = todo.pop()
+            names = {name for one in imports_of(modules[module], whole=False) for name in (one, one.rpartition(".")[0])}
+            assert not any(name.partition(".")[0] == "torch" for name in names), (command, module)
+            reached.add(module)
+            todo += (names & modules.keys()) - reached
+        assert len(reached) > 3
+
+
 def test_files_are_short() -> None:
     assert [(name_of(path), lines_of(path)) for path in FILES + TESTS if lines_of(path) > LONGEST_FILE] == []
 
