@@ -1,1 +1,1 @@
-"""Networks at work: device, batches (training uses their ``forward`` too), decoding, photos to joints."""
+"""Networks at work: device, batches (training uses their ``forward`` too), decoding, extraction, photos to joints."""

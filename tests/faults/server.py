@@ -75,7 +75,7 @@ def run(request: dict[str, Any]) -> int:
     """What the child does."""
     from shgae.artifacts import disk_space
     from shgae.cli.app import main
-    from shgae.stages import extract
+    from shgae.inference import extraction
     from shgae.training import loop
 
     for number, name in enumerate(("in", "out", "err")):
@@ -88,7 +88,7 @@ def run(request: dict[str, Any]) -> int:
         os.umask(request["umask"])
     if (most := request["most_bytes_a_file"]) is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    extract.KEPT_SECONDS = -1.0  # every batch is kept: that is where a kill finds an extraction
+    extraction.KEPT_SECONDS = -1.0  # every batch is kept: that is where a kill finds an extraction
     if request["save_every_step"]:
         loop.CHECKPOINT_SECONDS = -1.0
     if request["roomy"]:

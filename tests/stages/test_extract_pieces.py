@@ -24,6 +24,7 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tensors import Array, map_tensor, tensors_bytes
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, ProcessGroup, StopFlag
+from shgae.inference import extraction
 from shgae.inference.batches import Inference
 from shgae.stages import extract
 from tests.builders.chain import Chain, Sites
@@ -99,11 +100,11 @@ def test_what_is_finished_is_kept_every_so_often(
     chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int]
 ) -> None:
     whole = extract.run(chain.baseline, chain.data, tmp_path / "whole", FOUR, Execution()).artifact
-    assert extract.KEPT_SECONDS <= 30, "and a batch on top: a minute at most"
+    assert extraction.KEPT_SECONDS <= 30, "and a batch on top: a minute at most"
     monkeypatch.setattr("shgae.artifacts.activations.SHARD_ROWS", 4096)
-    monkeypatch.setattr(extract, "KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(extraction, "KEPT_SECONDS", -1.0)
     seen.clear()
-    check = extract._Extraction._check
+    check = extraction.Extraction._check
 
     def killed(self: Any, *what: Any) -> None:
         if len(seen) == 3:
@@ -111,7 +112,7 @@ def test_what_is_finished_is_kept_every_so_often(
         check(self, *what)
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError):
-        patch.setattr(extract._Extraction, "_check", killed)
+        patch.setattr(extraction.Extraction, "_check", killed)
         extract.run(chain.baseline, chain.data, tmp_path / "out", FOUR, Execution())
     left = pieces_in(tmp_path / "out.partial")
     assert left == [("train/.piece-00000-00000.safetensors", 4), ("train/.piece-00000-00004.safetensors", 4)]
@@ -220,7 +221,7 @@ def test_two_processes_keep_and_resume_what_one_would(chain: Chain, tmp_path: Pa
 def test_a_shard_is_written_while_the_network_is_at_the_next(
     chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int]
 ) -> None:
-    at_the_next, check, complete = threading.Event(), extract._Extraction._check, ActivationWriter.complete
+    at_the_next, check, complete = threading.Event(), extraction.Extraction._check, ActivationWriter.complete
 
     def checking(self: Any, *what: Any) -> None:
         if len(seen) == 3:  # a batch of the second shard
@@ -231,7 +232,7 @@ def test_a_shard_is_written_while_the_network_is_at_the_next(
         assert at_the_next.wait(20), "the first shard must not hold up the second"
         complete(self, *what)
 
-    monkeypatch.setattr(extract._Extraction, "_check", checking)
+    monkeypatch.setattr(extraction.Extraction, "_check", checking)
     monkeypatch.setattr(ActivationWriter, "complete", completing)
     extract.run(chain.baseline, chain.data, tmp_path / "x", FOUR, Execution())
 
