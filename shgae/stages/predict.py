@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from shgae.artifacts.command import stamp
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.durable import replacing
-from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.tables import append_row, dumps, read_rows, write_rows
+from shgae.artifacts.tables import dumps
 from shgae.data.boxes import read_boxes
 from shgae.data.doubts import doubt_of_corners, is_by_corners
 from shgae.data.photo_checks import told
@@ -31,6 +29,7 @@ from shgae.evaluation.matching import read_sigmas
 from shgae.execution import Execution, Progress
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, placed
+from shgae.inference.group_log import GroupLog, remove_put_aside
 from shgae.inference.pose_finder import TOO_THIN, PoseFinder, Row, in_groups
 from shgae.inference.suppression import Suppression
 from shgae.models.zoo import LoadedHourglass, load_hourglass
@@ -41,8 +40,6 @@ from shgae.skeleton import COCO_PERSON
 from shgae.wording import counted, counted_people
 
 PREDICTIONS = "predictions.json"
-_GROUPS, _PUT_ASIDE = "groups.jsonl", ".groups.jsonl"
-"""What was found in each group of photos, until the artefact is complete."""
 _ENTRY_BYTES = 1500
 _MOST_SUFFIXES = 6
 _SHEET_BYTES = 1_000_000
@@ -113,13 +110,13 @@ def run(
         request.check_space(output, config, execution.progress)
         pictures = Pictures(loaded, request.photos, config)
         finder = PoseFinder(loaded, config, device, execution.workers)
-        _find_all(finder, request.photos, draft, pictures, trim, execution)
-        facts = _collect(draft, request) | {"skeleton": loaded.skeleton.to_json()}
-        pictures.sheet(draft, _spread(draft, SHEET_PHOTOS), stamp(execution))
-        # No part of the artefact; yet if the commit is interrupted, it is what a resumed run goes on from.
-        draft.file(_GROUPS).rename(draft.file(_PUT_ASIDE))
+        log = GroupLog(draft)
+        _find_all(finder, request.photos, draft, log, pictures, trim, execution)
+        facts = _collect(draft, log, request) | {"skeleton": loaded.skeleton.to_json()}
+        pictures.sheet(draft, _spread(log, SHEET_PHOTOS), stamp(execution))
+        log.put_aside()
         artifact = draft.commit(facts, volatile=(SHEET,))
-    (artifact.path / _PUT_ASIDE).unlink(missing_ok=True)
+    remove_put_aside(artifact.path)
     return PredictResult(artifact)
 
 
@@ -224,13 +221,14 @@ def _find_all(
     finder: PoseFinder,
     photos: Sequence[BoxedPhoto],
     draft: Draft,
+    log: GroupLog,
     pictures: Pictures,
     trim: Suppression,
     execution: Execution,
 ) -> None:
     """Finds everybody, draws overlays, and keeps a row a group: its photos are done."""
     groups = in_groups(photos, finder.batch_size)
-    done = _take_up(draft, groups)
+    done = log.take_up(groups)
     path_of = {photo.file_name: photo.path for photo in photos}
     execution.progress.start("predict", len(photos), "photos", sum(len(group) for group in groups[:done]))
     for found in finder.over(groups[done:]):
@@ -239,57 +237,21 @@ def _find_all(
             if row["fault"]:
                 execution.progress.note(f"bad photo {path_of[row['file_name']]}: {row['fault']}")
         pictures.overlays(draft, rows, execution.workers)
-        append_row(draft.file(_GROUPS), {"photos": rows, "sha256": _hash(rows)})
+        log.append(rows)
         execution.progress.advance(len(rows))
         execution.stop.raise_if_set(draft.path, "the same command with --resume")
     execution.progress.finish()
 
 
-def _take_up(draft: Draft, groups: Sequence[Sequence[BoxedPhoto]]) -> int:
-    """How many groups an earlier run completed."""
-    table, aside = draft.file(_GROUPS), draft.file(_PUT_ASIDE)
-    if aside.is_file():
-        aside.rename(table)
-    if not table.is_file():
-        return 0
-    write_rows(table, _whole_rows(table, groups))
-    return sum(1 for _ in read_rows(table))
-
-
-def _whole_rows(table: Path, groups: Sequence[Sequence[BoxedPhoto]]) -> Iterator[dict[str, Any]]:
-    """The groups up to the first that is not what was written; those after it are looked at again."""
-    with suppress(Refused, ValueError, TypeError, AttributeError):  # a kill can tear the last line
-        for row, group in zip(read_rows(table), groups, strict=False):
-            if row.get("sha256") != _hash(row.get("photos")) or not _are_same(row["photos"], group):
-                return
-            yield row
-
-
-def _hash(rows: Any) -> str:
-    """By which a later run knows that a group is what was found."""
-    return hashlib.sha256(dumps(rows).encode()).hexdigest()
-
-
-def _are_same(rows: Sequence[Row], group: Sequence[BoxedPhoto]) -> bool:
-    """Whether the photos of a group are those that were decoded."""
-    photos = [hash_file(photo.path) if photo.path.is_file() else None for photo in group]
-    return [row.get("sha256") for row in rows] == photos
-
-
-def _rows(draft: Draft) -> Iterator[Row]:
-    for group in read_rows(draft.file(_GROUPS)):
-        yield from group["photos"]
-
-
-def _spread(draft: Draft, most: int) -> list[Row]:
+def _spread(log: GroupLog, most: int) -> list[Row]:
     """Photos that lie evenly among those with people."""
-    names = [row["file_name"] for row in _rows(draft) if row["people"]]
+    names = [row["file_name"] for row in log if row["people"]]
     count = min(len(names), most)
     chosen = {names[place * len(names) // count] for place in range(count)}
-    return [row for row in _rows(draft) if row["file_name"] in chosen]
+    return [row for row in log if row["file_name"] in chosen]
 
 
-def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
+def _collect(draft: Draft, log: GroupLog, request: _Request) -> dict[str, Any]:
     """Writes ``predictions.json``; returns the facts.
 
     Raises:
@@ -299,7 +261,7 @@ def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
     bad: list[dict[str, str]] = []
     undecided, outside = Counter[str](), Counter[str]()
     with replacing(draft.file(PREDICTIONS)) as file:
-        for row in _rows(draft):
+        for row in log:
             if row["fault"]:
                 bad.append({"file": row["file_name"], "reason": row["fault"]})
             beyond += row["beyond"]
@@ -313,8 +275,8 @@ def _collect(draft: Draft, request: _Request) -> dict[str, Any]:
                 outside.update(entry.get("outside_photo", ()))
         file.write(b"\n]\n")
     if not people:
-        for name in (_GROUPS, PREDICTIONS):
-            draft.file(name).unlink()  # nothing to go on from
+        log.remove()
+        draft.file(PREDICTIONS).unlink()
         raise _nobody(request, bad, beyond)
     skipped = dict(request.skipped) | ({TOO_THIN: beyond} if beyond else {})
     return {
