@@ -17,8 +17,8 @@ from scipy import stats
 from tabulate import tabulate
 
 from shgae.metrics.power import planned_power
-from shgae.metrics.spending import levels
 from shgae.metrics.statistics import VERDICT_PHOTOS
+from tests.builders.looks import levels
 from tests.builders.simulated import SD_BOTH, SD_PHOTOS, SD_SEEDS, Studied, evaluated, studied, true_error
 from tests.promises import put_into
 

@@ -78,7 +78,7 @@ class JointTest:
 
     joint: str
     test: McNemar
-    """``minus`` is the first: see :func:`shgae.metrics.paired_tests.mcnemar_of_runs`."""
+    """``minus`` is the first: see :func:`shgae.metrics.paired_tests.mcnemar`."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from shgae.experiments.study import scores
 from shgae.experiments.study.arms import Pair
 from shgae.experiments.study.report import Pairing, compared, differences, mean_pck
 from shgae.metrics import pck
-from shgae.metrics.paired_tests import holm, mcnemar_of_runs
+from shgae.metrics.comparison import by_joint
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Bools, Floats, Ints, People
 from shgae.metrics.power import minimum_detectable, spread_over_photos
@@ -304,13 +304,7 @@ def _arm(name: str, of: Sequence[scores.Scores]) -> ArmResult:
 def _joints(people: People, runs: dict[str, list[_Run]], one: ArmComparison) -> tuple[JointTest, ...]:
     """McNemar's test of each joint, adjusted for their number."""
     first, second = (_shares(runs[arm]) for arm in (one.minus, one.arm))
-    labelled = people.cell_visibility > 0
-    tests = [mcnemar_of_runs(first[has, k], second[has, k]) for k, has in enumerate(labelled.T)]
-    adjusted = holm([test.p for test in tests])
-    return tuple(
-        JointTest(name, dataclasses.replace(test, p_adjusted=p))
-        for name, test, p in zip(people.joints, tests, adjusted, strict=True)
-    )
+    return tuple(map(JointTest, people.joints, by_joint(first, second, people.cell_visibility)))
 
 
 def _shares(runs: Sequence[_Run]) -> Floats:

@@ -16,7 +16,7 @@ from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.paired_tests import McNemar, holm, mcnemar
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.people import Bools, Ints, Visibility
+from shgae.metrics.people import Bools, Floats, Ints, Visibility
 from shgae.metrics.statistics import CONFIDENCE, RESAMPLES, VERDICT_PHOTOS, Interval, Verdict
 
 
@@ -81,8 +81,14 @@ def _verdict(difference: Interval | None, p: float | None) -> Verdict:
     return verdict
 
 
-def by_joint(first: Bools, second: Bools, visibility: Visibility) -> tuple[McNemar, ...]:
-    """McNemar's test of each joint, on the people who have it labelled; adjusted for the number of joints."""
+def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibility) -> tuple[McNemar, ...]:
+    """McNemar's test of each joint, on the people who have it labelled; adjusted for the number of joints.
+
+    Args:
+        first: (N, K) hits, or shares of runs that hit; see :func:`~shgae.metrics.paired_tests.mcnemar`.
+        second: (N, K) the same of the other model.
+        visibility: (N, K) 0 where a joint has no label.
+    """
     labelled = (visibility > 0).T
     found = [mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled)]
     adjusted = holm([one.p for one in found])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy
 
+Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
@@ -27,29 +28,22 @@ class McNemar:
     """The same after :func:`holm` over all joints of the two models."""
 
 
-def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> McNemar:
-    """Compares hits and misses (n,) of two models on the n people who have a joint, the only one."""
-    both, neither = int((first & second).sum()), int((~first & ~second).sum())
-    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
-    differ = only_first + only_second
-    p = float(scipy.stats.binomtest(only_second, differ).pvalue) if differ else 1.0
-    return McNemar(both, only_first, only_second, neither, p, p)
-
-
-def mcnemar_of_runs(first: Floats, second: Floats) -> McNemar:
-    """McNemar's test of two models that were run several times, on n people who have a joint.
+def mcnemar(first: Bools | Floats, second: Bools | Floats) -> McNemar:
+    """McNemar's test of two models on the n people who have a joint, the only one.
 
     A person counts for the model of which a larger share of runs found the joint; where the shares are equal, as found
-    by both from a half on. With one run each it is :func:`mcnemar`. Runs of one model are no independent witnesses, so
-    they do not add to the number of people.
+    by both from a half on. Runs of one model are no independent witnesses, so they do not add to the number of people.
 
     Args:
-        first: (n,) share of its runs that found the joint, of each person.
+        first: (n,) of each person whether its only run found the joint, or the share of its runs that did, 0 to 1.
         second: (n,) the same of the other model.
     """
-    differ, found = first != second, mcnemar(first > second, second > first)
-    both = int((~differ & (first >= 0.5)).sum())
-    return replace(found, both=both, neither=int((~differ).sum()) - both)
+    only_first, only_second = int((first > second).sum()), int((second > first).sum())
+    equal = first == second
+    both = int((equal & (first >= 0.5)).sum())
+    differ = only_first + only_second
+    p = float(scipy.stats.binomtest(only_second, differ).pvalue) if differ else 1.0
+    return McNemar(both, only_first, only_second, int(equal.sum()) - both, p, p)
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:

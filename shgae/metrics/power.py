@@ -62,7 +62,7 @@ def planned_power(
         sd_both: standard deviation of what one seed does to one photo beyond these two. Where it is not known, leave it
             out and take the other two as they were seen: the power is then a little too low.
         arms: with the error over seeds of all of them, 2 or more.
-        alpha: two-sided level, see :func:`shgae.metrics.spending.levels`.
+        alpha: two-sided level, see :func:`shgae.metrics.spending.next_level`.
         unpaired: runs of the other arm, where they are not paired with those of the first; None: the same seeds.
     """
     if photos < VERDICT_PHOTOS:

@@ -38,28 +38,6 @@ def spent(share: float, alpha: float = 0.05) -> float:
     return float(4 * scipy.stats.norm.sf(scipy.stats.norm.isf(alpha / 4) / math.sqrt(share)))
 
 
-def levels(planned: int, looks: Sequence[int], alpha: float = 0.05) -> tuple[float, ...]:
-    """The two-sided level of each look.
-
-    Args:
-        planned: the seeds that were registered.
-        looks: the seeds at each look, rising; a look at the same seeds again is none.
-        alpha: the level of all looks together.
-
-    Returns:
-        What each may use. 0 where a look at the planned seeds, or more, came before: it used all that was left, so
-        seeds beyond the plan give an estimate and no verdict.
-
-    Raises:
-        ValueError: looks do not rise, or there is none.
-    """
-    _check(looks)
-    found: list[float] = []
-    for place, seeds in enumerate(looks):
-        found.append(next_level(planned, looks[:place], found, seeds, alpha))
-    return tuple(found)
-
-
 def next_level(planned: int, looks: Sequence[int], used: Sequence[float], seeds: int, alpha: float = 0.05) -> float:
     """The two-sided level of a look with so many seeds, after others that were made at the levels ``used``, whatever
     plan these levels came from; 0 where they, or the plan, leave nothing.
@@ -72,18 +50,12 @@ def next_level(planned: int, looks: Sequence[int], used: Sequence[float], seeds:
         alpha: the level of all looks together.
     """
     _check([*looks, seeds])
-    density, before, bound, total = _followed(looks, used)
+    density, before, bound, total = followed(looks, used)
     left = spent(seeds / planned, alpha) - total
     if left <= _NOTHING:
         return 0.0
     density = _carried(density, before, bound, seeds) if before else density
     return float(2 * scipy.stats.norm.sf(_bound(density, seeds, left, not before)))
-
-
-def overall(looks: Sequence[int], level: float | Sequence[float] = 0.05) -> float:
-    """How often equal arms differ at one of these looks at least, each at a two-sided level of its own or the same."""
-    _check(looks)
-    return _followed(looks, [level] * len(looks) if isinstance(level, float | int) else level)[-1]
 
 
 def _check(looks: Sequence[int]) -> None:
@@ -99,7 +71,7 @@ class _Density:
         self.at, self.mass, self.step = at, mass, step
 
 
-def _followed(looks: Sequence[int], used: Sequence[float]) -> tuple[_Density, int, float, float]:
+def followed(looks: Sequence[int], used: Sequence[float]) -> tuple[_Density, int, float, float]:
     """Where looks at these levels lead: sums before the last one, its seeds and bound (0 and infinite without looks),
     and how often one of them stopped."""
     density, before, bound, total = _Density(np.zeros(1), np.ones(1), 0.0), 0, math.inf, 0.0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from shgae.metrics.paired_tests import mcnemar, mcnemar_of_runs
+from shgae.metrics.paired_tests import mcnemar
 from shgae.metrics.seeds import unpaired_error
 
 scores = st.lists(st.floats(0, 1, allow_nan=False).map(lambda x: round(x, 3)), min_size=2, max_size=6)
@@ -46,12 +46,12 @@ def test_a_single_run_is_taken_to_vary_as_the_others_do() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40))
 def test_of_one_run_each_it_is_mcnemars_test(hits: list[tuple[bool, bool]]) -> None:
     first, second = (np.array([pair[i] for pair in hits], bool) for i in range(2))
-    assert mcnemar_of_runs(first.astype(float), second.astype(float)) == mcnemar(first, second)
+    assert mcnemar(first.astype(float), second.astype(float)) == mcnemar(first, second)
 
 
 def test_of_several_runs_a_person_counts_for_the_arm_that_found_the_joint_more_often() -> None:
     first = np.array([1 / 3, 2 / 3, 1.0, 0.0, 0.5, 1 / 3])
     second = np.array([0.5, 0.5, 1.0, 0.0, 0.5, 1 / 3])
-    found = mcnemar_of_runs(first, second)
+    found = mcnemar(first, second)
     assert (found.only_first, found.only_second, found.both, found.neither) == (1, 1, 2, 2)
     assert found.p == 1
