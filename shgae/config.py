@@ -48,6 +48,17 @@ class Limit:
         return f"{0.1 if self.above else self.low:g}"
 
 
+def within(limit: Limit, name: str, value: int) -> int:
+    """A whole number that is an argument of a function, or an option, if the limit allows it.
+
+    Raises:
+        Refused: it does not, or it is not a whole number.
+    """
+    if type(value) is not int or not limit.allows(value):
+        raise Refused("value", name, f"{quoted(value)} is not {limit}", f"{name} {limit.example}")
+    return value
+
+
 def _shown(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) and number >= 10_000 else f"{number:g}"
 

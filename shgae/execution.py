@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from shgae.config import Limit
-from shgae.errors import Interrupted, Refused
+from shgae.config import Limit, within
+from shgae.errors import Interrupted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,8 @@ RENDEZVOUS = "SHGAE_RENDEZVOUS"
 T = TypeVar("T")
 Number = TypeVar("Number", bound="np.generic")
 Deterministic = Literal["off", "warn", "error"]
-WORKERS = Limit(0, 256)
+WORKERS, JOBS, PROCESSES, STEPS = Limit(0, 256), Limit(1, 256), Limit(1, 1024), Limit(1, 1000)
+EPOCH, SEED = Limit(1), Limit(0)
 """Threads that read ahead."""
 
 
@@ -178,5 +179,4 @@ class Execution:
 
     def __post_init__(self) -> None:
         """Raises :class:`~shgae.errors.Refused` for a number of workers beyond :data:`WORKERS`."""
-        if not WORKERS.allows(self.workers):
-            raise Refused("value", "Execution.workers", f"{self.workers} is not {WORKERS}", "workers = 2")
+        within(WORKERS, "Execution.workers", self.workers)

@@ -7,11 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, StopFlag
+from shgae.experiments import demo
+from shgae.experiments.resume import verify
+from shgae.experiments.study import run as study_run
+from shgae.recipes import StudyConfig
+from shgae.stages import plot
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 
@@ -99,6 +107,22 @@ def test_every_execution_has_a_flag_of_its_own() -> None:
     one.stop.signal_number = signal.SIGINT
     assert one.stop
     assert not other.stop
+
+
+OUT_OF_RANGE: dict[str, Callable[[Path, Any], object]] = {
+    "jobs": lambda x, value: study_run.run(x, x, x, StudyConfig(), Execution(), value),
+    "seed": lambda x, value: demo.run(x, Execution(), value),
+    "from_epoch": lambda x, value: plot.run([x], x, Execution(), value),
+    "steps": lambda x, value: verify.run(x, value, Execution()),
+}
+
+
+@pytest.mark.parametrize("value", [-1, 10**30, 1.5, True, "2"])
+@pytest.mark.parametrize("name", OUT_OF_RANGE)
+def test_what_is_no_field_of_a_config_has_its_limits_in_python_too(tmp_path: Path, name: str, value: Any) -> None:
+    with pytest.raises(Refused, match=f"value in {name}: "):
+        OUT_OF_RANGE[name](tmp_path / "x", value)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("workers", [-1, 257])

@@ -13,9 +13,9 @@ import typer
 
 from shgae.cli.fields import defaults, help_of, stage_of
 from shgae.cli.inputs import Folder, NamedFile, NamedFiles, NewFolder
-from shgae.config import ConfigField, Limit, fields_of
+from shgae.config import ConfigField, Limit, fields_of, within
 from shgae.errors import Refused
-from shgae.execution import WORKERS, Deterministic
+from shgae.execution import EPOCH, JOBS, PROCESSES, SEED, STEPS, WORKERS, Deterministic
 from shgae.recipes import RecipeName
 
 _METHOD, _RUNNING, _SHOWING = "Method", "Running", "Showing"
@@ -93,13 +93,8 @@ def _is_device(value: str) -> str:
     return value
 
 
-def _is_within(name: str, limit: Limit) -> Callable[[int], int]:
-    def check(value: int) -> int:
-        if not limit.allows(value):
-            raise Refused("value", f"--{name}", f"{value} is not {limit}", f"--{name} {limit.example}")
-        return value
-
-    return check
+def _is_within(name: str, limit: Limit) -> Callable[[int | None], int | None]:
+    return lambda value: None if value is None else within(limit, f"--{name}", value)
 
 
 def _option(type_: Any, default: Any, *names: str, panel: str, help: str, **more: Any) -> Parameter:
@@ -166,7 +161,7 @@ Jobs = Annotated[
     typer.Option(
         "--jobs",
         metavar="N",
-        callback=lambda value: None if value is None else _is_within("jobs", Limit(1, 256))(value),
+        callback=_is_within("jobs", JOBS),
         help="Make N parts at once, each in a process of its own: a GPU each, or a core each (OMP_NUM_THREADS cores).",
     ),
 ]
@@ -180,13 +175,21 @@ ShowPlan = Annotated[
 PlanDryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be made, and how long that takes.")]
 Seed = Annotated[
     int,
-    typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed", Limit(0)), help="Seed of everything drawn."),
+    typer.Option("--seed", "-s", metavar="N", callback=_is_within("seed", SEED), help="Seed of everything drawn."),
+]
+FromEpoch = Annotated[
+    int | None,
+    typer.Option(
+        "--from-epoch",
+        metavar="EPOCH",
+        callback=_is_within("from-epoch", EPOCH),
+        show_default=False,
+        help="First epoch of the curves' second column. [default: the last two thirds of the longest training]",
+    ),
 ]
 Steps = Annotated[
     int,
-    typer.Option(
-        "--steps", metavar="N", callback=_is_within("steps", Limit(1, 1000)), help="Steps of the trial, about."
-    ),
+    typer.Option("--steps", metavar="N", callback=_is_within("steps", STEPS), help="Steps of the trial, about."),
 ]
 
 RUN_OPTIONS: Mapping[str, Parameter] = {
@@ -208,7 +211,7 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
         *(int, 1, "--nproc"),
         panel=_RUNNING,
         metavar="N",
-        callback=_is_within("nproc", Limit(1, 1024)),
+        callback=_is_within("nproc", PROCESSES),
         help="Processes on this machine that share the work, each on a GPU of its own where there are any.",
     ),
     "workers": _option(

@@ -23,11 +23,12 @@ from shgae.artifacts.manifest import differences
 from shgae.artifacts.output_file import make_room
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_json, read_rows, write_json
+from shgae.config import within
 from shgae.data import heatmaps
 from shgae.data.datasets import to_images
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.errors import Refused
-from shgae.execution import Execution
+from shgae.execution import SEED, Execution
 from shgae.experiments.part import Part
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.plots.curves import training_curves
@@ -74,7 +75,7 @@ def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
         Refused: the output exists (and neither force nor resume is set).
         Interrupted: a signal came; what is complete is kept.
     """
-    force = _begin(output, execution, seed)
+    force = _begin(output, execution, within(SEED, "seed", seed))
     say = execution.progress.note
     sources = _draw(output / "photos", execution, seed)
     for part in _chain(output, sources, seed, resolve_device(execution.device)):

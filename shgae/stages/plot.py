@@ -30,9 +30,10 @@ from shgae.analysis.latent.report import AnalysisReport
 from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
+from shgae.config import within
 from shgae.errors import Refused
 from shgae.evaluation.report import EvaluationReport
-from shgae.execution import Execution
+from shgae.execution import EPOCH, Execution
 from shgae.metrics.error_kinds import KINDS
 from shgae.plots import bars, curves, error_bars, radii
 from shgae.plots.spectrum import spectrum_figure
@@ -74,6 +75,8 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
     Raises:
         Refused: an input is none of these, holds nothing to draw, or no training reached the first epoch.
     """
+    if from_epoch is not None:
+        within(EPOCH, "from_epoch", from_epoch)
     read = read_inputs(inputs)
     with fitting(", ".join(map(str, inputs))):
         begins = _begins(read.histories, from_epoch)

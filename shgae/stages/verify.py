@@ -38,7 +38,7 @@ class VerifyResult:
         first = self.missing[0]
         more = f" (and {len(self.missing) - 1} more)" if len(self.missing) > 1 else ""
         why = f"its ancestor {first.kind} {first.id[:12]} is not in {first.path}{more}"
-        return Refused("lineage", self.path, why, "bring it back, or --allow-missing")
+        return Refused("lineage", self.path, why, "move that folder to this place again, or --allow-missing")
 
 
 def run(path: Path, execution: Execution | None = None) -> VerifyResult:

@@ -215,7 +215,7 @@ def test_an_unknown_command_is_refused_with_the_nearest_one(capsys) -> None:
         ("train x -o y --widht 3", "No such option: --widht (Possible options: --width). Try: shgae train --help."),
         ("train x -o y --epochs many", "Invalid value for '--epochs': not a whole number. Try: shgae train --help."),
         ("train x -o y --lr fast", "Invalid value for '--lr': not a number."),
-        ("plot x -o y --from-epoch 0", "Invalid value for '--from-epoch': less than 1."),
+        ("plot x -o y --from-epoch 0", "value in --from-epoch: 0 is not at least 1."),
     ],
 )
 def test_a_command_line_that_is_not_understood_is_answered_in_plain_words(words: str, line: str, capsys) -> None:

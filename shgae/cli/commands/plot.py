@@ -9,12 +9,11 @@ import typer
 
 from shgae.cli.command import OUTPUT, command, typed
 from shgae.cli.inputs import Folder
-from shgae.cli.options import Output
+from shgae.cli.options import FromEpoch, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 _RUNS = "Trainings (also NAME.partial, while they run), rates, analyses, evaluations and studies."
-_FROM = "First epoch of the curves' second column. [default: the last two thirds of the longest training]"
 
 
 @command(
@@ -36,9 +35,7 @@ def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=_RUNS), Folder(or_unfinished=True)],
     output: Output,
     execution: Execution,
-    from_epoch: Annotated[
-        int | None, typer.Option("--from-epoch", metavar="EPOCH", min=1, help=_FROM, show_default=False)
-    ] = None,
+    from_epoch: FromEpoch = None,
 ) -> Outcome:
     """Plots curves over epochs, rate curves, spectra, joints, errors and differences."""
     from shgae.cli.tables import facts_table

@@ -23,9 +23,9 @@ from shgae.artifacts.lineage import ancestors_of
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.run_log import read_origin
 from shgae.artifacts.store import open_artifact
-from shgae.config import from_stored
+from shgae.config import from_stored, within
 from shgae.errors import DiskError, Diverged, Interrupted, Refused, ShgaeError
-from shgae.execution import Execution, Progress, StopFlag
+from shgae.execution import STEPS, Execution, Progress, StopFlag
 from shgae.recipes import AutoencoderConfig, FinetuneConfig, FitConfig, TrainConfig
 from shgae.stages import finetune, pretrain_ae, train
 
@@ -104,6 +104,7 @@ def trial_of(path: Path, steps: int, execution: Execution) -> Trial:
     Raises:
         Refused: it is not a training of ours, or one of its parents is not there any more.
     """
+    within(STEPS, "steps", steps)
     begun = unfinished(path)
     if begun:
         folder, config = begun
@@ -132,7 +133,8 @@ def _present(parents: tuple[Parent, ...], folder: Path, path: Path) -> list[Path
     found = [one for one in ancestors_of(parents, folder) if one.depth == 1]
     for one in found:
         if not one.present:
-            raise Refused("parent", path, f"its {one.role} {one.id[:12]} is not in {one.path}", "bring it back")
+            why = f"its {one.role} {one.id[:12]} is not in {one.path}"
+            raise Refused("parent", path, why, "move that folder to this place again")
     return [one.path for one in found]
 
 

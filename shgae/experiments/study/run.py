@@ -12,12 +12,13 @@ from shgae.artifacts.compatibility import check_fits
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.manifest import has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
+from shgae.config import within
 from shgae.data.augmentation import augmentation_of, for_joints
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
 from shgae.evaluation.study_report import PCA, STUDY, StudyReport
-from shgae.execution import Execution
+from shgae.execution import JOBS, Execution
 from shgae.experiments.part import Part
 from shgae.experiments.study import arms, assemble, locks, registration, scores, work
 from shgae.experiments.study.estimate import Cost, Costs
@@ -131,7 +132,8 @@ def run(
         output: the folder that holds every part, and ``report/``.
         config: arms, seeds, fine-tuning and pre-training.
         execution: device, threads, progress; ``force`` makes again what is there but is another one.
-        jobs: so many parts at once, each in a process of its own; None makes one after the other in this process.
+        jobs: so many parts at once, 1 to 256, each in a process of its own; None makes one after the other in this
+            process.
 
     Raises:
         Refused: the parent has an autoencoder, the data does not fit, the study was registered with another plan, or
@@ -139,6 +141,8 @@ def run(
         Diverged, Interrupted: see :mod:`shgae.errors`; finished parts stay, an unfinished one is continued.
         PeerLost: the process of a part was killed; the others were made.
     """
+    if jobs is not None:
+        within(JOBS, "jobs", jobs)
     plan = _registered(model, data, output, config, execution)
     parts = plan.parts()
     todo = work.Work(plan, parts, execution)
