@@ -12,7 +12,7 @@ from shgae.artifacts.checkpoint import CHECKPOINT, MODEL
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import DiskError
-from shgae.execution import Execution
+from shgae.execution import Execution, Progress
 from shgae.models.zoo import load_autoencoder, load_hourglass
 from shgae.recipes import RECIPES
 from shgae.stages import train
@@ -48,3 +48,30 @@ def test_what_lies_there_already_takes_no_negative_room(tmp_path: Path) -> None:
     notes = Notes()
     disk_space.check_space(tmp_path / "run", -95_235, "weights", notes)
     assert notes.said[0].startswith("weights will take 0 bytes (")
+
+
+@pytest.mark.parametrize(("free", "fits"), [(64_000_100, True), (64_000_099, False)])
+def test_64_mb_are_left_to_spare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, fits: bool) -> None:
+    assert (disk_space.DryRun(tmp_path, "crops", 100, free, 1.0).fault() is None) == fits
+    monkeypatch.setattr(disk_space, "free_bytes", lambda _: free)
+    if fits:
+        disk_space.check_space(tmp_path, 100, "crops", Progress())
+    else:
+        with pytest.raises(DiskError):
+            disk_space.check_space(tmp_path, 100, "crops", Progress())
+
+
+def test_a_dry_run_says_what_it_would_take_in_json(tmp_path: Path) -> None:
+    found = disk_space.DryRun(tmp_path / "x", "12 crops", 100, 200, 1.23456).to_json()
+    assert found == {"output": str(tmp_path / "x"), "what": "12 crops", "bytes": 100, "free": 200, "seconds": 1.235}
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        *((0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (1_000_000, "1.0 MB")),
+        *((2_500_000_000, "2.5 GB"), (3_000_000_000_000, "3000.0 GB")),
+    ],
+)
+def test_bytes_are_told_in_decimal_units(size: int, text: str) -> None:
+    assert disk_space.readable(size) == text

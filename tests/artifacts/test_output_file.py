@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shgae.artifacts import output_file
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.output_file import check_file, make_room
 from shgae.errors import Refused
@@ -104,3 +105,36 @@ def test_a_folder_that_takes_no_file_is_named_before_the_work(tmp_path: Path, mo
     with pytest.raises(PermissionError) as caught:
         make_room(tmp_path)
     assert caught.value.filename == str(tmp_path)
+
+
+@pytest.mark.parametrize(("characters", "refused"), [(234, False), (235, True)])
+def test_a_name_leaves_room_for_what_is_put_next_to_it(tmp_path: Path, characters: int, refused: bool) -> None:
+    """255 bytes is all that file systems take, and 16 are for the writing."""
+    found = refusal(tmp_path / ("x" * characters + ".html"))
+    assert (found is not None) == refused
+    if found:
+        assert found.why == "its name has 240 bytes, at most 239" and found.fix == "a shorter one"
+
+
+def test_what_killed_writers_left_is_cleared_and_nothing_of_those_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def alive(process: int, number: int) -> None:
+        asked.append(number)
+        if process == 7:
+            raise ProcessLookupError
+        if process == 8:
+            raise PermissionError
+
+    monkeypatch.setattr(output_file.os, "kill", alive)
+    torn = {process: tmp_path / f".page.html.{process}.tmp" for process in (7, 8, 9)}
+    for path in torn.values():
+        path.write_text("half")
+    other = tmp_path / ".other.html.7.tmp"
+    other.write_text("half")
+    make_room(tmp_path, "page.html")
+    assert [process for process, path in torn.items() if path.exists()] == [8, 9]
+    assert other.exists()
+    assert asked == [0, 0, 0], "a process is asked for and not ended"

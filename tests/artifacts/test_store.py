@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from shgae.artifacts.store import open_artifact
+from shgae.artifacts.store import agree, open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
+from shgae.execution import ProcessGroup
 from tests.builders.artefacts import FILES, interrupted, make
 
 
@@ -129,3 +130,42 @@ def test_a_folder_that_is_no_artefact_is_refused_for_what_it_is(tmp_path: Path) 
 def test_the_tensors_of_an_artefact_are_what_was_written(tmp_path: Path) -> None:
     artifact = make(tmp_path / "data", value=7)
     np.testing.assert_array_equal(load_tensors(artifact.file("x.safetensors"))["x"], np.full(3, 7, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "fix"),
+    [
+        (("data",), "a folder that shgae prepare made"),
+        (("hourglass", "autoencoder"), "a folder that shgae train or shgae pretrain-ae made"),
+        (("figures",), "check the path"),
+        ((), "check the path"),
+    ],
+)
+def test_an_empty_folder_is_refused_with_the_command_that_makes_what_is_wanted(
+    tmp_path: Path, kinds: tuple[str, ...], fix: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        open_artifact(tmp_path, *kinds)
+    assert caught.value.fix == fix
+
+
+class Two(ProcessGroup):
+    """The first of two processes, of which the other one found faults."""
+
+    def __init__(self, faults: Sequence[int]) -> None:
+        self.rank, self.size, self.faults = 0, 2, faults
+
+    def merge_disjoint(self, array: np.ndarray) -> np.ndarray:
+        return np.maximum(array, np.asarray(self.faults, array.dtype))
+
+
+def test_what_another_process_found_is_refused_here_too(tmp_path: Path) -> None:
+    artifact = make(tmp_path / "made")
+    agree(artifact, FILES, {}, Two([0, 0, 0]))
+    with pytest.raises(Refused, match=f"{FILES[1]} is another file to another process\\. "):
+        agree(artifact, FILES, {}, Two([0, 1, 0]))
+    with pytest.raises(Refused, match=rf"{FILES[0]} is torn \(and 2 more\)\. "):
+        agree(artifact, FILES, {FILES[0]: f"{FILES[0]} is torn"}, Two([0, 1, 1]))
+    (artifact.path / FILES[1]).unlink()
+    with pytest.raises(Refused, match=f"{FILES[1]} is missing\\. "):
+        agree(artifact, FILES, {}, Two([0, 1, 0]))

@@ -1,0 +1,98 @@
+"""An input is a regular file of a bounded size; of a folder the files inside that would do are named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shgae.artifacts import input_file
+from shgae.artifacts.input_file import check_input, open_input, path_of, read_input, reading, whole
+from shgae.errors import Refused
+
+
+def refusal(path: Path, wanted: str = "a file", most: int | None = None) -> Refused:
+    with pytest.raises(Refused) as caught:
+        open_input(path, "notes", "fewer notes", wanted=wanted, most=most).close()
+    return caught.value
+
+
+def test_a_file_is_read_by_its_path_or_as_it_is_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abc")
+    assert read_input(path, "notes", "", 3) == b"abc"
+    with reading(path) as (file, where):
+        assert (file.read(), where) == (b"abc", path)
+    assert file.closed
+    with open_input(path) as file:
+        assert path_of(file) == path
+        with reading(file) as (same, where):
+            assert (same, where) == (file, path)
+
+
+def test_one_byte_too_many_is_refused_before_and_while_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abcd")
+    assert "more than 3 bytes" in refusal(path, most=3).why
+    with open_input(path) as file, pytest.raises(Refused, match="more than 3 bytes"):
+        whole(file, "notes", "fewer notes", 3)
+
+
+@pytest.mark.parametrize("check", [open_input, lambda path: check_input(path, "file")])
+def test_what_is_missing_or_inside_a_file_is_not_there(tmp_path: Path, check) -> None:
+    (tmp_path / "a").write_text("")
+    for path in (tmp_path / "none", tmp_path / "a" / "b"):
+        with pytest.raises(Refused, match="no such file"):
+            check(path)
+
+
+@pytest.mark.parametrize("call", ["stat", "open"])
+def test_what_may_not_be_read_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    path = tmp_path / "a"
+    path.write_text("")
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(*((Path, "stat") if call == "stat" else (input_file.os, "open")), forbidden)
+    assert refusal(path).why == "it may not be read"
+    if call == "stat":
+        with pytest.raises(Refused, match="it may not be read"):
+            check_input(path, "notes")
+
+
+@pytest.mark.parametrize("check", [open_input, lambda path: check_input(path, "file")])
+def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path, check) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Refused, match=r"it is a pipe \(FIFO\)"):
+        check(tmp_path / "pipe")
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_meanwhile_is_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened = tmp_path / "a", input_file.os.open
+    path.write_text("")
+
+    def swapped(name: str, flags: int) -> int:
+        path.unlink()
+        os.mkfifo(path)
+        return opened(name, flags)
+
+    monkeypatch.setattr(input_file.os, "open", swapped)
+    assert "a pipe" in refusal(path).why
+
+
+def test_of_a_folder_the_first_three_files_of_a_wanted_kind_are_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "a .json file").fix == "check the path"
+    (tmp_path / "x.json").mkdir()
+    (tmp_path / "notes.txt").write_text("")
+    assert refusal(tmp_path, "a .json file").fix == "check the path"
+    for name in "abcd":
+        (tmp_path / f"{name}.json").write_text("")
+    assert refusal(tmp_path, "a .json file").fix == " or ".join(f"{tmp_path}/{n}.json" for n in "abc") + ", ..."
+    (tmp_path / "d.json").unlink()
+    assert refusal(tmp_path, "a .json or .txt file").fix == " or ".join(f"{tmp_path}/{n}.json" for n in "abc") + ", ..."
+    assert refusal(tmp_path, "a .json file").fix == " or ".join(f"{tmp_path}/{n}.json" for n in "abc")
+    assert "it is a folder" in refusal(tmp_path).why

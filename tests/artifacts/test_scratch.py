@@ -1,0 +1,74 @@
+"""Temporary folders go with their program; those of killed ones are cleared, and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+
+from shgae.artifacts import scratch as module
+from shgae.artifacts.scratch import clear_abandoned, scratch
+
+OLD = time.time() - 2 * 3600
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def left(place: Path, name: str = "shgae-x", *, locked: bool = True, at: float | None = None) -> Path:
+    folder = place / name
+    folder.mkdir()
+    if locked:
+        (folder / ".lock").write_text("")
+    if at is not None:
+        os.utime(folder, (at, at))
+    return folder
+
+
+def test_a_folder_is_there_for_the_block_and_gone_after_it(place: Path) -> None:
+    with scratch("read") as folder:
+        assert folder.is_dir() and folder.name.startswith("shgae-read-") and folder.parent == place
+        (folder / "a").write_text("x")
+        clear_abandoned(place)
+        assert (folder / "a").exists(), "its program is at work"
+    assert list(place.iterdir()) == []
+
+
+def test_what_a_killed_program_left_is_cleared_by_the_next_one(place: Path) -> None:
+    torn, other = left(place), left(place, "others-x")
+    with scratch("read"):
+        assert not torn.exists() and other.exists()
+
+
+def test_a_folder_without_a_lock_is_spared_for_an_hour(place: Path) -> None:
+    young, old = left(place, "shgae-young", locked=False), left(place, "shgae-old", locked=False, at=OLD)
+    clear_abandoned(place)
+    assert young.exists() and not old.exists()
+
+
+def test_a_folder_that_is_locked_is_spared(place: Path) -> None:
+    folder = left(place)
+    with filelock.FileLock(folder / ".lock"):
+        clear_abandoned(place)
+        assert folder.exists()
+    clear_abandoned(place)
+    assert not folder.exists()
+
+
+def test_a_link_a_file_and_somebody_elses_folder_are_spared(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = left(place, "away")
+    (place / "shgae-link").symlink_to(away)
+    (place / "shgae-file").write_text("")
+    clear_abandoned(place)
+    assert (away / ".lock").exists() and (place / "shgae-file").exists() and (place / "shgae-link").is_symlink()
+    mine = left(place)
+    monkeypatch.setattr(module.os, "getuid", lambda: 12345)
+    clear_abandoned(place)
+    assert mine.exists()
