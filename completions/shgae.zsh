@@ -92,7 +92,7 @@ _shgae() {
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
-                        '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of both passes; auto\: what the hardware multiplies natively (bf16, fp16, else fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--weight-decay[Share of each weight that a step takes off, times the learning rate, apart from the gradient (as AdamW does); biases and batch normalisation are left alone.]:value: ' \
@@ -111,7 +111,7 @@ _shgae() {
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--residual[Residual block\: the original study’s (3x3 convolution on every shortcut) or Newell’s (identity, 5 x cheaper).]:value:(original newell)' \
-                        '--stacks[Hourglasses in a row, each with its own maps and loss.]:value: ' \
+                        '--stacks[Number of hourglasses in series, each with its own maps and loss.]:value: ' \
                         '--width[Channels of the network and of its 4 x 4 bottleneck.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
@@ -144,10 +144,10 @@ _shgae() {
                         '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
                         '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--stack[Which hourglass of the row\: its number from 0, the last one, or all of them.]:value:(last all 0 1 2 3 4 5 6 7)' \
-                        '--dtype[Number format on disk.]:value:(fp32 fp16)' \
+                        '--stack[Stack (hourglass in the series)\: its number from 0, the last one, or all of them.]:value:(last all 0 1 2 3 4 5 6 7)' \
+                        '--dtype[Floating-point format on disk.]:value:(fp32 fp16)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '--nproc[Processes on this machine that share the work, each on a GPU of its own where there are any.]:value: ' \
@@ -172,10 +172,10 @@ _shgae() {
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
-                        '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of both passes; auto\: what the hardware multiplies natively (bf16, fp16, else fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
-                        '--code-size[Numbers in the code.]:value: ' \
+                        '--code-size[Dimension of the code.]:value: ' \
                         '--stack[Which stack’s bottlenecks to learn\: its number from 0, the last one, or all (one autoencoder, shared).]:value:(last all 0 1 2 3 4 5 6 7)' \
                         '--decoder-output[What follows the decoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--noise[Strength of the training noise\: x becomes x + noise * x * e with e ~ N(0, 1); the target stays x.]:value: ' \
@@ -195,7 +195,7 @@ _shgae() {
                 graft)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--stack[Which hourglass of the row\: its number from 0, or last; may be given several times.]:value: ' \
+                        '--stack[Stack (hourglass in the series)\: its number from 0, or last; may be given several times.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -214,7 +214,7 @@ _shgae() {
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
-                        '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of both passes; auto\: what the hardware multiplies natively (bf16, fp16, else fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of weights, data order and noise.]:value: ' \
                         '--weight-decay[Share of each weight that a step takes off, times the learning rate, apart from the gradient (as AdamW does); biases and batch normalisation are left alone.]:value: ' \
@@ -257,10 +257,10 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
-                        '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
+                        '--decode[Place of a joint in its map\: the highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
                         '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
                         '--resamples[Bootstrap resamples of photos for the intervals.]:value: ' \
@@ -304,7 +304,7 @@ _shgae() {
                         '--schedule[Learning rate over epochs\: plateau multiplies by 0.2 once, after 5 epochs without a better validation score; halve halves every 25 epochs; cosine falls smoothly to 1 % over the run, after a short warm-up.]:value:(plateau halve cosine)' \
                         '--shuffle[Draw a new order of the samples every epoch.]' \
                         '--no-shuffle[Not\: Draw a new order of the samples every epoch.]' \
-                        '--precision[Number format of both passes; auto takes what the hardware multiplies natively\: bf16, else fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of both passes; auto\: what the hardware multiplies natively (bf16, fp16, else fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N samples of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[First seed of weights, data order and noise.]:value: ' \
                         '--augment[Preset of random changes of the training crops, new ones every epoch\: none; newell (rotation 30, scale 0.25, flip 0.5, colour 0.2); strong (rotation 45, scale 0.35, flip 0.5, translation 0.1, colour 0.2, half-body 0.3, occlusion 0.5); auto is newell, without flip where no mirror pairs are known. Each part can be set by its own option too; 0 switches it off.]:value:(auto none newell strong)' \
@@ -321,7 +321,7 @@ _shgae() {
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
                         '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment, with --augment none\: those two with --arm-augment.]:value: ' \
-                        '--margin[Largest difference between arms, in points of PCK, that counts as none.]:value: ' \
+                        '--margin[Equivalence margin\: the largest difference between arms, in points of PCK, that counts as none.]:value: ' \
                         '--seeds[Number of repeats per arm, each with the next seed, the same one for all arms.]:value: ' \
                         '--other-seeds[The same for arms that are not in the primary comparison, if fewer.]:value: ' \
                         '--code-sizes[Sizes of the code with which arm full is repeated, with commas, such as 5,10,25,50,100,400.]:value: ' \
@@ -329,7 +329,7 @@ _shgae() {
                         '--arm-dropout[Dropout in the bottleneck of arm dropout.]:value: ' \
                         '--arm-weight-decay[Weight decay of arm weight-decay.]:value: ' \
                         '--arm-augment[Augmentation of the arms none+augment and full+augment; that of all others is --augment.]:value:(newell strong)' \
-                        '--code-size[Numbers in the code.]:value: ' \
+                        '--code-size[Dimension of the code.]:value: ' \
                         '--decoder-output[What follows the autoencoder’s last layer; a relu cannot reach the negative half of the bottleneck.]:value:(identity relu)' \
                         '--ae-epochs[Epochs of pre-training the autoencoder.]:value: ' \
                         '--ae-batch-size[Bottlenecks a step of pre-training.]:value: ' \
@@ -380,10 +380,10 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
-                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '--stack[Stack (hourglass in the series) of the bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -400,10 +400,10 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
-                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '--stack[Stack (hourglass in the series) of the bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
                         '--components[Numbers of components, with commas, at most the bottleneck’s size; near the autoencoder’s PCK more are tried.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -421,10 +421,10 @@ _shgae() {
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split to score; auto is test, or val where there is none.]:value:(auto train val test)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
-                        '--stack[Which hourglass’s bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '--stack[Stack (hourglass in the series) of the bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
                         '--parts[Which parts, with commas\: spectrum, clusters, traversals, skips, code-units; all does what the inputs allow.]:value: ' \
                         '--clusters[Numbers of clusters to try, from-to.]:value: ' \
                         '--traversals[Principal components to traverse, of the bottleneck and of the code; 0 to 10.]:value: ' \
@@ -445,18 +445,18 @@ _shgae() {
                         '--sigmas[JSON of the OKS sigmas for --nms\: a list, or an object by joint. Without it COCO’s, of its 17 joints.]:value:_files' \
                         '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--decode[Where in a map a joint is\: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
+                        '--decode[Place of a joint in its map\: the highest cell (argmax); that moved a quarter of a cell towards the higher neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark).]:value:(quarter argmax dark)' \
                         '--flip-test[Average the maps of the crop and of its mirror image.]' \
                         '--no-flip-test[Not\: Average the maps of the crop and of its mirror image.]' \
                         '--rescore[Score a person as HRNet and Simple Baselines do\: the detector’s score x the mean score of the joints that are above 0.2 of a perfect map; without it, x the mean score of all joints.]' \
                         '--no-rescore[Not\: Score a person as HRNet and Simple Baselines do\: the detector’s score x the mean score of the joints that are above 0.2 of a perfect map; without it, x the mean score of all joints.]' \
-                        '--nms[Of two people of a photo that are more alike than this OKS, keep the one of the higher score (0.9 in HRNet).]:value: ' \
+                        '--nms[OKS above which, of two people of a photo, only the one of the higher score is kept (0.9 in HRNet).]:value: ' \
                         '--min-score[Joints with a map lower than this share of a perfect one are drawn hollow, and limbs to them thin.]:value: ' \
                         '--overlays[Draw the joints on a copy of every photo.]' \
                         '--no-overlays[Not\: Draw the joints on a copy of every photo.]' \
                         '--exif[Photos that EXIF says to turn\: take the stored pixels (ignore); turn them, boxes and results being of the upright photo (apply); or ignore it where the sizes in the JSON show that, and else end with an error (refuse).]:value:(ignore apply refuse)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
-                        '--precision[Number format of the forward pass; auto takes what the hardware multiplies natively\: bf16, fp16, else fp32.]:value:(auto fp32 bf16 fp16)' \
+                        '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N photos (with boxes\: of those that have one).]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -492,7 +492,7 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The file to make, NAME.html.]:value:_files' \
                         '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--title[What stands above the page.]:value: ' \
+                        '--title[Heading of the page.]:value: ' \
                         '--people[How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none.]:value: ' \
                         '--between[Two models of an evaluation between which people are compared, by name, with a comma between.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \

@@ -78,8 +78,8 @@ class DecodeConfig(Config):
     """Maps -> joints."""
 
     decode: Decode = "argmax"
-    """Where in a map a joint is: its highest cell (argmax); that moved a quarter of a cell towards the higher neighbour
-    on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark)."""
+    """Place of a joint in its map: the highest cell (argmax); that moved a quarter of a cell towards the higher
+    neighbour on either axis (quarter); or the peak of the Gaussian that the map around it looks like (dark)."""
     flip_test: bool = False
     """Average the maps of the crop and of its mirror image."""
 
@@ -92,7 +92,7 @@ class DetectionConfig(Config):
     """Score a person as HRNet and Simple Baselines do: the detector's score x the mean score of the joints that are
     above 0.2 of a perfect map; without it, x the mean score of all joints."""
     nms: Annotated[float, Limit(0, 1, above=True)] | None = None
-    """Of two people of a photo that are more alike than this OKS, keep the one of the higher score (0.9 in HRNet)."""
+    """OKS above which, of two people of a photo, only the one of the higher score is kept (0.9 in HRNet)."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class CompareConfig(Config):
     split: Literal["auto", "train", "val", "test"] = "auto"
     """Which split the predictions are of; auto is test, or val where there is none."""
     margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
-    """The largest difference, in points of PCK, that counts as none."""
+    """Equivalence margin: the largest difference, in points of PCK, that counts as none."""
     paired: bool = False
     """Whether the n-th runs of arms with equally many had one seed."""
     sd: Annotated[float, Limit(0, 100, above=True)] | None = None

@@ -55,7 +55,7 @@ class FitConfig(Config):
     shuffle: bool = True
     """Draw a new order of the samples every epoch."""
     precision: Precision = "auto"
-    """Number format of both passes; auto takes what the hardware multiplies natively: bf16, else fp16, else fp32."""
+    """Floating-point format of both passes; auto: what the hardware multiplies natively (bf16, fp16, else fp32)."""
     limit: Count | None = None
     """Use only the first N samples of each split."""
     seed: Natural = 0
@@ -69,7 +69,7 @@ class ModelConfig(Config):
     residual: Literal["original", "newell"] = "original"
     """Residual block: the original study's (3x3 convolution on every shortcut) or Newell's (identity, 5 x cheaper)."""
     stacks: Annotated[int, Limit(1, 8)] = 1
-    """Hourglasses in a row, each with its own maps and loss."""
+    """Number of hourglasses in series, each with its own maps and loss."""
     width: Annotated[int, Limit(4, 1024, step=4)] = 256
     """Channels of the network and of its 4 x 4 bottleneck."""
 
@@ -96,13 +96,13 @@ class ExtractConfig(Config):
     """An hourglass and crops -> bottleneck tensors."""
 
     stack: Stack = "last"
-    """Which hourglass of the row: its number from 0, the last one, or all of them."""
+    """Stack (hourglass in the series): its number from 0, the last one, or all of them."""
     dtype: Literal["fp32", "fp16"] = "fp32"
-    """Number format on disk."""
+    """Floating-point format on disk."""
     batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
-    """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
+    """Floating-point format of the forward pass; auto: what the hardware multiplies natively (bf16, fp16, or fp32)."""
     limit: Count | None = None
     """Use only the first N samples of each split."""
 
@@ -115,7 +115,7 @@ class AutoencoderConfig(FitConfig):
     optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
     lr: Rate = 3e-4
     code_size: Annotated[int, Limit(1, 4096)] = 50
-    """Numbers in the code."""
+    """Dimension of the code."""
     stack: Stack = "last"
     """Which stack's bottlenecks to learn: its number from 0, the last one, or all (one autoencoder, shared)."""
     decoder_output: Literal["identity", "relu"] = "identity"
@@ -133,7 +133,7 @@ class ScoredConfig(Config):
     batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
-    """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
+    """Floating-point format of the forward pass; auto: what the hardware multiplies natively (bf16, fp16, or fp32)."""
     limit: Count | None = None
     """Use only the first N people of each split."""
     seed: Natural = 0
@@ -163,7 +163,7 @@ class PredictConfig(DetectionConfig, DecodeConfig):
     batch_size: Samples = 32
     """Crops in one forward pass."""
     precision: Precision = "auto"
-    """Number format of the forward pass; auto takes what the hardware multiplies natively: bf16, fp16, else fp32."""
+    """Floating-point format of the forward pass; auto: what the hardware multiplies natively (bf16, fp16, or fp32)."""
     limit: Count | None = None
     """Use only the first N photos (with boxes: of those that have one)."""
 
@@ -178,7 +178,7 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment,
     with --augment none: those two with --arm-augment."""
     margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
-    """Largest difference between arms, in points of PCK, that counts as none."""
+    """Equivalence margin: the largest difference between arms, in points of PCK, that counts as none."""
     seeds: Annotated[int, Limit(1, 1000)] = 5
     """Number of repeats per arm, each with the next seed, the same one for all arms."""
     other_seeds: Annotated[int, Limit(1, 1000)] | None = None
@@ -198,7 +198,7 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     seed: Natural = 0
     """First seed of weights, data order and noise."""
     code_size: Annotated[int, Limit(1, 4096)] = 50
-    """Numbers in the code."""
+    """Dimension of the code."""
     decoder_output: Literal["identity", "relu"] = "identity"
     """What follows the autoencoder's last layer; a relu cannot reach the negative half of the bottleneck."""
     ae_epochs: Epochs = 100
@@ -233,7 +233,7 @@ class SpliceConfig(ScoredConfig):
     """A model and crops -> what replacements of the bottleneck cost."""
 
     stack: OneStack = "last"
-    """Which hourglass's bottleneck: its number from 0, or the last one."""
+    """Stack (hourglass in the series) of the bottleneck: its number from 0, or the last one."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class ReportConfig(Config):
     """Artefacts -> one page."""
 
     title: str = "What shgae found"
-    """What stands above the page."""
+    """Heading of the page."""
     people: Annotated[int, Limit(0, 24)] = 4
     """How many people of an evaluation are drawn of each sort (best, worst, most gained, most lost); 0 draws none."""
     between: str = "first,last"

@@ -101,7 +101,7 @@ def command(
             if "nproc" in running:
                 launcher.begin(values["nproc"])
             elif launcher.processes() > 1:
-                raise Refused("environment", "WORLD_SIZE", f"shgae {name} runs in one process", "it without torchrun")
+                raise Refused("environment", "WORLD_SIZE", f"shgae {name} runs in one process", "no torchrun")
             quiet = values["quiet"] or not launcher.is_first()
             # What libraries print is not a result: it must not stand next to the JSON object.
             with console.drawn(quiet=quiet) as progress, contextlib.redirect_stdout(sys.stderr):

@@ -60,7 +60,7 @@ def read(path: Path) -> ConfigFile:
     for key, table in document.items():
         stage = _stage(key, path)
         if stage in values:
-            raise Refused(key, path, "given twice, with - and with _", "one of the two")
+            raise Refused(key, path, "given twice, with - and with _", "the spelling with - alone")
         values[stage] = _table(key, table, path, notes)
     return ConfigFile(recipe, values, tuple(notes))
 
@@ -87,7 +87,7 @@ def _parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         if twice := _twice(text):
-            raise Refused(shortened(twice), path, "given twice", "one of the two") from error
+            raise Refused(shortened(twice), path, "given twice", "one line of it alone") from error
         why = f"not TOML ({shortened(str(error), 90)})"
         raise Refused("config", path, why, "key = value lines under [train] and the like") from error
 
@@ -140,7 +140,7 @@ def _table(key: str, table: Any, path: Path, notes: list[str]) -> dict[str, Any]
         if name not in fields:
             _unknown(f"{key}.{option}", [f"{key}.{field.option}" for field in fields.values()], path)
         if name in values:
-            raise Refused(f"{key}.{option}", path, "given twice, in two spellings", "one of the two")
+            raise Refused(f"{key}.{option}", path, "given twice, in two spellings", f"{option} alone")
         try:
             values[name] = fields[name].check(value)
         except ValueError as error:

@@ -35,7 +35,7 @@ def share(model: StackedHourglass, *, of: int, stack: int) -> None:
     """
     autoencoder = model.hourglass(of).graft
     if not isinstance(autoencoder, Autoencoder):
-        raise Refused("graft", f"stack {of} of the hourglass", "it carries no autoencoder", "a stack that does")
+        raise Refused("graft", f"stack {of} of the hourglass", "it carries no autoencoder", "a stack with one")
     graft(model, autoencoder, stack)
 
 

@@ -135,13 +135,13 @@ def _check(name: str, value: object, allowed: range | tuple[object, ...]) -> Non
     # In Python True == 1 and 256.0 == 256, in a spec they are not: hence the types.
     if type(value) is not type(allowed[0]) or value not in allowed:
         some = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else " or ".join(map(str, allowed))
-        raise Refused(name, "the model's spec", f"{quoted(value)} is not {some}", "a value that is")
+        raise Refused(name, "the model's spec", f"{quoted(value)} is not {some}", f"{allowed[0]}")
 
 
 def _check_width(width: int) -> None:
     _check("width", width, range(4, 1025))
     if width % 4:
-        raise Refused("width", "the model's spec", f"{width} is not a multiple of 4", "a width that is")
+        raise Refused("width", "the model's spec", f"{width} is not a multiple of 4", f"{max(4, width - width % 4)}")
 
 
 def _check_fields(spec: type[HourglassSpec] | type[AutoencoderSpec], value: Any) -> None:

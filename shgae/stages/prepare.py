@@ -173,7 +173,7 @@ def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> No
     if "train" not in sources:
         raise Refused("--train", "the options", "there is nothing to train on", "--train JSON PHOTOS")
     if config.hold_out and "test" in sources:
-        raise Refused("--hold-out", "the options", "--test is given too", "one of the two")
+        raise Refused("--hold-out", "the options", "--test is given too", "--test alone, or --hold-out alone")
 
 
 class _Plan(NamedTuple):

@@ -114,7 +114,7 @@ def test_under_torchrun_a_command_of_one_process_is_refused(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert main(["doctor"]) == 2
-    assert "shgae doctor runs in one process. Try: it without torchrun." in capsys.readouterr().err
+    assert "shgae doctor runs in one process. Try: no torchrun." in capsys.readouterr().err
 
 
 def test_what_lost_another_process_ends_without_a_word_under_the_launcher(

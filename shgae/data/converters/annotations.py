@@ -71,7 +71,7 @@ def read_annotations(data_set: DataSet, path: Path, stop: StopFlag | None = None
             raise Refused("annotations", path, found["why"], found["fix"])
         return _converted(found)
     except (strict_json.JsonFault, Malformed, ValueError, KeyError, TypeError) as error:
-        raise Refused("annotations", path, f"its reader answered nonsense ({type(error).__name__})", fix) from error
+        raise Refused("annotations", path, f"what was read is not people ({type(error).__name__})", fix) from error
 
 
 def _converted(found: Any) -> Converted:
