@@ -114,6 +114,18 @@ def test_no_analysis_imports_another_and_what_they_share_imports_none() -> None:
     assert wrong == []
 
 
+def test_figures_are_drawn_from_numbers_and_no_artefact_is_opened() -> None:
+    wrong = [
+        (name_of(path), name)
+        for path in FILES
+        if room_of(path) == "plots"
+        for name in imports_of(path)
+        if name.split(".")[:2] in (["shgae", room] for room in ("artifacts", "models", "inference", "training"))
+        and not name.startswith("shgae.artifacts.durable.")  # a figure is whole or not there
+    ]
+    assert wrong == []
+
+
 def test_no_modules_import_each_other() -> None:
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
     wanted = {

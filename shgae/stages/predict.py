@@ -34,8 +34,8 @@ from shgae.inference.pose_finder import TOO_THIN, PoseFinder, Row, in_groups
 from shgae.inference.suppression import Suppression
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
-from shgae.plots.predicted_photos import SHEET, Pictures
 from shgae.recipes import PredictConfig, as_json
+from shgae.reporting.predicted_photos import SHEET, Pictures
 from shgae.skeleton import COCO_PERSON
 from shgae.wording import counted, counted_people
 

@@ -46,15 +46,9 @@ class Pictures:
             photo.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
             draft.write(self._overlay_of[row["file_name"]], buffer.getvalue())
 
-        # Waits for all of them also where one fails: none may write in the draft once it is given up.
+        # Where one fails, those under way are waited for: none may write in the draft once it is given up.
         with ThreadPoolExecutor(max(workers, 1)) as pool:
-            drawn = [pool.submit(draw, row) for row in rows if row["people"]]
-            try:
-                for one in drawn:
-                    one.result()
-            finally:
-                for one in drawn:
-                    one.cancel()
+            list(pool.map(draw, (row for row in rows if row["people"])))
 
     def sheet(self, draft: Draft, rows: Sequence[Row], command: str) -> None:
         """Draws the page of these photos."""
