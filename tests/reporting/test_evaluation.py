@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Row
+from shgae.evaluation.trainings import Control, Controlled
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import ByGroup
@@ -220,6 +221,19 @@ def test_each_pair_of_four_models_has_its_sentence_and_of_five_those_with_the_fi
     assert sentence(pairs[-1]) in sentences(four)
     assert len(sentences(four)) == 6
     assert len(sentences(replace(four, models=(*four.models, four.models[0])))) == 3
+
+
+def test_joints_are_compared_with_the_first_model_and_between_models_that_were_trained_equally() -> None:
+    names = ["base", "control", "finetuned", "other"]
+    pairs = [pair(a, b, None, {"nose": MCNEMAR}) for a, b in itertools.combinations(names, 2)]
+    equal = Controlled(Control.EQUAL, ())
+    pairs = [replace(one, trainings=equal) if one.second == "finetuned" else one for one in pairs]
+    report = evaluation(*(scored(name, {"nose": 0.3}) for name in names))
+    grids = joint_tables(replace(report, joints=("nose",), comparisons=tuple(pairs)))
+    assert [grid.headings[2:4] for grid in grids if "McNemar" in grid.title] == [
+        *[("only base", f"only {name}") for name in names[1:]],
+        ("only control", "only finetuned"),
+    ]
 
 
 def test_head_boxes_bring_pckh_and_annotated_areas_their_similarity() -> None:
