@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def lead_out(path: Path) -> None:
     away = path.parent.parent / "elsewhere"
     path.rename(away)
     path.symlink_to(away)
+
+
+class Endless(Future[str | None]):
+    """The hash of a file that takes for ever."""
+
+    def result(self, timeout: float | None = None) -> str | None:
+        raise AssertionError("it was waited for")
 
 
 @pytest.fixture
@@ -61,11 +69,8 @@ def test_a_look_tells_what_was_found_by_then(artifact: Artifact) -> None:
 
 
 def test_a_look_waits_for_nothing(artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-    from concurrent.futures import Future
-
-    hangs: Future[str | None] = Future()
     with checking(artifact, FILES, WORLD) as files:
-        monkeypatch.setattr(files, "_hashed", {TENSORS: hangs})
+        monkeypatch.setattr(files, "_hashed", {TENSORS: Endless()})
         files.look()
 
 
