@@ -62,7 +62,7 @@ class Schema(Generic[T]):
         for step in range(version, self.version):
             try:
                 content = self.older[step](content)
-            except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration) as error:
                 why = f"not in the form of schema {version} ({type(error).__name__}: {shortened(str(error), 80)})"
                 raise Refused("report", where, why, "make it again, with --force") from error
         return from_json(self.kind, content, where)

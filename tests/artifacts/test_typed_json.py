@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -201,3 +201,14 @@ def test_a_report_of_an_unknown_schema_or_not_of_its_own_is_refused(content: dic
     with pytest.raises(Refused, match="report in here") as refused:
         SPAN.from_json(content, "here")
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda old: 1 / old["low"], lambda old: next(iter(old["high"])), lambda old: old["high"][3], lambda old: old.low],
+    ids=["nothing to divide by", "nobody in it", "too few", "no object"],
+)
+def test_whatever_an_old_report_lacks_is_told_as_its_fault(read: Callable[[Any], Any]) -> None:
+    schema = Schema(Span, version=2, older={1: read})
+    with pytest.raises(Refused, match="report in here: not in the form of schema 1"):
+        schema.from_json({"low": 0, "high": []}, "here")
