@@ -173,11 +173,17 @@ def stacks_of(artifact: Artifact) -> tuple[int, ...]:
     return tuple(int(stack) for stack in artifact.facts.get("stacks", (-1,)))
 
 
-def pick(stack: Stack, there: Sequence[int]) -> tuple[int, ...]:
-    """The stacks that an option means, of the ones that are there; none if the one it names is not."""
+def pick(stack: Stack | int, there: Sequence[int]) -> tuple[int, ...]:
+    """The stacks that an option or a number means, of the ones that are there; none if the one it names is not.
+
+    A negative number counts from the end of those that are there.
+    """
     if stack == "all":
         return tuple(there)
-    return (there[-1],) if stack == "last" else tuple(one for one in there if one == int(stack))
+    number = -1 if stack == "last" else int(stack)
+    if number < 0:
+        return (there[number],) if -number <= len(there) else ()
+    return tuple(one for one in there if one == number)
 
 
 def shard_rows(stacks: int) -> int:

@@ -70,10 +70,7 @@ def find_stacks(stack: Stack | int, there: Sequence[int], where: object, fix: st
     Raises:
         Refused: it is not there.
     """
-    if isinstance(stack, int):
-        found = tuple(one for one in there if one in (stack, from_start(stack, len(there))))
-    else:
-        found = pick(stack, there)
+    found = pick(stack, there)
     if not found:
         raise Refused(f"stack {stack}", where, f"it has {in_words(there)} only", fix)
     return found

@@ -25,7 +25,7 @@ import numpy as np
 
 from shgae.metrics.oks import LOWEST, coco_sigmas, joint_similarity
 from shgae.metrics.people import Floats, Ints, People, Points
-from shgae.skeleton import COCO_PERSON, Skeleton
+from shgae.skeleton import COCO_PERSON, Skeleton, mirrored
 
 T = TypeVar("T")
 Kind = Literal["good", "jitter", "inversion", "swap", "miss"]
@@ -71,9 +71,7 @@ def kinds(points: Points, people: People, flip_pairs: Sequence[tuple[int, int]])
         flip_pairs: joints that change places in a mirror image.
     """
     sigmas, joints = sigmas_of(people), np.arange(len(people.joints))
-    mirrored = joints.copy()
-    for a, b in flip_pairs:
-        mirrored[a], mirrored[b] = b, a
+    opposite = np.array(mirrored(len(people.joints), flip_pairs))
     labelled = (people.visibility > 0) & np.isfinite(sigmas)
     xy = np.where(labelled[..., None], people.xy_photo, 0.0)
     first, second = _in_one_photo(people.photo_id)
@@ -85,7 +83,7 @@ def kinds(points: Points, people: People, flip_pairs: Sequence[tuple[int, int]])
         alike = joint_similarity(off, area, np.nan_to_num(sigmas[of], nan=1.0))
         return np.where(labelled[second][:, of], alike, -1.0)
 
-    same, inverted = near(joints), near(mirrored)
+    same, inverted = near(joints), near(opposite)
     is_own = first == second
     own, own_inverted = same[is_own], inverted[is_own]
     both = np.maximum(same, inverted)

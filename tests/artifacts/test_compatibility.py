@@ -115,6 +115,8 @@ def test_the_test_split_is_scored_where_there_is_one_and_nothing_else_is_asked(
         (2, (0, 2), (2,)),
         (-1, range(3), (2,)),
         (-3, range(3), (0,)),
+        (-1, (1, 2), (2,)),
+        (-2, (0, 2), (0,)),
         ("last", (-1,), (-1,)),
         (-1, (-1,), (-1,)),
     ],
