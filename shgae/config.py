@@ -1,7 +1,8 @@
-"""A config: a frozen dataclass; its fields know their kind, their choices and their limits.
+"""A config: a frozen dataclass; its fields know their kind, their choices, their limits and what their texts mean.
 
-A limit stands next to its field, ``epochs: Annotated[int, Limit(1)]``, and holds wherever a config is made: on the
-command line, in a file, in Python.
+A limit stands next to its field, ``epochs: Annotated[int, Limit(1)]``, so does the parser of a text,
+``clusters: Annotated[str, Parsed(cluster_range, "2-10")]``; both hold wherever a config is made: on the command line,
+in a file, in Python.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import dataclasses
 import functools
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -64,6 +65,16 @@ def _shown(number: float) -> str:
 
 
 @dataclass(frozen=True)
+class Parsed:
+    """What the text of a field means."""
+
+    parse: Callable[[str], object]
+    """Raises :class:`ValueError` with what is wrong where the text means nothing."""
+    example: str
+    """A text that is allowed."""
+
+
+@dataclass(frozen=True)
 class Stored:
     """How manifests spell a field that has had another name: so ids stay, and what was made before is understood."""
 
@@ -74,6 +85,7 @@ class Stored:
 
 Count = Annotated[int, Limit(1)]
 Natural = Annotated[int, Limit(0)]
+Share = Annotated[float, Limit(0, 1)]
 Rate = Annotated[float, Limit(0, 1000, above=True)]
 """A learning rate."""
 Epochs = Annotated[int, Limit(1, 1_000_000)]
@@ -93,6 +105,8 @@ class ConfigField:
     """The allowed values; empty where any value of the kind is."""
     limit: Limit | None
     """Of a number."""
+    parsed: Parsed | None
+    """Of a text that means more than itself."""
     stored: Stored
     """Its spelling in manifests."""
     is_optional: bool
@@ -124,6 +138,8 @@ class ConfigField:
                 wanted += f", at most {_MOST:g}"
         if not is_fine:
             raise ValueError(f"{quoted(value)} is not {wanted}")
+        if self.parsed:
+            self.parsed.parse(value)
         return self.kind(value)
 
     @property
@@ -131,7 +147,14 @@ class ConfigField:
         """A value that is allowed."""
         if self.choices:
             return str(self.choices[0])
-        return self.limit.example if self.limit else {bool: "true", str: '"..."'}.get(self.kind, "1")
+        if self.parsed:
+            return self.parsed.example
+        return self.limit.example if self.limit else {bool: "true", str: "..."}.get(self.kind, "1")
+
+    def assigned(self, name: str) -> str:
+        """:attr:`example` as a line of a config file or of Python, under that name."""
+        quote = '"' * (self.kind is str)
+        return f"{name} = {quote}{self.example}{quote}"
 
 
 @dataclass(frozen=True)
@@ -147,13 +170,15 @@ class Config:
         config: type = type(self)
         for one in fields_of(config):
             value = getattr(self, one.name)
+            if one.kind not in _KINDS:  # what only Python can give: where progress is told, say
+                continue
             if value is None and one.is_optional:
                 continue
             try:
                 object.__setattr__(self, one.name, one.check(value))
             except ValueError as error:
                 where = f"{config.__name__}.{one.name}"
-                raise Refused("value", where, str(error), f"{one.name} = {one.example}") from error
+                raise Refused("value", where, str(error), one.assigned(one.name)) from error
 
 
 @functools.cache
@@ -173,8 +198,9 @@ def _field(name: str, hint: Any) -> ConfigField:
         extras = tuple(rest)
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     limit = next((extra for extra in extras if isinstance(extra, Limit)), None)
+    parsed = next((extra for extra in extras if isinstance(extra, Parsed)), None)
     stored = next((extra for extra in extras if isinstance(extra, Stored)), Stored(name))
-    return ConfigField(name, type(choices[0]) if choices else hint, choices, limit, stored, is_optional)
+    return ConfigField(name, type(choices[0]) if choices else hint, choices, limit, parsed, stored, is_optional)
 
 
 def to_stored(config: Config) -> dict[str, Any]:

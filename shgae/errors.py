@@ -76,6 +76,13 @@ class ShgaeError(Exception):
         return " ".join(printable(line).split())
 
 
+class Inconsistent(ValueError):
+    """Values of the right types that do not fit together; where they were read from a file, the file is refused.
+
+    A class of its own, so that no other :class:`ValueError`, which would be a bug, is taken for the file's fault.
+    """
+
+
 class Refused(ShgaeError):
     """The input, an option or an artefact is refused (exit 2)."""
 

@@ -6,15 +6,16 @@ computing threads and of processes) may still change last bits, and stands in th
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from shgae.config import Limit, within
-from shgae.errors import Interrupted
+from shgae.config import Config, Limit, Parsed
+from shgae.errors import Interrupted, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ Number = TypeVar("Number", bound="np.generic")
 Deterministic = Literal["off", "warn", "error"]
 WORKERS, JOBS, PROCESSES, STEPS = Limit(0, 256), Limit(1, 256), Limit(1, 1024), Limit(1, 1000)
 EPOCH, SEED = Limit(1), Limit(0)
-"""Threads that read ahead."""
+_DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:[0-9]{1,4})?")
 
 
 class Progress:
@@ -148,15 +149,22 @@ class ProcessGroup:
         return bool(stop)
 
 
-@dataclass(frozen=True)
-class Execution:
-    """How to run a stage."""
+def device_name(text: str) -> str:
+    """The name of a kind of device, whether there is one or not; raises :class:`ValueError` if it is none."""
+    if not _DEVICE.fullmatch(text):
+        raise ValueError(f"{quoted(text)} is not a device (auto, cpu, cuda, cuda:0, mps or xpu)")
+    return text
 
-    device: str = "auto"
+
+@dataclass(frozen=True)
+class Execution(Config):
+    """How to run a stage; raises :class:`~shgae.errors.Refused` for what is no device, or beyond a limit."""
+
+    device: Annotated[str, Parsed(device_name, "auto")] = "auto"
     """Where tensors are computed: auto, cpu, cuda, cuda:N, or (untested) mps or xpu."""
     deterministic: Deterministic = "off"
     """Whether torch may take algorithms that give other bits each time: yes (off), with a warning, or never (error)."""
-    workers: int = 2
+    workers: Annotated[int, WORKERS] = 2
     """Threads that read and decode ahead; 0 does it in line."""
     resume: bool = False
     """Continue an interrupted run of the same output, exactly."""
@@ -176,7 +184,3 @@ class Execution:
     """Where progress is told."""
     stop: StopFlag = field(default_factory=StopFlag)
     """The wish to stop, set by a signal."""
-
-    def __post_init__(self) -> None:
-        """Raises :class:`~shgae.errors.Refused` for a number of workers beyond :data:`WORKERS`."""
-        within(WORKERS, "Execution.workers", self.workers)

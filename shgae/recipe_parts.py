@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from shgae.config import Config, Count, Limit, Natural
+from shgae.config import Config, Count, Limit, Natural, Share
 
-Share = Annotated[float, Limit(0, 1)]
 Decode = Literal["quarter", "argmax", "dark"]
 Preset = Literal["auto", "none", "newell", "strong"]
 Exif = Literal["ignore", "apply", "refuse"]

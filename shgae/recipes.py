@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from shgae.config import Config, Count, Epochs, Limit, Natural, Rate, Samples, Stored, to_stored
-from shgae.recipe_parts import PARTS, AugmentConfig, DetectionConfig, RegularisationConfig, Share, ShowConfig
+from shgae.config import Config, Count, Epochs, Limit, Natural, Parsed, Rate, Samples, Share, Stored, to_stored
+from shgae.option_lists import ARMS, chosen_arms, cluster_range, code_sizes, component_numbers, wanted_parts
+from shgae.recipe_parts import PARTS, AugmentConfig, DetectionConfig, RegularisationConfig, ShowConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
 from shgae.recipe_parts import Exif as Exif
@@ -172,7 +173,7 @@ class PredictConfig(DetectionConfig, DecodeConfig):
 class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     """A trained hourglass and crops -> arms that are fine-tuned equally, compared on the same people."""
 
-    arms: str = "none,random,pca,frozen,full"
+    arms: Annotated[str, Parsed(chosen_arms, ",".join(ARMS))] = "none,random,pca,frozen,full"
     """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the
     principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same
     with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment,
@@ -183,7 +184,7 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     """Number of repeats per arm, each with the next seed, the same one for all arms."""
     other_seeds: Annotated[int, Limit(1, 1000)] | None = None
     """The same for arms that are not in the primary comparison, if fewer."""
-    code_sizes: str = ""
+    code_sizes: Annotated[str, Parsed(code_sizes, "5,10,25,50,100,400")] = ""
     """Sizes of the code with which arm full is repeated, with commas, such as 5,10,25,50,100,400."""
     code_seeds: Annotated[int, Limit(1, 1000)] = 1
     """How many seeds these repetitions have."""
@@ -240,7 +241,9 @@ class SpliceConfig(ScoredConfig):
 class RateConfig(SpliceConfig):
     """A model, activations and crops -> PCK against the number of principal components that pass the bottleneck."""
 
-    components: Annotated[str, Stored("ks")] = "0,1,2,5,10,20,50,100,200,500,1000,2000,4096"
+    components: Annotated[str, Parsed(component_numbers, "0,1,10,100"), Stored("ks")] = (
+        "0,1,2,5,10,20,50,100,200,500,1000,2000,4096"
+    )
     """Numbers of components, with commas, at most the bottleneck's size; near the autoencoder's PCK more are tried."""
 
 
@@ -248,9 +251,9 @@ class RateConfig(SpliceConfig):
 class AnalyzeConfig(SpliceConfig):
     """Activations, a model, crops and an autoencoder -> what the bottleneck holds and where the pose lives."""
 
-    parts: str = "all"
+    parts: Annotated[str, Parsed(wanted_parts, "all")] = "all"
     """Which parts, with commas: spectrum, clusters, traversals, skips, code-units; all does what the inputs allow."""
-    clusters: str = "2-10"
+    clusters: Annotated[str, Parsed(cluster_range, "2-10")] = "2-10"
     """Numbers of clusters to try, from-to."""
     traversals: Annotated[int, Limit(0, 10), Stored("walks")] = 3
     """Principal components to traverse, of the bottleneck and of the code; 0 to 10."""

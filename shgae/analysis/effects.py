@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from shgae.config import Share
 from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
+from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Floats
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import RESAMPLES, Interval, PhotoEstimate
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from shgae.data.datasets import Rows
 
+T = TypeVar("T")
 Measure = Literal["pck", "loss", "maps"]
 MEASURES: tuple[Measure, ...] = ("pck", "loss", "maps")
 """PCK of all labelled joints; mean squared error against the target maps; squared distance from the untouched maps."""
@@ -101,11 +104,19 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class BySkips(Generic[T]):
+    """The same thing with the stack's skips all on, and all off."""
+
+    skips_on: T
+    skips_off: T
+
+
+@dataclass(frozen=True)
 class Effect:
     """A network with one replacement."""
 
-    pck: Mapping[str, float | None]
-    """The study's, by group, in [0, 1]."""
+    pck: ByGroup[Share | None]
+    """The study's, in [0, 1]."""
     pck_lost: Interval | None
     """PCK of the untouched bottleneck minus this one's, all labelled joints."""
     loss: float | None
@@ -116,7 +127,7 @@ class Effect:
     """How far the highest cell of a map moved, in cells: median over all joints of all people, labelled or not."""
     moved_p95: float
     """Its 95th percentile."""
-    moved_share: float
+    moved_share: Share
     """Share of maps with a highest cell moved by more than PCK's radius, a 20th of the map's side (3.2 of 64 cells)."""
 
 
@@ -182,7 +193,7 @@ class ReplacementEffects:
         moved = np.sqrt(np.square(tally.cells - self._tallies[UNTOUCHED].cells).sum(-1)).ravel()
         counts = pck.count(tally.cells, truth.cells, truth.visibility, truth.size)
         return Effect(
-            pck=counts.pck(),
+            pck=ByGroup(**counts.pck()),
             pck_lost=self.difference(UNTOUCHED, name),
             loss=self.value(name, "loss"),
             distance=float(tally.distance.mean()),

@@ -1,8 +1,10 @@
 """Frozen dataclasses <-> JSON, strictly: a report is read back as the dataclass that wrote it.
 
 Fields may be nested dataclasses (generic ones too), ``tuple[X, ...]``, ``tuple[X, Y]``, ``Mapping`` (keys: str, int,
-``Literal`` or an enum), ``X | None``, ``Literal``, enums (by value), str, int, float, bool, and ``Any`` (any JSON
-without NaN). Every field is a key: an unknown key and a missing one are refused, whatever the field's default.
+``Literal`` or an enum), ``X | None``, ``Literal``, enums (by value), str, int, float, bool, ``Any`` (any JSON without
+NaN), and ``Annotated[X, Limit(...)]``. Every field is a key: an unknown key and a missing one are refused, whatever the
+field's default. What no type says, a dataclass checks itself: its ``__post_init__`` raises
+:class:`~shgae.errors.Inconsistent`, and nothing else is taken for the file's fault.
 """
 
 from __future__ import annotations
@@ -10,23 +12,36 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
 
 from shgae.artifacts.input_file import Source, path_of
 from shgae.artifacts.tables import read_json
-from shgae.errors import Refused, quoted, shortened
+from shgae.config import Limit
+from shgae.errors import Inconsistent, Refused, quoted, shortened
 
 T = TypeVar("T")
-Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 SCHEMA = "schema"
 """The key of a report that says its version; version 1 has none."""
-_WHOLE = re.compile("0|-?[1-9][0-9]{0,18}")
+_WHOLE = re.compile("0|-?[1-9][0-9]{0,17}")
+_AGAIN = "make it again, with --force"
+_MOST = 10**18
+_LARGEST = 1e100
+"""A number of a report: what is larger was never measured, and its square overflows where a figure is drawn."""
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """How an object of one version becomes one of the next."""
+
+    form: Any
+    """The :class:`~typing.TypedDict` of what the step looks at; the object is checked by it first."""
+    step: Callable[[Any], dict[str, Any]]
+    """Makes the object of the next version; raises :class:`~shgae.errors.Inconsistent` where numbers do not fit."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +75,12 @@ class Schema(Generic[T]):
             why = f"schema {shortened(str(version), 20)}, this shgae reads {known}"
             raise Refused("report", where, why, "the shgae that made it, or make it again")
         for step in range(version, self.version):
+            upgrade = self.older[step]
+            content = _content(upgrade.form, content, where, f"report of schema {step}")
             try:
-                content = self.older[step](content)
-            except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration) as error:
-                why = f"not in the form of schema {version} ({type(error).__name__}: {shortened(str(error), 80)})"
-                raise Refused("report", where, why, "make it again, with --force") from error
+                content = upgrade.step(content)
+            except Inconsistent as error:
+                raise Refused("report", where, str(error), _AGAIN) from error
         return from_json(self.kind, content, where)
 
 
@@ -94,10 +110,14 @@ def from_json(kind: type[T], value: Any, where: object, what: str = "report") ->
     Raises:
         Refused: an unknown or missing key, a wrong type, or a number that is not finite, with the key's path.
     """
+    return typing.cast(T, _content(kind, value, where, what))
+
+
+def _content(kind: Any, value: Any, where: object, what: str) -> Any:
     try:
-        return typing.cast(T, _read(kind, value, ""))
+        return _read(kind, value, "")
     except (_Fault, RecursionError) as fault:
-        raise Refused(what, where, str(fault), "make it again, with --force") from fault
+        raise Refused(what, where, str(fault), _AGAIN) from fault
 
 
 class _Fault(Exception):
@@ -122,6 +142,10 @@ def _plain(value: Any) -> Any:
 def _read(kind: Any, value: Any, path: str) -> Any:
     """The value as that type."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is NotRequired:
+        return _read(arguments[0], value, path)
+    if origin is Annotated:
+        return _within(arguments[1:], _read(arguments[0], value, path), path)
     if origin in (typing.Union, types.UnionType):
         return _read_union(arguments, value, path)
     if origin is Literal:
@@ -132,9 +156,12 @@ def _read(kind: Any, value: Any, path: str) -> Any:
         items = _checked(dict, "an object", value, path).items()
         return {_key(arguments[0], key, path): _read(arguments[1], one, _under(path, key)) for key, one in items}
     if origin is not None and issubclass(origin, Sequence):
-        return tuple(_read_items(arguments, _checked(list, "a list", value, path), path))
+        kept = list if origin is list else tuple  # a list is of a typed dictionary, and read once more
+        return kept(_read_items(arguments, _checked(list, "a list", value, path), path))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(_one_of([one.value for one in kind], value, path))
+    if typing.is_typeddict(kind):
+        return _read_keys(kind, _checked(dict, "an object", value, path), path)
     if kind is Any:
         return _any(value, path)
     return _scalar(kind, value, path)
@@ -145,21 +172,39 @@ def _read_fields(kind: Any, value: dict[str, Any], path: str) -> Any:
     for key in value:
         if key not in hints:
             raise _Fault(_under(path, key), "unknown key")
-    for key in hints:
-        if key not in value:
-            raise _Fault(_under(path, key), "missing")
+    _check_keys(hints, value, path)
     fields = {key: _read(hint, value[key], _under(path, key)) for key, hint in hints.items()}
     try:
         return kind(**fields)
-    except ValueError as error:  # a class that checks itself
+    except Inconsistent as error:
         raise _Fault(path, str(error)) from error
+
+
+def _read_keys(kind: Any, value: dict[str, Any], path: str) -> dict[str, Any]:
+    """The object, of which only the keys of a typed dictionary are looked at."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    _check_keys((key for key, hint in hints.items() if typing.get_origin(hint) is not NotRequired), value, path)
+    return value | {key: _read(hint, value[key], _under(path, key)) for key, hint in hints.items() if key in value}
+
+
+def _check_keys(wanted: Iterable[str], value: Mapping[str, Any], path: str) -> None:
+    for key in wanted:
+        if key not in value:
+            raise _Fault(_under(path, key), "missing")
+
+
+def _within(extras: Iterable[Any], value: Any, path: str) -> Any:
+    for limit in extras:
+        if isinstance(limit, Limit) and not limit.allows(value):
+            raise _Fault(path, f"{quoted(value)} is not {limit}")
+    return value
 
 
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
     """The types of a dataclass's fields; of a generic one, ``Kind[X]``, with X put in."""
     plain = typing.get_origin(kind) or kind
-    hints = typing.get_type_hints(plain)
+    hints = typing.get_type_hints(plain, include_extras=True)
     given = dict(zip(getattr(plain, "__parameters__", ()), typing.get_args(kind), strict=True))
 
     def filled(hint: Any) -> Any:
@@ -202,9 +247,11 @@ def _key(kind: Any, key: str, path: str) -> Any:
 
 def _scalar(kind: Any, value: Any, path: str) -> Any:
     if kind is float and type(value) in (int, float):
-        if not -sys.float_info.max <= value <= sys.float_info.max:  # NaN too
-            raise _Fault(path, "is not finite")
+        if not -_LARGEST <= value <= _LARGEST:  # NaN too
+            raise _Fault(path, f"is not finite, or beyond {_LARGEST:g}")
         return float(value)
+    if kind is int and type(value) is int and abs(value) > _MOST:
+        raise _Fault(path, f"is beyond {_MOST:,}")
     names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", types.NoneType: "null"}
     return _checked(kind, names[kind], value, path)
 
@@ -216,7 +263,9 @@ def _any(value: Any, path: str) -> Any:
         return [_any(one, f"{path}[{place}]") for place, one in enumerate(value)]
     if isinstance(value, float):
         return _scalar(float, value, path)
-    return value if value is None or type(value) in (str, int, bool) else _checked(str, "JSON", value, path)
+    if type(value) is int:
+        return _scalar(int, value, path)
+    return value if value is None or type(value) in (str, bool) else _checked(str, "JSON", value, path)
 
 
 def _one_of(values: Sequence[Any], value: Any, path: str) -> Any:

@@ -144,9 +144,7 @@ def _table(key: str, table: Any, path: Path, notes: list[str]) -> dict[str, Any]
         try:
             values[name] = fields[name].check(value)
         except ValueError as error:
-            quoted = '"' * (fields[name].kind is str)
-            fix = f"{fields[name].option} = {quoted}{fields[name].example.strip(quoted or None)}{quoted}"
-            raise Refused(f"{key}.{option}", path, str(error), fix) from error
+            raise Refused(f"{key}.{option}", path, str(error), fields[name].assigned(fields[name].option)) from error
     return values
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from shgae.config import fields_of
 from shgae.errors import Refused
+from shgae.option_lists import chosen_arms, wanted_parts
 from shgae.recipe_parts import HeatmapConfig
 
 Values = Mapping[str, Any]
@@ -62,8 +63,6 @@ def _alone(option: str, *others: str) -> Needs:
 
 def _part(option: str, name: str) -> Needs:
     def is_done(values: Values) -> bool:
-        from shgae.analysis.latent.inputs import wanted_parts
-
         return name in wanted_parts(values["config"].parts)
 
     return Needs((option,), f"--parts {name}", is_done)
@@ -71,17 +70,15 @@ def _part(option: str, name: str) -> Needs:
 
 def _arm(option: str, *names: str) -> Needs:
     def is_compared(values: Values) -> bool:
-        from shgae.experiments.study.arms import chosen
-
-        return not {*names}.isdisjoint(chosen(values["config"].arms))
+        return not {*names}.isdisjoint(chosen_arms(values["config"].arms))
 
     return Needs((option,), f"--arms with {' or '.join(names)}", is_compared)
 
 
 def _has_other_arms(values: Values) -> bool:
-    from shgae.experiments.study.arms import COMPARED, chosen
+    from shgae.experiments.study.arms import COMPARED
 
-    arms = {*chosen(values["config"].arms)}
+    arms = {*chosen_arms(values["config"].arms)}
     primary = next(({*pair} for pair in COMPARED if {*pair} <= arms), arms)
     return arms > primary
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,11 @@ from shgae.cli.fields import defaults, help_of, stage_of
 from shgae.cli.inputs import Folder, NamedFile, NamedFiles, NewFolder
 from shgae.config import ConfigField, Limit, fields_of, within
 from shgae.errors import Refused
-from shgae.execution import EPOCH, JOBS, PROCESSES, SEED, STEPS, WORKERS, Deterministic
+from shgae.execution import EPOCH, JOBS, PROCESSES, SEED, STEPS, WORKERS, Deterministic, Execution
 from shgae.recipes import RecipeName
 
 _METHOD, _RUNNING, _SHOWING = "Method", "Running", "Showing"
 _SHORT = {"batch_size": "-b", "seed": "-s"}
-_DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,4})?")
 
 Parameter = tuple[Any, Any]
 """An annotation and a default, as they stand in a signature."""
@@ -88,9 +86,8 @@ def modernized(command: str, words: Sequence[str], known: Collection[str]) -> tu
 
 
 def _is_device(value: str) -> str:
-    if not _DEVICE.fullmatch(value):
-        raise Refused("value", "--device", f"{value} is not a device", "--device auto, cpu, cuda, cuda:0, mps or xpu")
-    return value
+    field = next(one for one in fields_of(Execution) if one.name == "device")
+    return str(_checked(field, value))
 
 
 def _is_within(name: str, limit: Limit) -> Callable[[int | None], int | None]:
@@ -306,9 +303,13 @@ def given(config: type, values: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields_of(config):
         if values[field.name] is not None:
-            try:
-                found[field.name] = field.check(values[field.name])
-            except ValueError as error:
-                option = f"--{field.option}"
-                raise Refused("value", option, str(error), f"{option} {field.example}") from error
+            found[field.name] = _checked(field, values[field.name])
     return found
+
+
+def _checked(field: ConfigField, value: Any) -> Any:
+    try:
+        return field.check(value)
+    except ValueError as error:
+        option = f"--{field.option}"
+        raise Refused("value", option, str(error), f"{option} {field.example}") from error

@@ -18,7 +18,7 @@ from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.data.mean_pose import mean_pose_cells
-from shgae.errors import Refused
+from shgae.errors import Inconsistent, Refused
 from shgae.evaluation.error_shares import ErrorKinds, ErrorRule, ErrorTable, error_rule
 from shgae.evaluation.official import OfficialPhotos
 from shgae.evaluation.older_reports import OLDER
@@ -169,21 +169,21 @@ class EvaluationReport:
     """What :attr:`Row.official` is of; None where nobody asked for it, and in reports of before."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`ValueError` if there is no model, or a row or pair is of other joints, scores or radii."""
+        """Raises :class:`~shgae.errors.Inconsistent`: no model, or a row or pair of other joints, scores or radii."""
         rows = self.rows
         joints = [set(row.joints) for row in rows] + [set(pair.joints) for pair in self.comparisons]
         joints += [set(metric.joints) for row in rows for metric in row.metrics]
         joints += [set(row.errors.joints) for row in rows if row.errors]
         if not self.models or any(one != set(self.joints) for one in joints):
-            raise ValueError("no model, or a row of other joints")
+            raise Inconsistent("no model, or a row of other joints")
         scores = [{metric.name: metric.labelled.keys() for metric in row.metrics} for row in rows]
         if not scores[0] or any(one != scores[0] for one in scores):
-            raise ValueError("no score, or a row of other scores")
+            raise Inconsistent("no score, or a row of other scores")
         curves = {(name, curve.radii) for row in rows for name, curve in row.curves.items()}
         if len(curves) > len({name for name, _ in curves}):
-            raise ValueError("a row of other radii")
+            raise Inconsistent("a row of other radii")
         if any(row.official is not None and row.official.keys() != set(NAMES) for row in rows):
-            raise ValueError("a row of other official numbers")
+            raise Inconsistent("a row of other official numbers")
 
     @property
     def rows(self) -> tuple[Row, ...]:

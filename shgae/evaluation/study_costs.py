@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shgae.artifacts.typed_json import Schema
+from shgae.errors import Inconsistent
 
 COSTS = "costs.json"
 
@@ -22,9 +23,9 @@ class StudyCosts:
     """Of a crop in it, by arm: the median of a few passes, reading the crops included."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`ValueError` for numbers that nobody measures."""
+        """Raises :class:`~shgae.errors.Inconsistent` for numbers that nobody measures."""
         if self.batch < 1 or min(self.milliseconds.values(), default=0.0) < 0:
-            raise ValueError("nobody measures such costs")
+            raise Inconsistent("nobody measures such costs")
 
 
 STUDY_COSTS = Schema(StudyCosts, version=1, older={})

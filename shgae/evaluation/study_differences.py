@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from shgae.config import Share
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.seeds import SeedError
@@ -97,7 +98,7 @@ class ArmComparison:
     """Whether a true difference of the margin or more is ruled out at ``alpha``; also where the arms differ."""
     margin: float | None
     """The difference that matters, as a share; None in reports of before."""
-    alpha: float
+    alpha: Share
     """Two-sided level of the verdict and of the intervals (1 - alpha); what is left of it at this look at the seeds.
     0: nothing is left, or there yet; the intervals are 95 %, and there is no verdict."""
     p: float | None

@@ -15,7 +15,7 @@ from shgae.artifacts.manifest import differences
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import json_bytes
 from shgae.artifacts.typed_json import Schema, to_json
-from shgae.errors import Refused
+from shgae.errors import Inconsistent, Refused
 from shgae.metrics.statistics import Verdict
 
 PLAN = "plan.json"
@@ -37,9 +37,9 @@ class AnalysisPlan:
     """Of photos, for the intervals."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`ValueError` for a level or a number that no analysis has."""
+        """Raises :class:`~shgae.errors.Inconsistent` for a level or a number that no analysis has."""
         if not 0 < self.alpha < 1 or self.resamples < 1:
-            raise ValueError("no study is analysed so")
+            raise Inconsistent("no study is analysed so")
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,15 @@ class StudyPlan:
     """Hashes of the plans that --force put this one in the place of."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`ValueError` for a plan that no study registers."""
+        """Raises :class:`~shgae.errors.Inconsistent` for a plan that no study registers."""
         if not self.arms or not self.seeds:
-            raise ValueError("a study has an arm and a seed")
+            raise Inconsistent("a study has an arm and a seed")
         each = (self.arms, self.seeds, self.other_seeds, self.code_sizes, self.code_seeds, self.primary or ())
         is_fit = all(len(set(some)) == len(some) for some in each)
         is_fit &= {*(self.primary or ())} <= {*self.arms} and {*self.other_seeds} <= {*self.seeds}
         is_fit &= min(*self.seeds, *self.code_seeds, 0) == 0 and min(*self.code_sizes, self.limit or 1, 1) == 1
         if not is_fit or not 0 < self.margin <= _MOST_POINTS or self.limit == 0:
-            raise ValueError("no study registers such a plan")
+            raise Inconsistent("no study registers such a plan")
 
     @property
     def sha256(self) -> str:
@@ -119,9 +119,9 @@ class Look:
     """How many seeds each arm had; None of a look that an earlier shgae wrote down."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`ValueError` for a look that no study makes."""
+        """Raises :class:`~shgae.errors.Inconsistent` for a look that no study makes."""
         if self.seeds < 1 or not 0 <= self.alpha < 1 or min((self.runs or {}).values(), default=1) < 1:
-            raise ValueError("no study makes such a look")
+            raise Inconsistent("no study makes such a look")
 
     def is_test(self, seeds: int, runs: Mapping[str, int], arms: Collection[str]) -> bool:
         """Whether a report with these runs tests the primary comparison with the same numbers, given the planned
@@ -137,12 +137,12 @@ class Looks:
     looks: tuple[Look, ...]
 
     def __post_init__(self) -> None:
-        """Raises :class:`ValueError` for looks that no study makes."""
+        """Raises :class:`~shgae.errors.Inconsistent` for looks that no study makes."""
         each = [(look.seeds, sorted((look.runs or {}).items())) for look in self.looks]
         # With no more seeds than another test had, a look has no level.
         tests = [seeds for seeds, _ in dict.fromkeys((look.seeds, look.alpha) for look in self.looks if look.alpha)]
         if any(one in each[:place] for place, one in enumerate(each)) or tests != sorted(set(tests)):
-            raise ValueError("no study makes such looks")
+            raise Inconsistent("no study makes such looks")
 
 
 @dataclass(frozen=True)
@@ -171,10 +171,10 @@ class Registered:
     """See :class:`StudyPlan`."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`ValueError` where the look is not among the looks, or a number is out of range."""
+        """Raises :class:`~shgae.errors.Inconsistent` where no such look was made, or a number is out of range."""
         is_fit = self.current is None or 0 <= self.current < len(self.looks)
         if not is_fit or not 0 < self.margin <= _MOST_POINTS or min((self.planned_runs or {}).values(), default=1) < 1:
-            raise ValueError("no study is registered so")
+            raise Inconsistent("no study is registered so")
 
     @property
     def alpha(self) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shgae.errors import Inconsistent
+
 
 @dataclass(frozen=True)
 class CodeSize:
@@ -33,3 +35,13 @@ class CodeSizes:
     components: tuple[tuple[int, float | None], ...]
     """Numbers of principal components and the baseline's PCK with its bottleneck projected on them, from 0, which is
     the training mean."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` where the chosen size is none of them."""
+        if self.chosen not in {one.size for one in self.sizes}:
+            raise Inconsistent("a chosen size that was not tried")
+
+    @property
+    def best(self) -> CodeSize:
+        """That of the chosen size."""
+        return next(one for one in self.sizes if one.size == self.chosen)

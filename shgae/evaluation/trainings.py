@@ -14,7 +14,7 @@ from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import read_rows
 from shgae.config import from_stored
-from shgae.errors import Refused
+from shgae.errors import Inconsistent, Refused
 from shgae.recipe_parts import PARTS, augment_in_words
 from shgae.recipes import NEUTRAL, AutoencoderConfig, FinetuneConfig
 
@@ -58,6 +58,17 @@ class Trained:
     """The first comes first."""
     autoencoders: tuple[Training, ...] = ()
     """How each autoencoder was made before it was grafted in; ``data`` and ``steps`` are not looked at."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` for a network with grafts that are no autoencoders."""
+        grafts = self.network.get("grafts", ())
+        if not isinstance(grafts, list | tuple) or any("code_size" not in one for one in grafts if type(one) is dict):
+            raise Inconsistent("a network with grafts that are no autoencoders")
+
+    @property
+    def code_sizes(self) -> tuple[int, ...]:
+        """Of the autoencoders in the network."""
+        return tuple(one["code_size"] for one in self.network.get("grafts", ()) if isinstance(one, dict))
 
 
 class Control(StrEnum):

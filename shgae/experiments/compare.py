@@ -23,7 +23,7 @@ from shgae.evaluation.matching import sigmas_for
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import read_predictions
 from shgae.evaluation.study_differences import ArmComparison, Detectable, JointTest
-from shgae.evaluation.study_report import BASELINE, STUDY, ArmResult, StudyReport, verdict_of
+from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
 from shgae.experiments.study import scores
 from shgae.experiments.study.arms import Pair
@@ -33,6 +33,7 @@ from shgae.metrics.comparison import by_joint
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Bools, Floats, Ints, People
 from shgae.metrics.power import minimum_detectable, spread_over_photos
+from shgae.option_lists import BASELINE
 from shgae.plots.style import save_figure
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import as_json

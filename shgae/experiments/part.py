@@ -13,8 +13,8 @@ from shgae.artifacts.manifest import MANIFEST, differences
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read
 from shgae.errors import Refused
-from shgae.evaluation.study_report import ARMS
 from shgae.execution import Execution
+from shgae.option_lists import ARMS
 
 SCORING = ("score", "rate")
 """Steps that see the people on whom the arms of a study are compared; they come after all others."""

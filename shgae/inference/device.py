@@ -19,7 +19,6 @@ ConfigT = TypeVar("ConfigT", bound=ExtractConfig | FitConfig | PredictConfig | S
 
 UNTESTED: Mapping[str, Callable[[], bool]] = {"mps": torch.backends.mps.is_available, "xpu": torch.xpu.is_available}
 """Kinds of GPU that are taken if asked for, and that nobody has tried, Apple's and Intel's: whether there is one."""
-_DEVICES = "auto, cpu, cuda, cuda:0, mps or xpu"
 BEYOND_FP16 = "--precision fp32 (fp16 ends at 65,504, and activations of the original residual can be far beyond)"
 """The fix where numbers of fp16 are not finite."""
 _HALVES: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -28,17 +27,15 @@ _HALVES: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torc
 def resolve_device(name: str) -> torch.device:
     """``auto`` takes the first NVIDIA or AMD GPU, else the CPU; a GPU gets its number, so equal ones compare equal.
 
+    Args:
+        name: one that :class:`~shgae.execution.Execution` takes.
+
     Raises:
-        Refused: an unknown device, or a GPU that this machine does not have or this torch was not built for.
+        Refused: a GPU that this machine does not have or this torch was not built for.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise Refused("value", "--device", f"{name} is no device", f"--device {_DEVICES}") from error
-    if device.type not in ("cpu", "cuda", *UNTESTED):
-        raise Refused("value", "--device", f"{name} is not supported", f"--device {_DEVICES}")
+    device = torch.device(name)
     if device.type in UNTESTED and not UNTESTED[device.type]():
         raise Refused("value", "--device", f"torch sees no {device.type} here", "shgae doctor, or --device cpu")
     if device.type == "cuda":

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
+from shgae.errors import Inconsistent
 from shgae.metrics import pck
 from shgae.metrics.pck import Averaging
 from shgae.metrics.people import Bools, Floats, Visibility
@@ -73,9 +74,9 @@ class Curve:
     """Area under the curve by trapezoids, divided by the radii's range: 1 is perfect."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`ValueError` if there is not a share a radius."""
+        """Raises :class:`~shgae.errors.Inconsistent` if there is not a share a radius."""
         if len(self.shares) != len(self.radii):
-            raise ValueError(f"{len(self.shares)} shares, {len(self.radii)} radii")
+            raise Inconsistent(f"{len(self.shares)} shares, {len(self.radii)} radii")
 
 
 def curve(

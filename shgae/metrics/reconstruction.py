@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shgae.errors import Inconsistent
+
 Array = npt.NDArray[Any]
 
 
@@ -124,6 +126,15 @@ class Fidelity:
     """(H x W,) row by row, as ``error_by_channel``."""
     spread_by_position: tuple[float, ...] | None
     """(H x W,) as ``spread_by_channel``."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` where errors and spreads are of other channels or positions."""
+        pairs = (
+            (self.error_by_channel, self.spread_by_channel),
+            (self.error_by_position, self.spread_by_position),
+        )
+        if any(len(error or ()) != len(spread or ()) for error, spread in pairs):
+            raise Inconsistent("errors and spreads of other channels or positions")
 
 
 class FidelitySums:

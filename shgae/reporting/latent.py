@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shgae.analysis.latent.clusters import Clusters
-from shgae.analysis.latent.report import AnalysisReport, CodeUnits, Traversals
+from shgae.analysis.latent.report import BOTTLENECKS, AnalysisReport, CodeUnits, Traversals
 from shgae.analysis.latent.spectrum import SHARES
 from shgae.reporting.table import Grid, interval_points, percent
 from shgae.wording import counted, counted_people
@@ -63,7 +63,7 @@ def _traversals(found: Traversals) -> Grid:
     rows = []
     for space, traversed in found.spaces:
         for one in traversed:
-            moved = [percent(one.moved[side]) for side in ("skips_on", "skips_off")]
+            moved = [percent(one.moved.skips_on), percent(one.moved.skips_off)]
             rows.append((f"{space}, component {one.component}", percent(one.share), *moved))
     caption = (
         "moved: mean distance of decoded joints between -2 and +2 standard deviations, % of the crop's side\n"
@@ -78,8 +78,8 @@ def _skips(report: AnalysisReport) -> Grid:
     table = {(one.bottleneck, one.skips): one for one in report.skips}
     rows = []
     for way in ways:
-        found = [table[bottleneck, way] for bottleneck in ("as it is", "training mean")]
-        cells = [cell for one in found for cell in (percent(one.pck["all"]), interval_points(one.lost))]
+        found = [table[bottleneck, way] for bottleneck in BOTTLENECKS]
+        cells = [cell for one in found for cell in (percent(one.pck.all), interval_points(one.lost))]
         rows.append((way, *cells))
     return Grid(
         f"Skips and bottleneck, {report.split}: {counted_people(report.persons)}",

@@ -120,7 +120,7 @@ class Pictures:
         title = f"{space}, component {number}: {100 * found.share:.1f} % of the variance, sd {found.deviation:.3g}"
         members = self._members(found.nearest.tolist()) or None
         figure = traversal_figure(rows, members, STEPS, self._skeleton(), title)
-        on, off = (100 * found.moved[side] for side in ("skips_on", "skips_off"))
+        on, off = 100 * found.moved.skips_on, 100 * found.moved.skips_off
         alt = (
             f"Decoded poses from -3 to +3 standard deviations along component {number} of the {space}; from -2 to "
             f"+2 joints move by {on:.1f} % of the crop with the mean person's skips, {off:.1f} % with skips off."
@@ -139,7 +139,7 @@ class Pictures:
             columns,
             f"PCK of each joint, {counted_people(people)}; + mean: bottleneck replaced by the training mean",
         )
-        worst = min(skips, key=lambda one: one.pck["all"] or 0.0)
+        worst = min(skips, key=lambda one: one.pck.all or 0.0)
         alt = f"PCK of every joint with skips on, off, and off level by level; lowest with {worst.skips}, bottleneck "
         self._save(figure, "skips", "PCK with skips on and off", f"{alt}{worst.bottleneck}.", photos=False)
 

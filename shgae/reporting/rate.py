@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from matplotlib.figure import Figure
 
-from shgae.analysis.effects import Effect
+from shgae.analysis.effects import BySkips, Effect
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport
 from shgae.plots.rates import Level, Ranks, ScoreCurve, rate_curve
 from shgae.reporting.table import Grid, fvu, interval_points, people_title, percent
 from shgae.wording import counted_people
 
-_SIDES = (("skips_on", "skips on"), ("skips_off", "skips off"))
+_Side = Literal["skips_on", "skips_off"]
+_SIDES: tuple[tuple[_Side, str], ...] = (("skips_on", "skips on"), ("skips_off", "skips off"))
 
 
 def rate_table(report: RateReport) -> Grid:
@@ -20,7 +23,7 @@ def rate_table(report: RateReport) -> Grid:
     if code:
         rows.append(_row(f"autoencoder {code.n_components}", code))
     rows += [_row(name, one) for name, one in report.given.items()]
-    untouched = (report.untouched[side] for side, _ in _SIDES)
+    untouched = (_effect(report.untouched, side) for side, _ in _SIDES)
     rows.append(("autoencoder taken out" if tuned else "untouched", "0", *_scored(*untouched)))
     against = "the tuned trunk with its autoencoder taken out" if tuned else "the bottleneck as it is"
     caption = f"lost: points of PCK against {against}; 95 % intervals over photos, of FVU too"
@@ -64,9 +67,9 @@ def _beyond(report: RateReport) -> str:
     return f"beyond rank {report.rank:,}, all that {counted_people(report.trained_on, 'training')} span"
 
 
-def _curve(report: RateReport, side: str, name: str) -> ScoreCurve | None:
+def _curve(report: RateReport, side: _Side, name: str) -> ScoreCurve | None:
     """None where nobody has a joint."""
-    whole = report.untouched[side].pck["all"]
+    whole = _effect(report.untouched, side).pck.all
     if whole is None:
         return None
     effects = [_effect(one, side) for one in report.points]
@@ -76,17 +79,17 @@ def _curve(report: RateReport, side: str, name: str) -> ScoreCurve | None:
     return ScoreCurve(
         name=name,
         untouched=100 * whole,
-        scores=tuple(100 * (one.pck["all"] or 0.0) for one in effects),
+        scores=tuple(100 * (one.pck.all or 0.0) for one in effects),
         band=tuple(band) if len(band) == len(losses) else None,
-        autoencoder=100 * (_effect(report.autoencoder, side).pck["all"] or 0.0) if report.autoencoder else None,
+        autoencoder=100 * (_effect(report.autoencoder, side).pck.all or 0.0) if report.autoencoder else None,
     )
 
 
-def _share(point: GivenPoint, side: str) -> float:
-    return 100 * (_effect(point, side).pck["all"] or 0.0)
+def _share(point: GivenPoint, side: _Side) -> float:
+    return 100 * (_effect(point, side).pck.all or 0.0)
 
 
-def _effect(point: RatePoint | GivenPoint, side: str) -> Effect:
+def _effect(point: RatePoint | GivenPoint | BySkips[Effect], side: _Side) -> Effect:
     return point.skips_on if side == "skips_on" else point.skips_off
 
 
@@ -99,4 +102,4 @@ def _row(name: str, one: RatePoint | GivenPoint) -> tuple[str, ...]:
 
 
 def _scored(*effects: Effect) -> list[str]:
-    return [cell for effect in effects for cell in (percent(effect.pck["all"]), interval_points(effect.pck_lost))]
+    return [cell for effect in effects for cell in (percent(effect.pck.all), interval_points(effect.pck_lost))]

@@ -41,7 +41,7 @@ def _replacement(report: SpliceReport, name: str) -> tuple[str, ...]:
     for _, side in report.sides:
         effect = side.effects[name]
         standing = interval_points(side.ae_ahead.get(name)) if report.tuned else _recovered(side, name, LEADING)
-        cells += [percent(effect.pck["all"]), standing, percent(effect.moved_share)]
+        cells += [percent(effect.pck.all), standing, percent(effect.moved_share)]
     return tuple(cells)
 
 

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
-from shgae.evaluation.study_report import (
+from shgae.evaluation.study_report import ArmResult, Budget, StudyReport
+from shgae.metrics.pck import GROUPS
+from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
+from shgae.option_lists import (
     ARMS,
     BASELINE,
     DROPOUT,
@@ -21,12 +24,7 @@ from shgae.evaluation.study_report import (
     RANDOM,
     WEIGHT_DECAY,
     WIDE,
-    ArmResult,
-    Budget,
-    StudyReport,
 )
-from shgae.metrics.pck import GROUPS
-from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
 from shgae.plots.differences import Bar, forest_plot
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from shgae.evaluation.study_report import BASELINE, NONE, StudyReport
+from shgae.evaluation.study_report import StudyReport
 from shgae.evaluation.study_sizes import CodeSize, CodeSizes
+from shgae.option_lists import BASELINE, NONE
 from shgae.plots.code_sizes import SizeCurves, code_size_figure
 from shgae.reporting.table import Grid, percent
 from shgae.wording import counted
@@ -32,7 +33,7 @@ def _row(one: CodeSize, components: float | None) -> tuple[str, ...]:
 
 
 def _sentence(found: CodeSizes) -> str:
-    best = next(one for one in found.sizes if one.size == found.chosen)
+    best = found.best
     return f"Chosen on val: a code of {best.size}, with a PCK of {percent(best.after)} % after fine-tuning."
 
 

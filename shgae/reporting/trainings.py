@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shgae.evaluation.report import EvaluationReport, Pair
-from shgae.evaluation.trainings import OF_THE_AUTOENCODER, Control, Training, things_of, values_of
+from shgae.evaluation.trainings import OF_THE_AUTOENCODER, Control, Trained, Training, things_of, values_of
 from shgae.reporting.table import Grid
 from shgae.wording import listed
 
@@ -56,7 +56,7 @@ def trainings_tables(report: EvaluationReport) -> list[Grid]:
         for name in things_of([training for one in known.values() for training in one.autoencoders])
         if OF_THE_AUTOENCODER.format(name) in differing
     ]
-    rows.append(("network", *(_network(one.network) for one in known.values())))
+    rows.append(("network", *(_network(one) for one in known.values())))
     notes = []
     for verdict, template in _NOTES:
         named = [f"{pair.second} - {pair.first}" for pair in pairs if pair.trainings.verdict is verdict]
@@ -81,8 +81,8 @@ def _plain(value: Any) -> str:
     return text[:_SHORT] if _ID.fullmatch(text) else text
 
 
-def _network(spec: Mapping[str, Any]) -> str:
-    """``1 x original, 256 channels, code 50``."""
-    sizes = [str(graft["code_size"]) for graft in spec.get("grafts", ()) if isinstance(graft, dict)]
+def _network(one: Trained) -> str:
+    """``1 x original, width 256, code of 50``."""
+    spec, sizes = one.network, [str(size) for size in one.code_sizes]
     code = f", code of {listed(sizes)}" if sizes else ""
     return f"{spec.get('stacks', '?')} x {spec.get('residual', '?')}, width {spec.get('width', '?')}{code}"

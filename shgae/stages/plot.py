@@ -39,7 +39,6 @@ from shgae.plots import bars, curves, error_bars, radii
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
 from shgae.reporting import error_kinds, evaluation, study
-from shgae.reporting.fitting import fitting
 from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.pckh import radius_panels
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
@@ -78,9 +77,8 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
     if from_epoch is not None:
         within(EPOCH, "from_epoch", from_epoch)
     read = read_inputs(inputs)
-    with fitting(", ".join(map(str, inputs))):
-        begins = _begins(read.histories, from_epoch)
-        figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
+    begins = _begins(read.histories, from_epoch)
+    figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
     parents = {f"run {name}": artifact for name, artifact in read.artifacts.items()}
     config = {"from_epoch": from_epoch}
     with new_artifact(
@@ -89,8 +87,7 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
         files = [f"{name}{suffix}" for name in figures for suffix in SUFFIXES]
         execution.progress.start("figures", len(files), "files")
         for name, draw in figures.items():
-            with fitting(", ".join(map(str, inputs))):
-                save_figure(draw(), [draft.file(f"{name}{suffix}") for suffix in SUFFIXES], stamp(execution))
+            save_figure(draw(), [draft.file(f"{name}{suffix}") for suffix in SUFFIXES], stamp(execution))
             execution.progress.advance(len(SUFFIXES))
             execution.stop.raise_if_set(output, "the same command", saved=False)
         execution.progress.finish()

@@ -16,7 +16,6 @@ from shgae.artifacts.output_file import PAGE, check_file, make_room
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
-from shgae.reporting.fitting import fitting
 from shgae.reporting.page.html import Page, Section, pictures_of, render
 from shgae.reporting.page.inputs import Given, open_given
 from shgae.reporting.page.lineage import lineage, made
@@ -93,13 +92,6 @@ def _check_place(output: Path, given: Sequence[Given]) -> None:
 
 def _sections(given: Sequence[Given], config: ReportConfig, execution: Execution) -> tuple[Section, ...]:
     sections = sections_of(given, execution.progress)
-    with fitting(", ".join(str(one.artifact.path) for one in given)):
-        return _with_people(sections, given, config, execution)
-
-
-def _with_people(
-    sections: list[Section], given: Sequence[Given], config: ReportConfig, execution: Execution
-) -> tuple[Section, ...]:
     people = people_section([one for one in given if one.kind == "evaluation"], given, config, execution)
     if people:
         after = 1 + next(i for i, section in enumerate(sections) if section.anchor == "evaluation")

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shgae.analysis.effects import Effect, Recovered, Undefined
+from shgae.analysis.effects import BySkips, Effect, Recovered, Undefined
 from shgae.analysis.latent.clusters import Cluster, Clustering, Clusters, OneMode, verdict_of
-from shgae.analysis.latent.report import AnalysisReport, CodeUnit, Condition, Traversals, Traversed, units_of
+from shgae.analysis.latent.report import (
+    BOTTLENECKS,
+    AnalysisReport,
+    CodeUnit,
+    Condition,
+    Traversals,
+    Traversed,
+    units_of,
+)
 from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
 from shgae.analysis.rate.report import RatePoint, RateReport, needed_of, taken_out_of
 from shgae.analysis.splice.code import CodeHealth
 from shgae.analysis.splice.report import Check, Replaced, Side, SpliceReport
 from shgae.analysis.splice.verdicts import changes_of, cost_of
+from shgae.metrics.pck import ByGroup
 from shgae.metrics.reconstruction import Fidelity
 from shgae.metrics.statistics import Interval
 
@@ -30,7 +39,7 @@ def interval(value: float, reach: float = 0.1) -> Interval:
 def effect(pck: float | None, *, alone: bool = False) -> Effect:
     """Of a PCK; ``alone``: everybody in one photo."""
     lost = None if pck is None or alone else interval(WHOLE - pck, 0.01)
-    return Effect({"all": pck, "v1": None, "v2": pck}, lost, 0.004, 1.0, 0.0, 3.0, 0.257)
+    return Effect(ByGroup(pck, None, pck), lost, 0.004, 1.0, 0.0, 3.0, 0.257)
 
 
 def entry(name: str, share: float | None, measure: str = "pck", baseline: str = "mean") -> Recovered:
@@ -102,7 +111,7 @@ def rate_report(
         trained_on=rank + 1,
         rank=rank,
         points=points,
-        untouched={name: effect(whole) for name in ("skips_on", "skips_off")},
+        untouched=BySkips(effect(whole), effect(whole)),
         autoencoder=code,
         equal_fvu=None if code is None or is_tuned else replace(EQUAL, difference=None),
         equal_pck={} if code is None or is_tuned else {"skips_on": EQUAL, "skips_off": EQUAL},
@@ -128,10 +137,10 @@ def analysis_report(*units: CodeUnit, people: int = 20) -> AnalysisReport:
     """Every part, with these units."""
     spectrum = Spectrum(30, 40, 29, (0.7, 0.3, *[0.0] * 38), {"90": 2, "95": 2, "99": 2}, 1.7, 1)
     joints = {name: (((1.0, 2.0),),) for name in ("skips_on", "skips_off")}
-    traversed = Traversed(1, 2.0, 0.5, {"skips_on": 0.1, "skips_off": 0.2}, joints, (4,))
+    traversed = Traversed(1, 2.0, 0.5, BySkips(0.1, 0.2), joints, (4,))
     skips = tuple(
-        Condition(bottleneck, way, {"all": 0.5}, {"nose": 0.5}, interval(0.1))
-        for bottleneck in ("as it is", "training mean")
+        Condition(bottleneck, way, ByGroup(0.5, None, 0.5), {"nose": 0.5}, interval(0.1))
+        for bottleneck in BOTTLENECKS
         for way in ("all on", "all off")
     )
     return AnalysisReport(

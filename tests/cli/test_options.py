@@ -316,8 +316,8 @@ def test_a_value_of_another_kind_is_refused_with_what_is_wanted(stage: str, name
         ("train", "residual", "original", "default: original"),
         ("train", "limit", "1", "default: all"),
         ("prepare", "crop_size", "256", "default: 256"),
-        ("prepare", "category", '"..."', "default: person"),
-        ("study", "code_sizes", '"..."', "default: none"),
+        ("prepare", "category", "...", "default: person"),
+        ("study", "code_sizes", "5,10,25,50,100,400", "default: none"),
     ],
 )
 def test_an_option_knows_an_example_and_what_the_recipes_say(stage: str, name: str, example: str, default: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shgae.cli.app import main
-from shgae.evaluation.study_report import ARMS, STUDY
+from shgae.evaluation.study_report import STUDY
+from shgae.option_lists import ARMS
 from shgae.reporting.study import conclusion
 from tests.builders.chain import Chain
 

@@ -198,7 +198,7 @@ REFUSED = {
     "train made/data": "Missing option '--output'",
     "train": "Missing argument 'DATA'",
     "trian made/data -o x": "Did you mean 'train'",
-    "train made/data -o x --device tpu": "--device: tpu is not a device",
+    "train made/data -o x --device tpu": "--device: 'tpu' is not a device",
     "train made/data -o x --device cuda:99": "there is no cuda:99 (GPUs that torch sees: ",
     "train made/data -o x --config none.toml": "none.toml: no such file",
     f"train made/data -o x --config {JSON}": "not TOML",

@@ -18,7 +18,6 @@ import pytest
 import torch
 
 import shgae
-from shgae.analysis.latent.inputs import PARTS
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
 from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.analysis.splice.report import SCHEMA as SPLICE
@@ -30,6 +29,7 @@ from shgae.cli.app import main
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY
 from shgae.metrics.statistics import Verdict
+from shgae.option_lists import PARTS
 from tests.builders.old_artefacts import IDS
 from tests.end_to_end.conftest import ROOT, one_line
 

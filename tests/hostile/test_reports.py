@@ -14,15 +14,32 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shgae.analysis.latent.report import SCHEMA as ANALYSIS
+from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.manifest import FileEntry, read_manifest
 from shgae.artifacts.strict_json import parse
+from shgae.artifacts.typed_json import Schema
+from shgae.evaluation.report import EVALUATION
+from shgae.evaluation.study_report import STUDY
+from shgae.execution import Execution
+from shgae.recipes import ReportConfig
+from shgae.reporting import evaluation, latent, rate, splice, study
+from shgae.stages import plot, report
 from tests.builders.old_artefacts import IDS
 from tests.end_to_end.conftest import ROOT
 from tests.hostile.conftest import run
 
 Place = tuple[str | int, ...]
-KINDS = tuple(name for name, (kind, _) in IDS.items() if kind in ("evaluation", "study", "splice", "rate", "analysis"))
+SCHEMAS: dict[str, Schema[Any]] = {
+    "evaluation": EVALUATION,
+    "study": STUDY,
+    "splice": SPLICE,
+    "rate": RATE,
+    "analysis": ANALYSIS,
+}
+KINDS = tuple(name for name, (kind, _) in IDS.items() if kind in SCHEMAS)
 COMMANDS = {"plot": "plot {} -o x --force", "report": "report {} -o x.html --force --people 0"}
 ODD = (
     *(None, True, 0, 1, -1, 2, 7, 10**6, 2**63, 10**30, 0.5, -0.5, 1e-300, 1e30, 1e300, float("nan"), float("inf")),
@@ -70,6 +87,12 @@ def forge(name: str, report: Any) -> None:
     Path(name, "manifest.json").write_text(json.dumps(manifest.to_json()))
 
 
+def in_the_form_of_today(name: str, report: Any) -> Any:
+    """What this shgae would have written of the same numbers."""
+    schema = SCHEMAS[IDS[name][0]]
+    return json.loads(json.dumps(schema.to_json(schema.from_json(report, name))))
+
+
 every_kind = pytest.mark.parametrize("name", KINDS)
 HEALTH = [HealthCheck.function_scoped_fixture]
 
@@ -95,8 +118,39 @@ def check_changed(name: str, data: st.DataObject) -> None:
     if not true.exists():
         true.write_bytes(Path(name, "report.json").read_bytes())
     whole = parse(true.read_bytes())
+    if data.draw(st.booleans()):
+        whole = in_the_form_of_today(name, whole)
     place = data.draw(st.sampled_from(list(places(whole))))
     new = data.draw(st.sampled_from((..., *ODD) if place else ODD))
     forge(name, changed(whole, place, new))
     command = data.draw(st.sampled_from(sorted(COMMANDS)))
     run(*COMMANDS[command].format(name).split()).check(seconds=60, longest=400)
+
+
+SLIPS: dict[str, tuple[Any, str]] = {
+    "evaluation": (evaluation, "bars_title"),
+    "study/report": (study, "forest"),
+    "splice": (splice, "code_lines"),
+    "rate": (rate, "_curve"),
+    "analysis": (latent, "_spectra"),
+}
+"""Where a bug may be, in what draws or tells a report."""
+
+
+@every_kind
+@pytest.mark.parametrize("slip", [KeyError, ValueError, ZeroDivisionError, IndexError, RecursionError, TypeError])
+def test_a_bug_of_ours_never_reads_as_the_file_of_the_user(
+    old: Path, monkeypatch: pytest.MonkeyPatch, name: str, slip: type[Exception]
+) -> None:
+    def raising(*_: Any, **__: Any) -> Any:
+        raise slip("a bug")
+
+    room, function = SLIPS[name]
+    monkeypatch.setattr(room, function, raising)
+    monkeypatch.setattr(plot.study, "forest", raising)
+    with pytest.raises(slip, match="a bug"):
+        if name in ("study/report", "rate"):
+            plot.run([Path(name)], Path("x"), Execution())
+        else:
+            report.run([Path(name)], Path("x.html"), ReportConfig(people=0), Execution())
+    assert not Path("x").exists() and not Path("x.html").exists()

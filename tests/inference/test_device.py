@@ -83,11 +83,10 @@ def test_a_torch_runs_on_what_it_was_built_for(capability: tuple[int, int], buil
     assert device.runs_on(capability, built) == runs
 
 
-@pytest.mark.parametrize("name", ["cuda:7", "tpu", "meta", "cuda:x"])
-def test_a_device_that_is_not_there_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(Refused, match="--device"):
-        device.resolve_device(name)
+        device.resolve_device("cuda:7")
 
 
 @pytest.mark.parametrize(("abilities", "precision"), [({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "fp32")])

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
+from shgae.config import Count
+from shgae.errors import Inconsistent
 from shgae.execution import Progress
 
 if TYPE_CHECKING:
@@ -88,6 +90,11 @@ class OneMode:
     copula: tuple[float, ...]
     """Of clouds of the people's marginals and rank correlations, a Gaussian copula: skewed and sparse numbers."""
 
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` without clouds."""
+        if not self.elliptical or not self.copula:
+            raise Inconsistent("no clouds")
+
     @property
     def is_exceeded(self) -> bool:
         """Whether the people's silhouette is higher than that of every cloud."""
@@ -100,7 +107,7 @@ class Clusters:
 
     verdict: ClusterVerdict
 
-    people: int
+    people: Count
     compared: int
     """People that the silhouettes are of."""
     space: str
@@ -108,6 +115,11 @@ class Clusters:
     tried: tuple[Clustering, ...]
     one_mode: OneMode | None
     """None where it was not asked for, see :attr:`verdict`."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` if nothing was tried, or into no clusters."""
+        if not self.tried or not all(one.clusters for one in self.tried):
+            raise Inconsistent("no clusters")
 
     @property
     def smallest_share(self) -> float:

@@ -15,12 +15,10 @@ from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import load_autoencoder
+from shgae.option_lists import PARTS, wanted_parts
 from shgae.recipes import AnalyzeConfig, EvaluatedSplit
 from shgae.wording import listed
 
-PARTS = ("spectrum", "clusters", "traversals", "skips", "code-units")
-_BEFORE = {"walks": "traversals", "atlas": "code-units"}
-"""Earlier names of parts, which are still taken."""
 _KINDS = {
     "activations": "activations (shgae extract)",
     "hourglass": "a model",
@@ -116,20 +114,11 @@ def _code(path: Path | None, site: Site | None, parents: dict[str, Artifact], pr
     return loaded.module
 
 
-def wanted_parts(text: str) -> list[str]:
-    """The parts that a text like ``spectrum,clusters`` names, or ``all``; raises :class:`Refused` for unknown ones."""
-    wanted = list(PARTS) if text == "all" else [_BEFORE.get(word.strip(), word.strip()) for word in text.split(",")]
-    unknown = next((word for word in wanted if word not in PARTS), None)
-    if unknown is not None:
-        raise Refused("value", "--parts", f"{unknown!r:.40} is none of {', '.join(PARTS)}", "--parts all")
-    return wanted
-
-
 def choose_parts(text: str, inputs: Inputs) -> tuple[list[str], dict[str, str]]:
     """The parts to do, and why each other one is left out.
 
     Raises:
-        Refused: an unknown part, one that is asked for by name and lacks an input, or none at all.
+        Refused: a part that is asked for by name and lacks an input, or none at all.
     """
     wanted = wanted_parts(text)
     has = {role.replace("model", "hourglass") for role in inputs.parents} | ({"autoencoder"} if inputs.code else set())

@@ -19,6 +19,7 @@ from shgae.data.datasets import in_chunks
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
+from shgae.option_lists import cluster_range
 from shgae.wording import counted_people
 
 KEPT = 50
@@ -118,7 +119,7 @@ def find_clusters(latent: Latent, ks: str, seed: int, progress: Progress) -> tup
     where fewer people differ than clusters are sought.
 
     Raises:
-        Refused: ``ks`` is not a range from-to, or there are too few people.
+        Refused: there are too few people.
     """
     each = cluster_numbers(ks, latent.people)
     rows, space = latent.bottleneck.coefficients, f"the first {latent.bottleneck.coefficients.shape[1]} components"
@@ -135,23 +136,13 @@ def cluster_numbers(text: str, people: int) -> range:
     """The numbers of clusters that a text like ``2-10`` asks for, of so many people.
 
     Raises:
-        Refused: it is not a range from-to, or there are too few people.
+        Refused: there are too few people.
     """
-    first, last = _range(text)
-    if people <= first:
-        fix = "more people, or --parts without clusters" if first == 2 else "--clusters 2-10"
-        raise Refused("value", "--clusters", f"{counted_people(people)}, too few for {first} clusters", fix)
-    return range(first, last + 1)
-
-
-def _range(text: str) -> tuple[int, int]:
-    first, dash, last = text.partition("-")
-    numbers = [word.strip() for word in ((first, last) if dash else (first, first))]
-    if all(word.isascii() and word.isdecimal() and len(word) < 4 for word in numbers):
-        low, high = map(int, numbers)
-        if 2 <= low <= high <= 50:
-            return low, high
-    raise Refused("value", "--clusters", f"{text!r:.40} is not a range within 2 to 50", "--clusters 2-10")
+    numbers = cluster_range(text)
+    if people <= numbers[0]:
+        fix = "more people, or --parts without clusters" if numbers[0] == 2 else "--clusters 2-10"
+        raise Refused("value", "--clusters", f"{counted_people(people)}, too few for {numbers[0]} clusters", fix)
+    return numbers
 
 
 def leading(components: Components, wanted: int) -> range:

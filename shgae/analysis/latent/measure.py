@@ -60,7 +60,7 @@ def find(
 
     Args:
         inputs: what was opened.
-        parts: some of :data:`~shgae.analysis.latent.inputs.PARTS`.
+        parts: some of :data:`~shgae.option_lists.PARTS`.
         config: with the split and the number format resolved.
         device: where the networks run.
         execution: progress and whether to stop.

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Tally
+from shgae.analysis.effects import UNTOUCHED, BySkips, ReplacementEffects, Tally
 from shgae.analysis.latent import traversals
-from shgae.analysis.latent.report import CodeUnit, Condition
+from shgae.analysis.latent.report import BOTTLENECKS, Bottleneck, CodeUnit, Condition
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
@@ -69,17 +69,15 @@ class Traversal:
     """(steps,) training rows of the people nearest to each place."""
 
     @property
-    def moved(self) -> dict[str, float]:
-        """How far decoded joints are apart between c = -2 and c = +2: mean over joints, as a share of the crop's side;
-        ``skips_on`` and ``skips_off``."""
+    def moved(self) -> BySkips[float]:
+        """How far decoded joints are apart between c = -2 and +2: mean over joints, as a share of the crop's side."""
         first, last = (traversals.STEPS.index(c) for c in (-2.0, 2.0))
-        apart = {
-            side: np.linalg.norm(one.xy_crop[last] - one.xy_crop[first], axis=-1) for side, one in self.decoded.items()
-        }
-        return {
-            side: float(far.mean() / (heatmaps.STRIDE * self.decoded[side].heat.shape[-1]))
-            for side, far in apart.items()
-        }
+
+        def share(one: Decoded) -> float:
+            apart = np.linalg.norm(one.xy_crop[last] - one.xy_crop[first], axis=-1)
+            return float(apart.mean() / (heatmaps.STRIDE * one.heat.shape[-1]))
+
+        return BySkips(share(self.decoded["skips_on"]), share(self.decoded["skips_off"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +166,7 @@ class Network:
         """
         splicer, ways = self._splicer, dict[str, tuple[bool, ...]]()
         still = self._through_graft(torch.from_numpy(mean.astype(np.float32))[None].to(splicer.device))
-        tallies: dict[tuple[str, str], Tally] = {}
+        tallies: dict[tuple[Bottleneck, str], Tally] = {}
         passes = Passes(splicer, crops, heatmap, ())
         self._execution.progress.start("skips", len(crops), "people")
         for batch in splicer.batches(crops, self._execution):
@@ -177,14 +175,14 @@ class Network:
             targets = passes.targets(batch)
             own = self._through_graft(descent.bottleneck)
             untouched = splicer.ascend(descent, own, True)
-            for bottleneck, instead in (("as it is", own), ("training mean", still.expand_as(own))):
+            for bottleneck, instead in zip(BOTTLENECKS, (own, still.expand_as(own)), strict=True):
                 for way, on in ways.items():
                     skips = tuple(skip if is_on else None for skip, is_on in zip(descent.skips, on, strict=True))
                     maps = splicer.ascend(descent._replace(skips=skips), instead, True)
                     tally = tallies.setdefault((bottleneck, way), Tally(*crops.people.visibility.shape))
                     tally.add(batch.rows, maps, untouched, *targets)
         self._execution.progress.finish()
-        first = ("as it is", "all on")
+        first = (BOTTLENECKS[0], "all on")
         labels = {pair: UNTOUCHED if pair == first else " / ".join(pair) for pair in tallies}
         side = ReplacementEffects({labels[pair]: tally for pair, tally in tallies.items()}, passes.truth, seed=seed)
         return [

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict, get_args
 
 import numpy as np
 
+from shgae.analysis.effects import BySkips
 from shgae.analysis.latent.clusters import Clusters, ClusterVerdict, verdict_of
-from shgae.analysis.latent.spectrum import Spectrum, above_chance
-from shgae.artifacts.typed_json import Schema
+from shgae.analysis.latent.spectrum import Spectrum, above_chance, check_shares
+from shgae.artifacts.typed_json import Schema, Upgrade
+from shgae.config import Limit, Share
+from shgae.errors import Inconsistent
+from shgae.metrics.pck import ByGroup
 from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
+
+Bottleneck = Literal["as it is", "training mean"]
+BOTTLENECKS: tuple[Bottleneck, ...] = get_args(Bottleneck)
 
 
 @dataclass(frozen=True)
@@ -25,8 +33,8 @@ class Traversed:
     """sqrt(eigenvalue)."""
     share: float
     """Of the variance, 0 to 1."""
-    moved: Mapping[str, float]
-    """Mean distance of decoded joints between -2 and +2, as a share of the crop's side; ``skips_on``, ``skips_off``."""
+    moved: BySkips[float]
+    """Mean distance of decoded joints between -2 and +2, as a share of the crop's side."""
     joints: Mapping[str, tuple[tuple[tuple[float, float], ...], ...]]
     """(steps, K, 2) decoded joints in pixels of the crop; ``skips_on`` (those of the mean person), ``skips_off``."""
     nearest_rows: tuple[int, ...]
@@ -53,12 +61,11 @@ class Traversals:
 class Condition:
     """The network with something switched off."""
 
-    bottleneck: str
-    """``as it is`` or ``training mean``."""
+    bottleneck: Bottleneck
     skips: str
     """``all on``, ``all off`` or ``off at 32`` (rows and columns of the level)."""
-    pck: Mapping[str, float | None]
-    joints: Mapping[str, float | None]
+    pck: ByGroup[Share | None]
+    joints: Mapping[str, Share | None]
     """PCK of each joint."""
     lost: Interval | None
     """PCK of the whole network minus this one's."""
@@ -138,6 +145,12 @@ class AnalysisReport:
     """Why, by part."""
     figures: tuple[Drawn, ...]
 
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` where skips were not switched off with both bottlenecks."""
+        tried = [(one.bottleneck, one.skips) for one in self.skips]
+        if {*tried} != set(itertools.product(BOTTLENECKS, (skips for _, skips in tried))):
+            raise Inconsistent("skips that were not tried with both bottlenecks")
+
 
 def units_of(units: Sequence[CodeUnit], people: int, photos: int) -> CodeUnits:
     """The verdict on the units of a code, tried on so many people of so many photos."""
@@ -153,9 +166,46 @@ def units_of(units: Sequence[CodeUnit], people: int, photos: int) -> CodeUnits:
 
 _RENAMED = {"walks": "traversals", "atlas": "code-units"}
 """Parts, before and now."""
+_MOST_PEOPLE = 10**9
 
 
-def _from_first(old: dict[str, Any]) -> dict[str, Any]:
+class _FirstSpectrum(TypedDict):
+    shares: list[Share]
+    people: Annotated[int, Limit(2, _MOST_PEOPLE)]
+
+
+class _FirstClustering(TypedDict):
+    silhouette: float
+
+
+class _FirstClusters(TypedDict):
+    tried: list[_FirstClustering]
+
+
+class _FirstLost(TypedDict):
+    low: float
+
+
+class _FirstUnit(TypedDict):
+    deviation: float
+    lost: _FirstLost | None
+
+
+class _FirstUnits(TypedDict):
+    units: list[_FirstUnit]
+
+
+class _First(TypedDict):
+    walks: dict[str, Any] | None
+    atlas: _FirstUnits | None
+    spectrum: _FirstSpectrum | None
+    code_spectrum: _FirstSpectrum | None
+    clusters: _FirstClusters | None
+    skips: list[Any] | None
+    left_out: dict[str, str]
+
+
+def _from_first(old: _First) -> dict[str, Any]:
     """Schema 1 to 2: other names; verdicts are made of its numbers, its sentences are left out."""
     new = {key: value for key, value in old.items() if key not in ("says", "walks", "atlas")}
     walks, atlas = old["walks"], old["atlas"]
@@ -171,23 +221,26 @@ def _from_first(old: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _spectrum_from_first(old: dict[str, Any] | None) -> dict[str, Any] | None:
+def _spectrum_from_first(old: _FirstSpectrum | None) -> dict[str, Any] | None:
     if old is None:
         return None
     names = {"numbers": "dimension", "determined": "rank"}
+    check_shares(old["shares"])
     # That version broke the stick into as many pieces as there are numbers, however few people there were.
     above = above_chance(np.array(old["shares"]), old["people"]) if any(old["shares"]) else 0
     return {names.get(key, key): value for key, value in old.items()} | {"above_chance": above}
 
 
-def _clusters_from_first(old: dict[str, Any] | None) -> dict[str, Any] | None:
+def _clusters_from_first(old: _FirstClusters | None) -> dict[str, Any] | None:
     if old is None:
         return None
+    if not old["tried"]:
+        raise Inconsistent("no number of clusters was tried")
     verdict: ClusterVerdict = verdict_of(max(one["silhouette"] for one in old["tried"]), None)
     return {**old, "verdict": verdict.value, "one_mode": None}
 
 
-def _units_from_first(old: dict[str, Any]) -> dict[str, Any]:
+def _units_from_first(old: _FirstUnits) -> dict[str, Any]:
     varying = [one for one in old["units"] if one["deviation"]]
     told = [one["lost"] for one in varying if one["lost"]]
     verdict = UnitsVerdict.COUNTED if told else UnitsVerdict.TOO_FEW if varying else UnitsVerdict.NONE_VARIES
@@ -195,5 +248,5 @@ def _units_from_first(old: dict[str, Any]) -> dict[str, Any]:
     return {**old, "verdict": verdict.value, "varying": len(varying), "costing": costing}
 
 
-SCHEMA = Schema(AnalysisReport, version=2, older={1: _from_first})
+SCHEMA = Schema(AnalysisReport, version=2, older={1: Upgrade(_First, _from_first)})
 """The form of ``report.json``."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from shgae.analysis.pca import Components
+from shgae.config import Share
+from shgae.errors import Inconsistent
 
 SHARES = (90, 95, 99)
 """Per cent of the variance that components are counted for."""
+_SUM_ROUNDING = 1e-6
 _ROUNDING = 1e-8
 """A share of the variance up to this is 0 but for rounding."""
 
@@ -25,7 +29,7 @@ class Spectrum:
     """D."""
     rank: int
     """Components that so many people determine; the others are arbitrary directions of no variance."""
-    shares: tuple[float, ...]
+    shares: tuple[Share, ...]
     """(D,) of each component its share of the variance, 0 to 1, the largest first; all 0 where nothing varies."""
     components: dict[str, int]
     """How many hold 90, 95 and 99 % of the variance, by the per cent."""
@@ -33,6 +37,18 @@ class Spectrum:
     """Participation ratio, see :class:`~shgae.analysis.pca.Components`."""
     above_chance: int
     """How many of the first components are larger than those of noise; see :func:`above_chance`."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent`: shares that are no shares, or components of other ones."""
+        check_shares(self.shares)
+        if self.components.keys() != {str(share) for share in SHARES}:
+            raise Inconsistent("components of other shares")
+
+
+def check_shares(shares: Sequence[float]) -> None:
+    """Raises :class:`~shgae.errors.Inconsistent` unless these sum to 1, or are all 0."""
+    if any(shares) and abs(sum(shares) - 1) > _SUM_ROUNDING:
+        raise Inconsistent("shares of the variance that do not sum to 1")
 
 
 def spectrum_of(components: Components, people: int) -> Spectrum:

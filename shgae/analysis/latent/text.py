@@ -92,7 +92,7 @@ def clusters_sentence(clusters: Clusters) -> str:
 
 def traversal_sentence(one: Traversed, space: str) -> str:
     """How far the first component of a space moves the pose."""
-    on, off = (100 * one.moved[side] for side in ("skips_on", "skips_off"))
+    on, off = 100 * one.moved.skips_on, 100 * one.moved.skips_off
     return _TRAVERSED.format(space=space, share=100 * one.share, on=on, off=off)
 
 

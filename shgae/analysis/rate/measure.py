@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from shgae.analysis import replacements
-from shgae.analysis.effects import UNTOUCHED, ReplacementEffects
+from shgae.analysis.effects import UNTOUCHED, BySkips, ReplacementEffects
 from shgae.analysis.inputs import training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
@@ -24,7 +24,6 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import Reconstruction
 from shgae.artifacts.store import Artifact
 from shgae.data.datasets import PoseBatch
-from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.reconstruction import FidelitySums
@@ -32,6 +31,7 @@ from shgae.metrics.statistics import Interval
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackState
 from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder
+from shgae.option_lists import component_numbers
 from shgae.recipes import RateConfig
 
 
@@ -43,16 +43,8 @@ class RatedCode(NamedTuple):
 
 
 def ranks(text: str, size: int) -> tuple[int, ...]:
-    """Numbers of components, rising, each once, cut to the size of the bottleneck; 0 is always among them.
-
-    Raises:
-        Refused: one is not a whole number.
-    """
-    words = [word.strip() for word in text.split(",")]
-    wrong = next((word for word in words if not (word.isascii() and word.isdecimal() and len(word) < 10)), None)
-    if wrong is not None:
-        raise Refused("value", "--components", f"{wrong!r:.40} is not a whole number", "--components 0,1,10,100")
-    return tuple(sorted({0, *(min(int(word), size) for word in words)}))
+    """Numbers of components, rising, each once, cut to the size of the bottleneck; 0 is always among them."""
+    return tuple(sorted({min(number, size) for number in component_numbers(text)}))
 
 
 def rated_code(site: Site, given: LoadedAutoencoder | None) -> RatedCode | None:
@@ -121,7 +113,7 @@ class RateCurve:
             trained_on=len(rows),
             rank=rank,
             points=points,
-            untouched={name: side.effect(UNTOUCHED) for name, side in sides.items()},
+            untouched=BySkips(*(sides[name].effect(UNTOUCHED) for name in ("skips_on", "skips_off"))),
             autoencoder=mine,
             equal_fvu=fewest.get("ae"),
             equal_pck=equal.get("ae", {}),

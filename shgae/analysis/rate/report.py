@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 from shgae.analysis.changes import Change, change, turned
-from shgae.analysis.effects import UNTOUCHED, Effect
+from shgae.analysis.effects import UNTOUCHED, BySkips, Effect
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
-from shgae.artifacts.typed_json import Schema, from_json, to_json
+from shgae.artifacts.typed_json import Schema, Upgrade, from_json, to_json
+from shgae.config import Natural
+from shgae.errors import Inconsistent
 from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 
 
@@ -18,7 +20,7 @@ from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 class RatePoint:
     """The network with a replacement of limited capacity."""
 
-    n_components: int
+    n_components: Natural
     """How many dimensions pass: principal components, or the size of the code."""
     fvu: float | None
     """On the split, against the training mean; None if the bottlenecks do not vary."""
@@ -92,8 +94,8 @@ class RateReport:
     """How many components these rows determine; what is called component beyond is an arbitrary direction."""
     points: tuple[RatePoint, ...]
     """By number of principal components; 0 is the training mean for everybody."""
-    untouched: Mapping[str, Effect]
-    """The bottleneck as it is, ``skips_on`` and ``skips_off``."""
+    untouched: BySkips[Effect]
+    """The bottleneck as it is."""
     autoencoder: RatePoint | None
     equal_fvu: EqualRank | None
     """The fewest components that leave no more variance unexplained than the autoencoder; None without one, where
@@ -106,6 +108,16 @@ class RateReport:
     """Without an autoencoder: what the curve alone says."""
     given: Mapping[str, GivenPoint]
     """By name."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` unless the points rise from 0."""
+        _check_points(self.points)
+
+
+def _check_points(points: Sequence[RatePoint]) -> None:
+    tried = [one.n_components for one in points]
+    if tried != sorted({0, *tried}):
+        raise Inconsistent("its points do not rise from 0 components")
 
 
 def taken_out_of(autoencoder: RatePoint | None, is_tuned: bool, photos: int) -> Change | None:
@@ -138,14 +150,32 @@ def needed_of(points: tuple[RatePoint, ...], rank: int, photos: int) -> Needed:
     return Needed(CurveVerdict.REGAINED, cost, *held) if held else Needed(CurveVerdict.NOT_REGAINED, cost, None, None)
 
 
-def _from_first(old: dict[str, Any]) -> dict[str, Any]:
+class _FirstRank(TypedDict):
+    components: float | None
+    low: float | None
+    high: float | None
+    undefined: Any
+
+
+class _First(TypedDict):
+    tuned: bool
+    photos: int
+    determined: int
+    points: list[dict[str, Any]]
+    autoencoder: dict[str, Any] | None
+    equal_pck: dict[str, _FirstRank]
+    equal_fvu: _FirstRank | None
+
+
+def _from_first(old: _First) -> dict[str, Any]:
     """Schema 1 to 2: other names, and verdicts that are made of its numbers; its sentences are left out."""
     new = {key: value for key, value in old.items() if key not in ("says", "determined", "equal_pck", "equal_fvu")}
     code = _point_from_first(old["autoencoder"]) if old["autoencoder"] else None
     points = [_point_from_first(one) for one in old["points"]]
     tuned, rank = old["tuned"], old["determined"]
-    read = [from_json(RatePoint, {**one, "fvu_interval": None}, "points") for one in points]
+    read = tuple(from_json(RatePoint, {**one, "fvu_interval": None}, "points") for one in points)
     mine = from_json(RatePoint, {**code, "fvu_interval": None}, "autoencoder") if code else None
+    _check_points(read)
     out = taken_out_of(mine, tuned, old["photos"])
     most = max(one.n_components for one in read if one.n_components <= rank or one.n_components == 0)
     return new | {
@@ -155,7 +185,7 @@ def _from_first(old: dict[str, Any]) -> dict[str, Any]:
         "equal_pck": {side: _rank_from_first(one, most) for side, one in old["equal_pck"].items()},
         "equal_fvu": _rank_from_first(old["equal_fvu"], rank) if old["equal_fvu"] else None,
         "taken_out": to_json(out) if out else None,
-        "needed": None if code else to_json(needed_of(tuple(read), rank, old["photos"])),
+        "needed": None if code else to_json(needed_of(read, rank, old["photos"])),
     }
 
 
@@ -163,21 +193,23 @@ def _point_from_first(old: Mapping[str, Any]) -> dict[str, Any]:
     return {"n_components" if key == "numbers" else key: value for key, value in old.items()}
 
 
-def _rank_from_first(old: Mapping[str, Any], most: int) -> dict[str, Any]:
-    named = {key: old[key] for key in ("components", "low", "high")}
+def _rank_from_first(old: _FirstRank, most: int) -> dict[str, Any]:
     verdict = RankVerdict.EARLIER if old["undefined"] else RankVerdict.NAMED
+    named = {"components": old["components"], "low": old["low"], "high": old["high"]}
     return {**named, "verdict": verdict.value, "at_least": None, "most": most, "difference": None}
 
 
-def _from_second(old: dict[str, Any]) -> dict[str, Any]:
+class _Second(TypedDict):
+    points: list[dict[str, Any]]
+    autoencoder: dict[str, Any] | None
+
+
+def _from_second(old: _Second) -> dict[str, Any]:
     """Schema 2 had no interval of the FVU, and nothing given."""
-
-    def point(one: dict[str, Any] | None) -> dict[str, Any] | None:
-        return one and {**one, "fvu_interval": None}
-
-    points = {"points": [*map(point, old["points"])], "autoencoder": point(old["autoencoder"])}
-    return old | points | {"given": {}}
+    points = [one | {"fvu_interval": None} for one in old["points"]]
+    code = old["autoencoder"] and old["autoencoder"] | {"fvu_interval": None}
+    return {**old, "points": points, "autoencoder": code, "given": {}}
 
 
-SCHEMA = Schema(RateReport, version=3, older={1: _from_first, 2: _from_second})
+SCHEMA = Schema(RateReport, version=3, older={1: Upgrade(_First, _from_first), 2: Upgrade(_Second, _from_second)})
 """The form of ``report.json``."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.analysis.pca import Components
+from shgae.config import Count
 from shgae.metrics.reconstruction import density, is_alive, is_varying
 
 
@@ -16,7 +17,7 @@ from shgae.metrics.reconstruction import density, is_alive, is_varying
 class CodeHealth:
     """What the codes of N people say about the units."""
 
-    size: int
+    size: Count
     """Units."""
     dead: int
     """Units that are 0 for everybody, see :func:`~shgae.metrics.reconstruction.is_alive`."""

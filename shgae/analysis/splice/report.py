@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from shgae.analysis.changes import Change
 from shgae.analysis.effects import MEASURES, UNTOUCHED, Effect, Recovered, ReplacementEffects, Undefined
 from shgae.analysis.splice.code import CodeHealth
-from shgae.analysis.splice.verdicts import LEADING, Cost, changes_of, cost_of
-from shgae.artifacts.typed_json import Schema, from_json, to_json
+from shgae.analysis.splice.verdicts import LEADING, Cost, asked_about, changes_of, cost_of
+from shgae.artifacts.typed_json import Schema, Upgrade, from_json, to_json
+from shgae.errors import Inconsistent
 from shgae.metrics.reconstruction import Fidelity
 from shgae.metrics.statistics import Interval
 
@@ -95,6 +96,13 @@ class SpliceReport:
     """Of the autoencoder on the split; None without one."""
     checks: tuple[Check, ...]
 
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` where a side lacks a replacement, or what it is about is none."""
+        names = [one.name for one in self.replacements]
+        asked_about(names)
+        if any(not {*names, LEADING} <= side.effects.keys() for _, side in self.sides):
+            raise Inconsistent("a side lacks a replacement")
+
     @property
     def given(self) -> tuple[str, ...]:
         """Replacements that were given as tensors, by name."""
@@ -124,24 +132,41 @@ def side_of(compared: ReplacementEffects, names: Sequence[str], is_tuned: bool, 
     return Side(effects, recovered, ahead, cost, changes_of(ahead, is_tuned, photos, given), theirs)
 
 
-@dataclass(frozen=True)
-class _FirstSide:
+class _FirstRecovered(TypedDict):
+    undefined: str | None
+
+
+class _FirstSide(TypedDict):
     """A side in schema 1, which stored sentences and no verdicts."""
 
-    effects: Mapping[str, Effect]
-    recovered: tuple[Recovered, ...]
-    ae_ahead: Mapping[str, Interval | None]
+    effects: dict[str, Any]
+    recovered: list[_FirstRecovered]
+    ae_ahead: dict[str, Any]
 
 
-def _from_first(old: dict[str, Any]) -> dict[str, Any]:
+class _FirstReplaced(TypedDict):
+    fidelity: dict[str, Any]
+
+
+class _First(TypedDict):
+    tuned: bool
+    photos: int
+    replacements: list[_FirstReplaced]
+    checks: list[dict[str, Any]]
+    skips_on: _FirstSide
+    skips_off: _FirstSide
+
+
+def _from_first(old: _First) -> dict[str, Any]:
     """Schema 1 to 2: verdicts are made of its numbers, its sentences are left out."""
-    new = {key: value for key, value in old.items() if key != "says"}
+    new: dict[str, Any] = {key: value for key, value in old.items() if key != "says"}
     new["replacements"] = [
         {**one, "fidelity": _renamed(one["fidelity"], "sign_floor", "relu_floor")} for one in old["replacements"]
     ]
     new["checks"] = [_renamed(one, "off_by", "max_abs_diff") for one in old["checks"]]
     return new | {
-        name: _side_from_first(old[name], old["tuned"], old["photos"], name) for name in ("skips_on", "skips_off")
+        name: _side_from_first(side, old["tuned"], old["photos"], name)
+        for name, side in (("skips_on", old["skips_on"]), ("skips_off", old["skips_off"]))
     }
 
 
@@ -149,9 +174,18 @@ def _renamed(value: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
     return {now if key == before else key: one for key, one in value.items()}
 
 
-def _side_from_first(old: Mapping[str, Any], is_tuned: bool, photos: int, name: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Measured:
+    """The numbers of a side, of which its verdicts are made."""
+
+    effects: Mapping[str, Effect]
+    recovered: tuple[Recovered, ...]
+    ae_ahead: Mapping[str, Interval | None]
+
+
+def _side_from_first(old: _FirstSide, is_tuned: bool, photos: int, name: str) -> dict[str, Any]:
     recovered = [{**one, "undefined": _undefined_of(one["undefined"])} for one in old["recovered"]]
-    side = from_json(_FirstSide, {**old, "recovered": recovered}, name)
+    side = from_json(_Measured, {**old, "recovered": recovered}, name)
     cost = None if is_tuned else cost_of(side.effects, side.recovered, photos)
     changes = changes_of(side.ae_ahead, is_tuned, photos)
     new = to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes, ()))
@@ -166,12 +200,18 @@ def _undefined_of(said: str | None) -> str | None:
     return (Undefined.BASELINE_BETTER if "does better" in said else Undefined.NO_COST).value
 
 
-def _from_second(old: dict[str, Any]) -> dict[str, Any]:
+class _Second(TypedDict):
+    replacements: list[dict[str, Any]]
+    skips_on: dict[str, Any]
+    skips_off: dict[str, Any]
+
+
+def _from_second(old: _Second) -> dict[str, Any]:
     """Schema 2 had no interval of the FVU, and nothing given."""
-    new = {"fvu_interval": None, "sha256": None}
-    sides = {name: {**old[name], "given": []} for name in ("skips_on", "skips_off")}
-    return old | {"replacements": [{**one, **new} for one in old["replacements"]]} | sides
+    replacements = [one | {"fvu_interval": None, "sha256": None} for one in old["replacements"]]
+    sides = {"skips_on": old["skips_on"] | {"given": []}, "skips_off": old["skips_off"] | {"given": []}}
+    return {**old, "replacements": replacements, **sides}
 
 
-SCHEMA = Schema(SpliceReport, version=3, older={1: _from_first, 2: _from_second})
+SCHEMA = Schema(SpliceReport, version=3, older={1: Upgrade(_First, _from_first), 2: Upgrade(_Second, _from_second)})
 """The form of ``report.json``."""

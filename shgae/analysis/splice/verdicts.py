@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from shgae.analysis.changes import Change, change
 from shgae.analysis.effects import UNTOUCHED, Effect, Recovered, Undefined
+from shgae.errors import Inconsistent
 from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
 
 LEADING = "mean"
@@ -46,15 +47,29 @@ class Cost:
 
 
 def asked_about(names: Sequence[str]) -> str:
-    """The replacement that a splice is about: the autoencoder, or without one the principal components."""
-    return "ae" if "ae" in names else next(name for name in names if name.startswith("pca-"))
+    """The replacement that a splice is about: the autoencoder, or without one the principal components.
+
+    Raises:
+        Inconsistent: there is neither.
+    """
+    found = [name for name in names if name == "ae"] or [name for name in names if name.startswith("pca-")]
+    if not found:
+        raise Inconsistent("neither an autoencoder nor principal components among the replacements")
+    return found[0]
 
 
 def cost_of(effects: Mapping[str, Effect], recovered: Sequence[Recovered], photos: int, name: str = "") -> Cost:
     """The verdict on one side, skips on or skips off, from its numbers over so many photos; on what the splice is
-    about, or on a replacement by name."""
+    about, or on a replacement by name.
+
+    Raises:
+        Inconsistent: what it recovers of the mean's cost, or the mean itself, is not among them.
+    """
     name = name or asked_about(list(effects))
-    one = next(one for one in recovered if (one.replacement, one.baseline, one.measure) == (name, LEADING, "pck"))
+    found = [one for one in recovered if (one.replacement, one.baseline, one.measure) == (name, LEADING, "pck")]
+    if not found or LEADING not in effects:
+        raise Inconsistent(f"no {LEADING}, or no share of its cost for {name}")
+    one = found[0]
     verdict = _cost_verdict(one) if photos >= VERDICT_PHOTOS else CostVerdict.TOO_FEW
     return Cost(verdict, name, effects[LEADING].pck_lost, one.share)
 

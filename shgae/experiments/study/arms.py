@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from shgae.errors import Refused
-from shgae.evaluation.study_report import (
-    ARMS,
+from shgae.models.autoencoder import SIDE
+from shgae.models.specs import AutoencoderSpec
+from shgae.option_lists import (
     DROPOUT,
     FROZEN,
     FULL,
     FULL_AUGMENT,
-    LETTERS,
+    LARGEST_CODE,
     NONE,
     NONE_AUGMENT,
     PCA,
@@ -23,14 +24,10 @@ from shgae.evaluation.study_report import (
     WIDE,
     size_of,
 )
-from shgae.models.autoencoder import SIDE
-from shgae.models.specs import AutoencoderSpec
 from shgae.recipe_parts import PARTS, with_parts
 from shgae.recipes import AutoencoderConfig, FinetuneConfig, StudyConfig
 
 Kind = Literal["none", "random", "linear", "pretrained"]
-WIDEST = 4096
-"""The largest code."""
 
 
 @dataclass(frozen=True)
@@ -89,35 +86,6 @@ def has_own_autoencoder(name: str) -> bool:
     return name in (RANDOM, WIDE) or size_of(name) is not None
 
 
-def chosen(arms: str) -> tuple[str, ...]:
-    """The arms of an option like ``none,full`` (or ``a,e``), each once, in the order of :data:`ARMS`.
-
-    Raises:
-        Refused: there is no such arm, or none is named.
-    """
-    of_letter = {letter: name for name, letter in LETTERS.items()}
-    names = [of_letter.get(name.strip(), name.strip()) for name in arms.split(",") if name.strip()]
-    unknown = [name for name in names if name not in ARMS]
-    if unknown or not names:
-        why = f"{unknown[0]!r} is not an arm" if unknown else "no arm is named"
-        raise Refused("value", "--arms", why, f"--arms {','.join(ARMS)}")
-    return tuple(arm for arm in ARMS if arm in names)
-
-
-def code_sizes(text: str) -> tuple[int, ...]:
-    """The sizes of an option like ``5,10,25``, rising, each once.
-
-    Raises:
-        Refused: one is not a whole number from 1 to 4096.
-    """
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    wrong = [word for word in words if not (word.isascii() and word.isdecimal() and 1 <= int(word[:9]) <= WIDEST)]
-    if wrong:
-        why = f"{wrong[0]!r:.40} is not a whole number from 1 to {WIDEST}"
-        raise Refused("value", "--code-sizes", why, "--code-sizes 5,10,25,50,100,400")
-    return tuple(sorted({int(word) for word in words}))
-
-
 def finetuning(name: str, config: StudyConfig, seed: int) -> FinetuneConfig:
     """How the arm is fine-tuned with a seed.
 
@@ -144,7 +112,7 @@ def finetuning(name: str, config: StudyConfig, seed: int) -> FinetuneConfig:
 def pretraining(name: str, config: StudyConfig, seed: int, width: int) -> AutoencoderConfig:
     """How the arm's autoencoder is pre-trained with a seed; ``width`` is the channels of the bottleneck."""
     shared = config.pretraining(seed)
-    size = min(WIDEST, width * SIDE * SIDE) if name == WIDE else size_of(name) or shared.code_size
+    size = min(LARGEST_CODE, width * SIDE * SIDE) if name == WIDE else size_of(name) or shared.code_size
     return dataclasses.replace(shared, code_size=size)
 
 

@@ -15,7 +15,7 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_plan import PLAN, plan_bytes
-from shgae.evaluation.study_report import ARMS, BASELINE, FULL, NONE, STUDY, ArmResult, StudyReport, verdict_of
+from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict_of
 from shgae.execution import Execution
 from shgae.experiments.study import arms, costs, registration, scores, sizes
 from shgae.experiments.study.budget import check_budget
@@ -23,6 +23,7 @@ from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
 from shgae.metrics.pck import ByGroup
 from shgae.models.specs import HourglassSpec
+from shgae.option_lists import ARMS, BASELINE, FULL, NONE
 from shgae.plots.style import save_figure
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting import study

@@ -15,13 +15,13 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.data.datasets import Rows
 from shgae.evaluation.study_costs import StudyCosts
-from shgae.evaluation.study_report import BASELINE
 from shgae.execution import Execution
 from shgae.experiments.study.plan import Plan
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, resolve_device
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import load_hourglass, outline
+from shgae.option_lists import BASELINE
 
 _BATCH = 8
 _MEASURED = 3

@@ -11,7 +11,6 @@ import torch
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.data.augmentation import augmentation_of
-from shgae.evaluation.study_report import NONE
 from shgae.execution import Execution
 from shgae.experiments.part import Part
 from shgae.experiments.study import arms
@@ -23,6 +22,7 @@ from shgae.models import grafting
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, load_hourglass
+from shgae.option_lists import NONE
 from shgae.recipes import AutoencoderConfig
 from shgae.skeleton import Skeleton
 from shgae.training.freezing import train_mode, train_only

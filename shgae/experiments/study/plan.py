@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Literal
 
 from shgae.evaluation.study_plan import StudyPlan
-from shgae.evaluation.study_report import ARMS, BASELINE, FULL, LETTERS, RANDOM, size_of
 from shgae.execution import Execution, Progress
 from shgae.experiments.part import Part
 from shgae.experiments.study import arms, baselines, scores
 from shgae.models.specs import AutoencoderSpec
+from shgae.option_lists import ARMS, BASELINE, FULL, LETTERS, RANDOM, chosen_arms, code_sizes, size_of
 from shgae.recipes import EvaluateConfig, ExtractConfig, RateConfig, StudyConfig, as_json
 from shgae.stages import extract, finetune, graft, pretrain_ae, rate
 
@@ -56,7 +56,7 @@ class Plan:
     @property
     def arms(self) -> tuple[str, ...]:
         """The arms to compare."""
-        return arms.chosen(self.config.arms)
+        return chosen_arms(self.config.arms)
 
     @property
     def primary(self) -> tuple[str, str] | None:
@@ -78,7 +78,7 @@ class Plan:
     @property
     def code_sizes(self) -> tuple[int, ...]:
         """The sizes of the code with which arm full is repeated."""
-        return tuple(size for size in arms.code_sizes(self.config.code_sizes) if size <= arms.WIDEST)
+        return code_sizes(self.config.code_sizes)
 
     @property
     def code_seeds(self) -> Sequence[int]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
-from shgae.evaluation.study_report import BASELINE, FULL, NONE, Pck
+from shgae.evaluation.study_report import Pck
 from shgae.experiments.study.arms import COMPARED, Pair
 from shgae.experiments.study.scores import Scores
 from shgae.metrics import seeds
@@ -22,6 +22,7 @@ from shgae.metrics.paired_tests import holm
 from shgae.metrics.pck import GROUPS, ByGroup, Group
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
 from shgae.metrics.statistics import CONFIDENCE, VERDICT_PHOTOS, PhotoEstimate, Verdict
+from shgae.option_lists import BASELINE, FULL, NONE
 
 _COMPARED: tuple[Pair, ...] = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
 """Which of these arms are compared (the first minus the second); of others see :func:`compared`."""

@@ -17,16 +17,17 @@ from shgae.data.augmentation import augmentation_of, for_joints
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
-from shgae.evaluation.study_report import PCA, STUDY, StudyReport
+from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import JOBS, Execution
 from shgae.experiments.part import Part
-from shgae.experiments.study import arms, assemble, locks, registration, scores, work
+from shgae.experiments.study import assemble, locks, registration, scores, work
 from shgae.experiments.study.estimate import Cost, Costs
 from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.plan import Plan
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.autoencoder import SIDE
 from shgae.models.zoo import LoadedHourglass, load_hourglass
+from shgae.option_lists import PCA, chosen_arms
 from shgae.recipes import EvaluateConfig, StudyConfig
 from shgae.reporting import study
 from shgae.training.optim import OPTIMIZER_NUMBERS
@@ -248,7 +249,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         data=data,
         output=output,
         config=dataclasses.replace(
-            for_joints(config, loaded.skeleton), precision=precision, arms=",".join(arms.chosen(config.arms))
+            for_joints(config, loaded.skeleton), precision=precision, arms=",".join(chosen_arms(config.arms))
         ),
         width=loaded.spec.width,
         stack=loaded.spec.stacks - 1,

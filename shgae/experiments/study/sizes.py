@@ -23,7 +23,7 @@ def code_sizes(plan: Plan, people: PeopleTable, crop_size: int) -> CodeSizes | N
         seeds=tuple(plan.code_seeds),
         sizes=sizes,
         chosen=max(sizes, key=lambda one: (one.val, -one.size)).size,
-        components=tuple((one.n_components, one.skips_on.pck["all"]) for one in rate.points),
+        components=tuple((one.n_components, one.skips_on.pck.all) for one in rate.points),
     )
 
 

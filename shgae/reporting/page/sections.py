@@ -25,7 +25,6 @@ from shgae.plots.error_bars import error_bars
 from shgae.plots.radii import radius_curves
 from shgae.recipes import SPLITS
 from shgae.reporting import error_kinds, evaluation, splice, study
-from shgae.reporting.fitting import fitting
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Text
 from shgae.reporting.page.images import MOST_BYTES, of_figure, of_file
@@ -79,9 +78,7 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                with fitting(one.artifact.path / REPORT):
-                    sentences = say(one.artifact)
-                found.append(Findings(one, sentences, f"{kind}-{one.anchor}"))
+                found.append(Findings(one, say(one.artifact), f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
 
@@ -123,9 +120,7 @@ def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Se
         members = [one for one in given if one.kind in kinds]
         parts = []
         for one in members:
-            with fitting(one.artifact.path):
-                blocks = blocks_of(one)
-            if blocks:
+            if blocks := blocks_of(one):
                 parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
             progress.advance()
         if parts:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from shgae.analysis.latent.inputs import PARTS, Inputs, choose_parts, wanted_parts
+from shgae.analysis.latent.inputs import Inputs, choose_parts
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.models.zoo import AutoencoderSpec, build_autoencoder
+from shgae.option_lists import PARTS
 from tests.builders.manifests import MANIFEST
 
 ARTEFACT = Artifact(Path("some/artefact"), MANIFEST)
@@ -18,13 +19,6 @@ ARTEFACT = Artifact(Path("some/artefact"), MANIFEST)
 def inputs(*roles: str) -> Inputs:
     code = build_autoencoder(AutoencoderSpec(width=8, code_size=3)) if "autoencoder" in roles else None
     return Inputs(dict.fromkeys(roles, ARTEFACT), None, None, None, "auto", code, same_people=False)
-
-
-def test_parts_are_named_one_by_one_or_all_at_once_and_by_their_earlier_names() -> None:
-    assert wanted_parts("all") == list(PARTS)
-    assert wanted_parts("skips, walks,atlas") == ["skips", "traversals", "code-units"]
-    with pytest.raises(Refused, match="'dreams'"):
-        wanted_parts("skips,dreams")
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ def test_of_a_traversal_the_joints_are_kept_to_a_hundredth_of_a_pixel() -> None:
     xy = np.full((steps, 3, 2), 1.2345, np.float32)
     xy[-2] += 10  # c = +2
     decoded = Decoded(xy, np.ones((steps, 3), np.float32), np.zeros((steps, 32, 32), np.float32))
-    one = Traversal(1, 0.5, 0.25, {"skips_on": decoded}, np.arange(steps))
+    one = Traversal(1, 0.5, 0.25, {"skips_on": decoded, "skips_off": decoded}, np.arange(steps))
     traversals = report_of(Found(rest=9, traversals={"bottleneck": [one]}), {}, ()).traversals
     assert traversals is not None
     assert (traversals.people, traversals.code) == (9, ())
     (found,) = traversals.bottleneck
     assert found.joints["skips_on"][0] == ((1.23, 1.23),) * 3
     assert found.nearest_rows == tuple(range(steps))
-    assert found.moved == pytest.approx({"skips_on": 10 * np.sqrt(2) / 128})
+    assert found.moved.skips_off == pytest.approx(10 * np.sqrt(2) / 128)

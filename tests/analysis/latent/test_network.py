@@ -112,8 +112,8 @@ def test_how_far_a_walk_moves_joints_is_measured_between_two_deviations_on_eithe
     xy[STEPS.index(-2.0)], xy[STEPS.index(2.0)] = [[10, 10], [20, 20]], [[13, 14], [20, 20]]
     xy[0] = 100  # three deviations away: not looked at
     decoded = Decoded(xy, np.zeros((len(STEPS), 2), np.float32), np.zeros((len(STEPS), 32, 32), np.float32))
-    traversal = Traversal(1, 1.0, 0.5, {"skips_on": decoded}, np.zeros(len(STEPS), np.int64))
-    assert traversal.moved == {"skips_on": pytest.approx((5 + 0) / 2 / 128)}
+    traversal = Traversal(1, 1.0, 0.5, {"skips_on": decoded, "skips_off": decoded}, np.zeros(len(STEPS), np.int64))
+    assert traversal.moved.skips_on == traversal.moved.skips_off == pytest.approx((5 + 0) / 2 / 128)
 
 
 @pytest.mark.parametrize("in_code", [False, True])
@@ -148,7 +148,7 @@ def test_a_walk_is_decoded_at_its_places(tiny_data: Path, in_code: bool) -> None
         for side, on in (("skips_on", True), ("skips_off", False)):
             wanted = network.decode(rest, bottlenecks, on)
             np.testing.assert_allclose(traversal.decoded[side].heat, wanted.heat, rtol=1e-3, atol=1e-4)
-        assert traversal.moved["skips_on"] >= 0
+        assert traversal.moved.skips_on >= 0
 
 
 def test_levels_are_switched_off_one_by_one_and_scored_as_by_a_loop(tiny_data: Path) -> None:
@@ -160,7 +160,7 @@ def test_levels_are_switched_off_one_by_one_and_scored_as_by_a_loop(tiny_data: P
     found = {(one.bottleneck, one.skips): one for one in network.levels(crops, HEATMAP, mean, NAMES, seed=0)}
     ways = ["all on", "off at 32", "off at 16", "off at 8", "all off"]
     assert list(found) == [(bottleneck, way) for bottleneck in ("as it is", "training mean") for way in ways]
-    assert len({one.pck["all"] for one in found.values()}) > 5, "conditions that differ"
+    assert len({one.pck.all for one in found.values()}) > 5, "conditions that differ"
     passes = Passes(splicer, crops, HEATMAP, ())
     descents = [splicer.descend(type(batch)(*(part[i : i + 1] for part in batch[:5]))) for i in range(len(crops))]
     for (bottleneck, way), one in found.items():
@@ -176,13 +176,13 @@ def test_levels_are_switched_off_one_by_one_and_scored_as_by_a_loop(tiny_data: P
             with torch.no_grad():
                 return splicer.ascend(descent._replace(skips=tuple(skips)), code(start), True)
 
-        assert one.pck["all"] == pytest.approx(share_found(maps, passes, len(crops)), abs=1e-6), (bottleneck, way)
+        assert one.pck.all == pytest.approx(share_found(maps, passes, len(crops)), abs=1e-6), (bottleneck, way)
         assert (one.lost is None) == ((bottleneck, way) == ("as it is", "all on"))
         if one.lost:
-            whole = found["as it is", "all on"].pck["all"]
+            whole = found["as it is", "all on"].pck.all
             assert whole is not None
-            assert one.pck["all"] is not None
-            assert one.lost.value == pytest.approx(whole - one.pck["all"])
+            assert one.pck.all is not None
+            assert one.lost.value == pytest.approx(whole - one.pck.all)
 
 
 def test_a_unit_is_held_at_its_mean_and_a_dead_one_is_only_counted(tiny_data: Path) -> None:

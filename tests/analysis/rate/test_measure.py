@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from shgae.analysis.rate.measure import ranks, rated_code
 from shgae.analysis.site import Site
-from shgae.errors import Refused
 from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencoder
 from tests.builders.networks import random_hourglass
 
@@ -17,12 +14,6 @@ SPEC = AutoencoderSpec(width=16, code_size=5)
 
 def test_ranks_are_put_in_order_cut_to_size_and_begin_with_none() -> None:
     assert ranks("50, 3,3,9000", 64) == (0, 3, 50, 64)
-
-
-@pytest.mark.parametrize("text", ["", "1,,2", "-1", "1.5", "many", "1;2", "9" * 12, "²"])
-def test_what_is_no_list_of_whole_numbers_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="--components"):
-        ranks(text, 64)
 
 
 def test_the_point_is_the_autoencoder_of_the_site_or_the_given_one() -> None:

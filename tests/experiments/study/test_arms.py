@@ -12,11 +12,12 @@ from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
-from shgae.evaluation.study_report import ARMS, StudyReport, read_study, size_of
+from shgae.evaluation.study_report import StudyReport, read_study
 from shgae.execution import Execution
 from shgae.experiments.study import arms, run
 from shgae.experiments.study.plan import Plan
 from shgae.models.zoo import load_hourglass
+from shgae.option_lists import ARMS, size_of
 from shgae.recipes import ReportConfig, StudyConfig, as_json
 from shgae.reporting.study_sizes import SIZES_PICTURE
 from shgae.stages import plot, report
@@ -87,17 +88,6 @@ def test_an_arm_that_would_be_arm_none_is_refused(arm: str, options: dict[str, o
 def test_the_wide_code_is_as_large_as_the_bottleneck_up_to_the_largest_code() -> None:
     sizes = {width: arms.pretraining("wide", StudyConfig(), 0, width).code_size for width in (16, 256, 512)}
     assert sizes == {16: 256, 256: 4096, 512: 4096}
-
-
-@pytest.mark.parametrize(("text", "sizes"), [("", ()), ("50, 5,5", (5, 50)), ("4096", (4096,))])
-def test_sizes_rise_each_once(text: str, sizes: tuple[int, ...]) -> None:
-    assert arms.code_sizes(text) == sizes
-
-
-@pytest.mark.parametrize("text", ["0", "4097", "5,x", "-5", "5.0", "\N{SUPERSCRIPT TWO}"])
-def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="is not a whole number from 1 to 4096"):
-        arms.code_sizes(text)
 
 
 def test_other_arms_and_sizes_have_fewer_seeds_and_the_primary_comparison_comes_first() -> None:

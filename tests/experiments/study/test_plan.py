@@ -13,11 +13,10 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.folders import partial_of
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
-from shgae.evaluation.study_report import ARMS, LETTERS
 from shgae.execution import Execution
 from shgae.experiments.part import Part
-from shgae.experiments.study.arms import chosen
 from shgae.experiments.study.plan import Plan
+from shgae.option_lists import ARMS, LETTERS
 from shgae.recipes import StudyConfig
 from tests.builders.artefacts import interrupted, make
 
@@ -76,21 +75,6 @@ def test_the_arms_of_a_seed_are_trained_alike_but_for_what_learns_in_d() -> None
         assert {configs[arm].pop("train") for arm in LETTERS if arm != "frozen"} == {"all"}
         assert all(config == configs["none"] for config in configs.values())
         assert configs["none"]["seed"] == seed
-
-
-@pytest.mark.parametrize(
-    ("asked", "found"),
-    [("full,none", ("none", "full")), (" none , a,", ("none",)), ("a,b,c,d,e", tuple(LETTERS)), ("e", ("full",))],
-)
-def test_arms_come_in_one_order_each_once(asked: str, found: tuple[str, ...]) -> None:
-    assert chosen(asked) == found
-
-
-@pytest.mark.parametrize("asked", ["", " , ", "f", "a,f", "ab", "A"])
-def test_what_is_no_arm_is_refused_and_all_arms_are_named(asked: str) -> None:
-    with pytest.raises(Refused) as caught:
-        chosen(asked)
-    assert caught.value.fix == f"--arms {','.join(ARMS)}"
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,13 @@ from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Interrupted, Refused
 from shgae.evaluation.study_plan import PLAN
-from shgae.evaluation.study_report import LETTERS, STUDY
+from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.experiments.study import assemble, run
 from shgae.experiments.study.budget import check_budget
 from shgae.metrics.statistics import Verdict
 from shgae.models.zoo import load_autoencoder, load_hourglass
+from shgae.option_lists import LETTERS
 from shgae.recipes import RECIPES, EvaluateConfig
 from shgae.stages import evaluate, finetune, pretrain_ae
 from tests.builders.chain import Chain, Notes
