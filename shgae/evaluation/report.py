@@ -203,7 +203,7 @@ def score(predictions: Predictions, people: People) -> Scores:
     """
     try:
         return pose_scores.score(points_of(predictions), people)
-    except ValueError as error:
+    except Inconsistent as error:
         raise Refused("predictions", predictions.name, str(error), "a model whose training did not diverge") from error
 
 

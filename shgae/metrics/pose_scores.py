@@ -24,6 +24,7 @@ from operator import attrgetter, itemgetter
 
 import numpy as np
 
+from shgae.errors import Inconsistent
 from shgae.metrics import pck, pckh
 from shgae.metrics.oks import Similarities
 from shgae.metrics.pck import AVERAGINGS, Averaging, PCKCounts
@@ -77,7 +78,8 @@ def score(points: Points, people: People) -> Scores:
     """Scores a predictor in every dialect; people without a joint count nowhere.
 
     Raises:
-        ValueError: shapes do not fit, or a prediction is not a finite number.
+        ValueError: shapes do not fit.
+        Inconsistent: a prediction is not a finite number.
     """
     _check(points, people)
     found = np.ones(len(people), bool) if points.found is None else points.found
@@ -121,7 +123,7 @@ def _check(points: Points, people: People) -> None:
     if points.score.shape != shape[:1]:
         raise ValueError(f"scores {points.score.shape}, people {shape[:1]}")
     if not (np.isfinite(points.xy_photo).all() and np.isfinite(points.score).all()):
-        raise ValueError("a prediction is not a finite number")
+        raise Inconsistent("a prediction is not a finite number")
 
 
 def _shares(

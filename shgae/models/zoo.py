@@ -194,7 +194,7 @@ def load_hourglass(path: Path, verify: bool = True) -> LoadedHourglass:
         skeleton = Skeleton.from_json(facts["skeleton"])
         red, green, blue = (float(channel) for channel in facts["mean_rgb"])
         if len(skeleton) != spec.keypoints or facts["crop_size"] != spec.crop_size:
-            raise ValueError("skeleton or crop size disagree with the spec")
+            raise Refused("manifest", path, "skeleton or crop size disagree with the spec", "make the artefact again")
     module = _with_weights(lambda: _hourglass(spec), artifact)
     return LoadedHourglass(module, spec, artifact, skeleton, (red, green, blue), spec.crop_size)
 
@@ -217,13 +217,6 @@ def _facts_of(artifact: Artifact) -> Iterator[Mapping[str, Any]]:
         yield artifact.facts
     except Refused as error:
         raise Refused(error.what, artifact.path, error.why, "make the artefact again") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        why = f"its facts do not describe a model ({_lack(error)})"
-        raise Refused("manifest", artifact.path, why, "make the artefact again") from error
-
-
-def _lack(error: Exception) -> str:
-    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else shortened(str(error))
 
 
 class _Unset(TorchFunctionMode):
