@@ -1,47 +1,28 @@
-"""Predictions of several predictors on the same people -> the report: every score, its interval, and the differences.
+"""What an evaluation reports: every score of several predictors, its interval, and the differences.
 
-``report.json`` is an :class:`EvaluationReport`, written and read by :data:`EVALUATION`.
+``report.json`` is an :class:`EvaluationReport`, written and read by :data:`EVALUATION`; made by
+:mod:`shgae.evaluation.scoring`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
-from shgae.artifacts.crops import Crops, PeopleTable
-from shgae.artifacts.store import Artifact
 from shgae.artifacts.typed_json import Schema
-from shgae.data.mean_pose import mean_pose_cells
-from shgae.errors import Inconsistent, Refused
-from shgae.evaluation.error_shares import ErrorKinds, ErrorRule, ErrorTable, error_rule
+from shgae.errors import Inconsistent
+from shgae.evaluation.error_shares import ErrorRule, ErrorTable
 from shgae.evaluation.official import OfficialPhotos
 from shgae.evaluation.older_reports import OLDER
-from shgae.evaluation.people import people_of
-from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained, compare
-from shgae.metrics import pose_scores
-from shgae.metrics.bootstrap import PairedBootstrap
-from shgae.metrics.comparison import by_joint, compare_models, joint_intervals, resample_pck
+from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained
 from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
-from shgae.metrics.pck import GROUPS, ByGroup
+from shgae.metrics.pck import ByGroup
 from shgae.metrics.pckh import Curve
-from shgae.metrics.people import Floats, Metric, People, Points, Regions
-from shgae.metrics.pose_scores import Scores
+from shgae.metrics.people import Metric
+from shgae.metrics.score_interval import is_near_boundary
 from shgae.metrics.statistics import Interval, Verdict
-from shgae.recipes import EvaluateConfig
-from shgae.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    from shgae.evaluation.predictions import Predictions
-
-_TARGET = "highest cell of the target map, its middle"
 
 
 @dataclass(frozen=True)
@@ -190,149 +171,32 @@ class EvaluationReport:
         """Models, then what is none."""
         return (*self.models, *self.floors, *self.ceilings)
 
+    @property
+    def best_floor(self) -> Row | None:
+        """The best guess without a look at the photo; None where none finds anything, and in reports of before."""
+        best = max(self.floors, key=lambda row: row.pck.all or 0.0, default=None)
+        return best if best is not None and best.pck.all else None
+
+    @property
+    def not_above_floor(self) -> tuple[Row, ...]:
+        """Models that are not significantly better than :attr:`best_floor`; of one photo, or in a report of before,
+        those that are not better."""
+        best = self.best_floor
+        if best is None or best.pck.all is None:
+            return ()
+        least = best.pck.all
+        return tuple(
+            row
+            for row in self.models
+            if (row.above_floor.low <= 0 if row.above_floor else (row.pck.all or 0.0) <= least)
+        )
+
+    @property
+    def has_score_intervals(self) -> bool:
+        """Whether a model's PCK is so near to 0 or 1 that its interval is a score interval."""
+        shares = [row.pck.all for row in self.models if row.interval and row.interval.all]
+        return any(share is not None and is_near_boundary(share, self.photos) for share in shares)
+
 
 EVALUATION = Schema(EvaluationReport, version=7, older=OLDER)
 """The form of an evaluation's ``report.json``."""
-
-
-def score(predictions: Predictions, people: People) -> Scores:
-    """Every score of a predictor.
-
-    Raises:
-        Refused: a prediction is not a finite number.
-    """
-    try:
-        return pose_scores.score(points_of(predictions), people)
-    except Inconsistent as error:
-        raise Refused("predictions", predictions.name, str(error), "a model whose training did not diverge") from error
-
-
-def points_of(predictions: Predictions) -> Points:
-    """What metrics look at."""
-    one = predictions
-    return Points(one.xy_photo, one.cells, one.person_score, one.decoding, one.cell_decoding, one.found)
-
-
-def report(
-    predictions: Sequence[Predictions],
-    origins: Sequence[Origin],
-    crops: Crops,
-    data: Artifact,
-    training: PeopleTable,
-    config: EvaluateConfig,
-    sigmas: Floats | None = None,
-    regions: Regions | None = None,
-) -> EvaluationReport:
-    """Scores models on the same people and compares any two of them.
-
-    Args:
-        predictions: of each model, in the order of the report.
-        origins: where each one comes from.
-        crops: the people.
-        data: the prepared data that they are of.
-        training: its training people, who give the mean pose.
-        config: split, resamples and seed.
-        sigmas: (K,) of OKS; None takes COCO's where the joints are COCO's.
-        regions: that OKS AP ignores; None where nobody knows.
-
-    Raises:
-        Refused: a prediction is not a finite number.
-    """
-    from shgae.evaluation.predictions import from_cells  # brings torch, which a finished report does without
-
-    skeleton = Skeleton.from_json(data.facts["skeleton"])
-    people = people_of(crops, skeleton, sigmas, regions)
-    aside = [*_blind(crops, training), from_cells("target cells", people.cells, None, crops, _TARGET)]
-    every = [*predictions, *aside]
-    scored = [score(one, people) for one in every]
-    hits, names, models = [one.hits for one in scored], [one.name for one in every], len(predictions)
-    on, how = (people.cell_visibility, crops.photos), Bootstrap(config.resamples, config.seed)
-    floors = range(models, len(every) - 1)
-    paired = resample_pck(hits, *on, resamples=how.resamples, seed=how.seed)
-    each = joint_intervals(hits[:models], *on, resamples=how.resamples, seed=how.seed)
-    kinds = _error_kinds(every, people, skeleton, crops, models, how)
-    best = max(floors, key=lambda place: paired.value((place, 0)) or 0.0)
-    rows = []
-    for i, one in enumerate(scored):
-        row = _row(names[i], one, skeleton.names, *((origins[i], each[i]) if i < models else ()))
-        row = replace(row, errors=kinds.table(i) if kinds else None)
-        if i < models:
-            interval = ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS))))
-            row = replace(row, interval=interval, above_floor=paired.difference((best, 0), (i, 0)))
-        rows.append(row)
-    pairs = _pairs(names, hits, origins, paired, people, kinds)
-    return EvaluationReport(
-        data=data.id,
-        split=config.split,
-        persons=len(crops),
-        photos=paired.photos,
-        joints=skeleton.names,
-        bootstrap=how,
-        models=tuple(rows[:models]),
-        floors=tuple(rows[place] for place in floors),
-        ceilings=(rows[-1],),
-        comparisons=pairs,
-        errors=error_rule(people) if kinds else None,
-    )
-
-
-def _pairs(
-    names: Sequence[str],
-    hits: Sequence[npt.NDArray[np.bool_]],
-    origins: Sequence[Origin],
-    paired: PairedBootstrap,
-    people: People,
-    kinds: ErrorKinds | None,
-) -> tuple[Pair, ...]:
-    """Any two of the models, the first of them the first of these names."""
-    pairs, places = [], list(itertools.combinations(range(len(origins)), 2))
-    for (i, j), found in zip(places, compare_models(paired, places), strict=True):
-        joints = dict(zip(people.joints, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
-        trainings = compare(origins[i].trained, origins[j].trained)
-        errors = kinds.difference(i, j) if kinds else None
-        pairs.append(Pair(names[i], names[j], **vars(found), joints=joints, errors=errors, trainings=trainings))
-    return tuple(pairs)
-
-
-def _error_kinds(
-    every: Sequence[Predictions], people: People, skeleton: Skeleton, crops: Crops, models: int, how: Bootstrap
-) -> ErrorKinds | None:
-    """Kinds of errors, the first so many being models; None where no joint has a sigma."""
-    if len(error_rule(people).left_out) == len(people.joints):
-        return None
-    points = [points_of(one) for one in every]
-    return ErrorKinds(points, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
-
-
-def _row(
-    name: str,
-    scores: Scores,
-    joints: tuple[str, ...],
-    origin: Origin | None = None,
-    joint_interval: Sequence[Interval | None] | None = None,
-) -> Row:
-    """The row of a model, or (without an origin) of what is none."""
-    origin, each = origin or Origin(), joint_interval or [None] * len(joints)
-    return Row(
-        name=name,
-        pck=ByGroup(**scores.study.pck()),
-        interval=None,
-        joints={
-            name: JointScore(found["all"], found["v1"], found["v2"], int(found["count"] or 0), one)
-            for (name, found), one in zip(scores.study.joints(joints).items(), each, strict=True)
-        },
-        metrics=scores.metrics,
-        curves=scores.curves,
-        **vars(origin),
-    )
-
-
-def _blind(crops: Crops, train: PeopleTable) -> list[Predictions]:
-    """What knows nothing of the photo: the mean pose of the training people, and maps that are 0 everywhere."""
-    from shgae.evaluation.predictions import from_cells
-
-    pose = mean_pose_cells(train, crops.crop_size)[None].repeat(len(crops), axis=0)
-    return [
-        from_cells("mean pose", pose, None, crops, "cell of the training people's mean place, its middle"),
-        from_cells("zero map", np.zeros_like(pose), None, crops, "the first of equally high cells, its middle"),
-    ]

@@ -11,7 +11,6 @@ from shgae.evaluation.trainings import Control
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
-from shgae.metrics.score_interval import is_near_boundary
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verdict
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
@@ -98,9 +97,7 @@ def pck_table(report: EvaluationReport) -> Grid:
         count = f"{sum(joint.count for joint in row.joints.values()):,}"
         rows.append((row.name, whole, span(found.low, found.high) if found else "-", *parts, count))
     few = f"; Student's t, as they are fewer than {MANY_PHOTOS}" if report.photos < MANY_PHOTOS else ""
-    shares = [row.pck.all for row in report.models if row.interval and row.interval.all]
-    near = any(share is not None and is_near_boundary(share, report.photos) for share in shares)
-    few += "; score intervals near 0 and 100 %" if near else ""
+    few += "; score intervals near 0 and 100 %" if report.has_score_intervals else ""
     drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
     caption = (
         "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people\n"
@@ -128,18 +125,15 @@ def _by_cells(report: EvaluationReport) -> str:
 
 def _blind(report: EvaluationReport) -> str:
     """A line that names the models that are not significantly above the best guess without the photo, or none."""
-    best = max(report.floors, key=lambda row: row.pck.all or 0.0, default=None)
-    if best is None or not best.pck.all:
+    best = report.best_floor
+    if best is None or not report.not_above_floor:
         return ""
-    worse = []
-    for row in report.models:
-        found = row.above_floor
-        if found is not None and found.low <= 0:
-            worse.append(f"{row.name} {signed_points(found)}")
-        elif found is None and (row.pck.all or 0.0) <= best.pck.all:  # from one photo, or of an older report
-            worse.append(row.name)
+    worse = [
+        f"{row.name} {signed_points(row.above_floor)}" if row.above_floor else row.name
+        for row in report.not_above_floor
+    ]
     what = f"Not significantly better than the {best.name}, which does not look at the photo (points of PCK)"
-    return f"\n{what}: {', '.join(worse)}" if worse else ""
+    return f"\n{what}: {', '.join(worse)}"
 
 
 def comparisons_table(report: EvaluationReport) -> Grid:

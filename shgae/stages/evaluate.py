@@ -27,7 +27,8 @@ from shgae.evaluation.predictions import (
     predict,
     read_predictions,
 )
-from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Origin, report
+from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Origin
+from shgae.evaluation.scoring import report
 from shgae.evaluation.trainings import trained
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference

@@ -1,67 +1,22 @@
-"""What people's tables become before they are scored, and reports that are read back."""
+"""Reports of evaluations: read back, of earlier schemas too, and the verdicts on their models."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
-from shgae.evaluation.people import people_of
-from shgae.evaluation.predictions import Predictions, from_cells
-from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, score
+from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching
 from shgae.evaluation.trainings import Control, Trained, Training
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pckh import Curve
-from shgae.metrics.people import People
 from shgae.metrics.statistics import Interval, Verdict
-from shgae.skeleton import COCO_PERSON
 from tests.builders.reports import evaluation, interval, pair, scored
-
-
-@pytest.fixture
-def crops(tiny_data: Path) -> Crops:
-    return Crops(open_artifact(tiny_data, "data"), "test")
-
-
-def exact(crops: Crops, people: People) -> Predictions:
-    return from_cells("exact", people.cells, None, crops)
-
-
-def test_the_annotation_in_photo_pixels_is_that_of_the_json(crops: Crops, tiny_data: Path) -> None:
-    people, table = people_of(crops, COCO_PERSON), crops.people
-    for i in range(len(people)):
-        x0, y0, side = table.square[i]
-        np.testing.assert_allclose(people.xy_photo[i], table.xy_crop[i] * side / 128 + [x0, y0], rtol=1e-6)
-    assert (people.map_size, people.joints) == (32, COCO_PERSON.names)
-    np.testing.assert_array_equal(people.box, table.box)
-
-
-def test_a_joint_outside_the_crop_has_no_target_but_is_annotated(crops: Crops) -> None:
-    xy_crop, visibility = crops.people.xy_crop.copy(), crops.people.visibility.copy()
-    visibility[0, 0], xy_crop[0, 0] = 2, (140, -30)
-    crops.people = dataclasses.replace(crops.people, xy_crop=xy_crop, visibility=visibility)
-    people = people_of(crops, COCO_PERSON)
-    assert (people.visibility[0, 0], people.cell_visibility[0, 0]) == (2, 0)
-    found = {metric.name: metric.values for metric in score(exact(crops, people), people).metrics}
-    assert found["pck/micro"].all == 1
-    assert found["box_pck@0.2/micro"].joints["nose"] == pytest.approx(1 - 1 / (visibility[:, 0] > 0).sum())
-
-
-def test_the_middle_of_a_joints_own_cell_is_at_most_a_cell_away(crops: Crops) -> None:
-    people = people_of(crops, COCO_PERSON)
-    off = np.abs(exact(crops, people).xy_photo - people.xy_photo)[people.visibility > 0]
-    cell = (crops.people.square[:, 2] * 4 / 128)[:, None].repeat(17, axis=1)[people.visibility > 0]
-    assert (off <= cell[:, None]).all()
-
 
 CURVES = {"pckh": Curve((0.0, 0.5), (0.0, 0.3), 0.15)}
 OFFICIAL = dict.fromkeys(NAMES, 0.5) | {"APm": None}
@@ -165,3 +120,26 @@ def test_rows_of_other_joints_or_scores_and_a_report_without_models_are_refused(
     ):
         with pytest.raises(Refused, match="no model|no score"):
             EVALUATION.from_json(made | change, "here")
+
+
+def test_a_model_has_to_be_significantly_better_than_the_best_guess_without_the_photo() -> None:
+    guess, worse = scored("guess", {"nose": 0.2}, pck=0.2), scored("none", {"nose": 0.0}, pck=0.0)
+    models = [
+        replace(scored("clear", {"nose": 0.3}, pck=0.3), above_floor=interval(0.05, 0.15)),
+        replace(scored("unclear", {"nose": 0.3}, pck=0.3), above_floor=interval(-0.01, 0.2)),
+        scored("of one photo, above", {"nose": 0.3}, pck=0.3),
+        scored("of one photo, equal", {"nose": 0.2}, pck=0.2),
+        scored("nobody labelled", {"nose": None}, pck=None),
+    ]
+    report = replace(evaluation(*models), floors=(worse, guess))
+    assert report.best_floor is guess
+    assert [row.name for row in report.not_above_floor] == ["unclear", "of one photo, equal", "nobody labelled"]
+    assert replace(report, floors=(worse,)).not_above_floor == ()
+    assert replace(report, floors=()).best_floor is None
+
+
+@pytest.mark.parametrize(("pck", "near"), [(0.5, False), (0.999, True), (0.001, True)])
+def test_near_none_and_all_an_interval_is_a_score_interval(pck: float, near: bool) -> None:
+    row = scored("x", {"nose": pck}, pck=pck, sure=interval(pck - 0.001, pck + 0.001))
+    assert evaluation(row, photos=300).has_score_intervals is near
+    assert not evaluation(replace(row, interval=None), photos=300).has_score_intervals

@@ -15,8 +15,10 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.data import heatmaps
 from shgae.errors import Refused
+from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import photo_points
-from shgae.evaluation.report import EVALUATION, EvaluationReport, people_of, points_of
+from shgae.evaluation.report import EVALUATION, EvaluationReport
+from shgae.evaluation.scoring import points_of
 from shgae.evaluation.trainings import NOT_KNOWN, Control
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
