@@ -5,6 +5,7 @@ A row has ``epoch``, ``lr``, ``train_loss``, ``val_loss`` and either ``val_pck``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
@@ -19,6 +20,8 @@ from shgae.plots.style import COLOURS, DASHES, MARKERS, columns_of, new_figure, 
 Rows = Sequence[Mapping[str, Any]]
 Runs = Mapping[str, Rows]
 """History rows by the name of the run."""
+_LARGEST = 1e100
+"""No loss is beyond it, and the squares of larger numbers overflow where ticks are placed."""
 _MOST_MARKERS, _MOST_TITLE = 20, 24
 
 
@@ -43,8 +46,10 @@ def score_of(rows: Rows) -> Score:
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:
-    """Whether a value of a row is a number: NaN is, a whole number that no float holds is not."""
-    return type(value) is float or (type(value) is int and abs(value) < 2**53)
+    """Whether a value of a row is a number that can be drawn: NaN is, a whole number that no float holds is not."""
+    return (type(value) is float and not _LARGEST < abs(value) < math.inf) or (
+        type(value) is int and abs(value) < 2**53
+    )
 
 
 def best_row(rows: Rows) -> Mapping[str, Any]:

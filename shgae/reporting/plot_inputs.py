@@ -126,9 +126,17 @@ def _read_unfinished(found: Inputs, folder: Path, intent: Mapping[str, Any], nam
 def _rows(content: bytes, where: Path) -> list[dict[str, Any]]:
     try:
         rows = [strict_json.parse(line, constant=float) for line in content.splitlines()]
-        score = score_of(rows or [{}]).key
-        if not rows or not all(is_number(row[key]) for row in rows for key in (*_NEEDED, score)):
-            raise ValueError("no numbers")
-    except (strict_json.JsonFault, ValueError, KeyError, TypeError) as error:
-        raise Refused("history", where / HISTORY, f"not as a training writes it ({error})", "a run of shgae") from error
+    except strict_json.JsonFault as fault:
+        raise _torn(where, str(fault)) from fault
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise _torn(where, "no rows")
+    for key in (*_NEEDED, score_of(rows).key):
+        if not all(is_number(row.get(key)) for row in rows):
+            raise _torn(where, f"{key} is not a number in every row")
+    if not all(type(row["epoch"]) is int and row["epoch"] > 0 for row in rows):
+        raise _torn(where, "epochs are not counted from 1")
     return rows
+
+
+def _torn(where: Path, why: str) -> Refused:
+    return Refused("history", where / HISTORY, f"not as a training writes it ({why})", "a run of shgae")

@@ -5,48 +5,29 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from shgae import __version__
 from shgae.artifacts.disk_space import readable
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.output_file import ONNX, check_file, make_room
-from shgae.artifacts.tensors import Array
 from shgae.data import heatmaps
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.models.exporting import INPUT, MapsAndCodes, to_onnx
+from shgae.models.export_check import BATCHES, PACKAGES, Checked, check
+from shgae.models.exporting import MapsAndCodes, to_onnx
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 
 if TYPE_CHECKING:
     import onnx
 
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-"""What the extra ``onnx`` brings."""
-TOLERANCE = 1e-4
-"""How far an output may be from torch's, as a share of torch's largest value."""
-BATCHES = (1, 2, 5)
-"""Numbers of images that a file is checked with."""
 _MOST_BYTES = 2_000_000_000
 """Of weights: one ONNX file without a second one for its weights holds 2 GiB."""
-_SEED = 0
-
-
-@dataclass(frozen=True)
-class Checked:
-    """One comparison with torch."""
-
-    batch: int
-    """Images at once, N."""
-    differences: Mapping[str, float]
-    """Output -> its largest difference, as a share of the largest value that torch gives."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +90,7 @@ def run(model: Path, output: Path, execution: Execution) -> ExportResult:
     execution.progress.advance(facts="translated")
     execution.stop.raise_if_set("export", "the same command again", saved=False)
     data = graph.SerializeToString(deterministic=True)
-    checked = _check(data, network, loaded, execution)
+    checked = check(data, network, loaded, execution)
     check_file(output, ONNX, execution.force, example="model")  # once more: it may have been made since
     write_bytes(output, data)
     execution.progress.finish()
@@ -130,47 +111,6 @@ def _check_size(network: MapsAndCodes, where: Path) -> None:
     if size > _MOST_BYTES:
         why = f"its weights take {readable(size)}, one ONNX file holds {readable(_MOST_BYTES)}"
         raise Refused("model", where, why, "a model of fewer stacks or channels")
-
-
-def _check(data: bytes, network: MapsAndCodes, loaded: LoadedHourglass, execution: Execution) -> tuple[Checked, ...]:
-    """Holds the very bytes that will be written to the format, and to torch; raises :class:`Refused`."""
-    import onnx
-    import onnxruntime
-
-    onnx.checker.check_model(data, full_check=True)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    random = torch.Generator().manual_seed(_SEED)
-    mean = torch.tensor(loaded.mean_rgb)[:, None, None]
-    checked = []
-    for batch in BATCHES:
-        images = torch.rand(batch, 3, loaded.crop_size, loaded.crop_size, generator=random) - mean
-        with torch.inference_mode():
-            wanted = dict(zip(network.outputs, (tensor.numpy() for tensor in network(images)), strict=True))
-        found = dict(zip(wanted, session.run(list(wanted), {INPUT: images.numpy()}), strict=True))
-        differences = {name: _difference(name, wanted[name], found[name], loaded) for name in wanted}
-        checked.append(Checked(batch, differences))
-        execution.progress.advance(facts=f"differs by {max(differences.values()):.1e} with a batch of {batch}")
-        execution.stop.raise_if_set("export", "the same command again", saved=False)
-    return tuple(checked)
-
-
-def _difference(name: str, wanted: Array, found: Array, loaded: LoadedHourglass) -> float:
-    where = loaded.artifact.path
-    if not np.isfinite(wanted).all():
-        why = f"its output {name} holds numbers that are not finite"
-        raise Refused("model", where, why, "a model whose training did not diverge")
-    if found.shape != wanted.shape:
-        difference = math.inf
-    else:
-        # The code of dead units is all zeros: then the plain difference counts.
-        difference = float(np.abs(found - wanted).max() / (np.abs(wanted).max() or 1))
-    if not difference <= TOLERANCE:
-        why = f"output {name} in a batch of {len(wanted)} is off torch's by {difference:.2g} of its largest value"
-        fix = f"other versions of {', '.join(PACKAGES)} or torch"
-        raise Refused("export", where, f"{why}, {TOLERANCE:g} is allowed", fix)
-    return difference
 
 
 def _describe(graph: onnx.ModelProto, loaded: LoadedHourglass, network: MapsAndCodes) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from shgae.errors import Refused
 from shgae.execution import Execution
+from shgae.models import export_check
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.stages import export
 from tests.builders.exported import Exported
@@ -119,6 +120,6 @@ def test_a_code_of_dead_units_is_no_difference(
     quick: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = load_hourglass(quick.model)
-    assert export._difference("code", np.zeros((2, 6)), np.zeros((2, 6)), loaded) == 0
+    assert export_check._difference("code", np.zeros((2, 6)), np.zeros((2, 6)), loaded) == 0
     with pytest.raises(Refused):
-        export._difference("code", np.zeros((2, 6)), np.full((2, 6), 0.001), loaded)
+        export_check._difference("code", np.zeros((2, 6)), np.full((2, 6), 0.001), loaded)

@@ -197,13 +197,26 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:
     plot.run([broken], tmp_path / "out", Execution())  # equal bytes
 
 
-@pytest.mark.parametrize("value", [None, True, "0.5", [0.5], {}, 10**400])
+@pytest.mark.parametrize("value", [None, True, "0.5", [0.5], {}, 10**400, -1e101, 1.7e308])
 @pytest.mark.parametrize("key", ["epoch", "lr", "val_loss", "val_pck"])
 def test_a_history_of_anything_but_numbers_is_refused(tmp_path: Path, key: str, value: Any) -> None:
     rows = [{"epoch": 1, "lr": 0.1, "train_loss": 1, "val_loss": 1.0, "val_pck": 0.5}] * 2
     assert len(plot_inputs._rows("\n".join(map(json.dumps, rows)).encode(), tmp_path)) == 2
-    with pytest.raises(Refused, match="not as a training writes it .no numbers"):
+    with pytest.raises(Refused, match=f"not as a training writes it .{key} is not a number in every row"):
         plot_inputs._rows("\n".join(map(json.dumps, [*rows, {**rows[0], key: value}])).encode(), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"1\n2", b"{", b'{"epoch": 1}', b"[" * 10**5])
+def test_what_has_no_rows_is_no_history(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(Refused, match="not as a training writes it"):
+        plot_inputs._rows(content, tmp_path)
+
+
+@pytest.mark.parametrize("epoch", [0, -1, 1.5, float("inf"), float("nan")])
+def test_epochs_are_counted_from_one(tmp_path: Path, epoch: float) -> None:
+    row = {"epoch": epoch, "lr": 0.1, "train_loss": 1, "val_loss": 1.0, "val_pck": 0.5}
+    with pytest.raises(Refused, match="epochs are not counted from 1"):
+        plot_inputs._rows(json.dumps(row).encode(), tmp_path)
 
 
 def test_another_process_draws_equal_bytes_and_signs_them_with_what_was_typed(

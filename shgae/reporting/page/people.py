@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +13,10 @@ from PIL import Image
 from shgae.artifacts.crops import ALL_PEOPLE, Crops, photo_names, read_people
 from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
+from shgae.evaluation.extremes import ScoredPeople, extremes
 from shgae.evaluation.people import people_of
 from shgae.evaluation.report import EVALUATION, EvaluationReport
 from shgae.execution import Execution
-from shgae.metrics import pck
-from shgae.metrics.people import People
 from shgae.plots.overlays import Pose, draw_poses
 from shgae.recipes import ReportConfig
 from shgae.reporting.page.html import Block, Figure, Gallery, Section, Text
@@ -29,7 +27,7 @@ from shgae.skeleton import Skeleton
 from shgae.wording import counted, counted_people
 
 if TYPE_CHECKING:
-    from shgae.evaluation.predictions import Predictions
+    pass
 
 PANEL_PIXELS = 288
 """Side of a drawn crop."""
@@ -49,43 +47,14 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class _Scored:
-    """Two models (or one) on the people of a split."""
+class _Drawn:
+    """What people are drawn from."""
 
-    predictions: tuple[Predictions, ...]
-    people: People
+    scored: ScoredPeople
     crops: Crops
     skeleton: Skeleton
     file_names: dict[int, str]
     """By photo id."""
-
-    @cached_property
-    def labelled(self) -> Bools:
-        """(N, K) which joints count."""
-        return self.people.masks.all
-
-    @cached_property
-    def hits(self) -> tuple[Bools, ...]:
-        """(N, K) of each model, which of them it found."""
-        people = self.people
-        return tuple(
-            pck.hits(one.cells, people.cells, people.map_size) & self.labelled & one.is_found[:, None]
-            for one in self.predictions
-        )
-
-    @cached_property
-    def shares(self) -> Shares:
-        """(models, N) PCK of each person; NaN where nothing is labelled."""
-        counts = self.labelled.sum(1)
-        found = np.stack([hits.sum(1) for hits in self.hits])
-        return np.where(counts > 0, found / np.maximum(counts, 1), np.nan)
-
-    @cached_property
-    def error(self) -> Shares:
-        """(N,) distance of predicted from true cells, mean over models and labelled joints."""
-        off = np.stack([np.linalg.norm(one.cells - self.people.cells, axis=-1) for one in self.predictions]).mean(0)
-        sums = np.where(self.labelled, off, 0).sum(1)
-        return np.asarray(sums / np.maximum(self.labelled.sum(1), 1), np.float64)
 
 
 @dataclass(frozen=True)
@@ -150,15 +119,15 @@ def _parts(
         why = f"The prepared data {report.data[:12]} is not where the evaluation saw it, so nobody can be drawn."
         execution.progress.note(f"note: {why[0].lower()}{why[1:].rstrip('.')} (give its folder too)")
         return [Section(anchor, " and ".join(pair) + suffix, (Text(why),))]
-    scored = _score(evaluation, pair, report.split, data)
-    chosen = _chosen(scored, pair, count)
+    drawn = _open(evaluation, pair, report.split, data)
+    chosen = _chosen(drawn.scored, pair, count)
     execution.progress.start("people", sum(len(one.rows) for one in chosen), "people")
     parts = []
     for number, one in enumerate(chosen, 1):
         figures = []
         for row in one.rows:
             execution.stop.raise_if_set("report", "the same command again", saved=False)
-            figures.append(_figure(scored, row))
+            figures.append(_figure(drawn, row))
             execution.progress.advance()
         shown: Block = Gallery(tuple(figures)) if figures else Text("Nobody.")
         parts.append(Section(f"{anchor}-{number}", one.title + suffix, (*one.words, shown)))
@@ -166,7 +135,7 @@ def _parts(
     return parts
 
 
-def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) -> _Scored:
+def _open(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) -> _Drawn:
     from shgae.evaluation.predictions import read_predictions  # brings torch, which few pages need
 
     data.check((f"{split}/", ALL_PEOPLE))
@@ -177,74 +146,66 @@ def _score(evaluation: Given, pair: tuple[str, ...], split: str, data: Given) ->
     files = [evaluation.artifact.open(f"predictions-{name}.json") for name in pair]
     found = [read_predictions(file, name, crops, whole) for file, name in zip(files, pair, strict=True)]
     people = people_of(crops, skeleton)
-    return _Scored(tuple(one.predictions for one in found), people, crops, skeleton, photo_names(artifact, split))
+    scored = ScoredPeople(tuple(one.predictions for one in found), people)
+    return _Drawn(scored, crops, skeleton, photo_names(artifact, split))
 
 
-def _chosen(scored: _Scored, pair: tuple[str, ...], count: int) -> list[_Sort]:
-    """The people of each sort; ties go to those with more labelled joints, then (best, worst) to the clearer case."""
-    counts, mean = scored.labelled.sum(1), scored.shares.mean(0)
-    there = [int(row) for row in np.flatnonzero(counts)]
-    best = sorted(there, key=lambda row: (-mean[row], -counts[row], scored.error[row], row))
-    worst = sorted(there, key=lambda row: (mean[row], -counts[row], -scored.error[row], row))
+def _chosen(scored: ScoredPeople, pair: tuple[str, ...], count: int) -> list[_Sort]:
+    """The people of each sort."""
+    found = extremes(scored)
     by = f"by the mean PCK of {' and '.join(pair)}" if len(pair) > 1 else f"by the PCK of {pair[0]}"
-    chosen = [_Sort(f"Best found, {by}", best[:count]), _Sort(f"Worst found, {by}", worst[:count])]
+    chosen = [_Sort(f"Best found, {by}", found.best[:count]), _Sort(f"Worst found, {by}", found.worst[:count])]
     if len(pair) > 1:
-        change = scored.shares[1] - scored.shares[0]
-        gained = sorted((row for row in there if change[row] > 0), key=lambda row: (-change[row], -counts[row], row))
-        lost = sorted((row for row in there if change[row] < 0), key=lambda row: (change[row], -counts[row], row))
-        same = len(there) - len(gained) - len(lost)
-        words = (
-            f"Of {counted_people(len(there))} {len(gained):,} gained, {len(lost):,} lost, {same:,} stayed as they were."
-        )
+        gained, lost, same = len(found.gained), len(found.lost), found.unchanged
+        words = f"Of {counted_people(len(found.best))} {gained:,} gained, {lost:,} lost, {same:,} stayed as they were."
         between = f"from {pair[0]} to {pair[1]}"
         chosen += [
-            _Sort(f"Most gained {between}", gained[:count], (Text(words),)),
-            _Sort(f"Most lost {between}", lost[:count]),
+            _Sort(f"Most gained {between}", found.gained[:count], (Text(words),)),
+            _Sort(f"Most lost {between}", found.lost[:count]),
         ]
     return chosen
 
 
-def _figure(scored: _Scored, row: int) -> Figure:
+def _figure(drawn: _Drawn, row: int) -> Figure:
+    scored = drawn.scored
     people = scored.people
     photo, annotation = int(people.photo_id[row]), int(people.annotation_id[row])
-    labelled, size = scored.labelled[row], scored.crops.crop_size
+    labelled, size = scored.labelled[row], drawn.crops.crop_size
     nothing = np.zeros_like(labelled)
-    crop = _crop(scored, row)
-    table = scored.crops.people
+    crop = _crop(drawn, row)
+    table = drawn.crops.people
     visible = np.where(table.visibility[row] == 2, _NEAR, _FAR)
     whose = f"the person of annotation {annotation} in photo {photo}"
-    pictures = [_panel(scored, crop, table.xy_crop[row].astype(np.float64), visible, labelled, f"Annotation: {whose}")]
+    pictures = [_panel(drawn, crop, table.xy_crop[row].astype(np.float64), visible, labelled, f"Annotation: {whose}")]
     titles, said = ["annotation"], []
     for one, hits, share in zip(scored.predictions, scored.hits, scored.shares[:, row], strict=True):
         x0, y0, side = table.square[row]
         xy_crop = (one.xy_photo[row] - (x0, y0)) * (size / side)
         right = f"{int(hits[row].sum())} of {counted(int(labelled.sum()), 'joint')}"
         confidence = np.where(hits[row], _NEAR, _FAR)
-        drawn = labelled if one.is_found[row] else nothing
-        pictures.append(_panel(scored, crop, xy_crop, confidence, drawn, f"{one.name}: {right} right, {whose}"))
+        shown = labelled if one.is_found[row] else nothing
+        pictures.append(_panel(drawn, crop, xy_crop, confidence, shown, f"{one.name}: {right} right, {whose}"))
         titles.append(f"{one.name} {percent(share, 0)} %")
         said.append(f"{one.name} {percent(share)} %")
     if len(said) > 1:
         change = float(scored.shares[1, row] - scored.shares[0, row])
         said.append(f"{points(change)} points" if change else "no change")
-    name = f" ({scored.file_names[photo]})" if photo in scored.file_names else ""
+    name = f" ({drawn.file_names[photo]})" if photo in drawn.file_names else ""
     joints = counted(int(labelled.sum()), "joint")
     caption = f"Photo {photo}{name}, annotation {annotation}, {joints}. PCK: {', '.join(said)}."
     return Figure(tuple(pictures), caption, tuple(titles))
 
 
-def _crop(scored: _Scored, row: int) -> Image.Image:
+def _crop(drawn: _Drawn, row: int) -> Image.Image:
     """The crop as a network sees it."""
-    return Image.fromarray(scored.crops.filled(np.array([row]))[0]).resize(
+    return Image.fromarray(drawn.crops.filled(np.array([row]))[0]).resize(
         (PANEL_PIXELS, PANEL_PIXELS), Image.Resampling.LANCZOS
     )
 
 
-def _panel(
-    scored: _Scored, crop: Image.Image, xy_crop: Shares, confidence: Shares, is_decided: Any, alt: str
-) -> Picture:
+def _panel(drawn: _Drawn, crop: Image.Image, xy_crop: Shares, confidence: Shares, is_decided: Any, alt: str) -> Picture:
     picture = crop.copy()
-    factor = PANEL_PIXELS / scored.crops.crop_size
+    factor = PANEL_PIXELS / drawn.crops.crop_size
     box = (0.0, 0.0, float(PANEL_PIXELS), float(PANEL_PIXELS))
-    draw_poses(picture, [Pose(xy_crop * factor, confidence, is_decided, box)], scored.skeleton, min_score=0.5)
+    draw_poses(picture, [Pose(xy_crop * factor, confidence, is_decided, box)], drawn.skeleton, min_score=0.5)
     return of_photo(picture, alt, PANEL_BYTES)

@@ -1,0 +1,132 @@
+"""What a prediction was asked of: photos, with the boxes that say where people are, or each as one person."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shgae.artifacts.tables import dumps
+from shgae.data.boxes import read_boxes
+from shgae.data.doubts import doubt_of_corners, is_by_corners
+from shgae.data.photo_checks import told
+from shgae.data.photo_files import Turned, read_header, same_photos
+from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, left_out, list_photos, whole_photos
+from shgae.data.prefetch import prefetch
+from shgae.errors import Refused
+from shgae.execution import Execution, Progress
+from shgae.recipes import PredictConfig
+from shgae.wording import counted
+
+_MOST_SUFFIXES = 6
+
+
+@dataclass(frozen=True)
+class PhotoRequest:
+    """What was asked for."""
+
+    photos: tuple[BoxedPhoto, ...]
+    """Those to look at."""
+    without_box: int
+    """Photos that the JSON has no box for."""
+    skipped: Mapping[str, int]
+    """Boxes that are nobody to look for, by reason."""
+    boxes: Path | None
+    boxes_sha256: str | None
+
+    def identity(self) -> dict[str, Any]:
+        """Its part of the config: names, ids and sizes on disk, for another list of photos is another request."""
+        lines = (dumps([photo.file_name, photo.image_id, _size(photo.path)]) for photo in self.photos)
+        photos = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return {"photos_sha256": photos, "boxes_sha256": self.boxes_sha256}
+
+    def inputs(self) -> list[Path]:
+        """The files that are read."""
+        return [*(photo.path for photo in self.photos), *([self.boxes] if self.boxes else [])]
+
+    @property
+    def people(self) -> int:
+        """How many are looked for."""
+        return sum(photo.people for photo in self.photos)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the photos."""
+        return sum(_size(photo.path) for photo in self.photos)
+
+
+def read_request(
+    given: Sequence[Path], boxes: Path | None, category_id: int, config: PredictConfig, execution: Execution
+) -> PhotoRequest:
+    """Reads which photos and boxes are meant; what is left out or odd is noted.
+
+    Args:
+        given: files, and folders of which the photos directly inside are taken.
+        boxes: a COCO dataset or list of detections; None takes each photo as one person.
+        category_id: of the people among the boxes.
+        config: limit, and what to do about photos that EXIF says to turn.
+        execution: threads and progress.
+
+    Raises:
+        Refused: there is no photo, the boxes are refused, or a photo is to be turned.
+    """
+    progress = execution.progress
+    if not any(path.exists() for path in given):
+        raise Refused("photos", given[0], "no such file or folder", "check the path")
+    listed, empty = list_photos(given)
+    others = ", ".join(f"{count:,} {suffix}" for suffix, count in list(left_out(given).items())[:_MOST_SUFFIXES])
+    if not listed:
+        why = "it holds no photo"
+        raise Refused("photos", given[0], f"{why} ({others})" if others else why, f"a folder of {', '.join(SUFFIXES)}")
+    if others:
+        progress.note(f"note: not taken for photos, by their names: {others}")
+    for folder in empty:
+        progress.note(f"note: {folder} holds no photo")
+    _note_twins(listed, progress)
+    if boxes is None:
+        whole = tuple(whole_photos(listed)[: config.limit])
+        _look_at(whole, config, execution)
+        return PhotoRequest(whole, 0, {}, None, None)
+    file = read_boxes(boxes, category_id)
+    photos, skipped = boxed_photos(listed, file)
+    without = len(listed) - len(photos)
+    if without:
+        progress.note(f"note: {without:,} of {len(listed):,} photos have no box")
+    for reason, count in sorted(skipped.items()):
+        progress.note(f"note: {counted(count, 'box', 'boxes')} skipped: {reason}")
+    photos = photos[: config.limit]
+    _look_at(photos, config, execution)
+    return PhotoRequest(tuple(photos), without, dict(sorted(skipped.items())), boxes, file.sha256)
+
+
+def _note_twins(photos: Sequence[Path], progress: Progress) -> None:
+    twins = same_photos(enumerate(photos))
+    if twins:
+        first, second = (photos[place].name for place in twins[0][:2])
+        count = f"{counted(len(twins), 'photo')} under several names, byte for byte"
+        progress.note(f"note: {count} ({first} and {second}): each is predicted on its own")
+
+
+def _look_at(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Execution) -> None:
+    """Notes photos that EXIF says to turn, or refuses them (:func:`~shgae.data.photo_checks.told`), and odd boxes."""
+    turned = Turned()
+    headers = prefetch((photo.path for photo in photos), read_header, execution.workers)
+    boxes: list[bool] = []
+    for photo, header in zip(photos, headers, strict=True):
+        turned.add(photo.path, header, photo.size)
+        boxes += [is_by_corners(box.xywh, header.size_by(config.exif)) for box in photo.boxes or () if header]
+    told_of = {} if boxes else {"unclear": "people are found best in upright photos"}
+    if note := told(turned, config.exif, **told_of):
+        execution.progress.note(note)
+    if note := doubt_of_corners(sum(boxes), len(boxes)):
+        execution.progress.note(f"note: {note}")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
