@@ -149,6 +149,16 @@ def test_only_experiments_call_several_stages() -> None:
     assert wrong == []
 
 
+def test_a_command_calls_one_stage_and_the_rest_of_the_command_line_none() -> None:
+    wrong = []
+    for path in FILES:
+        if room_of(path) == "cli":
+            of = {name.split(".")[2] for name in imports_of(path) if name.startswith("shgae.stages.")}
+            if of and (path.parent.name != "commands" or of != {path.stem}):
+                wrong.append((name_of(path), sorted(of)))
+    assert wrong == []
+
+
 def test_a_file_of_stages_is_a_command() -> None:
     names = {command.name.replace("-", "_") for command in COMMANDS} | {"import_model"}
     assert {path.stem for path in (ROOT / "shgae/stages").glob("[!_]*.py")} - SHARED_STAGES <= names

@@ -147,9 +147,11 @@ def free(place: Path) -> Path:
 
 def ancestor(path: Path, role: str) -> str:
     """Where the nearest ancestor of that role lies, to be typed; the role in capitals where it is not there."""
-    from shgae.stages import info
+    from shgae.artifacts.lineage import ancestors
+    from shgae.artifacts.store import open_artifact
 
-    lineage = [one for one in info.run(path).lineage if one.role == role and one.present]
+    family = ancestors(open_artifact(path, verify=False))
+    lineage = [one for one in family if one.role == role and one.present]
     return near(min(lineage, key=lambda one: one.depth).path) if lineage else role.upper()
 
 

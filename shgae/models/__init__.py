@@ -16,6 +16,7 @@
 ``foreign``             reading other people's weight files, safely
 ``checkpoint_formats``  the names that other people gave to our tensors
 ``specs``               sizes of networks, as manifests keep them
+``ungrafted``           which network a grafted one was before
 ``joints``              a network of other joints than it was trained on
 ``exporting``           a network as an ONNX graph
 ``export_check``        whether that graph computes what the network does

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.compatibility import TRAVELS, Bottlenecks, check_autoencoder, find_stacks, in_words
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.lineage import Ancestor, ancestors
-from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.store import Artifact
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -26,7 +25,7 @@ from shgae.models.zoo import (
 
 
 @dataclass(frozen=True)
-class Site:
+class GraftedStack:
     """A stack that carries an autoencoder."""
 
     stack: int
@@ -48,7 +47,7 @@ class GraftResult:
     artifact: Artifact
     parameters: int
     """Weights of hourglass and autoencoders together; shared ones count once."""
-    sites: tuple[Site, ...]
+    sites: tuple[GraftedStack, ...]
     """Every stack that carries an autoencoder now, those that did before too."""
 
     def to_json(self) -> dict[str, Any]:
@@ -57,28 +56,6 @@ class GraftResult:
             "parameters": self.parameters,
             "sites": [site.to_json() for site in self.sites],
         }
-
-
-def ungrafted(model: Path) -> Path | None:
-    """Where the network of before all its grafts lies; None where it has no autoencoder, or that one is not there."""
-    family = [one for one in ancestors(open_artifact(model, "hourglass", verify=False)) if one.kind == "hourglass"]
-    if not _has_autoencoder(family[0]):
-        return None
-    plain = (one.path for one in family if one.present and not _has_autoencoder(one))
-    return next(plain, None)
-
-
-def is_graft_of(path: Path, plain: Path) -> bool:
-    """Whether ``path`` holds a network that was made of ``plain`` by grafts; False too where something else lies."""
-    try:
-        return ungrafted(path) == plain.resolve()
-    except Refused:
-        return False
-
-
-def _has_autoencoder(one: Ancestor) -> bool:
-    spec = open_artifact(one.path, verify=False).facts["spec"]
-    return any(graft is not None for graft in HourglassSpec.from_json(spec).grafts)
 
 
 class _Planting(NamedTuple):
@@ -167,12 +144,12 @@ def _named(codes: Sequence[Artifact]) -> dict[str, Artifact]:
     return {f"autoencoder {number}": code for number, code in enumerate(codes, 1)}
 
 
-def _sites(spec: HourglassSpec) -> tuple[Site, ...]:
+def _sites(spec: HourglassSpec) -> tuple[GraftedStack, ...]:
     owners = {stack: graft if isinstance(graft, int) else stack for stack, graft in enumerate(spec.grafts)}
     sites = []
     for stack in range(spec.stacks):
         autoencoder = spec.autoencoder(stack)
         if autoencoder is not None:
             others = tuple(other for other in owners if other != stack and owners[other] == owners[stack])
-            sites.append(Site(stack, autoencoder.code_size, others))
+            sites.append(GraftedStack(stack, autoencoder.code_size, others))
     return tuple(sites)

@@ -26,13 +26,13 @@ from shgae.recipes import FinetuneConfig
 )
 def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, execution: Execution) -> Outcome:
     """Trains a network further, grafted or not (the control): all of it, or one part."""
+    from shgae.artifacts.store import open_artifact
     from shgae.cli.tables import carried_table, fit_table
     from shgae.stages import finetune as stage
-    from shgae.stages import info
 
     result = stage.run(model, data, output, config, execution).to_json()
     carried = [carried_table(result["joints"])] if "joints" in result else []
-    has_test = "test" in info.run(data).facts["splits"]
+    has_test = "test" in open_artifact(data, "data", verify=False).facts["splits"]
     # The model it comes from has a score of its own only on the same joints.
     models = (output,) if carried else (model, *_counterpart(model, output), output)
     split = () if has_test else ("--split", "val")
@@ -42,9 +42,9 @@ def finetune(model: Model, data: Data, output: Output, config: FinetuneConfig, e
 
 def _control(model: Path, data: Path, output: Path, config: FinetuneConfig) -> str:
     """The equal training of the network before its graft; "" where there is none, or it is there already."""
-    from shgae.stages import graft
+    from shgae.models.ungrafted import ungrafted
 
-    control, plain = output.parent / "control", graft.ungrafted(model)
+    control, plain = output.parent / "control", ungrafted(model)
     if plain is None or config.trainable != "all" or control.exists():
         return ""
     return typed("finetune", near(plain), data, "-o", control, *retyped(config))
@@ -52,7 +52,7 @@ def _control(model: Path, data: Path, output: Path, config: FinetuneConfig) -> s
 
 def _counterpart(model: Path, output: Path) -> tuple[Path, ...]:
     """The fine-tuned graft next to a control, where it lies under its usual name."""
-    from shgae.stages import graft
+    from shgae.models.ungrafted import is_graft_of
 
     tuned = output.parent / "finetuned"
-    return (tuned,) if tuned != output and graft.is_graft_of(tuned, model) else ()
+    return (tuned,) if tuned != output and is_graft_of(tuned, model) else ()
