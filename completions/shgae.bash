@@ -5,7 +5,7 @@ _shgae() {
         [[ ${COMP_WORDS[i]} == -* ]] || { command="${COMP_WORDS[i]}"; break; }
     done
     case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
-        "prepare --recipe"|"train --recipe"|"extract --recipe"|"pretrain-ae --recipe"|"finetune --recipe"|"evaluate --recipe"|"study --recipe"|"splice --recipe"|"rate --recipe"|"analyze --recipe"|"predict --recipe"|"report --recipe"|"show --recipe") COMPREPLY=($(compgen -W "original improved" -- "$word")); return ;;
+        "prepare --recipe"|"train --recipe"|"extract --recipe"|"pretrain-ae --recipe"|"finetune --recipe"|"evaluate --recipe"|"study --recipe"|"compare --recipe"|"splice --recipe"|"rate --recipe"|"analyze --recipe"|"predict --recipe"|"report --recipe"|"show --recipe") COMPREPLY=($(compgen -W "original improved" -- "$word")); return ;;
         "prepare --crop-size") COMPREPLY=($(compgen -W "256 128" -- "$word")); return ;;
         "prepare --crop-policy") COMPREPLY=($(compgen -W "pad inside" -- "$word")); return ;;
         "prepare --square") COMPREPLY=($(compgen -W "study mpii coco" -- "$word")); return ;;
@@ -46,7 +46,7 @@ _shgae() {
         evaluate) words="-o --output --sigmas --official --per-joint --recipe --config --split -b --batch-size --precision --limit -s --seed --decode --flip-test --no-flip-test --resamples -d --device --nproc --deterministic -j --workers --force -q --quiet --json -h --help" ;;
         demo) words="-o --output -s --seed -d --device -j --workers --resume --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         study) words="-o --output --jobs --only --plan --dry-run --recipe --config --epochs -b --batch-size --micro-batches --optimizer --lr --schedule --shuffle --no-shuffle --precision --limit -s --seed --augment --rotation --scale --flip --translation --colour --half-body --occlusion --peak --sigma-visible --sigma-hidden --unlabelled --centres --arms --margin --seeds --other-seeds --code-sizes --code-seeds --arm-dropout --arm-weight-decay --arm-augment --code-size --decoder-output --ae-epochs --ae-batch-size --ae-optimizer --ae-lr --ae-schedule --ae-shuffle --no-ae-shuffle --noise -d --device -j --workers --compile --cuda-graphs --resume --stamp --no-stamp --force -q --quiet --json -h --help" ;;
-        compare) words="--arm -o --output --baseline --primary --split --margin --paired --sd --limit --sigmas --stamp --no-stamp --force -q --quiet --json -h --help" ;;
+        compare) words="--arm -o --output --baseline --primary --sigmas --recipe --config --split --margin --paired --no-paired --sd --limit --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         splice) words="--ae --activations --given -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack -d --device -j --workers --force -q --quiet --json -h --help" ;;
         rate) words="--ae --given -o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack --components -d --device -j --workers --stamp --no-stamp --force -q --quiet --json -h --help" ;;
         analyze) words="-o --output --recipe --config --split -b --batch-size --precision --limit -s --seed --stack --parts --clusters --traversals --unit-people -d --device -j --workers --stamp --no-stamp --force -q --quiet --json -h --help" ;;

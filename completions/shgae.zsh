@@ -357,12 +357,15 @@ _shgae() {
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--baseline[The arm that the others are compared with.]:value: ' \
                         '--primary[The arm that the verdict is on.]:value: ' \
-                        '--split[Split of the predictions; auto is test, or else val.]:value:(auto train val test)' \
-                        '--margin[Points of PCK that count as no difference.]:value: ' \
-                        '--paired[The n-th runs of arms with equally many are pairs, such as of one seed.]' \
-                        '--sd[Spread (SD) of the difference of two runs, in points, known from before\: for the minimum detectable difference.]:value: ' \
-                        '--limit[Only the first N people.]:value: ' \
                         '--sigmas[JSON of OKS’s sigmas of the joints, for results that do not say whom they are of.]:value:_files' \
+                        '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
+                        '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
+                        '--split[Which split the predictions are of; auto is test, or val where there is none.]:value:(auto train val test)' \
+                        '--margin[Equivalence margin\: the largest difference, in points of PCK, that counts as none.]:value: ' \
+                        '--paired[Whether the n-th runs of arms with equally many had one seed.]' \
+                        '--no-paired[Not\: Whether the n-th runs of arms with equally many had one seed.]' \
+                        '--sd[Standard deviation of the difference of two runs, in points of PCK, known from before\: for the minimum detectable difference.]:value: ' \
+                        '--limit[Use only the first N people of the split.]:value: ' \
                         '--stamp[Whether pictures show the command that made them, at their foot.]' \
                         '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \

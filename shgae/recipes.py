@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from shgae.config import Config, Count, Epochs, Limit, Natural, Parsed, Rate, Samples, Share, Stored, to_stored
 from shgae.option_lists import ARMS, chosen_arms, cluster_range, code_sizes, component_numbers, wanted_parts
-from shgae.recipe_parts import PARTS, AugmentConfig, DetectionConfig, RegularisationConfig, ShowConfig
+from shgae.recipe_parts import PARTS, AugmentConfig, CompareConfig, DetectionConfig, RegularisationConfig, ShowConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
 from shgae.recipe_parts import Exif as Exif
@@ -288,6 +288,7 @@ class Recipe:
     rate: RateConfig = field(default_factory=RateConfig)
     analyze: AnalyzeConfig = field(default_factory=AnalyzeConfig)
     study: StudyConfig = field(default_factory=StudyConfig)
+    compare: CompareConfig = field(default_factory=CompareConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     show: ShowConfig = field(default_factory=ShowConfig)
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from shgae.artifacts.durable import write_bytes
+from shgae.config import Config, Count, Limit, Natural, Share
 from shgae.data.drawing.backdrop import draw_backdrop, draw_obstacle
 from shgae.data.drawing.puppet import Colour, Puppet, draw_puppet, shade
 from shgae.data.drawing.stance import Array
-from shgae.errors import Refused
 from shgae.execution import Progress
 from shgae.skeleton import COCO_PERSON
 
@@ -38,27 +38,19 @@ _LEAST_SEEN = 0.1  # people of whom less than this share of their box is to be s
 
 
 @dataclass(frozen=True)
-class SyntheticConfig:
+class SyntheticConfig(Config):
     """A set of drawn photos."""
 
-    photos: int
+    photos: Count
     """How many photos."""
-    seed: int = 0
+    seed: Natural = 0
     """Photo i is a function of the seed and i, whatever the number of photos."""
-    most_people: int = 3
+    most_people: Annotated[int, Limit(1, 6)] = 3
     """A photo shows 1 to this many people in full size."""
-    obstacles: float = 0.35
+    obstacles: Share = 0.35
     """Share of the photos with a thing in front of somebody."""
-    bystanders: float = 0.08
+    bystanders: Share = 0.08
     """Share of the photos with one more person, far away and without labelled joints."""
-
-    def __post_init__(self) -> None:
-        if self.photos < 1:
-            raise Refused("number of photos", "--photos", f"{self.photos} is not positive", "--photos 100")
-        if self.seed < 0:
-            raise Refused("seed", "--seed", f"{self.seed} is negative", "--seed 0")
-        if not 1 <= self.most_people <= 6:
-            raise Refused("people a photo", "--most-people", f"{self.most_people} is not 1 to 6", "--most-people 3")
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ ALLOWED: dict[str, tuple[float, float]] = {
 """The lowest and the highest number of each option."""
 ABOVE_ZERO = {
     **dict.fromkeys(("ae_lr", "lr", "sigma_hidden", "sigma_visible"), 1000),
-    "study.margin": 100,
+    **{"study.margin": 100, "compare.margin": 100, "sd": 100},
     "nms": 1,
 }
 NUMBERS = [(stage, field) for stage, field in ALL_FIELDS if field.kind in (int, float) and not field.choices]
