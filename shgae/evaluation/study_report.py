@@ -113,6 +113,12 @@ class StudyReport:
     """Of the primary comparison. None where no spread over runs was stated, and in the report of a study of one's own
     trainings."""
 
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` for a difference of arms that are not there."""
+        arms = {arm.name for arm in self.arms}
+        if any(not {one.arm, one.minus} <= arms for one in self.differences):
+            raise Inconsistent("a difference of arms that are not there")
+
     @property
     def primary(self) -> ArmComparison | None:
         """The difference that the verdict is on; None if its arms were not both run."""

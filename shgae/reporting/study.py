@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
+from shgae.evaluation.study_cautions import is_pretraining_unproven
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import ArmResult, Budget, StudyReport
 from shgae.metrics.pck import GROUPS
@@ -28,9 +29,9 @@ from shgae.option_lists import (
 from shgae.plots.differences import Bar, forest_plot
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
+from shgae.reporting.study_cautions import cautions
 from shgae.reporting.study_costs import gflop
-from shgae.reporting.study_plan import minimum_detectable, registration
-from shgae.reporting.study_sources import error_lines, pairing_lines, sources
+from shgae.reporting.study_plan import registration
 from shgae.reporting.table import Grid, number, percent, points, span, stated
 from shgae.wording import counted, counted_people, tenths
 
@@ -77,6 +78,7 @@ _QUESTIONS: Mapping[tuple[str, str], str] = {
     (NONE, BASELINE): f"what the same training gave without an autoencoder, {_UNFAIR}",
 }
 """What each difference answers."""
+_UNPROVEN = "; but it is not significantly better than a random autoencoder, so the pre-training is not shown to matter"
 _TOO_FEW = f"under {VERDICT_PHOTOS} photos of people with labelled joints"
 _CONCLUSIONS: Mapping[Verdict, str] = {
     Verdict.BETTER: "Significantly better: {scored}, {where}; {interval} excludes zero{within}{but}{varied}.",
@@ -146,7 +148,7 @@ def conclusion(report: StudyReport) -> str:
         else "",
         allowed=f"the {_confidence(one)} % CI allows a gain of up to {tenths(100 * found.largest_gain)} points and a "
         f"loss of up to {tenths(100 * found.largest_loss)}",
-        but=_unless_the_pretraining(report) if report.budget and (one.arm, one.minus) == (FULL, NONE) else "",
+        but=_UNPROVEN if is_pretraining_unproven(report) else "",
         varied="" if found.over_seeds else "; seeds were not varied, so the effect of another seed is unknown",
     )
 
@@ -168,50 +170,6 @@ def _seeds(report: StudyReport, one: ArmComparison) -> str:
         return counted(len(found.by_seed), "seed")
     counts = {arm.name: len(arm.by_seed) for arm in report.arms}
     return f"{counts[one.arm]} and {counted(counts[one.minus], 'seed')}, unpaired"
-
-
-def _unless_the_pretraining(report: StudyReport) -> str:
-    """What a gain of the pre-trained autoencoder does not show."""
-    other = next((one for one in report.differences if (one.arm, one.minus) == (FULL, RANDOM)), None)
-    if other is None or other.verdict in (Verdict.BETTER, Verdict.TOO_FEW_PHOTOS):
-        return ""
-    return "; but it is not significantly better than a random autoencoder, so the pre-training is not shown to matter"
-
-
-def cautions(report: StudyReport) -> list[str]:
-    """What a reader of the numbers must know and the conclusion does not say."""
-    said = ["There is one baseline: from another one the answer may be another."] if report.budget else []
-    trained = next((one for one in report.differences if (one.arm, one.minus) == (NONE, BASELINE)), None)
-    found = trained.groups.all if trained else None
-    if trained and found and trained.verdict is Verdict.WORSE:
-        lost = f"{tenths(-100 * found.value)} points ({tenths(-100 * found.high)} to {tenths(-100 * found.low)})"
-        so = "so the arms may differ in what they lost, not in what they won"
-        said.insert(0, f"Arm {NONE} ended {lost} below its baseline: these epochs cost more than they gave, {so}.")
-    if len(report.devices) > 1:
-        said.append(f"The arms were not all fine-tuned on one device: {'; '.join(report.devices)}.")
-    if report.ae_epochs is not None:
-        before = f"the pre-trained autoencoders had {counted(report.ae_epochs, 'epoch')} of pre-training before"
-        said.append(f"The equal budget is that of fine-tuning; {before}.")
-    if report.split == "val" and report.budget:
-        said.append("There is no test split: the people compared on also chose the best epoch of every arm.")
-    if report.limit:
-        said.append(f"Of each split only the first {counted_people(report.limit)}.")
-    said += sources(report) + minimum_detectable(report.detectable) + error_lines(report)
-    said += [] if report.budget else pairing_lines(report)
-    said += _holm_lines(report)
-    return said
-
-
-def _holm_lines(report: StudyReport) -> list[str]:
-    """For how many comparisons the adjusted ones allow: planned ones, and those with an arm that was added."""
-    added = set(report.registered.added_arms) if report.registered else set()
-    counts = {False: 1, True: 1}
-    for one in report.differences:
-        is_added = not added.isdisjoint((one.arm, one.minus))
-        counts[is_added] = max(counts[is_added], one.compared)
-    how = "verdicts and adjusted p allow for their number (Holm), the intervals are one by one"
-    said = [f"Of {counts[False]} secondary comparisons, {how}."] if counts[False] > 1 else []
-    return said + ([f"Of {counts[True]} comparisons with added arms, {how}."] if counts[True] > 1 else [])
 
 
 def notes(report: StudyReport) -> list[str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from shgae.evaluation.study_differences import Detectable
 from shgae.evaluation.study_plan import Registered
 from shgae.reporting.table import stated
-from shgae.wording import counted, tenths
+from shgae.wording import counted
 
 
 def registration(found: Registered | None) -> list[str]:
@@ -57,16 +56,3 @@ def _numbers_of_seeds(found: Registered) -> list[str]:
 
 def _arms(names: tuple[str, ...]) -> str:
     return f"arm{'s' * (len(names) > 1)} {', '.join(names)}"
-
-
-def minimum_detectable(found: Detectable | None) -> list[str]:
-    """What as many runs and photos find, if two runs differ by chance as was stated."""
-    if found is None:
-        return []
-    spread = "over photos alone, as they vary here"
-    if found.sd_runs is not None:
-        spread = f"with a spread over runs of {stated(found.sd_runs)} points, as stated, and over photos as seen here"
-    least = "none (no difference would be found)"
-    if found.difference is not None:
-        least = f"{tenths(100 * found.difference)} points"
-    return [f"Minimum detectable difference ({100 * found.POWER:.0f} % power), {spread}: {least}."]

@@ -1,4 +1,4 @@
-"""A study's report: tables, bars, cautions, and a sentence a verdict."""
+"""A study's report: tables, bars, and a sentence a verdict."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from shgae.evaluation.study_differences import Detectable
 from shgae.evaluation.study_report import STUDY, StudyReport
-from shgae.metrics.seeds import SeedError
 from shgae.metrics.statistics import Verdict
 from shgae.recipe_parts import PRESETS
-from shgae.reporting.study import bars, budget_line, cautions, conclusion, tables
+from shgae.reporting.study import bars, budget_line, conclusion, tables
 from tests.builders.reports import compared, estimate, study
 
 GAIN, LOSS, NOTHING = estimate(0.01, 0.03), estimate(-0.03, -0.01), estimate(-0.01, 0.02)
@@ -96,29 +94,12 @@ def test_one_seed_is_said_to_be_one() -> None:
     report = study(compared("full", "none", estimate(0.01, 0.03, seeds=1)), seeds=1)
     assert "on 600 people and 1 seed; the 95 % CI over photos, +1.0 to +3.0" in conclusion(report)
     assert conclusion(report).endswith("; seeds were not varied, so the effect of another seed is unknown.")
-    assert "Seeds were not varied: the intervals are over photos alone." in cautions(report)
 
 
 def test_a_comparison_of_one_seed_among_others_of_several_is_over_photos_alone() -> None:
     one_seed, three = estimate(0.01, 0.03, seeds=1), compared("wide", "none", GAIN)
     report = study(compared("full", "none", one_seed), three)
     assert conclusion(report).endswith("; seeds were not varied, so the effect of another seed is unknown.")
-    assert "With one seed each, over photos alone: full - none." in cautions(report)
-    alone = study(compared("full", "none", one_seed))
-    assert "Seeds were not varied: the intervals are over photos alone." in cautions(alone)
-
-
-def test_cautions_follow_from_the_reports_facts() -> None:
-    def more(report: StudyReport, **facts: object) -> set[str]:
-        return set(cautions(replace(report, **facts))) - set(cautions(report))
-
-    report = study(compared("full", "none", GAIN), compared("none", "baseline", NOTHING))
-    assert len(cautions(report)) == 2, "one baseline; both intervals"
-    assert more(report, devices=("cpu", "cuda")) == {"The arms were not all fine-tuned on one device: cpu; cuda."}
-    (said,) = more(report, ae_epochs=1)
-    assert "had 1 epoch of pre-training before" in said
-    assert more(report, limit=1) == {"Of each split only the first 1 person."}
-    assert len(more(report, split="val")) == 1
 
 
 def test_a_significant_difference_inside_the_margin_is_said_to_be_inside() -> None:
@@ -143,28 +124,6 @@ def test_the_intervals_of_a_later_look_are_of_its_level() -> None:
     assert "the 99.2 % CI over photos and seeds" in said
     assert "the 98.5 % CI" in conclusion(study(compared("full", "none", NOTHING, margin=0.03, alpha=0.0076)))
     assert "the 99.98 % CI over" in conclusion(study(compared("full", "none", GAIN, alpha=0.0002))), "not of 100 %"
-
-
-def test_where_the_error_over_seeds_comes_from_and_why_is_said() -> None:
-    pooled, own = SeedError(0.01, 8, True, 1.2, 0.35), SeedError(0.02, 2, False, 9.1, 0.01)
-    pairs = (("full", "none", pooled), ("pca", "none", own), ("random", "none", SeedError(0.02, 8, True, None, None)))
-    said = cautions(
-        study(*(compared(arm, minus, estimate(0, 0.1, error=error), count=2) for arm, minus, error in pairs))
-    )
-    assert said[-4:] == [
-        "The error over seeds is that of all arms (8 degrees of freedom) where a pair varies over seeds as the other "
-        "arms do (F test): full - none (F 1.20).",
-        "A pair that varies over seeds more or less than the others keeps its own error: pca - none (F 9.10).",
-        "With one seed in common, the error over seeds is that of all arms, unchecked: random - none.",
-        "Of 2 secondary comparisons, verdicts and adjusted p allow for their number (Holm), the intervals are one by "
-        "one.",
-    ]
-
-
-@pytest.mark.parametrize(("found", "is_said"), [(LOSS, True), (NOTHING, False), (GAIN, False), (None, False)])
-def test_arms_that_end_below_the_baseline_are_said_to(found, is_said: bool) -> None:
-    said = cautions(study(compared("none", "baseline", found)))
-    assert ("Arm none ended 2.0 points (1.0 to 3.0) below its baseline" in said[0]) == is_said
 
 
 def test_the_tables_have_a_line_an_arm_and_a_line_a_difference() -> None:
@@ -214,24 +173,3 @@ def test_the_budget_is_told_in_one_line() -> None:
     )
     augmented = replace(budget, config={**budget.config, "augment": "newell", **PRESETS["newell"], "rotation": 10.0})
     assert "fp32, augmentation newell, rotation 10, seeds 0" in budget_line(augmented)
-
-
-@pytest.mark.parametrize(
-    ("found", "line"),
-    [
-        (
-            Detectable(0.0123, 0.005, 0.2),
-            "with a spread over runs of 0.5 points, as stated, and over photos as seen here: 1.2 points.",
-        ),
-        (
-            Detectable(0.0004, 0.0025, 0.2),
-            "with a spread over runs of 0.25 points, as stated, and over photos as seen here: 0.04 points.",
-        ),
-        (Detectable(0.0123, None, 0.2), "over photos alone, as they vary here: 1.2 points."),
-        (Detectable(None, None, 0.2), "over photos alone, as they vary here: none (no difference would be found)."),
-    ],
-)
-def test_the_minimum_detectable_difference_says_what_spread_it_goes_by(found: Detectable, line: str) -> None:
-    report = replace(study(compared("full", "none", NOTHING)), detectable=found)
-    assert f"Minimum detectable difference (80 % power), {line}" in cautions(report)
-    assert STUDY.from_json(json.loads(json.dumps(STUDY.to_json(report))), "here") == report

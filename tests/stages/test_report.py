@@ -29,7 +29,8 @@ from shgae.execution import Execution, StopFlag
 from shgae.recipes import PrepareConfig, ReportConfig
 from shgae.reporting.evaluation import sentences
 from shgae.reporting.page.inputs import open_given, told_apart
-from shgae.reporting.study import cautions, conclusion
+from shgae.reporting.study import conclusion
+from shgae.reporting.study_cautions import cautions
 from shgae.stages import prepare, report
 from tests.builders.chain import Chain
 from tests.builders.page_elements import HOSTILE, Elements

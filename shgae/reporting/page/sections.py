@@ -31,6 +31,7 @@ from shgae.reporting.page.images import MOST_BYTES, of_figure, of_file
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.pckh import radius_panels
 from shgae.reporting.rate import rate_table
+from shgae.reporting.study_cautions import cautions
 from shgae.reporting.study_costs import costs_table
 from shgae.reporting.study_plan import registration
 from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
@@ -100,7 +101,7 @@ def _compared(artifact: Artifact) -> tuple[str, ...]:
 
 def _studied(artifact: Artifact) -> tuple[str, ...]:
     report = read_study(artifact)
-    return (study.conclusion(report), *study.cautions(report))
+    return (study.conclusion(report), *cautions(report))
 
 
 _SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
