@@ -16,7 +16,7 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import json_bytes
 from shgae.artifacts.typed_json import Schema, to_json
 from shgae.errors import Inconsistent, Refused
-from shgae.metrics.statistics import Verdict
+from shgae.metrics.statistics import ALPHA, Verdict
 
 PLAN = "plan.json"
 _MOST_POINTS = 100
@@ -27,7 +27,7 @@ _FIXED = ("split", "limit", "margin", "analysis", "baseline", "data")
 class AnalysisPlan:
     """How the verdicts are going to be found."""
 
-    alpha: float = 0.05
+    alpha: float = ALPHA
     """False positives of the primary comparison, over all looks together."""
     intervals: str = "over photos and seeds together; the error over seeds pooled over arms that are equally steady"
     test: str = "two-sided; equivalence within the margin by two one-sided tests (TOST)"
@@ -179,7 +179,7 @@ class Registered:
     @property
     def alpha(self) -> float:
         """The level of this report; 0 if looks before it have used all of it, or it is too early."""
-        return 0.05 if self.current is None else self.looks[self.current].alpha
+        return ALPHA if self.current is None else self.looks[self.current].alpha
 
     @property
     def without_level(self) -> Verdict:

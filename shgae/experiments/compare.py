@@ -17,6 +17,7 @@ from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.picture_names import DIFFERENCES
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 from shgae.evaluation.matching import sigmas_for
@@ -42,7 +43,6 @@ from shgae.reporting.table import write_pages
 from shgae.skeleton import Skeleton
 from shgae.wording import counted
 
-PICTURE = "differences.png"
 _FIX = "--arm NAME=FILE,FILE"
 _MOST_LETTERS = 60
 _NOWHERE = -(10**6)
@@ -200,9 +200,9 @@ def run(
         draft.write_json(REPORT, STUDY.to_json(report))
         conclusion = study.conclusion(report)
         write_pages(draft, study.tables(report), conclusion, *study.notes(report))
-        save_figure(study.forest(report), draft.file(PICTURE), stamp(execution))
+        save_figure(study.forest(report), draft.file(DIFFERENCES), stamp(execution))
         facts = {"split": report.split, "persons": report.persons, "arms": [*runs], "verdict": report.verdict.value}
-        artifact = draft.commit(facts, volatile=(PICTURE,))
+        artifact = draft.commit(facts, volatile=(DIFFERENCES,))
     return CompareResult(artifact, report)
 
 

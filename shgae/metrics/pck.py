@@ -59,17 +59,6 @@ class PCKCounts:
     joint_hits: Counts
     """(3, K): people of whom this joint was correct."""
 
-    def __add__(self, other: PCKCounts) -> PCKCounts:
-        """The counts of both sets of people together; raises ValueError if they have other keypoints."""
-        if self.people.shape != other.people.shape:
-            raise ValueError(f"{self.people.shape[1] - 1} keypoints and {other.people.shape[1] - 1}")
-        return PCKCounts(
-            self.people + other.people,
-            self.hits + other.hits,
-            self.joint_labels + other.joint_labels,
-            self.joint_hits + other.joint_hits,
-        )
-
     def pck(self, averaging: Averaging = "person") -> dict[str, float | None]:
         """PCK in [0, 1] of each group, None for a group that nobody has a joint of; the study's is the person mean."""
         joints = np.arange(1, self.people.shape[1])

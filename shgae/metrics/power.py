@@ -17,7 +17,7 @@ import scipy
 
 from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.seeds import FEWEST_FOR_INTERACTION, NOISIER, STEADIER
-from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Floats
+from shgae.metrics.statistics import ALPHA, MANY_PHOTOS, VERDICT_PHOTOS, Floats
 
 _OWN, _REST, _PHOTOS = 120, 40, 24
 """Quantiles of three variances over which the power is averaged: of the pair over seeds, of the other arms over seeds,
@@ -44,7 +44,7 @@ def planned_power(
     photos: int,
     sd_both: float = 0.0,
     arms: int = 5,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     unpaired: int | None = None,
 ) -> Power:
     """The chances of the primary comparison of a study, by integration over the variances that it may find.

@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
+from shgae.metrics.statistics import ALPHA
+
 Floats = npt.NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(201)
 _FARTHEST = 9.0
@@ -28,7 +30,7 @@ LEAST = 1e-4
 """A look that may use less than this is no test: neither resamples nor normal tails tell so small a chance."""
 
 
-def spent(share: float, alpha: float = 0.05) -> float:
+def spent(share: float, alpha: float = ALPHA) -> float:
     """How much of a two-sided alpha may be spent up to this share t (0 to 1) of the planned seeds: on each side
     2 - 2 Phi(z / sqrt t), z the normal quantile of alpha / 4; all of it from 1 on."""
     if share >= 1:
@@ -38,7 +40,7 @@ def spent(share: float, alpha: float = 0.05) -> float:
     return float(4 * scipy.stats.norm.sf(scipy.stats.norm.isf(alpha / 4) / math.sqrt(share)))
 
 
-def next_level(planned: int, looks: Sequence[int], used: Sequence[float], seeds: int, alpha: float = 0.05) -> float:
+def next_level(planned: int, looks: Sequence[int], used: Sequence[float], seeds: int, alpha: float = ALPHA) -> float:
     """The two-sided level of a look with so many seeds, after others that were made at the levels ``used``, whatever
     plan these levels came from; 0 where they, or the plan, leave nothing.
 

@@ -24,6 +24,8 @@ import scipy
 
 Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
+ALPHA = 0.05
+"""Two-sided level of tests."""
 RESAMPLES = 10_000
 FEWEST_PHOTOS = 2
 """With fewer there is nothing to resample, and no interval."""

@@ -10,6 +10,7 @@ from io import BytesIO
 from PIL import Image
 
 from shgae.artifacts.draft import Draft
+from shgae.artifacts.picture_names import SHEET
 from shgae.data.photo_decoding import open_photo
 from shgae.data.photos import BoxedPhoto
 from shgae.errors import Refused
@@ -20,7 +21,7 @@ from shgae.plots.overlays import Pose, draw_poses, overlay_sheet, to_panel
 from shgae.plots.style import save_figure
 from shgae.recipes import PredictConfig
 
-SHEET, OVERLAY = "sheet.png", "overlays/{name}.jpg"
+OVERLAY = "overlays/{name}.jpg"
 _JPEG_QUALITY = 90
 
 

@@ -11,7 +11,7 @@ from shgae.evaluation.study_cautions import is_pretraining_unproven
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import ArmResult, Budget, StudyReport
 from shgae.metrics.pck import GROUPS
-from shgae.metrics.statistics import VERDICT_PHOTOS, Verdict
+from shgae.metrics.statistics import ALPHA, VERDICT_PHOTOS, Verdict
 from shgae.option_lists import (
     ARMS,
     BASELINE,
@@ -155,7 +155,7 @@ def conclusion(report: StudyReport) -> str:
 
 def _confidence(one: ArmComparison, sides: int = 1) -> str:
     """Of the intervals of a comparison, in per cent; with two sides, of the interval for equivalence."""
-    level = 100 * sides * (one.alpha or 0.05)
+    level = 100 * sides * (one.alpha or ALPHA)
     return f"{100 - level:.{max(1, math.ceil(-math.log10(level)))}f}".removesuffix(".0")  # never "100"
 
 

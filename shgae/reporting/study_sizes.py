@@ -11,7 +11,6 @@ from shgae.plots.code_sizes import SizeCurves, code_size_figure
 from shgae.reporting.table import Grid, percent
 from shgae.wording import counted
 
-SIZES_PICTURE = "code-sizes.png"
 _HEADINGS = ("code", "components alone", "before fine-tuning", "after", "by seed", "on val", "parameters")
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from shgae.artifacts.command import stamp
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.picture_names import SHEET
 from shgae.artifacts.store import Artifact
 from shgae.data.photo_request import PhotoRequest, read_request
 from shgae.data.photos import BoxedPhoto
@@ -28,7 +29,7 @@ from shgae.inference.suppression import Suppression
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
 from shgae.recipes import PredictConfig, as_json
-from shgae.reporting.predicted_photos import SHEET, Pictures
+from shgae.reporting.predicted_photos import Pictures
 from shgae.skeleton import COCO_PERSON
 from shgae.wording import counted, counted_people
 

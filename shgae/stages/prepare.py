@@ -16,6 +16,7 @@ from shgae.artifacts.crops import ALL_PEOPLE
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.ignored import IGNORED
+from shgae.artifacts.picture_names import SHEET
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import write_rows
 from shgae.data.crop_writer import Written, write_crops
@@ -37,8 +38,6 @@ from shgae.execution import Execution
 from shgae.recipes import PrepareConfig, Split, as_json
 from shgae.skeleton import Skeleton
 
-SHEET = "sheet.png"
-"""Some of the people, and a table of those left out."""
 _SHEET_BYTES = 600_000
 """About the most that it takes."""
 

@@ -16,6 +16,7 @@ from shgae.analysis.site import open_site
 from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.picture_names import RATE
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
@@ -24,8 +25,6 @@ from shgae.plots.style import save_figure
 from shgae.recipes import RateConfig, as_json
 from shgae.reporting.rate import rate_figure, rate_table
 from shgae.reporting.table import write_pages
-
-PICTURE = "rate.png"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def run(
         draft.write_json(REPORT, SCHEMA.to_json(report))
         says = sentences(report)
         write_pages(draft, [rate_table(report)], *says)
-        save_figure(rate_figure(report), draft.file(PICTURE), stamp(execution))
+        save_figure(rate_figure(report), draft.file(RATE), stamp(execution))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
-        artifact = draft.commit(facts, volatile=(PICTURE,))
+        artifact = draft.commit(facts, volatile=(RATE,))
     return RateResult(report, artifact)

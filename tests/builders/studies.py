@@ -6,9 +6,10 @@ import signal
 from pathlib import Path
 
 from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.picture_names import DIFFERENCES
 from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, StudyPlan
 from shgae.execution import Execution, StopFlag
-from shgae.experiments.study import assemble, run
+from shgae.experiments.study import run
 from shgae.recipes import StudyConfig
 from tests.builders.chain import Chain
 
@@ -24,7 +25,7 @@ TINY = StudyConfig(
 )
 
 
-FILES = (REPORT, "tables.md", "tables.tex", assemble.PICTURE)
+FILES = (REPORT, "tables.md", "tables.tex", DIFFERENCES)
 
 
 class Watched(StopFlag):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -60,8 +58,8 @@ def test_neither_batches_nor_order_change_a_score(seed: int, batch: int) -> None
     whole = count(predicted, truth, visibility, 64)
     order = np.random.default_rng(seed).permutation(len(truth))
     rows = [order[start : start + batch] for start in range(0, len(order), batch)]
-    parts = [count(predicted[row], truth[row], visibility[row], 64) for row in rows]
-    merged = reduce(PCKCounts.__add__, parts)
+    parts = [vars(count(predicted[row], truth[row], visibility[row], 64)) for row in rows]
+    merged = PCKCounts(**{name: np.sum([one[name] for one in parts], axis=0) for name in parts[0]})
     assert merged.pck() == whole.pck()
     assert merged.joints("abcd") == whole.joints("abcd")
 
@@ -98,11 +96,6 @@ def test_a_person_counts_once_however_many_joints_it_has() -> None:
 def test_unsigned_cells_do_not_wrap_around() -> None:
     low, high = np.zeros((1, 1, 2), np.uint8), np.ones((1, 1, 2), np.uint8)
     assert count(low, high, np.array([[2]], np.uint8), 64).pck()["all"] == 1.0
-
-
-def test_counts_of_other_skeletons_do_not_add() -> None:
-    with pytest.raises(ValueError, match="3 keypoints and 4"):
-        count(*people(0, k=3), 64) + count(*people(0, k=4), 64)
 
 
 def test_one_of_one_and_eight_of_seventeen() -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from shgae.analysis.rate.curve import RankVerdict
 from shgae.analysis.rate.report import SCHEMA
 from shgae.artifacts.activations import Activations
+from shgae.artifacts.picture_names import RATE
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, StopFlag
@@ -107,7 +108,7 @@ def test_a_single_person_gives_a_curve_without_intervals(chain: Chain, tmp_path:
     alone = replace(EXACT, limit=1)
     found = rate.run(chain.baseline, chain.activations, chain.data, tmp_path / "one", alone, HOW, chain.autoencoder)
     assert {point.skips_on.pck_lost for point in found.report.points} == {None}
-    assert (tmp_path / "one" / rate.PICTURE).is_file()
+    assert (tmp_path / "one" / RATE).is_file()
     assert {one.verdict for one in found.report.equal_pck.values()} == {RankVerdict.TOO_FEW}
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from shgae.artifacts.picture_names import DIFFERENCES
 from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.inputs import File
 from shgae.cli.options import Data, Output
@@ -47,5 +48,5 @@ def compare(
 
     arms = [stage.Arm.parse(text) for text in arm]
     made = stage.run(arms, data, output, config, execution, baseline=baseline, primary=primary, sigmas=sigmas)
-    shown = [*study_tables(made.report), f"picture: {output / stage.PICTURE}"]
+    shown = [*study_tables(made.report), f"picture: {output / DIFFERENCES}"]
     return Outcome(made.to_json(), shown, typed("plot", output, "-o", f"{output}-figures"))

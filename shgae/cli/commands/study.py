@@ -44,9 +44,9 @@ def study(
     Registers the study first, keeps what is there and goes on with what was interrupted, with --resume or without;
     more arms or seeds are added. --force registers another plan and makes again what was made with other options.
     """
+    from shgae.artifacts.picture_names import DIFFERENCES
     from shgae.cli.tables import dry_run_tables, plan_tables, study_tables
     from shgae.experiments.study import run as stage
-    from shgae.experiments.study.assemble import PICTURE
 
     asked = (model, data, output, config)
     if plan:
@@ -56,5 +56,5 @@ def study(
     if only is not None:
         return Outcome(stage.only(*asked, only, execution).to_json())
     result = stage.run(*asked, execution, jobs)
-    shown = [*study_tables(result.report, result.costs), f"picture: {output / 'report' / PICTURE}"]
+    shown = [*study_tables(result.report, result.costs), f"picture: {output / 'report' / DIFFERENCES}"]
     return Outcome(result.to_json(), shown, typed("plot", output, "-o", f"{output}-figures"))

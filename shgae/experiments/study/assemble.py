@@ -11,6 +11,7 @@ from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import photos_of
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import MANIFEST, REPORT
+from shgae.artifacts.picture_names import CODE_SIZES, DIFFERENCES
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
@@ -27,10 +28,8 @@ from shgae.option_lists import ARMS, BASELINE, FULL, NONE
 from shgae.plots.style import save_figure
 from shgae.recipes import EvaluateConfig, as_json
 from shgae.reporting import study
-from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_figure, sizes_table
+from shgae.reporting.study_sizes import sizes_figure, sizes_table
 from shgae.reporting.table import write_pages
-
-PICTURE = "differences.png"
 
 
 def report_of(plan: Plan) -> StudyReport:
@@ -113,10 +112,10 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         conclusion = study.conclusion(report)
         tables = [*study.tables(report), *sizes_table(report)]
         write_pages(made, tables, conclusion, *study.notes(report))
-        save_figure(study.forest(report), made.file(PICTURE), stamp(execution))
+        save_figure(study.forest(report), made.file(DIFFERENCES), stamp(execution))
         if report.code_sizes:
-            save_figure(sizes_figure(report), made.file(SIZES_PICTURE), stamp(execution))
+            save_figure(sizes_figure(report), made.file(CODE_SIZES), stamp(execution))
         write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
         facts |= {"verdict": report.verdict.value, "plan": plan.registered.sha256}
-        return made.commit(facts, volatile=(PICTURE, SIZES_PICTURE, COSTS))
+        return made.commit(facts, volatile=(DIFFERENCES, CODE_SIZES, COSTS))

@@ -21,7 +21,7 @@ from shgae.metrics.bootstrap import PairedBootstrap, photo_sums
 from shgae.metrics.paired_tests import holm
 from shgae.metrics.pck import GROUPS, ByGroup, Group
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
-from shgae.metrics.statistics import CONFIDENCE, VERDICT_PHOTOS, PhotoEstimate, Verdict
+from shgae.metrics.statistics import ALPHA, CONFIDENCE, VERDICT_PHOTOS, PhotoEstimate, Verdict
 from shgae.option_lists import BASELINE, FULL, NONE
 
 _COMPARED: tuple[Pair, ...] = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
@@ -47,7 +47,7 @@ def differences(
     photo_id: npt.NDArray[np.int64],
     *,
     margin: float,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     primary: Pair = (FULL, NONE),
     pairs: Sequence[Pair] | None = None,
     pairing: Pairing = "seeds",

@@ -7,19 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.folders import report_of
 from shgae.artifacts.lineage import parent_of
 from shgae.artifacts.manifest import KINDS
+from shgae.artifacts.picture_names import SHEET
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.execution import Execution
 from shgae.reporting.names import shortest_ends
 
 _SHOWN: dict[str, tuple[str, ...]] = {
-    "hourglass": ("history.jsonl",),
-    "autoencoder": ("history.jsonl",),
+    "hourglass": (HISTORY,),
+    "autoencoder": (HISTORY,),
     "data": (),
     "activations": (),
-    "predictions": ("sheet.png",),
+    "predictions": (SHEET,),
 }
 """Beginnings of the names of the files that a page shows; of kinds that are not named here, all."""
 

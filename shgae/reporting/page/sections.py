@@ -13,6 +13,8 @@ from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.input_file import whole
 from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.picture_names import CODE_SIZES, DIFFERENCES, SHEET
+from shgae.artifacts.picture_names import RATE as RATE_PICTURE
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION, EvaluationReport
@@ -34,7 +36,7 @@ from shgae.reporting.rate import rate_table
 from shgae.reporting.study_cautions import cautions
 from shgae.reporting.study_costs import costs_table
 from shgae.reporting.study_plan import registration
-from shgae.reporting.study_sizes import SIZES_PICTURE, sizes_table
+from shgae.reporting.study_sizes import sizes_table
 from shgae.reporting.table import Grid
 
 _SILENT = Progress()
@@ -178,10 +180,10 @@ def _study(one: Given) -> tuple[Block, ...]:
     report = read_study(one.artifact)
     arms, differences, *joints = study.tables(report)
     alt = "Forest plot of the differences between arms, as in the table below."
-    picture = _pictures(one, {"differences.png": alt}, "Differences with their intervals; numbers in the table below.")
+    picture = _pictures(one, {DIFFERENCES: alt}, "Differences with their intervals; numbers in the table below.")
     said = (study.budget_line(report.budget), *registration(report.registered))
     shown = "PCK against the size of the code, as in the table below."
-    curve = _pictures(one, {SIZES_PICTURE: shown}, "PCK before and after fine-tuning, and of as many components.")
+    curve = _pictures(one, {CODE_SIZES: shown}, "PCK before and after fine-tuning, and of as many components.")
     costs = [costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))] if one.has(COSTS) else []
     single = [Details("Single joints", tuple(joints))] if joints else []
     return (arms, *picture, differences, *single, *map(Text, said), *curve, *sizes_table(report), *costs)
@@ -197,7 +199,7 @@ def _splice(one: Given) -> tuple[Block, ...]:
 def _rate(one: Given) -> tuple[Block, ...]:
     report = RATE.read(one.artifact.open(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
-    picture = _pictures(one, {"rate.png": alt}, "PCK (left) and FVU (right) over the number of components.")
+    picture = _pictures(one, {RATE_PICTURE: alt}, "PCK (left) and FVU (right) over the number of components.")
     return (*picture, rate_table(report))
 
 
@@ -214,7 +216,7 @@ def _data(one: Given) -> tuple[Block, ...]:
     )
     table = Grid("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
     alt = "Some people of the training split with their joints, and a table of the people that were left out"
-    return (table, *_pictures(one, {"sheet.png": alt}, "Some people of the training split, as they were cut."))
+    return (table, *_pictures(one, {SHEET: alt}, "Some people of the training split, as they were cut."))
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
@@ -253,7 +255,7 @@ def _drawn(one: Given, stem: str, alt: str, caption: str) -> tuple[Block, ...]:
 
 def _predictions(one: Given) -> tuple[Block, ...]:
     alt = "Up to 16 photos with the predicted joints drawn on them"
-    return _pictures(one, {"sheet.png": alt}, "The first photos with their predicted joints.")
+    return _pictures(one, {SHEET: alt}, "The first photos with their predicted joints.")
 
 
 def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block, ...]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.picture_names import CODE_SIZES
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
@@ -19,7 +20,6 @@ from shgae.experiments.study.plan import Plan
 from shgae.models.zoo import load_hourglass
 from shgae.option_lists import ARMS, size_of
 from shgae.recipes import ReportConfig, StudyConfig, as_json
-from shgae.reporting.study_sizes import SIZES_PICTURE
 from shgae.stages import plot, report
 from tests.builders.chain import Chain
 from tests.builders.studies import TINY
@@ -167,7 +167,7 @@ def test_the_curve_has_every_size_and_is_chosen_on_val(study: Path, found: Study
 
 
 def test_the_curve_is_drawn_and_shown(study: Path, chain: Chain, tmp_path: Path) -> None:
-    assert (study / "report" / SIZES_PICTURE).stat().st_size
+    assert (study / "report" / CODE_SIZES).stat().st_size
     assert "Chosen on val: a code of" in (study / "report/tables.md").read_text()
     drawn = plot.run([study], tmp_path / "figures", Execution())
     assert "code-sizes.png" in drawn.artifact.manifest.files
