@@ -204,13 +204,13 @@ def _provenance(value: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
         raise ValueError("its command is not a list of words")
     if not isinstance(versions, dict):
-        raise ValueError("its versions are no table")
+        raise ValueError("its versions are not a table")
     return dict(value)
 
 
 def _sha256(text: str) -> str:
     if not _SHA256.fullmatch(text):
-        raise ValueError("a hash is no sha256")
+        raise ValueError("a hash is not a SHA-256")
     return text
 
 

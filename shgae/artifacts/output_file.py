@@ -35,7 +35,7 @@ def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example:
     if folder := next((one for one in output.absolute().parents if _names(one, output)), None):
         raise Refused("output", output, f"it is a file of {folder}, which would be damaged", "another --output")
     if output.is_symlink() or not output.is_file():
-        raise Refused("output", output, "it exists and is no file, so --force spares it", "another --output")
+        raise Refused("output", output, "it exists and is not a file, so --force spares it", "another --output")
 
 
 def _names(folder: Path, output: Path) -> bool:

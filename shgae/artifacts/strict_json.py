@@ -144,7 +144,7 @@ def read(
         data, path = whole(file, what, fix, most), path_of(source)
     sha256, kind = hashlib.sha256(data).hexdigest(), kind_of(data[:_HEAD], _OTHER_KINDS)
     if kind:
-        raise Refused(what, path, f"no JSON ({kind[0]})", kind[1])
+        raise Refused(what, path, f"not JSON ({kind[0]})", kind[1])
     try:
         text = decode(data, utf16=utf16)
     except UnicodeDecodeError as error:

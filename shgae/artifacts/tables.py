@@ -45,7 +45,7 @@ def read_json(source: Source) -> dict[str, Any]:
     """
     value = strict_json.read(source, "JSON", "make the file again", utf16=True).value
     if not isinstance(value, dict):
-        raise Refused("JSON", path_of(source), "no JSON object", "make the file again")
+        raise Refused("JSON", path_of(source), "not a JSON object", "make the file again")
     return value
 
 
@@ -77,8 +77,8 @@ def read_rows(source: Source) -> Iterator[dict[str, Any]]:
                     raise strict_json.JsonFault(f"more than {_MOST_LINE:,} bytes")
                 row = strict_json.parse(line, constant=float)  # NaN is the reader's matter: a dash on a page
             except strict_json.JsonFault as fault:
-                why = f"the line is no JSON ({fault})"
+                why = f"the line is not JSON ({fault})"
                 raise Refused("table", f"{path}:{number}", why, "make the table again") from fault
             if not isinstance(row, dict):
-                raise Refused("table", f"{path}:{number}", "the line is no JSON object", "make the table again")
+                raise Refused("table", f"{path}:{number}", "the line is not a JSON object", "make the table again")
             yield row

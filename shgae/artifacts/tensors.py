@@ -142,9 +142,9 @@ def read_note(source: Source) -> dict[str, Any]:
     try:
         note = strict_json.parse(metadata.get(_NOTE, "{}"))
     except strict_json.JsonFault as fault:
-        raise Refused("tensors", path, f"its note is no JSON ({fault})", "make the file again") from fault
+        raise Refused("tensors", path, f"its note is not JSON ({fault})", "make the file again") from fault
     if not isinstance(note, dict):
-        raise Refused("tensors", path, "its note is no JSON object", "make the file again")
+        raise Refused("tensors", path, "its note is not a JSON object", "make the file again")
     return note
 
 

@@ -131,7 +131,7 @@ def _check_dataset(
         The category of the people, notes, and strays.
     """
     if not isinstance(dataset, dict):
-        raise JsonFault("no JSON object")
+        raise JsonFault("not a JSON object")
     for key in ("images", "annotations", "categories"):
         entries = dataset.get(key)
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

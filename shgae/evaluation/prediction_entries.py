@@ -27,7 +27,7 @@ def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
         JsonFault: an entry is broken, of nobody, or of another category, or all points are fractions.
     """
     if not isinstance(entries, list):
-        raise JsonFault("no list of predictions")
+        raise JsonFault("not a list of predictions")
     if not entries:
         raise JsonFault("it holds no prediction", "a lower detection threshold")
     # First, since boxes of other things have no joints.

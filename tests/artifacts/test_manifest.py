@@ -120,7 +120,7 @@ def test_names_and_paths_are_as_long_as_a_disk_takes_and_no_longer(tmp_path: Pat
 
 @pytest.mark.parametrize("sha256", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "a" * 63 + "\n", "a" * 64 + "\n"])
 def test_a_hash_that_is_none_is_refused_though_the_id_fits(tmp_path: Path, sha256: str) -> None:
-    with pytest.raises(Refused, match="a hash is no sha256"):
+    with pytest.raises(Refused, match="a hash is not a SHA-256"):
         read_manifest(written(tmp_path, changed(files={"x": FileEntry(sha256, 1)}).to_json()))
 
 

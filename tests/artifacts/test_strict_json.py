@@ -68,7 +68,7 @@ def test_anything_else_is_a_fault_with_its_reason(text: str | bytes, why: str) -
 )
 def test_what_people_take_for_json_is_called_by_its_name(tmp_path: Path, data: bytes, why: str, fix: str) -> None:
     (tmp_path / "a.json").write_bytes(data)
-    with pytest.raises(Refused, match=rf"no JSON \({why}\)\. Try: {fix}"):
+    with pytest.raises(Refused, match=rf"not JSON \({why}\)\. Try: {fix}"):
         read(tmp_path / "a.json", "boxes", "repair it")
 
 

@@ -94,9 +94,9 @@ def test_an_object_is_turned_into_what_json_gives_back() -> None:
         (b"{", "no valid JSON"),
         (b"\xff\xfe", "no valid JSON"),
         (b"[" * 100_000, "nested too deeply"),
-        (b"[]", "no JSON object"),
-        (b"null", "no JSON object"),
-        (b'"text"', "no JSON object"),
+        (b"[]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b'"text"', "not a JSON object"),
     ],
 )
 def test_a_file_that_holds_no_json_object_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
@@ -112,7 +112,7 @@ def test_a_line_that_holds_no_json_object_is_refused_by_its_number(tmp_path: Pat
     path.write_bytes(b'{"a": 1}\n' + line + b'\n{"b": 2}\n')
     rows = read_rows(path)
     assert next(rows) == {"a": 1}
-    with pytest.raises(Refused, match="x.jsonl:2: the line is no JSON"):
+    with pytest.raises(Refused, match="x.jsonl:2: the line is not (a )?JSON"):
         next(rows)
 
 

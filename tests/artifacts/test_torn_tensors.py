@@ -127,7 +127,7 @@ def test_a_header_that_claims_too_much_is_refused_without_reading_it(
 @pytest.mark.parametrize("note", [b"{", b"17", b'"text"', b"[" * 50_000, b"null"])
 def test_a_note_that_is_no_object_is_refused(tmp_path: Path, note: bytes) -> None:
     path = crafted(tmp_path / "x", {"__metadata__": {"note": note.decode()}})
-    with pytest.raises(Refused, match="its note is no JSON"):
+    with pytest.raises(Refused, match="its note is not (a )?JSON"):
         read_note(path)
 
 

@@ -61,7 +61,7 @@ DAMAGES = {
         "data", "manifest.json", _json_edit(lambda m: m.update(schema=99)), "schema 99, this shgae reads 1"
     ),
     "a manifest cut": Damage("data", "manifest.json", _cut, "no valid JSON"),
-    "a manifest that is a list": Damage("data", "manifest.json", lambda p: p.write_text("[]"), "no JSON object"),
+    "a manifest that is a list": Damage("data", "manifest.json", lambda p: p.write_text("[]"), "not a JSON object"),
     "no manifest": Damage("data", "manifest.json", Path.unlink, "no manifest.json in it"),
     "a shard of crops deleted": Damage(
         "data", "train/crops-00000.safetensors", Path.unlink, "train/crops-00000.safetensors is missing"

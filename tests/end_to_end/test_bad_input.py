@@ -80,7 +80,7 @@ def test_a_json_with_a_fault_is_refused_with_its_place(shell: Shell, fault: str)
         (b"", "no valid JSON"),
         (b"{'images': []}", "no valid JSON"),
         (b'{"images": [', "no valid JSON"),
-        (b"[]", "no JSON object"),
+        (b"[]", "not a JSON object"),
         (b"\xff\xd8\xff\xe0", "not UTF-8"),
         (b"[" * 100_000, "nested too deeply"),
     ],
