@@ -27,20 +27,20 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from shgae.analysis.latent.report import AnalysisReport
+from shgae.analysis.rate.report import RateReport
 from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.config import within
 from shgae.errors import Refused
-from shgae.evaluation.report import EvaluationReport
+from shgae.evaluation.study_report import StudyReport
 from shgae.execution import EPOCH, Execution
-from shgae.metrics.error_kinds import KINDS
-from shgae.plots import bars, curves, error_bars, radii
+from shgae.plots import curves
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, save_figure
-from shgae.reporting import error_kinds, evaluation, study
+from shgae.reporting import study
+from shgae.reporting.evaluation_figures import evaluation_figures
 from shgae.reporting.latent_figures import spectrum_curves
-from shgae.reporting.pckh import radius_panels
 from shgae.reporting.plot_inputs import History, Inputs, read_inputs
 from shgae.reporting.rate import rate_figure
 from shgae.reporting.study_sizes import sizes_figure
@@ -123,38 +123,33 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
 
 
 def _of_reports(read: Inputs) -> dict[str, Draw]:
-    kinds: dict[str, dict[str, Callable[[Any], Figure]]] = {
-        "rate": {"rate": rate_figure},
-        "analysis": {"spectrum": _spectrum},
-        "evaluation": {"joints": _joints, "radii": _radii, "errors": _errors},
-        "study": {"differences": study.forest},
-    }
     count = Counter(kind for kind, _, _ in read.reports)
     found: dict[str, Draw] = {}
     for kind, name, report in read.reports:
-        for stem, draw in kinds[kind].items():
-            if draw is _errors and not error_kinds.error_bars(report):
-                continue  # an older report, or joints without a sigma
-            if draw is _radii and not radius_panels(report):
-                continue
-            title = stem if count[kind] == 1 else f"{stem}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
-            found[title] = partial(draw, report)
-        if kind == "study" and report.code_sizes:
-            found[title.replace(stem, "code-sizes", 1)] = partial(sizes_figure, report)
+        suffix = "" if count[kind] == 1 else f"-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
+        found |= {f"{stem}{suffix}": draw for stem, draw in _FIGURES[kind](report).items()}
     return found
 
 
-def _joints(report: EvaluationReport) -> Figure:
-    return bars.joint_bars(evaluation.joint_bars(report), evaluation.bars_title(report))
+def _rate(report: RateReport) -> dict[str, Draw]:
+    return {"rate": partial(rate_figure, report)}
 
 
-def _errors(report: EvaluationReport) -> Figure:
-    return error_bars.error_bars(error_kinds.error_bars(report), KINDS, evaluation.bars_title(report))
+def _spectrum(report: AnalysisReport) -> dict[str, Draw]:
+    return {"spectrum": lambda: spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum))}
 
 
-def _radii(report: EvaluationReport) -> Figure:
-    return radii.radius_curves(radius_panels(report), evaluation.bars_title(report))
+def _study(report: StudyReport) -> dict[str, Draw]:
+    found: dict[str, Draw] = {"differences": partial(study.forest, report)}
+    if report.code_sizes:
+        found["code-sizes"] = partial(sizes_figure, report)
+    return found
 
 
-def _spectrum(report: AnalysisReport) -> Figure:
-    return spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum))
+_FIGURES: Mapping[str, Callable[[Any], dict[str, Draw]]] = {
+    "rate": _rate,
+    "analysis": _spectrum,
+    "evaluation": evaluation_figures,
+    "study": _study,
+}
+"""What draws the figures of a report, by its kind."""

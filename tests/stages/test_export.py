@@ -168,7 +168,7 @@ def test_force_spares_what_is_no_file(quick: Exported, tmp_path: Path) -> None:
     (tmp_path / "link.onnx").symlink_to(quick.path)
     (tmp_path / "broken.onnx").symlink_to("nowhere")
     for name in ("folder", "link", "broken"):
-        with pytest.raises(Refused, match="no file, so --force spares it"):
+        with pytest.raises(Refused, match="not a file, so --force spares it"):
             export.run(quick.model, tmp_path / f"{name}.onnx", FORCE)
 
 

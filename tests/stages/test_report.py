@@ -305,8 +305,8 @@ def test_outputs_that_cannot_be_are_refused(chain: Chain, tmp_path: Path) -> Non
     (tmp_path / "taken").write_text("mine")
     refused = {
         "page": r"does not end in \.html or \.htm",
-        "folder.html": "no file, so --force spares it",
-        "link.html": "no file, so --force spares it",
+        "folder.html": "not a file, so --force spares it",
+        "link.html": "not a file, so --force spares it",
         "taken/page.html": "a file stands in the way",
         f"{chain.data}/page.html": "it lies inside",
     }

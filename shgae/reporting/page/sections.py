@@ -17,16 +17,14 @@ from shgae.artifacts.picture_names import CODE_SIZES, DIFFERENCES, SHEET
 from shgae.artifacts.picture_names import RATE as RATE_PICTURE
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
-from shgae.evaluation.report import EVALUATION, EvaluationReport
+from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import read_study
 from shgae.execution import Progress
 from shgae.metrics.error_kinds import KINDS
-from shgae.plots.bars import joint_bars
-from shgae.plots.error_bars import error_bars
-from shgae.plots.radii import radius_curves
 from shgae.recipes import SPLITS
-from shgae.reporting import error_kinds, evaluation, splice, study
+from shgae.reporting import evaluation, splice, study
+from shgae.reporting.evaluation_figures import evaluation_figures
 from shgae.reporting.latent import analysis_tables
 from shgae.reporting.page.html import Block, Details, Figure, Item, Items, Section, Text
 from shgae.reporting.page.images import MOST_BYTES, of_figure, of_file
@@ -142,38 +140,26 @@ def _evaluation(one: Given) -> tuple[Block, ...]:
         return (Text("Scored as a part of a study; the numbers stand in the study's report."),)
     report = EVALUATION.read(one.artifact.open(REPORT))
     said = evaluation.sentences(report)
-    names = [row.name for row in report.models]
-    title = evaluation.bars_title(report)
-    bars = of_figure(
-        joint_bars(evaluation.joint_bars(report), title),
-        f"Bars: the share of each joint that {', '.join(names)} find; the numbers stand in the tables below",
-    )
-    errors = error_kinds.error_bars(report)
-    kinds = [
-        of_figure(
-            error_bars(errors, KINDS, title),
-            f"Stacked bars: of each joint the shares of {', '.join(KINDS)}; the numbers stand in the tables below",
-        )
-        for _ in errors[:1]
+    figures = evaluation_figures(report)
+    curves = " and ".join(panel.title for panel in radius_panels(report))
+    shown = {
+        "joints": (
+            f"Bars: the share of each joint that {', '.join(row.name for row in report.models)} find",
+            "Joints found",
+        ),
+        "errors": (f"Stacked bars: of each joint the shares of {', '.join(KINDS)}", "Kinds of errors"),
+        "radii": (f"Curves: {curves}", "Joints found over the radius within which they count"),
+    }
+    drawn = [
+        Figure((of_figure(figures[name](), f"{alt}; the numbers stand in the tables below"),), f"{caption}, by model.")
+        for name, (alt, caption) in shown.items()
+        if name in figures
     ]
     return (
         *(_unsaid(grid, said) for grid in evaluation.main_tables(report)),
-        Figure((bars,), "Joints found, by model."),
-        *(Figure((one,), "Kinds of errors, by model.") for one in kinds),
-        *_radii(report),
+        *drawn,
         Details("Single joints, and people by how many they have labelled", tuple(evaluation.joint_tables(report))),
     )
-
-
-def _radii(report: EvaluationReport) -> tuple[Block, ...]:
-    panels = radius_panels(report)
-    if not panels:
-        return ()
-    picture = of_figure(
-        radius_curves(panels, evaluation.bars_title(report)),
-        f"Curves: {' and '.join(panel.title for panel in panels)}; the numbers stand in the tables below",
-    )
-    return (Figure((picture,), "Joints found over the radius within which they count, by model."),)
 
 
 def _study(one: Given) -> tuple[Block, ...]:
