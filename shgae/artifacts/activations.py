@@ -150,7 +150,7 @@ class Activations:
             row, *_ = np.argwhere(~(np.abs(out) <= LARGEST))[0]
             path = self._artifact.file(shard_name(self._folders[sites[row]], int(shards[row])))
             why = f"its row {places[row]} holds numbers that are not finite, or beyond {LARGEST:g}"
-            fix = "shgae extract again, with a model whose training did not diverge"
+            fix = "shgae extract again, with a model that did not diverge in training"
             raise Refused("tensor bottleneck", path, why, fix)
         return out
 
@@ -221,7 +221,7 @@ def _check_ranges(found: ChannelStatistics, path: Path) -> None:
     for name, is_sound in sound.items():
         if not is_sound.all():
             why = f"{name} of channel {np.flatnonzero(~is_sound)[0]} is out of range"
-            fix = "shgae extract again, with a model whose training did not diverge"
+            fix = "shgae extract again, with a model that did not diverge in training"
             raise Refused("statistics", path, why, fix)
 
 

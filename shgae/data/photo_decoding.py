@@ -133,7 +133,7 @@ def refuse_huge(path: Path, size: tuple[int, int]) -> None:
 
 def _huge(path: Path, pixels: str) -> Refused:
     why = f"{pixels}, at most {MAX_PHOTO_PIXELS:,} are decoded"
-    return Refused("photo", path, why, "a smaller copy, with its JSON scaled alike")
+    return Refused("photo", path, why, "a smaller copy, with its JSON scaled as much")
 
 
 def _as_rgb(photo: Image.Image, data: bytes) -> Image.Image:

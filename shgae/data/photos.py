@@ -128,7 +128,7 @@ def _none_of(photos: Sequence[Path], file: BoxFile, skipped: Mapping[str, int]) 
         fix = "boxes with an area, in x, y, width, height"
     named = [image.file_name for image in file.images if image.file_name is not None]
     if named:
-        fix = f"photos whose path ends in {shortened(str(PurePosixPath(*name_parts(named[0]))))}"
+        fix = f"photos with a path that ends in {shortened(str(PurePosixPath(*name_parts(named[0]))))}"
     unnamed = [image.image_id for image in file.images if image.file_name is None]
     if unnamed:
         why += f"; image_id {unnamed[0]} wants a photo named {unnamed[0]} (zeros before it are fine)"

@@ -44,7 +44,9 @@ def score(predictions: Predictions, people: People) -> Scores:
     try:
         return pose_scores.score(points_of(predictions), people)
     except Inconsistent as error:
-        raise Refused("predictions", predictions.name, str(error), "a model whose training did not diverge") from error
+        raise Refused(
+            "predictions", predictions.name, str(error), "a model that did not diverge in training"
+        ) from error
 
 
 def points_of(predictions: Predictions) -> Points:

@@ -121,7 +121,7 @@ def describe(device: torch.device) -> str:
 
 def sound_model(precision: Precision) -> str:
     """The fix where a network gives numbers that are not finite."""
-    return BEYOND_FP16 if precision == "fp16" else "a model whose training did not diverge"
+    return BEYOND_FP16 if precision == "fp16" else "a model that did not diverge in training"
 
 
 def announce(device: torch.device, precision: Precision, progress: Progress) -> None:

@@ -67,7 +67,7 @@ def _difference(name: str, wanted: Array, found: Array, loaded: LoadedHourglass)
     where = loaded.artifact.path
     if not np.isfinite(wanted).all():
         why = f"its output {name} holds numbers that are not finite"
-        raise Refused("model", where, why, "a model whose training did not diverge")
+        raise Refused("model", where, why, "a model that did not diverge in training")
     if found.shape != wanted.shape:
         difference = math.inf
     else:

@@ -86,7 +86,7 @@ def read_latent(
     whole = np.concatenate(codes)
     if not are_sound(whole):
         why = f"a code of it holds numbers that are not finite, or beyond {LARGEST:g}"
-        raise Refused("autoencoder", code_path, why, "an autoencoder whose training did not diverge")
+        raise Refused("autoencoder", code_path, why, "an autoencoder that did not diverge in training")
     return Latent(bottleneck, _scattered(whole), whole)
 
 
