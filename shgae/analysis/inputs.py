@@ -21,7 +21,7 @@ from shgae.artifacts.compatibility import (
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.lineage import ancestors, parent_of
 from shgae.artifacts.manifest import Parent
-from shgae.artifacts.reconstructions import Reconstruction, check_name, read_reconstruction
+from shgae.artifacts.reconstructions import GivenReconstruction, check_name, read_reconstruction
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
@@ -118,7 +118,7 @@ def open_code(path: Path, site: Site, progress: Progress, *, compared: bool = Fa
 
 def open_given(
     given: Mapping[str, Path], source: Artifact | None, site: Site, data: Artifact, split: str, limit: int | None
-) -> dict[str, Reconstruction]:
+) -> dict[str, GivenReconstruction]:
     """Opens reconstructions that another program made of this split's bottlenecks.
 
     Args:
@@ -149,7 +149,7 @@ def open_given(
     return {name: read_reconstruction(path, origin, channels, known[:limit], known) for name, path in given.items()}
 
 
-def given_config(given: Mapping[str, Reconstruction]) -> dict[str, Any]:
+def given_config(given: Mapping[str, GivenReconstruction]) -> dict[str, Any]:
     """The part of a config that tells what was given."""
     return {"given_sha256": {name: one.sha256 for name, one in given.items()}} if given else {}
 

@@ -29,7 +29,7 @@ from shgae.artifacts.folders import (
 from shgae.artifacts.hashing import hash_file, of_each
 from shgae.artifacts.manifest import MANIFEST, FileEntry, Manifest, Parent, differences, package_versions
 from shgae.artifacts.pieces import Pieces
-from shgae.artifacts.run_log import Origin, conditions_of, going_on, now
+from shgae.artifacts.run_log import RunOrigin, conditions_of, going_on, now
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, dumps, json_bytes, write_json
 from shgae.artifacts.tensors import Array, tensors_bytes
@@ -59,7 +59,7 @@ class Draft:
         self.parents = tuple(_as_parent(role, parent, target) for role, parent in parents.items())
         self.resumed = False
         self.committed: Artifact | None = None
-        self.origin = Origin.new(self.parents, conditions_of(device, execution))
+        self.origin = RunOrigin.new(self.parents, conditions_of(device, execution))
         self.world = execution.world
         self.pieces = Pieces(self.path)
         self.provenance: dict[str, str] = {}

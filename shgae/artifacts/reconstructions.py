@@ -40,7 +40,7 @@ Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Reconstruction:
+class GivenReconstruction:
     """A file that was checked, for the people of a split."""
 
     path: Path
@@ -100,7 +100,7 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
     write_bytes(path, safetensors.numpy.save(tensors, {ORIGIN: activations.origin}))
 
 
-def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ids, known: Ids) -> Reconstruction:
+def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ids, known: Ids) -> GivenReconstruction:
     """Opens a file of reconstructions and checks it; the numbers stay on disk.
 
     Args:
@@ -136,7 +136,7 @@ def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ids, kno
     with open_input(path, "reconstruction") as file:
         if state_of(file) != before:
             raise Refused("reconstruction", path, "it changed while it was read", "the same command again")
-    return Reconstruction(path, sha256, bottleneck, places)
+    return GivenReconstruction(path, sha256, bottleneck, places)
 
 
 def _check_shapes(path: Path, bottleneck: Array, ids: Array, shape: tuple[int, ...]) -> None:

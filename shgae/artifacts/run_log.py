@@ -24,7 +24,7 @@ _COMPILE = "compile"
 
 
 @dataclass(frozen=True)
-class Origin:
+class RunOrigin:
     """What a draft knows of its past."""
 
     command: Sequence[str]
@@ -37,15 +37,15 @@ class Origin:
     nothing."""
 
     @classmethod
-    def new(cls, parents: Sequence[Parent], conditions: Mapping[str, str]) -> Origin:
+    def new(cls, parents: Sequence[Parent], conditions: Mapping[str, str]) -> RunOrigin:
         """Of a draft that begins now."""
         return cls(command_line(), now(), parents, (conditions,))
 
-    def followed(self, conditions: Mapping[str, str]) -> Origin:
+    def followed(self, conditions: Mapping[str, str]) -> RunOrigin:
         """With one more run."""
         if conditions == self.conditions[-1]:
             return self
-        return Origin(self.command, self.begun, self.parents, (*self.conditions, conditions))
+        return RunOrigin(self.command, self.begun, self.parents, (*self.conditions, conditions))
 
     def changes(self) -> list[str]:
         """In words: what was not the same in all its runs, in order; empty for the usual case."""
@@ -61,7 +61,7 @@ class Origin:
         write_json(folder / ORIGIN, asdict(self))
 
 
-def read_origin(folder: Path) -> Origin | None:
+def read_origin(folder: Path) -> RunOrigin | None:
     """The origin of an unfinished artefact; None where there is none, or it cannot be read."""
     try:
         value = read_json(folder / ORIGIN)
@@ -70,10 +70,10 @@ def read_origin(folder: Path) -> Origin | None:
         command, begun = [str(word) for word in value["command"]], str(value["begun"])
     except (Refused, KeyError, TypeError, ValueError, AttributeError):
         return None
-    return Origin(command, begun, parents, conditions) if conditions else None
+    return RunOrigin(command, begun, parents, conditions) if conditions else None
 
 
-def going_on(new: Origin, folder: Path, progress: Progress) -> Origin:
+def going_on(new: RunOrigin, folder: Path, progress: Progress) -> RunOrigin:
     """The origin of a draft that is resumed, stored again; conditions that are not those of its last run are told."""
     before, here = read_origin(folder), new.conditions[-1]
     if before:  # before there was a choice, nothing was compiled

@@ -54,7 +54,7 @@ class SyntheticConfig(Config):
 
 
 @dataclass(frozen=True)
-class Photo:
+class DrawnPhoto:
     """One drawn photo."""
 
     image: NDArray[np.uint8]
@@ -101,7 +101,7 @@ def draw_dataset(directory: Path, config: SyntheticConfig, progress: Progress | 
     return path
 
 
-def draw_photo(config: SyntheticConfig, index: int) -> Photo:
+def draw_photo(config: SyntheticConfig, index: int) -> DrawnPhoto:
     """Draws photo ``index`` of a set: a function of the index and of the config, but not of its number of photos."""
     rng = np.random.default_rng((config.seed, index))
     width, height = _SIZES[rng.integers(len(_SIZES))]
@@ -122,7 +122,7 @@ def draw_photo(config: SyntheticConfig, index: int) -> Photo:
     owner[FOREGROUND] = FOREGROUND
     for ident, (n, _) in enumerate(canvas.shown, start=1):
         owner[ident] = numbers.get(n, 0)
-    return Photo(_develop(rng, canvas.colour), tuple(annotations), owner[canvas.on_top()])
+    return DrawnPhoto(_develop(rng, canvas.colour), tuple(annotations), owner[canvas.on_top()])
 
 
 def _cast(rng: np.random.Generator, config: SyntheticConfig, width: int, height: int) -> list[Puppet]:

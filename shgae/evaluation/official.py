@@ -62,7 +62,7 @@ class OfficialPhotos:
 
 
 @dataclass(frozen=True)
-class Truth:
+class OfficialTruth:
     """A COCO keypoint JSON, whole."""
 
     path: Path
@@ -72,7 +72,7 @@ class Truth:
     photos: frozenset[int] | None = None
     """Ids of the photos that are scored; None scores all."""
 
-    def of_split(self, data: Artifact, split: str, people: PeopleTable) -> Truth:
+    def of_split(self, data: Artifact, split: str, people: PeopleTable) -> OfficialTruth:
         """The same for these people of a split: only photos of which all people are theirs are scored.
 
         A photo counts whole or not at all. It is left out where ``prepare`` put one of its people into another split,
@@ -163,7 +163,7 @@ def _use_of_photos(data: Artifact, split: str, people: PeopleTable) -> _Use:
     return _Use(frozenset(known), frozenset(people.photo_id.tolist()), frozenset(left_out), is_whole)
 
 
-def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> Truth:
+def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> OfficialTruth:
     """Reads a COCO keypoint JSON for COCOeval; ``called`` is the people's category, where several have keypoints.
 
     Raises:
@@ -186,7 +186,7 @@ def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> 
         raise Refused("--official", path, str(fault), _FIX) from fault
     images = [{"id": image["id"]} for image in dataset["images"] if type(image.get("id")) is int]
     whole = {"images": images, "annotations": annotations, "categories": [{"id": category["id"], "name": "person"}]}
-    return Truth(path, sha256, whole, category["id"])
+    return OfficialTruth(path, sha256, whole, category["id"])
 
 
 def _as_cocoeval_reads(person: Mapping[str, Any], joints: int) -> dict[str, Any]:

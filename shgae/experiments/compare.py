@@ -50,7 +50,7 @@ _NOWHERE = -(10**6)
 
 
 @dataclass(frozen=True)
-class Arm:
+class GivenArm:
     """What is compared: one module or way of training."""
 
     name: str
@@ -58,7 +58,7 @@ class Arm:
     """One a run: predictions in COCO's results format, or the folder of scores that a study keeps of a run."""
 
     @classmethod
-    def parse(cls, text: str) -> Arm:
+    def parse(cls, text: str) -> GivenArm:
         """Of ``NAME=FILE,FILE``; a file of which the name has a comma may be the only one.
 
         Raises:
@@ -92,7 +92,7 @@ class _Run:
     folder: Artifact | None
     hits: Bools
     """(N, K) joints found, by the study's rule."""
-    scores: scores.Scores
+    scores: scores.RunScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +145,7 @@ class _Bench:
 
 
 def run(
-    arms: Sequence[Arm],
+    arms: Sequence[GivenArm],
     data: Path,
     output: Path,
     config: CompareConfig,
@@ -206,7 +206,7 @@ def run(
     return CompareResult(artifact, report)
 
 
-def _asked(arms: Sequence[Arm], baseline: str | None, primary: str | None, paired: bool) -> Pair:
+def _asked(arms: Sequence[GivenArm], baseline: str | None, primary: str | None, paired: bool) -> Pair:
     """The baseline and the primary arm; raises :class:`Refused` for arms or options that allow none."""
     names = [arm.name for arm in arms]
     if len(arms) < 2:
@@ -297,7 +297,7 @@ def _detectable(
     return Detectable(least, None if sd is None else sd / 100, sd_photos)
 
 
-def _arm(name: str, of: Sequence[scores.Scores]) -> ArmResult:
+def _arm(name: str, of: Sequence[scores.RunScores]) -> ArmResult:
     each = tuple(ByGroup(**one.pck) for one in of)
     return ArmResult(name, f"predictions of {counted(len(of), 'run')}", mean_pck(each), each, None, None, (), None)
 

@@ -39,7 +39,7 @@ class NotPlain(Exception):
         self.fix = fix
 
 
-class Found(NamedTuple):
+class FoundTensors(NamedTuple):
     """The tensors of one network."""
 
     tensors: dict[str, Tensor]
@@ -48,7 +48,7 @@ class Found(NamedTuple):
     """Where they were, and what lies next to them, where that is worth a word; else empty."""
 
 
-def find_network(loaded: object) -> Found:
+def find_network(loaded: object) -> FoundTensors:
     """The network in what a checkpoint holds, or, of an unknown family, what its likeliest wrapper holds.
 
     Raises:
@@ -59,16 +59,16 @@ def find_network(loaded: object) -> Found:
         raise AmbiguousNetwork(f"it holds no tensor{_held(loaded)}")
     prefix = _prefix(tensors)
     if prefix is None:
-        return Found(_unknown(loaded) or tensors, "")
+        return FoundTensors(_unknown(loaded) or tensors, "")
     chosen = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     beside = [name for name in tensors if not name.startswith(prefix) and not name.startswith("optim")]
     usual = all(part in (*WRAPPERS, *_NEUTRAL, "") for part in prefix.split("."))
     if usual and not beside:
-        return Found(chosen, "")
+        return FoundTensors(chosen, "")
     note = f"the network is what it holds as {_shown(prefix.rstrip('.'))}" if prefix else "the network lies bare in it"
     more = f" and {len(beside) - _MOST_NAMED:,} more" if len(beside) > _MOST_NAMED else ""
     others = f"; not taken: {', '.join(map(_shown, beside[:_MOST_NAMED]))}{more}" if beside else ""
-    return Found(chosen, note + others)
+    return FoundTensors(chosen, note + others)
 
 
 def as_weights(tensors: Mapping[str, Tensor], size: int | None = None) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ _MOST_QUESTION, _MOST_CONCLUSION = 100, 1000
 
 
 @dataclass(frozen=True)
-class Bar:
+class DifferenceBar:
     """A difference of PCK, as a share (0.01 is one point)."""
 
     label: str
@@ -35,7 +35,9 @@ class Bar:
     """An unfair one is drawn pale."""
 
 
-def forest_plot(bars: Sequence[Bar], conclusion: str, *, confidence: str = "95", margin: float | None = None) -> Figure:
+def forest_plot(
+    bars: Sequence[DifferenceBar], conclusion: str, *, confidence: str = "95", margin: float | None = None
+) -> Figure:
     """Draws a row a difference, the first on top; a thin line for the interval that counts, a thick one for its part
     over photos, a dashed one below for its part over seeds, a dot a seed.
 
@@ -64,7 +66,7 @@ def forest_plot(bars: Sequence[Bar], conclusion: str, *, confidence: str = "95",
     return figure
 
 
-def key(bars: Sequence[Bar], margin: float | None) -> list[Line2D]:
+def key(bars: Sequence[DifferenceBar], margin: float | None) -> list[Line2D]:
     """What the lines mean; where seeds were not varied nothing is said of them alone."""
     grey = "#555555"
     dotted = [Line2D([], [], color=grey, lw=0.9, linestyle=":", label="margin")] if margin else []
@@ -80,7 +82,7 @@ def key(bars: Sequence[Bar], margin: float | None) -> list[Line2D]:
     ]
 
 
-def _draw(axes: Axes, row: int, bar: Bar) -> None:
+def _draw(axes: Axes, row: int, bar: DifferenceBar) -> None:
     colour = (COLOURS[1] if row == 0 else COLOURS[0]) if bar.fair else "#999999"
     axes.plot([100 * end for end in bar.over_photos], [row, row], color=colour, lw=4, solid_capstyle="butt", alpha=0.6)
     axes.plot([100 * end for end in bar.interval], [row, row], color=colour, lw=1.4)

@@ -38,7 +38,7 @@ _SHOWN = 8
 """People of a cluster that are drawn."""
 
 
-class Pictures:
+class LatentPictures:
     """Draws into a draft."""
 
     def __init__(self, inputs: Inputs, draft: Draft, execution: Execution) -> None:

@@ -43,7 +43,7 @@ class History:
 
 
 @dataclass
-class Inputs:
+class PlotInputs:
     """Everything that was read."""
 
     histories: list[History] = field(default_factory=list)
@@ -55,13 +55,13 @@ class Inputs:
     """What was read of trainings that have no manifest yet, and so can be no parents."""
 
 
-def read_inputs(paths: Sequence[Path]) -> Inputs:
+def read_inputs(paths: Sequence[Path]) -> PlotInputs:
     """Reads histories and reports; only the files that are drawn are hashed again.
 
     Raises:
         Refused: an input is given twice, holds nothing to draw, or was changed.
     """
-    found = Inputs()
+    found = PlotInputs()
     places = [_place(path) for path in paths]
     real = [os.path.realpath(path) for path in places]
     twice = [path for i, path in enumerate(places) if real[i] in real[:i]]
@@ -84,7 +84,7 @@ def _place(path: Path) -> Path:
     return report_of(path)
 
 
-def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
+def _read_complete(found: PlotInputs, artifact: Artifact, name: str) -> None:
     kind = artifact.manifest.kind
     if kind in TRAINED and HISTORY not in artifact.manifest.files:
         raise Refused(kind, artifact.path, "it was not trained by shgae, so it has no history", "a run of a training")
@@ -105,7 +105,7 @@ def _read_complete(found: Inputs, artifact: Artifact, name: str) -> None:
     found.reports.append((kind, name, report))
 
 
-def _read_unfinished(found: Inputs, folder: Path, intent: Mapping[str, Any], name: str) -> None:
+def _read_unfinished(found: PlotInputs, folder: Path, intent: Mapping[str, Any], name: str) -> None:
     if intent.get("kind") not in TRAINED:
         raise Refused("run", folder, "it is unfinished, and no training", "finish it first")
     path = folder / HISTORY

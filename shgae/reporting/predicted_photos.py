@@ -25,7 +25,7 @@ OVERLAY = "overlays/{name}.jpg"
 _JPEG_QUALITY = 90
 
 
-class Pictures:
+class PhotoPictures:
     """Photos with the joints drawn on them."""
 
     def __init__(self, loaded: LoadedHourglass, photos: Sequence[BoxedPhoto], config: PredictConfig) -> None:

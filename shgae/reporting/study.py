@@ -26,7 +26,7 @@ from shgae.option_lists import (
     WEIGHT_DECAY,
     WIDE,
 )
-from shgae.plots.differences import Bar, forest_plot
+from shgae.plots.differences import DifferenceBar, forest_plot
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_cautions import cautions
@@ -247,7 +247,7 @@ def forest(report: StudyReport) -> Figure:
     return forest_plot(bars(report), conclusion(report), confidence=confidence, margin=margin)
 
 
-def bars(report: StudyReport) -> list[Bar]:
+def bars(report: StudyReport) -> list[DifferenceBar]:
     """The differences as :func:`shgae.plots.differences.forest_plot` draws them; those without an interval are left
     out."""
     drawn = []
@@ -255,7 +255,7 @@ def bars(report: StudyReport) -> list[Bar]:
         found = one.groups.all
         if found is None:
             continue
-        bar = Bar(
+        bar = DifferenceBar(
             label=f"{one.arm} - {one.minus}" + ("" if one.fair else " (unfair)"),
             question=_QUESTIONS.get((one.arm, one.minus), "") if report.budget else "",
             value=found.value,

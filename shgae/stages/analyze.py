@@ -20,7 +20,7 @@ from shgae.execution import Execution
 from shgae.inference.device import describe, placed
 from shgae.recipes import AnalyzeConfig, as_json
 from shgae.reporting.latent import analysis_tables
-from shgae.reporting.latent_figures import Pictures
+from shgae.reporting.latent_figures import LatentPictures
 from shgae.reporting.table import write_pages
 
 
@@ -65,7 +65,7 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
         device=describe(device),
     ) as draft:
         found = find(opened, parts, config, device, execution)
-        pictures = Pictures(opened, draft, execution)
+        pictures = LatentPictures(opened, draft, execution)
         report = report_of(found, left_out, pictures.draw(found, config))
         draft.write_json(REPORT, SCHEMA.to_json(report))
         says = sentences(report)

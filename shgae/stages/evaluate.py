@@ -19,7 +19,7 @@ from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas, sigmas_for
-from shgae.evaluation.official import Truth, read_truth
+from shgae.evaluation.official import OfficialTruth, read_truth
 from shgae.evaluation.predictions import (
     PredictionFile,
     Predictions,
@@ -65,7 +65,7 @@ class _Rules:
 
     sigmas: Floats | None
     """(K,) of OKS, as given."""
-    official: Truth | None
+    official: OfficialTruth | None
     regions: Regions | None
     """That OKS AP ignores."""
 

@@ -41,7 +41,7 @@ from shgae.plots.style import SUFFIXES, save_figure
 from shgae.reporting import study
 from shgae.reporting.evaluation_figures import evaluation_figures
 from shgae.reporting.latent_figures import spectrum_curves
-from shgae.reporting.plot_inputs import History, Inputs, read_inputs
+from shgae.reporting.plot_inputs import History, PlotInputs, read_inputs
 from shgae.reporting.rate import rate_figure
 from shgae.reporting.study_sizes import sizes_figure
 
@@ -122,7 +122,7 @@ def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]
     return found
 
 
-def _of_reports(read: Inputs) -> dict[str, Draw]:
+def _of_reports(read: PlotInputs) -> dict[str, Draw]:
     count = Counter(kind for kind, _, _ in read.reports)
     found: dict[str, Draw] = {}
     for kind, name, report in read.reports:

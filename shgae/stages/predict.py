@@ -29,7 +29,7 @@ from shgae.inference.suppression import Suppression
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
 from shgae.recipes import PredictConfig, as_json
-from shgae.reporting.predicted_photos import Pictures
+from shgae.reporting.predicted_photos import PhotoPictures
 from shgae.skeleton import COCO_PERSON
 from shgae.wording import counted, counted_people
 
@@ -100,7 +100,7 @@ def run(
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         warnings.filterwarnings("ignore", module=r"PIL\.")  # torn EXIF blocks
         _check_space(request, output, config, execution.progress)
-        pictures = Pictures(loaded, request.photos, config)
+        pictures = PhotoPictures(loaded, request.photos, config)
         finder = PoseFinder(loaded, config, device, execution.workers)
         log = GroupLog(draft)
         _find_all(finder, request.photos, draft, log, pictures, trim, execution)
@@ -135,7 +135,7 @@ def _find_all(
     photos: Sequence[BoxedPhoto],
     draft: Draft,
     log: GroupLog,
-    pictures: Pictures,
+    pictures: PhotoPictures,
     trim: Suppression,
     execution: Execution,
 ) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shgae.artifacts import run_log
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import Parent
-from shgae.artifacts.run_log import ORIGIN, Origin, now, read_origin
+from shgae.artifacts.run_log import ORIGIN, RunOrigin, now, read_origin
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution, Progress
 from tests.builders.artefacts import make
@@ -22,7 +22,7 @@ from tests.builders.artefacts import make
 TEXT = st.text(max_size=8)
 PARENT = Parent("data", "data", "0" * 64, "../data", (Parent("model", "hourglass", "1" * 64, "/m"),))
 ORIGINS = st.builds(
-    Origin,
+    RunOrigin,
     st.lists(TEXT),
     TEXT,
     st.lists(st.just(PARENT), max_size=2).map(tuple),
@@ -55,7 +55,7 @@ def run(target: Path, how: Execution, *, device: str = "cpu", ends: bool = False
 
 
 @given(ORIGINS)
-def test_an_origin_comes_back(folder: Path, found: Origin) -> None:
+def test_an_origin_comes_back(folder: Path, found: RunOrigin) -> None:
     found.write(folder)
     assert read_origin(folder) == found
 
@@ -162,10 +162,10 @@ def test_an_unfinished_run_knows_its_parents_and_its_command(tmp_path: Path, mon
 
 def test_every_change_between_two_runs_is_named_once() -> None:
     runs = ({"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"a": "2", "c": "3"})
-    found = Origin([], "", (), runs).changes()
+    found = RunOrigin([], "", (), runs).changes()
     assert found == ["a: 1, then 2", "b: 1, then None", "c: None, then 3"]
-    assert [Origin([], "", (), runs[:1]).followed(one).changes() for one in runs[:1]] == [[]]
-    assert all(Origin([], "", (), pair).changes() for pair in itertools.pairwise(runs))
+    assert [RunOrigin([], "", (), runs[:1]).followed(one).changes() for one in runs[:1]] == [[]]
+    assert all(RunOrigin([], "", (), pair).changes() for pair in itertools.pairwise(runs))
 
 
 def test_the_time_is_kept_to_the_second_in_utc() -> None:

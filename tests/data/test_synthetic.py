@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
 
-from shgae.data.synthetic import FOREGROUND, Photo, SyntheticConfig, draw_dataset, draw_photo
+from shgae.data.synthetic import FOREGROUND, DrawnPhoto, SyntheticConfig, draw_dataset, draw_photo
 from shgae.errors import Refused
 from shgae.execution import Progress
 from shgae.skeleton import COCO_PERSON
@@ -25,11 +25,11 @@ HEAD = slice(0, 5)
 
 
 @pytest.fixture(scope="module")
-def photos() -> list[Photo]:
+def photos() -> list[DrawnPhoto]:
     return [draw_photo(CONFIG, index) for index in range(CONFIG.photos)]
 
 
-def people(photos: list[Photo]) -> Iterator[tuple[Photo, int, dict[str, Any], np.ndarray]]:
+def people(photos: list[DrawnPhoto]) -> Iterator[tuple[DrawnPhoto, int, dict[str, Any], np.ndarray]]:
     """Each photo with the owner number, the annotation and the (17, 3) keypoints of each of its people."""
     for photo in photos:
         for number, annotation in enumerate(photo.annotations, start=1):
@@ -41,14 +41,14 @@ def digests(directory: Path) -> dict[str, str]:
     return {str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_a_visible_joint_lies_on_its_own_person(photos: list[Photo]) -> None:
+def test_a_visible_joint_lies_on_its_own_person(photos: list[DrawnPhoto]) -> None:
     for photo, number, _, keypoints in people(photos):
         for x, y, v in keypoints:
             if v == 2:
                 assert photo.owner[y, x] == number
 
 
-def test_a_joint_behind_something_else_is_never_visible(photos: list[Photo]) -> None:
+def test_a_joint_behind_something_else_is_never_visible(photos: list[DrawnPhoto]) -> None:
     covered = 0
     for photo, number, _, keypoints in people(photos):
         for x, y, v in keypoints[keypoints[:, 2] > 0]:
@@ -58,12 +58,12 @@ def test_a_joint_behind_something_else_is_never_visible(photos: list[Photo]) -> 
     assert covered > 20
 
 
-def test_an_unlabelled_joint_is_three_zeros(photos: list[Photo]) -> None:
+def test_an_unlabelled_joint_is_three_zeros(photos: list[DrawnPhoto]) -> None:
     for *_, keypoints in people(photos):
         assert not keypoints[keypoints[:, 2] == 0].any()
 
 
-def test_labelled_joints_lie_in_the_photo_and_in_the_box(photos: list[Photo]) -> None:
+def test_labelled_joints_lie_in_the_photo_and_in_the_box(photos: list[DrawnPhoto]) -> None:
     for photo, _, annotation, keypoints in people(photos):
         height, width = photo.image.shape[:2]
         x0, y0, w, h = annotation["bbox"]
@@ -83,21 +83,21 @@ def test_the_box_is_tight_around_a_person_that_nothing_hides() -> None:
         assert np.abs(np.subtract(seen, (x0, y0, x0 + w, y0 + h))).max() <= 1
 
 
-def test_counts_and_areas_are_those_of_the_picture(photos: list[Photo]) -> None:
+def test_counts_and_areas_are_those_of_the_picture(photos: list[DrawnPhoto]) -> None:
     for photo, number, annotation, keypoints in people(photos):
         assert annotation["num_keypoints"] == (keypoints[:, 2] > 0).sum()
         assert annotation["area"] == (photo.owner == number).sum() > 0
         assert annotation["iscrowd"] == 0
 
 
-def test_every_joint_occurs_with_every_visibility(photos: list[Photo]) -> None:
+def test_every_joint_occurs_with_every_visibility(photos: list[DrawnPhoto]) -> None:
     visibility = np.stack([keypoints[:, 2] for *_, keypoints in people(photos)])
     for joint, name in enumerate(COCO_PERSON.names):
         assert set(visibility[:, joint]) == {0, 1, 2}, name
     assert (visibility == 2).mean() > 0.6
 
 
-def test_one_to_three_people_share_a_photo_and_some_have_no_labels(photos: list[Photo]) -> None:
+def test_one_to_three_people_share_a_photo_and_some_have_no_labels(photos: list[DrawnPhoto]) -> None:
     full_size = [sum(a["num_keypoints"] > 0 for a in photo.annotations) for photo in photos]
     assert {1, 2, 3} <= set(full_size)
     unlabelled = sum(annotation["num_keypoints"] == 0 for _, _, annotation, _ in people(photos))
@@ -105,7 +105,7 @@ def test_one_to_three_people_share_a_photo_and_some_have_no_labels(photos: list[
 
 
 def test_left_is_right_in_the_picture_of_a_person_who_shows_the_face_and_the_reverse_from_behind(
-    photos: list[Photo],
+    photos: list[DrawnPhoto],
 ) -> None:
     left, right = COCO_PERSON.names.index("left_shoulder"), COCO_PERSON.names.index("right_shoulder")
     facing, turned = [], []

@@ -19,7 +19,7 @@ from shgae.evaluation.predictions import coco_results, from_cells
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import Execution
 from shgae.experiments import compare
-from shgae.experiments.compare import Arm
+from shgae.experiments.compare import GivenArm
 from shgae.experiments.study import run as study_run
 from shgae.metrics.power import minimum_detectable
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
@@ -66,8 +66,8 @@ def numbers_of(report: StudyReport) -> tuple[Any, ...]:
 
 
 def test_a_studys_own_scores_give_its_numbers_to_the_last_bit(studied: Studied, tmp_path: Path) -> None:
-    arms = [Arm("baseline", (studied.folder / "baseline" / "scores",))]
-    arms += [Arm(arm, tuple(studied.scores(arm, seed) for seed in (0, 1))) for arm in ARMS]
+    arms = [GivenArm("baseline", (studied.folder / "baseline" / "scores",))]
+    arms += [GivenArm(arm, tuple(studied.scores(arm, seed) for seed in (0, 1))) for arm in ARMS]
     how = {"baseline": "none", "primary": "full"}
     found = compare.run(arms, studied.data, tmp_path / "out", CompareConfig(paired=True), HOW, **how).report
     assert numbers_of(found) == numbers_of(studied.report)
@@ -82,7 +82,7 @@ def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp
     config = EvaluateConfig(precision="fp32", resamples=100)
     evaluate.run(networks, studied.data, tmp_path / "e", config, HOW)
     files = sorted((tmp_path / "e").glob("predictions-*.json"), key=lambda path: (len(path.name), path.name))
-    arms = [Arm(arm, tuple(files[2 * place : 2 * place + 2])) for place, arm in enumerate(ARMS)]
+    arms = [GivenArm(arm, tuple(files[2 * place : 2 * place + 2])) for place, arm in enumerate(ARMS)]
     how = CompareConfig(paired=True)
     result = compare.run(arms, studied.data, tmp_path / "out", how, HOW, baseline="none", primary="full")
     wanted = {(one.arm, one.minus): one for one in studied.report.differences if one.fair}
@@ -99,7 +99,7 @@ def crops(tiny_data: Path) -> Crops:
     return Crops(open_artifact(tiny_data, "data"), "test")
 
 
-def drawn(folder: Path, crops: Crops, name: str, off: float, runs: int, seed: int = 0) -> Arm:
+def drawn(folder: Path, crops: Crops, name: str, off: float, runs: int, seed: int = 0) -> GivenArm:
     """Predictions of runs of an arm, of which a share ``off`` of joints is far away."""
     cells = people_of(crops, COCO_PERSON).cells
     numbers = np.random.default_rng(seed)
@@ -108,10 +108,10 @@ def drawn(folder: Path, crops: Crops, name: str, off: float, runs: int, seed: in
         moved = np.where(numbers.random(cells.shape[:2])[..., None] < off, (cells + 16) % 32, cells)
         files.append(folder / f"{name}{run}.json")
         files[-1].write_text(json.dumps(coco_results(from_cells(name, moved, None, crops), crops, 1)))
-    return Arm(name, tuple(files))
+    return GivenArm(name, tuple(files))
 
 
-def compared(tmp_path: Path, data: Path, arms: list[Arm], **more: Any) -> StudyReport:
+def compared(tmp_path: Path, data: Path, arms: list[GivenArm], **more: Any) -> StudyReport:
     output = tmp_path / f"out-{len(list(tmp_path.iterdir()))}"
     return compare.run(arms, data, output, CompareConfig(), HOW, **more).report
 
@@ -129,7 +129,7 @@ def test_the_order_of_the_files_decides_nothing_unless_runs_are_said_to_be_pairs
     tmp_path: Path, tiny_data: Path, crops: Crops
 ) -> None:
     arms = [drawn(tmp_path, crops, "without", 0.5, 3, 1), drawn(tmp_path, crops, "mine", 0.4, 3, 2)]
-    turned = [arms[0], Arm("mine", arms[1].files[::-1])]
+    turned = [arms[0], GivenArm("mine", arms[1].files[::-1])]
     one, other = (compared(tmp_path, tiny_data, each).differences[0] for each in (arms, turned))
     assert (one.p, one.verdict) == (other.p, other.verdict)
     assert one.groups.all is not None and other.groups.all is not None
@@ -265,18 +265,18 @@ def test_one_run_twice_in_an_arm_is_refused_for_it_would_narrow_the_interval(
 
 
 def test_an_arm_is_a_name_and_files(tmp_path: Path) -> None:
-    assert Arm.parse("a=x.json,y/z.json") == Arm("a", (Path("x.json"), Path("y/z.json")))
+    assert GivenArm.parse("a=x.json,y/z.json") == GivenArm("a", (Path("x.json"), Path("y/z.json")))
     (tmp_path / "o,o.json").write_text("[]")
-    assert Arm.parse(f"a b={tmp_path}/o,o.json").files == (tmp_path / "o,o.json",)
+    assert GivenArm.parse(f"a b={tmp_path}/o,o.json").files == (tmp_path / "o,o.json",)
     for text in ("", "a", "a=", "=x.json", "a\n=x.json", f"{'a' * 99}=x"):
         with pytest.raises(Refused):
-            Arm.parse(text)
+            GivenArm.parse(text)
 
 
 def test_other_people_are_refused(studied: Studied, tmp_path: Path, tiny_data: Path, crops: Crops) -> None:
     mine = drawn(tmp_path, crops, "mine", 0.5, 1)
-    theirs = [Arm(arm, (studied.scores(arm, 0),)) for arm in ("none", "full")]
+    theirs = [GivenArm(arm, (studied.scores(arm, 0),)) for arm in ("none", "full")]
     with pytest.raises(Refused, match="other people"):
         compare.run(theirs, studied.data, tmp_path / "out", CompareConfig(split="val"), HOW)
     with pytest.raises(Refused):
-        compared(tmp_path, tiny_data, [mine, Arm("b", (tmp_path / "none.json",))])
+        compared(tmp_path, tiny_data, [mine, GivenArm("b", (tmp_path / "none.json",))])

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from shgae.plots.differences import Bar, forest_plot, key
+from shgae.plots.differences import DifferenceBar, forest_plot, key
 from shgae.plots.style import save_figure
 
-GAIN = Bar("e - a", "Did it?", 0.01, (-0.01, 0.03), (0.002, 0.018), (-0.01, 0.03), (0.005, 0.015), True)
-UNFAIR = Bar("e - parent (unfair)", "as reported", 0.03, (0.02, 0.04), (0.02, 0.04), None, (0.03,), False)
+GAIN = DifferenceBar("e - a", "Did it?", 0.01, (-0.01, 0.03), (0.002, 0.018), (-0.01, 0.03), (0.005, 0.015), True)
+UNFAIR = DifferenceBar("e - parent (unfair)", "as reported", 0.03, (0.02, 0.04), (0.02, 0.04), None, (0.03,), False)
 
 
-def drawn(path: Path, *bars: Bar) -> np.ndarray:
+def drawn(path: Path, *bars: DifferenceBar) -> np.ndarray:
     save_figure(forest_plot(bars, "A sentence that says what may be concluded."), path, "shgae study")
     return np.asarray(Image.open(path).convert("RGB"))
 

@@ -102,7 +102,7 @@ def _rates(names: list[str], _: Skeleton) -> Figure:
 
 
 def _forest(names: list[str], _: Skeleton) -> Figure:
-    found = [differences.Bar(name, name, 0.1, (0, 0.2), (0, 0.1), None, (0.1,), True) for name in names]
+    found = [differences.DifferenceBar(name, name, 0.1, (0, 0.2), (0, 0.1), None, (0.1,), True) for name in names]
     return differences.forest_plot(found, names[0])
 
 

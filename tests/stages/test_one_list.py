@@ -124,7 +124,7 @@ BOX = {"bbox": [1, 2, 3, 4], "score": 0.5}
             "people have category_id 1, most boxes have 0.* Try: category_id 1",
         ),
         ([{"image_id": 1, "bbox": [1, 2, 0, 4]}], "box without area: 1.* Try: boxes with an area"),
-        ([{**BOX, "file_name": "images\\1.jpg"}], "Try: photos whose path ends in images/1.jpg"),
+        ([{**BOX, "file_name": "images\\1.jpg"}], "Try: photos with a path that ends in images/1.jpg"),
     ],
 )
 def test_boxes_that_are_of_nobody_are_refused_with_a_fix_that_fits(tmp_path: Path, content: Any, words: str) -> None:

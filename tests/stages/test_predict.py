@@ -263,11 +263,11 @@ def test_an_overlay_is_the_photo_with_something_on_it(tmp_path: Path, model: Pat
 
 
 def test_scores_are_drawn_against_the_height_of_a_perfect_map(tmp_path: Path) -> None:
-    from shgae.reporting.predicted_photos import Pictures
+    from shgae.reporting.predicted_photos import PhotoPictures
 
     def perfect(**facts: Any) -> float:
         loaded = load_hourglass(make_model(tmp_path / f"m{len(list(tmp_path.iterdir()))}", **facts))
-        return Pictures(loaded, [], CONFIG)._perfect
+        return PhotoPictures(loaded, [], CONFIG)._perfect
 
     assert perfect() == 1, "nobody knows"
     assert perfect(heatmap=dataclasses.asdict(HeatmapConfig(peak="one"))) == 1

@@ -42,7 +42,7 @@ class Rest:
 
 
 @dataclass(frozen=True, eq=False)
-class Decoded:
+class DecodedPose:
     """What maps say."""
 
     xy_crop: Floats
@@ -63,7 +63,7 @@ class Traversal:
     """sqrt(eigenvalue)."""
     share: float
     """Of the variance, 0 to 1."""
-    decoded: Mapping[str, Decoded]
+    decoded: Mapping[str, DecodedPose]
     """``skips_on`` (those of the mean person) and ``skips_off``."""
     nearest: npt.NDArray[np.int64]
     """(steps,) training rows of the people nearest to each place."""
@@ -73,7 +73,7 @@ class Traversal:
         """How far decoded joints are apart between c = -2 and +2: mean over joints, as a share of the crop's side."""
         first, last = (traversals.STEPS.index(c) for c in (-2.0, 2.0))
 
-        def share(one: Decoded) -> float:
+        def share(one: DecodedPose) -> float:
             apart = np.linalg.norm(one.xy_crop[last] - one.xy_crop[first], axis=-1)
             return float(apart.mean() / (heatmaps.STRIDE * one.heat.shape[-1]))
 
@@ -85,7 +85,7 @@ class Unit:
     """One unit of the code, and what it draws."""
 
     measured: CodeUnit
-    decoded: Decoded | None
+    decoded: DecodedPose | None
     """At mean and plus or minus 2 deviations, the other units at their means; None for a unit that never varies."""
 
 
@@ -119,7 +119,7 @@ class Network:
         stack_input, bottleneck, *skips = (total / people for total in sums)
         return Rest(StackState(self._splicer.stack, stack_input, bottleneck, tuple(skips)), people)
 
-    def decode(self, rest: Rest, bottlenecks: Tensor, skips: bool) -> Decoded:
+    def decode(self, rest: Rest, bottlenecks: Tensor, skips: bool) -> DecodedPose:
         """The last maps of bottlenecks (n, C, 4, 4) in a network at rest."""
         count, still = len(bottlenecks), rest.descent
         spread = [None if one is None else one.expand(count, -1, -1, -1) for one in still.skips]
@@ -127,7 +127,7 @@ class Network:
         maps = self._splicer.ascend(descent, bottlenecks, skips)
         found = heatmaps.decode(maps)
         xy = heatmaps.map_to_crop(found.cells, self._splicer.cell_rule).cpu().numpy()
-        return Decoded(xy, found.score.cpu().numpy(), maps.amax(1).cpu().numpy())
+        return DecodedPose(xy, found.score.cpu().numpy(), maps.amax(1).cpu().numpy())
 
     def traverse(self, rest: Rest, scattered: Scattered, which: range, code: Autoencoder | None) -> list[Traversal]:
         """Along each of these components; in the code's space if an autoencoder is given.

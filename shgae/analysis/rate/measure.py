@@ -21,7 +21,7 @@ from shgae.analysis.replacements import Projection
 from shgae.analysis.site import Site, target_config
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.reconstructions import Reconstruction
+from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
 from shgae.data.datasets import PoseBatch
 from shgae.execution import Execution
@@ -67,7 +67,7 @@ class RateCurve:
         config: RateConfig,
         device: torch.device,
         execution: Execution,
-        given: Mapping[str, Reconstruction],
+        given: Mapping[str, GivenReconstruction],
     ) -> None:
         self._given = given
         self._site, self._code, self._ks, self._config = site, code, ks, config

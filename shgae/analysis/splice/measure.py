@@ -20,7 +20,7 @@ from shgae.analysis.splice.code import code_health
 from shgae.analysis.splice.report import Check, Replaced, SpliceReport, side_of
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.reconstructions import Reconstruction
+from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
 from shgae.data.datasets import in_chunks, load_pose_batch
 from shgae.execution import Execution, Progress
@@ -83,7 +83,7 @@ class Splice:
         config: SpliceConfig,
         device: torch.device,
         execution: Execution,
-        given: Mapping[str, Reconstruction],
+        given: Mapping[str, GivenReconstruction],
     ) -> None:
         self._site, self._prepared, self._source, self._given = site, prepared, source, given
         self._config, self._execution = config, execution

@@ -46,7 +46,7 @@ def compare(
     from shgae.cli.tables import study_tables
     from shgae.experiments import compare as stage
 
-    arms = [stage.Arm.parse(text) for text in arm]
+    arms = [stage.GivenArm.parse(text) for text in arm]
     made = stage.run(arms, data, output, config, execution, baseline=baseline, primary=primary, sigmas=sigmas)
     shown = [*study_tables(made.report), f"picture: {output / DIFFERENCES}"]
     return Outcome(made.to_json(), shown, typed("plot", output, "-o", f"{output}-figures"))

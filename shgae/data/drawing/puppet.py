@@ -29,7 +29,7 @@ _HAIRS: tuple[Colour, ...] = (
 
 
 @dataclass(frozen=True)
-class Part:
+class BodyPart:
     """A convex piece of a body on the photo."""
 
     discs: Array
@@ -48,7 +48,7 @@ class Part:
 class Puppet:
     """A person ready to be painted."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[BodyPart, ...]
     """From far to near."""
     xy_photo: NDArray[np.int64]
     """(17, 2) joints of :data:`shgae.skeleton.COCO_PERSON`: indices of photo pixels, some perhaps outside the photo."""
@@ -61,7 +61,7 @@ class Puppet:
 
 
 @dataclass(frozen=True)
-class Look:
+class PuppetLook:
     """Colours and proportions of a person."""
 
     skin: Colour
@@ -86,10 +86,10 @@ class Look:
 class _Body:
     """Seen positions by name and the parts made so far; lengths in photo pixels."""
 
-    look: Look
+    look: PuppetLook
     size: float
     seen: dict[str, Array]
-    parts: list[Part] = field(default_factory=list)
+    parts: list[BodyPart] = field(default_factory=list)
 
     def add(
         self, balls: Sequence[tuple[Array, float]], colour: Colour, nearer: float = 0.0, shows: Sequence[str] = ()
@@ -98,14 +98,14 @@ class _Body:
         width = self.size * self.look.build
         discs = np.array([(x, y, max(radius * width, 0.8)) for (x, y, _), radius in balls])
         depth = float(np.mean([centre[2] for centre, _ in balls])) + nearer * self.size
-        self.parts.append(Part(discs, colour, depth, frozenset(shows)))
+        self.parts.append(BodyPart(discs, colour, depth, frozenset(shows)))
 
 
-def draw_look(rng: np.random.Generator) -> Look:
+def draw_look(rng: np.random.Generator) -> PuppetLook:
     """Draws how a person looks."""
     skin = np.array(_SKINS[rng.integers(len(_SKINS))]) + rng.integers(-8, 9)
     shirt, trousers, shoes, trim = (_cloth(rng) for _ in range(4))
-    return Look(
+    return PuppetLook(
         skin=_rgb(skin),
         hair=_HAIRS[rng.integers(len(_HAIRS))],
         shirt=shirt,
@@ -185,7 +185,7 @@ def _torso(body: _Body) -> None:
         top, bottom = torso.discs[:2], torso.discs[2:]
         band = np.concatenate([top + t * (bottom - top) for t in (0.35, 0.6)])
         band[:, 2] *= 0.55
-        body.parts.append(Part(band, look.trim, torso.depth + 1e-6, torso.shows, flat=True))
+        body.parts.append(BodyPart(band, look.trim, torso.depth + 1e-6, torso.shows, flat=True))
     body.add([(seen["neck"], 0.036), (seen["head"], 0.032)], look.skin, 0.008)
 
 
@@ -219,7 +219,9 @@ def _head(body: _Body, axes: Array) -> None:
         inner = float(np.mean([at[2] for at, _ in balls]) - centre[2]) + lift * radius
         if flat and inner < 0.22 * radius:  # eyes and mouth lie in the face: nothing of them sticks out from behind
             return
-        body.parts.append(Part(discs, colour, float(centre[2]) + 0.04 * size + 1e-3 * inner, frozenset(shows), flat))
+        body.parts.append(
+            BodyPart(discs, colour, float(centre[2]) + 0.04 * size + 1e-3 * inner, frozenset(shows), flat)
+        )
 
     hair = centre - 0.2 * down - 0.2 * forward
     add([(hair, 1.06)], look.hair, 0.0)
@@ -227,7 +229,7 @@ def _head(body: _Body, axes: Array) -> None:
         fall = centre + 0.9 * down - 0.4 * forward
         balls = ((hair, 1.06), (fall + 0.6 * left, 0.5), (fall - 0.6 * left, 0.5))
         discs = np.array([(x, y, share * radius) for (x, y, _), share in balls])
-        body.parts.append(Part(discs, look.hair, float(fall[2])))
+        body.parts.append(BodyPart(discs, look.hair, float(fall[2])))
     add([(centre + 0.12 * forward + 0.04 * down, 0.9), (centre + 0.3 * forward + 0.5 * down, 0.55)], look.skin, 0.0)
     for side, _ in SIDES:
         add([(seen[f"{side}_ear"], 0.2)], shade(look.skin, 0.86), 0.0, (f"{side}_ear",))

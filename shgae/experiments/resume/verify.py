@@ -23,7 +23,7 @@ _TIMES = ("seconds",)
 """What may differ: how long it took."""
 
 
-class Launch(Protocol):
+class TrialLaunch(Protocol):
     """How a trial is trained; see :func:`~shgae.experiments.resume.trial.in_new_process`."""
 
     def __call__(self, trial: Trial, output: Path, *, steps: int | None, resume: bool, stop: StopFlag) -> bool:
@@ -31,7 +31,7 @@ class Launch(Protocol):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class TrialComparison:
     """One part of what a training leaves, of both runs."""
 
     part: str
@@ -49,7 +49,7 @@ class VerifyResumeResult:
     trial: Trial
     interruptions: int
     """How often the second run was stopped: after every step."""
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[TrialComparison, ...]
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
@@ -73,7 +73,7 @@ class VerifyResumeResult:
         return None
 
 
-def run(path: Path, steps: int, execution: Execution, launch: Launch = in_new_process) -> VerifyResumeResult:
+def run(path: Path, steps: int, execution: Execution, launch: TrialLaunch = in_new_process) -> VerifyResumeResult:
     """Repeats a trial of a training whole and in pieces, and compares; removes what it made.
 
     Args:
@@ -101,7 +101,7 @@ def run(path: Path, steps: int, execution: Execution, launch: Launch = in_new_pr
         return VerifyResumeResult(path, trial, interruptions, compare(whole, torn))
 
 
-def compare(whole: Path, torn: Path) -> tuple[Comparison, ...]:
+def compare(whole: Path, torn: Path) -> tuple[TrialComparison, ...]:
     """Compares two finished trainings: weights, optimizer, position and history, bit for bit, times aside."""
     best = [load_tensors(run / MODEL) for run in (whole, torn)]
     last = [load_tensors(run / CHECKPOINT) for run in (whole, torn)]
@@ -131,7 +131,7 @@ def _bits(runs: Sequence[Mapping[str, Any]], beginning: str = "") -> list[dict[s
     ]
 
 
-def _compared(part: str, runs: Sequence[Mapping[str, Any]]) -> Comparison:
+def _compared(part: str, runs: Sequence[Mapping[str, Any]]) -> TrialComparison:
     one, other = runs
     names = sorted(one.keys() | other.keys())
-    return Comparison(part, len(names), tuple(name for name in names if one.get(name) != other.get(name)))
+    return TrialComparison(part, len(names), tuple(name for name in names if one.get(name) != other.get(name)))

@@ -71,7 +71,7 @@ def report_of(plan: Plan) -> StudyReport:
     )
 
 
-def _arm(plan: Plan, name: str, by_seed: Sequence[scores.Scores]) -> ArmResult:
+def _arm(plan: Plan, name: str, by_seed: Sequence[scores.RunScores]) -> ArmResult:
     networks = [plan.model] if name == BASELINE else [plan.finetuned(name, seed) for seed in plan.seeds_of(name)]
     runs = [open_artifact(path, "hourglass", verify=False).facts for path in networks]
     each = tuple(ByGroup(**one.pck) for one in by_seed)

@@ -34,7 +34,7 @@ _EIGENVECTORS = 2.5e-10
 
 
 @dataclass(frozen=True)
-class Cost:
+class StepCost:
     """One part of a study."""
 
     arm: str
@@ -60,9 +60,9 @@ class Costs:
         self._skeleton = Skeleton.from_json(data.facts["skeleton"])
         self._found: dict[str, float] = {}
 
-    def of(self, part: Part, there: bool) -> Cost:
+    def of(self, part: Part, there: bool) -> StepCost:
         """The cost of a part; nothing where it is there."""
-        return Cost(part.arm, part.place, part.what, str(part.path), there, 0.0 if there else self._seconds(part))
+        return StepCost(part.arm, part.place, part.what, str(part.path), there, 0.0 if there else self._seconds(part))
 
     def _seconds(self, part: Part) -> float:
         plan, people = self._plan, len(self._crops["train"])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
 from shgae.evaluation.study_report import Pck
 from shgae.experiments.study.arms import COMPARED, Pair
-from shgae.experiments.study.scores import Scores
+from shgae.experiments.study.scores import RunScores
 from shgae.metrics import seeds
 from shgae.metrics.bootstrap import PairedBootstrap, photo_sums
 from shgae.metrics.paired_tests import holm
@@ -43,7 +43,7 @@ def compared(arms: Iterable[str], primary: Pair) -> tuple[Pair, ...]:
 
 
 def differences(
-    scores: Mapping[str, Sequence[Scores]],
+    scores: Mapping[str, Sequence[RunScores]],
     photo_id: npt.NDArray[np.int64],
     *,
     margin: float,
@@ -115,12 +115,12 @@ def mean_pck(by_seed: Sequence[Pck]) -> Pck:
     return ByGroup(*(mean([one[group] for one in by_seed]) for group in GROUPS))
 
 
-def _is_even(scores: Mapping[str, Sequence[Scores]]) -> bool:
+def _is_even(scores: Mapping[str, Sequence[RunScores]]) -> bool:
     """Whether all arms have equally many runs, so that these may be taken for pairs, in their order."""
     return len({len(one) for arm, one in scores.items() if arm != BASELINE}) == 1
 
 
-def _layout(scores: Mapping[str, Sequence[Scores]]) -> Mapping[Group, tuple[list[str], SeedLayout]]:
+def _layout(scores: Mapping[str, Sequence[RunScores]]) -> Mapping[Group, tuple[list[str], SeedLayout]]:
     arms = [arm for arm in scores if arm != BASELINE]
     return {
         name: (arms, SeedLayout([[one.pck[name] or 0.0 for one in scores[arm]] for arm in arms])) for name in GROUPS
@@ -133,9 +133,9 @@ class _Runs:
 
     arm: str
     minus: str
-    firsts: Sequence[Scores]
+    firsts: Sequence[RunScores]
     """Of ``minus``."""
-    seconds: Sequence[Scores]
+    seconds: Sequence[RunScores]
     are_paired: bool
     layout: Mapping[Group, tuple[list[str], SeedLayout]] | None
     """Of all arms, where these two have a place in it."""
@@ -143,7 +143,7 @@ class _Runs:
     @classmethod
     def of(
         cls,
-        scores: Mapping[str, Sequence[Scores]],
+        scores: Mapping[str, Sequence[RunScores]],
         arm: str,
         minus: str,
         layout: Mapping[Group, tuple[list[str], SeedLayout]] | None,
@@ -198,7 +198,7 @@ class _Runs:
         return seeds.interaction(photo_sums(gains, photo_id), photo_sums(self.firsts[0].has[:, group], photo_id))
 
     @staticmethod
-    def _pck(runs: Sequence[Scores], group: Group) -> list[float]:
+    def _pck(runs: Sequence[RunScores], group: Group) -> list[float]:
         return [one.pck[group] or 0.0 for one in runs]
 
 

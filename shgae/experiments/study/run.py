@@ -21,7 +21,7 @@ from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import JOBS, Execution
 from shgae.experiments.part import Part
 from shgae.experiments.study import assemble, locks, registration, scores, work
-from shgae.experiments.study.estimate import Cost, Costs
+from shgae.experiments.study.estimate import Costs, StepCost
 from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.plan import Plan
 from shgae.inference.device import resolve_device, resolve_precision
@@ -102,10 +102,10 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class DryRun:
+class StudyDryRun:
     """What a study would do."""
 
-    costs: tuple[Cost, ...]
+    costs: tuple[StepCost, ...]
     """Of each part, in order."""
 
     @property
@@ -209,7 +209,7 @@ def listing(model: Path, data: Path, output: Path, config: StudyConfig, executio
     return Listing(sha256, tuple(listed), work.time_left(left, took).removeprefix(", ").removesuffix(" in all"))
 
 
-def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> DryRun:
+def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> StudyDryRun:
     """What :func:`run` would make, and how long that takes, by a few measured steps of each arm; writes nothing.
 
     Raises:
@@ -218,7 +218,7 @@ def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, executio
     plan = registration.check(_plan(model, data, output, config, execution), force=execution.force)
     missing = {part.path for part in _missing(plan.parts(), execution.force)}
     costs = Costs(plan, execution)
-    return DryRun(tuple(costs.of(part, part.path not in missing) for part in plan.parts()))
+    return StudyDryRun(tuple(costs.of(part, part.path not in missing) for part in plan.parts()))
 
 
 def _registered(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Plan:

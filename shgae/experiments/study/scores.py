@@ -29,7 +29,7 @@ _CELLS = "cells.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
+class RunScores:
     """The study's PCK of one network on N people; last axes go by :data:`~shgae.metrics.pck.GROUPS`."""
 
     pck: dict[str, float | None]
@@ -69,7 +69,7 @@ def people(data: Artifact, config: EvaluateConfig) -> PeopleTable:
     return read_people(data, config.split).head(config.limit)
 
 
-def read(output: Path, people: PeopleTable, crop_size: int) -> Scores:
+def read(output: Path, people: PeopleTable, crop_size: int) -> RunScores:
     """The score of what :func:`run` wrote, for the same people.
 
     Raises:
@@ -104,7 +104,7 @@ def read_cells(artifact: Artifact, shape: tuple[int, ...], size: int) -> npt.NDA
 
 def score(
     cells: npt.NDArray[np.int64], true_cells: npt.NDArray[np.int64], visibility: npt.NDArray[np.uint8], size: int
-) -> Scores:
+) -> RunScores:
     """Scores N people one by one; arguments as of :func:`shgae.metrics.pck.count`."""
     correct = pck.hits(cells, true_cells, size)
-    return Scores(pck.tally(correct, visibility).pck(), *pck.person_shares(correct, visibility))
+    return RunScores(pck.tally(correct, visibility).pck(), *pck.person_shares(correct, visibility))

@@ -33,7 +33,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Facts:
+class FactList:
     """Names and values."""
 
     kind: ClassVar[str] = "facts"
@@ -103,7 +103,7 @@ class Item:
     """What it comes from: words before, anchor, title."""
 
 
-Block = Text | Grid | Facts | Figure | Gallery | Details | Drawing | Items
+Block = Text | Grid | FactList | Figure | Gallery | Details | Drawing | Items
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from shgae.artifacts.command import shown
 from shgae.artifacts.disk_space import readable
 from shgae.artifacts.lineage import found
 from shgae.artifacts.manifest import Parent
-from shgae.reporting.page.html import Block, Details, Drawing, Facts, Item, Items, Section, Text
+from shgae.reporting.page.html import Block, Details, Drawing, FactList, Item, Items, Section, Text
 from shgae.reporting.page.inputs import Given, told_apart
-from shgae.reporting.page.lineage_graph import Member, layout
+from shgae.reporting.page.lineage_graph import FamilyMember, layout
 from shgae.reporting.table import Grid
 from shgae.wording import counted
 
@@ -51,7 +51,7 @@ def lineage(given: Sequence[Given]) -> Section:
     if len(known) > _MOST_DRAWN:
         return Section("lineage", "Where it comes from", (Details(f"{len(known)} artefacts, oldest first", (listed,)),))
     members = [
-        Member(one.anchor, one.name, f"{one.kind} {one.id[:6]}", tuple(f"from-{p.id[:12]}" for p in one.parents))
+        FamilyMember(one.anchor, one.name, f"{one.kind} {one.id[:6]}", tuple(f"from-{p.id[:12]}" for p in one.parents))
         for one in known.values()
     ]
     label = f"{len(members)} artefacts and which was made from which; the list below says the same in words"
@@ -136,9 +136,9 @@ def _details(one: Given) -> Details:
         ("size", f"{readable(size)} in {counted(len(manifest.files), 'file')}"),
     )
     options = tuple((name, _spelled(value)) for name, value in sorted(manifest.config.items()))
-    blocks: list[Block] = [Facts(pairs, ("command", "id", "folder"))]
+    blocks: list[Block] = [FactList(pairs, ("command", "id", "folder"))]
     if options:
-        blocks += [Text("With these options:"), Facts(options, dense=True)]
+        blocks += [Text("With these options:"), FactList(options, dense=True)]
     blocks.append(_files(one))
     what = "" if one.name == one.kind else f": {one.kind}"
     return Details(f"{one.name}{what} {one.artifact.short_id}", tuple(blocks))

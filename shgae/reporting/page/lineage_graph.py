@@ -12,7 +12,7 @@ _TITLE_LETTERS = 15
 
 
 @dataclass(frozen=True)
-class Member:
+class FamilyMember:
     """One to be drawn."""
 
     anchor: str
@@ -24,12 +24,12 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Box:
+class GraphBox:
     """A member and its place, in CSS pixels from the upper left corner."""
 
     x: int
     y: int
-    member: Member
+    member: FamilyMember
 
     @property
     def title(self) -> str:
@@ -44,14 +44,14 @@ class Family:
 
     width: int
     height: int
-    boxes: tuple[Box, ...]
+    boxes: tuple[GraphBox, ...]
     lines: tuple[str, ...]
     """Paths as SVG writes them."""
     box_width: int = BOX_WIDTH
     box_height: int = BOX_HEIGHT
 
 
-def layout(members: Sequence[Member]) -> Family:
+def layout(members: Sequence[FamilyMember]) -> Family:
     """Places members in columns by their longest line of descent; a line that others imply is left out.
 
     Args:
@@ -63,7 +63,7 @@ def layout(members: Sequence[Member]) -> Family:
         column[anchor] = 1 + max((column[parent] for parent in above), default=-1)
     routes = {(p, child): _route(p, child, column) for child, above in parents.items() for p in above}
     place = _places(column, routes)
-    boxes = tuple(Box(*_corner(place[one.anchor]), one) for one in members)
+    boxes = tuple(GraphBox(*_corner(place[one.anchor]), one) for one in members)
     lines = tuple(_line([place[stop] for stop in route]) for route in routes.values())
     columns, rows = (1 + max(at[axis] for at in place.values()) for axis in (0, 1))
     width, height = (columns - 1) * _COLUMN + BOX_WIDTH, (rows - 1) * _ROW + BOX_HEIGHT

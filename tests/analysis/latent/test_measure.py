@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shgae.analysis.latent.measure import Found, report_of
-from shgae.analysis.latent.network import Decoded, Traversal
+from shgae.analysis.latent.network import DecodedPose, Traversal
 from shgae.analysis.latent.traversals import STEPS
 
 
@@ -20,7 +20,7 @@ def test_of_a_traversal_the_joints_are_kept_to_a_hundredth_of_a_pixel() -> None:
     steps = len(STEPS)
     xy = np.full((steps, 3, 2), 1.2345, np.float32)
     xy[-2] += 10  # c = +2
-    decoded = Decoded(xy, np.ones((steps, 3), np.float32), np.zeros((steps, 32, 32), np.float32))
+    decoded = DecodedPose(xy, np.ones((steps, 3), np.float32), np.zeros((steps, 32, 32), np.float32))
     one = Traversal(1, 0.5, 0.25, {"skips_on": decoded, "skips_off": decoded}, np.arange(steps))
     traversals = report_of(Found(rest=9, traversals={"bottleneck": [one]}), {}, ()).traversals
     assert traversals is not None

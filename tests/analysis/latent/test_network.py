@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from shgae.analysis.latent import network as network_module
-from shgae.analysis.latent.network import SIGMAS, Decoded, Network, Traversal, decode_code
+from shgae.analysis.latent.network import SIGMAS, DecodedPose, Network, Traversal, decode_code
 from shgae.analysis.latent.traversals import STEPS, Scattered
 from shgae.analysis.pca import CovarianceSums
 from shgae.analysis.site import Site
@@ -111,7 +111,7 @@ def test_how_far_a_walk_moves_joints_is_measured_between_two_deviations_on_eithe
     xy = np.zeros((len(STEPS), 2, 2), np.float32)
     xy[STEPS.index(-2.0)], xy[STEPS.index(2.0)] = [[10, 10], [20, 20]], [[13, 14], [20, 20]]
     xy[0] = 100  # three deviations away: not looked at
-    decoded = Decoded(xy, np.zeros((len(STEPS), 2), np.float32), np.zeros((len(STEPS), 32, 32), np.float32))
+    decoded = DecodedPose(xy, np.zeros((len(STEPS), 2), np.float32), np.zeros((len(STEPS), 32, 32), np.float32))
     traversal = Traversal(1, 1.0, 0.5, {"skips_on": decoded, "skips_off": decoded}, np.zeros(len(STEPS), np.int64))
     assert traversal.moved.skips_on == traversal.moved.skips_off == pytest.approx((5 + 0) / 2 / 128)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shgae.evaluation.study_report import verdict_of
 from shgae.experiments.study.report import compared, differences, mean_pck
-from shgae.experiments.study.scores import Scores, score
+from shgae.experiments.study.scores import RunScores, score
 from shgae.metrics import pck
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.statistics import Verdict
@@ -19,13 +19,13 @@ from shgae.metrics.statistics import Verdict
 K = 14
 
 
-def simulated(rng: np.random.Generator, people: int, skill: np.ndarray, seed_effect: float = 0.0) -> Scores:
+def simulated(rng: np.random.Generator, people: int, skill: np.ndarray, seed_effect: float = 0.0) -> RunScores:
     """People whose joints are found with the chance of their photo (``skill``), shifted by the luck of a seed."""
     hits = rng.binomial(K, np.clip(skill + seed_effect, 0, 1))
     share = np.stack([hits / K, np.zeros(people), hits / K], axis=1)
     has = np.stack([np.ones(people), np.zeros(people), np.ones(people)], axis=1)
     means = {"all": float(share[:, 0].mean()), "v1": None, "v2": float(share[:, 2].mean())}
-    return Scores(means, share, has)
+    return RunScores(means, share, has)
 
 
 def study_of(gain: float, *, people: int = 600, seeds: int = 3, luck: float = 0.0, rng_seed: int = 0) -> dict[str, Any]:
@@ -112,9 +112,9 @@ def test_arms_that_score_the_same_are_identical() -> None:
 
 
 def test_all_wrong_against_all_right_is_better_and_no_certainty() -> None:
-    def one(share: float) -> Scores:
+    def one(share: float) -> RunScores:
         filled = np.tile([share, 0, share], (20, 1))
-        return Scores({"all": share, "v1": None, "v2": share}, filled, np.tile([1.0, 0, 1], (20, 1)))
+        return RunScores({"all": share, "v1": None, "v2": share}, filled, np.tile([1.0, 0, 1], (20, 1)))
 
     arms = {"none": [one(0.0)] * 3, "full": [one(1.0)] * 3}
     (found,) = differences(arms, np.arange(20) // 2, margin=0.01)

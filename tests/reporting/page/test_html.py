@@ -11,7 +11,7 @@ from shgae.reporting.page.html import (
     Block,
     Details,
     Drawing,
-    Facts,
+    FactList,
     Figure,
     Gallery,
     Item,
@@ -23,7 +23,7 @@ from shgae.reporting.page.html import (
     render,
 )
 from shgae.reporting.page.images import Picture, of_photo
-from shgae.reporting.page.lineage_graph import Member, layout
+from shgae.reporting.page.lineage_graph import FamilyMember, layout
 from shgae.reporting.table import Grid
 from tests.builders.page_elements import HOSTILE, Elements
 
@@ -39,10 +39,10 @@ def every_block(text: str) -> tuple[Block, ...]:
     return (
         Text(text, "caution"),
         Grid(text, (text, "b"), ((text, text),), text, 1, (text,)),
-        Facts(((text, text),), (text,)),
+        FactList(((text, text),), (text,)),
         Gallery((figure,)),
         Details(text, (figure, Text(text))),
-        Drawing(layout([Member("a", text, text, ())]), text),
+        Drawing(layout([FamilyMember("a", text, text, ())]), text),
         Items((item,)),
     )
 
@@ -88,7 +88,7 @@ def test_nothing_can_be_fetched() -> None:
 
 
 def test_every_link_leads_to_a_place_and_no_two_places_share_a_name() -> None:
-    section = Section("one", "One", every_block("x"), (Section("two", "Two", (Facts((("a", "b"),)),)),))
+    section = Section("one", "One", every_block("x"), (Section("two", "Two", (FactList((("a", "b"),)),)),))
     made = Elements(render(Page("t", "l", (section, Section("three", "Three")), ())))
     places = [attributes["id"] for _, attributes in made.found if "id" in attributes]
     assert len(places) == len(set(places))

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.reporting.page.lineage_graph import BOX_HEIGHT, BOX_WIDTH, Member, layout, nearest
+from shgae.reporting.page.lineage_graph import BOX_HEIGHT, BOX_WIDTH, FamilyMember, layout, nearest
 
 CHAIN = {"data": (), "base": ("data",), "code": ("base",), "graft": ("base", "code"), "scores": ("data", "graft")}
 
 
-def members(parents: Mapping[str, Sequence[str]]) -> list[Member]:
-    return [Member(name, name, "", tuple(above)) for name, above in parents.items()]
+def members(parents: Mapping[str, Sequence[str]]) -> list[FamilyMember]:
+    return [FamilyMember(name, name, "", tuple(above)) for name, above in parents.items()]
 
 
 @st.composite
@@ -73,5 +73,5 @@ def test_a_long_line_runs_past_the_boxes_between() -> None:
 
 
 def test_a_long_name_is_cut() -> None:
-    (box,) = layout([Member("a", "a-name-that-does-not-fit", "", ())]).boxes
+    (box,) = layout([FamilyMember("a", "a-name-that-does-not-fit", "", ())]).boxes
     assert box.title == "a-name-that-do…"
