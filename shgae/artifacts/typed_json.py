@@ -113,6 +113,18 @@ def from_json(kind: type[T], value: Any, where: object, what: str = "report") ->
     return typing.cast(T, _content(kind, value, where, what))
 
 
+def part(kind: type[T], value: Any, path: str) -> T:
+    """The dataclass of a part of an older report, which lies at that path; for :attr:`Upgrade.step`.
+
+    Raises:
+        Inconsistent: it is not of this form.
+    """
+    try:
+        return typing.cast(T, _read(kind, value, path))
+    except _Fault as fault:
+        raise Inconsistent(str(fault)) from fault
+
+
 def _content(kind: Any, value: Any, where: object, what: str) -> Any:
     try:
         return _read(kind, value, "")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.artifacts.typed_json import Schema, Upgrade, from_json, to_json
+from shgae.artifacts.typed_json import Schema, Upgrade, from_json, part, to_json
 from shgae.config import Limit
 from shgae.errors import Inconsistent, Refused
 
@@ -265,3 +265,18 @@ def test_a_bug_of_a_class_that_checks_itself_is_never_told_as_the_fault_of_the_r
     Slip.__annotations__.update(low=float)
     with pytest.raises(ValueError, match="could not convert"):
         from_json(Slip, {"low": 1}, "here")
+
+
+def test_a_part_of_an_older_report_is_refused_by_its_path_and_the_file() -> None:
+    class Old(TypedDict):
+        spans: list[Any]
+
+    Old.__annotations__.update(spans=list[Any])
+
+    def step(old: Any) -> dict[str, Any]:
+        return to_json(part(Span, old["spans"][0], "spans[0]"))
+
+    schema = Schema(Span, version=2, older={1: Upgrade(Old, step)})
+    assert schema.from_json({"spans": [{"low": 1, "high": 2}]}, "here") == Span(1.0, 2.0)
+    with pytest.raises(Refused, match=r"report in here: spans\[0\]\.high: expected a number"):
+        schema.from_json({"spans": [{"low": 1, "high": "x"}]}, "here")

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from shgae.analysis.changes import Change, change, turned
 from shgae.analysis.effects import UNTOUCHED, BySkips, Effect
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
-from shgae.artifacts.typed_json import Schema, Upgrade, from_json, to_json
+from shgae.artifacts.typed_json import Schema, Upgrade, part, to_json
 from shgae.config import Natural
 from shgae.errors import Inconsistent
 from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
@@ -173,8 +173,8 @@ def _from_first(old: _First) -> dict[str, Any]:
     code = _point_from_first(old["autoencoder"]) if old["autoencoder"] else None
     points = [_point_from_first(one) for one in old["points"]]
     tuned, rank = old["tuned"], old["determined"]
-    read = tuple(from_json(RatePoint, {**one, "fvu_interval": None}, "points") for one in points)
-    mine = from_json(RatePoint, {**code, "fvu_interval": None}, "autoencoder") if code else None
+    read = tuple(part(RatePoint, one | {"fvu_interval": None}, f"points[{i}]") for i, one in enumerate(points))
+    mine = part(RatePoint, code | {"fvu_interval": None}, "autoencoder") if code else None
     _check_points(read)
     out = taken_out_of(mine, tuned, old["photos"])
     most = max(one.n_components for one in read if one.n_components <= rank or one.n_components == 0)

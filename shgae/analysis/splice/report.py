@@ -10,7 +10,7 @@ from shgae.analysis.changes import Change
 from shgae.analysis.effects import MEASURES, UNTOUCHED, Effect, Recovered, ReplacementEffects, Undefined
 from shgae.analysis.splice.code import CodeHealth
 from shgae.analysis.splice.verdicts import LEADING, Cost, asked_about, changes_of, cost_of
-from shgae.artifacts.typed_json import Schema, Upgrade, from_json, to_json
+from shgae.artifacts.typed_json import Schema, Upgrade, part, to_json
 from shgae.errors import Inconsistent
 from shgae.metrics.reconstruction import Fidelity
 from shgae.metrics.statistics import Interval
@@ -185,7 +185,7 @@ class _Measured:
 
 def _side_from_first(old: _FirstSide, is_tuned: bool, photos: int, name: str) -> dict[str, Any]:
     recovered = [{**one, "undefined": _undefined_of(one["undefined"])} for one in old["recovered"]]
-    side = from_json(_Measured, {**old, "recovered": recovered}, name)
+    side = part(_Measured, {**old, "recovered": recovered}, name)
     cost = None if is_tuned else cost_of(side.effects, side.recovered, photos)
     changes = changes_of(side.ae_ahead, is_tuned, photos)
     new = to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes, ()))
