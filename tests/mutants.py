@@ -53,7 +53,7 @@ _STORE = (
 )
 TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/activations.py": ("artifacts/test_activations.py",),
-    "artifacts/activation_splits.py": ("stages/test_given.py",),
+    "artifacts/activation_splits.py": ("artifacts/test_activation_splits.py",),
     "artifacts/activation_writer.py": ("stages/test_extract_pieces.py",),
     "artifacts/checking.py": ("artifacts/test_checking.py", "stages/test_extract_pieces.py"),
     "artifacts/checkpoint.py": ("artifacts/test_checkpoint.py",),
@@ -67,11 +67,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/disk_space.py": ("artifacts/test_disk_space.py",),
     "artifacts/draft.py": (*_STORE, "hostile/test_manifests.py"),
     "artifacts/facts.py": ("artifacts/test_facts.py",),
-    "artifacts/file_kinds.py": (
-        "artifacts/test_strict_json.py",
-        "stages/test_photos_as_files.py",
-        "models/test_foreign_wrappers.py",
-    ),
+    "artifacts/file_kinds.py": ("artifacts/test_file_kinds.py",),
     "artifacts/folders.py": ("artifacts/test_folders.py", *_STORE),
     "artifacts/hashing.py": ("artifacts/test_hashing.py", *_STORE[:3]),
     "artifacts/ignored.py": ("stages/test_ignored_regions.py",),
@@ -81,8 +77,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/manifest.py": ("artifacts/test_manifest.py", *_STORE[:3], "hostile/test_manifests.py"),
     "artifacts/pieces.py": ("artifacts/test_ownership.py", "artifacts/test_interrupted.py"),
     "artifacts/output_file.py": ("artifacts/test_output_file.py", "stages/test_export.py", "stages/test_report.py"),
-    "artifacts/reader_process.py": ("faults/test_outside.py", "models/test_foreign_files.py"),
-    "artifacts/reconstructions.py": ("stages/test_given.py",),
+    "artifacts/reader_process.py": ("artifacts/test_reader_process.py",),
+    "artifacts/reconstructions.py": ("artifacts/test_reconstructions.py",),
     "artifacts/run_log.py": _STORE[1::-1],
     "artifacts/scratch.py": ("artifacts/test_scratch.py",),
     "artifacts/store.py": (*_STORE, "artifacts/test_hashing.py", "hostile/test_manifests.py"),

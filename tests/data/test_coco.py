@@ -60,20 +60,6 @@ def test_data_has_as_many_joints_as_networks_have_maps(tmp_path: Path):
         HourglassSpec(MOST_JOINTS + 1)
 
 
-def test_mirror_pairs_of_the_category_count_more_than_names(tmp_path: Path):
-    content = document()
-    content["categories"][0]["flip_pairs"] = [[1, 3]]
-    assert read(tmp_path, content).skeleton.flip_pairs == ((0, 2),)
-
-
-@pytest.mark.parametrize("pairs", [[[1, 4]], [[0, 1]], [[1]], [1, 2], {"1": 2}, [[1, 2], [2, 3]], [[1, 1]], [[1.0, 2]]])
-def test_impossible_mirror_pairs_are_refused(tmp_path: Path, pairs: object):
-    content = document()
-    content["categories"][0]["flip_pairs"] = pairs
-    with pytest.raises(Refused, match="flip_pairs"):
-        read(tmp_path, content)
-
-
 def test_num_keypoints_is_counted_not_believed(tmp_path: Path):
     liars = everybody(read(tmp_path, document()))
     assert [person.is_labelled for person in liars] == [True, False, False, True]
@@ -98,22 +84,10 @@ def test_crowds_are_told_apart(tmp_path: Path):
     assert [person.iscrowd for person in everybody(read(tmp_path, document()))] == [False, False, True, False]
 
 
-def test_a_single_category_with_keypoints_may_have_any_name(tmp_path: Path):
-    content = document()
-    content["categories"][0]["name"] = "athlete"
-    assert len(read(tmp_path, content)) == 4
-
-
 def test_other_categories_are_not_people(tmp_path: Path):
     content = document()
     content["annotations"].append({"id": 99, "image_id": 5, "category_id": 9, "bbox": "anything"})
     assert len(read(tmp_path, content)) == 4
-
-
-def test_of_several_categories_with_keypoints_the_person_is_taken(tmp_path: Path):
-    content = document()
-    content["categories"].insert(0, {"id": 1, "name": "dog", "keypoints": ["tail"], "skeleton": []})
-    assert read(tmp_path, content).skeleton.names == tuple(NAMES)
 
 
 def test_nothing_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -13,7 +13,6 @@ from PIL import Image
 
 from shgae.data.coco import read_coco
 from shgae.errors import Refused
-from shgae.skeleton import COCO_PERSON, LSP_PERSON, MPII_PERSON, Skeleton
 from tests.builders.coco_documents import NAMES, Document, document, everybody, read, with_value, without
 
 
@@ -73,55 +72,6 @@ def test_who_has_no_box_gets_the_one_around_the_joints(tmp_path: Path):
     assert first.box.tolist() == [0.625, 0.5, 8, 8]
 
 
-@pytest.mark.parametrize(
-    ("skeleton", "limbs", "notes"),
-    [
-        ([[1, 2], [1, 4]], ((0, 1),), 1),
-        ([[0, 1], [0, 2]], ((0, 1), (0, 2)), 1),
-        ([[1, 2, 3], [3, 2]], ((2, 1),), 1),
-        ([[32, 33]], (), 1),
-        ([[1, True], [1.0, 2]], (), 1),
-        ("none", (), 1),
-        (None, (), 0),
-        ([], (), 0),
-    ],
-)
-def test_lines_to_draw_never_decide_over_people(tmp_path: Path, skeleton: Any, limbs: Any, notes: int):
-    people = read(tmp_path, with_value(skeleton, "categories", 0, "skeleton"))
-    assert len(people) == 4
-    assert people.skeleton.limbs == limbs
-    assert len(people.notes) == notes
-
-
-@pytest.mark.parametrize(
-    ("pairs", "wanted", "notes"),
-    [
-        (..., ((1, 2),), 0),
-        (None, ((1, 2),), 0),
-        ([], ((1, 2),), 0),
-        ([[2, 3]], ((1, 2),), 0),
-        ([[1, 2]], ((1, 2),), 1),
-        ([[2, 1]], ((1, 2),), 1),
-        ([[1, 3]], ((0, 2),), 0),
-    ],
-)
-def test_mirror_pairs_count_from_one_unless_the_names_say_from_zero(
-    tmp_path: Path, pairs: Any, wanted: Any, notes: int
-):
-    content = document() if pairs is ... else with_value(pairs, "categories", 0, "flip_pairs")
-    people = read(tmp_path, content)
-    assert people.skeleton.flip_pairs == wanted
-    assert len(people.notes) == notes
-
-
-@pytest.mark.parametrize("skeleton", [COCO_PERSON, MPII_PERSON, LSP_PERSON])
-def test_pairs_of_every_known_skeleton_are_the_same_from_zero_and_from_one(tmp_path: Path, skeleton: Skeleton):
-    for first in (0, 1):
-        content = with_value(list(skeleton.names), "categories", 0, "keypoints")
-        content["categories"][0]["flip_pairs"] = [[a + first, b + first] for a, b in skeleton.flip_pairs]
-        assert read(tmp_path, content).skeleton.flip_pairs == skeleton.flip_pairs
-
-
 def test_of_several_categories_one_is_chosen_by_its_name(tmp_path: Path):
     content = document()
     content["categories"][0]["name"] = "Käfer"
@@ -133,16 +83,6 @@ def test_of_several_categories_one_is_chosen_by_its_name(tmp_path: Path):
         read_coco(tmp_path / "people.json", tmp_path, "dog")
     with pytest.raises(Refused, match="no category called kite has keypoints"):
         read_coco(tmp_path / "people.json", tmp_path, "kite")
-
-
-def test_people_of_other_categories_with_keypoints_are_counted(tmp_path: Path):
-    content = document()
-    assert not read(tmp_path, content).notes
-    content["categories"].append({"id": 1, "name": "rider", "keypoints": NAMES})
-    assert not read(tmp_path, content).notes
-    content["annotations"].append({**content["annotations"][0], "id": 99, "category_id": 1})
-    (note,) = read(tmp_path, content).notes
-    assert note.startswith("1 annotation of other categories with keypoints ('rider'), left out")
 
 
 def test_people_of_a_category_without_keypoints_are_told_by_their_category(tmp_path: Path):

@@ -159,15 +159,6 @@ def test_a_mat_of_another_structure_is_refused(tmp_path: Path, content: dict[str
     refused(read_mpii, tmp_path / "a.mat")
 
 
-def test_a_mat_of_version_7_3_is_refused_with_what_helps(tmp_path: Path) -> None:
-    head = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
-    (tmp_path / "a.mat").write_bytes(head.ljust(512, b"\0") + b"\x89HDF\r\n\x1a\n")
-    for read in (read_mpii, read_lsp):
-        with pytest.raises(Refused) as caught:
-            read(tmp_path / "a.mat")
-        assert "-v7" in caught.value.fix
-
-
 @settings(max_examples=60)
 @given(st.data())
 def test_a_damaged_mat_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
@@ -260,16 +251,6 @@ def test_an_h5_of_another_structure_is_refused(tmp_path: Path, change: dict[str,
     refused(read_mpii, tmp_path / "a.h5")
 
 
-def test_an_h5_does_not_bring_in_another_file(tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py")
-    save_newell(tmp_path / "other.h5", mpii_people(3))
-    save_newell(tmp_path / "a.h5", mpii_people(3))
-    with h5py.File(tmp_path / "a.h5", "a") as file:
-        del file["part"]
-        file["part"] = h5py.ExternalLink("other.h5", "part")
-    refused(read_mpii, tmp_path / "a.h5")
-
-
 def test_letters_codes_are_a_photos_name(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     arrays = newell_arrays(mpii_people(2))
@@ -279,14 +260,6 @@ def test_letters_codes_are_a_photos_name(tmp_path: Path) -> None:
         for name, array in (arrays | {"imgname": codes}).items():
             file[name] = array
     assert {person.file_name for person in read_mpii(tmp_path / "a.h5").splits["a"]} == {"b.jpg"}
-
-
-def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    (tmp_path / "a.h5").write_bytes(b"")
-    with pytest.raises(Refused) as caught:
-        read_mpii(tmp_path / "a.h5")
-    assert caught.value.fix == "pip install h5py"
 
 
 @pytest.mark.parametrize(

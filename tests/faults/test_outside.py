@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from shgae.artifacts import reader_process, scratch
-from shgae.artifacts.input_file import open_input
+from shgae.artifacts import scratch
 from shgae.artifacts.output_file import make_room
 from shgae.cli import launcher
 from shgae.cli.device_faults import device_fault
@@ -102,20 +101,6 @@ print(code, time.monotonic() - at, pid)
 sys.stdout.flush()
 os._exit(code)
 """
-
-
-def test_a_reader_ends_with_the_process_that_asked() -> None:
-    program = "import time; from shgae.artifacts.reader_process import begin; begin(1, 1 << 30); time.sleep(600)"
-    with subprocess.Popen([sys.executable, "-c", program], env=environment()) as child:  # whose parent is not process 1
-        assert child.wait(timeout=100) == -signal.SIGTERM
-
-
-def test_a_reader_that_answers_without_end_is_killed(here: Path) -> None:
-    (here / "endless.py").write_text("import sys\nwhile True: sys.stdout.buffer.write(bytes(1 << 20))\n")
-    with pytest.MonkeyPatch.context() as patch, open_input(Path("x.pth")) as file:
-        patch.setattr(sys, "path", [str(here), *sys.path])
-        with pytest.raises(reader_process.TooLong):
-            reader_process.ask("endless", [], file, 60.0, 10 << 20, reader_process.StopFlag())
 
 
 @contextlib.contextmanager

@@ -16,7 +16,6 @@ from sklearn.decomposition import PCA
 import shgae
 from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.analysis.splice.report import SCHEMA as SPLICE
-from shgae.artifacts.activation_splits import ActivationSplits
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import open_artifact
@@ -262,41 +261,3 @@ def test_activations_data_and_model_must_be_those_it_was_made_from(
 def test_a_name_is_one_that_can_be_told_from_others(name: str, chain: Chain, whole: Path, own: Path) -> None:
     with pytest.raises(Refused, match="--given"):
         rate.run(chain.baseline, whole, chain.data, None, RANKS, HOW, None, {name: own})
-
-
-def test_what_is_written_is_checked_as_what_is_read(whole: Path, tmp_path: Path) -> None:
-    activations: ActivationSplits = shgae.open_activations(whole)
-    test, path = activations["test"], tmp_path / "x.safetensors"
-    numbers, ids = test.read(), test.annotation_id
-    wrong: list[tuple[Any, Any]] = [
-        (numbers[1:], ids),
-        (numbers[:, :1], ids),
-        (numbers * np.inf, ids),
-        (numbers.astype(np.float64) * 1e300, ids),
-        (numbers, np.r_[ids[:-1], ids[0]]),
-        (numbers, np.r_[ids[:-1], 10**9]),
-        (numbers, ids.astype(float)),
-        (numbers.astype(str), ids),
-        (numbers[:0], ids[:0]),
-    ]
-    for bottleneck, people in wrong:
-        with pytest.raises(Refused):
-            shgae.write_reconstruction(path, bottleneck, people, activations)
-    with pytest.raises(Refused, match=f"annotation {ids[1]} is beyond float32"):
-        shgae.write_reconstruction(
-            path, np.where(ids[:, None, None, None] == ids[1], 1e39, numbers.astype(np.float64)), ids, activations
-        )
-    assert not path.exists()
-    for same in (numbers.astype(np.float64), np.asfortranarray(numbers), numbers[::-1][::-1], torch.tensor(numbers)):
-        shgae.write_reconstruction(path, same, ids, activations)
-        assert np.array_equal(load_file(path)["bottleneck"], numbers)
-
-
-def test_people_are_found_where_the_data_was_moved_to(chain: Chain, whole: Path, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").symlink_to(chain.data)
-    moved = shgae.open_activations(whole, data=tmp_path / "elsewhere")
-    assert moved["val"].annotation_id.tolist() == shgae.open_activations(whole)["val"].annotation_id.tolist()
-    with pytest.raises(Refused, match="is not in .*nowhere"):
-        shgae.open_activations(whole, data=tmp_path / "nowhere")["val"].annotation_id  # noqa: B018
-    with pytest.raises(Refused, match="activations"):
-        shgae.open_activations(whole, data=whole)["val"].annotation_id  # noqa: B018
