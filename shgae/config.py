@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -46,7 +47,8 @@ class Limit:
     @property
     def example(self) -> str:
         """A number that is allowed."""
-        return f"{0.1 if self.above else self.low:g}"
+        number = self.low + 0.1 * self.above
+        return f"{number if self.step == 1 else self.step * math.ceil(number / self.step):g}"
 
 
 def within(limit: Limit, name: str, value: int) -> int:
@@ -79,7 +81,7 @@ class Stored:
     """How manifests spell a field that has had another name: so ids stay, and what was made before is understood."""
 
     name: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Value of the field -> stored value, where they differ."""
 
 
@@ -129,7 +131,7 @@ class ConfigField:
         wanted = _KINDS[self.kind]
         if self.choices:
             is_fine, wanted = is_fine and value in self.choices, " or ".join(map(str, self.choices))
-        elif is_fine and type(value) is float and not math.isfinite(value):
+        elif is_fine and self.kind is float and not _is_finite(value, self.limit):
             is_fine, wanted = False, "a finite number"
         elif is_fine and self.limit:
             limit = self.limit
@@ -181,6 +183,11 @@ class Config:
                 raise Refused("value", where, str(error), one.assigned(one.name)) from error
 
 
+def _is_finite(value: float, limit: Limit | None) -> bool:
+    """Whether a float holds it; a whole number beyond all floats is the limit's matter, where there is one."""
+    return math.isfinite(value) if type(value) is float else limit is not None or abs(value) <= sys.float_info.max
+
+
 @functools.cache
 def fields_of(config: type) -> tuple[ConfigField, ...]:
     """The fields of a config class, in its order."""
@@ -189,13 +196,14 @@ def fields_of(config: type) -> tuple[ConfigField, ...]:
 
 
 def _field(name: str, hint: Any) -> ConfigField:
-    is_optional = get_origin(hint) in (Union, types.UnionType)
-    if is_optional:
-        hint = next(part for part in get_args(hint) if part is not type(None))
-    extras: tuple[Any, ...] = ()
-    if get_origin(hint) is Annotated:
-        hint, *rest = get_args(hint)
-        extras = tuple(rest)
+    extras, is_optional = list[Any](), False
+    while get_origin(hint) in (Annotated, Union, types.UnionType):
+        if get_origin(hint) is Annotated:
+            hint, *more = get_args(hint)
+            extras += more
+        else:
+            is_optional = True
+            hint = next(part for part in get_args(hint) if part is not type(None))
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     limit = next((extra for extra in extras if isinstance(extra, Limit)), None)
     parsed = next((extra for extra in extras if isinstance(extra, Parsed)), None)

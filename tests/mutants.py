@@ -90,9 +90,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         "artifacts/test_tables.py",
         "hostile/test_safetensors.py",
     ),
-    "artifacts/typed_json.py": ("artifacts/test_typed_json.py", "evaluation/test_study_report.py"),
+    "artifacts/typed_json.py": ("artifacts/test_typed_json.py", "evaluation/test_older_studies.py"),
     "cli/config_file.py": ("cli/test_config_file.py", "hostile/test_config_files.py"),
-    "config.py": ("cli/test_options.py", "cli/test_config_file.py"),
+    "config.py": ("test_config.py", "cli/test_options.py", "cli/test_config_file.py"),
     "cli/fields.py": ("cli/test_options.py", "cli/test_config_file.py", "cli/test_help.py"),
     "data/boxes.py": ("data/test_boxes.py",),
     "data/coco.py": (

@@ -278,3 +278,39 @@ def test_stored_keys_that_the_config_does_not_have_stay_as_they_are() -> None:
     stored = {"form": "igloo", "igloo": "dome", "holder": "igloo", "poles": 4, "pegs_each": [1]}
     found = from_stored(Tent, stored)
     assert found == {"shape": "dome", "igloo": "dome", "owner": "igloo", "poles": 4, "pegs_each": [1]}
+
+
+@dataclass(frozen=True)
+class Odd(Config):
+    """Fields as nobody has them yet."""
+
+    inside: Annotated[int | None, Limit(1)] = None
+    stored: Annotated[int, Stored("before")] | None = None
+    free: float = 1.0
+    above: Annotated[float, Limit(0.5, above=True)] = 1.0
+    step: Annotated[int, Limit(3, step=4)] = 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("inside", -5),
+        ("inside", "1"),
+        ("stored", "1"),
+        ("free", 10**400),
+        ("free", math.nan),
+        ("above", 0.5),
+        ("step", 3),
+    ],
+)
+def test_a_field_is_checked_however_its_type_is_spelt_and_the_fix_is_taken(name: str, value: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        Odd(**{name: value})
+    assert refused.value.where == f"Odd.{name}"
+    Odd(
+        **{
+            name: float(refused.value.fix.partition(" = ")[2])
+            if name in ("free", "above")
+            else int(refused.value.fix[-1])
+        }
+    )

@@ -28,7 +28,6 @@ An artefact is a folder; its ``manifest.json`` is written last, and its presence
 ``strict_json``        the one strict reader of JSON
 ``command``            the command line, for manifests
 ``disk_space``         room on the disk, looked at before long work
-``picture_names``      pictures that a page shows too
 ``file_kinds``         what a file is that is taken for something else
 ``input_file``         files that are read: opened once, and nothing without an end
 ``output_file``        an output that is a single file

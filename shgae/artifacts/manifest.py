@@ -20,6 +20,8 @@ from shgae.errors import Refused, shortened
 MANIFEST = "manifest.json"
 REPORT = "report.json"
 """What an evaluation, an analysis or a study found, in its artefact."""
+SHEET, RATE, DIFFERENCES, CODE_SIZES = "sheet.png", "rate.png", "differences.png", "code-sizes.png"
+"""Pictures of artefacts that a page shows too: some people or photos; a rate curve; what a study found."""
 SCHEMA = 1
 KINDS = (
     *("data", "hourglass", "activations", "autoencoder", "evaluation", "predictions", "study", "splice", "rate"),

@@ -16,8 +16,7 @@ from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.manifest import REPORT
-from shgae.artifacts.picture_names import DIFFERENCES
+from shgae.artifacts.manifest import DIFFERENCES, REPORT
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 from shgae.evaluation.matching import sigmas_for

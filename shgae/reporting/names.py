@@ -9,7 +9,7 @@ from pathlib import Path
 def shortest_ends(paths: Sequence[Path]) -> list[str]:
     """The shortest ends of absolute paths that tell them apart: ``baseline``, or ``seed-0/arm-e/finetuned``; equal
     paths stay equal."""
-    parts = [path.parts[1:] or ("root",) for path in paths]
+    parts = [path.parts[1:] or ("(root)",) for path in paths]
     names = []
     for mine in parts:
         others = [one for one in parts if one != mine]

@@ -10,7 +10,7 @@ from io import BytesIO
 from PIL import Image
 
 from shgae.artifacts.draft import Draft
-from shgae.artifacts.picture_names import SHEET
+from shgae.artifacts.manifest import SHEET
 from shgae.data.photo_decoding import open_photo
 from shgae.data.photos import BoxedPhoto
 from shgae.errors import Refused

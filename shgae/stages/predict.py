@@ -13,7 +13,7 @@ from PIL import Image
 from shgae.artifacts.command import stamp
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
-from shgae.artifacts.picture_names import SHEET
+from shgae.artifacts.manifest import SHEET
 from shgae.artifacts.store import Artifact
 from shgae.data.photo_request import PhotoRequest, read_request
 from shgae.data.photos import BoxedPhoto

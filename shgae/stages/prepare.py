@@ -16,7 +16,7 @@ from shgae.artifacts.crops import ALL_PEOPLE
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.ignored import IGNORED
-from shgae.artifacts.picture_names import SHEET
+from shgae.artifacts.manifest import SHEET
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import write_rows
 from shgae.data.crop_writer import Written, write_crops

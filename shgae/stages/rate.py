@@ -15,8 +15,7 @@ from shgae.analysis.rate.text import sentences
 from shgae.analysis.site import open_site
 from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.manifest import REPORT
-from shgae.artifacts.picture_names import RATE
+from shgae.artifacts.manifest import RATE, REPORT
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed

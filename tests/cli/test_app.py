@@ -203,26 +203,6 @@ def test_version_and_bare_call(capsys) -> None:
     assert "Method" in capsys.readouterr().out
 
 
-def test_an_unknown_command_is_refused_with_the_nearest_one(capsys) -> None:
-    assert main(["trian"]) == 2
-    assert capsys.readouterr().err == "error: No such command 'trian'. Did you mean 'train'? Try: shgae --help.\n"
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("train x -o y --crop-size 3", "--crop-size is not an option of shgae train, but of prepare. Try: shgae train"),
-        ("train x -o y --widht 3", "No such option: --widht (Possible options: --width). Try: shgae train --help."),
-        ("train x -o y --epochs many", "Invalid value for '--epochs': not a whole number. Try: shgae train --help."),
-        ("train x -o y --lr fast", "Invalid value for '--lr': not a number."),
-        ("plot x -o y --from-epoch 0", "value in --from-epoch: 0 is not at least 1."),
-    ],
-)
-def test_a_command_line_that_is_not_understood_is_answered_in_plain_words(words: str, line: str, capsys) -> None:
-    assert main(words.split()) == 2
-    assert capsys.readouterr().err.startswith(f"error: {line}")
-
-
 def test_out_of_memory_names_an_option_that_the_command_has(monkeypatch, capsys) -> None:
     def full(*_: object) -> int:
         raise MemoryError

@@ -1,98 +1,20 @@
-"""Reports of evaluations: read back, of earlier schemas too, and the verdicts on their models."""
+"""Reports of evaluations: what is refused when they are read, and the verdicts on their models."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from shgae.errors import Refused
-from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching
-from shgae.evaluation.trainings import Control, Trained, Training
+from shgae.evaluation.report import EVALUATION
 from shgae.metrics.official import NAMES
-from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pckh import Curve
-from shgae.metrics.statistics import Interval, Verdict
-from tests.builders.reports import evaluation, interval, pair, scored
+from tests.builders.reports import evaluation, interval, scored
 
 CURVES = {"pckh": Curve((0.0, 0.5), (0.0, 0.3), 0.15)}
 OFFICIAL = dict.fromkeys(NAMES, 0.5) | {"APm": None}
-NEW_IN_3 = ("curves", "matching", "official")
-NEW_IN_5 = ("above_floor", "errors", "trained")
-
-
-def of_schema_1(report: EvaluationReport, found: Interval | None) -> dict[str, Any]:
-    """What the first schema made of a report with one comparison; its first reports had neither floors nor an order."""
-    old = json.loads(json.dumps(EVALUATION.to_json(replace(report, comparisons=())), sort_keys=True))
-    for key in ("schema", "joints", "floors", "ceilings", "errors"):
-        del old[key]
-    old["bootstrap"] = {"draws": old["bootstrap"].pop("resamples"), "seed": 0}
-    for row in old["models"]:
-        for key in ("id", "predictions_sha256", "trained_on_other_data", "interval", *NEW_IN_3, *NEW_IN_5):
-            del row[key]
-        for joint in row["joints"].values():
-            del joint["interval"]
-    one = found and {**dataclasses.asdict(found), "smallest_to_show": 0.5}
-    pair = {"first": "a", "second": "b", "photos": 7, "sentence": "b against a: a sentence"}
-    difference = {"all": one, "v1": None, "v2": one}
-    joints = dict.fromkeys(("nose", "chin"), {"both": 1, "only_first": 2, "only_second": 3, "neither": 4, "p": 0.03})
-    return old | {"comparisons": [pair | {"difference": difference, "joints": joints}]}
-
-
-@pytest.mark.parametrize("found", [interval(0.01, 0.03), interval(-0.01, 0.03), None])
-def test_a_report_of_schema_1_is_read_and_what_it_lacks_is_none(found: Interval | None) -> None:
-    made = evaluation(*(scored(name, {"nose": 0.3, "chin": None}) for name in "ab"))
-    read = EVALUATION.from_json(of_schema_1(made, found), "here")
-    assert [row.interval for row in read.models] == [None, None]
-    assert (read.floors, read.ceilings, read.joints) == ((), (), ("chin", "nose"))
-    (pair,) = read.comparisons
-    assert (pair.difference.all, pair.difference.v1) == (found, None)
-    assert pair.verdict is Verdict.of(found, 20)
-    assert (pair.p, pair.p_adjusted) == (None, None)
-    assert pair.joints["nose"] == McNemar(1, 2, 3, 4, 0.03, 0.06)
-    assert replace(read, comparisons=(), joints=made.joints) == made
-
-
-def test_reports_of_schema_2_and_the_last_of_schema_1_are_read_with_what_their_rows_have() -> None:
-    plain, whole = (scored(name, {"nose": 0.3}) for name in "ab")
-    whole = replace(whole, curves=CURVES, matching=Matching(5, 4, 3), official=OFFICIAL)
-    made = evaluation(plain, whole)
-    assert EVALUATION.from_json(EVALUATION.to_json(made), "here") == made
-
-    last = of_schema_1(evaluation(plain), None) | {"comparisons": []}
-    says = {"curves": {"pckh": dataclasses.asdict(CURVES["pckh"])}, "official": OFFICIAL}
-    says |= {"matched": 5, "matched_at_0.5": 4, "unmatched": 3, "name": "b"}
-    last["models"].append(last["models"][0] | json.loads(json.dumps(says)))
-    assert EVALUATION.from_json(last, "here") == made
-
-    second = EVALUATION.to_json(evaluation(plain)) | {"schema": 2}
-    del second["errors"]
-    for key in (*NEW_IN_3, *NEW_IN_5):
-        del second["models"][0][key]
-    assert EVALUATION.from_json(second, "here") == evaluation(plain)
-
-
-def test_reports_of_schema_4_are_read_without_kinds_of_errors_and_trainings() -> None:
-    made = evaluation(scored("a", {"nose": 0.3}), scored("b", {"nose": 0.3}))
-    made = replace(made, comparisons=(pair("a", "b", interval(0.01, 0.03), {"nose": McNemar(1, 2, 3, 4, 0.5, 0.5)}),))
-    fourth = EVALUATION.to_json(made) | {"schema": 4}
-    del fourth["errors"], fourth["comparisons"][0]["errors"], fourth["comparisons"][0]["trainings"]
-    for row in fourth["models"]:
-        for key in NEW_IN_5:
-            del row[key]
-    assert EVALUATION.from_json(fourth, "here") == made
-    assert made.comparisons[0].trainings.verdict is Control.UNKNOWN
-
-
-def test_reports_of_schema_5_are_read_without_how_autoencoders_were_made() -> None:
-    known = Trained({"stacks": 1}, (Training("x", "train", "d", 50, 500, {"lr": 1e-3}),))
-    made = evaluation(replace(scored("a", {"nose": 0.3}), trained=known), scored("b", {"nose": 0.3}))
-    fifth = EVALUATION.to_json(made) | {"schema": 5}
-    del fifth["models"][0]["trained"]["autoencoders"]
-    assert EVALUATION.from_json(fifth, "here") == made
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import resource
 import signal
 import subprocess
@@ -20,7 +19,6 @@ import torch
 from shgae.artifacts import scratch
 from shgae.artifacts.output_file import make_room
 from shgae.cli import launcher
-from shgae.cli.device_faults import device_fault
 from tests.end_to_end.conftest import environment, one_line
 
 ANY = ("import", "x.pth", "-o", "x")
@@ -152,39 +150,6 @@ def test_a_place_outside_the_processes_is_answered_at_once(
     assert main(["train", "data", "-o", "x"]) == 2
     assert time.monotonic() - begun < 60
     assert "error: " in capsys.readouterr().err or rank != "0"  # the first process speaks
-
-
-@pytest.mark.parametrize(
-    ("error", "says"),
-    [
-        (MemoryError(), "memory in shgae train: there is not enough of it. Try: a smaller --batch-size"),
-        (RuntimeError("can't start new thread"), "threads in shgae train: .* Try: fewer --workers"),
-        (RuntimeError("could not create a primitive"), "memory in shgae train"),
-        (RuntimeError("std::bad_alloc"), "memory in shgae train"),
-        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "memory in shgae train"),
-        (OSError(12, "Cannot allocate memory"), "memory in shgae train"),
-        (BlockingIOError(11, "Resource temporarily unavailable"), "threads in shgae train"),
-    ],
-)
-def test_what_the_system_lacks_is_named(error: BaseException, says: str) -> None:
-    found = device_fault(error, "train", resumed=False)
-    assert found is not None
-    assert found.exit_code == 2
-    assert re.search(says, found.line())
-
-
-@pytest.mark.parametrize("resumed", [False, True])
-@pytest.mark.parametrize("options", [("--batch-size", "--workers"), ("--output",)])
-def test_an_option_is_advised_only_where_the_command_has_it(resumed: bool, options: tuple[str, ...]) -> None:
-    for error in (MemoryError(), RuntimeError("can't start new thread")):
-        found = device_fault(error, "demo", resumed=resumed, options=options)
-        assert found is not None
-        advised = {one for one in ("--batch-size", "--workers") if one in found.fix}
-        assert advised <= set(options)
-
-
-def test_a_disk_without_room_is_no_lack_of_memory() -> None:
-    assert device_fault(OSError(28, "No space left on device"), "train", resumed=False) is None
 
 
 def test_temporary_folders_of_killed_programs_are_cleared_and_others_are_not(

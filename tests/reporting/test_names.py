@@ -24,7 +24,7 @@ PATHS = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4), min_s
         (["/tuned", "/full/tuned"], ["tuned", "full/tuned"]),
         (["/a/tuned", "/a/tuned"], ["tuned", "tuned"]),
         (["/a/tuned", "/a/tuned", "/b/tuned", "/c"], ["a/tuned", "a/tuned", "b/tuned", "c"]),
-        (["/", "/a"], ["root", "a"]),
+        (["/", "/a"], ["(root)", "a"]),
     ],
 )
 def test_a_name_is_as_long_as_it_has_to_be(paths: list[str], names: list[str]) -> None:

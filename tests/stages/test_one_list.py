@@ -19,13 +19,12 @@ from hypothesis import strategies as st
 from shgae.artifacts.activations import Activations, shard_name
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import open_artifact
-from shgae.artifacts.strict_json import JsonFault, decode
+from shgae.artifacts.strict_json import decode
 from shgae.cli.config_file import read as read_config
 from shgae.data.boxes import read_boxes
 from shgae.data.photos import boxed_photos, left_out
 from shgae.data.text_input import leads_out, name_parts, whole
 from shgae.errors import Diverged, Refused
-from shgae.evaluation.prediction_entries import check_entries
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
 from shgae.stages import extract, import_model
@@ -93,18 +92,6 @@ def test_activations_of_an_older_version_that_are_not_finite_are_refused(tmp_pat
     with pytest.raises(Refused, match="statistics.safetensors: it holds numbers that are not finite"):
         Activations(old, "train")
     assert len(Activations(old, "val"))
-
-
-def test_predictions_of_another_category_are_not_scored(tmp_path: Path) -> None:
-    entries = [{"image_id": 1, "category_id": category, "keypoints": [1, 2, 1]} for category in (1, 1, 5)]
-    check_entries(entries, 1, None)
-    entries[2]["bbox"] = entries[2].pop("keypoints")
-    check_entries(entries[:2] + [{"image_id": 1, "keypoints": [1, 2, 1]}], 1, 1)
-    with pytest.raises(
-        JsonFault, match="1 of the 3 entries are of category_id 5, people are of category_id 1"
-    ) as fault:
-        check_entries(entries, 1, 1)
-    assert fault.value.fix == "category_id 1, if they are people; the file without them, if not"
 
 
 def boxes_of(content: Any, photos: list[str], folder: Path) -> Any:

@@ -14,7 +14,7 @@ from PIL import Image
 from shgae.analysis.rate.curve import RankVerdict
 from shgae.analysis.rate.report import SCHEMA
 from shgae.artifacts.activations import Activations
-from shgae.artifacts.picture_names import RATE
+from shgae.artifacts.manifest import RATE
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, StopFlag

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.artifacts.picture_names import DIFFERENCES
+from shgae.artifacts.manifest import DIFFERENCES
 from shgae.cli.command import ANALYSIS, command, typed
 from shgae.cli.inputs import File
 from shgae.cli.options import Data, Output

@@ -44,7 +44,7 @@ def study(
     Registers the study first, keeps what is there and goes on with what was interrupted, with --resume or without;
     more arms or seeds are added. --force registers another plan and makes again what was made with other options.
     """
-    from shgae.artifacts.picture_names import DIFFERENCES
+    from shgae.artifacts.manifest import DIFFERENCES
     from shgae.cli.tables import dry_run_tables, plan_tables, study_tables
     from shgae.experiments.study import run as stage
 

@@ -10,8 +10,7 @@ import numpy as np
 from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import photos_of
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.manifest import MANIFEST, REPORT
-from shgae.artifacts.picture_names import CODE_SIZES, DIFFERENCES
+from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS

@@ -10,8 +10,7 @@ from pathlib import Path
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.folders import report_of
 from shgae.artifacts.lineage import parent_of
-from shgae.artifacts.manifest import KINDS
-from shgae.artifacts.picture_names import SHEET
+from shgae.artifacts.manifest import KINDS, SHEET
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.execution import Execution
 from shgae.reporting.names import shortest_ends

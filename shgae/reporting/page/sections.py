@@ -12,9 +12,8 @@ from shgae.analysis.rate.text import sentences as rate_sentences
 from shgae.analysis.splice.report import SCHEMA as SPLICE
 from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.input_file import whole
-from shgae.artifacts.manifest import REPORT
-from shgae.artifacts.picture_names import CODE_SIZES, DIFFERENCES, SHEET
-from shgae.artifacts.picture_names import RATE as RATE_PICTURE
+from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, REPORT, SHEET
+from shgae.artifacts.manifest import RATE as RATE_PICTURE
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION

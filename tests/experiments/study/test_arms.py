@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from shgae.artifacts.manifest import REPORT
-from shgae.artifacts.picture_names import CODE_SIZES
+from shgae.artifacts.manifest import CODE_SIZES, REPORT
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS

@@ -132,15 +132,6 @@ def test_each_place_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch, visibl
     assert jobs._environment(1, "cuda:1").get("CUDA_VISIBLE_DEVICES") == (visible or "")
 
 
-def test_only_one_holds_a_part(tmp_path: Path) -> None:
-    assert not locks.is_held(tmp_path, "seed-0/a")
-    with locks.held(tmp_path, "seed-0/a") as mine, locks.held(tmp_path, "seed-0/a") as yours:
-        assert (mine, yours, locks.is_held(tmp_path, "seed-0/a")) == (True, False, True)
-        with locks.held(tmp_path, "seed-0/b") as other:
-            assert other
-    assert not locks.is_held(tmp_path, "seed-0/a")
-
-
 def test_what_another_process_made_meanwhile_is_kept(tmp_path: Path) -> None:
     plan = Plan(tmp_path, tmp_path, tmp_path, StudyConfig(arms="none", seeds=1), width=16, stack=0, split="test")
     part = Part("finetune", "training", tmp_path / "a", "data", {"value": 0}, {}, lambda _: pytest.fail("made twice"))
