@@ -1,11 +1,10 @@
-"""A step in micro-batches: each row once, gradients add up, statistics come from the first micro-batch."""
+"""A step in micro-batches: each row once, and gradients add up."""
 
 import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -14,7 +13,6 @@ from shgae.data.datasets import in_chunks
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, ProcessGroup
 from shgae.recipes import TrainConfig, as_json
-from shgae.training.batch_norm import statistics_kept
 from shgae.training.distributed import prepare, split_micro_batches
 from shgae.training.seeding import epoch_order
 from tests.builders.line import CONFIG, StopAfter, content, trained
@@ -80,18 +78,6 @@ def test_what_does_not_share_out_is_refused(size: int, batch_size: int, micro_ba
     config = dataclasses.replace(CONFIG, batch_size=batch_size, micro_batches=micro_batches)
     with pytest.raises(Refused, match=words):
         prepare(nn.Linear(1, 1), config, Rank(0, size))
-
-
-def test_only_the_first_micro_batch_moves_the_running_statistics() -> None:
-    norm = nn.BatchNorm2d(3).train()
-    rows = torch.randn(4, 3, 2, 2)
-    expected = norm(rows)
-    before = {name: tensor.clone() for name, tensor in norm.state_dict().items()}
-    with statistics_kept(norm, updated=False):
-        assert torch.equal(norm(rows), expected)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in norm.state_dict().items())
-    norm(rows)
-    assert int(norm.num_batches_tracked) == 2  # type: ignore[arg-type]
 
 
 def test_micro_batches_train_another_network_and_resume_exactly(tmp_path: Path) -> None:
