@@ -162,7 +162,8 @@ class Activations:
 
 def are_sound(numbers: Array) -> bool:
     """Whether all numbers are finite, and none is larger than :data:`LARGEST`; makes no copy."""
-    return bool(numbers.min(initial=0) >= -LARGEST and numbers.max(initial=0) <= LARGEST)  # False for NaN
+    low, high = float(numbers.min(initial=0)), float(numbers.max(initial=0))
+    return low >= -LARGEST and high <= LARGEST  # False for NaN; in float16 the limit itself would be infinite
 
 
 def stacks_of(artifact: Artifact) -> tuple[int, ...]:

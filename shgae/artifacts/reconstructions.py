@@ -150,7 +150,8 @@ def _check_shapes(path: Path, bottleneck: Array, ids: Array, shape: tuple[int, .
 def _check_finite(path: Path, bottleneck: Array, ids: Array) -> None:
     for start in range(0, len(ids), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        is_lost = ~(np.abs(bottleneck[part]) <= LARGEST).all(axis=(1, 2, 3))
+        wide = bottleneck[part].astype(np.float32)  # in float16 the limit itself would be infinite
+        is_lost = ~(np.abs(wide) <= LARGEST).all(axis=(1, 2, 3))
         if is_lost.any():
             why = f"a number of annotation {ids[part][is_lost][0]} is not finite, or beyond {LARGEST:g}"
             raise Refused("tensor bottleneck", path, why, "finite numbers, in the unit of the activations")

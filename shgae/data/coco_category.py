@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from array import array
 from collections import Counter
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from shgae.errors import quoted
 from shgae.skeleton import MOST_JOINTS, Skeleton
 from shgae.wording import counted
 
-_MOST_LISTED = 5
+_MOST_LISTED, _LONGEST_NAME = 5, 80
 
 
 def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -70,7 +71,9 @@ def _not_one(
     listed = ", ".join(f"{one['name']:.30} ({people[one['id']]:,} annotations)" for one in named[:_MOST_LISTED])
     more = ", ..." if len(named) > _MOST_LISTED else ""
     why = f"{rule}" if name is None else f"no category called {name:.30} has keypoints"
-    return JsonFault(f"{why}: it has {listed}{more}", f"--category '{named[0]['name']:.30}'")
+    first = str(named[0]["name"])
+    fix = f"--category {shlex.quote(first)}" if len(first) <= _LONGEST_NAME else "--category and the whole name"
+    return JsonFault(f"{why}: it has {listed}{more}", fix)
 
 
 def _without_names(dataset: Mapping[str, Any]) -> JsonFault:
@@ -113,14 +116,14 @@ def _mirror_pairs(pairs: Any, names: list[str]) -> tuple[list[list[int]], tuple[
         return [[a + 1, b + 1] for a, b in sorted(named)], ()
     if not isinstance(pairs, list):
         raise JsonFault("the category's flip_pairs is not a list")
+    flat = [joint for pair in pairs if isinstance(pair, list) for joint in pair if type(joint) is int]
+    if len({*flat}) < len(flat):
+        raise JsonFault("the category's flip_pairs name a joint twice")
     if _counts_from_zero(pairs, len(names), named):
         note = "the category's flip_pairs counts joints from 0, by their names: it is read so"
         return [[a + 1, b + 1] for a, b in pairs], (note,)
     if not all(_is_pair(pair, len(names)) for pair in pairs):
         raise JsonFault("the category's flip_pairs is not a list of pairs of joints, counted from 1")
-    mirrored = [joint for pair in pairs for joint in pair]
-    if len({*mirrored}) < len(mirrored):
-        raise JsonFault("the category's flip_pairs name a joint twice")
     return pairs, ()
 
 

@@ -77,9 +77,10 @@ class Inference:
 
         # A GPU works on the next batch while this one is fetched from it; on a CPU nothing would be won.
         for number, found in enumerate(one_ahead(computed()) if self.device.type == "cuda" else computed()):
-            yield found
             done = chunks[number * world.size : (number + 1) * world.size]  # by all processes
+            # Before it is handed over: who takes no more than he needs never comes back after the last one.
             execution.progress.advance(sum(map(len, done)))
+            yield found
 
     def last_maps(
         self,

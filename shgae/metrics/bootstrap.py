@@ -128,7 +128,7 @@ class PairedBootstrap:
         if not is_near_boundary(found.value, photos):
             return Interval(one.value, max(one.low, 0.0), min(one.high, 1.0), one.standard_error)
         size = photos
-        if error:
+        if error > ROUNDING:
             size = min(float(self._below[quantity]), found.value * (1 - found.value) / error**2)
         return Interval(found.value, *score_interval(found.value, size, photos, CONFIDENCE), one.standard_error)
 

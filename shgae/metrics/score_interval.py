@@ -12,12 +12,12 @@ import math
 
 import scipy
 
-_FEW_MISSES, _NEAR = 10.0, 0.2
+_FEW_MISSES, _NEAR, _ROUNDING = 10.0, 0.2, 1e-9
 
 
 def is_near_boundary(share: float, photos: float) -> bool:
     """Whether the rarer of hits and misses is rarer than a fifth, and fills fewer than 10 of so many photos."""
-    rarer = min(share, 1 - share)
+    rarer = min(share, 1 - share) + _ROUNDING  # so that 0.8 is as near as 0.2
     return rarer < _NEAR and rarer * photos < _FEW_MISSES
 
 

@@ -139,6 +139,14 @@ def test_numbers_that_no_network_gives_are_refused_wherever_they_stand(
     assert np.array_equal(read(saved(tmp_path, bottleneck=edge)).read(np.arange(5)), edge)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_in_half_precision_is_refused_too(tmp_path: Path, wrong: float) -> None:
+    with pytest.raises(Refused):
+        read(saved(tmp_path, bottleneck=kept(0.0, wrong).astype(np.float16)))
+    largest = kept(65504.0, -65504.0).astype(np.float16)
+    assert np.array_equal(read(saved(tmp_path, bottleneck=largest)).read(np.arange(5)), largest)
+
+
 def test_a_file_that_changes_while_it_is_checked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, real = saved(tmp_path), module._check_finite
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shlex
 import unicodedata
 from array import array
 from typing import Any
@@ -79,10 +80,21 @@ def test_where_none_is_meant_the_one_with_most_people_is_advised() -> None:
     three = category(1, "dog"), category(2, "cat"), category(3, "cow"), category(4, None)
     for name in (None, "bird"):
         found = fault(dataset(*three, people={1: 2, 2: 7, 3: 1, 4: 9}), name)
-        assert found.fix == "--category 'cat'"
+        assert found.fix == "--category cat"
         places = [str(found).index(one) for one in ("cat (7", "dog (2", "cow (1")]
         assert places == sorted(places) and "..." not in str(found)
     assert fault(dataset(category(1, None), category(2, 7))).fix is None
+
+
+@pytest.mark.parametrize("called", ["street dog", "it's", "a" * 31, "-x"])
+def test_the_advised_name_can_be_typed_as_it_stands(called: str) -> None:
+    data = dataset(category(1, called), category(2, "dog"), people={1: 2})
+    option, typed = shlex.split(str(fault(data).fix))
+    assert (option, chosen(category(1, called), category(2, "dog"), name=typed)) == ("--category", 1)
+
+
+def test_a_name_that_is_too_long_for_a_line_is_not_advised_in_part() -> None:
+    assert "aaa" not in str(fault(dataset(category(1, "a" * 81), category(2, "dog"), people={1: 2})).fix)
 
 
 @pytest.mark.parametrize("count", [5, 6])
@@ -170,7 +182,18 @@ def test_pairs_that_the_names_know_from_zero_and_from_one_count_from_one() -> No
 @pytest.mark.parametrize(
     "pairs",
     [[[1, 6]], [[0, 2]], [[0, 1], [1, 2]], [[1]], [[1, 2, 3]], [1, 2], {"1": 2}, "12", 0, False]
-    + [[[1, 2], [2, 3]], [[1, 1]], [[1.0, 2]], [[True, 2]], [(1, 2)], [[1, 2], None], [[-1, 2]], [[0, 1], [4, 5]]],
+    + [
+        [[1, 2], [2, 3]],
+        [[1, 1]],
+        [[1.0, 2]],
+        [[True, 2]],
+        [(1, 2)],
+        [[1, 2], None],
+        [[-1, 2]],
+        [[0, 1], [4, 5]],
+        [[0, 1], [0, 1]],
+        [[1, 2], [1, 2]],
+    ],
 )
 def test_impossible_mirror_pairs_are_refused(pairs: Any) -> None:
     fault(dataset(category(keypoints=SIDES, flip_pairs=pairs)))

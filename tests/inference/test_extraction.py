@@ -171,7 +171,10 @@ def test_every_person_passes_once_and_lies_in_its_row_of_its_stack(
 def test_shards_that_an_earlier_run_kept_are_counted_and_not_computed_again(tmp_path: Path) -> None:
     class Beginning(Progress):
         told: tuple[int, int] | None = None
-        ended = 0
+        ended = counted = 0
+
+        def advance(self, amount: int = 1, facts: str = "") -> None:
+            self.counted += amount
 
         def finish(self) -> None:
             self.ended += 1
@@ -189,6 +192,7 @@ def test_shards_that_an_earlier_run_kept_are_counted_and_not_computed_again(tmp_
         assert [person for batch in network.seen for person in batch] == list(range(kept, 15))
         assert shares == whole
         assert (progress.told, progress.ended) == ((15, kept), 1)
+        assert kept + progress.counted == 15
 
 
 def test_where_nothing_was_kept_there_is_nothing_to_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

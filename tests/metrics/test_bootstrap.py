@@ -338,3 +338,12 @@ def test_half_of_the_resamples_of_a_rare_quantity_are_enough(resamples: int, fin
     each = (PairedBootstrap(rare, rare, np.arange(12), resamples=resamples, seed=seed) for seed in range(500))
     found = next(one for one in each if np.isfinite(one.resampled((0,))).sum() == finite)
     assert found.has_interval((0,)) is wanted
+
+
+@pytest.mark.parametrize("whole", [0.0, 1.0])
+def test_what_rounding_makes_of_all_or_none_is_no_spread(whole: float) -> None:
+    above = np.array([[whole + 2e-16], [whole - 2e-16], [whole], [whole]])
+    found = PairedBootstrap(above, np.ones((4, 1)), np.arange(4), resamples=50).share((0,))
+    plain = PairedBootstrap(np.full((4, 1), whole), np.ones((4, 1)), np.arange(4), resamples=50).share((0,))
+    assert found is not None and plain is not None
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high))

@@ -36,6 +36,12 @@ def test_a_share_is_near_where_hits_or_misses_are_rare_and_fill_fewer_than_ten_p
     assert is_near_boundary(1 - share, photos) is near, "misses count as hits do"
 
 
+@pytest.mark.parametrize(("edge", "photos"), [(0.2, 2), (0.1, 100), (0.05, 200), (0.01, 1000)])
+def test_at_its_edges_misses_count_as_hits_do(edge: float, photos: int) -> None:
+    assert not is_near_boundary(edge, photos)
+    assert not is_near_boundary(1 - edge, photos)
+
+
 def test_a_fifth_is_not_rare() -> None:
     assert not is_near_boundary(0.2, 2)
     assert is_near_boundary(0.199, 2)

@@ -74,6 +74,13 @@ def test_where_the_plain_network_is_not_there_any_more_nothing_is_found(family: 
     assert not is_graft_of(family.tuned, family.plain)
 
 
+def test_an_older_network_does_not_stand_in_for_the_one_that_is_gone(family: Family) -> None:
+    shutil.rmtree(family.plain)
+    for grafted in (family.once, family.twice, family.tuned):
+        assert ungrafted(grafted) is None
+        assert not is_graft_of(grafted, family.older)
+
+
 def test_a_network_between_that_is_not_there_any_more_hides_nothing(family: Family) -> None:
     shutil.rmtree(family.once)
     assert ungrafted(family.tuned) == family.plain

@@ -85,6 +85,8 @@ def number(value: Any, what: str) -> float | None:
     if np.size(value) != 1:
         raise Malformed(f"{what} is not one number")
     one = np.asarray(value).reshape(-1)[0]
+    if np.iscomplexobj(one) or "_" in str(one):  # Python would drop the imaginary part, and reads 1_000 as 1000
+        raise Malformed(f"{what} is not a number ({one!r:.40})")
     try:
         found = float(one)
     except (TypeError, ValueError) as error:

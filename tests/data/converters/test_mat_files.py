@@ -121,7 +121,7 @@ def test_nothing_and_nan_are_no_number() -> None:
 @pytest.mark.parametrize(
     "value",
     ["left", "", "1,5", "0x10", "1 2", np.inf, -np.inf, "inf", "-1e400", [1.0, 2.0], [], np.zeros((2, 1)), object()]
-    + [np.array([None]), np.array([{}])],
+    + [np.array([None]), np.array([{}]), 1 + 2j, np.complex64(1), np.array([1j]), "1_000", "1_0.5"],
 )
 def test_what_is_not_one_finite_number_is_malformed(value: Any) -> None:
     with pytest.raises(Malformed):
