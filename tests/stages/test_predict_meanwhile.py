@@ -52,7 +52,7 @@ def test_a_crowd_with_a_photo_that_is_replaced_between_its_parts_is_a_bad_photo(
         ' {"image_id": 2, "bbox": [1, 1, 20, 20]}]'
     )
     config = dataclasses.replace(CONFIG, overlays=False, batch_size=1)
-    monkeypatch.setattr(predict.Pictures, "sheet", lambda *_: None)
+    monkeypatch.setattr(predict.PhotoPictures, "sheet", lambda *_: None)
     result = predict.run(model, [photos], tmp_path / "b.json", tmp_path / "out", config, HOW)
     assert result.to_json()["bad_photos"] == [{"file": "00001.png", "reason": "it was changed while it was looked at"}]
     assert result.to_json()["people"] == 1
