@@ -47,12 +47,13 @@ def spectrum_figure(spectra: Sequence[SpectrumCurve]) -> Figure:
             # The line ends where nothing but rounding is left, as of units that never vary.
             heights = [share if share > _ROUNDING else math.nan for share in shares]
             left.plot(x, heights, label=f"{one.name} ({one.dimension:,} dimensions)", **how)
-            k = one.above_chance
-            left.plot([k] if k else [], [shares[k - 1]] if k else [], label=f"{k:,} above chance", **ring)
-            k = one.components_95
             right.plot(x, held, label=one.name, **how)
-            some = 0 < k <= count
-            right.plot([k] if some else [], [held[k - 1]] if some else [], label=f"95 % in {k:,}", **ring)
+            for axes, line, k, said in (
+                (left, shares, one.above_chance, f"{one.above_chance:,} above chance"),
+                (right, held, one.components_95, f"95 % in {one.components_95:,}"),
+            ):
+                on = 0 < k <= count  # else the line ends before
+                axes.plot([k] if on else [], [line[k - 1]] if on else [], label=said, **ring)
         for axes in (left, right):
             axes.set_xscale("log")
             plain_powers(axes.xaxis)

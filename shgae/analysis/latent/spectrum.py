@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.analysis.pca import Components
-from shgae.config import Share
+from shgae.config import Count, Natural, Share
 from shgae.errors import Inconsistent
 
 SHARES = (90, 95, 99)
@@ -24,10 +24,10 @@ _ROUNDING = 1e-8
 class Spectrum:
     """The principal components of N people's D numbers."""
 
-    people: int
-    dimension: int
+    people: Natural
+    dimension: Count
     """D."""
-    rank: int
+    rank: Natural
     """Components that so many people determine; the others are arbitrary directions of no variance."""
     shares: tuple[Share, ...]
     """(D,) of each component its share of the variance, 0 to 1, the largest first; all 0 where nothing varies."""
@@ -35,12 +35,14 @@ class Spectrum:
     """How many hold 90, 95 and 99 % of the variance, by the per cent."""
     effective_dimension: float
     """Participation ratio, see :class:`~shgae.analysis.pca.Components`."""
-    above_chance: int
+    above_chance: Natural
     """How many of the first components are larger than those of noise; see :func:`above_chance`."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`~shgae.errors.Inconsistent`: shares that are no shares, or components of other ones."""
+        """Raises :class:`~shgae.errors.Inconsistent`: not D shares of the whole, or components that are not there."""
         check_shares(self.shares)
+        if len(self.shares) != self.dimension or max(self.rank, self.above_chance) > self.dimension:
+            raise Inconsistent("other numbers of components")
         if self.components.keys() != {str(share) for share in SHARES}:
             raise Inconsistent("components of other shares")
 
