@@ -240,9 +240,11 @@ def test_on_a_gpu_graphs_are_recorded_and_cudnn_searches(monkeypatch: pytest.Mon
 def test_with_machine_code_the_numbers_stay_close(chain: Chain, tmp_path: Path) -> None:
     torch.compiler.reset()
     notes, how = saying()
-    train.run(chain.data, tmp_path / "baseline", dataclasses.replace(TINY, epochs=1), how)
-    train.run(chain.data, tmp_path / "usual", dataclasses.replace(TINY, epochs=1), Execution())
+    # RMSprop's first steps go by signs, and rounding turns some round.
+    config = dataclasses.replace(TINY, epochs=1, optimizer="sgd")
+    train.run(chain.data, tmp_path / "baseline", config, how)
+    train.run(chain.data, tmp_path / "usual", config, Execution())
     assert open_artifact(tmp_path / "baseline").manifest.provenance["compiled"] == "torch.compile, inductor", notes.said
     now, before = (load_tensors(tmp_path / name / MODEL) for name in ("baseline", "usual"))
     for key, tensor in before.items():
-        np.testing.assert_allclose(now[key], tensor, rtol=0.02, atol=0.02, err_msg=key)
+        np.testing.assert_allclose(now[key], tensor, rtol=1e-3, atol=1e-4, err_msg=key)
