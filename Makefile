@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test torture mutants simulations bench gpu check format completions clean
+.PHONY: demo test tests torture mutants simulations bench gpu check format completions clean
 
 .venv/.ready: pyproject.toml .ci/constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python in PATH: none from 3.11 up found. Try: make PYTHON=/path/to/python3"; exit 2; }
@@ -16,7 +16,11 @@ BIN := .venv/bin
 demo: .venv/.ready
 	$(BIN)/shgae demo -o demo $(if $(wildcard demo/demo.json),--resume)
 
-test: check
+test: .venv/.ready
+	@# Side by side: the types keep one processor for half a minute.
+	@$(MAKE) --no-print-directory --jobs 2 check tests
+
+tests: .venv/.ready
 	@# What Python compiled is kept for the next run, whatever the shell says: each process would do it again.
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 

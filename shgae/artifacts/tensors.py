@@ -112,11 +112,11 @@ def check_finite(path: Path, name: str, array: Array) -> None:
 
 def _read(file: BufferedReader, entry: Mapping[str, Any], start: int) -> Array:
     """One array, copied out of a file with a header that was checked."""
+    array: Array = np.empty(entry["shape"], _NUMPYS[entry["dtype"]])
     file.seek(start + entry["data_offsets"][0])
-    array: Array = np.fromfile(file, _NUMPYS[entry["dtype"]], math.prod(entry["shape"]))
-    if array.size < math.prod(entry["shape"]):
+    if file.readinto(array.reshape(-1).view(np.uint8)) < array.nbytes:
         raise Refused("tensors", file.name, "it became shorter while it was read", "the same command again")
-    return array.reshape(entry["shape"])
+    return array
 
 
 def check_arrays(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint
+from shgae.cli.app import main
 from tests.end_to_end.conftest import TRAIN, Shell, environment, one_line
 from tests.promises import Kept
 
@@ -68,19 +69,9 @@ def are_gone(pids: list[int], within: float) -> bool:
     return True
 
 
-def test_two_processes_make_the_artefact_that_one_makes(shell: Shell) -> None:
-    one = shell.json("train", "made/data", "-o", "one", *TRAIN, "--micro-batches", 2)
-    done = shell.python("train", "made/data", "-o", "two", *TRAIN, *TWO, "--json")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 1
-    assert json.loads(done.stdout)["id"] == one["id"]
-    assert done.stderr.count("epoch 1/2") == 1
-    shell.run("verify", "two")
-
-
-def stopped(number: signal.Signals, code: int, *more: str) -> None:
+def stopped(number: signal.Signals, code: int, *words: str) -> None:
     """A training by two processes hears a signal, ends with its code, and leaves a checkpoint and no process."""
-    with begun(*LONG, "--nproc", "2", *more) as process:
+    with begun(*words) as process:
         workers = children(process)
         assert len(workers) == 2
         process.send_signal(number)
@@ -90,27 +81,40 @@ def stopped(number: signal.Signals, code: int, *more: str) -> None:
     assert are_gone(workers, 1)
 
 
-def test_a_signal_is_saved_and_resumed_and_a_process_that_is_killed_then_ends_all_of_them(shell: Shell) -> None:
-    stopped(signal.SIGTERM, 143)
+def test_two_processes_that_were_stopped_by_a_signal_make_the_artefact_that_one_makes(shell: Shell) -> None:
+    some = ("train", "made/data", "-o", "x", *TRAIN[:-1], "5", "--workers", "1", "--micro-batches", "2")
+    stopped(signal.SIGTERM, 143, *some, "--nproc", "2")
     before = load_checkpoint(Path("x.partial") / CHECKPOINT)[1]
-    refused = shell.python(*LONG, *TWO, "--resume")
-    assert refused.returncode == 2
-    assert "begun otherwise (micro_batches: " in one_line(refused.stderr)
-    with begun(*LONG, "--nproc", "2", "--resume") as process:
+    assert main([*some[:-2], "--resume"]) == 2
+    assert "begun otherwise (micro_batches: " in one_line(shell.read_streams()[1])
+    done = shell.python(*some, "--nproc", "2", "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert done.stderr.count("epoch 5/5") == 1
+    assert 1 <= before.epoch < 5
+    one = shell.json(*some[:2], "-o", "one", *some[4:])
+    assert json.loads(done.stdout)["id"] == one["id"]
+    shell.run("verify", "x")
+
+
+@pytest.mark.torture
+def test_a_process_that_is_killed_ends_all_of_them(shell: Shell, kept: Kept) -> None:
+    with begun(*LONG, "--nproc", "2") as process:
         workers = children(process)
         os.kill(workers[1], signal.SIGKILL)
         code, err = ended(process, 60)
     assert code == 5
     assert "process 1 of 2 was killed by SIGKILL. Try: the same command, with --resume" in one_line(err)
     assert are_gone(workers, 1)
-    assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch > before.epoch
+    assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch >= 1
+    kept(ENDS, 1, "kills")
 
 
 @pytest.mark.torture
 def test_an_interrupt_of_a_resumed_run_is_saved_too(shell: Shell) -> None:
-    stopped(signal.SIGTERM, 143, "--micro-batches", "2")
+    stopped(signal.SIGTERM, 143, *LONG, *TWO)
     before = load_checkpoint(Path("x.partial") / CHECKPOINT)[1]
-    stopped(signal.SIGINT, 130, "--micro-batches", "2", "--resume")
+    stopped(signal.SIGINT, 130, *LONG, *TWO, "--resume")
     assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch > before.epoch
 
 

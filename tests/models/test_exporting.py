@@ -29,10 +29,9 @@ SPECS = {
         3, 128, residual="newell", width=8, stacks=3, grafts=(CODE, OTHER, 0)
     ),
 }
-# Each takes torch several seconds; a single stack with its code is exported by the stage's tests.
-every_network = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name.startswith("two") else pytest.mark.slow) for name in SPECS]
-)
+# Each takes torch several seconds; a single stack with its code is exported by the stage's tests, and every graph is
+# run next to torch before it is written.
+every_network = pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) for name in SPECS])
 
 
 @functools.cache
