@@ -64,6 +64,7 @@ _shgae() {
                         '--context[Side of the square that is stored, in sides of the crop\: above 1, rotation and scaling in training bring in what lies around the crop; everything else sees the crop alone, the same to the bit.]:value: ' \
                         '--square[Square of a person\: the original study’s; MPII’s (250 px x scale around the centre); or COCO’s (1.25 x the box). The last two pad, with a margin of 0.25\: --crop-policy and --margin belong to the first.]:value:(study mpii coco)' \
                         '--hold-out[People moved from train to a test split of their own; whole photos move, so there may be a few more.]:value: ' \
+                        '--hold-out-val[The same for a validation split, of those that are left\: for data of one JSON.]:value: ' \
                         '--split-by[Hold out whole photos, or single crops (then people of one photo fall into train and test).]:value:(photo crop)' \
                         '--bad-people[What to do about a labelled person with a broken box or joint\: end with an error, or drop and list it.]:value:(refuse drop)' \
                         '--max-bad-photos[Photos that may be missing, torn or of another size than the JSON says\: their people are dropped and listed.]:value: ' \
@@ -144,7 +145,7 @@ _shgae() {
                         '--dry-run[Only say what would be made, how many bytes it takes, and how long.]' \
                         '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
-                        '--stack[Stack (hourglass in the series)\: its number from 0, the last one, or all of them.]:value:(last all 0 1 2 3 4 5 6 7)' \
+                        '--stack[Stack (hourglass)\: its number from 0, the last one, or all of them.]:value:(last all 0 1 2 3 4 5 6 7)' \
                         '--dtype[Floating-point format on disk.]:value:(fp32 fp16)' \
                         '(-b --batch-size)'{-b,--batch-size}'[Crops in one forward pass.]:value: ' \
                         '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
@@ -195,7 +196,7 @@ _shgae() {
                 graft)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--stack[Stack (hourglass in the series)\: its number from 0, or last; may be given several times.]:value: ' \
+                        '--stack[Stack (hourglass)\: its number from 0, or last; may be given several times.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
@@ -386,7 +387,7 @@ _shgae() {
                         '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
-                        '--stack[Stack (hourglass in the series) of the bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '--stack[Stack (hourglass) of the bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -406,7 +407,7 @@ _shgae() {
                         '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
-                        '--stack[Stack (hourglass in the series) of the bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '--stack[Stack (hourglass) of the bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
                         '--components[Numbers of components, with commas, at most the bottleneck’s size; near the autoencoder’s PCK more are tried.]:value: ' \
                         '(-d --device)'{-d,--device}'[Where to compute\: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda\:N; mps and xpu (Apple’s and Intel’s GPUs) are untested.]:value: ' \
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
@@ -427,7 +428,7 @@ _shgae() {
                         '--precision[Floating-point format of the forward pass; auto\: what the hardware multiplies natively (bf16, fp16, or fp32).]:value:(auto fp32 bf16 fp16)' \
                         '--limit[Use only the first N people of each split.]:value: ' \
                         '(-s --seed)'{-s,--seed}'[Seed of everything that is drawn at random, such as the photos for intervals.]:value: ' \
-                        '--stack[Stack (hourglass in the series) of the bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
+                        '--stack[Stack (hourglass) of the bottleneck\: its number from 0, or the last one.]:value:(last 0 1 2 3 4 5 6 7)' \
                         '--parts[Which parts, with commas\: spectrum, clusters, traversals, skips, code-units; all does what the inputs allow.]:value: ' \
                         '--clusters[Numbers of clusters to try, from-to.]:value: ' \
                         '--traversals[Principal components to traverse, of the bottleneck and of the code; 0 to 10.]:value: ' \

@@ -1,7 +1,8 @@
 """Configs and parts of them that stand below the recipes: crops, targets, decoding, regularisation, augmentation.
 
-Of the presets of an augmentation, ``newell`` is what Newell et al. 2016 (1603.06937, section 3.1, and their code) train
-with. ``strong`` takes rotation, scale and half-body from HRNet's COCO configs (1902.09212), the hiding rectangle from
+Of the presets of an augmentation, ``newell`` has the ranges of Newell et al. 2016 (1603.06937, section 3.1), drawn
+uniformly; their code draws from a clipped normal, leaves 60 % of the crops unrotated, and colours by 0.6 to 1.4.
+``strong`` takes rotation, scale and half-body from HRNet's COCO configs (1902.09212), the hiding rectangle from
 RTMPose's second stage (2303.07399, ``CoarseDropout``); a shift of a tenth is milder than MMPose's 0.16.
 """
 
@@ -38,6 +39,8 @@ class PrepareConfig(Config):
     The last two pad, with a margin of 0.25: --crop-policy and --margin belong to the first."""
     hold_out: Natural = 0
     """People moved from train to a test split of their own; whole photos move, so there may be a few more."""
+    hold_out_val: Natural = 0
+    """The same for a validation split, of those that are left: for data of one JSON."""
     split_by: Literal["photo", "crop"] = "photo"
     """Hold out whole photos, or single crops (then people of one photo fall into train and test)."""
     bad_people: Literal["refuse", "drop"] = "refuse"

@@ -1,8 +1,8 @@
 """Every choice of the method: one frozen dataclass a stage, and the two recipes that fill them.
 
 ``original`` is the study as it was done; ``improved`` (the default) differs in the fields that :data:`RECIPES`
-names, each of which is an option of its own. A docstring under a field is its option's help, a limit next to
-it holds.
+names, each of which is an option of its own. A docstring under a field is its option's help; the ``Limit`` in its
+annotation is enforced.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 CellRule = Literal["round", "floor"]
 """Which cell a joint falls on, see :func:`shgae.data.heatmaps.cells`."""
 Stack = Literal["last", "all", "0", "1", "2", "3", "4", "5", "6", "7"]
-"""An hourglass of the row, counted from 0, the last one, or all of them."""
+"""Stacks (hourglasses) of a network: one, counted from 0, the last one, or all of them."""
 OneStack = Literal["last", "0", "1", "2", "3", "4", "5", "6", "7"]
-"""An hourglass of the row, counted from 0, or the last one."""
+"""One stack (hourglass) of a network, counted from 0, or the last one."""
 EvaluatedSplit = Literal["auto", "train", "val", "test"]
 """A split, or test where there is one and val elsewhere."""
 _JOINTS = Stored("joints", {"error": "same", "reset": "new-head"})
@@ -97,7 +97,7 @@ class ExtractConfig(Config):
     """An hourglass and crops -> bottleneck tensors."""
 
     stack: Stack = "last"
-    """Stack (hourglass in the series): its number from 0, the last one, or all of them."""
+    """Stack (hourglass): its number from 0, the last one, or all of them."""
     dtype: Literal["fp32", "fp16"] = "fp32"
     """Floating-point format on disk."""
     batch_size: Samples = 32
@@ -234,7 +234,7 @@ class SpliceConfig(ScoredConfig):
     """A model and crops -> what replacements of the bottleneck cost."""
 
     stack: OneStack = "last"
-    """Stack (hourglass in the series) of the bottleneck: its number from 0, or the last one."""
+    """Stack (hourglass) of the bottleneck: its number from 0, or the last one."""
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,8 @@ class Recipe:
 
 
 _IMPROVED: dict[str, Any] = {"augment": "auto"}
-"""No default of the fields: without a word, artefacts of before mean none (:data:`NEUTRAL`)."""
+"""Not the default of the field: a manifest of before there was augmentation lacks it, and means none
+(:data:`NEUTRAL`)."""
 _ORIGINAL_MAPS: dict[str, Any] = {"peak": "mass", "sigma_visible": 0.5, "sigma_hidden": 1.0, "unlabelled": "empty"}
 _ORIGINAL_POSE: dict[str, Any] = _ORIGINAL_MAPS | {"lr": 2.5e-4, "schedule": "plateau", "precision": "fp32"}
 _ORIGINAL_AE: dict[str, Any] = {"optimizer": "sgd", "lr": 5e-4, "schedule": "halve", "shuffle": False}
@@ -320,10 +321,11 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         show=ShowConfig(**_ORIGINAL_MAPS),
     ),
 }
-"""The two recipes. Numbers of ``original``: the study's text and published material (see the README)."""
+"""The two recipes. Numbers of ``original``: the study's text and published material (docs/recipes.md)."""
 
 NEUTRAL = (
     *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("square", "study"), ("augment", "none")),
+    ("hold_out_val", 0),
     *((part, None) for part in ("category", "nms", *PARTS)),
     *(("centres", "cell"), ("weight_decay", 0.0), ("dropout", 0.0), ("exif", "refuse"), ("rescore", False)),
 )

@@ -14,6 +14,18 @@ from shgae.recipes import EvaluatedSplit, Split, Stack
 
 TRAVELS = ("skeleton", "category_id", "mean_rgb", "crop_size", "crop_policy", "margin")
 """Facts of the prepared data that a network trained on it must keep: what it saw, and how."""
+SQUARE = "square"
+"""One more, where squares were not cut by the original study's rule; older networks lack it."""
+
+
+def seen(prepared: Mapping[str, Any]) -> dict[str, Any]:
+    """What a network keeps of the facts of the data that it is trained on."""
+    return {key: prepared[key] for key in TRAVELS} | ({SQUARE: prepared[SQUARE]} if SQUARE in prepared else {})
+
+
+def copied(network: Mapping[str, Any]) -> dict[str, Any]:
+    """What a network that is made of another one keeps of its facts: what that saw, its targets and its cell rule."""
+    return {key: network[key] for key in (*TRAVELS, SQUARE, "heatmap", "cell_rule") if key in network}
 
 
 def check_fits(facts: Mapping[str, Any], data: Artifact, where: object, progress: Progress) -> None:
@@ -33,9 +45,11 @@ def check_crops(facts: Mapping[str, Any], data: Artifact, where: object, progres
     if facts["crop_size"] != data.facts["crop_size"]:
         why = f"trained on crop size {facts['crop_size']}, the data in {data.path} has {data.facts['crop_size']}"
         raise Refused("model", where, why, "data prepared with the model's --crop-size")
-    for key in ("crop_policy", "margin"):
-        if facts[key] != data.facts[key]:
-            progress.note(f"note: {where} was trained with {key} = {facts[key]}, this data has {data.facts[key]}")
+    cut = {key: data.facts[key] for key in ("crop_policy", "margin")} | {SQUARE: data.facts.get(SQUARE, "study")}
+    for key, theirs in cut.items():
+        mine = facts.get(SQUARE, theirs) if key == SQUARE else facts[key]
+        if mine != theirs:
+            progress.note(f"note: {where} was trained with {key} = {mine}, this data has {theirs}")
 
 
 def other_joints(mine: Sequence[str], theirs: Sequence[str], data: object) -> str:

@@ -184,7 +184,10 @@ def read_people(data: Artifact, split: str) -> PeopleTable:
     splits: dict[str, Any] = data.facts["splits"]
     if not splits.get(split):
         has = ", ".join(name for name, people in splits.items() if people)
-        fixes = {"val": "--val at shgae prepare", "test": "--test or --hold-out at shgae prepare, or --split val"}
+        fixes = {
+            "val": "--val or --hold-out-val at shgae prepare",
+            "test": "--test or --hold-out at shgae prepare, or --split val",
+        }
         fix = fixes.get(split, "shgae prepare again")
         raise Refused(f"split {split}", data.path, f"this data has {has} only", fix)
     file = PEOPLE.format(split=split)

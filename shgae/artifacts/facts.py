@@ -126,6 +126,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "shape": lambda value: _list_of(_count)(value) and len(value) == 3 and all(value),
     "skeleton": _skeleton,
     "spec": _table,
+    "square": _as_option(PrepareConfig, "square"),
     "splits": _counts,
     "val_pck": lambda value: _number(value) and 0 <= value <= 1,
     "stacks": lambda value: _list_of(lambda stack: type(stack) is int and -1 <= stack < _MOST)(value) and bool(value),

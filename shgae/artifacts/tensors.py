@@ -114,7 +114,7 @@ def _read(file: BufferedReader, entry: Mapping[str, Any], start: int) -> Array:
     """One array, copied out of a file with a header that was checked."""
     array: Array = np.empty(entry["shape"], _NUMPYS[entry["dtype"]])
     file.seek(start + entry["data_offsets"][0])
-    if file.readinto(array.reshape(-1).view(np.uint8)) < array.nbytes:
+    if file.readinto(array.reshape(-1).view(np.uint8).data) < array.nbytes:
         raise Refused("tensors", file.name, "it became shorter while it was read", "the same command again")
     return array
 

@@ -41,7 +41,7 @@ def _field_docstrings(module: str) -> dict[str, dict[str, str]]:
 
 @functools.cache
 def stages() -> dict[str, type]:
-    """The stages that have a config, and its class: prepare, train, extract, pretrain_ae, finetune, evaluate."""
+    """The stages that have a config, and its class: the fields of :class:`~shgae.recipes.Recipe`."""
     return get_type_hints(Recipe)
 
 

@@ -95,7 +95,11 @@ _MAPS = tuple(field.name for field in fields_of(HeatmapConfig))
 
 NEEDS: Mapping[str, tuple[Needs, ...]] = {
     "prepare": (
-        Needs(("split_by",), "--hold-out N", lambda values: values["config"].hold_out > 0),
+        Needs(
+            ("split_by",),
+            "--hold-out N or --hold-out-val N",
+            lambda values: values["config"].hold_out + values["config"].hold_out_val > 0,
+        ),
         Needs(("crop_policy", "margin"), "--square study", lambda values: values["config"].square == "study"),
     ),
     "evaluate": (

@@ -35,7 +35,7 @@ class Written:
 
 
 def look_for_photos(selections: Sequence[Selection], config: PrepareConfig) -> None:
-    """Looks for every photo that has samples, without opening any: one that is missing is better known before hours.
+    """Looks for every photo that has samples, without opening any: a missing one is told at once, not after hours.
 
     Raises:
         Refused: more of them are missing, or led out of their folder, than ``config.max_bad_photos``.

@@ -91,7 +91,7 @@ FAMILY_MARGIN = 0.25
 def mpii_square(center: npt.NDArray[np.float64], scale: float) -> Square:
     """The square that nets of MPII are given: 200 px x scale, grown by 25 %, around a centre 15 px x scale lower.
 
-    (pose-hg-train's ``annot.lua``, and pytorch-pose and HRNet after it.)
+    (pose-hg-train's ``src/util/dataset/mpii.lua``, and pytorch-pose and HRNet after it.)
 
     Args:
         center: (2,) MPII's ``objpos`` in xy_photo.

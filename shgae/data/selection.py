@@ -121,29 +121,40 @@ def with_twins(selection: Selection, twins: Sequence[Sequence[int]]) -> Selectio
 
 
 def hold_out(selection: Selection, config: PrepareConfig) -> Selection:
-    """Moves ``config.hold_out`` samples, drawn at random, to the test split.
+    """Moves ``config.hold_out`` samples, drawn at random, to the test split, and ``config.hold_out_val`` of the others
+    to the val split.
 
     By photo, photos are drawn until the number is reached and those with too many people are passed over; where no
-    exact sum comes about, the one of these with the fewest is taken as well. Seed and JSON decide the draw.
+    exact sum comes about, the one of these with the fewest is taken as well. Seed and JSON decide the draws.
 
     Raises:
         Refused: nobody would be left.
     """
-    samples = [place for place, fate in enumerate(selection.fates) if fate.split is not None]
-    order = np.random.default_rng(config.seed).permutation
+    selection = _moved(selection, "test", config.hold_out, config, np.random.default_rng(config.seed))
+    return _moved(selection, "val", config.hold_out_val, config, np.random.default_rng((config.seed, 1)))
+
+
+def _moved(
+    selection: Selection, split: Split, wanted: int, config: PrepareConfig, random: np.random.Generator
+) -> Selection:
+    if not wanted:
+        return selection
+    samples = [place for place, fate in enumerate(selection.fates) if fate.split == selection.source]
     if config.split_by == "crop":
-        moved = {samples[i] for i in order(len(samples))[: config.hold_out]}
+        moved = {samples[i] for i in random.permutation(len(samples))[:wanted]}
     else:
         sizes = Counter(selection.fates[place].photo for place in samples)
-        photos = _draw_photos([(photo, sizes[photo]) for photo in order(sorted(sizes)).tolist()], config.hold_out)
+        order = random.permutation(sorted(sizes)).tolist()
+        photos = _draw_photos([(photo, sizes[photo]) for photo in order], wanted)
         moved = {place for place in samples if selection.fates[place].photo in photos}
     if len(moved) >= len(samples):
-        why = f"{config.hold_out} to hold out of {counted_people(len(samples))} leave none for training"
-        if config.hold_out >= len(samples):
-            raise Refused("--hold-out", selection.people.path, why, "a smaller number")
+        option = "--hold-out" if split == "test" else "--hold-out-val"
+        why = f"{wanted} to hold out of {counted_people(len(samples))} leave none for training"
+        if wanted >= len(samples):
+            raise Refused(option, selection.people.path, why, "a smaller number")
         why += ", as whole photos move"
-        raise Refused("--hold-out", selection.people.path, why, "--split-by crop, or a JSON of its own for --test")
-    fates = (replace(fate, split="test") if place in moved else fate for place, fate in enumerate(selection.fates))
+        raise Refused(option, selection.people.path, why, f"--split-by crop, or a JSON of its own for --{split}")
+    fates = (replace(fate, split=split) if place in moved else fate for place, fate in enumerate(selection.fates))
     return replace(selection, fates=tuple(fates))
 
 

@@ -68,8 +68,7 @@ def plan_splits(sources: Mapping[Split, Source], config: PrepareConfig, executio
     turned = check_turns(selections, execution)
     twins = find_twins(selections)
     selections = with_twins_merged(selections, twins)
-    if config.hold_out:
-        selections[0] = hold_out(selections[0], config)
+    selections[0] = hold_out(selections[0], config)
     selections = [limit(selection, config) for selection in selections]
     _note_shared_photos(selections, twins, execution.progress)
     return SplitPlan(selections, twins, turned)

@@ -1,7 +1,7 @@
 """What a predictor says about the people of a split: from a network's maps, or from a file in COCO's results format.
 
-Scores are made of the numbers that such a file holds, so that a model and its file score equally to the last bit; but
-the original study's PCK is of a model's highest cells, and of a file's points, which another decoding puts elsewhere.
+Scores are made of the numbers that such a file holds, so a model and its file have the same scores to the last bit. The
+exception is the original study's PCK: of a model it takes the highest cells, of a file its points.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Inference:
         # A GPU works on the next batch while this one is fetched from it; on a CPU nothing would be won.
         for number, found in enumerate(one_ahead(computed()) if self.device.type == "cuda" else computed()):
             done = chunks[number * world.size : (number + 1) * world.size]  # by all processes
-            # Before it is handed over: who takes no more than he needs never comes back after the last one.
+            # Before the yield: a caller that stops after its last batch never resumes this generator.
             execution.progress.advance(sum(map(len, done)))
             yield found
 

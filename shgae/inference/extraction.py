@@ -36,7 +36,7 @@ _MOST_NAMED = 3
 
 
 def bottlenecks_of(loaded: LoadedHourglass, stacks: tuple[int, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What makes of images (n, 3, H, W) the bottlenecks (n, stacks, C, 4, 4)."""
+    """A function that maps images (n, 3, H, W) to bottlenecks (n, stacks, C, 4, 4)."""
     model: StackedHourglass = loaded.module
     return lambda images: torch.stack(model.bottlenecks(images, stacks), dim=1)
 

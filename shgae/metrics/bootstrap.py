@@ -1,6 +1,6 @@
 """The bootstrap over photos: ratios of sums over people, and the same on photos drawn with replacement.
 
-What is made of the resamples says :mod:`shgae.metrics.statistics`.
+:mod:`shgae.metrics.statistics` makes intervals and verdicts of the resamples.
 """
 
 from __future__ import annotations

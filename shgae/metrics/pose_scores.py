@@ -44,9 +44,9 @@ _AVERAGING: Mapping[Averaging, str] = {
 }
 _WAYS: Mapping[str, tuple[Averaging, str]] = {one: (one, words) for one, words in _AVERAGING.items()}
 BOX_AREA = "the person's area is box width x height"
-"""Stands in the rule of an OKS of which the annotation gives somebody's area not."""
+"""Appended to the rule of an OKS where some annotations lack ``area``."""
 NO_REGIONS = "crowds and people without joints are not ignored regions"
-"""Stands in the rule of an average precision of data that was prepared before these were kept."""
+"""Appended to the rule of an average precision of data that was prepared before these were kept."""
 _OUTLINE_AREA = "the person's area is that of the annotation"
 _ALIKE = "exp(-d^2 / (2 area (2 sigma)^2)) with {}'s sigma of each joint"
 _CURVE_RADII = tuple(round(0.01 * step, 2) for step in range(51))

@@ -124,6 +124,7 @@ def _describe(graph: onnx.ModelProto, loaded: LoadedHourglass, network: MapsAndC
         "crop_size": loaded.crop_size,
         "crop_policy": facts["crop_policy"],
         "margin": facts["margin"],
+        **({"square": facts["square"]} if "square" in facts else {}),
         "stride": heatmaps.STRIDE,
         "cell_to_pixel": _rule(loaded),
         "model_id": loaded.artifact.id,

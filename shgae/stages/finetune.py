@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.compatibility import TRAVELS, check_crops, other_joints
+from shgae.artifacts.compatibility import check_crops, other_joints, seen
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -47,9 +47,9 @@ def run(model: Path, data: Path, output: Path, config: FinetuneConfig, execution
         )
     _note_other_targets(loaded.artifact, config, execution.progress)
     # The colour that is taken off stays the one that the weights know; the crops are those of the new data.
-    seen = {key: prepared.facts[key] for key in TRAVELS} | {"mean_rgb": list(loaded.mean_rgb)}
-    seen |= {"cell_rule": loaded.cell_rule} if loaded.cell_rule != "round" else {}
-    facts = {"made_by": "finetune", "spec": spec.to_json()} | ({"joints": joints} if joints else {}) | seen
+    kept = seen(prepared.facts) | {"mean_rgb": list(loaded.mean_rgb)}
+    kept |= {"cell_rule": loaded.cell_rule} if loaded.cell_rule != "round" else {}
+    facts = {"made_by": "finetune", "spec": spec.to_json()} | ({"joints": joints} if joints else {}) | kept
     parents = {"model": loaded.artifact, "data": prepared}
     return fit_pose(module, facts, config, parents, output, execution)
 

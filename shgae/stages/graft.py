@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shgae.artifacts.checkpoint import MODEL
-from shgae.artifacts.compatibility import TRAVELS, Bottlenecks, check_autoencoder, find_stacks, in_words
+from shgae.artifacts.compatibility import Bottlenecks, check_autoencoder, copied, find_stacks, in_words
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.data.mean_pose import note_near_mean_pose
@@ -102,9 +102,8 @@ def run(
             spec = spec.with_graft(first, other)
     note_near_mean_pose(loaded.artifact, execution.progress)
     parameters = sum(parameter.numel() for parameter in loaded.module.parameters())
-    before = loaded.artifact.facts
     facts: dict[str, Any] = {"made_by": "graft", "spec": spec.to_json(), "parameters": parameters}
-    facts |= {key: before[key] for key in (*TRAVELS, "heatmap", "cell_rule") if key in before}
+    facts |= copied(loaded.artifact.facts)
     parents = {"model": loaded.artifact} | _named([code.artifact for code, _ in plantings])
     config = {"stacks": list(places)}
     with new_artifact(output, kind="hourglass", config=config, parents=parents, execution=execution) as draft:

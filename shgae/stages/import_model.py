@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from shgae.artifacts.checkpoint import MODEL
-from shgae.artifacts.compatibility import TRAVELS
+from shgae.artifacts.compatibility import copied
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.data.coco_json import read_dataset
@@ -152,8 +152,7 @@ def _tuned(file: Path, like: Path, output: Path, execution: Execution) -> Import
     parameters = sum(parameter.numel() for parameter in model.module.parameters())
     facts: dict[str, Any] = {"made_by": "import", "spec": model.spec.to_json(), "parameters": parameters}
     facts |= {"dropped_tensors": 0, "tuned_tensors": moved}
-    known = model.artifact.facts
-    facts |= {key: known[key] for key in (*TRAVELS, "heatmap", "cell_rule") if key in known}
+    facts |= copied(model.artifact.facts)
     config = {"family": _OURS, "source_sha256": sha256}
     execution.stop.raise_if_set(file, "the same command again", saved=False)
     with new_artifact(

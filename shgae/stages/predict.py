@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from shgae.artifacts.command import stamp
+from shgae.artifacts.compatibility import SQUARE
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import SHEET
@@ -82,6 +83,7 @@ def run(
     request = read_request(photos, boxes, loaded.artifact.facts["category_id"], config, execution)
     if config.flip_test:
         note_unpaired(loaded.skeleton, model, execution.progress)
+    _note_squares(loaded, execution)
     device, config = placed(config, execution)
     with (
         new_artifact(
@@ -110,6 +112,14 @@ def run(
         artifact = draft.commit(facts, volatile=(SHEET,))
     remove_put_aside(artifact.path)
     return PredictResult(artifact)
+
+
+def _note_squares(loaded: LoadedHourglass, execution: Execution) -> None:
+    if loaded.artifact.facts.get(SQUARE) == "mpii":
+        execution.progress.note(
+            f"note: {loaded.artifact.path} was trained on MPII's squares, which reach further down than up; here the "
+            "square is 1.25 x the longer side of a box, around the box's middle"
+        )
 
 
 def _suppression(loaded: LoadedHourglass, limit: float | None, sigmas: Path | None) -> Suppression:

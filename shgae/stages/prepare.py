@@ -160,12 +160,17 @@ def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig
 def _check_options(sources: Mapping[Split, Source], config: PrepareConfig) -> None:
     if "train" not in sources:
         raise Refused("--train", "the options", "there is nothing to train on", "--train JSON PHOTOS")
-    if config.hold_out and "test" in sources:
-        raise Refused("--hold-out", "the options", "--test is given too", "--test alone, or --hold-out alone")
+    held_out: Mapping[Split, tuple[str, int]] = {
+        "test": ("--hold-out", config.hold_out),
+        "val": ("--hold-out-val", config.hold_out_val),
+    }
+    for split, (option, people) in held_out.items():
+        if people and split in sources:
+            raise Refused(option, "the options", f"--{split} is given too", f"--{split} alone, or {option} alone")
 
 
 def _cropping(config: PrepareConfig) -> dict[str, Any]:
-    """The facts of how squares are cut, which networks take over."""
+    """The facts of how squares are cut; networks that are trained on them keep them."""
     if config.square == "study":
         return {"crop_policy": config.crop_policy, "margin": config.margin}
     return {"crop_policy": "pad", "margin": FAMILY_MARGIN, "square": config.square}

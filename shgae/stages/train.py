@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shgae.artifacts.compatibility import TRAVELS
+from shgae.artifacts.compatibility import seen
 from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
 from shgae.models.zoo import HourglassSpec, build_hourglass
@@ -34,5 +34,5 @@ def run(data: Path, output: Path, config: TrainConfig, execution: Execution) -> 
         stacks=config.stacks,
         width=config.width,
     )
-    facts = {"made_by": "train", "spec": spec.to_json()} | {key: prepared.facts[key] for key in TRAVELS}
+    facts = {"made_by": "train", "spec": spec.to_json()} | seen(prepared.facts)
     return fit_pose(build_hourglass(spec, seed=config.seed), facts, config, {"data": prepared}, output, execution)

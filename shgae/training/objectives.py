@@ -66,7 +66,11 @@ class Objective(Protocol[BatchT]):
         """How good a model in eval mode is on the validation split: numbers for the history, by name."""
 
     def score(self, values: Mapping[str, float]) -> float:
-        """What the best epoch has most of, by the numbers of its validation; KeyError where they lack it."""
+        """The criterion of the best epoch, higher is better.
+
+        Args:
+            values: of :meth:`validate`; KeyError where they lack it.
+        """
 
     def name_rows(self, rows: Rows) -> str:
         """The samples in words, for the error that names them."""

@@ -16,10 +16,12 @@ from shgae.artifacts.compatibility import (
     check_crops,
     check_fits,
     check_trained_on,
+    copied,
     find_stacks,
     from_start,
     other_joints,
     scored_split,
+    seen,
 )
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.store import Artifact
@@ -80,6 +82,33 @@ def test_crops_cut_in_another_way_are_told_one_by_one(check: Any, facts: dict[st
     assert len(notes.said) == len(facts)
     for note, (key, value) in zip(notes.said, facts.items(), strict=True):
         assert f"{key} = {FACTS[key]}, this data has {value}" in note
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "told"),
+    [
+        ({"square": "mpii"}, {}, ["square = mpii, this data has study"]),
+        ({"square": "mpii"}, {"square": "coco"}, ["square = mpii, this data has coco"]),
+        ({"square": "coco"}, {"square": "coco"}, []),
+        ({}, {"square": "mpii"}, []),
+    ],
+)
+def test_squares_of_another_kind_are_told_where_the_network_knows_its_own(
+    mine: dict[str, Any], theirs: dict[str, Any], told: list[str]
+) -> None:
+    notes = Notes()
+    check_crops(FACTS | mine, data_with(**theirs), "model", notes)
+    assert [note.split("trained with ")[1] for note in notes.said] == told
+
+
+def test_what_networks_keep_goes_on_from_data_to_network_to_network() -> None:
+    data = FACTS | {"square": "mpii", "splits": {"train": 3}}
+    assert seen(data) == FACTS | {"square": "mpii"}
+    assert seen(FACTS) == FACTS
+    with pytest.raises(KeyError):
+        seen({key: value for key, value in FACTS.items() if key != "margin"})
+    network = seen(data) | {"cell_rule": "floor", "heatmap": {}, "made_by": "train"}
+    assert copied(network) == FACTS | {"square": "mpii", "cell_rule": "floor", "heatmap": {}}
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ def test_a_command_without_such_options_takes_all() -> None:
 def test_the_splitting_rule_needs_people_held_out() -> None:
     assert refused("prepare", "split_by", **prepare()) == "--split-by"
     assert taken("prepare", "split_by", **prepare(hold_out=1))
+    assert taken("prepare", "split_by", **prepare(hold_out_val=1))
 
 
 @pytest.mark.parametrize("option", ["crop_policy", "margin"])

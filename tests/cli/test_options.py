@@ -131,7 +131,7 @@ ALLOWED: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("ae_batch_size", "ae_epochs", "batch_size", "epochs", "micro_batches"), (1, 1_000_000)),
     **dict.fromkeys(("code_seeds", "other_seeds", "seeds"), (1, 1000)),
     **{"limit": (1, 2**63 - 1), "margin": (0, 100), "noise": (0, 1000)},
-    **dict.fromkeys(("hold_out", "max_bad_photos", "seed"), (0, 2**63 - 1)),
+    **dict.fromkeys(("hold_out", "hold_out_val", "max_bad_photos", "seed"), (0, 2**63 - 1)),
     **{"code_size": (1, 4096), "resamples": (100, 1_000_000), "min_score": (0, 1), "unit_people": (2, 1_000_000)},
     **{"traversals": (0, 10), "people": (0, 24), "stacks": (1, 8), "width": (4, 1024)},
     **{"arm_dropout": (0, 0.9), "arm_weight_decay": (0, 1), "dropout": (0, 0.9), "weight_decay": (0, 1)},

@@ -117,6 +117,27 @@ def test_hold_out_by_photo_keeps_photos_whole(tmp_path: Path, sizes: list[int], 
     assert hold_out(before, config) == after
 
 
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 5), st.sampled_from(["photo", "crop"]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_val_is_drawn_from_those_that_test_left(tmp_path: Path, test: int, val: int, seed: int, split_by: Any):
+    before = chosen(tmp_path, [[WHOLE] * size for size in (3, 1, 1, 2, 1, 1, 3, 1, 1, 1, 1)])
+    after = hold_out(before, PrepareConfig(hold_out=test, hold_out_val=val, seed=seed, split_by=split_by))
+    assert after.counts.total() == 16
+    assert after.counts["test"] == test, "single people fill up"
+    assert val <= after.counts["val"] < val + (3 if split_by == "photo" and val else 1)
+    alone = hold_out(before, PrepareConfig(hold_out=test, seed=seed, split_by=split_by))
+    assert [one.split == "test" for one in after.fates] == [one.split == "test" for one in alone.fates]
+    if split_by == "photo":
+        assert not photos_of(after, "val") & (photos_of(after, "test") | photos_of(after, "train"))
+
+
+def test_a_val_split_that_leaves_nobody_is_refused_by_its_own_option(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE]] * 5)
+    with pytest.raises(Refused) as caught:
+        hold_out(before, PrepareConfig(hold_out=3, hold_out_val=2))
+    assert caught.value.what == "--hold-out-val"
+
+
 def test_hold_out_by_photo_is_exact_where_single_people_can_fill_up(tmp_path: Path):
     before = chosen(tmp_path, [[WHOLE] * size for size in (3, 1, 1, 2, 1, 1, 3, 1, 1, 1, 1)])
     for wanted in range(1, 9):

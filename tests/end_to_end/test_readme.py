@@ -29,7 +29,7 @@ from tests.end_to_end.conftest import TINY_CONFIG, Shell
 RUN = [one for one in pages() if one.commands("bash") or "python" in dict(one.blocks)]
 GROUP = command_tree()
 CONFIG = f"{TINY_CONFIG}\n[study]\nbatch-size = 4\nae-epochs = 1\n"
-SMALLER = {"--hold-out": "3", "--epochs": "1", "--from-epoch": "1", "--steps": "1"}
+SMALLER = {"--hold-out": "3", "--hold-out-val": "2", "--epochs": "1", "--from-epoch": "1", "--steps": "1"}
 """Values of options, for ten photos and two epochs."""
 FILES = {step: (kind, coded(files)) for steps, kind, files in page("artifacts").rows("Files") for step in coded(steps)}
 """Of each command, the kind of its artefact and patterns of its files, as docs/artifacts.md lists them."""
@@ -72,12 +72,14 @@ def write_newells_files() -> None:
 
 
 def write_lsps_files() -> None:
-    """Two people of LSP, in photos that are there."""
-    joints = np.random.default_rng(0).uniform(20, 60, (3, 14, 2))
+    """Ten people of LSP's train and five of its test, in photos that are there; all others are broken."""
+    joints = np.random.default_rng(0).uniform(20, 60, (3, 14, 1005))
     joints[2] = 0
+    joints[2, :, 10:1000] = 5
     save_lsp(Path("joints.mat"), joints)
     Path("lsp-images").mkdir()
-    for number, photo in enumerate(sorted(Path("images").iterdir())[:2], start=1):
+    photos = sorted(Path("images").iterdir())
+    for number, photo in (*enumerate(photos[:10], start=1), *enumerate(photos[:5], start=1001)):
         Image.open(photo).convert("RGB").save(Path("lsp-images", f"im{number:04d}.jpg"))
 
 

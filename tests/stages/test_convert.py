@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from shgae.data.coco import read_coco
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.stages import convert
-from tests.builders.annotation_files import mpii_people, save_bearpaw, save_lsp, save_release
+from tests.builders.annotation_files import mpii_people, save_bearpaw, save_lsp, save_newell, save_release
 
 
 def test_what_is_made_is_counted_and_can_be_read(tmp_path: Path) -> None:
@@ -66,3 +69,46 @@ def test_the_command_prints_its_counts_as_json(tmp_path: Path, capsys: pytest.Ca
     result = json.loads(capsys.readouterr().out)
     assert (result["people"], result["joints"], result["hidden"]) == ({"train": 4}, 56, 0)
     assert main(["convert", "lsp", str(tmp_path / "none.mat"), "-o", str(tmp_path / "x")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "splits", "lacks"),
+    [
+        ("train.h5", {"--train": "train"}, "--hold-out-val"),
+        ("valid.h5", {"--train": None, "--val": "valid"}, None),
+        ("everybody.h5", {"--train": "everybody"}, "--hold-out-val"),
+        ("a.mat", {"--train": "train"}, "--hold-out-val"),
+        ("a.json", {"--train": "train", "--val": "val"}, None),
+        ("joints.mat", {"--train": "train", "--test": "test"}, "--hold-out-val"),
+    ],
+)
+def test_what_is_proposed_can_be_run(
+    name: str, splits: dict[str, str | None], lacks: str | None, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    people, file = mpii_people(12), Path(name)
+    people.names = [f"{row}.jpg" for row in range(12)]
+    if file.suffix == ".h5":
+        pytest.importorskip("h5py")
+        save_newell(file, people)
+    elif file.suffix == ".json":
+        save_bearpaw(file, people, 4)
+    elif name == "joints.mat":
+        joints = np.random.default_rng(0).uniform(20, 60, (3, 14, 1005))
+        joints[2] = np.where(np.arange(1005) % 999 < 12, 0, 5)  # most are broken, which saves time
+        save_lsp(file, joints)
+    else:
+        save_release(file, people)
+    data_set = "lsp" if name == "joints.mat" else "mpii"
+    photos = people.names if data_set == "mpii" else [f"im{row + 1:04d}.jpg" for row in range(1005)]
+    for number, photo in enumerate(photos):
+        Image.new("RGB", (1200, 900) if data_set == "mpii" else (80, 80), (number % 256, number // 256, 0)).save(photo)
+    assert main(["convert", data_set, name, "--photos", ".", "-o", "out"]) == 0
+    words = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("next: shgae "))
+    shutil.copy(next(Path("out").glob("*.json")), "TRAIN.json")
+    assert words[0] == "prepare"
+    for option, split in splits.items():
+        assert words[words.index(option) + 1] == ("TRAIN.json" if split is None else f"out/{split}.json")
+    assert ("--hold-out-val" in words) == (lacks is not None)
+    assert ("--square" in words) == (data_set == "mpii")
+    assert main([*words, "--dry-run"]) == 0, capsys.readouterr().err

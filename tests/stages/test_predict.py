@@ -23,6 +23,7 @@ from shgae.models.zoo import load_hourglass
 from shgae.recipes import HeatmapConfig
 from shgae.skeleton import Skeleton
 from shgae.stages import predict
+from tests.builders.chain import Notes
 from tests.builders.photo_models import (
     CONFIG,
     FOUR,
@@ -66,6 +67,15 @@ def test_the_flip_test_takes_its_lag_back(tmp_path: Path, model: Path, monkeypat
         found.append(joints(entries(tmp_path / f"{flip}")[0]))
     # The photo is the middle of a square of 1.1 x 128 pixels.
     np.testing.assert_allclose((found[0] - found[1])[:, :2], [[0.55, 0.0]] * 4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("facts", "told"), [({}, 0), ({"square": "coco"}, 0), ({"square": "mpii"}, 1)])
+def test_squares_that_predict_cannot_make_are_told(
+    tmp_path: Path, photos: Path, boxes: Path, facts: dict[str, Any], told: int
+) -> None:
+    model, notes = make_model(tmp_path / "m", margin=0.25, **facts), Notes()
+    predict.run(model, [photos], boxes, tmp_path / "out", CONFIG, Execution(progress=notes))
+    assert sum("MPII's squares" in note for note in notes.said) == told
 
 
 def test_a_flat_map_is_declared_and_has_no_place(tmp_path: Path, photos: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from shgae.artifacts.compatibility import seen
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.tables import read_rows
 from shgae.execution import Execution
@@ -83,6 +84,7 @@ def test_mpiis_square_is_250_px_times_scale_around_a_lower_centre(tmp_path: Path
     assert square.tolist() == [[20 - 31.25, 21 + 15 * 0.25 - 31.25, 62.5]]
     facts = result.artifact.facts
     assert (facts["crop_policy"], facts["margin"], facts["square"]) == ("pad", 0.25, "mpii")
+    assert seen(facts)["square"] == "mpii", "and a network that is trained on them keeps it"
 
 
 def test_cocos_square_is_the_boxs_longer_side_and_a_quarter(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.artifacts.manifest import DIFFERENCES
-from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.command import ANALYSIS, beside, command, typed
 from shgae.cli.inputs import File
 from shgae.cli.options import Data, Output
 from shgae.cli.outcome import Outcome
@@ -49,4 +49,4 @@ def compare(
     arms = [stage.GivenArm.parse(text) for text in arm]
     made = stage.run(arms, data, output, config, execution, baseline=baseline, primary=primary, sigmas=sigmas)
     shown = [*study_tables(made.report), f"picture: {output / DIFFERENCES}"]
-    return Outcome(made.to_json(), shown, typed("plot", output, "-o", f"{output}-figures"))
+    return Outcome(made.to_json(), shown, typed("plot", output, "-o", beside(output, f"{output.name}-figures")))

@@ -13,6 +13,8 @@ from shgae.cli.options import Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
+_SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
+"""Splits as files name them -> options of shgae prepare; what has another name is to be trained on."""
 _FILE = "MPII's .mat, Newell's .h5 (extra: mpii) or bearpaw's .json; LSP's joints.mat."
 
 
@@ -21,7 +23,7 @@ _FILE = "MPII's .mat, Newell's .h5 (extra: mpii) or bearpaw's .json; LSP's joint
     example="shgae convert mpii mpii_human_pose_v1_u12_1.mat --photos images -o mpii",
     writes="""
     DIR/
-      train.json val.json   COCO keypoint JSON, a file a split
+      SPLIT.json   COCO keypoint JSON, a file a split (train, val, valid, test)
     """,
     section=METHOD,
     running=("force",),
@@ -50,6 +52,8 @@ def convert(
     if photos is None:
         again = typed("convert", data_set, file, "--photos", "PHOTOS", "-o", output, "--force")
         return Outcome(result, [table, Text(notes)], again)
-    made = {"train": "TRAIN.json", **result["files"]}
-    pairs = [word for split, json in made.items() for word in (f"--{split}", json, photos)]
-    return Outcome(result, [table, Text(notes)], typed("prepare", *pairs, "-o", free(Path("data"))))
+    splits = {"train": "TRAIN.json"} | {_SPLITS.get(split, "train"): json for split, json in result["files"].items()}
+    pairs = [word for split, json in splits.items() for word in (f"--{split}", json, photos)]
+    square = ("--square", "mpii") if data_set == "mpii" else ()
+    val = () if "val" in splits else ("--hold-out-val", max(max(result["people"].values()) // 10, 1))
+    return Outcome(result, [table, Text(notes)], typed("prepare", *pairs, *square, *val, "-o", free(Path("data"))))

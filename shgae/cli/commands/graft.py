@@ -13,7 +13,7 @@ from shgae.cli.options import Model, Output
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
-_WHERE = "Stack (hourglass in the series): its number from 0, or last; may be given several times. [default: last]"
+_WHERE = "Stack (hourglass): its number from 0, or last; may be given several times. [default: last]"
 _WHAT = "Pre-trained on activations of this model: one for each --stack, or one that all of them share."
 
 

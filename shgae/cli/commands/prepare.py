@@ -50,5 +50,5 @@ def prepare(
     shown = {key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")}
     tables = [facts_table(shown | {"mirror_pairs": mirrored(result["mirror_pairs"])})]
     if "val" not in result["splits"]:
-        return Outcome(result, [*tables, "no val split: shgae train will want one (--val JSON DIR)"])
+        return Outcome(result, [*tables, "no val split: shgae train wants one (--val JSON DIR or --hold-out-val N)"])
     return Outcome(result, tables, typed("train", output, "-o", beside(output, "baseline")))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.command import ANALYSIS, beside, command, typed
 from shgae.cli.options import Data, Jobs, Model, Only, PlanDryRun, ShowPlan
 from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
@@ -57,4 +57,4 @@ def study(
         return Outcome(stage.only(*asked, only, execution).to_json())
     result = stage.run(*asked, execution, jobs)
     shown = [*study_tables(result.report, result.costs), f"picture: {output / 'report' / DIFFERENCES}"]
-    return Outcome(result.to_json(), shown, typed("plot", output, "-o", f"{output}-figures"))
+    return Outcome(result.to_json(), shown, typed("plot", output, "-o", beside(output, f"{output.name}-figures")))

@@ -196,7 +196,8 @@ def _data(one: Given) -> tuple[Block, ...]:
     rows += [(f"dropped: {why}", f"{people:,}") for why, people in facts.get("dropped", {}).items()]
     side, names = facts["crop_size"], facts["skeleton"]["names"]
     notes = (
-        f"Crops of {side} x {side} pixels, policy {facts['crop_policy']}, margin {facts['margin']:g}\n"
+        f"Crops of {side} x {side} pixels, square {facts.get('square', 'study')}, policy {facts['crop_policy']}, "
+        f"margin {facts['margin']:g}\n"
         f"{len(names)} joints: {', '.join(names)}"
     )
     table = Grid("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
