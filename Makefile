@@ -32,7 +32,7 @@ mutants: .venv/.ready
 	$(BIN)/python -m tests.mutants --page docs/reliability.md
 
 simulations: .venv/.ready
-	$(BIN)/python -m tests.simulations docs/study.md
+	$(BIN)/python -m tests.simulations docs/statistics.md
 
 bench: .venv/.ready
 	$(BIN)/pytest -m bench --benchmark-columns=median,iqr,rounds tests/benchmarks

@@ -1,4 +1,4 @@
-"""What the statistics hold in simulation: the tables of docs/study.md.
+"""What the statistics hold in simulation: the tables of docs/statistics.md.
 
 ``python -m tests.simulations PAGE`` (``make simulations``) simulates evaluations and studies of a known truth, through
 the functions that shgae itself uses (:mod:`tests.builders.simulated`), and puts the tables between the two marks of a

@@ -3,7 +3,7 @@
 Resamples say little there: they are few different values, lopsided, and at 0 or 100 % they are one. Of 150 photos and a
 share of 99 %, percentiles hold the truth in 87 % of cases, BCa (Efron 1987) in 89 %, and bootstrap-t is wider than 70
 points at 20 photos. Wilson's score interval (1927) with Student's t of P - 1 degrees of freedom and the effective
-number of people (Korn and Graubard 1998, Survey Methodology 24) held it in 92 % or more (docs/study.md).
+number of people (Korn and Graubard 1998, Survey Methodology 24) held it in 92 % or more (docs/statistics.md).
 """
 
 from __future__ import annotations

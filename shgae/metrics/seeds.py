@@ -150,7 +150,7 @@ class CombinedEstimate:
 
     The variances of both add, less their interaction (:func:`interaction`) from three seeds on, with Satterthwaite's
     degrees of freedom (1946, Biometrics Bulletin 2). Those are too many where few runs differ much, so an interval is
-    never narrower than what either source alone asks for. Coverage is measured in docs/study.md.
+    never narrower than what either source alone asks for. Coverage is measured in docs/statistics.md.
     """
 
     value: float

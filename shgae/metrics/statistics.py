@@ -5,7 +5,7 @@ bootstrap, Davison and Hinkley 1997, section 2.4 and 3.8). All models are scored
 (:mod:`shgae.metrics.bootstrap`), so what they have in common, hard photos above all, cancels out of a difference.
 
 From 50 photos on, an interval is the percentiles of its resamples. Of fewer, they are too narrow (measured in
-docs/study.md), and the interval is Student's, with as many degrees of freedom as photos less one
+docs/statistics.md), and the interval is Student's, with as many degrees of freedom as photos less one
 (:class:`PhotoEstimate`). Photos are counted by their weight: a few crowds among many single people are few
 (:func:`effective_number`). A share near 0 or 100 % has a score interval (:mod:`shgae.metrics.score_interval`). No
 verdict goes by fewer than 10 photos.

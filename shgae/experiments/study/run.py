@@ -279,7 +279,7 @@ def _note_looks(plan: Plan, execution: Execution) -> None:
     if plan.primary and planned != len(plan.seeds):
         when = "before the planned" if len(plan.seeds) < planned else "after the planned"
         execution.progress.note(
-            f"note: a look with {len(plan.seeds)} seeds, {when} {planned}: see docs/study.md, looks"
+            f"note: a look with {len(plan.seeds)} seeds, {when} {planned}: see docs/statistics.md, looks"
         )
 
 
