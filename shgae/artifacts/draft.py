@@ -59,7 +59,7 @@ class Draft:
         self.parents = tuple(_as_parent(role, parent, target) for role, parent in parents.items())
         self.resumed = False
         self.committed: Artifact | None = None
-        self.origin = RunOrigin.new(self.parents, conditions_of(device, execution))
+        self.origin = RunOrigin(command_line(), now(), self.parents, (conditions_of(device, execution),))
         self.world = execution.world
         self.pieces = Pieces(self.path)
         self.provenance: dict[str, str] = {}
