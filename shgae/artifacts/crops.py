@@ -23,7 +23,7 @@ from shgae.artifacts.hashing import state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import read_rows
-from shgae.artifacts.tensors import Array, check_arrays, load_tensors, map_tensor, tensors_size
+from shgae.artifacts.tensors import DTYPES, Array, check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 
 try:
@@ -84,9 +84,11 @@ class PeopleTable:
         return {name: array for name, array in every.items() if array is not None}
 
 
-def no_measures(people: int, measures: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
-    """Tensors of these of :data:`MEASURES` in which nobody has any yet."""
-    return {name: np.full((people, *MEASURES[name]), np.nan) for name in measures}
+def blank_people(people: int, joints: int, measures: Sequence[str]) -> PeopleTable:
+    """A table to be filled: zeros, and NaN in these of :data:`MEASURES`, which nobody has yet."""
+    formats = _formats(people, joints, measures).items()
+    empty = dict.fromkeys(measures, np.nan)
+    return PeopleTable(**{name: np.full(shape, empty.get(name, 0), DTYPES[dtype]) for name, (dtype, shape) in formats})
 
 
 def split_size(people: int, joints: int, side: int, measures: Sequence[str] = ()) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from shgae.artifacts.crops import CropWriter, PeopleTable, no_measures
+from shgae.artifacts.crops import CropWriter, blank_people
 from shgae.artifacts.draft import Draft
 from shgae.data.coco import CocoPeople
 from shgae.data.cropping import BadPhoto, Cut, Sample, cut_people, missing_photos, photos_to_cut, too_many
@@ -110,22 +110,11 @@ class _SplitWriter:
     """The crops of one split and, next to them, the rows of its table."""
 
     def __init__(self, unfinished: Draft, split: str, config: PrepareConfig, people: int, of: CocoPeople) -> None:
-        joints = len(of.skeleton)
         self._crop_size = config.crop_size
         side = config.crop_size + 2 * around_crop(config.crop_size, config.context)
         self._writer = CropWriter(unfinished, split, side, people)
         self._rows = 0
-        self._table = PeopleTable(
-            xy_crop=np.zeros((people, joints, 2), np.float32),
-            visibility=np.zeros((people, joints), np.uint8),
-            annotation_id=np.zeros(people, np.int64),
-            photo_id=np.zeros(people, np.int64),
-            square=np.zeros((people, 3), np.float64),
-            box=np.zeros((people, 4), np.float64),
-            photo_size=np.zeros((people, 2), np.int64),
-            valid=np.zeros((people, 4), np.int64),
-            **no_measures(people, of.measures),
-        )
+        self._table = blank_people(people, len(of.skeleton), of.measures)
 
     def add(self, sample: Sample) -> None:
         person, row, table = sample.person, self._rows, self._table
