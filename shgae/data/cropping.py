@@ -180,16 +180,12 @@ class _Job:
 
 def _jobs(selection: Selection, crop_size: int, around: int) -> Iterator[_Job]:
     for photo, fates in selection.samples():
-        wanted = [
-            (fate.annotation_id, fate.split, fate.square)
-            for fate in fates
-            if fate.split is not None and fate.square is not None
-        ]
         decoded = _Decoded(selection.people, photo)
-        for start in range(0, len(wanted), MOST_AT_ONCE):
+        for start in range(0, len(fates), MOST_AT_ONCE):
             people = [
-                (selection.people.person(annotation_id, photo), split, square)
-                for annotation_id, split, square in wanted[start : start + MOST_AT_ONCE]
+                (selection.people.person(fate.annotation_id, photo), fate.split, fate.square)
+                for fate in fates[start : start + MOST_AT_ONCE]
+                if fate.split is not None and fate.square is not None  # as of every sample
             ]
             yield _Job(selection.source, photo, decoded, people, crop_size, around, start == 0)
 
