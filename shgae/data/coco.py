@@ -49,8 +49,6 @@ class Person:
     """An annotated person with K keypoints."""
 
     annotation_id: int
-    photo_id: int
-    file_name: str
     xy_photo: npt.NDArray[np.float64]
     """(K, 2) joints in pixels of the photo; what stands where visibility is 0 has no meaning."""
     visibility: npt.NDArray[np.uint8]
@@ -203,8 +201,6 @@ def _person(annotation: dict[str, Any], photo: Photo, joints: int) -> Person:
         fault = fault or (None if iscrowd in (0, 1) else "iscrowd other than 0 and 1")
     return Person(
         annotation_id=annotation["id"],
-        photo_id=photo.id,
-        file_name=photo.file_name,
         xy_photo=xy_photo,
         visibility=np.where(is_known, v, 0).astype(np.uint8),
         box=box,

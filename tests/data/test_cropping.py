@@ -54,13 +54,14 @@ def test_each_sample_is_cut_out_of_its_photo_in_the_order_of_the_json(folder: Fo
     ]
     fates = [fate for fate in selection.fates if fate.split is not None]
     assert {fate.split for fate in fates} == {"train", "test"}
+    image_of = {one["id"]: one["image_id"] for one in folder.content["annotations"]}
     for sample, fate in zip(samples(found), fates, strict=True):
         assert (sample.person.annotation_id, sample.split, sample.square) == (
             fate.annotation_id,
             fate.split,
             fate.square,
         )
-        assert sample.photo.id == sample.person.photo_id
+        assert sample.photo.id == image_of[sample.person.annotation_id]
         photo = open_photo(folder.path / "photos" / sample.photo.file_name)
         pixels, valid = cut(photo, sample.square, SIDE)
         assert sample.valid == valid and np.array_equal(sample.pixels, pixels)
