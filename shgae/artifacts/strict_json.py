@@ -10,11 +10,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from shgae.artifacts.file_kinds import NOT_FETCHED, kind_of
-from shgae.artifacts.input_file import Source, open_input, path_of, whole
+from shgae.artifacts.input_file import Source, reading, whole
 from shgae.errors import Refused, shortened
 
 MOST_BYTES = 2**31
@@ -140,8 +139,8 @@ def read(
         Refused: it is no file that may be read (:func:`~shgae.artifacts.input_file.open_input`), is larger than
             ``most``, or as :func:`parse`.
     """
-    with open_input(source, what, fix, most=most) if isinstance(source, Path) else source as file:
-        data, path = whole(file, what, fix, most), path_of(source)
+    with reading(source, what, fix, most) as (file, path):
+        data = whole(file, what, fix, most)
     sha256, kind = hashlib.sha256(data).hexdigest(), kind_of(data[:_HEAD], _OTHER_KINDS)
     if kind:
         raise Refused(what, path, f"not JSON ({kind[0]})", kind[1])
