@@ -98,9 +98,6 @@ def encode(
         config: peak and sigmas.
         crop_size: rows and columns of the crop.
         rule: which cell a joint falls on.
-
-    Raises:
-        ValueError: a sigma is not positive.
     """
     at = cells(xy_crop, crop_size, rule)
     size, sigmas = crop_size // STRIDE, (config.sigma_hidden, config.sigma_visible)
@@ -295,8 +292,6 @@ def _mass_one(size: int, sigma: float) -> Tensor:
 
 
 def _radius(sigma: float) -> int:
-    if not sigma > 0:
-        raise ValueError(f"sigma is {sigma}, and a Gaussian needs a positive one")
     return int(_TRUNCATE * sigma + 0.5)
 
 
