@@ -142,16 +142,7 @@ def origin_of(artifact: Artifact, stack: int) -> str:
 
 
 def open_splits(path: Path, stack: int | None = None, data: Path | None = None) -> ActivationSplits:
-    """Opens activations at one stack.
-
-    Args:
-        path: their folder.
-        stack: counted from 0; None takes the last of those that they hold.
-        data: the prepared data that they were made from, where it does not lie where it lay then.
-
-    Raises:
-        Refused: the path holds no complete activations, or not of that stack.
-    """
+    """See :func:`shgae.open_activations`."""
     artifact = open_artifact(path, "activations", verify=False)
     held = stacks_of(artifact)
     (found,) = find_stacks("last" if stack is None else stack, held, path, f"stack={held[-1]}")
