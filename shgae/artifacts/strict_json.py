@@ -121,7 +121,6 @@ def read(
     *,
     each: Callable[[dict[str, Any]], Any] = lambda found: found,
     constant: Callable[[str], Any] | None = None,
-    most: int = MOST_BYTES,
     utf16: bool = False,
 ) -> JsonFile:
     """Reads a file of JSON.
@@ -132,15 +131,14 @@ def read(
         fix: what an error advises where the content is wrong.
         each: see :func:`parse`.
         constant: see :func:`parse`.
-        most: bytes; not more of them are read.
         utf16: see :func:`decode`.
 
     Raises:
-        Refused: it is no file that may be read (:func:`~shgae.artifacts.input_file.open_input`), is larger than
-            ``most``, or as :func:`parse`.
+        Refused: it is no file that may be read (:func:`~shgae.artifacts.input_file.open_input`), has more
+            than :data:`MOST_BYTES`, or as :func:`parse`.
     """
-    with reading(source, what, fix, most) as (file, path):
-        data = whole(file, what, fix, most)
+    with reading(source, what, fix, MOST_BYTES) as (file, path):
+        data = whole(file, what, fix, MOST_BYTES)
     sha256, kind = hashlib.sha256(data).hexdigest(), kind_of(data[:_HEAD], _OTHER_KINDS)
     if kind:
         raise Refused(what, path, f"not JSON ({kind[0]})", kind[1])
