@@ -48,9 +48,7 @@ class StatisticsSums:
 
     def __init__(self) -> None:
         self._rows = 0
-        self._sum: npt.NDArray[np.float64] = np.zeros(())
-        self._squares: npt.NDArray[np.float64] = np.zeros(())
-        self._negative: npt.NDArray[np.float64] = np.zeros(())
+        self._sum = self._squares = self._negative = np.zeros(())
 
     def add(self, bottleneck: Array) -> None:
         """Counts a batch (n, C, 4, 4)."""

@@ -242,7 +242,6 @@ class Crops:
         """See :func:`photos_of`."""
         shards = -(-len(self.people) // SHARD_ROWS)
         _allow_open_files(shards)
-        self._facts = data.facts
         self.files = tuple(shard_name(split, shard) for shard in range(shards))
         """Of the crops, inside the data; each has :data:`SHARD_ROWS` rows."""
         self._data, self._split = data, split
@@ -296,7 +295,7 @@ class Crops:
 
     def filled(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """The crops of these rows, (n, size, size, 3) uint8 RGB, with the mean colour outside the photo: for people."""
-        out, mean = self.read(rows), np.round(255 * np.array(self._facts["mean_rgb"]))
+        out, mean = self.read(rows), np.round(255 * np.array(self._data.facts["mean_rgb"]))
         x, y = np.arange(out.shape[2]), np.arange(out.shape[1])[:, None]
         for crop, (x0, y0, x1, y1) in zip(out, self.people.valid[rows], strict=True):
             crop[(x < x0) | (x >= x1) | (y < y0) | (y >= y1)] = mean
