@@ -63,10 +63,9 @@ class SplitActivations:
         return read_people(self._owner.data(PEOPLE.format(split=self.split)), self.split).head(len(self))
 
     def read(self, rows: Any = slice(None)) -> npt.NDArray[np.float32]:
-        """The bottleneck tensors of some rows, by default all: (n, C, 4, 4) float32.
+        """The bottleneck tensors of rows, by default all: (n, C, 4, 4) float32.
 
-        Args:
-            rows: whatever indexes a numpy array of N: whole numbers, a slice, a mask.
+        Whatever indexes a numpy array of N tells which: whole numbers, a slice, a mask.
 
         Raises:
             IndexError: there is no such row.

@@ -76,13 +76,9 @@ class Activations:
     def __init__(
         self, artifact: Artifact, split: str, limit: int | None = None, stacks: Sequence[int] | None = None
     ) -> None:
-        """Opens a split.
+        """Opens train, val or test of activations, or its first people, ``limit`` of them.
 
-        Args:
-            artifact: activations.
-            split: train, val or test.
-            limit: use only the first N people.
-            stacks: of the ones that the artefact holds; the last of them, if none are given.
+        At these of the stacks that the artefact holds; at the last of them, if none are given.
 
         Raises:
             Refused: the artefact does not hold the split, or its statistics are none that numbers can have.

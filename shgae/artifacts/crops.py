@@ -224,14 +224,10 @@ class Crops:
     """One split, opened for reading; the crops stay on disk until their rows are asked for."""
 
     def __init__(self, data: Artifact, split: str, limit: int | None = None, *, checked: bool = True) -> None:
-        """Opens a split of prepared data.
+        """Opens train, val or test of prepared data, or its first people, ``limit`` of them.
 
-        Args:
-            data: the prepared data.
-            split: train, val or test.
-            limit: the first people only.
-            checked: whether the files of the crops are hashed now; if not, :meth:`check_same` tells later, once they
-                were, that they are still the ones that are read.
+        The files of the crops are hashed now; if not ``checked``, :meth:`check_same` tells later, once they were, that
+        they are still the ones that are read.
 
         Raises:
             Refused: the data lacks it, or a file was changed.

@@ -102,12 +102,8 @@ def open_artifact(
 ) -> Artifact:
     """Opens a complete artefact of one of the given kinds (any, when none is given).
 
-    Args:
-        path: its folder.
-        kinds: kinds that are accepted.
-        verify: whether to hash its files again.
-        only: beginnings of the names of the files to hash; a step need not hash what it does not read.
-        execution: where hashing is told if it takes long, and whether to stop.
+    With ``verify`` its files are hashed again: those with names that begin with one of ``only``, for a step need not
+    hash what it does not read. The ``execution`` is told of it if it takes long, and may stop it.
 
     Raises:
         Refused: no such folder, not complete, another kind, or a file is missing or changed.
@@ -175,11 +171,7 @@ def fault_of(artifact: Artifact, name: str, *, anew: bool = False) -> str | None
 def agree(artifact: Artifact, names: Sequence[str], faults: Mapping[str, str], world: ProcessGroup) -> None:
     """Raises :class:`Refused` in every process if one of them found a fault.
 
-    Args:
-        artifact: what the files are of.
-        names: files that were looked at, each by one of the processes.
-        faults: those in which this process found a fault, and which.
-        world: the processes.
+    The files of these names were looked at, each by one of the processes; ``faults`` are what this one found.
     """
     import numpy as np
 

@@ -129,8 +129,7 @@ def read(
         source: the file.
         what: what an error calls it.
         fix: what an error advises where the content is wrong.
-        each: see :func:`parse`.
-        constant: see :func:`parse`.
+        each, constant: see :func:`parse`.
         utf16: see :func:`decode`.
 
     Raises:

@@ -82,11 +82,7 @@ def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
 
 
 def load_tensors(source: Source, *, finite: bool = True) -> dict[str, Array]:
-    """Reads every array of a file into memory.
-
-    Args:
-        source: the file.
-        finite: whether NaN and infinite numbers are refused, as of weights.
+    """Reads every array of a file into memory; with ``finite``, NaN and infinite numbers are refused, as of weights.
 
     Raises:
         Refused: the file is missing, torn or no safetensors file, or a number is not finite.

@@ -99,12 +99,7 @@ def to_json(value: Any) -> dict[str, Any]:
 
 
 def from_json(kind: type[T], value: Any, where: object) -> T:
-    """The dataclass of a JSON object.
-
-    Args:
-        kind: the dataclass.
-        value: as ``json.loads`` gives it.
-        where: the file, for the message.
+    """The dataclass of a JSON object, as ``json.loads`` gives it; ``where`` is the file, for the message.
 
     Raises:
         Refused: an unknown or missing key, a wrong type, or a number that is not finite, with the key's path.

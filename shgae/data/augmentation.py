@@ -157,13 +157,9 @@ def for_joints(config: ConfigT, skeleton: Skeleton) -> ConfigT:
 
 
 def augmentation_of(config: AugmentConfig, skeleton: Skeleton, crop_size: int, where: object) -> Augmentation | None:
-    """The augmentation that a config asks for; None where it asks for none.
+    """The augmentation that a config asks for, of crops of so many pixels a side; None where it asks for none.
 
-    Args:
-        config: the preset, and parts of its own.
-        skeleton: the joints of the data.
-        crop_size: side of a crop in pixels.
-        where: the data, for the refusal.
+    ``where`` names the data in a refusal.
 
     Raises:
         Refused: mirroring without a known mirror pair, or halves of a body where the joints' names tell none.

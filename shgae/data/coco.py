@@ -171,11 +171,8 @@ class CocoPeople:
 def read_coco(path: Path, photos: Path, category: str | None = None, exif: Exif = "ignore") -> CocoPeople:
     """Reads and checks a COCO JSON with person keypoints, of :data:`~shgae.skeleton.MOST_JOINTS` at most.
 
-    Args:
-        path: the JSON.
-        photos: the folder that its file names are relative to.
-        category: name of the category of the people, where several have keypoints.
-        exif: what is done about photos that EXIF says to turn.
+    Its file names are relative to the folder of photos. The category is named where several have keypoints; ``exif`` is
+    what is done about photos that EXIF says to turn.
 
     Raises:
         Refused: a file or folder is missing, the JSON is broken or ambiguous, or something in it contradicts the

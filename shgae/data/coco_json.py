@@ -76,10 +76,8 @@ def read_dataset(path: Path, category: str | None = None, *, needs_people: bool 
     What concerns one person only (no joints, not finite, v = 3, no box, a box without area) is not checked here, and
     what nobody reads is not checked at all: other categories, their annotations, photos without people.
 
-    Args:
-        path: the JSON.
-        category: name of the category of the people, where several have keypoints.
-        needs_people: whether a file without annotations of that category is refused; its joints have names anyway.
+    The category of the people is named where several have keypoints. A file without annotations of it is refused if
+    people are needed; its joints have names anyway.
 
     Raises:
         Refused: the file is missing, broken, ambiguous, or something in it contradicts the format.

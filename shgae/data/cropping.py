@@ -106,13 +106,8 @@ def photos_to_cut(selection: Selection) -> int:
 def cut_people(selection: Selection, crop_size: int, workers: int, around: int = 0) -> Generator[Cut, None, None]:
     """What comes of each photo that has samples, in the order of the JSON, whatever the number of threads.
 
-    A photo of more than :data:`MOST_AT_ONCE` comes in parts.
-
-    Args:
-        selection: whom to cut out, and how.
-        crop_size: side of a crop in pixels.
-        workers: threads; 0 does it in line.
-        around: pixels of context on each side of a crop.
+    A photo of more than :data:`MOST_AT_ONCE` comes in parts. A crop has ``crop_size`` pixels a side, and ``around`` of
+    context on each; 0 threads do it in line.
     """
     yield from prefetch(_jobs(selection, crop_size, around), _Job.run, workers)
 

@@ -35,11 +35,7 @@ _INTERVAL = b"\xff\xdd\0\4"
 
 
 def without_end(data: bytes, tries: int = 9) -> Image.Image:
-    """A photo without its last bytes, if they are no pixels: whatever is put in their place changes none.
-
-    Args:
-        data: the file.
-        tries: with so many endings.
+    """A photo without its last bytes, if they are no pixels: whatever is put there, in so many tries, changes none.
 
     Raises:
         OSError: pixels are missing.

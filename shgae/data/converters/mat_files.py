@@ -26,10 +26,7 @@ _AS_V7 = "load it in MATLAB or Octave and save it with -v7"
 def read_variable(source: Source, name: str, fix: str) -> Any:
     """A variable of a .mat file, squeezed: a number, an array, a struct (``mat_struct``) or an object array of structs.
 
-    Args:
-        source: the file.
-        name: of the variable.
-        fix: which file is wanted, for the error.
+    ``fix`` says in an error which file is wanted.
 
     Raises:
         Refused: the file is missing, torn, of version 7.3 or no .mat at all, or lacks the variable.
