@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class RunOrigin:
 
     def write(self, folder: Path) -> None:
         """Keeps it in a draft's folder."""
-        write_json(folder / ORIGIN, asdict(self))
+        write_json(folder / ORIGIN, vars(self) | {"parents": [parent.to_json() for parent in self.parents]})
 
 
 def read_origin(folder: Path) -> RunOrigin | None:
