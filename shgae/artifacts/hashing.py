@@ -139,18 +139,16 @@ def of_each(
     is_long = total >= _WORTH_TELLING
     progress = execution.progress if is_long else Progress()
     progress.start(what, total // _MB, "MB")
-    with ThreadPoolExecutor(_THREADS) as pool:
-        begun = [pool.submit(work, item) for item, _ in files]
-        try:
-            for one, (_, size) in zip(begun, files, strict=True):
-                found.append(one.result())
-                progress.advance((done + size) // _MB - done // _MB)
-                done += size
-                if is_long and stops:
-                    execution.stop.raise_if_set(what, "the same command again", saved=False)
-        finally:
-            for one in begun:
-                one.cancel()
+    pool = ThreadPoolExecutor(_THREADS)
+    try:
+        for one, (_, size) in zip(pool.map(work, [item for item, _ in files]), files, strict=True):
+            found.append(one)
+            progress.advance((done + size) // _MB - done // _MB)
+            done += size
+            if is_long and stops:
+                execution.stop.raise_if_set(what, "the same command again", saved=False)
+    finally:
+        pool.shutdown(cancel_futures=True)
     progress.finish()
     return found
 

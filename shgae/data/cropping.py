@@ -60,7 +60,6 @@ class BadPhoto:
 class Cut:
     """What came of a photo, or of a part of its people."""
 
-    photo: Photo
     people: int
     """How many were to be cut out."""
     samples: list[Sample]
@@ -155,13 +154,13 @@ class _Job:
         image = self.decoded.get()
         if isinstance(image, Refused):
             bad = _bad(self.photo, self.source, self.people[0][0].annotation_id, image)
-            return Cut(self.photo, len(self.people), [], bad if self.is_first else None)
+            return Cut(len(self.people), [], bad if self.is_first else None)
         samples = []
         for person, split, square in self.people:
             pixels, valid = cut(image, square, self.crop_size)
             stored = self._with_context(image, square, pixels)
             samples.append(Sample(person, self.photo, split, square, pixels, valid, stored))
-        return Cut(self.photo, len(self.people), samples)
+        return Cut(len(self.people), samples)
 
     def _with_context(self, image: Image.Image, square: Square, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         size, around = self.crop_size, self.around

@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Folder:
 def test_each_sample_is_cut_out_of_its_photo_in_the_order_of_the_json(folder: Folder, workers: int) -> None:
     selection = selected(folder, hold_out=3, split_by="crop")
     found = list(cut_people(selection, SIDE, workers))
-    assert [(one.photo.id, one.people, len(one.samples), one.bad) for one in found] == [
+    assert [(one.samples[0].photo.id, one.people, len(one.samples), one.bad) for one in found] == [
         (number, 2, 2, None) for number in range(5)
     ]
     fates = [fate for fate in selection.fates if fate.split is not None]
