@@ -85,11 +85,6 @@ class ActivationSplits(Mapping[str, SplitActivations]):
         self._opened: dict[str, SplitActivations] = {}
 
     @property
-    def id(self) -> str:
-        """The id of the artefact."""
-        return self.artifact.id
-
-    @property
     def origin(self) -> str:
         """What a reconstruction says it is of: the id; of one stack of several, with ``/stack-N``."""
         return origin_of(self.artifact, self.stack)
