@@ -76,9 +76,9 @@ class Activations:
     def __init__(
         self, artifact: Artifact, split: str, limit: int | None = None, stacks: Sequence[int] | None = None
     ) -> None:
-        """Opens train, val or test of activations, or its first people, ``limit`` of them.
+        """Opens a split (train, val or test) of activations, or its first ``limit`` people.
 
-        At these of the stacks that the artefact holds; at the last of them, if none are given.
+        Stacks are of those that the artefact holds; None takes the last of them.
 
         Raises:
             Refused: the artefact does not hold the split, or its statistics are none that numbers can have.

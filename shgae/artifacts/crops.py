@@ -128,7 +128,7 @@ def photo_names(data: Artifact, split: str) -> dict[int, str]:
         if row.get("split") == split:
             photo = photo_of_row(row)
             if photo is None or not isinstance(row.get("file_name"), str):
-                raise _not_as_written(row, data)
+                raise not_as_written(row, data, ALL_PEOPLE)
             names[photo] = row["file_name"]
     return names
 
@@ -145,12 +145,13 @@ def all_people(data: Artifact) -> Iterator[dict[str, Any]]:
     for row in read_rows(data.open(ALL_PEOPLE)):
         texts = [row.get("reason"), row.get("source"), row.get("split"), row.get("file_name")]
         if not all(one is None or isinstance(one, str) for one in texts):
-            raise _not_as_written(row, data)
+            raise not_as_written(row, data, ALL_PEOPLE)
         yield row
 
 
-def _not_as_written(row: Mapping[str, Any], data: Artifact) -> Refused:
-    return Refused("table", data.path / ALL_PEOPLE, f"not as prepare writes it ({row!r:.60})", "shgae prepare again")
+def not_as_written(row: Mapping[str, Any], data: Artifact, table: str) -> Refused:
+    """The refusal of a row of a table of prepared data."""
+    return Refused("table", data.path / table, f"not as prepare writes it ({row!r:.60})", "shgae prepare again")
 
 
 class CropWriter:
@@ -224,7 +225,7 @@ class Crops:
     """One split, opened for reading; the crops stay on disk until their rows are asked for."""
 
     def __init__(self, data: Artifact, split: str, limit: int | None = None, *, checked: bool = True) -> None:
-        """Opens train, val or test of prepared data, or its first people, ``limit`` of them.
+        """Opens a split (train, val or test) of prepared data, or its first ``limit`` people.
 
         The files of the crops are hashed now; if not ``checked``, :meth:`check_same` tells later, once they were, that
         they are still the ones that are read.
