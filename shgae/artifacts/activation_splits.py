@@ -63,10 +63,9 @@ class SplitActivations:
         return read_people(self._owner.data(PEOPLE.format(split=self.split)), self.split).head(len(self))
 
     def read(self, rows: Any = slice(None)) -> npt.NDArray[np.float32]:
-        """The bottleneck tensors of some rows, by default all: (n, C, 4, 4) float32.
+        """The bottleneck tensors of rows, by default all: (n, C, 4, 4) float32.
 
-        Args:
-            rows: whatever indexes a numpy array of N: whole numbers, a slice, a mask.
+        Whatever indexes a numpy array of N tells which: whole numbers, a slice, a mask.
 
         Raises:
             IndexError: there is no such row.
@@ -84,11 +83,6 @@ class ActivationSplits(Mapping[str, SplitActivations]):
         """As the artefact numbers it: from 0; -1 where it is the last one of an artefact that numbers none."""
         self._data = data
         self._opened: dict[str, SplitActivations] = {}
-
-    @property
-    def id(self) -> str:
-        """The id of the artefact."""
-        return self.artifact.id
 
     @property
     def origin(self) -> str:
@@ -142,16 +136,7 @@ def origin_of(artifact: Artifact, stack: int) -> str:
 
 
 def open_splits(path: Path, stack: int | None = None, data: Path | None = None) -> ActivationSplits:
-    """Opens activations at one stack.
-
-    Args:
-        path: their folder.
-        stack: counted from 0; None takes the last of those that they hold.
-        data: the prepared data that they were made from, where it does not lie where it lay then.
-
-    Raises:
-        Refused: the path holds no complete activations, or not of that stack.
-    """
+    """See :func:`shgae.open_activations`."""
     artifact = open_artifact(path, "activations", verify=False)
     held = stacks_of(artifact)
     (found,) = find_stacks("last" if stack is None else stack, held, path, f"stack={held[-1]}")

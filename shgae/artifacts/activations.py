@@ -48,9 +48,7 @@ class StatisticsSums:
 
     def __init__(self) -> None:
         self._rows = 0
-        self._sum: npt.NDArray[np.float64] = np.zeros(())
-        self._squares: npt.NDArray[np.float64] = np.zeros(())
-        self._negative: npt.NDArray[np.float64] = np.zeros(())
+        self._sum = self._squares = self._negative = np.zeros(())
 
     def add(self, bottleneck: Array) -> None:
         """Counts a batch (n, C, 4, 4)."""
@@ -78,13 +76,9 @@ class Activations:
     def __init__(
         self, artifact: Artifact, split: str, limit: int | None = None, stacks: Sequence[int] | None = None
     ) -> None:
-        """Opens a split.
+        """Opens a split (train, val or test) of activations, or its first ``limit`` people.
 
-        Args:
-            artifact: activations.
-            split: train, val or test.
-            limit: use only the first N people.
-            stacks: of the ones that the artefact holds; the last of them, if none are given.
+        Stacks are of those that the artefact holds; None takes the last of them.
 
         Raises:
             Refused: the artefact does not hold the split, or its statistics are none that numbers can have.

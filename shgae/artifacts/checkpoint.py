@@ -57,10 +57,10 @@ def save_checkpoint(
     path: Path, tensors: Mapping[str, Array], position: Position, expect: Callable[[bytes], None] | None = None
 ) -> None:
     """Replaces the checkpoint, whole or not at all; ``expect`` is given its content before."""
-    start = Position()
-    note = {
-        name: value for name, value in asdict(position).items() if name not in _LATER or value != getattr(start, name)
-    }
+    note = asdict(position)
+    for name in _LATER:
+        if note[name] == getattr(Position, name):
+            del note[name]
     content = tensors_bytes(tensors, note)
     if expect is not None:
         expect(content)
@@ -84,9 +84,8 @@ def read_position(path: Path) -> Position:
         raise Refused("checkpoint", path, "no position of a training in it", "--force to start again")
     position = Position(**note)
     if not _makes_sense(position):
-        raise Refused(
-            "checkpoint", path, "its note tells no position that a training can have", "--force to start again"
-        )
+        why = "its note tells no position that a training can have"
+        raise Refused("checkpoint", path, why, "--force to start again")
     return position
 
 

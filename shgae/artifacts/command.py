@@ -23,9 +23,7 @@ def command_line() -> list[str]:
 def shown(words: Sequence[str], most: int = 1000) -> str:
     """A command line to copy, on one line; where a Python program called a stage, it says that.
 
-    Args:
-        words: as :func:`command_line` gives them, or a manifest's provenance.
-        most: characters; from a longer line the middle is left out.
+    The words are those of :func:`command_line`; of a line with more than ``most`` characters the middle is left out.
     """
     return shortened(("" if words[:1] == [PROGRAM] else _FROM_PYTHON) + shlex.join(words), most)
 

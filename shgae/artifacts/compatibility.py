@@ -73,13 +73,9 @@ def scored_split(data: Artifact, split: EvaluatedSplit) -> Split:
 
 
 def find_stacks(stack: Stack | int, there: Sequence[int], where: object, fix: str) -> tuple[int, ...]:
-    """The stacks that an option or a number means, of the ones that are there.
+    """The stacks that an option or a number means, see :func:`~shgae.artifacts.activations.pick`, of those there.
 
-    Args:
-        stack: last, all, or one of them; a negative number counts from the end.
-        there: those of a network, or of activations.
-        where: the artefact that they belong to.
-        fix: what else to try.
+    They belong to an artefact, ``where``: a network, or activations; ``fix`` is what else to try.
 
     Raises:
         Refused: it is not there.

@@ -23,7 +23,7 @@ from shgae.artifacts.hashing import state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import read_rows
-from shgae.artifacts.tensors import Array, check_arrays, load_tensors, map_tensor, tensors_size
+from shgae.artifacts.tensors import DTYPES, Array, check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 
 try:
@@ -84,9 +84,11 @@ class PeopleTable:
         return {name: array for name, array in every.items() if array is not None}
 
 
-def no_measures(people: int, measures: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
-    """Tensors of these of :data:`MEASURES` in which nobody has any yet."""
-    return {name: np.full((people, *MEASURES[name]), np.nan) for name in measures}
+def blank_people(people: int, joints: int, measures: Sequence[str]) -> PeopleTable:
+    """A table to be filled: zeros, and NaN in these of :data:`MEASURES`, which nobody has yet."""
+    formats = _formats(people, joints, measures).items()
+    empty = dict.fromkeys(measures, np.nan)
+    return PeopleTable(**{name: np.full(shape, empty.get(name, 0), DTYPES[dtype]) for name, (dtype, shape) in formats})
 
 
 def split_size(people: int, joints: int, side: int, measures: Sequence[str] = ()) -> int:
@@ -126,7 +128,7 @@ def photo_names(data: Artifact, split: str) -> dict[int, str]:
         if row.get("split") == split:
             photo = photo_of_row(row)
             if photo is None or not isinstance(row.get("file_name"), str):
-                raise _not_as_written(row, data)
+                raise not_as_written(row, data, ALL_PEOPLE)
             names[photo] = row["file_name"]
     return names
 
@@ -143,12 +145,13 @@ def all_people(data: Artifact) -> Iterator[dict[str, Any]]:
     for row in read_rows(data.open(ALL_PEOPLE)):
         texts = [row.get("reason"), row.get("source"), row.get("split"), row.get("file_name")]
         if not all(one is None or isinstance(one, str) for one in texts):
-            raise _not_as_written(row, data)
+            raise not_as_written(row, data, ALL_PEOPLE)
         yield row
 
 
-def _not_as_written(row: Mapping[str, Any], data: Artifact) -> Refused:
-    return Refused("table", data.path / ALL_PEOPLE, f"not as prepare writes it ({row!r:.60})", "shgae prepare again")
+def not_as_written(row: Mapping[str, Any], data: Artifact, table: str) -> Refused:
+    """The refusal of a row of a table of prepared data."""
+    return Refused("table", data.path / table, f"not as prepare writes it ({row!r:.60})", "shgae prepare again")
 
 
 class CropWriter:
@@ -225,14 +228,10 @@ class Crops:
     """One split, opened for reading; the crops stay on disk until their rows are asked for."""
 
     def __init__(self, data: Artifact, split: str, limit: int | None = None, *, checked: bool = True) -> None:
-        """Opens a split of prepared data.
+        """Opens a split (train, val or test) of prepared data, or its first ``limit`` people.
 
-        Args:
-            data: the prepared data.
-            split: train, val or test.
-            limit: the first people only.
-            checked: whether the files of the crops are hashed now; if not, :meth:`check_same` tells later, once they
-                were, that they are still the ones that are read.
+        The files of the crops are hashed now; if not ``checked``, :meth:`check_same` tells later, once they were, that
+        they are still the ones that are read.
 
         Raises:
             Refused: the data lacks it, or a file was changed.
@@ -243,7 +242,6 @@ class Crops:
         """See :func:`photos_of`."""
         shards = -(-len(self.people) // SHARD_ROWS)
         _allow_open_files(shards)
-        self._facts = data.facts
         self.files = tuple(shard_name(split, shard) for shard in range(shards))
         """Of the crops, inside the data; each has :data:`SHARD_ROWS` rows."""
         self._data, self._split = data, split
@@ -297,7 +295,7 @@ class Crops:
 
     def filled(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """The crops of these rows, (n, size, size, 3) uint8 RGB, with the mean colour outside the photo: for people."""
-        out, mean = self.read(rows), np.round(255 * np.array(self._facts["mean_rgb"]))
+        out, mean = self.read(rows), np.round(255 * np.array(self._data.facts["mean_rgb"]))
         x, y = np.arange(out.shape[2]), np.arange(out.shape[1])[:, None]
         for crop, (x0, y0, x1, y1) in zip(out, self.people.valid[rows], strict=True):
             crop[(x < x0) | (x >= x1) | (y < y0) | (y >= y1)] = mean

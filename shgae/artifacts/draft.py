@@ -59,7 +59,7 @@ class Draft:
         self.parents = tuple(_as_parent(role, parent, target) for role, parent in parents.items())
         self.resumed = False
         self.committed: Artifact | None = None
-        self.origin = RunOrigin.new(self.parents, conditions_of(device, execution))
+        self.origin = RunOrigin(command_line(), now(), self.parents, (conditions_of(device, execution),))
         self.world = execution.world
         self.pieces = Pieces(self.path)
         self.provenance: dict[str, str] = {}
@@ -250,20 +250,19 @@ def _check_partial(made: Draft) -> None:
 def _begin(made: Draft, execution: Execution, resumable: bool) -> None:
     intent = made.path / INTENT
     found = interrupted(made.target, force=execution.force and not execution.resume)
-    begun = found is not None
-    if begun and resumable and execution.resume:
-        changed = differences(made.intent(), found or {})
+    changed = [] if found is None else differences(made.intent(), found)
+    if found is not None and resumable and execution.resume:
         if changed:
             more = f" and {len(changed) - _MOST_SHOWN} more" if len(changed) > _MOST_SHOWN else ""
             why = f"it was begun otherwise ({'; '.join(changed[:_MOST_SHOWN])}{more})"
             raise Refused("resume", made.path, why, "the same options, or another --output")
         _take_up(made, execution)
         return
-    if begun and not execution.force and (resumable or differences(made.intent(), found or {})):
+    if found is not None and not execution.force and (resumable or changed):
         fix = "--resume to continue it, or --force to start again" if resumable else "another --output, or --force"
         raise Refused("output", made.target, f"an interrupted run lies in {made.path.name}", fix)
-    if begun:
-        if found and differences(made.intent(), found):
+    if found is not None:
+        if found and changed:
             execution.progress.note(f"note: {made.path}, another run that was interrupted, is given up (--force)")
         # Killed while it is cleared, it is not the run it was: nothing may continue it.
         write_json(intent, {"kind": made.kind, "cleared": True})

@@ -73,10 +73,6 @@ def _text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _table(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
 def _counts(value: Any) -> bool:
     return all(_count(count) for count in value.values())
 
@@ -91,42 +87,32 @@ def _skeleton(value: Any) -> bool:
     return _list_of(_text)(value["names"]) and all(0 <= end < len(skeleton) for end in ends)
 
 
-def _as_option(config: type, name: str) -> Callable[[Any], bool]:
+def _as_option(name: str) -> Callable[[Any], bool]:
     """What the option of that name takes: what was accepted when it was made is accepted when it is read."""
-    field = next(one for one in fields_of(config) if one.name == name)
-
-    def is_fit(value: Any) -> bool:
-        field.check(value)
-        return True
-
-    return is_fit
-
-
-def _heatmap(value: Any) -> bool:
-    config = HeatmapConfig(**value)  # which checks itself
-    return bool(config)
+    field = next(one for one in fields_of(PrepareConfig) if one.name == name)
+    return lambda value: field.check(value) is not None  # or it raises
 
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "cell_rule": lambda value: value in ("round", "floor"),
     "category_id": lambda value: type(value) is int and -(2**63) <= value < 2**63,  # as a COCO JSON may have it
-    "context": _as_option(PrepareConfig, "context"),
-    "crop_policy": _as_option(PrepareConfig, "crop_policy"),
+    "context": _as_option("context"),
+    "crop_policy": _as_option("crop_policy"),
     "crop_size": lambda value: _count(value) and 0 < value <= 4096,
     "dropped": _counts,
     "figures": _list_of(_text),
-    "heatmap": _heatmap,
+    "heatmap": lambda value: bool(HeatmapConfig(**value)),  # which checks itself
     "limit": lambda value: value is None or (_count(value) and value > 0),
     "made_by": _text,
-    "margin": _as_option(PrepareConfig, "margin"),
+    "margin": _as_option("margin"),
     "mean_rgb": lambda value: _list_of(_number)(value) and len(value) == 3 and all(0 <= one <= 1 for one in value),
     "model_stacks": _count,
     "parameters": _count,
     "same_photos": lambda value: all(map(_list_of(_list_of(lambda one: type(one) is int)), value.values())),
     "shape": lambda value: _list_of(_count)(value) and len(value) == 3 and all(value),
     "skeleton": _skeleton,
-    "spec": _table,
-    "square": _as_option(PrepareConfig, "square"),
+    "spec": lambda value: isinstance(value, dict),
+    "square": _as_option("square"),
     "splits": _counts,
     "val_pck": lambda value: _number(value) and 0 <= value <= 1,
     "stacks": lambda value: _list_of(lambda stack: type(stack) is int and -1 <= stack < _MOST)(value) and bool(value),

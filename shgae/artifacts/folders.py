@@ -15,10 +15,9 @@ import filelock
 from shgae.artifacts.durable import sync
 from shgae.artifacts.hashing import led_out
 from shgae.artifacts.manifest import KINDS, MANIFEST, has_manifest, names_in
-from shgae.artifacts.output_file import check_name
 from shgae.artifacts.run_log import ORIGIN
 from shgae.artifacts.tables import read_json, write_json
-from shgae.errors import Refused
+from shgae.errors import Refused, shortened
 
 INTENT, PIECES, LOCK = ".intent.json", ".pieces.jsonl", ".lock"
 HIDDEN = (ORIGIN, PIECES, LOCK, INTENT)
@@ -26,6 +25,8 @@ HIDDEN = (ORIGIN, PIECES, LOCK, INTENT)
 REPLACED = ".replaced.json"
 """Marks an old artefact that is being replaced."""
 _TORN = re.compile(r"\.(.+)\.\d+\.tmp")
+_MOST_NAME = 255 - 16
+"""Bytes: while it is written its name has up to 16 more."""
 
 
 @contextlib.contextmanager
@@ -58,6 +59,13 @@ def check_inputs(target: Path, inputs: Iterable[Path]) -> None:
     for path in inputs:
         if Path(os.path.realpath(path)).is_relative_to(folder):
             raise Refused("output", target, f"it holds {path}, an input of this step", "another --output")
+
+
+def check_name(output: Path) -> None:
+    """Raises :class:`Refused` where an output's name leaves no room for what is put next to it while it is made."""
+    if (size := len(os.fsencode(output.name))) > _MOST_NAME:
+        why = f"its name has {size} bytes, at most {_MOST_NAME}"
+        raise Refused("output", shortened(str(output), 100), why, "a shorter one")
 
 
 def check_target(target: Path, force: bool, resume: bool = False) -> None:

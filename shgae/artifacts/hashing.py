@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from shgae.artifacts.input_file import open_input
 from shgae.errors import Refused
-from shgae.execution import Execution, Progress
+from shgae.execution import Execution, ProcessGroup, Progress
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -59,14 +59,26 @@ def known_hash(file: BufferedReader) -> str:
     return found
 
 
-def knows(state: tuple[int, ...], sha256: str) -> bool:
-    """Whether this process has hashed a file in that state (:func:`state_of`), to this end."""
-    return _known.get(state) == sha256
+def learn(files: Sequence[tuple[Path, str]], world: ProcessGroup) -> None:
+    """Takes over what the other processes hashed, to this sha256: of files that are the same ones here, to the time of
+    their change."""
+    import numpy as np  # a wrong path is told before that would be done
+
+    states = []
+    for path, _ in files:
+        with open_input(path) as file:
+            states.append(state_of(file))
+    marks = np.zeros((len(files), hashlib.sha256().digest_size), np.uint8)
+    for number in world.shard(range(len(files))):
+        if _known.get(states[number]) == files[number][1]:
+            marks[number] = np.frombuffer(_mark(states[number]), np.uint8)
+    for state, (_, sha256), mark in zip(states, files, world.merge_disjoint(marks), strict=True):
+        if mark.tobytes() == _mark(state):
+            _known[state] = sha256
 
 
-def remember(state: tuple[int, ...], sha256: str) -> None:
-    """Takes over what another process knows, of a file that is in the same state here."""
-    _known[state] = sha256
+def _mark(state: tuple[int, ...]) -> bytes:
+    return hashlib.sha256(repr(state).encode()).digest()
 
 
 def led_out(path: Path, root: Path) -> str | None:
@@ -127,18 +139,16 @@ def of_each(
     is_long = total >= _WORTH_TELLING
     progress = execution.progress if is_long else Progress()
     progress.start(what, total // _MB, "MB")
-    with ThreadPoolExecutor(_THREADS) as pool:
-        begun = [pool.submit(work, item) for item, _ in files]
-        try:
-            for one, (_, size) in zip(begun, files, strict=True):
-                found.append(one.result())
-                progress.advance((done + size) // _MB - done // _MB)
-                done += size
-                if is_long and stops:
-                    execution.stop.raise_if_set(what, "the same command again", saved=False)
-        finally:
-            for one in begun:
-                one.cancel()
+    pool = ThreadPoolExecutor(_THREADS)
+    try:
+        for one, (_, size) in zip(pool.map(work, [item for item, _ in files]), files, strict=True):
+            found.append(one)
+            progress.advance((done + size) // _MB - done // _MB)
+            done += size
+            if is_long and stops:
+                execution.stop.raise_if_set(what, "the same command again", saved=False)
+    finally:
+        pool.shutdown(cancel_futures=True)
     progress.finish()
     return found
 

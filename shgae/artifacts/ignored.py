@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from shgae.artifacts.crops import not_as_written
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import read_rows
-from shgae.errors import Refused
 from shgae.metrics.people import Regions
 
 IGNORED = "ignored.jsonl"
-_FIX = "shgae prepare again"
 
 
 def read_regions(data: Artifact, split: str, joints: int) -> Regions | None:
@@ -49,7 +48,7 @@ def _checked(row: dict[str, Any], data: Artifact, joints: int) -> dict[str, Any]
     is_fine = is_fine and row.get("iscrowd") in (0, 1) and _are_numbers([area], 1) and area >= 0
     is_fine = is_fine and _are_numbers(box, 4) and min(box[2:]) > 0 and _are_numbers(points, 3 * joints)  # type: ignore[index]
     if not is_fine or not set(points[2::3]) <= {0, 1, 2}:
-        raise Refused("table", data.path / IGNORED, f"not as prepare writes it ({row!r:.60})", _FIX)
+        raise not_as_written(row, data, IGNORED)
     return row
 
 

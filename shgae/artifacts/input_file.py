@@ -47,19 +47,11 @@ def open_input(
         Refused: it is not there, a folder, a FIFO, a device or a socket, may not be read, or has more than ``most``
             bytes.
     """
-    try:
-        found = path.stat()
-        _check_kind(path, found, what, wanted)
-        _check_size(path, found, what, fix, most)
+    with _told(path, what):
+        _check(path, path.stat(), what, wanted, fix, most)
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _WITHOUT_WAITING))  # noqa: PTH123, SIM115
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused(what, path, "no such file", "check the path") from error
-    except PermissionError as error:
-        raise Refused(what, path, "it may not be read", "check its permissions") from error
     try:
-        found = os.fstat(file.fileno())
-        _check_kind(path, found, what, wanted)
-        _check_size(path, found, what, fix, most)
+        _check(path, os.fstat(file.fileno()), what, wanted, fix, most)
     except BaseException:
         file.close()
         raise
@@ -68,8 +60,14 @@ def open_input(
 
 def check_input(path: Path, what: str, wanted: str = "a file") -> None:
     """Raises :class:`Refused` where :func:`open_input` would for what a path leads to; opens nothing."""
+    with _told(path, what):
+        _check(path, path.stat(), what, wanted)
+
+
+@contextmanager
+def _told(path: Path, what: str) -> Iterator[None]:
     try:
-        _check_kind(path, path.stat(), what, wanted)
+        yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Refused(what, path, "no such file", "check the path") from error
     except PermissionError as error:
@@ -96,23 +94,20 @@ def path_of(source: Source) -> Path:
 
 
 @contextmanager
-def reading(source: Source, what: str = "file", fix: str = "check the path") -> Iterator[tuple[BufferedReader, Path]]:
+def reading(source: Source, what: str, fix: str = "", most: int | None = None) -> Iterator[tuple[BufferedReader, Path]]:
     """A source as an open file and its path, for the time of a block; raises as :func:`open_input`."""
-    with open_input(source, what, fix) if isinstance(source, Path) else source as file:
+    with open_input(source, what, fix, most=most) if isinstance(source, Path) else source as file:
         yield file, path_of(source)
 
 
-def _check_size(path: Path, found: os.stat_result, what: str, fix: str, most: int | None) -> None:
-    if most is not None and found.st_size > most:
-        raise Refused(what, path, f"more than {most:,} bytes", fix)
-
-
-def _check_kind(path: Path, found: os.stat_result, what: str, wanted: str) -> None:
+def _check(path: Path, found: os.stat_result, what: str, wanted: str, fix: str = "", most: int | None = None) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise Refused(what, path, f"it is a folder, wanted {wanted}", _inside(path, wanted) or "check the path")
     if not stat.S_ISREG(found.st_mode):
         kind = _ENDLESS.get(stat.S_IFMT(found.st_mode), "no regular file")
         raise Refused(what, path, f"it is {kind}, wanted {wanted}", "a regular file (a copy of what comes out of it)")
+    if most is not None and found.st_size > most:
+        raise Refused(what, path, f"more than {most:,} bytes", fix)
 
 
 def _inside(folder: Path, wanted: str) -> str:

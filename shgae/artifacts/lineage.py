@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,18 +39,15 @@ def ancestors(artifact: Artifact) -> Iterator[Ancestor]:
 def ancestors_of(parents: Sequence[Parent], child: Path) -> Iterator[Ancestor]:
     """The parents of an artefact, which lies or is going to lie at ``child``, and theirs, depth first."""
     # Each place is opened once: several of a family often lie at one, and a manifest tells of its whole family.
-    yield from _ancestors_of(parents, child, 1, {})
+    id_at = functools.cache(_id_at)
 
+    def theirs(parents: Sequence[Parent], child: Path, depth: int) -> Iterator[Ancestor]:
+        for parent in parents:
+            path = Path(os.path.realpath(child / parent.path))  # resolve() raises on a circle of symlinks
+            yield Ancestor(depth, parent.role, parent.kind, parent.id, path, id_at(path) == parent.id)
+            yield from theirs(parent.parents, path, depth + 1)
 
-def _ancestors_of(
-    parents: Sequence[Parent], child: Path, depth: int, there: dict[Path, str | None]
-) -> Iterator[Ancestor]:
-    for parent in parents:
-        path = Path(os.path.realpath(child / parent.path))  # resolve() raises on a circle of symlinks
-        if path not in there:
-            there[path] = _id_at(path)
-        yield Ancestor(depth, parent.role, parent.kind, parent.id, path, there[path] == parent.id)
-        yield from _ancestors_of(parent.parents, path, depth + 1, there)
+    yield from theirs(parents, child, 1)
 
 
 def found(parent: Parent, child: Path) -> Artifact | None:

@@ -175,14 +175,9 @@ def names_in(folder: Path) -> list[str]:
 
 def in_words(kind: str) -> str:
     """An artefact of that kind, with its article."""
-    several = {
-        "data": "prepared data",
-        "activations": "activations",
-        "predictions": "predictions",
-        "figures": "figures",
-    }
-    article = "an" if kind[0] in "aeh" else "a"  # an hourglass, as spoken
-    return several.get(kind, f"{article} {kind}")
+    if kind in ("data", "activations", "predictions", "figures"):
+        return "prepared data" if kind == "data" else kind
+    return f"{'an' if kind[0] in 'aeh' else 'a'} {kind}"  # an hourglass, as spoken
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

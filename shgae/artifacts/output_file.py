@@ -6,20 +6,12 @@ import os
 import tempfile
 from pathlib import Path
 
+from shgae.artifacts.folders import check_name, torn_in
 from shgae.artifacts.manifest import has_manifest, read_manifest
-from shgae.errors import Refused, shortened
+from shgae.errors import Refused
 
 PAGE, PICTURE, ONNX = (".html", ".htm"), (".png", ".svg", ".pdf"), (".onnx",)
 """How the names of such files end."""
-_MOST_NAME = 255 - 16
-"""Bytes: while it is written its name has up to 16 more."""
-
-
-def check_name(output: Path) -> None:
-    """Raises :class:`Refused` where an output's name leaves no room for what is put next to it while it is made."""
-    if (size := len(os.fsencode(output.name))) > _MOST_NAME:
-        why = f"its name has {size} bytes, at most {_MOST_NAME}"
-        raise Refused("output", shortened(str(output), 100), why, "a shorter one")
 
 
 def check_file(output: Path, suffixes: tuple[str, ...], force: bool, *, example: str) -> None:
@@ -61,8 +53,6 @@ def make_room(folder: Path, *names: str) -> None:
     except OSError as error:
         error.filename = str(folder)  # the file's own name says nothing to anybody
         raise
-    from shgae.artifacts.folders import torn_in  # which needs this module
-
     for left in torn_in(folder, names):
         if not _is_at_work(int(left.split(".")[-2])):
             (folder / left).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from shgae.execution import StopFlag
 
@@ -85,8 +85,8 @@ def _collect(child: subprocess.Popen[bytes], seconds: float, most: int, stop: St
     said = bytearray(), bytearray()
     until = time.monotonic() + seconds
     with selectors.DefaultSelector() as waiting:
-        for number, stream in enumerate((child.stdout, child.stderr)):
-            waiting.register(_there(stream), selectors.EVENT_READ, number)
+        for number, stream in enumerate(filter(None, (child.stdout, child.stderr))):
+            waiting.register(stream, selectors.EVENT_READ, number)
         while waiting.get_map() and not stop:
             if time.monotonic() > until or len(said[0]) > most:
                 raise TooLong
@@ -99,12 +99,6 @@ def _collect(child: subprocess.Popen[bytes], seconds: float, most: int, stop: St
                 else:
                     said[1].extend(data[: _MOST_SAID - len(said[1])])
     return said
-
-
-def _there(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:
-        raise ValueError("a stream that was asked for is not there")
-    return stream
 
 
 def begin(parent: int, memory: int) -> None:

@@ -65,18 +65,7 @@ def check_name(name: str) -> None:
 
 
 def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, activations: ActivationSplits) -> None:
-    """Writes reconstructions for ``shgae splice`` and ``shgae rate`` to try with ``--given``.
-
-    Args:
-        path: the file, which is replaced if there is one; ``.safetensors`` by custom.
-        bottleneck: (N, C, 4, 4) numbers, in any form that numpy takes; stored as float32.
-        annotation_id: (N,) whose they are: ids of one split, each once, as ``activations[SPLIT].annotation_id`` has
-            them.
-        activations: of :func:`shgae.open_activations`; what they are reconstructions of.
-
-    Raises:
-        Refused: shapes or ids do not fit the activations, or a number is not finite, or not as float32.
-    """
+    """See :func:`shgae.write_reconstruction`."""
     path, ids, numbers = Path(path), np.asarray(annotation_id), np.asarray(bottleneck)
     if ids.dtype.kind not in "iu" or numbers.dtype.kind not in "fiu":
         raise Refused("tensors", path, f"numbers of {numbers.dtype}, ids of {ids.dtype}", "floats, and whole ids")

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shgae.artifacts.command import command_line
 from shgae.artifacts.manifest import Parent, differences, package_versions
 from shgae.artifacts.tables import read_json, write_json
 from shgae.errors import Refused
@@ -36,17 +35,6 @@ class RunOrigin:
     """Device, processes, determinism, compilation and versions of its runs, in order; a run like the one before it adds
     nothing."""
 
-    @classmethod
-    def new(cls, parents: Sequence[Parent], conditions: Mapping[str, str]) -> RunOrigin:
-        """Of a draft that begins now."""
-        return cls(command_line(), now(), parents, (conditions,))
-
-    def followed(self, conditions: Mapping[str, str]) -> RunOrigin:
-        """With one more run."""
-        if conditions == self.conditions[-1]:
-            return self
-        return RunOrigin(self.command, self.begun, self.parents, (*self.conditions, conditions))
-
     def changes(self) -> list[str]:
         """In words: what was not the same in all its runs, in order; empty for the usual case."""
         return [
@@ -58,7 +46,7 @@ class RunOrigin:
 
     def write(self, folder: Path) -> None:
         """Keeps it in a draft's folder."""
-        write_json(folder / ORIGIN, asdict(self))
+        write_json(folder / ORIGIN, vars(self) | {"parents": [parent.to_json() for parent in self.parents]})
 
 
 def read_origin(folder: Path) -> RunOrigin | None:
@@ -75,13 +63,13 @@ def read_origin(folder: Path) -> RunOrigin | None:
 
 def going_on(new: RunOrigin, folder: Path, progress: Progress) -> RunOrigin:
     """The origin of a draft that is resumed, stored again; conditions that are not those of its last run are told."""
-    before, here = read_origin(folder), new.conditions[-1]
-    if before:  # before there was a choice, nothing was compiled
-        before = replace(before, conditions=[{_COMPILE: "off"} | dict(one) for one in before.conditions])
-    origin = before.followed(here) if before else new
-    if before and origin != before:
-        changed = "; ".join(differences(here, before.conditions[-1]))
-        progress.note(f"note: going on under other conditions ({changed}): the last bits may differ")
+    origin, here = read_origin(folder) or new, new.conditions[-1]
+    # Before there was a choice, nothing was compiled.
+    conditions = [{_COMPILE: "off"} | dict(one) for one in origin.conditions]
+    if changed := differences(here, conditions[-1]):
+        progress.note(f"note: going on under other conditions ({'; '.join(changed)}): the last bits may differ")
+        conditions.append(dict(here))
+    origin = replace(origin, conditions=conditions)
     origin.write(folder)
     return origin
 

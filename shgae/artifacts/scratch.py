@@ -51,10 +51,8 @@ def _is_own(folder: Path) -> bool:
 def _is_abandoned(folder: Path) -> bool:
     if not (folder / _LOCK).is_file():
         return time.time() - folder.stat().st_mtime > _LOCKED_BY_NOW
-    lock = filelock.FileLock(folder / _LOCK, timeout=0)
     try:
-        lock.acquire()
+        with filelock.FileLock(folder / _LOCK, timeout=0):
+            return True
     except filelock.Timeout:
         return False
-    lock.release()
-    return True

@@ -7,25 +7,20 @@ never looks whole.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shgae.artifacts.facts import Facts
 from shgae.artifacts.folders import INTENT, partial_of
-from shgae.artifacts.hashing import knows, led_out, of_each, remember, state_of, unlike, unlike_open
+from shgae.artifacts.hashing import learn, led_out, of_each, unlike, unlike_open
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.manifest import MANIFEST, Manifest, Parent, in_words, read_manifest
 from shgae.errors import Refused
 from shgae.execution import Execution, ProcessGroup
-
-if TYPE_CHECKING:  # it is imported where it is used: a wrong path is told before that would be done
-    import numpy as np
-    import numpy.typing as npt
 
 _MAKERS = {"data": "prepare", "hourglass": "train", "activations": "extract", "autoencoder": "pretrain-ae"}
 """The command that first makes a kind."""
@@ -102,12 +97,8 @@ def open_artifact(
 ) -> Artifact:
     """Opens a complete artefact of one of the given kinds (any, when none is given).
 
-    Args:
-        path: its folder.
-        kinds: kinds that are accepted.
-        verify: whether to hash its files again.
-        only: beginnings of the names of the files to hash; a step need not hash what it does not read.
-        execution: where hashing is told if it takes long, and whether to stop.
+    With ``verify`` its files are hashed again: those with names that begin with one of ``only``, for a step need not
+    hash what it does not read. The ``execution`` is told of it if it takes long, and may stop it.
 
     Raises:
         Refused: no such folder, not complete, another kind, or a file is missing or changed.
@@ -139,30 +130,7 @@ def verify_files(
     faults = {name: fault for (name, _), fault in zip(mine, found, strict=True) if fault}
     agree(artifact, names, faults, execution.world)
     if execution.world.size > 1:
-        _learn(artifact, names, execution.world)
-
-
-def _learn(artifact: Artifact, names: Sequence[str], world: ProcessGroup) -> None:
-    """Takes over what the other processes hashed: of files that are the same ones here, to the time of their change."""
-    import numpy as np
-
-    hashes, states = [artifact.manifest.files[name].sha256 for name in names], list[tuple[int, ...]]()
-    for name in names:
-        with open_input(artifact.path / name) as file:
-            states.append(state_of(file))
-    marks = np.zeros((len(names), hashlib.sha256().digest_size), np.uint8)
-    for number in world.shard(range(len(names))):
-        if knows(states[number], hashes[number]):
-            marks[number] = _mark(states[number])
-    for state, sha256, mark in zip(states, hashes, world.merge_disjoint(marks), strict=True):
-        if np.array_equal(mark, _mark(state)):
-            remember(state, sha256)
-
-
-def _mark(state: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    import numpy as np
-
-    return np.frombuffer(hashlib.sha256(repr(state).encode()).digest(), np.uint8)
+        learn([(artifact.path / name, artifact.manifest.files[name].sha256) for name in names], execution.world)
 
 
 def fault_of(artifact: Artifact, name: str, *, anew: bool = False) -> str | None:
@@ -175,13 +143,9 @@ def fault_of(artifact: Artifact, name: str, *, anew: bool = False) -> str | None
 def agree(artifact: Artifact, names: Sequence[str], faults: Mapping[str, str], world: ProcessGroup) -> None:
     """Raises :class:`Refused` in every process if one of them found a fault.
 
-    Args:
-        artifact: what the files are of.
-        names: files that were looked at, each by one of the processes.
-        faults: those in which this process found a fault, and which.
-        world: the processes.
+    The files of these names were looked at, each by one of the processes; ``faults`` are what this one found.
     """
-    import numpy as np
+    import numpy as np  # a wrong path is told before that would be done
 
     is_wrong = world.merge_disjoint(np.array([name in faults for name in names], np.uint8))
     wrong = [name for name, one in zip(names, is_wrong, strict=True) if one]

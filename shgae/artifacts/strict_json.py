@@ -10,11 +10,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from shgae.artifacts.file_kinds import NOT_FETCHED, kind_of
-from shgae.artifacts.input_file import Source, open_input, path_of, whole
+from shgae.artifacts.input_file import Source, reading, whole
 from shgae.errors import Refused, shortened
 
 MOST_BYTES = 2**31
@@ -122,7 +121,6 @@ def read(
     *,
     each: Callable[[dict[str, Any]], Any] = lambda found: found,
     constant: Callable[[str], Any] | None = None,
-    most: int = MOST_BYTES,
     utf16: bool = False,
 ) -> JsonFile:
     """Reads a file of JSON.
@@ -131,17 +129,15 @@ def read(
         source: the file.
         what: what an error calls it.
         fix: what an error advises where the content is wrong.
-        each: see :func:`parse`.
-        constant: see :func:`parse`.
-        most: bytes; not more of them are read.
+        each, constant: see :func:`parse`.
         utf16: see :func:`decode`.
 
     Raises:
-        Refused: it is no file that may be read (:func:`~shgae.artifacts.input_file.open_input`), is larger than
-            ``most``, or as :func:`parse`.
+        Refused: it is no file that may be read (:func:`~shgae.artifacts.input_file.open_input`), has more
+            than :data:`MOST_BYTES`, or as :func:`parse`.
     """
-    with open_input(source, what, fix, most=most) if isinstance(source, Path) else source as file:
-        data, path = whole(file, what, fix, most), path_of(source)
+    with reading(source, what, fix, MOST_BYTES) as (file, path):
+        data = whole(file, what, fix, MOST_BYTES)
     sha256, kind = hashlib.sha256(data).hexdigest(), kind_of(data[:_HEAD], _OTHER_KINDS)
     if kind:
         raise Refused(what, path, f"not JSON ({kind[0]})", kind[1])

@@ -32,7 +32,7 @@ MAX_TENSORS = 20_000
 _MAX_AXES = 32
 _METADATA = "__metadata__"
 _NOTE = "note"
-_DTYPES: dict[str, type[np.generic]] = {
+DTYPES: dict[str, type[np.generic]] = {
     "F64": np.float64,
     "F32": np.float32,
     "F16": np.float16,
@@ -41,9 +41,10 @@ _DTYPES: dict[str, type[np.generic]] = {
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
+"""What numbers of an artefact may be, by the name that the file has for it."""
 _FORMATS = ("I64", "F64", "F32", "I32", "F16", "U8", "BOOL")
 """In the order in which the library writes arrays."""
-_NUMPYS: dict[str, type[np.generic]] = _DTYPES | {
+_NUMPYS: dict[str, type[np.generic]] = DTYPES | {
     "U64": np.uint64,
     "U32": np.uint32,
     "U16": np.uint16,
@@ -73,7 +74,7 @@ def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
     header, at = {}, 0
     for name in order:
         dtype, shape = shapes[name]
-        end = at + math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
+        end = at + math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, end]}
         at = end
     text = len(json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode())
@@ -81,11 +82,7 @@ def tensors_size(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
 
 
 def load_tensors(source: Source, *, finite: bool = True) -> dict[str, Array]:
-    """Reads every array of a file into memory.
-
-    Args:
-        source: the file.
-        finite: whether NaN and infinite numbers are refused, as of weights.
+    """Reads every array of a file into memory; with ``finite``, NaN and infinite numbers are refused, as of weights.
 
     Raises:
         Refused: the file is missing, torn or no safetensors file, or a number is not finite.
@@ -130,8 +127,8 @@ def check_arrays(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, t
         raise Refused("tensors", path, why, "make the artefact again")
     for name, (dtype, shape) in wanted.items():
         found = arrays[name]
-        if found.dtype != np.dtype(_DTYPES[dtype]) or found.shape != shape:
-            why = f"it is {found.dtype} {found.shape}, its manifest wants {np.dtype(_DTYPES[dtype])} {shape}"
+        if found.dtype != np.dtype(DTYPES[dtype]) or found.shape != shape:
+            why = f"it is {found.dtype} {found.shape}, its manifest wants {np.dtype(DTYPES[dtype])} {shape}"
             raise Refused(f"tensor {name}", path, why, "make the artefact again")
 
 
@@ -159,9 +156,9 @@ def map_tensor(source: Source, name: str) -> Array:
         entry = header.get(name)
         if entry is None or name == _METADATA:
             raise Refused(f"tensor {name}", path, "the file has none of that name", "make the file again")
-        dtype, shape = _DTYPES.get(entry["dtype"]), tuple(entry["shape"])
+        dtype, shape = DTYPES.get(entry["dtype"]), tuple(entry["shape"])
         if dtype is None:
-            why = f"its number format {shortened(entry['dtype'])} is none of {', '.join(_DTYPES)}"
+            why = f"its number format {shortened(entry['dtype'])} is none of {', '.join(DTYPES)}"
             raise Refused(f"tensor {name}", path, why, "make the file again")
         begin, end = entry["data_offsets"]
         try:

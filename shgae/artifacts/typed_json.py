@@ -98,19 +98,13 @@ def to_json(value: Any) -> dict[str, Any]:
     return dict(content)
 
 
-def from_json(kind: type[T], value: Any, where: object, what: str = "report") -> T:
-    """The dataclass of a JSON object.
-
-    Args:
-        kind: the dataclass.
-        value: as ``json.loads`` gives it.
-        where: the file, for the message.
-        what: the thing that is read, for the message.
+def from_json(kind: type[T], value: Any, where: object) -> T:
+    """The dataclass of a JSON object, as ``json.loads`` gives it; ``where`` is the file, for the message.
 
     Raises:
         Refused: an unknown or missing key, a wrong type, or a number that is not finite, with the key's path.
     """
-    return typing.cast(T, _content(kind, value, where, what))
+    return typing.cast(T, _content(kind, value, where, "report"))
 
 
 def part(kind: type[T], value: Any, path: str) -> T:

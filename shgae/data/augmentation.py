@@ -9,6 +9,7 @@ the context around it). Beyond the photo lies the mean colour, which is 0 in an 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -60,10 +61,10 @@ class Warp(NamedTuple):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Parts with their strengths, see :class:`~shgae.recipe_parts.AugmentConfig`, for crops of one kind."""
+    """What may happen to crops of one kind, see :class:`~shgae.recipe_parts.AugmentConfig`."""
 
-    parts: AugmentConfig
-    """Every part has a number."""
+    parts: Mapping[str, float]
+    """The strength of each of :data:`~shgae.recipe_parts.PARTS`."""
     crop_size: int
     mirrored: tuple[int, ...]
     """Which joint each joint is in a mirror image."""
@@ -80,7 +81,7 @@ class Augmentation:
             xy_crop: (N, K, 2) joints in the crop.
             visibility: (N, K), 0 not labelled.
         """
-        parts, size = self._strengths(), float(self.crop_size)
+        parts, size = self.parts, float(self.crop_size)
         either_way = 2 * uniforms - 1
         mirrored = uniforms[:, _MIRROR] < parts["flip"]
         centre, zoom = self._focus(uniforms, xy_crop.astype(np.float64), visibility > 0)
@@ -121,9 +122,6 @@ class Augmentation:
         places, gains = (torch.from_numpy(part.astype(np.float32)) for part in (sampling, changes.gains))
         return Warp(places, gains, torch.from_numpy(changes.hidden), self.crop_size)
 
-    def _strengths(self) -> dict[str, float]:
-        return {name: getattr(self.parts, name) for name in PARTS}
-
     def _focus(self, uniforms: Floats, xy_crop: Floats, labelled: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """What comes into the crop's middle, (N, 2), and how much larger it becomes, (N,): the crop's own, or a half's.
 
@@ -132,7 +130,7 @@ class Augmentation:
         """
         size, people = float(self.crop_size), len(uniforms)
         centre, zoom = np.full((people, 2), size / 2), np.ones(people)
-        wanted = uniforms[:, _HALVE] < self._strengths()["half_body"]
+        wanted = uniforms[:, _HALVE] < self.parts["half_body"]
         for n in np.flatnonzero(wanted & (labelled.sum(1) * 2 > labelled.shape[1])):
             halves = (self.upper, self.lower) if uniforms[n, _HALF] < 0.5 else (self.lower, self.upper)
             joints = [xy_crop[n, labelled[n] & np.array(half)] for half in halves]
@@ -145,7 +143,7 @@ class Augmentation:
 
     def _hidden(self, uniforms: Floats) -> npt.NDArray[np.int64]:
         least, most = (share * self.crop_size for share in _HIDDEN_SIDES)
-        hides = uniforms[:, _HIDE] < self._strengths()["occlusion"]
+        hides = uniforms[:, _HIDE] < self.parts["occlusion"]
         sides = np.where(hides[:, None], least + (most - least) * uniforms[:, _HIDDEN : _HIDDEN + 2], 0)
         first = (self.crop_size - sides) * uniforms[:, _HIDDEN + 2 : _HIDDEN + 4]
         return np.concatenate((first, first + sides), 1).astype(np.int64)
@@ -159,19 +157,16 @@ def for_joints(config: ConfigT, skeleton: Skeleton) -> ConfigT:
 
 
 def augmentation_of(config: AugmentConfig, skeleton: Skeleton, crop_size: int, where: object) -> Augmentation | None:
-    """The augmentation that a config asks for; None where it asks for none.
+    """The augmentation that a config asks for, of crops of so many pixels a side; None where it asks for none.
 
-    Args:
-        config: the preset, and parts of its own.
-        skeleton: the joints of the data.
-        crop_size: side of a crop in pixels.
-        where: the data, for the refusal.
+    ``where`` names the data in a refusal.
 
     Raises:
         Refused: mirroring without a known mirror pair, or halves of a body where the joints' names tell none.
     """
     config = for_joints(config, skeleton)
-    if config.augment == "none" and not any(getattr(config, name) for name in PARTS):
+    parts = {name: getattr(config, name) or 0.0 for name in PARTS}
+    if not any(parts.values()):
         return None
     if config.flip and not skeleton.flip_pairs:
         why = "its joints have no mirror pairs (left and right in their names, or flip_pairs in the JSON's category)"
@@ -180,7 +175,6 @@ def augmentation_of(config: AugmentConfig, skeleton: Skeleton, crop_size: int, w
     if config.half_body and min(sum(upper), sum(lower)) < _FEWEST_OF_HALF:
         why = "the names of its joints do not tell an upper and a lower body"
         raise Refused("--half-body", where, why, "--half-body 0")
-    parts = AugmentConfig(config.augment, *(getattr(config, name) for name in PARTS))
     return Augmentation(parts, crop_size, tuple(mirrored(len(skeleton), skeleton.flip_pairs)), upper, lower)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.doubts import FRACTIONS
-from shgae.data.text_input import MOST_PIXELS, is_finite, is_id, is_text, name_parts, there, whole
+from shgae.data.text_input import MOST_PIXELS, is_finite, is_id, is_text, name_parts, objects_in, there, whole
 from shgae.errors import Refused, quoted
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
@@ -106,13 +106,13 @@ def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Ite
     if not isinstance(document, dict):
         raise JsonFault("neither a dataset nor a list of detections")
     listed: dict[int, list[int]] = defaultdict(list)
-    entries = _objects(document, "images")
+    entries = objects_in(document, "images")
     for place, entry in enumerate(entries):
         if is_id(entry.get("id")):
             listed[entry["id"]].append(place)
     images: dict[int, BoxedImage] = {}
     skipped: Counter[str] = Counter()
-    for place, entry in enumerate(_objects(document, "annotations")):
+    for place, entry in enumerate(objects_in(document, "annotations")):
         number = entry.get("id")
         where = f"annotations[{place}]" if number is None else f"annotation {quoted(number)}"
         if number is not None and not is_id(number):
@@ -139,9 +139,7 @@ def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
     size = there(entry.get("width")), there(entry.get("height"))
     if not all(side is None or (type(side) is int and 0 < side < _MOST_SIDE) for side in size):
         raise JsonFault(f"{where} has no positive whole numbers as its width and height")
-    if None in size:
-        return BoxedImage(where, entry["id"], entry["file_name"])
-    return BoxedImage(where, entry["id"], entry["file_name"], size)
+    return BoxedImage(where, entry["id"], entry["file_name"], None if None in size else size)
 
 
 def _detections(
@@ -187,13 +185,6 @@ def _by_name(image_id: Any, name: Any) -> tuple[Any, Any]:
 def _one_name(name: str | None) -> tuple[str, ...] | None:
     """A file name in one form, with which slashes and letters it may be written."""
     return None if name is None else name_parts(name)
-
-
-def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    entries = document.get(name)
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise JsonFault(f"no list of objects called {name!r}")
-    return entries
 
 
 def _reason(entry: Mapping[str, Any], category_id: int, where: str, others: Counter[int]) -> str | None:

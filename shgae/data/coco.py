@@ -1,15 +1,14 @@
 """COCO person keypoints (JSON) -> people, photo by photo.
 
-The whole file is checked (:mod:`shgae.data.coco_json`) before pycocotools indexes it. What is wrong with one person
+The whole file is checked (:mod:`shgae.data.coco_json`) before it is indexed. What is wrong with one person
 only, a box without area, say, stands in :attr:`Person.fault`: the caller decides.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 from array import array
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pycocotools.coco import COCO
 
 from shgae.artifacts.crops import MEASURES
 from shgae.data.coco_json import AnnotationFile, read_dataset
@@ -49,8 +47,6 @@ class Person:
     """An annotated person with K keypoints."""
 
     annotation_id: int
-    photo_id: int
-    file_name: str
     xy_photo: npt.NDArray[np.float64]
     """(K, 2) joints in pixels of the photo; what stands where visibility is 0 has no meaning."""
     visibility: npt.NDArray[np.uint8]
@@ -92,52 +88,50 @@ class CocoPeople:
         self.skeleton = Skeleton.from_category(file.category)
         self.category_id: int = file.category["id"]
         """Of the people, for predictions in COCO's results format."""
-        self._index = COCO()
-        self._index.dataset = file.dataset
-        with contextlib.redirect_stdout(io.StringIO()):
-            self._index.createIndex()
-        self.photo_count = len(self._index.imgs)
+        self._images: dict[int, dict[str, Any]] = {one["id"]: one for one in file.dataset["images"]}
+        self._annotations: dict[int, dict[str, Any]] = {one["id"]: one for one in file.dataset["annotations"]}
+        self._people_of: dict[int, list[int]] = defaultdict(list)
+        for one in self._annotations.values():
+            self._people_of[one["image_id"]].append(one["id"])
+        self.photo_count = len(self._images)
         self._folder = PhotoFolder(photos)
         self._headers: dict[int, Header | None] = {}
-        people = [one for one in self._index.anns.values() if one["category_id"] == self.category_id]
         self.strays = file.strays
         """See :class:`~shgae.data.coco_json.Stray`; by annotation id, nothing else here has them."""
-        self._count = len(people) + len(self.strays)
-        given = {name for person in people for name in _measures(person)}
+        given = {name for person in self._annotations.values() for name in _measures(person)}
         self.measures = tuple(name for name in MEASURES if name in given)
         """Those that anybody has, in their order."""
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._annotations) + len(self.strays)
 
     def __iter__(self) -> Iterator[tuple[Photo, list[int]]]:
         """Each photo that has people, in the order of the JSON, with its people's annotation ids in their order."""
-        for photo_id, image in self._index.imgs.items():
-            ids = self._index.getAnnIds(imgIds=[photo_id], catIds=[self.category_id])
-            if ids:
+        for photo_id, image in self._images.items():
+            if ids := self._people_of.get(photo_id):
                 yield Photo(photo_id, image["file_name"], self.said_size(photo_id) or self._own_size(photo_id)), ids
 
     def said_size(self, photo_id: int) -> tuple[int, int] | None:
         """Width and height that the JSON has of a photo, if it has both."""
-        image = self._index.imgs[photo_id]
+        image = self._images[photo_id]
         width, height = image.get("width"), image.get("height")
         return None if width is None or height is None else (width, height)
 
     def _own_size(self, photo_id: int) -> tuple[int, int] | None:
         """What the file of a photo says, as :attr:`exif` has it turned or not."""
         if photo_id not in self._headers:
-            path = self._folder.path(self._index.imgs[photo_id]["file_name"])
+            path = self._folder.path(self._images[photo_id]["file_name"])
             self._headers[photo_id] = read_header(path) if self._folder.is_inside(path) and path.is_file() else None
         header = self._headers[photo_id]
         return None if header is None else header.size_by(self.exif)
 
     def person(self, annotation_id: int, photo: Photo) -> Person:
         """One person of that photo."""
-        return _person(self._index.loadAnns([annotation_id])[0], photo, len(self.skeleton))
+        return _person(self._annotations[annotation_id], photo, len(self.skeleton))
 
     def given(self, annotation_id: int) -> dict[str, Any]:
         """The person's ``area`` and ``iscrowd``, where the JSON has them, as it has them."""
-        annotation = self._index.anns[annotation_id]
+        annotation = self._annotations[annotation_id]
         return {key: annotation[key] for key in ("area", "iscrowd") if _is_number(annotation.get(key))}
 
     def region(self, annotation_id: int, photo: Photo) -> dict[str, Any] | None:
@@ -173,11 +167,8 @@ class CocoPeople:
 def read_coco(path: Path, photos: Path, category: str | None = None, exif: Exif = "ignore") -> CocoPeople:
     """Reads and checks a COCO JSON with person keypoints, of :data:`~shgae.skeleton.MOST_JOINTS` at most.
 
-    Args:
-        path: the JSON.
-        photos: the folder that its file names are relative to.
-        category: name of the category of the people, where several have keypoints.
-        exif: what is done about photos that EXIF says to turn.
+    Its file names are relative to the folder of photos. The category is named where several have keypoints; ``exif`` is
+    what is done about photos that EXIF says to turn.
 
     Raises:
         Refused: a file or folder is missing, the JSON is broken or ambiguous, or something in it contradicts the
@@ -203,8 +194,6 @@ def _person(annotation: dict[str, Any], photo: Photo, joints: int) -> Person:
         fault = fault or (None if iscrowd in (0, 1) else "iscrowd other than 0 and 1")
     return Person(
         annotation_id=annotation["id"],
-        photo_id=photo.id,
-        file_name=photo.file_name,
         xy_photo=xy_photo,
         visibility=np.where(is_known, v, 0).astype(np.uint8),
         box=box,

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_category import choose_category
-from shgae.data.text_input import is_id, is_photo_name, leads_out, there, whole
+from shgae.data.text_input import is_id, is_photo_name, leads_out, objects_in, there, whole
 from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
@@ -76,10 +76,8 @@ def read_dataset(path: Path, category: str | None = None, *, needs_people: bool 
     What concerns one person only (no joints, not finite, v = 3, no box, a box without area) is not checked here, and
     what nobody reads is not checked at all: other categories, their annotations, photos without people.
 
-    Args:
-        path: the JSON.
-        category: name of the category of the people, where several have keypoints.
-        needs_people: whether a file without annotations of that category is refused; its joints have names anyway.
+    The category of the people is named where several have keypoints. A file without annotations of it is refused if
+    people are needed; its joints have names anyway.
 
     Raises:
         Refused: the file is missing, broken, ambiguous, or something in it contradicts the format.
@@ -133,9 +131,7 @@ def _check_dataset(
     if not isinstance(dataset, dict):
         raise JsonFault("not a JSON object")
     for key in ("images", "annotations", "categories"):
-        entries = dataset.get(key)
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise JsonFault(f"no list of objects called {key!r}")
+        objects_in(dataset, key)
     _check_ids(
         dataset["categories"], "categories", "category", lambda one: bool(one.get("keypoints")) or is_id(one.get("id"))
     )

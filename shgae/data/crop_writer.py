@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from shgae.artifacts.crops import CropWriter, PeopleTable, no_measures
+from shgae.artifacts.crops import CropWriter, blank_people
 from shgae.artifacts.draft import Draft
 from shgae.data.coco import CocoPeople
 from shgae.data.cropping import BadPhoto, Cut, Sample, cut_people, missing_photos, photos_to_cut, too_many
@@ -110,22 +110,11 @@ class _SplitWriter:
     """The crops of one split and, next to them, the rows of its table."""
 
     def __init__(self, unfinished: Draft, split: str, config: PrepareConfig, people: int, of: CocoPeople) -> None:
-        joints = len(of.skeleton)
         self._crop_size = config.crop_size
         side = config.crop_size + 2 * around_crop(config.crop_size, config.context)
         self._writer = CropWriter(unfinished, split, side, people)
         self._rows = 0
-        self._table = PeopleTable(
-            xy_crop=np.zeros((people, joints, 2), np.float32),
-            visibility=np.zeros((people, joints), np.uint8),
-            annotation_id=np.zeros(people, np.int64),
-            photo_id=np.zeros(people, np.int64),
-            square=np.zeros((people, 3), np.float64),
-            box=np.zeros((people, 4), np.float64),
-            photo_size=np.zeros((people, 2), np.int64),
-            valid=np.zeros((people, 4), np.int64),
-            **no_measures(people, of.measures),
-        )
+        self._table = blank_people(people, len(of.skeleton), of.measures)
 
     def add(self, sample: Sample) -> None:
         person, row, table = sample.person, self._rows, self._table
@@ -149,22 +138,19 @@ class _SplitWriter:
         self._writer.finish(self._table.head(self._rows))
 
 
-@dataclass
 class _Mean:
     """Mean colour in whole numbers, so that neither order nor size costs precision."""
 
-    sums: list[int] = field(default_factory=lambda: [0, 0, 0])
-    pixels: int = 0
+    def __init__(self) -> None:
+        self._sums, self._pixels = np.zeros(3, np.int64), 0
 
     def add(self, sample: Sample) -> None:
         valid = sample.valid
         seen = sample.pixels[valid.y0 : valid.y1, valid.x0 : valid.x1]
         # Rows first: both axes at once take numpy 25 times as long.
-        columns = seen.sum(axis=0, dtype=np.uint32)
-        for channel, total in enumerate(columns.sum(axis=0, dtype=np.int64).tolist()):
-            self.sums[channel] += total
-        self.pixels += seen.shape[0] * seen.shape[1]
+        self._sums += seen.sum(axis=0, dtype=np.uint32).sum(axis=0, dtype=np.int64)
+        self._pixels += seen.shape[0] * seen.shape[1]
 
     def value(self) -> tuple[float, float, float]:
-        red, green, blue = (total / (255 * self.pixels) for total in self.sums)
+        red, green, blue = (total / (255 * self._pixels) for total in self._sums.tolist())
         return red, green, blue

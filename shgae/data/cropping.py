@@ -60,7 +60,6 @@ class BadPhoto:
 class Cut:
     """What came of a photo, or of a part of its people."""
 
-    photo: Photo
     people: int
     """How many were to be cut out."""
     samples: list[Sample]
@@ -106,13 +105,8 @@ def photos_to_cut(selection: Selection) -> int:
 def cut_people(selection: Selection, crop_size: int, workers: int, around: int = 0) -> Generator[Cut, None, None]:
     """What comes of each photo that has samples, in the order of the JSON, whatever the number of threads.
 
-    A photo of more than :data:`MOST_AT_ONCE` comes in parts.
-
-    Args:
-        selection: whom to cut out, and how.
-        crop_size: side of a crop in pixels.
-        workers: threads; 0 does it in line.
-        around: pixels of context on each side of a crop.
+    A photo of more than :data:`MOST_AT_ONCE` comes in parts. A crop has ``crop_size`` pixels a side, and ``around`` of
+    context on each; 0 threads do it in line.
     """
     yield from prefetch(_jobs(selection, crop_size, around), _Job.run, workers)
 
@@ -160,13 +154,13 @@ class _Job:
         image = self.decoded.get()
         if isinstance(image, Refused):
             bad = _bad(self.photo, self.source, self.people[0][0].annotation_id, image)
-            return Cut(self.photo, len(self.people), [], bad if self.is_first else None)
+            return Cut(len(self.people), [], bad if self.is_first else None)
         samples = []
         for person, split, square in self.people:
             pixels, valid = cut(image, square, self.crop_size)
             stored = self._with_context(image, square, pixels)
             samples.append(Sample(person, self.photo, split, square, pixels, valid, stored))
-        return Cut(self.photo, len(self.people), samples)
+        return Cut(len(self.people), samples)
 
     def _with_context(self, image: Image.Image, square: Square, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         size, around = self.crop_size, self.around
@@ -180,16 +174,12 @@ class _Job:
 
 def _jobs(selection: Selection, crop_size: int, around: int) -> Iterator[_Job]:
     for photo, fates in selection.samples():
-        wanted = [
-            (fate.annotation_id, fate.split, fate.square)
-            for fate in fates
-            if fate.split is not None and fate.square is not None
-        ]
         decoded = _Decoded(selection.people, photo)
-        for start in range(0, len(wanted), MOST_AT_ONCE):
+        for start in range(0, len(fates), MOST_AT_ONCE):
             people = [
-                (selection.people.person(annotation_id, photo), split, square)
-                for annotation_id, split, square in wanted[start : start + MOST_AT_ONCE]
+                (selection.people.person(fate.annotation_id, photo), fate.split, fate.square)
+                for fate in fates[start : start + MOST_AT_ONCE]
+                if fate.split is not None and fate.square is not None  # as of every sample
             ]
             yield _Job(selection.source, photo, decoded, people, crop_size, around, start == 0)
 

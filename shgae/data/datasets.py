@@ -89,11 +89,7 @@ def load_augmented_batch(
 ) -> PoseBatch:
     """Reads these rows with their context, moves their joints, and says what is to happen to the pixels.
 
-    Args:
-        crops: the training split.
-        rows: (N,) of it.
-        augmentation: what may happen.
-        uniforms: (N, DRAWS) what does, see :mod:`shgae.data.augmentation`.
+    The uniforms (N, DRAWS) decide it, see :mod:`shgae.data.augmentation`.
     """
     people, stored = crops.people, crops.stored_size
     around = (stored - crops.crop_size) // 2

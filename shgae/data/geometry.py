@@ -91,11 +91,8 @@ FAMILY_MARGIN = 0.25
 def mpii_square(center: npt.NDArray[np.float64], scale: float) -> Square:
     """The square that nets of MPII are given: 200 px x scale, grown by 25 %, around a centre 15 px x scale lower.
 
-    (pose-hg-train's ``src/util/dataset/mpii.lua``, and pytorch-pose and HRNet after it.)
-
-    Args:
-        center: (2,) MPII's ``objpos`` in xy_photo.
-        scale: MPII's, above 0.
+    Of MPII's ``objpos``, (2,) in xy_photo, and its scale, above 0. (pose-hg-train's ``src/util/dataset/mpii.lua``, and
+    pytorch-pose and HRNet after it.)
     """
     side = max(200 * scale * (1 + FAMILY_MARGIN), MIN_SIDE)
     x, y = float(center[0]), float(center[1]) + 15 * scale
@@ -105,10 +102,7 @@ def mpii_square(center: npt.NDArray[np.float64], scale: float) -> Square:
 def coco_square(box: npt.NDArray[np.float64]) -> Square:
     """The square that nets of COCO are given: the box's longer side, grown by 25 %, around the box's middle.
 
-    (HRNet's and MMPose's ``_box2cs`` for square inputs.)
-
-    Args:
-        box: (4,) x, y, width, height in xy_photo.
+    Of a box (4,) x, y, width, height in xy_photo. (HRNet's and MMPose's ``_box2cs`` for square inputs.)
     """
     x, y, width, height = (float(value) for value in box)
     side = max(max(width, height) * (1 + FAMILY_MARGIN), MIN_SIDE)

@@ -98,9 +98,6 @@ def encode(
         config: peak and sigmas.
         crop_size: rows and columns of the crop.
         rule: which cell a joint falls on.
-
-    Raises:
-        ValueError: a sigma is not positive.
     """
     at = cells(xy_crop, crop_size, rule)
     size, sigmas = crop_size // STRIDE, (config.sigma_hidden, config.sigma_visible)
@@ -208,7 +205,7 @@ def flip_lag(rule: CellRule) -> float:
 
 
 def mirror_back(maps: Tensor, flip_pairs: Sequence[tuple[int, int]], rule: CellRule = "round") -> Tensor:
-    """Maps of mirrored crops -> what they say of the crops: mirrored, a column further right, mirror pairs swapped.
+    """Maps (N, K, H, W) of mirrored crops -> maps of the crops: mirrored, a column further right, mirror pairs swapped.
 
     With ``round``, pixel p of a crop is pixel 4 W - 1 - p of its mirror image. Cell c stands for the pixels around 4 c
     (:func:`cells`); the mirror image has them around 4 W - 1 - 4 c, which is cell W - 1/4 - c. The nearest column is
@@ -218,14 +215,6 @@ def mirror_back(maps: Tensor, flip_pairs: Sequence[tuple[int, int]], rule: CellR
 
     With ``floor``, cell c holds the pixels 4 c to 4 c + 3, which the mirror image has in cell W - 1 - c: the maps are
     mirrored plainly, and nothing lags.
-
-    Args:
-        maps: (N, K, H, W).
-        flip_pairs: joints that change places, a pair each.
-        rule: which cell a joint falls on.
-
-    Returns:
-        (N, K, H, W).
     """
     width = maps.shape[-1]
     columns = width - (1 if rule == "floor" else 0) - torch.arange(width, device=maps.device)
@@ -295,8 +284,6 @@ def _mass_one(size: int, sigma: float) -> Tensor:
 
 
 def _radius(sigma: float) -> int:
-    if not sigma > 0:
-        raise ValueError(f"sigma is {sigma}, and a Gaussian needs a positive one")
     return int(_TRUNCATE * sigma + 0.5)
 
 

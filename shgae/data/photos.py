@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from shgae.data.boxes import Box, BoxedImage, BoxFile
@@ -67,8 +67,7 @@ def _is_entry(path: Path) -> bool:
 
 def whole_photos(photos: Sequence[Path]) -> list[BoxedPhoto]:
     """Every photo as one person."""
-    named = zip(photos, _file_names(photos), _image_ids(photos), strict=True)
-    return [BoxedPhoto(path, name, image_id) for path, name, image_id in named]
+    return list(map(BoxedPhoto, photos, _file_names(photos), _image_ids(photos)))
 
 
 def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto], Counter[str]]:
@@ -96,12 +95,10 @@ def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto
             raise Refused("boxes", file.path, why, "one image a photo")
     if not image_of:
         raise _none_of(photos, file, skipped)
-    named = list(zip(photos, _file_names(photos), _image_ids(photos), strict=True))
-    made = []
+    whole, made = whole_photos(photos), []
     for place, image in sorted(image_of.items()):
-        path, name, number = named[place]
-        image_id = number if image.image_id is None else image.image_id
-        made.append(BoxedPhoto(path, name, image_id, tuple(image.boxes), image.size))
+        number = whole[place].image_id if image.image_id is None else image.image_id
+        made.append(replace(whole[place], image_id=number, boxes=tuple(image.boxes), size=image.size))
     return made, skipped
 
 

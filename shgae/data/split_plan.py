@@ -114,15 +114,12 @@ def crops_in_words(selections: Sequence[Selection]) -> str:
 def size_of(selections: Sequence[Selection], config: PrepareConfig) -> int:
     """The bytes that the files of the artefact will take."""
     side = config.crop_size + 2 * around_crop(config.crop_size, config.context)
-    crops = 0
+    crops = tables = 0
     for selection in selections:
-        for people in selection.counts.values():
-            of = selection.people
-            crops += split_size(people, len(of.skeleton), side, of.measures)
-    tables = itertools.chain.from_iterable(
-        (*fate_rows(selection), *ignored_rows(selection)) for selection in selections
-    )
-    return crops + sum(len(dumps(row)) + 1 for row in tables)
+        of = selection.people
+        crops += sum(split_size(people, len(of.skeleton), side, of.measures) for people in selection.counts.values())
+        tables += sum(len(dumps(row)) + 1 for row in (*fate_rows(selection), *ignored_rows(selection)))
+    return crops + tables
 
 
 def cutting_time(selection: Selection, config: PrepareConfig, workers: int) -> float:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import sys
 import unicodedata
+from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
+
+from shgae.artifacts.strict_json import JsonFault
 
 _EXACT = 2**53
 """Up to here every whole number is a float of its own."""
@@ -60,6 +63,14 @@ def is_photo_name(value: Any) -> bool:
         return False
     parts = name_parts(value)
     return len(parts) > 0 and all(len(part.encode()) <= _LONGEST_PART for part in parts)
+
+
+def objects_in(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The list of objects of that name in a document; raises :class:`JsonFault` where it has none."""
+    entries = document.get(name)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise JsonFault(f"no list of objects called {name!r}")
+    return entries
 
 
 def whole(value: Any) -> Any:

@@ -35,11 +35,7 @@ _INTERVAL = b"\xff\xdd\0\4"
 
 
 def without_end(data: bytes, tries: int = 9) -> Image.Image:
-    """A photo without its last bytes, if they are no pixels: whatever is put in their place changes none.
-
-    Args:
-        data: the file.
-        tries: with so many endings.
+    """A photo without its last bytes, if they are no pixels: whatever is put there, in so many tries, changes none.
 
     Raises:
         OSError: pixels are missing.
@@ -88,14 +84,9 @@ def _has_every_bit(data: bytes) -> bool:
         return True
     left = {(component, place) for component in frame[10 : 10 + 3 * frame[9] : 3] for place in range(_COEFFICIENTS)}
     for scan in re.finditer(rb"\xff\xda\0.([\x01-\x04])", frame, re.DOTALL):
-        components, (first, last, bits) = frame[scan.end() :][: 2 * scan[1][0] : 2], _band(frame, scan)
-        if bits & 0xF == 0:
-            left -= {(component, place) for component in components for place in range(first, last + 1)}
+        end = scan.end() + 2 * scan[1][0]
+        band = frame[end : end + 3]  # the first and last coefficient of a scan, and which bits of them it brings
+        if len(band) == 3 and band[2] & 0xF == 0:
+            places = range(band[0], band[1] + 1)
+            left -= {(component, place) for component in frame[scan.end() : end : 2] for place in places}
     return not left
-
-
-def _band(frame: bytes, scan: re.Match[bytes]) -> tuple[int, int, int]:
-    """The first and last coefficient of a scan, and which bits of them it brings; none where its head is cut."""
-    start = scan.end() + 2 * scan[1][0]
-    found = frame[start : start + 3]
-    return (found[0], found[1], found[2]) if len(found) == 3 else (1, 0, 1)  # noqa: PLR2004

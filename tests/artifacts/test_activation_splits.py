@@ -63,7 +63,7 @@ def test_the_splits_are_those_that_hold_anybody_in_the_order_of_splits(made: Mad
 
 def test_a_split_knows_its_shape_its_tensors_and_their_mean(made: Made) -> None:
     splits = of(made.last)
-    assert splits.shape == SHAPE and (splits.id, splits.artifact.path) == (made.last.id, made.last.path)
+    assert splits.shape == SHAPE and (splits.artifact.id, splits.artifact.path) == (made.last.id, made.last.path)
     for split, people in (("train", 5), ("test", 3)):
         one, drawn = splits[split], bottlenecks(split, people)
         assert len(one) == people and one.shape == (people, *SHAPE)

@@ -22,12 +22,12 @@ def test_a_file_is_read_by_its_path_or_as_it_is_open(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"abc")
     assert read_input(path, "notes", "", 3) == b"abc"
-    with reading(path) as (file, where):
+    with reading(path, "file") as (file, where):
         assert (file.read(), where) == (b"abc", path)
     assert file.closed
     with open_input(path) as file:
         assert path_of(file) == path
-        with reading(file) as (same, where):
+        with reading(file, "file") as (same, where):
             assert (same, where) == (file, path)
 
 

@@ -60,6 +60,19 @@ def test_an_origin_comes_back(folder: Path, found: RunOrigin) -> None:
     assert read_origin(folder) == found
 
 
+def test_an_origin_of_hundreds_of_generations_is_kept(tmp_path: Path) -> None:
+    parent = Parent("model", "hourglass", "1" * 64, "..")
+    for _ in range(320):
+        parent = Parent("model", "hourglass", "1" * 64, "..", (parent,))
+    RunOrigin([], "", (parent,), ({},)).write(tmp_path)
+    found = read_origin(tmp_path)
+    assert found
+    generations, parents = 0, found.parents
+    while parents:
+        generations, parents = generations + 1, parents[0].parents
+    assert generations == 321
+
+
 NO_RUN = '{"command": [], "begun": "", "parents": [], "conditions": []}'
 
 
@@ -164,7 +177,7 @@ def test_every_change_between_two_runs_is_named_once() -> None:
     runs = ({"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"a": "2", "c": "3"})
     found = RunOrigin([], "", (), runs).changes()
     assert found == ["a: 1, then 2", "b: 1, then None", "c: None, then 3"]
-    assert [RunOrigin([], "", (), runs[:1]).followed(one).changes() for one in runs[:1]] == [[]]
+    assert RunOrigin([], "", (), runs[:1]).changes() == []
     assert all(RunOrigin([], "", (), pair).changes() for pair in itertools.pairwise(runs))
 
 

@@ -37,7 +37,7 @@ from tests.builders.tensor_files import (
 def test_whatever_is_saved_is_loaded_and_mapped_to_the_bit(folder: Path, arrays: dict[str, Array]) -> None:
     path = folder / "x.safetensors"
     save_tensors(path, arrays)
-    formats = {np.dtype(dtype): name for name, dtype in tensors_module._DTYPES.items()}
+    formats = {np.dtype(dtype): name for name, dtype in tensors_module.DTYPES.items()}
     assert path.stat().st_size == tensors_size({name: (formats[a.dtype], a.shape) for name, a in arrays.items()})
     loaded = load_tensors(path, finite=False)
     assert loaded.keys() == arrays.keys()

@@ -49,18 +49,19 @@ def folder(tmp_path: Path) -> Folder:
 def test_each_sample_is_cut_out_of_its_photo_in_the_order_of_the_json(folder: Folder, workers: int) -> None:
     selection = selected(folder, hold_out=3, split_by="crop")
     found = list(cut_people(selection, SIDE, workers))
-    assert [(one.photo.id, one.people, len(one.samples), one.bad) for one in found] == [
+    assert [(one.samples[0].photo.id, one.people, len(one.samples), one.bad) for one in found] == [
         (number, 2, 2, None) for number in range(5)
     ]
     fates = [fate for fate in selection.fates if fate.split is not None]
     assert {fate.split for fate in fates} == {"train", "test"}
+    image_of = {one["id"]: one["image_id"] for one in folder.content["annotations"]}
     for sample, fate in zip(samples(found), fates, strict=True):
         assert (sample.person.annotation_id, sample.split, sample.square) == (
             fate.annotation_id,
             fate.split,
             fate.square,
         )
-        assert sample.photo.id == sample.person.photo_id
+        assert sample.photo.id == image_of[sample.person.annotation_id]
         photo = open_photo(folder.path / "photos" / sample.photo.file_name)
         pixels, valid = cut(photo, sample.square, SIDE)
         assert sample.valid == valid and np.array_equal(sample.pixels, pixels)

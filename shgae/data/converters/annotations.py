@@ -39,10 +39,7 @@ _MOST_ANSWERED = 1 << 29
 def read_annotations(data_set: DataSet, path: Path, stop: StopFlag | None = None) -> Converted:
     """The people of a file, as :func:`shgae.data.converters.mpii.read_mpii` or ``read_lsp`` finds them.
 
-    Args:
-        data_set: whose file it is.
-        path: the file.
-        stop: the wish to stop, heard while it is read.
+    The wish to stop is heard while it is read.
 
     Raises:
         Refused: the file is missing or malformed, its reader crashed or needed too much, or a package is missing.

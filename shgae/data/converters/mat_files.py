@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from io import BufferedReader
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,31 +26,24 @@ _AS_V7 = "load it in MATLAB or Octave and save it with -v7"
 def read_variable(source: Source, name: str, fix: str) -> Any:
     """A variable of a .mat file, squeezed: a number, an array, a struct (``mat_struct``) or an object array of structs.
 
-    Args:
-        source: the file.
-        name: of the variable.
-        fix: which file is wanted, for the error.
+    ``fix`` says in an error which file is wanted.
 
     Raises:
         Refused: the file is missing, torn, of version 7.3 or no .mat at all, or lacks the variable.
     """
     with reading(source, "annotations") as (file, path):
-        return _read_variable(file, path, name, fix)
-
-
-def _read_variable(file: BufferedReader, path: Path, name: str, fix: str) -> Any:
-    head = file.read(_HDF5_PLACES[-1] + len(_HDF5))
-    file.seek(0)
-    if head.startswith(b"MATLAB 7.3") or any(head[at : at + len(_HDF5)] == _HDF5 for at in _HDF5_PLACES):
-        raise Refused("annotations", path, "a .mat of version 7.3 (HDF5), up to 7 is read", _AS_V7)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = loadmat(file, variable_names=[name], struct_as_record=False, squeeze_me=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # scipy raises whatever a broken file trips over: some twelve types
-        raise Refused("annotations", path, f"no readable .mat ({type(error).__name__})", fix) from error
+        head = file.read(_HDF5_PLACES[-1] + len(_HDF5))
+        file.seek(0)
+        if head.startswith(b"MATLAB 7.3") or any(head[at : at + len(_HDF5)] == _HDF5 for at in _HDF5_PLACES):
+            raise Refused("annotations", path, "a .mat of version 7.3 (HDF5), up to 7 is read", _AS_V7)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = loadmat(file, variable_names=[name], struct_as_record=False, squeeze_me=True)
+        except MemoryError:
+            raise
+        except Exception as error:  # scipy raises whatever a broken file trips over: some twelve types
+            raise Refused("annotations", path, f"no readable .mat ({type(error).__name__})", fix) from error
     if name not in found:
         raise Refused("annotations", path, f"it holds no variable {name}", fix)
     return found[name]

@@ -81,17 +81,17 @@ def _release(source: Source) -> Converted:
     release = structs(read_variable(source, "RELEASE", FIX), "RELEASE")
     if len(release) != 1:
         raise Malformed("RELEASE is not one struct")
-    photos = structs(_some(field(release[0], "annolist")), "annolist")
+    photos = _structs(release[0], "annolist")
     people: list[ConvertedPerson] = []
     left_out: Counter[str] = Counter()
     broken = BrokenPeople()
     for photo in photos:
-        for person in structs(_some(field(photo, "annorect")), "annorect"):
-            points = _points(person)
+        for person in _structs(photo, "annorect"):
+            points = [point for one in _structs(person, "annopoints") for point in _structs(one, "point")]
             if not points:
                 left_out["people without joints"] += 1
                 continue
-            image = structs(_some(field(photo, "image")), "image")
+            image = _structs(photo, "image")
             with broken.counted():
                 name = file_name_of(field(image[0], "name") if image else None)
                 people.append(_release_person(name, person, points, left_out))
@@ -100,13 +100,9 @@ def _release(source: Source) -> Converted:
     return Converted(MPII_PERSON, {"train": people}, tuple(notes))
 
 
-def _some(value: Any) -> Any:
-    return [] if value is None else value
-
-
-def _points(person: mat_struct) -> list[mat_struct]:
-    annopoints = structs(_some(field(person, "annopoints")), "annopoints")
-    return [point for one in annopoints for point in structs(_some(field(one, "point")), "point")]
+def _structs(struct: mat_struct, name: str) -> list[mat_struct]:
+    value = field(struct, name)
+    return [] if value is None else structs(value, name)
 
 
 def _release_person(name: str, person: mat_struct, points: list[mat_struct], left_out: Counter[str]) -> ConvertedPerson:
@@ -119,7 +115,7 @@ def _release_person(name: str, person: mat_struct, points: list[mat_struct], lef
         left_out["joints at x <= 0, not taken"] += not x > 0
         left_out["joints without is_visible, taken as visible"] += flag is None and x > 0
         joints[int(joint)], visible[int(joint)] = (x, y), 1.0 if flag is None else flag
-    place = structs(_some(field(person, "objpos")), "objpos")
+    place = _structs(person, "objpos")
     center = [number(field(place[0], key), f"objpos of {name}") for key in "xy"] if place else [None, None]
     scale = number(field(person, "scale"), f"scale of {name}")
     x1, y1, x2, y2 = (number(field(person, key), f"{key} of {name}") for key in ("x1", "y1", "x2", "y2"))

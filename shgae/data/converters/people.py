@@ -97,12 +97,7 @@ def to_coco(
     """COCO keypoint JSON of the people of a split; ids count from 1 in their order, photos' by first appearance.
 
     ``bbox``, ``bbox_head`` (x, y, width, height), ``head_size``, ``center``, ``scale`` and a photo's ``width`` and
-    ``height`` stand where they are known only.
-
-    Args:
-        people: of one split.
-        skeleton: their joints.
-        sizes: width and height in pixels of the photos, by name, that are known.
+    ``height`` (``sizes``, by its name, in pixels) stand where they are known only.
     """
     ids: dict[str, int] = {}
     for person in people:

@@ -10,7 +10,7 @@ import colorsys
 import numpy as np
 from PIL import Image, ImageDraw
 
-from shgae.data.drawing.puppet import Colour, shade
+from shgae.data.drawing.puppet import Colour, colour_of, shade
 from shgae.data.drawing.stance import Array
 
 Box = tuple[float, float, float, float]
@@ -63,8 +63,8 @@ def _box(box: Box) -> Polygon:
 
 
 def _tone(rng: np.random.Generator, vividness: float) -> Colour:
-    red, green, blue = colorsys.hsv_to_rgb(rng.random(), vividness * rng.random(), rng.uniform(0.35, 0.95))
-    return int(255 * red), int(255 * green), int(255 * blue)
+    rgb = colorsys.hsv_to_rgb(rng.random(), vividness * rng.random(), rng.uniform(0.35, 0.95))
+    return colour_of(255 * np.array(rgb))
 
 
 def _grid(colours: Array, size: tuple[int, int], how: Image.Resampling) -> Image.Image:
@@ -118,11 +118,11 @@ def _room(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
     ground = np.stack([[floor * 0.75, floor * 0.7], [floor, floor * 0.95]])
     image.paste(_grid(ground, (width, height - line), Image.Resampling.BILINEAR), (0, line))
     pen = ImageDraw.Draw(image)
-    pen.rectangle([0, line - height // 60, width, line], _rgb(wall * 0.6))
+    pen.rectangle([0, line - height // 60, width, line], colour_of(wall * 0.6))
     for _ in range(int(rng.integers(0, 4))):
         x, y = rng.uniform(0, width), rng.uniform(0.05, 0.35) * height
         wide, tall = rng.uniform(0.08, 0.2) * width, rng.uniform(0.12, 0.3) * height
-        pen.rectangle([x, y, x + wide, y + tall], _tone(rng, 0.6), shade(_rgb(wall), 0.5), 5)
+        pen.rectangle([x, y, x + wide, y + tall], _tone(rng, 0.6), shade(colour_of(wall), 0.5), 5)
     for _ in range(int(rng.integers(0, 3))):
         x, wide, tall = rng.uniform(-0.1, 0.9) * width, rng.uniform(0.1, 0.3) * width, rng.uniform(0.15, 0.5) * height
         foot = line + rng.uniform(0.0, 0.1) * height
@@ -131,7 +131,3 @@ def _room(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
         for shelf in np.linspace(foot - tall, foot, int(rng.integers(2, 5)))[1:-1]:
             pen.line([x, shelf, x + wide, shelf], shade(colour, 0.6), 4)
     return image
-
-
-def _rgb(tone: Array) -> Colour:
-    return int(tone[0]), int(tone[1]), int(tone[2])

@@ -106,7 +106,7 @@ def draw_look(rng: np.random.Generator) -> PuppetLook:
     skin = np.array(_SKINS[rng.integers(len(_SKINS))]) + rng.integers(-8, 9)
     shirt, trousers, shoes, trim = (_cloth(rng) for _ in range(4))
     return PuppetLook(
-        skin=_rgb(skin),
+        skin=colour_of(skin),
         hair=_HAIRS[rng.integers(len(_HAIRS))],
         shirt=shirt,
         trousers=trousers,
@@ -155,7 +155,7 @@ def draw_puppet(rng: np.random.Generator, x: float, feet: float, size: float) ->
 def shade(colour: Colour, factor: float) -> Colour:
     """A darker (below 1) or lighter (above 1: towards white) tone."""
     tone = np.array(colour, dtype=float)
-    return _rgb(tone * factor if factor <= 1 else tone + (255 - tone) * (factor - 1))
+    return colour_of(tone * factor if factor <= 1 else tone + (255 - tone) * (factor - 1))
 
 
 def _legs(body: _Body) -> None:
@@ -255,9 +255,10 @@ def _sided(colour: Colour, side: str) -> Colour:
 
 def _cloth(rng: np.random.Generator) -> Colour:
     rgb = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.15, 0.95), rng.uniform(0.3, 0.9))
-    return _rgb(255 * np.array(rgb))
+    return colour_of(255 * np.array(rgb))
 
 
-def _rgb(tone: Array | NDArray[np.int64]) -> Colour:
+def colour_of(tone: Array | NDArray[np.int64]) -> Colour:
+    """Red, green and blue (3,) as whole numbers from 0 to 255."""
     red, green, blue = (int(value) for value in np.clip(tone, 0, 255))
     return red, green, blue

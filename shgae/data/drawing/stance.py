@@ -72,15 +72,16 @@ def draw_stance(rng: np.random.Generator, build: float, head: float) -> Stance:
         swing, spread, twist, bend = (_degrees(rng, limits) for limits in _ARMS[arms[i]][1])
         upper = chest @ _about_x(swing) @ _about_z(-sign * spread)
         lower = upper @ _about_y(-sign * twist) @ _about_x(bend)
-        points |= _chain(f"{side}_shoulder", shoulder, f"{side}_elbow", upper @ _DOWN * 0.165)
-        points |= _chain(f"{side}_elbow", points[f"{side}_elbow"], f"{side}_wrist", lower @ _DOWN * 0.15)
+        points[f"{side}_shoulder"] = shoulder
+        points[f"{side}_elbow"] = shoulder + upper @ _DOWN * 0.165
+        points[f"{side}_wrist"] = points[f"{side}_elbow"] + lower @ _DOWN * 0.15
         points[f"{side}_hand"] = points[f"{side}_wrist"] + lower @ _DOWN * 0.045
         swing, spread, bend = (_degrees(rng, limits) for limits in legs[i])
         upper = _about_x(swing) @ _about_z(-sign * spread)
         lower = upper @ _about_x(-bend)
-        hip = np.array([sign * 0.068 * build, 0.0, 0.0])
-        points |= _chain(f"{side}_hip", hip, f"{side}_knee", upper @ _DOWN * 0.245)
-        points |= _chain(f"{side}_knee", points[f"{side}_knee"], f"{side}_ankle", lower @ _DOWN * 0.245)
+        points[f"{side}_hip"] = np.array([sign * 0.068 * build, 0.0, 0.0])
+        points[f"{side}_knee"] = points[f"{side}_hip"] + upper @ _DOWN * 0.245
+        points[f"{side}_ankle"] = points[f"{side}_knee"] + lower @ _DOWN * 0.245
         flat = 0.5 * _about_x(swing - bend) + 0.5 * np.eye(3)
         points[f"{side}_toe"] = points[f"{side}_ankle"] + flat @ np.array([sign * 0.02, 0.025, 0.075])
     turn = _about_y(_degrees(rng, (-35, 35))) @ _about_x(_degrees(rng, (-14, 10))) @ _about_z(_degrees(rng, (-12, 12)))
@@ -90,10 +91,6 @@ def draw_stance(rng: np.random.Generator, build: float, head: float) -> Stance:
     points |= _face(points["head"], turn * radius)
     seen = {name: view @ xyz for name, xyz in points.items()}
     return Stance(seen, kind == _SITTING, view @ turn * radius)
-
-
-def _chain(start: str, at: Array, end: str, bone: Array) -> dict[str, Array]:
-    return {start: at, end: at + bone}
 
 
 def _face(centre: Array, axes: Array) -> dict[str, Array]:
