@@ -1,6 +1,6 @@
 """Every choice of the method: one frozen dataclass a stage, and the two recipes that fill them.
 
-``original`` is the study as it was done; ``improved`` (the default) differs in the fields that :data:`RECIPES`
+``original`` is the original study as it was done; ``improved`` (the default) differs in the fields that :data:`RECIPES`
 names, each of which is an option of its own. A docstring under a field is its option's help; the ``Limit`` in its
 annotation is enforced.
 """
@@ -321,7 +321,7 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         show=ShowConfig(**_ORIGINAL_MAPS),
     ),
 }
-"""The two recipes. Numbers of ``original``: the study's text and published material (docs/recipes.md)."""
+"""The two recipes. Numbers of ``original``: the original study's text and published material (docs/recipes.md)."""
 
 NEUTRAL = (
     *(("micro_batches", 1), ("max_bad_photos", 0), ("context", 1.0), ("square", "study"), ("augment", "none")),

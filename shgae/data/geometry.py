@@ -57,8 +57,8 @@ def square_around(
 
     Its side is the longer side of the union of box and labelled joints, grown by ``margin`` (0.1 = 10 %), and at least
     :data:`MIN_SIDE`; its centre is the middle of the labelled joints' extent in x and in y. ``pad`` leaves it there;
-    ``inside`` shifts it into the photo, having shrunk it to the photo's shorter side where it is larger. (The study's
-    rule; ``pad`` is ours.)
+    ``inside`` shifts it into the photo, having shrunk it to the photo's shorter side where it is larger. (The original
+    study's rule; ``pad`` is ours.)
 
     Args:
         box: x, y, width, height in xy_photo.

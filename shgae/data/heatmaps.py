@@ -48,9 +48,10 @@ class Decoded(NamedTuple):
 def cells(xy_crop: Tensor, crop_size: int, rule: CellRule = "round") -> Cells:
     """Joints (N, K, 2), in pixels of the crop -> the cells that they fall on, and whether they lie in the crop.
 
-    ``round`` is the study's rule: cut to whole pixels, divide by 4, round half to even; rounded down where that leaves
-    the map. ``floor`` is Newell's, and that of bearpaw, anibali and princeton-vl: int(pixel / 4). A network knows the
-    one it was trained with. The crop's borders belong to it, as they do to the square that it was cut out with.
+    ``round`` is the original study's rule: cut to whole pixels, divide by 4, round half to even; rounded down where
+    that leaves the map. ``floor`` is Newell's, and that of bearpaw, anibali and princeton-vl: int(pixel / 4). A network
+    knows the one it was trained with. The crop's borders belong to it, as they do to the square that it was cut out
+    with.
     """
     inside = ((xy_crop >= -_SLACK) & (xy_crop <= crop_size + _SLACK)).all(-1)
     pixels = torch.where(inside[..., None], xy_crop.floor().clamp(min=0), 0) / STRIDE

@@ -30,7 +30,7 @@ def mean_pose_cells(train: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]
 
 
 def mean_pose_pck(data: Artifact, split: str) -> float | None:
-    """The study's PCK of the mean pose on a split, 0 to 1; None where nobody has a joint."""
+    """The original study's PCK of the mean pose on a split, 0 to 1; None where nobody has a joint."""
     import torch
 
     from shgae.data import heatmaps

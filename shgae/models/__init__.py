@@ -1,4 +1,4 @@
-"""Tensors in, tensors out: the networks of the study, one file a box of its figures.
+"""Tensors in, tensors out: the networks of the original study, one file a box of its figures.
 
 ::
 

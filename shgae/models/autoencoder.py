@@ -1,4 +1,4 @@
-"""A bottleneck tensor squeezed into a few numbers and back: the study's autoencoder, and the linear one."""
+"""A bottleneck tensor squeezed into a few numbers and back: the original study's autoencoder, and the linear one."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class LinearAutoencoder(Autoencoder):
 
 
 class ConvAutoencoder(Autoencoder):
-    """The study's: (N, C, 4, 4) -> a code of non-negative numbers -> (N, C, 4, 4).
+    """The original study's: (N, C, 4, 4) -> a code of non-negative numbers -> (N, C, 4, 4).
 
     Down: conv3x3 C -> 3C/4 -> C/2 -> C/4, each with a ReLU; flatten; linear to the code; ReLU.
-    Up: linear, ReLU, transposed conv3x3 C/4 -> C/2 -> 3C/4 -> C with ReLUs between. After the last one the study has
-    a ReLU too (``output="relu"``), though that cannot reach the negative half of its target.
+    Up: linear, ReLU, transposed conv3x3 C/4 -> C/2 -> 3C/4 -> C with ReLUs between. After the last one the original
+    study has a ReLU too (``output="relu"``), though that cannot reach the negative half of its target.
 
     The training noise is not in here: the training objective adds it, so there is none at any other time.
     """

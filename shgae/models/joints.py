@@ -31,8 +31,8 @@ def with_joints(
     """The same network with other joints.
 
     Where a trained part reads a channel that starts again, its weight starts at 0: maps of carried-over joints change
-    only by what joints that are gone contributed to them (nothing in Newell's head; in the study's, with a last layer
-    that mixes joints, their share).
+    only by what joints that are gone contributed to them (nothing in Newell's head; in the original study's, with a
+    last layer that mixes joints, their share).
 
     Args:
         model: the network; it is left as it is.

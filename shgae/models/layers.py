@@ -33,7 +33,7 @@ class Residual(nn.Module):
 
 
 class OriginalResidual(Residual):
-    """The study's block: its shortcut is always a 3x3 convolution."""
+    """The original study's block: its shortcut is always a 3x3 convolution."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, shortcut=nn.Conv2d(channels_in, channels_out, 3, padding=1))

@@ -22,7 +22,7 @@ class AutoencoderSpec:
     output: Literal["relu", "identity"] = "identity"
     """What follows the decoder's last layer."""
     family: Literal["conv", "linear"] = "conv"
-    """The study's convolutions, or one linear layer to the code and one back."""
+    """The original study's convolutions, or one linear layer to the code and one back."""
 
     def __post_init__(self) -> None:
         _check_width(self.width)
@@ -65,12 +65,14 @@ class HourglassSpec:
     autoencoder (the same weights), or None; left out, there is nothing anywhere."""
     stem: tuple[int, ...] = ()
     """Channels of the stem on their way to the width: after its convolution, its first and its second residual; left
-    out, what the residual block comes with (the study's are as wide as the network, Newell's are 1/4, 1/2, 1/2)."""
+    out, what the residual block comes with (the original study's are as wide as the network, Newell's are 1/4, 1/2,
+    1/2)."""
     bottleneck: int = 3
-    """Residuals at the lowest level after the one that follows the last pooling, 1 to 8: the study has 3, others 2."""
+    """Residuals at the lowest level after the one that follows the last pooling, 1 to 8: the original study has 3,
+    others 2."""
     head: Literal["original", "newell"] = "original"
-    """From features to maps: the study's (residual, conv1x1 to K, BN, ReLU, conv1x1), or Newell's (residual, conv1x1
-    to C, BN, ReLU, conv1x1 to K)."""
+    """From features to maps: the original study's (residual, conv1x1 to K, BN, ReLU, conv1x1), or Newell's (residual,
+    conv1x1 to C, BN, ReLU, conv1x1 to K)."""
 
     def __post_init__(self) -> None:
         _check("keypoints", self.keypoints, range(1, MOST_JOINTS + 1))

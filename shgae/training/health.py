@@ -2,8 +2,8 @@
 
 A loss, gradient or batch statistic that is not finite ends the training, on a CPU before the step touches a weight.
 A GPU is not waited for: its numbers are read when the next step is under way, and before anything is saved. And
-weights that stand still end it too: the study's resume gave its optimizer copies of the weights, and so the last
-epochs trained nothing, unnoticed.
+weights that stand still end it too: the original study's resume gave its optimizer copies of the weights, and so the
+last epochs trained nothing, unnoticed.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def heatmap_errors(
 
 @dataclass(frozen=True)
 class PoseObjective:
-    """Mean squared error of the maps, summed over stacks; scored by the study's PCK of the last stack."""
+    """Mean squared error of the maps, summed over stacks; scored by the original study's PCK of the last stack."""
 
     train: Crops
     val: Crops
@@ -144,8 +144,8 @@ class PoseObjective:
     def validate(self, model: nn.Module, execution: Execution) -> dict[str, float]:
         """See :class:`Objective`: ``val_loss`` and ``val_pck`` (all labelled joints, 0 to 1), by the model's cell rule.
 
-        ``shgae evaluate`` counts every network on the study's cells ("round"), so its PCK of a network with another
-        rule can differ a little.
+        ``shgae evaluate`` counts every network on the original study's cells ("round"), so its PCK of a network with
+        another rule can differ a little.
         """
         size = self.inference.batch_size
         errors = np.zeros((-(-len(self.val) // size), 2))  # of each batch, the squares and the cells they are of
@@ -186,7 +186,7 @@ class PoseObjective:
 def hits(
     maps: torch.Tensor, batch: PoseBatch, rule: CellRule = "round"
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
-    """Which joints a batch's maps (N, K, H, W) find by the study's PCK, and their v, 0 where none counts: (N, K)."""
+    """Which joints maps (N, K, H, W) find by the original study's PCK, and their v, 0 where none counts: (N, K)."""
     true_cells, visibility = heatmaps.truth(batch.xy_crop, batch.visibility, batch.crops.shape[1], rule)
     predicted = heatmaps.decode(maps).cells
     found = pck.hits(predicted.cpu().numpy(), true_cells.cpu().numpy(), maps.shape[-1])
