@@ -110,27 +110,19 @@ class Costs:
         train_mode(module)
         rows = np.arange(min(config.batch_size, objective.samples))
         batch, weight = objective.load(rows, 0), objective.weight(rows, 0)
-
-        def step() -> None:
-            optimizer.zero_grad(set_to_none=True)
-            objective.loss(module, batch, weight).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-
-        return self._timed(step)
+        return self._timed(lambda: objective.loss(module, batch, weight), optimizer)
 
     def _pretraining_step(self, config: AutoencoderConfig) -> float:
         autoencoder = build_autoencoder(AutoencoderSpec.of(config, self._plan.width)).to(self._device)
         optimizer = build_optimizer(autoencoder, config)
         batch = torch.randn(config.batch_size, self._plan.width, 4, 4, device=self._device)
 
-        def step() -> None:
-            optimizer.zero_grad(set_to_none=True)
+        def loss() -> torch.Tensor:
             with autocast(self._device, config.precision):
                 decoded = autoencoder(batch)
-            torch.nn.functional.mse_loss(decoded.float(), batch).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            return torch.nn.functional.mse_loss(decoded.float(), batch)
 
-        return self._timed(step)
+        return self._timed(loss, optimizer)
 
     def _forward(self) -> float:
         """Seconds of one person in a forward pass."""
@@ -141,9 +133,11 @@ class Costs:
         self._execution.stop.raise_if_set("the measurement", "the same command again", saved=False)
         return forward_time(inference, module.eval(), crops, rows, self._execution)
 
-    def _timed(self, step: Callable[[], object]) -> float:
-        def one() -> None:
+    def _timed(self, loss: Callable[[], torch.Tensor], optimizer: torch.optim.Optimizer) -> float:
+        def step() -> None:
             self._execution.stop.raise_if_set("the measurement", "the same command again", saved=False)
-            step()
+            optimizer.zero_grad(set_to_none=True)
+            loss().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
 
-        return timed(one, self._device)
+        return timed(step, self._device)
