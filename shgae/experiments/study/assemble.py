@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.artifacts.command import stamp
-from shgae.artifacts.crops import photos_of
+from shgae.artifacts.crops import PeopleTable, photos_of
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
@@ -16,8 +17,9 @@ from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_plan import PLAN, plan_bytes
 from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict_of
+from shgae.evaluation.study_sizes import CodeSize, CodeSizes
 from shgae.execution import Execution
-from shgae.experiments.study import arms, costs, registration, scores, sizes
+from shgae.experiments.study import arms, costs, registration, scores
 from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
@@ -66,7 +68,7 @@ def report_of(plan: Plan) -> StudyReport:
         ae_epochs=plan.config.ae_epochs if "pretrained" in kinds else None,
         limit=plan.config.limit,
         registered=registered,
-        code_sizes=sizes.code_sizes(plan, people, size),
+        code_sizes=_code_sizes(plan, people, size),
     )
 
 
@@ -84,6 +86,42 @@ def _arm(plan: Plan, name: str, by_seed: Sequence[scores.RunScores]) -> ArmResul
         gflop=costs.gflop(HourglassSpec.from_json(runs[0]["spec"])),
         best_epochs=() if name == BASELINE else tuple(int(facts["best_epoch"]) for facts in runs),
     )
+
+
+def _code_sizes(plan: Plan, people: PeopleTable, crop_size: int) -> CodeSizes | None:
+    """The curve of a study of which every part is made; None where none was asked for."""
+    if not plan.code_sizes:
+        return None
+    sizes = tuple(_size(plan, size, people, crop_size) for size in plan.code_sizes)
+    rate = RATE.read(open_artifact(plan.rate, "rate").open(REPORT))
+    return CodeSizes(
+        seeds=tuple(plan.code_seeds),
+        sizes=sizes,
+        chosen=max(sizes, key=lambda one: (one.val, -one.size)).size,
+        components=tuple((one.n_components, one.skips_on.pck.all) for one in rate.points),
+    )
+
+
+def _size(plan: Plan, size: int, people: PeopleTable, crop_size: int) -> CodeSize:
+    arm = plan.repetition(size)
+    facts = [open_artifact(plan.finetuned(arm, seed), "hourglass").facts for seed in plan.code_seeds]
+    before, after = (
+        tuple(scores.read(place(arm, seed), people, crop_size).pck["all"] for seed in plan.code_seeds)
+        for place in (plan.untuned_scores, plan.scores)
+    )
+    return CodeSize(
+        size=size,
+        parameters=int(facts[0]["parameters"]),
+        val=sum(float(one["val_pck"]) for one in facts) / len(facts),
+        before=_mean(before),
+        after=_mean(after),
+        after_by_seed=after,
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
