@@ -9,7 +9,7 @@ import numpy as np
 
 from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.artifacts.command import stamp
-from shgae.artifacts.crops import PeopleTable, photos_of
+from shgae.artifacts.crops import PeopleTable, photos_of, read_people
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
@@ -27,7 +27,7 @@ from shgae.metrics.pck import ByGroup
 from shgae.models.specs import HourglassSpec
 from shgae.option_lists import ARMS, BASELINE, FULL, NONE
 from shgae.plots.style import save_figure
-from shgae.recipes import EvaluateConfig, as_json
+from shgae.recipes import as_json
 from shgae.reporting import study
 from shgae.reporting.study_sizes import sizes_figure, sizes_table
 from shgae.reporting.table import write_pages
@@ -36,8 +36,7 @@ from shgae.reporting.table import write_pages
 def report_of(plan: Plan) -> StudyReport:
     """The report of a study of which every part is made; that it was made is a look, which is written down."""
     data = open_artifact(plan.data, "data", verify=False)
-    config = EvaluateConfig(split=plan.split, limit=plan.config.limit)
-    people = scores.people(data, config)
+    people = read_people(data, plan.split).head(plan.config.limit)
     size = int(data.facts["crop_size"])
     by_arm = {BASELINE: [scores.read(plan.baseline_scores, people, size)]}
     for arm in plan.arms:
