@@ -31,7 +31,7 @@ from shgae.experiments.study.report import Pairing, compared, differences, mean_
 from shgae.metrics import pck
 from shgae.metrics.comparison import by_joint
 from shgae.metrics.pck import ByGroup
-from shgae.metrics.people import Bools, Floats, Ints, People
+from shgae.metrics.people import Bools, Ints, People
 from shgae.metrics.power import minimum_detectable, spread_over_photos
 from shgae.option_lists import BASELINE
 from shgae.plots.style import save_figure
@@ -303,11 +303,6 @@ def _arm(name: str, of: Sequence[scores.RunScores]) -> ArmResult:
 
 def _joints(people: People, runs: dict[str, list[_Run]], one: ArmComparison) -> tuple[JointTest, ...]:
     """McNemar's test of each joint, adjusted for their number."""
-    first, second = (_shares(runs[arm]) for arm in (one.minus, one.arm))
+    # (N, K) share of an arm's runs that found a joint.
+    first, second = (np.mean([each.hits for each in runs[arm]], axis=0) for arm in (one.minus, one.arm))
     return tuple(map(JointTest, people.joints, by_joint(first, second, people.cell_visibility)))
-
-
-def _shares(runs: Sequence[_Run]) -> Floats:
-    """(N, K) share of an arm's runs that found a joint."""
-    shares: Floats = np.mean([one.hits for one in runs], axis=0)
-    return shares
