@@ -290,11 +290,8 @@ def given(config: type, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         Refused: a value out of range; its option is named.
     """
-    found: dict[str, Any] = {}
-    for field in fields_of(config):
-        if values[field.name] is not None:
-            found[field.name] = _checked(field, values[field.name])
-    return found
+    given_fields = [field for field in fields_of(config) if values[field.name] is not None]
+    return {field.name: _checked(field, values[field.name]) for field in given_fields}
 
 
 def _checked(field: ConfigField, value: Any) -> Any:
