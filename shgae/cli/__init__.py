@@ -2,7 +2,6 @@
 
 ================  ====================================================================================
 ``app``           the application and :func:`~shgae.cli.app.main`, the only place that ends the process
-``usage``         what a command line that cannot be understood is answered
 ``interrupts``    Ctrl-C once, and twice
 ``command``       what every command module is made with and returns: signature, help, config, progress, result
 ``commands``       one thin module a command
