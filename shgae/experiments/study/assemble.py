@@ -10,7 +10,7 @@ import numpy as np
 from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import PeopleTable, photos_of, read_people
-from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
@@ -123,6 +123,14 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def write_report(made: Draft, report: StudyReport, execution: Execution) -> None:
+    """The report, its tables and the picture of its differences."""
+    made.write_json(REPORT, STUDY.to_json(report))
+    tables = [*study.tables(report), *sizes_table(report)]
+    write_pages(made, tables, study.conclusion(report), *study.notes(report))
+    save_figure(study.forest(report), made.file(DIFFERENCES), stamp(execution))
+
+
 def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
     """The report as an artefact of its own, unless this very one is there; an older one of fewer parts is replaced."""
     if plan.registered is None:
@@ -133,22 +141,18 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         f"arm {arm}, seed {seed}": plan.finetuned(arm, seed) for arm in plan.arms for seed in plan.seeds_of(arm)
     }
     opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
-    config, value = as_json(plan.config), as_read(STUDY.to_json(report))
+    config = as_json(plan.config)
     if (output / MANIFEST).is_file() and not execution.force:
         old = open_artifact(output, "study")
         ids = {parent.role: parent.id for parent in old.manifest.parents}
         is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
         # Its content too: a later shgae may say more about the same networks.
-        if is_same and read_json(old.open(REPORT)) == value:
+        if is_same and read_json(old.open(REPORT)) == as_read(STUDY.to_json(report)):
             return old
     how = replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
-        made.write_json(REPORT, value)
         made.write(PLAN, plan_bytes(plan.registered))
-        conclusion = study.conclusion(report)
-        tables = [*study.tables(report), *sizes_table(report)]
-        write_pages(made, tables, conclusion, *study.notes(report))
-        save_figure(study.forest(report), made.file(DIFFERENCES), stamp(execution))
+        write_report(made, report, execution)
         if report.code_sizes:
             save_figure(sizes_figure(report), made.file(CODE_SIZES), stamp(execution))
         write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
