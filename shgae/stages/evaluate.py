@@ -161,10 +161,6 @@ def _hashes(files: Mapping[str, PredictionFile]) -> dict[str, Any]:
     return {"predictions_sha256": {name: file.sha256 for name, file in files.items()}} if files else {}
 
 
-def _matching(file: PredictionFile) -> Matching | None:
-    return None if file.matched is None else Matching(file.matched, file.surely, file.strangers)
-
-
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:
     """Those that are networks, by their place; raises :class:`Refused` if one does not fit the data."""
     networks = {i: load_hourglass(path) for i, path in enumerate(models) if not path.is_file()}
@@ -210,7 +206,8 @@ def _score(
     for source, name in zip(sources, names, strict=True):
         if isinstance(source, PredictionFile):
             predicted.append(source.predictions)
-            origins.append(Origin(predictions_sha256=source.sha256, matching=_matching(source)))
+            matching = None if source.matched is None else Matching(source.matched, source.surely, source.strangers)
+            origins.append(Origin(predictions_sha256=source.sha256, matching=matching))
             continue
         inference = Inference(device, config.precision, config.batch_size, source.mean_rgb)
         if decoding.flip_test:
