@@ -125,10 +125,10 @@ def run(
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
     rules = rules.of(crops.people, prepared, config.split, execution.progress)
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
-    read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
-    sources = [networks.get(i) or read(i) for i in range(len(models))]
-    device, config = placed(config, execution, quiet=not networks)
+    read = partial(_read, prepared=prepared, crops=crops, split=config.split, rules=rules, execution=execution)
     names = _names(models)
+    sources = [networks.get(i) or read(path, names[i]) for i, path in enumerate(models)]
+    device, config = placed(config, execution, quiet=not networks)
     if output is None:
         with determinism(execution.deterministic):
             scored, predicted = score(sources, names, config, device)
@@ -170,19 +170,13 @@ def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> d
 
 
 def _read(
-    models: Sequence[Path],
-    i: int,
-    prepared: Artifact,
-    crops: Crops,
-    config: EvaluateConfig,
-    rules: _Rules,
-    execution: Execution,
+    path: Path, name: str, prepared: Artifact, crops: Crops, split: str, rules: _Rules, execution: Execution
 ) -> PredictionFile:
     """The predictions in a file; raises :class:`Refused` if they are not of these people."""
     joints = prepared.facts["skeleton"]["names"]
     sigmas = sigmas_for(joints, None) if rules.sigmas is None else rules.sigmas
-    whole, category = read_people(prepared, config.split), prepared.facts["category_id"]
-    file = read_predictions(models[i], _names(models)[i], crops, whole, sigmas, category)
+    whole, category = read_people(prepared, split), prepared.facts["category_id"]
+    file = read_predictions(path, name, crops, whole, sigmas, category)
     for note in file.notes():
         execution.progress.note(note)
     return file
