@@ -11,6 +11,7 @@
 ``effects``       what that does to the maps, with intervals over photos
 ``changes``       verdicts on two replacements
 ``pca``           principal components of bottleneck tensors, in one pass
+``result``        what the caller of an analysis gets
 ``phrases``       intervals and comparisons in words; for the ``text`` modules only
 ================  =========================================================================
 """

@@ -2,9 +2,8 @@
 
 ================  ====================================================================================
 ``app``           the application and :func:`~shgae.cli.app.main`, the only place that ends the process
-``usage``         what a command line that cannot be understood is answered
 ``interrupts``    Ctrl-C once, and twice
-``command``       what every command module is made with: signature, help, config, progress, result
+``command``       what every command module is made with and returns: signature, help, config, progress, result
 ``commands``       one thin module a command
 ``options``       the options that several commands share, and the old spellings of others
 ``inputs``        paths that are looked at before anything slow is imported
@@ -14,7 +13,6 @@
 ``console``       progress and notes on standard error, results on standard output
 ``tables``        results as tables, for people
 ``table_layout``  how a table fits the terminal's width
-``outcome``       what a command shows
 ``progress``      progress on a terminal and in a file, with the time left
 ``launcher``      ``--nproc N``: a command line in N processes on this machine
 ``device_faults`` what torch says when a device cannot go on, in words

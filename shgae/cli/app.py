@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import re
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -19,11 +20,19 @@ from shgae import __version__
 from shgae.cli.commands import COMMANDS
 from shgae.cli.interrupts import heard
 from shgae.cli.launcher import LOST, Launch, launch, set_aside
-from shgae.cli.usage import flags, usage_line
 from shgae.errors import DiskError, PeerLost, Refused, ShgaeError, shortened
 from shgae.execution import RENDEZVOUS
+from shgae.wording import listed
 
 BUG, USAGE, BROKEN_PIPE = 1, 2, 128 + getattr(signal, "SIGPIPE", 13)
+_WORDS = (
+    (r"Value error, ", ""),
+    (r"Input should be a valid integer.*", "not a whole number"),
+    (r"Unable to parse input string as an integer.*", "not a whole number"),
+    (r"Input should be a valid number.*", "not a number"),
+    (r"Input should be greater than or equal to (\S+)", r"less than \1"),
+)
+"""What the parser's library says, and what a user understands."""
 
 
 class _SectionedGroup(TyperGroup):
@@ -154,6 +163,31 @@ def _end(error: BaseException, words: list[str]) -> int:
         return error.exit_code
     error_line(f"this is a bug: {type(error).__name__}: {error}. Set SHGAE_DEBUG=1 for the traceback.")
     return BUG
+
+
+def usage_line(error: typer.TyperException, words: list[str], commands: dict[str, Any]) -> str:
+    """One line: what is wrong, and the help to read.
+
+    Args:
+        error: the parser's.
+        words: the command line.
+        commands: the parser's commands, by name.
+    """
+    name = words[0] if words[0] in commands else ""
+    why = error.format_message()
+    for pattern, plain in _WORDS:
+        why = re.sub(pattern, plain, why)
+    option = getattr(error, "option_name", "")
+    homes = [home for home, command in commands.items() if option in set(flags(command))]
+    if homes and name not in homes:
+        why = f"{option} is not an option of shgae {name}, but of {listed(homes)}"
+    return f"{why if why.endswith(('.', '?')) else why + '.'} Try: {f'shgae {name}'.strip()} --help."
+
+
+def flags(command: Any) -> Iterator[str]:
+    """The options of a command of the parser's, with their dashes."""
+    for parameter in command.params:
+        yield from (*parameter.opts, *parameter.secondary_opts)
 
 
 def _no_path(error: OSError) -> Refused | None:

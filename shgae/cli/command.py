@@ -12,12 +12,13 @@ import inspect
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
+from rich.console import RenderableType
 from typer.core import TyperArgument, TyperCommand
 
 from shgae.cli import config_file, launcher
@@ -35,12 +36,25 @@ from shgae.cli.options import (
     given,
     modernized,
 )
-from shgae.cli.outcome import Outcome
-from shgae.errors import Refused
+from shgae.errors import Refused, ShgaeError
 from shgae.execution import RENDEZVOUS, Execution, Progress, StopFlag
 
 METHOD, ANALYSIS, OUTPUT, MAINTENANCE = "Method", "Analysis", "Output", "Maintenance"
 """Sections of ``shgae --help``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command shows."""
+
+    result: Mapping[str, Any]
+    """What ``--json`` prints; ``output``, ``kind`` and ``id`` in it are the artefact that was made."""
+    tables: Sequence[RenderableType] = ()
+    """What people read instead."""
+    then: str = ""
+    """The next command to type."""
+    failure: ShgaeError | None = None
+    """Raised after the rest was shown."""
 
 
 @dataclass(frozen=True)

@@ -42,20 +42,10 @@ class _Command:
 def scripts() -> dict[str, str]:
     """File name -> content."""
     root = command_tree()
-    group = _Command("", "", (*_options(root), _help_option()))
-    commands = [
-        _Command(name, command.short_help, (*_options(command), _help_option()))
-        for name, command in root.commands.items()
-    ]
-    return {
-        "shgae.bash": _text(_bash(group, commands)),
-        "shgae.zsh": _text(_zsh(group, commands)),
-        "shgae.fish": _text(_fish(group, commands)),
-    }
-
-
-def _help_option() -> _Option:
-    return _Option(("-h", "--help"), "Show this message and exit.")
+    group = _Command("", "", tuple(_options(root)))
+    commands = [_Command(name, one.short_help, tuple(_options(one))) for name, one in root.commands.items()]
+    shells = {"bash": _bash, "zsh": _zsh, "fish": _fish}
+    return {f"shgae.{shell}": "\n".join(lines(group, commands)) + "\n" for shell, lines in shells.items()}
 
 
 def _options(command: Any) -> Iterator[_Option]:
@@ -73,10 +63,7 @@ def _options(command: Any) -> Iterator[_Option]:
         )
         if parameter.secondary_opts:
             yield _Option(tuple(parameter.secondary_opts), f"Not: {text}")
-
-
-def _text(lines: Iterator[str]) -> str:
-    return "\n".join(lines) + "\n"
+    yield _Option(("-h", "--help"), "Show this message and exit.")
 
 
 def _choices(commands: list[_Command]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -18,7 +18,7 @@ from shgae.errors import printable, printable_lines
 from shgae.execution import Progress
 
 if TYPE_CHECKING:
-    from shgae.cli.outcome import Outcome
+    from shgae.cli.command import Outcome
 
 _PIPE_WIDTH = 160
 """Columns of a table that goes into a file or a pipe, where no terminal says how many there are."""

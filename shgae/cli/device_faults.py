@@ -89,7 +89,7 @@ def device_fault(
 
 
 def _for_memory(resumed: bool, has_batches: bool) -> str:
-    fixes = [_LARGER_LIMIT] if _is_limited() else []
+    fixes = [] if _address_space() is None else [_LARGER_LIMIT]
     if resumed:
         same = f"{_RESUMED} (another {_BATCHES} would be another run)" if has_batches else _RESUMED
         return " or ".join([*fixes, same])
@@ -102,10 +102,6 @@ def check_address_space() -> None:
     if limit is not None and limit < _LEAST:
         why = f"a limit of {limit // 1024:,} kB, to load the libraries takes {_LEAST // 1024:,} kB"
         raise Refused("memory", "ulimit -v", why, "ulimit -v unlimited, or a larger limit")
-
-
-def _is_limited() -> bool:
-    return _address_space() is not None
 
 
 def _address_space() -> int | None:

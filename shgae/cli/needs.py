@@ -62,17 +62,12 @@ def _alone(option: str, *others: str) -> Needs:
 
 
 def _part(option: str, name: str) -> Needs:
-    def is_done(values: Values) -> bool:
-        return name in wanted_parts(values["config"].parts)
-
-    return Needs((option,), f"--parts {name}", is_done)
+    return Needs((option,), f"--parts {name}", lambda values: name in wanted_parts(values["config"].parts))
 
 
 def _arm(option: str, *names: str) -> Needs:
-    def is_compared(values: Values) -> bool:
-        return not {*names}.isdisjoint(chosen_arms(values["config"].arms))
-
-    return Needs((option,), f"--arms with {' or '.join(names)}", is_compared)
+    arms = f"--arms with {' or '.join(names)}"
+    return Needs((option,), arms, lambda values: not {*names}.isdisjoint(chosen_arms(values["config"].arms)))
 
 
 def _has_other_arms(values: Values) -> bool:

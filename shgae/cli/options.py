@@ -17,7 +17,7 @@ from shgae.errors import Refused
 from shgae.execution import EPOCH, JOBS, PROCESSES, SEED, STEPS, WORKERS, Deterministic, Execution
 from shgae.recipes import RecipeName
 
-_METHOD, _RUNNING, _SHOWING = "Method", "Running", "Showing"
+_METHOD, _SHOWING = "Method", "Showing"
 _SHORT = {"batch_size": "-b", "seed": "-s"}
 
 Parameter = tuple[Any, Any]
@@ -94,7 +94,7 @@ def _is_within(name: str, limit: Limit) -> Callable[[int | None], int | None]:
     return lambda value: None if value is None else within(limit, f"--{name}", value)
 
 
-def _option(type_: Any, default: Any, *names: str, panel: str, help: str, **more: Any) -> Parameter:
+def _option(type_: Any, default: Any, *names: str, help: str, panel: str = "Running", **more: Any) -> Parameter:
     shows_default = default not in (None, False)
     option = typer.Option(*names, rich_help_panel=panel, help=help, show_default=shows_default, **more)
     return Annotated[type_, option], default
@@ -192,7 +192,6 @@ Steps = Annotated[
 RUN_OPTIONS: Mapping[str, Parameter] = {
     "device": _option(
         *(str, "auto", "--device", "-d"),
-        panel=_RUNNING,
         metavar="DEVICE",
         callback=_is_device,
         help="Where to compute: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda:N; "
@@ -200,54 +199,45 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
     ),
     "deterministic": _option(
         *(Deterministic, "off", "--deterministic"),
-        panel=_RUNNING,
         help="Only algorithms that give the same bits each time: error refuses others, warn tells of them. "
         "CPUs give the same bits anyway.",
     ),
     "nproc": _option(
         *(int, 1, "--nproc"),
-        panel=_RUNNING,
         metavar="N",
         callback=_is_within("nproc", PROCESSES),
         help="Processes on this machine that share the work, each on a GPU of its own where there are any.",
     ),
     "workers": _option(
         *(int, 2, "--workers", "-j"),
-        panel=_RUNNING,
         metavar="N",
         callback=_is_within("workers", WORKERS),
         help="Threads that read and decode ahead; 0 reads in line.",
     ),
     "resume": _option(
         *(bool, False, "--resume"),
-        panel=_RUNNING,
         help="Continue an interrupted run of this output, exactly; where there is none, begin.",
     ),
     "compile": _option(
         *(bool, False, "--compile"),
-        panel=_RUNNING,
         help="Compile the network at the first step (minutes), for faster steps with other last bits; for long "
         "trainings.",
     ),
     "cuda_graphs": _option(
         *(bool, False, "--cuda-graphs"),
-        panel=_RUNNING,
         help="Record the passes of a step on a GPU and launch them as a whole, with the same bits; checked at the "
         "first step.",
     ),
     "tensorboard": _option(
         *(bool, False, "--tensorboard"),
-        panel=_RUNNING,
         help="Write the history for TensorBoard too, into the folder tensorboard of the run (extra: tensorboard).",
     ),
     "stamp": _option(
         *(bool, True, "--stamp/--no-stamp"),
-        panel=_RUNNING,
         help="Whether pictures show the command that made them, at their foot.",
     ),
     "force": _option(
         *(bool, False, "--force"),
-        panel=_RUNNING,
         help="Replace an output that exists; the old one stays until the new one is complete.",
     ),
 }
@@ -300,11 +290,8 @@ def given(config: type, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         Refused: a value out of range; its option is named.
     """
-    found: dict[str, Any] = {}
-    for field in fields_of(config):
-        if values[field.name] is not None:
-            found[field.name] = _checked(field, values[field.name])
-    return found
+    given_fields = [field for field in fields_of(config) if values[field.name] is not None]
+    return {field.name: _checked(field, values[field.name]) for field in given_fields}
 
 
 def _checked(field: ConfigField, value: Any) -> Any:

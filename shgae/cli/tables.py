@@ -11,8 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from shgae.artifacts.disk_space import DryRun, readable
-from shgae.cli.command import near
-from shgae.cli.outcome import Outcome
+from shgae.cli.command import Outcome, near
 from shgae.cli.progress.screen import NAMES, SCALES
 from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable

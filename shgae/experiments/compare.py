@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.draft import new_artifact
-from shgae.artifacts.manifest import DIFFERENCES, REPORT
+from shgae.artifacts.manifest import DIFFERENCES
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
 from shgae.evaluation.matching import sigmas_for
@@ -27,18 +26,17 @@ from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict
 from shgae.execution import Execution
 from shgae.experiments.study import scores
 from shgae.experiments.study.arms import Pair
+from shgae.experiments.study.assemble import write_report
 from shgae.experiments.study.report import Pairing, compared, differences, mean_pck
 from shgae.metrics import pck
 from shgae.metrics.comparison import by_joint
 from shgae.metrics.pck import ByGroup
-from shgae.metrics.people import Bools, Floats, Ints, People
+from shgae.metrics.people import Bools, Ints, People
 from shgae.metrics.power import minimum_detectable, spread_over_photos
 from shgae.option_lists import BASELINE
-from shgae.plots.style import save_figure
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import as_json
 from shgae.reporting import study
-from shgae.reporting.table import write_pages
 from shgae.skeleton import Skeleton
 from shgae.wording import counted
 
@@ -196,10 +194,7 @@ def run(
     inputs = [path for arm in arms for path in arm.files] + ([sigmas] if sigmas else [])
     how = as_json(config) | {"split": bench.split} | named
     with new_artifact(output, kind="study", config=how, parents=parents, execution=execution, inputs=inputs) as draft:
-        draft.write_json(REPORT, STUDY.to_json(report))
-        conclusion = study.conclusion(report)
-        write_pages(draft, study.tables(report), conclusion, *study.notes(report))
-        save_figure(study.forest(report), draft.file(DIFFERENCES), stamp(execution))
+        write_report(draft, report, execution)
         facts = {"split": report.split, "persons": report.persons, "arms": [*runs], "verdict": report.verdict.value}
         artifact = draft.commit(facts, volatile=(DIFFERENCES,))
     return CompareResult(artifact, report)
@@ -303,11 +298,6 @@ def _arm(name: str, of: Sequence[scores.RunScores]) -> ArmResult:
 
 def _joints(people: People, runs: dict[str, list[_Run]], one: ArmComparison) -> tuple[JointTest, ...]:
     """McNemar's test of each joint, adjusted for their number."""
-    first, second = (_shares(runs[arm]) for arm in (one.minus, one.arm))
+    # (N, K) share of an arm's runs that found a joint.
+    first, second = (np.mean([each.hits for each in runs[arm]], axis=0) for arm in (one.minus, one.arm))
     return tuple(map(JointTest, people.joints, by_joint(first, second, people.cell_visibility)))
-
-
-def _shares(runs: Sequence[_Run]) -> Floats:
-    """(N, K) share of an arm's runs that found a joint."""
-    shares: Floats = np.mean([one.hits for one in runs], axis=0)
-    return shares

@@ -195,9 +195,8 @@ def _pictures(output: Path, result: EvaluateResult, execution: Execution) -> tup
     save_figure(training_curves(runs), curves, stamp(execution))
     data = open_artifact(output / "data", "data", verify=False)
     crops = Crops(data, "test")
-    rows = np.argsort(-(crops.people.visibility > 0).sum(1), kind="stable")[:: max(1, len(crops) // 2 // _SHOWN)][
-        :_SHOWN
-    ]
+    every = max(1, len(crops) // 2 // _SHOWN)
+    rows = np.argsort(-(crops.people.visibility > 0).sum(1), kind="stable")[::every][:_SHOWN]
     joints = [
         (p.name, heatmaps.map_to_crop(torch.from_numpy(p.cells[rows])).double().numpy()) for p in result.predictions
     ]

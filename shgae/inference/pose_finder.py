@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,14 +55,6 @@ def in_groups(photos: Sequence[BoxedPhoto], batch_size: int) -> list[Group]:
     return [tuple(group) for group in groups]
 
 
-class _Part(NamedTuple):
-    """A photo and some of its boxes."""
-
-    photo: BoxedPhoto
-    boxes: tuple[Box, ...] | None
-    """None: the whole photo."""
-
-
 class _Person(NamedTuple):
     """Somebody, cut out."""
 
@@ -76,7 +69,7 @@ class _Person(NamedTuple):
 
 
 class _Cut(NamedTuple):
-    """What came of a part."""
+    """What came of a photo and some of its boxes."""
 
     photo: BoxedPhoto
     people: list[_Person]
@@ -114,13 +107,13 @@ class PoseFinder:
         parts = (part for group in groups for photo in group for part in self._parts(photo))
         yield from prefetch(parts, self._cut, self._workers)
 
-    def _parts(self, photo: BoxedPhoto) -> Iterator[_Part]:
+    def _parts(self, photo: BoxedPhoto) -> Iterator[BoxedPhoto]:
         """A photo with its boxes, at most a batch of them at a time: a crowd is not held in memory at once."""
         if photo.boxes is None:
-            yield _Part(photo, None)
+            yield photo
             return
         for start in range(0, len(photo.boxes), self.batch_size):
-            yield _Part(photo, photo.boxes[start : start + self.batch_size])
+            yield replace(photo, boxes=photo.boxes[start : start + self.batch_size])
 
     def _find(self, group: Group, cuts: Iterator[_Cut]) -> list[Row]:
         rows: dict[str, Row] = {
@@ -154,15 +147,15 @@ class PoseFinder:
             people += len(one.people)
         yield waiting
 
-    def _cut(self, part: _Part) -> _Cut:
+    def _cut(self, photo: BoxedPhoto) -> _Cut:
         """Decodes a photo and cuts its people out (in any thread)."""
-        photo, facts, crop_size = part.photo, self._loaded.artifact.facts, self._loaded.crop_size
+        facts, crop_size = self._loaded.artifact.facts, self._loaded.crop_size
         hashes: list[str] = []
         try:
             image = open_photo(photo.path, photo.size, self._config.exif, hashes.append)
         except Refused as error:
             return _Cut(photo, [], 0, error.why, next(iter(hashes), None))
-        boxes = part.boxes or (Box((0.0, 0.0, float(image.width), float(image.height))),)
+        boxes = photo.boxes or (Box((0.0, 0.0, float(image.width), float(image.height))),)
         people = []
         for box in boxes:
             x, y, width, height = box.xywh
@@ -172,7 +165,7 @@ class PoseFinder:
                 square = square_around(box.xywh, corners, image.size, "pad", facts["margin"])
             if square is not None and not covered(square, image.size, crop_size).is_empty:
                 people.append(_Person(box, square, image.size, *cut(image, square, crop_size)))
-        if part.boxes is None:
+        if photo.boxes is None:
             return _Cut(photo, people, 0, None if people else TOO_THIN, hashes[0])
         return _Cut(photo, people, len(boxes) - len(people), None, hashes[0])
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shgae.analysis.latent.inputs import choose_parts, open_inputs
 from shgae.analysis.latent.latent import cluster_numbers
 from shgae.analysis.latent.measure import find, report_of
 from shgae.analysis.latent.report import SCHEMA, AnalysisReport
 from shgae.analysis.latent.text import sentences
+from shgae.analysis.result import AnalysisResult
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
-from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
 from shgae.recipes import AnalyzeConfig, as_json
@@ -24,20 +22,9 @@ from shgae.reporting.latent_figures import LatentPictures
 from shgae.reporting.table import write_pages
 
 
-@dataclass(frozen=True)
-class AnalyzeResult:
-    """A finished analysis."""
-
-    report: AnalysisReport
-    artifact: Artifact
-
-    def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
-        says = {"says": list(sentences(self.report))}
-        return SCHEMA.to_json(self.report) | says | self.artifact.to_json()
-
-
-def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: Execution) -> AnalyzeResult:
+def run(
+    inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: Execution
+) -> AnalysisResult[AnalysisReport]:
     """Does every part that the inputs allow.
 
     Args:
@@ -71,4 +58,4 @@ def run(inputs: Sequence[Path], output: Path, config: AnalyzeConfig, execution: 
         says = sentences(report)
         write_pages(draft, analysis_tables(report), *says)
         artifact = draft.commit({"parts": parts, "says": " ".join(says)}, volatile=pictures.files)
-    return AnalyzeResult(report, artifact)
+    return AnalysisResult(report, SCHEMA, says, artifact)

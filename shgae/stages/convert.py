@@ -12,7 +12,7 @@ from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.output_file import check_file, make_room
 from shgae.artifacts.tables import dumps
 from shgae.data.converters.annotations import DataSet, read_annotations
-from shgae.data.converters.people import ConvertedPerson, photo_sizes, to_coco
+from shgae.data.converters.people import photo_sizes, to_coco
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.wording import counted
@@ -76,15 +76,11 @@ def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execut
     make_room(output, *(path.name for path in targets.values()))
     for split, people in splits.items():
         write_bytes(targets[split], (dumps(to_coco(people, converted.skeleton, sizes)) + "\n").encode())
-    everybody = [person for people in splits.values() for person in people]
+    everybody = [person.visibility for people in splits.values() for person in people]
+    labelled, visible = (sum(int((one >= least).sum()) for one in everybody) for least in (1, 2))
     notes = (*converted.notes, *_about_sizes(len(names), len(sizes), photos))
     counts = {split: len(people) for split, people in splits.items()}
-    return ConvertResult(output, targets, counts, len(names), *_joints(everybody), notes)
-
-
-def _joints(people: list[ConvertedPerson]) -> tuple[int, int]:
-    labelled = sum(int((person.visibility > 0).sum()) for person in people)
-    return labelled, sum(int((person.visibility == 2).sum()) for person in people)
+    return ConvertResult(output, targets, counts, len(names), labelled, visible, notes)
 
 
 def _about_sizes(photos: int, known: int, folder: Path | None) -> list[str]:

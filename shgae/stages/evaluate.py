@@ -125,10 +125,10 @@ def run(
     crops, training = Crops(prepared, config.split, config.limit), read_people(prepared, "train")
     rules = rules.of(crops.people, prepared, config.split, execution.progress)
     score = partial(_score, crops=crops, prepared=prepared, training=training, rules=rules, execution=execution)
-    read = partial(_read, models, prepared=prepared, crops=crops, config=config, rules=rules, execution=execution)
-    sources = [networks.get(i) or read(i) for i in range(len(models))]
-    device, config = placed(config, execution, quiet=not networks)
+    read = partial(_read, prepared=prepared, crops=crops, split=config.split, rules=rules, execution=execution)
     names = _names(models)
+    sources = [networks.get(i) or read(path, names[i]) for i, path in enumerate(models)]
+    device, config = placed(config, execution, quiet=not networks)
     if output is None:
         with determinism(execution.deterministic):
             scored, predicted = score(sources, names, config, device)
@@ -161,10 +161,6 @@ def _hashes(files: Mapping[str, PredictionFile]) -> dict[str, Any]:
     return {"predictions_sha256": {name: file.sha256 for name, file in files.items()}} if files else {}
 
 
-def _matching(file: PredictionFile) -> Matching | None:
-    return None if file.matched is None else Matching(file.matched, file.surely, file.strangers)
-
-
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:
     """Those that are networks, by their place; raises :class:`Refused` if one does not fit the data."""
     networks = {i: load_hourglass(path) for i, path in enumerate(models) if not path.is_file()}
@@ -174,19 +170,13 @@ def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> d
 
 
 def _read(
-    models: Sequence[Path],
-    i: int,
-    prepared: Artifact,
-    crops: Crops,
-    config: EvaluateConfig,
-    rules: _Rules,
-    execution: Execution,
+    path: Path, name: str, prepared: Artifact, crops: Crops, split: str, rules: _Rules, execution: Execution
 ) -> PredictionFile:
     """The predictions in a file; raises :class:`Refused` if they are not of these people."""
     joints = prepared.facts["skeleton"]["names"]
     sigmas = sigmas_for(joints, None) if rules.sigmas is None else rules.sigmas
-    whole, category = read_people(prepared, config.split), prepared.facts["category_id"]
-    file = read_predictions(models[i], _names(models)[i], crops, whole, sigmas, category)
+    whole, category = read_people(prepared, split), prepared.facts["category_id"]
+    file = read_predictions(path, name, crops, whole, sigmas, category)
     for note in file.notes():
         execution.progress.note(note)
     return file
@@ -210,7 +200,8 @@ def _score(
     for source, name in zip(sources, names, strict=True):
         if isinstance(source, PredictionFile):
             predicted.append(source.predictions)
-            origins.append(Origin(predictions_sha256=source.sha256, matching=_matching(source)))
+            matching = None if source.matched is None else Matching(source.matched, source.surely, source.strangers)
+            origins.append(Origin(predictions_sha256=source.sha256, matching=matching))
             continue
         inference = Inference(device, config.precision, config.batch_size, source.mean_rgb)
         if decoding.flip_test:

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -127,7 +128,10 @@ def _of_reports(read: PlotInputs) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
     for kind, name, report in read.reports:
         suffix = "" if count[kind] == 1 else f"-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
-        found |= {f"{stem}{suffix}": draw for stem, draw in _FIGURES[kind](report).items()}
+        drawn = _FIGURES[kind](report)
+        endings = itertools.chain([suffix], (f"{suffix}-{number}" for number in itertools.count(2)))
+        end = next(end for end in endings if found.keys().isdisjoint(f"{stem}{end}" for stem in drawn))
+        found |= {f"{stem}{end}": draw for stem, draw in drawn.items()}
     return found
 
 

@@ -15,7 +15,7 @@ from shgae.artifacts.store import Artifact
 from shgae.data.augmentation import augmentation_of, for_joints
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
-from shgae.inference.device import resolve_device, resolve_precision
+from shgae.inference.device import placed
 from shgae.models.hourglass import StackedHourglass
 from shgae.recipe_parts import AugmentConfig, augment_in_words
 from shgae.recipes import FinetuneConfig, HeatmapConfig, TrainConfig, as_json
@@ -66,9 +66,8 @@ def fit_pose(
     Raises:
         Refused, DiskError, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
-    device = resolve_device(execution.device)
-    planned, config = config, for_joints(config, Skeleton.from_json(facts["skeleton"]))
-    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
+    planned = config
+    device, config = placed(for_joints(config, Skeleton.from_json(facts["skeleton"])), execution, quiet=True)
     # channels last: convolutions run in this layout without copies, on CPUs as on GPUs
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = _objective(facts, config, parents["data"], device)

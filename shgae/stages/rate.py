@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shgae.analysis.inputs import given_config, open_activations, open_code, open_given, open_split
 from shgae.analysis.rate.measure import RateCurve, ranks, rated_code
 from shgae.analysis.rate.report import SCHEMA, RateReport
 from shgae.analysis.rate.text import sentences
+from shgae.analysis.result import AnalysisResult
 from shgae.analysis.site import open_site
 from shgae.artifacts.command import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import RATE, REPORT
-from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
 from shgae.models.autoencoder import SIDE
@@ -24,20 +22,6 @@ from shgae.plots.style import save_figure
 from shgae.recipes import RateConfig, as_json
 from shgae.reporting.rate import rate_figure, rate_table
 from shgae.reporting.table import write_pages
-
-
-@dataclass(frozen=True)
-class RateResult:
-    """A finished rate curve."""
-
-    report: RateReport
-    artifact: Artifact | None
-    """What was written, if an output was given."""
-
-    def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
-        says = {"says": list(sentences(self.report))}
-        return SCHEMA.to_json(self.report) | says | (self.artifact.to_json() if self.artifact else {})
 
 
 def run(
@@ -49,7 +33,7 @@ def run(
     execution: Execution,
     autoencoder: Path | None = None,
     given: Mapping[str, Path] | None = None,
-) -> RateResult:
+) -> AnalysisResult[RateReport]:
     """Projects the bottleneck on ever more principal components and scores the maps; nothing is trained.
 
     Args:
@@ -79,7 +63,8 @@ def run(
     device, config = placed(dataclasses.replace(config, split=split), execution)
     rate = RateCurve(site, rated_code(site, code), (prepared, source), ks, config, device, execution, theirs)
     if output is None:
-        return RateResult(rate.report(), None)
+        report = rate.report()
+        return AnalysisResult(report, SCHEMA, sentences(report), None)
     with new_artifact(
         output,
         kind="rate",
@@ -96,4 +81,4 @@ def run(
         save_figure(rate_figure(report), draft.file(RATE), stamp(execution))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts, volatile=(RATE,))
-    return RateResult(report, artifact)
+    return AnalysisResult(report, SCHEMA, says, artifact)

@@ -4,37 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shgae.analysis.inputs import given_config, open_activations, open_code, open_given, open_split
+from shgae.analysis.result import AnalysisResult
 from shgae.analysis.site import open_site
 from shgae.analysis.splice.measure import Splice, codes_to_try
 from shgae.analysis.splice.report import SCHEMA, SpliceReport
 from shgae.analysis.splice.text import sentences
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
-from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
 from shgae.recipes import SpliceConfig, as_json
 from shgae.reporting.splice import code_lines, splice_tables
 from shgae.reporting.table import write_pages
-
-
-@dataclass(frozen=True)
-class SpliceResult:
-    """A finished splice."""
-
-    report: SpliceReport
-    artifact: Artifact | None
-    """What was written, if an output was given."""
-
-    def to_json(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
-        says = {"says": list(sentences(self.report))}
-        return SCHEMA.to_json(self.report) | says | (self.artifact.to_json() if self.artifact else {})
 
 
 def run(
@@ -46,7 +30,7 @@ def run(
     autoencoder: Path | None = None,
     activations: Path | None = None,
     given: Mapping[str, Path] | None = None,
-) -> SpliceResult:
+) -> AnalysisResult[SpliceReport]:
     """Replaces the bottleneck in one way after another and scores the maps, with skips on and off.
 
     Args:
@@ -78,7 +62,8 @@ def run(
     codes = codes_to_try(site, code, execution.progress)
     splice = Splice(site, codes, prepared, source, config, device, execution, theirs)
     if output is None:
-        return SpliceResult(splice.report(), None)
+        report = splice.report()
+        return AnalysisResult(report, SCHEMA, sentences(report), None)
     with new_artifact(
         output,
         kind="splice",
@@ -94,4 +79,4 @@ def run(
         write_pages(draft, splice_tables(report), code_lines(report), *says)
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts)
-    return SpliceResult(report, artifact)
+    return AnalysisResult(report, SCHEMA, says, artifact)

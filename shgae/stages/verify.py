@@ -16,14 +16,10 @@ from shgae.execution import Execution
 
 
 @dataclass(frozen=True)
-class VerifyResult:
-    """What was found up the chain."""
+class VerifyResult(lineage.Verification):
+    """What was found up the chain of the artefact at ``path``."""
 
     path: Path
-    verified: tuple[Path, ...]
-    """Artefacts of which every file is as it was written."""
-    missing: tuple[lineage.Ancestor, ...]
-    """Ancestors that do not lie where their child saw them: nothing can be said of these."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints; its paths are absolute."""
@@ -54,4 +50,4 @@ def run(path: Path, execution: Execution | None = None) -> VerifyResult:
     verification = lineage.verify(artifact, execution)
     if artifact.manifest.kind == "study":
         read_study(artifact)
-    return VerifyResult(path, verification.verified, verification.missing)
+    return VerifyResult(verification.verified, verification.missing, path)

@@ -7,8 +7,7 @@ import pytest
 import typer
 
 from shgae.cli.app import main
-from shgae.cli.command import command
-from shgae.cli.outcome import Outcome
+from shgae.cli.command import Outcome, command
 from shgae.execution import Execution
 from shgae.recipes import TrainConfig
 

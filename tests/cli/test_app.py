@@ -12,8 +12,7 @@ import pytest
 
 from shgae import __version__
 from shgae.cli.app import main
-from shgae.cli.command import beside, command, free, near, typed
-from shgae.cli.outcome import Outcome
+from shgae.cli.command import Outcome, beside, command, free, near, typed
 from shgae.errors import DiskError, Diverged, Refused
 from shgae.execution import Execution
 from shgae.recipes import TrainConfig

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
+from shgae.cli.command import Outcome
 from shgae.cli.console import drawn, show
-from shgae.cli.outcome import Outcome
 from shgae.cli.progress.lines import Lines
 from shgae.cli.progress.screen import Screen
 from shgae.cli.table_layout import FittedTable

@@ -16,8 +16,7 @@ PROGRAM = """
 import sys, time
 import typer
 import shgae.cli.app as front
-from shgae.cli.command import command
-from shgae.cli.outcome import Outcome
+from shgae.cli.command import command, Outcome
 from shgae.execution import Execution
 
 @command("probe", example="shgae probe")

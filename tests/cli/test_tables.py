@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from shgae.cli.command import Outcome
 from shgae.cli.console import show
-from shgae.cli.outcome import Outcome
 from shgae.cli.table_layout import FittedTable
 from shgae.cli.tables import (
     autoencoder_tables,

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from shgae.cli.app import main
-from shgae.cli.usage import flags, usage_line
+from shgae.cli.app import flags, main, usage_line
 
 
 def command(*options: str, off: tuple[str, ...] = ()) -> Any:

@@ -114,6 +114,15 @@ def test_an_evaluation_with_curves_has_a_figure_of_them_too(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_reports_of_which_the_names_differ_by_letters_that_no_file_gets_have_figures_each(tmp_path: Path) -> None:
+    names = ("e 1", "e-1", "e_1", "один", "два", "-")
+    given = [reported(tmp_path / name, "evaluation", evaluated()) for name in names]
+    result = plot.run(given, tmp_path / "out", Execution())
+    wanted = ["joints-e-1", "joints-e-1-2", "joints-e_1", "joints--", "joints---2", "joints---3"]
+    assert result.to_json()["figures"] == wanted
+
+
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("epochs", "first", "begins"), [(9, None, 4), (5, None, None), (9, 7, 7), (9, 1, None)])
 def test_the_second_column_begins_where_it_is_told_or_with_the_last_two_thirds(
     tmp_path: Path, epochs: int, first: int | None, begins: int | None

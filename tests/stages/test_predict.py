@@ -199,7 +199,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     monkeypatch.setattr(
         PoseFinder,
         "_cut",
-        lambda self, part, cut=PoseFinder._cut: (begun.append(part[0].file_name), cut(self, part))[1],
+        lambda self, photo, cut=PoseFinder._cut: (begun.append(photo.file_name), cut(self, photo))[1],
     )
     again = predict.run(model, [photos], boxes, torn, CONFIG, Execution(resume=True))
     assert len(begun) < sum(range(7)), "what was done is not done again"

@@ -2,7 +2,7 @@
 
 A command module has one function, made a :class:`~shgae.cli.command.Command` by ``@command``. It imports its stage
 inside the body (torch takes a second, help must not), calls ``run``, and returns an
-:class:`~shgae.cli.outcome.Outcome`: the result's JSON, tables for people, the next command. To add one: write the
+:class:`~shgae.cli.command.Outcome`: the result's JSON, tables for people, the next command. To add one: write the
 module, put it into ``COMMANDS``, name it in README.md, run ``python -m shgae.cli.completions completions``.
 """
 

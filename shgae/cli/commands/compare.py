@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from shgae.artifacts.manifest import DIFFERENCES
-from shgae.cli.command import ANALYSIS, beside, command, typed
+from shgae.cli.command import ANALYSIS, Outcome, beside, command, typed
 from shgae.cli.inputs import File
 from shgae.cli.options import Data, Output
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipe_parts import CompareConfig
 

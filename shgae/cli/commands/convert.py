@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from shgae.cli.command import METHOD, command, free, typed
+from shgae.cli.command import METHOD, Outcome, command, free, typed
 from shgae.cli.inputs import File
 from shgae.cli.options import Output
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 _SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}

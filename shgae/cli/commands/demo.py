@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import command, typed
+from shgae.cli.command import Outcome, command, typed
 from shgae.cli.options import Seed
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 

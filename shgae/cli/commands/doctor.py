@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shgae.cli.command import MAINTENANCE, command
-from shgae.cli.outcome import Outcome
+from shgae.cli.command import MAINTENANCE, Outcome, command
 
 
 @command("doctor", section=MAINTENANCE, example="shgae doctor --json")

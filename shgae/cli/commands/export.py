@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from shgae.artifacts.output_file import ONNX
-from shgae.cli.command import OUTPUT, command
+from shgae.cli.command import OUTPUT, Outcome, command
 from shgae.cli.inputs import NewFile
 from shgae.cli.options import Model
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 

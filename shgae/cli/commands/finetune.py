@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shgae.cli.command import beside, command, near, typed
+from shgae.cli.command import Outcome, beside, command, near, typed
 from shgae.cli.fields import retyped
 from shgae.cli.options import Data, Model, Output
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import FinetuneConfig
 

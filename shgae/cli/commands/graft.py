@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import ancestor, beside, command, typed
+from shgae.cli.command import Outcome, ancestor, beside, command, typed
 from shgae.cli.inputs import Folder
 from shgae.cli.options import Model, Output
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 _WHERE = "Stack (hourglass): its number from 0, or last; may be given several times. [default: last]"

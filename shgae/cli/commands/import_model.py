@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import beside, command, typed
+from shgae.cli.command import Outcome, beside, command, typed
 from shgae.cli.inputs import File, Folder
 from shgae.cli.options import Category, Output, colour
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 _WEIGHTS = "a .pth, .tar, .pt, .bin, .ckpt or .safetensors file"

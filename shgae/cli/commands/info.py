@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import MAINTENANCE, command, typed
+from shgae.cli.command import MAINTENANCE, Outcome, command, typed
 from shgae.cli.inputs import Folder
-from shgae.cli.outcome import Outcome
 
 
 @command("info", section=MAINTENANCE, example="shgae info finetuned")

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import OUTPUT, command, typed
+from shgae.cli.command import OUTPUT, Outcome, command, typed
 from shgae.cli.inputs import Folder
 from shgae.cli.options import FromEpoch, Output
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 
 _RUNS = "Trainings (also NAME.partial, while they run), rates, analyses, evaluations and studies."

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import OUTPUT, command, typed
+from shgae.cli.command import OUTPUT, Outcome, command, typed
 from shgae.cli.inputs import File, Photos
 from shgae.cli.options import Model, Output
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import PredictConfig
 

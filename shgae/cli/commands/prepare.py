@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import beside, command, typed
+from shgae.cli.command import Outcome, beside, command, typed
 from shgae.cli.inputs import CocoAndPhotos
 from shgae.cli.options import PAIR, DryRun, Output, Pair
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import PrepareConfig, Split
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from shgae.cli.command import ancestor, beside, command, typed
+from shgae.cli.command import Outcome, ancestor, beside, command, typed
 from shgae.cli.options import Activations, Output
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import AutoencoderConfig
 

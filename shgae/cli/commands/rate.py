@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import ANALYSIS, beside, command, typed
+from shgae.cli.command import ANALYSIS, Outcome, beside, command, typed
 from shgae.cli.inputs import Folder
 from shgae.cli.options import Activations, Data, Given, MaybeOutput, Model, by_name
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import RateConfig
 

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from shgae.artifacts.output_file import PAGE
-from shgae.cli.command import OUTPUT, command
+from shgae.cli.command import OUTPUT, Outcome, command
 from shgae.cli.inputs import Folder, NewFile
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
 

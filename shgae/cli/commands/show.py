@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from shgae.artifacts.output_file import PICTURE
-from shgae.cli.command import OUTPUT, command
+from shgae.cli.command import OUTPUT, Outcome, command
 from shgae.cli.inputs import File, NewFile
 from shgae.cli.options import Data
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipe_parts import ShowConfig
 

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import ANALYSIS, command, typed
+from shgae.cli.command import ANALYSIS, Outcome, command, typed
 from shgae.cli.inputs import Folder
 from shgae.cli.options import Data, Given, MaybeOutput, Model, by_name
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import SpliceConfig
 

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import ANALYSIS, beside, command, typed
+from shgae.cli.command import ANALYSIS, Outcome, beside, command, typed
 from shgae.cli.options import Data, Jobs, Model, Only, PlanDryRun, ShowPlan
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import StudyConfig
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from shgae.cli.command import beside, command, typed
+from shgae.cli.command import Outcome, beside, command, typed
 from shgae.cli.options import Data, Output
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.recipes import TrainConfig
 

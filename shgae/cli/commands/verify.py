@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import MAINTENANCE, command, near
+from shgae.cli.command import MAINTENANCE, Outcome, command, near
 from shgae.cli.inputs import Folder
-from shgae.cli.outcome import Outcome
 from shgae.errors import printable
 from shgae.execution import Execution
 

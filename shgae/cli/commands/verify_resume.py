@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from shgae.cli.command import MAINTENANCE, command
+from shgae.cli.command import MAINTENANCE, Outcome, command
 from shgae.cli.inputs import Folder
 from shgae.cli.options import Steps
-from shgae.cli.outcome import Outcome
 from shgae.execution import Execution
 from shgae.wording import counted
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from shgae.cli.progress.eta import Pace, Task
-from shgae.cli.progress.notes import Notes
-from shgae.cli.progress.screen import epoch_line
+from shgae.cli.progress.screen import Notes, epoch_line
 from shgae.errors import printable
 from shgae.execution import Progress
 

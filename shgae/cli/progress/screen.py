@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.text import Text
 
 from shgae.cli.progress.eta import Pace, Task
-from shgae.cli.progress.notes import Notes
 from shgae.errors import printable
 from shgae.execution import Progress
 from shgae.wording import duration
@@ -49,6 +48,21 @@ def epoch_line(row: Mapping[str, Any], of: int, best: bool) -> str:
     shown = {name: SCALES.get(name, 1.0) * value for name, value in row.items() if name != "epoch"}
     numbers = "  ".join(f"{NAMES.get(name, name.replace('_', ' '))} {value:.4g}" for name, value in shown.items())
     return f"epoch {row['epoch']}/{of}  {numbers}{'  best' if best else ''}"
+
+
+class Notes:
+    """Remembers notes: what several steps of one command have reason to say is shown once."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def repeats(self, line: str) -> bool:
+        """Whether it is a note that was shown before, of whichever step; other lines never are."""
+        _, mark, text = line.partition("note: ")
+        if not mark or text in self._shown:
+            return bool(mark)
+        self._shown.add(text)
+        return False
 
 
 class Screen(Progress):

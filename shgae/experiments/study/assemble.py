@@ -7,17 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from shgae.analysis.rate.report import SCHEMA as RATE
 from shgae.artifacts.command import stamp
-from shgae.artifacts.crops import photos_of
-from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.crops import PeopleTable, photos_of, read_people
+from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_plan import PLAN, plan_bytes
 from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict_of
+from shgae.evaluation.study_sizes import CodeSize, CodeSizes
 from shgae.execution import Execution
-from shgae.experiments.study import arms, costs, registration, scores, sizes
+from shgae.experiments.study import arms, costs, registration, scores
 from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
@@ -25,7 +27,7 @@ from shgae.metrics.pck import ByGroup
 from shgae.models.specs import HourglassSpec
 from shgae.option_lists import ARMS, BASELINE, FULL, NONE
 from shgae.plots.style import save_figure
-from shgae.recipes import EvaluateConfig, as_json
+from shgae.recipes import as_json
 from shgae.reporting import study
 from shgae.reporting.study_sizes import sizes_figure, sizes_table
 from shgae.reporting.table import write_pages
@@ -34,8 +36,7 @@ from shgae.reporting.table import write_pages
 def report_of(plan: Plan) -> StudyReport:
     """The report of a study of which every part is made; that it was made is a look, which is written down."""
     data = open_artifact(plan.data, "data", verify=False)
-    config = EvaluateConfig(split=plan.split, limit=plan.config.limit)
-    people = scores.people(data, config)
+    people = read_people(data, plan.split).head(plan.config.limit)
     size = int(data.facts["crop_size"])
     by_arm = {BASELINE: [scores.read(plan.baseline_scores, people, size)]}
     for arm in plan.arms:
@@ -66,7 +67,7 @@ def report_of(plan: Plan) -> StudyReport:
         ae_epochs=plan.config.ae_epochs if "pretrained" in kinds else None,
         limit=plan.config.limit,
         registered=registered,
-        code_sizes=sizes.code_sizes(plan, people, size),
+        code_sizes=_code_sizes(plan, people, size),
     )
 
 
@@ -86,6 +87,50 @@ def _arm(plan: Plan, name: str, by_seed: Sequence[scores.RunScores]) -> ArmResul
     )
 
 
+def _code_sizes(plan: Plan, people: PeopleTable, crop_size: int) -> CodeSizes | None:
+    """The curve of a study of which every part is made; None where none was asked for."""
+    if not plan.code_sizes:
+        return None
+    sizes = tuple(_size(plan, size, people, crop_size) for size in plan.code_sizes)
+    rate = RATE.read(open_artifact(plan.rate, "rate").open(REPORT))
+    return CodeSizes(
+        seeds=tuple(plan.code_seeds),
+        sizes=sizes,
+        chosen=max(sizes, key=lambda one: (one.val, -one.size)).size,
+        components=tuple((one.n_components, one.skips_on.pck.all) for one in rate.points),
+    )
+
+
+def _size(plan: Plan, size: int, people: PeopleTable, crop_size: int) -> CodeSize:
+    arm = plan.repetition(size)
+    facts = [open_artifact(plan.finetuned(arm, seed), "hourglass").facts for seed in plan.code_seeds]
+    before, after = (
+        tuple(scores.read(place(arm, seed), people, crop_size).pck["all"] for seed in plan.code_seeds)
+        for place in (plan.untuned_scores, plan.scores)
+    )
+    return CodeSize(
+        size=size,
+        parameters=int(facts[0]["parameters"]),
+        val=sum(float(one["val_pck"]) for one in facts) / len(facts),
+        before=_mean(before),
+        after=_mean(after),
+        after_by_seed=after,
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def write_report(made: Draft, report: StudyReport, execution: Execution) -> None:
+    """The report, its tables and the picture of its differences."""
+    made.write_json(REPORT, STUDY.to_json(report))
+    tables = [*study.tables(report), *sizes_table(report)]
+    write_pages(made, tables, study.conclusion(report), *study.notes(report))
+    save_figure(study.forest(report), made.file(DIFFERENCES), stamp(execution))
+
+
 def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
     """The report as an artefact of its own, unless this very one is there; an older one of fewer parts is replaced."""
     if plan.registered is None:
@@ -96,22 +141,18 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         f"arm {arm}, seed {seed}": plan.finetuned(arm, seed) for arm in plan.arms for seed in plan.seeds_of(arm)
     }
     opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
-    config, value = as_json(plan.config), as_read(STUDY.to_json(report))
+    config = as_json(plan.config)
     if (output / MANIFEST).is_file() and not execution.force:
         old = open_artifact(output, "study")
         ids = {parent.role: parent.id for parent in old.manifest.parents}
         is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
         # Its content too: a later shgae may say more about the same networks.
-        if is_same and read_json(old.open(REPORT)) == value:
+        if is_same and read_json(old.open(REPORT)) == as_read(STUDY.to_json(report)):
             return old
     how = replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
-        made.write_json(REPORT, value)
         made.write(PLAN, plan_bytes(plan.registered))
-        conclusion = study.conclusion(report)
-        tables = [*study.tables(report), *sizes_table(report)]
-        write_pages(made, tables, conclusion, *study.notes(report))
-        save_figure(study.forest(report), made.file(DIFFERENCES), stamp(execution))
+        write_report(made, report, execution)
         if report.code_sizes:
             save_figure(sizes_figure(report), made.file(CODE_SIZES), stamp(execution))
         write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))

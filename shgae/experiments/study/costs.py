@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from shgae.artifacts.crops import Crops
@@ -22,6 +22,7 @@ from shgae.inference.device import describe, resolve_device
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import load_hourglass, outline
 from shgae.option_lists import BASELINE
+from shgae.recipes import Precision
 
 _BATCH = 8
 _MEASURED = 3
@@ -47,16 +48,18 @@ def measured(plan: Plan, execution: Execution) -> StudyCosts:
     found = {}
     for name, path in networks.items():
         execution.stop.raise_if_set(plan.output, "the same command again")
-        loaded = load_hourglass(path, verify=False)
-        module = loaded.module.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        inference = Inference(device, plan.config.precision, len(rows), loaded.mean_rgb)
-        found[name] = 1000 * forward_time(inference, module, crops, rows, execution)
+        found[name] = 1000 * forward_time(path, plan.config.precision, device, crops, rows, execution)
     return StudyCosts(describe(device), plan.config.precision, len(rows), found)
 
 
-def forward_time(inference: Inference, network: nn.Module, crops: Crops, rows: Rows, execution: Execution) -> float:
-    """Seconds of one crop in a forward pass of these, reading them included."""
-    return timed(lambda: list(inference.over(network, crops, execution, [rows])), inference.device) / len(rows)
+def forward_time(
+    model: Path, precision: Precision, device: torch.device, crops: Crops, rows: Rows, execution: Execution
+) -> float:
+    """Seconds of one crop in a forward pass of these through a network, reading them included."""
+    loaded = load_hourglass(model, verify=False)
+    module = loaded.module.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    inference = Inference(device, precision, len(rows), loaded.mean_rgb)
+    return timed(lambda: list(inference.over(module, crops, execution, [rows])), device) / len(rows)
 
 
 def timed(step: Callable[[], object], device: torch.device) -> float:

@@ -19,10 +19,8 @@ from shgae.experiments.study.plan import Plan
 from shgae.inference.batches import Inference
 from shgae.inference.device import autocast, resolve_device
 from shgae.models import grafting
-from shgae.models.hourglass import StackedHourglass
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, load_hourglass
-from shgae.option_lists import NONE
 from shgae.recipes import AutoencoderConfig
 from shgae.skeleton import Skeleton
 from shgae.training.freezing import train_mode, train_only
@@ -90,60 +88,47 @@ class Costs:
             self._found[what] = measure()
         return self._found[what]
 
-    def _network(self, arm: str) -> tuple[StackedHourglass, tuple[float, float, float]]:
-        loaded = load_hourglass(self._plan.model, verify=False)
-        spec = arms.spec_of(arm, self._plan.config, self._plan.width)
-        if spec is not None:
-            grafting.graft(loaded.module, build_autoencoder(spec), self._plan.stack)
-        train_only(loaded.module, arms.arm_of(arm).trainable)
-        loaded.module.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return loaded.module, loaded.mean_rgb
-
     def _step(self, arm: str) -> float:
         """Seconds of one step of fine-tuning."""
-        config = arms.finetuning(arm, self._plan.config, 0)
-        module, mean_rgb = self._network(arm)
-        inference = Inference(self._device, config.precision, config.batch_size, mean_rgb)
-        augmentation = augmentation_of(config, self._skeleton, self._crops["train"].crop_size, self._plan.data)
+        plan, loaded = self._plan, load_hourglass(self._plan.model, verify=False)
+        module, config = loaded.module, arms.finetuning(arm, plan.config, 0)
+        if spec := arms.spec_of(arm, plan.config, plan.width):
+            grafting.graft(module, build_autoencoder(spec), plan.stack)
+        train_only(module, arms.arm_of(arm).trainable)
+        module.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        inference = Inference(self._device, config.precision, config.batch_size, loaded.mean_rgb)
+        augmentation = augmentation_of(config, self._skeleton, self._crops["train"].crop_size, plan.data)
         objective = PoseObjective(self._crops["train"], self._crops["val"], config, inference, augmentation)
         optimizer = build_optimizer(module, config)
         train_mode(module)
         rows = np.arange(min(config.batch_size, objective.samples))
         batch, weight = objective.load(rows, 0), objective.weight(rows, 0)
-
-        def step() -> None:
-            optimizer.zero_grad(set_to_none=True)
-            objective.loss(module, batch, weight).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-
-        return self._timed(step)
+        return self._timed(lambda: objective.loss(module, batch, weight), optimizer)
 
     def _pretraining_step(self, config: AutoencoderConfig) -> float:
         autoencoder = build_autoencoder(AutoencoderSpec.of(config, self._plan.width)).to(self._device)
         optimizer = build_optimizer(autoencoder, config)
         batch = torch.randn(config.batch_size, self._plan.width, 4, 4, device=self._device)
 
-        def step() -> None:
-            optimizer.zero_grad(set_to_none=True)
+        def loss() -> torch.Tensor:
             with autocast(self._device, config.precision):
                 decoded = autoencoder(batch)
-            torch.nn.functional.mse_loss(decoded.float(), batch).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            return torch.nn.functional.mse_loss(decoded.float(), batch)
 
-        return self._timed(step)
+        return self._timed(loss, optimizer)
 
     def _forward(self) -> float:
         """Seconds of one person in a forward pass."""
-        module, mean_rgb = self._network(NONE)
-        crops = self._crops["val"]
+        plan, crops = self._plan, self._crops["val"]
         rows = np.arange(min(32, len(crops)))
-        inference = Inference(self._device, self._plan.config.precision, len(rows), mean_rgb)
         self._execution.stop.raise_if_set("the measurement", "the same command again", saved=False)
-        return forward_time(inference, module.eval(), crops, rows, self._execution)
+        return forward_time(plan.model, plan.config.precision, self._device, crops, rows, self._execution)
 
-    def _timed(self, step: Callable[[], object]) -> float:
-        def one() -> None:
+    def _timed(self, loss: Callable[[], torch.Tensor], optimizer: torch.optim.Optimizer) -> float:
+        def step() -> None:
             self._execution.stop.raise_if_set("the measurement", "the same command again", saved=False)
-            step()
+            optimizer.zero_grad(set_to_none=True)
+            loss().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
 
-        return timed(one, self._device)
+        return timed(step, self._device)

@@ -17,23 +17,18 @@ LOCKS = ".locks"
 @contextmanager
 def held(study: Path, name: str) -> Iterator[bool]:
     """Whether this process alone makes the part of this name within; False where another one does."""
-    lock = filelock.FileLock(_path(study, name), timeout=0)
     try:
-        lock.acquire()
+        lock = filelock.FileLock(_path(study, name)).acquire(timeout=0)
     except filelock.Timeout:
         yield False
         return
-    try:
+    with lock:
         yield True
-    finally:
-        lock.release()
 
 
-@contextmanager
-def waited_for(study: Path, name: str) -> Iterator[None]:
+def waited_for(study: Path, name: str) -> filelock.BaseFileLock:
     """Within it, this process alone holds the lock of this name; waits for it."""
-    with filelock.FileLock(_path(study, name)):
-        yield
+    return filelock.FileLock(_path(study, name))
 
 
 def is_held(study: Path, name: str) -> bool:

@@ -8,7 +8,6 @@ later; arms that the plan does not name are said to be added.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,12 +74,12 @@ def register(plan: Plan, *, force: bool) -> Plan:
     with locks.waited_for(plan.output, PLAN):
         checked = check(plan, force=force)
         assert checked.registered is not None
-        path, content = plan.output / PLAN, plan_bytes(checked.registered)
-        if not path.is_file() or hash_file(path) != hashlib.sha256(content).hexdigest():
+        path = plan.output / PLAN
+        if not path.is_file() or hash_file(path) != checked.registered.sha256:
             if path.is_file():
                 before = STUDY_PLAN.read(path)
                 write_bytes(path.with_name(f"plan-{before.sha256[:12]}.json"), plan_bytes(before))
-            write_bytes(path, content)
+            write_bytes(path, plan_bytes(checked.registered))
         return checked
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shgae.artifacts.compatibility import check_fits
+from shgae.artifacts.crops import read_people
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.manifest import has_manifest
 from shgae.artifacts.store import Artifact, open_artifact
@@ -20,7 +21,7 @@ from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import JOBS, Execution
 from shgae.experiments.part import Part
-from shgae.experiments.study import assemble, locks, registration, scores, work
+from shgae.experiments.study import assemble, locks, registration, work
 from shgae.experiments.study.estimate import Costs, StepCost
 from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.plan import Plan
@@ -28,7 +29,7 @@ from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.autoencoder import SIDE
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.option_lists import PCA, chosen_arms
-from shgae.recipes import EvaluateConfig, StudyConfig
+from shgae.recipes import StudyConfig
 from shgae.reporting import study
 from shgae.training.optim import OPTIMIZER_NUMBERS
 
@@ -238,7 +239,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
     if (output.exists() and not output.is_dir()) or has_manifest(output):
         raise Refused("output", output, "it is a file or a single artefact, a study is a folder of them", "another -o")
     for split in ("train", "val"):
-        scores.people(prepared, EvaluateConfig(split=split))  # raises if the data lacks it
+        read_people(prepared, split)  # raises if the data lacks it
     augmentation_of(config, loaded.skeleton, loaded.crop_size, data)  # raises if it cannot be done with these joints
     has_test = bool(prepared.facts["splits"].get("test"))
     if not has_test:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from shgae.artifacts.compatibility import check_fits
-from shgae.artifacts.crops import Crops, PeopleTable, read_people
+from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import check_arrays, load_tensors
@@ -20,7 +19,7 @@ from shgae.errors import Refused
 from shgae.evaluation.predictions import predict
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
-from shgae.inference.device import describe, resolve_device, resolve_precision
+from shgae.inference.device import describe, placed
 from shgae.metrics import pck
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import EvaluateConfig, as_json
@@ -50,8 +49,7 @@ def run(model: Path, data: Path, output: Path, config: EvaluateConfig, execution
     prepared = open_artifact(data, "data", only=(f"{config.split}/",), execution=execution)
     loaded = load_hourglass(model)
     check_fits(loaded.artifact.facts, prepared, model, execution.progress)
-    device = resolve_device(execution.device)
-    config = dataclasses.replace(config, precision=resolve_precision(config.precision, device))
+    device, config = placed(config, execution, quiet=True)
     crops = Crops(prepared, config.split, config.limit)
     parents = {"data": prepared, "model": loaded.artifact}
     with new_artifact(
@@ -62,11 +60,6 @@ def run(model: Path, data: Path, output: Path, config: EvaluateConfig, execution
         made.write_tensors(_CELLS, {"cells": found.cells, "score": found.score})
         facts = {"made_by": "study", "split": config.split, "persons": len(crops)}
         return made.commit(facts)
-
-
-def people(data: Artifact, config: EvaluateConfig) -> PeopleTable:
-    """The people that are scored."""
-    return read_people(data, config.split).head(config.limit)
 
 
 def read(output: Path, people: PeopleTable, crop_size: int) -> RunScores:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,20 +102,21 @@ def test_the_time_of_a_device_that_works_on_its_own_ends_when_it_has_done_its_wo
     assert costs.timed(lambda: None, CPU) == 0
 
 
-def test_the_time_of_a_crop_is_that_of_its_batch_divided_by_its_size_until_all_was_read(clock: Clock) -> None:
+def test_the_time_of_a_crop_is_that_of_its_batch_divided_by_its_size_until_all_was_read(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     network, crops, how, rows = nn.Identity(), object(), Execution(), np.arange(5)
     asked: list[tuple[Any, ...]] = []
 
-    class Slow:
-        device = CPU
+    def over(_inference: Inference, *given: Any) -> Iterator[int]:
+        asked.append(given)
+        for part in range(2):
+            clock.now += 2.5
+            yield part
 
-        def over(self, *given: Any) -> Iterator[int]:
-            asked.append(given)
-            for part in range(2):
-                clock.now += 2.5
-                yield part
-
-    assert costs.forward_time(Slow(), network, crops, rows, how) == 1  # type: ignore[arg-type]
+    monkeypatch.setattr(Inference, "over", over)
+    monkeypatch.setattr(costs, "load_hourglass", lambda *_, **__: SimpleNamespace(module=network, mean_rgb=(0, 0, 0)))
+    assert costs.forward_time(Path("model"), "fp32", CPU, crops, rows, how) == 1  # type: ignore[arg-type]
     assert len(asked) == 4
     for given in asked:
         assert given[:3] == (network, crops, how)
@@ -130,7 +131,8 @@ class Small:
         monkeypatch.setattr(costs, "open_artifact", lambda path, kind, **_: (path, kind))
         monkeypatch.setattr(costs, "Crops", self._crops)
         monkeypatch.setattr(costs, "load_hourglass", self._load)
-        monkeypatch.setattr(costs, "forward_time", self._time)
+        monkeypatch.setattr(costs, "timed", self._time)
+        monkeypatch.setattr(Inference, "over", lambda *given: self.timed.append(given) or ())
 
     def _crops(self, *given: Any) -> Sequence[int]:
         self.cut.append(given)
@@ -140,9 +142,9 @@ class Small:
         self.opened.append(path)
         return SimpleNamespace(module=nn.Conv2d(2, 2, 2), mean_rgb=(0.1, 0.2, len(self.opened)))
 
-    def _time(self, inference: Inference, network: nn.Module, *rest: Any) -> float:
-        self.timed.append((inference, network, *rest))
-        return 0.25 * len(self.opened)
+    def _time(self, step: Callable[[], object], _device: torch.device) -> float:
+        step()
+        return 0.25 * len(self.opened) * min(self.crops, 8)
 
 
 def plan_of(root: Path, **options: Any) -> Plan:
@@ -165,7 +167,7 @@ def test_the_baseline_and_each_arm_with_the_first_seed_are_timed(
 def test_networks_are_timed_as_they_are_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Small(monkeypatch, 20)
     costs.measured(plan_of(tmp_path), Execution(device="cpu"))
-    for number, (inference, network, _, rows, _) in enumerate(small.timed, 1):
+    for number, (inference, network, _, _, (rows,)) in enumerate(small.timed, 1):
         assert inference == Inference(CPU, "bf16", 8, (0.1, 0.2, number))
         assert not network.training and network.weight.is_contiguous(memory_format=torch.channels_last)
         assert rows.tolist() == list(range(8))
@@ -177,7 +179,7 @@ def test_a_batch_has_eight_crops_or_all_there_are(
 ) -> None:
     small = Small(monkeypatch, crops)
     assert costs.measured(plan_of(tmp_path), Execution(device="cpu")).batch == batch
-    assert {len(rows) for _, _, _, rows, _ in small.timed} == {batch}
+    assert {len(rows) for *_, (rows,) in small.timed} == {batch}
 
 
 def test_a_signal_ends_it_before_the_next_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
