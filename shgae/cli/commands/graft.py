@@ -16,7 +16,7 @@ _WHERE = "Stack (hourglass): its number from 0, or last; may be given several ti
 _WHAT = "Pre-trained on activations of this model: one for each --stack, or one that all of them share."
 
 
-def _number(value: str) -> int:
+def _number(value: str) -> int:  # typer takes no list of a Literal
     if value not in ("last", *"01234567"):
         raise typer.BadParameter(f"{value} is not last or 0 to 7.")
     return -1 if value == "last" else int(value)
