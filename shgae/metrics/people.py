@@ -178,11 +178,6 @@ class Metric:
     reason: str | None = None
     """Why there is no number, or none of single joints."""
 
-    @property
-    def values(self) -> Values:
-        """The numbers alone."""
-        return Groups(self.all, self.v1, self.v2, self.joints, self.labelled)
-
 
 def label_bins(keypoints: int) -> tuple[tuple[int, int], ...]:
     """Numbers of labelled joints, in steps of four of which the last takes what is left: 1-4, 5-8, 9-12, 13-17."""
