@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
@@ -78,7 +78,7 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                found.append(Findings(one, say(one.artifact), f"{kind}-{one.anchor}"))
+                found.append(Findings(one, tuple(say(one.artifact)), f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
 
@@ -94,18 +94,14 @@ def concluded(found: Sequence[Findings]) -> Section:
     return Section("findings", "What may be concluded", tuple(blocks))
 
 
-def _compared(artifact: Artifact) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(EVALUATION.read(artifact.open(REPORT))))
-
-
-def _studied(artifact: Artifact) -> tuple[str, ...]:
+def _studied(artifact: Artifact) -> list[str]:
     report = read_study(artifact)
-    return (study.conclusion(report), *cautions(report))
+    return [study.conclusion(report), *cautions(report)]
 
 
-_SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
+_SENTENCES: Mapping[str, Callable[[Artifact], Iterable[str]]] = {
     "study": _studied,
-    "evaluation": _compared,
+    "evaluation": lambda one: evaluation.sentences(EVALUATION.read(one.open(REPORT))),
     "splice": lambda one: splice_sentences(SPLICE.read(one.open(REPORT))),
     "rate": lambda one: rate_sentences(RATE.read(one.open(REPORT))),
     "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.open(REPORT))),
