@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from shgae.analysis.changes import Change, change, turned
 from shgae.analysis.effects import UNTOUCHED, BySkips, Effect
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
-from shgae.artifacts.typed_json import Schema, Upgrade, part, to_json
+from shgae.artifacts.typed_json import Schema, Upgrade, part, renamed, to_json, without
 from shgae.config import Natural
 from shgae.errors import Inconsistent
 from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
@@ -169,16 +169,16 @@ class _First(TypedDict):
 
 def _from_first(old: _First) -> dict[str, Any]:
     """Schema 1 to 2: other names, and verdicts that are made of its numbers; its sentences are left out."""
-    new = {key: value for key, value in old.items() if key not in ("says", "determined", "equal_pck", "equal_fvu")}
-    code = _point_from_first(old["autoencoder"]) if old["autoencoder"] else None
-    points = [_point_from_first(one) for one in old["points"]]
+    names = {"numbers": "n_components"}
+    code = renamed(old["autoencoder"], names) if old["autoencoder"] else None
+    points = [renamed(one, names) for one in old["points"]]
     tuned, rank = old["tuned"], old["determined"]
     read = tuple(part(RatePoint, one | {"fvu_interval": None}, f"points[{i}]") for i, one in enumerate(points))
     mine = part(RatePoint, code | {"fvu_interval": None}, "autoencoder") if code else None
     _check_points(read)
     out = taken_out_of(mine, tuned, old["photos"])
     most = max(one.n_components for one in read if one.n_components <= rank or one.n_components == 0)
-    return new | {
+    return without(old, "says", "determined") | {
         "rank": rank,
         "points": points,
         "autoencoder": code,
@@ -187,10 +187,6 @@ def _from_first(old: _First) -> dict[str, Any]:
         "taken_out": to_json(out) if out else None,
         "needed": None if code else to_json(needed_of(read, rank, old["photos"])),
     }
-
-
-def _point_from_first(old: Mapping[str, Any]) -> dict[str, Any]:
-    return {"n_components" if key == "numbers" else key: value for key, value in old.items()}
 
 
 def _rank_from_first(old: _FirstRank, most: int) -> dict[str, Any]:
