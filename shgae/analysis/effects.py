@@ -19,7 +19,6 @@ from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Floats
-from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import RESAMPLES, Interval, PhotoEstimate
 
 if TYPE_CHECKING:
@@ -226,18 +225,19 @@ class ReplacementEffects:
 
 
 def fvu_intervals(
-    distances: Mapping[str, FidelitySums], photo_id: npt.NDArray[np.int64], seed: int
+    errors: Mapping[str, Floats], spread: Floats, photo_id: npt.NDArray[np.int64], seed: int
 ) -> dict[str, Interval | None]:
     """The FVU of each replacement of the same N people with its interval over photos.
 
     Args:
-        distances: what was summed, by the replacement's name.
+        errors: (N,) squared errors of each, by its name.
+        spread: (N,) squared distances from the training mean.
         photo_id: (N,).
         seed: of the resamples.
     """
-    errors, spreads = np.stack([one.by_person() for one in distances.values()], axis=2)
-    paired = PairedBootstrap(errors, spreads, photo_id, seed=seed)
-    return {name: paired.interval((place,)) for place, name in enumerate(distances)}
+    above = np.stack([*errors.values()], axis=1)
+    paired = PairedBootstrap(above, np.repeat(spread[:, None], len(errors), axis=1), photo_id, seed=seed)
+    return {name: paired.interval((place,)) for place, name in enumerate(errors)}
 
 
 def no_cost(difference: Interval, measure: Measure) -> Undefined | None:

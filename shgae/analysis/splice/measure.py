@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from shgae.analysis import replacements
-from shgae.analysis.effects import ReplacementEffects, fvu_intervals
+from shgae.analysis.effects import UNTOUCHED, fvu_intervals
 from shgae.analysis.inputs import before_tuning, training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.replacements import Projection, Replacement
@@ -99,10 +99,12 @@ class Splice:
         bottlenecks = self._splicer.bottlenecks(crops, self._execution, f"bottlenecks of {self._config.split}")
         offered = self._offered(mean, components, bottlenecks)
         passes = self._passes({name: replace for name, (replace, _) in offered.items()})
-        compared = [ReplacementEffects(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
+        compared = passes.effects(self._config.seed).values()
         sides = [side_of(side, list(offered), self._site.is_tuned, tuple(self._given)) for side in compared]
         distances = {name: self._distance(replace, bottlenecks, mean) for name, (replace, _) in offered.items()}
-        intervals = fvu_intervals(distances, crops.photos, self._config.seed)
+        errors = {name: one.by_person()[0] for name, one in distances.items()}
+        spread = distances[UNTOUCHED].by_person()[1]
+        intervals = fvu_intervals(errors, spread, crops.photos, self._config.seed)
         hashes = {name: one.sha256 for name, one in self._given.items()}
         replaced = tuple(
             Replaced(name, meaning, distances[name].result(), intervals[name], hashes.get(name))
@@ -147,7 +149,7 @@ class Splice:
         untouched = "the bottleneck as it is"
         if self._site.own is not None:
             untouched += ": the autoencoder taken out" + (" of the tuned trunk" if self._site.is_tuned else "")
-        offered: dict[str, tuple[Replacement, str]] = {"id": (replacements.identity, untouched)}
+        offered: dict[str, tuple[Replacement, str]] = {UNTOUCHED: (replacements.identity, untouched)}
         meanings = {"ae": "the autoencoder", "old-ae": "the autoencoder from before fine-tuning, in the tuned trunk"}
         for name, code in self._codes.items():
             offered[name] = (splicer.through(code), meanings[name])
