@@ -192,7 +192,7 @@ class ReplacementEffects:
         moved = np.sqrt(np.square(tally.cells - self._tallies[UNTOUCHED].cells).sum(-1)).ravel()
         counts = pck.count(tally.cells, truth.cells, truth.visibility, truth.size)
         return Effect(
-            pck=ByGroup(**counts.pck()),
+            pck=counts.pck(),
             pck_lost=self.difference(UNTOUCHED, name),
             loss=self.value(name, "loss"),
             distance=float(tally.distance.mean()),

@@ -155,13 +155,14 @@ def _row(
 ) -> Row:
     """The row of a model, or (without an origin) of what is none."""
     origin, each = origin or Origin(), joint_interval or [None] * len(joints)
+    labels = scores.study.joint_labels[0].tolist()
     return Row(
         name=name,
-        pck=ByGroup(**scores.study.pck()),
+        pck=scores.study.pck(),
         interval=None,
         joints={
-            name: JointScore(found["all"], found["v1"], found["v2"], int(found["count"] or 0), one)
-            for (name, found), one in zip(scores.study.joints(joints).items(), each, strict=True)
+            name: JointScore(found.all, found.v1, found.v2, count, one)
+            for (name, found), count, one in zip(scores.study.joints(joints).items(), labels, each, strict=True)
         },
         metrics=scores.metrics,
         curves=scores.curves,

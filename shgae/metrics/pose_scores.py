@@ -141,12 +141,12 @@ def _shares(
     """A PCK in its three averagings, or in other ones by name, each with its words."""
     whole = pck.tally(correct, visibility)
     parts = {name: pck.tally(correct[rows], visibility[rows]) for name, rows in people.bins.items()}
-    joints = {name: table["all"] for name, table in whole.joints(people.joints).items()}
+    joints = {name: found.all for name, found in whole.joints(people.joints).items()}
     for way, (averaging, words) in ways.items():
         share = whole.pck(averaging)
-        labelled = {name: part.pck(averaging)["all"] for name, part in parts.items()}
+        labelled = {name: part.pck(averaging).all for name, part in parts.items()}
         about = (rule, words, mask, points.decoding)
-        values = Groups(share["all"], share["v1"], share["v2"], joints, labelled)
+        values = Groups(share.all, share.v1, share.v2, joints, labelled)
         yield _metric(f"{family}/{way}", "share", about, values, whole.counted, left_out)
 
 

@@ -284,7 +284,7 @@ def _ways(sides: Sequence[int]) -> dict[str, tuple[bool, ...]]:
 def _by_joint(tally: Tally, passes: Passes, names: Sequence[str]) -> dict[str, float | None]:
     truth = passes.truth
     joints = pck.count(tally.cells, truth.cells, truth.visibility, truth.size).joints(names)
-    return {name: found["all"] for name, found in joints.items()}
+    return {name: found.all for name, found in joints.items()}
 
 
 def _minus(first: float | None, second: float | None) -> float | None:
