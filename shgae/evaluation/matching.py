@@ -16,7 +16,7 @@ from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import name_parts
 from shgae.errors import Refused
 from shgae.metrics import oks
-from shgae.metrics.people import Floats
+from shgae.metrics.people import Floats, area_of
 from shgae.skeleton import COCO_PERSON
 
 OTHER_SPLIT = "predictions of everybody in this split, or --split for another one"
@@ -164,9 +164,7 @@ def match_people(
         of_photo[entry["image_id"]].append(place)
     rows: list[int | None] = [None] * len(entries)
     likeness = [0.0] * len(entries)
-    area = whole.box[:, 2] * whole.box[:, 3]
-    if whole.area is not None:
-        area = np.where(np.isfinite(whole.area), whole.area, area)
+    area = area_of(whole.area, whole.box)
     labelled = whole.visibility > 0
     people_of: dict[int, list[int]] = defaultdict(list)
     for row, photo in enumerate(whole.photo_id.tolist()):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from pycocotools.cocoeval import COCOeval
 
-from shgae.metrics.people import Bools, Floats, Ints, Regions
+from shgae.metrics.people import Bools, Floats, Ints, Regions, area_of
 
 MOST_IN_A_PHOTO = 20
 """COCO looks at so many predictions of a photo, those of the highest scores."""
@@ -65,14 +65,10 @@ class Similarities:
             regions: in which a prediction of nobody is neither right nor wrong.
         """
         order = np.lexsort((annotation_id, photo_id))
-        photos, self._photo, in_photo = np.unique(photo_id[order], return_inverse=True, return_counts=True)
+        photos, self._photo = np.unique(photo_id[order], return_inverse=True)
         self._score = score[order]
         self._order = order
-        each = in_photo[self._photo]
-        first = np.repeat(np.cumsum(in_photo) - in_photo, in_photo)
-        self._prediction = np.repeat(np.arange(len(order)), each)
-        starts = np.repeat(np.cumsum(each) - each, each)
-        self._person = first[self._prediction] + np.arange(len(self._prediction)) - starts
+        self._prediction, self._person = pairs_in_photos(photo_id[order])
         off = predicted[order][self._prediction] - xy_photo[order][self._person]
         self._alike: Floats = joint_similarity(off, area[order][self._person], sigmas)
         self._near: list[tuple[Ints, Floats, Bools]] = []
@@ -136,11 +132,7 @@ def region_similarity(predicted: Floats, regions: Regions, rows: Ints, sigmas: F
     beyond = np.maximum(0, corner - size - xy) + np.maximum(0, xy - (corner + 2 * size))
     has: Bools = np.asarray(labelled.any(1))[:, None]
     off = np.where(has[..., None], xy - regions.xy_photo[rows], beyond)
-    area = np.where(np.isfinite(regions.area[rows]), regions.area[rows], regions.box[rows, 2] * regions.box[rows, 3])
-    counted = labelled | ~has
-    alike = joint_similarity(off, np.broadcast_to(area, off.shape[:2]), sigmas)
-    mean: Floats = (alike * counted).sum(-1) / counted.sum(-1)
-    return mean
+    return _mean_similarity(off, labelled | ~has, area_of(regions.area[rows], regions.box[rows]), sigmas)
 
 
 def similarity(
@@ -155,10 +147,13 @@ def similarity(
         area: (G,) in square photo pixels.
         sigmas: (K,) of the joints; None takes COCO's, of its 17.
     """
-    alike = joint_similarity(
-        predicted[:, None] - xy_photo[None], np.broadcast_to(area, (len(predicted), len(area))), sigmas
-    )
-    mean: Floats = (alike * labelled).sum(-1) / labelled.sum(-1)
+    return _mean_similarity(predicted[:, None] - xy_photo, labelled, area, sigmas)
+
+
+def _mean_similarity(off: Floats, counted: Bools, area: Floats, sigmas: Floats | None) -> Floats:
+    """(D, G) over the joints (G, K) that count, which are off (D, G, K, 2) by so much; areas (G,)."""
+    alike = joint_similarity(off, np.broadcast_to(area, off.shape[:2]), sigmas)
+    mean: Floats = (alike * counted).sum(-1) / counted.sum(-1)
     return mean
 
 
@@ -195,6 +190,18 @@ def joint_similarity(off: Floats, area: Floats, sigmas: Floats | None) -> Floats
     scale = (2 * (coco_sigmas() if sigmas is None else sigmas)) ** 2 * (area[..., None] + np.spacing(1)) * 2
     alike: Floats = np.exp(-(off**2).sum(-1) / scale)
     return alike
+
+
+def pairs_in_photos(photo_id: Ints) -> tuple[Ints, Ints]:
+    """Rows of all pairs of people of one photo, also of each person with itself; those of the first rise."""
+    order = np.argsort(photo_id, kind="stable")
+    _, start, count = np.unique(photo_id[order], return_index=True, return_counts=True)
+    place = np.empty(len(photo_id), np.int64)
+    place[order] = np.repeat(np.arange(len(start)), count)
+    each = count[place]
+    first = np.repeat(np.arange(len(photo_id)), each)
+    step = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
+    return first, order[start[place[first]] + step]
 
 
 @functools.cache

@@ -108,8 +108,7 @@ class People:
     @property
     def areas(self) -> Floats:
         """(N,) in square photo pixels: the annotation's, or width x height of the box where it gives none."""
-        of_box: Floats = self.box[:, 2] * self.box[:, 3]
-        return of_box if self.area is None else np.where(np.isfinite(self.area), self.area, of_box)
+        return area_of(self.area, self.box)
 
     @property
     def with_joints(self) -> int:
@@ -177,6 +176,12 @@ class Metric:
     """How many have joints and did not count, by reason."""
     reason: str | None = None
     """Why there is no number, or none of single joints."""
+
+
+def area_of(area: Floats | None, box: Floats) -> Floats:
+    """(N,) in square photo pixels: as annotated, and width x height of the box (N, 4) where that is NaN or None."""
+    of_box: Floats = box[:, 2] * box[:, 3]
+    return of_box if area is None else np.where(np.isfinite(area), area, of_box)
 
 
 def label_bins(keypoints: int) -> tuple[tuple[int, int], ...]:

@@ -182,7 +182,7 @@ def _torso_pck(off: Floats, points: Points, people: People) -> Iterator[Metric]:
 def _pckh(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     if people.head_size is None:
         return
-    distance, visibility = _of_heads(off, people)
+    distance, visibility = _in_sizes(off, people.head_size, people.visibility)
     missing = int(((people.visibility > 0).any(1) & ~(visibility > 0).any(1)).sum())
     mask = f"{_LABELLED} of people with a head size"
     left_out = {"missing heads": missing}
@@ -195,24 +195,21 @@ def _pckh(off: Floats, points: Points, people: People) -> Iterator[Metric]:
             yield from _shares(family, rule, near, counted, points, people, mask=mask, left_out=left_out, ways=ways)
 
 
-def _of_heads(off: Floats, people: People) -> tuple[Floats, Visibility]:
-    """(N, K) distances in head sizes, and v, which is 0 for everybody without one."""
-    size = np.zeros(len(people)) if people.head_size is None else people.head_size
-    has = np.isfinite(size) & (size > 0)
-    return _norm(off) / np.where(has, size, 1.0)[:, None], np.where(has[:, None], people.visibility, 0)
+def _in_sizes(off: Floats, size: Floats, visibility: Visibility) -> tuple[Floats, Visibility]:
+    """(N, K) distances in sizes (N,) of heads or torsos, and v, which is 0 for everybody without one."""
+    has = (np.isfinite(size) & (size > 0))[:, None]
+    return _norm(off) / np.where(has, size[:, None], 1.0), np.where(has, visibility, 0)
 
 
 def _curves(off: Floats, people: People) -> dict[str, pckh.Curve]:
     found = {}
     if people.head_size is not None:
-        distance, visibility = _of_heads(off, people)
+        distance, visibility = _in_sizes(off, people.head_size, people.visibility)
         visibility = np.where(pckh.counted_joints(pckh.VARIANTS["bearpaw"], people.joints), visibility, 0)
         found["pckh"] = pckh.curve(distance, visibility, _CURVE_RADII)
     length = torso_lengths(people.xy_photo, people.visibility, people.joints)
     if length is not None:
-        has = (length > 0)[:, None]
-        distance = _norm(off) / np.where(has, length[:, None], 1.0)
-        found["torso_pck"] = pckh.curve(distance, np.where(has, people.visibility, 0), _CURVE_RADII)
+        found["torso_pck"] = pckh.curve(*_in_sizes(off, length, people.visibility), _CURVE_RADII)
     return {name: one for name, one in found.items() if one is not None}
 
 
