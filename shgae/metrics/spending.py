@@ -15,12 +15,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
-from shgae.metrics.statistics import ALPHA
+from shgae.metrics.statistics import ALPHA, Floats
 
-Floats = npt.NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(201)
 _FARTHEST = 9.0
 """Standard errors beyond which nothing is left of a normal distribution."""

@@ -14,7 +14,6 @@ from shgae.analysis.latent.latent import Latent, find_clusters, leading, read_la
 from shgae.analysis.latent.network import Network, Traversal, Unit
 from shgae.analysis.latent.report import (
     AnalysisReport,
-    CodeUnits,
     Condition,
     Drawn,
     Traversals,
@@ -118,7 +117,7 @@ def _find_in_network(
 
 def report_of(found: Found, left_out: Mapping[str, str], figures: Sequence[Drawn]) -> AnalysisReport:
     """What was found, without the maps."""
-    traversals = None
+    traversals, units = None, [unit.measured for unit in found.units]
     if found.traversals:
         spaces = {name: tuple(map(_traversed, some)) for name, some in found.traversals.items()}
         traversals = Traversals(found.rest, spaces.get("bottleneck", ()), spaces.get("code", ()))
@@ -131,7 +130,7 @@ def report_of(found: Found, left_out: Mapping[str, str], figures: Sequence[Drawn
         direction_clusters=found.direction_clusters,
         traversals=traversals,
         skips=tuple(found.skips),
-        code_units=_units(found),
+        code_units=units_of(units, found.unit_people, found.unit_photos) if units else None,
         left_out=left_out,
         figures=tuple(figures),
     )
@@ -141,8 +140,3 @@ def _traversed(one: Traversal) -> Traversed:
     rounded = {side: np.round(decoded.xy_crop.astype(np.float64), 2).tolist() for side, decoded in one.decoded.items()}
     joints = {side: tuple(tuple((x, y) for x, y in step) for step in steps) for side, steps in rounded.items()}
     return Traversed(one.component, one.deviation, one.share, one.moved, joints, tuple(one.nearest.tolist()))
-
-
-def _units(found: Found) -> CodeUnits | None:
-    units = [unit.measured for unit in found.units]
-    return units_of(units, found.unit_people, found.unit_photos) if units else None
