@@ -229,12 +229,8 @@ def fvu_intervals(
 ) -> dict[str, Interval | None]:
     """The FVU of each replacement of the same N people with its interval over photos.
 
-    Args:
-        errors: (N,) squared errors of each, by its name.
-        spread: (N,) squared distances from the training mean.
-        photo_id: (N,).
-        seed: of the resamples.
-    """
+    ``errors`` are squared errors (N,) by the replacement's name, ``spread`` (N,) squared distances from the training
+    mean."""
     above = np.stack([*errors.values()], axis=1)
     paired = PairedBootstrap(above, np.repeat(spread[:, None], len(errors), axis=1), photo_id, seed=seed)
     return {name: paired.interval((place,)) for place, name in enumerate(errors)}
@@ -243,12 +239,9 @@ def fvu_intervals(
 def no_cost(difference: Interval, measure: Measure) -> Undefined | None:
     """Why no share of a baseline's cost is defined; None where the baseline clearly costs something.
 
-    Clearly is by :data:`CLEAR` standard errors, and by the interval, which is wider over few photos.
-
-    Args:
-        difference: the measure of the untouched bottleneck minus that of the baseline.
-        measure: which; PCK is better the higher, loss and distance the lower.
-    """
+    Clearly is by :data:`CLEAR` standard errors, and by the interval, which is wider over few photos. ``difference`` is
+    the measure of the untouched bottleneck minus that of the baseline; PCK is better the higher, loss and distance the
+    lower."""
     cost = difference.value if measure == "pck" else -difference.value
     if not difference.excludes_zero or abs(cost) < CLEAR * difference.standard_error:
         return Undefined.NO_COST

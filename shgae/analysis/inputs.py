@@ -99,11 +99,7 @@ def _same_bottleneck(site: Site) -> set[str]:
 def open_code(path: Path, site: Site, progress: Progress, *, compared: bool = False) -> LoadedAutoencoder:
     """Opens an autoencoder made for this bottleneck.
 
-    Args:
-        path: its folder.
-        site: of the network.
-        progress: for notes.
-        compared: whether the network may carry one there; then this one is for it, or for one that it came from.
+    ``compared`` is whether the network may carry one there; then this one is for it, or for one that it came from.
 
     Raises:
         Refused: see :func:`~shgae.artifacts.compatibility.check_autoencoder`.

@@ -82,13 +82,8 @@ def _verdict(difference: Interval | None, p: float | None) -> Verdict:
 
 
 def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibility) -> tuple[McNemar, ...]:
-    """McNemar's test of each joint, on the people who have it labelled; adjusted for the number of joints.
-
-    Args:
-        first: (N, K) hits, or shares of runs that hit; see :func:`~shgae.metrics.paired_tests.mcnemar`.
-        second: (N, K) the same of the other model.
-        visibility: (N, K) 0 where a joint has no label.
-    """
+    """McNemar's test of each joint, on the people who have it labelled (visibility above 0); adjusted for the number of
+    joints. Of each model (N, K) hits, or shares of runs that hit; see :func:`~shgae.metrics.paired_tests.mcnemar`."""
     labelled = (visibility > 0).T
     found = [mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled)]
     adjusted = holm([one.p for one in found])

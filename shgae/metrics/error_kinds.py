@@ -61,15 +61,11 @@ def sigmas_of(people: People) -> Floats:
 
 
 def kinds(points: Points, people: People, flip_pairs: Sequence[tuple[int, int]]) -> Ints:
-    """The kind of every joint: (N, K), places in :data:`KINDS`; :data:`NOT_COUNTED` without a label or a sigma.
+    """The kind of every joint of N people: (N, K), places in :data:`KINDS`; :data:`NOT_COUNTED` without a label or a
+    sigma.
 
-    People who were not found miss all of their joints.
-
-    Args:
-        points: what is predicted of N people.
-        people: the N people; those of one photo are the others of each other.
-        flip_pairs: joints that change places in a mirror image.
-    """
+    People who were not found miss all of their joints; people of one photo are the others of each other. ``flip_pairs``
+    are joints that change places in a mirror image."""
     sigmas, joints = sigmas_of(people), np.arange(len(people.joints))
     opposite = np.array(mirrored(len(people.joints), flip_pairs))
     labelled = (people.visibility > 0) & np.isfinite(sigmas)

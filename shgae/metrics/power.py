@@ -170,12 +170,8 @@ def _share_beyond(reaches: Floats, gain: float, spread: _Spread) -> float:
 
 
 def _reaches(spread: _Spread, tail: float) -> Floats:
-    """How far an interval reaches on one side, for equally likely sets of variances over seeds and photos.
-
-    Args:
-        spread: the true variances.
-        tail: one minus the one-sided level.
-    """
+    """How far an interval reaches on one side, for equally likely sets of variances over seeds and photos; ``tail`` is
+    one minus the one-sided level."""
     of_seeds, _, shared, layout = spread
     photos = layout.photos
     photo_freedom = math.inf if photos >= MANY_PHOTOS else photos - 1

@@ -42,12 +42,8 @@ class ModelBars:
 
 
 def joint_bars(models: Sequence[ModelBars], title: str) -> Figure:
-    """Draws a bar a model for each joint, and for all of them, with 95 % intervals over photos where there are any.
-
-    Args:
-        models: at least one.
-        title: what stands above.
-    """
+    """Draws a bar for each of the models (at least one) at each joint, and at all of them, with 95 % intervals over
+    photos where there are any."""
     joints = models[0].joints
     with style():
         height = (1 + len(joints)) * (0.12 + 0.13 * len(models)) + 0.9

@@ -55,14 +55,8 @@ class Found:
 def find(
     inputs: Inputs, parts: Sequence[str], config: AnalyzeConfig, device: torch.device, execution: Execution
 ) -> Found:
-    """Does parts of an analysis that the inputs allow.
-
-    Args:
-        inputs: what was opened.
-        parts: some of :data:`~shgae.option_lists.PARTS`.
-        config: with the split and the number format resolved.
-        device: where the networks run.
-        execution: progress and whether to stop.
+    """Does some of :data:`~shgae.option_lists.PARTS` that the inputs allow; the config has split and number format
+    resolved.
 
     Raises:
         Refused: too few people, or numbers that are not finite.

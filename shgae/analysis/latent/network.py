@@ -155,15 +155,8 @@ class Network:
     def levels(
         self, crops: Crops, heatmap: HeatmapConfig, mean: npt.NDArray[np.float64], names: Sequence[str], seed: int
     ) -> list[Condition]:
-        """PCK with skips on, off, and off at one level after another, around the bottleneck and around its mean.
-
-        Args:
-            crops: the people that are scored.
-            heatmap: the target maps.
-            mean: (C, 4, 4) float64, the training mean of the bottleneck.
-            names: of the K joints.
-            seed: of the resamples.
-        """
+        """PCK with skips on, off, and off at one level after another, around the bottleneck and around its mean
+        over training people, (C, 4, 4) float64; ``names`` are of the K joints."""
         splicer, ways = self._splicer, dict[str, tuple[bool, ...]]()
         still = self._through_graft(torch.from_numpy(mean.astype(np.float32))[None].to(splicer.device))
         tallies: dict[tuple[Bottleneck, str], Tally] = {}
@@ -205,20 +198,11 @@ class Network:
         names: Sequence[str],
         seed: int,
     ) -> list[Unit]:
-        """Each unit of the code: what PCK loses without it, who has most of it, what it draws.
+        """Each unit of the code, in order: what PCK loses without it, who has most of it, what it draws with the mean
+        person.
 
-        Args:
-            crops: the people that are scored.
-            heatmap: the target maps.
-            code: the autoencoder.
-            codes: (N, code size) float32 of the training people, not below 0 where a ReLU makes them.
-            rest: the mean person that draws.
-            names: of the K joints.
-            seed: of the resamples.
-
-        Returns:
-            A unit each, in order.
-        """
+        ``codes`` (N, code size) float32 are those of the training people, not below 0 where a ReLU makes them;
+        ``names`` are of the K joints."""
         mean, active = codes.mean(0, dtype=np.float64), density(codes)
         deviation = np.where(is_varying(codes), codes.std(0, dtype=np.float64), 0.0)
         varying = np.flatnonzero(is_varying(codes)).tolist()

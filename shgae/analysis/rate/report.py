@@ -129,13 +129,8 @@ def taken_out_of(autoencoder: RatePoint | None, is_tuned: bool, photos: int) -> 
 
 
 def needed_of(points: tuple[RatePoint, ...], rank: int, photos: int) -> Needed:
-    """What a curve says without an autoencoder.
-
-    Args:
-        points: by number of components, 0 first.
-        rank: how many components the training people determine; points beyond are not asked.
-        photos: that the losses are over.
-    """
+    """What a curve says without an autoencoder, with losses over so many photos; points by number of components, 0
+    first, of which those beyond the rank that the training people determine are not asked."""
     losses = [(one.n_components, one.skips_on.pck_lost) for one in points if one.n_components <= rank]
     cost = points[0].skips_on.pck_lost
     if cost is None or photos < VERDICT_PHOTOS:

@@ -46,13 +46,8 @@ class Codes(NamedTuple):
 
 
 def codes_to_try(site: Site, given: LoadedAutoencoder | None, progress: Progress) -> Codes:
-    """The autoencoders of a splice: the site's own and the one from before it was tuned, or else the given one.
-
-    Args:
-        site: of the network.
-        given: ``--ae``; where the site has its own, the one from before.
-        progress: for a note where there is none.
-    """
+    """The autoencoders of a splice: the site's own and the one from before it was tuned, or else the given one
+    (``--ae``), which is the one from before where the site has its own."""
     own = site.own
     if own is None and given is None:
         spec = site.loaded.spec
