@@ -105,7 +105,8 @@ class Similarities:
             photos, place = np.unique(self._photo[first], return_inverse=True)
             table = np.empty((count, count, len(photos)))
             table[rank[first], slot[second], place] = alike[here]
-            matched[:, first] = _match(table)[:, rank[first], place]
+            everybody, nobody = np.ones((len(matched), count, len(photos)), bool), np.zeros(count, bool)
+            matched[:, first] = _match(table, everybody, nobody)[:, rank[first], place]
         shown = np.flatnonzero(kept & (rank < MOST_IN_A_PHOTO))
         shown = shown[np.lexsort((rank[shown], self._photo[shown]))]
         ignored = self._ignored(matched, kept, rank)
@@ -117,7 +118,8 @@ class Similarities:
         for rows, alike, is_crowd in self._near:
             ranked = np.flatnonzero(kept[rows])
             ranked = ranked[np.argsort(rank[rows[ranked]])][:MOST_IN_A_PHOTO]
-            found[:, rows[ranked]] = _in_regions(alike[ranked], is_crowd, matched[:, rows[ranked]])
+            is_left = ~matched[:, rows[ranked], None]
+            found[:, rows[ranked]] = _match(alike[ranked, :, None], is_left, is_crowd)[..., 0]
         return found
 
 
@@ -220,47 +222,30 @@ def _places(photo: Ints, kept: Bools, key: Floats) -> Ints:
     return places
 
 
-def _match(table: Floats) -> Bools:
+def _match(table: Floats, is_left: Bools, is_crowd: Bools) -> Bools:
     """COCO's greedy matching, in many photos at once.
 
     Args:
-        table: (D, G, P) similarity of each photo's predictions, the best score first, to its people.
+        table: (D, G, P) similarity of each photo's predictions, the best score first, to its people or regions.
+        is_left: (10, D, P) which predictions may have one, at each threshold.
+        is_crowd: (G,) which take any number of predictions; the others take one.
 
     Returns:
-        (10, D, P) whether a prediction has a person, at each threshold.
+        (10, D, P) whether a prediction has one, at each threshold.
     """
     least = thresholds()[:, None]
     predictions, people, photos = table.shape
     free = np.ones((len(least), people, photos), bool)
-    matched = np.zeros((len(least), predictions, photos), bool)
+    matched = is_left.copy()
     for rank in range(predictions):
         offered = np.where(free, table[rank], -1.0)
         # Among equally similar people COCO takes the last.
         best = people - 1 - offered[:, ::-1].argmax(1)
-        matched[:, rank] = offered.max(1) >= least
+        matched[:, rank] &= offered.max(1) >= least
         level, photo = np.nonzero(matched[:, rank])
-        free[level, best[level, photo], photo] = False
+        taken = best[level, photo]
+        free[level, taken, photo] = is_crowd[taken]
     return matched
-
-
-def _in_regions(alike: Floats, is_crowd: Bools, matched: Bools) -> Bools:
-    """(10, D) which predictions of a photo COCO ignores, at each threshold.
-
-    A crowd takes any number of them, a person without joints one.
-
-    Args:
-        alike: (D, G) similarity to the photo's regions, the prediction of the best score first.
-        is_crowd: (G,).
-        matched: (10, D) which are a person's already.
-    """
-    free = np.ones((len(matched), len(is_crowd)), bool)
-    found = np.zeros_like(matched)
-    for place, row in enumerate(alike):
-        offered = np.where(free | is_crowd, row, -1.0)
-        best = offered.shape[1] - 1 - offered[:, ::-1].argmax(1)  # among equally similar ones COCO takes the last
-        found[:, place] = ~matched[:, place] & (offered.max(1) >= thresholds())
-        free[found[:, place], best[found[:, place]]] = False
-    return found
 
 
 @functools.cache
