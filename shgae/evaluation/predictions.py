@@ -89,20 +89,15 @@ def from_cells(
     Cells are counted by the study's rule: those of a network of another ``rule`` are the ones that its points fall on.
     """
     heights = np.ones(cells.shape[:2], np.float32) if score is None else score
-    xy_crop = heatmaps.map_to_crop(torch.from_numpy(cells), rule).double().numpy()
-    xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
+    xy_photo = _stored_points(cells, crops, rule)
     cells = cells if rule == "round" else cells_of(xy_photo, crops.people, crops.crop_size)
     return Predictions(name, cells, heights, xy_photo, heights.mean(1, dtype=np.float64).round(6), decoding)
 
 
-def from_places(
-    predictions: Predictions, places: npt.NDArray[np.float32], crops: Crops, decoding: str, rule: CellRule = "round"
-) -> Predictions:
-    """Predictions with points at other places (N, K, 2) of the maps, in cells, than the middles of their cells."""
+def _stored_points(places: npt.NDArray[Any], crops: Crops, rule: CellRule) -> Floats:
+    """Places (N, K, 2) of the maps, in cells, as points in photo pixels that a file keeps."""
     xy_crop = heatmaps.map_to_crop(torch.from_numpy(places), rule).double().numpy()
-    xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
-    was = predictions.decoding
-    return dataclasses.replace(predictions, xy_photo=xy_photo, decoding=decoding, cell_decoding=was)
+    return photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
 
 
 def photo_points(xy_crop: Floats, people: PeopleTable, crop_size: int) -> Floats:
@@ -311,4 +306,6 @@ def predict(
     predicted = from_cells(name, union(cells), union(score), crops, rule=model.cell_rule)
     if how == _ARGMAX:
         return predicted
-    return from_places(predicted, union(places), crops, decoding_words(how), model.cell_rule)
+    xy_photo = _stored_points(union(places), crops, model.cell_rule)
+    was = predicted.decoding
+    return dataclasses.replace(predicted, xy_photo=xy_photo, decoding=decoding_words(how), cell_decoding=was)
