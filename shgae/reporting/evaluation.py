@@ -95,7 +95,7 @@ def pck_table(report: EvaluationReport) -> Grid:
         found = row.interval.all if row.interval else None
         whole, *parts = (percent(row.pck[group]) for group, _ in GROUPS)
         count = f"{sum(joint.count for joint in row.joints.values()):,}"
-        rows.append((row.name, whole, span(found.low, found.high) if found else "-", *parts, count))
+        rows.append((row.name, whole, span(found), *parts, count))
     few = f"; Student's t, as they are fewer than {MANY_PHOTOS}" if report.photos < MANY_PHOTOS else ""
     few += "; score intervals near 0 and 100 %" if report.has_score_intervals else ""
     drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
@@ -160,8 +160,9 @@ def sentence(pair: Pair, count: int = 1) -> str:
     """What may be said of one of so many pairs: the template of its verdict, with its numbers."""
     whole, found = pair.difference.all, ""
     if whole is not None:
-        ends = span(whole.low, whole.high, points)
-        found = f"{pair.second} against {pair.first}: {points(whole.value)} points of PCK (95 % CI {ends})"
+        found = (
+            f"{pair.second} against {pair.first}: {points(whole.value)} points of PCK (95 % CI {span(whole, points)})"
+        )
     return _VERDICTS[pair.verdict].format(
         found=found,
         first=pair.first,
