@@ -153,7 +153,7 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         made.write(PLAN, plan_bytes(plan.registered))
         write_report(made, report, execution)
         if report.code_sizes:
-            save_figure(sizes_figure(report), made.file(CODE_SIZES), stamp(execution))
+            save_figure(sizes_figure(report, report.code_sizes), made.file(CODE_SIZES), stamp(execution))
         write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
         facts |= {"verdict": report.verdict.value, "plan": plan.registered.sha256}
