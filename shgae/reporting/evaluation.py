@@ -11,7 +11,7 @@ from shgae.evaluation.trainings import Control
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
-from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verdict
+from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
 from shgae.reporting.table import GROUPS, Grid, number, percent, points, signed_points, span
@@ -262,7 +262,7 @@ def joint_bars(report: EvaluationReport) -> list[ModelBars]:
     return [
         ModelBars(
             row.name,
-            Bar(row.pck.all, _ends(row.interval.all if row.interval else None)),
+            Bar(row.pck.all, row.interval.all if row.interval else None),
             {joint: _bar(row.joints[joint]) for joint in report.joints},
         )
         for row in report.models
@@ -272,11 +272,7 @@ def joint_bars(report: EvaluationReport) -> list[ModelBars]:
 def _bar(joint: JointScore) -> Bar:
     from shgae.plots.bars import Bar
 
-    return Bar(joint.all, _ends(joint.interval), joint.count)
-
-
-def _ends(found: Interval | None) -> tuple[float, float] | None:
-    return (found.low, found.high) if found else None
+    return Bar(joint.all, joint.interval, joint.count)
 
 
 def bars_title(report: EvaluationReport) -> str:

@@ -209,9 +209,9 @@ def test_bars_are_the_shares_of_the_models_with_their_intervals() -> None:
     (bars,) = joint_bars(report)
     assert [(name, bar.share, bar.interval, bar.count) for name, bar in bars.joints.items()] == [
         ("tail", None, None, 10),
-        ("nose", 0.2, (0.1, 0.4), 10),
+        ("nose", 0.2, interval(0.1, 0.4), 10),
     ]
-    assert (bars.name, bars.whole.share, bars.whole.interval) == ("base", 0.3, (0.1, 0.4))
+    assert (bars.name, bars.whole.share, bars.whole.interval) == ("base", 0.3, interval(0.1, 0.4))
     assert bars_title(report) == "1 person of 1 photo, split test"
 
 
