@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 
 from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_length
-from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.pca import Components, CovarianceSums, components_of
 from shgae.analysis.splicer import encoded
@@ -43,11 +42,6 @@ class Latent:
     def people(self) -> int:
         """N."""
         return len(self.bottleneck.squares)
-
-    def spectra(self) -> tuple[Spectrum, Spectrum | None]:
-        """Of the bottleneck and of the code."""
-        of_code = spectrum_of(self.code.components, self.people) if self.code else None
-        return spectrum_of(self.bottleneck.components, self.people), of_code
 
 
 def read_latent(

@@ -20,7 +20,7 @@ from shgae.analysis.latent.report import (
     Traversed,
     units_of,
 )
-from shgae.analysis.latent.spectrum import Spectrum
+from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
 from shgae.analysis.site import target_config
 from shgae.analysis.splicer import Splicer
 from shgae.artifacts.crops import Crops
@@ -66,7 +66,9 @@ def find(
     if inputs.rows is not None and {"spectrum", "clusters", "traversals", "code-units"} & set(parts):
         found.latent = read_latent(inputs.rows, inputs.code, inputs.code_path, device, execution)
     if found.latent and "spectrum" in parts:
-        found.spectrum, found.code_spectrum = found.latent.spectra()
+        found.spectrum = spectrum_of(found.latent.bottleneck.components, found.latent.people)
+        if found.latent.code:
+            found.code_spectrum = spectrum_of(found.latent.code.components, found.latent.people)
     if found.latent and "clusters" in parts:
         found.clusters, found.direction_clusters = find_clusters(
             found.latent, config.clusters, config.seed, execution.progress

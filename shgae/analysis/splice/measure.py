@@ -48,22 +48,20 @@ class Codes(NamedTuple):
 def codes_to_try(site: Site, given: LoadedAutoencoder | None, progress: Progress) -> Codes:
     """The autoencoders of a splice: the site's own and the one from before it was tuned, or else the given one
     (``--ae``), which is the one from before where the site has its own."""
-    own = site.own
-    if own is None and given is None:
+    if site.own is not None:
+        codes = {"ae": site.own}
+        if given is not None:
+            codes["old-ae"] = given.module
+        elif site.is_tuned and (found := before_tuning(site, progress)):
+            codes["old-ae"] = found[0]
+        return Codes(codes, site.loaded.spec.autoencoder(site.stack))
+    if given is None:
         spec = site.loaded.spec
         grafted = [str(stack) for stack in range(spec.stacks) if spec.autoencoder(stack)]
         which = f"--stack {' or '.join(grafted)}" if grafted else "--ae"
         progress.note(f"note: stack {site.stack} carries no autoencoder; with {which} there is one to compare")
         return Codes({}, None)
-    if own is None and given is not None:
-        return Codes({"ae": given.module}, given.spec)
-    assert own is not None
-    codes = {"ae": own}
-    if given is not None:
-        codes["old-ae"] = given.module
-    elif site.is_tuned and (found := before_tuning(site, progress)):
-        codes["old-ae"] = found[0]
-    return Codes(codes, site.loaded.spec.autoencoder(site.stack))
+    return Codes({"ae": given.module}, given.spec)
 
 
 class Splice:
