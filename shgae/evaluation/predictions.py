@@ -32,6 +32,7 @@ from shgae.evaluation.matching import (
     with_photo_ids,
 )
 from shgae.evaluation.prediction_entries import check_entries, with_whole
+from shgae.evaluation.report import Matching
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
@@ -151,18 +152,16 @@ class PredictionFile:
     predictions: Predictions
     strangers: int
     """Entries that are of nobody in the split."""
-    matched: int | None = None
-    """People with a prediction found by OKS among those of the photo; None where entries say whom they are of."""
-    surely: int = 0
-    """Of these, those of an OKS of 0.5 or more."""
+    matching: Matching | None = None
+    """None where entries say whom they are of."""
     entries: tuple[dict[str, Any], ...] = ()
     """As the file has them; each with a score."""
 
     def notes(self) -> Iterator[str]:
         """What a user should hear of whom the entries are."""
-        if self.matched is not None:
+        if found := self.matching:
             people = counted_people(len(self.predictions.person_score))
-            who = f"{self.matched:,} of {people} matched by OKS ({self.surely:,} at 0.5 or more)"
+            who = f"{found.matched:,} of {people} matched by OKS ({found.surely:,} at 0.5 or more)"
             yield f"{self.path}: {who}, the others are missed"
         if self.strangers:
             yield f"note: {self.strangers:,} of the predictions in {self.path} are of nobody in this split"
@@ -200,16 +199,17 @@ def read_predictions(
         check_entries(entries, joints, category_id)
         entries = with_photo_ids(entries, crops.photo_names)
         whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
-        is_matched, missing, surely = is_of_whole_photos(entries, crops.people, whole), 0, 0
-        if is_matched and sigmas is None:
-            why = "it does not say whom an entry is of, and OKS has no sigmas of these joints to find out"
-            raise Refused("predictions", path, why, "--sigmas FILE")
-        if is_matched and sigmas is not None:
+        matching = None
+        if is_of_whole_photos(entries, crops.people, whole):
+            if sigmas is None:
+                why = "it does not say whom an entry is of, and OKS has no sigmas of these joints to find out"
+                raise Refused("predictions", path, why, "--sigmas FILE")
             xy_photo = photo_points(whole.xy_crop.astype(np.float64), whole, crops.crop_size)
             rows, likeness = match_people(entries, whole, xy_photo, sigmas)
             there = zip(rows, likeness, strict=True)
             surely = sum(alike >= LOWEST for row, alike in there if row is not None and row < len(crops))
             entries, rows, missing = with_missing(entries, rows, crops.people)
+            matching = Matching(len(crops) - missing, surely, rows.count(None))
         else:
             rows = _rows(entries, whole)
         place = _one_each(rows, crops.people)
@@ -224,9 +224,7 @@ def read_predictions(
     cells = cells_of(xy_photo, crops.people, crops.crop_size)
     found = None if says == [None] * len(says) else np.array([one is not False for one in says])
     read = Predictions(name, cells, score, xy_photo, person_score.astype(np.float64), _AS_GIVEN, found=found)
-    strangers = sum(row is None for row in rows)
-    matched = len(crops) - missing if is_matched else None
-    return PredictionFile(path, sha256, read, strangers, matched, surely, whole_entries)
+    return PredictionFile(path, sha256, read, rows.count(None), matching, whole_entries)
 
 
 def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | None]:
