@@ -38,7 +38,7 @@ from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
 from shgae.inference.device import sound_model
 from shgae.metrics.oks import LOWEST
-from shgae.metrics.people import Floats
+from shgae.metrics.people import Floats, Points
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import CellRule, DecodeConfig
 from shgae.wording import counted_people
@@ -50,31 +50,14 @@ _DECIMALS = 4
 _FIX = "a list of {annotation_id, keypoints, score}, as shgae evaluate -o writes it"
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What one predictor says about N people."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Predictions(Points):
+    """The points of one predictor, from a network or a file."""
 
     name: str
     """Its name in the report."""
-    cells: npt.NDArray[np.int64]
-    """(N, K, 2) cells x, y: arg-max of the last stack's maps, or those that the points fall on."""
-    score: npt.NDArray[np.float32]
-    """(N, K) the map's value there, or the file's third number of a joint."""
-    xy_photo: Floats
-    """(N, K, 2) points in photo pixels."""
-    person_score: Floats
-    """(N,)."""
-    decoding: str = ARGMAX
-    """How the points were found, in words."""
-    cell_decoding: str = ""
-    """How the cells were, where it was in another way."""
-    found: npt.NDArray[np.bool_] | None = None
-    """(N,) of whom there is a prediction, where they were matched to the people of whole photos; None: of everybody."""
-
-    @property
-    def is_found(self) -> npt.NDArray[np.bool_]:
-        """(N,) of whom there is a prediction."""
-        return np.ones(len(self.person_score), bool) if self.found is None else self.found
+    joint_score: npt.NDArray[np.float32]
+    """(N, K) the map's value at the cell, or the file's third number of a joint."""
 
 
 def from_cells(
@@ -92,7 +75,8 @@ def from_cells(
     heights = np.ones(cells.shape[:2], np.float32) if score is None else score
     xy_photo = _stored_points(cells, crops, rule)
     cells = cells if rule == "round" else cells_of(xy_photo, crops.people, crops.crop_size)
-    return Predictions(name, cells, heights, xy_photo, heights.mean(1, dtype=np.float64).round(6), decoding)
+    of_person: Floats = heights.mean(1, dtype=np.float64).round(6)
+    return Predictions(xy_photo, cells, of_person, decoding, name=name, joint_score=heights)
 
 
 def _stored_points(places: npt.NDArray[Any], crops: Crops, rule: CellRule) -> Floats:
@@ -127,7 +111,7 @@ def cells_of(xy_photo: Floats, people: PeopleTable, crop_size: int) -> npt.NDArr
 def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> list[dict[str, Any]]:
     """Predictions in COCO's results format: joints in photo pixels, the score of a person the mean of its joints'."""
     people = crops.people
-    score = predictions.score.astype(np.float64).round(_DECIMALS)
+    score = predictions.joint_score.astype(np.float64).round(_DECIMALS)
     joints = np.concatenate([predictions.xy_photo, score[..., None]], axis=2).reshape(len(people), -1)
     found = [{} if predictions.found is None else {"found": bool(one)} for one in predictions.is_found]
     return [
@@ -136,7 +120,7 @@ def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> li
             "category_id": category_id,
             "annotation_id": int(people.annotation_id[row]),
             "keypoints": joints[row].tolist(),
-            "score": float(predictions.person_score[row]),
+            "score": float(predictions.score[row]),
             **found[row],
         }
         for row in range(len(people))
@@ -160,7 +144,7 @@ class PredictionFile:
     def notes(self) -> Iterator[str]:
         """What a user should hear of whom the entries are."""
         if found := self.matching:
-            people = counted_people(len(self.predictions.person_score))
+            people = counted_people(len(self.predictions.score))
             who = f"{found.matched:,} of {people} matched by OKS ({found.surely:,} at 0.5 or more)"
             yield f"{self.path}: {who}, the others are missed"
         if self.strangers:
@@ -217,13 +201,13 @@ def read_predictions(
         raise Refused("predictions", path, str(fault), fault.fix or _FIX) from fault
     numbers = np.array([entries[i]["keypoints"] for i in place], np.float64).reshape(len(crops), joints, 3)
     says = [entries[i].get("found") for i in place]
-    score = numbers[..., 2].astype(np.float32)
+    each = numbers[..., 2].astype(np.float32)
     given = [entries[i].get("score") for i in place]
-    person_score = np.array([mean if one is None else one for one, mean in zip(given, score.mean(1), strict=True)])
+    score = np.array([mean if one is None else one for one, mean in zip(given, each.mean(1), strict=True)], np.float64)
     xy_photo = np.ascontiguousarray(numbers[..., :2])
     cells = cells_of(xy_photo, crops.people, crops.crop_size)
     found = None if says == [None] * len(says) else np.array([one is not False for one in says])
-    read = Predictions(name, cells, score, xy_photo, person_score.astype(np.float64), _AS_GIVEN, found=found)
+    read = Predictions(xy_photo, cells, score, _AS_GIVEN, found=found, name=name, joint_score=each)
     return PredictionFile(path, sha256, read, rows.count(None), matching, whole_entries)
 
 

@@ -23,7 +23,7 @@ from shgae.metrics import pose_scores
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.comparison import by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.people import Floats, People, Points, Regions
+from shgae.metrics.people import Floats, People, Regions
 from shgae.metrics.pose_scores import Scores
 from shgae.metrics.statistics import Interval
 from shgae.recipes import EvaluateConfig
@@ -42,17 +42,11 @@ def score(predictions: Predictions, people: People) -> Scores:
         Refused: a prediction is not a finite number.
     """
     try:
-        return pose_scores.score(points_of(predictions), people)
+        return pose_scores.score(predictions, people)
     except Inconsistent as error:
         raise Refused(
             "predictions", predictions.name, str(error), "a model that did not diverge in training"
         ) from error
-
-
-def points_of(predictions: Predictions) -> Points:
-    """What metrics look at."""
-    one = predictions
-    return Points(one.xy_photo, one.cells, one.person_score, one.decoding, one.cell_decoding, one.found)
 
 
 def report(
@@ -142,8 +136,7 @@ def _error_kinds(
     """Kinds of errors, the first so many being models; None where no joint has a sigma."""
     if len(error_rule(people).left_out) == len(people.joints):
         return None
-    points = [points_of(one) for one in every]
-    return ErrorKinds(points, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
+    return ErrorKinds(every, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
 
 
 def _row(

@@ -137,7 +137,7 @@ class Points:
     xy_photo: Floats
     """(N, K, 2) in photo pixels."""
     cells: Ints
-    """(N, K, 2) the cells x, y that these points fall on; not bound to the map."""
+    """(N, K, 2) cells x, y: the highest ones of the maps, or those that the points fall on; not bound to the map."""
     score: Floats
     """(N,) how sure it is of a person."""
     decoding: str
@@ -146,6 +146,11 @@ class Points:
     """How the cells were, where it was in another way."""
     found: Bools | None = None
     """(N,) of whom it says anything, where it was matched to the people of whole photos; None: of everybody."""
+
+    @property
+    def is_found(self) -> Bools:
+        """(N,) of whom it says anything."""
+        return np.ones(len(self.score), bool) if self.found is None else self.found
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def score(points: Points, people: People) -> Scores:
         Inconsistent: a prediction is not a finite number.
     """
     _check(points, people)
-    found = np.ones(len(people), bool) if points.found is None else points.found
+    found = points.is_found
     hits = pck.hits(points.cells, people.cells, people.map_size) & found[:, None]
     # Infinitely far from every joint: missed at any radius, and like nobody.
     points = replace(points, xy_photo=np.where(found[:, None, None], points.xy_photo, np.inf))
@@ -216,8 +216,7 @@ def _curves(off: Floats, people: People) -> dict[str, pckh.Curve]:
 def _errors(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     distance = _norm(off)
     relative = distance / people.box[:, 2:].max(1, keepdims=True)
-    found = np.ones(len(people), bool) if points.found is None else points.found
-    masks = people.masks.map(lambda mask: mask & found[:, None])
+    masks = people.masks.map(lambda mask: mask & points.is_found[:, None])
     counted = int(masks.all.any(1).sum())
     left_out = {"people not found": people.with_joints - counted} if points.found is not None else {}
     for unit, words, lengths in (("px", "photo pixels", distance), ("box", "longer sides of the box", relative)):

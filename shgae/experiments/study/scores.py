@@ -58,7 +58,7 @@ def run(model: Path, data: Path, output: Path, config: EvaluateConfig, execution
     ) as made:
         inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
         found = predict(loaded, model.name, crops, inference, execution)
-        made.write_tensors(_CELLS, {"cells": found.cells, "score": found.score})
+        made.write_tensors(_CELLS, {"cells": found.cells, "score": found.joint_score})
         facts = {"made_by": "study", "split": config.split, "persons": len(crops)}
         return made.commit(facts)
 
