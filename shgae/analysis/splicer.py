@@ -50,6 +50,13 @@ class Splicer:
             yield batch.to(self.device)
             execution.progress.advance(len(batch.rows))
 
+    def descents(self, crops: Crops, execution: Execution, what: str) -> Iterator[tuple[PoseBatch, StackState]]:
+        """The batches of a split, each with its way down; ``what`` they are for is told to the progress."""
+        execution.progress.start(what, len(crops), "people")
+        for batch in self.batches(crops, execution):
+            yield batch, self.descend(batch)
+        execution.progress.finish()
+
     def bottlenecks(self, crops: Crops, execution: Execution, what: str) -> npt.NDArray[np.float32]:
         """What enters the graft for every person of a split: (N, C, 4, 4), in memory.
 

@@ -161,9 +161,7 @@ class Network:
         still = self._through_graft(torch.from_numpy(mean.astype(np.float32))[None].to(splicer.device))
         tallies: dict[tuple[Bottleneck, str], Tally] = {}
         passes = Passes(splicer, crops, heatmap, ())
-        self._execution.progress.start("skips", len(crops), "people")
-        for batch in splicer.batches(crops, self._execution):
-            descent = splicer.descend(batch)
+        for batch, descent in splicer.descents(crops, self._execution, "skips"):
             ways = ways or _ways([skip.shape[-1] for skip in descent.skips if skip is not None])
             targets = passes.targets(batch)
             own = self._through_graft(descent.bottleneck)
@@ -174,7 +172,6 @@ class Network:
                     maps = splicer.ascend(descent._replace(skips=skips), instead, True)
                     tally = tallies.setdefault((bottleneck, way), Tally(*crops.people.visibility.shape))
                     tally.add(batch.rows, maps, untouched, *targets)
-        self._execution.progress.finish()
         first = (BOTTLENECKS[0], "all on")
         labels = {pair: UNTOUCHED if pair == first else " / ".join(pair) for pair in tallies}
         side = ReplacementEffects({labels[pair]: tally for pair, tally in tallies.items()}, passes.truth, seed=seed)
@@ -234,9 +231,7 @@ class Network:
         shape = crops.people.visibility.shape
         tallies = {name: Tally(*shape) for name in (UNTOUCHED, *map(str, varying))}
         still = torch.from_numpy(mean).to(splicer.device)
-        self._execution.progress.start("units of the code", len(crops), "people")
-        for batch in splicer.batches(crops, self._execution):
-            descent = splicer.descend(batch)
+        for batch, descent in splicer.descents(crops, self._execution, "units of the code"):
             with torch.inference_mode():
                 own = code.encode(descent.bottleneck.float())
                 untouched = splicer.ascend(descent, code.decode(own), True)
@@ -247,7 +242,6 @@ class Network:
                     changed[:, number] = still[number]
                     maps = splicer.ascend(descent, code.decode(changed), True)
                     tallies[str(number)].add(batch.rows, maps, untouched, *targets)
-        self._execution.progress.finish()
         return tallies, passes
 
 

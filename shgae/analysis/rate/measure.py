@@ -146,14 +146,12 @@ class RateCurve:
         for the bottleneck as it is."""
         others = [] if again else [UNTOUCHED, *seen.names]
         passes = Passes(self._splicer, self._crops, self._heatmap, [*others, *map(str, ks)])
-        self._execution.progress.start("more ranks" if again else "ranks", len(self._crops), "people")
-        for batch in self._splicer.batches(self._crops, self._execution):
-            descent = self._splicer.descend(batch)
+        what = "more ranks" if again else "ranks"
+        for batch, descent in self._splicer.descents(self._crops, self._execution, what):
             with torch.inference_mode():
                 instead = self._projected(descent, projection, ks, seen, again)
                 before = iter(()) if again else self._others(batch, descent, seen)
                 passes.add(batch, descent, itertools.chain(before, instead))
-        self._execution.progress.finish()
         return passes
 
     def _others(self, batch: PoseBatch, descent: StackState, seen: _Seen) -> Iterator[tuple[str, Tensor]]:

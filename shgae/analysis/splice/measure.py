@@ -165,13 +165,10 @@ class Splice:
         """One way down a batch, and a way up for each replacement, with skips and without."""
         heatmap = target_config(self._site, self._execution.progress)
         passes = Passes(self._splicer, self._crops, heatmap, offered)
-        self._execution.progress.start("replacements", len(self._crops), "people")
-        for batch in self._splicer.batches(self._crops, self._execution):
-            descent = self._splicer.descend(batch)
+        for batch, descent in self._splicer.descents(self._crops, self._execution, "replacements"):
             with torch.inference_mode():
                 instead = ((name, replace(descent.bottleneck, batch.rows)) for name, replace in offered.items())
                 passes.add(batch, descent, instead)
-        self._execution.progress.finish()
         return passes
 
     def _distance(
