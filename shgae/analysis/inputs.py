@@ -35,13 +35,7 @@ def open_split(
     data: Path, split: EvaluatedSplit, site: Site, execution: Execution, *also: str
 ) -> tuple[Artifact, EvaluatedSplit]:
     """Opens prepared data of the network's joints, and says which split "auto" means: test, or val without one.
-
-    Args:
-        data: its folder.
-        split: auto, train, val or test.
-        site: of the network that is going to see it.
-        execution: for notes, where hashing is told if it takes long, and whether to stop.
-        also: beginnings of the names of further files that are going to be read.
+    ``also`` are beginnings of the names of further files that are going to be read.
 
     Raises:
         Refused: the data and the network do not belong together, or a file of it was changed.
@@ -115,15 +109,8 @@ def open_code(path: Path, site: Site, progress: Progress, *, compared: bool = Fa
 def open_given(
     given: Mapping[str, Path], source: Artifact | None, site: Site, data: Artifact, split: str, limit: int | None
 ) -> dict[str, GivenReconstruction]:
-    """Opens reconstructions that another program made of this split's bottlenecks.
-
-    Args:
-        given: files by the name that reports give them.
-        source: the activations that they were made from.
-        site: of the network that is evaluated.
-        data: the prepared data that it is evaluated on.
-        split: which part of it.
-        limit: how many people of that; None for all.
+    """Opens reconstructions that another program made of the first ``limit`` people (None: of all) of this split's
+    bottlenecks, which ``source`` holds; files by the name that reports give them.
 
     Raises:
         Refused: a name is one of shgae's own, there are no activations or they are of other data, or a file is not of

@@ -150,11 +150,7 @@ def match_people(
 ) -> tuple[list[int | None], list[float]]:
     """Of each entry the row of the split that COCO's greedy OKS gives it, or None, and how like they are.
 
-    Args:
-        entries: results in COCO's format, in photo pixels.
-        whole: the N people of the split.
-        xy_photo: (N, K, 2) their joints in photo pixels.
-        sigmas: (K,) of OKS.
+    Entries are results in COCO's format, in photo pixels; so are the joints (N, K, 2) of the N people of the split.
 
     Raises:
         JsonFault: no entry is of a photo of the split.

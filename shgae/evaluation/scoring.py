@@ -59,17 +59,10 @@ def report(
     sigmas: Floats | None = None,
     regions: Regions | None = None,
 ) -> EvaluationReport:
-    """Scores models on the same people and compares any two of them.
+    """Scores models on the same people and compares any two of them, in the order of their predictions.
 
-    Args:
-        predictions: of each model, in the order of the report.
-        origins: where each one comes from.
-        crops: the people.
-        data: the prepared data that they are of.
-        training: its training people, who give the mean pose.
-        config: split, resamples and seed.
-        sigmas: (K,) of OKS; None takes COCO's where the joints are COCO's.
-        regions: that OKS AP ignores; None where nobody knows.
+    ``training`` are the people who give the mean pose. ``sigmas`` (K,) are of OKS; None takes COCO's where the joints
+    are COCO's. ``regions`` are those that OKS AP ignores; None where nobody knows.
 
     Raises:
         Refused: a prediction is not a finite number.

@@ -93,18 +93,10 @@ def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibili
 def joint_intervals(
     hits: Sequence[Bools], visibility: Visibility, photo_id: Ints, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[list[Interval | None]]:
-    """How sure is the share of people of whom a joint was found? Of each model, of each joint.
+    """How sure is the share of people of whom a joint was found? Of each model, of each joint; arguments as of
+    :func:`resample_pck`, and equal ones draw the same photos.
 
-    None where fewer than two photos have the joint.
-
-    Args:
-        hits: of each of M models (N, K) the joints found.
-        visibility: (N, K) v = 0, 1, 2; 0 where a joint does not count.
-        photo_id: (N,).
-        resamples: how often photos are resampled; equal numbers and seeds draw the same photos as
-            :func:`resample_pck`.
-        seed: of the resamples.
-    """
+    None where fewer than two photos have the joint."""
     kept = (visibility > 0).any(1)
     labelled = (visibility > 0)[kept]
     found = np.stack([one[kept] & labelled for one in hits], axis=1)

@@ -39,16 +39,11 @@ def spent(share: float, alpha: float = ALPHA) -> float:
 
 
 def next_level(planned: int, looks: Sequence[int], used: Sequence[float], seeds: int, alpha: float = ALPHA) -> float:
-    """The two-sided level of a look with so many seeds, after others that were made at the levels ``used``, whatever
-    plan these levels came from; 0 where they, or the plan, leave nothing.
+    """The two-sided level of a look with so many seeds, after others with rising, smaller numbers of seeds (``looks``)
+    that were made at the levels ``used``, whatever plan these levels came from; 0 where they, or the plan, leave
+    nothing.
 
-    Args:
-        planned: the seeds that are registered now.
-        looks: the seeds at each look before, rising; ``seeds`` is more.
-        used: the level of each of them.
-        seeds: of this look.
-        alpha: the level of all looks together.
-    """
+    ``planned`` seeds are registered now; ``alpha`` is the level of all looks together."""
     _check([*looks, seeds])
     density, before, bound, total = followed(looks, used)
     left = spent(seeds / planned, alpha) - total

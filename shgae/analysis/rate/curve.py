@@ -189,14 +189,8 @@ def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums, seed: int = 0
 def equal_pck(compared: ReplacementEffects, ks: Sequence[int], code: str, rank: int) -> EqualRank:
     """The rank with the PCK of an autoencoder; replacements of ``compared`` are named by their rank.
 
-    The estimate is read off the curve smoothed by :func:`isotonic`; its limits are those of :func:`_limits`.
-
-    Args:
-        compared: the untouched bottleneck, the ranks and the autoencoder on the same people.
-        ks: the ranks, rising, from 0.
-        code: the name of the autoencoder.
-        rank: how many components the training people determine; ranks beyond tell nothing.
-    """
+    The estimate is read off the curve smoothed by :func:`isotonic`; its limits are those of :func:`_limits`. ``ks``
+    rise from 0; ranks beyond ``rank``, which the training people determine, tell nothing."""
     ks = [k for k in ks if k <= rank or k == 0]
     cost, ahead = (compared.difference(*pair) for pair in ((UNTOUCHED, "0"), (code, "0")))
     mine = compared.value(code, "pck")
