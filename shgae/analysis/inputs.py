@@ -143,8 +143,8 @@ def _ids(parents: tuple[Parent, ...]) -> Iterator[str]:
         yield from _ids(parent.parents)
 
 
-def before_tuning(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | None:
-    """The autoencoder as it was before it and its trunk were tuned, and where it lies; None where that is gone."""
+def before_tuning(site: Site, progress: Progress) -> Autoencoder | None:
+    """The autoencoder as it was before it and its trunk were tuned; None where that is gone."""
     artifact = site.loaded.artifact
     while is_tuned(artifact):
         before = parent_of(artifact, "model")
@@ -152,14 +152,14 @@ def before_tuning(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | 
             return _by_itself(site, progress)
         artifact = before
     graft = load_hourglass(artifact.path).module.hourglass(site.stack).graft
-    return (graft, artifact.path) if isinstance(graft, Autoencoder) else None
+    return graft if isinstance(graft, Autoencoder) else None
 
 
-def _by_itself(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | None:
+def _by_itself(site: Site, progress: Progress) -> Autoencoder | None:
     family = [one for one in ancestors(site.loaded.artifact) if one.kind == "autoencoder"]
     there = {one.id: one.path for one in family if one.present}
     if len({one.id for one in family}) == len(there) == 1:
         (path,) = there.values()
-        return load_autoencoder(path).module, path
+        return load_autoencoder(path).module
     progress.note("note: the autoencoder from before fine-tuning is not on this disk; --ae says where it is")
     return None

@@ -52,8 +52,8 @@ def codes_to_try(site: Site, given: LoadedAutoencoder | None, progress: Progress
         codes = {"ae": site.own}
         if given is not None:
             codes["old-ae"] = given.module
-        elif site.is_tuned and (found := before_tuning(site, progress)):
-            codes["old-ae"] = found[0]
+        elif site.is_tuned and (before := before_tuning(site, progress)):
+            codes["old-ae"] = before
         return Codes(codes, site.loaded.spec.autoencoder(site.stack))
     if given is None:
         spec = site.loaded.spec
