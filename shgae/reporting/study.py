@@ -30,7 +30,6 @@ from shgae.plots.differences import DifferenceBar, forest_plot
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_cautions import cautions
-from shgae.reporting.study_costs import gflop
 from shgae.reporting.study_plan import registration
 from shgae.reporting.table import Grid, number, percent, points, signed_points, span, stated
 from shgae.wording import counted, counted_people, tenths
@@ -225,7 +224,7 @@ def _arm_row(arm: ArmResult, gain: Estimate | None) -> Row:
     pck = [percent(arm.pck[group]) for group in GROUPS]
     seeds = ", ".join(percent(one.all) for one in arm.by_seed)
     counts = [f"{count:,}" if count else "-" for count in (arm.parameters, arm.trained_parameters)]
-    return (arm.name, arm.label, *pck, seeds, signed_points(gain), *counts, gflop(arm.gflop))
+    return (arm.name, arm.label, *pck, seeds, signed_points(gain), *counts, number(arm.gflop))
 
 
 def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
