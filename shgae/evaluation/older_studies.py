@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
-from shgae.artifacts.typed_json import Upgrade, without
+from shgae.artifacts.typed_json import Upgrade, renamed, without
 from shgae.metrics.statistics import Verdict
 from shgae.option_lists import BASELINE, LETTERS
 
@@ -48,7 +48,7 @@ def from_schema_1(old: _Report1) -> _Object:
     names = {letter: name for name, letter in LETTERS.items()} | {"parent": BASELINE}
 
     def estimate(one: Any) -> _Object | None:
-        return one and {**without(one, "smallest_to_show"), "minimum_detectable": one["smallest_to_show"]}
+        return one and renamed(one, {"smallest_to_show": "minimum_detectable"})
 
     differences = [
         {

@@ -32,8 +32,6 @@ from shgae.skeleton import Skeleton
 if TYPE_CHECKING:
     from shgae.evaluation.predictions import Predictions
 
-_TARGET = "highest cell of the target map, its middle"
-
 
 def score(predictions: Predictions, people: People) -> Scores:
     """Every score of a predictor.
@@ -67,12 +65,9 @@ def report(
     Raises:
         Refused: a prediction is not a finite number.
     """
-    from shgae.evaluation.predictions import from_cells  # brings torch, which a finished report does without
-
     skeleton = Skeleton.from_json(data.facts["skeleton"])
     people = people_of(crops, skeleton, sigmas, regions)
-    aside = [*_blind(crops, training), from_cells("target cells", people.cells, None, crops, _TARGET)]
-    every = [*predictions, *aside]
+    every = [*predictions, *_aside(crops, training, people)]
     scored = [score(one, people) for one in every]
     hits, names, models = [one.hits for one in scored], [one.name for one in every], len(predictions)
     on, how = (people.cell_visibility, crops.photos), Bootstrap(config.resamples, config.seed)
@@ -156,12 +151,14 @@ def _row(
     )
 
 
-def _blind(crops: Crops, train: PeopleTable) -> list[Predictions]:
-    """What knows nothing of the photo: the mean pose of the training people, and maps that are 0 everywhere."""
-    from shgae.evaluation.predictions import from_cells
+def _aside(crops: Crops, train: PeopleTable, people: People) -> list[Predictions]:
+    """What knows nothing of the photo, the mean pose of the training people and maps that are 0 everywhere; then the
+    cells of the target maps."""
+    from shgae.evaluation.predictions import from_cells  # brings torch, which a finished report does without
 
     pose = mean_pose_cells(train, crops.crop_size)[None].repeat(len(crops), axis=0)
     return [
         from_cells("mean pose", pose, None, crops, "cell of the training people's mean place, its middle"),
         from_cells("zero map", np.zeros_like(pose), None, crops, "the first of equally high cells, its middle"),
+        from_cells("target cells", people.cells, None, crops, "highest cell of the target map, its middle"),
     ]
