@@ -19,7 +19,6 @@ from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Floats
-from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import RESAMPLES, Interval, PhotoEstimate
 
 if TYPE_CHECKING:
@@ -193,7 +192,7 @@ class ReplacementEffects:
         moved = np.sqrt(np.square(tally.cells - self._tallies[UNTOUCHED].cells).sum(-1)).ravel()
         counts = pck.count(tally.cells, truth.cells, truth.visibility, truth.size)
         return Effect(
-            pck=ByGroup(**counts.pck()),
+            pck=counts.pck(),
             pck_lost=self.difference(UNTOUCHED, name),
             loss=self.value(name, "loss"),
             distance=float(tally.distance.mean()),
@@ -226,29 +225,23 @@ class ReplacementEffects:
 
 
 def fvu_intervals(
-    distances: Mapping[str, FidelitySums], photo_id: npt.NDArray[np.int64], seed: int
+    errors: Mapping[str, Floats], spread: Floats, photo_id: npt.NDArray[np.int64], seed: int
 ) -> dict[str, Interval | None]:
     """The FVU of each replacement of the same N people with its interval over photos.
 
-    Args:
-        distances: what was summed, by the replacement's name.
-        photo_id: (N,).
-        seed: of the resamples.
-    """
-    errors, spreads = np.stack([one.by_person() for one in distances.values()], axis=2)
-    paired = PairedBootstrap(errors, spreads, photo_id, seed=seed)
-    return {name: paired.interval((place,)) for place, name in enumerate(distances)}
+    ``errors`` are squared errors (N,) by the replacement's name, ``spread`` (N,) squared distances from the training
+    mean."""
+    above = np.stack([*errors.values()], axis=1)
+    paired = PairedBootstrap(above, np.repeat(spread[:, None], len(errors), axis=1), photo_id, seed=seed)
+    return {name: paired.interval((place,)) for place, name in enumerate(errors)}
 
 
 def no_cost(difference: Interval, measure: Measure) -> Undefined | None:
     """Why no share of a baseline's cost is defined; None where the baseline clearly costs something.
 
-    Clearly is by :data:`CLEAR` standard errors, and by the interval, which is wider over few photos.
-
-    Args:
-        difference: the measure of the untouched bottleneck minus that of the baseline.
-        measure: which; PCK is better the higher, loss and distance the lower.
-    """
+    Clearly is by :data:`CLEAR` standard errors, and by the interval, which is wider over few photos. ``difference`` is
+    the measure of the untouched bottleneck minus that of the baseline; PCK is better the higher, loss and distance the
+    lower."""
     cost = difference.value if measure == "pck" else -difference.value
     if not difference.excludes_zero or abs(cost) < CLEAR * difference.standard_error:
         return Undefined.NO_COST

@@ -35,13 +35,7 @@ def open_split(
     data: Path, split: EvaluatedSplit, site: Site, execution: Execution, *also: str
 ) -> tuple[Artifact, EvaluatedSplit]:
     """Opens prepared data of the network's joints, and says which split "auto" means: test, or val without one.
-
-    Args:
-        data: its folder.
-        split: auto, train, val or test.
-        site: of the network that is going to see it.
-        execution: for notes, where hashing is told if it takes long, and whether to stop.
-        also: beginnings of the names of further files that are going to be read.
+    ``also`` are beginnings of the names of further files that are going to be read.
 
     Raises:
         Refused: the data and the network do not belong together, or a file of it was changed.
@@ -99,11 +93,7 @@ def _same_bottleneck(site: Site) -> set[str]:
 def open_code(path: Path, site: Site, progress: Progress, *, compared: bool = False) -> LoadedAutoencoder:
     """Opens an autoencoder made for this bottleneck.
 
-    Args:
-        path: its folder.
-        site: of the network.
-        progress: for notes.
-        compared: whether the network may carry one there; then this one is for it, or for one that it came from.
+    ``compared`` is whether the network may carry one there; then this one is for it, or for one that it came from.
 
     Raises:
         Refused: see :func:`~shgae.artifacts.compatibility.check_autoencoder`.
@@ -119,15 +109,8 @@ def open_code(path: Path, site: Site, progress: Progress, *, compared: bool = Fa
 def open_given(
     given: Mapping[str, Path], source: Artifact | None, site: Site, data: Artifact, split: str, limit: int | None
 ) -> dict[str, GivenReconstruction]:
-    """Opens reconstructions that another program made of this split's bottlenecks.
-
-    Args:
-        given: files by the name that reports give them.
-        source: the activations that they were made from.
-        site: of the network that is evaluated.
-        data: the prepared data that it is evaluated on.
-        split: which part of it.
-        limit: how many people of that; None for all.
+    """Opens reconstructions that another program made of the first ``limit`` people (None: of all) of this split's
+    bottlenecks, which ``source`` holds; files by the name that reports give them.
 
     Raises:
         Refused: a name is one of shgae's own, there are no activations or they are of other data, or a file is not of
@@ -160,8 +143,8 @@ def _ids(parents: tuple[Parent, ...]) -> Iterator[str]:
         yield from _ids(parent.parents)
 
 
-def before_tuning(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | None:
-    """The autoencoder as it was before it and its trunk were tuned, and where it lies; None where that is gone."""
+def before_tuning(site: Site, progress: Progress) -> Autoencoder | None:
+    """The autoencoder as it was before it and its trunk were tuned; None where that is gone."""
     artifact = site.loaded.artifact
     while is_tuned(artifact):
         before = parent_of(artifact, "model")
@@ -169,14 +152,14 @@ def before_tuning(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | 
             return _by_itself(site, progress)
         artifact = before
     graft = load_hourglass(artifact.path).module.hourglass(site.stack).graft
-    return (graft, artifact.path) if isinstance(graft, Autoencoder) else None
+    return graft if isinstance(graft, Autoencoder) else None
 
 
-def _by_itself(site: Site, progress: Progress) -> tuple[Autoencoder, Path] | None:
+def _by_itself(site: Site, progress: Progress) -> Autoencoder | None:
     family = [one for one in ancestors(site.loaded.artifact) if one.kind == "autoencoder"]
     there = {one.id: one.path for one in family if one.present}
     if len({one.id for one in family}) == len(there) == 1:
         (path,) = there.values()
-        return load_autoencoder(path).module, path
+        return load_autoencoder(path).module
     progress.note("note: the autoencoder from before fine-tuning is not on this disk; --ae says where it is")
     return None

@@ -11,11 +11,10 @@ import numpy.typing as npt
 import scipy
 
 from shgae.execution import Execution
+from shgae.metrics.people import Floats
 
 if TYPE_CHECKING:
     from shgae.data.datasets import Rows
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

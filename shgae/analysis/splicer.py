@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shgae.analysis.effects import UNTOUCHED, Tally, Truth, loss_counts
+from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Tally, Truth, loss_counts
 from shgae.analysis.site import Site
 from shgae.artifacts.activations import LARGEST, are_sound
 from shgae.artifacts.crops import Crops
@@ -49,6 +49,13 @@ class Splicer:
             execution.stop.raise_if_set(self._site.loaded.artifact.path, "the same command again", saved=False)
             yield batch.to(self.device)
             execution.progress.advance(len(batch.rows))
+
+    def descents(self, crops: Crops, execution: Execution, what: str) -> Iterator[tuple[PoseBatch, StackState]]:
+        """The batches of a split, each with its way down; ``what`` they are for is told to the progress."""
+        execution.progress.start(what, len(crops), "people")
+        for batch in self.batches(crops, execution):
+            yield batch, self.descend(batch)
+        execution.progress.finish()
 
     def bottlenecks(self, crops: Crops, execution: Execution, what: str) -> npt.NDArray[np.float32]:
         """What enters the graft for every person of a split: (N, C, 4, 4), in memory.
@@ -108,15 +115,20 @@ class Splicer:
 
     def codes(self, autoencoder: Autoencoder, bottlenecks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """(N, C, 4, 4) -> (N, code_size), float32 throughout; raises :class:`Refused` as :meth:`bottlenecks`."""
-        found = []
-        for part in in_chunks(np.arange(len(bottlenecks)), _AT_ONCE):
-            with torch.inference_mode():
-                code = autoencoder.encode(torch.from_numpy(bottlenecks[part]).to(self.device))
-            found.append(code.cpu().numpy())
-        codes = np.concatenate(found)
+        chunks = in_chunks(np.arange(len(bottlenecks)), _AT_ONCE)
+        codes = np.concatenate([encoded(autoencoder, bottlenecks[part], self.device) for part in chunks])
         if not are_sound(codes):
             raise self._unsound("a code")
         return codes
+
+
+def encoded(
+    autoencoder: Autoencoder, tensors: npt.NDArray[np.float32], device: torch.device
+) -> npt.NDArray[np.float32]:
+    """The codes (n, code_size) of bottlenecks (n, C, 4, 4), by an autoencoder in eval mode on this device."""
+    with torch.inference_mode():
+        codes: npt.NDArray[np.float32] = autoencoder.encode(torch.from_numpy(tensors).to(device)).cpu().numpy()
+    return codes
 
 
 class Passes:
@@ -146,6 +158,16 @@ class Passes:
             for skips, tallies in ways:
                 maps = untouched[skips] if name == UNTOUCHED else self._splicer.ascend(descent, tensor, skips)
                 tallies[name].add(batch.rows, maps, untouched[skips], *targets)
+
+    def join(self, other: Passes) -> None:
+        """Takes in other replacements of the same people."""
+        self.on |= other.on
+        self.off |= other.off
+
+    def effects(self, seed: int) -> dict[str, ReplacementEffects]:
+        """``skips_on`` and ``skips_off``: the effects of all replacements, with this seed of the resamples."""
+        ways = {"skips_on": self.on, "skips_off": self.off}
+        return {way: ReplacementEffects(tallies, self.truth, seed=seed) for way, tallies in ways.items()}
 
     def targets(self, batch: PoseBatch) -> tuple[Tensor, npt.NDArray[np.bool_]]:
         """What the loss compares a batch with, (n, K, H, W), and which joints (n, K) it counts."""

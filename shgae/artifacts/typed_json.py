@@ -44,6 +44,16 @@ class Upgrade:
     """Makes the object of the next version; raises :class:`~shgae.errors.Inconsistent` where numbers do not fit."""
 
 
+def without(value: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """The object without these keys; for :attr:`Upgrade.step`."""
+    return {key: one for key, one in value.items() if key not in keys}
+
+
+def renamed(value: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The object with new names for some of its keys, by the old ones; for :attr:`Upgrade.step`."""
+    return {names.get(key, key): one for key, one in value.items()}
+
+
 @dataclass(frozen=True)
 class Schema(Generic[T]):
     """The form of one kind of report, and how reports of earlier forms are read."""

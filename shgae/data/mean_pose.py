@@ -39,7 +39,7 @@ def mean_pose_pck(data: Artifact, split: str) -> float | None:
     xy_crop, visibility = torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility)
     cells, in_crop = (one.numpy() for one in heatmaps.truth(xy_crop, visibility, size))
     guess = np.broadcast_to(mean_pose_cells(read_people(data, "train"), size), cells.shape)
-    return pck.count(guess, cells, in_crop, size // heatmaps.STRIDE).pck()["all"]
+    return pck.count(guess, cells, in_crop, size // heatmaps.STRIDE).pck().all
 
 
 def note_near_mean_pose(model: Artifact, progress: Progress) -> None:

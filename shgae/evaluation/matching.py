@@ -16,7 +16,7 @@ from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import name_parts
 from shgae.errors import Refused
 from shgae.metrics import oks
-from shgae.metrics.people import Floats
+from shgae.metrics.people import Floats, area_of
 from shgae.skeleton import COCO_PERSON
 
 OTHER_SPLIT = "predictions of everybody in this split, or --split for another one"
@@ -150,11 +150,7 @@ def match_people(
 ) -> tuple[list[int | None], list[float]]:
     """Of each entry the row of the split that COCO's greedy OKS gives it, or None, and how like they are.
 
-    Args:
-        entries: results in COCO's format, in photo pixels.
-        whole: the N people of the split.
-        xy_photo: (N, K, 2) their joints in photo pixels.
-        sigmas: (K,) of OKS.
+    Entries are results in COCO's format, in photo pixels; so are the joints (N, K, 2) of the N people of the split.
 
     Raises:
         JsonFault: no entry is of a photo of the split.
@@ -164,9 +160,7 @@ def match_people(
         of_photo[entry["image_id"]].append(place)
     rows: list[int | None] = [None] * len(entries)
     likeness = [0.0] * len(entries)
-    area = whole.box[:, 2] * whole.box[:, 3]
-    if whole.area is not None:
-        area = np.where(np.isfinite(whole.area), whole.area, area)
+    area = area_of(whole.area, whole.box)
     labelled = whole.visibility > 0
     people_of: dict[int, list[int]] = defaultdict(list)
     for row, photo in enumerate(whole.photo_id.tolist()):

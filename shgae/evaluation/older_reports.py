@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NotRequired, TypedDict
 
-from shgae.artifacts.typed_json import Upgrade
+from shgae.artifacts.typed_json import Upgrade, without
 from shgae.metrics.paired_tests import holm
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import Verdict
@@ -62,11 +62,11 @@ def from_schema_1(old: _Report1) -> _Object:
 
     def pair(one: _Pair1) -> _Object:
         groups: Mapping[str, Any] = one["difference"]
-        difference = {group: _without(groups[group], "smallest_to_show") for group in GROUPS}
+        difference = {group: groups[group] and without(groups[group], "smallest_to_show") for group in GROUPS}
         whole = one["difference"]["all"]
         verdict = Verdict.of_bounds(whole["low"], whole["high"]) if whole else Verdict.TOO_FEW_PHOTOS
         least = {"verdict": verdict.value, "minimum_detectable": whole["smallest_to_show"] if whole else None}
-        return {**_without(one, "sentence"), **least, "difference": difference}
+        return {**without(one, "sentence"), **least, "difference": difference}
 
     rows = _each({"floors": [], "ceilings": [], **old}, row)
     bootstrap = {"resamples": old["bootstrap"]["draws"], "seed": old["bootstrap"]["seed"]}
@@ -86,9 +86,8 @@ def from_schema_2(old: _Rows) -> _Object:
 
     def row(one: _Object) -> _Object:
         keys = {"matched": "matched", "matched_at_0.5": "surely", "unmatched": "unmatched"}
-        kept = {key: value for key, value in one.items() if key not in keys}
         matching = {name: one.get(key) for key, name in keys.items()} if "matched" in one else None
-        return {"curves": {}, "official": None, "matching": matching} | kept
+        return {"curves": {}, "official": None, "matching": matching} | without(one, *keys)
 
     return _each(old, row)
 
@@ -116,7 +115,7 @@ def from_schema_3(old: _Report3) -> _Object:
             "p_adjusted": None,
             "joints": {name: {**joint, "p_adjusted": p} for (name, joint), p in joints},
         }
-        return {**_without(one, "minimum_detectable"), **new}
+        return {**without(one, "minimum_detectable"), **new}
 
     return {**old, "comparisons": [pair(one) for one in old["comparisons"]]}
 
@@ -169,7 +168,3 @@ OLDER: Mapping[int, Upgrade] = {
     6: Upgrade(_Report6, from_schema_6),
 }
 """From each earlier version, what turns its object into that of the next one."""
-
-
-def _without(one: Any, key: str) -> Any:
-    return one and {name: value for name, value in one.items() if name != key}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
-from shgae.artifacts.typed_json import Upgrade
+from shgae.artifacts.typed_json import Upgrade, renamed, without
 from shgae.metrics.statistics import Verdict
 from shgae.option_lists import BASELINE, LETTERS
 
@@ -48,7 +48,7 @@ def from_schema_1(old: _Report1) -> _Object:
     names = {letter: name for name, letter in LETTERS.items()} | {"parent": BASELINE}
 
     def estimate(one: Any) -> _Object | None:
-        return one and {**_without(one, "smallest_to_show"), "minimum_detectable": one["smallest_to_show"]}
+        return one and renamed(one, {"smallest_to_show": "minimum_detectable"})
 
     differences = [
         {
@@ -66,7 +66,7 @@ def from_schema_1(old: _Report1) -> _Object:
 
     devices, epochs = said(r"on one device: (.*)\.$"), said(r"had (\d{1,9}) epoch")
     limit = said(r"first (\d[\d,]{0,11}) p")
-    return {key: value for key, value in old.items() if key not in ("conclusion", "cautions")} | {
+    return without(old, "conclusion", "cautions") | {
         "arms": [{**one, "name": names[one["name"]]} for one in old["arms"]],
         "differences": differences,
         "verdict": next((one["verdict"] for one in differences if one["fair"]), Verdict.NOT_COMPARED.value),
@@ -95,7 +95,7 @@ def from_schema_2(old: _Report2) -> _Object:
 
     def groups(found: Mapping[str, _Object | None]) -> _Object:
         new = {"equivalence": None, "seed_error": None}
-        return {group: one and {**_without(one, "minimum_detectable"), **new} for group, one in found.items()}
+        return {group: one and {**without(one, "minimum_detectable"), **new} for group, one in found.items()}
 
     first = next((place for place, one in enumerate(old["differences"]) if one["fair"]), None)
     nothing = {"within_margin": False, "margin": None, "alpha": 0.05, "p": None, "p_adjusted": None, "compared": 1}
@@ -147,10 +147,6 @@ def from_schema_5(old: _Report5) -> _Object:
         looks = [{**look, "runs": None} for look in registered["looks"]]
         new = {**registered, "looks": looks, "current": current, "planned_runs": None}
     return {**old, "registered": new, "scored_by_studies": []}
-
-
-def _without(one: Mapping[str, Any], key: str) -> _Object:
-    return {name: value for name, value in one.items() if name != key}
 
 
 OLDER: Mapping[int, Upgrade] = {

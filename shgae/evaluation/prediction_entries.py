@@ -16,12 +16,9 @@ def with_whole(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
-    """Checks what a file of predictions holds.
+    """Checks what a file of predictions of K joints holds, as ``json.loads`` gives it, by :func:`with_whole`.
 
-    Args:
-        entries: as ``json.loads`` gives them, by :func:`with_whole`.
-        joints: K.
-        category_id: of the people; an entry that names another is refused. None takes any.
+    An entry that names another category than ``category_id`` is refused; None takes any.
 
     Raises:
         JsonFault: an entry is broken, of nobody, or of another category, or all points are fractions.

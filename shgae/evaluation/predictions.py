@@ -32,12 +32,13 @@ from shgae.evaluation.matching import (
     with_photo_ids,
 )
 from shgae.evaluation.prediction_entries import check_entries, with_whole
+from shgae.evaluation.report import Matching
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
 from shgae.inference.device import sound_model
 from shgae.metrics.oks import LOWEST
-from shgae.metrics.people import Floats
+from shgae.metrics.people import Floats, Points
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import CellRule, DecodeConfig
 from shgae.wording import counted_people
@@ -49,31 +50,14 @@ _DECIMALS = 4
 _FIX = "a list of {annotation_id, keypoints, score}, as shgae evaluate -o writes it"
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What one predictor says about N people."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Predictions(Points):
+    """The points of one predictor, from a network or a file."""
 
     name: str
     """Its name in the report."""
-    cells: npt.NDArray[np.int64]
-    """(N, K, 2) cells x, y: arg-max of the last stack's maps, or those that the points fall on."""
-    score: npt.NDArray[np.float32]
-    """(N, K) the map's value there, or the file's third number of a joint."""
-    xy_photo: Floats
-    """(N, K, 2) points in photo pixels."""
-    person_score: Floats
-    """(N,)."""
-    decoding: str = ARGMAX
-    """How the points were found, in words."""
-    cell_decoding: str = ""
-    """How the cells were, where it was in another way."""
-    found: npt.NDArray[np.bool_] | None = None
-    """(N,) of whom there is a prediction, where they were matched to the people of whole photos; None: of everybody."""
-
-    @property
-    def is_found(self) -> npt.NDArray[np.bool_]:
-        """(N,) of whom there is a prediction."""
-        return np.ones(len(self.person_score), bool) if self.found is None else self.found
+    joint_score: npt.NDArray[np.float32]
+    """(N, K) the map's value at the cell, or the file's third number of a joint."""
 
 
 def from_cells(
@@ -89,20 +73,16 @@ def from_cells(
     Cells are counted by the study's rule: those of a network of another ``rule`` are the ones that its points fall on.
     """
     heights = np.ones(cells.shape[:2], np.float32) if score is None else score
-    xy_crop = heatmaps.map_to_crop(torch.from_numpy(cells), rule).double().numpy()
-    xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
+    xy_photo = _stored_points(cells, crops, rule)
     cells = cells if rule == "round" else cells_of(xy_photo, crops.people, crops.crop_size)
-    return Predictions(name, cells, heights, xy_photo, heights.mean(1, dtype=np.float64).round(6), decoding)
+    of_person: Floats = heights.mean(1, dtype=np.float64).round(6)
+    return Predictions(xy_photo, cells, of_person, decoding, name=name, joint_score=heights)
 
 
-def from_places(
-    predictions: Predictions, places: npt.NDArray[np.float32], crops: Crops, decoding: str, rule: CellRule = "round"
-) -> Predictions:
-    """Predictions with points at other places (N, K, 2) of the maps, in cells, than the middles of their cells."""
+def _stored_points(places: npt.NDArray[Any], crops: Crops, rule: CellRule) -> Floats:
+    """Places (N, K, 2) of the maps, in cells, as points in photo pixels that a file keeps."""
     xy_crop = heatmaps.map_to_crop(torch.from_numpy(places), rule).double().numpy()
-    xy_photo = photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
-    was = predictions.decoding
-    return dataclasses.replace(predictions, xy_photo=xy_photo, decoding=decoding, cell_decoding=was)
+    return photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
 
 
 def photo_points(xy_crop: Floats, people: PeopleTable, crop_size: int) -> Floats:
@@ -131,7 +111,7 @@ def cells_of(xy_photo: Floats, people: PeopleTable, crop_size: int) -> npt.NDArr
 def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> list[dict[str, Any]]:
     """Predictions in COCO's results format: joints in photo pixels, the score of a person the mean of its joints'."""
     people = crops.people
-    score = predictions.score.astype(np.float64).round(_DECIMALS)
+    score = predictions.joint_score.astype(np.float64).round(_DECIMALS)
     joints = np.concatenate([predictions.xy_photo, score[..., None]], axis=2).reshape(len(people), -1)
     found = [{} if predictions.found is None else {"found": bool(one)} for one in predictions.is_found]
     return [
@@ -140,7 +120,7 @@ def coco_results(predictions: Predictions, crops: Crops, category_id: int) -> li
             "category_id": category_id,
             "annotation_id": int(people.annotation_id[row]),
             "keypoints": joints[row].tolist(),
-            "score": float(predictions.person_score[row]),
+            "score": float(predictions.score[row]),
             **found[row],
         }
         for row in range(len(people))
@@ -156,18 +136,16 @@ class PredictionFile:
     predictions: Predictions
     strangers: int
     """Entries that are of nobody in the split."""
-    matched: int | None = None
-    """People with a prediction found by OKS among those of the photo; None where entries say whom they are of."""
-    surely: int = 0
-    """Of these, those of an OKS of 0.5 or more."""
+    matching: Matching | None = None
+    """None where entries say whom they are of."""
     entries: tuple[dict[str, Any], ...] = ()
     """As the file has them; each with a score."""
 
     def notes(self) -> Iterator[str]:
         """What a user should hear of whom the entries are."""
-        if self.matched is not None:
-            people = counted_people(len(self.predictions.person_score))
-            who = f"{self.matched:,} of {people} matched by OKS ({self.surely:,} at 0.5 or more)"
+        if found := self.matching:
+            people = counted_people(len(self.predictions.score))
+            who = f"{found.matched:,} of {people} matched by OKS ({found.surely:,} at 0.5 or more)"
             yield f"{self.path}: {who}, the others are missed"
         if self.strangers:
             yield f"note: {self.strangers:,} of the predictions in {self.path} are of nobody in this split"
@@ -205,16 +183,17 @@ def read_predictions(
         check_entries(entries, joints, category_id)
         entries = with_photo_ids(entries, crops.photo_names)
         whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
-        is_matched, missing, surely = is_of_whole_photos(entries, crops.people, whole), 0, 0
-        if is_matched and sigmas is None:
-            why = "it does not say whom an entry is of, and OKS has no sigmas of these joints to find out"
-            raise Refused("predictions", path, why, "--sigmas FILE")
-        if is_matched and sigmas is not None:
+        matching = None
+        if is_of_whole_photos(entries, crops.people, whole):
+            if sigmas is None:
+                why = "it does not say whom an entry is of, and OKS has no sigmas of these joints to find out"
+                raise Refused("predictions", path, why, "--sigmas FILE")
             xy_photo = photo_points(whole.xy_crop.astype(np.float64), whole, crops.crop_size)
             rows, likeness = match_people(entries, whole, xy_photo, sigmas)
             there = zip(rows, likeness, strict=True)
             surely = sum(alike >= LOWEST for row, alike in there if row is not None and row < len(crops))
             entries, rows, missing = with_missing(entries, rows, crops.people)
+            matching = Matching(len(crops) - missing, surely, rows.count(None))
         else:
             rows = _rows(entries, whole)
         place = _one_each(rows, crops.people)
@@ -222,16 +201,14 @@ def read_predictions(
         raise Refused("predictions", path, str(fault), fault.fix or _FIX) from fault
     numbers = np.array([entries[i]["keypoints"] for i in place], np.float64).reshape(len(crops), joints, 3)
     says = [entries[i].get("found") for i in place]
-    score = numbers[..., 2].astype(np.float32)
+    each = numbers[..., 2].astype(np.float32)
     given = [entries[i].get("score") for i in place]
-    person_score = np.array([mean if one is None else one for one, mean in zip(given, score.mean(1), strict=True)])
+    score = np.array([mean if one is None else one for one, mean in zip(given, each.mean(1), strict=True)], np.float64)
     xy_photo = np.ascontiguousarray(numbers[..., :2])
     cells = cells_of(xy_photo, crops.people, crops.crop_size)
     found = None if says == [None] * len(says) else np.array([one is not False for one in says])
-    read = Predictions(name, cells, score, xy_photo, person_score.astype(np.float64), _AS_GIVEN, found=found)
-    strangers = sum(row is None for row in rows)
-    matched = len(crops) - missing if is_matched else None
-    return PredictionFile(path, sha256, read, strangers, matched, surely, whole_entries)
+    read = Predictions(xy_photo, cells, score, _AS_GIVEN, found=found, name=name, joint_score=each)
+    return PredictionFile(path, sha256, read, rows.count(None), matching, whole_entries)
 
 
 def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | None]:
@@ -311,4 +288,6 @@ def predict(
     predicted = from_cells(name, union(cells), union(score), crops, rule=model.cell_rule)
     if how == _ARGMAX:
         return predicted
-    return from_places(predicted, union(places), crops, decoding_words(how), model.cell_rule)
+    xy_photo = _stored_points(union(places), crops, model.cell_rule)
+    was = predicted.decoding
+    return dataclasses.replace(predicted, xy_photo=xy_photo, decoding=decoding_words(how), cell_decoding=was)

@@ -23,7 +23,7 @@ from shgae.metrics import pose_scores
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.comparison import by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.people import Floats, People, Points, Regions
+from shgae.metrics.people import Floats, People, Regions
 from shgae.metrics.pose_scores import Scores
 from shgae.metrics.statistics import Interval
 from shgae.recipes import EvaluateConfig
@@ -31,8 +31,6 @@ from shgae.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from shgae.evaluation.predictions import Predictions
-
-_TARGET = "highest cell of the target map, its middle"
 
 
 def score(predictions: Predictions, people: People) -> Scores:
@@ -42,17 +40,11 @@ def score(predictions: Predictions, people: People) -> Scores:
         Refused: a prediction is not a finite number.
     """
     try:
-        return pose_scores.score(points_of(predictions), people)
+        return pose_scores.score(predictions, people)
     except Inconsistent as error:
         raise Refused(
             "predictions", predictions.name, str(error), "a model that did not diverge in training"
         ) from error
-
-
-def points_of(predictions: Predictions) -> Points:
-    """What metrics look at."""
-    one = predictions
-    return Points(one.xy_photo, one.cells, one.person_score, one.decoding, one.cell_decoding, one.found)
 
 
 def report(
@@ -65,27 +57,17 @@ def report(
     sigmas: Floats | None = None,
     regions: Regions | None = None,
 ) -> EvaluationReport:
-    """Scores models on the same people and compares any two of them.
+    """Scores models on the same people and compares any two of them, in the order of their predictions.
 
-    Args:
-        predictions: of each model, in the order of the report.
-        origins: where each one comes from.
-        crops: the people.
-        data: the prepared data that they are of.
-        training: its training people, who give the mean pose.
-        config: split, resamples and seed.
-        sigmas: (K,) of OKS; None takes COCO's where the joints are COCO's.
-        regions: that OKS AP ignores; None where nobody knows.
+    ``training`` are the people who give the mean pose. ``sigmas`` (K,) are of OKS; None takes COCO's where the joints
+    are COCO's. ``regions`` are those that OKS AP ignores; None where nobody knows.
 
     Raises:
         Refused: a prediction is not a finite number.
     """
-    from shgae.evaluation.predictions import from_cells  # brings torch, which a finished report does without
-
     skeleton = Skeleton.from_json(data.facts["skeleton"])
     people = people_of(crops, skeleton, sigmas, regions)
-    aside = [*_blind(crops, training), from_cells("target cells", people.cells, None, crops, _TARGET)]
-    every = [*predictions, *aside]
+    every = [*predictions, *_aside(crops, training, people)]
     scored = [score(one, people) for one in every]
     hits, names, models = [one.hits for one in scored], [one.name for one in every], len(predictions)
     on, how = (people.cell_visibility, crops.photos), Bootstrap(config.resamples, config.seed)
@@ -142,8 +124,7 @@ def _error_kinds(
     """Kinds of errors, the first so many being models; None where no joint has a sigma."""
     if len(error_rule(people).left_out) == len(people.joints):
         return None
-    points = [points_of(one) for one in every]
-    return ErrorKinds(points, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
+    return ErrorKinds(every, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
 
 
 def _row(
@@ -155,13 +136,14 @@ def _row(
 ) -> Row:
     """The row of a model, or (without an origin) of what is none."""
     origin, each = origin or Origin(), joint_interval or [None] * len(joints)
+    labels = scores.study.joint_labels[0].tolist()
     return Row(
         name=name,
-        pck=ByGroup(**scores.study.pck()),
+        pck=scores.study.pck(),
         interval=None,
         joints={
-            name: JointScore(found["all"], found["v1"], found["v2"], int(found["count"] or 0), one)
-            for (name, found), one in zip(scores.study.joints(joints).items(), each, strict=True)
+            name: JointScore(found.all, found.v1, found.v2, count, one)
+            for (name, found), count, one in zip(scores.study.joints(joints).items(), labels, each, strict=True)
         },
         metrics=scores.metrics,
         curves=scores.curves,
@@ -169,12 +151,14 @@ def _row(
     )
 
 
-def _blind(crops: Crops, train: PeopleTable) -> list[Predictions]:
-    """What knows nothing of the photo: the mean pose of the training people, and maps that are 0 everywhere."""
-    from shgae.evaluation.predictions import from_cells
+def _aside(crops: Crops, train: PeopleTable, people: People) -> list[Predictions]:
+    """What knows nothing of the photo, the mean pose of the training people and maps that are 0 everywhere; then the
+    cells of the target maps."""
+    from shgae.evaluation.predictions import from_cells  # brings torch, which a finished report does without
 
     pose = mean_pose_cells(train, crops.crop_size)[None].repeat(len(crops), axis=0)
     return [
         from_cells("mean pose", pose, None, crops, "cell of the training people's mean place, its middle"),
         from_cells("zero map", np.zeros_like(pose), None, crops, "the first of equally high cells, its middle"),
+        from_cells("target cells", people.cells, None, crops, "highest cell of the target map, its middle"),
     ]

@@ -213,11 +213,8 @@ def plan_bytes(plan: StudyPlan) -> bytes:
 
 
 def check_registered(found: Registered, artifact: Artifact) -> None:
-    """Checks that a study's report is of the plan that lies next to it, and of that of the study's folder.
-
-    Args:
-        found: what the report says.
-        artifact: the report.
+    """Checks that what a study's report says of its plan is of the plan that lies next to it, and of that of the
+    study's folder.
 
     Raises:
         Refused: there is no plan, or it is another one.

@@ -30,7 +30,6 @@ from shgae.experiments.study.assemble import write_report
 from shgae.experiments.study.report import Pairing, compared, differences, mean_pck
 from shgae.metrics import pck
 from shgae.metrics.comparison import by_joint
-from shgae.metrics.pck import ByGroup
 from shgae.metrics.people import Bools, Ints, People
 from shgae.metrics.power import minimum_detectable, spread_over_photos
 from shgae.option_lists import BASELINE
@@ -292,7 +291,7 @@ def _detectable(
 
 
 def _arm(name: str, of: Sequence[scores.RunScores]) -> ArmResult:
-    each = tuple(ByGroup(**one.pck) for one in of)
+    each = tuple(one.pck for one in of)
     return ArmResult(name, f"predictions of {counted(len(of), 'run')}", mean_pck(each), each, None, None, (), None)
 
 

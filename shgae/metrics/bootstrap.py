@@ -152,12 +152,8 @@ class PairedBootstrap:
         return None if found is None else found.interval()
 
     def combined(self, function: Callable[..., Any], *quantities: tuple[int, ...]) -> PhotoEstimate | None:
-        """A function of several ratios, on the same resamples; None from too few photos.
-
-        Args:
-            function: of a number for each quantity, or an array (resamples,) for each.
-            quantities: what it is a function of.
-        """
+        """A function of several ratios, each a number or an array (resamples,), on the same resamples; None from too
+        few photos."""
         values = [self.value(one) for one in quantities]
         if None in values or not self.has_interval(*quantities):
             return None

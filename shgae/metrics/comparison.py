@@ -82,13 +82,8 @@ def _verdict(difference: Interval | None, p: float | None) -> Verdict:
 
 
 def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibility) -> tuple[McNemar, ...]:
-    """McNemar's test of each joint, on the people who have it labelled; adjusted for the number of joints.
-
-    Args:
-        first: (N, K) hits, or shares of runs that hit; see :func:`~shgae.metrics.paired_tests.mcnemar`.
-        second: (N, K) the same of the other model.
-        visibility: (N, K) 0 where a joint has no label.
-    """
+    """McNemar's test of each joint, on the people who have it labelled (visibility above 0); adjusted for the number of
+    joints. Of each model (N, K) hits, or shares of runs that hit; see :func:`~shgae.metrics.paired_tests.mcnemar`."""
     labelled = (visibility > 0).T
     found = [mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled)]
     adjusted = holm([one.p for one in found])
@@ -98,18 +93,10 @@ def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibili
 def joint_intervals(
     hits: Sequence[Bools], visibility: Visibility, photo_id: Ints, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[list[Interval | None]]:
-    """How sure is the share of people of whom a joint was found? Of each model, of each joint.
+    """How sure is the share of people of whom a joint was found? Of each model, of each joint; arguments as of
+    :func:`resample_pck`, and equal ones draw the same photos.
 
-    None where fewer than two photos have the joint.
-
-    Args:
-        hits: of each of M models (N, K) the joints found.
-        visibility: (N, K) v = 0, 1, 2; 0 where a joint does not count.
-        photo_id: (N,).
-        resamples: how often photos are resampled; equal numbers and seeds draw the same photos as
-            :func:`resample_pck`.
-        seed: of the resamples.
-    """
+    None where fewer than two photos have the joint."""
     kept = (visibility > 0).any(1)
     labelled = (visibility > 0)[kept]
     found = np.stack([one[kept] & labelled for one in hits], axis=1)

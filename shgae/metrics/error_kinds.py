@@ -23,7 +23,7 @@ from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
-from shgae.metrics.oks import LOWEST, coco_sigmas, joint_similarity
+from shgae.metrics.oks import LOWEST, coco_sigmas, joint_similarity, pairs_in_photos
 from shgae.metrics.people import Floats, Ints, People, Points
 from shgae.skeleton import COCO_PERSON, Skeleton, mirrored
 
@@ -61,20 +61,16 @@ def sigmas_of(people: People) -> Floats:
 
 
 def kinds(points: Points, people: People, flip_pairs: Sequence[tuple[int, int]]) -> Ints:
-    """The kind of every joint: (N, K), places in :data:`KINDS`; :data:`NOT_COUNTED` without a label or a sigma.
+    """The kind of every joint of N people: (N, K), places in :data:`KINDS`; :data:`NOT_COUNTED` without a label or a
+    sigma.
 
-    People who were not found miss all of their joints.
-
-    Args:
-        points: what is predicted of N people.
-        people: the N people; those of one photo are the others of each other.
-        flip_pairs: joints that change places in a mirror image.
-    """
+    People who were not found miss all of their joints; people of one photo are the others of each other. ``flip_pairs``
+    are joints that change places in a mirror image."""
     sigmas, joints = sigmas_of(people), np.arange(len(people.joints))
     opposite = np.array(mirrored(len(people.joints), flip_pairs))
     labelled = (people.visibility > 0) & np.isfinite(sigmas)
     xy = np.where(labelled[..., None], people.xy_photo, 0.0)
-    first, second = _in_one_photo(people.photo_id)
+    first, second = pairs_in_photos(people.photo_id)
     area = people.areas[second]
 
     def near(of: Ints) -> Floats:
@@ -104,15 +100,3 @@ def indicators(found: Ints) -> tuple[Floats, Floats]:
     """Of each of N people how many joints are of each kind, and how many count: both (N, 5) float64."""
     of_kind = np.stack([(found == place).sum(1) for place in range(len(KINDS))], axis=1).astype(np.float64)
     return of_kind, np.repeat(of_kind.sum(1, keepdims=True), len(KINDS), axis=1)
-
-
-def _in_one_photo(photo_id: Ints) -> tuple[Ints, Ints]:
-    """Rows of all pairs of people of one photo, also of each person with itself; those of the first rise."""
-    order = np.argsort(photo_id, kind="stable")
-    _, start, count = np.unique(photo_id[order], return_index=True, return_counts=True)
-    place = np.empty(len(photo_id), np.int64)
-    place[order] = np.repeat(np.arange(len(start)), count)
-    each = count[place]
-    first = np.repeat(np.arange(len(photo_id)), each)
-    step = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
-    return first, order[start[place[first]] + step]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from pycocotools.cocoeval import COCOeval
 
-from shgae.metrics.people import Bools, Floats, Ints, Regions
+from shgae.metrics.people import Bools, Floats, Ints, Regions, area_of
 
 MOST_IN_A_PHOTO = 20
 """COCO looks at so many predictions of a photo, those of the highest scores."""
@@ -65,14 +65,10 @@ class Similarities:
             regions: in which a prediction of nobody is neither right nor wrong.
         """
         order = np.lexsort((annotation_id, photo_id))
-        photos, self._photo, in_photo = np.unique(photo_id[order], return_inverse=True, return_counts=True)
+        photos, self._photo = np.unique(photo_id[order], return_inverse=True)
         self._score = score[order]
         self._order = order
-        each = in_photo[self._photo]
-        first = np.repeat(np.cumsum(in_photo) - in_photo, in_photo)
-        self._prediction = np.repeat(np.arange(len(order)), each)
-        starts = np.repeat(np.cumsum(each) - each, each)
-        self._person = first[self._prediction] + np.arange(len(self._prediction)) - starts
+        self._prediction, self._person = pairs_in_photos(photo_id[order])
         off = predicted[order][self._prediction] - xy_photo[order][self._person]
         self._alike: Floats = joint_similarity(off, area[order][self._person], sigmas)
         self._near: list[tuple[Ints, Floats, Bools]] = []
@@ -109,7 +105,8 @@ class Similarities:
             photos, place = np.unique(self._photo[first], return_inverse=True)
             table = np.empty((count, count, len(photos)))
             table[rank[first], slot[second], place] = alike[here]
-            matched[:, first] = _match(table)[:, rank[first], place]
+            everybody, nobody = np.ones((len(matched), count, len(photos)), bool), np.zeros(count, bool)
+            matched[:, first] = _match(table, everybody, nobody)[:, rank[first], place]
         shown = np.flatnonzero(kept & (rank < MOST_IN_A_PHOTO))
         shown = shown[np.lexsort((rank[shown], self._photo[shown]))]
         ignored = self._ignored(matched, kept, rank)
@@ -121,7 +118,8 @@ class Similarities:
         for rows, alike, is_crowd in self._near:
             ranked = np.flatnonzero(kept[rows])
             ranked = ranked[np.argsort(rank[rows[ranked]])][:MOST_IN_A_PHOTO]
-            found[:, rows[ranked]] = _in_regions(alike[ranked], is_crowd, matched[:, rows[ranked]])
+            is_left = ~matched[:, rows[ranked], None]
+            found[:, rows[ranked]] = _match(alike[ranked, :, None], is_left, is_crowd)[..., 0]
         return found
 
 
@@ -136,11 +134,7 @@ def region_similarity(predicted: Floats, regions: Regions, rows: Ints, sigmas: F
     beyond = np.maximum(0, corner - size - xy) + np.maximum(0, xy - (corner + 2 * size))
     has: Bools = np.asarray(labelled.any(1))[:, None]
     off = np.where(has[..., None], xy - regions.xy_photo[rows], beyond)
-    area = np.where(np.isfinite(regions.area[rows]), regions.area[rows], regions.box[rows, 2] * regions.box[rows, 3])
-    counted = labelled | ~has
-    alike = joint_similarity(off, np.broadcast_to(area, off.shape[:2]), sigmas)
-    mean: Floats = (alike * counted).sum(-1) / counted.sum(-1)
-    return mean
+    return _mean_similarity(off, labelled | ~has, area_of(regions.area[rows], regions.box[rows]), sigmas)
 
 
 def similarity(
@@ -155,10 +149,13 @@ def similarity(
         area: (G,) in square photo pixels.
         sigmas: (K,) of the joints; None takes COCO's, of its 17.
     """
-    alike = joint_similarity(
-        predicted[:, None] - xy_photo[None], np.broadcast_to(area, (len(predicted), len(area))), sigmas
-    )
-    mean: Floats = (alike * labelled).sum(-1) / labelled.sum(-1)
+    return _mean_similarity(predicted[:, None] - xy_photo, labelled, area, sigmas)
+
+
+def _mean_similarity(off: Floats, counted: Bools, area: Floats, sigmas: Floats | None) -> Floats:
+    """(D, G) over the joints (G, K) that count, which are off (D, G, K, 2) by so much; areas (G,)."""
+    alike = joint_similarity(off, np.broadcast_to(area, off.shape[:2]), sigmas)
+    mean: Floats = (alike * counted).sum(-1) / counted.sum(-1)
     return mean
 
 
@@ -197,6 +194,18 @@ def joint_similarity(off: Floats, area: Floats, sigmas: Floats | None) -> Floats
     return alike
 
 
+def pairs_in_photos(photo_id: Ints) -> tuple[Ints, Ints]:
+    """Rows of all pairs of people of one photo, also of each person with itself; those of the first rise."""
+    order = np.argsort(photo_id, kind="stable")
+    _, start, count = np.unique(photo_id[order], return_index=True, return_counts=True)
+    place = np.empty(len(photo_id), np.int64)
+    place[order] = np.repeat(np.arange(len(start)), count)
+    each = count[place]
+    first = np.repeat(np.arange(len(photo_id)), each)
+    step = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
+    return first, order[start[place[first]] + step]
+
+
 @functools.cache
 def coco_sigmas() -> Floats:
     """(17,) COCO's sigmas of its joints."""
@@ -213,47 +222,30 @@ def _places(photo: Ints, kept: Bools, key: Floats) -> Ints:
     return places
 
 
-def _match(table: Floats) -> Bools:
+def _match(table: Floats, is_left: Bools, is_crowd: Bools) -> Bools:
     """COCO's greedy matching, in many photos at once.
 
     Args:
-        table: (D, G, P) similarity of each photo's predictions, the best score first, to its people.
+        table: (D, G, P) similarity of each photo's predictions, the best score first, to its people or regions.
+        is_left: (10, D, P) which predictions may have one, at each threshold.
+        is_crowd: (G,) which take any number of predictions; the others take one.
 
     Returns:
-        (10, D, P) whether a prediction has a person, at each threshold.
+        (10, D, P) whether a prediction has one, at each threshold.
     """
     least = thresholds()[:, None]
     predictions, people, photos = table.shape
     free = np.ones((len(least), people, photos), bool)
-    matched = np.zeros((len(least), predictions, photos), bool)
+    matched = is_left.copy()
     for rank in range(predictions):
         offered = np.where(free, table[rank], -1.0)
         # Among equally similar people COCO takes the last.
         best = people - 1 - offered[:, ::-1].argmax(1)
-        matched[:, rank] = offered.max(1) >= least
+        matched[:, rank] &= offered.max(1) >= least
         level, photo = np.nonzero(matched[:, rank])
-        free[level, best[level, photo], photo] = False
+        taken = best[level, photo]
+        free[level, taken, photo] = is_crowd[taken]
     return matched
-
-
-def _in_regions(alike: Floats, is_crowd: Bools, matched: Bools) -> Bools:
-    """(10, D) which predictions of a photo COCO ignores, at each threshold.
-
-    A crowd takes any number of them, a person without joints one.
-
-    Args:
-        alike: (D, G) similarity to the photo's regions, the prediction of the best score first.
-        is_crowd: (G,).
-        matched: (10, D) which are a person's already.
-    """
-    free = np.ones((len(matched), len(is_crowd)), bool)
-    found = np.zeros_like(matched)
-    for place, row in enumerate(alike):
-        offered = np.where(free | is_crowd, row, -1.0)
-        best = offered.shape[1] - 1 - offered[:, ::-1].argmax(1)  # among equally similar ones COCO takes the last
-        found[:, place] = ~matched[:, place] & (offered.max(1) >= thresholds())
-        free[found[:, place], best[found[:, place]]] = False
-    return found
 
 
 @functools.cache

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import scipy
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+from shgae.metrics.people import Bools, Floats
 
 
 @dataclass(frozen=True)

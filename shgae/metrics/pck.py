@@ -59,7 +59,7 @@ class PCKCounts:
     joint_hits: Counts
     """(3, K): people of whom this joint was correct."""
 
-    def pck(self, averaging: Averaging = "person") -> dict[str, float | None]:
+    def pck(self, averaging: Averaging = "person") -> ByGroup[float | None]:
         """PCK in [0, 1] of each group, None for a group that nobody has a joint of; the study's is the person mean."""
         joints = np.arange(1, self.people.shape[1])
         if averaging == "person":
@@ -69,21 +69,21 @@ class PCKCounts:
         else:
             sums = (self.joint_hits / np.maximum(self.joint_labels, 1)).sum(1)
             parts = (self.joint_labels > 0).sum(1)
-        return {group: float(sums[i] / parts[i]) if parts[i] else None for i, group in enumerate(GROUPS)}
+        return _by_group(sums, parts)
 
     @property
     def counted(self) -> int:
         """People who have a joint at all."""
         return int(self.people[0, 1:].sum())
 
-    def joints(self, names: Sequence[str]) -> dict[str, dict[str, float | int | None]]:
-        """Of each joint, the share found in [0, 1] by group (None where it has no label), and its labels as count."""
-        table: dict[str, dict[str, float | int | None]] = {}
-        for k, name in enumerate(names):
-            labels, hits = self.joint_labels[:, k], self.joint_hits[:, k]
-            table[name] = {group: float(hits[i] / labels[i]) if labels[i] else None for i, group in enumerate(GROUPS)}
-            table[name]["count"] = int(labels[0])
-        return table
+    def joints(self, names: Sequence[str]) -> dict[str, ByGroup[float | None]]:
+        """Of each of the K joints, by name, the share found in [0, 1]; None where it has no label of the group."""
+        return {name: _by_group(self.joint_hits[:, k], self.joint_labels[:, k]) for k, name in enumerate(names)}
+
+
+def _by_group(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> ByGroup[float | None]:
+    """Ratios (3,); None where there is nothing to divide by."""
+    return ByGroup(*(float(one / other) if other else None for one, other in zip(above, below, strict=True)))
 
 
 def count(

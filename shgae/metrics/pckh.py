@@ -93,7 +93,7 @@ def curve(
         radii: two or more, ascending.
         averaging: as in :data:`~shgae.metrics.pck.AVERAGINGS`.
     """
-    shares = [pck.tally(distance < radius, visibility).pck(averaging)["all"] for radius in radii]
+    shares = [pck.tally(distance < radius, visibility).pck(averaging).all for radius in radii]
     found = [share for share in shares if share is not None]
     if len(found) < len(shares):
         return None

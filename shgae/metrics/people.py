@@ -108,8 +108,7 @@ class People:
     @property
     def areas(self) -> Floats:
         """(N,) in square photo pixels: the annotation's, or width x height of the box where it gives none."""
-        of_box: Floats = self.box[:, 2] * self.box[:, 3]
-        return of_box if self.area is None else np.where(np.isfinite(self.area), self.area, of_box)
+        return area_of(self.area, self.box)
 
     @property
     def with_joints(self) -> int:
@@ -138,7 +137,7 @@ class Points:
     xy_photo: Floats
     """(N, K, 2) in photo pixels."""
     cells: Ints
-    """(N, K, 2) the cells x, y that these points fall on; not bound to the map."""
+    """(N, K, 2) cells x, y: the highest ones of the maps, or those that the points fall on; not bound to the map."""
     score: Floats
     """(N,) how sure it is of a person."""
     decoding: str
@@ -147,6 +146,11 @@ class Points:
     """How the cells were, where it was in another way."""
     found: Bools | None = None
     """(N,) of whom it says anything, where it was matched to the people of whole photos; None: of everybody."""
+
+    @property
+    def is_found(self) -> Bools:
+        """(N,) of whom it says anything."""
+        return np.ones(len(self.score), bool) if self.found is None else self.found
 
 
 @dataclass(frozen=True)
@@ -178,10 +182,11 @@ class Metric:
     reason: str | None = None
     """Why there is no number, or none of single joints."""
 
-    @property
-    def values(self) -> Values:
-        """The numbers alone."""
-        return Groups(self.all, self.v1, self.v2, self.joints, self.labelled)
+
+def area_of(area: Floats | None, box: Floats) -> Floats:
+    """(N,) in square photo pixels: as annotated, and width x height of the box (N, 4) where that is NaN or None."""
+    of_box: Floats = box[:, 2] * box[:, 3]
+    return of_box if area is None else np.where(np.isfinite(area), area, of_box)
 
 
 def label_bins(keypoints: int) -> tuple[tuple[int, int], ...]:

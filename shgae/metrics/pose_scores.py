@@ -82,7 +82,7 @@ def score(points: Points, people: People) -> Scores:
         Inconsistent: a prediction is not a finite number.
     """
     _check(points, people)
-    found = np.ones(len(people), bool) if points.found is None else points.found
+    found = points.is_found
     hits = pck.hits(points.cells, people.cells, people.map_size) & found[:, None]
     # Infinitely far from every joint: missed at any radius, and like nobody.
     points = replace(points, xy_photo=np.where(found[:, None, None], points.xy_photo, np.inf))
@@ -141,12 +141,12 @@ def _shares(
     """A PCK in its three averagings, or in other ones by name, each with its words."""
     whole = pck.tally(correct, visibility)
     parts = {name: pck.tally(correct[rows], visibility[rows]) for name, rows in people.bins.items()}
-    joints = {name: table["all"] for name, table in whole.joints(people.joints).items()}
+    joints = {name: found.all for name, found in whole.joints(people.joints).items()}
     for way, (averaging, words) in ways.items():
         share = whole.pck(averaging)
-        labelled = {name: part.pck(averaging)["all"] for name, part in parts.items()}
+        labelled = {name: part.pck(averaging).all for name, part in parts.items()}
         about = (rule, words, mask, points.decoding)
-        values = Groups(share["all"], share["v1"], share["v2"], joints, labelled)
+        values = Groups(share.all, share.v1, share.v2, joints, labelled)
         yield _metric(f"{family}/{way}", "share", about, values, whole.counted, left_out)
 
 
@@ -182,7 +182,7 @@ def _torso_pck(off: Floats, points: Points, people: People) -> Iterator[Metric]:
 def _pckh(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     if people.head_size is None:
         return
-    distance, visibility = _of_heads(off, people)
+    distance, visibility = _in_sizes(off, people.head_size, people.visibility)
     missing = int(((people.visibility > 0).any(1) & ~(visibility > 0).any(1)).sum())
     mask = f"{_LABELLED} of people with a head size"
     left_out = {"missing heads": missing}
@@ -195,32 +195,28 @@ def _pckh(off: Floats, points: Points, people: People) -> Iterator[Metric]:
             yield from _shares(family, rule, near, counted, points, people, mask=mask, left_out=left_out, ways=ways)
 
 
-def _of_heads(off: Floats, people: People) -> tuple[Floats, Visibility]:
-    """(N, K) distances in head sizes, and v, which is 0 for everybody without one."""
-    size = np.zeros(len(people)) if people.head_size is None else people.head_size
-    has = np.isfinite(size) & (size > 0)
-    return _norm(off) / np.where(has, size, 1.0)[:, None], np.where(has[:, None], people.visibility, 0)
+def _in_sizes(off: Floats, size: Floats, visibility: Visibility) -> tuple[Floats, Visibility]:
+    """(N, K) distances in sizes (N,) of heads or torsos, and v, which is 0 for everybody without one."""
+    has = (np.isfinite(size) & (size > 0))[:, None]
+    return _norm(off) / np.where(has, size[:, None], 1.0), np.where(has, visibility, 0)
 
 
 def _curves(off: Floats, people: People) -> dict[str, pckh.Curve]:
     found = {}
     if people.head_size is not None:
-        distance, visibility = _of_heads(off, people)
+        distance, visibility = _in_sizes(off, people.head_size, people.visibility)
         visibility = np.where(pckh.counted_joints(pckh.VARIANTS["bearpaw"], people.joints), visibility, 0)
         found["pckh"] = pckh.curve(distance, visibility, _CURVE_RADII)
     length = torso_lengths(people.xy_photo, people.visibility, people.joints)
     if length is not None:
-        has = (length > 0)[:, None]
-        distance = _norm(off) / np.where(has, length[:, None], 1.0)
-        found["torso_pck"] = pckh.curve(distance, np.where(has, people.visibility, 0), _CURVE_RADII)
+        found["torso_pck"] = pckh.curve(*_in_sizes(off, length, people.visibility), _CURVE_RADII)
     return {name: one for name, one in found.items() if one is not None}
 
 
 def _errors(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     distance = _norm(off)
     relative = distance / people.box[:, 2:].max(1, keepdims=True)
-    found = np.ones(len(people), bool) if points.found is None else points.found
-    masks = people.masks.map(lambda mask: mask & found[:, None])
+    masks = people.masks.map(lambda mask: mask & points.is_found[:, None])
     counted = int(masks.all.any(1).sum())
     left_out = {"people not found": people.with_joints - counted} if points.found is not None else {}
     for unit, words, lengths in (("px", "photo pixels", distance), ("box", "longer sides of the box", relative)):

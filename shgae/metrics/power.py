@@ -81,16 +81,8 @@ def planned_power(
 def minimum_detectable(
     power: float, *, sd_seeds: float, sd_photos: float, seeds: int, photos: int, arms: int, unpaired: int | None = None
 ) -> float | None:
-    """The true difference that a planned comparison finds with this chance, as a share.
-
-    Args:
-        power: 0.5 or more and below 1; 0.8 is four times of five.
-        sd_seeds: as for :func:`planned_power`, as all others.
-        sd_photos: 0 or more.
-        seeds: of the arm.
-        photos: of the split.
-        arms: 2 or more.
-        unpaired: runs of the other arm where there are no pairs.
+    """The true difference that a planned comparison finds with this chance (0.5 or more and below 1; 0.8 is four times
+    of five), as a share; the rest as for :func:`planned_power`.
 
     Returns:
         None where no difference of PCK would be found so often, as with under 10 photos.
@@ -170,12 +162,8 @@ def _share_beyond(reaches: Floats, gain: float, spread: _Spread) -> float:
 
 
 def _reaches(spread: _Spread, tail: float) -> Floats:
-    """How far an interval reaches on one side, for equally likely sets of variances over seeds and photos.
-
-    Args:
-        spread: the true variances.
-        tail: one minus the one-sided level.
-    """
+    """How far an interval reaches on one side, for equally likely sets of variances over seeds and photos; ``tail`` is
+    one minus the one-sided level."""
     of_seeds, _, shared, layout = spread
     photos = layout.photos
     photo_freedom = math.inf if photos >= MANY_PHOTOS else photos - 1

@@ -62,14 +62,11 @@ class ReconstructionSums:
             raise ValueError("nothing was added")
         return Reconstruction(
             mse=self._error / self._numbers,
-            fvu=self._share(self._error),
-            relu_floor=self._share(self._negative),
+            fvu=_ratio(self._error, self._deviation),
+            relu_floor=_ratio(self._negative, self._deviation),
             dead_units=int((~self._alive).sum()),
             code_size=len(self._alive),
         )
-
-    def _share(self, total: float) -> float | None:
-        return total / self._deviation if self._deviation else None
 
 
 def is_alive(codes: Array) -> npt.NDArray[np.bool_]:

@@ -50,11 +50,8 @@ class SeedLayout:
     """Scores of arms by seed."""
 
     def __init__(self, scores: Sequence[Sequence[float]]) -> None:
-        """Fits an effect of each arm and of each seed by least squares.
-
-        Args:
-            scores: of each arm by seed, the same seeds in the same order; an arm may have only the first ones.
-        """
+        """Fits an effect of each arm and of each seed by least squares to the scores of each arm by seed, the same
+        seeds in the same order; an arm may have only the first ones."""
         self._scores = [np.asarray(one, dtype=np.float64) for one in scores]
         longest = max(map(len, self._scores), default=0)
         cells = [(arm, seed) for arm, one in enumerate(self._scores) for seed in range(len(one))]

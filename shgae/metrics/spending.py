@@ -15,12 +15,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
-from shgae.metrics.statistics import ALPHA
+from shgae.metrics.statistics import ALPHA, Floats
 
-Floats = npt.NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(201)
 _FARTHEST = 9.0
 """Standard errors beyond which nothing is left of a normal distribution."""
@@ -41,23 +39,19 @@ def spent(share: float, alpha: float = ALPHA) -> float:
 
 
 def next_level(planned: int, looks: Sequence[int], used: Sequence[float], seeds: int, alpha: float = ALPHA) -> float:
-    """The two-sided level of a look with so many seeds, after others that were made at the levels ``used``, whatever
-    plan these levels came from; 0 where they, or the plan, leave nothing.
+    """The two-sided level of a look with so many seeds, after others with rising, smaller numbers of seeds (``looks``)
+    that were made at the levels ``used``, whatever plan these levels came from; 0 where they, or the plan, leave
+    nothing.
 
-    Args:
-        planned: the seeds that are registered now.
-        looks: the seeds at each look before, rising; ``seeds`` is more.
-        used: the level of each of them.
-        seeds: of this look.
-        alpha: the level of all looks together.
-    """
+    ``planned`` seeds are registered now; ``alpha`` is the level of all looks together."""
     _check([*looks, seeds])
     density, before, bound, total = followed(looks, used)
     left = spent(seeds / planned, alpha) - total
     if left <= _NOTHING:
         return 0.0
-    density = _carried(density, before, bound, seeds) if before else density
-    return float(2 * scipy.stats.norm.sf(_bound(density, seeds, left, not before)))
+    density = _carried(density, before, bound, seeds)
+    reach = scipy.optimize.brentq(lambda reach: _beyond(density, seeds, reach) - left, 0.0, _FARTHEST)
+    return float(2 * scipy.stats.norm.sf(reach))
 
 
 def _check(looks: Sequence[int]) -> None:
@@ -78,31 +72,24 @@ def followed(looks: Sequence[int], used: Sequence[float]) -> tuple[_Density, int
     and how often one of them stopped."""
     density, before, bound, total = _Density(np.zeros(1), np.ones(1), 0.0), 0, math.inf, 0.0
     for seeds, level in zip(looks, used, strict=True):
-        density = _carried(density, before, bound, seeds) if before else density
+        density = _carried(density, before, bound, seeds)
         bound = float(scipy.stats.norm.isf(level / 2)) if level > 0 else _FARTHEST
-        total += _beyond(density, seeds, bound, not before)
+        total += _beyond(density, seeds, bound)
         before = seeds
     return density, before, bound, total
 
 
 def _carried(density: _Density, seeds: int, bound: float, later: int) -> _Density:
-    """From a look, where sums of more than ``bound`` standard errors stopped, to the next one."""
-    edge = min(bound, _FARTHEST) * math.sqrt(seeds)
-    at = edge * _NODES
-    step = density.step or math.sqrt(seeds)
-    mass = edge * _WEIGHTS * (scipy.stats.norm.pdf((at[:, None] - density.at) / step) / step @ density.mass)
+    """From a look, where sums of more than ``bound`` standard errors stopped, or from none (0 seeds), to the next."""
+    at, mass, step = density.at, density.mass, density.step
+    if seeds:
+        edge = min(bound, _FARTHEST) * math.sqrt(seeds)
+        at = edge * _NODES
+        mass = edge * _WEIGHTS * (scipy.stats.norm.pdf((at[:, None] - density.at) / step) / step @ mass)
     return _Density(at, mass, math.sqrt(later - seeds))
 
 
-def _beyond(density: _Density, seeds: int, bound: float, first: bool) -> float:
-    step = math.sqrt(seeds) if first else density.step
-    edge = bound * math.sqrt(seeds)
+def _beyond(density: _Density, seeds: int, bound: float) -> float:
+    edge, step = bound * math.sqrt(seeds), density.step
     tails = scipy.stats.norm.sf((edge - density.at) / step) + scipy.stats.norm.cdf((-edge - density.at) / step)
     return float(tails @ density.mass)
-
-
-def _bound(density: _Density, seeds: int, left: float, first: bool) -> float:
-    """The bound that spends ``left``, in standard errors."""
-    if left <= _NOTHING:
-        return _FARTHEST
-    return float(scipy.optimize.brentq(lambda bound: _beyond(density, seeds, bound, first) - left, 0.0, _FARTHEST))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shgae.metrics.statistics import Interval
 from shgae.plots.lettering import label_of, legible
 from shgae.plots.style import COLOURS, HATCHES, columns_of, new_figure, style
 
@@ -24,8 +25,8 @@ class Bar:
     """A share of people, 0 to 1; None is not drawn."""
 
     share: float | None
-    interval: tuple[float, float] | None
-    """95 % over photos, if there is one."""
+    interval: Interval | None
+    """Over photos, if there is one."""
     count: int = 0
     """Of people who have the joint."""
 
@@ -42,12 +43,8 @@ class ModelBars:
 
 
 def joint_bars(models: Sequence[ModelBars], title: str) -> Figure:
-    """Draws a bar a model for each joint, and for all of them, with 95 % intervals over photos where there are any.
-
-    Args:
-        models: at least one.
-        title: what stands above.
-    """
+    """Draws a bar for each of the models (at least one) at each joint, and at all of them, with 95 % intervals over
+    photos where there are any."""
     joints = models[0].joints
     with style():
         height = (1 + len(joints)) * (0.12 + 0.13 * len(models)) + 0.9
@@ -85,7 +82,7 @@ def _bars(axes: Axes, number: int, models: int, model: ModelBars) -> None:
             edgecolor="white", linewidth=0, label=None if is_named else name,
         )  # fmt: skip
         if bar.interval:
-            ends = [100 * end for end in bar.interval]
+            ends = [100 * end for end in (bar.interval.low, bar.interval.high)]
             axes.plot(ends, [y, y], color="white", lw=2.4)
             axes.plot(ends, [y, y], color="black", lw=1.0, marker="|", ms=3)
 

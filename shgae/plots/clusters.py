@@ -65,13 +65,8 @@ def silhouette_figure(curves: Sequence[SilhouetteCurve]) -> Figure:
 
 
 def mosaic_figure(groups: Sequence[tuple[str, Sequence[Member]]], skeleton: Skeleton, title: str) -> Figure:
-    """Draws a row a cluster: the mean of its nearest people's crops, then those people with their labels.
-
-    Args:
-        groups: name of each cluster and its people nearest to the centre, the nearest first; at least one each.
-        skeleton: names and limbs of the joints.
-        title: what stands above.
-    """
+    """Draws a row a cluster: the mean of its nearest people's crops, then those people (at least one, the nearest
+    first) with their labels."""
     columns = 1 + max(len(members) for _, members in groups)
     with style():
         figure = new_figure(1.05 * columns + 0.9, 1.12 * len(groups) + 0.6)

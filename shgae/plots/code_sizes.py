@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shgae.plots.lettering import label_of
@@ -53,15 +52,12 @@ def code_size_figure(found: SizeCurves) -> Figure:
             axes.plot(sizes, scores, ".", color="black", ms=3, label="single seeds")
         if found.chosen:
             axes.plot([found.chosen[0]], [found.chosen[1]], "D", ms=10, mfc="none", mec="black", label="chosen on val")
-        _ticks(axes, sorted({size for points in found.curves.values() for size, _ in points}))
+        axes.set_xscale("log")
+        ticks = sorted({size for points in found.curves.values() for size, _ in points})
+        axes.set_xticks(ticks, [str(size) for size in ticks])
+        axes.minorticks_off()
         axes.set(xlabel="numbers that pass the bottleneck", ylabel="PCK (%)")
         if axes.get_ylim()[1] < 1:  # nothing found, and not a thousandth of it either
             axes.set_ylim(0, 1)
         figure.legend(loc="outside upper center", ncols=3, fontsize=7)
     return figure
-
-
-def _ticks(axes: Axes, sizes: Sequence[int]) -> None:
-    axes.set_xscale("log")
-    axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.minorticks_off()

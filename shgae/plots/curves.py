@@ -59,11 +59,8 @@ def best_row(rows: Rows) -> Mapping[str, Any]:
 
 
 def training_curves(runs: Runs) -> Figure:
-    """Draws losses (left) and score (right), one row of panels a run, the best epoch marked.
-
-    Args:
-        runs: what to draw, networks and autoencoders in any order.
-    """
+    """Draws losses (left) and score (right), one row of panels a run of a network or autoencoder, the best epoch
+    marked."""
     with style():
         figure = new_figure(7.5, 2.3 * len(runs) + 0.2)
         panels = figure.subplots(len(runs), 2, squeeze=False)

@@ -38,15 +38,12 @@ class DifferenceBar:
 def forest_plot(
     bars: Sequence[DifferenceBar], conclusion: str, *, confidence: str = "95", margin: float | None = None
 ) -> Figure:
-    """Draws a row a difference, the first on top; a thin line for the interval that counts, a thick one for its part
-    over photos, a dashed one below for its part over seeds, a dot a seed.
+    """Draws a row a difference (there may be none), the first on top, below the conclusion; a thin line for the
+    interval that counts, a thick one for its part over photos, a dashed one below for its part over seeds,
+    a dot a seed.
 
-    Args:
-        bars: what to draw; may be empty.
-        conclusion: a sentence that stands above.
-        confidence: of the intervals, in per cent.
-        margin: the smallest difference that matters, as a share; dotted lines on both sides of 0. None draws none.
-    """
+    ``confidence`` is that of the intervals, in per cent; ``margin`` the smallest difference that matters, as a share,
+    which draws dotted lines on both sides of 0."""
     with style():
         figure = new_figure(7.5, 1.5 + 0.55 * max(len(bars), 1))
         axes = figure.subplots()

@@ -30,13 +30,8 @@ class ErrorBars:
 
 
 def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], title: str) -> Figure:
-    """Draws a panel a model with a stacked bar for each joint, and for all of them.
-
-    Args:
-        models: at least one.
-        kinds: names of the parts of a bar; the first is no error, and grey.
-        title: what stands above.
-    """
+    """Draws a panel a model (at least one) with a stacked bar for each joint, and for all of them; the first of the
+    kinds is no error, and grey."""
     joints = [_ALL, *models[0].joints]
     width = max(_NAMES + _PANEL * len(models), _NARROWEST)
     with style():

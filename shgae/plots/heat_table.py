@@ -15,14 +15,8 @@ _MOST_NAME = 30
 
 
 def heat_table(values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], title: str) -> Figure:
-    """Draws numbers (R, C) in per cent as a table with cells that are the darker the higher; NaN is left white.
-
-    Args:
-        values: shares, 0 to 1, or differences of shares.
-        rows: their names.
-        columns: their names.
-        title: what stands above.
-    """
+    """Draws numbers (R, C), shares from 0 to 1 or differences of them, in per cent as a table with cells that are the
+    darker the higher; NaN is left white."""
     with style():
         figure = new_figure(0.62 * len(columns) + 2.2, 0.27 * len(rows) + 1.5)
         axes = figure.subplots()

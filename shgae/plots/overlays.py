@@ -134,12 +134,8 @@ def to_panel(title: str, photo: Image.Image, poses: Sequence[Pose], skeleton: Sk
 
 
 def overlay_sheet(panels: Sequence[Panel], min_score: float) -> Figure:
-    """A page of photos with a legend.
-
-    Args:
-        panels: at least one; :data:`SHEET_PHOTOS` fit well.
-        min_score: below which joints were drawn hollow.
-    """
+    """A page of photos (at least one; :data:`SHEET_PHOTOS` fit well) with a legend; joints below ``min_score`` were
+    drawn hollow."""
     columns = min(math.ceil(math.sqrt(len(panels))), 4)
     rows = math.ceil(len(panels) / columns)
     with style():

@@ -30,12 +30,7 @@ class RadiusPanel:
 
 
 def radius_curves(panels: Sequence[RadiusPanel], title: str) -> Figure:
-    """Draws a panel a measure, side by side; the area under each curve stands in the legend.
-
-    Args:
-        panels: at least one.
-        title: what stands above.
-    """
+    """Draws a panel a measure (at least one), side by side; the area under each curve stands in the legend."""
     with style():
         lines = max(len(panel.models) + len(panel.aside) for panel in panels)
         figure = new_figure(4.3 * len(panels) + 0.4, 3.6 + 0.17 * lines)

@@ -66,14 +66,8 @@ def people_sheet(
     skeleton: Skeleton,
     heading: str,
 ) -> Figure:
-    """Draws a sheet.
-
-    Args:
-        people: at least one; each with the same number of views, which stand next to each other.
-        dropped: lines of the table below; None draws none.
-        skeleton: names and limbs of the joints.
-        heading: stands above everything.
-    """
+    """Draws a sheet: people (at least one), each with the same number of views next to each other, and a table of those
+    who were dropped, if they are given."""
     views = len(people[0])
     across = min(max(_COLUMNS // views, 1), len(people))
     down = math.ceil(len(people) / across)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shgae.evaluation.error_shares import ErrorShares
-from shgae.evaluation.report import EvaluationReport, Row
+from shgae.evaluation.error_shares import ErrorShares, ErrorTable
+from shgae.evaluation.report import EvaluationReport
 from shgae.metrics.error_kinds import GOOD, KINDS
 from shgae.metrics.oks import LOWEST
 from shgae.reporting.table import Grid, percent, signed_points
@@ -27,13 +27,12 @@ def error_tables(report: EvaluationReport) -> list[Grid]:
     caption = "\n".join([MEANING, f"Similarity: {report.errors.similarity}", *_left_out(report)])
     aside = len(report.floors) + len(report.ceilings)
     tables = [Grid("Kinds of errors, % of labelled joints", ("model", *KINDS, "joints"), tuple(rows), caption, aside)]
-    pairs = [pair for pair in report.comparisons if pair.errors]
-    if pairs:
-        differences = [
-            (f"{pair.second} - {pair.first}", *(signed_points(pair.errors[kind]) for kind in KINDS))
-            for pair in pairs
-            if pair.errors
-        ]
+    differences = [
+        (f"{pair.second} - {pair.first}", *(signed_points(pair.errors[kind]) for kind in KINDS))
+        for pair in report.comparisons
+        if pair.errors
+    ]
+    if differences:
         note = "Points of the share of labelled joints, with 95 % intervals over photos"
         tables.append(Grid("Differences by kind of error", ("difference", *KINDS), tuple(differences), note))
     return tables
@@ -41,7 +40,7 @@ def error_tables(report: EvaluationReport) -> list[Grid]:
 
 def joint_error_tables(report: EvaluationReport) -> list[Grid]:
     """A table a model: the kinds of errors of each joint, in per cent with the count."""
-    return [_joints(report, row) for row in report.models if row.errors]
+    return [_joints(report, row.name, row.errors) for row in report.models if row.errors]
 
 
 def error_bars(report: EvaluationReport) -> list[ErrorBars]:
@@ -60,10 +59,10 @@ def _drawn(found: ErrorShares) -> tuple[float, ...]:
     return tuple(found.shares[kind] or 0.0 for kind in KINDS)
 
 
-def _joints(report: EvaluationReport, row: Row) -> Grid:
-    counted = {name: row.errors.joints[name] for name in report.joints} if row.errors else {}
+def _joints(report: EvaluationReport, model: str, errors: ErrorTable) -> Grid:
+    counted = {name: errors.joints[name] for name in report.joints}
     rows = tuple((name, *_cells(found, counts=True)) for name, found in counted.items() if found.labels)
-    title = f"Kinds of errors of {row.name}, % of labels (count)"
+    title = f"Kinds of errors of {model}, % of labels (count)"
     return Grid(title, ("joint", *KINDS, "labels"), rows, "\n".join(_left_out(report)))
 
 

@@ -11,7 +11,7 @@ from shgae.evaluation.trainings import Control
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
-from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Interval, Verdict
+from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
 from shgae.reporting.table import GROUPS, Grid, number, percent, points, signed_points, span
@@ -95,7 +95,7 @@ def pck_table(report: EvaluationReport) -> Grid:
         found = row.interval.all if row.interval else None
         whole, *parts = (percent(row.pck[group]) for group, _ in GROUPS)
         count = f"{sum(joint.count for joint in row.joints.values()):,}"
-        rows.append((row.name, whole, span(found.low, found.high) if found else "-", *parts, count))
+        rows.append((row.name, whole, span(found), *parts, count))
     few = f"; Student's t, as they are fewer than {MANY_PHOTOS}" if report.photos < MANY_PHOTOS else ""
     few += "; score intervals near 0 and 100 %" if report.has_score_intervals else ""
     drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
@@ -160,8 +160,9 @@ def sentence(pair: Pair, count: int = 1) -> str:
     """What may be said of one of so many pairs: the template of its verdict, with its numbers."""
     whole, found = pair.difference.all, ""
     if whole is not None:
-        ends = span(whole.low, whole.high, points)
-        found = f"{pair.second} against {pair.first}: {points(whole.value)} points of PCK (95 % CI {ends})"
+        found = (
+            f"{pair.second} against {pair.first}: {points(whole.value)} points of PCK (95 % CI {span(whole, points)})"
+        )
     return _VERDICTS[pair.verdict].format(
         found=found,
         first=pair.first,
@@ -261,7 +262,7 @@ def joint_bars(report: EvaluationReport) -> list[ModelBars]:
     return [
         ModelBars(
             row.name,
-            Bar(row.pck.all, _ends(row.interval.all if row.interval else None)),
+            Bar(row.pck.all, row.interval.all if row.interval else None),
             {joint: _bar(row.joints[joint]) for joint in report.joints},
         )
         for row in report.models
@@ -271,11 +272,7 @@ def joint_bars(report: EvaluationReport) -> list[ModelBars]:
 def _bar(joint: JointScore) -> Bar:
     from shgae.plots.bars import Bar
 
-    return Bar(joint.all, _ends(joint.interval), joint.count)
-
-
-def _ends(found: Interval | None) -> tuple[float, float] | None:
-    return (found.low, found.high) if found else None
+    return Bar(joint.all, joint.interval, joint.count)
 
 
 def bars_title(report: EvaluationReport) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from shgae.analysis.latent.clusters import Clusters
 from shgae.analysis.latent.report import BOTTLENECKS, AnalysisReport, CodeUnits, Traversals
-from shgae.analysis.latent.spectrum import SHARES
+from shgae.analysis.latent.spectrum import SHARES, Spectrum
 from shgae.reporting.table import Grid, interval_points, percent
 from shgae.wording import counted, counted_people
 
@@ -15,7 +15,7 @@ _MOST_UNITS = 10
 
 def analysis_tables(report: AnalysisReport) -> list[Grid]:
     """Every table that the parts of an analysis allow."""
-    tables = [_spectra(report)] if report.spectrum else []
+    tables = [_spectra(report.spectrum, report.code_spectrum)] if report.spectrum else []
     tables += [_clusters(one) for one in (report.clusters, report.direction_clusters) if one]
     if report.traversals:
         tables.append(_traversals(report.traversals))
@@ -26,23 +26,22 @@ def analysis_tables(report: AnalysisReport) -> list[Grid]:
     return tables
 
 
-def _spectra(report: AnalysisReport) -> Grid:
-    rows, caption, people = [], "", 0
-    for name, one in (("bottleneck", report.spectrum), ("code", report.code_spectrum)):
+def _spectra(bottleneck: Spectrum, code: Spectrum | None) -> Grid:
+    rows = []
+    for name, one in (("bottleneck", bottleneck), ("code", code)):
         if one:
             counts = [f"{one.components[str(share)]:,}" for share in SHARES]
             dimension = f"{one.effective_dimension:.1f}"
             rows.append((name, f"{one.dimension:,}", *counts, dimension, f"{one.above_chance:,}"))
-    if one := report.spectrum:
-        people = one.people
-        caption = (
-            "components that hold so much of the variance; above chance: above the broken-stick rule "
-            f"for as many pieces as vary (under {people:,}), and above white noise"
-        )
-        if one.rank < one.dimension:
-            caption += "\nthe rank is below the dimension: counts can only be too small"
+    caption = (
+        "components that hold so much of the variance; above chance: above the broken-stick rule "
+        f"for as many pieces as vary (under {bottleneck.people:,}), and above white noise"
+    )
+    if bottleneck.rank < bottleneck.dimension:
+        caption += "\nthe rank is below the dimension: counts can only be too small"
     headings = ("of", "dimension", *(f"for {share} %" for share in SHARES), "effective dimension", "above chance")
-    return Grid(f"Principal components of {counted_people(people, 'training')}", headings, tuple(rows), caption)
+    title = f"Principal components of {counted_people(bottleneck.people, 'training')}"
+    return Grid(title, headings, tuple(rows), caption)
 
 
 def _clusters(found: Clusters) -> Grid:

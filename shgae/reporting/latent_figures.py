@@ -88,13 +88,11 @@ class LatentPictures:
 
     def _spectrum(self, found: Found) -> None:
         assert found.spectrum is not None
-        spectra = {"bottleneck": found.spectrum} | ({"code": found.code_spectrum} if found.code_spectrum else {})
+        spectra = spectrum_curves(found.spectrum, found.code_spectrum)
         alt = "; ".join(
-            f"{name}: 95 % of the variance in {one.components['95']} of {one.dimension} components"
-            for name, one in spectra.items()
-            if one
+            f"{one.name}: 95 % of the variance in {one.components_95} of {one.dimension} components" for one in spectra
         )
-        figure = spectrum_figure(spectrum_curves(found.spectrum, found.code_spectrum))
+        figure = spectrum_figure(spectra)
         self._save(figure, "spectrum", "Principal components", f"Falling curves of variance; {alt}.", photos=False)
 
     def _clusters(self, clusters: Clusters, directions: Clusters | None) -> None:
@@ -102,12 +100,12 @@ class LatentPictures:
         alt = f"Mean silhouette by number of clusters, highest {best.silhouette:.2f} at K = {best.k}."
         figure = silhouette_figure([_silhouettes(one) for one in (clusters, directions) if one])
         self._save(figure, "silhouettes", "Clusters", alt, photos=False)
+        if self._train is None:
+            return
         groups = [
             (counted_people(one.people).replace(" ", "\n"), self._members(one.nearest[:_SHOWN]))
             for one in best.clusters
         ]
-        if self._train is None or self._inputs.data is None:
-            return
         shown = "" if clusters.verdict is ClusterVerdict.APART else "; cuts, no clusters shown"
         title = f"K = {best.k}, mean silhouette {best.silhouette:.2f}{shown}: people nearest to each centre"
         figure = mosaic_figure([one for one in groups if one[1]], self._skeleton(), title)
@@ -129,12 +127,10 @@ class LatentPictures:
 
     def _skips(self, skips: Sequence[Condition], people: int) -> None:
         names = list(self._skeleton().names)
-        values = np.array(
-            [[np.nan if one.joints[name] is None else one.joints[name] for one in skips] for name in names]
-        )
+        values = np.array([[one.joints[name] for one in skips] for name in names], np.float64)  # None becomes NaN
         columns = [f"{one.skips}" + ("" if one.bottleneck == "as it is" else " + mean") for one in skips]
         figure = heat_table(
-            values.astype(np.float64),
+            values,
             [name.replace("_", " ") for name in names],
             columns,
             f"PCK of each joint, {counted_people(people)}; + mean: bottleneck replaced by the training mean",
@@ -160,9 +156,8 @@ class LatentPictures:
 
     def _portrait(self, unit: Unit, values: npt.NDArray[np.float32]) -> Portrait:
         assert unit.decoded is not None
-        names, measured, one = self._skeleton().names, unit.measured, unit.decoded
-        joints = measured.joints
-        lost = np.array([np.nan if joints[name] is None else joints[name] for name in names], np.float64)
+        measured, one = unit.measured, unit.decoded
+        lost = np.array([measured.joints[name] for name in self._skeleton().names], np.float64)  # None becomes NaN
         points = f"\ncosts {100 * measured.lost.value + 0.0:.1f} points" if measured.lost else ""
         name = f"unit {measured.unit}{points}\nactive for {100 * measured.density:.0f} %"
         return Portrait(name, values, one.xy_crop, one.height, one.heat, self._members(measured.top_rows), lost)

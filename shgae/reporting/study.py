@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from shgae.evaluation.study_cautions import is_pretraining_unproven
-from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
+from shgae.evaluation.study_differences import ArmComparison, Estimate
 from shgae.evaluation.study_report import ArmResult, Budget, StudyReport
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import ALPHA, VERDICT_PHOTOS, Verdict
@@ -30,9 +30,8 @@ from shgae.plots.differences import DifferenceBar, forest_plot
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_cautions import cautions
-from shgae.reporting.study_costs import gflop
 from shgae.reporting.study_plan import registration
-from shgae.reporting.table import Grid, number, percent, points, span, stated
+from shgae.reporting.table import Grid, number, percent, points, signed_points, span, stated
 from shgae.wording import counted, counted_people, tenths
 
 ARM_HEADINGS = (
@@ -138,12 +137,12 @@ def conclusion(report: StudyReport) -> str:
         arm=one.arm,
         minus=one.minus,
         where=f"on {counted_people(report.persons)} and {_seeds(report, one)}",
-        interval=f"the {_confidence(one)} % CI over {over}, {_range(found)},",
+        interval=f"the {_confidence(one)} % CI over {over}, {span(found, points)},",
         narrower=_confidence(one, sides=2),
-        equivalence=_range(found.equivalence),
+        equivalence=span(found.equivalence, points),
         margin=margin,
         within=f"; a difference of the margin, {margin} points, is ruled out by the {_confidence(one, sides=2)} % CI, "
-        f"{_range(found.equivalence)}"
+        f"{span(found.equivalence, points)}"
         if one.within_margin
         else "",
         allowed=f"the {_confidence(one)} % CI allows a gain of up to {tenths(100 * found.largest_gain)} points and a "
@@ -225,8 +224,7 @@ def _arm_row(arm: ArmResult, gain: Estimate | None) -> Row:
     pck = [percent(arm.pck[group]) for group in GROUPS]
     seeds = ", ".join(percent(one.all) for one in arm.by_seed)
     counts = [f"{count:,}" if count else "-" for count in (arm.parameters, arm.trained_parameters)]
-    against = "-" if gain is None else f"{points(gain.value)} ({_range(gain)})"
-    return (arm.name, arm.label, *pck, seeds, against, *counts, gflop(arm.gflop))
+    return (arm.name, arm.label, *pck, seeds, signed_points(gain), *counts, number(arm.gflop))
 
 
 def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
@@ -235,7 +233,7 @@ def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
     question = _QUESTIONS.get((one.arm, one.minus), "-") if asks else "-"
     if found is None:
         return (name, "-", "-", "-", "-", "-", _FINDINGS[one.verdict], question)
-    ranges = (_range(found), _range(found.over_photos), _range(found.over_seeds))
+    ranges = (span(found, points), span(found.over_photos, points), span(found.over_seeds, points))
     finding = _FINDINGS[one.verdict].format(within=", within the margin" if one.within_margin else "")
     return (name, points(found.value), *ranges, number(one.p_adjusted), finding, question)
 
@@ -267,7 +265,3 @@ def bars(report: StudyReport) -> list[DifferenceBar]:
         )
         drawn.append(bar)
     return drawn
-
-
-def _range(interval: Estimate | Range | None) -> str:
-    return "-" if interval is None else span(interval.low, interval.high, points)

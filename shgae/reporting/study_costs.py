@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shgae.evaluation.study_costs import StudyCosts
 from shgae.evaluation.study_report import StudyReport
-from shgae.reporting.table import Grid
+from shgae.reporting.table import Grid, number
 
 _HEADINGS = ("arm", "parameters", "GFLOP a crop", "ms a crop")
 
@@ -15,7 +15,7 @@ def costs_table(report: StudyReport, costs: StudyCosts) -> Grid:
         (
             arm.name,
             f"{arm.parameters:,}",
-            gflop(arm.gflop),
+            number(arm.gflop),
             f"{costs.milliseconds[arm.name]:.2f}" if arm.name in costs.milliseconds else "-",
         )
         for arm in report.arms
@@ -24,8 +24,3 @@ def costs_table(report: StudyReport, costs: StudyCosts) -> Grid:
     return Grid(
         "Costs of a forward pass", _HEADINGS, rows, caption=f"GFLOP: counted, convolutions and products; ms: {how}"
     )
-
-
-def gflop(value: float | None) -> str:
-    """Billions of operations, three digits; a dash in reports of before."""
-    return "-" if value is None else f"{value:.3g}"

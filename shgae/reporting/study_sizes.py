@@ -22,7 +22,9 @@ def sizes_table(report: StudyReport) -> list[Grid]:
     components = dict(found.components)
     rows = tuple(_row(one, components.get(one.size)) for one in found.sizes)
     title = f"{report.split}: PCK % by the size of the code, arm full, {counted(len(found.seeds), 'seed')}"
-    return [Grid(title, _HEADINGS, rows, caption=_sentence(found))]
+    best = found.best
+    chosen = f"Chosen on val: a code of {best.size}, with a PCK of {percent(best.after)} % after fine-tuning."
+    return [Grid(title, _HEADINGS, rows, caption=chosen)]
 
 
 def _row(one: CodeSize, components: float | None) -> tuple[str, ...]:
@@ -31,13 +33,8 @@ def _row(one: CodeSize, components: float | None) -> tuple[str, ...]:
     return (str(one.size), *scores, f"{one.parameters:,}")
 
 
-def _sentence(found: CodeSizes) -> str:
-    best = found.best
-    return f"Chosen on val: a code of {best.size}, with a PCK of {percent(best.after)} % after fine-tuning."
-
-
-def size_curves(report: StudyReport, found: CodeSizes) -> SizeCurves:
-    """The points of the figure."""
+def sizes_figure(report: StudyReport, found: CodeSizes) -> Figure:
+    """Draws the curve of the report's code sizes."""
 
     def points(values: list[tuple[int, float | None]]) -> list[tuple[int, float]]:
         return [(size, 100 * value) for size, value in values if value is not None and size > 0]
@@ -46,7 +43,7 @@ def size_curves(report: StudyReport, found: CodeSizes) -> SizeCurves:
     names = {BASELINE: "baseline", NONE: "fine-tuned without an autoencoder"}
     after = points([(one.size, one.after) for one in found.sizes])
     several = [(one.size, score) for one in found.sizes for score in one.after_by_seed] if len(found.seeds) > 1 else []
-    return SizeCurves(
+    curves = SizeCurves(
         curves={
             "autoencoder, after fine-tuning": after,
             "autoencoder, before": points([(one.size, one.before) for one in found.sizes]),
@@ -56,10 +53,4 @@ def size_curves(report: StudyReport, found: CodeSizes) -> SizeCurves:
         levels={names[name]: 100 * level for name, level in levels.items() if level is not None},
         chosen=next((point for point in after if point[0] == found.chosen), None),
     )
-
-
-def sizes_figure(report: StudyReport) -> Figure:
-    """Draws the curve; of a report with code sizes."""
-    if report.code_sizes is None:
-        raise ValueError("the report has no code sizes")
-    return code_size_figure(size_curves(report, report.code_sizes))
+    return code_size_figure(curves)

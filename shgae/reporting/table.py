@@ -12,6 +12,7 @@ from tabulate import SEPARATING_LINE, tabulate
 
 from shgae.artifacts.draft import Draft
 from shgae.errors import printable, printable_lines
+from shgae.evaluation.study_differences import Estimate, Range
 from shgae.metrics.pck import Group
 from shgae.metrics.statistics import Interval
 from shgae.wording import counted, counted_people, tenths
@@ -116,22 +117,19 @@ def stated(share: float) -> str:
     return text if abs(float(text) - 100 * share) < 1e-9 else f"{100 * share:g}"
 
 
-def span(low: float, high: float, show: Callable[[float], str] = percent) -> str:
-    """An interval."""
-    return f"{show(low)} to {show(high)}"
+def span(one: Interval | Estimate | Range | None, show: Callable[[float], str] = percent) -> str:
+    """An interval; a dash for None."""
+    return "-" if one is None else f"{show(one.low)} to {show(one.high)}"
 
 
-def signed_points(one: Interval | None) -> str:
+def signed_points(one: Interval | Estimate | None) -> str:
     """A difference of shares in points with its interval, all with their signs; a dash for None."""
-    return "-" if one is None else f"{points(one.value)} ({span(one.low, one.high, points)})"
+    return "-" if one is None else f"{points(one.value)} ({span(one, points)})"
 
 
 def interval_points(one: Interval | None) -> str:
     """A difference of shares in points with its interval, no sign where it is above 0; a dash for None."""
-    if one is None:
-        return "-"
-    value, low, high = (tenths(100 * end) for end in (one.value, one.low, one.high))
-    return f"{value} ({low} to {high})"
+    return "-" if one is None else f"{tenths(100 * one.value)} ({span(one, lambda end: tenths(100 * end))})"
 
 
 def number(value: float | None) -> str:
@@ -141,7 +139,7 @@ def number(value: float | None) -> str:
 
 def fvu(value: float | None, found: Interval | None) -> str:
     """A fraction of variance unexplained with its interval, three digits; a dash for None."""
-    return number(value) if found is None else f"{number(value)} ({span(found.low, found.high, number)})"
+    return number(value) if found is None else f"{number(value)} ({span(found, number)})"
 
 
 def people_title(split: str, persons: int, photos: int, stack: int) -> str:

@@ -55,7 +55,7 @@ def run(
         pictures = LatentPictures(opened, draft, execution)
         report = report_of(found, left_out, pictures.draw(found, config))
         draft.write_json(REPORT, SCHEMA.to_json(report))
-        says = sentences(report)
+        says = tuple(sentences(report))
         write_pages(draft, analysis_tables(report), *says)
         artifact = draft.commit({"parts": parts, "says": " ".join(says)}, volatile=pictures.files)
     return AnalysisResult(report, SCHEMA, says, artifact)

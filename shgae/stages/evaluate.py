@@ -27,7 +27,7 @@ from shgae.evaluation.predictions import (
     predict,
     read_predictions,
 )
-from shgae.evaluation.report import EVALUATION, EvaluationReport, Matching, Origin
+from shgae.evaluation.report import EVALUATION, EvaluationReport, Origin
 from shgae.evaluation.scoring import report
 from shgae.evaluation.trainings import trained
 from shgae.execution import Execution, Progress
@@ -200,8 +200,7 @@ def _score(
     for source, name in zip(sources, names, strict=True):
         if isinstance(source, PredictionFile):
             predicted.append(source.predictions)
-            matching = None if source.matched is None else Matching(source.matched, source.surely, source.strangers)
-            origins.append(Origin(predictions_sha256=source.sha256, matching=matching))
+            origins.append(Origin(predictions_sha256=source.sha256, matching=source.matching))
             continue
         inference = Inference(device, config.precision, config.batch_size, source.mean_rgb)
         if decoding.flip_test:

@@ -146,7 +146,7 @@ def _spectrum(report: AnalysisReport) -> dict[str, Draw]:
 def _study(report: StudyReport) -> dict[str, Draw]:
     found: dict[str, Draw] = {"differences": partial(study.forest, report)}
     if report.code_sizes:
-        found["code-sizes"] = partial(sizes_figure, report)
+        found["code-sizes"] = partial(sizes_figure, report, report.code_sizes)
     return found
 
 

@@ -64,7 +64,7 @@ def run(
     rate = RateCurve(site, rated_code(site, code), (prepared, source), ks, config, device, execution, theirs)
     if output is None:
         report = rate.report()
-        return AnalysisResult(report, SCHEMA, sentences(report), None)
+        return AnalysisResult(report, SCHEMA, tuple(sentences(report)), None)
     with new_artifact(
         output,
         kind="rate",
@@ -76,7 +76,7 @@ def run(
     ) as draft:
         report = rate.report()
         draft.write_json(REPORT, SCHEMA.to_json(report))
-        says = sentences(report)
+        says = tuple(sentences(report))
         write_pages(draft, [rate_table(report)], *says)
         save_figure(rate_figure(report), draft.file(RATE), stamp(execution))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}

@@ -63,7 +63,7 @@ def run(
     splice = Splice(site, codes, prepared, source, config, device, execution, theirs)
     if output is None:
         report = splice.report()
-        return AnalysisResult(report, SCHEMA, sentences(report), None)
+        return AnalysisResult(report, SCHEMA, tuple(sentences(report)), None)
     with new_artifact(
         output,
         kind="splice",
@@ -75,7 +75,7 @@ def run(
     ) as draft:
         report = splice.report()
         draft.write_json(REPORT, SCHEMA.to_json(report))
-        says = sentences(report)
+        says = tuple(sentences(report))
         write_pages(draft, splice_tables(report), code_lines(report), *says)
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts)

@@ -163,7 +163,7 @@ class PoseObjective:
         found, counted = execution.world.merge_disjoint(np.stack((found, counted)))
         if not math.isfinite(squares):
             return {"val_loss": squares, "val_pck": math.nan}
-        score = pck.tally(found > 0, counted).pck()["all"] or 0.0
+        score = pck.tally(found > 0, counted).pck().all or 0.0
         return {"val_loss": squares / max(cells, 1.0), "val_pck": score}
 
     def score(self, values: Mapping[str, float]) -> float:

@@ -58,7 +58,7 @@ def test_another_plan_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_the_pages_tell_its_numbers(report: StudyReport, path: str) -> None:
     text = (ROOT / path).read_text(encoding="utf-8")
     assert report.primary is not None and (found := report.primary.groups.all) is not None
-    assert f"{points(found.value)} ({span(found.low, found.high, points)})" in text
+    assert f"{points(found.value)} ({span(found, points)})" in text
     assert report.verdict is Verdict.EQUIVALENT and "equivalent" in text
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     told = {cell.strip("`| "): others for cell, *others in reversed(rows)}  # the first table is the one of this study
@@ -73,7 +73,7 @@ def test_the_tables_of_results_have_every_seed_and_every_difference_to_the_contr
         assert ", ".join(percent(one.all) for one in arm.by_seed) in text
     for one in report.differences:
         if one.minus == "none" and (found := one.groups.all) is not None:
-            assert f"{points(found.value)} ({span(found.low, found.high, points)})" in text, one.arm
+            assert f"{points(found.value)} ({span(found, points)})" in text, one.arm
 
 
 def test_arms_that_were_added_changed_nothing_that_was_said_of_planned_ones(report: StudyReport) -> None:
@@ -95,7 +95,7 @@ def test_the_pages_tell_what_the_second_baseline_gave(path: str) -> None:
     report = read_study(open_artifact(SECOND, "study"))
     assert report.primary is not None and (found := report.primary.groups.all) is not None
     assert report.verdict is Verdict.WORSE and report.primary.within_margin
-    assert f"{points(found.value)} ({span(found.low, found.high, points)}" in (ROOT / path).read_text(encoding="utf-8")
+    assert f"{points(found.value)} ({span(found, points)}" in (ROOT / path).read_text(encoding="utf-8")
     first = read_study(open_artifact(FOLDER, "study"))
     assert report.budget is not None and first.budget is not None
     assert report.budget.model != first.budget.model

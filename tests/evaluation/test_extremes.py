@@ -26,7 +26,8 @@ def scored_of(seed: int, people: int, models: int = 2) -> ScoredPeople:
     for model in range(models):
         found = np.where(rng.uniform(size=(people, K, 1)) < 0.5, cells, (cells + 5) % SIZE)
         there = rng.uniform(size=people) < 0.8 if model else None
-        said.append(Predictions(f"m{model}", found, np.zeros((people, K), np.float32), nothing, ids * 0.0, found=there))
+        how = {"name": f"m{model}", "joint_score": np.zeros((people, K), np.float32)}
+        said.append(Predictions(nothing, found, ids * 0.0, "by hand", found=there, **how))
     return ScoredPeople(tuple(said), truth)
 
 

@@ -87,7 +87,7 @@ def test_what_is_written_comes_back_whatever_the_order(tmp_path: Path, crops: Cr
     found = read_predictions(tmp_path / "p.json", "x", crops, crops.people).predictions
     np.testing.assert_array_equal(found.cells, wanted.cells)
     np.testing.assert_array_equal(found.xy_photo, wanted.xy_photo)
-    np.testing.assert_array_equal(found.person_score, wanted.person_score)
+    np.testing.assert_array_equal(found.score, wanted.score)
 
 
 def test_the_photo_tells_whose_it_is_where_one_person_of_the_split_is_in_it(
@@ -171,14 +171,14 @@ def test_a_missing_score_is_the_mean_of_the_joints_third_numbers(
     for entry in entries:
         del entry["score"]
     found = read(tmp_path / "p.json", entries, crops)
-    np.testing.assert_allclose(found.person_score, [np.mean(entry["keypoints"][2::3]) for entry in entries], rtol=1e-6)
+    np.testing.assert_allclose(found.score, [np.mean(entry["keypoints"][2::3]) for entry in entries], rtol=1e-6)
 
 
 def test_a_score_is_kept_as_it_is_however_large(tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]) -> None:
     scores = [1e39, -1e39, 2.0**40 + 1, 1e300, 1e-300]
     for entry, score in zip(entries, scores, strict=False):
         entry["score"] = score
-    assert read(tmp_path / "p.json", entries, crops).person_score[: len(scores)].tolist() == scores
+    assert read(tmp_path / "p.json", entries, crops).score[: len(scores)].tolist() == scores
 
 
 def test_entries_of_nobody_in_the_split_are_counted(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shgae.metrics.people import Groups, People, Points
+from shgae.metrics.people import Metric, People, Points
 from shgae.metrics.pose_scores import Scores, score
 from shgae.skeleton import MPII_PERSON
 
@@ -38,8 +38,8 @@ def scores() -> Scores:
     return score(Points(points, cells, np.ones(n), "published"), people)
 
 
-def values(scores: Scores, name: str) -> Groups[float | None]:
-    return next(metric.values for metric in scores.metrics if metric.name == name)
+def values(scores: Scores, name: str) -> Metric:
+    return next(metric for metric in scores.metrics if metric.name == name)
 
 
 @pytest.mark.parametrize("radius", ["0.5", "0.1"])

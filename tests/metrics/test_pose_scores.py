@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.metrics.people import Groups, People, Points, label_bins
+from shgae.metrics.people import People, Points, label_bins
 from shgae.metrics.pose_scores import PERCENTILES, score
 from shgae.skeleton import COCO_PERSON
 
@@ -123,7 +123,7 @@ def groups(people: People) -> dict[tuple[str, str], Callable[[int, int], bool]]:
 
 
 def value_of(metric: Any, kind: str, name: str) -> float | None:
-    value = getattr(metric.values, kind)
+    value = getattr(metric, kind)
     return value[name] if name else value
 
 
@@ -220,7 +220,7 @@ def by_hand() -> tuple[Points, People]:
 
 def test_three_people_by_hand() -> None:
     points, people = by_hand()
-    found = {name: metric.values for name, metric in metrics_of(points, people).items()}
+    found = metrics_of(points, people)
     # Cells off by 4 (nose of both): 4 of 5 and 2 of 3.
     assert found["pck/person"].all == pytest.approx((4 / 5 + 2 / 3) / 2)
     assert found["pck/micro"].all == 6 / 8
@@ -246,9 +246,9 @@ def test_joints_that_coco_or_a_torso_need_are_missed_with_a_reason() -> None:
     points, people = drawn(0, 4, ("a", "b"))
     for name, metric in metrics_of(points, people).items():
         lacks = name.startswith(("oks", "torso"))
-        assert (metric.values.all is None) == lacks
+        assert (metric.all is None) == lacks
         assert bool(metric.reason) == lacks
-        assert set(metric.values.joints) == {"a", "b"}
+        assert set(metric.joints) == {"a", "b"}
 
 
 def test_a_torso_of_the_study_of_leeds_has_the_same_joints_in_another_order() -> None:
@@ -260,14 +260,14 @@ def test_a_torso_of_the_study_of_leeds_has_the_same_joints_in_another_order() ->
         **{name: getattr(people, name)[:, order] for name in ("xy_photo", "visibility", "cells", "cell_visibility")},
     )
     moved = dataclasses.replace(points, xy_photo=points.xy_photo[:, order], cells=points.cells[:, order])
-    assert metrics_of(moved, turned)["torso_pck@0.2/person"].values.all == 4 / 5
+    assert metrics_of(moved, turned)["torso_pck@0.2/person"].all == 4 / 5
 
 
 def test_the_truth_scores_one_everywhere_and_is_off_by_nothing() -> None:
     _, people = drawn(3, 6, COCO_PERSON.names)
     points = Points(np.nan_to_num(people.xy_photo), people.cells, np.ones(6), "the truth")
     for name, metric in metrics_of(points, people).items():
-        assert metric.values.all == (0 if name.startswith("error") else pytest.approx(1.0)), name
+        assert metric.all == (0 if name.startswith("error") else pytest.approx(1.0)), name
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
@@ -307,4 +307,3 @@ def test_a_metric_says_what_it_is_and_lists_its_numbers_beside() -> None:
     entry = score(points, people).metrics[0]
     assert (entry.name, entry.unit, entry.people, entry.left_out, entry.reason) == ("pck/person", "share", 2, {}, None)
     assert (entry.all, entry.joints["nose"], entry.labelled["1-5"]) == (pytest.approx(11 / 15), 0, entry.all)
-    assert entry.values == Groups(entry.all, entry.v1, entry.v2, entry.joints, entry.labelled)

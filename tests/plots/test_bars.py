@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from shgae.metrics.statistics import Interval
 from shgae.plots.bars import Bar, ModelBars, joint_bars
 from shgae.plots.style import save_figure
 
 
 def model(name: str, shares: list[float | None], *, sure: bool = True) -> ModelBars:
-    interval = (0.1, 0.4)
+    interval = Interval(0.25, 0.1, 0.4, 0.1)
     joints = {f"left_{i}": Bar(share, interval if share and sure else None, 10) for i, share in enumerate(shares)}
     return ModelBars(name, Bar(0.3, interval), joints)
 

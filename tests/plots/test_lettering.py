@@ -16,6 +16,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 from PIL import Image
 
+from shgae.metrics.statistics import Interval
 from shgae.plots import bars, curves, differences, error_bars, heat_table, overlays, poses, rates, sheets
 from shgae.plots.lettering import FAMILY, MONOSPACE, PlainPowers, label_of, legible, make_legible
 from shgae.plots.style import new_figure, save_figure, style
@@ -84,7 +85,7 @@ def _people(names: list[str], skeleton: Skeleton) -> Figure:
 
 
 def _bars(names: list[str], skeleton: Skeleton) -> Figure:
-    bar = bars.Bar(0.5, (0.4, 0.6), 9)
+    bar = bars.Bar(0.5, Interval(0.5, 0.4, 0.6, 0.1), 9)
     models = [bars.ModelBars(name, bar, dict.fromkeys(skeleton.names, bar)) for name in names]
     return bars.joint_bars(models, names[0])
 

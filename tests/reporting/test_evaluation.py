@@ -47,9 +47,10 @@ def row(name: str, names: tuple[str, ...], shift: float, sure: Interval | None =
     people = People(names, xy, visibility, cells, visibility, 64, box, ids, ids, **measures)
     found = score(Points(xy + [shift, 0], cells + [int(shift), 0], np.ones(2), "by hand"), people)
     joints = found.study.joints(names)
-    made = scored(name, {joint: one["all"] for joint, one in joints.items()}, sure=sure, metrics=found.metrics)
-    counts = {joint: replace(made.joints[joint], count=int(one["count"] or 0)) for joint, one in joints.items()}
-    return replace(made, pck=ByGroup(**found.study.pck()), joints=counts, curves=found.curves)
+    made = scored(name, {joint: one.all for joint, one in joints.items()}, sure=sure, metrics=found.metrics)
+    labels = found.study.joint_labels[0].tolist()
+    counts = {joint: replace(made.joints[joint], count=count) for joint, count in zip(names, labels, strict=True)}
+    return replace(made, pck=found.study.pck(), joints=counts, curves=found.curves)
 
 
 def test_a_table_says_so_where_pck_is_of_other_points_than_the_other_scores() -> None:
@@ -208,9 +209,9 @@ def test_bars_are_the_shares_of_the_models_with_their_intervals() -> None:
     (bars,) = joint_bars(report)
     assert [(name, bar.share, bar.interval, bar.count) for name, bar in bars.joints.items()] == [
         ("tail", None, None, 10),
-        ("nose", 0.2, (0.1, 0.4), 10),
+        ("nose", 0.2, interval(0.1, 0.4), 10),
     ]
-    assert (bars.name, bars.whole.share, bars.whole.interval) == ("base", 0.3, (0.1, 0.4))
+    assert (bars.name, bars.whole.share, bars.whole.interval) == ("base", 0.3, interval(0.1, 0.4))
     assert bars_title(report) == "1 person of 1 photo, split test"
 
 

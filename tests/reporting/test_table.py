@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shgae.evaluation.study_differences import Range
 from shgae.metrics.statistics import Interval
 from shgae.reporting.table import Grid, interval_points, pages, percent, points, span, stated
 
@@ -139,5 +140,6 @@ def test_differences_are_signed_points() -> None:
     assert [points(one) for one in (0.033, -0.002, 0.0, -1e-9, None)] == ["+3.3", "-0.2", "+0.0", "+0.0", "-"]
     assert [points(one) for one in (-0.0001, 0.0004, 0.00002)] == ["-0.01", "+0.04", "+0.002"]
     assert [stated(one) for one in (0.01, 0.0025, 0.7 / 100)] == ["1.0", "0.25", "0.7"]
-    assert span(-0.012, 0.05, points) == "-1.2 to +5.0"
-    assert span(0.1, 0.2) == "10.0 to 20.0"
+    assert span(Range(-0.012, 0.05), points) == "-1.2 to +5.0"
+    assert span(Range(0.1, 0.2)) == "10.0 to 20.0"
+    assert span(None) == "-"

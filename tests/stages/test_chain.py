@@ -160,7 +160,7 @@ def test_predictions_are_in_photo_pixels(chain: Chain, tmp_path: Path) -> None:
         cells = result.predictions[0].cells[i]
         np.testing.assert_allclose(x, x0 + (4 * cells[:, 0] + 0.5) * side / 128, atol=1e-3)
         np.testing.assert_allclose(y, y0 + (4 * cells[:, 1] + 0.5) * side / 128, atol=1e-3)
-        np.testing.assert_allclose(score, result.predictions[0].score[i], atol=1e-3)
+        np.testing.assert_allclose(score, result.predictions[0].joint_score[i], atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [1, 5, 64])

@@ -18,7 +18,6 @@ from shgae.errors import Refused
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import photo_points
 from shgae.evaluation.report import EVALUATION, EvaluationReport
-from shgae.evaluation.scoring import points_of
 from shgae.evaluation.trainings import NOT_KNOWN, Control
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
@@ -180,7 +179,7 @@ def test_how_two_models_were_trained_is_said_and_makes_a_comparison_uncontrolled
 def test_kinds_of_errors_are_counted_and_compared(scored: Scored, chain: Chain) -> None:
     report, crops = scored.report, Crops(open_artifact(chain.data), "test")
     people = people_of(crops, COCO_PERSON)
-    first, second = (kinds(points_of(one), people, COCO_PERSON.flip_pairs) for one in scored.result.predictions)
+    first, second = (kinds(one, people, COCO_PERSON.flip_pairs) for one in scored.result.predictions)
     for row, found in zip(report.models, (first, second), strict=True):
         assert row.errors is not None and row.errors.intervals is not None
         assert [row.errors.all.counts[kind] for kind in KINDS] == [(found == i).sum() for i in range(5)]

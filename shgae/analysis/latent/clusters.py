@@ -135,16 +135,11 @@ class Clusters:
 def cluster(
     rows: Floats, ks: Sequence[int], space: str, *, nearest: int, seed: int, progress: Progress = _SILENT
 ) -> Clusters:
-    """Groups people (N, d) into K clusters for each K below N that so many different people allow, by scikit-learn's
-    K-means.
+    """Groups people (N, d) into K clusters for each K (2 or more) below N that so many different people allow, by
+    scikit-learn's K-means.
 
-    Args:
-        rows: one a person.
-        ks: numbers of clusters, each 2 or more.
-        space: what the rows are, in words.
-        nearest: people to name of each cluster.
-        seed: of the first centres and of the people compared; equal seeds give equal groups.
-        progress: where each K is told, and each cloud.
+    ``space`` says in words what the rows are; of each cluster the ``nearest`` people are named. Equal seeds give equal
+    first centres and people compared, and so equal groups.
 
     Raises:
         ValueError: there are no more people, or fewer different ones, than the smallest K.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import numpy.typing as npt
 import torch
 
 from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_length
-from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.pca import Components, CovarianceSums, components_of
+from shgae.analysis.splicer import encoded
 from shgae.artifacts.activations import LARGEST, Activations, are_sound
 from shgae.data.datasets import in_chunks
 from shgae.errors import Refused
@@ -44,11 +43,6 @@ class Latent:
         """N."""
         return len(self.bottleneck.squares)
 
-    def spectra(self) -> tuple[Spectrum, Spectrum | None]:
-        """Of the bottleneck and of the code."""
-        of_code = spectrum_of(self.code.components, self.people) if self.code else None
-        return spectrum_of(self.bottleneck.components, self.people), of_code
-
 
 def read_latent(
     rows: Activations, code: Autoencoder | None, code_path: Path | None, device: torch.device, execution: Execution
@@ -67,8 +61,9 @@ def read_latent(
     kept = components.directions[:KEPT]
     coefficients = np.empty((len(rows), len(kept)), np.float32)
     squares = np.empty(len(rows))
-    encode = _encoder(code, device)
     codes = []
+    if code is not None:
+        code.to(device).eval()
     mean = components.mean.astype(np.float32)
     execution.progress.start("coefficients and codes" if code else "coefficients", len(rows), "people")
     for part in in_chunks(np.arange(len(rows)), _ROWS):
@@ -77,7 +72,7 @@ def read_latent(
         centred = tensors.reshape(len(part), -1) - mean
         coefficients[part] = centred @ kept.T
         squares[part] = np.einsum("nd,nd->n", centred, centred, dtype=np.float64)
-        codes += [encode(tensors)] if encode else []
+        codes += [] if code is None else [encoded(code, tensors, device)]
         execution.progress.advance(len(part))
     execution.progress.finish()
     bottleneck = Scattered(components, coefficients, squares)
@@ -88,21 +83,6 @@ def read_latent(
         why = f"a code of it holds numbers that are not finite, or beyond {LARGEST:g}"
         raise Refused("autoencoder", code_path, why, "an autoencoder that did not diverge in training")
     return Latent(bottleneck, _scattered(whole), whole)
-
-
-def _encoder(
-    code: Autoencoder | None, device: torch.device
-) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None:
-    if code is None:
-        return None
-    code.to(device).eval()
-
-    def encode(tensors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        with torch.inference_mode():
-            found: npt.NDArray[np.float32] = code.encode(torch.from_numpy(tensors).to(device)).float().cpu().numpy()
-        return found
-
-    return encode
 
 
 def _scattered(codes: npt.NDArray[np.float32]) -> Scattered:

@@ -14,14 +14,13 @@ from shgae.analysis.latent.latent import Latent, find_clusters, leading, read_la
 from shgae.analysis.latent.network import Network, Traversal, Unit
 from shgae.analysis.latent.report import (
     AnalysisReport,
-    CodeUnits,
     Condition,
     Drawn,
     Traversals,
     Traversed,
     units_of,
 )
-from shgae.analysis.latent.spectrum import Spectrum
+from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
 from shgae.analysis.site import target_config
 from shgae.analysis.splicer import Splicer
 from shgae.artifacts.crops import Crops
@@ -56,14 +55,8 @@ class Found:
 def find(
     inputs: Inputs, parts: Sequence[str], config: AnalyzeConfig, device: torch.device, execution: Execution
 ) -> Found:
-    """Does parts of an analysis that the inputs allow.
-
-    Args:
-        inputs: what was opened.
-        parts: some of :data:`~shgae.option_lists.PARTS`.
-        config: with the split and the number format resolved.
-        device: where the networks run.
-        execution: progress and whether to stop.
+    """Does some of :data:`~shgae.option_lists.PARTS` that the inputs allow; the config has split and number format
+    resolved.
 
     Raises:
         Refused: too few people, or numbers that are not finite.
@@ -73,7 +66,9 @@ def find(
     if inputs.rows is not None and {"spectrum", "clusters", "traversals", "code-units"} & set(parts):
         found.latent = read_latent(inputs.rows, inputs.code, inputs.code_path, device, execution)
     if found.latent and "spectrum" in parts:
-        found.spectrum, found.code_spectrum = found.latent.spectra()
+        found.spectrum = spectrum_of(found.latent.bottleneck.components, found.latent.people)
+        if found.latent.code:
+            found.code_spectrum = spectrum_of(found.latent.code.components, found.latent.people)
     if found.latent and "clusters" in parts:
         found.clusters, found.direction_clusters = find_clusters(
             found.latent, config.clusters, config.seed, execution.progress
@@ -118,7 +113,7 @@ def _find_in_network(
 
 def report_of(found: Found, left_out: Mapping[str, str], figures: Sequence[Drawn]) -> AnalysisReport:
     """What was found, without the maps."""
-    traversals = None
+    traversals, units = None, [unit.measured for unit in found.units]
     if found.traversals:
         spaces = {name: tuple(map(_traversed, some)) for name, some in found.traversals.items()}
         traversals = Traversals(found.rest, spaces.get("bottleneck", ()), spaces.get("code", ()))
@@ -131,7 +126,7 @@ def report_of(found: Found, left_out: Mapping[str, str], figures: Sequence[Drawn
         direction_clusters=found.direction_clusters,
         traversals=traversals,
         skips=tuple(found.skips),
-        code_units=_units(found),
+        code_units=units_of(units, found.unit_people, found.unit_photos) if units else None,
         left_out=left_out,
         figures=tuple(figures),
     )
@@ -141,8 +136,3 @@ def _traversed(one: Traversal) -> Traversed:
     rounded = {side: np.round(decoded.xy_crop.astype(np.float64), 2).tolist() for side, decoded in one.decoded.items()}
     joints = {side: tuple(tuple((x, y) for x, y in step) for step in steps) for side, steps in rounded.items()}
     return Traversed(one.component, one.deviation, one.share, one.moved, joints, tuple(one.nearest.tolist()))
-
-
-def _units(found: Found) -> CodeUnits | None:
-    units = [unit.measured for unit in found.units]
-    return units_of(units, found.unit_people, found.unit_photos) if units else None

@@ -155,22 +155,13 @@ class Network:
     def levels(
         self, crops: Crops, heatmap: HeatmapConfig, mean: npt.NDArray[np.float64], names: Sequence[str], seed: int
     ) -> list[Condition]:
-        """PCK with skips on, off, and off at one level after another, around the bottleneck and around its mean.
-
-        Args:
-            crops: the people that are scored.
-            heatmap: the target maps.
-            mean: (C, 4, 4) float64, the training mean of the bottleneck.
-            names: of the K joints.
-            seed: of the resamples.
-        """
+        """PCK with skips on, off, and off at one level after another, around the bottleneck and around its mean
+        over training people, (C, 4, 4) float64; ``names`` are of the K joints."""
         splicer, ways = self._splicer, dict[str, tuple[bool, ...]]()
         still = self._through_graft(torch.from_numpy(mean.astype(np.float32))[None].to(splicer.device))
         tallies: dict[tuple[Bottleneck, str], Tally] = {}
         passes = Passes(splicer, crops, heatmap, ())
-        self._execution.progress.start("skips", len(crops), "people")
-        for batch in splicer.batches(crops, self._execution):
-            descent = splicer.descend(batch)
+        for batch, descent in splicer.descents(crops, self._execution, "skips"):
             ways = ways or _ways([skip.shape[-1] for skip in descent.skips if skip is not None])
             targets = passes.targets(batch)
             own = self._through_graft(descent.bottleneck)
@@ -181,7 +172,6 @@ class Network:
                     maps = splicer.ascend(descent._replace(skips=skips), instead, True)
                     tally = tallies.setdefault((bottleneck, way), Tally(*crops.people.visibility.shape))
                     tally.add(batch.rows, maps, untouched, *targets)
-        self._execution.progress.finish()
         first = (BOTTLENECKS[0], "all on")
         labels = {pair: UNTOUCHED if pair == first else " / ".join(pair) for pair in tallies}
         side = ReplacementEffects({labels[pair]: tally for pair, tally in tallies.items()}, passes.truth, seed=seed)
@@ -205,20 +195,11 @@ class Network:
         names: Sequence[str],
         seed: int,
     ) -> list[Unit]:
-        """Each unit of the code: what PCK loses without it, who has most of it, what it draws.
+        """Each unit of the code, in order: what PCK loses without it, who has most of it, what it draws with the mean
+        person.
 
-        Args:
-            crops: the people that are scored.
-            heatmap: the target maps.
-            code: the autoencoder.
-            codes: (N, code size) float32 of the training people, not below 0 where a ReLU makes them.
-            rest: the mean person that draws.
-            names: of the K joints.
-            seed: of the resamples.
-
-        Returns:
-            A unit each, in order.
-        """
+        ``codes`` (N, code size) float32 are those of the training people, not below 0 where a ReLU makes them;
+        ``names`` are of the K joints."""
         mean, active = codes.mean(0, dtype=np.float64), density(codes)
         deviation = np.where(is_varying(codes), codes.std(0, dtype=np.float64), 0.0)
         varying = np.flatnonzero(is_varying(codes)).tolist()
@@ -250,9 +231,7 @@ class Network:
         shape = crops.people.visibility.shape
         tallies = {name: Tally(*shape) for name in (UNTOUCHED, *map(str, varying))}
         still = torch.from_numpy(mean).to(splicer.device)
-        self._execution.progress.start("units of the code", len(crops), "people")
-        for batch in splicer.batches(crops, self._execution):
-            descent = splicer.descend(batch)
+        for batch, descent in splicer.descents(crops, self._execution, "units of the code"):
             with torch.inference_mode():
                 own = code.encode(descent.bottleneck.float())
                 untouched = splicer.ascend(descent, code.decode(own), True)
@@ -263,7 +242,6 @@ class Network:
                     changed[:, number] = still[number]
                     maps = splicer.ascend(descent, code.decode(changed), True)
                     tallies[str(number)].add(batch.rows, maps, untouched, *targets)
-        self._execution.progress.finish()
         return tallies, passes
 
 
@@ -284,7 +262,7 @@ def _ways(sides: Sequence[int]) -> dict[str, tuple[bool, ...]]:
 def _by_joint(tally: Tally, passes: Passes, names: Sequence[str]) -> dict[str, float | None]:
     truth = passes.truth
     joints = pck.count(tally.cells, truth.cells, truth.visibility, truth.size).joints(names)
-    return {name: found["all"] for name, found in joints.items()}
+    return {name: found.all for name, found in joints.items()}
 
 
 def _minus(first: float | None, second: float | None) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 from shgae.analysis.effects import BySkips
 from shgae.analysis.latent.clusters import Clusters, ClusterVerdict, verdict_of
 from shgae.analysis.latent.spectrum import Spectrum, above_chance, check_shares
-from shgae.artifacts.typed_json import Schema, Upgrade
+from shgae.artifacts.typed_json import Schema, Upgrade, renamed, without
 from shgae.config import Limit, Share
 from shgae.errors import Inconsistent
 from shgae.metrics.pck import ByGroup
@@ -207,9 +207,8 @@ class _First(TypedDict):
 
 def _from_first(old: _First) -> dict[str, Any]:
     """Schema 1 to 2: other names; verdicts are made of its numbers, its sentences are left out."""
-    new = {key: value for key, value in old.items() if key not in ("says", "walks", "atlas")}
     walks, atlas = old["walks"], old["atlas"]
-    return new | {
+    return without(old, "says", "walks", "atlas") | {
         "spectrum": _spectrum_from_first(old["spectrum"]),
         "code_spectrum": _spectrum_from_first(old["code_spectrum"]),
         "clusters": _clusters_from_first(old["clusters"]),
@@ -228,7 +227,7 @@ def _spectrum_from_first(old: _FirstSpectrum | None) -> dict[str, Any] | None:
     check_shares(old["shares"])
     # That version broke the stick into as many pieces as there are numbers, however few people there were.
     above = above_chance(np.array(old["shares"]), old["people"]) if any(old["shares"]) else 0
-    return {names.get(key, key): value for key, value in old.items()} | {"above_chance": above}
+    return renamed(old, names) | {"above_chance": above}
 
 
 def _clusters_from_first(old: _FirstClusters | None) -> dict[str, Any] | None:

@@ -38,12 +38,8 @@ _UNITS: Mapping[UnitsVerdict, str] = {
 }
 
 
-def sentences(report: AnalysisReport) -> tuple[str, ...]:
+def sentences(report: AnalysisReport) -> Iterator[str]:
     """What the parts found, a sentence a verdict."""
-    return tuple(_sentences(report))
-
-
-def _sentences(report: AnalysisReport) -> Iterator[str]:
     for what, spectrum in (("bottleneck", report.spectrum), ("code", report.code_spectrum)):
         if spectrum:
             yield spectrum_sentence(spectrum, what)

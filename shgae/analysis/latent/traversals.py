@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shgae.analysis.pca import Components, Floats
+from shgae.analysis.pca import Components
+from shgae.metrics.people import Floats
 
 STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 """Standard deviations along the component, c of c * sqrt(eigenvalue)."""

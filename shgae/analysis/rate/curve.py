@@ -24,15 +24,10 @@ _EACH, _STEP = 64, 1.05
 
 
 def curve(squares: npt.NDArray[Any], spread: float) -> Floats:
-    """FVU for every rank 0 .. D.
+    """FVU for every rank 0 .. D: (D + 1,), never rising, from 1 down to 0 but for rounding.
 
-    Args:
-        squares: (D,) squared coefficients along each component, summed over people.
-        spread: sum |x - mean|^2 over them, above 0.
-
-    Returns:
-        (D + 1,), never rising, from 1 down to 0 but for rounding.
-    """
+    ``squares`` (D,) are squared coefficients along each component, summed over people; ``spread`` is the sum of
+    |x - mean|^2 over them, above 0."""
     held = np.concatenate([[0.0], np.cumsum(squares, dtype=np.float64)])
     rates: Floats = np.maximum(1 - held / spread, 0)
     return rates
@@ -184,15 +179,8 @@ class FvuSums:
 
 
 def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums, seed: int = 0) -> EqualRank:
-    """The fewest components with an FVU not above an autoencoder's.
-
-    Args:
-        rates: (D + 1,) of :func:`curve`.
-        fvu: the autoencoder's, on the same people.
-        rank: how many components the training people determine.
-        sums: for the interval over photos.
-        seed: of the resamples.
-    """
+    """The fewest components with an FVU not above an autoencoder's; ``rates`` (D + 1,) are of :func:`curve`, on the
+    same people, and the training people determine components up to ``rank``."""
     enough = np.flatnonzero(rates[: rank + 1] <= fvu)
     value = float(enough[0]) if len(enough) else np.inf
     return _named(sums.against_mean(seed), value, sums.limits(seed), rank, None)
@@ -201,14 +189,8 @@ def equal_fvu(rates: Floats, fvu: float, rank: int, sums: FvuSums, seed: int = 0
 def equal_pck(compared: ReplacementEffects, ks: Sequence[int], code: str, rank: int) -> EqualRank:
     """The rank with the PCK of an autoencoder; replacements of ``compared`` are named by their rank.
 
-    The estimate is read off the curve smoothed by :func:`isotonic`; its limits are those of :func:`_limits`.
-
-    Args:
-        compared: the untouched bottleneck, the ranks and the autoencoder on the same people.
-        ks: the ranks, rising, from 0.
-        code: the name of the autoencoder.
-        rank: how many components the training people determine; ranks beyond tell nothing.
-    """
+    The estimate is read off the curve smoothed by :func:`isotonic`; its limits are those of :func:`_limits`. ``ks``
+    rise from 0; ranks beyond ``rank``, which the training people determine, tell nothing."""
     ks = [k for k in ks if k <= rank or k == 0]
     cost, ahead = (compared.difference(*pair) for pair in ((UNTOUCHED, "0"), (code, "0")))
     mine = compared.value(code, "pck")
@@ -232,10 +214,7 @@ def _limits(ks: Sequence[int], ahead: Sequence[PhotoEstimate]) -> _Limits:
     """Limits of the rank by tests of one rank after another, from the bottom up and from the top down, until one fails:
     in a fixed order every test may be at the full level (Maurer, Hothorn and Lehmacher 1995).
 
-    Args:
-        ks: (J,) rising ranks.
-        ahead: (J,) the autoencoder's score minus that of each rank.
-    """
+    ``ks`` are J rising ranks, ``ahead`` the autoencoder's score minus that of each."""
 
     def above(tail: float) -> float:
         fails = np.flatnonzero([*(one.quantile(tail) <= 0 for one in ahead), True])[0]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from shgae.analysis import replacements
-from shgae.analysis.effects import UNTOUCHED, BySkips, ReplacementEffects
+from shgae.analysis.effects import UNTOUCHED, BySkips, ReplacementEffects, fvu_intervals
 from shgae.analysis.inputs import training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
@@ -25,7 +25,6 @@ from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
 from shgae.data.datasets import PoseBatch
 from shgae.execution import Execution
-from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import Interval
 from shgae.models.autoencoder import Autoencoder
@@ -87,13 +86,14 @@ class RateCurve:
         seen = _Seen(components, mean, names)
         projection = Projection(components, self._device)
         passes = self._passes(projection, ks, seen)
-        sides = self._compared(passes)
+        photos, seed = self._crops.photos, self._config.seed
+        sides = passes.effects(seed)
         equal = self._equal(names, sides, ks, rank)
         if dense := dense_ranks(ks, [found for one in equal.values() for found in one.values()]):
-            sides = self._compared(passes, self._passes(projection, dense, seen, again=True))
+            passes.join(self._passes(projection, dense, seen, again=True))
+            sides = passes.effects(seed)
             ks = tuple(sorted({*ks, *dense}))
             equal = self._equal(names, sides, ks, rank)
-        photos, seed = self._crops.photos, self._config.seed
         rates, intervals = seen.rates(), seen.intervals(photos, seed)
         fvu = {str(k): None if rates is None else float(rates[k]) for k in ks}
         points = tuple(_point(str(k), k, fvu[str(k)], intervals[str(k)], sides) for k in ks)
@@ -141,29 +141,17 @@ class RateCurve:
             return {}
         return {name: {way: equal_pck(side, ks, name, rank) for way, side in sides.items()} for name in names}
 
-    def _compared(self, first: Passes, *more: Passes) -> dict[str, ReplacementEffects]:
-        """Skips on and skips off, over all that passed."""
-        truth, seed = first.truth, self._config.seed
-        on = {name: tally for passes in (first, *more) for name, tally in passes.on.items()}
-        off = {name: tally for passes in (first, *more) for name, tally in passes.off.items()}
-        return {
-            "skips_on": ReplacementEffects(on, truth, seed=seed),
-            "skips_off": ReplacementEffects(off, truth, seed=seed),
-        }
-
     def _passes(self, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool = False) -> Passes:
         """One way down a batch; a way up for each rank, and the first time for the autoencoder, for what was given and
         for the bottleneck as it is."""
         others = [] if again else [UNTOUCHED, *seen.names]
         passes = Passes(self._splicer, self._crops, self._heatmap, [*others, *map(str, ks)])
-        self._execution.progress.start("more ranks" if again else "ranks", len(self._crops), "people")
-        for batch in self._splicer.batches(self._crops, self._execution):
-            descent = self._splicer.descend(batch)
+        what = "more ranks" if again else "ranks"
+        for batch, descent in self._splicer.descents(self._crops, self._execution, what):
             with torch.inference_mode():
                 instead = self._projected(descent, projection, ks, seen, again)
                 before = iter(()) if again else self._others(batch, descent, seen)
                 passes.add(batch, descent, itertools.chain(before, instead))
-        self._execution.progress.finish()
         return passes
 
     def _others(self, batch: PoseBatch, descent: StackState, seen: _Seen) -> Iterator[tuple[str, Tensor]]:
@@ -234,9 +222,7 @@ class _Seen:
         spread = np.concatenate(self._spreads)
         errors = {str(k): np.maximum(spread - np.concatenate(held), 0) for k, held in self._held.items()}
         errors |= {name: one.by_person()[0] for name, one in self._rebuilt.items()}
-        above = np.stack([*errors.values()], axis=1)
-        paired = PairedBootstrap(above, np.repeat(spread[:, None], len(errors), axis=1), photo_id, seed=seed)
-        return {name: paired.interval((place,)) for place, name in enumerate(errors)}
+        return fvu_intervals(errors, spread, photo_id, seed)
 
     def equal_fvu(self, name: str, rank: int, photo_id: npt.NDArray[np.int64], seed: int) -> EqualRank | None:
         """The rank with the FVU of one of ``names``; None if no bottleneck differs from the mean."""

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from shgae.analysis.changes import Change, change, turned
 from shgae.analysis.effects import UNTOUCHED, BySkips, Effect
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
-from shgae.artifacts.typed_json import Schema, Upgrade, part, to_json
+from shgae.artifacts.typed_json import Schema, Upgrade, part, renamed, to_json, without
 from shgae.config import Natural
 from shgae.errors import Inconsistent
 from shgae.metrics.statistics import VERDICT_PHOTOS, Interval
@@ -129,13 +129,8 @@ def taken_out_of(autoencoder: RatePoint | None, is_tuned: bool, photos: int) -> 
 
 
 def needed_of(points: tuple[RatePoint, ...], rank: int, photos: int) -> Needed:
-    """What a curve says without an autoencoder.
-
-    Args:
-        points: by number of components, 0 first.
-        rank: how many components the training people determine; points beyond are not asked.
-        photos: that the losses are over.
-    """
+    """What a curve says without an autoencoder, with losses over so many photos; points by number of components, 0
+    first, of which those beyond the rank that the training people determine are not asked."""
     losses = [(one.n_components, one.skips_on.pck_lost) for one in points if one.n_components <= rank]
     cost = points[0].skips_on.pck_lost
     if cost is None or photos < VERDICT_PHOTOS:
@@ -169,16 +164,16 @@ class _First(TypedDict):
 
 def _from_first(old: _First) -> dict[str, Any]:
     """Schema 1 to 2: other names, and verdicts that are made of its numbers; its sentences are left out."""
-    new = {key: value for key, value in old.items() if key not in ("says", "determined", "equal_pck", "equal_fvu")}
-    code = _point_from_first(old["autoencoder"]) if old["autoencoder"] else None
-    points = [_point_from_first(one) for one in old["points"]]
+    names = {"numbers": "n_components"}
+    code = renamed(old["autoencoder"], names) if old["autoencoder"] else None
+    points = [renamed(one, names) for one in old["points"]]
     tuned, rank = old["tuned"], old["determined"]
     read = tuple(part(RatePoint, one | {"fvu_interval": None}, f"points[{i}]") for i, one in enumerate(points))
     mine = part(RatePoint, code | {"fvu_interval": None}, "autoencoder") if code else None
     _check_points(read)
     out = taken_out_of(mine, tuned, old["photos"])
     most = max(one.n_components for one in read if one.n_components <= rank or one.n_components == 0)
-    return new | {
+    return without(old, "says", "determined") | {
         "rank": rank,
         "points": points,
         "autoencoder": code,
@@ -187,10 +182,6 @@ def _from_first(old: _First) -> dict[str, Any]:
         "taken_out": to_json(out) if out else None,
         "needed": None if code else to_json(needed_of(read, rank, old["photos"])),
     }
-
-
-def _point_from_first(old: Mapping[str, Any]) -> dict[str, Any]:
-    return {"n_components" if key == "numbers" else key: value for key, value in old.items()}
 
 
 def _rank_from_first(old: _FirstRank, most: int) -> dict[str, Any]:

@@ -52,12 +52,8 @@ _NEEDED: Mapping[CurveVerdict, str] = {
 }
 
 
-def sentences(report: RateReport) -> tuple[str, ...]:
+def sentences(report: RateReport) -> Iterator[str]:
     """What a rate curve found, a sentence a verdict."""
-    return tuple(_sentences(report))
-
-
-def _sentences(report: RateReport) -> Iterator[str]:
     if report.needed:
         yield needed_sentence(report.needed)
     if report.taken_out:

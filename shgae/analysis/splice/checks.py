@@ -37,14 +37,9 @@ class _WithError(nn.Module):
 
 
 def check(model: StackedHourglass, stack: int, images: Tensor, autoencoder: Autoencoder | None) -> tuple[Check, ...]:
-    """Tries one stack of a network in eval mode on images (N, 3, H, W), in float32; leaves it as it was.
-
-    Args:
-        model: grafted at this stack or not.
-        stack: the site.
-        images: on the model's device.
-        autoencoder: to be put in and taken out; without one the properties that need it are left out.
-    """
+    """Tries one stack of a network, grafted there or not, in eval mode on images (N, 3, H, W) on its device, in
+    float32; leaves it as it was. Without an autoencoder, to be put in and taken out, the properties that need it are
+    left out."""
     with torch.inference_mode():
         own = model.hourglass(stack).graft
         descent = model.descend(images, stack)

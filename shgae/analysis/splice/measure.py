@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from shgae.analysis import replacements
-from shgae.analysis.effects import ReplacementEffects, fvu_intervals
+from shgae.analysis.effects import UNTOUCHED, fvu_intervals
 from shgae.analysis.inputs import before_tuning, training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.replacements import Projection, Replacement
@@ -46,29 +46,22 @@ class Codes(NamedTuple):
 
 
 def codes_to_try(site: Site, given: LoadedAutoencoder | None, progress: Progress) -> Codes:
-    """The autoencoders of a splice: the site's own and the one from before it was tuned, or else the given one.
-
-    Args:
-        site: of the network.
-        given: ``--ae``; where the site has its own, the one from before.
-        progress: for a note where there is none.
-    """
-    own = site.own
-    if own is None and given is None:
+    """The autoencoders of a splice: the site's own and the one from before it was tuned, or else the given one
+    (``--ae``), which is the one from before where the site has its own."""
+    if site.own is not None:
+        codes = {"ae": site.own}
+        if given is not None:
+            codes["old-ae"] = given.module
+        elif site.is_tuned and (before := before_tuning(site, progress)):
+            codes["old-ae"] = before
+        return Codes(codes, site.loaded.spec.autoencoder(site.stack))
+    if given is None:
         spec = site.loaded.spec
         grafted = [str(stack) for stack in range(spec.stacks) if spec.autoencoder(stack)]
         which = f"--stack {' or '.join(grafted)}" if grafted else "--ae"
         progress.note(f"note: stack {site.stack} carries no autoencoder; with {which} there is one to compare")
         return Codes({}, None)
-    if own is None and given is not None:
-        return Codes({"ae": given.module}, given.spec)
-    assert own is not None
-    codes = {"ae": own}
-    if given is not None:
-        codes["old-ae"] = given.module
-    elif site.is_tuned and (found := before_tuning(site, progress)):
-        codes["old-ae"] = found[0]
-    return Codes(codes, site.loaded.spec.autoencoder(site.stack))
+    return Codes({"ae": given.module}, given.spec)
 
 
 class Splice:
@@ -99,10 +92,12 @@ class Splice:
         bottlenecks = self._splicer.bottlenecks(crops, self._execution, f"bottlenecks of {self._config.split}")
         offered = self._offered(mean, components, bottlenecks)
         passes = self._passes({name: replace for name, (replace, _) in offered.items()})
-        compared = [ReplacementEffects(side, passes.truth, seed=self._config.seed) for side in (passes.on, passes.off)]
+        compared = passes.effects(self._config.seed).values()
         sides = [side_of(side, list(offered), self._site.is_tuned, tuple(self._given)) for side in compared]
         distances = {name: self._distance(replace, bottlenecks, mean) for name, (replace, _) in offered.items()}
-        intervals = fvu_intervals(distances, crops.photos, self._config.seed)
+        errors = {name: one.by_person()[0] for name, one in distances.items()}
+        spread = distances[UNTOUCHED].by_person()[1]
+        intervals = fvu_intervals(errors, spread, crops.photos, self._config.seed)
         hashes = {name: one.sha256 for name, one in self._given.items()}
         replaced = tuple(
             Replaced(name, meaning, distances[name].result(), intervals[name], hashes.get(name))
@@ -147,7 +142,7 @@ class Splice:
         untouched = "the bottleneck as it is"
         if self._site.own is not None:
             untouched += ": the autoencoder taken out" + (" of the tuned trunk" if self._site.is_tuned else "")
-        offered: dict[str, tuple[Replacement, str]] = {"id": (replacements.identity, untouched)}
+        offered: dict[str, tuple[Replacement, str]] = {UNTOUCHED: (replacements.identity, untouched)}
         meanings = {"ae": "the autoencoder", "old-ae": "the autoencoder from before fine-tuning, in the tuned trunk"}
         for name, code in self._codes.items():
             offered[name] = (splicer.through(code), meanings[name])
@@ -170,13 +165,10 @@ class Splice:
         """One way down a batch, and a way up for each replacement, with skips and without."""
         heatmap = target_config(self._site, self._execution.progress)
         passes = Passes(self._splicer, self._crops, heatmap, offered)
-        self._execution.progress.start("replacements", len(self._crops), "people")
-        for batch in self._splicer.batches(self._crops, self._execution):
-            descent = self._splicer.descend(batch)
+        for batch, descent in self._splicer.descents(self._crops, self._execution, "replacements"):
             with torch.inference_mode():
                 instead = ((name, replace(descent.bottleneck, batch.rows)) for name, replace in offered.items())
                 passes.add(batch, descent, instead)
-        self._execution.progress.finish()
         return passes
 
     def _distance(

@@ -10,7 +10,7 @@ from shgae.analysis.changes import Change
 from shgae.analysis.effects import MEASURES, UNTOUCHED, Effect, Recovered, ReplacementEffects, Undefined
 from shgae.analysis.splice.code import CodeHealth
 from shgae.analysis.splice.verdicts import LEADING, Cost, asked_about, changes_of, cost_of
-from shgae.artifacts.typed_json import Schema, Upgrade, part, to_json
+from shgae.artifacts.typed_json import Schema, Upgrade, part, renamed, to_json, without
 from shgae.errors import Inconsistent
 from shgae.metrics.reconstruction import Fidelity
 from shgae.metrics.statistics import Interval
@@ -46,8 +46,8 @@ class Replaced:
 
 
 @dataclass(frozen=True)
-class Side:
-    """All replacements with the stack's skips on, or all with them off."""
+class MeasuredSide:
+    """The numbers of a :class:`Side`, of which its verdicts are made."""
 
     effects: Mapping[str, Effect]
     """By replacement."""
@@ -55,6 +55,12 @@ class Side:
     """Of each replacement, the baselines too, against each other baseline, in each measure."""
     ae_ahead: Mapping[str, Interval | None]
     """PCK with the autoencoder minus PCK with each other replacement; empty without an autoencoder."""
+
+
+@dataclass(frozen=True)
+class Side(MeasuredSide):
+    """All replacements with the stack's skips on, or all with them off."""
+
     cost: Cost | None
     """What the training mean costs and what of it is recovered; None in a tuned trunk."""
     changes: tuple[Change, ...]
@@ -159,37 +165,23 @@ class _First(TypedDict):
 
 def _from_first(old: _First) -> dict[str, Any]:
     """Schema 1 to 2: verdicts are made of its numbers, its sentences are left out."""
-    new: dict[str, Any] = {key: value for key, value in old.items() if key != "says"}
+    new = without(old, "says")
     new["replacements"] = [
-        {**one, "fidelity": _renamed(one["fidelity"], "sign_floor", "relu_floor")} for one in old["replacements"]
+        {**one, "fidelity": renamed(one["fidelity"], {"sign_floor": "relu_floor"})} for one in old["replacements"]
     ]
-    new["checks"] = [_renamed(one, "off_by", "max_abs_diff") for one in old["checks"]]
+    new["checks"] = [renamed(one, {"off_by": "max_abs_diff"}) for one in old["checks"]]
     return new | {
         name: _side_from_first(side, old["tuned"], old["photos"], name)
         for name, side in (("skips_on", old["skips_on"]), ("skips_off", old["skips_off"]))
     }
 
 
-def _renamed(value: Mapping[str, Any], before: str, now: str) -> dict[str, Any]:
-    return {now if key == before else key: one for key, one in value.items()}
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """The numbers of a side, of which its verdicts are made."""
-
-    effects: Mapping[str, Effect]
-    recovered: tuple[Recovered, ...]
-    ae_ahead: Mapping[str, Interval | None]
-
-
 def _side_from_first(old: _FirstSide, is_tuned: bool, photos: int, name: str) -> dict[str, Any]:
     recovered = [{**one, "undefined": _undefined_of(one["undefined"])} for one in old["recovered"]]
-    side = part(_Measured, {**old, "recovered": recovered}, name)
+    side = part(MeasuredSide, {**old, "recovered": recovered}, name)
     cost = None if is_tuned else cost_of(side.effects, side.recovered, photos)
     changes = changes_of(side.ae_ahead, is_tuned, photos)
-    new = to_json(Side(side.effects, side.recovered, side.ae_ahead, cost, changes, ()))
-    return {key: value for key, value in new.items() if key != "given"}  # which schema 3 brought
+    return without(to_json(Side(**vars(side), cost=cost, changes=changes, given=())), "given")  # which schema 3 brought
 
 
 def _undefined_of(said: str | None) -> str | None:

@@ -20,12 +20,8 @@ _COSTS: Mapping[CostVerdict, str] = {
 }
 
 
-def sentences(report: SpliceReport) -> tuple[str, ...]:
+def sentences(report: SpliceReport) -> Iterator[str]:
     """What a splice found, a sentence a verdict."""
-    return tuple(_sentences(report))
-
-
-def _sentences(report: SpliceReport) -> Iterator[str]:
     for side, found in report.sides:
         if found.cost:
             yield cost_sentence(found.cost, side)

@@ -92,11 +92,6 @@ def changes_of(
     """What the autoencoder is compared with: principal components; in a tuned trunk zeros, the mean, its absence and
     the autoencoder from before; what was given.
 
-    Args:
-        ahead: PCK with the autoencoder minus PCK with each other replacement.
-        is_tuned: whether the trunk was trained with its autoencoder inside.
-        photos: that the differences are over.
-        given: replacements of another program.
-    """
+    ``ahead`` is PCK with the autoencoder minus PCK with each other replacement, over so many photos."""
     wanted = ("zero", LEADING, UNTOUCHED, "old-ae") if is_tuned else [one for one in ahead if one.startswith("pca-")]
     return tuple(change("ae", other, ahead[other], photos) for other in (*wanted, *given) if other in ahead)

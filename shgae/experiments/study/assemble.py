@@ -23,7 +23,6 @@ from shgae.experiments.study import arms, costs, registration, scores
 from shgae.experiments.study.budget import check_budget
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.report import differences, mean_pck
-from shgae.metrics.pck import ByGroup
 from shgae.models.specs import HourglassSpec
 from shgae.option_lists import ARMS, BASELINE, FULL, NONE
 from shgae.plots.style import save_figure
@@ -74,7 +73,7 @@ def report_of(plan: Plan) -> StudyReport:
 def _arm(plan: Plan, name: str, by_seed: Sequence[scores.RunScores]) -> ArmResult:
     networks = [plan.model] if name == BASELINE else [plan.finetuned(name, seed) for seed in plan.seeds_of(name)]
     runs = [open_artifact(path, "hourglass", verify=False).facts for path in networks]
-    each = tuple(ByGroup(**one.pck) for one in by_seed)
+    each = tuple(one.pck for one in by_seed)
     return ArmResult(
         name=name,
         label={**ARMS, BASELINE: "no further training"}[name],
@@ -105,7 +104,7 @@ def _size(plan: Plan, size: int, people: PeopleTable, crop_size: int) -> CodeSiz
     arm = plan.repetition(size)
     facts = [open_artifact(plan.finetuned(arm, seed), "hourglass").facts for seed in plan.code_seeds]
     before, after = (
-        tuple(scores.read(place(arm, seed), people, crop_size).pck["all"] for seed in plan.code_seeds)
+        tuple(scores.read(place(arm, seed), people, crop_size).pck.all for seed in plan.code_seeds)
         for place in (plan.untuned_scores, plan.scores)
     )
     return CodeSize(
@@ -154,7 +153,7 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
         made.write(PLAN, plan_bytes(plan.registered))
         write_report(made, report, execution)
         if report.code_sizes:
-            save_figure(sizes_figure(report), made.file(CODE_SIZES), stamp(execution))
+            save_figure(sizes_figure(report, report.code_sizes), made.file(CODE_SIZES), stamp(execution))
         write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
         facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
         facts |= {"verdict": report.verdict.value, "plan": plan.registered.sha256}

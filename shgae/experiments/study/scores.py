@@ -21,6 +21,7 @@ from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, placed
 from shgae.metrics import pck
+from shgae.metrics.pck import ByGroup
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import EvaluateConfig, as_json
 
@@ -31,7 +32,7 @@ _CELLS = "cells.safetensors"
 class RunScores:
     """The study's PCK of one network on N people; last axes go by :data:`~shgae.metrics.pck.GROUPS`."""
 
-    pck: dict[str, float | None]
+    pck: ByGroup[float | None]
     """Of each group, 0 to 1, exactly as shgae evaluate counts it."""
     share: npt.NDArray[np.float64]
     """(N, 3) of each person's joints of the group, the share found; 0 where there is none."""
@@ -57,7 +58,7 @@ def run(model: Path, data: Path, output: Path, config: EvaluateConfig, execution
     ) as made:
         inference = Inference(device, config.precision, config.batch_size, loaded.mean_rgb)
         found = predict(loaded, model.name, crops, inference, execution)
-        made.write_tensors(_CELLS, {"cells": found.cells, "score": found.score})
+        made.write_tensors(_CELLS, {"cells": found.cells, "score": found.joint_score})
         facts = {"made_by": "study", "split": config.split, "persons": len(crops)}
         return made.commit(facts)
 

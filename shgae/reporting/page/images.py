@@ -52,17 +52,13 @@ class Picture:
 
 def of_photo(photo: Image.Image, alt: str, most_bytes: int = MOST_BYTES) -> Picture:
     """An RGB photo as JPEG, as good as fits into so many bytes."""
-    data = b""
     for quality in _QUALITIES:
         buffer = io.BytesIO()
         photo.save(buffer, "JPEG", quality=quality)
-        data = buffer.getvalue()
-        if len(data) <= most_bytes:
-            break
-    else:
-        half = photo.resize((max(photo.width // 2, 1), max(photo.height // 2, 1)), Image.Resampling.LANCZOS)
-        return of_photo(half, alt, most_bytes)
-    return Picture(data, "image/jpeg", photo.width, photo.height, alt)
+        if len(buffer.getvalue()) <= most_bytes:
+            return Picture(buffer.getvalue(), "image/jpeg", photo.width, photo.height, alt)
+    half = photo.resize((max(photo.width // 2, 1), max(photo.height // 2, 1)), Image.Resampling.LANCZOS)
+    return of_photo(half, alt, most_bytes)
 
 
 def of_figure(figure: Figure, alt: str) -> Picture:
@@ -76,33 +72,33 @@ def of_figure(figure: Figure, alt: str) -> Picture:
         return of_file(read_input(path, "figure", "a smaller figure", 2**30), alt)
 
 
-def of_file(data: bytes, alt: str, most_bytes: int = MOST_BYTES) -> Picture:
+def of_file(data: bytes, alt: str) -> Picture:
     """A PNG, JPEG or SVG; kept as it is where it is small enough, and made smaller (PNG and JPEG) where not.
 
     Raises:
         ValueError: it is none of these, cannot be decoded, or is an SVG that is too large.
     """
     if data.lstrip()[:5] in (b"<?xml", b"<svg "):
-        return _of_svg(data, alt, most_bytes)
+        return _of_svg(data, alt)
     try:
         opened = Image.open(io.BytesIO(data), formats=tuple(_TYPES))
         opened.load()
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"no PNG, JPEG or SVG ({error})") from error
-    if len(data) <= most_bytes and max(opened.size) <= MOST_PIXELS:
+    if len(data) <= MOST_BYTES and max(opened.size) <= MOST_PIXELS:
         return Picture(data, _TYPES[str(opened.format)], opened.width, opened.height, alt)
     image = opened.convert("RGB")
     image.thumbnail((MOST_PIXELS, MOST_PIXELS), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
-    if len(buffer.getvalue()) <= most_bytes:
+    if len(buffer.getvalue()) <= MOST_BYTES:
         return Picture(buffer.getvalue(), "image/png", image.width, image.height, alt)
-    return of_photo(image, alt, most_bytes)
+    return of_photo(image, alt)
 
 
-def _of_svg(data: bytes, alt: str, most_bytes: int) -> Picture:
-    if len(data) > most_bytes:
-        raise ValueError(f"an SVG of {len(data):,} bytes, {most_bytes:,} fit")
+def _of_svg(data: bytes, alt: str) -> Picture:
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"an SVG of {len(data):,} bytes, {MOST_BYTES:,} fit")
     if b"<!ENTITY" in data:
         raise ValueError("an SVG that defines entities")
     try:

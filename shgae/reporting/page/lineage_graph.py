@@ -52,11 +52,8 @@ class Family:
 
 
 def layout(members: Sequence[FamilyMember]) -> Family:
-    """Places members in columns by their longest line of descent; a line that others imply is left out.
-
-    Args:
-        members: parents before their children; parents that are not members are passed over.
-    """
+    """Places members, parents before their children, in columns by their longest line of descent; a line that others
+    imply is left out, and parents that are not members are passed over."""
     parents = nearest({one.anchor: one.parents for one in members})
     column: dict[str, int] = {}
     for anchor, above in parents.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,6 @@ from shgae.reporting.table import percent, points
 from shgae.skeleton import Skeleton
 from shgae.wording import counted, counted_people
 
-if TYPE_CHECKING:
-    pass
-
 PANEL_PIXELS = 288
 """Side of a drawn crop."""
 PANEL_BYTES = 40_000
@@ -43,7 +40,6 @@ _EXTREMES = "These people were chosen for being extreme: they show what can happ
 _NEAR, _FAR = 1.0, 0.0
 
 Shares = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shgae.analysis.latent.report import SCHEMA as ANALYSIS
@@ -78,7 +78,7 @@ def findings_of(given: Sequence[Given]) -> list[Findings]:
     for kind, say in _SENTENCES.items():
         for one in given:
             if one.kind == kind and one.has(REPORT):
-                found.append(Findings(one, say(one.artifact), f"{kind}-{one.anchor}"))
+                found.append(Findings(one, tuple(say(one.artifact)), f"{kind}-{one.anchor}"))
     return [one for one in found if one.sentences]
 
 
@@ -94,18 +94,14 @@ def concluded(found: Sequence[Findings]) -> Section:
     return Section("findings", "What may be concluded", tuple(blocks))
 
 
-def _compared(artifact: Artifact) -> tuple[str, ...]:
-    return tuple(evaluation.sentences(EVALUATION.read(artifact.open(REPORT))))
-
-
-def _studied(artifact: Artifact) -> tuple[str, ...]:
+def _studied(artifact: Artifact) -> list[str]:
     report = read_study(artifact)
-    return (study.conclusion(report), *cautions(report))
+    return [study.conclusion(report), *cautions(report)]
 
 
-_SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
+_SENTENCES: Mapping[str, Callable[[Artifact], Iterable[str]]] = {
     "study": _studied,
-    "evaluation": _compared,
+    "evaluation": lambda one: evaluation.sentences(EVALUATION.read(one.open(REPORT))),
     "splice": lambda one: splice_sentences(SPLICE.read(one.open(REPORT))),
     "rate": lambda one: rate_sentences(RATE.read(one.open(REPORT))),
     "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.open(REPORT))),
@@ -115,16 +111,15 @@ _SENTENCES: Mapping[str, Callable[[Artifact], tuple[str, ...]]] = {
 def sections_of(given: Sequence[Given], progress: Progress = _SILENT) -> list[Section]:
     """A section a kind, in the order of the page; only of kinds that are there."""
     sections = []
-    progress.start("sections", sum(one.kind in kinds for kinds, _, _ in _SECTIONS for one in given), "artefacts")
-    for kinds, title, blocks_of in _SECTIONS:
-        members = [one for one in given if one.kind in kinds]
+    progress.start("sections", sum(one.kind == kind for kind, _, _ in _SECTIONS for one in given), "artefacts")
+    for kind, title, blocks_of in _SECTIONS:
         parts = []
-        for one in members:
+        for one in (one for one in given if one.kind == kind):
             if blocks := blocks_of(one):
-                parts.append(Section(f"{one.kind}-{one.anchor}", one.name, blocks))
+                parts.append(Section(f"{kind}-{one.anchor}", one.name, blocks))
             progress.advance()
         if parts:
-            sections.append(Section(kinds[0], title, parts=tuple(parts)))
+            sections.append(Section(kind, title, parts=tuple(parts)))
     progress.finish()
     return sections
 
@@ -165,10 +160,10 @@ def _study(one: Given) -> tuple[Block, ...]:
     report = read_study(one.artifact)
     arms, differences, *joints = study.tables(report)
     alt = "Forest plot of the differences between arms, as in the table below."
-    picture = _pictures(one, {DIFFERENCES: alt}, "Differences with their intervals; numbers in the table below.")
+    picture = _picture(one, DIFFERENCES, alt, "Differences with their intervals; numbers in the table below.")
     said = (study.budget_line(report.budget), *registration(report.registered))
     shown = "PCK against the size of the code, as in the table below."
-    curve = _pictures(one, {CODE_SIZES: shown}, "PCK before and after fine-tuning, and of as many components.")
+    curve = _picture(one, CODE_SIZES, shown, "PCK before and after fine-tuning, and of as many components.")
     costs = [costs_table(report, STUDY_COSTS.read(one.artifact.file(COSTS)))] if one.has(COSTS) else []
     single = [Details("Single joints", tuple(joints))] if joints else []
     return (arms, *picture, differences, *single, *map(Text, said), *curve, *sizes_table(report), *costs)
@@ -184,7 +179,7 @@ def _splice(one: Given) -> tuple[Block, ...]:
 def _rate(one: Given) -> tuple[Block, ...]:
     report = RATE.read(one.artifact.open(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
-    picture = _pictures(one, {RATE_PICTURE: alt}, "PCK (left) and FVU (right) over the number of components.")
+    picture = _picture(one, RATE_PICTURE, alt, "PCK (left) and FVU (right) over the number of components.")
     return (*picture, rate_table(report))
 
 
@@ -202,7 +197,7 @@ def _data(one: Given) -> tuple[Block, ...]:
     )
     table = Grid("People", ("split", "people"), tuple(rows), notes, len(facts.get("dropped", {})))
     alt = "Some people of the training split with their joints, and a table of the people that were left out"
-    return (table, *_pictures(one, {SHEET: alt}, "Some people of the training split, as they were cut."))
+    return (table, *_picture(one, SHEET, alt, "Some people of the training split, as they were cut."))
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
@@ -236,40 +231,38 @@ def _drawn(one: Given, stem: str, alt: str, caption: str) -> tuple[Block, ...]:
     files = [f"{stem}{suffix}" for suffix in (".svg", ".png") if one.has(f"{stem}{suffix}")]
     fits = [file for file in files if one.artifact.manifest.files[file].size <= MOST_BYTES]
     file = next(iter([*fits, *reversed(files)]), None)
-    return _pictures(one, {file: alt}, caption) if file else ()
+    return _picture(one, file, alt, caption) if file else ()
 
 
 def _predictions(one: Given) -> tuple[Block, ...]:
     alt = "Up to 16 photos with the predicted joints drawn on them"
-    return _pictures(one, {SHEET: alt}, "The first photos with their predicted joints.")
+    return _picture(one, SHEET, alt, "The first photos with their predicted joints.")
 
 
-def _pictures(one: Given, files: Mapping[str, str], caption: str) -> tuple[Block, ...]:
-    """Pictures of an artefact, by file name with their alternative texts; those that it lacks are left out.
+def _picture(one: Given, name: str, alt: str, caption: str) -> tuple[Block, ...]:
+    """A picture file of an artefact; nothing where it lacks the file.
 
     Raises:
-        Refused: one is not a picture, or an SVG that is too large for a page.
+        Refused: it is not a picture, or an SVG that is too large for a page.
     """
-    pictures = []
-    for name, alt in files.items():
-        if one.has(name):
-            with one.artifact.open(name) as file:
-                data = whole(file, "picture", "a smaller picture", _MOST_PICTURE)
-            try:
-                pictures.append(of_file(data, alt))
-            except ValueError as error:
-                raise Refused("picture", file.name, str(error), "make the artefact again") from error
-    return (Figure(tuple(pictures), caption),) if pictures else ()
+    if not one.has(name):
+        return ()
+    with one.artifact.open(name) as file:
+        data = whole(file, "picture", "a smaller picture", _MOST_PICTURE)
+    try:
+        return (Figure((of_file(data, alt),), caption),)
+    except ValueError as error:
+        raise Refused("picture", file.name, str(error), "make the artefact again") from error
 
 
-_SECTIONS: tuple[tuple[tuple[str, ...], str, Callable[[Given], tuple[Block, ...]]], ...] = (
-    (("study",), "Arms compared", _study),
-    (("evaluation",), "Scores", _evaluation),
-    (("splice",), "Replacements of the bottleneck", _splice),
-    (("rate",), "How many numbers it takes", _rate),
-    (("analysis",), "Inside the bottleneck", _analysis),
-    (("figures",), "Figures", _figures),
-    (("predictions",), "Predictions", _predictions),
-    (("data",), "Data", _data),
+_SECTIONS: tuple[tuple[str, str, Callable[[Given], tuple[Block, ...]]], ...] = (
+    ("study", "Arms compared", _study),
+    ("evaluation", "Scores", _evaluation),
+    ("splice", "Replacements of the bottleneck", _splice),
+    ("rate", "How many numbers it takes", _rate),
+    ("analysis", "Inside the bottleneck", _analysis),
+    ("figures", "Figures", _figures),
+    ("predictions", "Predictions", _predictions),
+    ("data", "Data", _data),
 )
-"""Kinds, heading, and what one artefact gives, in the order of the page."""
+"""Kind, heading, and what one artefact gives, in the order of the page."""

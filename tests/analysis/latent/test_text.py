@@ -73,6 +73,6 @@ def test_a_spectrum_has_its_counts_and_no_suggestion() -> None:
 
 
 def test_a_report_says_a_sentence_a_part() -> None:
-    said = sentences(analysis_report(unit(0, CLEAR)))
+    said = list(sentences(analysis_report(unit(0, CLEAR))))
     assert len(said) == 6
     assert "PCK lost, over photos: 10.0 points (0.0 to 20.0) with the training mean for a bottleneck" in said[4]

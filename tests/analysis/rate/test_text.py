@@ -92,7 +92,7 @@ def test_a_curve_alone_regains_everything_from_the_rank_on_after_which_no_rank_l
 
 
 def test_a_tuned_graft_is_no_point_on_the_curve() -> None:
-    said = sentences(rate_report(point(50, 0.4, 0.2), is_tuned=True))
+    said = list(sentences(rate_report(point(50, 0.4, 0.2), is_tuned=True)))
     assert len(said) == 2 and said[0].startswith("The trunk was tuned")
-    assert len(sentences(rate_report(point(50, 0.4, 0.2)))) == 3
-    assert len(sentences(rate_report())) == 1
+    assert len(list(sentences(rate_report(point(50, 0.4, 0.2))))) == 3
+    assert len(list(sentences(rate_report()))) == 1

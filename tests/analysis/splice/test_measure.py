@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -53,7 +52,7 @@ def test_only_of_a_tuned_trunk_the_one_from_before_is_looked_for(
     monkeypatch: pytest.MonkeyPatch, made_by: str, names: list[str]
 ) -> None:
     before = build_autoencoder(SPEC, seed=3)
-    monkeypatch.setattr(measure, "before_tuning", lambda *_: (before, Path("grafted")))
+    monkeypatch.setattr(measure, "before_tuning", lambda *_: before)
     found = codes_to_try(grafted(build_autoencoder(SPEC), made_by), None, Notes())
     assert list(found.modules) == names
     assert found.modules.get("old-ae", before) is before

@@ -52,5 +52,5 @@ def test_what_was_given_is_told_by_its_name_where_a_share_of_the_cost_is_defined
 
 
 def test_a_report_says_a_sentence_a_verdict_and_side() -> None:
-    assert len(sentences(splice_report())) == 2
-    assert len(sentences(splice_report(is_tuned=True))) == 6
+    assert len(list(sentences(splice_report()))) == 2
+    assert len(list(sentences(splice_report(is_tuned=True)))) == 6

@@ -24,7 +24,7 @@ def simulated(rng: np.random.Generator, people: int, skill: np.ndarray, seed_eff
     hits = rng.binomial(K, np.clip(skill + seed_effect, 0, 1))
     share = np.stack([hits / K, np.zeros(people), hits / K], axis=1)
     has = np.stack([np.ones(people), np.zeros(people), np.ones(people)], axis=1)
-    means = {"all": float(share[:, 0].mean()), "v1": None, "v2": float(share[:, 2].mean())}
+    means = ByGroup(float(share[:, 0].mean()), None, float(share[:, 2].mean()))
     return RunScores(means, share, has)
 
 
@@ -114,7 +114,7 @@ def test_arms_that_score_the_same_are_identical() -> None:
 def test_all_wrong_against_all_right_is_better_and_no_certainty() -> None:
     def one(share: float) -> RunScores:
         filled = np.tile([share, 0, share], (20, 1))
-        return RunScores({"all": share, "v1": None, "v2": share}, filled, np.tile([1.0, 0, 1], (20, 1)))
+        return RunScores(ByGroup(share, None, share), filled, np.tile([1.0, 0, 1], (20, 1)))
 
     arms = {"none": [one(0.0)] * 3, "full": [one(1.0)] * 3}
     (found,) = differences(arms, np.arange(20) // 2, margin=0.01)

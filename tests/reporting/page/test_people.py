@@ -12,6 +12,7 @@ from shgae.evaluation.extremes import ScoredPeople
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions
 from shgae.execution import Execution
+from shgae.inference.decoding import ARGMAX
 from shgae.recipes import ReportConfig
 from shgae.reporting.page.people import PANEL_BYTES, PANEL_PIXELS, _chosen, _Drawn, _figure, people_section
 from shgae.skeleton import COCO_PERSON
@@ -27,8 +28,9 @@ def drawn_people(tiny_data: Path) -> _Drawn:
     """One model that is right about everybody, and one that finds nobody's joints."""
     crops, _, _ = first_people(tiny_data)
     people = people_of(crops, COCO_PERSON)
+    joint_score = np.ones((len(people), 17), np.float32)
     right = Predictions(
-        "right", people.cells, np.ones((len(people), 17), np.float32), people.xy_photo, np.ones(len(people))
+        people.xy_photo, people.cells, np.ones(len(people)), ARGMAX, name="right", joint_score=joint_score
     )
     wrong = dataclasses.replace(right, name="wrong", cells=(people.cells + 16) % 32, xy_photo=people.xy_photo + 40)
     return _Drawn(ScoredPeople((right, wrong), people), crops, COCO_PERSON, {int(people.photo_id[0]): "a.png"})
