@@ -104,7 +104,7 @@ def test_a_folder_of_the_usual_name_that_holds_something_else_spoils_no_finished
 def test_data_without_a_val_split_says_so_and_proposes_no_training(shell: Shell) -> None:
     out = shell.run("prepare", "--train", *PAIR.split(), "-o", "data", "--limit", 2)
     assert "next: " not in out
-    assert "no val split: shgae train will want one (--val JSON DIR)" in out
+    assert "no val split: shgae train wants one (--val JSON DIR or --hold-out-val N)" in out
 
 
 def test_doctor_speaks_json(shell: Shell) -> None:
