@@ -115,7 +115,7 @@ class Effect:
     """A network with one replacement."""
 
     pck: ByGroup[Share | None]
-    """The study's, in [0, 1]."""
+    """The original study's, in [0, 1]."""
     pck_lost: Interval | None
     """PCK of the untouched bottleneck minus this one's, all labelled joints."""
     loss: float | None

@@ -70,7 +70,8 @@ def from_cells(
 ) -> Predictions:
     """Predictions of arg-max cells (N, K, 2) of these crops' maps; the heights there are score (N, K), or 1.
 
-    Cells are counted by the study's rule: those of a network of another ``rule`` are the ones that its points fall on.
+    Cells are counted by the original study's rule: those of a network of another ``rule`` are the ones that its points
+    fall on.
     """
     heights = np.ones(cells.shape[:2], np.float32) if score is None else score
     xy_photo = _stored_points(cells, crops, rule)

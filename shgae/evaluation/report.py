@@ -57,7 +57,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class JointScore:
-    """The share of people of whom a joint was found, by the study's rule; None where nobody has it labelled."""
+    """The share of people of whom a joint was found, by the original study's rule; None where nobody has a label."""
 
     all: float | None
     v1: float | None
@@ -78,12 +78,12 @@ class Row:
     trained_on_other_data: bool
     """These three: see :class:`Origin`."""
     pck: ByGroup[float | None]
-    """The study's, 0 to 1."""
+    """The original study's, 0 to 1."""
     interval: ByGroup[Interval | None] | None
     """Of :attr:`pck`; None for what is not a model."""
     joints: Mapping[str, JointScore]
     metrics: tuple[Metric, ...]
-    """Every dialect; the first one is the study's."""
+    """Every dialect; the first one is the original study's."""
     curves: Mapping[str, Curve] = field(default_factory=dict)
     """See :attr:`~shgae.metrics.pose_scores.Scores.curves`."""
     matching: Matching | None = None

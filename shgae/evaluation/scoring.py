@@ -136,14 +136,14 @@ def _row(
 ) -> Row:
     """The row of a model, or (without an origin) of what is none."""
     origin, each = origin or Origin(), joint_interval or [None] * len(joints)
-    labels = scores.study.joint_labels[0].tolist()
+    labels = scores.original.joint_labels[0].tolist()
     return Row(
         name=name,
-        pck=scores.study.pck(),
+        pck=scores.original.pck(),
         interval=None,
         joints={
             name: JointScore(found.all, found.v1, found.v2, count, one)
-            for (name, found), count, one in zip(scores.study.joints(joints).items(), labels, each, strict=True)
+            for (name, found), count, one in zip(scores.original.joints(joints).items(), labels, each, strict=True)
         },
         metrics=scores.metrics,
         curves=scores.curves,

@@ -3,7 +3,7 @@
 A measure sums over batches and divides once, at the end.
 
 ==================  =======================================================================================
-``pck``             share of joints found, in the study's dialect, as counts that add up
+``pck``             share of joints found, in the original study's dialect, as counts that add up
 ``people``          what scores are made of: people, predicted points, groups of joints, a score with its name
 ``pose_scores``     every other score that the field has, side by side
 ``pckh``            PCKh in three published averagings, and curves over radii

@@ -1,4 +1,4 @@
-"""Models on the same people, by the study's PCK: how sure is each score, and each difference?
+"""Models on the same people, by the original study's PCK: how sure is each score, and each difference?
 
 All of them are scored on the same resamples of photos (:class:`shgae.metrics.bootstrap.PairedBootstrap`), so a
 difference has an interval of its own, which is narrower than those of the two scores suggest.
@@ -40,7 +40,8 @@ class Comparison:
 def resample_pck(
     hits: Sequence[Bools], visibility: Visibility, photo_id: Ints, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> PairedBootstrap:
-    """The study's PCK of M models on N people; its quantities are (model, group of :data:`~shgae.metrics.pck.GROUPS`).
+    """The original study's PCK of M models on N people; its quantities are (model, group of
+    :data:`~shgae.metrics.pck.GROUPS`).
 
     Args:
         hits: of each of M models (N, K) the joints found.

@@ -1,4 +1,4 @@
-"""PCK, the share of correct keypoints, as the study counted it.
+"""PCK, the share of correct keypoints, as the original study counted it.
 
 A joint is correct if its predicted cell lies less than half a tenth of the map's side away from its true cell (3.2
 cells of 64). The score is the mean over a person's labelled joints, then the mean over the people that have any.
@@ -60,7 +60,7 @@ class PCKCounts:
     """(3, K): people of whom this joint was correct."""
 
     def pck(self, averaging: Averaging = "person") -> ByGroup[float | None]:
-        """PCK in [0, 1] of each group, None for a group that nobody has a joint of; the study's is the person mean."""
+        """PCK in [0, 1] by group, None where nobody has a joint of it; the original study's is the person mean."""
         joints = np.arange(1, self.people.shape[1])
         if averaging == "person":
             sums, parts = (self.hits[:, 1:] / joints).sum(1), self.people[:, 1:].sum(1)
@@ -104,7 +104,7 @@ def count(
 
 
 def hits(pred_cells: npt.NDArray[np.integer[Any]], true_cells: npt.NDArray[np.integer[Any]], size: int) -> Bools:
-    """The study's rule: (N, K), whether a predicted cell lies near enough; arguments as of :func:`count`."""
+    """The original study's rule: (N, K), whether a predicted cell lies near enough; arguments as of :func:`count`."""
     off = pred_cells.astype(np.int64) - true_cells.astype(np.int64)
     near: Bools = np.sqrt((off**2).sum(-1)) < radius(size)
     return near

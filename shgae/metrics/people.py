@@ -82,7 +82,7 @@ class People:
     visibility: Visibility
     """(N, K) v = 0, 1, 2."""
     cells: Ints
-    """(N, K, 2) the cell x, y that each joint falls on by the study's rule (``heatmaps.truth``)."""
+    """(N, K, 2) the cell x, y that each joint falls on by the original study's rule (``heatmaps.truth``)."""
     cell_visibility: Visibility
     """(N, K) v, and 0 also for a joint outside the crop, which has no target."""
     map_size: int

@@ -4,7 +4,7 @@ A score depends on what is averaged over what, on which joints count and on how 
 :class:`~shgae.metrics.people.Metric` says all three. Radii are strict: a joint *at* the radius is missed.
 
 ==============  ====================================================================================================
-``pck``         the study's: cells nearer than a twentieth of the map's side, the target's own cell as truth
+``pck``         the original study's: cells nearer than a twentieth of the map's side, the target's own cell as truth
 ``box_pck``     distance / (width, height) of the annotated box, axis by axis (mmpose's ``keypoint_pck_accuracy``)
 ``longer_pck``  distance / longer side of that box (mmpose's ``PCKAccuracy``)
 ``torso_pck``   distance / that from shoulder to opposite hip, the mean of the labelled ones of the two
@@ -64,12 +64,12 @@ _NO_JOINT = "COCO scores whole people; a joint's own figure is oks/person"
 class Scores:
     """What :func:`score` finds."""
 
-    study: PCKCounts
-    """The study's PCK as counts."""
+    original: PCKCounts
+    """The original study's PCK as counts."""
     hits: Bools
-    """(N, K) the joints correct by the study's rule; without meaning where ``People.cell_visibility`` is 0."""
+    """(N, K) the joints correct by the original study's rule; without meaning where ``People.cell_visibility`` is 0."""
     metrics: tuple[Metric, ...]
-    """Every dialect; the first one is the study's, the person mean of :attr:`study`."""
+    """Every dialect; the first one is the original study's, the person mean of :attr:`original`."""
     curves: Mapping[str, pckh.Curve] = field(default_factory=dict)
     """Over radii of 0 to 0.5, mean over joints: ``torso_pck``, and ``pckh`` as bearpaw counts; those that there are."""
 

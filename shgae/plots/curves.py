@@ -71,7 +71,8 @@ def training_curves(runs: Runs) -> Figure:
 
 
 def study_curves(runs: Runs, first: int | None) -> Figure:
-    """Draws the study's figure: losses above, score below; all epochs on the left, from ``first`` on on the right.
+    """Draws the original study's figure: losses above, score below; all epochs on the left, from ``first`` on
+    on the right.
 
     Args:
         runs: all scored in the same way; a run that ended before ``first`` is on the left alone.

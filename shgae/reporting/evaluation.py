@@ -87,7 +87,7 @@ def joint_tables(report: EvaluationReport) -> list[Grid]:
 
 
 def pck_table(report: EvaluationReport) -> Grid:
-    """The study's PCK in per cent, a row a model with its interval; what knows nothing of the photo stands below."""
+    """The original study's PCK in per cent, a row a model with its interval; what knows nothing of the photo below."""
     beside = (*report.floors, *report.ceilings)
     headings = ("model", "PCK % all", "95 % interval", *(f"PCK % {heading}" for _, heading in GROUPS[1:]), "joints")
     rows = []
@@ -223,7 +223,7 @@ def official_tables(report: EvaluationReport) -> list[Grid]:
 
 
 def joints_table(report: EvaluationReport) -> Grid:
-    """The study's PCK in per cent, a row a joint and a column a model."""
+    """The original study's PCK in per cent, a row a joint and a column a model."""
     columns = report.rows
     rows = []
     for joint in report.joints:
@@ -234,7 +234,7 @@ def joints_table(report: EvaluationReport) -> Grid:
 
 
 def bins_table(report: EvaluationReport) -> Grid:
-    """The study's PCK in per cent by how many joints a person has labelled."""
+    """The original study's PCK in per cent by how many joints a person has labelled."""
     columns = report.rows
     labelled = [row.metrics[0].labelled for row in columns]
     bins = sorted(labelled[0], key=lambda bin_: (len(bin_.partition("-")[0]), bin_))  # files sort 13-17 before 5-8

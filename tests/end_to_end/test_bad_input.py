@@ -245,7 +245,8 @@ def test_a_folder_that_may_not_be_written_is_a_fault_of_the_disk(shell: Shell) -
 def test_data_without_the_split_that_a_step_needs_is_refused(shell: Shell) -> None:
     alone = shell.train_only()
     for words in (("train", alone), ("train", alone, "--force"), ("train", alone, "--resume")):
-        assert "this data has train only. Try: --val or --hold-out-val at shgae prepare" in shell.refused(*words, "-o", "x")
+        line = shell.refused(*words, "-o", "x")
+        assert "this data has train only. Try: --val or --hold-out-val at shgae prepare" in line
     shell.run("train", "made/data", "-o", "base", *TRAIN[:-1], 1)
     some = shell.json("prepare", "--train", *PAIR.split(), "--val", *PAIR.split(), "-o", "some", "--crop-size", 128)
     assert set(some["splits"]) == {"train", "val"}

@@ -58,7 +58,7 @@ def test_the_labels_are_those_of_the_file(scores: Scores) -> None:
     assert len(kept) == WANTED["people"] == 2958
     assert (kept > 0).sum(0).tolist() == [WANTED["labelled_by_joint"][name] for name in SHORT]
     assert ((kept > 0).sum(), (kept == 2).sum()) == (44_240, 33_997)
-    assert scores.study.joint_labels[0].sum() == WANTED["labelled"]
+    assert scores.original.joint_labels[0].sum() == WANTED["labelled"]
 
 
 def test_the_curve_is_bearpaws_and_its_area_that_of_its_trapezoids(scores: Scores) -> None:

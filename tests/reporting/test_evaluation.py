@@ -46,11 +46,11 @@ def row(name: str, names: tuple[str, ...], shift: float, sure: Interval | None =
     box, ids = np.array([[0, 0, 100, 50]] * 2, np.float64), np.arange(2)
     people = People(names, xy, visibility, cells, visibility, 64, box, ids, ids, **measures)
     found = score(Points(xy + [shift, 0], cells + [int(shift), 0], np.ones(2), "by hand"), people)
-    joints = found.study.joints(names)
+    joints = found.original.joints(names)
     made = scored(name, {joint: one.all for joint, one in joints.items()}, sure=sure, metrics=found.metrics)
-    labels = found.study.joint_labels[0].tolist()
+    labels = found.original.joint_labels[0].tolist()
     counts = {joint: replace(made.joints[joint], count=count) for joint, count in zip(names, labels, strict=True)}
-    return replace(made, pck=found.study.pck(), joints=counts, curves=found.curves)
+    return replace(made, pck=found.original.pck(), joints=counts, curves=found.curves)
 
 
 def test_a_table_says_so_where_pck_is_of_other_points_than_the_other_scores() -> None:
