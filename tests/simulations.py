@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,8 @@ def _planned(seeds: int, photos: int) -> tuple[str, str]:
     if photos < VERDICT_PHOTOS:
         return "-", "-"
     error = true_error(seeds, photos)
-    spreads = {"sd_seeds": SD_SEEDS, "sd_photos": SD_PHOTOS, "sd_both": SD_BOTH}
-    gain, equal = (planned_power(gain, 4 * error, seeds=seeds, photos=photos, **spreads) for gain in (2.8 * error, 0.0))
+    plan = partial(planned_power, seeds=seeds, photos=photos, sd_seeds=SD_SEEDS, sd_photos=SD_PHOTOS, sd_both=SD_BOTH)
+    gain, equal = (plan(gain, 4 * error) for gain in (2.8 * error, 0.0))
     return _percent(gain.differs, 0), _percent(equal.within_margin, 0)
 
 

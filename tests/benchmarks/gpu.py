@@ -214,7 +214,7 @@ def launches(trial: Trial, folder: Path) -> dict[str, Any]:
             step()
         _wait(trial.where)
         taken = time.perf_counter() - begun
-    kernels = [event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    kernels = [event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA]  # type: ignore[attr-defined]
     busy = sum(event.time_range.elapsed_us() for event in kernels) / 1e6
     return {"step_ms": round(200 * taken, 2), "kernels": len(kernels) // 5, "idle_share": round(1 - busy / taken, 3)}
 

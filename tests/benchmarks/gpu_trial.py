@@ -58,9 +58,10 @@ def prepared(trial: Trial, folder: Path) -> None:
     """People whose photos are noise, a twentieth of them for validation, as ``folder/data``."""
     rng = np.random.default_rng(0)
     facts = {"skeleton": COCO_PERSON.to_json(), "category_id": 1, "mean_rgb": list(MEAN), "crop_size": trial.crop_size}
-    facts |= {"crop_policy": "pad", "margin": 0.1, "splits": {"train": trial.people, "val": max(trial.people // 20, 8)}}
+    splits = {"train": trial.people, "val": max(trial.people // 20, 8)}
+    facts |= {"crop_policy": "pad", "margin": 0.1, "splits": splits}
     with new_artifact(folder / "data", kind="data", config={}, parents={}, execution=Execution()) as made:
-        for split, people in dict(facts["splits"]).items():
+        for split, people in splits.items():
             writer = CropWriter(made, split, trial.crop_size, people)
             some = rng.integers(0, 256, (16, trial.crop_size, trial.crop_size, 3), dtype=np.uint8)
             for person in range(people):

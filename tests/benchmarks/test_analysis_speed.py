@@ -50,8 +50,8 @@ def test_evaluation(bench: Bench) -> None:
         for model, group in itertools.product(range(len(hits)), range(len(pck.GROUPS))):
             again.interval((model, group))
         joint_intervals(hits, them.cell_visibility, them.photo_id, resamples=RESAMPLES)
-        compare_models(again, 0, 1)
-        by_joint(*hits, them.cell_visibility)
+        compare_models(again, [(0, 1)])
+        by_joint(hits[0], hits[1], them.cell_visibility)
 
     seconds = bench.seconds(run)
     how = f"two models, two floors, a ceiling; {PEOPLE:,} people, every dialect, {RESAMPLES:,} resamples"

@@ -15,13 +15,14 @@ from tests.benchmarks.gpu_trial import Trial, network
 
 
 @pytest.mark.bench
-def test_every_measurement_runs_and_says_what_it_found(tmp_path: Path, monkeypatch) -> None:
+def test_every_measurement_runs_and_says_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "BACKEND", "eager")  # else a minute of a C++ compiler
     trial = Trial("cpu", people=24, width=8, crop_size=128, batch_size=4, extracted=4)
     here = lambda name, trial, folder, _seconds: measured(name, trial, folder)  # noqa: E731
     machine, *found = rows(trial, tmp_path, here)
     assert machine["bf16_gflop_per_second"] > 0
-    assert [row for row in found if "failed" in row] == []
+    graphs = {f"{name} epoch, --cuda-graphs" for name in ("fine-tuning", "autoencoder")}
+    assert {row["what"] for row in found if "failed" in row} == graphs, "a CPU has none, which is told and not measured"
     assert [row["what"] for row in found] == list(PARTS)
     targets = {row["what"]: row["target"] for row in found if row["target"]}
     wanted = {"fine-tuning epoch": 60, "extraction": 20, "autoencoder epoch": 2}
@@ -30,7 +31,7 @@ def test_every_measurement_runs_and_says_what_it_found(tmp_path: Path, monkeypat
         for name in ("fine-tuning", "autoencoder")
         for option in ("--cuda-graphs", "--compile")
     }
-    assert all(row["seconds_for_coco"] > 0 for row in found if row["target"])
+    assert all(row["seconds_for_coco"] > 0 for row in found if row["target"] and row["what"] not in graphs)
     assert all(found[0][f"{name}_resumes_exactly"] for name in ("rmsprop", "adam", "sgd"))
     assert found[0]["maps_differ_by"] == 0
 

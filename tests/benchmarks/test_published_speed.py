@@ -69,7 +69,7 @@ def ours(theirs: nn.Module, crops: Crops, optimizer: str, precision: Precision) 
     network = build_hourglass(found.spec)
     load_state(network, found.arrays, "the published network")
     network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    config = replace(RECIPES["original"].train, optimizer=optimizer)
+    config = replace(RECIPES["original"].train, optimizer=optimizer)  # type: ignore[arg-type]
     objective = PoseObjective(crops, crops, HeatmapConfig(), Inference(CPU, precision, BATCH, (0.4, 0.4, 0.4)))
     return Ours(network, objective, build_optimizer(network, config))
 

@@ -59,7 +59,7 @@ def objective(data: Path, device: str, precision: Precision) -> PoseObjective:
 
 def network(device: str) -> Any:
     spec = HourglassSpec(keypoints=17, crop_size=128, residual="newell", width=64)
-    return build_hourglass(spec).to(device=device, memory_format=torch.channels_last)
+    return build_hourglass(spec).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def step(data: Path, device: str, precision: Precision) -> tuple[float, np.ndarray]:
