@@ -25,8 +25,8 @@ class ScoredPeople:
 
     @cached_property
     def labelled(self) -> Bools:
-        """(N, K) which joints count."""
-        return self.people.masks.all
+        """(N, K) which joints count: those with a label inside the crop, as in the PCK of ``evaluate``."""
+        return self.people.cell_visibility > 0
 
     @cached_property
     def hits(self) -> tuple[Bools, ...]:

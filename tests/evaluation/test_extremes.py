@@ -20,8 +20,9 @@ def scored_of(seed: int, people: int, models: int = 2) -> ScoredPeople:
     rng = np.random.default_rng(seed)
     cells, visibility = rng.integers(0, SIZE, (people, K, 2)), rng.integers(0, 3, (people, K))
     visibility[rng.uniform(size=people) < 0.2] = 0
+    in_crop = np.where(rng.uniform(size=(people, K)) < 0.8, visibility, 0)
     ids, nothing = np.arange(people), np.zeros((people, K, 2))
-    truth = People(tuple("abcd"), nothing, visibility, cells, visibility, SIZE, np.zeros((people, 4)), ids, 100 + ids)
+    truth = People(tuple("abcd"), nothing, visibility, cells, in_crop, SIZE, np.zeros((people, 4)), ids, 100 + ids)
     said = []
     for model in range(models):
         found = np.where(rng.uniform(size=(people, K, 1)) < 0.5, cells, (cells + 5) % SIZE)
@@ -32,9 +33,9 @@ def scored_of(seed: int, people: int, models: int = 2) -> ScoredPeople:
 
 
 def share(scored: ScoredPeople, model: int, row: int) -> float | None:
-    """PCK of one person by a loop; None where nothing is labelled."""
+    """PCK of one person by a loop; None where nothing is labelled inside the crop."""
     one, truth = scored.predictions[model], scored.people
-    labelled = [k for k in range(K) if truth.visibility[row, k]]
+    labelled = [k for k in range(K) if truth.cell_visibility[row, k]]
     if not labelled:
         return None
     right = [k for k in labelled if one.is_found[row] and one.cells[row, k].tolist() == truth.cells[row, k].tolist()]
