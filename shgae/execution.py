@@ -6,8 +6,10 @@ computing threads and of processes) may still change last bits, and stands in th
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 RENDEZVOUS = "SHGAE_RENDEZVOUS"
 """Environment of the processes of ``--nproc``: the file in which they find each other. torchrun's have a server."""
+PATIENCE = 180.0
+"""Seconds that processes which we started have to save and end when a signal asked them to."""
 T = TypeVar("T")
 Number = TypeVar("Number", bound="np.generic")
 Deterministic = Literal["off", "warn", "error"]
@@ -55,6 +59,16 @@ class Progress:
 
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
         """Tells the history row of an epoch, one of so many, and whether it is the best so far."""
+
+
+def processors() -> int:
+    """How many this process may use: on a cluster, fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def own_python(*words: str) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment of a Python that imports what this one does, whatever lies in the current folder."""
+    return [sys.executable, "-P", *words], {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -161,23 +175,26 @@ class Execution(Config):
     """How to run a stage; raises :class:`~shgae.errors.Refused` for what is no device, or beyond a limit."""
 
     device: Annotated[str, Parsed(device_name, "auto")] = "auto"
-    """Where tensors are computed: auto, cpu, cuda, cuda:N, or (untested) mps or xpu."""
+    """Where to compute: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda:N; mps and xpu (Apple's and
+    Intel's GPUs) are untested."""
     deterministic: Deterministic = "off"
-    """Whether torch may take algorithms that give other bits each time: yes (off), with a warning, or never (error)."""
+    """Only algorithms that give the same bits each time: error refuses others, warn tells of them. CPUs give the same
+    bits anyway."""
     workers: Annotated[int, WORKERS] = 2
-    """Threads that read and decode ahead; 0 does it in line."""
+    """Threads that read and decode ahead; 0 reads in line."""
     resume: bool = False
-    """Continue an interrupted run of the same output, exactly."""
+    """Continue an interrupted run of this output, exactly; where there is none, begin."""
     force: bool = False
     """Replace an output that exists; the old one stays until the new one is complete."""
     compile: bool = False
-    """Compile the passes of a training step; see :mod:`shgae.training.compiling`."""
+    """Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings."""
     cuda_graphs: bool = False
-    """Record the passes of a training step and launch them as a whole; see :mod:`shgae.training.recording`."""
+    """Record the passes of a step on a GPU and launch them as a whole, with the same bits; checked at the first
+    step."""
     tensorboard: bool = False
-    """Write the history of a training for TensorBoard too, into the folder ``tensorboard`` of the run."""
+    """Write the history for TensorBoard too, into the folder tensorboard of the run (extra: tensorboard)."""
     stamp: bool = True
-    """Write the command that made a picture at its foot."""
+    """Whether pictures show the command that made them, at their foot."""
     world: ProcessGroup = field(default_factory=ProcessGroup)
     """The processes that do it together."""
     progress: Progress = field(default_factory=Progress)

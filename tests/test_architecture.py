@@ -202,6 +202,10 @@ def test_no_code_is_chosen_by_a_name_in_a_file_or_an_option() -> None:
     assert [(name_of(path), name) for path in FILES for name in imports_of(path) if name.split(".")[0] in loads] == []
 
 
+def test_processes_of_ours_are_started_in_one_way() -> None:
+    assert [name_of(path) for path in FILES if "sys.executable" in path.read_text()] == ["shgae/execution.py"]
+
+
 def test_one_place_reads_foreign_weights_and_only_weights() -> None:
     loads = [
         (name_of(path), {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords})

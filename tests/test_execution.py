@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, StopFlag
+from shgae.execution import Execution, StopFlag, own_python, processors
 from shgae.experiments import demo
 from shgae.experiments.resume import verify
 from shgae.experiments.study import run as study_run
@@ -152,3 +152,26 @@ def test_under_nohup_a_closed_terminal_is_no_wish_to_stop() -> None:
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("words", [("-m", "random"), ("-c", "import random, shgae; print(random.__file__)")])
+def test_a_process_of_ours_imports_nothing_that_lies_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    for name in ("random.py", "shgae.py"):
+        (tmp_path / name).write_text("raise SystemExit('mine')")
+    monkeypatch.chdir(tmp_path)
+    command, environment = own_python(*words)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system gives a process all processors")
+def test_processors_are_those_that_a_cluster_gives() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert processors() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert processors() == len(allowed)

@@ -1,4 +1,9 @@
-"""Making artefacts: a draft is filled, then committed; nothing appears at its target before."""
+"""Making artefacts: a draft is filled, then committed; nothing appears at its target before.
+
+A draft fills ``NAME.partial`` next to its target ``NAME``; commit writes the manifest with each file's hash last, syncs
+everything to disk and renames. A crash leaves the old artefact or the new one, never a mixture, and an unfinished one
+never looks whole.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +39,7 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, dumps, json_bytes, write_json
 from shgae.artifacts.tensors import Array, tensors_bytes
 from shgae.errors import Refused
-from shgae.execution import Execution
+from shgae.execution import Execution, processors
 
 _MOST_SHOWN = 4
 """Of the differences between two runs."""
@@ -156,7 +161,7 @@ class Draft:
             "versions": package_versions(),
             **{key: self.origin.conditions[-1][key] for key in ("device", "deterministic")},
             **self.provenance,
-            "processors": os.cpu_count(),
+            "processors": processors(),
             "processes": self.world.size,
             "command": command_line(),
             "created": now(),

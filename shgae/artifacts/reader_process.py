@@ -18,7 +18,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from shgae.execution import StopFlag
+from shgae.execution import StopFlag, own_python
 
 REFUSES = 3
 """Exit code of a reader that answers with its reason."""
@@ -59,9 +59,7 @@ def ask(module: str, words: Sequence[str], file: BufferedReader, seconds: float,
         TooLong: it was killed at one of the bounds.
     """
     os.lseek(file.fileno(), 0, os.SEEK_SET)  # where the reader begins, whatever our own buffer holds
-    # -P and our own path: it imports what we import, never a torch.py next to the file.
-    command = [sys.executable, "-P", "-m", module, str(os.getpid()), *words]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command, environment = own_python("-m", module, str(os.getpid()), *words)
     with subprocess.Popen(
         command,
         env=environment,

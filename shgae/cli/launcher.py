@@ -20,12 +20,10 @@ from types import FrameType
 
 from shgae.artifacts.scratch import scratch
 from shgae.errors import PeerLost, Refused, printable
-from shgae.execution import HANGUP, RENDEZVOUS, STOP_SIGNALS, Execution
+from shgae.execution import HANGUP, PATIENCE, RENDEZVOUS, STOP_SIGNALS, Execution, own_python, processors
 
 GRACE = 15.0
 """Seconds that the others have to end by themselves when one has failed."""
-PATIENCE = 180.0
-"""Seconds that all have to save and end when a signal asked them to."""
 LOST = 75
 """How a process ends that lost another one: it has nothing to say that matters."""
 _MOST_DIGITS = 9
@@ -92,31 +90,32 @@ def _stop_without_launcher() -> None:
 
 def launch(arguments: Sequence[str], size: int) -> int:
     """Runs ``shgae ARGUMENTS`` in so many processes; returns the exit code of them all."""
+    command, environment = own_python(*_COMMAND, *arguments)
     with scratch("processes") as folder:
         said = [folder / f"process-{rank}" for rank in range(size)]
         started: list[subprocess.Popen[bytes]] = []
         with _forwarding(started) as asked:
             for rank in range(size):
-                environment = _environment(rank, size, folder)
                 # Blocked signals wait for a process until it can save.
                 blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-                started.append(_start(arguments, environment, said[rank] if rank else None))
+                place = _environment(environment, rank, size, folder)
+                started.append(_start(command, place, said[rank] if rank else None))
                 signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             failed = _wait(started, asked)
         return _verdict([process.returncode for process in started], failed, said, arguments[0])
 
 
-def _environment(rank: int, size: int, folder: Path) -> dict[str, str]:
-    threads = max((os.cpu_count() or 1) // size, 1)
+def _environment(environment: dict[str, str], rank: int, size: int, folder: Path) -> dict[str, str]:
+    threads = max(processors() // size, 1)
     defaults = {"OMP_NUM_THREADS": str(threads), "GLOO_SOCKET_IFNAME": _LOOPBACK}
     place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
-    return defaults | dict(os.environ) | place | {RENDEZVOUS: str(folder / "rendezvous")}
+    return defaults | environment | place | {RENDEZVOUS: str(folder / "rendezvous")}
 
 
-def _start(arguments: Sequence[str], environment: dict[str, str], aside: Path | None) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], environment: dict[str, str], aside: Path | None) -> subprocess.Popen[bytes]:
     with ExitStack() as stack:
         return subprocess.Popen(
-            args=[sys.executable, *_COMMAND, *arguments],
+            args=command,
             env=environment,
             stdin=subprocess.PIPE,  # ends when we do: they notice
             stdout=None if aside is None else subprocess.DEVNULL,

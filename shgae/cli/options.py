@@ -14,11 +14,12 @@ from shgae.cli.fields import defaults, help_of, stage_of
 from shgae.cli.inputs import Folder, NamedFile, NamedFiles, NewFolder
 from shgae.config import ConfigField, Limit, fields_of, within
 from shgae.errors import Refused
-from shgae.execution import EPOCH, JOBS, PROCESSES, SEED, STEPS, WORKERS, Deterministic, Execution
+from shgae.execution import EPOCH, JOBS, PROCESSES, SEED, STEPS, Execution
 from shgae.recipes import RecipeName
 
 _METHOD, _SHOWING = "Method", "Showing"
-_SHORT = {"batch_size": "-b", "seed": "-s"}
+_SHORT = {"batch_size": "-b", "seed": "-s", "device": "-d", "workers": "-j"}
+_METAVARS = {int: "N", float: "X", str: "TEXT", "device": "DEVICE"}
 
 Parameter = tuple[Any, Any]
 """An annotation and a default, as they stand in a signature."""
@@ -83,11 +84,6 @@ def modernized(command: str, words: Sequence[str], known: Collection[str]) -> tu
         waiting = found if found and not equals else None
         new.append(word)
     return new, notes
-
-
-def _is_device(value: str) -> str:
-    field = next(one for one in fields_of(Execution) if one.name == "device")
-    return str(_checked(field, value))
 
 
 def _is_within(name: str, limit: Limit) -> Callable[[int | None], int | None]:
@@ -189,60 +185,6 @@ Steps = Annotated[
     typer.Option("--steps", metavar="N", callback=_is_within("steps", STEPS), help="Steps of the trial, about."),
 ]
 
-RUN_OPTIONS: Mapping[str, Parameter] = {
-    "device": _option(
-        *(str, "auto", "--device", "-d"),
-        metavar="DEVICE",
-        callback=_is_device,
-        help="Where to compute: auto (the first NVIDIA or AMD GPU, else the CPU), cpu, cuda or cuda:N; "
-        "mps and xpu (Apple's and Intel's GPUs) are untested.",
-    ),
-    "deterministic": _option(
-        *(Deterministic, "off", "--deterministic"),
-        help="Only algorithms that give the same bits each time: error refuses others, warn tells of them. "
-        "CPUs give the same bits anyway.",
-    ),
-    "nproc": _option(
-        *(int, 1, "--nproc"),
-        metavar="N",
-        callback=_is_within("nproc", PROCESSES),
-        help="Processes on this machine that share the work, each on a GPU of its own where there are any.",
-    ),
-    "workers": _option(
-        *(int, 2, "--workers", "-j"),
-        metavar="N",
-        callback=_is_within("workers", WORKERS),
-        help="Threads that read and decode ahead; 0 reads in line.",
-    ),
-    "resume": _option(
-        *(bool, False, "--resume"),
-        help="Continue an interrupted run of this output, exactly; where there is none, begin.",
-    ),
-    "compile": _option(
-        *(bool, False, "--compile"),
-        help="Compile the network at the first step (minutes), for faster steps with other last bits; for long "
-        "trainings.",
-    ),
-    "cuda_graphs": _option(
-        *(bool, False, "--cuda-graphs"),
-        help="Record the passes of a step on a GPU and launch them as a whole, with the same bits; checked at the "
-        "first step.",
-    ),
-    "tensorboard": _option(
-        *(bool, False, "--tensorboard"),
-        help="Write the history for TensorBoard too, into the folder tensorboard of the run (extra: tensorboard).",
-    ),
-    "stamp": _option(
-        *(bool, True, "--stamp/--no-stamp"),
-        help="Whether pictures show the command that made them, at their foot.",
-    ),
-    "force": _option(
-        *(bool, False, "--force"),
-        help="Replace an output that exists; the old one stays until the new one is complete.",
-    ),
-}
-"""The fields of :class:`~shgae.execution.Execution` that are options, and nproc; a command names those that fit it."""
-
 SHOW_OPTIONS: Mapping[str, Parameter] = {
     "quiet": _option(bool, False, "--quiet", "-q", panel=_SHOWING, help="No progress and no notes."),
     "as_json": _option(
@@ -275,13 +217,47 @@ def config_options(config: type) -> Mapping[str, Parameter]:
 
 
 def _config_option(config: type, field: ConfigField) -> Parameter:
-    type_: Any = Literal[field.choices] if field.choices else field.kind
-    names = [f"--{field.option}/--no-{field.option}" if field.kind is bool else f"--{field.option}"]
-    if field.name in _SHORT:
-        names.append(_SHORT[field.name])
-    metavar = {int: "N", float: "X", str: "TEXT"}.get(field.kind) if not field.choices else None
     text = f"{help_of(config, field.name)} [{defaults(stage_of(config), field)}]"
-    return _option(*(type_ | None, None, *names), panel=_METHOD, metavar=metavar, help=text)
+    return _option(
+        _type_of(field) | None, None, *_names_of(field), panel=_METHOD, metavar=_metavar_of(field), help=text
+    )
+
+
+def _run_option(field: ConfigField, default: Any) -> Parameter:
+    return _option(
+        *(_type_of(field), default, *_names_of(field, is_flag=default is False)),
+        metavar=_metavar_of(field),
+        callback=lambda value: _checked(field, value),
+        help=help_of(Execution, field.name),
+    )
+
+
+def _type_of(field: ConfigField) -> Any:
+    return Literal[field.choices] if field.choices else field.kind
+
+
+def _names_of(field: ConfigField, *, is_flag: bool = False) -> list[str]:
+    names = [f"--{field.option}/--no-{field.option}" if field.kind is bool and not is_flag else f"--{field.option}"]
+    return [*names, _SHORT[field.name]] if field.name in _SHORT else names
+
+
+def _metavar_of(field: ConfigField) -> str | None:
+    return None if field.choices else _METAVARS.get(field.name, _METAVARS.get(field.kind))
+
+
+RUN_OPTIONS: Mapping[str, Parameter] = {
+    field.name: _run_option(field, default)
+    for field, default in zip(fields_of(Execution), (one.default for one in dataclasses.fields(Execution)), strict=True)
+    if field.kind in (str, int, bool)
+} | {
+    "nproc": _option(
+        *(int, 1, "--nproc"),
+        metavar="N",
+        callback=_is_within("nproc", PROCESSES),
+        help="Processes on this machine that share the work, each on a GPU of its own where there are any.",
+    )
+}
+"""The fields of :class:`~shgae.execution.Execution` that are options, and nproc; a command names those that fit it."""
 
 
 def given(config: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from shgae.artifacts.manifest import package_versions
 from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tensors import load_tensors, save_tensors
 from shgae.errors import Refused, ShgaeError
+from shgae.execution import processors
 from shgae.inference.device import UNTESTED, autocast, best_precision, multiplies_bf16, resolve_device
 from shgae.models.zoo import HourglassSpec, build_hourglass
 from shgae.recipes import FitConfig
@@ -69,7 +70,7 @@ def _machine(folder: Path) -> dict[str, Any]:
         "versions": package_versions(),
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "processor": _processor(),
-        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processors": processors(),
         "threads": torch.get_num_threads(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "disk_free_gb": round(disk.free / 1e9, 1),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from shgae.artifacts.run_log import read_origin
 from shgae.artifacts.store import open_artifact
 from shgae.config import from_stored, within
 from shgae.errors import DiskError, Diverged, Interrupted, Refused, ShgaeError
-from shgae.execution import STEPS, Execution, Progress, StopFlag
+from shgae.execution import STEPS, Execution, Progress, StopFlag, own_python
 from shgae.recipes import AutoencoderConfig, FinetuneConfig, FitConfig, TrainConfig
 from shgae.stages import finetune, pretrain_ae, train
 
@@ -154,9 +153,7 @@ def in_new_process(trial: Trial, output: Path, *, steps: int | None, resume: boo
         Interrupted: ``stop`` was set meanwhile; the process was ended too.
     """
     job = {"trial": dataclasses.asdict(trial), "output": str(output), "steps": steps, "resume": resume}
-    # -P and our own path: the child imports what we import, whatever lies in the current folder.
-    command = [sys.executable, "-P", "-m", __name__]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command, environment = own_python("-m", __name__)
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes) as child:
         try:

@@ -11,18 +11,18 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 
-from shgae.errors import DiskError, Diverged, Interrupted, PeerLost, Refused, ShgaeError
-from shgae.execution import Execution
+from shgae.errors import DiskError, Diverged, Interrupted, PeerLost, Refused, ShgaeError, shortened
+from shgae.execution import PATIENCE, Execution, own_python
 from shgae.experiments.part import Part
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.work import PAUSE, Work
@@ -44,11 +44,12 @@ class _Child:
     said: IO[bytes]
     begun: float = field(default_factory=time.monotonic)
 
-    def lines(self) -> list[dict[str, Any]]:
-        """What it said, a JSON object a line; not what libraries print."""
+    def lines(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """What it said, a JSON object a line; and what libraries, or Python itself, printed."""
         self.said.seek(0)
-        lines = self.said.read().decode(errors="replace").splitlines()
-        return [json.loads(line) for line in lines if line.startswith('{"shgae": ')]
+        lines = [line for line in self.said.read().decode(errors="replace").splitlines() if line.strip()]
+        own = [line for line in lines if line.startswith('{"shgae": ')]
+        return [json.loads(line) for line in own], [line for line in lines if line not in own]
 
 
 def side_by_side(work: Work, jobs: int) -> None:
@@ -93,9 +94,11 @@ def _stop(work: Work, running: list[_Child]) -> None:
         return
     for child in running:
         child.process.send_signal(number)
+        child.process.send_signal(signal.SIGCONT)  # one that was stopped would not hear it
+    until = time.monotonic() + PATIENCE
     for child in running:
-        child.process.wait()
-    running.clear()
+        with suppress(subprocess.TimeoutExpired):
+            child.process.wait(max(until - time.monotonic(), 0))
     raise Interrupted(number, work.plan.output, "the same command again")
 
 
@@ -112,9 +115,10 @@ def _start(plan: Plan, part: Part, slot: int, execution: Execution) -> _Child:
         **{key: getattr(execution, key) for key in HOW},
     }
     said = tempfile.TemporaryFile(prefix="shgae-")  # noqa: SIM115
+    command, environment = own_python(*_WORKER)
     process = subprocess.Popen(
-        args=[sys.executable, *_WORKER],
-        env=_environment(slot, execution.device),
+        args=command,
+        env=environment | _place(slot, execution.device),
         stdin=subprocess.PIPE,  # ends when we do: it notices
         stdout=said,
         stderr=subprocess.STDOUT,
@@ -126,8 +130,8 @@ def _start(plan: Plan, part: Part, slot: int, execution: Execution) -> _Child:
     return _Child(part, slot, process, said)
 
 
-def _environment(slot: int, device: str) -> dict[str, str]:
-    own = {"OMP_NUM_THREADS": "1", **os.environ}
+def _place(slot: int, device: str) -> dict[str, str]:
+    own = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     if device in ("auto", "cuda") and (count := torch.cuda.device_count()):
         visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
         own["CUDA_VISIBLE_DEVICES"] = visible.split(",")[slot % count]
@@ -136,7 +140,7 @@ def _environment(slot: int, device: str) -> dict[str, str]:
 
 def _end(work: Work, child: _Child, failed: dict[Path, Exception], later: dict[Path, float]) -> None:
     """What became of a part."""
-    part, code, lines = child.part, child.process.returncode, child.lines()
+    part, code, (lines, printed) = child.part, child.process.returncode, child.lines()
     if child.process.stdin is not None:
         child.process.stdin.close()
     for line in lines:
@@ -148,15 +152,16 @@ def _end(work: Work, child: _Child, failed: dict[Path, Exception], later: dict[P
     elif code == 0 and state is not None:
         work.ends(part, time.monotonic() - child.begun if state == "made" else None)
     else:
-        failed[part.path] = _failure(part, code, lines)
+        failed[part.path] = _failure(part, code, lines, printed)
         work.execution.progress.note(f"failed: {part.title}: {failed[part.path]}")
 
 
-def _failure(part: Part, code: int, lines: list[dict[str, Any]]) -> Exception:
+def _failure(part: Part, code: int, lines: list[dict[str, Any]], printed: list[str]) -> Exception:
     error = next((line["error"] for line in reversed(lines) if "error" in line), None)
     if error is None or error["kind"] == "Interrupted":
         name = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        why = f"the process that made it ended {name}" if error is None else "its process was asked to stop"
+        last = f" and said last: {shortened(printed[-1])}" if printed else ""
+        why = f"the process that made it ended {name}{last}" if error is None else "its process was asked to stop"
         fix = "the same command again, which keeps the other parts; if memory ran out, fewer --jobs"
         return PeerLost("part", part.title, why, fix)
     if error["kind"] in _ERRORS:

@@ -32,8 +32,13 @@ with open("log.jsonl", "a") as log:
     log.write(json.dumps({"part": name, "begun": time.monotonic(), "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
                           "threads": os.environ["OMP_NUM_THREADS"]}) + "\\n")
 if name == "killed":
+    print("what Python says last", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
-time.sleep(60 if name == "long" else 0.3)
+if name == "halted":
+    os.kill(os.getpid(), signal.SIGSTOP)
+if name == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+time.sleep(60 if name in ("long", "halted", "deaf") else 0.3)
 print("what a library prints")
 said = {"state": "made"}
 if name == "diverges":
@@ -99,7 +104,7 @@ def test_what_fails_costs_only_what_is_made_from_it(
     with pytest.raises(error) as caught:
         jobs.side_by_side(todo, 2)
     assert todo.made == ["c"], "scores wait for every training"
-    assert "SIGKILL" in str(caught.value) or "it is NaN" in str(caught.value)
+    assert "SIGKILL and said last: what Python says last" in str(caught.value) or "it is NaN" in str(caught.value)
 
 
 def test_what_another_process_makes_is_tried_again_and_notes_are_passed_on(
@@ -113,11 +118,13 @@ def test_what_another_process_makes_is_tried_again_and_notes_are_passed_on(
     assert isinstance(progress, Notes) and "c: a note of c" in progress.said
 
 
-def test_a_signal_goes_on_to_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    todo = fake(tmp_path, monkeypatch, ("long", "finetune", ()), ("c", "finetune", ()))
+@pytest.mark.parametrize("name", ["long", "halted", "deaf"])
+def test_a_signal_goes_on_to_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(jobs, "PATIENCE", 0.5 if name == "deaf" else 60)
+    todo = fake(tmp_path, monkeypatch, (name, "finetune", ()), ("c", "finetune", ()))
     stop = StopFlag()
     todo.execution = Execution(stop=stop)
-    threading.Timer(1.5, lambda: setattr(stop, "signal_number", signal.SIGTERM)).start()
+    threading.Timer(0.8, lambda: setattr(stop, "signal_number", signal.SIGTERM)).start()
     begun = time.monotonic()
     with pytest.raises(Interrupted):
         jobs.side_by_side(todo, 2)
@@ -128,8 +135,8 @@ def test_a_signal_goes_on_to_every_part(tmp_path: Path, monkeypatch: pytest.Monk
 def test_each_place_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch, visible: str | None, seen: list[str]) -> None:
     monkeypatch.setattr(jobs.torch.cuda, "device_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible or "")
-    assert [jobs._environment(slot, "auto")["CUDA_VISIBLE_DEVICES"] for slot in range(3)] == seen
-    assert jobs._environment(1, "cuda:1").get("CUDA_VISIBLE_DEVICES") == (visible or "")
+    assert [jobs._place(slot, "auto")["CUDA_VISIBLE_DEVICES"] for slot in range(3)] == seen
+    assert "CUDA_VISIBLE_DEVICES" not in jobs._place(1, "cuda:1")
 
 
 def test_what_another_process_made_meanwhile_is_kept(tmp_path: Path) -> None:
