@@ -203,8 +203,7 @@ def read_predictions(
     numbers = np.array([entries[i]["keypoints"] for i in place], np.float64).reshape(len(crops), joints, 3)
     says = [entries[i].get("found") for i in place]
     each = numbers[..., 2].astype(np.float32)
-    given = [entries[i].get("score") for i in place]
-    score = np.array([mean if one is None else one for one, mean in zip(given, each.mean(1), strict=True)], np.float64)
+    score = np.array([score_of(entries[i]) for i in place], np.float64)
     xy_photo = np.ascontiguousarray(numbers[..., :2])
     cells = cells_of(xy_photo, crops.people, crops.crop_size)
     found = None if says == [None] * len(says) else np.array([one is not False for one in says])
