@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import itertools
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -136,7 +137,7 @@ def put_in_place(made: Path, target: Path) -> Path | None:
     What is not part of the old artefact moves to the new one. Returns the folder where it stays if its
     place is taken.
     """
-    aside = target.with_name(f".{target.name}.old-{os.getpid()}")
+    aside = _free(target)
     try:
         if target.exists():
             write_json(target / REPLACED, {"replaced": True})  # so that the folder is known as ours, not by its name
@@ -149,6 +150,16 @@ def put_in_place(made: Path, target: Path) -> Path | None:
         raise
     sync(target.parent)
     return _take_away(aside, target) if (aside / REPLACED).is_file() else None
+
+
+def _free(target: Path) -> Path:
+    """A name that nothing has but an empty folder, which a crash left: the first process of every container has the
+    same number, and may have left a folder with something of the user's."""
+    for again in itertools.count(1):
+        path = target.with_name(f".{target.name}.old-{os.getpid()}" + f"-{again}" * (again > 1))
+        if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
+            return path
+    raise AssertionError("there is always a larger number")
 
 
 def mend(target: Path) -> None:

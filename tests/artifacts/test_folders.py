@@ -57,6 +57,16 @@ def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
     assert (tmp_path / "old" / "inner" / "mine").is_file()
 
 
+def test_one_process_replaces_a_folder_twice_though_something_of_the_users_stays_aside(tmp_path: Path) -> None:
+    (filled(tmp_path / "old") / "mine").write_bytes(b"first")
+    for again in (1, 2):
+        (filled(tmp_path / "new") / "mine").write_bytes(b"%d" % again)
+        aside = put_in_place(tmp_path / "new", tmp_path / "old")
+        assert aside is not None and (aside / "mine").read_bytes() == (b"first" if again == 1 else b"1")
+    assert (tmp_path / "old" / "mine").read_bytes() == b"2"
+    assert len(list(tmp_path.glob(".old.old-*"))) == 2
+
+
 @pytest.mark.parametrize("call", [3, 4])
 def test_a_rename_that_fails_leaves_both_folders_where_they_were(tmp_path: Path, call: int) -> None:
     for name in ("new", "old"):
