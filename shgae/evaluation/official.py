@@ -34,7 +34,7 @@ _NEEDED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "num_keypoints": (lambda value: _is_number(value) and value >= 0, "a number from 0"),
     "iscrowd": (lambda value: isinstance(value, int | float) and value in (0, 1), "0 or 1"),
 }
-"""What COCOeval reads of a person beside its joints, and what is sound, also in words."""
+"""What COCOeval reads of a person besides its joints, and what is sound, also in words."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The strict reading of entries in COCO's results format: whose, of which category, and K joints in pixels each."""
+"""The strict reading of entries in COCO's results format: of which person and category, and K joints in pixels each."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from shgae.metrics.pck import ByGroup
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import Metric
 from shgae.metrics.score_interval import is_near_boundary
-from shgae.metrics.statistics import Interval, Verdict
+from shgae.metrics.statistics import FEWEST_PHOTOS, Interval, Verdict
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,8 @@ class EvaluationReport:
     persons: int
     photos: int
     """Photos of people who have a joint."""
+    effective_photos: float | None
+    """As how many photos of equally many such people they count; None in reports of before, and of nobody."""
     joints: tuple[str, ...]
     """Their names, in the order of the skeleton."""
     bootstrap: Bootstrap
@@ -194,9 +196,14 @@ class EvaluationReport:
     @property
     def has_score_intervals(self) -> bool:
         """Whether a model's PCK is so near to 0 or 1 that its interval is a score interval."""
-        shares = [row.pck.all for row in self.models if row.interval and row.interval.all]
-        return any(share is not None and is_near_boundary(share, self.photos) for share in shares)
+        shares, photos = [row.pck.all for row in self.models if row.interval and row.interval.all], self.counting_photos
+        return any(share is not None and is_near_boundary(share, max(photos, FEWEST_PHOTOS)) for share in shares)
+
+    @property
+    def counting_photos(self) -> float:
+        """By how many photos the kind of interval is chosen."""
+        return self.photos if self.effective_photos is None else self.effective_photos
 
 
-EVALUATION = Schema(EvaluationReport, version=7, older=OLDER)
+EVALUATION = Schema(EvaluationReport, version=8, older=OLDER)
 """The form of an evaluation's ``report.json``."""

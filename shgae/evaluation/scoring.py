@@ -90,6 +90,7 @@ def report(
         split=config.split,
         persons=len(crops),
         photos=paired.photos,
+        effective_photos=paired.effective((0, 0)) if paired.photos else None,
         joints=skeleton.names,
         bootstrap=how,
         models=tuple(rows[:models]),

@@ -1,4 +1,4 @@
-"""What the networks of a study's arms cost at work: measured times, kept apart from the report, whose bytes repeat."""
+"""What the networks of a study's arms cost at work: measured times, apart from the report, which repeats its bytes."""
 
 from __future__ import annotations
 

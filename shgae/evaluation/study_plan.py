@@ -62,7 +62,7 @@ class StudyPlan:
     limit: int | None
     """So many people of each split alone; None for all."""
     margin: float
-    """The largest difference, in points of PCK, that counts as none."""
+    """The smallest difference, in points of PCK, that matters."""
     analysis: AnalysisPlan
     baseline: str
     """Id of the network that every arm starts from."""

@@ -17,7 +17,7 @@ from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.paired_tests import McNemar, holm, mcnemar
 from shgae.metrics.pck import GROUPS, ByGroup
 from shgae.metrics.people import Bools, Floats, Ints, Visibility
-from shgae.metrics.statistics import CONFIDENCE, RESAMPLES, VERDICT_PHOTOS, Interval, Verdict
+from shgae.metrics.statistics import ALPHA, RESAMPLES, VERDICT_PHOTOS, Interval, Verdict
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def compare_models(resampled: PairedBootstrap, pairs: Sequence[tuple[int, int]])
 
 def _verdict(difference: Interval | None, p: float | None) -> Verdict:
     verdict = Verdict.of(difference, 0 if p is None else VERDICT_PHOTOS)
-    if verdict in (Verdict.BETTER, Verdict.WORSE) and p is not None and p >= 1 - CONFIDENCE:
+    if verdict in (Verdict.BETTER, Verdict.WORSE) and p is not None and p >= ALPHA:
         return Verdict.NO_SIGNIFICANT_DIFFERENCE
     return verdict
 

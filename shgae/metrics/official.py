@@ -31,13 +31,13 @@ def official_scores(
         sigmas: (K,) of OKS; None takes COCO's, of its 17 joints.
         photos: ids of the photos of the truth that are scored; None scores all.
     """
-    if not results:  # loadRes looks at the first one
-        return dict.fromkeys(NAMES, 0.0)
+    if not truth["images"]:
+        return dict.fromkeys(NAMES, None)
     with contextlib.redirect_stdout(io.StringIO()):
         index = COCO()
         index.dataset = copy.deepcopy(dict(truth))
         index.createIndex()
-        judge = COCOeval(index, index.loadRes([dict(one) for one in results]), "keypoints")
+        judge = COCOeval(index, index.loadRes([dict(one) for one in results] or [_nobody(truth, sigmas)]), "keypoints")
         if sigmas is not None:
             judge.params.kpt_oks_sigmas = sigmas
         if photos is not None:
@@ -46,3 +46,10 @@ def official_scores(
         judge.accumulate()
         judge.summarize()
     return {name: None if value < 0 else float(value) for name, value in zip(NAMES, judge.stats, strict=True)}
+
+
+def _nobody(truth: Mapping[str, Any], sigmas: npt.NDArray[np.float64] | None) -> dict[str, Any]:
+    """A result that finds nobody: COCO reads no list without any."""
+    joints = 17 if sigmas is None else len(sigmas)
+    where = {"image_id": truth["images"][0]["id"], "category_id": truth["categories"][0]["id"]}
+    return where | {"keypoints": [-1e9, -1e9, 0] * joints, "score": 0.0}

@@ -96,7 +96,9 @@ def pck_table(report: EvaluationReport) -> Grid:
         whole, *parts = (percent(row.pck[group]) for group, _ in GROUPS)
         count = f"{sum(joint.count for joint in row.joints.values()):,}"
         rows.append((row.name, whole, span(found), *parts, count))
-    few = f"; Student's t, as they are fewer than {MANY_PHOTOS}" if report.photos < MANY_PHOTOS else ""
+    worth = report.counting_photos
+    weigh = f"weigh as much as {worth:.1f} of one size, which is" if round(worth, 1) < report.photos else "are"
+    few = f"; Student's t, as they {weigh} fewer than {MANY_PHOTOS}" if worth < MANY_PHOTOS else ""
     few += "; score intervals near 0 and 100 %" if report.has_score_intervals else ""
     drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
     caption = (
@@ -251,7 +253,7 @@ def mcnemar_grid(first: str, second: str, joints: Mapping[str, McNemar]) -> Grid
     headings = ("joint", "both find", f"only {first}", f"only {second}", "neither", "p", "adjusted")
     by_chance = f"Adjusted: Holm over {counted(len(rows), 'joint')}, of which one in twenty has p < 0.05 by chance"
     by_chance += "\nPeople are taken for independent: with several of one photo p is too small"
-    title = f"People whose joint was found: {first}, {second} (McNemar)"
+    title = f"People with the joint found: {first}, {second} (McNemar)"
     return Grid(title, headings, tuple(rows), by_chance)
 
 

@@ -48,7 +48,7 @@ def evaluation(*models: Row, persons: int = 10, photos: int = 7) -> EvaluationRe
     """Of these models alone; more by ``dataclasses.replace``."""
     joints = tuple(models[0].joints)
     how = Bootstrap(10_000, 0)
-    return EvaluationReport(DATA, "test", persons, photos, joints, how, models, (), (), ())
+    return EvaluationReport(DATA, "test", persons, photos, None, joints, how, models, (), (), ())
 
 
 def estimate(low: float, high: float, *, seeds: int = 3, error: SeedError | None = None) -> Estimate:

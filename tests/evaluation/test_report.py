@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
+from shgae.metrics.comparison import resample_pck
 from shgae.metrics.official import NAMES
 from shgae.metrics.pckh import Curve
 from tests.builders.reports import evaluation, interval, scored
@@ -65,3 +67,22 @@ def test_near_none_and_all_an_interval_is_a_score_interval(pck: float, near: boo
     row = scored("x", {"nose": pck}, pck=pck, sure=interval(pck - 0.001, pck + 0.001))
     assert evaluation(row, photos=300).has_score_intervals is near
     assert not evaluation(replace(row, interval=None), photos=300).has_score_intervals
+
+
+def test_the_kind_of_interval_goes_by_the_photos_that_weigh_and_not_by_those_that_are_there() -> None:
+    """Of 100 photos one has half of the people: they are worth about four."""
+    photo_id = np.concatenate([np.zeros(99, np.int64), np.arange(1, 100)])
+    hits = np.ones((198, 1), bool)
+    hits[:30] = False
+    paired = resample_pck([hits], np.full((198, 1), 2, np.uint8), photo_id, resamples=200, seed=0)
+    effective = paired.effective((0, 0))
+    assert effective == pytest.approx(198**2 / (99**2 + 99))
+    found = paired.share((0, 0))
+    assert found is not None
+    row = scored("x", {"nose": found.value}, pck=found.value, sure=found)
+    report = replace(evaluation(row, photos=100), effective_photos=effective)
+    combined = paired.combined(lambda one: one, (0, 0))
+    assert combined is not None
+    is_score = (found.low, found.high) != tuple(np.clip(combined.ends(), 0, 1))
+    assert report.has_score_intervals is is_score is True
+    assert not evaluation(row, photos=100).has_score_intervals

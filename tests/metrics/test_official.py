@@ -71,8 +71,26 @@ def test_they_are_pycocotools_numbers(tmp_path_factory: pytest.TempPathFactory, 
 
 
 def test_without_results_nobody_is_found() -> None:
+    truth, results = drawn(0)
+    with_some = official_scores(truth, results)
+    assert official_scores(truth, []) == {name: None if with_some[name] is None else 0.0 for name in NAMES}
+
+
+@pytest.mark.parametrize("without", ["annotations", "images"])
+def test_without_anybody_to_find_there_is_no_score(without: str) -> None:
     truth, _ = drawn(0)
-    assert set(official_scores(truth, []).values()) == {0.0}
+    truth = truth | {"annotations": [], without: []}
+    assert official_scores(truth, []) == dict.fromkeys(NAMES)
+    if truth["images"]:
+        nobody = {"image_id": truth["images"][0]["id"], "category_id": 1, "keypoints": [5.0] * 51, "score": 0.5}
+        assert official_scores(truth, [nobody]) == dict.fromkeys(NAMES)
+
+
+def test_of_large_people_alone_there_is_no_score_of_medium_ones() -> None:
+    truth, _ = drawn(0)
+    large = [one | {"area": 200.0**2} for one in truth["annotations"]]
+    found = official_scores(truth | {"annotations": large}, [])
+    assert found["APm"] is found["ARm"] is None and found["AP"] == found["APl"] == 0.0
 
 
 def test_a_result_that_says_it_is_none_is_left_out(tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ def test_the_main_table_has_the_interval_and_what_to_compare_with(report: Evalua
     assert grid.aside == 2
     few = "10,000 resamples of 2 photos; Student's t, as they are fewer than 50"
     assert f"{few}; score intervals near 0 and 100 %" in grid.caption
+    uneven = pck_table(replace(report, photos=100, effective_photos=8.46)).caption
+    assert "100 photos; Student's t, as they weigh as much as 8.5 of one size, which is fewer than 50; score" in uneven
     middle = replace(report.models[0], pck=ByGroup(0.6, None, 0.6))
     assert "score intervals" not in pck_table(replace(report, models=(middle,))).caption
 

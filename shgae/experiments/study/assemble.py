@@ -42,6 +42,7 @@ def report_of(plan: Plan) -> StudyReport:
         by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds_of(arm)]
     photos = photos_of(people, data, plan.split)
     registered = registration.look(plan)
+    assert plan.registered is not None  # or else no look
     found = differences(
         by_arm,
         photos,
@@ -50,6 +51,7 @@ def report_of(plan: Plan) -> StudyReport:
         primary=registered.primary or (FULL, NONE),
         without_level=registered.without_level,
         added=registered.added_arms,
+        resamples=plan.registered.analysis.resamples,
     )
     networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds_of(arm)]
     kinds = {arms.arm_of(arm).autoencoder for arm in plan.arms}

@@ -21,7 +21,7 @@ from shgae.metrics.bootstrap import PairedBootstrap, photo_sums
 from shgae.metrics.paired_tests import holm
 from shgae.metrics.pck import GROUPS, ByGroup, Group
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
-from shgae.metrics.statistics import ALPHA, CONFIDENCE, VERDICT_PHOTOS, PhotoEstimate, Verdict
+from shgae.metrics.statistics import ALPHA, CONFIDENCE, RESAMPLES, VERDICT_PHOTOS, PhotoEstimate, Verdict
 from shgae.option_lists import BASELINE, FULL, NONE
 
 _COMPARED: tuple[Pair, ...] = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
@@ -53,6 +53,7 @@ def differences(
     pairing: Pairing = "seeds",
     without_level: Verdict = Verdict.ALPHA_SPENT,
     added: Collection[str] = (),
+    resamples: int = RESAMPLES,
 ) -> tuple[ArmComparison, ...]:
     """Every difference that these arms allow, the primary one first.
 
@@ -67,9 +68,8 @@ def differences(
         alpha: two-sided level of every verdict and interval; 0 where nothing of it is left at this look.
         primary: the arm and what it is compared with; every other comparison is secondary.
         pairs: what is compared, the primary pair first; None takes :func:`compared`.
-        pairing: which runs are pairs. By seeds: the n-th ones of all arms, and of two arms with other numbers of seeds
-            the first ones are compared. By order: the n-th ones, where two arms have equally many. None: no runs are,
-            but for single ones.
+        pairing: which runs are pairs. By seeds: the n-th ones of all arms, as far as two arms have them. By order: the
+            n-th ones, where two arms have equally many. None: no runs are, but for single ones.
         without_level: the verdict where alpha is 0.
         added: arms that were not planned.
     """
@@ -84,7 +84,7 @@ def differences(
     # A person's difference, mean over seeds; a quantity is (pair, group), and all share the resamples.
     gained = np.stack([one.gained() for one in runs], 1)
     has = np.stack([one.firsts[0].has for one in runs], axis=1)
-    paired = PairedBootstrap(gained, has, photo_id)
+    paired = PairedBootstrap(gained, has, photo_id, resamples=resamples)
     by_group = [_found(runs, paired, photo_id, group) for group in range(len(GROUPS))]
     confidences = (1 - alpha, 1 - 2 * alpha) if alpha else (CONFIDENCE, 2 * CONFIDENCE - 1)
     groups = [ByGroup(*(one and _estimate(one, *confidences) for one in each)) for each in zip(*by_group, strict=True)]
