@@ -96,12 +96,13 @@ def broken_stick(pieces: int) -> npt.NDArray[np.float64]:
 
 
 def noise_edge(people: int, dimension: int) -> float:
-    """The share of the variance that the largest component of white noise stays below 19 times in 20.
+    """The share of the variance that the largest component of white noise stays below at least 19 times in 20.
 
     The 95th percentile of the Tracy-Widom law, 0.979, scaled as for a real Wishart matrix (Johnstone 2001, Annals of
     Statistics 29, 295-327). It lies above the broken stick where there are about as many people as numbers, and few.
     """
-    rows, columns = math.sqrt(people - 1), math.sqrt(dimension)
+    freedom = people - 1  # Johnstone's n: the mean was taken away
+    rows, columns = math.sqrt(max(freedom - 1, 1)), math.sqrt(dimension)
     centre = (rows + columns) ** 2
     scale: float = (rows + columns) * (1 / rows + 1 / columns) ** (1 / 3)
-    return (centre + 0.979 * scale) / ((people - 1) * dimension)
+    return (centre + 0.979 * scale) / (freedom * dimension)
