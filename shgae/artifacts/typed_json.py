@@ -27,6 +27,7 @@ from shgae.errors import Inconsistent, Refused, quoted, shortened
 T = TypeVar("T")
 SCHEMA = "schema"
 """The key of a report that says its version; version 1 has none."""
+_SCALARS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", types.NoneType: "null"}
 _WHOLE = re.compile("0|-?[1-9][0-9]{0,17}")
 _AGAIN = "make it again, with --force"
 _MOST = 10**18
@@ -157,6 +158,8 @@ def _plain(value: Any) -> Any:
 
 def _read(kind: Any, value: Any, path: str) -> Any:
     """The value as that type."""
+    if kind in _SCALARS:  # first: a report of many people is numbers, for the most part
+        return _scalar(kind, value, path)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is NotRequired:
         return _read(arguments[0], value, path)
@@ -178,9 +181,8 @@ def _read(kind: Any, value: Any, path: str) -> Any:
         return kind(_one_of([one.value for one in kind], value, path))
     if typing.is_typeddict(kind):
         return _read_keys(kind, _checked(dict, "an object", value, path), path)
-    if kind is Any:
-        return _any(value, path)
-    return _scalar(kind, value, path)
+    assert kind is Any, kind
+    return _any(value, path)
 
 
 def _read_fields(kind: Any, value: dict[str, Any], path: str) -> Any:
@@ -268,8 +270,7 @@ def _scalar(kind: Any, value: Any, path: str) -> Any:
         return float(value)
     if kind is int and type(value) is int and abs(value) > _MOST:
         raise _Fault(path, f"is beyond {_MOST:,}")
-    names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", types.NoneType: "null"}
-    return _checked(kind, names[kind], value, path)
+    return _checked(kind, _SCALARS[kind], value, path)
 
 
 def _any(value: Any, path: str) -> Any:
