@@ -18,6 +18,7 @@ from hypothesis import settings
 
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.execution import Execution
+from shgae.experiments.study import costs
 from shgae.recipes import PrepareConfig, Split
 from shgae.reporting import people_sheet
 from shgae.stages import prepare
@@ -83,12 +84,13 @@ def quick_disk(pytestconfig: pytest.Config) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_on_the_sheet(pytestconfig: pytest.Config) -> Iterator[None]:
-    """prepare draws one person and not eight, which takes most of its time on a few photos; tests of the sheet, and
-    where it is timed, draw all."""
+def one_of_each(pytestconfig: pytest.Config) -> Iterator[None]:
+    """prepare draws one person and not eight, and a study times a step once and not three times: on a few photos that
+    is most of their work. Tests of the sheet, and where it is timed, have all."""
     with pytest.MonkeyPatch.context() as patch:
         if not (_asks_for("bench", pytestconfig) or _asks_for("gpu", pytestconfig)):
             patch.setattr(people_sheet, "_PEOPLE", 1)
+            patch.setattr(costs, "_MEASURED", 1)
         yield
 
 

@@ -36,6 +36,8 @@ from tests.builders.photo_models import (
     say,
 )
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 
 def test_cells_become_photo_pixels_by_the_square_around_the_box(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,8 @@ from shgae.skeleton import COCO_PERSON
 from shgae.stages import predict
 from tests.builders.photo_models import CONFIG, FOUR, HOW, entries, joints, make_model, say
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 SIGMAS = [0.05, 0.05, 0.05, 0.05]
 
 

@@ -14,6 +14,8 @@ from shgae.inference.pose_finder import PoseFinder
 from shgae.stages import predict
 from tests.builders.photo_models import CONFIG, HOW, noise
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 
 @pytest.mark.parametrize("overlays", [True, False])
 def test_a_photo_that_is_replaced_after_its_joints_were_found_is_looked_at_again(

@@ -17,6 +17,8 @@ from shgae.stages import predict
 from tests.builders.chain import Notes
 from tests.builders.photo_models import CONFIG, HOW, entries, make_model, noise, peaks, say, turn
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 
 def test_bad_photos_are_named_and_the_others_go_on(tmp_path: Path, model: Path, photos: Path) -> None:
     whole = (photos / "00002.png").read_bytes()

@@ -107,7 +107,7 @@ def test_the_scores_are_the_evaluations_own_table(reported: Reported) -> None:
     for row in value["models"]:
         interval = row["interval"]["all"]
         assert f"{100 * interval['low']:.1f} to {100 * interval['high']:.1f}" in text
-    for name in ("Differences of PCK", "People whose joint was found", "PCK % of each joint"):
+    for name in ("Differences of PCK", "People with the joint found", "PCK % of each joint"):
         assert name in text
 
 
