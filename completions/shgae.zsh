@@ -13,7 +13,7 @@ _shgae() {
         'pretrain-ae:Trains the autoencoder on stored bottlenecks.'
         'graft:Inserts autoencoders after the last bottleneck residual of their hourglasses.'
         'finetune:Trains a network further, grafted or not (the control): all of it, or one part.'
-        'evaluate:Scores models on one split: the original study’s PCK and others’ scores, with intervals, and any two compared.'
+        'evaluate:Scores models on one split: the original study’s PCK and published metrics, with intervals, and every pair.'
         'demo:Runs the whole method on drawn people: minutes on two CPU cores.'
         'study:Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.'
         'compare:Compares predictions of modules that were trained elsewhere, in the form of a study’s report.'
@@ -321,8 +321,8 @@ _shgae() {
                         '--sigma-hidden[Standard deviation for a labelled but hidden joint (v = 1), in heatmap cells.]:value: ' \
                         '--unlabelled[Joints without a label (v = 0)\: left out of the loss, or trained towards an empty map.]:value:(masked empty)' \
                         '--centres[Centre of a target Gaussian\: the joint’s cell, or the joint’s own place between cells.]:value:(cell subpixel)' \
-                        '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment, with --augment none\: those two with --arm-augment.]:value: ' \
-                        '--margin[Equivalence margin\: the largest difference between arms, in points of PCK, that counts as none.]:value: ' \
+                        '--arms[Which to compare, with commas\: none, no autoencoder; random, a random one; pca, a linear one that starts as the principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same with a code of 4,096; dropout and weight-decay, no autoencoder but this regulariser; none+augment and full+augment, with --augment none\: those two with --arm-augment.]:value: ' \
+                        '--margin[Equivalence margin\: the smallest difference between arms, in points of PCK, that matters.]:value: ' \
                         '--seeds[Number of repeats per arm, each with the next seed, the same one for all arms.]:value: ' \
                         '--other-seeds[The same for arms that are not in the primary comparison, if fewer.]:value: ' \
                         '--code-sizes[Sizes of the code with which arm full is repeated, with commas, such as 5,10,25,50,100,400.]:value: ' \
@@ -362,7 +362,7 @@ _shgae() {
                         '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \
                         '--config[A TOML file over the recipe; options given here count more.]:value:_files' \
                         '--split[Which split the predictions are of; auto is test, or val where there is none.]:value:(auto train val test)' \
-                        '--margin[Equivalence margin\: the largest difference, in points of PCK, that counts as none.]:value: ' \
+                        '--margin[Equivalence margin\: the smallest difference, in points of PCK, that matters.]:value: ' \
                         '--paired[Whether the n-th runs of arms with equally many had one seed.]' \
                         '--no-paired[Not\: Whether the n-th runs of arms with equally many had one seed.]' \
                         '--sd[Standard deviation of the difference of two runs, in points of PCK, known from before\: for the minimum detectable difference.]:value: ' \
@@ -377,7 +377,7 @@ _shgae() {
                 splice)
                     _arguments \
                         '--ae[For a model without one; for a fine-tuned graft, its old one.]:value:_files' \
-                        '--activations[Of this model, for mean and components; else they are computed.]:value:_files' \
+                        '--activations[Of this model, for mean and components; without them they are computed.]:value:_files' \
                         '--given[Reconstructions by another program (.safetensors), and what to call them; may be repeated.]:value: ' \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
                         '--recipe[Where defaults come from\: the original study as it was, or its known faults mended.]:value:(original improved)' \

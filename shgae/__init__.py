@@ -76,7 +76,7 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
     Args:
         path: the file, replaced if there is one; ``.safetensors`` by custom.
         bottleneck: (N, C, 4, 4) numbers, in any form that numpy takes; stored as float32.
-        annotation_id: (N,) whose they are: people of one split, each once, in any order, by their
+        annotation_id: (N,) to which people they belong: of one split, each once, in any order, by their
             ``activations[SPLIT].annotation_id``.
         activations: of :func:`open_activations`; what they are reconstructions of.
 

@@ -104,7 +104,7 @@ class CompareConfig(Config):
     split: Literal["auto", "train", "val", "test"] = "auto"
     """Which split the predictions are of; auto is test, or val where there is none."""
     margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
-    """Equivalence margin: the largest difference, in points of PCK, that counts as none."""
+    """Equivalence margin: the smallest difference, in points of PCK, that matters."""
     paired: bool = False
     """Whether the n-th runs of arms with equally many had one seed."""
     sd: Annotated[float, Limit(0, 100, above=True)] | None = None

@@ -176,10 +176,10 @@ class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     arms: Annotated[str, Parsed(chosen_arms, ",".join(ARMS))] = "none,random,pca,frozen,full"
     """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the
     principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same
-    with a code of 4,096; dropout and weight-decay, no autoencoder but that; none+augment and full+augment,
+    with a code of 4,096; dropout and weight-decay, no autoencoder but this regulariser; none+augment and full+augment,
     with --augment none: those two with --arm-augment."""
     margin: Annotated[float, Limit(0, 100, above=True)] = 1.0
-    """Equivalence margin: the largest difference between arms, in points of PCK, that counts as none."""
+    """Equivalence margin: the smallest difference between arms, in points of PCK, that matters."""
     seeds: Annotated[int, Limit(1, 1000)] = 5
     """Number of repeats per arm, each with the next seed, the same one for all arms."""
     other_seeds: Annotated[int, Limit(1, 1000)] | None = None

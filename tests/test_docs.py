@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import Any
 
@@ -171,4 +172,8 @@ def test_the_pages_are_in_plain_words() -> None:
     for one in PAGES:
         text = " ".join(re.sub(r"`[^`]*`", "", one.written_by_hand).split())
         found += [(one.name, word) for word in AVOIDED if re.search(rf"\b{word}\b", text)]
+    for path in sorted((ROOT / "shgae").rglob("*.py")):
+        said = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+        text = " ".join(re.sub(r"`+[^`]*`+", "", one) for one in said if isinstance(one, str))
+        found += [(path.name, word) for word in AVOIDED if re.search(rf"\b{word}\b", text)]
     assert found == []

@@ -55,7 +55,7 @@ def check_sizes(artifact: Artifact) -> None:
     """What shows of an artefact's files without reading them.
 
     Raises:
-        Refused: one of them is missing, of another size, or behind a link that leads out.
+        Refused: one of them is missing, of another size, or reached by a link that leads out.
     """
     for name, entry in sorted(artifact.manifest.files.items()):
         path = artifact.path / name

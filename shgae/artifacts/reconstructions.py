@@ -3,7 +3,7 @@
 ::
 
     "bottleneck"       (N, C, 4, 4) float32 or float16, what stands in the place of the bottleneck of each person
-    "annotation_id"    (N,) int64, whose they are, in any order
+    "annotation_id"    (N,) int64, of which people, in any order
     metadata           "activations": the id of the activations that they are of, of one stack of several with /stack-N
 """
 
@@ -30,7 +30,7 @@ ORIGIN = "activations"
 _METADATA = "__metadata__"
 _TENSORS = ("annotation_id", "bottleneck")
 _AT_ONCE = 1024
-"""People whose numbers are looked at together."""
+"""How many people are looked at together."""
 _TAKEN = re.compile(r"id|ae|old-ae|random-ae|shuffle|mean|zero|pca-.*|[0-9]+")
 """What reports call the replacements that shgae makes itself."""
 _LONGEST_NAME = 40

@@ -1,9 +1,4 @@
-"""Making artefacts and opening them.
-
-A draft fills ``NAME.partial`` next to its target ``NAME``; commit writes the manifest with each file's hash last, syncs
-everything to disk and renames. A crash leaves the old artefact or the new one, never a mixture, and an unfinished one
-never looks whole.
-"""
+"""Opening artefacts, and checking their files by the manifest; :mod:`~shgae.artifacts.draft` makes them."""
 
 from __future__ import annotations
 

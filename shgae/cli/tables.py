@@ -1,4 +1,4 @@
-"""Results as tables, for people. Everything is read from the JSON that ``--json`` prints."""
+"""Results as tables, for people: of the JSON that ``--json`` prints, or of the dataclasses that give it."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class Augmentation:
 
 
 def for_joints(config: ConfigT, skeleton: Skeleton) -> ConfigT:
-    """A config whose parts are numbers; preset auto has no mirroring where no mirror pair is known."""
+    """A config with numbers for its parts; preset auto has no mirroring where no mirror pair is known."""
     if config.augment == "auto" and config.flip is None and not skeleton.flip_pairs:
         config = dataclasses.replace(config, flip=0.0)
     return with_parts(config)

@@ -40,7 +40,7 @@ class Doubts:
 
     people: int = 0
     fractions: int = 0
-    """People all of whose joints lie between 0 and 1."""
+    """People with all joints between 0 and 1."""
     boxes: int = 0
     by_corners: int = 0
     joints: int = 0

@@ -13,7 +13,7 @@ from shgae.execution import Progress
 from shgae.metrics import pck
 
 NEAR = 0.05
-"""A network whose PCK is not higher than the mean pose's by so much has hardly learned to look."""
+"""A network with a PCK that is not higher than the mean pose's by so much has hardly learned to look."""
 
 
 def mean_pose_cells(train: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]:

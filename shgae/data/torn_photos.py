@@ -28,7 +28,7 @@ _ZEROS_OF_PIXELS = 2
 _LEAST_ZEROS = 64
 """The same of a WebP, about."""
 _LAST_OF_PNG = 16
-"""Bytes behind the pixels of a PNG."""
+"""Bytes after the pixels of a PNG."""
 _COEFFICIENTS = 64
 _INTERVAL = b"\xff\xdd\0\4"
 """The head of what says how far restart markers are apart."""

@@ -1,1 +1,1 @@
-"""The only room that calls several stages: the demo, the study, the check of resuming."""
+"""The demo, the study, the comparison of runs, the check of resuming: the only room that calls several stages."""

@@ -257,7 +257,7 @@ def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: C
 def _detectable(
     found: Sequence[ArmComparison], runs: Mapping[str, Sequence[_Run]], photo_id: Ints, config: CompareConfig
 ) -> Detectable | None:
-    """Of the primary comparison; of one run each a spread over runs need not be known. None of arms that are alike on
+    """Of the primary comparison; of one run each a spread over runs need not be known. None of arms that are equal on
     every photo, which say nothing of the spread over photos.
 
     Args:

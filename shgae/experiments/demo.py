@@ -1,7 +1,7 @@
 """``shgae demo``: the whole chain on drawn people, on a CPU, in minutes.
 
-With ``study`` the only stage that calls stages. It is the method in the order of the study, so it is also the
-shortest way to see how the stages fit together from Python.
+It is the method in the order of the original study, so it is also the shortest way to see how
+the stages fit together from Python.
 """
 
 from __future__ import annotations

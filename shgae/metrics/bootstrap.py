@@ -117,8 +117,8 @@ class PairedBootstrap:
         """A share of people (denominators 0 or 1), or of their joints, with its interval in [0, 1]; None from too few
         photos.
 
-        Near 0 and 100 % it is a :func:`~shgae.metrics.score_interval.score_interval`. At 0 and 100 % nothing tells how
-        alike the people of a photo are, so there it is of photos and not of people or joints.
+        Near 0 and 100 % it is a :func:`~shgae.metrics.score_interval.score_interval`. At 0 and 100 % resamples do
+        not vary, and the people of a photo might be copies of each other: the interval counts photos.
         """
         found = self.combined(lambda one: one, quantity)
         if found is None:

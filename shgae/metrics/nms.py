@@ -1,7 +1,7 @@
 """OKS non-maximum suppression: of several predictions of one person, the best scored one is kept.
 
 Greedy, as Xiao et al. 2018 (Simple Baselines, 1804.06208) and HRNet (``lib/nms/nms.py``) have it: the best scored
-prediction is kept, those that are more alike to it than the limit are not, and so on with what is left. Two
+prediction is kept, those that are more similar to it than the limit are not, and so on with what is left. Two
 predictions are compared by COCO's similarity with the mean of their areas. Theirs are of the padded crops, here they
 are of the boxes themselves, so a limit keeps a little more.
 """
@@ -22,7 +22,7 @@ def oks_nms(
     Args:
         xy_photo: (N, K, 2) joints in photo pixels.
         decided: (N, K) which joints have a place; two predictions are compared by those that both have, and are not
-            alike without any.
+            similar without any.
         score: (N,); of equal scores the first one counts as better.
         area: (N,) in square photo pixels.
         limit: the highest similarity at which both are kept, 0 to 1.

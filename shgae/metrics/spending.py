@@ -6,7 +6,7 @@ planned seeds; here by the function that resembles O'Brien and Fleming's bounds,
 fulfilled. What is spent at a look is found by exact recursion over the looks (Armitage, McPherson and Rowe 1969): the
 standardised difference at n seeds is a sum of n independent parts.
 
-Photos, which are the same at every look, make the looks more alike than that, so less is spent than is counted.
+Photos, which are the same at every look, make the looks more similar than that, so less is spent than is counted.
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ def _student_p(ahead: float, error: float, freedom: float) -> float:
 
 
 def _tail_at(rising: Floats, null: float) -> float:
-    """The largest share of resamples whose quantile is not above ``null``, at least one of them."""
+    """The largest share of resamples with a quantile not above ``null``, at least one of them."""
     n = len(rising)
     place = int(np.searchsorted(rising, null, side="right"))
     if place in (0, n):

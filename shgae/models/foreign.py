@@ -254,7 +254,7 @@ def _child(parent: int, memory: int, kind: str) -> int:
 
 
 def _answer(source: IO[bytes], kind: str) -> tuple[int, bytes]:
-    """The exit code, and a line on where the network was with its tensors behind; or why it is refused, and a fix."""
+    """The exit code, and a line on where the network was, then its tensors; or why it is refused, and a fix."""
     try:
         tensors, note = _network(_load(source, kind), os.fstat(source.fileno()).st_size)
         return 0, (json.dumps(note) + "\n").encode() + safetensors.torch.save(tensors)

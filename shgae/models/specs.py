@@ -96,7 +96,7 @@ class HourglassSpec:
                 _check("width of the graft", graft.width, (self.width,))
             elif graft is not None:
                 own = tuple(i for i, one in enumerate(self.grafts[:stack]) if isinstance(one, AutoencoderSpec))
-                _check("stack whose autoencoder is shared", graft, own or ("a stack with an autoencoder",))
+                _check("stack with a shared autoencoder", graft, own or ("a stack with an autoencoder",))
 
     def autoencoder(self, stack: int) -> AutoencoderSpec | None:
         """The autoencoder in one stack, its own or a shared one, or None."""

@@ -16,7 +16,7 @@ from shgae.plots.style import MIDDLE, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
 _MOST_NAME = 20
-"""Characters beside a row of pictures."""
+"""Characters to the left of a row of pictures."""
 
 
 def prediction_sheet(

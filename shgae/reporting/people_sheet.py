@@ -15,7 +15,6 @@ from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
 
 Rows = npt.NDArray[np.int64]
-"""Every person of the JSON, kept or left out."""
 _PEOPLE, _EXAMPLES = 8, 3
 
 

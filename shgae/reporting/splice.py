@@ -31,7 +31,7 @@ def replacements_table(report: SpliceReport) -> Grid:
         ),
         rows=tuple(_replacement(report, one.name) for one in report.replacements),
         caption=f"{what}, with its 95 % interval over photos\n"
-        "moved: maps whose peak is more than 5 % of the side away from where id has it\n"
+        "moved: maps with their peak more than 5 % of the side away from where id has it\n"
         + "; ".join(f"{one.name}: {one.meaning}" for one in report.replacements),
     )
 

@@ -110,7 +110,7 @@ def run(
             :func:`~shgae.evaluation.predictions.read_predictions` takes them.
         data: prepared data of the models' joints and crop size.
         output: the folder to make: report, tables and ``predictions-NAME.json`` (COCO results); None writes nothing.
-        config: split, batch size, number format, draws.
+        config: split, batch size, number format, resamples.
         execution: device, threads, progress.
         sigmas: JSON of OKS's sigmas (:func:`~shgae.evaluation.matching.read_sigmas`); None takes COCO's for its joints.
         official: COCO JSON of the split's whole photos, for COCO's ten numbers; None leaves them out.

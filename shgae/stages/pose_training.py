@@ -57,7 +57,8 @@ def fit_pose(
 
     Args:
         model: the network, on the CPU.
-        facts: its ``spec`` and what :data:`TRAVELS`; they go into the manifest.
+        facts: its ``spec``, and what travels from data to networks (:mod:`shgae.artifacts.compatibility`); they go into
+            the manifest.
         config: targets and training.
         parents: the prepared ``data``, and what else it comes from.
         output: the folder to make.

@@ -27,7 +27,7 @@ _UNCOMPILED = "note: --compile has no effect on this training"
 
 
 class Compiled(nn.Module):
-    """A network whose passes are compiled at the first call; where that fails, it runs as it is, which is said."""
+    """A network with passes that are compiled at the first call; where that fails, it runs as it is, which is said."""
 
     def __init__(self, model: nn.Module, *, graphs: bool, execution: Execution, rows: frozenset[int]) -> None:
         """The network with batches of these ``rows`` compiled."""

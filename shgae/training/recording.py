@@ -29,7 +29,7 @@ _NEAR = 0.01
 
 
 class Recorded(nn.Module):
-    """A network whose passes are recorded at the first call; where that fails, it runs as it is, which is said."""
+    """A network with passes that are recorded at the first call; where that fails, it runs as it is, which is said."""
 
     def __init__(self, model: nn.Module, execution: Execution, rows: frozenset[int]) -> None:
         """The network with batches of these ``rows``, of one size, recorded."""

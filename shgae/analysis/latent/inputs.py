@@ -86,7 +86,7 @@ def open_inputs(paths: Sequence[Path], config: AnalyzeConfig, execution: Executi
     same = data is not None and theirs is not None and theirs.id == data.id
     if source and data and not same:
         execution.progress.note(
-            f"note: {source.path} was not made of {data.path}: no person is shown beside a bottleneck"
+            f"note: {source.path} was not made of {data.path}: no person is shown with a bottleneck"
         )
     return Inputs(parents, site, rows, data, split, code, same)
 

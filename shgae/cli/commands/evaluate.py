@@ -42,7 +42,7 @@ def evaluate(
     official: Annotated[Path | None, typer.Option("--official", metavar="JSON", help=_OFFICIAL), File("JSON")] = None,
     per_joint: Annotated[bool, typer.Option("--per-joint", help="Tables of every joint too.")] = False,
 ) -> Outcome:
-    """Scores models on one split: the original study's PCK and others' scores, with intervals, and any two compared."""
+    """Scores models on one split: the original study's PCK and published metrics, with intervals, and every pair."""
     from shgae.cli.table_layout import FittedTable
     from shgae.reporting.evaluation import joint_tables, main_tables
     from shgae.stages import evaluate as stage

@@ -41,8 +41,8 @@ def graft(
 ) -> Outcome:
     """Inserts autoencoders after the last bottleneck residual of their hourglasses.
 
-    As many as stacks are paired in order. One for several stacks is shared: one set of weights. One that is given
-    twice becomes two copies, which fine-tuning pulls apart.
+    With one autoencoder per stack, the first goes into the first stack, and so on. A single one for several stacks is
+    shared: one set of weights. The same one given twice becomes two copies, which fine-tuning changes separately.
     """
     from shgae.cli.tables import facts_table
     from shgae.stages import graft as stage

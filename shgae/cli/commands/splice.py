@@ -38,7 +38,7 @@ def splice(
     ] = None,
     activations: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Of this model, for mean and components; else they are computed."),
+        typer.Option(metavar="DIR", help="Of this model, for mean and components; without them they are computed."),
         Folder(("activations",)),
     ] = None,
     given: Given = None,
@@ -46,7 +46,7 @@ def splice(
 ) -> Outcome:
     """Replaces the bottleneck by the autoencoder's reconstruction, the mean, zeros and more, and scores each.
 
-    With the stack's skips on and off: what the autoencoder recovers of what the training mean costs.
+    With the stack's skips on and off: how much of the PCK that the training mean costs the autoencoder recovers.
     """
     from shgae.cli.tables import splice_tables
     from shgae.stages import splice as stage

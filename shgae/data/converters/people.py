@@ -31,7 +31,7 @@ class Malformed(Exception):
 
 
 class BrokenPeople:
-    """People of a file whose own entries contradict its format: each costs nobody but itself."""
+    """People of a file with entries that contradict its own format: each costs nobody but itself."""
 
     def __init__(self) -> None:
         self._count = 0

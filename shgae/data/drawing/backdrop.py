@@ -1,4 +1,4 @@
-"""What is behind and in front of the people: walls, floors, furniture.
+"""What is at the back and in front of the people: walls, floors, furniture.
 
 Sizes and places are in pixels of the canvas that is drawn on, which is finer than the photo.
 """

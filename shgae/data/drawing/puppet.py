@@ -240,7 +240,7 @@ def _head(body: _Body, axes: Array) -> None:
 
 
 def _near(seen: Mapping[str, Array], joint: str) -> tuple[str, ...]:
-    """Those of the left and the right joint that the trunk does not hide: it is turned far when one is well behind."""
+    """Those of the left and the right joint that the trunk does not hide: it is turned far when one is well hidden."""
     left, right = seen[f"left_{joint}"], seen[f"right_{joint}"]
     behind = 0.75 * float(np.linalg.norm(left - right))
     return tuple(

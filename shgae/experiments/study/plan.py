@@ -45,9 +45,9 @@ class Plan:
     config: StudyConfig
     """With the precision resolved."""
     width: int
-    """Channels of the parent's bottleneck."""
+    """Channels of the baseline's bottleneck."""
     stack: int
-    """The stack that carries the autoencoder: the parent's last one."""
+    """The stack that carries the autoencoder: the baseline's last one."""
     split: Literal["val", "test"]
     """On whom the arms are compared."""
     registered: StudyPlan | None = None

@@ -129,7 +129,7 @@ def run(
     with more arms or seeds adds them. What another process is making is left to it.
 
     Args:
-        model: the parent: an hourglass artefact or run directory, without an autoencoder.
+        model: the baseline: an hourglass artefact or run directory, without an autoencoder.
         data: prepared data with a train and a val split; its test split is scored, or val where there is none.
         output: the folder that holds every part, and ``report/``.
         config: arms, seeds, fine-tuning and pre-training.
@@ -138,7 +138,7 @@ def run(
             process.
 
     Raises:
-        Refused: the parent has an autoencoder, the data does not fit, the study was registered with another plan, or
+        Refused: the baseline has an autoencoder, the data does not fit, the study was registered with another plan, or
             something else lies where a part should.
         Diverged, Interrupted: see :mod:`shgae.errors`; finished parts stay, an unfinished one is continued.
         PeerLost: the process of a part was killed; the others were made.
