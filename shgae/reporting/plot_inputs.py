@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shgae.analysis.latent.report import SCHEMA as ANALYSIS
-from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.latent.report import ANALYSIS_REPORT
+from shgae.analysis.rate.report import RATE_REPORT
 from shgae.artifacts import strict_json
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.folders import report_of, unfinished
@@ -26,7 +26,12 @@ from shgae.plots.curves import is_number, score_of
 from shgae.reporting.names import shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
-_TYPED: Mapping[str, Schema[Any]] = {"rate": RATE, "analysis": ANALYSIS, "evaluation": EVALUATION, "study": STUDY}
+_TYPED: Mapping[str, Schema[Any]] = {
+    "rate": RATE_REPORT,
+    "analysis": ANALYSIS_REPORT,
+    "evaluation": EVALUATION,
+    "study": STUDY,
+}
 _MOST_HISTORY = 2**29
 """Bytes of a history; a row has some 300."""
 _FIX = "a history of a training"

@@ -9,7 +9,7 @@ from pathlib import Path
 from shgae.analysis.latent.inputs import choose_parts, open_inputs
 from shgae.analysis.latent.latent import cluster_numbers
 from shgae.analysis.latent.measure import find, report_of
-from shgae.analysis.latent.report import SCHEMA, AnalysisReport
+from shgae.analysis.latent.report import ANALYSIS_REPORT, AnalysisReport
 from shgae.analysis.latent.text import sentences
 from shgae.analysis.result import AnalysisResult
 from shgae.artifacts.draft import new_artifact
@@ -54,8 +54,8 @@ def run(
         found = find(opened, parts, config, device, execution)
         pictures = LatentPictures(opened, draft, execution)
         report = report_of(found, left_out, pictures.draw(found, config))
-        draft.write_json(REPORT, SCHEMA.to_json(report))
+        draft.write_json(REPORT, ANALYSIS_REPORT.to_json(report))
         says = tuple(sentences(report))
         write_pages(draft, analysis_tables(report), *says)
         artifact = draft.commit({"parts": parts, "says": " ".join(says)}, volatile=pictures.files)
-    return AnalysisResult(report, SCHEMA, says, artifact)
+    return AnalysisResult(report, ANALYSIS_REPORT, says, artifact)

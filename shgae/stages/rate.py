@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shgae.analysis.inputs import given_config, open_activations, open_code, open_given, open_split
 from shgae.analysis.rate.measure import RateCurve, ranks, rated_code
-from shgae.analysis.rate.report import SCHEMA, RateReport
+from shgae.analysis.rate.report import RATE_REPORT, RateReport
 from shgae.analysis.rate.text import sentences
 from shgae.analysis.result import AnalysisResult
 from shgae.analysis.site import open_site
@@ -64,7 +64,7 @@ def run(
     rate = RateCurve(site, rated_code(site, code), (prepared, source), ks, config, device, execution, theirs)
     if output is None:
         report = rate.report()
-        return AnalysisResult(report, SCHEMA, tuple(sentences(report)), None)
+        return AnalysisResult(report, RATE_REPORT, tuple(sentences(report)), None)
     with new_artifact(
         output,
         kind="rate",
@@ -75,10 +75,10 @@ def run(
         device=describe(device),
     ) as draft:
         report = rate.report()
-        draft.write_json(REPORT, SCHEMA.to_json(report))
+        draft.write_json(REPORT, RATE_REPORT.to_json(report))
         says = tuple(sentences(report))
         write_pages(draft, [rate_table(report)], *says)
         save_figure(rate_figure(report), draft.file(RATE), stamp(execution))
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts, volatile=(RATE,))
-    return AnalysisResult(report, SCHEMA, says, artifact)
+    return AnalysisResult(report, RATE_REPORT, says, artifact)

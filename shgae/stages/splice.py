@@ -10,7 +10,7 @@ from shgae.analysis.inputs import given_config, open_activations, open_code, ope
 from shgae.analysis.result import AnalysisResult
 from shgae.analysis.site import open_site
 from shgae.analysis.splice.measure import Splice, codes_to_try
-from shgae.analysis.splice.report import SCHEMA, SpliceReport
+from shgae.analysis.splice.report import SPLICE_REPORT, SpliceReport
 from shgae.analysis.splice.text import sentences
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
@@ -63,7 +63,7 @@ def run(
     splice = Splice(site, codes, prepared, source, config, device, execution, theirs)
     if output is None:
         report = splice.report()
-        return AnalysisResult(report, SCHEMA, tuple(sentences(report)), None)
+        return AnalysisResult(report, SPLICE_REPORT, tuple(sentences(report)), None)
     with new_artifact(
         output,
         kind="splice",
@@ -74,9 +74,9 @@ def run(
         device=describe(device),
     ) as draft:
         report = splice.report()
-        draft.write_json(REPORT, SCHEMA.to_json(report))
+        draft.write_json(REPORT, SPLICE_REPORT.to_json(report))
         says = tuple(sentences(report))
         write_pages(draft, splice_tables(report), code_lines(report), *says)
         facts = {"split": split, "persons": report.persons, "stack": report.stack, "says": " ".join(says)}
         artifact = draft.commit(facts)
-    return AnalysisResult(report, SCHEMA, says, artifact)
+    return AnalysisResult(report, SPLICE_REPORT, says, artifact)

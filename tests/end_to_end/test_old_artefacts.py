@@ -18,9 +18,9 @@ import pytest
 import torch
 
 import shgae
-from shgae.analysis.latent.report import SCHEMA as ANALYSIS
-from shgae.analysis.rate.report import SCHEMA as RATE
-from shgae.analysis.splice.report import SCHEMA as SPLICE
+from shgae.analysis.latent.report import ANALYSIS_REPORT
+from shgae.analysis.rate.report import RATE_REPORT
+from shgae.analysis.splice.report import SPLICE_REPORT
 from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint
 from shgae.artifacts.lineage import verify
 from shgae.artifacts.manifest import KINDS
@@ -108,17 +108,17 @@ def test_old_results_are_drawn_and_reported(old: Path, capsys: pytest.CaptureFix
 def test_old_reports_are_read_as_the_dataclasses_of_today(old: Path) -> None:
     spliced, rated, analysed = (old / name / "report.json" for name in ("splice", "rate", "analysis"))
     before = {path: json.loads(path.read_text()) for path in (spliced, rated, analysed)}
-    splice = SPLICE.read(spliced)
+    splice = SPLICE_REPORT.read(spliced)
     effects = before[spliced]["skips_on"]["effects"]
     assert {name: one.pck["all"] for name, one in splice.skips_on.effects.items()} == {
         name: one["pck"]["all"] for name, one in effects.items()
     }
     assert splice.skips_on.cost and splice.skips_on.cost.cost == splice.skips_on.effects["mean"].pck_lost
     assert splice.replacements[0].fidelity.relu_floor == before[spliced]["replacements"][0]["fidelity"]["sign_floor"]
-    rate = RATE.read(rated)
+    rate = RATE_REPORT.read(rated)
     assert [one.n_components for one in rate.points] == [one["numbers"] for one in before[rated]["points"]]
     assert all(one.at_least is None for one in rate.equal_pck.values())
-    analysis = ANALYSIS.read(analysed)
+    analysis = ANALYSIS_REPORT.read(analysed)
     assert analysis.spectrum and analysis.spectrum.rank == before[analysed]["spectrum"]["determined"]
     assert analysis.spectrum.above_chance <= before[analysed]["spectrum"]["above_chance"]
     assert set(analysis.left_out) <= set(PARTS)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shgae.analysis.latent.report import SCHEMA as ANALYSIS
-from shgae.analysis.rate.report import SCHEMA as RATE
-from shgae.analysis.splice.report import SCHEMA as SPLICE
+from shgae.analysis.latent.report import ANALYSIS_REPORT
+from shgae.analysis.rate.report import RATE_REPORT
+from shgae.analysis.splice.report import SPLICE_REPORT
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.manifest import FileEntry, read_manifest
 from shgae.artifacts.strict_json import parse
@@ -35,9 +35,9 @@ Place = tuple[str | int, ...]
 SCHEMAS: dict[str, Schema[Any]] = {
     "evaluation": EVALUATION,
     "study": STUDY,
-    "splice": SPLICE,
-    "rate": RATE,
-    "analysis": ANALYSIS,
+    "splice": SPLICE_REPORT,
+    "rate": RATE_REPORT,
+    "analysis": ANALYSIS_REPORT,
 }
 KINDS = tuple(name for name, (kind, _) in IDS.items() if kind in SCHEMAS)
 COMMANDS = {"plot": "plot {} -o x --force", "report": "report {} -o x.html --force --people 0"}

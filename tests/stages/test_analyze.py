@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from shgae.analysis.latent.network import Network, decode_code
-from shgae.analysis.latent.report import SCHEMA
+from shgae.analysis.latent.report import ANALYSIS_REPORT
 from shgae.analysis.site import open_site
 from shgae.analysis.splicer import Splicer
 from shgae.artifacts.activations import Activations
@@ -196,13 +196,13 @@ def test_a_grafted_model_brings_its_autoencoder_and_the_earlier_name_of_a_part_i
 ) -> None:
     config = replace(EXACT, parts=part)
     found = analyze.run([chain.grafted, chain.data, chain.activations], tmp_path / "out", config, HOW)
-    assert found.report.code_units == SCHEMA.from_json(report, "here").code_units
+    assert found.report.code_units == ANALYSIS_REPORT.from_json(report, "here").code_units
 
 
 @pytest.mark.usefixtures("sketched")
 def test_equal_inputs_give_equal_numbers(chain: Chain, tmp_path: Path, report: dict[str, Any]) -> None:
     inputs = [chain.activations, chain.baseline, chain.data, chain.autoencoder]
-    assert analyze.run(inputs, tmp_path / "out", EXACT, HOW).report == SCHEMA.from_json(report, "here")
+    assert analyze.run(inputs, tmp_path / "out", EXACT, HOW).report == ANALYSIS_REPORT.from_json(report, "here")
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 from sklearn.decomposition import PCA
 
 import shgae
-from shgae.analysis.rate.report import SCHEMA as RATE
-from shgae.analysis.splice.report import SCHEMA as SPLICE
+from shgae.analysis.rate.report import RATE_REPORT
+from shgae.analysis.splice.report import SPLICE_REPORT
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import open_artifact
@@ -131,8 +131,8 @@ def test_tables_and_reports_name_them(chain: Chain, whole: Path, own: Path, tmp_
     given = {"日本|$x$": own}
     result = splice.run(chain.baseline, chain.data, tmp_path / "splice", EXACT, HOW, None, whole, given)
     rated = rate.run(chain.baseline, whole, chain.data, tmp_path / "rate", RANKS, HOW, None, given)
-    assert SPLICE.read(tmp_path / "splice" / "report.json") == result.report
-    assert RATE.read(tmp_path / "rate" / "report.json") == rated.report
+    assert SPLICE_REPORT.read(tmp_path / "splice" / "report.json") == result.report
+    assert RATE_REPORT.read(tmp_path / "rate" / "report.json") == rated.report
     assert {"日本|$x$"} < {row[0] for row in splice_tables(result.report)[0].rows}
     assert rate_table(rated.report).rows[-2][0] == "日本|$x$"
     assert open_artifact(tmp_path / "rate").manifest.config["given_sha256"] == {"日本|$x$": hash_file(own)}
@@ -152,7 +152,7 @@ def test_reports_of_before_are_read_as_reports_with_nothing_given(chain: Chain, 
     few = {"limit": 3}
     one = splice.run(chain.baseline, chain.data, None, replace(EXACT, **few), HOW, None, whole).report
     other = rate.run(chain.baseline, whole, chain.data, None, replace(RANKS, **few), HOW).report
-    for schema, report in ((SPLICE, one), (RATE, other)):
+    for schema, report in ((SPLICE_REPORT, one), (RATE_REPORT, other)):
         old = without_new(schema.to_json(report))
         read = schema.from_json(old | {"schema": 2}, "here")
         assert without_new(schema.to_json(read)) == old

@@ -16,7 +16,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from shgae.analysis.latent.report import SCHEMA
+from shgae.analysis.latent.report import ANALYSIS_REPORT
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import open_artifact
@@ -185,7 +185,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:
     torn = trained(tmp_path / "torn")
     shutil.copy(net / HISTORY, broken / HISTORY)
     (torn / HISTORY).write_text("{}\n")
-    spectrumless = SCHEMA.to_json(dataclasses.replace(analysis_report(), spectrum=None))
+    spectrumless = ANALYSIS_REPORT.to_json(dataclasses.replace(analysis_report(), spectrum=None))
     cases: list[tuple[list[Path], int | None, str]] = [
         ([net, tmp_path / "torn" / ".." / "net"], None, "given twice"),
         ([empty], None, "no epoch of it is complete"),

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from shgae.analysis.rate.curve import RankVerdict
-from shgae.analysis.rate.report import SCHEMA
+from shgae.analysis.rate.report import RATE_REPORT
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.manifest import RATE
 from shgae.artifacts.store import open_artifact
@@ -122,7 +122,7 @@ def test_of_a_tuned_graft_no_number_of_components_is_told(chain: Chain, tmp_path
 
 
 def test_ranks_beyond_what_the_people_determine_are_marked(rated: dict[str, Any]) -> None:
-    table = rate_table(SCHEMA.from_json(report_of(rated), "here"))
+    table = rate_table(RATE_REPORT.from_json(report_of(rated), "here"))
     marked = [row[0] for row in table.rows if row[0].endswith("*")]
     assert marked == [f"{k}*" for k in (0, 1, 6, 20, SIZE) if k > rated["rank"]] and marked
     assert "beyond rank" in table.caption
@@ -151,7 +151,7 @@ def test_the_artefact_holds_the_report_and_a_picture(chain: Chain, tmp_path: Pat
     written = json.loads((tmp_path / "out" / "report.json").read_text())
     shown = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert written == report_of(shown)
-    assert SCHEMA.read(tmp_path / "out" / "report.json") == result.report
+    assert RATE_REPORT.read(tmp_path / "out" / "report.json") == result.report
     made = open_artifact(tmp_path / "out", "rate")
     assert {parent.role for parent in made.manifest.parents} == {"model", "data", "activations"}
     assert Image.open(tmp_path / "out" / "rate.png").width > 800

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.rate.report import RATE_REPORT
 from shgae.analysis.rate.text import sentences as rate_sentences
-from shgae.analysis.splice.report import SCHEMA as SPLICE
+from shgae.analysis.splice.report import SPLICE_REPORT
 from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
@@ -63,7 +63,7 @@ def test_every_sentence_of_every_report_stands_on_top_once_and_no_other(reported
     path = {name: folder / "report.json" for name, folder in sources(reported).items()}
     told = STUDY.read(path["study"])
     wanted = [conclusion(told), *cautions(told), *sentences(EVALUATION.read(path["evaluation"]))]
-    wanted += [*splice_sentences(SPLICE.read(path["splice"])), *rate_sentences(RATE.read(path["rate"]))]
+    wanted += [*splice_sentences(SPLICE_REPORT.read(path["splice"])), *rate_sentences(RATE_REPORT.read(path["rate"]))]
     top = unescape(reported.text.partition('<h2 id="findings">')[2].partition("</section>")[0])
     assert [line for line in top.split("<p>")[1:] if line.partition("</p>")[0] not in wanted] == []
     assert all(sentence in top for sentence in wanted)

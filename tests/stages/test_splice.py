@@ -15,7 +15,7 @@ import torch
 
 import shgae
 from shgae.analysis.site import Site, target_config
-from shgae.analysis.splice.report import SCHEMA
+from shgae.analysis.splice.report import SPLICE_REPORT
 from shgae.analysis.splice.verdicts import CostVerdict
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
@@ -220,7 +220,7 @@ def test_the_artefact_holds_what_json_prints_and_its_parents(chain: Chain, tmp_p
     written = json.loads((tmp_path / "out" / "report.json").read_text())
     shown = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert written == {key: value for key, value in shown.items() if key not in ("says", "output", "kind", "id")}
-    assert SCHEMA.read(tmp_path / "out" / "report.json") == result.report
+    assert SPLICE_REPORT.read(tmp_path / "out" / "report.json") == result.report
     made = open_artifact(tmp_path / "out", "splice")
     assert {parent.role for parent in made.manifest.parents} == {"model", "data", "autoencoder", "activations"}
     assert made.manifest.config["split"] == "test"

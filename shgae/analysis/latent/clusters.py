@@ -19,7 +19,7 @@ from shgae.execution import Progress
 if TYPE_CHECKING:
     from sklearn.cluster import KMeans
 
-Floats = npt.NDArray[np.float32]
+Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 STARTS = 4
@@ -133,7 +133,7 @@ class Clusters:
 
 
 def cluster(
-    rows: Floats, ks: Sequence[int], space: str, *, nearest: int, seed: int, progress: Progress = _SILENT
+    rows: Floats32, ks: Sequence[int], space: str, *, nearest: int, seed: int, progress: Progress = _SILENT
 ) -> Clusters:
     """Groups people (N, d) into K clusters for each K (2 or more) below N that so many different people allow, by
     scikit-learn's K-means.
@@ -172,19 +172,19 @@ def verdict_of(silhouette: float, one_mode: OneMode | None) -> ClusterVerdict:
     return ClusterVerdict.APART if one_mode.is_exceeded else ClusterVerdict.ONE_MODE
 
 
-def unit_length(rows: Floats) -> Floats:
+def unit_length(rows: Floats32) -> Floats32:
     """Rows (N, d) as directions: each divided by its length; a row of zeros stays."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    directions: Floats = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    directions: Floats32 = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
     return directions
 
 
-def distinct(rows: Floats) -> int:
+def distinct(rows: Floats32) -> int:
     """How many of rows (N, d) differ by more than rounding."""
     return len(np.unique(np.round(rows / (np.abs(rows).max() or 1), 6), axis=0))
 
 
-def against_one_mode(rows: Floats, ks: Sequence[int], seed: int, progress: Progress = _SILENT) -> OneMode | None:
+def against_one_mode(rows: Floats32, ks: Sequence[int], seed: int, progress: Progress = _SILENT) -> OneMode | None:
     """Compares the highest silhouette of some people (N, d) with that of clouds of one mode (the idea of SigClust: Liu
     et al. 2008, JASA 103, 1281-1293; there the cloud is Gaussian, which heavy tails alone exceed).
 
@@ -264,7 +264,7 @@ def _fitted(means: KMeans, rows: npt.NDArray[Any]) -> KMeans:
         return means.fit(rows)
 
 
-def _clustering(rows: Floats, k: int, compared: Ints, nearest: int, seed: int) -> Clustering:
+def _clustering(rows: Floats32, k: int, compared: Ints, nearest: int, seed: int) -> Clustering:
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 

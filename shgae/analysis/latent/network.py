@@ -29,7 +29,7 @@ RESTING = 256
 SIGMAS = (-2.0, 0.0, 2.0)
 """Standard deviations at which a unit is decoded."""
 
-Floats = npt.NDArray[np.float32]
+Floats32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +45,11 @@ class Rest:
 class DecodedPose:
     """What maps say."""
 
-    xy_crop: Floats
+    xy_crop: Floats32
     """(n, K, 2) the highest cells, in pixels of the crop."""
-    height: Floats
+    height: Floats32
     """(n, K) how high they are."""
-    heat: Floats
+    heat: Floats32
     """(n, H, W) the highest map at each cell."""
 
 
@@ -190,7 +190,7 @@ class Network:
         crops: Crops,
         heatmap: HeatmapConfig,
         code: Autoencoder,
-        codes: Floats,
+        codes: Floats32,
         rest: Rest,
         names: Sequence[str],
         seed: int,
@@ -225,7 +225,7 @@ class Network:
         return units
 
     def _without_each(
-        self, crops: Crops, heatmap: HeatmapConfig, code: Autoencoder, mean: Floats, varying: Sequence[int]
+        self, crops: Crops, heatmap: HeatmapConfig, code: Autoencoder, mean: Floats32, varying: Sequence[int]
     ) -> tuple[dict[str, Tally], Passes]:
         splicer, passes = self._splicer, Passes(self._splicer, crops, heatmap, ())
         shape = crops.people.visibility.shape

@@ -247,5 +247,5 @@ def _units_from_first(old: _FirstUnits) -> dict[str, Any]:
     return {**old, "verdict": verdict.value, "varying": len(varying), "costing": costing}
 
 
-SCHEMA = Schema(AnalysisReport, version=2, older={1: Upgrade(_First, _from_first)})
+ANALYSIS_REPORT = Schema(AnalysisReport, version=2, older={1: Upgrade(_First, _from_first)})
 """The form of ``report.json``."""

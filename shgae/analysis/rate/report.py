@@ -202,5 +202,5 @@ def _from_second(old: _Second) -> dict[str, Any]:
     return {**old, "points": points, "autoencoder": code, "given": {}}
 
 
-SCHEMA = Schema(RateReport, version=3, older={1: Upgrade(_First, _from_first), 2: Upgrade(_Second, _from_second)})
+RATE_REPORT = Schema(RateReport, version=3, older={1: Upgrade(_First, _from_first), 2: Upgrade(_Second, _from_second)})
 """The form of ``report.json``."""

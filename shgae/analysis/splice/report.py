@@ -205,5 +205,7 @@ def _from_second(old: _Second) -> dict[str, Any]:
     return {**old, "replacements": replacements, **sides}
 
 
-SCHEMA = Schema(SpliceReport, version=3, older={1: Upgrade(_First, _from_first), 2: Upgrade(_Second, _from_second)})
+SPLICE_REPORT = Schema(
+    SpliceReport, version=3, older={1: Upgrade(_First, _from_first), 2: Upgrade(_Second, _from_second)}
+)
 """The form of ``report.json``."""

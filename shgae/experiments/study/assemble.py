@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.rate.report import RATE_REPORT
 from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import PeopleTable, photos_of, read_people
 from shgae.artifacts.draft import Draft, new_artifact
@@ -93,7 +93,7 @@ def _code_sizes(plan: Plan, people: PeopleTable, crop_size: int) -> CodeSizes | 
     if not plan.code_sizes:
         return None
     sizes = tuple(_size(plan, size, people, crop_size) for size in plan.code_sizes)
-    rate = RATE.read(open_artifact(plan.rate, "rate").open(REPORT))
+    rate = RATE_REPORT.read(open_artifact(plan.rate, "rate").open(REPORT))
     return CodeSizes(
         seeds=tuple(plan.code_seeds),
         sizes=sizes,

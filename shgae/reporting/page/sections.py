@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from shgae.analysis.latent.report import SCHEMA as ANALYSIS
+from shgae.analysis.latent.report import ANALYSIS_REPORT
 from shgae.analysis.latent.text import sentences as analysis_sentences
-from shgae.analysis.rate.report import SCHEMA as RATE
+from shgae.analysis.rate.report import RATE_REPORT
 from shgae.analysis.rate.text import sentences as rate_sentences
-from shgae.analysis.splice.report import SCHEMA as SPLICE
+from shgae.analysis.splice.report import SPLICE_REPORT
 from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.input_file import whole
-from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, REPORT, SHEET
-from shgae.artifacts.manifest import RATE as RATE_PICTURE
+from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, RATE, REPORT, SHEET
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
@@ -102,9 +101,9 @@ def _studied(artifact: Artifact) -> list[str]:
 _SENTENCES: Mapping[str, Callable[[Artifact], Iterable[str]]] = {
     "study": _studied,
     "evaluation": lambda one: evaluation.sentences(EVALUATION.read(one.open(REPORT))),
-    "splice": lambda one: splice_sentences(SPLICE.read(one.open(REPORT))),
-    "rate": lambda one: rate_sentences(RATE.read(one.open(REPORT))),
-    "analysis": lambda one: analysis_sentences(ANALYSIS.read(one.open(REPORT))),
+    "splice": lambda one: splice_sentences(SPLICE_REPORT.read(one.open(REPORT))),
+    "rate": lambda one: rate_sentences(RATE_REPORT.read(one.open(REPORT))),
+    "analysis": lambda one: analysis_sentences(ANALYSIS_REPORT.read(one.open(REPORT))),
 }
 
 
@@ -170,16 +169,16 @@ def _study(one: Given) -> tuple[Block, ...]:
 
 
 def _splice(one: Given) -> tuple[Block, ...]:
-    report = SPLICE.read(one.artifact.open(REPORT))
+    report = SPLICE_REPORT.read(one.artifact.open(REPORT))
     *tables, checks = splice.splice_tables(report)
     code = tuple(Text(line) for line in splice.code_lines(report).splitlines())
     return (*tables, *code, Details("Is the splice exact?", (checks,)))
 
 
 def _rate(one: Given) -> tuple[Block, ...]:
-    report = RATE.read(one.artifact.open(REPORT))
+    report = RATE_REPORT.read(one.artifact.open(REPORT))
     alt = "PCK and FVU against the number of principal components, as in the table below."
-    picture = _picture(one, RATE_PICTURE, alt, "PCK (left) and FVU (right) over the number of components.")
+    picture = _picture(one, RATE, alt, "PCK (left) and FVU (right) over the number of components.")
     return (*picture, rate_table(report))
 
 
@@ -201,7 +200,7 @@ def _data(one: Given) -> tuple[Block, ...]:
 
 
 def _analysis(one: Given) -> tuple[Block, ...]:
-    report = ANALYSIS.read(one.artifact.open(REPORT))
+    report = ANALYSIS_REPORT.read(one.artifact.open(REPORT))
     blocks: list[Block] = [*analysis_tables(report)]
     series: dict[str, list[Block]] = {}
     for figure in report.figures:
