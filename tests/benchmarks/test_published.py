@@ -42,6 +42,7 @@ def test_its_weights_in_our_network_give_its_maps(family: str) -> None:
         torch.testing.assert_close(ours.eval()(images), maps(theirs, images), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.bench
 @pytest.mark.parametrize(
     ("build", "published_step", "factor"),
     [(published.Princeton, published.princeton_step, 1), (published.Bearpaw, published.bearpaw_step, 0.5)],

@@ -81,20 +81,27 @@ def stopped(number: signal.Signals, code: int, *words: str) -> None:
     assert are_gone(workers, 1)
 
 
-def test_two_processes_that_were_stopped_by_a_signal_make_the_artefact_that_one_makes(shell: Shell) -> None:
+def test_one_process_ends_what_two_began_and_a_signal_stopped_as_the_artefact_that_one_makes(shell: Shell) -> None:
     some = ("train", "made/data", "-o", "x", *TRAIN[:-1], "3", "--workers", "1", "--micro-batches", "2")
     stopped(signal.SIGTERM, 143, *some, "--nproc", "2")
     before = load_checkpoint(Path("x.partial") / CHECKPOINT)[1]
     assert main([*some[:-2], "--resume"]) == 2
     assert "begun otherwise (micro_batches: " in one_line(shell.read_streams()[1])
+    assert 1 <= before.epoch < 3
+    assert shell.json(*some, "--resume")["id"] == shell.json(*some[:2], "-o", "one", *some[4:])["id"]
+    shell.run("verify", "x")
+
+
+@pytest.mark.torture
+def test_two_processes_that_were_stopped_go_on_to_the_artefact_that_one_makes(shell: Shell, kept: Kept) -> None:
+    some = ("train", "made/data", "-o", "x", *TRAIN[:-1], "3", "--workers", "1", "--micro-batches", "2")
+    stopped(signal.SIGTERM, 143, *some, "--nproc", "2")
     done = shell.python(*some, "--nproc", "2", "--resume", "--json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     assert done.stderr.count("epoch 3/3") == 1
-    assert 1 <= before.epoch < 3
-    one = shell.json(*some[:2], "-o", "one", *some[4:])
-    assert json.loads(done.stdout)["id"] == one["id"]
-    shell.run("verify", "x")
+    assert json.loads(done.stdout)["id"] == shell.json(*some[:2], "-o", "one", *some[4:])["id"]
+    kept(SAME, 1, "runs")
 
 
 @pytest.mark.torture

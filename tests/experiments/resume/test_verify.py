@@ -185,6 +185,18 @@ def test_it_works_on_an_interrupted_training_and_touches_nothing(chain: Chain, t
     assert {path: path.read_bytes() for path in partial.rglob("*") if path.is_file()} == before
 
 
+def test_a_new_process_goes_on_to_the_same_bits_from_where_this_one_stopped(chain: Chain) -> None:
+    def launch(trial: Trial, output: Path, *, steps: int | None, resume: bool, stop: StopFlag) -> bool:
+        launched.append(resume)
+        where = in_new_process if resume else here
+        return where(trial, output, steps=steps, resume=resume, stop=stop)
+
+    launched: list[bool] = []
+    assert verify.run(chain.autoencoder, 1, NEAR, launch).fault() is None
+    assert launched == [False, False, True]
+
+
+@pytest.mark.slow
 def test_in_new_processes_by_command_line_with_nothing_left_behind(
     chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
