@@ -1,6 +1,6 @@
 """What a study says of two arms: estimates with their intervals, and the verdict against zero and against the margin.
 
-Made by :func:`shgae.experiments.study.report.differences`, part of :class:`shgae.evaluation.study_report.StudyReport`.
+Made by :mod:`shgae.experiments.study.differences`, part of :class:`shgae.evaluation.study_report.StudyReport`.
 """
 
 from __future__ import annotations

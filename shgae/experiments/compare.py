@@ -26,8 +26,8 @@ from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict
 from shgae.execution import Execution
 from shgae.experiments.study import scores
 from shgae.experiments.study.arms import Pair
-from shgae.experiments.study.assemble import write_report
-from shgae.experiments.study.report import Pairing, compared, differences, mean_pck
+from shgae.experiments.study.differences import Pairing, compared, differences, mean_pck
+from shgae.experiments.study.report import write_report
 from shgae.metrics import pck
 from shgae.metrics.comparison import by_joint
 from shgae.metrics.people import Bools, Ints, People

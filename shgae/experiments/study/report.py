@@ -1,303 +1,162 @@
-"""Arms on the same people, seed by seed -> their differences, with intervals over photos, over seeds, and over both,
-and the verdict on each, against zero and against the margin.
-"""
+"""What all parts of a study say together: the report, and its folder."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from shgae.evaluation.study_differences import ArmComparison, Estimate, Range
-from shgae.evaluation.study_report import Pck
-from shgae.experiments.study.arms import COMPARED, Pair
-from shgae.experiments.study.scores import RunScores
-from shgae.metrics import seeds
-from shgae.metrics.bootstrap import PairedBootstrap, photo_sums
-from shgae.metrics.paired_tests import holm
-from shgae.metrics.pck import GROUPS, ByGroup, Group
-from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
-from shgae.metrics.statistics import ALPHA, CONFIDENCE, RESAMPLES, VERDICT_PHOTOS, PhotoEstimate, Verdict
-from shgae.option_lists import BASELINE, FULL, NONE
-
-_COMPARED: tuple[Pair, ...] = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
-"""Which of these arms are compared (the first minus the second); of others see :func:`compared`."""
-_AUGMENTED = "+augment"
-Pairing = Literal["seeds", "order", "none"]
-
-
-def compared(arms: Iterable[str], primary: Pair) -> tuple[Pair, ...]:
-    """Which arms are compared, the primary pair first: every other arm with ``none``, and arms with augmentation with
-    each other.
-    """
-    there = list(arms)
-    known = {name for pair in _COMPARED for name in pair}
-    more = [(arm, NONE) for arm in there if arm not in known]
-    twins = [(f"{arm}{_AUGMENTED}", f"{NONE}{_AUGMENTED}") for arm in there if arm != NONE]
-    pairs = dict.fromkeys((primary, *twins, *_COMPARED[:-2], *more, *_COMPARED[-2:]))
-    return tuple((arm, minus) for arm, minus in pairs if arm in there and minus in there)
+from shgae.analysis.rate.report import RATE_REPORT
+from shgae.artifacts.command import stamp
+from shgae.artifacts.crops import PeopleTable, photos_of, read_people
+from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, REPORT
+from shgae.artifacts.store import Artifact, open_artifact
+from shgae.artifacts.tables import as_read, read_json, write_json
+from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
+from shgae.evaluation.study_plan import PLAN, plan_bytes
+from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict_of
+from shgae.evaluation.study_sizes import CodeSize, CodeSizes
+from shgae.execution import Execution
+from shgae.experiments.study import arms, costs, registration, scores
+from shgae.experiments.study.budget import check_budget
+from shgae.experiments.study.differences import differences, mean_pck
+from shgae.experiments.study.plan import Plan
+from shgae.models.specs import HourglassSpec
+from shgae.option_lists import ARMS, BASELINE, FULL, NONE
+from shgae.plots.style import save_figure
+from shgae.recipes import as_json
+from shgae.reporting import study
+from shgae.reporting.study_sizes import sizes_figure, sizes_table
+from shgae.reporting.table import write_pages
 
 
-def differences(
-    scores: Mapping[str, Sequence[RunScores]],
-    photo_id: npt.NDArray[np.int64],
-    *,
-    margin: float,
-    alpha: float = ALPHA,
-    primary: Pair = (FULL, NONE),
-    pairs: Sequence[Pair] | None = None,
-    pairing: Pairing = "seeds",
-    without_level: Verdict = Verdict.ALPHA_SPENT,
-    added: Collection[str] = (),
-    resamples: int = RESAMPLES,
-) -> tuple[ArmComparison, ...]:
-    """Every difference that these arms allow, the primary one first.
-
-    A verdict on the primary pair is at the level alpha; verdicts on the others are adjusted for their number (Holm), of
-    a difference and of equivalence each. Arms that were added later change nothing that is said of the others: these
-    have an error over seeds and an adjustment of their own.
-
-    Args:
-        scores: of each arm, by seed; the baseline has one for all seeds. Arms may have other numbers of seeds.
-        photo_id: (N,) the photo of each person.
-        margin: the smallest difference that matters, as a share (0.01 is one point), above 0.
-        alpha: two-sided level of every verdict and interval; 0 where nothing of it is left at this look.
-        primary: the arm and what it is compared with; every other comparison is secondary.
-        pairs: what is compared, the primary pair first; None takes :func:`compared`.
-        pairing: which runs are pairs. By seeds: the n-th ones of all arms, as far as two arms have them. By order: the
-            n-th ones, where two arms have equally many. None: no runs are, but for single ones.
-        without_level: the verdict where alpha is 0.
-        added: arms that were not planned.
-    """
-    asked = compared(scores, primary) if pairs is None else tuple(pairs)
-    if not asked:
-        return ()
-    planned = {arm: one for arm, one in scores.items() if arm not in added}
-    is_added = [not {*pair} <= planned.keys() for pair in asked]
-    has_layout = pairing == "seeds" or (pairing == "order" and _is_even(scores))
-    layouts = [_layout(one) if has_layout else None for one in (planned, scores)]
-    runs = [_Runs.of(scores, *pair, layouts[later], pairing) for pair, later in zip(asked, is_added, strict=True)]
-    # A person's difference, mean over seeds; a quantity is (pair, group), and all share the resamples.
-    gained = np.stack([one.gained() for one in runs], 1)
-    has = np.stack([one.firsts[0].has for one in runs], axis=1)
-    paired = PairedBootstrap(gained, has, photo_id, resamples=resamples)
-    by_group = [_found(runs, paired, photo_id, group) for group in range(len(GROUPS))]
-    confidences = (1 - alpha, 1 - 2 * alpha) if alpha else (CONFIDENCE, 2 * CONFIDENCE - 1)
-    groups = [ByGroup(*(one and _estimate(one, *confidences) for one in each)) for each in zip(*by_group, strict=True)]
-    families = [None if pair == primary else later for pair, later in zip(asked, is_added, strict=True)]
-    verdicts = _verdicts(families, by_group[0], margin, alpha, without_level)
-    return tuple(
-        ArmComparison(
-            arm=arm,
-            minus=minus,
-            fair=minus != BASELINE,
-            primary=(arm, minus) == primary,
-            margin=margin,
-            alpha=alpha,
-            groups=found,
-            **said._asdict(),
-        )
-        for (arm, minus), said, found in zip(asked, verdicts, groups, strict=True)
+def report_of(plan: Plan) -> StudyReport:
+    """The report of a study of which every part is made; that it was made is a look, which is written down."""
+    data = open_artifact(plan.data, "data", verify=False)
+    people = read_people(data, plan.split).head(plan.config.limit)
+    size = int(data.facts["crop_size"])
+    by_arm = {BASELINE: [scores.read(plan.baseline_scores, people, size)]}
+    for arm in plan.arms:
+        by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds_of(arm)]
+    photos = photos_of(people, data, plan.split)
+    registered = registration.look(plan)
+    assert plan.registered is not None  # or else no look
+    found = differences(
+        by_arm,
+        photos,
+        margin=registered.margin / 100,
+        alpha=registered.alpha,
+        primary=registered.primary or (FULL, NONE),
+        without_level=registered.without_level,
+        added=registered.added_arms,
+        resamples=plan.registered.analysis.resamples,
+    )
+    networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds_of(arm)]
+    kinds = {arms.arm_of(arm).autoencoder for arm in plan.arms}
+    return StudyReport(
+        split=plan.split,
+        persons=len(people),
+        photos=len(np.unique(photos)),
+        seeds=tuple(plan.seeds),
+        budget=check_budget(plan),
+        arms=tuple(_arm(plan, name, by_arm[name]) for name in by_arm),
+        differences=found,
+        verdict=verdict_of(found),
+        devices=tuple(sorted({str(network.manifest.provenance.get("device", "unknown")) for network in networks})),
+        ae_epochs=plan.config.ae_epochs if "pretrained" in kinds else None,
+        limit=plan.config.limit,
+        registered=registered,
+        code_sizes=_code_sizes(plan, people, size),
     )
 
 
-def mean_pck(by_seed: Sequence[Pck]) -> Pck:
-    """The mean over seeds of each group; None for a group that nobody has a joint of."""
-
-    def mean(values: Sequence[float | None]) -> float | None:
-        numbers = [value for value in values if value is not None]
-        return float(np.mean(numbers)) if numbers else None
-
-    return ByGroup(*(mean([one[group] for one in by_seed]) for group in GROUPS))
-
-
-def _is_even(scores: Mapping[str, Sequence[RunScores]]) -> bool:
-    """Whether all arms have equally many runs, so that these may be taken for pairs, in their order."""
-    return len({len(one) for arm, one in scores.items() if arm != BASELINE}) == 1
-
-
-def _layout(scores: Mapping[str, Sequence[RunScores]]) -> Mapping[Group, tuple[list[str], SeedLayout]]:
-    arms = [arm for arm in scores if arm != BASELINE]
-    return {
-        name: (arms, SeedLayout([[one.pck[name] or 0.0 for one in scores[arm]] for arm in arms])) for name in GROUPS
-    }
-
-
-@dataclass(frozen=True, eq=False)
-class _Runs:
-    """What two arms scored, run by run."""
-
-    arm: str
-    minus: str
-    firsts: Sequence[RunScores]
-    """Of ``minus``."""
-    seconds: Sequence[RunScores]
-    are_paired: bool
-    layout: Mapping[Group, tuple[list[str], SeedLayout]] | None
-    """Of all arms, where these two have a place in it."""
-
-    @classmethod
-    def of(
-        cls,
-        scores: Mapping[str, Sequence[RunScores]],
-        arm: str,
-        minus: str,
-        layout: Mapping[Group, tuple[list[str], SeedLayout]] | None,
-        pairing: Pairing,
-    ) -> _Runs:
-        """Of same seeds as far as both have them; the baseline knows none."""
-        firsts, seconds = scores[minus], scores[arm]
-        if minus == BASELINE:
-            firsts = [*firsts] * len(seconds)
-        if pairing == "seeds" or minus == BASELINE:
-            count = min(len(firsts), len(seconds))
-            firsts, seconds = firsts[:count], seconds[:count]
-        are_paired = len(firsts) == len(seconds) and (pairing != "none" or minus == BASELINE or len(firsts) == 1)
-        return cls(arm, minus, firsts, seconds, are_paired, None if BASELINE in (arm, minus) else layout)
-
-    def gained(self) -> npt.NDArray[np.float64]:
-        """(N, 3) what each person's share differs by, mean over runs."""
-        if self.are_paired:
-            pairs = zip(self.firsts, self.seconds, strict=True)
-            mean: npt.NDArray[np.float64] = np.mean([second.share - first.share for first, second in pairs], axis=0)
-            return mean
-        first, second = (np.mean([one.share for one in runs], axis=0) for runs in (self.firsts, self.seconds))
-        difference: npt.NDArray[np.float64] = second - first
-        return difference
-
-    def by_seed(self, group: Group) -> tuple[float, ...]:
-        """The differences of pairs of runs; empty without pairs."""
-        first, second = self._pck(self.firsts, group), self._pck(self.seconds, group)
-        return tuple(b - a for a, b in zip(first, second, strict=True)) if self.are_paired else ()
-
-    def value(self, group: Group) -> float:
-        """The mean difference."""
-        if self.are_paired:
-            return float(np.mean(self.by_seed(group)))
-        return float(np.mean(self._pck(self.seconds, group)) - np.mean(self._pck(self.firsts, group)))
-
-    def seed_error(self, group: Group) -> SeedError | None:
-        """Of the mean difference; None from one run each."""
-        if not self.are_paired:
-            return seeds.unpaired_error(self._pck(self.firsts, group), self._pck(self.seconds, group))
-        if self.layout is None:
-            return seeds.own_error(self.by_seed(group))
-        arms, layout = self.layout[group]
-        return layout.error(arms.index(self.arm), arms.index(self.minus))
-
-    def interaction(self, group: int, photo_id: npt.NDArray[np.int64]) -> float | None:
-        """Of photos and runs; None without pairs: their variances then add up, which is a little too much."""
-        if not self.are_paired:
-            return None
-        pairs = zip(self.firsts, self.seconds, strict=True)
-        gains = np.stack([second.share[:, group] - first.share[:, group] for first, second in pairs], axis=1)
-        return seeds.interaction(photo_sums(gains, photo_id), photo_sums(self.firsts[0].has[:, group], photo_id))
-
-    @staticmethod
-    def _pck(runs: Sequence[RunScores], group: Group) -> list[float]:
-        return [one.pck[group] or 0.0 for one in runs]
-
-
-class _Found(NamedTuple):
-    """A difference in one group, from its sources."""
-
-    by_seed: tuple[float, ...]
-    photos: PhotoEstimate
-    seeds: SeedError | None
-    both: PhotoEstimate | CombinedEstimate
-    """What the verdict goes by."""
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether the arms are the same on every photo; of runs without pairs, their means."""
-        return self.both.ends() == (0, 0) or not (self.by_seed or self.photos.informative)
-
-
-def _found(
-    runs: Sequence[_Runs], paired: PairedBootstrap, photo_id: npt.NDArray[np.int64], group: int
-) -> list[_Found | None]:
-    """The differences of one group; None where too few photos have such a joint."""
-    name = GROUPS[group]
-
-    def one(number: int) -> _Found | None:
-        photos, pair = paired.gain((number, group)), runs[number]
-        if photos is None:
-            return None
-        by_seed = pair.by_seed(name)
-        photos = dataclasses.replace(photos, value=pair.value(name) if photos.informative else 0.0)
-        error = pair.seed_error(name)
-        if error is None:
-            return _Found(by_seed, photos, None, photos)
-        return _Found(by_seed, photos, error, CombinedEstimate.of(photos, error, pair.interaction(group, photo_id)))
-
-    return [one(number) for number in range(len(runs))]
-
-
-def _estimate(found: _Found, confidence: float, narrower: float) -> Estimate:
-    ends, value = found.both.ends(confidence), found.both.value
-    return Estimate(
-        value=value,
-        low=ends[0],
-        high=ends[1],
-        equivalence=Range(*found.both.ends(narrower)),
-        over_photos=Range(*found.photos.ends(confidence)),
-        over_seeds=Range(*found.photos.within(*found.seeds.ends(value, confidence))) if found.seeds else None,
-        by_seed=found.by_seed,
-        seed_error=found.seeds,
+def _arm(plan: Plan, name: str, by_seed: Sequence[scores.RunScores]) -> ArmResult:
+    networks = [plan.model] if name == BASELINE else [plan.finetuned(name, seed) for seed in plan.seeds_of(name)]
+    runs = [open_artifact(path, "hourglass", verify=False).facts for path in networks]
+    each = tuple(one.pck for one in by_seed)
+    return ArmResult(
+        name=name,
+        label={**ARMS, BASELINE: "no further training"}[name],
+        pck=mean_pck(each),
+        by_seed=each,
+        parameters=int(runs[0]["parameters"]),
+        trained_parameters=0 if name == BASELINE else int(runs[0]["trained_parameters"]),
+        gflop=costs.gflop(HourglassSpec.from_json(runs[0]["spec"])),
+        best_epochs=() if name == BASELINE else tuple(int(facts["best_epoch"]) for facts in runs),
     )
 
 
-class _Said(NamedTuple):
-    """A verdict and what it goes by."""
+def _code_sizes(plan: Plan, people: PeopleTable, crop_size: int) -> CodeSizes | None:
+    """The curve of a study of which every part is made; None where none was asked for."""
+    if not plan.code_sizes:
+        return None
+    sizes = tuple(_size(plan, size, people, crop_size) for size in plan.code_sizes)
+    rate = RATE_REPORT.read(open_artifact(plan.rate, "rate").open(REPORT))
+    return CodeSizes(
+        seeds=tuple(plan.code_seeds),
+        sizes=sizes,
+        chosen=max(sizes, key=lambda one: (one.val, -one.size)).size,
+        components=tuple((one.n_components, one.skips_on.pck.all) for one in rate.points),
+    )
 
-    verdict: Verdict
-    within_margin: bool
-    p: float | None
-    p_adjusted: float | None
-    compared: int
+
+def _size(plan: Plan, size: int, people: PeopleTable, crop_size: int) -> CodeSize:
+    arm = plan.repetition(size)
+    facts = [open_artifact(plan.finetuned(arm, seed), "hourglass").facts for seed in plan.code_seeds]
+    before, after = (
+        tuple(scores.read(place(arm, seed), people, crop_size).pck.all for seed in plan.code_seeds)
+        for place in (plan.untuned_scores, plan.scores)
+    )
+    return CodeSize(
+        size=size,
+        parameters=int(facts[0]["parameters"]),
+        val=sum(float(one["val_pck"]) for one in facts) / len(facts),
+        before=_mean(before),
+        after=_mean(after),
+        after_by_seed=after,
+    )
 
 
-def _verdicts(
-    families: Sequence[bool | None],
-    found: Sequence[_Found | None],
-    margin: float,
-    alpha: float,
-    without_level: Verdict,
-) -> list[_Said]:
-    """Of each comparison, on all labelled joints; adjusted for the number of those of its family, None has none."""
-    tests = {
-        place: (one.both.p(), max(one.both.p_not_above(-margin), one.both.p_not_below(margin)))
-        for place, one in enumerate(found)
-        if one is not None and one.photos.photos >= VERDICT_PHOTOS
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def write_report(made: Draft, report: StudyReport, execution: Execution) -> None:
+    """The report, its tables and the picture of its differences."""
+    made.write_json(REPORT, STUDY.to_json(report))
+    tables = [*study.tables(report), *sizes_table(report)]
+    write_pages(made, tables, study.conclusion(report), *study.notes(report))
+    save_figure(study.forest(report), made.file(DIFFERENCES), stamp(execution))
+
+
+def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
+    """The report as an artefact of its own, unless this very one is there; an older one of fewer parts is replaced."""
+    if plan.registered is None:
+        raise ValueError("a report is of a registered study")
+    output = plan.output / "report"
+    parents = {"parent": plan.model, "data": plan.data}
+    parents |= {
+        f"arm {arm}, seed {seed}": plan.finetuned(arm, seed) for arm in plan.arms for seed in plan.seeds_of(arm)
     }
-    adjusted, counts = dict(tests), dict.fromkeys(tests, 1)
-    for family in (False, True):
-        members = [place for place in tests if families[place] is family]
-        differ, alike = (holm([tests[place][which] for place in members]) for which in range(2))
-        adjusted |= dict(zip(members, zip(differ, alike, strict=True), strict=True))
-        counts |= dict.fromkeys(members, len(members))
-    said = []
-    for place, one in enumerate(found):
-        if one is None or place not in tests:
-            said.append(
-                _Said(Verdict.IDENTICAL if one and one.is_nothing else Verdict.TOO_FEW_PHOTOS, False, None, None, 1)
-            )
-            continue
-        p, p_margin = adjusted[place]
-        verdict = _verdict(one, p < alpha, p_margin < alpha, without_level if not alpha else None)
-        said.append(_Said(verdict, p_margin < alpha, tests[place][0], p, counts[place]))
-    return said
-
-
-def _verdict(found: _Found, differs: bool, is_within: bool, without_level: Verdict | None) -> Verdict:
-    if found.is_nothing:
-        return Verdict.IDENTICAL
-    if without_level is not None:
-        return without_level
-    if differs:
-        return Verdict.BETTER if found.both.value > 0 else Verdict.WORSE
-    return Verdict.EQUIVALENT if is_within else Verdict.INCONCLUSIVE
+    opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
+    config = as_json(plan.config)
+    if (output / MANIFEST).is_file() and not execution.force:
+        old = open_artifact(output, "study")
+        ids = {parent.role: parent.id for parent in old.manifest.parents}
+        is_same = (old.manifest.config, ids) == (as_read(config), {role: one.id for role, one in opened.items()})
+        # Its content too: a later shgae may say more about the same networks.
+        if is_same and read_json(old.open(REPORT)) == as_read(STUDY.to_json(report)):
+            return old
+    how = replace(execution, force=True, resume=False)
+    with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
+        made.write(PLAN, plan_bytes(plan.registered))
+        write_report(made, report, execution)
+        if report.code_sizes:
+            save_figure(sizes_figure(report, report.code_sizes), made.file(CODE_SIZES), stamp(execution))
+        write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
+        facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
+        facts |= {"verdict": report.verdict.value, "plan": plan.registered.sha256}
+        return made.commit(facts, volatile=(DIFFERENCES, CODE_SIZES, COSTS))

@@ -21,7 +21,7 @@ from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.execution import JOBS, Execution
 from shgae.experiments.part import Part
-from shgae.experiments.study import assemble, locks, registration, work
+from shgae.experiments.study import locks, registration, report, work
 from shgae.experiments.study.estimate import Costs, StepCost
 from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.plan import Plan
@@ -153,9 +153,9 @@ def run(
     else:
         side_by_side(todo, jobs)
     with locks.waited_for(plan.output, "report"):
-        report = assemble.report_of(plan)
-        artifact = assemble.write(plan, report, execution)
-    return StudyResult(artifact, report, tuple(todo.made), len(parts) - len(todo.made))
+        found = report.report_of(plan)
+        artifact = report.write(plan, found, execution)
+    return StudyResult(artifact, found, tuple(todo.made), len(parts) - len(todo.made))
 
 
 def only(model: Path, data: Path, output: Path, config: StudyConfig, name: str, execution: Execution) -> PartResult:

@@ -21,7 +21,7 @@ from shgae.errors import Interrupted, Refused
 from shgae.evaluation.study_plan import PLAN
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
-from shgae.experiments.study import assemble, run
+from shgae.experiments.study import report, run
 from shgae.experiments.study.budget import check_budget
 from shgae.metrics.statistics import Verdict
 from shgae.models.zoo import load_autoencoder, load_hourglass
@@ -33,10 +33,10 @@ from tests.builders.studies import FILES, TINY, Watched, Whole, bytes_of, read_p
 
 
 def test_all_arms_run_with_all_seeds_and_the_question_itself_comes_first(whole: Whole) -> None:
-    report = whole.report
-    assert [arm.name for arm in report.arms] == ["baseline", *LETTERS]
-    assert all(len(arm.by_seed) == (1 if arm.name == "baseline" else 2) for arm in report.arms)
-    pairs = [(one.arm, one.minus) for one in report.differences]
+    told = whole.report
+    assert [arm.name for arm in told.arms] == ["baseline", *LETTERS]
+    assert all(len(arm.by_seed) == (1 if arm.name == "baseline" else 2) for arm in told.arms)
+    pairs = [(one.arm, one.minus) for one in told.differences]
     assert pairs == [
         ("full", "none"),
         ("full", "random"),
@@ -47,9 +47,9 @@ def test_all_arms_run_with_all_seeds_and_the_question_itself_comes_first(whole: 
         ("full", "baseline"),
         ("none", "baseline"),
     ]
-    assert [one.fair for one in report.differences] == [True] * 6 + [False] * 2
-    assert STUDY.read(whole.output / "report" / REPORT) == report
-    assert whole.result.artifact.facts["verdict"] == report.verdict == report.differences[0].verdict
+    assert [one.fair for one in told.differences] == [True] * 6 + [False] * 2
+    assert STUDY.read(whole.output / "report" / REPORT) == told
+    assert whole.result.artifact.facts["verdict"] == told.verdict == told.differences[0].verdict
     assert all((whole.output / "report" / name).stat().st_size for name in FILES)
 
 
@@ -168,8 +168,8 @@ def test_another_report_of_the_same_networks_are_written_anew(
     whole: Whole, chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = shutil.copytree(whole.output, tmp_path / "study")
-    of_now = assemble.report_of
-    monkeypatch.setattr(assemble, "report_of", lambda plan: replace(of_now(plan), devices=("abacus", "slide rule")))
+    of_now = report.report_of
+    monkeypatch.setattr(report, "report_of", lambda plan: replace(of_now(plan), devices=("abacus", "slide rule")))
     again = run.run(chain.baseline, chain.data, output, TINY, Execution())
     assert not again.made
     assert STUDY.read(output / "report" / REPORT).devices == ("abacus", "slide rule")

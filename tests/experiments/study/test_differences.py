@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.evaluation.study_report import verdict_of
-from shgae.experiments.study.report import compared, differences, mean_pck
+from shgae.experiments.study.differences import compared, differences, mean_pck
 from shgae.experiments.study.scores import RunScores, score
 from shgae.metrics import pck
 from shgae.metrics.pck import ByGroup
