@@ -6,9 +6,9 @@ import ast
 import re
 from typing import Any
 
-from shgae.analysis.latent import report as latent
-from shgae.analysis.rate import report as rate
-from shgae.analysis.splice import report as splice
+from shgae.analysis.latent.report import ANALYSIS_REPORT
+from shgae.analysis.rate.report import RATE_REPORT
+from shgae.analysis.splice.report import SPLICE_REPORT
 from shgae.artifacts.typed_json import Schema
 from shgae.cli.app import command_tree
 from shgae.cli.commands import COMMANDS
@@ -37,7 +37,7 @@ STAGES_MEANT = {
 """What a word in a bracket after an option in the table of recipes means."""
 SCHEMAS: dict[str, Schema[Any]] = {
     **{"evaluate": EVALUATION, "study": STUDY},
-    **{"splice": splice.SCHEMA, "rate": rate.SCHEMA, "analyze": latent.SCHEMA},
+    **{"splice": SPLICE_REPORT, "rate": RATE_REPORT, "analyze": ANALYSIS_REPORT},
 }
 
 
