@@ -223,6 +223,8 @@ def _check_layout(header: Mapping[str, Any], payload: int) -> None:
         is_fit = isinstance(entry["dtype"], str) and isinstance(shape, list) and len(shape) <= _MAX_AXES
         if not is_fit or not all(type(n) is int and 0 <= n < 2**63 for n in (*shape, begin, end)):
             raise ValueError(f"format, shape or place of tensor {name:.80} is out of range")
+        if math.prod(filter(None, shape)) >= 2**48:  # numpy counts the axes of an empty array too
+            raise ValueError(f"the axes of tensor {name:.80} are too long")
         dtype = _NUMPYS.get(entry["dtype"])
         if dtype is not None and end - begin != math.prod(shape) * np.dtype(dtype).itemsize:
             raise ValueError(f"size and shape of tensor {name:.80} disagree")

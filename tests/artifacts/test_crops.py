@@ -62,6 +62,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("visibility", 3), ("xy_crop", np.nan), ("xy_crop", np.inf), ("square", 0), ("square", -5), ("square", np.nan),
         ("box", np.nan), ("box", np.inf), ("photo_size", -1), ("valid", (5, 0, 2, 6)), ("valid", (0, 5, 6, 2)),
+        ("square", (-1e30, 0, 9)), ("box", 1e30), ("xy_crop", -1e30),
     ],
 )  # fmt: skip
 def test_people_with_numbers_that_nobody_wrote_are_refused(tmp_path: Path, name: str, value: object) -> None:

@@ -85,6 +85,7 @@ HOSTILE: dict[str, tuple[Any, bytes]] = {
     "an axis beyond 64 bits, empty": ({"a": entry([0, 2**64], 0, 0)}, b""),
     "a hundred axes": ({"a": entry([1] * 100, 0, 1)}, b"x"),
     "a place beyond the file": ({"a": entry([8], 0, 8)}, b"x"),
+    "axes beyond all memory of an empty tensor": ({"a": entry([0, 2**62, 2**62], 0, 0)}, b""),
     "overlapping tensors": ({"a": entry([2], 0, 2), "b": entry([2], 1, 3)}, b"xyz"),
     "one tensor inside another": ({"a": entry([3], 0, 3), "b": entry([1], 1, 2)}, b"xyz"),
     "two tensors in one place": ({"a": entry([1], 0, 1), "b": entry([1], 0, 1)}, b"x"),

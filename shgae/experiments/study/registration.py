@@ -133,18 +133,30 @@ def _level(looks: Sequence[Look], count: int, runs: Mapping[str, int], plan: Stu
 
 
 def _known(output: Path, plan: StudyPlan) -> list[Look]:
-    """The looks that were made, by their file; where it is lost, by the last report."""
-    path = output / LOOKS
+    """The looks that were made, by their file; where it is lost, by the last report.
+
+    Raises:
+        Refused: the file is not as a study writes it, or lacks a look of the last report, the level of which would be
+            used again.
+    """
+    path, told = output / LOOKS, _of_last_report(output, force=True)
+    before = told.looks if told else ()
     if not path.is_file():
-        told = _of_last_report(output, force=True)
-        return list(told.looks) if told else []
+        return list(before)
     content = read_json(path)
-    if SCHEMA in content:
-        known = STUDY_LOOKS.from_json(content, path).looks
-        if any(look.alpha > plan.analysis.alpha for look in known):
-            why = f"a look has a level above {plan.analysis.alpha:g}, which all of them share"
-            raise Refused("looks", path, why, "the file as it was")
-        return list(known)
+    looks = STUDY_LOOKS.from_json(content, path).looks if SCHEMA in content else _of_counts(content, path, plan)
+    if any(look.alpha > plan.analysis.alpha for look in looks):
+        why = f"a look has a level above {plan.analysis.alpha:g}, which all of them share"
+        raise Refused("looks", path, why, "the file as it was")
+    for look in before:
+        if not any(one.seeds == look.seeds and one.alpha >= look.alpha for one in looks):
+            why = f"it has no look at {look.seeds} seeds with level {look.alpha:g}, of which the last report tells"
+            raise Refused("looks", path, why, "the file as it was, or none: then the report's looks are taken")
+    return list(looks)
+
+
+def _of_counts(content: Mapping[str, Any], path: Path, plan: StudyPlan) -> tuple[Look, ...]:
+    """The looks of a file of before, which holds numbers of seeds alone."""
     counts = content.get("seeds")
     are_whole = isinstance(counts, list) and all(type(count) is int and count > 0 for count in counts)
     if not isinstance(counts, list) or not are_whole or len(set(counts)) < len(counts):
@@ -152,7 +164,7 @@ def _known(output: Path, plan: StudyPlan) -> list[Look]:
     looks: list[Look] = []
     for count in counts:
         looks.append(Look(count, _level(looks, count, {}, plan), None))
-    return looks
+    return tuple(looks)
 
 
 def _wanted(plan: Plan) -> StudyPlan:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -120,6 +121,31 @@ def test_where_the_file_of_looks_is_lost_the_report_knows_them(tmp_path: Path) -
     (tmp_path / "report/report.json").write_text(json.dumps(STUDY.to_json(report)))
     later = look(tmp_path, PLANNED, 5)
     assert (later.alpha, [one.seeds for one in later.looks]) == (0.0, [3, 5])
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        {"schema": 2, "looks": []},
+        {"schema": 2, "looks": [{"seeds": 3, "alpha": 0.0, "runs": None}]},
+        {"schema": 2, "looks": [{"seeds": 2, "alpha": 0.05, "runs": None}]},
+        {"seeds": []},
+        {"seeds": [2]},
+    ],
+    ids=str,
+)
+def test_a_look_of_which_the_last_report_tells_is_not_taken_back(tmp_path: Path, looks: dict[str, Any]) -> None:
+    first = look(tmp_path, PLANNED, 3)
+    (tmp_path / "report").mkdir()
+    report = replace(study(compared("full", "none", estimate(0.01, 0.03))), registered=first)
+    (tmp_path / "report/report.json").write_text(json.dumps(STUDY.to_json(report)))
+    whole = (tmp_path / registration.LOOKS).read_bytes()
+    (tmp_path / registration.LOOKS).write_text(json.dumps(looks))
+    with pytest.raises(Refused) as refused:
+        look(tmp_path, PLANNED, 5)
+    assert refused.value.where == str(tmp_path / registration.LOOKS)
+    (tmp_path / registration.LOOKS).write_bytes(whole)
+    assert look(tmp_path, PLANNED, 5).alpha == 0.0
 
 
 @pytest.mark.parametrize("counts", [[2, 2], [0], [True], ["3"], 3, None])
