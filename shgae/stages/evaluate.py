@@ -42,6 +42,8 @@ from shgae.reporting.table import write_pages
 from shgae.skeleton import COCO_PERSON
 
 _PREDICTIONS = "predictions-"
+_LONGEST_NAME = 200
+"""Bytes of a model's name: its file of predictions has a prefix and a suffix, and two more while it is written."""
 
 
 @dataclass(frozen=True)
@@ -237,13 +239,14 @@ def _knows(parents: Sequence[Parent], data: str) -> bool:
 
 
 def _names(models: Sequence[Path]) -> list[str]:
-    """A name each: the folder's, or the NAME of ``predictions-NAME.json``."""
+    """A name each: the folder's, or the NAME of ``predictions-NAME.json``; of a long one, what a file name can hold."""
     names: list[str] = []
     for path in models:
         name = path.resolve().name
         if path.is_file():
             name = path.resolve().stem.removeprefix(_PREDICTIONS) or "predictions"
-        base, number = name, 1
+        base, number = name.encode(errors="replace")[:_LONGEST_NAME].decode(errors="ignore"), 1
+        name = base
         while name in names:
             number += 1
             name = f"{base}-{number}"

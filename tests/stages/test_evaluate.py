@@ -237,6 +237,18 @@ def test_predictions_of_another_tool_are_named_after_their_file(scored: Scored, 
     assert [note for note in notes.said if "1 of the predictions in" in note and "nobody in this split" in note]
 
 
+@pytest.mark.parametrize("letter", ["x", "姿"])
+def test_names_as_long_as_a_file_can_have_are_shortened_and_stay_apart(
+    scored: Scored, chain: Chain, tmp_path: Path, letter: str
+) -> None:
+    paths = [tmp_path / f"{letter * (250 // len(letter.encode()) - 1)}{end}" for end in "ab"]
+    for path in paths:
+        path.write_bytes(scored.file("baseline").read_bytes())
+    found = evaluate.run(paths, chain.data, tmp_path / "out", CONFIG, HOW)
+    assert len({one.name for one in found.report.models}) == 2
+    assert len(list((tmp_path / "out").glob("predictions-*.json"))) == 2
+
+
 def test_part_of_a_split_is_scored_from_the_file_of_the_whole(scored: Scored, chain: Chain) -> None:
     config = dataclasses.replace(CONFIG, limit=4)
     wanted = evaluate.run([chain.baseline], chain.data, None, config, HOW).report
