@@ -19,6 +19,7 @@ _MAPPINGS = frozenset({"collections.defaultdict", "collections.UserDict"})
 _LISTS = frozenset({"collections.deque"})
 _PATHS = ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
 _NUMPY = ("ndarray", "dtype", "_core.multiarray.scalar", "_core.multiarray._reconstruct", "core.multiarray.scalar")
+_RANDOM = ("_pickle.__bit_generator_ctor", "_pickle.__generator_ctor", "_pickle.__randomstate_ctor")
 _STANDARD = (
     _MAPPINGS
     | _LISTS
@@ -27,10 +28,14 @@ _STANDARD = (
     | {f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")}
     | {f"numpy.{name}" for name in (*_NUMPY, "core.multiarray._reconstruct")}
     | {"argparse.Namespace", "types.SimpleNamespace", "decimal.Decimal", "fractions.Fraction", "uuid.UUID"}
+    | {f"numpy.random.{name}" for name in (*_RANDOM, "bit_generator.__pyx_unpickle_SeedSequence")}
+    | {"numpy.matrix", "numpy.ma.MaskedArray", "numpy.ma.core._mareconstruct", "re._compile", "Ellipsis"}
     | {"typing.Any", "torch.torch_version.TorchVersion"}
 )
 """Harmless objects of the standard library, numpy and torch (Any is in every config of OmegaConf, which Lightning
 keeps). Any other name of theirs is refused."""
+_TRAINING = ("torch.optim.", "torch.nn.modules.activation.", "torch.nn.modules.loss.", "numpy.random.")
+"""Where the classes are that a training keeps whole: optimizers and schedules, losses, random numbers."""
 _FUNCTIONS = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 """Where names are known, and most of them do something."""
 
@@ -42,9 +47,10 @@ def is_harmless(path: str) -> bool:
     """
     module, _, name = path.rpartition(".")
     if not module:
-        return name in _BUILTINS
-    is_own_class = module.partition(".")[0] not in _FUNCTIONS and name[:1].isupper()
-    return path in _STANDARD or is_own_class
+        return name in _BUILTINS or path in _STANDARD
+    is_of_training = path.startswith(_TRAINING)
+    is_class = (is_of_training or module.partition(".")[0] not in _FUNCTIONS) and name[:1].isupper()
+    return path in _STANDARD or is_class
 
 
 def stand_in(path: str) -> type:
@@ -55,7 +61,7 @@ def stand_in(path: str) -> type:
         made_of = _List
     elif path in _MAPPINGS:
         made_of = _Mapping
-    elif path not in _STANDARD and module:
+    elif path not in _STANDARD and not path.startswith(_TRAINING) and module:
         made_of = _Own
     return type(made_of)(name, (made_of,), {"__module__": module or "builtins"})
 

@@ -7,6 +7,7 @@ import datetime
 import enum
 import importlib
 import pathlib
+import re
 import sys
 import types
 import uuid
@@ -101,6 +102,14 @@ HARMLESS: dict[str, Callable[[], Any]] = {
     "type of anything": lambda: {"ref_type": Any},
     "version of torch": lambda: torch.__version__,
     "set": lambda: {1, 2},
+    "optimizer": lambda: torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1),
+    "schedule": lambda: torch.optim.lr_scheduler.StepLR(torch.optim.Adam([torch.nn.Parameter(torch.ones(2))]), 3),
+    "random generator": np.random.default_rng,
+    "random state": np.random.RandomState,
+    "regular expression": lambda: re.compile("a"),
+    "masked array": lambda: np.ma.array([1.0], mask=[True]),
+    "matrix": lambda: np.matrix([[1.0]]),
+    "ellipsis": lambda: ...,
     "complex": lambda: 1 + 2j,
     "bytes": lambda: b"x",
 }
@@ -109,11 +118,18 @@ HARMLESS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("name", HARMLESS)
 @pytest.mark.parametrize("is_old", [False, True], ids=["zip", "legacy"])
 def test_harmless_objects_beside_the_weights_do_not_stop_it(tmp_path: Path, name: str, is_old: bool) -> None:
+    content = {"epoch": 3, "beside": HARMLESS[name](), "state_dict": network()}
     before = set(torch.serialization.get_safe_globals())
-    found, note = read({"epoch": 3, "beside": HARMLESS[name](), "state_dict": network()}, tmp_path, is_old=is_old)
+    found, note = read(content, tmp_path, is_old=is_old)
     assert is_network(found)
     assert note == ""
     assert set(torch.serialization.get_safe_globals()) == before
+
+
+@pytest.mark.parametrize("make", [torch.nn.MSELoss, torch.nn.ReLU, lambda: torch.nn.ReLU])
+def test_a_loss_or_activation_in_a_zip_does_not_stop_it(tmp_path: Path, make: Callable[[], Any]) -> None:
+    """In torch's format of before 1.6 their source code goes with them, and torch itself refuses that."""
+    assert is_network(read({"beside": make(), "state_dict": network()}, tmp_path)[0])
 
 
 def test_nothing_of_a_class_is_imported_or_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +156,8 @@ def test_nothing_of_a_class_is_imported_or_called(tmp_path: Path, monkeypatch: p
     + [
         "io.FileIO",
         "torch.nn.modules.linear.Linear",
+        "torch.optim.sgd.sgd",
+        "numpy.random.seed",
         "collections.namedtuple",
         "functools.partial",
         "commands.getoutput",
