@@ -24,9 +24,10 @@ _BRACKET, _COMMA = 64, 32
 """Bytes that an empty list or object takes, and the next number of a list."""
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _QUOTED = 40
-_HEAD = 64
+_HEAD = 128
 _OTHER_KINDS = {
     rb"\x1f\x8b": ("packed by gzip", "gunzip it"),
+    rb"PK\x03\x04.{26}[^\0]*/data\.pkl": ("a checkpoint of PyTorch", "the JSON file that is meant"),
     rb"PK\x03\x04": ("a ZIP", "unzip it"),
     rb"\x89HDF": ("an HDF5 file", "a JSON of it"),
     rb"\s*<\?xml": ("an XML", "a JSON of it"),

@@ -42,7 +42,7 @@ from shgae.models.zoo import misfit, shared_names, tensor_shapes
 _PREFIXES = re.compile(r"((module|model|net|_orig_mod)\.)*")
 """What DataParallel, torch.compile or a trainer that holds the network put before every name."""
 _SAFETENSORS = ".safetensors"
-_HEAD = 256
+_HEAD = 512
 """Bytes of a file that tell what it is."""
 _TIME_LIMIT = 60.0
 """Seconds in which a file must be read."""
@@ -58,6 +58,11 @@ _OTHER_KINDS = {
     rb"\Z": ("an empty file", "copy or download it again"),
     rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd": ("compressed", "the file that comes out of it, unpacked"),
     rb"\x93NUMPY|PK\x03\x04.{26}[^/\0]*\.npy": ("a file of numpy's arrays", STATE_DICT),
+    rb"PK\x03\x04.{26}(?![^\0]*data\.pkl)[^\0]*\.(pth|pt|tar|ckpt|bin|safetensors)(?![/\w])": (
+        *("a ZIP with a checkpoint in it", "unzip it"),
+    ),
+    rb".{257}ustar": ("a tar archive", "the file that comes out of it, unpacked"),
+    rb"\x08[\x01-\x40]\x12.{1,2}(pytorch|keras|tf2onnx|onnx)": ("an ONNX graph", "a PyTorch version of this network"),
     rb"\s*<\?xml": WEB_PAGE,
     **NOT_FETCHED,
 }

@@ -61,10 +61,11 @@ def test_anything_else_is_a_fault_with_its_reason(text: str | bytes, why: str) -
     [
         (gzip.compress(b"[]"), "packed by gzip", "gunzip it"),
         (b"PK\x03\x04" + bytes(40), "a ZIP", "unzip it"),
+        (b"PK\x03\x04" + bytes(26) + b"archive/data.pkl", "a checkpoint of PyTorch", "the JSON file"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS", "git lfs pull"),
         (b"\n<!DOCTYPE html><html>", "a web page, so its download failed", "fetch the file again"),
     ],
-    ids=["gzip", "zip", "Git LFS", "HTML"],
+    ids=["gzip", "zip", "checkpoint", "Git LFS", "HTML"],
 )
 def test_what_people_take_for_json_is_called_by_its_name(tmp_path: Path, data: bytes, why: str, fix: str) -> None:
     (tmp_path / "a.json").write_bytes(data)

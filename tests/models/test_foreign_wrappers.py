@@ -6,11 +6,13 @@ import argparse
 import datetime
 import enum
 import importlib
+import io
 import pathlib
 import re
 import sys
 import types
 import uuid
+import zipfile
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from decimal import Decimal
@@ -167,6 +169,13 @@ def test_what_could_do_something_is_refused(path: str) -> None:
     assert not is_harmless(path)
 
 
+def zipped(name: str, content: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(name, content)
+    return made.getvalue()
+
+
 def nested(inner: Any, keys: list[str | int]) -> Any:
     """A value inside wrappers: a text is a key, a number a place in a list."""
     for key in reversed(keys):
@@ -217,12 +226,21 @@ def test_what_was_found_in_place_of_tensors_is_named(tmp_path: Path) -> None:
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS.* Try: git lfs pull"),
         (b"<!DOCTYPE html><html>", "a web page"),
+        (zipped("best/model.pth.tar", b"x"), "a ZIP with a checkpoint in it.* Try: unzip it"),
+        (b"model.pth".ljust(257, b"\0") + b"ustar\x0000", "a tar archive"),
+        (b"\x08\x08\x12\x07pytorch\x1a\x05", "an ONNX graph"),
     ],
 )
 def test_what_people_take_for_a_checkpoint_is_called_by_its_name(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "x.t7").write_bytes(content)
     with pytest.raises(Refused, match=words):
         read_foreign(tmp_path / "x.t7")
+
+
+@pytest.mark.parametrize("name", ["x.pth", "model.pth.tar", "data.pt", "a.ckpt.bin"])
+def test_a_checkpoint_of_any_name_is_no_zip_around_one(tmp_path: Path, name: str) -> None:
+    torch.save({"state_dict": network()}, tmp_path / name)
+    assert read_foreign(tmp_path / name).spec
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
