@@ -191,12 +191,14 @@ def flags(command: Any) -> Iterator[str]:
 
 
 def _no_path(error: OSError) -> Refused | None:
-    """Of a path that no disk could have, or that leads through a file: the input's fault, no fault of the disk."""
+    """Of a path that no disk could have, or that leads through a file or ends in what is another kind of thing: the
+    input's fault, no fault of the disk."""
     if error.errno == errno.ENOENT and error.filename is None:  # of the calls without a path, getcwd() alone says so
         return Refused("path", "the current folder", "it is not there any more", "cd to one that is")
-    if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
+    if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         return None
-    return Refused("path", shortened(str(error.filename), 100), str(error.strerror).lower(), "check the path")
+    where = error.filename2 or error.filename  # of a rename, the name that was wanted
+    return Refused("path", shortened(str(where), 100), str(error.strerror).lower(), "check the path")
 
 
 def _disk_error(error: OSError) -> DiskError:

@@ -34,6 +34,8 @@ ENDS = [
     (PermissionError(errno.EACCES, "Permission denied", "/x"), 5, "error: disk or I/O in /x: Permission denied"),
     (OSError(errno.ENAMETOOLONG, "File name too long", "/x" * 999), 2, "error: path in /x/x/x/"),
     (OSError(errno.ELOOP, "Too many levels of symbolic links", "/x"), 2, "error: path in /x: too many levels of"),
+    (FileExistsError(errno.EEXIST, "File exists", "/x"), 2, "error: path in /x: file exists. Try: check"),
+    (IsADirectoryError(errno.EISDIR, "Is a directory", "/.x.tmp", None, "/x"), 2, "error: path in /x: is a directory."),
     (IsADirectoryError(errno.EISDIR, "Is a directory", "/x"), 2, "error: path in /x: is a directory. Try: check"),
     (FileNotFoundError(errno.ENOENT, "No such file"), 2, "error: path in the current folder: it is not"),
     (OSError("strange"), 5, "error: disk or I/O in a file: strange."),
