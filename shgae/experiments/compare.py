@@ -29,9 +29,11 @@ from shgae.experiments.study.arms import Pair
 from shgae.experiments.study.differences import Pairing, compared, differences, mean_pck
 from shgae.experiments.study.report import write_report
 from shgae.metrics import pck
+from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.comparison import by_joint
 from shgae.metrics.people import Bools, Ints, People
 from shgae.metrics.power import minimum_detectable, spread_over_photos
+from shgae.metrics.statistics import VERDICT_PHOTOS
 from shgae.option_lists import BASELINE
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import as_json
@@ -257,8 +259,8 @@ def _report(bench: _Bench, runs: dict[str, list[_Run]], primary: Pair, config: C
 def _detectable(
     found: Sequence[ArmComparison], runs: Mapping[str, Sequence[_Run]], photo_id: Ints, config: CompareConfig
 ) -> Detectable | None:
-    """Of the primary comparison; of one run each a spread over runs need not be known. None of arms that are equal on
-    every photo, which say nothing of the spread over photos.
+    """Of the primary comparison; of one run each a spread over runs need not be known. None of arms that differ on few
+    photos, which say nothing of the spread over photos.
 
     Args:
         found: with the primary one.
@@ -274,7 +276,8 @@ def _detectable(
     mine, theirs = ([each.scores for each in runs[arm]] for arm in (one.arm, one.minus))
     gains = np.mean([each.share[:, 0] for each in mine], 0) - np.mean([each.share[:, 0] for each in theirs], 0)
     sd_photos, photos = spread_over_photos(gains, mine[0].has[:, 0], photo_id)
-    if not sd_photos:
+    differing = int(np.count_nonzero(photo_sums(gains[:, None], photo_id)))
+    if differing < VERDICT_PHOTOS:
         return None
     counts = {len(of) for arm, of in runs.items() if arm != BASELINE}
     are_pairs = len(theirs) == len(mine) and (config.paired or len(mine) == 1)
@@ -286,6 +289,7 @@ def _detectable(
         photos=photos,
         arms=len(runs) - (BASELINE in runs) if len(counts) == 1 and are_pairs else 2,  # others share no error
         unpaired=None if are_pairs else len(theirs),
+        differing=differing,
     )
     return Detectable(least, None if sd is None else sd / 100, sd_photos)
 

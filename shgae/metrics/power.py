@@ -49,7 +49,7 @@ def planned_power(
 ) -> Power:
     """The chances of the primary comparison of a study, by integration over the variances that it may find.
 
-    All arms are taken to be equally steady.
+    All arms are taken to be equally steady, and to differ on all photos: where they differ on few, the power is lower.
 
     Args:
         gain: the true difference, as a share (0.01 is one point).
@@ -79,17 +79,28 @@ def planned_power(
 
 
 def minimum_detectable(
-    power: float, *, sd_seeds: float, sd_photos: float, seeds: int, photos: int, arms: int, unpaired: int | None = None
+    power: float,
+    *,
+    sd_seeds: float,
+    sd_photos: float,
+    seeds: int,
+    photos: int,
+    arms: int,
+    unpaired: int | None = None,
+    differing: int | None = None,
 ) -> float | None:
     """The true difference that a planned comparison finds with this chance (0.5 or more and below 1; 0.8 is four times
     of five), as a share; the rest as for :func:`planned_power`.
+
+    Args:
+        differing: photos on which the arms differ, 2 or more; by these an interval goes. None: all do.
 
     Returns:
         None where no difference of PCK would be found so often, as with under 10 photos.
     """
     if photos < VERDICT_PHOTOS:
         return None
-    spread = _Spread.of(sd_seeds, sd_photos, 0.0, _Layout(seeds, unpaired, photos, arms))
+    spread = _Spread.of(sd_seeds, sd_photos, 0.0, _Layout(seeds, unpaired, photos, arms, differing))
     differs = _reaches(spread, 0.975) if spread.sampling else None
 
     def lacks(gain: float) -> float:
@@ -125,6 +136,8 @@ class _Layout(NamedTuple):
     """Runs of the other arm; None where both have the same seeds."""
     photos: int
     arms: int
+    differing: int | None = None
+    """Photos on which the arms differ; None: all do."""
 
     @property
     def share(self) -> float:
@@ -165,7 +178,7 @@ def _reaches(spread: _Spread, tail: float) -> Floats:
     """How far an interval reaches on one side, for equally likely sets of variances over seeds and photos; ``tail`` is
     one minus the one-sided level."""
     of_seeds, _, shared, layout = spread
-    photos = layout.photos
+    photos = layout.differing or layout.photos
     photo_freedom = math.inf if photos >= MANY_PHOTOS else photos - 1
     of_photos: Floats = _variances(photos - 1, _PHOTOS) * spread.of_photos
     by_photos: Floats = float(scipy.stats.t.ppf(tail, photo_freedom)) * np.sqrt(of_photos)

@@ -197,6 +197,18 @@ def test_arms_that_are_alike_have_no_minimum_detectable_difference(tmp_path: Pat
     assert report.detectable is None
 
 
+def test_arms_that_differ_on_few_photos_have_none_either(tmp_path: Path, tiny_data: Path) -> None:
+    crops = Crops(open_artifact(tiny_data, "data"), "train")
+    arms = [drawn(tmp_path, crops, name, 0.5, 1, 1) for name in ("without", "mine")]
+    entries = json.loads(arms[1].files[0].read_text())
+    for entry in entries[:3]:
+        entry["keypoints"] = [one + 300 * (place % 3 != 2) for place, one in enumerate(entry["keypoints"])]
+    arms[1].files[0].write_text(json.dumps(entries))
+    report = compare.run(arms, tiny_data, tmp_path / "out", CompareConfig(split="train"), HOW).report
+    assert report.verdict is not Verdict.IDENTICAL
+    assert report.detectable is None
+
+
 def test_a_joint_is_tested_on_the_people_of_whom_more_runs_found_it(
     tmp_path: Path, tiny_data: Path, crops: Crops
 ) -> None:

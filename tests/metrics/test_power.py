@@ -73,6 +73,23 @@ def test_of_one_run_and_many_photos_it_is_the_formula_of_textbooks() -> None:
     assert found == pytest.approx((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.1 / math.sqrt(2000), rel=0.01)
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_where_arms_differ_on_few_photos_these_are_what_the_interval_goes_by(seeds: int) -> None:
+    known = {"sd_seeds": 0.0, "sd_photos": 0.1, "seeds": seeds, "arms": 2}
+    few, more, every = (minimum_detectable(0.8, **known, photos=400, differing=n) for n in (10, 30, 400))
+    assert few and more and every and few > more > every == minimum_detectable(0.8, **known, photos=400)
+
+
+def test_of_one_run_and_few_photos_that_differ_it_is_students_t_with_their_degrees_of_freedom() -> None:
+    """By simulation: so many true gains lie beyond the reach of their own interval."""
+    found = minimum_detectable(0.8, sd_seeds=0, sd_photos=0.1, seeds=1, photos=400, arms=2, differing=12)
+    rng = np.random.default_rng(0)
+    error = 0.1 / math.sqrt(400)
+    seen = found + error * rng.normal(size=20_000)
+    spreads = error * np.sqrt(rng.chisquare(11, 20_000) / 11)
+    assert (seen > stats.t.ppf(0.975, 11) * spreads).mean() == pytest.approx(0.8, abs=0.015)
+
+
 def test_where_nothing_is_found_so_often_there_is_none() -> None:
     assert minimum_detectable(0.8, sd_seeds=0, sd_photos=0.1, seeds=3, photos=9, arms=2) is None
     assert minimum_detectable(0.8, sd_seeds=9, sd_photos=0.1, seeds=2, photos=50, arms=2) is None
