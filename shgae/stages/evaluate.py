@@ -38,6 +38,7 @@ from shgae.metrics.people import Floats, Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
 from shgae.reporting.evaluation import joint_tables, main_tables
+from shgae.reporting.names import shortest_ends
 from shgae.reporting.table import write_pages
 from shgae.skeleton import COCO_PERSON
 
@@ -239,13 +240,15 @@ def _knows(parents: Sequence[Parent], data: str) -> bool:
 
 
 def _names(models: Sequence[Path]) -> list[str]:
-    """A name each: the folder's, or the NAME of ``predictions-NAME.json``; of a long one, what a file name can hold."""
+    """A name each: the folder's, or the NAME of ``predictions-NAME.json``, with as much of the path before it as tells
+    it from the others; of a long one, the end that a file name can hold."""
+    places = []
+    for path in map(Path.resolve, models):
+        own = path.stem.removeprefix(_PREDICTIONS) or "predictions" if path.is_file() else path.name
+        places.append(path.parent / (own or "root"))
     names: list[str] = []
-    for path in models:
-        name = path.resolve().name
-        if path.is_file():
-            name = path.resolve().stem.removeprefix(_PREDICTIONS) or "predictions"
-        base, number = name.encode(errors="replace")[:_LONGEST_NAME].decode(errors="ignore"), 1
+    for end in shortest_ends(places):
+        base, number = end.replace("/", "-").encode(errors="replace")[-_LONGEST_NAME:].decode(errors="ignore"), 1
         name = base
         while name in names:
             number += 1

@@ -249,6 +249,15 @@ def test_names_as_long_as_a_file_can_have_are_shortened_and_stay_apart(
     assert len(list((tmp_path / "out").glob("predictions-*.json"))) == 2
 
 
+def test_models_of_one_name_are_told_apart_by_their_folders(scored: Scored, chain: Chain, tmp_path: Path) -> None:
+    paths = [tmp_path / arm / "predictions-tuned.json" for arm in ("none", "full")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(scored.file("baseline").read_bytes())
+    found = evaluate.run([*paths, chain.baseline], chain.data, None, CONFIG, HOW).report
+    assert [one.name for one in found.models] == ["none-tuned", "full-tuned", "baseline"]
+
+
 def test_part_of_a_split_is_scored_from_the_file_of_the_whole(scored: Scored, chain: Chain) -> None:
     config = dataclasses.replace(CONFIG, limit=4)
     wanted = evaluate.run([chain.baseline], chain.data, None, config, HOW).report
