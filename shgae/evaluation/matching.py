@@ -19,7 +19,7 @@ from shgae.metrics import oks
 from shgae.metrics.people import Floats, area_of
 from shgae.skeleton import COCO_PERSON
 
-OTHER_SPLIT = "predictions of everybody in this split, or --split for another one"
+OTHER_SPLIT = "predictions of everybody in this split, --split for another one, or the --limit that they were made with"
 """What to do where people of the split are lacking."""
 _LEAST, _MOST = 1e-6, 1e6
 _NUMBER = re.compile("[0-9]{1,18}")

@@ -14,7 +14,7 @@ from shgae.metrics.pose_scores import BOX_AREA, NO_REGIONS
 from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.pckh import AUC_IS, auc_rows, curve_tables, head_tables
-from shgae.reporting.table import GROUPS, Grid, number, percent, points, signed_points, span
+from shgae.reporting.table import GROUPS, Grid, p_value, percent, points, signed_points, span
 from shgae.reporting.trainings import control, trainings_tables
 from shgae.wording import counted, counted_people
 
@@ -143,7 +143,7 @@ def comparisons_table(report: EvaluationReport) -> Grid:
     rows = []
     for pair in report.comparisons:
         numbers = [signed_points(pair.difference[group]) for group, _ in GROUPS]
-        rows.append((f"{pair.second} - {pair.first}", *numbers, number(pair.p), number(pair.p_adjusted)))
+        rows.append((f"{pair.second} - {pair.first}", *numbers, p_value(pair.p), p_value(pair.p_adjusted)))
     caution = "Intervals are over photos, for these very weights: other seeds would train other weights"
     if len(report.comparisons) > 1:
         caution += f"\nAdjusted: Holm over {counted(len(report.comparisons), 'pair')}; the intervals are 95 % each"
@@ -169,7 +169,7 @@ def sentence(pair: Pair, count: int = 1) -> str:
         found=found,
         first=pair.first,
         second=pair.second,
-        adjusted=f" (one of {count} pairs, adjusted p {number(pair.p_adjusted)})" if count > 1 and pair.p else "",
+        adjusted=f" (one of {count} pairs, adjusted p {p_value(pair.p_adjusted)})" if count > 1 and pair.p else "",
         photos=counted(pair.photos, "photo"),
         least=VERDICT_PHOTOS,
     ) + control(pair)
@@ -249,7 +249,7 @@ def mcnemar_grid(first: str, second: str, joints: Mapping[str, McNemar]) -> Grid
     rows = []
     for joint, found in joints.items():
         counts = (found.both, found.only_first, found.only_second, found.neither)
-        rows.append((joint, *(f"{count:,}" for count in counts), f"{found.p:.3g}", f"{found.p_adjusted:.3g}"))
+        rows.append((joint, *(f"{count:,}" for count in counts), p_value(found.p), p_value(found.p_adjusted)))
     headings = ("joint", "both find", f"only {first}", f"only {second}", "neither", "p", "adjusted")
     by_chance = f"Adjusted: Holm over {counted(len(rows), 'joint')}, of which one in twenty has p < 0.05 by chance"
     by_chance += "\nPeople are taken for independent: with several of one photo p is too small"

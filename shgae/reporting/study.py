@@ -31,7 +31,7 @@ from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_cautions import cautions
 from shgae.reporting.study_plan import registration
-from shgae.reporting.table import Grid, number, percent, points, signed_points, span, stated
+from shgae.reporting.table import Grid, number, p_value, percent, points, signed_points, span, stated
 from shgae.wording import counted, counted_people, tenths
 
 ARM_HEADINGS = (
@@ -235,7 +235,7 @@ def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
         return (name, "-", "-", "-", "-", "-", _FINDINGS[one.verdict], question)
     ranges = (span(found, points), span(found.over_photos, points), span(found.over_seeds, points))
     finding = _FINDINGS[one.verdict].format(within=", within the margin" if one.within_margin else "")
-    return (name, points(found.value), *ranges, number(one.p_adjusted), finding, question)
+    return (name, points(found.value), *ranges, p_value(one.p_adjusted), finding, question)
 
 
 def forest(report: StudyReport) -> Figure:

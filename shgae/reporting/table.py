@@ -14,7 +14,7 @@ from shgae.artifacts.draft import Draft
 from shgae.errors import printable, printable_lines
 from shgae.evaluation.study_differences import Estimate, Range
 from shgae.metrics.pck import Group
-from shgae.metrics.statistics import Interval
+from shgae.metrics.statistics import ALPHA, Interval
 from shgae.wording import counted, counted_people, tenths
 
 GROUPS: tuple[tuple[Group, str], ...] = (("all", "all"), ("v1", "hidden (v=1)"), ("v2", "visible (v=2)"))
@@ -135,6 +135,12 @@ def interval_points(one: Interval | None) -> str:
 def number(value: float | None) -> str:
     """Three digits; a dash for None."""
     return "-" if value is None else f"{value:.3g}"
+
+
+def p_value(p: float | None) -> str:
+    """Three digits, or as many as show on which side of 0.05 it is; a dash for None."""
+    said = (f"{p:.{digits}g}" for digits in range(3, 18)) if p is not None else iter(["-"])
+    return next(text for text in said if p is None or (float(text) < ALPHA) == (p < ALPHA))
 
 
 def fvu(value: float | None, found: Interval | None) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shgae.evaluation.study_differences import Range
 from shgae.metrics.statistics import Interval
-from shgae.reporting.table import Grid, interval_points, pages, percent, points, span, stated
+from shgae.reporting.table import Grid, interval_points, p_value, pages, percent, points, span, stated
 
 GRID = Grid("50 % of run_1", ("model", "PCK"), (("a|b", "1.0"), ("x_y & co", "-")), "first\nsecond", aside=1)
 
@@ -143,3 +143,12 @@ def test_differences_are_signed_points() -> None:
     assert span(Range(-0.012, 0.05), points) == "-1.2 to +5.0"
     assert span(Range(0.1, 0.2)) == "10.0 to 20.0"
     assert span(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("p", "said"),
+    [(None, "-"), (0.5, "0.5"), (0.04995, "0.04995"), (0.049999999, "0.049999999"), (0.05, "0.05"), (0.05004, "0.05")]
+    + [(0.0123456, "0.0123"), (0.0, "0"), (1e-9, "1e-09")],
+)
+def test_a_p_is_on_its_side_of_the_level(p: float | None, said: str) -> None:
+    assert p_value(p) == said
