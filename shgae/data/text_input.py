@@ -106,3 +106,8 @@ def whole(value: Any) -> Any:
 def there(value: Any) -> Any:
     """None for NaN, which pandas and MATLAB write where there is nothing; others as given."""
     return None if type(value) is float and math.isnan(value) else value
+
+
+def with_whole(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry with its whole numbers as integers, and None for NaN, but in a score: a network may make that."""
+    return {name: whole(value) if name == "score" else there(whole(value)) for name, value in entry.items()}
