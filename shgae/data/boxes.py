@@ -16,7 +16,7 @@ from typing import Any
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.doubts import FRACTIONS
-from shgae.data.text_input import MOST_PIXELS, is_finite, is_id, is_text, name_parts, objects_in, there, whole
+from shgae.data.text_input import MOST_PIXELS, is_finite, is_id, is_text, name_parts, objects_in, there, with_whole
 from shgae.errors import Refused, quoted
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
@@ -99,7 +99,7 @@ def read_boxes(path: Path, category_id: int) -> BoxFile:
 
 def _needed(entry: dict[str, Any]) -> dict[str, Any]:
     # Without polygons: nine tenths of COCO's memory.
-    return {name: there(whole(value)) for name, value in entry.items() if name in _KEPT}
+    return with_whole({name: value for name, value in entry.items() if name in _KEPT})
 
 
 def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Iterable[BoxedImage], Counter[str]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from shgae.data.boxes import Box, BoxedImage, BoxFile
-from shgae.data.text_input import name_parts, plain_name
+from shgae.data.text_input import find_names, name_parts, plain_name
 from shgae.errors import Refused, shortened
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".gif")
@@ -73,13 +73,13 @@ def whole_photos(photos: Sequence[Path]) -> list[BoxedPhoto]:
 def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto], Counter[str]]:
     """The photos that the JSON has boxes for, in their own order, and the boxes left out, by reason.
 
-    An image with a file name is the photo with a path that ends so, with or without its suffix; one without, the photo
-    with the image's id as its stem.
+    An image with a file name is the photo with a path that ends so, whatever its suffix; one without, the photo with
+    the image's id as its stem.
 
     Raises:
         Refused: an image could be two photos, a photo two images, or no box is of a given photo.
     """
-    index = _Index(photos)
+    index = _Index(photos, file.images)
     image_of: dict[int, BoxedImage] = {}
     skipped = file.skipped.copy()
     for image in file.images:
@@ -136,25 +136,26 @@ def _none_of(photos: Sequence[Path], file: BoxFile, skipped: Mapping[str, int]) 
 class _Index:
     """Photos by name and by number."""
 
-    def __init__(self, photos: Sequence[Path]) -> None:
+    def __init__(self, photos: Sequence[Path], images: Sequence[BoxedImage]) -> None:
         self._photos = photos
-        self._names: Mapping[str, list[int]] = defaultdict(list)
-        self._stems: Mapping[str, list[int]] = defaultdict(list)
         self._numbers: Mapping[int, list[int]] = defaultdict(list)
         for place, photo in enumerate(photos):
-            self._names[plain_name(photo.name)].append(place)
-            self._stems[plain_name(photo.stem)].append(place)
             if (number := _number(photo)) is not None:
                 self._numbers[number].append(place)
+        names = [plain_name(photo.name) for photo in photos]
+        said = {plain_name(image.file_name) for image in images if image.file_name is not None}
+        self._as_it_is = said & set(names)
+        last = {parts[-1] for parts in map(name_parts, said) if parts}
+        self._places = find_names(last | self._as_it_is, names)
 
     def places(self, image: BoxedImage) -> list[int]:
         """Where the photos stand that an image could be."""
         if image.file_name is None:
             return self._numbers.get(image.image_id or 0, [])
-        if "\\" in image.file_name and (as_it_is := self._names.get(plain_name(image.file_name))):
-            return as_it_is
+        if "\\" in image.file_name and plain_name(image.file_name) in self._as_it_is:
+            return self._places[plain_name(image.file_name)]
         parts = name_parts(image.file_name)
-        same_name = (self._names.get(parts[-1]) or self._stems.get(parts[-1], [])) if parts else []
+        same_name = self._places[parts[-1]] if parts else []
         return [place for place in same_name if self._lies_so(self._photos[place], parts[:-1])]
 
     def _lies_so(self, photo: Path, folders: tuple[str, ...]) -> bool:

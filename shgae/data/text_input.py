@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -27,6 +28,29 @@ def plain_name(text: str) -> str:
 def name_parts(name: str) -> tuple[str, ...]:
     """Folders and file of a relative path, with slashes or backslashes between, each by :func:`plain_name`."""
     return PurePosixPath(plain_name(name.replace("\\", "/"))).parts
+
+
+def stem_of(name: str) -> str:
+    """A file name without its suffix; ``frame.0001`` has none."""
+    path = PurePosixPath(name)
+    return name if path.suffix[1:].isdecimal() else path.stem
+
+
+def find_names(said: Collection[str], names: Sequence[str]) -> dict[str, list[int]]:
+    """Where the file names that a JSON says are among those of photos.
+
+    A name is a photo's own or its stem; one with another suffix is that of the photos with its stem which the JSON does
+    not name better.
+    """
+    by_name: Mapping[str, list[int]] = defaultdict(list)
+    by_stem: Mapping[str, list[int]] = defaultdict(list)
+    for place, name in enumerate(names):
+        by_name[name].append(place)
+        by_stem[stem_of(name)].append(place)
+    found = {one: by_name.get(one) or by_stem.get(one, []) for one in said}
+    taken = {place for places in found.values() for place in places}
+    others = {one: by_stem.get(stem_of(one), []) for one in said}
+    return {one: found[one] or [place for place in others[one] if place not in taken] for one in said}
 
 
 def leads_out(name: str) -> bool:
@@ -82,3 +106,8 @@ def whole(value: Any) -> Any:
 def there(value: Any) -> Any:
     """None for NaN, which pandas and MATLAB write where there is nothing; others as given."""
     return None if type(value) is float and math.isnan(value) else value
+
+
+def with_whole(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry with its whole numbers as integers, and None for NaN, but in a score: a network may make that."""
+    return {name: whole(value) if name == "score" else there(whole(value)) for name, value in entry.items()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.text_input import name_parts
+from shgae.data.text_input import find_names, name_parts, stem_of
 from shgae.errors import Refused
 from shgae.metrics import oks
 from shgae.metrics.people import Floats, area_of
@@ -58,24 +58,26 @@ def with_photo_ids(
     """Entries that name their photo get its id in the split as ``image_id``.
 
     A name is a ``file_name``, as Ultralytics writes it next to a number of its own, or a text in place of the id, as
-    AlphaPose does: a path, a file name, one without its suffix, or the id with zeros before it and a suffix
-    (``000000000139.jpg``). A ``file_name`` says nothing next to an ``annotation_id``, or where none is of the split.
+    AlphaPose does: a path, a file name, one without its suffix or with another, or else the id, perhaps with zeros
+    before it and a suffix (``000000000139.jpg``). A ``file_name`` says nothing next to an ``annotation_id``, or where
+    none is of the split.
 
     Args:
         entries: with whole numbers, texts or nothing as ``image_id``.
         photo_names: reads the names of the split's photos, by their ids.
 
     Raises:
-        JsonFault: there are names as ids and none is a photo's, or a name is that of several photos.
+        JsonFault: there are names as ids and none is a photo's, or a name may be that of several photos.
     """
-    file_names = {*map(_file_name, entries)} - {None}
-    if not file_names and not any(isinstance(entry.get("image_id"), str) for entry in entries):
+    file_names = {name for entry in entries if (name := _file_name(entry)) is not None}
+    said = {entry["image_id"] for entry in entries if isinstance(entry.get("image_id"), str)}
+    if not file_names and not said:
         return list(entries)
-    index = _PhotoNames(photo_names())
-    are_known = any(index.photos(name) for name in file_names if name is not None)
+    index = _PhotoNames(photo_names(), file_names | said)
+    are_known = any(map(index.knows, file_names))
     named = [_named(entry, are_known) for entry in entries]
     names = sorted({name for name in named if name is not None})
-    if names and not any(map(index.photos, names)):
+    if names and not any(map(index.knows, names)):
         why = f"photo {names[0]!r:.60} is not of the split" + (", nor is any other that it names" if names[1:] else "")
         raise JsonFault(why, OTHER_SPLIT)
     return [
@@ -97,34 +99,51 @@ def _file_name(entry: Mapping[str, Any]) -> str | None:
 
 
 class _PhotoNames:
-    """The photos of a split, by what results call them."""
+    """The photos of a split, by what the results of one file call them."""
 
-    def __init__(self, names: Mapping[int, str]) -> None:
-        self._path = {photo: name_parts(name) for photo, name in names.items()}
-        self._absent = min(names, default=0) - 1
-        self._called: Mapping[str, list[int]] = defaultdict(list)
-        for photo, parts in self._path.items():
-            for name in {parts[-1], PurePosixPath(parts[-1]).stem}:
-                self._called[name].append(photo)
+    def __init__(self, photos: Mapping[int, str], texts: Collection[str]) -> None:
+        self._path = {photo: name_parts(name) for photo, name in photos.items()}
+        self._absent = min(photos, default=0) - 1
+        parts = {text: name_parts(text) or ("",) for text in texts}
+        ids = list(photos)
+        found = find_names({one[-1] for one in parts.values()}, [self._path[photo][-1] for photo in ids])
+        self._called = {text: self._nearest([ids[i] for i in found[one[-1]]], one) for text, one in parts.items()}
+        self._number = {text: self._id(one[-1]) for text, one in parts.items()}
+        self._are_names = any(called and self._number[text] not in called for text, called in self._called.items())
+        """Whether a photo is called otherwise than by its id: then no text with a suffix is an id."""
 
-    def photos(self, text: str) -> list[int]:
-        """The photos that may be meant: an id, or by the path, by as much of it as both have, or by the file name."""
-        parts = name_parts(text) or ("",)
-        number = parts[-1].partition(".")[0]
-        by_id = [int(number)] if _NUMBER.fullmatch(number) and int(number) in self._path else []
-        called = self._called.get(parts[-1], [])
-        if not called or by_id and text == str(by_id[0]):
-            return by_id
+    def _nearest(self, called: list[int], parts: tuple[str, ...]) -> list[int]:
+        """Of photos with one file name those of this path, or of as much of it as both have; else all."""
         same = [photo for photo in called if self._path[photo] == parts]
         return same or [photo for photo in called if _end_alike(self._path[photo], parts)] or called
 
+    def _id(self, name: str) -> int | None:
+        number = stem_of(name)
+        return int(number) if _NUMBER.fullmatch(number) and int(number) in self._path else None
+
+    def knows(self, text: str) -> bool:
+        """Whether a text is the name or the id of a photo."""
+        return bool(self._called[text]) or self._number[text] is not None
+
     def photo(self, text: str, said: object) -> int:
-        """Its id, for which ``said`` counts where several have the name; an id that no photo has where there is none.
+        """The id of the photo with one of the names; an id that no photo has where there is none.
+
+        Args:
+            text: the name.
+            said: what the entry has as its ``image_id``; it counts where several have the name.
 
         Raises:
-            JsonFault: several photos have the name.
+            JsonFault: several photos may be meant.
         """
-        found = self.photos(text)
+        found, number = self._called[text], self._number[text]
+        if number is not None and found != [number]:
+            is_id = text == said == str(number)
+            if self._are_names and is_id:
+                why = f"photo {text!r:.60} may be a name or an id, and these are two photos"
+                raise JsonFault(why, "ids as whole numbers, or names with their suffix")
+            found = [number] if not self._are_names and (is_id or not found) else found
+            if found == [number] and type(said) is int and said != number and said in self._path:
+                raise JsonFault(f"photo {text!r:.60} has image_id {said}", "entries without file_name or image_id")
         if len(found) > 1 and said not in found:
             raise JsonFault(f"photo {text!r:.60} may be {len(found)} of the split", "names with their folders")
         return next((photo for photo in found if photo == said), [*found, self._absent][0])

@@ -25,6 +25,8 @@ from shgae.wording import counted_people
 _FIX = "the JSON that shgae prepare took for this split, with COCO's area, iscrowd and num_keypoints"
 _FAR = 1e12
 """No area and no coordinate is larger."""
+_ROUNDING = 0.51
+"""Pixels of the photo by which a joint may differ: half of one, as in whole numbers, and what a crop's frame rounds."""
 _NEEDED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "area": (lambda value: _is_number(value) and value >= 0, f"a number from 0 to {_FAR:g}"),
     "bbox": (
@@ -80,7 +82,7 @@ class OfficialTruth:
         Photos in which ``prepare`` kept nobody count if the split is all of its JSON.
 
         Raises:
-            Refused: no photo is left.
+            Refused: no photo is left, or one of these people is not in the truth, or otherwise than in the data.
         """
         use, given, counts = _use_of_photos(data, split, people), self._given, self._counted
         others = {photo for photo in given if photo in use.known or not counts[photo]} if use.is_whole else set()
@@ -90,7 +92,28 @@ class OfficialTruth:
                 raise Refused("--official", self.path, f"it has no photo of the people of split {split}", _FIX)
             why = f"none of its photos has all its people among those of split {split} that are scored"
             raise Refused("--official", self.path, why, "a split of whole photos (--split-by photo), and no --limit")
+        if difference := self._difference(people, int(data.facts["crop_size"])):
+            raise Refused("--official", self.path, f"it is not of split {split}: {difference}", _FIX)
         return replace(self, photos=photos)
+
+    def _difference(self, people: PeopleTable, crop_size: int) -> str | None:
+        """What is otherwise in the truth than of the first of these people who is not the same; None for none."""
+        from shgae.evaluation.predictions import photo_points  # torch, which whoever reads a report does without
+
+        given = {one["id"]: one for one in self.dataset["annotations"]}
+        xy_photo = photo_points(people.xy_crop.astype(np.float64), people, crop_size)
+        for row, (annotation, photo) in enumerate(zip(people.annotation_id, people.photo_id, strict=True)):
+            if (one := given.get(int(annotation))) is None:
+                return f"annotation {annotation} is not in it"
+            if one["image_id"] != photo:
+                return f"annotation {annotation} is of photo {one['image_id']}, in the data of photo {photo}"
+            joints = np.reshape(one["keypoints"], (-1, 3))
+            off = np.abs(joints[:, :2] - xy_photo[row])[joints[:, 2] > 0]
+            if one["iscrowd"]:
+                return f"annotation {annotation} is a crowd, in the data a person"
+            if (joints[:, 2] != people.visibility[row]).any() or off.max(initial=0) > _ROUNDING:
+                return f"annotation {annotation} has other joints than in the data"
+        return None
 
     def extent(self, people: PeopleTable) -> OfficialPhotos:
         """How many photos and people the numbers of these people are of."""

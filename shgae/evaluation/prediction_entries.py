@@ -7,16 +7,11 @@ from typing import Any
 
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.doubts import FRACTIONS
-from shgae.data.text_input import MOST_PIXELS, is_finite, there, whole
-
-
-def with_whole(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry with its whole numbers as integers, and None for NaN, but in a score: a network may make that."""
-    return {name: whole(value) if name == "score" else there(whole(value)) for name, value in entry.items()}
+from shgae.data.text_input import MOST_PIXELS, is_finite
 
 
 def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
-    """Checks what a file of predictions of K joints holds, as ``json.loads`` gives it, by :func:`with_whole`.
+    """Checks what a file of predictions of K joints holds, read by :func:`~shgae.data.text_input.with_whole`.
 
     An entry that names another category than ``category_id`` is refused; None takes any.
 

@@ -22,6 +22,7 @@ from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.input_file import Source, path_of
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data import heatmaps
+from shgae.data.text_input import with_whole
 from shgae.errors import Refused
 from shgae.evaluation.matching import (
     OTHER_SPLIT,
@@ -31,7 +32,7 @@ from shgae.evaluation.matching import (
     with_missing,
     with_photo_ids,
 )
-from shgae.evaluation.prediction_entries import check_entries, with_whole
+from shgae.evaluation.prediction_entries import check_entries
 from shgae.evaluation.report import Matching
 from shgae.execution import Execution
 from shgae.inference.batches import Inference

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -113,6 +113,15 @@ def test_a_photo_may_be_named_without_its_suffix() -> None:
         boxed_photos(photos, boxes((1, "a.b")))
 
 
+def test_a_photo_may_be_named_with_another_suffix_where_no_better_name_is_there() -> None:
+    photos = [Path("x/a.png"), Path("x/frame.0001.png")]
+    found, _ = boxed_photos(photos, boxes((1, "x/a.JPG"), (2, "frame.jpg")))
+    assert [(photo.path, photo.image_id) for photo in found] == [(photos[0], 1)]
+    found, skipped = boxed_photos(photos, boxes((1, "a.jpg"), (2, "a.png"), (3, "frame.0001"), (4, "frame.0002")))
+    assert [photo.image_id for photo in found] == [2, 3]
+    assert skipped == {NOT_GIVEN: 2}
+
+
 def test_a_number_without_a_photo_says_how_that_would_be_called() -> None:
     with pytest.raises(Refused) as refused:
         boxed_photos([Path("a.jpg")], boxes((7, "b.jpg"), (8001, None)))
@@ -131,7 +140,8 @@ def test_a_file_name_never_finds_anything_but_a_given_photo_that_ends_so(name: s
     except Refused:
         return
     slashed = name.replace("\\", "/").replace("./", "").strip("/")  # as Windows writes it
-    assert [str(photo.path).endswith(slashed) for photo in found] == [True]
+    ends = (slashed, str(PurePosixPath(slashed).with_suffix("")))
+    assert [str(photo.path).endswith(ends) for photo in found] == [True]
 
 
 def test_a_number_has_at_most_eighteen_digits() -> None:

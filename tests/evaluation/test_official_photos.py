@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,45 @@ def test_photos_of_a_larger_json_are_left_out(tmp_path: Path) -> None:
     others = larger | {"images": images[4:], "annotations": more}
     with pytest.raises(Refused, match="no photo of the people"):
         scored(data, perfect(truth), others, "val")
+
+
+def _shifted(one: dict[str, Any], by: float) -> None:
+    """Moves the labelled joints of an annotation."""
+    one["keypoints"] = [x + by * (i % 3 == 0 and one["keypoints"][i + 2] > 0) for i, x in enumerate(one["keypoints"])]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda one: _shifted(one, 50), "other joints"),
+        (lambda one: _shifted(one, 1), "other joints"),
+        (lambda one: one["keypoints"].__setitem__(2, 3 - one["keypoints"][2]), "other joints"),
+        (lambda one: one.update(keypoints=None, num_keypoints=0), "other joints"),
+        (lambda one: one.update(image_id=one["image_id"] % 4 + 1), "in the data of photo"),
+        (lambda one: one.update(id=one["id"] + 1000), "is not in it"),
+        (lambda one: one.update(iscrowd=1), "is a crowd"),
+    ],
+)
+def test_a_truth_that_has_a_scored_person_otherwise_is_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None], words: str
+) -> None:
+    truth, _ = drawn(tmp_path / "x", 1)
+    data, results = prepared(tmp_path / "x", truth), perfect(truth)
+    first, second, *_ = results
+    for result in (second, first):
+        annotation = result["annotation_id"]
+        change(next(one for one in truth["annotations"] if one["id"] == annotation))
+        with pytest.raises(Refused, match=rf"annotation {annotation} .*{words}"):
+            scored(data, results, truth, "val")
+
+
+def test_a_truth_may_round_joints_and_change_those_who_are_not_scored(tmp_path: Path) -> None:
+    truth, _ = drawn(tmp_path / "x", 1)
+    data = prepared(tmp_path / "x", truth, hold_out=3)
+    of_split = set(read_people(open_artifact(data, "data"), "test").annotation_id.tolist())
+    for one in truth["annotations"]:
+        _shifted(one, 0.5 if one["id"] in of_split else 50)
+    assert ap(scored(data, perfect(truth), truth, "test")) == pytest.approx(1)
 
 
 def test_the_table_and_the_report_keep_of_which_photos_the_numbers_are(tmp_path: Path) -> None:

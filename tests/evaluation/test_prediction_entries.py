@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.text_input import MOST_PIXELS
-from shgae.evaluation.prediction_entries import check_entries, with_whole
+from shgae.data.text_input import MOST_PIXELS, with_whole
+from shgae.evaluation.prediction_entries import check_entries
 
 POINTS = [10.5, 20, 0.9, 0, 0, 0]
 GOOD = {"image_id": 1, "keypoints": POINTS}

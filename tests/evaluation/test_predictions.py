@@ -115,8 +115,8 @@ def test_a_photo_may_be_named_by_its_number_as_a_text(
 
 def test_a_photo_may_be_named_by_its_path_or_its_file_name() -> None:
     names = {7: "a/U\u0308ber.jpg", 9: "b/8.jpg", 8: "a/x.jpg", 5: "b/x.jpg"}
-    wanted = {"a/\u00dcber.jpg": 7, "U\u0308ber.jpg": 7, "b\\8.jpg": 9, "8.jpg": 9, "8": 8, "b/x.jpg": 5, "else.jpg": 4}
-    wanted |= {"/all/b/x.jpg": 5, "\u00dcber": 7, "b/x": 5, "08": 8}
+    wanted = {"a/\u00dcber.jpg": 7, "U\u0308ber.jpg": 7, "b\\8.jpg": 9, "8.jpg": 9, "b/x.jpg": 5, "else.jpg": 4}
+    wanted |= {"/all/b/x.jpg": 5, "\u00dcber": 7, "b/x": 5, "08": 4}
     entries: list[dict[str, Any]] = [{"image_id": said} for said in wanted]
     found = with_photo_ids([*entries, {"image_id": 3}, {}], lambda: names)
     assert [entry.get("image_id") for entry in found] == [*wanted.values(), 3, None], "4 is no photo's id"
@@ -126,6 +126,43 @@ def test_a_photo_may_be_named_by_its_path_or_its_file_name() -> None:
     with pytest.raises(JsonFault, match=r"photo 'a' is not of the split, nor is any other that it names") as fault:
         with_photo_ids([{"image_id": "a"}, {"image_id": "b"}], lambda: names)
     assert "--split" in str(fault.value.fix)
+
+
+OTHERWISE = {1: "6.png", 2: "5.png", 5: "2.png", 6: "1.png"}
+"""Photos that are called by the ids of others."""
+
+
+@pytest.mark.parametrize("name", ["{}.jpg", "photos/{}.PNG", "\\all\\{}.tif"])
+@pytest.mark.parametrize("key", ["image_id", "file_name"])
+def test_a_name_with_any_suffix_is_no_other_photos_id(key: str, name: str) -> None:
+    entries = [{key: name.format(number)} for number in (6, 5, 2, 1, 3)]
+    found = with_photo_ids(entries, lambda: OTHERWISE)
+    assert [entry["image_id"] for entry in found] == [1, 2, 5, 6, 0], "0 is no photo's id"
+
+
+def test_a_number_that_is_one_photos_name_and_anothers_id_is_refused_but_in_a_file_name() -> None:
+    with pytest.raises(JsonFault, match="'6' may be a name or an id"):
+        with_photo_ids([{"image_id": "6"}], lambda: OTHERWISE)
+    with pytest.raises(JsonFault, match="'2' may be a name or an id"):
+        with_photo_ids([{"image_id": "7"}, {"image_id": "2"}], lambda: {1: "7.png", 2: "3.png"})
+    for entry in ({"file_name": "6"}, {"file_name": "6", "image_id": 1}, {"file_name": "6", "image_id": 6}):
+        assert with_photo_ids([entry], lambda: OTHERWISE)[0]["image_id"] == 1
+    assert with_photo_ids([{"image_id": 6}, {"image_id": "1.png"}], lambda: OTHERWISE)[0]["image_id"] == 6
+
+
+def test_a_number_as_a_text_is_the_id_of_one_of_the_photos_that_it_names() -> None:
+    names = {7: "a/7.png", 8: "b/7.png"}
+    assert with_photo_ids([{"image_id": "7"}], lambda: names)[0]["image_id"] == 7
+    with pytest.raises(JsonFault, match=r"'7\.png' may be 2 of the split"):
+        with_photo_ids([{"image_id": "7.png"}], lambda: names)
+
+
+def test_a_file_name_is_an_id_only_where_the_entry_has_no_other() -> None:
+    names = {2: "a.jpg", 7: "b.jpg"}
+    for entry in ({"file_name": "007.jpg"}, {"file_name": "7.jpg", "image_id": 7}, {"file_name": "7", "image_id": 1}):
+        assert with_photo_ids([entry], lambda: names)[0]["image_id"] == 7
+    with pytest.raises(JsonFault, match=r"'7\.jpg' has image_id 2"):
+        with_photo_ids([{"file_name": "7.jpg", "image_id": 2}], lambda: names)
 
 
 def test_a_file_name_tells_the_photo_where_ids_are_another_tools() -> None:

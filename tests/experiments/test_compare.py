@@ -90,6 +90,9 @@ def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp
     for one in result.report.differences:
         assert one.groups == wanted[one.arm, one.minus].groups
         assert one.p == wanted[one.arm, one.minus].p
+    twice = [GivenArm("none", (studied.scores("none", 0), files[0])), arms[1]]
+    with pytest.raises(Refused, match="twice"):
+        compare.run(twice, studied.data, tmp_path / "twice", CompareConfig(), HOW)
     assert STUDY.read(result.artifact.file("report.json")) == result.report
     assert read_inputs([tmp_path / "out"]).reports[0][2] == result.report
 
@@ -272,6 +275,13 @@ def test_one_run_twice_in_an_arm_is_refused_for_it_would_narrow_the_interval(
     twice = dataclasses.replace(once, files=(once.files[0], once.files[0]))
     with pytest.raises(Refused, match="twice"):
         compared(tmp_path, tiny_data, [twice, other])
+    copied = tmp_path / "copied.json"
+    copied.write_text(json.dumps(json.loads(once.files[0].read_text())[::-1], indent=2))
+    with pytest.raises(Refused, match="twice"):
+        compared(tmp_path, tiny_data, [dataclasses.replace(once, files=(once.files[0], copied)), other])
+    entries = json.loads(once.files[0].read_text())
+    copied.write_text(json.dumps([entries[0] | {"found": False}, *entries[1:]]))
+    compared(tmp_path, tiny_data, [dataclasses.replace(once, files=(once.files[0], copied)), other])
     both = [once, dataclasses.replace(other, files=once.files)]  # the same runs in two arms are no difference
     assert compared(tmp_path, tiny_data, both).verdict is Verdict.IDENTICAL
 
