@@ -24,7 +24,7 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 from shgae.cli import config_file, launcher
 from shgae.cli.device_faults import check_address_space
 from shgae.cli.fields import stage_of
-from shgae.cli.inputs import check_paths
+from shgae.cli.inputs import as_typed, check_paths
 from shgae.cli.interrupts import arm
 from shgae.cli.needs import check_needs
 from shgae.cli.options import (
@@ -216,6 +216,7 @@ class _SectionedCommand(TyperCommand):
             more = " (extract and pretrain-ae take --stack all too)" * (twice[0] == "--stack")
             raise Refused("option", twice[0], "given twice, this command takes one", f"one run for each{more}")
         parsed: list[str] = super().parse_args(ctx, args)
+        ctx.params |= {name: as_typed(value, found.get(name)) for name, value in ctx.params.items()}
         if not ctx.params.get("quiet"):
             launcher.say_once(notes)
         return parsed
