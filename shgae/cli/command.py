@@ -105,7 +105,6 @@ def command(
         def callback(**values: Any) -> None:
             from shgae.cli import console
 
-            Path.cwd()  # raises where it was deleted: torch's libraries would end the process without a word of ours
             check_address_space()
             arguments = {key: values[key] for key in inputs}
             if config:

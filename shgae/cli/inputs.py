@@ -129,6 +129,7 @@ def as_typed(value: Any, words: Any) -> Any:
 
 def check_paths(annotations: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Checks what a command was given, by parameter; raises :class:`Refused` for the first path that is wrong."""
+    Path.cwd()  # raises where it was deleted: torch's libraries would end the process without a word of ours
     marks = [(kind, values[key]) for key, one in annotations.items() for kind in getattr(one, "__metadata__", ())]
     given: list[Path] = []
     for kind, value in marks:
