@@ -109,6 +109,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "model_stacks": _count,
     "parameters": _count,
     "same_photos": lambda value: all(map(_list_of(_list_of(lambda one: type(one) is int)), value.values())),
+    "shared_photos": _counts,
     "shape": lambda value: _list_of(_count)(value) and len(value) == 3 and all(value),
     "skeleton": _skeleton,
     "spec": lambda value: isinstance(value, dict),

@@ -31,6 +31,14 @@ _NAMED = 3
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
 
 
+def typed_path(text: str) -> Path:
+    """The path that a user typed; a leading ``~`` is a home folder, where the shell leaves it (``--output=~/x``)."""
+    path = Path(text)
+    with suppress(RuntimeError):  # nobody has that name: it is the file's own
+        return path.expanduser() if text.startswith("~") else path
+    return path
+
+
 def open_input(
     path: Path, what: str = "file", fix: str = "check the path", *, wanted: str = "a file", most: int | None = None
 ) -> BufferedReader:

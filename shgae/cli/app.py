@@ -97,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     # A notebook names a backend that draws into it, and a user's file may be no text: figures are only written here.
     os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
+    os.environ.pop("SOURCE_DATE_EPOCH", None)  # matplotlib reads it, be it a date or not; no figure holds a time
     _mend_streams()
     with heard(to_the_end=argv is None):
         return _run(arguments)

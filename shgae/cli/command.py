@@ -19,12 +19,12 @@ from typing import Any
 
 import typer
 from rich.console import RenderableType
-from typer.core import TyperArgument, TyperCommand
+from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from shgae.cli import config_file, launcher
 from shgae.cli.device_faults import check_address_space
 from shgae.cli.fields import stage_of
-from shgae.cli.inputs import check_paths
+from shgae.cli.inputs import as_typed, check_paths
 from shgae.cli.interrupts import arm
 from shgae.cli.needs import check_needs
 from shgae.cli.options import (
@@ -206,15 +206,17 @@ class _SectionedCommand(TyperCommand):
     """Help in sections, plain text that is the same on a terminal and in a pipe."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Takes old spellings; refuses a second --stack where one counts (graft takes several, so people try it)."""
+        """Takes old spellings; refuses an option with a value that is given twice where one counts."""
         known = {name.removeprefix("--") for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts)}
         args, notes = modernized(ctx.info_name, args, known)
         found, _, order = self.make_parser(ctx).parse_args(list(args))
         self._check_values(ctx, found)
-        if sum("--stack" in one.opts and not getattr(one, "multiple", False) for one in order) > 1:
-            fix = "one run for each (extract and pretrain-ae take --stack all too)"
-            raise Refused("option", "--stack", "given twice, this command takes one", fix)
+        once = [one.opts[0] for one in order if isinstance(one, TyperOption) and not (one.is_flag or one.multiple)]
+        if twice := [option for option in once if once.count(option) > 1]:
+            more = " (extract and pretrain-ae take --stack all too)" * (twice[0] == "--stack")
+            raise Refused("option", twice[0], "given twice, this command takes one", f"one run for each{more}")
         parsed: list[str] = super().parse_args(ctx, args)
+        ctx.params |= {name: as_typed(value, found.get(name)) for name, value in ctx.params.items()}
         if not ctx.params.get("quiet"):
             launcher.say_once(notes)
         return parsed

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 160
 """Columns of a table that goes into a file or a pipe, where no terminal says how many there are."""
+_LEAST_WIDTH = 40
+"""Columns below which tables would lose what they hold."""
 
 
 def show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
@@ -30,6 +32,8 @@ def show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
         sys.stdout.write(json.dumps(outcome.result, allow_nan=False) + "\n")
         return
     console = _console(sys.stdout)
+    if console.width < _LEAST_WIDTH:
+        console.width = _LEAST_WIDTH if sys.stdout.isatty() else _PIPE_WIDTH
     for table in map(_safe, outcome.tables):
         with console.capture() as captured:
             console.print(table, soft_wrap=isinstance(table, str))
@@ -94,5 +98,5 @@ class _Terminal:
 
 
 def _console(stream: Any) -> Console:
-    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    width = None if stream.isatty() or os.environ.get("COLUMNS", "").isdigit() else _PIPE_WIDTH
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shgae.artifacts.input_file import check_input
+from shgae.artifacts.input_file import check_input, typed_path
 from shgae.errors import Refused
 
 
@@ -62,7 +62,7 @@ class NamedFile(NamedTuple):
         name, equals, path = text.partition("=")
         if not (name and equals and path):
             raise Refused("value", "--given", f"{text!r:.60} is not NAME=FILE", "--given nmf=nmf.safetensors")
-        return cls(name, Path(path))
+        return cls(name, typed_path(path))
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,18 @@ class NewFolder:
     """Stands in the annotation of a parameter that names the artefact to make."""
 
 
+def as_typed(value: Any, words: Any) -> Any:
+    """What the parser made of an option's words, with every path of it as :func:`typed_path` has it."""
+    if isinstance(value, Path) and isinstance(words, str):
+        return typed_path(words)
+    if isinstance(value, list | tuple) and isinstance(words, list | tuple):
+        return type(value)(as_typed(one, word) for one, word in zip(value, words, strict=True))
+    return value
+
+
 def check_paths(annotations: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Checks what a command was given, by parameter; raises :class:`Refused` for the first path that is wrong."""
+    Path.cwd()  # raises where it was deleted: torch's libraries would end the process without a word of ours
     marks = [(kind, values[key]) for key, one in annotations.items() for kind in getattr(one, "__metadata__", ())]
     given: list[Path] = []
     for kind, value in marks:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.input_file import typed_path
 from shgae.artifacts.manifest import DIFFERENCES
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.errors import Refused
@@ -64,7 +65,8 @@ class GivenArm:
             Refused: it has no name or no file.
         """
         name, _, paths = text.partition("=")
-        files = (Path(paths),) if paths and Path(paths).exists() else tuple(map(Path, filter(None, paths.split(","))))
+        one = typed_path(paths)
+        files = (one,) if paths and one.exists() else tuple(map(typed_path, filter(None, paths.split(","))))
         if not name.strip() or not name.isprintable() or len(name) > _MOST_LETTERS or not files:
             raise Refused("--arm", text, "not a name, =, and files with commas between them", _FIX)
         return cls(name, files)

@@ -62,11 +62,12 @@ class PrepareResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
+        shared = self.artifact.facts.get("shared_photos", {})
         counts = {"splits": dict(self.splits), "dropped": dict(self.dropped), "bad_photos": self.bad_photos}
         skeleton = Skeleton.from_json(self.artifact.facts["skeleton"])
         pairs = [[skeleton.names[a], skeleton.names[b]] for a, b in skeleton.flip_pairs]
         said = {"mirror_pairs": pairs, "exif_turned": self.turned, "mean_rgb": list(self.mean_rgb), "bytes": self.size}
-        return self.artifact.to_json() | counts | said
+        return self.artifact.to_json() | counts | {"shared_photos": shared} | said
 
 
 def run(
@@ -128,8 +129,11 @@ def _facts(written: Written, twins: Sequence[Sequence[Key]], config: PrepareConf
     }
     if config.context != 1:
         facts["context"] = config.context
-    if same := where_twins_are(selections, twins).within:
-        facts["same_photos"] = same
+    shared = where_twins_are(selections, twins)
+    if shared.within:
+        facts["same_photos"] = shared.within
+    if shared.between:
+        facts["shared_photos"] = {"-".join(pair): count for pair, count in shared.between.items()}
     if written.bad:
         facts["bad_photos"] = [
             {"file": bad.photo.file_name, "source": bad.source, "reason": bad.reason} for bad in written.bad

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts import input_file
-from shgae.artifacts.input_file import check_input, open_input, path_of, read_input, reading, whole
+from shgae.artifacts.input_file import check_input, open_input, path_of, read_input, reading, typed_path, whole
 from shgae.errors import Refused
 
 
@@ -96,3 +96,10 @@ def test_of_a_folder_the_first_three_files_of_a_wanted_kind_are_named(tmp_path: 
     assert refusal(tmp_path, "a .json or .txt file").fix == " or ".join(f"{tmp_path}/{n}.json" for n in "abc") + ", ..."
     assert refusal(tmp_path, "a .json file").fix == " or ".join(f"{tmp_path}/{n}.json" for n in "abc")
     assert "it is a folder" in refusal(tmp_path).why
+
+
+def test_a_typed_path_may_begin_at_a_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert typed_path("~/a/b.json") == tmp_path / "a" / "b.json" and typed_path("~") == tmp_path
+    for text in ("./~", "a/~/b", "~nobody-of-this-name.json", "a~", "", "/~"):
+        assert typed_path(text) == Path(text)

@@ -107,6 +107,24 @@ def test_a_backend_of_a_notebook_is_not_asked_for(monkeypatch) -> None:
     assert (os.environ["MPLBACKEND"], os.environ["MATPLOTLIBRC"]) == ("agg", os.devnull)
 
 
+def test_a_date_that_is_none_does_not_end_a_figure(monkeypatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    assert main(["--version"]) == 0
+    assert "SOURCE_DATE_EPOCH" not in os.environ, "no figure holds a time"
+
+
+@pytest.mark.parametrize("words", ["doctor", "evaluate /nothing /nothing", "train /nothing -o /nothing/out"])
+def test_a_current_folder_that_was_deleted_is_told_in_one_line(tmp_path: Path, words: str) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"import os, sys; os.rmdir({str(gone)!r}); from shgae.cli.app import main; sys.exit(main())"
+    line = [sys.executable, "-c", script, *words.split()]
+    path = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(line, cwd=gone, env=os.environ | path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: path in the current folder: ") and done.stderr.count("\n") == 1
+
+
 def test_a_bug_shows_its_traceback_when_asked(probe, capsys, monkeypatch) -> None:
     monkeypatch.setenv("SHGAE_DEBUG", "1")
 

@@ -98,6 +98,28 @@ def test_a_pipe_gets_lines_and_quiet_gets_nothing(capsys: pytest.CaptureFixture[
     assert capsys.readouterr() == ("", "a note\n")
 
 
+@pytest.mark.parametrize("columns", ["0", "5", "39", "-3", "many", "", "40", "60", None])
+def test_a_table_loses_nothing_where_columns_say_too_little(columns: str | None, monkeypatch, capsys) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    value = "train 4, val 4 and words " + 6 * "that take a second line "
+    show(Outcome({}, [facts_table({"splits": value})]), as_json=False, quiet=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert " ".join(" ".join(lines).split()) == f"splits {value}".strip()
+    assert max(map(len, lines)) <= (int(columns) if columns in ("40", "60") else 160)
+    assert len(lines) == {"40": 6, "60": 4}.get(str(columns), 2)
+
+
+def test_a_terminal_that_is_too_narrow_gets_tables_of_forty_columns(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "5")
+    monkeypatch.setenv("NO_COLOR", "1")
+    show(Outcome({}, [facts_table({"splits": 9 * "train, "})]), as_json=False, quiet=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert " ".join(lines).count("train") == 9 and 30 < max(map(len, lines)) <= 40
+
+
 def terminal(stream: io.StringIO) -> Console:
     return Console(file=stream, force_terminal=True, width=100, markup=False, highlight=False, legacy_windows=False)
 

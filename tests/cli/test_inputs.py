@@ -105,3 +105,30 @@ def test_an_artefact_of_another_kind_and_an_output_that_exists_are_told_by_the_s
     assert "two files are called x" in capsys.readouterr().err
     assert main(["evaluate", str(chain.data), str(chain.data)]) == 2
     assert "it holds prepared data, wanted an hourglass" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "prepare --train=~/nothing folder -o out",
+        "prepare --train file ~/nothing -o out",
+        "train ~/nothing -o out",
+        "plot folder ~/nothing -o out",
+        "train folder -o out --config=~/nothing",
+        "predict file ~/nothing -o out",
+    ],
+)
+def test_a_path_may_begin_at_the_home_folder(here: Path, monkeypatch: pytest.MonkeyPatch, capsys, words: str) -> None:
+    monkeypatch.setenv("HOME", str(here / "home"))
+    refused: list[Path] = []
+    for way in ("~", str(here / "home")):
+        assert main(words.replace("~", way).split()) == 2
+        refused.append(capsys.readouterr().err)
+    assert refused[0] == refused[1]
+    assert not (here / "~").exists()
+
+
+def test_an_output_may_lie_in_the_home_folder(here: Path, chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    assert main(["show", str(chain.data), "--output=~/folder/sheet.png", "-q"]) == 0
+    assert (here / "folder" / "sheet.png").is_file() and not (here / "~").exists()

@@ -66,7 +66,7 @@ def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Cha
 
 
 def test_an_arm_that_is_none_is_refused_in_one_line(tmp_path: Path, chain: Chain, capsys) -> None:
-    assert study(chain, tmp_path / "s", "--arms", "x") == 2
+    assert main(["study", str(chain.baseline), str(chain.data), "-o", str(tmp_path / "s"), "--arms", "x"]) == 2
     assert capsys.readouterr().err == f"error: value in --arms: 'x' is not an arm. Try: --arms {','.join(ARMS)}.\n"
 
 

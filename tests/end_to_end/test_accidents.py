@@ -206,7 +206,7 @@ def test_an_interrupted_run_goes_on_only_as_it_was_begun(shell: Shell, monkeypat
     train = ("train", "made/data", "-o", "x", *TRAIN)
     interrupted(shell, monkeypatch, *train)
     assert "an interrupted run lies in x.partial. Try: --resume" in shell.refused(*train)
-    line = shell.refused(*train, "--resume", "--lr", "0.5", "--epochs", "3")
+    line = shell.refused(*train[:-1], "3", "--resume", "--lr", "0.5")
     assert "begun otherwise (epochs: 3 here, 2 there; lr: 0.5 here, " in line
     shell.run("prepare", "--train", *PAIR.split(), "--val", *PAIR.split(), "-o", "other", "--crop-size", "128")
     assert "begun otherwise (data: " in shell.refused("train", "other", "-o", "x", *TRAIN, "--resume")

@@ -20,7 +20,7 @@ from tests.end_to_end.conftest import PAIR, TINY_CONFIG, TRAIN, Shell, environme
 
 SPLITS = ("train", "val", "test")
 TINY = ("--precision", "fp32", "--batch-size", 4, "--epochs", 2)
-LONG = ("train", "made/data", "-o", "x", *TRAIN, "--epochs", "4", "--batch-size", "2", "--quiet")
+LONG = ("train", "made/data", "-o", "x", *TRAIN[:-3], "2", "--epochs", "4", "--quiet")
 """A training of a few seconds."""
 
 

@@ -23,7 +23,7 @@ def two_stacks(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     here = tmp_path_factory.mktemp("stacks") / "here"
     commands = [
-        ("train", chain.data, "-o", here / "base", *TRAIN, "--stacks", 2, "--epochs", 1),
+        ("train", chain.data, "-o", here / "base", *TRAIN[:-1], 1, "--stacks", 2),
         ("extract", here / "base", chain.data, "-o", here / "acts", "--stack", "all", "--precision", "fp32"),
         *(
             ("pretrain-ae", here / "acts", "--stack", stack, "-o", here / f"code-{stack}", "--code-size", 6, *QUICK)

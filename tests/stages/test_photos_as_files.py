@@ -240,3 +240,12 @@ def test_a_photo_in_two_jsons_is_told(tmp_path: Path) -> None:
         "note: 3 photos of val also in train, byte for byte: scores will flatter"
     ]
     assert "same_photos" not in result.artifact.facts
+    assert result.to_json()["shared_photos"] == result.artifact.facts["shared_photos"] == {"train-val": 3}
+
+
+def test_data_without_a_shared_photo_says_so_and_keeps_no_fact_of_it(tmp_path: Path) -> None:
+    one, other = Folder(tmp_path / "one"), Folder(tmp_path / "other")
+    one.add()
+    other.add(form="PNG")
+    result = run({"train": one.source, "val": other.source}, tmp_path / "data", CONFIG, Execution())
+    assert result.to_json()["shared_photos"] == {} and "shared_photos" not in result.artifact.facts

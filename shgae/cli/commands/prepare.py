@@ -46,7 +46,8 @@ def prepare(
     if dry_run:
         return dry_run_outcome(stage.dry_run(sources, output, config, execution))
     result = stage.run(sources, output, config, execution, sheet=sheet).to_json()
-    shown = {key: result[key] for key in ("splits", "dropped", "bad_photos", "mean_rgb")}
+    shared = ("shared_photos",) * bool(result["shared_photos"])
+    shown = {key: result[key] for key in ("splits", "dropped", "bad_photos", *shared, "mean_rgb")}
     tables = [facts_table(shown | {"mirror_pairs": mirrored(result["mirror_pairs"])})]
     if "val" not in result["splits"]:
         return Outcome(result, [*tables, "no val split: shgae train wants one (--val JSON DIR or --hold-out-val N)"])
