@@ -60,7 +60,7 @@ def with_photo_ids(
     A name is a ``file_name``, as Ultralytics writes it next to a number of its own, or a text in place of the id, as
     AlphaPose does: a path, a file name, one without its suffix or with another, or else the id, perhaps with zeros
     before it and a suffix (``000000000139.jpg``). A ``file_name`` says nothing next to an ``annotation_id``, or where
-    none is of the split.
+    none is of the split. An entry of another photo gets None, and its name as ``file_name``.
 
     Args:
         entries: with whole numbers, texts or nothing as ``image_id``.
@@ -81,9 +81,21 @@ def with_photo_ids(
         why = f"photo {names[0]!r:.60} is not of the split" + (", nor is any other that it names" if names[1:] else "")
         raise JsonFault(why, OTHER_SPLIT)
     return [
-        entry if name is None else entry | {"image_id": index.photo(name, entry.get("image_id"))}
+        entry if name is None else entry | {"image_id": index.photo(name, entry.get("image_id")), "file_name": name}
         for entry, name in zip(entries, named, strict=True)
     ]
+
+
+def without_strangers(entries: Sequence[Mapping[str, Any]], photo_names: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Entries of which :func:`with_photo_ids` knew no photo get its id among these ones; without those of none.
+
+    Raises:
+        JsonFault: a name may be that of several photos.
+    """
+    names = {one["file_name"] for one in entries if one.get("image_id") is None}
+    index = _PhotoNames(photo_names, names)
+    ids = [index.photo(one["file_name"], None) if one.get("image_id") is None else one["image_id"] for one in entries]
+    return [{**one, "image_id": photo} for one, photo in zip(entries, ids, strict=True) if photo is not None]
 
 
 def _named(entry: Mapping[str, Any], are_known: bool) -> str | None:
@@ -103,7 +115,6 @@ class _PhotoNames:
 
     def __init__(self, photos: Mapping[int, str], texts: Collection[str]) -> None:
         self._path = {photo: name_parts(name) for photo, name in photos.items()}
-        self._absent = min(photos, default=0) - 1
         parts = {text: name_parts(text) or ("",) for text in texts}
         ids = list(photos)
         found = find_names({one[-1] for one in parts.values()}, [self._path[photo][-1] for photo in ids])
@@ -125,8 +136,8 @@ class _PhotoNames:
         """Whether a text is the name or the id of a photo."""
         return bool(self._called[text]) or self._number[text] is not None
 
-    def photo(self, text: str, said: object) -> int:
-        """The id of the photo with one of the names; an id that no photo has where there is none.
+    def photo(self, text: str, said: object) -> int | None:
+        """The id of the photo with one of the names; None where there is none.
 
         Args:
             text: the name.
@@ -146,7 +157,7 @@ class _PhotoNames:
                 raise JsonFault(f"photo {text!r:.60} has image_id {said}", "entries without file_name or image_id")
         if len(found) > 1 and said not in found:
             raise JsonFault(f"photo {text!r:.60} may be {len(found)} of the split", "names with their folders")
-        return next((photo for photo in found if photo == said), [*found, self._absent][0])
+        return next((photo for photo in found if photo == said), [*found, None][0])
 
 
 def _end_alike(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
@@ -174,14 +185,14 @@ def match_people(
     Raises:
         JsonFault: no entry is of a photo of the split.
     """
-    of_photo: dict[int, list[int]] = defaultdict(list)
+    of_photo: dict[int | None, list[int]] = defaultdict(list)
     for place, entry in enumerate(entries):
         of_photo[entry["image_id"]].append(place)
     rows: list[int | None] = [None] * len(entries)
     likeness = [0.0] * len(entries)
     area = area_of(whole.area, whole.box)
     labelled = whole.visibility > 0
-    people_of: dict[int, list[int]] = defaultdict(list)
+    people_of: dict[int | None, list[int]] = defaultdict(list)
     for row, photo in enumerate(whole.photo_id.tolist()):
         people_of[photo].append(row)
     if not of_photo.keys() & people_of.keys():

@@ -19,6 +19,7 @@ from shgae.data.coco_json import read_dataset
 from shgae.data.selection import BAD_PHOTO, BEYOND_LIMIT
 from shgae.data.text_input import there
 from shgae.errors import Refused
+from shgae.evaluation.matching import without_strangers
 from shgae.metrics.official import official_scores
 from shgae.wording import counted_people
 
@@ -136,21 +137,27 @@ class OfficialTruth:
     def scores(
         self, results: Sequence[Mapping[str, Any]], name: str, sigmas: npt.NDArray[np.float64] | None
     ) -> dict[str, float | None]:
-        """COCO's ten numbers of results; those that say ``"found": false`` are none.
+        """COCO's ten numbers of results; those that say ``"found": false`` are none, and so are those of photos with
+        names that the truth does not have.
 
         Raises:
-            Refused: a result is of a photo that the truth does not have.
+            Refused: a result is of a photo that the truth does not have, or does not say of which.
         """
         photos = self._given
         given = [one for one in results if one.get("found") is not False]
-        for one in given:
-            if one.get("image_id") is None:
-                raise Refused("--official", self.path, f"{name} has results without image_id", "results with image_id")
+        if any(one.get("image_id") is None and one.get("file_name") is None for one in given):
+            raise Refused("--official", self.path, f"{name} has results without image_id", "results with image_id")
+        try:
+            names = {one["id"]: one["file_name"] for one in self.dataset["images"] if one["file_name"]}
+            known = without_strangers(given, names)
+        except JsonFault as fault:
+            raise Refused("--official", self.path, f"{name}: {fault}", fault.fix or _FIX) from fault
+        for one in known:
             if one["image_id"] not in photos:
                 why = f"{name} has a result of photo {one['image_id']}, which is not in it"
                 raise Refused("--official", self.path, why, _FIX)
         keys = ("image_id", "keypoints", "score")
-        whole = [{key: one[key] for key in keys} | {"category_id": self.category_id} for one in given]
+        whole = [{key: one[key] for key in keys} | {"category_id": self.category_id} for one in known]
         return official_scores(self.dataset, whole, sigmas, self.photos)
 
 
@@ -207,7 +214,11 @@ def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> 
         annotations = [_as_cocoeval_reads(person, len(joints)) for person in people]
     except JsonFault as fault:
         raise Refused("--official", path, str(fault), _FIX) from fault
-    images = [{"id": image["id"]} for image in dataset["images"] if type(image.get("id")) is int]
+    images = [
+        {"id": image["id"], "file_name": name if isinstance(name := image.get("file_name"), str) else ""}
+        for image in dataset["images"]
+        if type(image.get("id")) is int
+    ]
     whole = {"images": images, "annotations": annotations, "categories": [{"id": category["id"], "name": "person"}]}
     return OfficialTruth(path, sha256, whole, category["id"])
 

@@ -97,6 +97,29 @@ def test_a_photo_without_samples_counts_where_the_split_is_all_of_its_json(tmp_p
             assert (extent(report).scored == 5) == is_whole
 
 
+@pytest.mark.parametrize("as_id", [False, True])
+def test_results_that_name_their_photo_count_as_those_with_its_id_in_photos_of_nobody_too(
+    tmp_path: Path, as_id: bool
+) -> None:
+    truth, _ = drawn(tmp_path / "x", 2)
+    for one in truth["annotations"]:
+        one["iscrowd"] |= int(one["image_id"] == 1)
+    truth["images"] += [truth["images"][0] | {"id": photo, "file_name": f"of nobody {photo}.jpg"} for photo in (5, 6)]
+    names = {one["id"]: one["file_name"] for one in truth["images"]} | {7: "elsewhere.jpg"}
+    data = prepared(tmp_path / "x", truth, hold_out=3)
+    results = [*without_ids(perfect(truth)), *(alarm(photo) for photo in (1, 1, 2, 5, 6))]
+    named = [
+        {**one, "image_id": names[one["image_id"]]}
+        if as_id
+        else {**one, "file_name": names[one["image_id"]], "image_id": 8}
+        for one in [*results, *[alarm(7)] * 9]
+    ]
+    for split in ("val", "train"):
+        wanted, found = (scored(data, each, truth, split) for each in (results, named))
+        assert found.models[0].official == wanted.models[0].official
+        assert found.models[0].pck == wanted.models[0].pck
+
+
 @pytest.mark.parametrize("of", ["prepare", "evaluate"])
 def test_photos_of_people_beyond_a_limit_are_left_out(tmp_path: Path, of: str) -> None:
     truth, _ = drawn(tmp_path / "x", 1)

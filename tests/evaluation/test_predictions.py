@@ -115,11 +115,11 @@ def test_a_photo_may_be_named_by_its_number_as_a_text(
 
 def test_a_photo_may_be_named_by_its_path_or_its_file_name() -> None:
     names = {7: "a/U\u0308ber.jpg", 9: "b/8.jpg", 8: "a/x.jpg", 5: "b/x.jpg"}
-    wanted = {"a/\u00dcber.jpg": 7, "U\u0308ber.jpg": 7, "b\\8.jpg": 9, "8.jpg": 9, "b/x.jpg": 5, "else.jpg": 4}
-    wanted |= {"/all/b/x.jpg": 5, "\u00dcber": 7, "b/x": 5, "08": 4}
+    wanted = {"a/\u00dcber.jpg": 7, "U\u0308ber.jpg": 7, "b\\8.jpg": 9, "8.jpg": 9, "b/x.jpg": 5, "else.jpg": None}
+    wanted |= {"/all/b/x.jpg": 5, "\u00dcber": 7, "b/x": 5, "08": None}
     entries: list[dict[str, Any]] = [{"image_id": said} for said in wanted]
     found = with_photo_ids([*entries, {"image_id": 3}, {}], lambda: names)
-    assert [entry.get("image_id") for entry in found] == [*wanted.values(), 3, None], "4 is no photo's id"
+    assert [entry.get("image_id") for entry in found] == [*wanted.values(), 3, None]
     for several in ("x.jpg", "x"):
         with pytest.raises(JsonFault, match=f"'{several}' may be 2 of the split"):
             with_photo_ids([{"image_id": several}], lambda: names)
@@ -137,7 +137,7 @@ OTHERWISE = {1: "6.png", 2: "5.png", 5: "2.png", 6: "1.png"}
 def test_a_name_with_any_suffix_is_no_other_photos_id(key: str, name: str) -> None:
     entries = [{key: name.format(number)} for number in (6, 5, 2, 1, 3)]
     found = with_photo_ids(entries, lambda: OTHERWISE)
-    assert [entry["image_id"] for entry in found] == [1, 2, 5, 6, 0], "0 is no photo's id"
+    assert [entry["image_id"] for entry in found] == [1, 2, 5, 6, None]
 
 
 def test_a_number_that_is_one_photos_name_and_anothers_id_is_refused_but_in_a_file_name() -> None:
@@ -177,7 +177,8 @@ def test_a_file_name_tells_the_photo_where_ids_are_another_tools() -> None:
         {"image_id": 2, "file_name": "0002.jpg", "annotation_id": 5},
     ]
     found = with_photo_ids(entries, lambda: names)
-    assert [entry["image_id"] for entry in found] == [7, 7, 7, 3, 3, 1, 2], "1 is no photo's id"
+    assert [entry["image_id"] for entry in found] == [7, 7, 7, 3, 3, None, 2]
+    assert found[5]["file_name"] == "elsewhere.jpg"
     with pytest.raises(JsonFault, match="'0007.jpg' may be 2 of the split"):
         with_photo_ids([entries[0], {"image_id": 7, "file_name": "0007.jpg"}], lambda: names)
 

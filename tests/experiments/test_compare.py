@@ -80,8 +80,8 @@ def test_a_studys_own_scores_give_its_numbers_to_the_last_bit(studied: Studied, 
 def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp_path: Path) -> None:
     networks = [studied.network(arm, seed) for arm in ARMS for seed in (0, 1)]
     config = EvaluateConfig(precision="fp32", resamples=100)
-    evaluate.run(networks, studied.data, tmp_path / "e", config, HOW)
-    files = sorted((tmp_path / "e").glob("predictions-*.json"), key=lambda path: (len(path.name), path.name))
+    scored = evaluate.run(networks, studied.data, tmp_path / "e", config, HOW).report
+    files = [tmp_path / "e" / f"predictions-{row.name}.json" for row in scored.models]
     arms = [GivenArm(arm, tuple(files[2 * place : 2 * place + 2])) for place, arm in enumerate(ARMS)]
     how = CompareConfig(paired=True)
     result = compare.run(arms, studied.data, tmp_path / "out", how, HOW, baseline="none", primary="full")
