@@ -119,9 +119,10 @@ def _check(path: Path, found: os.stat_result, what: str, wanted: str, fix: str =
 
 
 def _inside(folder: Path, wanted: str) -> str:
-    """Files of the folder that have a suffix of those wanted; "" where there is none."""
-    suffixes = re.findall(r"\.\w+", wanted)
+    """Files of the folder with a suffix of those wanted, or a name such as ``p*.json``; "" where there is none."""
+    endings = re.findall(r"[\w*]*\.\w+", wanted)
     with suppress(OSError):
-        names = sorted(one.name for one in folder.iterdir() if one.suffix in suffixes and one.is_file())
+        named = (one for one in folder.iterdir() if any(one.match(f"*{end}") for end in endings))
+        names = sorted(one.name for one in named if one.is_file())
         return " or ".join(str(folder / name) for name in names[:_NAMED]) + ", ..." * (len(names) > _NAMED)
     return ""

@@ -38,11 +38,16 @@ class Estimate:
     Schuirmann 1987). None in reports of before."""
     over_photos: Range
     over_seeds: Range | None
-    """None where there is one seed."""
+    """None where there is one seed, or the arms differ by the same with every seed: that shows no spread."""
     by_seed: tuple[float, ...]
     """Empty where seeds are not paired."""
     seed_error: SeedError | None
-    """None where there is one seed, and in reports of before."""
+    """None where :attr:`over_seeds` is, and in reports of before."""
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether there are several seeds, and no spread over them."""
+        return self.over_seeds is None and len(self.by_seed) != 1
 
     @property
     def largest_gain(self) -> float:

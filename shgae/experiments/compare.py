@@ -277,7 +277,7 @@ def _detectable(
     sd = config.sd
     one = next((one for one in found if one.primary), None)
     whole = one.groups.all if one else None
-    if one is None or whole is None or (sd is None and whole.over_seeds):
+    if one is None or whole is None or (sd is None and (whole.over_seeds or whole.is_tied)):
         return None
     mine, theirs = ([each.scores for each in runs[arm]] for arm in (one.arm, one.minus))
     gains = np.mean([each.share[:, 0] for each in mine], 0) - np.mean([each.share[:, 0] for each in theirs], 0)

@@ -148,8 +148,12 @@ def conclusion(report: StudyReport) -> str:
         allowed=f"the {_confidence(one)} % CI allows a gain of up to {tenths(100 * found.largest_gain)} points and a "
         f"loss of up to {tenths(100 * found.largest_loss)}",
         but=_UNPROVEN if is_pretraining_unproven(report) else "",
-        varied="" if found.over_seeds else "; seeds were not varied, so the effect of another seed is unknown",
+        varied="" if found.over_seeds else f"; {_unvaried(found)}, so the effect of another seed is unknown",
     )
+
+
+def _unvaried(found: Estimate) -> str:
+    return "the runs tie" if found.is_tied else "seeds were not varied"
 
 
 def _confidence(one: ArmComparison, sides: int = 1) -> str:

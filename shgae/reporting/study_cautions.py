@@ -67,6 +67,11 @@ def _unpaired(report: StudyReport) -> str:
     return f"{which} are not paired: the spreads of both arms add up (Welch)."
 
 
+def _or_tied(report: StudyReport) -> str:
+    tied = any(one.groups.all.is_tied for one in over_photos_alone(report) if one.groups.all)
+    return ", or runs that tie and show no spread" if tied else ""
+
+
 def _names(compared: Sequence[ArmComparison]) -> str:
     return ", ".join(f"{one.arm} - {one.minus}" for one in compared)
 
@@ -87,12 +92,14 @@ _SENTENCES: Mapping[Caution, Callable[[StudyReport], str]] = {
         "There is no test split: the people compared on also chose the best epoch of every arm."
     ),
     Caution.LIMITED: lambda report: f"Of each split only the first {counted_people(report.limit or 0)}.",
-    Caution.OVER_PHOTOS: lambda _: "Seeds were not varied: the intervals are over photos alone.",
+    Caution.OVER_PHOTOS: lambda report: (
+        f"Seeds were not varied{_or_tied(report)}: the intervals are over photos alone."
+    ),
     Caution.OVER_PHOTOS_AND_SEEDS: lambda _: (
         "The verdicts go by the interval that allows for both: other photos and other seeds."
     ),
     Caution.SOME_OVER_PHOTOS: lambda report: (
-        f"With one seed each, over photos alone: {_names(over_photos_alone(report))}."
+        f"With one seed each{_or_tied(report)}, over photos alone: {_names(over_photos_alone(report))}."
     ),
     Caution.MINIMUM_DETECTABLE: _minimum_detectable,
     Caution.POOLED_ERROR: _pooled_error,

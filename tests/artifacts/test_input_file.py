@@ -84,6 +84,15 @@ def test_a_pipe_that_takes_the_place_of_a_file_meanwhile_is_refused_too(
     assert "a pipe" in refusal(path).why
 
 
+def test_of_a_folder_the_files_with_a_wanted_name_are_named(tmp_path: Path) -> None:
+    for name in ("report.json", "predictions-a.json", "predictions.json", "predictions.tex"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "predictions-b.json").mkdir()
+    with pytest.raises(Refused) as refused:
+        check_input(tmp_path, "predictions", "results (predictions*.json)")
+    assert refused.value.fix == f"{tmp_path}/predictions-a.json or {tmp_path}/predictions.json"
+
+
 def test_of_a_folder_the_first_three_files_of_a_wanted_kind_are_named(tmp_path: Path) -> None:
     assert refusal(tmp_path, "a .json file").fix == "check the path"
     (tmp_path / "x.json").mkdir()

@@ -105,6 +105,10 @@ def test_an_artefact_of_another_kind_and_an_output_that_exists_are_told_by_the_s
     assert "two files are called x" in capsys.readouterr().err
     assert main(["evaluate", str(chain.data), str(chain.data)]) == 2
     assert "it holds prepared data, wanted an hourglass" in capsys.readouterr().err
+    (here / "folder" / "predictions-a.json").write_text("[]")
+    for words in (["show", str(chain.data), "folder", "-o", "out.png"], ["evaluate", "folder", str(chain.data)]):
+        assert main(words) == 2
+        assert "Try: folder/predictions-a.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,21 @@ def test_arms_that_differ_on_few_photos_have_none_either(tmp_path: Path, tiny_da
     assert report.detectable is None
 
 
+def test_runs_that_tie_have_no_interval_over_runs(tmp_path: Path, tiny_data: Path) -> None:
+    crops = Crops(open_artifact(tiny_data, "data"), "train")
+    cells, files = people_of(crops, COCO_PERSON).cells, []
+    for person in (None, 0, 1):
+        moved = np.where((np.arange(len(cells)) == person)[:, None, None], (cells + 16) % 32, cells)
+        files.append(tmp_path / f"{person}.json")
+        files[-1].write_text(json.dumps(coco_results(from_cells("x", moved, None, crops), crops, 1)))
+    arms = [GivenArm("right", (files[0],)), GivenArm("one-off", (files[1], files[2]))]
+    report = compare.run(arms, tiny_data, tmp_path / "out", CompareConfig(split="train"), HOW).report
+    found = report.differences[0].groups.all
+    assert found and found.value < 0 and found.is_tied
+    assert (found.low, found.high) == (found.over_photos.low, found.over_photos.high)
+    assert report.detectable is None
+
+
 def test_a_joint_is_tested_on_the_people_of_whom_more_runs_found_it(
     tmp_path: Path, tiny_data: Path, crops: Crops
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from shgae.evaluation.study_report import STUDY, StudyReport
 from shgae.metrics.statistics import Verdict
 from shgae.recipe_parts import PRESETS
-from shgae.reporting.study import bars, budget_line, conclusion, tables
+from shgae.reporting.study import bars, budget_line, conclusion, notes, tables
 from tests.builders.reports import compared, estimate, study
 
 GAIN, LOSS, NOTHING = estimate(0.01, 0.03), estimate(-0.03, -0.01), estimate(-0.01, 0.02)
@@ -94,6 +94,13 @@ def test_one_seed_is_said_to_be_one() -> None:
     report = study(compared("full", "none", estimate(0.01, 0.03, seeds=1)), seeds=1)
     assert "on 600 people and 1 seed; the 95 % CI over photos, +1.0 to +3.0" in conclusion(report)
     assert conclusion(report).endswith("; seeds were not varied, so the effect of another seed is unknown.")
+
+
+def test_runs_that_tie_are_said_to_tie() -> None:
+    report = study(compared("full", "none", replace(estimate(0.01, 0.03), over_seeds=None)))
+    assert "3 seeds; the 95 % CI over photos, +1.0 to +3.0" in conclusion(report)
+    assert conclusion(report).endswith("; the runs tie, so the effect of another seed is unknown.")
+    assert any("runs that tie" in note for note in notes(report))
 
 
 def test_a_comparison_of_one_seed_among_others_of_several_is_over_photos_alone() -> None:

@@ -16,6 +16,7 @@ from shgae.recipe_parts import ShowConfig
 
 _OUTPUT = "The picture to make, NAME.png, .svg or .pdf."
 _PREDICTIONS = "JSON of predictions (COCO results): drawn next to the annotation, worst first."
+_WANTED = "COCO results (predictions*.json)"
 _SIGMAS = "JSON of OKS's sigmas of the joints, for predictions that do not say whom they are of."
 
 
@@ -34,7 +35,7 @@ def show(
     config: ShowConfig,
     execution: Execution,
     predictions: Annotated[
-        Path | None, typer.Argument(metavar="[PREDICTIONS]", help=_PREDICTIONS), File("predictions")
+        Path | None, typer.Argument(metavar="[PREDICTIONS]", help=_PREDICTIONS), File("predictions", _WANTED)
     ] = None,
     sigmas: Annotated[Path | None, typer.Option("--sigmas", metavar="FILE", help=_SIGMAS), File("sigmas")] = None,
 ) -> Outcome:

@@ -21,7 +21,7 @@ from shgae.metrics.bootstrap import PairedBootstrap, photo_sums
 from shgae.metrics.paired_tests import holm
 from shgae.metrics.pck import GROUPS, ByGroup, Group
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout
-from shgae.metrics.statistics import ALPHA, CONFIDENCE, RESAMPLES, VERDICT_PHOTOS, PhotoEstimate, Verdict
+from shgae.metrics.statistics import ALPHA, CONFIDENCE, RESAMPLES, ROUNDING, VERDICT_PHOTOS, PhotoEstimate, Verdict
 from shgae.option_lists import BASELINE, FULL, NONE
 
 _COMPARED: tuple[Pair, ...] = (*COMPARED, (FULL, BASELINE), (NONE, BASELINE))
@@ -230,7 +230,7 @@ def _found(
         by_seed = pair.by_seed(name)
         photos = dataclasses.replace(photos, value=pair.value(name) if photos.informative else 0.0)
         error = pair.seed_error(name)
-        if error is None:
+        if error is None or (error.error < ROUNDING and photos.informative):  # runs that tie do not show how they vary
             return _Found(by_seed, photos, None, photos)
         return _Found(by_seed, photos, error, CombinedEstimate.of(photos, error, pair.interaction(group, photo_id)))
 

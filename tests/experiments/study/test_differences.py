@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.evaluation.study_report import verdict_of
-from shgae.experiments.study.differences import compared, differences, mean_pck
+from shgae.experiments.study.differences import Pairing, compared, differences, mean_pck
 from shgae.experiments.study.scores import RunScores, score
 from shgae.metrics import pck
 from shgae.metrics.pck import ByGroup
@@ -109,6 +109,30 @@ def test_arms_that_score_the_same_are_identical() -> None:
     made["scores"] = {name: made["scores"]["none"] for name in ("none", "full")}
     found = differences(**made)
     assert verdict_of(found) is Verdict.IDENTICAL
+
+
+@pytest.mark.parametrize("pairing", ["seeds", "order", "none"])
+@pytest.mark.parametrize("gain", [0.06, 0.0])
+def test_runs_that_tie_show_no_spread_over_seeds(pairing: Pairing, gain: float) -> None:
+    made = study_of(gain)
+    made["scores"] = {name: [made["scores"][name][0]] * 2 for name in ("none", "full")}
+    made["scores"]["full"] *= 1 if pairing != "none" else 2
+    (found,) = differences(**made, pairing=pairing)
+    one = found.groups.all
+    assert (one.over_seeds, one.seed_error, one.is_tied) == (None, None, True)
+    assert (one.low, one.high) == (one.over_photos.low, one.over_photos.high)
+    assert one.low < gain < one.high and one.high - one.low > 0.01
+
+
+def test_a_pair_that_ties_among_arms_that_vary_changes_nothing_of_theirs() -> None:
+    made = study_of(0.03, luck=0.02)
+    made["scores"]["twin"] = [
+        RunScores(ByGroup(one.pck.all + 0.01, None, one.pck.v2 + 0.01), one.share + [0.01, 0, 0.01], one.has)
+        for one in made["scores"]["none"]
+    ]
+    found = {(one.arm, one.minus): one.groups.all for one in differences(**made)}
+    assert found["twin", "none"].is_tied
+    assert found["full", "none"].seed_error.error > 0 and found["full", "none"].over_seeds
 
 
 def test_all_wrong_against_all_right_is_better_and_no_certainty() -> None:
