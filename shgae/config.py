@@ -50,6 +50,13 @@ class Limit:
         number = self.low + 0.1 * self.above
         return f"{number if self.step == 1 else self.step * math.ceil(number / self.step):g}"
 
+    def nearest(self, value: Any) -> str:
+        """The greatest number that is allowed, where a number is beyond it; for any other value :attr:`example`."""
+        if type(value) not in (int, float) or not _MOST > self.high < value:
+            return self.example
+        high = self.high if self.step == 1 else self.high // self.step * self.step
+        return f"{high}" if isinstance(high, int) else f"{high:g}"
+
 
 def within(limit: Limit, name: str, value: int) -> int:
     """A whole number that is an argument of a function, or an option, if the limit allows it.
@@ -58,7 +65,7 @@ def within(limit: Limit, name: str, value: int) -> int:
         Refused: it does not, or it is not a whole number.
     """
     if type(value) is not int or not limit.allows(value):
-        raise Refused("value", name, f"{quoted(value)} is not {limit}", f"{name} {limit.example}")
+        raise Refused("value", name, f"{quoted(value)} is not {limit}", f"{name} {limit.nearest(value)}")
     return value
 
 
@@ -153,10 +160,14 @@ class ConfigField:
             return self.parsed.example
         return self.limit.example if self.limit else {bool: "true", str: "..."}.get(self.kind, "1")
 
-    def assigned(self, name: str) -> str:
-        """:attr:`example` as a line of a config file or of Python, under that name."""
+    def nearest(self, value: Any) -> str:
+        """A value that is allowed, in place of one that is not."""
+        return self.limit.nearest(value) if self.limit else self.example
+
+    def assigned(self, name: str, value: Any = None) -> str:
+        """:meth:`nearest` as a line of a config file or of Python, under that name."""
         quote = '"' * (self.kind is str)
-        return f"{name} = {quote}{self.example}{quote}"
+        return f"{name} = {quote}{self.nearest(value)}{quote}"
 
 
 @dataclass(frozen=True)
@@ -180,7 +191,7 @@ class Config:
                 object.__setattr__(self, one.name, one.check(value))
             except ValueError as error:
                 where = f"{config.__name__}.{one.name}"
-                raise Refused("value", where, str(error), one.assigned(one.name)) from error
+                raise Refused("value", where, str(error), one.assigned(one.name, value)) from error
 
 
 def _is_finite(value: float, limit: Limit | None) -> bool:

@@ -169,6 +169,35 @@ def test_the_example_of_a_limit_is_allowed_by_it(limit: Limit) -> None:
     assert limit.allows(float(limit.example))
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "advised"),
+    [
+        (Limit(0, 256), 100_000, "256"),
+        (Limit(1, 1_000_000), 10**30, "1000000"),
+        (Limit(0, 1), 5.0, "1"),
+        (Limit(0, 0.25), 5.0, "0.25"),
+        (Limit(0, 1000, above=True), math.inf, "1000"),
+        (Limit(4, 1023, step=4), 2048, "1020"),
+        (Limit(4, 1023, step=4), 30, "4"),
+        (Limit(3, 9), 2, "3"),
+        (Limit(3, 9), "many", "3"),
+        (Limit(3, 9), math.nan, "3"),
+        (Limit(3), 10**30, "3"),
+    ],
+)
+def test_the_bound_that_a_number_passed_is_advised(limit: Limit, value: object, advised: str) -> None:
+    assert limit.nearest(value) == advised and limit.allows(float(advised))
+
+
+def test_what_is_advised_is_the_same_on_the_command_line_in_a_file_and_in_python() -> None:
+    field = of("train", "batch_size")
+    assert field.nearest(10**9) == "1000000" and field.assigned("b", 10**9) == "b = 1000000"
+    with pytest.raises(Refused, match="Try: batch_size = 1000000"):
+        TrainConfig(batch_size=10**9)
+    with pytest.raises(Refused, match="Try: jobs 4"):
+        within(Limit(2, 4), "jobs", 5)
+
+
 @pytest.mark.parametrize("value", [2, 3, 4])
 def test_an_argument_within_its_limit_is_given_back(value: int) -> None:
     assert within(Limit(2, 4), "jobs", value) == value

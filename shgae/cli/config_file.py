@@ -144,7 +144,8 @@ def _table(key: str, table: Any, path: Path, notes: list[str]) -> dict[str, Any]
         try:
             values[name] = fields[name].check(value)
         except ValueError as error:
-            raise Refused(f"{key}.{option}", path, str(error), fields[name].assigned(fields[name].option)) from error
+            fix = fields[name].assigned(fields[name].option, value)
+            raise Refused(f"{key}.{option}", path, str(error), fix) from error
     return values
 
 

@@ -275,4 +275,4 @@ def _checked(field: ConfigField, value: Any) -> Any:
         return field.check(value)
     except ValueError as error:
         option = f"--{field.option}"
-        raise Refused("value", option, str(error), f"{option} {field.example}") from error
+        raise Refused("value", option, str(error), f"{option} {field.nearest(value)}") from error

@@ -16,7 +16,17 @@ from typing import Any
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.doubts import FRACTIONS
-from shgae.data.text_input import MOST_PIXELS, is_finite, is_id, is_text, name_parts, objects_in, there, with_whole
+from shgae.data.text_input import (
+    MOST_PIXELS,
+    is_finite,
+    is_id,
+    is_text,
+    name_parts,
+    objects_in,
+    said_size,
+    there,
+    with_whole,
+)
 from shgae.errors import Refused, quoted
 
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
@@ -26,7 +36,6 @@ _KEPT = frozenset(
     + ("width",)
 )
 _FIX = "a COCO dataset, or a list of {image_id, bbox, score}"
-_MOST_SIDE = 2**31
 _MOST_SCORE = 1e100
 """Heights of maps multiply it."""
 
@@ -55,6 +64,8 @@ class BoxedImage:
     size: tuple[int, int] | None = None
     """Width and height in pixels, if the JSON has them."""
     boxes: list[Box] = field(default_factory=list)
+    fault: str | None = None
+    """What the JSON has wrong about it."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +147,12 @@ def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Ite
 def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
     if not is_text(entry.get("file_name")):
         raise JsonFault(f"{where} has no text as its file_name")
-    size = there(entry.get("width")), there(entry.get("height"))
-    if not all(side is None or (type(side) is int and 0 < side < _MOST_SIDE) for side in size):
-        raise JsonFault(f"{where} has no positive whole numbers as its width and height")
-    return BoxedImage(where, entry["id"], entry["file_name"], None if None in size else size)
+    image = BoxedImage(where, entry["id"], entry["file_name"])
+    try:
+        image.size = said_size(entry)
+    except JsonFault as fault:
+        image.fault = str(fault)
+    return image
 
 
 def _detections(

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shgae.artifacts.crops import MEASURES
-from shgae.data.coco_json import AnnotationFile, read_dataset
+from shgae.data.coco_json import FIX, AnnotationFile, read_dataset
 from shgae.data.geometry import MIN_SIDE
 from shgae.data.photo_files import Header, PhotoFolder, read_header
+from shgae.data.text_input import said_size
 from shgae.errors import Refused
 from shgae.recipes import Exif
 from shgae.skeleton import Skeleton
@@ -95,6 +96,7 @@ class CocoPeople:
             self._people_of[one["image_id"]].append(one["id"])
         self.photo_count = len(self._images)
         self._folder = PhotoFolder(photos)
+        self._bad = file.bad_photos
         self._headers: dict[int, Header | None] = {}
         self.strays = file.strays
         """See :class:`~shgae.data.coco_json.Stray`; by annotation id, nothing else here has them."""
@@ -113,12 +115,12 @@ class CocoPeople:
 
     def said_size(self, photo_id: int) -> tuple[int, int] | None:
         """Width and height that the JSON has of a photo, if it has both."""
-        image = self._images[photo_id]
-        width, height = image.get("width"), image.get("height")
-        return None if width is None or height is None else (width, height)
+        return None if photo_id in self._bad else said_size(self._images[photo_id])
 
     def _own_size(self, photo_id: int) -> tuple[int, int] | None:
-        """What the file of a photo says, as :attr:`exif` has it turned or not."""
+        """What the file of a photo says, as :attr:`exif` has it turned or not; a bad photo's is not looked at."""
+        if photo_id in self._bad:
+            return None
         if photo_id not in self._headers:
             path = self._folder.path(self._images[photo_id]["file_name"])
             self._headers[photo_id] = read_header(path) if self._folder.is_inside(path) and path.is_file() else None
@@ -152,8 +154,11 @@ class CocoPeople:
         """Where the photo lies.
 
         Raises:
-            Refused: there is no such file, or a link leads it out of the folder of the photos.
+            Refused: there is no such file, a link leads it out of the folder of the photos, or the JSON is wrong about
+                it.
         """
+        if fault := self._bad.get(photo.id):
+            raise Refused("photo", photo.file_name, str(fault), fault.fix or FIX)
         path = self._folder.path(photo.file_name)
         if not self._folder.is_inside(path):
             why = "a link leads it out of the folder of photos"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_category import choose_category
-from shgae.data.text_input import is_id, is_photo_name, leads_out, objects_in, there, whole
+from shgae.data.text_input import is_id, is_photo_name, leads_out, objects_in, said_size, there, whole
 from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
@@ -38,8 +38,7 @@ _KEPT = frozenset(
     )
     + ("iscrowd", "keypoints", "name", "scale", "skeleton", "width")
 )
-_FIX = "repair the JSON (cocodataset.org/#format-data)"
-_MAX_LENGTH = 2**31
+FIX = "repair the JSON (cocodataset.org/#format-data)"
 NOT_LISTED = "of a photo that is not listed"
 NO_CATEGORY = "of an unknown category"
 
@@ -68,6 +67,8 @@ class AnnotationFile(NamedTuple):
     """What a user should hear of it."""
     strays: Mapping[int, Stray]
     """By annotation id; they are not in ``dataset``."""
+    bad_photos: Mapping[int, JsonFault]
+    """What is wrong with a photo that has people, by its id: its size, or a name that leads out of the folder."""
 
 
 def read_dataset(path: Path, category: str | None = None, *, needs_people: bool = True) -> AnnotationFile:
@@ -84,12 +85,12 @@ def read_dataset(path: Path, category: str | None = None, *, needs_people: bool 
     """
     hooks = _Hooks()
     # Whoever reads a number checks that it is finite; what nobody reads may hold what it likes.
-    dataset, sha256 = strict_json.read(path, "annotations", _FIX, each=hooks.each, constant=float)
+    dataset, sha256 = strict_json.read(path, "annotations", FIX, each=hooks.each, constant=float)
     try:
-        chosen, notes, strays = _check_dataset(dataset, category, needs_people)
+        chosen, notes, strays, bad = _check_dataset(dataset, category, needs_people)
     except (JsonFault, RecursionError) as fault:
-        raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
-    return AnnotationFile(dataset, chosen, sha256, notes, strays)
+        raise Refused("annotations", path, str(fault), getattr(fault, "fix", None) or FIX) from fault
+    return AnnotationFile(dataset, chosen, sha256, notes, strays, bad)
 
 
 class _Hooks:
@@ -122,11 +123,11 @@ class _Hooks:
 
 def _check_dataset(
     dataset: Any, name: str | None, needs_people: bool
-) -> tuple[dict[str, Any], tuple[str, ...], dict[int, Stray]]:
+) -> tuple[dict[str, Any], tuple[str, ...], dict[int, Stray], dict[int, JsonFault]]:
     """Checks everything that is read and not a matter of one person, and takes out strays and what is not read.
 
     Returns:
-        The category of the people, notes, and strays.
+        The category of the people, notes, strays, and bad photos.
     """
     if not isinstance(dataset, dict):
         raise JsonFault("not a JSON object")
@@ -152,13 +153,11 @@ def _check_dataset(
     seen = {one["image_id"] for one in people if is_id(one.get("image_id"))}
     _check_ids(dataset["images"], "images", "photo", lambda one: _is_in(one.get("id"), seen))
     dataset["images"] = [one for one in dataset["images"] if is_id(one.get("id"))]
-    for image in dataset["images"]:
-        if image["id"] in seen:
-            _check_image(image)
+    bad = {one["id"]: fault for one in dataset["images"] if one["id"] in seen and (fault := _fault_of(one))}
     photos = {one["id"] for one in dataset["images"]}
     strays = {one["id"]: stray for one in people if (stray := _stray(one, category["id"], photos))}
     dataset["annotations"] = [one for one in people if one["id"] not in strays]
-    return category, notes, strays
+    return category, notes, strays, bad
 
 
 def _stray(annotation: Mapping[str, Any], category: int, photos: set[int]) -> Stray | None:
@@ -181,17 +180,19 @@ def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read:
         ids.add(entry["id"])
 
 
-def _check_image(image: dict[str, Any]) -> None:
-    for side in ("width", "height"):
-        length = image.get(side)
-        if length is not None and (type(length) is not int or not 0 < length < _MAX_LENGTH):
-            raise JsonFault(f"photo {image['id']} has no positive whole number as its {side}")
+def _fault_of(image: dict[str, Any]) -> JsonFault | None:
+    """What is wrong with a photo, and with nothing else; raises :class:`JsonFault` where it has no name."""
     name: Any = image.get("file_name")
     if not is_photo_name(name):
         raise JsonFault(f"photo {image['id']} has no usable file_name")
     if leads_out(name):
-        why = f"file_name of photo {image['id']} leads out of the folder of photos ({quoted(name)})"
-        raise JsonFault(why, "names relative to that folder, without .. in them")
+        fix = "names relative to that folder, without .. in them"
+        return JsonFault("its file_name leads out of the folder of photos", fix)
+    try:
+        said_size(image)
+    except JsonFault as fault:
+        return fault
+    return None
 
 
 def _is_in(value: Any, ids: set[int]) -> bool:

@@ -32,6 +32,8 @@ class BoxedPhoto:
     """None: the whole photo is one person."""
     size: tuple[int, int] | None = None
     """Width and height in pixels that it must have, if the JSON has them."""
+    fault: str | None = None
+    """What the JSON has wrong about it: nobody is looked for."""
 
     @property
     def people(self) -> int:
@@ -98,7 +100,8 @@ def boxed_photos(photos: Sequence[Path], file: BoxFile) -> tuple[list[BoxedPhoto
     whole, made = whole_photos(photos), []
     for place, image in sorted(image_of.items()):
         number = whole[place].image_id if image.image_id is None else image.image_id
-        made.append(replace(whole[place], image_id=number, boxes=tuple(image.boxes), size=image.size))
+        one = replace(whole[place], image_id=number, boxes=tuple(image.boxes), size=image.size)
+        made.append(replace(one, fault=image.fault))
     return made, skipped
 
 

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from shgae.artifacts.strict_json import JsonFault
+from shgae.errors import quoted
 
 _EXACT = 2**53
 """Up to here every whole number is a float of its own."""
@@ -87,6 +88,23 @@ def is_photo_name(value: Any) -> bool:
         return False
     parts = name_parts(value)
     return len(parts) > 0 and all(len(part.encode()) <= _LONGEST_PART for part in parts)
+
+
+def said_size(photo: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Width and height that a JSON has of a photo; None where one is absent, or 0 or less, as where nobody looked.
+
+    Raises:
+        JsonFault: one is neither that nor a whole number of pixels.
+    """
+    sides: list[int] = []
+    for name in ("width", "height"):
+        side = there(photo.get(name))
+        if side is None or (type(side) in (int, float) and side <= 0):
+            continue
+        if type(side) is not int or side >= MOST_PIXELS:
+            raise JsonFault(f"the JSON has no whole number of pixels as its {name} ({quoted(side)})")
+        sides.append(side)
+    return (sides[0], sides[1]) if len(sides) > 1 else None
 
 
 def objects_in(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

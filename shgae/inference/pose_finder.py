@@ -151,6 +151,8 @@ class PoseFinder:
         """Decodes a photo and cuts its people out (in any thread)."""
         facts, crop_size = self._loaded.artifact.facts, self._loaded.crop_size
         hashes: list[str] = []
+        if photo.fault is not None:
+            return _Cut(photo, [], 0, photo.fault, None)
         try:
             image = open_photo(photo.path, photo.size, self._config.exif, hashes.append)
         except Refused as error:

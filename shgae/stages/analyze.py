@@ -39,7 +39,7 @@ def run(
         Interrupted: a signal came; nothing is kept.
     """
     opened = open_inputs(inputs, config, execution)
-    parts, left_out = choose_parts(config.parts, opened)
+    parts, left_out = choose_parts(config.parts, opened, config.clusters)
     if "clusters" in parts and opened.rows is not None:
         cluster_numbers(config.clusters, len(opened.rows))  # raises before the passes over all bottlenecks
     device, config = placed(dataclasses.replace(config, split=opened.split), execution)

@@ -146,11 +146,6 @@ def test_utf_16_is_refused_by_its_name(tmp_path: Path):
         read_coco(tmp_path / "people.json", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["..\\b.jpg", "a\\..\\..\\b.jpg", "C:\\photos\\b.jpg", "\\\\server\\b.jpg", "\\b.jpg"])
-def test_a_windows_path_that_leads_out_is_refused(tmp_path: Path, name: str):
-    assert "leads out of" in refusal(tmp_path, with_value(name, "images", 0, "file_name"))
-
-
 def test_a_file_whose_name_has_a_backslash_is_the_one_that_is_meant(tmp_path: Path):
     (tmp_path / "sub").mkdir()
     for name in ("sub/b.jpg", "sub\\b.jpg"):

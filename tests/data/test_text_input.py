@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shgae.data.coco_json import _check_image
+from shgae.data.coco_json import _fault_of
 from shgae.data.converters.people import Malformed, file_name_of
 from shgae.data.text_input import is_id, is_photo_name, is_text
 
@@ -25,7 +25,7 @@ def test_the_name_of_a_photo_that_a_converter_takes_is_one_that_prepare_takes(na
         taken = file_name_of(name)
     except Malformed:
         return
-    _check_image({"id": 1, "file_name": taken})
+    assert _fault_of({"id": 1, "file_name": taken}) is None
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ BROKEN_JSON: dict[str, tuple[Callable[[Document], object], str]] = {
     "an unknown photo": (edited(image_id=999), "a photo that is not listed (image_id 999)"),
     "an id given twice": (all_people(id=7), "annotation id 7 is given twice"),
     "a photo outside of its folder": (photo(file_name="../../secret.jpg"), "leads out of the folder of photos"),
-    "a photo of no width": (photo(width=0), "no positive whole number as its width"),
+    "a photo with a text as its width": (photo(width="320"), "no whole number of pixels as its width"),
     "a photo that is not there": (photo(file_name="gone.jpg"), "no such file"),
     "another size than the photo's": (photo(width=321), "the JSON says 321 x "),
 }
@@ -71,7 +71,7 @@ def test_a_json_with_a_fault_is_refused_with_its_place(shell: Shell, fault: str)
     edit, words = BROKEN_JSON[fault]
     line = shell.refused("prepare", "--train", *shell.people(edit), "-o", "data")
     assert words in line
-    assert "people.json" in line or "photos" in line
+    assert "people.json" in line or "photo in " in line
 
 
 @pytest.mark.parametrize(

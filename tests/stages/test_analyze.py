@@ -225,6 +225,28 @@ def test_what_cannot_be_done_is_refused_before_the_bottlenecks_are_passed_over(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("sketched")
+@pytest.mark.parametrize(
+    ("people", "done"), [(1, {"skips"}), (2, {"spectrum", "code_spectrum", "traversals", "skips", "code_units"})]
+)
+def test_a_part_that_too_few_people_do_not_allow_is_left_out_unless_it_is_asked_for(
+    chain: Chain, tmp_path: Path, people: int, done: set[str]
+) -> None:
+    inputs = [chain.activations, chain.baseline, chain.data, chain.autoencoder]
+    few = replace(EXACT, clusters=AnalyzeConfig.clusters, limit=people)
+    found = analyze.run(inputs, tmp_path / "out", few, HOW).report
+    assert {part for part in PARTS if getattr(found, part)} == done
+    assert "people" in found.left_out["clusters"] and "skips" not in found.left_out
+    for asked in ({"clusters": "2-3"}, {"parts": "clusters"}):
+        with pytest.raises(Refused, match="too few for 2 clusters"):
+            analyze.run(inputs, tmp_path / "no", replace(few, **asked), HOW)
+
+
+def test_one_person_alone_is_refused(chain: Chain, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="one person"):
+        analyze.run([chain.activations], tmp_path / "out", AnalyzeConfig(precision="fp32", limit=1), HOW)
+
+
 def test_two_of_a_kind_and_strangers_are_refused(chain: Chain, sites: Sites, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="is a model too"):
         analyze.run([chain.baseline, chain.finetuned], tmp_path / "out", EXACT, HOW)

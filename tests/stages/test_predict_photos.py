@@ -54,10 +54,13 @@ def test_when_every_photo_is_bad_the_run_is_refused_and_leaves_nothing(tmp_path:
 def test_boxes_of_another_photo_size_make_a_photo_bad(tmp_path: Path, model: Path, photos: Path, boxes: Path) -> None:
     document = json.loads(boxes.read_text())
     document["images"][2] |= {"width": 640, "height": 480}
+    document["images"][3]["width"] = "320"
+    document["images"][4]["height"] = 0
     boxes.write_text(json.dumps(document))
     result = predict.run(model, [photos], boxes, tmp_path / "out", CONFIG, HOW).to_json()
-    assert [one["file"] for one in result["bad_photos"]] == ["00002.png"]
+    assert [one["file"][:5] for one in result["bad_photos"]] == ["00002", "00003"]
     assert "the JSON says 640 x 480" in result["bad_photos"][0]["reason"]
+    assert "no whole number of pixels as its width" in result["bad_photos"][1]["reason"]
 
 
 def test_what_was_skipped_is_counted(tmp_path: Path, model: Path, photos: Path, boxes: Path) -> None:

@@ -71,6 +71,20 @@ def test_people_of_a_bad_photo_are_dropped_listed_and_named_and_nobody_takes_the
         assert rows == list(range(count))
 
 
+@pytest.mark.parametrize(("key", "value"), [("width", "40"), ("width", 40.5), ("file_name", "../photos/2.png")])
+def test_what_a_json_has_wrong_about_a_photo_is_a_bad_photo_that_is_named(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    train = make(tmp_path / "train")
+    image = train.content["images"][2]
+    image[key] = value
+    line = line_of(tmp_path, {"train": train})
+    assert line.startswith(f"photo in {image['file_name']} (annotation ") and "--max-bad-photos 1" in line
+    result = prepare({"train": train}, tmp_path / "data", max_bad_photos=1)
+    assert (result.bad_photos, result.dropped["bad photo"]) == (1, 2)
+    assert result.artifact.facts["bad_photos"][0]["file"] == image["file_name"]
+
+
 def test_the_mean_colour_is_that_of_the_photos_that_could_be_read(tmp_path: Path) -> None:
     train = make(tmp_path / "train")
     some = prepare({"train": harmed(train, 0, 3)}, tmp_path / "data", max_bad_photos=2)

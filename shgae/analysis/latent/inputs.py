@@ -15,7 +15,7 @@ from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import load_autoencoder
-from shgae.option_lists import PARTS, wanted_parts
+from shgae.option_lists import PARTS, cluster_range, wanted_parts
 from shgae.recipes import AnalyzeConfig, EvaluatedSplit
 from shgae.wording import listed
 
@@ -114,8 +114,11 @@ def _code(path: Path | None, site: Site | None, parents: dict[str, Artifact], pr
     return loaded.module
 
 
-def choose_parts(text: str, inputs: Inputs) -> tuple[list[str], dict[str, str]]:
+def choose_parts(text: str, inputs: Inputs, clusters: str = AnalyzeConfig.clusters) -> tuple[list[str], dict[str, str]]:
     """The parts to do, and why each other one is left out.
+
+    A part that needs more people is left out too; one that is asked for by name, or by numbers of clusters other than
+    the usual ones, refuses them itself.
 
     Raises:
         Refused: a part that is asked for by name and lacks an input, or none at all.
@@ -131,8 +134,19 @@ def choose_parts(text: str, inputs: Inputs) -> tuple[list[str], dict[str, str]]:
             left_out[part] = f"it needs {listed(missing)}"
             if text != "all":
                 raise Refused("inputs", f"--parts {part}", left_out[part], "one more input")
+        elif text == "all" and inputs.rows is not None and len(inputs.rows) < (least := _least(part, clusters)):
+            left_out[part] = f"it needs {least} training people or more"
     chosen = [part for part in PARTS if part not in left_out]
+    if not chosen and inputs.rows is not None:
+        raise Refused("activations", "train", "one person has no spectrum", "more people")
     if not chosen:
         given = " ".join(str(artifact.path) for artifact in inputs.parents.values())
         raise Refused("inputs", given, "no part can be done with that alone", "activations, or a model and its data")
     return chosen, {part: why for part, why in left_out.items() if why != "not asked for"}
+
+
+def _least(part: str, clusters: str) -> int:
+    """How many training people a part needs that nobody asked for by name."""
+    if part == "clusters":
+        return cluster_range(clusters)[0] + 1 if clusters == AnalyzeConfig.clusters else 0
+    return 2 * ("activations" in _NEEDS[part])
