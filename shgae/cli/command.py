@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from rich.console import RenderableType
@@ -202,16 +202,22 @@ def _help(text: str, writes: str, example: str) -> str:
     return "\n\n".join(parts)
 
 
+def _counts_once(option: TyperOption) -> bool:
+    kind = option.type_descriptor.annotation
+    return not option.multiple and (Path in (kind, *get_args(kind)) or "--stack" in option.opts)
+
+
 class _SectionedCommand(TyperCommand):
     """Help in sections, plain text that is the same on a terminal and in a pipe."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Takes old spellings; refuses an option with a value that is given twice where one counts."""
+        """Takes old spellings; refuses a second path or --stack where one counts. Of any other option the last one
+        counts, so that one may be added to a script's."""
         known = {name.removeprefix("--") for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts)}
         args, notes = modernized(ctx.info_name, args, known)
         found, _, order = self.make_parser(ctx).parse_args(list(args))
         self._check_values(ctx, found)
-        once = [one.opts[0] for one in order if isinstance(one, TyperOption) and not (one.is_flag or one.multiple)]
+        once = [one.opts[0] for one in order if isinstance(one, TyperOption) and _counts_once(one)]
         if twice := [option for option in once if once.count(option) > 1]:
             more = " (extract and pretrain-ae take --stack all too)" * (twice[0] == "--stack")
             raise Refused("option", twice[0], "given twice, this command takes one", f"one run for each{more}")
