@@ -85,7 +85,7 @@ def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execut
 
 def _about_sizes(photos: int, known: int, folder: Path | None) -> list[str]:
     if folder is None:
-        return ["photo sizes: the format has none, and shgae prepare needs them (--photos DIR reads them)"]
+        return ["photo sizes: the format has none, shgae prepare reads them of the photos (--photos DIR does so now)"]
     if known < photos:
         which = f"not in {folder}, or turned by EXIF"
         return [f"photo sizes: {counted(photos - known, 'photo')} without one: {which}"]
