@@ -273,7 +273,7 @@ def test_letters_codes_are_a_photos_name(tmp_path: Path) -> None:
     "joints",
     [
         np.zeros((3, 15)),
-        np.zeros((1, 3, 14, 4)),
+        np.zeros((2, 3, 14, 4)),
         np.zeros((3, 15, 4)),
         np.full((3, 14, 4), 2.0),
         np.full((3, 14, 4), np.nan),
