@@ -25,8 +25,8 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
         name: the category to take; None takes the only one with keypoints, or of several the one called person.
 
     Returns:
-        A copy of the category; its skeleton holds nothing but lines between its joints, counted from 1; and what a
-        user should hear about the lines that were left out.
+        A copy of the category; its joints have plain names (:func:`~shgae.data.text_input.plain_name`), its skeleton
+        holds nothing but lines between them, counted from 1; and what a user should hear about the lines left out.
 
     Raises:
         JsonFault: there is not exactly one such category, its joints or mirror pairs contradict the format, or there
@@ -40,7 +40,10 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
         raise _not_one(found, chosen, name, dataset)
     category = dict(chosen[0])
     names = category["keypoints"]
-    if not isinstance(names, list) or not all(is_text(joint) for joint in names) or len({*names}) < len(names):
+    if not isinstance(names, list) or not all(is_text(joint) for joint in names):
+        raise JsonFault("the category's keypoints are not a list of different names")
+    names = category["keypoints"] = list(map(plain_name, names))
+    if len({*names}) < len(names):
         raise JsonFault("the category's keypoints are not a list of different names")
     if len(names) > MOST_JOINTS:
         why = f"its category has {len(names):,} joints, networks have maps of {MOST_JOINTS} at most"

@@ -139,10 +139,8 @@ def _check_dataset(
     category, notes = choose_category(dataset, name)
     dataset["categories"] = [one for one in dataset["categories"] if is_id(one.get("id"))]
     known = {one["id"] for one in dataset["categories"]}
-    of = Counter(one["category_id"] for one in dataset["annotations"] if _is_in(one.get("category_id"), known))
-    if needs_people and not of[category["id"]]:
-        most = f": their category_id is {category['id']}, most annotations have {of.most_common(1)[0][0]}" if of else ""
-        raise JsonFault(f"it holds no people{most}")
+    if needs_people and not any(_is_in(one.get("category_id"), {category["id"]}) for one in dataset["annotations"]):
+        raise _nobody(dataset["annotations"], category["id"])
     others = known - {category["id"]}
 
     def is_person(annotation: Mapping[str, Any]) -> bool:
@@ -158,6 +156,20 @@ def _check_dataset(
     strays = {one["id"]: stray for one in people if (stray := _stray(one, category["id"], photos))}
     dataset["annotations"] = [one for one in people if one["id"] not in strays]
     return category, notes, strays, bad
+
+
+def _nobody(annotations: list[dict[str, Any]], category: int) -> JsonFault:
+    """What to say where no annotation has the people's category."""
+    said = Counter(_shown(one.get("category_id")) for one in annotations)
+    if not said:
+        return JsonFault("it holds no people")
+    most, count = said.most_common(1)[0]
+    why = f"their category_id is {category}, most annotations have {most} ({count:,} of {len(annotations):,})"
+    return JsonFault(f"it holds no people: {why}", f"category_id {category} in the annotations of people")
+
+
+def _shown(category: Any) -> str:
+    return "none" if category is None else "a text" if isinstance(category, str) else quoted(category)
 
 
 def _stray(annotation: Mapping[str, Any], category: int, photos: set[int]) -> Stray | None:

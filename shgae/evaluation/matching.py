@@ -13,7 +13,7 @@ import numpy as np
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.text_input import find_names, name_parts, stem_of
+from shgae.data.text_input import find_names, name_parts, plain_name, stem_of
 from shgae.errors import Refused
 from shgae.metrics import oks
 from shgae.metrics.people import Floats, area_of
@@ -34,6 +34,8 @@ def read_sigmas(path: Path, names: Sequence[str]) -> Floats:
     """
     value = strict_json.read(path, "sigmas", _FIX, utf16=True).value
     if isinstance(value, dict):
+        names = list(map(plain_name, names))
+        value = {plain_name(name): sigma for name, sigma in value.items()}
         if value.keys() != set(names):
             other = sorted(value.keys() ^ set(names))[0]
             raise Refused("sigmas", path, f"its joints are not those of the data ({other!r:.40})", _FIX)

@@ -17,7 +17,7 @@ from shgae.artifacts.store import Artifact
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_json import read_dataset
 from shgae.data.selection import BAD_PHOTO, BEYOND_LIMIT
-from shgae.data.text_input import there
+from shgae.data.text_input import plain_name, there
 from shgae.errors import Refused
 from shgae.evaluation.matching import without_strangers
 from shgae.metrics.official import official_scores
@@ -204,7 +204,7 @@ def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> 
     if file.strays:
         first = min(file.strays)
         raise Refused("--official", path, f"annotation {first} is {file.strays[first].reason}", _FIX)
-    if list(category["keypoints"]) != list(joints):
+    if category["keypoints"] != list(map(plain_name, joints)):
         raise Refused("--official", path, "its joints are not those of the data", _FIX)
     dataset, again = strict_json.read(path, "--official", _FIX, constant=float)
     if again != sha256:

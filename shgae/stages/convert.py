@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from shgae.data.converters.annotations import DataSet, read_annotations
 from shgae.data.converters.people import photo_sizes, to_coco
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.wording import counted
+from shgae.wording import counted, listed
 
 _SUFFIX = ".json"
+_SPLITS = ("train", "val", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,21 @@ def run(data_set: DataSet, file: Path, output: Path, photos: Path | None, execut
         write_bytes(targets[split], (dumps(to_coco(people, converted.skeleton, sizes)) + "\n").encode())
     everybody = [person.visibility for people in splits.values() for person in people]
     labelled, visible = (sum(int((one >= least).sum()) for one in everybody) for least in (1, 2))
-    notes = (*converted.notes, *_about_sizes(len(names), len(sizes), photos))
+    notes = (*converted.notes, *_about_sizes(len(names), len(sizes), photos), *_left_there(output, targets.values()))
     counts = {split: len(people) for split, people in splits.items()}
     return ConvertResult(output, targets, counts, len(names), labelled, visible, notes)
 
 
+def _left_there(output: Path, made: Collection[Path]) -> list[str]:
+    """A note on splits in the folder that are of another run: together with the new ones they would be a mixture."""
+    paths = (output / f"{split}{_SUFFIX}" for split in _SPLITS)
+    left = [path.name for path in paths if path not in made and path.is_file()]
+    return [f"not of this file: {listed(left)}, from before in {output}"] if left else []
+
+
 def _about_sizes(photos: int, known: int, folder: Path | None) -> list[str]:
     if folder is None:
-        return ["photo sizes: the format has none, and shgae prepare needs them (--photos DIR reads them)"]
+        return ["photo sizes: the format has none, shgae prepare reads them of the photos (--photos DIR does so now)"]
     if known < photos:
         which = f"not in {folder}, or turned by EXIF"
         return [f"photo sizes: {counted(photos - known, 'photo')} without one: {which}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,14 @@ def test_a_photo_that_exif_turns_gets_no_size_for_nobody_knows_what_its_joints_a
     (tmp_path / "text.jpg").write_text("no photo")
     names = ["upright.jpg", "half.jpg", "side.jpg", "text.jpg", "gone.jpg", "../upright.jpg"]
     assert dict(photo_sizes(names, tmp_path)) == {"upright.jpg": (40, 26), "half.jpg": (40, 26)}
+
+
+def test_sizes_are_of_the_photos_that_prepare_finds_and_no_link_leads_out(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    Image.new("RGB", (40, 26)).save(folder / "sub" / "a.png")
+    Image.new("RGB", (41, 26)).save(folder / unicodedata.normalize("NFD", "é.png"))
+    Image.new("RGB", (42, 26)).save(tmp_path / "outside.png")
+    (folder / "link.png").symlink_to(tmp_path / "outside.png")
+    names = ["sub\\a.png", unicodedata.normalize("NFC", "é.png"), "link.png", "../outside.png"]
+    assert dict(photo_sizes(names, folder)) == {names[0]: (40, 26), names[1]: (41, 26)}

@@ -53,6 +53,15 @@ def test_a_single_category_with_joints_may_have_any_name_or_none() -> None:
         assert chosen(category(3, name), {"id": 1, "name": "person"}, category(2, keypoints=[])) == 3
 
 
+def test_joints_have_the_same_names_whichever_way_their_letters_are_written() -> None:
+    names = ["Schädel", "Fuß", "genou gauche é"]
+    for form in ("NFC", "NFD"):
+        written = [unicodedata.normalize(form, name) for name in names]
+        assert choose_category(dataset(category(keypoints=written)), None)[0]["keypoints"] == names
+    both = [unicodedata.normalize(form, names[0]) for form in ("NFC", "NFD")]
+    assert "different names" in str(fault(dataset(category(keypoints=both))))
+
+
 def test_of_several_categories_with_joints_the_person_is_taken() -> None:
     assert chosen(category(1, "dog"), category(2), category(3, "cat")) == 2
     assert chosen(category(1, "dog"), category(2, "Person")) == 2

@@ -92,6 +92,16 @@ def test_people_of_a_category_without_keypoints_are_told_by_their_category(tmp_p
     assert "it holds no people: their category_id is 7, most annotations have 9" in refusal(tmp_path, content)
 
 
+@pytest.mark.parametrize(("said", "shown"), [("7", "a text"), (None, "none"), (0, "0"), (True, "true"), ([7], "[7]")])
+def test_a_category_id_that_is_nobodys_is_shown_with_how_many_have_it(tmp_path: Path, said: Any, shown: str):
+    content = document()
+    for annotation in content["annotations"]:
+        annotation["category_id"] = said
+    content["annotations"][0]["category_id"] = 9
+    line = refusal(tmp_path, content)
+    assert f"their category_id is 7, most annotations have {shown} (3 of 4). Try: category_id 7" in line
+
+
 def test_whole_numbers_may_be_written_with_a_point(tmp_path: Path):
     floats = json.loads(json.dumps(document()), parse_int=float)
     floats["categories"][0]["skeleton"] = []

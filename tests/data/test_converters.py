@@ -114,6 +114,13 @@ def test_lsp_flags_hidden_joints_and_its_extension_labelled_ones(tmp_path: Path)
     np.testing.assert_array_equal(person.xy_photo[person.visibility == 0], 0)
 
 
+def test_lsp_of_one_person_has_no_third_axis(tmp_path: Path) -> None:
+    joints = np.concatenate([np.full((2, 14), 7.0), np.ones((1, 14))])
+    for array, visibility in ((joints, 1), (joints.T, 2)):
+        (person,) = read_lsp(save_lsp(tmp_path / "joints.mat", array)).splits["train"]
+        assert (person.visibility == visibility).all() and (person.xy_photo == 7).all()
+
+
 def refused(read: Callable[[Path], Converted], path: Path) -> str:
     with pytest.raises(Refused) as caught:
         read(path)
@@ -265,7 +272,8 @@ def test_letters_codes_are_a_photos_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "joints",
     [
-        np.zeros((3, 14)),
+        np.zeros((3, 15)),
+        np.zeros((2, 3, 14, 4)),
         np.zeros((3, 15, 4)),
         np.full((3, 14, 4), 2.0),
         np.full((3, 14, 4), np.nan),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,14 @@ def test_sigmas_by_name_come_in_the_order_of_the_joints(tmp_path: Path) -> None:
     assert read_sigmas(tmp_path / "s.json", ("a", "b")).tolist() == [1.5, 2]
     with pytest.raises(Refused):
         read_sigmas(tmp_path / "none.json", ("a", "b"))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_the_name_of_a_sigma_may_be_written_either_way(tmp_path: Path, form: Any) -> None:
+    named = {unicodedata.normalize(form, name): sigma for name, sigma in (("ä", 1.5), ("é", 2))}
+    (tmp_path / "s.json").write_text(json.dumps(named))
+    for other in ("NFC", "NFD"):
+        assert read_sigmas(tmp_path / "s.json", unicodedata.normalize(other, "é ä").split()).tolist() == [2, 1.5]
 
 
 def test_cocos_official_numbers_count_false_alarms(

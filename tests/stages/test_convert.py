@@ -56,6 +56,16 @@ def test_nothing_is_replaced_without_force(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "train.json").read_bytes() == before
 
 
+def test_a_split_of_a_run_before_is_named_and_stays(tmp_path: Path) -> None:
+    joints = np.ones((3, 14, 1002))
+    first = convert.run("lsp", save_lsp(tmp_path / "joints.mat", joints), tmp_path / "out", None, Execution())
+    assert set(first.files) == {"train", "test"} and not any("test.json" in note for note in first.notes)
+    fewer = save_lsp(tmp_path / "joints.mat", joints[..., :9])
+    found = convert.run("lsp", fewer, tmp_path / "out", None, Execution(force=True))
+    assert set(found.files) == {"train"} and (tmp_path / "out" / "test.json").is_file()
+    assert sum("test.json" in note and "train.json" not in note for note in found.notes) == 1
+
+
 def test_the_file_itself_is_never_replaced(tmp_path: Path) -> None:
     file = save_bearpaw(tmp_path / "train.json", mpii_people(2), 0)
     with pytest.raises(Refused):

@@ -28,6 +28,8 @@ def read_lsp(source: Source) -> Converted:
     """
     joints = read_variable(source, "joints", FIX)
     broken = BrokenPeople()
+    if isinstance(joints, np.ndarray) and joints.ndim == 2:  # of one person, for MATLAB has no third axis of 1
+        joints = joints[..., None]
     try:
         is_number = isinstance(joints, np.ndarray) and np.issubdtype(joints.dtype, np.number) and joints.ndim == 3
         if not is_number or np.iscomplexobj(joints):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shgae.data.photo_files import read_header
+from shgae.data.photo_files import PhotoFolder, read_header
 from shgae.data.text_input import is_photo_name, leads_out
 from shgae.errors import Refused
 from shgae.skeleton import Skeleton
@@ -149,8 +149,10 @@ def photo_sizes(names: Sequence[str], folder: Path) -> Iterator[tuple[str, tuple
     """
     if not folder.is_dir():
         raise Refused("photos", folder, "no such folder", "the folder that holds the photos")
+    photos = PhotoFolder(folder)
     for name in names:
-        header = None if leads_out(name) else read_header(folder / name)
+        path = photos.path(name)
+        header = read_header(path) if photos.is_inside(path) else None
         # A size of one that EXIF turns would say that boxes are of the stored pixels, of which the file knows nothing.
         if header is not None and header.size == header.upright_size:
             yield name, header.size
