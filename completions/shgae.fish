@@ -22,7 +22,7 @@ complete -c shgae -n __fish_use_subcommand -f -a plot -d 'Plots curves over epoc
 complete -c shgae -n __fish_use_subcommand -f -a report -d 'Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
 complete -c shgae -n __fish_use_subcommand -f -a show -d 'Draws what a training sees: crops, joints, target maps, random changes; or predictions, worst first.'
 complete -c shgae -n __fish_use_subcommand -f -a info -d 'Shows what a folder holds, how it was made, and its lineage.'
-complete -c shgae -n __fish_use_subcommand -f -a verify -d 'Checks the hash of every file of an artefact and of its ancestors.'
+complete -c shgae -n __fish_use_subcommand -f -a verify -d 'Checks the hash of every file of an artefact and of its ancestors; of a study, of all its parts.'
 complete -c shgae -n __fish_use_subcommand -f -a verify-resume -d 'Checks that a training, stopped and resumed here, ends with the same bits.'
 complete -c shgae -n __fish_use_subcommand -f -a doctor -d 'Reports what this machine offers, and tries a training step and a file.'
 complete -c shgae -n '__fish_seen_subcommand_from convert' -s o -l output -r -d 'The folder to make.'

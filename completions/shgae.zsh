@@ -26,7 +26,7 @@ _shgae() {
         'report:Writes one self-contained page: what may be concluded, scores, people, curves, and where it all comes from.'
         'show:Draws what a training sees: crops, joints, target maps, random changes; or predictions, worst first.'
         'info:Shows what a folder holds, how it was made, and its lineage.'
-        'verify:Checks the hash of every file of an artefact and of its ancestors.'
+        'verify:Checks the hash of every file of an artefact and of its ancestors; of a study, of all its parts.'
         'verify-resume:Checks that a training, stopped and resumed here, ends with the same bits.'
         'doctor:Reports what this machine offers, and tries a training step and a file.'
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from shgae.artifacts.hashing import led_out, misfit
 from shgae.artifacts.store import Artifact, agree, fault_of
-from shgae.errors import Refused
+from shgae.errors import AGAIN, Refused
 from shgae.execution import ProcessGroup
 
 _THREADS = 4
@@ -38,7 +38,7 @@ class Checking:
         """
         faults = [fault for one in self._hashed.values() if one.done() and (fault := one.result())]
         if faults:
-            raise Refused(self._artifact.manifest.kind, self._artifact.path, faults[0], "make the artefact again")
+            raise Refused(self._artifact.manifest.kind, self._artifact.path, faults[0], AGAIN)
 
 
 @contextmanager
@@ -60,4 +60,4 @@ def check_sizes(artifact: Artifact) -> None:
     for name, entry in sorted(artifact.manifest.files.items()):
         path = artifact.path / name
         if found := led_out(path, artifact.path) or misfit(path, entry.size):
-            raise Refused(artifact.manifest.kind, artifact.path, f"{name} {found}", "make the artefact again")
+            raise Refused(artifact.manifest.kind, artifact.path, f"{name} {found}", AGAIN)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.config import fields_of
-from shgae.errors import Refused, quoted
+from shgae.errors import AGAIN, Refused, quoted
 from shgae.recipes import HeatmapConfig, PrepareConfig
 from shgae.skeleton import Skeleton
 
@@ -33,11 +33,11 @@ class Facts(Mapping[str, Any]):
             Refused: the manifest lacks it, or its value is none that a fact of this name can have.
         """
         if name not in self._facts:
-            raise Refused(f"fact {name}", self._where, "its manifest lacks it", "make the artefact again")
+            raise Refused(f"fact {name}", self._where, "its manifest lacks it", AGAIN)
         value = self._facts[name]
         if name in _CHECKS and not _is_fit(value, _CHECKS[name]):
             why = f"{quoted(value, 60)} makes no sense"
-            raise Refused(f"fact {name}", self._where, why, "make the artefact again")
+            raise Refused(f"fact {name}", self._where, why, AGAIN)
         return value
 
     def get(self, name: str, default: Any = None) -> Any:

@@ -207,6 +207,13 @@ def report_of(path: Path) -> Path:
     return inside if not (path / MANIFEST).is_file() and (inside / MANIFEST).is_file() else path
 
 
+def parts_in(folder: Path) -> list[Path]:
+    """The complete artefacts in a study's folder, as deep as a study's parts lie."""
+    manifests = (one for depth in (1, 2, 3) for one in sorted(folder.glob("*/" * depth + MANIFEST)))
+    found = [one.parent for one in manifests if one.is_file()]
+    return [one for one in found if not one.name.startswith(".") and not (one / INTENT).is_file()]
+
+
 def partial_of(target: Path) -> Path:
     """Where an unfinished artefact lies."""
     return target.parent / f"{target.name}.partial"  # with_name would choke on "." and "/"

@@ -84,8 +84,10 @@ class Verification:
     """Ancestors that do not lie where their child saw them, so nothing can be said."""
 
 
-def verify(artifact: Artifact, execution: Execution | None = None) -> Verification:
+def verify(artifact: Artifact, execution: Execution | None = None, others: Sequence[Path] = ()) -> Verification:
     """Recomputes every hash of an artefact and of all its ancestors that are there, and tells where that takes long.
+
+    Of the ``others``, artefacts that belong to it but are no ancestors, too.
 
     Raises:
         Refused: a file is missing or changed; its artefact and name are said.
@@ -101,5 +103,11 @@ def verify(artifact: Artifact, execution: Execution | None = None) -> Verificati
         elif ancestor.path not in verified:
             verify_files(open_artifact(ancestor.path, verify=False), execution=execution, anew=True)
             verified[ancestor.path] = ancestor.id
+    seen = {os.path.realpath(path) for path in verified}
+    for path in others:
+        if os.path.realpath(path) not in seen:
+            other = open_artifact(path, verify=False)
+            verify_files(other, execution=execution, anew=True)
+            verified[path] = other.id
     absent = [ancestor for ancestor in missing.values() if ancestor.id not in verified.values()]
     return Verification(tuple(verified), tuple(absent))

@@ -15,7 +15,7 @@ from typing import Any
 
 from shgae import __version__
 from shgae.artifacts.tables import dumps, read_json
-from shgae.errors import Refused, shortened
+from shgae.errors import AGAIN, Refused, shortened
 
 MANIFEST = "manifest.json"
 REPORT = "report.json"
@@ -146,11 +146,10 @@ def read_manifest(folder: Path) -> Manifest:
             raise ValueError(f"kind {shortened(manifest.kind, 20)} is none of {', '.join(KINDS)}")
         id_fits = value["id"] == manifest.id
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
-        raise Refused(
-            "manifest", path, f"torn or not ours ({shortened(str(error), 120)})", "make the artefact again"
-        ) from error
+        why = f"torn or not ours ({shortened(str(error), 120)})"
+        raise Refused("manifest", path, why, f"remove that folder, then {AGAIN}") from error
     if not id_fits:
-        raise Refused("manifest", path, "changed since it was written: its id does not fit", "make the artefact again")
+        raise Refused("manifest", path, "changed since it was written: its id does not fit", AGAIN)
     return manifest
 
 

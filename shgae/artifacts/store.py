@@ -14,7 +14,7 @@ from shgae.artifacts.folders import INTENT, partial_of
 from shgae.artifacts.hashing import learn, led_out, of_each, unlike, unlike_open
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.manifest import MANIFEST, Manifest, Parent, in_words, read_manifest
-from shgae.errors import Refused
+from shgae.errors import AGAIN, Refused
 from shgae.execution import Execution, ProcessGroup
 
 _MAKERS = {"data": "prepare", "hourglass": "train", "activations": "extract", "autoencoder": "pretrain-ae"}
@@ -71,7 +71,7 @@ class Artifact:
         fault = led_out(path, self.path) or unlike_open(file, entry.sha256, entry.size)
         if fault:
             file.close()
-            raise Refused(self.manifest.kind, self.path, f"{name} {fault}", "make the artefact again")
+            raise Refused(self.manifest.kind, self.path, f"{name} {fault}", AGAIN)
         return file
 
     def to_json(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def agree(artifact: Artifact, names: Sequence[str], faults: Mapping[str, str], w
         return
     fault = faults.get(wrong[0]) or fault_of(artifact, wrong[0]) or f"{wrong[0]} is another file to another process"
     more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-    raise Refused(artifact.manifest.kind, artifact.path, fault + more, "make the artefact again")
+    raise Refused(artifact.manifest.kind, artifact.path, fault + more, AGAIN)
 
 
 def _not_an_artifact(path: Path, kinds: Collection[str]) -> Refused:

@@ -23,7 +23,7 @@ import safetensors.numpy
 from shgae.artifacts import strict_json
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.input_file import Source, reading
-from shgae.errors import Refused, shortened
+from shgae.errors import AGAIN, Refused, shortened
 
 Array = npt.NDArray[Any]
 
@@ -104,7 +104,7 @@ def check_finite(path: Path, name: str, array: Array) -> None:
     """Raises :class:`Refused` if an array of a file holds a number that is NaN or infinite."""
     if array.dtype.kind in "fc" and not np.isfinite(array).all():
         why = "it holds numbers that are not finite"
-        raise Refused(f"tensor {shortened(name)}", path, why, "make the artefact again")
+        raise Refused(f"tensor {shortened(name)}", path, why, AGAIN)
 
 
 def _read(file: BufferedReader, entry: Mapping[str, Any], start: int) -> Array:
@@ -124,12 +124,12 @@ def check_arrays(path: Path, arrays: Mapping[str, Array], wanted: Mapping[str, t
     """
     if wrong := sorted(arrays.keys() ^ wanted.keys()):
         why = f"{shortened(wrong[0])} is {'unknown' if wrong[0] in arrays else 'missing'}"
-        raise Refused("tensors", path, why, "make the artefact again")
+        raise Refused("tensors", path, why, AGAIN)
     for name, (dtype, shape) in wanted.items():
         found = arrays[name]
         if found.dtype != np.dtype(DTYPES[dtype]) or found.shape != shape:
             why = f"it is {found.dtype} {found.shape}, its manifest wants {np.dtype(DTYPES[dtype])} {shape}"
-            raise Refused(f"tensor {name}", path, why, "make the artefact again")
+            raise Refused(f"tensor {name}", path, why, AGAIN)
 
 
 def read_note(source: Source) -> dict[str, Any]:

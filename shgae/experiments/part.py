@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.folders import interrupted, partial_of
-from shgae.artifacts.manifest import MANIFEST, differences
-from shgae.artifacts.store import open_artifact
+from shgae.artifacts.manifest import MANIFEST, differences, has_manifest
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -48,14 +48,16 @@ class Part:
         return ": ".join(part for part in (", ".join(one for one in (whose, self.place) if one), self.what) if part)
 
     def is_made(self, force: bool = False) -> bool:
-        """Whether this very artefact is there, complete.
+        """Whether this very artefact is there, complete; with ``force`` its files are hashed too.
 
         Raises:
             Refused: something else lies there (unless ``force``); in what it differs is said.
         """
         if not self.path.exists():
             return False
-        artifact = open_artifact(self.path, verify=False)
+        artifact = _opened(self.path, force, verify=force)
+        if artifact is None:
+            return False
         ids = {parent.role: parent.id for parent in artifact.manifest.parents}
         return self._is_this({"kind": artifact.manifest.kind, **artifact.manifest.config, **ids}, self.path, force)
 
@@ -70,11 +72,21 @@ class Part:
 
     def _is_this(self, found: Mapping[str, Any], where: Path, force: bool) -> bool:
         there = {role: path for role, path in self.parents.items() if (path / MANIFEST).is_file()}
-        ids = {role: open_artifact(path, verify=False).id for role, path in there.items()}
+        ids = {role: one.id for role, path in there.items() if (one := _opened(path, force))}
         # A parent that is still to be made has no id yet; once it is made, this is asked again.
-        known = {key: value for key, value in found.items() if key in there or key not in self.parents}
+        known = {key: value for key, value in found.items() if key in ids or key not in self.parents}
         changed = differences({"kind": self.kind, **as_read(self.config), **ids}, known)
         if changed and not force:
             why = f"it is another one than is wanted here ({'; '.join(changed)})"
             raise Refused(self.title, where, why, "another --output, or --force to make it again")
         return not changed
+
+
+def _opened(path: Path, force: bool, *, verify: bool = False) -> Artifact | None:
+    """The artefact there; by ``force`` None where it is damaged, for then it is made again."""
+    try:
+        return open_artifact(path, verify=verify)
+    except Refused:
+        if not (force and has_manifest(path)):
+            raise
+        return None

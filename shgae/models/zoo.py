@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import Array, load_tensors
-from shgae.errors import Refused, shortened
+from shgae.errors import AGAIN, Refused, shortened
 from shgae.models.autoencoder import Autoencoder, ConvAutoencoder, LinearAutoencoder
 from shgae.models.grafting import graft, share
 from shgae.models.hourglass import Head, Hourglass, Merge, Stack, StackedHourglass
@@ -194,7 +194,7 @@ def load_hourglass(path: Path, verify: bool = True) -> LoadedHourglass:
         skeleton = Skeleton.from_json(facts["skeleton"])
         red, green, blue = (float(channel) for channel in facts["mean_rgb"])
         if len(skeleton) != spec.keypoints or facts["crop_size"] != spec.crop_size:
-            raise Refused("manifest", path, "skeleton or crop size disagree with the spec", "make the artefact again")
+            raise Refused("manifest", path, "skeleton or crop size disagree with the spec", AGAIN)
     module = _with_weights(lambda: _hourglass(spec), artifact)
     return LoadedHourglass(module, spec, artifact, skeleton, (red, green, blue), spec.crop_size)
 
@@ -216,7 +216,7 @@ def _facts_of(artifact: Artifact) -> Iterator[Mapping[str, Any]]:
     try:
         yield artifact.facts
     except Refused as error:
-        raise Refused(error.what, artifact.path, error.why, "make the artefact again") from error
+        raise Refused(error.what, artifact.path, error.why, AGAIN) from error
 
 
 class _Unset(TorchFunctionMode):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts import lineage
-from shgae.artifacts.folders import report_of
+from shgae.artifacts.folders import parts_in, report_of
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.study_report import read_study
@@ -38,16 +38,16 @@ class VerifyResult(lineage.Verification):
 
 
 def run(path: Path, execution: Execution | None = None) -> VerifyResult:
-    """Recomputes the hashes of an artefact (of a study's folder, its report) and of its ancestors that are there.
+    """Recomputes the hashes of an artefact and of its ancestors that are there; of a study's folder, of all parts.
 
     Raises:
         Refused: no artefact, a file of it or of an ancestor is missing or changed (folder and file are named), or a
             study's report is not of its plan.
         Interrupted: a signal came.
     """
-    path = report_of(path)
+    folder, path = path, report_of(path)
     artifact = open_artifact(path, verify=False)
-    verification = lineage.verify(artifact, execution)
+    verification = lineage.verify(artifact, execution, parts_in(folder) if path != folder else ())
     if artifact.manifest.kind == "study":
         read_study(artifact)
     return VerifyResult(verification.verified, verification.missing, path)

@@ -22,7 +22,7 @@ def verify(
     *,
     execution: Execution,
 ) -> Outcome:
-    """Checks the hash of every file of an artefact and of its ancestors."""
+    """Checks the hash of every file of an artefact and of its ancestors; of a study, of all its parts."""
     from shgae.stages import verify as stage
 
     result = stage.run(path, execution)

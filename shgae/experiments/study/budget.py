@@ -17,6 +17,7 @@ from shgae.experiments.study.plan import Plan
 from shgae.recipes import as_json
 
 _MADE = ("model", "data", "steps", "samples", "seed", "epochs")
+_FIX = "remove that folder, then the same command again"
 
 
 def check_budget(plan: Plan) -> Budget:
@@ -37,7 +38,7 @@ def check_budget(plan: Plan) -> Budget:
             changed = differences(given, _due(plan, arm, seed, first[0]))
             if changed:
                 why = f"it was not given what {first[1]} was ({'; '.join(changed)})"
-                raise Refused("budget", path, why, "--force to make it again")
+                raise Refused("budget", path, why, _FIX)
     if first is None:
         raise ValueError("a study has an arm and a seed")
     due = first[0]
@@ -67,13 +68,13 @@ def _given(artifact: Artifact) -> dict[str, Any]:
     config = {key: value for key, value in manifest.config.items() if key != "train"}  # which part learns: the arm
     start, data = artifact.parent("model"), artifact.parent("data")
     if start is None or data is None:
-        raise Refused("budget", artifact.path, "its manifest names no model and data", "--force to make it again")
+        raise Refused("budget", artifact.path, "its manifest names no model and data", _FIX)
     # A network without a graft starts from the plain model itself, one with it from the graft made of the plain model.
     before = {one.role: one.id for one in start.parents}
     plain = before["model"] if "autoencoder" in before else start.id
     counts: list[Any] = [row.get("samples") for row in read_rows(artifact.open(HISTORY))]
     if not all(type(count) is int and count >= 0 for count in counts):
         why = "an epoch says no number of samples"
-        raise Refused("budget", artifact.path / HISTORY, why, "--force to make it again")
+        raise Refused("budget", artifact.path / HISTORY, why, _FIX)
     steps, samples = sum(-(-count // int(config["batch_size"])) for count in counts), sum(counts)
     return {**config, "steps": steps, "samples": samples, "model": plain, "data": data.id}

@@ -15,7 +15,7 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tensors import check_arrays, load_tensors
 from shgae.data import heatmaps
-from shgae.errors import Refused
+from shgae.errors import AGAIN, Refused
 from shgae.evaluation.predictions import predict
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
@@ -92,7 +92,7 @@ def read_cells(artifact: Artifact, shape: tuple[int, ...], size: int) -> npt.NDA
     check_arrays(path, arrays, {"cells": ("I64", (*shape, 2)), "score": ("F32", shape)})
     cells: npt.NDArray[np.int64] = arrays["cells"]
     if cells.min(initial=0) < 0 or cells.max(initial=0) >= size:
-        raise Refused("tensor cells", path, f"a cell lies outside of a map of {size} x {size}", "make it again")
+        raise Refused("tensor cells", path, f"a cell lies outside of a map of {size} x {size}", AGAIN)
     return cells
 
 

@@ -147,7 +147,7 @@ def took_before(made: Sequence[Part]) -> dict[str, float]:
     seconds: dict[str, list[float]] = {}
     for part in made:
         if part.step in ("finetune", "pretrain"):
-            rows = read_rows(open_artifact(part.path, verify=False).file(HISTORY))
+            rows = read_rows(open_artifact(part.path, verify=False).open(HISTORY))
             times: list[Any] = [row.get("seconds") for row in rows]
             known = [float(time) for time in times if type(time) in (int, float) and 0 <= time < _MOST_SECONDS]
             seconds.setdefault(part.step, []).append(sum(known))

@@ -14,7 +14,7 @@ from shgae.analysis.splice.text import sentences as splice_sentences
 from shgae.artifacts.input_file import whole
 from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, RATE, REPORT, SHEET
 from shgae.artifacts.store import Artifact
-from shgae.errors import Refused
+from shgae.errors import AGAIN, Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import read_study
@@ -251,7 +251,7 @@ def _picture(one: Given, name: str, alt: str, caption: str) -> tuple[Block, ...]
     try:
         return (Figure((of_file(data, alt),), caption),)
     except ValueError as error:
-        raise Refused("picture", file.name, str(error), "make the artefact again") from error
+        raise Refused("picture", file.name, str(error), AGAIN) from error
 
 
 _SECTIONS: tuple[tuple[str, str, Callable[[Given], tuple[Block, ...]]], ...] = (

@@ -1,0 +1,70 @@
+"""A study of which a part was damaged: verify finds it, and the same command with --force makes that part again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from shgae.errors import AGAIN, Refused
+from shgae.execution import Execution
+from shgae.experiments.study import run
+from shgae.stages import verify
+from tests.builders.chain import Chain
+from tests.builders.studies import TINY, Whole
+
+
+@pytest.fixture
+def study(whole: Whole, tmp_path: Path) -> Path:
+    return shutil.copytree(whole.output, tmp_path / "study")
+
+
+def overwrite(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-9:-7] = b"!?"
+    path.write_bytes(content)
+
+
+def test_verify_of_a_study_hashes_every_part(study: Path) -> None:
+    parts = {path.parent for path in study.rglob("manifest.json")}
+    found = verify.run(study)
+    assert parts <= set(found.verified) and not found.missing
+    assert len(found.verified) == len(set(found.verified))
+    assert set(verify.run(study / "report").verified) < set(found.verified), "asked of the report, not of the study"
+
+
+@pytest.mark.usefixtures("sketched")
+@pytest.mark.parametrize(
+    ("part", "file", "title"),
+    [
+        ("seed-0/arm-none/scores", "cells.safetensors", "arm none, seed 0 (1 of 2): scoring on the test split"),
+        ("seed-1/arm-none/finetuned", "history.jsonl", "arm none, seed 1 (2 of 2): fine-tuning (no autoencoder)"),
+    ],
+)
+def test_a_damaged_part_is_found_and_made_again_by_force(
+    whole: Whole, chain: Chain, study: Path, part: str, file: str, title: str
+) -> None:
+    overwrite(study / part / file)
+    with pytest.raises(Refused, match=rf"{part}: {file} was changed"):
+        verify.run(study)
+    with pytest.raises(Refused, match=rf"{part}: {file} was changed") as caught:
+        run.run(chain.baseline, chain.data, study, TINY, Execution())
+    assert caught.value.fix == AGAIN
+    listed = run.listing(chain.baseline, chain.data, study, TINY, Execution(force=True)).parts
+    assert next(one for one in listed if one.name == part).state == "to do"
+    again = run.run(chain.baseline, chain.data, study, TINY, Execution(force=True))
+    assert again.made == (title,)
+    assert again.report == whole.report
+    assert verify.run(study).fault() is None
+
+
+@pytest.mark.usefixtures("sketched")
+def test_a_part_of_which_the_manifest_was_changed_is_made_again_by_force(chain: Chain, study: Path) -> None:
+    manifest = study / "seed-0/autoencoder/manifest.json"
+    manifest.write_text(manifest.read_text().replace('"code_size": 6', '"code_size": 7'))
+    with pytest.raises(Refused, match=r"seed-0/autoencoder/manifest\.json: "):
+        run.run(chain.baseline, chain.data, study, TINY, Execution())
+    again = run.run(chain.baseline, chain.data, study, TINY, Execution(force=True))
+    assert again.made == ("seed 0 (1 of 2): pre-training the autoencoder",)
+    assert verify.run(study).fault() is None
