@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import unicodedata
 
-AGAIN = "make the artefact again with --force (a part of a study: with shgae study)"
-"""What helps where an artefact is damaged."""
+AGAIN = "make it again, with --force"
+"""What helps where an artefact, or a part of a study, is damaged."""
 _GAP = " ... "
 _WORD = 12
 _UNSEEN = {"Cs": "\N{REPLACEMENT CHARACTER}"}

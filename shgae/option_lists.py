@@ -5,6 +5,7 @@ Each parser raises :class:`ValueError` with what is wrong, so that a config refu
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 
@@ -24,6 +25,8 @@ ARMS: Mapping[str, str] = {
     FULL_AUGMENT: "pre-trained autoencoder, augmentation",
 }
 """What is fine-tuned in each arm of a study."""
+ARMS_EXAMPLE = ",".join(arm for arm in ARMS if arm not in (NONE_AUGMENT, FULL_AUGMENT))
+"""All that may be compared whatever the other options are."""
 LETTERS: Mapping[str, str] = dict(zip((NONE, RANDOM, PCA, FROZEN, FULL), "abcde", strict=True))
 """The names that arms had, which options and folders may still use."""
 BASELINE = "baseline"
@@ -32,6 +35,7 @@ LARGEST_CODE = 4096
 PARTS = ("spectrum", "clusters", "traversals", "skips", "code-units")
 """Of a latent analysis."""
 _FORMER_PARTS = {"walks": "traversals", "atlas": "code-units"}
+_MOST_WORD = 40
 _FEWEST_CLUSTERS, _MOST_CLUSTERS = 2, 50
 
 
@@ -50,8 +54,11 @@ def chosen_arms(text: str) -> tuple[str, ...]:
     of_letter = {letter: name for name, letter in LETTERS.items()}
     names = [of_letter.get(word, word) for word in _words(text) if word]
     unknown = [name for name in names if name not in ARMS]
-    if unknown or not names:
-        raise ValueError(f"{unknown[0]!r:.40} is not an arm" if unknown else "no arm is named")
+    if not names:
+        raise ValueError("no arm is named")
+    if unknown:
+        near = difflib.get_close_matches(unknown[0][:_MOST_WORD], ARMS, 1)
+        raise ValueError(f"{unknown[0]!r:.40} is not an arm" + (f" (did you mean {near[0]}?)" if near else ""))
     return tuple(arm for arm in ARMS if arm in names)
 
 

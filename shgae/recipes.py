@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from shgae.config import Config, Count, Epochs, Limit, Natural, Parsed, Rate, Samples, Share, Stored, to_stored
-from shgae.option_lists import ARMS, chosen_arms, cluster_range, code_sizes, component_numbers, wanted_parts
+from shgae.option_lists import ARMS_EXAMPLE, chosen_arms, cluster_range, code_sizes, component_numbers, wanted_parts
 from shgae.recipe_parts import PARTS, AugmentConfig, CompareConfig, DetectionConfig, RegularisationConfig, ShowConfig
 from shgae.recipe_parts import Decode as Decode
 from shgae.recipe_parts import DecodeConfig as DecodeConfig
@@ -173,7 +173,7 @@ class PredictConfig(DetectionConfig, DecodeConfig):
 class StudyConfig(HeatmapConfig, AugmentConfig, FitConfig):
     """A trained hourglass and crops -> arms that are fine-tuned equally, compared on the same people."""
 
-    arms: Annotated[str, Parsed(chosen_arms, ",".join(ARMS))] = "none,random,pca,frozen,full"
+    arms: Annotated[str, Parsed(chosen_arms, ARMS_EXAMPLE)] = "none,random,pca,frozen,full"
     """Which to compare, with commas: none, no autoencoder; random, a random one; pca, a linear one that starts as the
     principal components; frozen, a pre-trained one in a frozen trunk; full, a pre-trained one, all free; wide, the same
     with a code of 4,096; dropout and weight-decay, no autoencoder but this regulariser; none+augment and full+augment,

@@ -20,6 +20,8 @@ from shgae.errors import AGAIN, Refused, shortened
 MANIFEST = "manifest.json"
 REPORT = "report.json"
 """What an evaluation, an analysis or a study found, in its artefact."""
+PLAN = "plan.json"
+"""What was registered of a study: in its folder, and a copy in its report."""
 SHEET, RATE, DIFFERENCES, CODE_SIZES = "sheet.png", "rate.png", "differences.png", "code-sizes.png"
 """Pictures of artefacts that a page shows too: some people or photos; a rate curve; what a study found."""
 SCHEMA = 1

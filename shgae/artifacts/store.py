@@ -13,7 +13,7 @@ from shgae.artifacts.facts import Facts
 from shgae.artifacts.folders import INTENT, partial_of
 from shgae.artifacts.hashing import learn, led_out, of_each, unlike, unlike_open
 from shgae.artifacts.input_file import open_input
-from shgae.artifacts.manifest import MANIFEST, Manifest, Parent, in_words, read_manifest
+from shgae.artifacts.manifest import MANIFEST, PLAN, REPORT, Manifest, Parent, in_words, read_manifest
 from shgae.errors import AGAIN, Refused
 from shgae.execution import Execution, ProcessGroup
 
@@ -159,6 +159,10 @@ def _not_an_artifact(path: Path, kinds: Collection[str]) -> Refused:
     if not path.is_dir():
         found = "it is a file" if path.exists() else "no such folder"
         return Refused("artefact", path, f"{found}, wanted {wanted}", "check the path")
+    if (path / PLAN).is_file() and not (path / REPORT).is_file():
+        if kinds:
+            return Refused("artefact", path, f"it holds a study, wanted {wanted}", "one of the artefacts in it")
+        return Refused("study", path, "it has no report yet", "the same study command again, or with --plan")
     makers = [f"shgae {_MAKERS[kind]}" for kind in kinds if kind in _MAKERS]
     fix = f"a folder that {' or '.join(makers)} made" if makers else "check the path"
     return Refused("artefact", path, f"no manifest.json in it, so it is not {wanted}", fix)

@@ -22,14 +22,13 @@ from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
 from shgae.artifacts.input_file import Source, path_of
 from shgae.artifacts.tables import read_json
 from shgae.config import Limit
-from shgae.errors import Inconsistent, Refused, quoted, shortened
+from shgae.errors import AGAIN, Inconsistent, Refused, quoted, shortened
 
 T = TypeVar("T")
 SCHEMA = "schema"
 """The key of a report that says its version; version 1 has none."""
 _SCALARS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", types.NoneType: "null"}
 _WHOLE = re.compile("0|-?[1-9][0-9]{0,17}")
-_AGAIN = "make it again, with --force"
 _MOST = 10**18
 _LARGEST = 1e100
 """A number of a report: what is larger was never measured, and its square overflows where a figure is drawn."""
@@ -91,7 +90,7 @@ class Schema(Generic[T]):
             try:
                 content = upgrade.step(content)
             except Inconsistent as error:
-                raise Refused("report", where, str(error), _AGAIN) from error
+                raise Refused("report", where, str(error), AGAIN) from error
         return from_json(self.kind, content, where)
 
 
@@ -134,7 +133,7 @@ def _content(kind: Any, value: Any, where: object, what: str) -> Any:
     try:
         return _read(kind, value, "")
     except (_Fault, RecursionError) as fault:
-        raise Refused(what, where, str(fault), _AGAIN) from fault
+        raise Refused(what, where, str(fault), AGAIN) from fault
 
 
 class _Fault(Exception):

@@ -1,8 +1,9 @@
-"""A grid in a terminal of any width: no number and no word is broken while there is room for all of them."""
+"""A grid in a terminal of any width: no number and no word is broken, if need be columns go to a table of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from rich import box
@@ -13,6 +14,9 @@ from rich.text import Text
 
 from shgae.reporting.table import Grid
 
+_BROKEN = 4
+"""A word of more than the width divided by this may be broken."""
+
 
 class FittedTable:
     """A grid with its title above and its caption below, both as wide as the terminal."""
@@ -22,22 +26,62 @@ class FittedTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich's protocol of consoles."""
-        grid, columns = self._grid, len(self._grid.headings)
-        room, tight_room = options.max_width - 3 * columns - 1, options.max_width - 2 * columns + 1
-        is_tight = sum(_longest_words(grid)) > room
-        widths = column_widths(grid, tight_room if is_tight else room)
-        padding = (0, 1, 0, 0) if is_tight else (0, 1)
-        table = Table(box=box.SIMPLE_HEAD, show_edge=not is_tight, pad_edge=not is_tight, padding=padding)
-        for place, (heading, is_left) in enumerate(zip(grid.headings, grid.is_left, strict=True)):
-            side: Literal["left", "right"] = "left" if is_left else "right"
-            table.add_column(Text(heading), justify=side, overflow="fold", width=widths[place])
-        for place, row in enumerate(grid.rows):
-            table.add_row(*map(Text, row), style="dim" if place >= len(grid.rows) - grid.aside else "")
-        if grid.title:
-            yield Text(f"\n{grid.title}", style="bold")
-        yield from ("", table, "") if is_tight else (table,)
-        if grid.caption:
-            yield Text(grid.caption, style="table.caption")
+        if self._grid.title:
+            yield Text(f"\n{self._grid.title}", style="bold")
+        for part in in_parts(self._grid, options.max_width):
+            yield from _drawn(part, options.max_width)
+        if self._grid.caption:
+            yield Text(self._grid.caption, style="table.caption")
+
+
+def in_parts(grid: Grid, width: int) -> list[Grid]:
+    """A grid of which the words do not fit next to each other as several: the columns that do, each number on one
+    line, then the others, each time after the first column.
+
+    A word that is longer than the width divided by :data:`_BROKEN`, such as a path, is broken instead."""
+    words = [min(word, width // _BROKEN) for word in _longest_words(grid)]
+    if sum(words) <= _tight_room(width, len(words)):
+        return [grid]
+    for place in (place for place, is_left in enumerate(grid.is_left) if not is_left):
+        cell = max((cell_len(row[place]) for row in grid.rows), default=0)
+        words[place] = max(words[place], min(cell, width // _BROKEN))
+    parts = [[0]]
+    for place in range(1, len(words)):
+        columns = [*parts[-1], place]
+        if len(columns) > 2 and sum(words[one] for one in columns) > _room(width, len(columns)):
+            columns = [0, place]
+            parts.append(columns)
+        parts[-1] = columns
+    return [
+        replace(
+            grid,
+            headings=tuple(grid.headings[one] for one in columns),
+            rows=tuple(tuple(row[one] for one in columns) for row in grid.rows),
+        )
+        for columns in parts
+    ]
+
+
+def _drawn(grid: Grid, width: int) -> RenderResult:
+    columns = len(grid.headings)
+    is_tight = sum(_longest_words(grid)) > _room(width, columns)
+    widths = column_widths(grid, _tight_room(width, columns) if is_tight else _room(width, columns))
+    padding = (0, 1, 0, 0) if is_tight else (0, 1)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=not is_tight, pad_edge=not is_tight, padding=padding)
+    for place, (heading, is_left) in enumerate(zip(grid.headings, grid.is_left, strict=True)):
+        side: Literal["left", "right"] = "left" if is_left else "right"
+        table.add_column(Text(heading), justify=side, overflow="fold", width=widths[place])
+    for place, row in enumerate(grid.rows):
+        table.add_row(*map(Text, row), style="dim" if place >= len(grid.rows) - grid.aside else "")
+    yield from ("", table, "") if is_tight else (table,)
+
+
+def _room(width: int, columns: int) -> int:
+    return width - 3 * columns - 1
+
+
+def _tight_room(width: int, columns: int) -> int:
+    return width - 2 * columns + 1
 
 
 def column_widths(grid: Grid, room: int) -> list[int]:

@@ -11,14 +11,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shgae.artifacts.manifest import differences
+from shgae.artifacts.manifest import PLAN, differences
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import json_bytes
 from shgae.artifacts.typed_json import Schema, to_json
 from shgae.errors import Inconsistent, Refused
 from shgae.metrics.statistics import ALPHA, Verdict
 
-PLAN = "plan.json"
 _MOST_POINTS = 100
 _FIXED = ("split", "limit", "margin", "analysis", "baseline", "data")
 

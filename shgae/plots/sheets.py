@@ -56,8 +56,18 @@ class Dropped:
     """The split that their JSON was given for."""
     reason: str
     people: int
-    examples: str
-    """Some of them, in words."""
+    examples: tuple[str, ...]
+    """Some of them, each in words."""
+
+    def named(self, room: int) -> str:
+        """As many of the examples as that many characters hold, each whole, and how many people are left."""
+        for shown in range(len(self.examples), 0, -1):
+            more = f" and {self.people - shown:,} more" if self.people > shown else ""
+            text = ", ".join(self.examples[:shown])
+            fitted = legible(text, room - len(more))
+            if shown == 1 or fitted == legible(text, _ALL):
+                return fitted + more
+        return ""
 
 
 def people_sheet(
@@ -137,7 +147,7 @@ def _draw(figure: Figure, view: View, skeleton: Skeleton, left: float, top: floa
 
 
 def _table(figure: Figure, dropped: Sequence[Dropped], top: float) -> None:
-    """People, split, reason and examples; the last column loses what does not fit."""
+    """People, split, reason and examples; of the last column as many as fit."""
     _text(
         figure,
         _EDGE,
@@ -152,11 +162,13 @@ def _table(figure: Figure, dropped: Sequence[Dropped], top: float) -> None:
         _text(figure, _EDGE, top, "nobody", _ALL, fontsize=8)
         return
     lines = [("people", "of", "why", "for example (annotation in photo)")]
-    lines += [(f"{one.people:,}", one.source, one.reason, one.examples) for one in dropped]
+    lines += [(f"{one.people:,}", one.source, one.reason, one.named(_ALL)) for one in dropped]
     for line, cells in enumerate(lines):
         left = _EDGE
         for column, cell in enumerate(cells):
             room = max(int((figure.get_figwidth() - left - _EDGE) / _LETTER), 4)
+            if line and column == len(cells) - 1:
+                cell = dropped[line - 1].named(room)
             weight = "bold" if line == 0 else "normal"
             _text(figure, left, top + line * _LINE, cell, room, fontsize=8, fontweight=weight)
             left += (max(len(legible(one[column], _ALL)) for one in lines) + _COLUMN_SPACE) * _LETTER

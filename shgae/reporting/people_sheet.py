@@ -52,4 +52,4 @@ def dropped_of(data: Artifact) -> list[Dropped]:
             if count[key] <= _EXAMPLES:
                 found[key].append(f"{row.get('annotation_id')} in {row.get('file_name') or 'none'}")
     ordered = sorted(count, key=lambda key: (-count[key], key))
-    return [Dropped(*key, count[key], ", ".join(found[key])) for key in ordered]
+    return [Dropped(*key, count[key], tuple(found[key])) for key in ordered]

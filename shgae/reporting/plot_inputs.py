@@ -15,12 +15,11 @@ from shgae.artifacts import strict_json
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.folders import report_of, unfinished
 from shgae.artifacts.input_file import read_input, whole
-from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.manifest import PLAN, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.typed_json import Schema
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
-from shgae.evaluation.study_plan import PLAN
 from shgae.evaluation.study_report import STUDY, read_study
 from shgae.plots.curves import is_number, score_of
 from shgae.reporting.names import shortest_ends

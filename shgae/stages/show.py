@@ -64,7 +64,8 @@ class ShowResult:
         made = {"output": str(self.path), "split": self.split, "people": people}
         if self.dropped is None:
             return made
-        return made | {"dropped": [dataclasses.asdict(one) for one in self.dropped]}
+        dropped = [dataclasses.asdict(one) | {"examples": ", ".join(one.examples)} for one in self.dropped]
+        return made | {"dropped": dropped}
 
 
 def run(

@@ -74,7 +74,7 @@ def refused(name: str, value: Any) -> str:
     with pytest.raises(Refused) as caught:
         Facts({name: value}, Path("runs/a"))[name]
     assert caught.value.line().startswith(f"fact {name} in runs/a: ")
-    assert len(caught.value.line()) < 180
+    assert len(caught.value.line()) < 150
     return caught.value.why
 
 

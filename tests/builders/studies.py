@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from shgae.artifacts.manifest import DIFFERENCES, REPORT
-from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, StudyPlan
+from shgae.artifacts.manifest import DIFFERENCES, PLAN, REPORT
+from shgae.evaluation.study_plan import STUDY_PLAN, StudyPlan
 from shgae.execution import Execution, StopFlag
 from shgae.experiments.study import run
 from shgae.recipes import StudyConfig

@@ -9,7 +9,7 @@ import pytest
 
 from shgae.cli.app import main
 from shgae.evaluation.study_report import STUDY
-from shgae.option_lists import ARMS
+from shgae.option_lists import ARMS_EXAMPLE
 from shgae.reporting.study import conclusion
 from tests.builders.chain import Chain
 
@@ -66,8 +66,11 @@ def test_a_dry_run_says_what_and_how_long(tmp_path: Path, made: Path, chain: Cha
 
 
 def test_an_arm_that_is_none_is_refused_in_one_line(tmp_path: Path, chain: Chain, capsys) -> None:
-    assert main(["study", str(chain.baseline), str(chain.data), "-o", str(tmp_path / "s"), "--arms", "x"]) == 2
-    assert capsys.readouterr().err == f"error: value in --arms: 'x' is not an arm. Try: --arms {','.join(ARMS)}.\n"
+    assert study(chain, tmp_path / "s", "--arms", "x") == 2
+    assert capsys.readouterr().err == f"error: value in --arms: 'x' is not an arm. Try: --arms {ARMS_EXAMPLE}.\n"
+    assert study(chain, tmp_path / "s", "--arms", ARMS_EXAMPLE, "--dry-run") == 0, "the fix is taken"
+    assert study(chain, tmp_path / "s", "--arms", "none,ful") == 2
+    assert "'ful' is not an arm (did you mean full?)" in capsys.readouterr().err
 
 
 def test_the_plan_lists_parts_that_can_be_made_one_by_one(made: Path, tmp_path: Path, chain: Chain, capsys) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from shgae.cli.table_layout import FittedTable, column_widths
+from shgae.cli.table_layout import FittedTable, column_widths, in_parts
 from shgae.reporting.table import Grid
 
 ARMS = Grid(
@@ -43,6 +43,37 @@ def test_no_word_and_no_number_is_broken_where_all_find_room(width: int) -> None
     assert max(map(len, lines)) <= width
     words = " ".join(lines).split()
     assert all(word in words for text in (*ARMS.headings, *ARMS.rows[0], *ARMS.rows[1]) for word in text.split())
+
+
+WIDE = Grid(
+    "wide",
+    (*ARMS.headings, "trained parameters", "GFLOP", "question"),
+    tuple((*row, row[-1], "2.44", "Did the pre-trained autoencoder earn its place?") for row in ARMS.rows),
+    words=("what", "question"),
+    aside=1,
+)
+
+
+@pytest.mark.parametrize("width", [80, 60, 50])
+def test_columns_that_find_no_room_go_to_a_table_below_after_the_first_column(width: int) -> None:
+    parts = in_parts(WIDE, width)
+    assert len(parts) > 1
+    assert all(part.headings[0] == "arm" and part.aside == 1 for part in parts)
+    assert [heading for part in parts for heading in part.headings[1:]] == [*WIDE.headings[1:]]
+    assert all([row[0] for row in part.rows] == ["a", "c"] for part in parts)
+    assert tuple(text for part in parts for text in part.rows[1][1:]) == WIDE.rows[1][1:]
+    lines = lines_of(WIDE, width)
+    assert max(map(len, lines)) <= width
+    said = " ".join(lines).split()
+    assert all(word in said for row in (WIDE.headings, *WIDE.rows) for text in row for word in text.split())
+    assert sum("wide" in line for line in lines) == 1, "one title"
+
+
+def test_a_table_is_not_split_for_a_long_name_alone() -> None:
+    rows = (("runs/2026/a-name-of-far-more-letters-than-there-is-room-for/finetuned", "29.8", "30.0"),)
+    grid = Grid("", ("model", "PCK %", "hidden"), rows)
+    assert in_parts(grid, 60) == [grid]
+    assert in_parts(Grid("", WIDE.headings, ()), 30)
 
 
 def test_headings_are_wrapped_before_cells() -> None:

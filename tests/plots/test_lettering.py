@@ -80,7 +80,7 @@ def _poses(names: list[str], skeleton: Skeleton) -> Figure:
 def _people(names: list[str], skeleton: Skeleton) -> Figure:
     picture, xy = np.zeros((16, 16, 3), np.float32), np.full((4, 2), 9.0)
     views = [[sheets.View(name, picture, xy, np.full(4, 2, np.uint8))] for name in names]
-    dropped = [sheets.Dropped(name, name, 1, name) for name in names]
+    dropped = [sheets.Dropped(name, name, 1, (name,)) for name in names]
     return sheets.people_sheet(views, dropped, skeleton, names[0])
 
 

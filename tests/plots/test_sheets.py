@@ -47,7 +47,7 @@ def test_people_stand_in_order_and_their_views_beside_each_other() -> None:
 @pytest.mark.parametrize(("people", "views"), [(1, 1), (3, 2), (17, 1), (5, 8)])
 def test_nothing_lies_over_anything_else_and_nothing_beyond_the_sheet(people: int, views: int) -> None:
     everybody = [[view(f"annotation {10**12 + n}", [2] * 4)] * views for n in range(people)]
-    figure = draw(everybody, [Dropped("train", "x", 3, "4")])
+    figure = draw(everybody, [Dropped("train", "x", 3, ("4",))])
     axes = [one.get_window_extent() for one in figure.axes]
     texts = [text.get_window_extent() for text in figure.texts]
     titles = [one._left_title.get_window_extent() for one in figure.axes]  # type: ignore[attr-defined]
@@ -59,10 +59,23 @@ def test_nothing_lies_over_anything_else_and_nothing_beyond_the_sheet(people: in
 
 
 def test_the_table_says_who_was_left_out() -> None:
-    figure = draw([[view("a", [2] * 4)]], [Dropped("val", "no labelled joint", 1200, "3 in 4.jpg")])
+    figure = draw([[view("a", [2] * 4)]], [Dropped("val", "no labelled joint", 1200, ("3 in 4.jpg",))])
     texts = [text.get_text() for text in figure.texts]
-    assert {"1,200", "val", "no labelled joint", "3 in 4.jpg"} <= set(texts)
+    assert {"1,200", "val", "no labelled joint", "3 in 4.jpg and 1,199 more"} <= set(texts)
     assert "nobody" in [text.get_text() for text in draw([[view("a", [2] * 4)]], []).texts]
+
+
+def test_an_example_of_who_was_left_out_is_whole_or_left_out() -> None:
+    examples = ("1690665 in 000000252639.jpg", "1714284 in 000000361919.jpg", "531036 in 000000433998.jpg")
+    dropped = Dropped("train", "a reason", 82, examples)
+    for room in range(40, 120):
+        found = dropped.named(room)
+        shown, _, left = found.rpartition(" and ")
+        named = shown.split(", ")
+        assert tuple(named) == examples[: len(named)] and left == f"{82 - len(named)} more"
+        assert len(found) <= room
+    assert Dropped("train", "a reason", 3, examples).named(120) == ", ".join(examples)
+    assert len(dropped.named(30)) <= 30 and dropped.named(30).endswith(" and 81 more")
 
 
 def test_a_target_map_covers_its_cells_with_the_colour_of_its_side() -> None:

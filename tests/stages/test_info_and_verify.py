@@ -10,6 +10,7 @@ import pytest
 
 from shgae.artifacts.checkpoint import CHECKPOINT, Position, save_checkpoint
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.manifest import PLAN
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.cli.app import main
 from shgae.cli.command import ancestor
@@ -132,6 +133,21 @@ def test_what_is_no_artefact_is_refused(tmp_path: Path, capsys, command: str) ->
     for path in (tmp_path, tmp_path / "nothing", Path().resolve().root):
         assert main([command, str(path)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["info", "verify", "plot -o figures", "report -o page"])
+def test_a_study_without_a_report_is_told_from_no_artefact(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / PLAN).write_text("{}")
+    command, *rest = words.split()
+    assert main([command, "study", *rest]) == 2
+    said = capsys.readouterr().err
+    assert "error: study in study: it has no report yet" in said and "the same study command" in said
+    with pytest.raises(Refused, match="it holds a study, wanted an hourglass"):
+        open_artifact(tmp_path / "study", "hourglass")
 
 
 def test_verify_hashes_up_the_whole_chain(graft: Path) -> None:

@@ -19,12 +19,13 @@ from PIL import Image
 from shgae.analysis.latent.report import ANALYSIS_REPORT
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.draft import new_artifact
+from shgae.artifacts.manifest import PLAN
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import append_row, read_rows
 from shgae.cli.app import main
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
-from shgae.evaluation.study_plan import PLAN, StudyPlan, plan_bytes
+from shgae.evaluation.study_plan import StudyPlan, plan_bytes
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.metrics.pckh import Curve

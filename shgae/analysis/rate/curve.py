@@ -23,12 +23,12 @@ _EACH, _STEP = 64, 1.05
 """FVU is resampled at every rank up to the first, and from there on at steps of the second."""
 
 
-def curve(squares: npt.NDArray[Any], spread: float) -> Floats:
+def curve(squares: npt.NDArray[Any], spread: float, excess: npt.NDArray[Any] | float = 0.0) -> Floats:
     """FVU for every rank 0 .. D: (D + 1,), never rising, from 1 down to 0 but for rounding.
 
     ``squares`` (D,) are squared coefficients along each component, summed over people; ``spread`` is the sum of
-    |x - mean|^2 over them, above 0."""
-    held = np.concatenate([[0.0], np.cumsum(squares, dtype=np.float64)])
+    |x - mean|^2 over them, above 0; ``excess`` (D + 1,) is what rounding makes a rank hold of people beyond that."""
+    held = np.concatenate([[0.0], np.cumsum(squares, dtype=np.float64)]) - excess
     rates: Floats = np.maximum(1 - held / spread, 0)
     return rates
 

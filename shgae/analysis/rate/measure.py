@@ -185,6 +185,7 @@ class _Seen:
     def __init__(self, components: Components, mean: npt.NDArray[np.float64], names: Sequence[str]) -> None:
         self._mean, self.names = mean, tuple(names)
         self._squares, self._spread = np.zeros(len(components.variances)), 0.0
+        self._excess = np.zeros(len(components.variances) + 1)
         self._grid = fvu_grid(components.rank)
         self._left, self._spreads = [np.zeros((0, len(self._grid)))], [np.zeros(0)]
         self._held: dict[int, list[npt.NDArray[np.float64]]] = {}
@@ -210,12 +211,13 @@ class _Seen:
         self._squares += squares.sum(0)
         self._spread += float(np.square(x - self._mean).sum())
         self._spreads.append(np.square(x - self._mean).sum((1, 2, 3)))
-        held = np.pad(squares.cumsum(1), ((0, 0), (1, 0)))[:, self._grid]
-        self._left.append(np.maximum(self._spreads[-1][:, None] - held, 0))
+        left = self._spreads[-1][:, None] - np.pad(squares.cumsum(1), ((0, 0), (1, 0)))
+        self._excess += np.maximum(-left, 0).sum(0)
+        self._left.append(np.maximum(left[:, self._grid], 0))
 
     def rates(self) -> npt.NDArray[np.float64] | None:
         """FVU of rank 0 .. D; None if no bottleneck differs from the mean."""
-        return curve(self._squares, self._spread) if self._spread else None
+        return curve(self._squares, self._spread, self._excess) if self._spread else None
 
     def intervals(self, photo_id: npt.NDArray[np.int64], seed: int) -> dict[str, Interval | None]:
         """The FVU of every rank, by its number, and of ``names``, with its interval over photos."""

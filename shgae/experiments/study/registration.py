@@ -14,13 +14,12 @@ from typing import Any
 
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.hashing import hash_file
-from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.manifest import PLAN, REPORT
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.artifacts.typed_json import SCHEMA
 from shgae.errors import Refused
 from shgae.evaluation.study_plan import (
-    PLAN,
     STUDY_LOOKS,
     STUDY_PLAN,
     AnalysisPlan,

@@ -11,11 +11,11 @@ from shgae.analysis.rate.report import RATE_REPORT
 from shgae.artifacts.command import stamp
 from shgae.artifacts.crops import PeopleTable, photos_of, read_people
 from shgae.artifacts.draft import Draft, new_artifact
-from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, REPORT
+from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, PLAN, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
-from shgae.evaluation.study_plan import PLAN, plan_bytes
+from shgae.evaluation.study_plan import plan_bytes
 from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict_of
 from shgae.evaluation.study_sizes import CodeSize, CodeSizes
 from shgae.execution import Execution

@@ -13,8 +13,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from shgae.artifacts.manifest import PLAN
 from shgae.errors import ShgaeError
-from shgae.evaluation.study_plan import PLAN, STUDY_PLAN
+from shgae.evaluation.study_plan import STUDY_PLAN
 from shgae.execution import Execution, Progress, StopFlag
 from shgae.experiments.study.plan import Plan
 from shgae.experiments.study.work import make

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shgae.analysis.rate.measure import ranks, rated_code
+import numpy as np
+import pytest
+
+from shgae.analysis.pca import Components
+from shgae.analysis.rate.measure import _Seen, ranks, rated_code
 from shgae.analysis.site import Site
 from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencoder
 from tests.builders.networks import random_hourglass
@@ -24,3 +28,22 @@ def test_the_point_is_the_autoencoder_of_the_site_or_the_given_one() -> None:
     grafted = random_hourglass(graft=own)
     grafted = replace(grafted, spec=grafted.spec.with_graft(SPEC))
     assert rated_code(Site(grafted, 0), None) == (own, SPEC)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_the_fvu_of_a_rank_is_that_of_its_interval_whatever_rounding_makes_of_each_person(noise: float) -> None:
+    numbers, size, people = np.random.default_rng(0), 16, 40
+    x = numbers.normal(size=(people, 1, 4, 4)).astype(np.float32)
+    mean = np.zeros((1, 4, 4))
+    coefficients = x.reshape(people, size) * (1 + noise * numbers.normal(size=(people, size))).astype(np.float32)
+    seen = _Seen(Components(mean, np.ones(size), np.eye(size, dtype=np.float32), size), mean, [])
+    seen.keep(coefficients, (0, 8, size))
+    seen.add(x, coefficients)
+    rates, intervals = seen.rates(), seen.intervals(np.arange(people), seed=0)
+    assert rates is not None
+    for rank in (0, 8, size):
+        interval = intervals[str(rank)]
+        assert interval is not None
+        assert rates[rank] == pytest.approx(interval.value, abs=1e-12)
+        assert interval.low - 1e-12 <= rates[rank] <= interval.high + 1e-12
+    assert (rates[size] > 1e-6) == (noise > 0)

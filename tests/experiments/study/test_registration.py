@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts.durable import write_bytes
+from shgae.artifacts.manifest import PLAN
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.study_costs import STUDY_COSTS, StudyCosts
-from shgae.evaluation.study_plan import PLAN, STUDY_PLAN, AnalysisPlan, check_registered, plan_bytes
+from shgae.evaluation.study_plan import STUDY_PLAN, AnalysisPlan, check_registered, plan_bytes
 from shgae.evaluation.study_report import STUDY, read_study
 from shgae.execution import Execution
 from shgae.experiments.study import run

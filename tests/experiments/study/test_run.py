@@ -15,10 +15,9 @@ from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import read_people
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.folders import partial_of
-from shgae.artifacts.manifest import REPORT
+from shgae.artifacts.manifest import PLAN, REPORT
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Interrupted, Refused
-from shgae.evaluation.study_plan import PLAN
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.experiments.study import report, run
