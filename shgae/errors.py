@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import unicodedata
 
-AGAIN = "make it again, with --force"
+AGAIN = "make the artefact again, with --force"
 """What helps where an artefact, or a part of a study, is damaged."""
 _GAP = " ... "
 _WORD = 12

@@ -223,7 +223,7 @@ def test_a_report_of_a_rate_is_refused_by_the_key_that_it_lacks(reported: Report
         edit_json(folder / "report.json", lambda value: value.pop("untouched"))
 
     remade(reported.evaluation.parent / "rate", tmp_path / "rate", torn)
-    with pytest.raises(Refused, match=r"report in .*rate/report\.json: untouched: missing.*make it again"):
+    with pytest.raises(Refused, match=r"report in .*rate/report\.json: untouched: missing.*make the artefact again"):
         report.run([tmp_path / "rate"], tmp_path / "page.html", CONFIG, HOW)
     assert not (tmp_path / "page.html").exists()
 
