@@ -13,7 +13,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 TOGETHER: tuple[tuple[str, ...], ...] = (
-    ("tests/experiments/study/test_run.py", "tests/experiments/study/test_registration.py"),  # whole
+    tuple(f"tests/experiments/study/test_{name}.py" for name in ("run", "registration", "damaged")),  # whole
     ("tests/end_to_end/test_readme.py", "tests/stages/test_export"),  # exported
     (
         *("tests/faults/test_damage.py", "tests/faults/test_failing_disk.py", "tests/faults/test_kills.py"),  # world
