@@ -116,9 +116,9 @@ class _PhotoNames:
     """The photos of a split, by what the results of one file call them."""
 
     def __init__(self, photos: Mapping[int, str], texts: Collection[str]) -> None:
-        self._path = {photo: name_parts(name) for photo, name in photos.items()}
+        self._path = {photo: there for photo, name in photos.items() if (there := name_parts(name))}
         parts = {text: name_parts(text) or ("",) for text in texts}
-        ids = list(photos)
+        ids = list(self._path)
         found = find_names({one[-1] for one in parts.values()}, [self._path[photo][-1] for photo in ids])
         self._called = {text: self._nearest([ids[i] for i in found[one[-1]]], one) for text, one in parts.items()}
         self._number = {text: self._id(one[-1]) for text, one in parts.items()}

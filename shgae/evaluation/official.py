@@ -148,8 +148,7 @@ class OfficialTruth:
         if any(one.get("image_id") is None and one.get("file_name") is None for one in given):
             raise Refused("--official", self.path, f"{name} has results without image_id", "results with image_id")
         try:
-            names = {one["id"]: one["file_name"] for one in self.dataset["images"] if one["file_name"]}
-            known = without_strangers(given, names)
+            known = without_strangers(given, {one["id"]: one["file_name"] for one in self.dataset["images"]})
         except JsonFault as fault:
             raise Refused("--official", self.path, f"{name}: {fault}", fault.fix or _FIX) from fault
         for one in known:

@@ -106,6 +106,7 @@ def test_results_that_name_their_photo_count_as_those_with_its_id_in_photos_of_n
         one["iscrowd"] |= int(one["image_id"] == 1)
     truth["images"] += [truth["images"][0] | {"id": photo, "file_name": f"of nobody {photo}.jpg"} for photo in (5, 6)]
     names = {one["id"]: one["file_name"] for one in truth["images"]} | {7: "elsewhere.jpg"}
+    truth["images"] += [{"id": 20 + place, "file_name": name} for place, name in enumerate((".", "./", "", 5))]
     data = prepared(tmp_path / "x", truth, hold_out=3)
     results = [*without_ids(perfect(truth)), *(alarm(photo) for photo in (1, 1, 2, 5, 6))]
     named = [
