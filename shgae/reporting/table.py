@@ -139,8 +139,10 @@ def number(value: float | None) -> str:
 
 def p_value(p: float | None) -> str:
     """Three digits, or as many as show on which side of 0.05 it is; a dash for None."""
-    said = (f"{p:.{digits}g}" for digits in range(3, 18)) if p is not None else iter(["-"])
-    return next(text for text in said if p is None or (float(text) < ALPHA) == (p < ALPHA))
+    if p is None:
+        return "-"
+    said = (f"{p:.{digits}g}" for digits in range(3, 18))
+    return next(text for text in said if (float(text) < ALPHA) == (p < ALPHA))
 
 
 def fvu(value: float | None, found: Interval | None) -> str:
