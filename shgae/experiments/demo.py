@@ -75,15 +75,15 @@ def run(output: Path, execution: Execution, seed: int = 0) -> DemoResult:
         Refused: the output exists (and neither force nor resume is set).
         Interrupted: a signal came; what is complete is kept.
     """
-    force = _begin(output, execution, within(SEED, "seed", seed))
+    chain = dataclasses.replace(execution, force=_begin(output, execution, within(SEED, "seed", seed)))
     say = execution.progress.note
     sources = _draw(output / "photos", execution, seed)
     for part in _chain(output, sources, seed, resolve_device(execution.device)):
-        if execution.resume and part.is_made(force):
+        if chain.resume and part.is_made(chain):
             say(f"{part.path.name}: already there")
             continue
         say(f"-- {part.path.name}")
-        part.run(dataclasses.replace(execution, force=force, resume=execution.resume and part.is_begun(force)))
+        part.run(dataclasses.replace(chain, resume=chain.resume and part.is_begun(chain.force)))
     models = [output / name for name in ("baseline", "grafted", "finetuned")]
     anew = dataclasses.replace(execution, force=True)
     result = evaluate.run(models, output / "data", output / "evaluation", EvaluateConfig(), anew)

@@ -47,15 +47,17 @@ class Part:
         whose = f"arm {self.arm}" if self.arm in ARMS else self.arm
         return ": ".join(part for part in (", ".join(one for one in (whose, self.place) if one), self.what) if part)
 
-    def is_made(self, force: bool = False) -> bool:
+    def is_made(self, execution: Execution) -> bool:
         """Whether this very artefact is there, complete; with ``force`` its files are hashed too.
 
         Raises:
             Refused: something else lies there (unless ``force``); in what it differs is said.
+            Interrupted: a signal came while the files were hashed.
         """
         if not self.path.exists():
             return False
-        artifact = _opened(self.path, force, verify=force)
+        force = execution.force
+        artifact = _opened(self.path, force, execution if force else None)
         if artifact is None:
             return False
         ids = {parent.role: parent.id for parent in artifact.manifest.parents}
@@ -82,10 +84,10 @@ class Part:
         return not changed
 
 
-def _opened(path: Path, force: bool, *, verify: bool = False) -> Artifact | None:
+def _opened(path: Path, force: bool, hashing: Execution | None = None) -> Artifact | None:
     """The artefact there; by ``force`` None where it is damaged, for then it is made again."""
     try:
-        return open_artifact(path, verify=verify)
+        return open_artifact(path, verify=hashing is not None, execution=hashing)
     except Refused:
         if not (force and has_manifest(path)):
             raise

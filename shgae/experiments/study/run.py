@@ -185,7 +185,7 @@ def listing(model: Path, data: Path, output: Path, config: StudyConfig, executio
     plan = _registered(model, data, output, config, execution)
     parts = plan.parts()
     paths = {part.path: plan.name_of(part) for part in parts}
-    left = work.left_of(parts, execution.force)
+    left = work.left_of(parts, execution)
 
     def state(part: Part) -> State:
         if part not in left:
@@ -217,7 +217,7 @@ def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, executio
         Refused: as :func:`run`.
     """
     plan = registration.check(_plan(model, data, output, config, execution), force=execution.force)
-    missing = {part.path for part in _missing(plan.parts(), execution.force)}
+    missing = {part.path for part in _missing(plan.parts(), execution)}
     costs = Costs(plan, execution)
     return StudyDryRun(tuple(costs.of(part, part.path not in missing) for part in plan.parts()))
 
@@ -225,7 +225,7 @@ def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, executio
 def _registered(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Plan:
     """The plan, registered, after all that could be in the way was looked at."""
     plan = registration.check(_plan(model, data, output, config, execution), force=execution.force)
-    _check_room(plan, _missing(plan.parts(), execution.force), execution)
+    _check_room(plan, _missing(plan.parts(), execution), execution)
     plan = registration.register(plan, force=execution.force)
     _note_looks(plan, execution)
     return plan
@@ -284,11 +284,11 @@ def _note_looks(plan: Plan, execution: Execution) -> None:
         )
 
 
-def _missing(parts: Sequence[Part], force: bool) -> list[Part]:
+def _missing(parts: Sequence[Part], execution: Execution) -> list[Part]:
     """The parts that are to be made; raises :class:`Refused` for what is in the way, before any work is done."""
-    missing = work.left_of(parts, force)
+    missing = work.left_of(parts, execution)
     for part in missing:
-        part.is_begun(force)
+        part.is_begun(execution.force)
     return missing
 
 

@@ -30,7 +30,7 @@ class Work:
     def __init__(self, plan: Plan, wanted: Sequence[Part], execution: Execution) -> None:
         self.plan, self.execution = plan, execution
         self.all = len(wanted)
-        self.left = left_of(wanted, execution.force)
+        self.left = left_of(wanted, execution)
         self.made: list[str] = []
         """Titles of what this run made."""
         self.took = took_before([part for part in wanted if part not in self.left])
@@ -68,16 +68,17 @@ class Work:
         time.sleep(PAUSE)
 
 
-def left_of(parts: Sequence[Part], force: bool) -> list[Part]:
+def left_of(parts: Sequence[Part], execution: Execution) -> list[Part]:
     """The parts that are to be made, or to be asked again once what they are made from is made: it may be another one.
 
     Raises:
         Refused: something else lies where a part should (unless ``force``).
+        Interrupted: a signal came while files were hashed, which ``force`` asks for.
     """
     left: list[Part] = []
     for part in parts:
         paths = {one.path for one in left}
-        if not part.is_made(force) or not paths.isdisjoint(part.parents.values()):
+        if not part.is_made(execution) or not paths.isdisjoint(part.parents.values()):
             left.append(part)
     return left
 
@@ -98,7 +99,7 @@ def make(plan: Plan, part: Part, execution: Execution) -> bool | None:
     with locks.held(plan.output, plan.name_of(part)) as mine:
         if not mine:
             return None
-        if part.is_made(execution.force):
+        if part.is_made(execution):
             return False
         part.make(execution)
         return True
@@ -109,7 +110,7 @@ def _make(work: Work, part: Part) -> bool:
     execution.stop.raise_if_set(work.plan.output, "the same command again")
     if locks.is_held(work.plan.output, work.plan.name_of(part)):
         return False
-    if part.is_made(execution.force):
+    if part.is_made(execution):
         work.ends(part, None)
         return True
     work.begins(part)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shgae.artifacts import hashing
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.folders import partial_of
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.errors import Refused
+from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution
 from shgae.experiments.part import Part
 from shgae.experiments.study.plan import Plan
@@ -105,25 +107,25 @@ def made_of(path: Path, data: Artifact, **config: Any) -> None:
 def test_a_part_is_made_if_kind_options_and_parents_are_its_own(tmp_path: Path) -> None:
     data, other = make(tmp_path / "data"), make(tmp_path / "other", value=1)
     part, _ = part_at(tmp_path / "ae", {"data": data.path}, seed=3, shape=(4, 4))
-    assert part.is_made() is False
+    assert part.is_made(Execution()) is False
     made_of(part.path, data, seed=3, shape=[4, 4])
-    assert part.is_made() is True
+    assert part.is_made(Execution()) is True
     for changed, difference in (
         (part_at(part.path, {"data": data.path}, seed=4, shape=(4, 4))[0], "seed: 4 here, 3 there"),
         (part_at(part.path, {"data": other.path}, seed=3, shape=(4, 4))[0], f"data: {other.id} here"),
         (part_at(data.path, {}, seed=0)[0], "kind: autoencoder here, data there"),
     ):
         with pytest.raises(Refused) as caught:
-            changed.is_made()
+            changed.is_made(Execution())
         assert difference in caught.value.why
-        assert changed.is_made(force=True) is False
+        assert changed.is_made(Execution(force=True)) is False
 
 
 def test_a_parent_that_is_still_to_be_made_is_asked_for_later(tmp_path: Path) -> None:
     data = make(tmp_path / "data")
     part, _ = part_at(tmp_path / "ae", {"data": tmp_path / "not yet"}, seed=3)
     made_of(part.path, data, seed=3)
-    assert part.is_made() is True
+    assert part.is_made(Execution()) is True
 
 
 @pytest.mark.parametrize("value", [0, 1])
@@ -149,4 +151,16 @@ def test_what_was_made_is_opened_without_its_files_being_hashed(tmp_path: Path) 
     (part.path / "x.json").write_text("[]")
     with pytest.raises(Refused):
         open_artifact(part.path)
-    assert part.is_made() is True
+    assert part.is_made(Execution()) is True
+
+
+def test_hashing_what_was_made_by_force_hears_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make(tmp_path / "data")
+    part, _ = part_at(tmp_path / "ae", {"data": data.path}, seed=3)
+    made_of(part.path, data, seed=3)
+    monkeypatch.setattr(hashing, "_WORTH_TELLING", 0)
+    stopped = Execution(force=True)
+    stopped.stop.signal_number = signal.SIGTERM
+    with pytest.raises(Interrupted, match=f"checking {part.path}"):
+        part.is_made(stopped)
+    assert part.is_made(Execution(stop=stopped.stop)), "nothing is hashed without force"
