@@ -16,6 +16,9 @@ from shgae.metrics.people import Floats
 if TYPE_CHECKING:
     from shgae.data.datasets import Rows
 
+ROUNDING = 1e-8
+"""A share of the variance up to this is 0 but for rounding."""
+
 
 @dataclass(frozen=True)
 class Components:
@@ -53,6 +56,12 @@ class Components:
             return 0
         held = np.cumsum(self.variances) / self.variances.sum()
         return int(np.searchsorted(held, share * (1 - 1e-12))) + 1
+
+    @property
+    def varying(self) -> int:
+        """How many of the D numbers vary by more than rounding leaves of the whole variance."""
+        spread = self.variances.astype(np.float32) @ np.square(self.directions)
+        return int((spread > ROUNDING * self.variances.sum()).sum())
 
     @property
     def effective_dimension(self) -> float:

@@ -70,7 +70,7 @@ class SeedLayout:
         The pair's differences and all other contrasts of arms have independent sums of squares, so the ratio of their
         variances is F exactly if runs are normal and equally steady. The pair keeps its own error where it is
         :data:`NOISIER` or :data:`STEADIER`, and where there are no others. With one seed in common it takes that of
-        all arms, unchecked.
+        all arms, unchecked, and where its runs tie, as few runs of scores that are counts sometimes do: none vary by 0.
         """
         count = min(len(self._scores[first]), len(self._scores[second]))
         differences = self._scores[first][:count] - self._scores[second][:count]
@@ -86,7 +86,7 @@ class SeedLayout:
             return SeedError(own, own_freedom, False, None, None)
         ratio = (squares / own_freedom) / (left / rest)
         p = float(scipy.stats.f.sf(ratio, own_freedom, rest))
-        if NOISIER <= p <= 1 - STEADIER:
+        if squares <= _NOTHING or NOISIER <= p <= 1 - STEADIER:
             return SeedError(all_arms, self.freedom, True, ratio, p)
         return SeedError(own, own_freedom, False, ratio, p)
 
