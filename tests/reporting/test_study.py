@@ -96,6 +96,12 @@ def test_one_seed_is_said_to_be_one() -> None:
     assert conclusion(report).endswith("; seeds were not varied, so the effect of another seed is unknown.")
 
 
+def test_one_interval_stands_in_the_table_where_none_allows_for_other_seeds() -> None:
+    grid = tables(study(compared("full", "none", estimate(0.01, 0.03, seeds=1)), seeds=1))[1]
+    assert grid.headings == ("difference", "points", "CI over photos", "adjusted p", "finding", "question")
+    assert grid.rows[0][:4] == ("full - none", "+2.0", "+1.0 to +3.0", "0.03")
+
+
 def test_runs_that_tie_are_said_to_tie() -> None:
     report = study(compared("full", "none", replace(estimate(0.01, 0.03), over_seeds=None)))
     assert "3 seeds; the 95 % CI over photos, +1.0 to +3.0" in conclusion(report)
