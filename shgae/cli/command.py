@@ -29,18 +29,19 @@ from shgae.cli.interrupts import arm
 from shgae.cli.needs import check_needs
 from shgae.cli.options import (
     RECIPE_OPTIONS,
-    RUN_OPTIONS,
     SHOW_OPTIONS,
     Parameter,
     config_options,
     given,
     modernized,
+    run_options,
 )
 from shgae.errors import Refused, ShgaeError
 from shgae.execution import RENDEZVOUS, Execution, Progress, StopFlag
 
 METHOD, ANALYSIS, OUTPUT, MAINTENANCE = "Method", "Analysis", "Output", "Maintenance"
 """Sections of ``shgae --help``."""
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,13 @@ class Command:
 
 
 def command(
-    name: str, *, example: str, section: str = METHOD, writes: str = "", running: tuple[str, ...] = ()
+    name: str,
+    *,
+    example: str,
+    section: str = METHOD,
+    writes: str = "",
+    running: tuple[str, ...] = (),
+    running_help: Mapping[str, str] = _NONE,
 ) -> Callable[[Callable[..., Outcome]], Command]:
     """Makes a :class:`Command` of a function; its docstring becomes the help.
 
@@ -85,6 +92,7 @@ def command(
         section: where ``shgae --help`` lists it.
         writes: the folder it makes, drawn.
         running: which of :data:`~shgae.cli.options.RUN_OPTIONS` it has.
+        running_help: help texts of its own for some of these.
     """
 
     def decorate(body: Callable[..., Outcome]) -> Command:
@@ -97,7 +105,7 @@ def command(
         }
         inputs = tuple(parameters)
         shared = [RECIPE_OPTIONS, config_options(config)] if config else []
-        for options in (*shared, {key: RUN_OPTIONS[key] for key in running}, SHOW_OPTIONS):
+        for options in (*shared, run_options(running, running_help), SHOW_OPTIONS):
             if twice := parameters.keys() & options.keys():
                 raise TypeError(f"shgae {name} has two options {', '.join(twice)}")
             parameters |= options
@@ -244,8 +252,8 @@ class _SectionedCommand(TyperCommand):
         return ["[OPTIONS]", *(str(argument.metavar) for argument in arguments)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Writes arguments and options under the heading of their panel."""
-        sections: dict[str, list[tuple[str, str]]] = {}
+        """Writes arguments and options under the heading of their panel, those of the command's own first."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for parameter in self.get_params(ctx):
             panel = getattr(parameter, "rich_help_panel", None)
             record = parameter.get_help_record(ctx)
@@ -254,5 +262,6 @@ class _SectionedCommand(TyperCommand):
             if record is not None:
                 sections.setdefault(panel or "Options", []).append(record)
         for name, records in sections.items():
-            with formatter.section(name):
-                formatter.write_dl(records)
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)

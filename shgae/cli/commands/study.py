@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import ANALYSIS, Outcome, beside, command, typed
-from shgae.cli.options import Data, Jobs, Model, Only, PlanDryRun, ShowPlan
+from shgae.cli.options import STUDY_HELP, Data, Jobs, Model, Only, PlanDryRun, ShowPlan
 from shgae.execution import Execution
 from shgae.recipes import StudyConfig
 
@@ -26,6 +26,7 @@ from shgae.recipes import StudyConfig
       seed-0/arm-full/finetuned/   an arm, made by shgae finetune
     """,
     running=("device", "workers", "compile", "cuda_graphs", "resume", "stamp", "force"),
+    running_help=STUDY_HELP,
 )
 def study(
     model: Model,
@@ -40,9 +41,8 @@ def study(
 ) -> Outcome:
     """Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.
 
-    Registers the study first, keeps what is there and goes on with what was interrupted, with --resume or without;
-    more arms or seeds are added. --force registers another plan and makes again what was made with other options
-    or is damaged.
+    Registers the study first, keeps what is there and goes on with what was interrupted; more arms or seeds are
+    added.
     """
     from shgae.artifacts.manifest import DIFFERENCES
     from shgae.cli.tables import dry_run_tables, plan_tables, study_tables
