@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 from rich.console import Console, RenderableType
@@ -13,6 +14,7 @@ from shgae.reporting import splice
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid, pages
 from tests.builders.findings import point, rate_report, splice_report
+from tests.builders.pages import page
 
 
 def shown(table: RenderableType | Grid) -> str:
@@ -56,6 +58,16 @@ def test_of_a_tuned_trunk_the_table_has_how_far_each_lies_behind_the_autoencoder
 def test_the_worst_channel_is_the_highest_of_its_own_variance() -> None:
     text = shown(splice.fidelity_table(splice_report()))
     assert "0.88" in text and "0.288" in text and "-" in text
+
+
+def test_the_glossary_explains_what_stands_in_the_tables() -> None:
+    terms = re.findall(r"^\| ([^|]+) \|", page("glossary").text, re.MULTILINE)
+    explained = {term for cell in terms for term in cell.split(", ")}
+    _, sensitivity, fidelity, _ = splice.splice_tables(splice_report())
+    _, *measures = (row[0].partition(",")[0] for row in sensitivity.rows)
+    assert {*fidelity.headings[1:], *measures} - {"PCK", "loss"} <= explained
+    untouched = rate_table(rate_report(point(50, 0.4, 0.2))).rows[-1][0], splice_report().replacements[0].name
+    assert {*untouched, "effective dimension", "cloud of one mode", "copula"} <= explained
 
 
 def test_the_code_in_a_few_lines() -> None:

@@ -13,11 +13,11 @@ from tests.builders.findings import CURVE, EQUAL, interval, point, rate_report
 
 WHAT = "the autoencoder (code size 50)"
 PCK = {
-    RankVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no rank can be named.",
+    RankVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no number of components can be named.",
     RankVerdict.NO_COST: "With skips on, the training mean costs 4.0 points (3.0 to 5.0) of PCK, not "
-    "clearly above 0: no rank can be named.",
+    "clearly above 0: no number of components can be named.",
     RankVerdict.MEAN_BETTER: "With skips on, the training mean scores higher than the bottleneck itself (its "
-    "cost: 4.0 points (3.0 to 5.0)): no rank can be named.",
+    "cost: 4.0 points (3.0 to 5.0)): no number of components can be named.",
     RankVerdict.WORSE_THAN_MEAN: "With skips on, the autoencoder (code size 50) is significantly worse than the"
     " training mean: 4.0 points (3.0 to 5.0) of PCK.",
     RankVerdict.LIKE_MEAN: "With skips on, no significant difference between the autoencoder (code size 50) and"
@@ -28,7 +28,7 @@ PCK = {
     "(code size 50); the estimate is 12 components, without an upper limit among the 4,096 components tried.",
     RankVerdict.BEYOND: "With skips on, PCA needs at least 10 components to reach the PCK of the autoencoder "
     "(code size 50); the estimate lies beyond the 4,096 components tried.",
-    RankVerdict.EARLIER: "With skips on, no rank was named for the autoencoder (code size 50); shgae rate made "
+    RankVerdict.EARLIER: "With skips on, no number of components was named for the autoencoder (code size 50); shgae rate made "
     "again gives a limit.",
 }
 FVU = {
@@ -42,8 +42,8 @@ FVU = {
     "mean.",
     RankVerdict.LIKE_MEAN: "In variance explained, no significant difference between the autoencoder (code size 50) "
     "and the training mean.",
-    RankVerdict.TOO_FEW: "In variance explained, under 10 photos: no rank can be named.",
-    RankVerdict.EARLIER: "In variance explained, no rank was named for the autoencoder (code size 50).",
+    RankVerdict.TOO_FEW: "In variance explained, under 10 photos: no number of components can be named.",
+    RankVerdict.EARLIER: "In variance explained, no number of components was named for the autoencoder (code size 50).",
 }
 NEEDED = {
     CurveVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the curve.",
