@@ -12,7 +12,8 @@ from shgae.metrics.statistics import ROUNDING
 from shgae.wording import counted
 
 _PCK: Mapping[RankVerdict, str] = {
-    RankVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: no number of components can be named.",
+    RankVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: "
+    "no number of components can be named.",
     RankVerdict.NO_COST: "With {side}, the training mean costs {difference} of PCK, not clearly above 0: "
     "no number of components can be named.",
     RankVerdict.MEAN_BETTER: "With {side}, the training mean scores higher than the bottleneck itself (its cost: "
@@ -27,7 +28,8 @@ _PCK: Mapping[RankVerdict, str] = {
     "estimate is {components}, without an upper limit among the {most} tried.",
     RankVerdict.BEYOND: "With {side}, PCA does not reach the PCK of {what}: with every number tried, up to "
     "{most}, it is significantly lower.",
-    RankVerdict.EARLIER: "With {side}, no number of components was named for {what}; shgae rate made again gives a limit.",
+    RankVerdict.EARLIER: "With {side}, no number of components was named for {what}; "
+    "shgae rate made again gives a limit.",
 }
 _PERHAPS_BEYOND = (
     "With {side}, PCA needs {least} to reach the PCK of {what}; the estimate lies beyond the {most} tried."

@@ -13,7 +13,8 @@ from tests.builders.findings import CURVE, EQUAL, interval, point, rate_report
 
 WHAT = "the autoencoder (code size 50)"
 PCK = {
-    RankVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no number of components can be named.",
+    RankVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: "
+    "no number of components can be named.",
     RankVerdict.NO_COST: "With skips on, the training mean costs 4.0 points (3.0 to 5.0) of PCK, not "
     "clearly above 0: no number of components can be named.",
     RankVerdict.MEAN_BETTER: "With skips on, the training mean scores higher than the bottleneck itself (its "
@@ -28,8 +29,8 @@ PCK = {
     "(code size 50); the estimate is 12 components, without an upper limit among the 4,096 components tried.",
     RankVerdict.BEYOND: "With skips on, PCA needs at least 10 components to reach the PCK of the autoencoder "
     "(code size 50); the estimate lies beyond the 4,096 components tried.",
-    RankVerdict.EARLIER: "With skips on, no number of components was named for the autoencoder (code size 50); shgae rate made "
-    "again gives a limit.",
+    RankVerdict.EARLIER: "With skips on, no number of components was named for the autoencoder (code size 50); "
+    "shgae rate made again gives a limit.",
 }
 FVU = {
     RankVerdict.NAMED: "In variance explained, PCA reaches the autoencoder (code size 50) at 12 components (95 "
