@@ -41,7 +41,6 @@ from shgae.execution import RENDEZVOUS, Execution, Progress, StopFlag
 
 METHOD, ANALYSIS, OUTPUT, MAINTENANCE = "Method", "Analysis", "Output", "Maintenance"
 """Sections of ``shgae --help``."""
-_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,7 @@ class Command:
 
 
 def command(
-    name: str,
-    *,
-    example: str,
-    section: str = METHOD,
-    writes: str = "",
-    running: tuple[str, ...] = (),
-    running_help: Mapping[str, str] = _NONE,
+    name: str, *, example: str, section: str = METHOD, writes: str = "", running: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Outcome]], Command]:
     """Makes a :class:`Command` of a function; its docstring becomes the help.
 
@@ -92,7 +85,6 @@ def command(
         section: where ``shgae --help`` lists it.
         writes: the folder it makes, drawn.
         running: which of :data:`~shgae.cli.options.RUN_OPTIONS` it has.
-        running_help: help texts of its own for some of these.
     """
 
     def decorate(body: Callable[..., Outcome]) -> Command:
@@ -105,7 +97,7 @@ def command(
         }
         inputs = tuple(parameters)
         shared = [RECIPE_OPTIONS, config_options(config)] if config else []
-        for options in (*shared, run_options(running, running_help), SHOW_OPTIONS):
+        for options in (*shared, run_options(name, running), SHOW_OPTIONS):
             if twice := parameters.keys() & options.keys():
                 raise TypeError(f"shgae {name} has two options {', '.join(twice)}")
             parameters |= options

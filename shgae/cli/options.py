@@ -261,18 +261,21 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
 }
 """The fields of :class:`~shgae.execution.Execution` that are options, and nproc; a command names those that fit it."""
 
-STUDY_HELP: Mapping[str, str] = {
-    "resume": "Changes nothing: a study always goes on with what was interrupted.",
-    "force": "Register another plan in place of the one there, and make again what has other options or damage.",
+OWN_HELP: Mapping[str, Mapping[str, str]] = {
+    "study": {
+        "resume": "Changes nothing: a study always goes on with what was interrupted.",
+        "force": "Register another plan in place of the one there, and make again what has other options or damage.",
+    }
 }
-"""What two of them do in a study, which is made of parts."""
+"""What some of them do in a command that makes more than one artefact."""
 
 
-def run_options(names: Sequence[str], own_help: Mapping[str, str]) -> dict[str, Parameter]:
-    """Some of :data:`RUN_OPTIONS`, some of these with a help text of the command's own."""
+def run_options(command: str, names: Sequence[str]) -> dict[str, Parameter]:
+    """Some of :data:`RUN_OPTIONS`, with the help of that command."""
     found = {name: RUN_OPTIONS[name] for name in names}
-    for name, text in own_help.items():
-        (type_, option), default = get_args(found[name][0]), found[name][1]
+    for name, text in OWN_HELP.get(command, {}).items():
+        annotation, default = found[name]
+        type_, option = get_args(annotation)
         option = copy.copy(option)
         option.help = text
         found[name] = (Annotated[type_, option], default)

@@ -210,7 +210,8 @@ def tables(report: StudyReport) -> list[Grid]:
         about += f"; {_confidence(report.differences[0])} % intervals"
         if report.differences[0].margin is not None:
             about += f", margin {stated(report.differences[0].margin)}"
-    headings, of_differences = tuple(one.format(base) for one in ARM_HEADINGS), DIFFERENCE_HEADINGS
+    headings = tuple(one.format(base) for one in ARM_HEADINGS)
+    of_differences: Row = DIFFERENCE_HEADINGS
     if is_over_photos(report):
         of_differences, differences = _OVER_PHOTOS, [row[:3] + row[5:] for row in differences]
     grids = [

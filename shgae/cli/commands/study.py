@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from shgae.cli.command import ANALYSIS, Outcome, beside, command, typed
-from shgae.cli.options import STUDY_HELP, Data, Jobs, Model, Only, PlanDryRun, ShowPlan
+from shgae.cli.options import Data, Jobs, Model, Only, PlanDryRun, ShowPlan
 from shgae.execution import Execution
 from shgae.recipes import StudyConfig
 
@@ -26,7 +26,6 @@ from shgae.recipes import StudyConfig
       seed-0/arm-full/finetuned/   an arm, made by shgae finetune
     """,
     running=("device", "workers", "compile", "cuda_graphs", "resume", "stamp", "force"),
-    running_help=STUDY_HELP,
 )
 def study(
     model: Model,
