@@ -96,17 +96,24 @@ def pck_table(report: EvaluationReport) -> Grid:
         whole, *parts = (percent(row.pck[group]) for group, _ in GROUPS)
         count = f"{sum(joint.count for joint in row.joints.values()):,}"
         rows.append((row.name, whole, span(found), *parts, count))
-    worth = report.counting_photos
-    weigh = f"weigh as much as {worth:.1f} of one size, which is" if round(worth, 1) < report.photos else "are"
-    few = f"; Student's t, as they {weigh} fewer than {MANY_PHOTOS}" if worth < MANY_PHOTOS else ""
-    few += "; score intervals near 0 and 100 %" if report.has_score_intervals else ""
-    drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
     caption = (
         "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people\n"
-        f"Intervals: {drawn if report.photos > 1 else 'none, from fewer than two photos'}"
+        f"Intervals: {_method(report) if report.photos > 1 else 'none, from fewer than two photos'}"
     )
     caption += "".join(_matched(row, report.persons) for row in report.models) + _by_cells(report) + _blind(report)
     return Grid(_title(report), headings, tuple(rows), caption, len(beside))
+
+
+def _method(report: EvaluationReport) -> str:
+    """How the intervals are made: one way for all, and another one for a PCK near 0 or 100 %."""
+    worth, drawn = (
+        report.counting_photos,
+        f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}",
+    )
+    weigh = f", which weigh as much as {worth:.1f} of one size" if round(worth, 1) < report.photos else ""
+    how = f"Student's t with the standard error of {drawn}{weigh} (under {MANY_PHOTOS})"
+    near = "; of a PCK near 0 or 100 % the score interval instead" if report.has_score_intervals else ""
+    return (how if worth < MANY_PHOTOS else f"percentiles of {drawn}") + near
 
 
 def _matched(row: Row, persons: int) -> str:
@@ -116,7 +123,7 @@ def _matched(row: Row, persons: int) -> str:
         return ""
     by = f"OKS{_BOX_AREA}" if any(BOX_AREA in metric.rule for metric in row.metrics) else "OKS"
     who = f"{found.matched:,} of {counted_people(persons)} matched by {by}, {found.surely:,} at 0.5 or more"
-    return f"\n{row.name}: {who}; the others are missed"
+    return f"\n{row.name}: {who}" + ("; the others are missed" if found.matched < persons else "")
 
 
 def _by_cells(report: EvaluationReport) -> str:

@@ -87,12 +87,15 @@ def test_the_main_table_has_the_interval_and_what_to_compare_with(report: Evalua
     assert line(grid, "off")[1] == "-"
     assert [cells[0] for cells in grid.rows] == ["base", "off", "blind", "best"]
     assert grid.aside == 2
-    few = "10,000 resamples of 2 photos; Student's t, as they are fewer than 50"
-    assert f"{few}; score intervals near 0 and 100 %" in grid.caption
+    few = "Intervals: Student's t with the standard error of 10,000 resamples of 2 photos (under 50)"
+    assert f"{few}; of a PCK near 0 or 100 % the score interval instead" in grid.caption
+    many = pck_table(replace(report, photos=100)).caption
+    assert "Intervals: percentiles of 10,000 resamples of 100 photos; of a PCK near" in many
     uneven = pck_table(replace(report, photos=100, effective_photos=8.46)).caption
-    assert "100 photos; Student's t, as they weigh as much as 8.5 of one size, which is fewer than 50; score" in uneven
+    assert "Student's t with the standard error of 10,000 resamples of 100 photos, which weigh as much" in uneven
+    assert "as much as 8.5 of one size (under 50); of a PCK" in uneven
     middle = replace(report.models[0], pck=ByGroup(0.6, None, 0.6))
-    assert "score intervals" not in pck_table(replace(report, models=(middle,))).caption
+    assert "score interval" not in pck_table(replace(report, models=(middle,))).caption
 
 
 def test_models_that_find_no_more_than_a_guess_without_the_photo_are_named(report: EvaluationReport) -> None:
@@ -262,5 +265,7 @@ def test_official_numbers_and_matching_stand_in_the_main_tables_of_whom_they_are
     grids = main_tables(evaluation(base, plain, persons=1300))
     said = [one for one in grids[0].caption.splitlines() if "matched" in one]
     assert said == ["base: 1,200 of 1,300 people matched by OKS, 1,100 at 0.5 or more; the others are missed"]
+    everybody = pck_table(evaluation(base, persons=1200)).caption
+    assert "1,200 of 1,200 people matched" in everybody and "missed" not in everybody
     assert grids[-1].headings == ("number", "base")
     assert (line(grids[-1], "AP"), line(grids[-1], "APm")) == (("50.0",), ("-",))
