@@ -148,7 +148,8 @@ class PredictionFile:
         if found := self.matching:
             people = counted_people(len(self.predictions.score))
             who = f"{found.matched:,} of {people} matched by OKS ({found.surely:,} at 0.5 or more)"
-            yield f"{self.path}: {who}, the others are missed"
+            missed = ", the others are missed" if found.matched < len(self.predictions.score) else ""
+            yield f"{self.path}: {who}{missed}"
         if self.strangers:
             yield f"note: {self.strangers:,} of the predictions in {self.path} are of nobody in this split"
 

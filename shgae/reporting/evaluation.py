@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
 _ID = re.compile(r"[0-9a-f]{64}")
-_SHOWN = (
+SHOWN = (
     ("pck/person", "PCK, over people (the original study's)"),
     ("pck/micro", "PCK, over all joints at once"),
     ("pck/joint", "PCK, over joints"),
@@ -51,6 +51,7 @@ _SHOWN = (
     ("oks_ap75", "OKS AP 75"),
     ("oks_ar", "OKS AR"),
 )
+"""Scores with a row in the table, and its heading; a new family of :mod:`shgae.metrics.pose_scores` needs one here."""
 
 _VERDICTS: Mapping[Verdict, str] = {
     Verdict.BETTER: "{found}: {second} is significantly better{adjusted}",
@@ -187,7 +188,7 @@ def dialects_table(report: EvaluationReport) -> Grid:
     columns = report.rows
     tables = [{metric.name: metric for metric in row.metrics} for row in columns]
     rows, reasons = [], {}
-    for name, heading in _SHOWN:
+    for name, heading in SHOWN:
         metrics = [table[name] for table in tables if name in table]
         values = [metric.all for metric in metrics]
         reason = metrics[0].reason if metrics else None

@@ -19,6 +19,7 @@ from shgae.metrics.people import People, Points
 from shgae.metrics.pose_scores import score
 from shgae.metrics.statistics import Interval, Verdict
 from shgae.reporting.evaluation import (
+    SHOWN,
     bars_title,
     dialects_table,
     joint_bars,
@@ -256,6 +257,17 @@ def test_head_boxes_bring_pckh_and_annotated_areas_their_similarity() -> None:
     assert "head box: 1" in heads.caption
     assert line(curve, "0.45") == ("100.0", "0.0", "0.0")  # 9 px of 20: strictly inside counts only
     assert line(curve, "0.5") == ("100.0", "100.0", "0.0")
+
+
+IN_JSON_ALONE: frozenset[str] = frozenset()
+"""Families of scores without a row, on purpose."""
+
+
+def test_every_family_of_scores_has_a_row() -> None:
+    measures = {"head_size": np.array([20.0, np.nan]), "area": np.array([5000.0, 5000.0])}
+    computed = {metric.name.partition("/")[0] for metric in row("base", COCO_PERSON.names, 0, **measures).metrics}
+    shown = {name.partition("/")[0] for name, _ in SHOWN}
+    assert computed == shown | IN_JSON_ALONE and not shown & IN_JSON_ALONE
 
 
 def test_official_numbers_and_matching_stand_in_the_main_tables_of_whom_they_are() -> None:
