@@ -26,5 +26,5 @@ def evaluation_figures(report: EvaluationReport) -> dict[str, Callable[[], Figur
     if panels := radius_panels(report):
         found["radii"] = partial(radius_curves, panels, title)
     if bars := error_kinds.error_bars(report):
-        found["errors"] = partial(error_bars, bars, KINDS, title)
+        found["errors"] = partial(error_bars, bars, KINDS, title, error_kinds.left_out(report))
     return found

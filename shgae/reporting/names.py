@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from shgae.artifacts.store import Artifact
 from shgae.config import from_stored
 from shgae.recipes import AnalyzeConfig, EvaluateConfig, FinetuneConfig, RateConfig
 
@@ -21,6 +22,13 @@ RENAMED: Mapping[str, type] = {
 def options_named(kind: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options in a manifest of that kind, by the names and values that the help has."""
     return from_stored(RENAMED[kind], config) if kind in RENAMED else config
+
+
+def folder_of(artifact: Artifact) -> Path:
+    """The folder that people know an artefact by, resolved: that of the study for the report in it."""
+    folder = artifact.path.resolve()
+    is_in_study = artifact.manifest.kind == "study" and folder.name == "report"
+    return folder.parent if is_in_study else folder
 
 
 def shortest_ends(paths: Sequence[Path]) -> list[str]:

@@ -167,6 +167,14 @@ def test_a_study_is_meant_by_its_folder_too(tmp_path: Path) -> None:
     assert plot.run([tmp_path / "study"], tmp_path / "out", Execution()).artifact.facts["figures"] == ["differences"]
 
 
+def test_a_study_is_named_after_its_folder_next_to_a_comparison(tmp_path: Path) -> None:
+    report = dataclasses.replace(study(), registered=KEPT)
+    reported(tmp_path / "study" / "report", "study", STUDY.to_json(report), PLANNED)
+    reported(tmp_path / "comparison", "study", STUDY.to_json(dataclasses.replace(study(), budget=None)))
+    facts = plot.run([tmp_path / "comparison", tmp_path / "study"], tmp_path / "out", Execution()).artifact.facts
+    assert facts["figures"] == ["differences-comparison", "differences-study"]
+
+
 def test_a_study_without_its_plan_is_not_drawn(tmp_path: Path) -> None:
     other = dataclasses.replace(study(), registered=dataclasses.replace(KEPT, sha256="0" * 64))
     kept = dataclasses.replace(study(), registered=KEPT)
