@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from shgae.analysis.latent.report import ANALYSIS_REPORT
@@ -29,6 +31,7 @@ from shgae.evaluation.study_plan import StudyPlan, plan_bytes
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.metrics.pckh import Curve
+from shgae.plots.style import looks_of
 from shgae.reporting import plot_inputs
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
@@ -104,6 +107,32 @@ def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp
     assert {parent.role: parent.id for parent in made.manifest.parents} == {
         f"run {path.name}": open_artifact(path).id for path in (*runs, tmp_path / "e")
     }
+
+
+def test_a_model_has_one_colour_in_all_figures_of_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [trained(tmp_path / "net"), trained(tmp_path / "ae", "autoencoder"), trained(tmp_path / "tuned")]
+    models = [scored(name, {"nose": 0.3}, sure=interval(0.1, 0.5)) for name in ("control", "tuned", "net")]
+    report = EVALUATION.to_json(evaluation(*models))
+    found: dict[str, set[str]] = {}
+
+    def look(figure: Figure, paths: Sequence[Path], _command: str) -> None:
+        for legend in figure.legends:
+            for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+                colour = handle.get_color() if isinstance(handle, Line2D) else handle.get_facecolor()  # type: ignore
+                found.setdefault(text.get_text(), set()).add(to_hex(colour))
+        for path in paths:
+            path.write_bytes(b"a figure")
+
+    monkeypatch.setattr(plot, "save_figure", look)
+    plot.run([*runs, reported(tmp_path / "e", "evaluation", report)], tmp_path / "out", Execution())
+    assert found.keys() == {"net", "ae", "tuned", "control"}
+    assert [len(colours) for colours in found.values()] == [1] * 4
+    assert len(set.union(*found.values())) == 4
+
+
+def test_of_more_names_than_colours_each_figure_has_its_own() -> None:
+    assert looks_of("abcdefg") == dict(zip("abcdefg", range(7), strict=True))
+    assert looks_of("abcdefgh") == {}
 
 
 def test_an_evaluation_with_curves_has_a_figure_of_them_too(tmp_path: Path) -> None:
