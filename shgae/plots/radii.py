@@ -42,8 +42,8 @@ def radius_curves(panels: Sequence[RadiusPanel], title: str, looks: Looks | None
 
 def _panel(axes: Axes, panel: RadiusPanel, looks: Looks) -> None:
     for place, (name, curve) in enumerate(panel.models):
-        number = looks.get(name, place)
-        _line(axes, name, curve, color=COLOURS[number % len(COLOURS)], ls=DASHES[number % 3], lw=1.6)
+        colour = COLOURS[looks.get(name, place) % len(COLOURS)]
+        _line(axes, name, curve, color=colour, ls=DASHES[place % 3], lw=1.6)
     for number, (name, curve) in enumerate(panel.aside):
         _line(axes, name, curve, color=_ASIDE, ls=DASHES[(number + 1) % len(DASHES)], lw=1.0)
     last = panel.models[0][1].radii[-1]

@@ -24,7 +24,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "+++")
 """Tell lines and bars apart in grey, as many as there are colours."""
 Looks = Mapping[str, int]
-"""The place of a name's colour, dash, mark and hatch among the seven, where figures are to agree on it."""
+"""The place of a name's colour and hatch among the seven, where figures are to agree on it."""
 SUFFIXES = (".png", ".svg", ".pdf")
 """Formats of :func:`save_figure`."""
 LEFT, RIGHT, MIDDLE = "#E69F00", "#56B4E9", "#F0F0F0"
