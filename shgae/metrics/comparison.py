@@ -84,11 +84,14 @@ def _verdict(difference: Interval | None, p: float | None) -> Verdict:
 
 def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibility) -> tuple[McNemar, ...]:
     """McNemar's test of each joint, on the people who have it labelled (visibility above 0); adjusted for the number of
-    joints. Of each model (N, K) hits, or shares of runs that hit; see :func:`~shgae.metrics.paired_tests.mcnemar`."""
+    joints that somebody has. Of each model (N, K) hits, or shares of runs that hit; see
+    :func:`~shgae.metrics.paired_tests.mcnemar`."""
     labelled = (visibility > 0).T
     found = [mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled)]
-    adjusted = holm([one.p for one in found])
-    return tuple(dataclasses.replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True))
+    tested = np.flatnonzero(labelled.any(1))
+    for k, p in zip(tested, holm([found[k].p for k in tested]), strict=True):
+        found[k] = dataclasses.replace(found[k], p_adjusted=p)
+    return tuple(found)
 
 
 def joint_intervals(
