@@ -102,7 +102,7 @@ def said_size(photo: Mapping[str, Any]) -> tuple[int, int] | None:
         if side is None or (type(side) in (int, float) and side <= 0):
             continue
         if type(side) is not int or side >= MOST_PIXELS:
-            raise JsonFault(f"the JSON has no whole number of pixels as its {name} ({quoted(side)})")
+            raise JsonFault(f"the JSON has no whole number of pixels as its {name} ({quoted(side, 20)})")
         sides.append(side)
     return (sides[0], sides[1]) if len(sides) > 1 else None
 
