@@ -8,14 +8,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from shgae.arrays import Floats, Ints
 from shgae.artifacts.crops import Crops
 from shgae.data.augmentation import Augmentation, Warp, warped
 from shgae.data.geometry import Square, covered, with_context
 
-Rows = npt.NDArray[np.int64]
+Rows = Ints
 Batch = TypeVar("Batch", bound=Any)
 
 _FEW = 4
@@ -84,9 +84,7 @@ def load_pose_batch(crops: Crops, rows: Rows) -> PoseBatch:
     )
 
 
-def load_augmented_batch(
-    crops: Crops, rows: Rows, augmentation: Augmentation, uniforms: npt.NDArray[np.float64]
-) -> PoseBatch:
+def load_augmented_batch(crops: Crops, rows: Rows, augmentation: Augmentation, uniforms: Floats) -> PoseBatch:
     """Reads these rows with their context, moves their joints, and says what is to happen to the pixels.
 
     The uniforms (N, DRAWS) decide it, see :mod:`shgae.data.augmentation`.

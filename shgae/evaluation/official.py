@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Floats
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable, all_people, photo_of_row
 from shgae.artifacts.store import Artifact
@@ -134,9 +134,7 @@ class OfficialTruth:
         everybody = self.dataset["annotations"]
         return Counter(one["image_id"] for one in everybody if one["num_keypoints"] and not one["iscrowd"])
 
-    def scores(
-        self, results: Sequence[Mapping[str, Any]], name: str, sigmas: npt.NDArray[np.float64] | None
-    ) -> dict[str, float | None]:
+    def scores(self, results: Sequence[Mapping[str, Any]], name: str, sigmas: Floats | None) -> dict[str, float | None]:
         """COCO's ten numbers of results; those that say ``"found": false`` are none, and so are those of photos with
         names that the truth does not have.
 

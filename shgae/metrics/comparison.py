@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shgae.arrays import Bools, Floats, Ints
 from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.paired_tests import McNemar, holm, mcnemar
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.people import Bools, Floats, Ints, Visibility
+from shgae.metrics.people import Visibility
 from shgae.metrics.statistics import ALPHA, RESAMPLES, VERDICT_PHOTOS, Interval, Verdict
 
 

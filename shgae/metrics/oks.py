@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from pycocotools.cocoeval import COCOeval
 
-from shgae.metrics.people import Bools, Floats, Ints, Regions, area_of
+from shgae.arrays import Bools, Floats, Ints
+from shgae.metrics.people import Regions, area_of
 
 MOST_IN_A_PHOTO = 20
 """COCO looks at so many predictions of a photo, those of the highest scores."""

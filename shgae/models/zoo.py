@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from shgae.arrays import Array
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tensors import Array, load_tensors
+from shgae.artifacts.tensors import load_tensors
 from shgae.errors import AGAIN, Refused, shortened
 from shgae.models.autoencoder import Autoencoder, ConvAutoencoder, LinearAutoencoder
 from shgae.models.grafting import graft, share

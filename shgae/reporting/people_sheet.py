@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from shgae.arrays import Ints
 from shgae.artifacts.crops import Crops, all_people
 from shgae.artifacts.store import Artifact
 from shgae.plots.sheets import Dropped, View, people_sheet
 from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
 
-Rows = npt.NDArray[np.int64]
+Rows = Ints
 _PEOPLE, _EXAMPLES = 8, 3
 
 

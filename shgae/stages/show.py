@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from shgae.arrays import Floats
 from shgae.artifacts.command import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import ALL_PEOPLE, Crops, read_people
@@ -23,7 +24,6 @@ from shgae.errors import Refused
 from shgae.evaluation.matching import sigmas_for
 from shgae.evaluation.predictions import PredictionFile, crop_points, read_predictions
 from shgae.execution import Execution
-from shgae.metrics.people import Floats
 from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
 from shgae.plots.style import save_figure
 from shgae.recipe_parts import ShowConfig

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
+from shgae.arrays import Bools, Bytes, Floats, Floats32
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
@@ -174,7 +174,7 @@ class PoseObjective:
         """See :class:`Objective`."""
         return "people " + ", ".join(str(i) for i in self.train.people.annotation_id[rows])
 
-    def _uniforms(self, rows: Rows, epoch: int) -> npt.NDArray[np.float64]:
+    def _uniforms(self, rows: Rows, epoch: int) -> Floats:
         return sample_uniforms(rows, DRAWS, epoch=epoch, seed=self.seed)
 
     def _errors(self, maps: torch.Tensor, batch: PoseBatch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -183,9 +183,7 @@ class PoseObjective:
         return heatmap_errors(maps, targets, batch.visibility, self.heatmap.unlabelled)
 
 
-def hits(
-    maps: torch.Tensor, batch: PoseBatch, rule: CellRule = "round"
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
+def hits(maps: torch.Tensor, batch: PoseBatch, rule: CellRule = "round") -> tuple[Bools, Bytes]:
     """Which joints maps (N, K, H, W) find by the original study's PCK, and their v, 0 where none counts: (N, K)."""
     true_cells, visibility = heatmaps.truth(batch.xy_crop, batch.visibility, batch.crops.shape[1], rule)
     predicted = heatmaps.decode(maps).cells
@@ -250,7 +248,7 @@ class ReconstructionObjective:
         return len(self.train)
 
     @functools.cached_property
-    def mean(self) -> npt.NDArray[np.float64]:
+    def mean(self) -> Floats:
         """(C, 4, 4): the mean of the training rows that are used."""
         return self.train.mean()
 
@@ -264,7 +262,7 @@ class ReconstructionObjective:
             noisy = clean + np.float32(self.config.noise) * clean * self._noise(rows, clean.shape[1:], epoch)
         return ActivationBatch(torch.from_numpy(noisy), torch.from_numpy(clean))
 
-    def _noise(self, rows: Rows, shape: tuple[int, ...], epoch: int) -> npt.NDArray[np.float32]:
+    def _noise(self, rows: Rows, shape: tuple[int, ...], epoch: int) -> Floats32:
         return sample_noise(rows, shape, epoch=epoch, seed=self.config.seed)
 
     def weight(self, rows: Rows, epoch: int) -> int:
@@ -309,7 +307,7 @@ class ReconstructionObjective:
 def reconstruct(
     autoencoder: Autoencoder,
     rows: Activations,
-    mean: npt.NDArray[np.float64],
+    mean: Floats,
     device: torch.device,
     precision: Precision,
     execution: Execution,

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_length
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.pca import Components, CovarianceSums, components_of
 from shgae.analysis.splicer import encoded
+from shgae.arrays import Floats32
 from shgae.artifacts.activations import LARGEST, Activations, are_sound
 from shgae.data.datasets import in_chunks
 from shgae.errors import Refused
@@ -35,7 +35,7 @@ class Latent:
     bottleneck: Scattered
     code: Scattered | None
     """None without an autoencoder."""
-    codes: npt.NDArray[np.float32] | None
+    codes: Floats32 | None
     """(N, code size)."""
 
     @property
@@ -85,7 +85,7 @@ def read_latent(
     return Latent(bottleneck, _scattered(whole), whole)
 
 
-def _scattered(codes: npt.NDArray[np.float32]) -> Scattered:
+def _scattered(codes: Floats32) -> Scattered:
     sums = CovarianceSums(codes.mean(0, dtype=np.float64))
     sums.add(codes)
     components = sums.components()

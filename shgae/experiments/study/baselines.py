@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from shgae.analysis.pca import Components, components_of
+from shgae.arrays import Array
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tensors import Array
 from shgae.execution import Execution
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, state_arrays, tensor_shapes
