@@ -115,7 +115,9 @@ def _pairs(
         joints = dict(zip(people.joints, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
         trainings = compare(origins[i].trained, origins[j].trained)
         errors = kinds.difference(i, j) if kinds else None
-        pairs.append(Pair(names[i], names[j], **vars(found), joints=joints, errors=errors, trainings=trainings))
+        pairs.append(
+            Pair(**vars(found), first=names[i], second=names[j], joints=joints, errors=errors, trainings=trainings)
+        )
     return tuple(pairs)
 
 
