@@ -113,7 +113,6 @@ class PoseObjective:
 
     @property
     def samples(self) -> int:
-        """See :class:`Objective`."""
         return len(self.train)
 
     def load(self, rows: Rows, epoch: int) -> PoseBatch:
@@ -134,7 +133,6 @@ class PoseObjective:
         return int(maps) * (self.train.crop_size // heatmaps.STRIDE) ** 2
 
     def loss(self, model: nn.Module, batch: PoseBatch, weight: int) -> torch.Tensor:
-        """See :class:`Objective`."""
         on_device = batch.to(self.inference.device)
         with multiplied(model, on_device.factors):
             maps = self.inference.forward(model, on_device)
@@ -171,7 +169,6 @@ class PoseObjective:
         return values["val_pck"]
 
     def name_rows(self, rows: Rows) -> str:
-        """See :class:`Objective`."""
         return "people " + ", ".join(str(i) for i in self.train.people.annotation_id[rows])
 
     def _uniforms(self, rows: Rows, epoch: int) -> Floats:
@@ -244,7 +241,6 @@ class ReconstructionObjective:
 
     @property
     def samples(self) -> int:
-        """See :class:`Objective`."""
         return len(self.train)
 
     @functools.cached_property
@@ -271,7 +267,6 @@ class ReconstructionObjective:
         return len(rows) * self.mean.size
 
     def loss(self, model: nn.Module, batch: ActivationBatch | ResidentBatch, weight: int) -> torch.Tensor:
-        """See :class:`Objective`."""
         noisy, clean = self._on_device(batch)
         with autocast(self.device, self.precision):
             decoded = model(noisy).float()
@@ -300,7 +295,6 @@ class ReconstructionObjective:
         return -values["val_loss"]
 
     def name_rows(self, rows: Rows) -> str:
-        """See :class:`Objective`."""
         return "activation rows " + ", ".join(self.train.name(int(row)) for row in rows)
 
 

@@ -27,7 +27,6 @@ class Lines(Progress):
         self._notes = Notes()
 
     def start(self, what: str, total: int, unit: str, done: int = 0) -> None:
-        """See :class:`~shgae.execution.Progress`."""
         self._spoke = self._clock()
         self._told = None
         self._task = Task(what, total, unit, done, self._clock)
@@ -35,7 +34,6 @@ class Lines(Progress):
             self._pace.start(self._task)
 
     def advance(self, amount: int = 1, facts: str = "") -> None:
-        """See :class:`~shgae.execution.Progress`."""
         if self._task is None:
             return
         now = self._clock()
@@ -54,7 +52,6 @@ class Lines(Progress):
         self._task = None
 
     def note(self, text: str) -> None:
-        """See :class:`~shgae.execution.Progress`."""
         if self._stream is None or self._notes.repeats(text):
             return
         try:
@@ -64,11 +61,9 @@ class Lines(Progress):
             self._stream = None  # a reader that left, or a full log disk, is not a reason to end a training
 
     def training(self, rows: Sequence[Mapping[str, Any]], *, of: int, best_epoch: int) -> None:  # noqa: ARG002
-        """See :class:`~shgae.execution.Progress`."""
         self._pace = Pace(of, len(rows), self._clock)
 
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
-        """See :class:`~shgae.execution.Progress`."""
         left = ""
         if self._pace:
             self._pace.record()

@@ -79,12 +79,10 @@ class Screen(Progress):
         self._drawn_at = 0.0
 
     def training(self, rows: Sequence[Mapping[str, Any]], *, of: int, best_epoch: int) -> None:
-        """See :class:`~shgae.execution.Progress`."""
         self._rows, self._best_epoch = list(rows), best_epoch
         self._pace = Pace(of, len(rows), self._clock) if len(rows) < of else None
 
     def start(self, what: str, total: int, unit: str, done: int = 0) -> None:
-        """See :class:`~shgae.execution.Progress`."""
         from rich.live import Live
 
         self._task = Task(what, total, unit, done, self._clock)
@@ -104,7 +102,6 @@ class Screen(Progress):
         self._refresh()
 
     def advance(self, amount: int = 1, facts: str = "") -> None:
-        """See :class:`~shgae.execution.Progress`."""
         if self._task:
             self._task.advance(amount, facts)
             if self._clock() - self._drawn_at >= _EVERY:
@@ -127,7 +124,6 @@ class Screen(Progress):
             self._console.print(Text(printable(text)), soft_wrap=True)
 
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
-        """See :class:`~shgae.execution.Progress`."""
         self._rows.append(row)
         self._best_epoch = row["epoch"] if best else self._best_epoch
         self.note(epoch_line(row, of, best))
