@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shgae.arrays import Array
-from shgae.artifacts.command import command_line
+from shgae.artifacts.command_line import command_line
 from shgae.artifacts.durable import sync, write_bytes
 from shgae.artifacts.folders import (
     HIDDEN,

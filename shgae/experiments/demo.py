@@ -17,7 +17,7 @@ import torch
 
 from shgae.arrays import Floats32, Ints
 from shgae.artifacts.checkpoint import HISTORY
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.manifest import differences
 from shgae.artifacts.output_file import make_room

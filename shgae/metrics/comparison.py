@@ -1,7 +1,8 @@
 """Models on the same people, by the original study's PCK: how sure is each score, and each difference?
 
-All of them are scored on the same resamples of photos (:class:`shgae.metrics.bootstrap.PairedBootstrap`), so a
-difference has an interval of its own, which is narrower than those of the two scores suggest.
+All of them are scored on the same resamples of photos (:class:`shgae.metrics.bootstrap.PairedBootstrap`), so what they
+have in common, hard photos above all, cancels out of a difference: its own interval is narrower than those of the two
+scores suggest.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from shgae.analysis.latent.report import Condition, Drawn
 from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.latent.traversals import STEPS
 from shgae.arrays import Floats32
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft
 from shgae.execution import Execution

@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 
 from shgae.analysis.latent.report import AnalysisReport
 from shgae.analysis.rate.report import RateReport
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.config import within

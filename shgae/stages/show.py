@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from shgae.arrays import Floats
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import ALL_PEOPLE, Crops, read_people
 from shgae.artifacts.output_file import PICTURE, check_file, make_room

@@ -15,7 +15,7 @@ from shgae.analysis.pca import Components, components_of
 from shgae.analysis.replacements import Projection, Replacement
 from shgae.analysis.site import Site, target_config
 from shgae.analysis.splice.checks import check
-from shgae.analysis.splice.code import code_health
+from shgae.analysis.splice.code_health import code_health
 from shgae.analysis.splice.report import Check, Replaced, SpliceReport, side_of
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.arrays import Floats, Floats32

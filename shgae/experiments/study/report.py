@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from shgae.analysis.rate.report import RATE_REPORT
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import PeopleTable, photos_of, read_people
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, PLAN, REPORT

@@ -1,4 +1,4 @@
-"""The latent part of an analysis: training people's bottlenecks and codes, their components and clusters."""
+"""Training people in the bottleneck and in the code: their principal components, and their clusters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROWS = 2048
 
 
 @dataclass(frozen=True, eq=False)
-class Latent:
+class LatentSpace:
     """The training people in the bottleneck and in the code."""
 
     bottleneck: Scattered
@@ -46,7 +46,7 @@ class Latent:
 
 def read_latent(
     rows: Activations, code: Autoencoder | None, code_path: Path | None, device: torch.device, execution: Execution
-) -> Latent:
+) -> LatentSpace:
     """Two passes over the training bottlenecks: covariance, then coefficients and codes.
 
     Memory: D x D float64 thrice, and of each person :data:`KEPT` + 1 numbers and the code.
@@ -77,12 +77,12 @@ def read_latent(
     execution.progress.finish()
     bottleneck = Scattered(components, coefficients, squares)
     if not codes:
-        return Latent(bottleneck, None, None)
+        return LatentSpace(bottleneck, None, None)
     whole = np.concatenate(codes)
     if not are_sound(whole):
         why = f"a code of it holds numbers that are not finite, or beyond {LARGEST:g}"
         raise Refused("autoencoder", code_path, why, "an autoencoder that did not diverge in training")
-    return Latent(bottleneck, _scattered(whole), whole)
+    return LatentSpace(bottleneck, _scattered(whole), whole)
 
 
 def _scattered(codes: Floats32) -> Scattered:
@@ -94,7 +94,9 @@ def _scattered(codes: Floats32) -> Scattered:
     return Scattered(components, centred @ components.directions[:KEPT].T, squares)
 
 
-def find_clusters(latent: Latent, ks: str, seed: int, progress: Progress) -> tuple[Clusters | None, Clusters | None]:
+def find_clusters(
+    latent: LatentSpace, ks: str, seed: int, progress: Progress
+) -> tuple[Clusters | None, Clusters | None]:
     """K-means by the code where there is one, else by the leading coefficients, and by the same at unit length; None
     where fewer people differ than clusters are sought.
 
