@@ -21,7 +21,7 @@ from shgae.evaluation.study_sizes import CodeSize, CodeSizes
 from shgae.execution import Execution
 from shgae.experiments.study import arms, costs, registration, scores
 from shgae.experiments.study.budget import check_budget
-from shgae.experiments.study.differences import differences, mean_pck
+from shgae.experiments.study.differences import differences, mean_known, mean_pck
 from shgae.experiments.study.parts import Study
 from shgae.models.specs import HourglassSpec
 from shgae.option_lists import ARMS, BASELINE, FULL, NONE
@@ -113,15 +113,10 @@ def _size(study: Study, size: int, people: PeopleTable, crop_size: int) -> CodeS
         size=size,
         parameters=int(facts[0]["parameters"]),
         val=sum(float(one["val_pck"]) for one in facts) / len(facts),
-        before=_mean(before),
-        after=_mean(after),
+        before=mean_known(before),
+        after=mean_known(after),
         after_by_seed=after,
     )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 def write_report(made: Draft, report: StudyReport, execution: Execution) -> None:
