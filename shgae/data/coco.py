@@ -18,6 +18,7 @@ import numpy as np
 
 from shgae.arrays import Bytes, Floats
 from shgae.artifacts.crops import MEASURES
+from shgae.artifacts.strict_json import is_number
 from shgae.data.coco_json import FIX, AnnotationFile, read_dataset
 from shgae.data.geometry import MIN_SIDE
 from shgae.data.photo_files import Header, PhotoFolder, read_header
@@ -134,7 +135,7 @@ class CocoPeople:
     def given(self, annotation_id: int) -> dict[str, Any]:
         """The person's ``area`` and ``iscrowd``, where the JSON has them, as it has them."""
         annotation = self._annotations[annotation_id]
-        return {key: annotation[key] for key in ("area", "iscrowd") if _is_number(annotation.get(key))}
+        return {key: annotation[key] for key in ("area", "iscrowd") if is_number(annotation.get(key))}
 
     def region(self, annotation_id: int, photo: Photo) -> dict[str, Any] | None:
         """A crowd or a person without joints as a row of :mod:`shgae.artifacts.ignored`; None without a box."""
@@ -277,10 +278,6 @@ def _measures(annotation: Mapping[str, Any]) -> dict[str, Floats]:
         if isinstance(value, list) != bool(shape) or len(numbers) != math.prod(shape):
             continue
         sizes = numbers if not shape else numbers[2:]
-        if all(_is_number(one) for one in numbers) and all(size > 0 for size in sizes):
+        if all(is_number(one) for one in numbers) and all(size > 0 for size in sizes):
             found[name] = np.array(value, np.float64)
     return found
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 2**53  # False for NaN too
