@@ -230,7 +230,7 @@ def fvu_intervals(
     """The FVU of each replacement of the same N people with its interval over photos.
 
     ``errors`` are squared errors (N,) by the replacement's name, ``spread`` (N,) squared distances from the training
-    mean."""
+    mean, ``photo_id`` (N,)."""
     above = np.stack([*errors.values()], axis=1)
     paired = PairedBootstrap(above, np.repeat(spread[:, None], len(errors), axis=1), photo_id, seed=seed)
     return {name: paired.interval((place,)) for place, name in enumerate(errors)}

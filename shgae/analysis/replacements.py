@@ -102,7 +102,7 @@ class Projection:
 
 
 def rank(projection: Projection, count: int) -> Replacement:
-    """x projected on the first ``count`` components around the mean (a linear autoencoder that needs no training)."""
+    """x (n, C, 4, 4) projected on the first ``count`` components around the mean, as a linear autoencoder does."""
 
     def replace(x: Tensor, rows: Rows) -> Tensor:
         del rows

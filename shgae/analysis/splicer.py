@@ -79,7 +79,7 @@ class Splicer:
             return self.module.descend(self.images(batch), self.stack)
 
     def ascend(self, descent: StackState, bottleneck: Tensor, skips: bool) -> Tensor:
-        """Up again from what stands there: the last maps (n, K, H, W) float32.
+        """Up again from a bottleneck (n, C, 4, 4) in its place: the last maps (n, K, H, W) float32.
 
         Raises:
             Refused: they hold numbers that are not finite, or too large for sums of their squares.

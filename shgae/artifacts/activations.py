@@ -155,7 +155,7 @@ class Activations:
 
 
 def are_sound(numbers: Array) -> bool:
-    """Whether all numbers are finite, and none is larger than :data:`LARGEST`; makes no copy."""
+    """Whether all numbers, of any shape, are finite, and none is larger than :data:`LARGEST`; makes no copy."""
     low, high = float(numbers.min(initial=0)), float(numbers.max(initial=0))
     return low >= -LARGEST and high <= LARGEST  # False for NaN; in float16 the limit itself would be infinite
 

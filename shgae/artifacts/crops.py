@@ -276,7 +276,7 @@ class Crops:
         return photo_names(self._data, self._split)
 
     def files_of(self, rows: Ints) -> list[str]:
-        """The files that hold the crops of these rows."""
+        """The files that hold the crops of these rows (n,)."""
         return [self.files[shard] for shard in np.unique(rows // SHARD_ROWS).tolist()]
 
     @property

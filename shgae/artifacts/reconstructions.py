@@ -95,7 +95,7 @@ def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ints, kn
         origin: the activations that they must be of, see :attr:`ActivationSplits.origin`.
         channels: of the bottleneck.
         wanted: (N,) ids of the people who are evaluated, in order.
-        known: ids of everybody in their split.
+        known: (M,) ids of everybody in their split.
 
     Raises:
         Refused: the file is torn, of other activations or other people, or its tensors are not as they must be.

@@ -136,7 +136,7 @@ class OfficialTruth:
 
     def scores(self, results: Sequence[Mapping[str, Any]], name: str, sigmas: Floats | None) -> dict[str, float | None]:
         """COCO's ten numbers of results; those that say ``"found": false`` are none, and so are those of photos with
-        names that the truth does not have.
+        names that the truth does not have. ``sigmas`` are (K,); None takes COCO's.
 
         Raises:
             Refused: a result is of a photo that the truth does not have, or does not say of which.

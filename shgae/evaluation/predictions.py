@@ -94,7 +94,7 @@ def photo_points(xy_crop: Floats, people: PeopleTable, crop_size: int) -> Floats
 
 
 def crop_points(xy_photo: Floats, people: PeopleTable, crop_size: int) -> Floats:
-    """The inverse of :func:`photo_points`."""
+    """Takes points (N, K, 2) in photo pixels to pixels of N people's crops: the inverse of :func:`photo_points`."""
     moved: Floats = xy_photo - people.square[:, None, :2]
     return moved * (crop_size / people.square[:, 2])[:, None, None]
 

@@ -27,12 +27,12 @@ def small_sheet(data: Artifact) -> Figure:
 
 
 def drawn_rows(people: int, most: int, seed: int) -> Rows:
-    """Rows that the seed draws, in the split's order."""
+    """(n,) rows that the seed draws, in the split's order: ``most`` of them, or all."""
     return np.sort(np.random.default_rng(seed).permutation(people)[:most])
 
 
 def annotated(crops: Crops, rows: Rows, *, is_ranked: bool = False) -> list[list[View]]:
-    """The crop of each of these people with its joints; ranked ones are numbered."""
+    """The crop of each of these people (n,) with its joints; ranked ones are numbered."""
     people, pictures = crops.people, crops.filled(rows).astype(np.float32) / 255
     titles = [f"annotation {people.annotation_id[row]}" for row in rows]
     if is_ranked:

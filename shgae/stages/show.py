@@ -136,7 +136,7 @@ def errors_of(file: PredictionFile, crops: Crops) -> Floats:
 def changed(
     crops: Crops, rows: Rows, augmentation: Augmentation, epoch: int, seed: int, mean_rgb: Sequence[float]
 ) -> list[View]:
-    """The people of these rows as a training with that seed sees them in an epoch, counted from 0."""
+    """The people of these rows (n,) as a training with that seed sees them in an epoch, counted from 0."""
     uniforms = sample_uniforms(rows, DRAWS, epoch=epoch, seed=seed)
     batch = load_augmented_batch(crops, rows, augmentation, uniforms)
     images = batch_images(batch, mean_rgb).permute(0, 2, 3, 1) + torch.tensor(mean_rgb)

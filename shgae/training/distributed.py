@@ -36,7 +36,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def split_micro_batches(rows: Rows, micro_batches: int, world: ProcessGroup) -> list[Rows]:
-    """This process's micro-batches of a step's rows.
+    """This process's micro-batches (m,) of a step's rows (n,).
 
     The rows become ``micro_batches`` (or one a process) consecutive micro-batches with sizes that differ by at most
     one; each process takes its consecutive share of them. Of all processes together each row comes once. Empty ones are

@@ -48,10 +48,10 @@ class Objective(Protocol[BatchT]):
         """Rows of the training split."""
 
     def load(self, rows: Rows, epoch: int) -> BatchT:
-        """Reads rows of the training split; called in threads."""
+        """Reads rows (n,) of the training split; called in threads."""
 
     def weight(self, rows: Rows, epoch: int) -> int:
-        """How many numbers the loss of these rows is the mean of in an epoch."""
+        """How many numbers the loss of these rows (n,) is the mean of in an epoch."""
 
     def loss(self, model: nn.Module, batch: BatchT, weight: int) -> torch.Tensor:
         """What a batch adds to the loss of a step, a float32 scalar with a gradient.
@@ -73,7 +73,7 @@ class Objective(Protocol[BatchT]):
         """
 
     def name_rows(self, rows: Rows) -> str:
-        """The samples in words, for the error that names them."""
+        """The samples of rows (n,) in words, for the error that names them."""
 
 
 def heatmap_errors(

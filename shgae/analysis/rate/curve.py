@@ -121,7 +121,7 @@ def dense_ranks(ks: Sequence[int], found: Iterable[EqualRank]) -> tuple[int, ...
 
 
 def fvu_grid(rank: int) -> Ints:
-    """Ranks 0 .. rank at which the FVU is resampled: each up to 64, then in steps of 5 %."""
+    """(G,) rising ranks from 0 to ``rank`` at which the FVU is resampled: each up to 64, then in steps of 5 %."""
     steps = itertools.takewhile(lambda k: k < rank, (round(_EACH * _STEP**i) for i in itertools.count()))
     return np.unique([*range(min(_EACH, rank) + 1), *steps, rank])
 

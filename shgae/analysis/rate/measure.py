@@ -216,18 +216,18 @@ class _Seen:
         self._left.append(np.maximum(left[:, self._grid], 0))
 
     def rates(self) -> Floats | None:
-        """FVU of rank 0 .. D; None if no bottleneck differs from the mean."""
+        """(D + 1,) FVU of rank 0 .. D; None if no bottleneck differs from the mean."""
         return curve(self._squares, self._spread, self._excess) if self._spread else None
 
     def intervals(self, photo_id: Ints, seed: int) -> dict[str, Interval | None]:
-        """The FVU of every rank, by its number, and of ``names``, with its interval over photos."""
+        """The FVU of every rank that was kept, by its number, and of ``names``, with its interval over photos (N,)."""
         spread = np.concatenate(self._spreads)
         errors = {str(k): np.maximum(spread - np.concatenate(held), 0) for k, held in self._held.items()}
         errors |= {name: one.by_person()[0] for name, one in self._rebuilt.items()}
         return fvu_intervals(errors, spread, photo_id, seed)
 
     def equal_fvu(self, name: str, rank: int, photo_id: Ints, seed: int) -> EqualRank | None:
-        """The rank with the FVU of one of ``names``; None if no bottleneck differs from the mean."""
+        """The rank with the FVU of one of ``names``; photos (N,). None if no bottleneck differs from the mean."""
         rates, mine = self.rates(), self.fvu(name)
         if rates is None or mine is None:
             return None

@@ -57,7 +57,8 @@ def linear(activations: Path, output: Path, code_size: int, execution: Execution
 
 
 def projection(components: Components, code_size: int) -> dict[str, Array]:
-    """The weights of the linear autoencoder that projects on the first components, by name, float32."""
+    """The weights of the linear autoencoder that projects on the first components, by name, float32: of D numbers on
+    ``code_size``, ``to_code`` (code_size, D) and (code_size,), ``from_code`` (D, code_size) and (D,)."""
     directions = components.directions[:code_size]
     return {
         "to_code.weight": directions.copy(),

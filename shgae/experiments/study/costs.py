@@ -55,7 +55,7 @@ def measured(study: Study, execution: Execution) -> StudyCosts:
 def forward_time(
     model: Path, precision: Precision, device: torch.device, crops: Crops, rows: Rows, execution: Execution
 ) -> float:
-    """Seconds of one crop in a forward pass of these through a network, reading them included."""
+    """Seconds of one crop in a forward pass of these rows (n,) through a network, reading them included."""
     loaded = load_hourglass(model, verify=False)
     module = loaded.module.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inference = Inference(device, precision, len(rows), loaded.mean_rgb)
