@@ -25,21 +25,6 @@ from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.recipes import CellRule
 from shgae.skeleton import Skeleton
 
-__all__ = [
-    "AutoencoderSpec",
-    "HourglassSpec",
-    "LoadedAutoencoder",
-    "LoadedHourglass",
-    "build_autoencoder",
-    "build_hourglass",
-    "load_autoencoder",
-    "load_hourglass",
-    "load_state",
-    "misfit",
-    "state_arrays",
-    "tensor_shapes",
-]
-
 Shapes = Mapping[str, tuple[int, ...]]
 _Module = TypeVar("_Module", bound=nn.Module)
 

@@ -29,7 +29,8 @@ from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import Interval
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackState
-from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import LoadedAutoencoder
 from shgae.option_lists import component_numbers
 from shgae.recipes import RateConfig
 

@@ -26,7 +26,8 @@ from shgae.data.datasets import in_chunks, load_pose_batch
 from shgae.execution import Execution, Progress
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import LoadedAutoencoder, build_autoencoder
 from shgae.recipes import SpliceConfig
 from shgae.wording import counted_people
 
