@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from shgae.artifacts.strict_json import JsonFault
+from shgae.artifacts.strict_json import JsonFault, is_number
 from shgae.errors import quoted
 
 _EXACT = 2**53
@@ -79,7 +79,7 @@ def is_id(value: Any) -> bool:
 
 def is_finite(value: Any) -> bool:
     """Whether a value is a number that a float of 64 bits holds: neither true nor false, NaN or an infinity."""
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+    return is_number(value, sys.float_info.max)
 
 
 def is_photo_name(value: Any) -> bool:

@@ -1,7 +1,8 @@
 """Models on the same people, by the original study's PCK: how sure is each score, and each difference?
 
-All of them are scored on the same resamples of photos (:class:`shgae.metrics.bootstrap.PairedBootstrap`), so a
-difference has an interval of its own, which is narrower than those of the two scores suggest.
+All of them are scored on the same resamples of photos (:class:`shgae.metrics.bootstrap.PairedBootstrap`), so what they
+have in common, hard photos above all, cancels out of a difference: its own interval is narrower than those of the two
+scores suggest.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shgae.arrays import Bools, Floats, Ints
 from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.paired_tests import McNemar, holm, mcnemar
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.people import Bools, Floats, Ints, Visibility
+from shgae.metrics.people import Visibility
 from shgae.metrics.statistics import ALPHA, RESAMPLES, VERDICT_PHOTOS, Interval, Verdict
 
 

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shgae.arrays import Bools, Ints
 from shgae.metrics import pck
 from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.statistics import Verdict
 
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 JOINTS = 6
 
 
