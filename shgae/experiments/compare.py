@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shgae.arrays import Bools, Ints
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.draft import new_artifact
@@ -32,7 +33,7 @@ from shgae.experiments.study.differences import Pairing, compared, differences, 
 from shgae.experiments.study.report import write_report
 from shgae.metrics import pck
 from shgae.metrics.comparison import by_joint
-from shgae.metrics.people import Bools, Ints, People
+from shgae.metrics.people import People
 from shgae.metrics.power import minimum_detectable, spread_over_photos
 from shgae.metrics.statistics import ROUNDING, VERDICT_PHOTOS
 from shgae.option_lists import BASELINE

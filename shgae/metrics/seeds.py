@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from shgae.metrics.statistics import CONFIDENCE, Floats, PhotoEstimate
+from shgae.arrays import Floats
+from shgae.metrics.statistics import CONFIDENCE, PhotoEstimate
 
 NOISIER, STEADIER = 0.25, 0.025
 """A pair keeps its own error where it is noisier than the other contrasts at the first level (25 %, as Bancroft 1964

@@ -1,8 +1,7 @@
-"""Several models on the same people: how sure is each score, and each difference?
+"""One estimate over photos: its interval, its p-value and the verdict by them.
 
 People of one photo are not independent witnesses, so photos are resampled, with everybody in them (a cluster
-bootstrap, Davison and Hinkley 1997, section 2.4 and 3.8). All models are scored on every resample
-(:mod:`shgae.metrics.bootstrap`), so what they have in common, hard photos above all, cancels out of a difference.
+bootstrap, Davison and Hinkley 1997, section 2.4 and 3.8; :mod:`shgae.metrics.bootstrap` draws them).
 
 From 50 photos on, an interval is the percentiles of its resamples; of a tail smaller than one resample it is Student's,
 as far as that reaches beyond them all. Of fewer photos, percentiles are too narrow (measured in docs/statistics.md),

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shgae.arrays import Array
 from shgae.plots.clusters import Member
 from shgae.plots.poses import HIDDEN, SIDES, draw_person
 from shgae.plots.style import new_figure, style
@@ -22,7 +22,7 @@ UNSURE = f"map under {_SURE:g} of the row's highest"
 
 
 def traversal_figure(
-    rows: Sequence[tuple[str, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]],
+    rows: Sequence[tuple[str, Array, Array, Array]],
     nearest: Sequence[Member] | None,
     steps: Sequence[float],
     skeleton: Skeleton,
@@ -58,9 +58,9 @@ def traversal_figure(
 
 def draw_decoded(
     line: Sequence[Axes],
-    xy: npt.NDArray[Any],
-    height: npt.NDArray[Any],
-    heat: npt.NDArray[Any],
+    xy: Array,
+    height: Array,
+    heat: Array,
     skeleton: Skeleton,
 ) -> None:
     """Draws a row of decoded joints, a step each; shapes as of the rows of :func:`traversal_figure`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shgae.evaluation.study_plan import Look
-from shgae.reporting.study_plan import registration
+from shgae.evaluation.study_registration import Look
+from shgae.reporting.study_registration import registration
 from tests.builders.plans import KEPT, PLANNED
 
 
