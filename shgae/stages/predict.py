@@ -80,7 +80,8 @@ def run(
     """
     loaded = load_hourglass(model)
     trim = _suppression(loaded, config.nms, sigmas)
-    request = read_request(photos, boxes, loaded.artifact.facts["category_id"], config, execution)
+    category = loaded.artifact.facts["category_id"]
+    request = read_request(photos, boxes, category, config, execution, loaded.skeleton.names)
     if config.flip_test:
         note_unpaired(loaded.skeleton, model, execution.progress)
     _note_squares(loaded, execution)
