@@ -182,7 +182,8 @@ def usage_line(error: typer.TyperException, words: list[str], commands: dict[str
     homes = [home for home, command in commands.items() if option in set(flags(command))]
     if homes and name not in homes:
         why = f"{option} is not an option of shgae {name}, but of {listed(homes)}"
-    return f"{why if why.endswith(('.', '?')) else why + '.'} Try: {f'shgae {name}'.strip()} --help."
+    fix = "check its permissions" if "is not readable" in why else f"{f'shgae {name}'.strip()} --help"
+    return f"{why if why.endswith(('.', '?')) else why + '.'} Try: {fix}."
 
 
 def flags(command: Any) -> Iterator[str]:

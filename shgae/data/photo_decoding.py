@@ -23,6 +23,8 @@ MAX_PHOTO_PIXELS = 80_000_000
 """Larger photos are refused before they are decoded: a small file can claim gigabytes."""
 MAX_PHOTO_BYTES = 500_000_000
 """Larger files are refused before they are read; 80 million pixels of 16 bits take less."""
+HUGE = f"at most {MAX_PHOTO_PIXELS:,} are decoded"
+"""Why such a photo is bad, after its size."""
 _KNOWN = "JPEG, PNG, WebP, BMP, PPM, GIF"
 _CONVERT = "save it as JPEG or PNG"
 _OTHER_KINDS = {
@@ -132,8 +134,7 @@ def refuse_huge(path: Path, size: tuple[int, int]) -> None:
 
 
 def _huge(path: Path, pixels: str) -> Refused:
-    why = f"{pixels}, at most {MAX_PHOTO_PIXELS:,} are decoded"
-    return Refused("photo", path, why, "a smaller copy, with its JSON scaled as much")
+    return Refused("photo", path, f"{pixels}, {HUGE}", "a smaller copy, with its JSON scaled as much")
 
 
 def _as_rgb(photo: Image.Image, data: bytes) -> Image.Image:

@@ -254,7 +254,7 @@ def _one_each(rows: Sequence[int | None], people: PeopleTable) -> list[int]:
     place = {row: i for i, row in enumerate(rows)}
     for row, annotation in enumerate(people.annotation_id):
         if given[row] > 1:
-            raise JsonFault(f"annotation {annotation} is predicted {given[row]} times")
+            raise JsonFault(f"annotation {annotation} is predicted {given[row]} times", "one entry a person")
     missing = [int(people.annotation_id[row]) for row in range(len(people)) if not given[row]]
     if missing:
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""

@@ -285,7 +285,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     ),
     "a text among joints": (lambda e: [e[0] | {"keypoints": ["1"] * 51}], "not finite"),
     "a score that is NaN": (lambda e: [e[0] | {"score": float("nan")}], "a score that is not a finite number"),
-    "a person twice": (lambda e: [*e, e[2]], r"annotation \d+ is predicted 2 times"),
+    "a person twice": (lambda e: [*e, e[2]], r"annotation \d+ is predicted 2 times. Try: one entry a person"),
     "a person missing": (lambda e: e[1:], r"nothing about annotation \d+, of \d+ people"),
     "all but one missing": (lambda e: e[:1], r"nothing about annotation \d+ \(and \d+ more\).* --split for another"),
     "nobody": (lambda _: [], "it holds no prediction. Try: a lower detection threshold"),
