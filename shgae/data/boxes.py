@@ -21,7 +21,6 @@ from shgae.data.text_input import (
     MOST_PIXELS,
     is_finite,
     is_id,
-    is_text,
     name_parts,
     objects_in,
     said_size,
@@ -163,7 +162,7 @@ def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Ite
 
 
 def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
-    if not is_text(entry.get("file_name")):
+    if not _is_name(entry.get("file_name")):
         raise JsonFault(f"{where} has no text as its file_name")
     image = BoxedImage(where, entry["id"], entry["file_name"])
     try:
@@ -178,7 +177,7 @@ def _detections(
 ) -> tuple[Iterable[BoxedImage], Counter[str]]:
     images: dict[Any, BoxedImage] = {}
     skipped: Counter[str] = Counter()
-    are_names = any(isinstance(entry, dict) and is_text(entry.get("image_id")) for entry in document)
+    are_names = any(isinstance(entry, dict) and _is_name(entry.get("image_id")) for entry in document)
     for place, entry in enumerate(document):
         where = f"entry {place}"
         if not isinstance(entry, dict):
@@ -189,9 +188,9 @@ def _detections(
         image_id, name = entry.get("image_id"), entry.get("file_name")
         if image_id is None and name is None:
             raise JsonFault(f"{where} has neither image_id nor file_name")
-        if image_id is not None and not is_id(image_id) and not is_text(image_id):
+        if image_id is not None and not is_id(image_id) and not _is_name(image_id):
             raise JsonFault(f"{where} has neither a whole number nor a name as its image_id")
-        if name is not None and not is_text(name):
+        if name is not None and not _is_name(name):
             raise JsonFault(f"{where} has no text as its file_name")
         if are_names:
             image_id, name = _by_name(image_id, name)
@@ -209,11 +208,16 @@ def _detections(
     return images.values(), skipped
 
 
+def _is_name(value: Any) -> bool:
+    """Whether it may be a photo's: any text, for names that are not UTF-8 hold halves of surrogate pairs."""
+    return isinstance(value, str) and value != ""
+
+
 def _by_name(image_id: Any, name: Any) -> tuple[Any, Any]:
     """Id and name where some ids are photos' names: a number next to a name, as Ultralytics writes it, is no id."""
     if name is not None:
         return None, name
-    return (None, image_id) if is_text(image_id) else (image_id, None)
+    return (None, image_id) if _is_name(image_id) else (image_id, None)
 
 
 def _one_name(name: str | None) -> tuple[str, ...] | None:

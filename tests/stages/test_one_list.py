@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import unicodedata
 from collections.abc import Callable
@@ -125,6 +126,13 @@ def test_boxes_that_are_of_nobody_are_refused_with_a_fix_that_fits(tmp_path: Pat
 def test_an_id_may_be_a_text(tmp_path: Path, said: str, photo: str) -> None:
     [found], skipped = boxes_of([{**BOX, "image_id": said}], ["8.jpg", photo], tmp_path)
     assert (found.path.name, found.people, dict(skipped)) == (photo, 1, {})
+
+
+@pytest.mark.parametrize("key", ["image_id", "file_name"])
+def test_a_name_that_is_not_utf8_is_found(tmp_path: Path, key: str) -> None:
+    name = os.fsdecode(b"b\xff.jpg")
+    [found], skipped = boxes_of([{**BOX, key: name}], ["a.jpg", name], tmp_path)
+    assert (found.file_name, found.people, dict(skipped)) == (name, 1, {})
 
 
 def test_a_box_without_area_among_others_is_counted(tmp_path: Path) -> None:
