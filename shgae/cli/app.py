@@ -207,8 +207,8 @@ def _disk_error(error: OSError) -> DiskError:
     fixes = {
         errno.ENOSPC: "make room, then the same command (with --resume where it has one)",
         errno.EDQUOT: "make room, then the same command (with --resume where it has one)",
-        errno.EACCES: "a place that you may read and write",
-        errno.EPERM: "a place that you may read and write",
+        errno.EACCES: "check the permissions there, or another place",
+        errno.EPERM: "check the permissions there, or another place",
         errno.EROFS: "another --output",
     }
     why = error.strerror or str(error) or type(error).__name__
