@@ -146,6 +146,8 @@ class PredictionFile:
     """As the file has them; each with a score."""
     misnamed: int = 0
     """Entries in which the photo's name is not of the photo that the id names."""
+    unscored: int = 0
+    """Entries without a score."""
 
     def notes(self) -> Iterator[str]:
         """What a user should hear of whom the entries are."""
@@ -157,6 +159,9 @@ class PredictionFile:
             yield f"note: {self.strangers:,} of the predictions in {self.path} are of nobody in this split"
         if self.misnamed:
             yield f"note: {self.misnamed:,} of the predictions in {self.path} have another file_name than their photo"
+        if 0 < self.unscored < len(self.entries):
+            which = f"{self.unscored:,} of the predictions in {self.path}"
+            yield f"note: {which} have no score: the mean of their joints' counts next to the others' scores"
 
 
 def read_predictions(
@@ -192,6 +197,7 @@ def read_predictions(
         photo_names = cache(crops.photo_names)
         entries = with_photo_ids(entries, photo_names)
         misnamed = count_misnamed(entries, whole, photo_names)
+        unscored = sum(entry.get("score") is None for entry in entries)
         whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
         matching = None
         if is_of_whole_photos(entries, crops.people, whole):
@@ -217,7 +223,7 @@ def read_predictions(
     cells = cells_of(xy_photo, crops.people, crops.crop_size)
     found = None if says == [None] * len(says) else np.array([one is not False for one in says])
     read = Predictions(xy_photo, cells, score, _AS_GIVEN, found=found, name=name, joint_score=each)
-    return PredictionFile(path, sha256, read, rows.count(None), matching, whole_entries, misnamed)
+    return PredictionFile(path, sha256, read, rows.count(None), matching, whole_entries, misnamed, unscored)
 
 
 def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | None]:

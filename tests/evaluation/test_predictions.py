@@ -240,6 +240,19 @@ def test_a_missing_score_is_the_mean_of_the_joints_third_numbers(
     assert found.score.tolist() == [score_of(entry) for entry in entries]
 
 
+def test_a_missing_score_among_others_is_told(tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]) -> None:
+    def notes() -> list[str]:
+        write_json(tmp_path / "p.json", entries)
+        return [*read_predictions(tmp_path / "p.json", "x", crops, crops.people).notes()]
+
+    assert notes() == []
+    entries[0]["score"] = None
+    assert ["have no score" in note for note in notes()] == [True]
+    for entry in entries:
+        del entry["score"]
+    assert notes() == []
+
+
 def test_a_score_is_kept_as_it_is_however_large(tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]) -> None:
     scores = [1e39, -1e39, 2.0**40 + 1, 1e300, 1e-300]
     for entry, score in zip(entries, scores, strict=False):
