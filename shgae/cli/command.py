@@ -139,7 +139,15 @@ def command(
 
 def typed(*parts: object) -> str:
     """A command line to copy: ``typed("graft", model, "-o", output)``."""
-    return shlex.join(["shgae", *map(str, parts)])
+    return " ".join(["shgae", *(_quoted(str(part)) for part in parts)])
+
+
+def _quoted(word: str) -> str:
+    """A word for bash and zsh; of what cannot be printed, such as bytes that are not UTF-8, only ASCII is left."""
+    if word.isprintable():
+        return shlex.quote(word)
+    letters = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(word))
+    return f"$'{''.join(letters)}'"
 
 
 def beside(path: Path, name: str) -> Path:
