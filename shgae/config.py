@@ -14,10 +14,11 @@ import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from shgae.errors import Refused, quoted
 
+Number = TypeVar("Number", int, float)
 _MOST = 2**63 - 1
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
@@ -61,16 +62,18 @@ class Limit:
         return f"{number}" if isinstance(number, int) else f"{number:g}"
 
 
-def within(limit: Limit, name: str, value: int) -> int:
-    """A whole number that is an argument of a function, or an option, if the limit allows it.
+def within(limit: Limit, name: str, value: Number, kind: type[int | float] = int) -> Number:
+    """A number that is an argument of a function, or an option, if the limit allows it; a whole one unless told.
 
     Raises:
-        Refused: it does not, or it is not a whole number.
+        Refused: it does not, or it is not a number of the kind.
     """
-    value = as_python(value)
-    if type(value) is not int or not limit.allows(value):
-        raise Refused("value", name, f"{quoted(value)} is not {limit}", f"{name} {limit.nearest(value)}")
-    return value
+    one = ConfigField(name, kind, (), limit, None, Stored(name), is_optional=False)
+    try:
+        checked: Number = one.check(value)
+    except ValueError as error:
+        raise Refused("value", name, str(error), f"{name} {one.nearest(value)}") from error
+    return checked
 
 
 def as_python(value: Any) -> Any:
