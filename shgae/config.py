@@ -12,7 +12,7 @@ import functools
 import math
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -74,6 +74,12 @@ def within(limit: Limit, name: str, value: Number, kind: type[int | float] = int
     except ValueError as error:
         raise Refused("value", name, str(error), f"{name} {one.nearest(value)}") from error
     return checked
+
+
+def some(name: str, given: Sequence[Any]) -> None:
+    """Raises :class:`Refused` for an argument of a function that is a list of nothing."""
+    if not len(given):
+        raise Refused("value", name, "the list is empty", f"one or more {name}")
 
 
 def as_python(value: Any) -> Any:
