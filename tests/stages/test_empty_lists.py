@@ -10,8 +10,8 @@ import pytest
 
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.recipes import AnalyzeConfig, EvaluateConfig, PredictConfig, ReportConfig
-from shgae.stages import analyze, evaluate, graft, plot, predict, report
+from shgae.recipes import AnalyzeConfig, EvaluateConfig, ReportConfig
+from shgae.stages import analyze, evaluate, graft, plot, report
 
 HERE, HOW = Path("nowhere"), Execution()
 
@@ -23,7 +23,6 @@ HERE, HOW = Path("nowhere"), Execution()
         ("inputs", lambda out: analyze.run([], out, AnalyzeConfig(), HOW)),
         ("inputs", lambda out: plot.run([], out, HOW)),
         ("inputs", lambda out: report.run([], out / "x.html", ReportConfig(), HOW)),
-        ("photos", lambda out: predict.run(HERE, [], None, out, PredictConfig(), HOW)),
         ("autoencoders", lambda out: graft.run(HERE, [], out, HOW)),
         ("stacks", lambda out: graft.run(HERE, [HERE], out, HOW, stacks=())),
     ],
