@@ -14,7 +14,7 @@ MOST_JOINTS = 512
 _UPPER = {"head", "headtop", "forehead", "nose", "eye", "ear", "neck", "thorax", "shoulder", "elbow", "wrist", "hand"}
 _LOWER = {"pelvis", "hip", "knee", "ankle", "foot", "heel", "toe"}
 _MIDDLE = re.compile(
-    "abdomen|back|base|bell(y|ies)|body|cent(er|re)|chest|chin|fore?head|head|jaw|lips?|mid|mouth|muzzle|navel|neck|nose"
+    "abdomen|back|base|bell(y|ies)|body|cent(er|re)|chest|chin|fore?head|head|jaw|lips?|mid(?!dle)|mouth|muzzle|navel|neck|nose"
     "|pelvis|rib|root|rump|sacrum|snout|spine|sternum|stomach|tail|thorax|throat|top|torso|trunk|withers"
     "|becken|brust|hals|kopf|nase|bassin|cou$|nez|tete|cabeza|cuello|nariz"
 )

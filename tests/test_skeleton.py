@@ -62,7 +62,7 @@ def test_mirror_pairs_follow_from_names_of_other_languages(left: str, right: str
         (LSP_PERSON.names, ()),
         (("LHip", "RHip", "Hip", "MidHip", "HeadTop", "tailbase", "Nase"), ()),
         (("left_eye", "right_eye", "wrist A", "wrist B", "nose"), ("wrist A", "wrist B")),
-        (("left_eye", "right_eye", "left_tail", "head_r"), ("left_tail", "head_r")),
+        (("left_eye", "right_eye", "left_tail", "head_r", "middle finger"), ("left_tail", "head_r", "middle finger")),
         (("wrist A", "wrist B"), ()),
     ],
 )
