@@ -74,7 +74,7 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
     """Writes reconstructions of bottlenecks by any method, for ``--given NAME=FILE`` of splice and rate.
 
     Args:
-        path: the file, replaced if there is one; ``.safetensors`` by custom.
+        path: the file, replaced if there is one, its folder made if there is none; ``.safetensors`` by custom.
         bottleneck: (N, C, 4, 4) numbers, in any form that numpy takes; stored as float32.
         annotation_id: (N,) to which people they belong: of one split, each once, in any order, by their
             ``activations[SPLIT].annotation_id``.
@@ -82,6 +82,7 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
 
     Raises:
         shgae.errors.Refused: shapes or ids do not fit the activations, or a number is not finite, or not as float32.
+        shgae.errors.DiskError: the file cannot be written.
     """
     from shgae.artifacts.reconstructions import write_reconstruction as write
 

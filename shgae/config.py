@@ -12,12 +12,13 @@ import functools
 import math
 import sys
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from shgae.errors import Refused, quoted
 
+Number = TypeVar("Number", int, float)
 _MOST = 2**63 - 1
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
@@ -50,23 +51,40 @@ class Limit:
         number = self.low + 0.1 * self.above
         return f"{number if self.step == 1 else self.step * math.ceil(number / self.step):g}"
 
-    def nearest(self, value: Any) -> str:
-        """The greatest number that is allowed, where a number is beyond it; for any other value :attr:`example`."""
-        if type(value) not in (int, float) or not _MOST > self.high < value:
-            return self.example
-        high = self.high if self.step == 1 else self.high // self.step * self.step
-        return f"{high}" if isinstance(high, int) else f"{high:g}"
+    def nearest(self, value: Any, other: str = "") -> str:
+        """The number that is allowed and next to another; where there is none, ``other``, or :attr:`example`."""
+        if type(value) not in (int, float) or value != value or value > self.high == _MOST:
+            return other or self.example
+        number = min(max(value, self.low), self.high)
+        if self.above and number <= self.low:
+            return other or self.example
+        number = max(number // self.step * self.step, float(self.example)) if self.step > 1 else number
+        return f"{number}" if isinstance(number, int) else f"{number:g}"
 
 
-def within(limit: Limit, name: str, value: int) -> int:
-    """A whole number that is an argument of a function, or an option, if the limit allows it.
+def within(limit: Limit, name: str, value: Number, kind: type[int | float] = int) -> Number:
+    """A number that is an argument of a function, or an option, if the limit allows it; a whole one unless told.
 
     Raises:
-        Refused: it does not, or it is not a whole number.
+        Refused: it does not, or it is not a number of the kind.
     """
-    if type(value) is not int or not limit.allows(value):
-        raise Refused("value", name, f"{quoted(value)} is not {limit}", f"{name} {limit.nearest(value)}")
-    return value
+    one = ConfigField(name, kind, (), limit, None, Stored(name), is_optional=False)
+    try:
+        checked: Number = one.check(value)
+    except ValueError as error:
+        raise Refused("value", name, str(error), f"{name} {one.nearest(value)}") from error
+    return checked
+
+
+def some(name: str, given: Sequence[Any]) -> None:
+    """Raises :class:`Refused` for an argument of a function that is a list of nothing."""
+    if not len(given):
+        raise Refused("value", name, "the list is empty", f"one or more {name}")
+
+
+def as_python(value: Any) -> Any:
+    """A number of numpy, or a tensor of one number, as Python's own; anything else as it is."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 
 def _shown(number: float) -> str:
@@ -125,6 +143,8 @@ class ConfigField:
     """Its spelling in manifests."""
     is_optional: bool
     """Whether None is a value too."""
+    default: Any = None
+    """The value of a config that is made without one; None where there is none."""
 
     @property
     def option(self) -> str:
@@ -132,11 +152,12 @@ class ConfigField:
         return self.name.replace("_", "-")
 
     def check(self, value: Any) -> Any:
-        """The value as the config keeps it (a whole number becomes a float where one is wanted).
+        """The value as the config keeps it: Python's own, a whole number as a float where one is wanted.
 
         Raises:
             ValueError: it is of another type, no allowed choice, or out of range; the message says what is wanted.
         """
+        value = as_python(value)
         if self.choices and self.kind is str and type(value) is int:
             value = str(value)  # in TOML stack = 0 is as good as stack = "0"
         is_fine = type(value) is self.kind or (self.kind is float and type(value) is int)
@@ -166,8 +187,14 @@ class ConfigField:
         return self.limit.example if self.limit else {bool: "true", str: "..."}.get(self.kind, "1")
 
     def nearest(self, value: Any) -> str:
-        """A value that is allowed, in place of one that is not."""
-        return self.limit.nearest(value) if self.limit else self.example
+        """A value that is allowed, in place of one that is not: the next number, else the default, or an example."""
+        value, other = as_python(value), self.example
+        if self.kind is not str and not self.choices and self.default is not None:
+            other = f"{self.default:g}" if self.kind is float else f"{self.default}".lower()
+        if not self.limit:
+            return other
+        has_part = self.kind is int and isinstance(value, float) and math.isfinite(value)
+        return self.limit.nearest(int(value) if has_part else value, other)
 
     def assigned(self, name: str, value: Any = None) -> str:
         """:meth:`nearest` as a line of a config file or of Python, under that name."""
@@ -208,10 +235,11 @@ def _is_finite(value: float, limit: Limit | None) -> bool:
 def fields_of(config: type) -> tuple[ConfigField, ...]:
     """The fields of a config class, in its order."""
     hints = get_type_hints(config, include_extras=True)
-    return tuple(_field(one.name, hints[one.name]) for one in dataclasses.fields(config))
+    made = dataclasses.fields(config)
+    return tuple(_field(one.name, hints[one.name], None if one.default is MISSING else one.default) for one in made)
 
 
-def _field(name: str, hint: Any) -> ConfigField:
+def _field(name: str, hint: Any, default: Any) -> ConfigField:
     extras, is_optional = list[Any](), False
     while get_origin(hint) in (Annotated, Union, types.UnionType):
         if get_origin(hint) is Annotated:
@@ -224,7 +252,8 @@ def _field(name: str, hint: Any) -> ConfigField:
     limit = next((extra for extra in extras if isinstance(extra, Limit)), None)
     parsed = next((extra for extra in extras if isinstance(extra, Parsed)), None)
     stored = next((extra for extra in extras if isinstance(extra, Stored)), Stored(name))
-    return ConfigField(name, type(choices[0]) if choices else hint, choices, limit, parsed, stored, is_optional)
+    kind = type(choices[0]) if choices else hint
+    return ConfigField(name, kind, choices, limit, parsed, stored, is_optional, default)
 
 
 def to_stored(config: Config) -> dict[str, Any]:

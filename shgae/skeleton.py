@@ -7,15 +7,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shgae.errors import Refused, quoted, shortened
+
 MOST_JOINTS = 512
 """More than any data set has; a network has a map of each."""
-_UPPER = ("head", "nose", "eye", "ear", "neck", "thorax", "shoulder", "elbow", "wrist", "hand")
-_LOWER = ("pelvis", "hip", "knee", "ankle", "foot", "heel", "toe")
+_UPPER = {"head", "headtop", "forehead", "nose", "eye", "ear", "neck", "thorax", "shoulder", "elbow", "wrist", "hand"}
+_LOWER = {"pelvis", "hip", "knee", "ankle", "foot", "heel", "toe"}
+_MIDDLE = re.compile(
+    "abdomen|back|base|bell(y|ies)|body|cent(er|re)|chest|chin|fore?head|head|jaw|lips?|mid(?!dle)|mouth|muzzle|navel|neck|nose"
+    "|pelvis|rib|root|rump|sacrum|snout|spine|sternum|stomach|tail|thorax|throat|top|torso|trunk|withers"
+    "|becken|brust|hals|kopf|nase|bassin|cou$|nez|tete|cabeza|cuello|nariz"
+)
+"""How words of the middle of a body begin, of which a mirror image leaves the joint in place."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 """The words of a name, in snake_case, kebab-case, camelCase or with dots."""
 Side = Literal["left", "right"]
 """The person's own, not the picture's."""
-_SIDES: Mapping[str, Side] = {"left": "left", "right": "right", "l": "left", "r": "right"}
+_LEFT = "left l links linke linker linkes gauche izquierda izquierdo esquerda esquerdo sinistra sinistro"
+_RIGHT = "right r rechts rechte rechter rechtes droite droit derecha derecho direita direito destra destro"
+_SIDES: dict[str, Side] = dict.fromkeys(_LEFT.split(), "left")
+_SIDES |= dict.fromkeys(_RIGHT.split(), "right")
+"""Words of a side: English, German, French, Spanish, Portuguese, Italian."""
 _OTHER: Mapping[Side, Side] = {"left": "right", "right": "left"}
 
 
@@ -30,6 +42,19 @@ class Skeleton:
     limbs: tuple[tuple[int, int], ...]
     """Pairs that are drawn as a line."""
 
+    def __post_init__(self) -> None:
+        """Raises :class:`Refused` for a pair or a limb of a joint that is not there, and for a joint in two pairs."""
+        for what, pairs in (("limbs", self.limbs), ("flip_pairs", self.flip_pairs)):
+            for pair in pairs:
+                if len(pair) != 2 or not all(0 <= joint < len(self.names) for joint in pair):
+                    why = f"{quoted(pair)} is not a pair of joints of {len(self.names)}"
+                    raise Refused(what, "the skeleton", why, "indices of names, counted from 0")
+        paired = [joint for pair in self.flip_pairs for joint in pair]
+        if len({*paired}) < len(paired):
+            raise Refused(
+                "flip_pairs", "the skeleton", "a joint has several partners, or is its own", "each joint once"
+            )
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -41,7 +66,7 @@ class Skeleton:
         flip_pairs: Sequence[tuple[int, int]] | None = None,
     ) -> Skeleton:
         """Builds a skeleton; mirror pairs that are not given follow from left and right in the names."""
-        pairs = _pairs(names) if flip_pairs is None else {(min(a, b), max(a, b)) for a, b in flip_pairs}
+        pairs = _pairs(names) if flip_pairs is None else {(int(min(a, b)), int(max(a, b))) for a, b in flip_pairs}
         return cls(tuple(names), tuple(sorted(pairs)), tuple((int(a), int(b)) for a, b in limbs))
 
     @classmethod
@@ -61,10 +86,38 @@ class Skeleton:
 
     def halves(self) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
         """Which joints are of the upper body and which of the lower, by their names; some may be of neither."""
-        upper, lower = (
-            tuple(any(part in name.lower() for part in parts) for name in self.names) for parts in (_UPPER, _LOWER)
-        )
+        words = [{*one, *(word.removesuffix("s") for word in one)} for one in self._words()]
+        upper, lower = (tuple(not parts.isdisjoint(one) for one in words) for parts in (_UPPER, _LOWER))
         return upper, lower
+
+    def left_in_place(self) -> tuple[str, ...]:
+        """Joints without a mirror partner, where others have one, and no name says that they are in the middle.
+
+        Names say so by a word (nose), or by that of a pair (hip, where there are left_hip and right_hip).
+        """
+        paired, words = {joint for pair in self.flip_pairs for joint in pair}, self._words()
+        pairs = [words[joint] for joint in paired]
+        return tuple(
+            name
+            for joint, name in enumerate(self.names)
+            if paired and joint not in paired
+            if _side(name) or not (words[joint] in pairs or any(map(_MIDDLE.match, words[joint])))
+        )
+
+    def mirror_note(self) -> str:
+        """A line that names :meth:`left_in_place`; nothing where there is no such joint."""
+        names = shortened(", ".join(self.left_in_place()), 200)
+        fix = "left and right in names, or flip_pairs in the JSON's category, make pairs"
+        return f"note: a mirror image leaves in place: {names} ({fix})" if names else ""
+
+    def _words(self) -> list[list[str]]:
+        """The words of each name, without those of its side."""
+        plain = [re.sub("(?i)left|right", " ", name) for name in self.names]
+        for a, b in self.flip_pairs:
+            one, other = _by_letter(self.names[a]), _by_letter(self.names[b])
+            if one and other and one[1] == other[1]:
+                plain[a] = plain[b] = one[1]
+        return [[word for word in _words(name) if word not in _SIDES] for name in plain]
 
     def sides(self) -> tuple[Side | None, ...]:
         """The person's side that each of the K joints is of; None for neither, or where nothing tells.
@@ -107,7 +160,7 @@ def _pairs(names: Sequence[str]) -> set[tuple[int, int]]:
     """Pairs of names that differ in their side only; a reading that comes first counts more.
 
     Sides are told by left and right anywhere in a name (left_knee, kneeLeft), by l and r as words (ankle_R, Knee.R,
-    LShoulder), or by a leading l and r (lknee).
+    LShoulder) or the words of other languages (Knie links), or by a leading l and r (lknee).
     """
     pairs: set[tuple[int, int]] = set()
     paired: set[int] = set()
@@ -148,8 +201,8 @@ def _by_syllable(name: str) -> tuple[Side, str] | None:
 
 
 def _by_word(name: str) -> tuple[Side, str] | None:
-    """Side and the rest of a name that has l or r for a word."""
-    words = [word.lower() for word in _WORDS.findall(name)]
+    """Side and the rest of a name that has l or r for a word, or that of another language."""
+    words = _words(name)
     place = next((i for i, word in enumerate(words) if word in _SIDES), None)
     if place is None or len(words) == 1:
         return None
@@ -164,6 +217,10 @@ def _by_letter(name: str) -> tuple[Side, str] | None:
 
 _READINGS = (_by_syllable, _by_word, _by_letter)
 """What a name tells of its side; the first counts most."""
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(name)]
 
 
 def _plain(name: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,14 +179,17 @@ def test_the_example_of_a_limit_is_allowed_by_it(limit: Limit) -> None:
         (Limit(0, 0.25), 5.0, "0.25"),
         (Limit(0, 1000, above=True), math.inf, "1000"),
         (Limit(4, 1023, step=4), 2048, "1020"),
-        (Limit(4, 1023, step=4), 30, "4"),
+        (Limit(4, 1023, step=4), 30, "28"),
+        (Limit(4, 1023, step=4), 1, "4"),
+        (Limit(0, 9, above=True), 0, "0.1"),
+        (Limit(0, 9), -3, "0"),
         (Limit(3, 9), 2, "3"),
         (Limit(3, 9), "many", "3"),
         (Limit(3, 9), math.nan, "3"),
         (Limit(3), 10**30, "3"),
     ],
 )
-def test_the_bound_that_a_number_passed_is_advised(limit: Limit, value: object, advised: str) -> None:
+def test_the_next_number_that_is_allowed_is_advised(limit: Limit, value: object, advised: str) -> None:
     assert limit.nearest(value) == advised and limit.allows(float(advised))
 
 
@@ -198,7 +202,7 @@ def test_what_is_advised_is_the_same_on_the_command_line_in_a_file_and_in_python
         within(Limit(2, 4), "jobs", 5)
 
 
-@pytest.mark.parametrize("value", [2, 3, 4])
+@pytest.mark.parametrize("value", [2, 3, 4, np.int64(3)])
 def test_an_argument_within_its_limit_is_given_back(value: int) -> None:
     assert within(Limit(2, 4), "jobs", value) == value
 
@@ -232,11 +236,11 @@ def test_a_field_knows_its_kind_its_choices_its_limit_and_its_spelling() -> None
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        *(("poles", "pins = 2"), ("height", "pins = 0.1"), ("weight", "pins = 1"), ("is_dry", "pins = true")),
+        *(("poles", "pins = 3"), ("height", "pins = 1.5"), ("weight", "pins = 1"), ("is_dry", "pins = true")),
         *(("owner", 'pins = "..."'), ("shape", 'pins = "dome"'), ("beds", "pins = 2"), ("names", 'pins = "a+b"')),
     ],
 )
-def test_an_example_is_a_line_of_a_config_file_with_texts_in_quotes(name: str, line: str) -> None:
+def test_what_is_advised_is_a_line_of_a_config_file_with_texts_in_quotes(name: str, line: str) -> None:
     assert tent(name).assigned("pins") == line
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.skeleton import COCO_PERSON, MPII_PERSON, Skeleton
+from shgae.errors import Refused
+from shgae.skeleton import COCO_PERSON, LSP_PERSON, MPII_PERSON, Skeleton
 
 
 def test_cocos_mirror_pairs_are_its_lefts_and_rights() -> None:
@@ -33,6 +34,85 @@ def test_limbs_connect_joints_and_a_mirrored_limb_is_a_limb(skeleton: Skeleton) 
 )
 def test_mirror_pairs_follow_from_the_names(names: tuple[str, ...]) -> None:
     assert Skeleton.from_names(names).flip_pairs == ((0, 1),)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Handgelenk links", "Handgelenk rechts"),
+        ("linkes_Knie", "rechtes_Knie"),
+        ("main gauche", "main droite"),
+        ("genou_gauche", "genou_droit"),
+        ("rodillaIzquierda", "rodillaDerecha"),
+        ("joelho-esquerdo", "joelho-direito"),
+        ("mano sinistra", "mano destra"),
+    ],
+)
+def test_mirror_pairs_follow_from_names_of_other_languages(left: str, right: str) -> None:
+    skeleton = Skeleton.from_names((right, "nose", left))
+    assert skeleton.flip_pairs == ((0, 2),)
+    assert skeleton.sides() == ("right", None, "left")
+
+
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [
+        (COCO_PERSON.names, ()),
+        (MPII_PERSON.names, ()),
+        (LSP_PERSON.names, ()),
+        (("LHip", "RHip", "Hip", "MidHip", "HeadTop", "tailbase", "Nase"), ()),
+        (("left_eye", "right_eye", "wrist A", "wrist B", "nose"), ("wrist A", "wrist B")),
+        (("left_eye", "right_eye", "left_tail", "head_r", "middle finger"), ("left_tail", "head_r", "middle finger")),
+        (("wrist A", "wrist B"), ()),
+    ],
+)
+def test_joints_that_a_mirror_image_leaves_in_place_are_named_unless_they_are_in_the_middle(
+    names: tuple[str, ...], left: tuple[str, ...]
+) -> None:
+    skeleton = Skeleton.from_names(names)
+    assert skeleton.left_in_place() == left
+    assert skeleton.mirror_note().startswith("note: a mirror image leaves in place: " + ", ".join(left)) == bool(left)
+
+
+@pytest.mark.parametrize(
+    ("name", "halves"),
+    [
+        ("rear_left_paw", (False, False)),
+        ("left_handle", (False, False)),
+        ("stoer", (False, False)),
+        ("forearm", (False, False)),
+        ("leftear", (True, False)),
+        ("LeftEye", (True, False)),
+        ("Ear.R", (True, False)),
+        ("HeadTop", (True, False)),
+        ("left_toes", (False, True)),
+        ("LBigToe", (False, True)),
+    ],
+)
+def test_halves_of_a_body_follow_from_whole_words(name: str, halves: tuple[bool, bool]) -> None:
+    upper, lower = Skeleton.from_names((name,)).halves()
+    assert (*upper, *lower) == halves
+
+
+def test_a_side_that_is_stuck_on_is_no_part_of_the_word() -> None:
+    assert Skeleton.from_names(("lear", "rear", "lknee", "rknee")).halves() == (
+        (True, True, False, False),
+        (False, False, True, True),
+    )
+
+
+@pytest.mark.parametrize("pair", [(0, 9), (-1, 0), (0, 2)])
+def test_a_limb_or_a_pair_of_a_joint_that_is_not_there_is_refused(pair: tuple[int, int]) -> None:
+    with pytest.raises(Refused, match=r"limbs .* is not a pair of joints of 2"):
+        Skeleton.from_names(("a", "b"), (pair,))
+    with pytest.raises(Refused, match=r"flip_pairs .* is not a pair of joints of 2"):
+        Skeleton.from_names(("a", "b"), flip_pairs=(pair,))
+
+
+@pytest.mark.parametrize("pairs", [((0, 1), (1, 2)), ((1, 1),)])
+def test_a_joint_has_one_mirror_partner(pairs: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(Refused, match="several partners"):
+        Skeleton.from_names(("a", "b", "c"), flip_pairs=pairs)
 
 
 def test_a_left_without_a_right_has_no_pair() -> None:

@@ -15,8 +15,15 @@ from shgae.artifacts.activations import Activations, stacks_of
 from shgae.artifacts.compatibility import find_stacks
 from shgae.artifacts.crops import PEOPLE, PeopleTable, read_people
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
-from shgae.errors import Refused
+from shgae.errors import Refused, quoted
 from shgae.recipes import SPLITS
+from shgae.wording import listed
+
+
+class UnknownSplit(Refused, KeyError):
+    """A split that is not there; a KeyError too, as a mapping raises it."""
+
+    __str__ = Exception.__str__
 
 
 class SplitActivations:
@@ -74,7 +81,7 @@ class SplitActivations:
 
 
 class ActivationSplits(Mapping[str, SplitActivations]):
-    """Activations at one stack, by split."""
+    """Activations at one stack, by split; raises :class:`UnknownSplit` for one that is not there."""
 
     def __init__(self, artifact: Artifact, stack: int, data: Path | None) -> None:
         self.artifact = artifact
@@ -118,7 +125,9 @@ class ActivationSplits(Mapping[str, SplitActivations]):
 
     def __getitem__(self, split: str) -> SplitActivations:
         if split not in tuple(self):
-            raise KeyError(split)
+            raise UnknownSplit(
+                f"split {quoted(split)}", self.artifact.path, f"it has {listed(tuple(self))}", "one of these"
+            )
         if split not in self._opened:
             self._opened[split] = SplitActivations(self, split)
         return self._opened[split]

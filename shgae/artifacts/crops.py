@@ -277,7 +277,7 @@ class Crops:
 
     def files_of(self, rows: Ints) -> list[str]:
         """The files that hold the crops of these rows (n,)."""
-        return [self.files[shard] for shard in np.unique(rows // SHARD_ROWS).tolist()]
+        return [self.files[shard] for shard in np.unique(self._places(rows) // SHARD_ROWS).tolist()]
 
     @property
     def stored_size(self) -> int:
@@ -285,15 +285,23 @@ class Crops:
         return int(self._shards[0].shape[1])
 
     def read(self, rows: Ints, *, context: bool = False) -> Bytes:
-        """The crops of these rows, with their context or without: (n, size, size, 3) uint8 RGB."""
+        """The crops of these rows, with their context or without: (n, size, size, 3) uint8 RGB.
+
+        Raises:
+            IndexError: there is no such row.
+        """
         size = self.stored_size if context else self.crop_size
         around = (self.stored_size - size) // 2
         middle = slice(around, around + size)
         out = np.empty((len(rows), size, size, 3), np.uint8)
-        shards, places = np.divmod(rows, SHARD_ROWS)
+        shards, places = np.divmod(self._places(rows), SHARD_ROWS)
         for crop, shard, place in zip(out, shards.tolist(), places.tolist(), strict=True):
             crop[...] = self._shards[shard][place, middle, middle]
         return out
+
+    def _places(self, rows: Ints) -> Ints:
+        """Rows (n,) counted from 0; negative ones count from the end, as numpy's do for the people."""
+        return np.arange(len(self))[rows]
 
     def filled(self, rows: Ints) -> Bytes:
         """The crops of these rows, (n, size, size, 3) uint8 RGB, with the mean colour outside the photo: for people."""

@@ -23,8 +23,9 @@ from shgae.artifacts.activations import LARGEST
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.hashing import known_hash, state_of
 from shgae.artifacts.input_file import open_input
+from shgae.artifacts.output_file import make_room
 from shgae.artifacts.tensors import map_tensor, read_header
-from shgae.errors import Refused, shortened
+from shgae.errors import DiskError, Refused, shortened
 
 ORIGIN = "activations"
 _METADATA = "__metadata__"
@@ -35,6 +36,7 @@ _TAKEN = re.compile(r"id|ae|old-ae|random-ae|shuffle|mean|zero|pca-.*|[0-9]+")
 """What reports call the replacements that shgae makes itself."""
 _LONGEST_NAME = 40
 _FIX = "shgae.write_reconstruction writes such a file"
+_WANTED = "one id a person, of a split, and their bottlenecks in the shape that its read() has"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,12 @@ def check_name(name: str) -> None:
 
 def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, activations: ActivationSplits) -> None:
     """See :func:`shgae.write_reconstruction`."""
-    path, ids, numbers = Path(path), np.asarray(annotation_id), np.asarray(bottleneck)
+    path = Path(path)
+    if not isinstance(activations, ActivationSplits):
+        fix = 'activations, not activations["test"]'
+        why = f"they are a {type(activations).__name__}, not what shgae.open_activations gives"
+        raise Refused("activations", path, why, fix)
+    ids, numbers = _array("annotation_id", path, annotation_id), _array("bottleneck", path, bottleneck)
     if ids.dtype.kind not in "iu" or numbers.dtype.kind not in "fiu":
         raise Refused("tensors", path, f"numbers of {numbers.dtype}, ids of {ids.dtype}", "floats, and whole ids")
     most = np.finfo(np.float32).max
@@ -72,7 +79,7 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
         # In C order: the library writes an array's memory as it lies.
         people: Ints = ids.astype(np.int64, order="C")
         tensor: Array = numbers.astype(np.float32, order="C")
-    _check_shapes(path, tensor, people, activations.shape)
+    _check_shapes(path, tensor, people, activations.shape, _WANTED)
     if (is_beyond := np.isfinite(numbers) & ~np.isfinite(tensor)).any():
         who = people[is_beyond.any(axis=(1, 2, 3))][0]
         raise Refused("tensor bottleneck", path, f"a number of annotation {who} is beyond float32", f"at most {most:g}")
@@ -84,7 +91,25 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
     _places(path, people, people)
     # One key of metadata only: with several, the library's byte order differs from run to run.
     tensors = dict(zip(_TENSORS, (people, tensor), strict=True))
-    write_bytes(path, safetensors.numpy.save(tensors, {ORIGIN: activations.origin}))
+    _write(path, safetensors.numpy.save(tensors, {ORIGIN: activations.origin}))
+
+
+def _array(name: str, path: Path, values: Any) -> Array:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:  # rows of several lengths; a tensor with a gradient
+        raise Refused(f"tensor {name}", path, f"numpy cannot read it ({error})", "an array of numbers") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    if path.is_dir():
+        raise Refused("output", path, "it is a folder", f"a file in it, such as {path / 'nmf.safetensors'}")
+    try:
+        make_room(path.parent, path.name)
+        write_bytes(path, data)
+    except OSError as error:
+        fix = "another file, or make room for it"
+        raise DiskError("output", path, error.strerror or str(error), fix) from error
 
 
 def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ints, known: Ints) -> GivenReconstruction:
@@ -126,12 +151,12 @@ def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ints, kn
     return GivenReconstruction(path, sha256, bottleneck, places)
 
 
-def _check_shapes(path: Path, bottleneck: Array, ids: Array, shape: tuple[int, ...]) -> None:
+def _check_shapes(path: Path, bottleneck: Array, ids: Array, shape: tuple[int, ...], fix: str = _FIX) -> None:
     if ids.ndim != 1 or not len(ids):
-        raise Refused("tensor annotation_id", path, f"it is {ids.shape}, wanted (N,)", _FIX)
+        raise Refused("tensor annotation_id", path, f"it is {ids.shape}, wanted (N,)", fix)
     if bottleneck.shape != (len(ids), *shape):
         why = f"it is {bottleneck.shape}, the people and the activations want {(len(ids), *shape)}"
-        raise Refused("tensor bottleneck", path, why, _FIX)
+        raise Refused("tensor bottleneck", path, why, fix)
 
 
 def _check_finite(path: Path, bottleneck: Array, ids: Array) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from shgae.analysis.splice.report import SpliceReport
 
 _MOST_NAMES = 6
+POOLED = "all stacks together, against their common mean"
+"""What the errors of an autoencoder of several stacks are of, but for those of each stack."""
 
 
 def facts_table(facts: Mapping[str, Any], heading: str = "") -> Table:
@@ -106,13 +108,17 @@ def autoencoder_tables(result: Mapping[str, Any]) -> list[Table | Text]:
     The errors are those in fp32; the history has them in the number format of the training, so they stand here once.
     """
     best = {name: value for name, value in result["best"].items() if not name.startswith("val_")}
-    errors = facts_table(_errors(result["validation"]), "Validation")
+    by_stack = {f"stack {stack}": found for stack, found in result.get("validation_by_stack", {}).items()}
+    errors = facts_table(_errors(result["validation"]) | ({"of": POOLED} if by_stack else {}), "Validation")
     tables: list[Table | Text] = [fit_table({**result, "best": best}), errors]
-    if "validation_by_stack" in result:
-        each = {f"stack {stack}": _errors(found) for stack, found in result["validation_by_stack"].items()}
-        tables.append(facts_table(each, "Of each stack"))
-    if (result["validation"]["fvu"] or 0.0) >= 1:
-        tables.append(Text("FVU 1 is what the training mean gives for everybody: the autoencoder is not better"))
+    if by_stack:
+        each = {stack: _errors(found) for stack, found in by_stack.items()}
+        tables.append(facts_table(each, "Of each stack, against its own mean"))
+    poor = [name for name, found in {"": result["validation"], **by_stack}.items() if (found["fvu"] or 0.0) >= 1]
+    if poor:
+        where = " and ".join(filter(None, poor))
+        said = "FVU 1 is what the training mean gives for everybody: the autoencoder is not better"
+        tables.append(Text(said + (f" for {where}" if where else "")))
     return tables
 
 

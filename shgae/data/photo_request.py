@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.tables import dumps
+from shgae.config import some
 from shgae.data.boxes import OTHER_CATEGORY, BoxFile, read_boxes
 from shgae.data.doubts import doubt_of_corners, is_by_corners
 from shgae.data.photo_checks import told
 from shgae.data.photo_files import Turned, read_header, same_photos
-from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, left_out, list_photos, whole_photos
+from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, in_subfolders, left_out, list_photos, whole_photos
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -80,15 +81,19 @@ def read_request(
         Refused: there is no photo, the boxes are refused, or a photo is to be turned.
     """
     progress = execution.progress
+    some("photos", given)
     if not any(path.exists() for path in given):
         raise Refused("photos", given[0], "no such file or folder", "check the path")
     listed, empty = list_photos(given)
-    others = ", ".join(f"{count:,} {suffix}" for suffix, count in list(left_out(given).items())[:_MOST_SUFFIXES])
+    skipped_files = [f"{count:,} {suffix}" for suffix, count in left_out(given).items()][:_MOST_SUFFIXES]
+    if deeper := in_subfolders(given, listed):
+        skipped_files.append(f"{counted(deeper, 'photo')} in subfolders, which are not opened")
+    others = ", ".join(skipped_files)
     if not listed:
         why = "it holds no photo"
         raise Refused("photos", given[0], f"{why} ({others})" if others else why, f"a folder of {', '.join(SUFFIXES)}")
     if others:
-        progress.note(f"note: not taken for photos, by their names: {others}")
+        progress.note(f"note: files that are left out, by their names or places: {others}")
     for folder in empty:
         progress.note(f"note: {folder} holds no photo")
     _note_twins(listed, progress)

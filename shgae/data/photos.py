@@ -112,6 +112,20 @@ def left_out(given: Sequence[Path]) -> dict[str, int]:
     return dict(sorted(Counter(suffix or "no suffix" for suffix in others if suffix not in SUFFIXES).items()))
 
 
+def in_subfolders(given: Sequence[Path], taken: Sequence[Path]) -> int:
+    """How many photos lie deeper in the folders given and are not taken; without hidden files and folders."""
+    known, found = {os.path.realpath(photo) for photo in taken}, set()
+    for path in given:
+        for folder, folders, names in os.walk(path):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found |= {
+                os.path.realpath(Path(folder, name))
+                for name in names
+                if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+            }
+    return len(found - known)
+
+
 def _none_of(photos: Sequence[Path], file: BoxFile, skipped: Mapping[str, int]) -> Refused:
     """The refusal of boxes of which none is of a given photo, with a fix that fits the cause."""
     if not file.images and not skipped:

@@ -25,6 +25,12 @@ OUTSIDE = "outside the photo"
 NO_PLACE = "no centre or scale"
 BEYOND_LIMIT = "beyond the limit"
 BAD_PHOTO = "bad photo"
+_WAYS = {
+    NO_PLACE: "--square study, or a JSON of shgae convert mpii",
+    NO_FIT: "--crop-policy pad",
+    OUTSIDE: "the photos that the JSON was made for",
+}
+"""What helps where nobody is left, by a reason for which labelled people are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,8 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
     selection = Selection(people, source, tuple(fates), tuple(doubts.notes()))
     if not selection.counts:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in selection.dropped.most_common())
-        raise Refused("annotations", people.path, f"nobody is left ({reasons})", "a JSON with labelled people")
+        fix = next((fix for reason, fix in _WAYS.items() if selection.dropped[reason]), "a JSON with labelled people")
+        raise Refused("annotations", people.path, f"nobody is left ({reasons})", fix)
     return selection
 
 

@@ -31,10 +31,12 @@ def decoding_words(config: DecodeConfig) -> str:
 
 
 def note_unpaired(skeleton: Skeleton, model: Path, progress: Progress) -> None:
-    """Says so where a flip test cannot swap any joints."""
+    """Says so where a flip test cannot swap any joints, or leaves some in place that should perhaps have a partner."""
     if not skeleton.flip_pairs:
         why = "has a mirror partner; --flip-test mirrors without swapping any"
         progress.note(f"note: no joint of {model} {why}")
+    elif said := skeleton.mirror_note():
+        progress.note(said)
 
 
 def target_sigma(facts: Mapping[str, Any]) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
+from shgae.config import Limit, within
 from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.seeds import FEWEST_FOR_INTERACTION, NOISIER, STEADIER
 from shgae.metrics.statistics import (
@@ -30,6 +31,7 @@ from shgae.metrics.statistics import (
 _OWN, _REST, _PHOTOS = 120, 40, 24
 """Quantiles of three variances over which the power is averaged: of the pair over seeds, of the other arms over seeds,
 of the pair over photos."""
+_GAIN, _SHARE, _LEVEL, _POWER = Limit(-1, 1), Limit(0, 1), Limit(0, 1, above=True), Limit(0.5, 1)
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,19 @@ def planned_power(
         arms: with the error over seeds of all of them, 2 or more.
         alpha: two-sided level, see :func:`shgae.metrics.spending.next_level`.
         unpaired: runs of the other arm, where they are not paired with those of the first; None: the same seeds.
+
+    Raises:
+        Refused: a number is out of range.
     """
+    gain = abs(within(_GAIN, "gain", gain, float))
+    margin, alpha = within(_SHARE, "margin", margin, float), within(_LEVEL, "alpha", alpha, float)
+    spread = _Spread.of(sd_seeds, sd_photos, sd_both, _Layout.of(seeds, unpaired, photos, arms))
     if photos < VERDICT_PHOTOS:
         return Power(0.0, 0.0)
-    spread = _Spread.of(sd_seeds, sd_photos, sd_both, _Layout(seeds, unpaired, photos, arms))
-    gain = abs(gain)
     if spread.sampling == 0:
         return Power(float(gain > 0), float(gain < margin))
-    differs, within = (_reaches(spread, 1 - one) for one in (alpha / 2, alpha))
-    room = np.maximum(margin - within, 0)
+    differs, equal = (_reaches(spread, 1 - one) for one in (alpha / 2, alpha))
+    room = np.maximum(margin - equal, 0)
     normal = scipy.stats.norm
     inside = normal.cdf((room - gain) / spread.sampling) - normal.cdf((-room - gain) / spread.sampling)
     return Power(_share_beyond(differs, gain, spread), float(inside.mean()))
@@ -106,10 +112,14 @@ def minimum_detectable(
 
     Returns:
         None where no difference of PCK would be found so often, as with under 10 photos.
+
+    Raises:
+        Refused: a number is out of range.
     """
+    power = within(_POWER, "power", power, float)
+    spread = _Spread.of(sd_seeds, sd_photos, 0.0, _Layout.of(seeds, unpaired, photos, arms, differing))
     if photos < VERDICT_PHOTOS:
         return None
-    spread = _Spread.of(sd_seeds, sd_photos, 0.0, _Layout(seeds, unpaired, photos, arms, differing))
     differs = _reaches(spread, 0.975) if spread.sampling else None
 
     def lacks(gain: float) -> float:
@@ -161,6 +171,17 @@ class _Layout(NamedTuple):
     differing: float | None = None
     """Photos on which the arms differ, by their weight; None: all do."""
 
+    @classmethod
+    def of(cls, seeds: int, unpaired: int | None, photos: int, arms: int, differing: float | None = None) -> _Layout:
+        """Checked; raises Refused for a number out of range."""
+        return cls(
+            within(Limit(1), "seeds", seeds),
+            None if unpaired is None else within(Limit(1), "unpaired", unpaired),
+            within(Limit(1), "photos", photos),
+            within(Limit(2), "arms", arms),
+            None if differing is None else within(Limit(0), "differing", differing, float),
+        )
+
     @property
     def share(self) -> float:
         """The variance of a mean difference, as a share of that of a difference of two runs."""
@@ -181,7 +202,9 @@ class _Spread(NamedTuple):
 
     @classmethod
     def of(cls, sd_seeds: float, sd_photos: float, sd_both: float, layout: _Layout) -> _Spread:
-        """From the standard deviations of :func:`planned_power`."""
+        """From the standard deviations of :func:`planned_power`; raises Refused for one that is negative or NaN."""
+        given = {"sd_seeds": sd_seeds, "sd_photos": sd_photos, "sd_both": sd_both}
+        sd_seeds, sd_photos, sd_both = (within(Limit(0), name, sd, float) for name, sd in given.items())
         shared = sd_both**2 * layout.share / layout.photos
         return cls(sd_seeds**2 * layout.share + shared, sd_photos**2 / layout.photos + shared, shared, layout)
 

@@ -24,7 +24,7 @@ class Autoencoder(nn.Module):
         raise NotImplementedError
 
     def decode(self, code: Tensor) -> Tensor:
-        """Code (N, code_size) -> bottleneck (N, C, 4, 4)."""
+        """Code (N, code_size) -> bottleneck (N, C, 4, 4); raises :class:`Refused` for another size."""
         raise NotImplementedError
 
     def forward(self, bottleneck: Tensor) -> Tensor:
@@ -43,12 +43,13 @@ class LinearAutoencoder(Autoencoder):
 
     def encode(self, bottleneck: Tensor) -> Tensor:
         """Bottleneck (N, C, 4, 4) -> code (N, code_size), signed."""
-        _check(bottleneck)
+        _check_bottleneck(bottleneck, self.width)
         code: Tensor = self.to_code(bottleneck.flatten(1))
         return code
 
     def decode(self, code: Tensor) -> Tensor:
         """Code (N, code_size) -> bottleneck (N, C, 4, 4)."""
+        _check_code(code, self.from_code)
         bottleneck: Tensor = self.from_code(code).unflatten(1, (self.width, SIDE, SIDE))
         return bottleneck
 
@@ -87,19 +88,29 @@ class ConvAutoencoder(Autoencoder):
 
     def encode(self, bottleneck: Tensor) -> Tensor:
         """Bottleneck (N, C, 4, 4) -> code (N, code_size), every number >= 0."""
-        _check(bottleneck)
+        _check_bottleneck(bottleneck, self.width)
         code: Tensor = self.to_code(self.encoder(bottleneck).flatten(1)).relu()
         return code
 
     def decode(self, code: Tensor) -> Tensor:
         """Code (N, code_size) -> bottleneck (N, C, 4, 4)."""
+        _check_code(code, self.from_code)
         narrow = self.from_code(code).relu().unflatten(1, (-1, SIDE, SIDE))
         bottleneck: Tensor = self.decoder(narrow)
         return bottleneck
 
 
-def _check(bottleneck: Tensor) -> None:
+def _check_bottleneck(bottleneck: Tensor, width: int) -> None:
+    if bottleneck.ndim != 4 or bottleneck.shape[1] != width:
+        why = f"it is {tuple(bottleneck.shape)}, wanted (N, {width}, {SIDE}, {SIDE})"
+        raise Refused("bottleneck", "the autoencoder", why, "bottlenecks of the network that it was trained on")
     rows, columns = bottleneck.shape[-2:]
     if (rows, columns) != (SIDE, SIDE):
         why = f"a bottleneck of {rows} x {columns} cells, the autoencoder takes {SIDE} x {SIDE}"
         raise Refused("images", "the network", why, "images of the model's crop size, which shgae info shows")
+
+
+def _check_code(code: Tensor, layer: nn.Linear) -> None:
+    if code.ndim != 2 or code.shape[1] != layer.in_features:
+        why = f"it is {tuple(code.shape)}, wanted (N, {layer.in_features})"
+        raise Refused("code", "the autoencoder", why, "codes that encode() gives")

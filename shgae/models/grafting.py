@@ -17,8 +17,7 @@ def graft(model: StackedHourglass, autoencoder: Autoencoder, stack: int = -1) ->
     """Puts the autoencoder after the last bottleneck residual of one stack, in place.
 
     Raises:
-        Refused: the stack has an autoencoder already.
-        IndexError: there is no such stack.
+        Refused: the stack has an autoencoder already, or there is no such stack.
     """
     hourglass = model.hourglass(stack)
     if not isinstance(hourglass.graft, nn.Identity):
@@ -30,8 +29,7 @@ def share(model: StackedHourglass, *, of: int, stack: int) -> None:
     """Puts the very autoencoder of one stack (the same module, the same weights) into another one too, in place.
 
     Raises:
-        Refused: there is none to share, or the other stack has one already.
-        IndexError: there is no such stack.
+        Refused: there is none to share, or the other stack has one already, or there is no such stack.
     """
     autoencoder = model.hourglass(of).graft
     if not isinstance(autoencoder, Autoencoder):
@@ -43,8 +41,7 @@ def remove(model: StackedHourglass, stack: int = -1) -> Autoencoder:
     """Takes the autoencoder of one stack out, in place, and returns it.
 
     Raises:
-        Refused: there is none.
-        IndexError: there is no such stack.
+        Refused: there is none, or no such stack.
     """
     hourglass = model.hourglass(stack)
     autoencoder = hourglass.graft

@@ -13,6 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shgae.errors import Refused
+from shgae.wording import counted
+
 
 class Encoded(NamedTuple):
     """What the way down leaves for the way up."""
@@ -202,8 +205,8 @@ class StackedHourglass(nn.Module):
             x = output.next_input
 
     def descend(self, images: Tensor, stack: int = -1) -> StackState:
-        """Images (N, 3, H, W) -> the bottom of one stack; raises IndexError if there is no such stack."""
-        index = range(len(self.stacks))[stack]
+        """Images (N, 3, H, W) -> the bottom of one stack; raises Refused if there is no such stack."""
+        index = self._index(stack)
         x = self.stem(images)
         for earlier in self.stacks[:index]:
             x = earlier(x).next_input
@@ -237,9 +240,9 @@ class StackedHourglass(nn.Module):
         later stack. Equals the values inside :meth:`forward` bit for bit.
 
         Raises:
-            IndexError: there is no such stack.
+            Refused: there is no such stack.
         """
-        wanted = [range(len(self.stacks))[stack] for stack in stacks]
+        wanted = [self._index(stack) for stack in stacks]
         found: dict[int, Tensor] = {}
         x = self.stem(images)
         for index in range(max(wanted)):
@@ -249,5 +252,12 @@ class StackedHourglass(nn.Module):
         return tuple(found[index] for index in wanted)
 
     def hourglass(self, stack: int = -1) -> Hourglass:
-        """The hourglass of one stack, counted from 0, or from the end if negative; raises IndexError."""
-        return cast(Stack, self.stacks[stack]).hourglass
+        """The hourglass of one stack, counted from 0, or from the end if negative; raises Refused."""
+        return cast(Stack, self.stacks[self._index(stack)]).hourglass
+
+    def _index(self, stack: int) -> int:
+        count = len(self.stacks)
+        if not -count <= stack < count:
+            why = f"it has {counted(count, 'stack')}, counted from 0"
+            raise Refused(f"stack {stack}", "the network", why, f"stack={count - 1}")
+        return stack % count

@@ -14,6 +14,7 @@ from shgae.analysis.latent.text import sentences
 from shgae.analysis.result import AnalysisResult
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import REPORT
+from shgae.config import some
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
 from shgae.recipes import AnalyzeConfig, as_json
@@ -38,6 +39,7 @@ def run(
         Refused: the inputs do not belong together, or allow nothing that was asked for.
         Interrupted: a signal came; nothing is kept.
     """
+    some("inputs", inputs)
     opened = open_inputs(inputs, config, execution)
     parts, left_out = choose_parts(config.parts, opened, config.clusters)
     if "clusters" in parts and opened.rows is not None:

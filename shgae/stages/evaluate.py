@@ -18,6 +18,7 @@ from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.ignored import IGNORED, read_regions
 from shgae.artifacts.manifest import REPORT, Parent
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
+from shgae.config import some
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas, sigmas_for
 from shgae.evaluation.official import OfficialTruth, read_truth
@@ -122,6 +123,7 @@ def run(
     Raises:
         Refused: a model or a file and the data do not belong together, or the data lacks the split.
     """
+    some("models", models)
     prepared = open_artifact(data, "data", verify=False)
     config = dataclasses.replace(config, split=scored_split(prepared, config.split))
     verify_files(prepared, (f"{config.split}/", PEOPLE.format(split="train"), IGNORED), execution)

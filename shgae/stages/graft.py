@@ -11,6 +11,7 @@ from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.compatibility import Bottlenecks, check_autoencoder, copied, find_stacks, in_words
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
+from shgae.config import some
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -79,6 +80,8 @@ def run(
         Refused: a stack is not there, not free or given twice; numbers of autoencoders and stacks do not match; an
             autoencoder was trained on another model's or another stack's activations, or is of another width.
     """
+    some("autoencoders", autoencoders)
+    some("stacks", stacks)
     loaded = load_hourglass(model)
     places = _places(stacks, loaded.spec, model)
     plantings = _plantings([load_autoencoder(path) for path in autoencoders], places)

@@ -32,7 +32,7 @@ from shgae.analysis.rate.report import RateReport
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
-from shgae.config import within
+from shgae.config import some, within
 from shgae.errors import Refused
 from shgae.evaluation.study_report import StudyReport
 from shgae.execution import EPOCH, Execution
@@ -75,6 +75,7 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
     """
     if from_epoch is not None:
         within(EPOCH, "from_epoch", from_epoch)
+    some("inputs", inputs)
     read = read_inputs(inputs)
     begins = _begins(read.histories, from_epoch)
     looks = _looks(read)

@@ -68,12 +68,13 @@ def fit_pose(
         Refused, DiskError, Diverged, Interrupted: see :mod:`shgae.errors`.
     """
     planned = config
-    device, config = placed(for_joints(config, Skeleton.from_json(facts["skeleton"])), execution, quiet=True)
+    skeleton = Skeleton.from_json(facts["skeleton"])
+    device, config = placed(for_joints(config, skeleton), execution, quiet=True)
     # channels last: convolutions run in this layout without copies, on CPUs as on GPUs
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = _objective(facts, config, parents["data"], device)
     with training_draft(output, "hourglass", config, parents, model, execution, device) as draft:
-        _announce_augmentation(planned, config, execution.progress)
+        _announce_augmentation(planned, config, skeleton, execution.progress)
         summary = fit(model, objective, config, draft, execution)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
@@ -88,12 +89,16 @@ def fit_pose(
     return FitResult(artifact, summary, parameters, trained)
 
 
-def _announce_augmentation(planned: AugmentConfig, config: AugmentConfig, progress: Progress) -> None:
+def _announce_augmentation(
+    planned: AugmentConfig, config: AugmentConfig, skeleton: Skeleton, progress: Progress
+) -> None:
     """Says how the crops are changed, which ``auto`` leaves to the data."""
     if config.augment != "none":
         progress.note(f"augmentation: {augment_in_words(vars(config))}")
     if planned.augment == "auto" and planned.flip is None and not config.flip:
         progress.note("note: no mirror pairs of joints are known (flip_pairs), so no crop is mirrored")
+    if config.flip and (said := skeleton.mirror_note()):
+        progress.note(said)
 
 
 def _objective(

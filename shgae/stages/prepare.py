@@ -96,7 +96,10 @@ def run(
     ) as unfinished:
         selections, twins, turned = plan_splits(sources, config, execution)
         needed = size_of(selections, config) + sheet * _SHEET_BYTES
-        check_space(output, needed, crops_in_words(selections), execution.progress)
+        if said := selections[0].people.skeleton.mirror_note():
+            execution.progress.note(said)
+        what = crops_in_words(selections) + ", with a sheet," * sheet
+        check_space(output, needed, what, execution.progress)
         written = write_crops(unfinished, selections, config, execution)
         selections = written.selections
         write_rows(unfinished.file(ALL_PEOPLE), (row for selection in selections for row in fate_rows(selection)))

@@ -13,6 +13,7 @@ from typing import Any
 from shgae import __version__
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.output_file import PAGE, check_file, make_room
+from shgae.config import some
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import ReportConfig
@@ -64,6 +65,7 @@ def run(inputs: Sequence[Path], output: Path, config: ReportConfig, execution: E
             another ending or lies inside an input, or the two models are not in an evaluation.
         Interrupted: a signal came; nothing was written.
     """
+    some("inputs", inputs)
     check_file(output, PAGE, execution.force, example="report")
     given = open_given(inputs, execution)
     _check_place(output, given)

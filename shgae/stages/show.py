@@ -100,6 +100,8 @@ def run(
     augmentation = augmentation_of(config, skeleton, crops.crop_size, data)
     if augmentation and split != "train":
         raise Refused("--augment", f"split {split}", "trainings change the train split alone", "--split train")
+    if augmentation and augmentation.parts["flip"] and (note := skeleton.mirror_note()):
+        execution.progress.note(note)
     file = _predicted(predictions, prepared, split, crops, sigmas)
     if file is not None:
         for note in file.notes():

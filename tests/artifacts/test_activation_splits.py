@@ -57,8 +57,9 @@ def test_the_splits_are_those_that_hold_anybody_in_the_order_of_splits(made: Mad
     assert "test" in splits and "val" not in splits and "training" not in splits
     assert splits["test"] is splits["test"] and splits["test"].split == "test"
     for name in ("val", "training"):
-        with pytest.raises(KeyError):
+        with pytest.raises(Refused, match=f"split '{name}' in .*: it has train and test") as caught:
             splits[name]
+        assert isinstance(caught.value, KeyError) and splits.get(name) is None
 
 
 def test_a_split_knows_its_shape_its_tensors_and_their_mean(made: Made) -> None:

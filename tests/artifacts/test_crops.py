@@ -118,6 +118,20 @@ def test_rows_are_read_in_any_order_and_as_often_as_asked(tmp_path: Path) -> Non
     np.testing.assert_array_equal(crops.read(rows), drawn(11)[rows])
 
 
+@pytest.mark.parametrize("limit", [None, 7])
+def test_rows_from_the_end_are_those_of_the_people_and_rows_beyond_it_are_an_error(
+    tmp_path: Path, limit: int | None
+) -> None:
+    crops = Crops(prepared(tmp_path / "data", train=11), "train", limit)
+    count = len(crops)
+    for rows in (np.array([-1, -count, 0]), np.arange(-count, 0)):
+        assert np.array_equal(crops.read(rows), drawn(11)[:count][rows])
+        assert crops.files_of(rows) == crops.files_of(np.arange(count)[rows])
+    for row in (count, -count - 1):
+        with pytest.raises(IndexError):
+            crops.read(np.array([row]))
+
+
 @pytest.mark.parametrize(("limit", "rows"), [(1, 1), (4, 4), (5, 5), (11, 11), (99, 11), (None, 11)])
 def test_a_limit_keeps_the_first_people(tmp_path: Path, limit: int | None, rows: int) -> None:
     crops = Crops(prepared(tmp_path / "data", train=11), "train", limit)

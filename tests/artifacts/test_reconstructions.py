@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from shgae.artifacts.activation_splits import ActivationSplits, open_splits
 from shgae.artifacts.activations import LARGEST
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.reconstructions import check_name, read_reconstruction, write_reconstruction
-from shgae.errors import Refused
+from shgae.errors import DiskError, Refused
 from tests.builders.small_activations import SHAPE, bottlenecks, extracted, prepared
 
 TRAIN, TEST = (7, 3, 5, 1), (20, 10, 40, 30, 50)
@@ -231,6 +232,48 @@ def test_what_could_not_be_read_is_not_written(
     with pytest.raises(Refused):
         write_reconstruction(tmp_path / "x", numbers, ids, activations)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("numbers", "ids", "why"),
+    [
+        (NUMBERS[:, 1:], TRAIN, "the shape that its read"),
+        (NUMBERS, np.array([TRAIN]), "the shape that its read"),
+        ([[1.0], [1.0, 2.0]], TRAIN, "numpy cannot read it"),
+        (torch.tensor(NUMBERS, requires_grad=True), TRAIN, "numpy cannot read it"),
+    ],
+)
+def test_who_writes_is_not_advised_to_write(
+    tmp_path: Path, activations: ActivationSplits, numbers: Any, ids: Any, why: str
+) -> None:
+    with pytest.raises(Refused, match=why) as caught:
+        write_reconstruction(tmp_path / "x", numbers, ids, activations)
+    assert "write_reconstruction" not in str(caught.value)
+
+
+def test_one_split_in_place_of_all_is_refused(tmp_path: Path, activations: ActivationSplits) -> None:
+    with pytest.raises(Refused, match=r'Try: activations, not activations\["test"\]'):
+        write_reconstruction(tmp_path / "x", NUMBERS, TRAIN, activations["train"])  # type: ignore[arg-type]
+
+
+def test_a_folder_is_made_and_none_is_replaced(tmp_path: Path, activations: ActivationSplits) -> None:
+    write_reconstruction(tmp_path / "new" / "folder" / "x", NUMBERS, TRAIN, activations)
+    assert np.array_equal(load_file(tmp_path / "new" / "folder" / "x")["bottleneck"], NUMBERS)
+    with pytest.raises(Refused, match="it is a folder"):
+        write_reconstruction(tmp_path / "new", NUMBERS, TRAIN, activations)
+    with pytest.raises(Refused, match="a file stands in the way"):
+        write_reconstruction(tmp_path / "new" / "folder" / "x" / "y", NUMBERS, TRAIN, activations)
+
+
+def test_a_disk_that_is_full_is_an_error_of_its_own(
+    tmp_path: Path, activations: ActivationSplits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no room", str(path))
+
+    monkeypatch.setattr(module, "write_bytes", full)
+    with pytest.raises(DiskError, match="no room"):
+        write_reconstruction(tmp_path / "x", NUMBERS, TRAIN, activations)
 
 
 def test_a_number_beyond_float32_is_told_from_one_that_is_not_finite(

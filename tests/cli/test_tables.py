@@ -100,6 +100,24 @@ def test_an_autoencoder_that_is_no_better_than_the_mean_is_called_that(fvu: floa
     assert any(isinstance(table, Text) for table in autoencoder_tables(result)) == is_poor
 
 
+@pytest.mark.parametrize(
+    ("pooled", "each", "named"),
+    [
+        (0.9, (0.8, 0.9), None),
+        (0.3, (0.8, 1.2), "not better for stack 1"),
+        (0.3, (1.0, 1.2), "not better for stack 0 and stack 1"),
+        (0.3, (None, 0.9), None),
+    ],
+)
+def test_a_pooled_autoencoder_is_measured_by_each_stack(
+    pooled: float, each: tuple[float | None, ...], named: str | None
+) -> None:
+    found = {"validation": {"fvu": pooled}, "validation_by_stack": {str(i): {"fvu": one} for i, one in enumerate(each)}}
+    tables = autoencoder_tables({"parameters": 7, "best_epoch": 1, "best": {}, "history": [{}]} | found)
+    assert "all stacks together, against their common mean" in text_of(tables[1])
+    assert [table.plain.endswith(str(named)) for table in tables if isinstance(table, Text)] == [True] * bool(named)
+
+
 def test_an_autoencoder_has_one_fvu_that_in_fp32() -> None:
     best = {"train_loss": 0.5, "val_loss": 0.4, "val_fvu": 0.31}
     result = {"parameters": 7, "best_epoch": 1, "best": best, "history": [{}], "validation": {"mse": 0.4, "fvu": 0.32}}

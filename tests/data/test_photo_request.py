@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from shgae.cli.app import main
 from shgae.data.photo_request import PhotoRequest, read_request
+from shgae.data.photos import SUFFIXES
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import Exif, PredictConfig
@@ -227,3 +229,27 @@ def test_boxes_of_a_photo_that_cannot_be_read_are_no_doubt(photos: Path, tmp_pat
 def test_boxes_of_no_photo_that_was_given_are_refused(photos: Path, tmp_path: Path) -> None:
     boxes = boxed(tmp_path, ("x.png", BOX))
     assert refused(photos, boxes=boxes).where == str(boxes)
+
+
+def test_photos_in_subfolders_are_counted_unless_they_are_given_too(photos: Path) -> None:
+    for grey, name in enumerate(("sub/e.JPG", "sub/.hidden.jpg", ".cache/f.jpg"), 100):
+        draw(photos / name, grey=grey)
+    draw(photos / "sub" / "deep" / "g.png", grey=110)
+    (photos / "sub" / "notes.txt").touch()
+    assert ["2 photos in subfolders" in line for line in said(photos)] == [True]
+    assert ["1 photo in subfolders" in line for line in said(photos, photos / "sub")] == [True, False]
+    assert said(photos / "c.jpg") == []
+
+
+def test_a_folder_of_folders_is_refused_with_what_they_hold(tmp_path: Path) -> None:
+    draw(tmp_path / "all" / "c.jpg").rename(draw(tmp_path / "all" / "sub" / "d.jpg"))
+    assert "1 photo in subfolders" in refused(tmp_path / "all").why
+
+
+def test_a_request_for_nothing_is_refused() -> None:
+    assert refused().where == "photos"
+
+
+def test_the_help_names_every_suffix_of_photos(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "--help"]) == 0
+    assert [word for word in capsys.readouterr().out.split() if word.strip("│") in SUFFIXES] == list(SUFFIXES)

@@ -96,6 +96,23 @@ def test_nobody_left_is_refused_with_the_reasons(tmp_path: Path):
         chosen(tmp_path, [[{"keypoints": [0] * 6}, {"keypoints": [0] * 6}, {"iscrowd": 1}]])
 
 
+@pytest.mark.parametrize(
+    ("options", "person", "fix"),
+    [
+        ({"square": "mpii"}, {}, "--square study, or a JSON of shgae convert mpii"),
+        ({"crop_policy": "inside"}, {"keypoints": [1, 1, 2, 99, 59, 2]}, "--crop-policy pad"),
+        ({}, {"keypoints": [150, 10, 2, 0, 0, 0], "bbox": [145, 8, 10, 10]}, "the photos that the JSON was made for"),
+        ({"square": "mpii"}, {"keypoints": [0] * 6}, "a JSON with labelled people"),
+    ],
+)
+def test_where_nobody_is_left_the_fix_fits_the_reason(
+    tmp_path: Path, options: dict[str, Any], person: dict[str, Any], fix: str
+) -> None:
+    with pytest.raises(Refused, match="nobody is left") as refused:
+        chosen(tmp_path, [[person, {"keypoints": [0] * 6}, {"iscrowd": 1}]], **options)
+    assert refused.value.fix == fix
+
+
 def photos_of(selection: Selection, split: str) -> set[int]:
     return {fate.photo for fate in selection.fates if fate.split == split}
 

@@ -75,6 +75,8 @@ def test_what_is_proposed_after_several_stacks_works_as_proposed(stacks: Shell) 
 
 def test_one_autoencoder_of_all_stacks_is_scored_at_each_and_proposed_to_be_shared(stacks: Shell) -> None:
     out = stacks.run("pretrain-ae", "acts", "--stack", "all", "-o", "both", *QUICK)
+    pooled = "all stacks together, against their common mean"
+    assert pooled in out and pooled in " ".join(stacks.run("info", "both").split())
     _, _, each = out.partition("Of each stack")
     assert [line.split()[:2] for line in each.splitlines()[1:3]] == [["stack", "0"], ["stack", "1"]]
     words = proposed(out)

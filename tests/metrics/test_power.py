@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from shgae.errors import Refused
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.power import minimum_detectable, planned_power, spread_over_photos
 from shgae.metrics.seeds import CombinedEstimate, unpaired_error
@@ -126,6 +128,56 @@ def test_the_spread_over_photos_is_that_of_the_resamples() -> None:
     assert found / math.sqrt(photos) == pytest.approx(resampled.standard_error, rel=0.05)
     assert photos == differing > effective > 200
     assert spread_over_photos(gains[:1], np.ones(1), photo_id[:1]) == (0.0, 1, 1, 1.0)
+
+
+PLAN = {"sd_seeds": 0.008, "sd_photos": 0.06, "seeds": 5, "photos": 500, "arms": 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("seeds", value) for value in (0, -1, 2.5, True, "3")),
+        *(("photos", value) for value in (0, -500, 20.5)),
+        *(("arms", value) for value in (0, 1, 2.5)),
+        *(("unpaired", value) for value in (0, 1.5)),
+        *((name, value) for name in ("sd_seeds", "sd_photos") for value in (-0.1, math.nan, math.inf, "0.1")),
+    ],
+)
+@pytest.mark.parametrize("photos", [5, 500])
+def test_a_plan_of_impossible_numbers_is_refused_by_name(name: str, value: object, photos: int) -> None:
+    for plan in (partial(planned_power, 0.01, 0.02), partial(minimum_detectable, 0.8)):
+        with pytest.raises(Refused) as refused:
+            plan(**{**PLAN, "photos": photos, name: value})
+        assert refused.value.where == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gain", 2.0),
+        ("gain", math.nan),
+        ("margin", -0.01),
+        ("margin", 1.5),
+        ("alpha", 0.0),
+        ("alpha", 5),
+        ("sd_both", -1),
+    ],
+)
+def test_a_gain_a_margin_or_a_level_that_is_no_share_is_refused(name: str, value: float) -> None:
+    with pytest.raises(Refused) as refused:
+        planned_power(**{"gain": 0.01, "margin": 0.02, **PLAN, name: value})
+    assert refused.value.where == name
+
+
+@pytest.mark.parametrize("power", [0.01, 0.49, 80, math.nan])
+def test_a_power_of_less_than_even_odds_or_in_per_cent_is_refused(power: float) -> None:
+    with pytest.raises(Refused, match=r"value in power: .* is not "):
+        minimum_detectable(power, **PLAN)
+
+
+def test_a_plan_takes_numbers_of_numpy() -> None:
+    numbers = {name: np.float64(value) if name.startswith("sd") else np.int64(value) for name, value in PLAN.items()}
+    assert minimum_detectable(np.float64(0.8), **numbers) == minimum_detectable(0.8, **PLAN)
 
 
 @pytest.mark.parametrize("sizes", [[100] * 3 + [1] * 57, [20] * 3 + [1] * 12, [3] * 15])

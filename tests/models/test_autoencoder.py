@@ -72,3 +72,17 @@ def test_images_of_another_crop_size_are_refused_by_that_name(family: str) -> No
     model = build_autoencoder(AutoencoderSpec(width=16, family=family))  # type: ignore[arg-type]
     with pytest.raises(Refused, match="8 x 8 cells.* crop size"):
         model.encode(torch.randn(1, 16, 8, 8))
+
+
+@pytest.mark.parametrize("family", ["conv", "linear"])
+@pytest.mark.parametrize("shape", [(2, 256), (16, 4, 4), (2, 8, 4, 4)])
+def test_what_is_no_bottleneck_or_no_code_is_refused_with_its_shape_and_the_wanted_one(
+    family: str, shape: tuple[int, ...]
+) -> None:
+    model = build_autoencoder(AutoencoderSpec(width=16, code_size=7, family=family))  # type: ignore[arg-type]
+    with pytest.raises(Refused) as refused:
+        model.encode(torch.randn(shape))
+    assert (refused.value.what, refused.value.why) == ("bottleneck", f"it is {shape}, wanted (N, 16, 4, 4)")
+    with pytest.raises(Refused) as refused:
+        model.decode(torch.randn(shape))
+    assert (refused.value.what, refused.value.why) == ("code", f"it is {shape}, wanted (N, 7)")

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shgae.errors import Refused
 from shgae.models.hourglass import Hourglass, StackedHourglass
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import build_hourglass
@@ -122,8 +123,9 @@ def test_the_bottleneck_computes_no_skip_no_decoder_no_head_and_no_later_stack(
 
 def test_there_is_no_bottleneck_of_a_stack_that_does_not_exist(model: StackedHourglass, images: Tensor) -> None:
     for stack in (1, -2):
-        with pytest.raises(IndexError):
-            model.bottleneck(images, stack)
+        for look in (model.bottleneck, model.descend):
+            with pytest.raises(Refused, match=rf"stack {stack} in the network: it has 1 stack, .* stack=0"):
+                look(images, stack)
 
 
 @pytest.mark.parametrize("stack", [0, 1, -1])

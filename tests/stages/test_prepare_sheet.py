@@ -12,7 +12,11 @@ from PIL import Image
 from shgae.artifacts.store import open_artifact
 from shgae.cli.app import main
 from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.recipes import PrepareConfig
 from shgae.reporting import people_sheet
+from shgae.stages import prepare
+from tests.builders.chain import Notes
 from tests.builders.photo_folders import make
 
 
@@ -48,6 +52,15 @@ def test_the_sheet_is_an_artefacts_file_and_no_part_of_its_id(
     size = drawn.files["sheet.png"].size
     assert made["with"]["bytes"] == made["without"]["bytes"] + size
     assert 10_000 < size < 600_000, "what room on the disk is kept for"
+
+
+def test_the_room_that_a_sheet_takes_is_named(tmp_path: Path) -> None:
+    folder = make(tmp_path / "train")
+    for sheet in (True, False):
+        notes = Notes()
+        config, how = PrepareConfig(crop_size=128), Execution(progress=notes)
+        prepare.run({"train": folder.source}, tmp_path / f"{sheet}", config, how, sheet=sheet)
+        assert [" with a sheet" in text for text in notes.said if "will take" in text] == [sheet]
 
 
 def test_a_changed_sheet_is_seen(words: list[str], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def info(
     from rich.text import Text
 
     from shgae.artifacts.disk_space import readable
-    from shgae.cli.tables import facts_table, in_units, lineage_tree
+    from shgae.cli.tables import POOLED, facts_table, in_units, lineage_tree, plain
     from shgae.reporting.names import options_named
     from shgae.stages import info as stage
 
@@ -34,6 +34,8 @@ def info(
     known = dict(result["facts"])
     if result["kind"] == "hourglass" and "best_score" in known:
         known["val_pck"] = known.pop("best_score")
+    if "validation_by_stack" in known:
+        known["validation"] = f"{plain(known['validation'])}, of {POOLED}"
     facts = facts_table(size | in_units(known), "Facts")
     command = {"command": shlex.join(result["provenance"].get("command", ()))}
     made_by = facts_table(result["provenance"] | command, "Made by")

@@ -14,6 +14,7 @@ from shgae.execution import Execution
 from shgae.recipes import PredictConfig
 
 _MOST_BAD = 10
+_PHOTOS = "Photos, and folders: .jpg .jpeg .png .webp .bmp .ppm .gif directly in them."
 _BOXES = "Boxes: a COCO dataset, or detections. Without it, a photo is one person."
 _SIGMAS = "JSON of the OKS sigmas for --nms: a list, or an object by joint. Without it COCO's, of its 17 joints."
 _ALWAYS = ("photos", "people", "mean_score")
@@ -36,7 +37,7 @@ _PER_JOINT = ("undecided", "outside_photo")  # names of joints, which stay as th
 )
 def predict(
     model: Model,
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTOS...", help="Photos, and folders of photos."), Photos()],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTOS...", help=_PHOTOS), Photos()],
     output: Output,
     config: PredictConfig,
     execution: Execution,
