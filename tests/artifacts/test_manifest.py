@@ -135,7 +135,7 @@ def test_a_kind_that_nobody_knows_is_refused(tmp_path: Path) -> None:
         read_manifest(written(tmp_path, changed(kind="model").to_json()))
 
 
-@pytest.mark.parametrize("path", ["a\0b", "a\ud800b"])
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b", "\ud800"])
 def test_a_parent_that_lies_nowhere_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(Refused, match="torn or not ours"):
         read_manifest(written(tmp_path, with_parent(path=path).to_json()))

@@ -14,12 +14,7 @@ from shgae.artifacts.store import agree, open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import ProcessGroup
-from tests.builders.artefacts import FILES, interrupted, make
-
-
-def replace_by_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
+from tests.builders.artefacts import FILES, interrupted, make, replace_by_folder
 
 
 def rewritten(change: Callable[[bytes], bytes]) -> Callable[[Path], object]:

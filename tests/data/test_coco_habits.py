@@ -14,6 +14,7 @@ from PIL import Image
 from shgae.data.coco import read_coco
 from shgae.errors import Refused
 from tests.builders.coco_documents import NAMES, Document, document, everybody, read, with_value, without
+from tests.builders.photo_models import exif_of
 
 
 def refusal(folder: Path, content: Document) -> str:
@@ -115,10 +116,8 @@ def test_sizes_that_the_json_lacks_are_the_photos(tmp_path: Path):
     for image in content["images"]:
         image["width"] = None
     Image.new("RGB", (50, 40)).save(tmp_path / "a.jpg")
-    turned = Image.Exif()
-    turned[0x0112] = 6
     (tmp_path / "sub").mkdir()
-    Image.new("RGB", (50, 40)).save(tmp_path / "sub" / "b.jpg", exif=turned)
+    Image.new("RGB", (50, 40)).save(tmp_path / "sub" / "b.jpg", exif=exif_of(6))
     assert [photo.size for photo, _ in read(tmp_path, content)] == [(50, 40), (50, 40)]
     upright = read_coco(tmp_path / "people.json", tmp_path, exif="apply")
     assert [photo.size for photo, _ in upright] == [(50, 40), (40, 50)]

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.builders.artefacts import replace_by_folder
 from tests.end_to_end.conftest import PAIR, TRAIN, Shell, one_line, snapshot
 
 Document = dict[str, Any]
@@ -99,18 +100,13 @@ def _linked_away(path: Path) -> None:
     path.symlink_to(Path("elsewhere.jpg").absolute())
 
 
-def _replaced_by_a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
 BROKEN_PHOTO: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated": (_truncated, "it cannot be decoded"),
     "empty": (lambda path: path.write_bytes(b""), "no photo"),
     "text": (lambda path: path.write_text("<html>404</html>"), "no photo"),
     "of another size": (lambda path: Image.new("RGB", (50, 40)).save(path), "it is 50 x 40, the JSON says"),
     "missing": (Path.unlink, "no such file"),
-    "a folder": (_replaced_by_a_folder, "no such file"),
+    "a folder": (replace_by_folder, "no such file"),
     "a link out of the folder": (_linked_away, "a link leads it out"),
 }
 

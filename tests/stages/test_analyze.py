@@ -19,8 +19,8 @@ from shgae.analysis.splicer import Splicer
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
-from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, StopFlag
+from shgae.errors import Refused
+from shgae.execution import Execution
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import AnalyzeConfig, EvaluateConfig, SpliceConfig
 from shgae.stages import analyze, evaluate, splice
@@ -254,11 +254,3 @@ def test_two_of_a_kind_and_strangers_are_refused(chain: Chain, sites: Sites, tmp
         analyze.run([sites.activations, chain.baseline, chain.data], tmp_path / "out", EXACT, HOW)
     with pytest.raises(Refused, match="not pre-trained on"):
         analyze.run([sites.activations, chain.autoencoder], tmp_path / "out", EXACT, HOW)
-
-
-def test_interrupted_it_leaves_nothing(chain: Chain, tmp_path: Path) -> None:
-    stop = StopFlag()
-    stop.signal_number = 2
-    with pytest.raises(Interrupted):
-        analyze.run([chain.activations], tmp_path / "out", EXACT, Execution(stop=stop))
-    assert list(tmp_path.iterdir()) == []

@@ -25,8 +25,9 @@ from shgae.stages import finetune, train
 from shgae.training.objectives import PoseObjective
 from tests.builders.chain import Chain
 from tests.builders.processes import together
-from tests.builders.tiny import TINY, TINY_FINETUNE
+from tests.builders.tiny import REGULAR, TINY, TINY_FINETUNE
 
+CHANCE = ("augment", "dropout", "weight_decay")
 STRONG = dataclasses.replace(TINY, augment="strong")
 
 
@@ -58,13 +59,17 @@ def test_the_manifest_says_every_part(strong: Path) -> None:
         **{"augment": "strong", "rotation": 45.0, "translation": 0.1, "half_body": 0.3}
     }
     for plain in (TrainConfig(), FinetuneConfig(), StudyConfig()):
-        assert not {"augment", *PARTS} & as_json(plain).keys()
+        assert not {*CHANCE, *PARTS} & as_json(plain).keys()
 
 
-def test_stopped_after_every_step_it_ends_with_the_same_bits(strong: Path) -> None:
-    found = verify.run(strong, 4, Execution(workers=0), here)
+@pytest.mark.parametrize("config", [STRONG, REGULAR], ids=["augment", "dropout"])
+def test_stopped_after_every_step_it_ends_with_the_same_bits(
+    tiny_data: Path, tmp_path: Path, config: TrainConfig
+) -> None:
+    train.run(tiny_data, tmp_path / "run", config, Execution(workers=0))
+    found = verify.run(tmp_path / "run", 4, Execution(workers=0), here)
     assert found.fault() is None
-    assert found.trial.config["augment"] == "strong"
+    assert {key: found.trial.config[key] for key in CHANCE} == {key: getattr(config, key) for key in CHANCE}
     assert found.interruptions >= 4
 
 
@@ -74,13 +79,14 @@ def test_threads_that_read_ahead_change_no_bit(strong: Path, tiny_data: Path, tm
     assert made.id == open_artifact(strong).id
 
 
-def test_two_processes_make_what_one_makes(tiny_data: Path, tmp_path: Path) -> None:
-    config = dataclasses.replace(STRONG, micro_batches=2, epochs=1)
+@pytest.mark.parametrize("config", [STRONG, REGULAR], ids=["augment", "dropout"])
+def test_two_processes_make_what_one_makes(tiny_data: Path, tmp_path: Path, config: TrainConfig) -> None:
+    config = dataclasses.replace(config, micro_batches=2, epochs=1)
     one = train.run(tiny_data, tmp_path / "one", config, Execution(workers=0)).artifact
     found = together(
         2, lambda world: train.run(tiny_data, tmp_path / "two", config, Execution(world=world, workers=0)).artifact.id
     )
-    assert found == [one.id, one.id]
+    assert [*found, open_artifact(tmp_path / "two").id] == [one.id] * 3
 
 
 def test_fine_tuning_is_changed_too(chain: Chain, tmp_path: Path) -> None:

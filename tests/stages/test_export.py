@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import json
 import os
@@ -146,39 +145,6 @@ def test_people_read_a_table_of_file_shapes_and_differences(quick: Exported, tmp
     assert text.count("off torch, batch of") == 3
 
 
-def test_a_file_that_exists_is_replaced_on_request_only(quick: Exported, tmp_path: Path) -> None:
-    path = tmp_path / "pose.onnx"
-    path.write_text("mine")
-    with pytest.raises(Refused, match="it exists already"):
-        export.run(quick.model, path, HOW)
-    assert path.read_text() == "mine"
-    export.run(quick.model, path, FORCE)
-    assert path.read_bytes() == quick.path.read_bytes()
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("name", ["pose", "pose.pb", "pose.ONNX", ".onnx", "..", "pose.onnx.data"])
-def test_another_ending_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(Refused, match=r"does not end in \.onnx"):
-        export.run(tmp_path / "none", tmp_path / name, FORCE)
-
-
-def test_force_spares_what_is_no_file(quick: Exported, tmp_path: Path) -> None:
-    (tmp_path / "folder.onnx").mkdir()
-    (tmp_path / "link.onnx").symlink_to(quick.path)
-    (tmp_path / "broken.onnx").symlink_to("nowhere")
-    for name in ("folder", "link", "broken"):
-        with pytest.raises(Refused, match="not a file, so --force spares it"):
-            export.run(quick.model, tmp_path / f"{name}.onnx", FORCE)
-
-
-def test_a_file_in_the_way_of_the_folder_is_refused(quick: Exported, tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("mine")
-    for path in ("taken/pose.onnx", "taken/deeper/pose.onnx"):
-        with pytest.raises(Refused, match="a file stands in the way"):
-            export.run(quick.model, tmp_path / path, HOW)
-
-
 def test_what_is_no_hourglass_is_refused(chain: Chain, tmp_path: Path) -> None:
     for path, why in ((chain.data, "it holds prepared data"), (tmp_path / "none", "no such folder")):
         with pytest.raises(Refused, match=why):
@@ -235,18 +201,3 @@ def test_a_signal_leaves_nothing(quick: Exported, tmp_path: Path, question: int)
         export.run(quick.model, tmp_path / "pose.onnx", how)
     assert told.value.exit_code == 130
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_full_disk_spares_the_old_file(
-    quick: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    def full(_handle: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    path = tmp_path / "pose.onnx"
-    path.write_text("mine")
-    monkeypatch.setattr(os, "fsync", full)
-    assert main(["export", str(quick.model), "-o", str(path), "--force", "--quiet"]) == 5
-    assert "No space left on device" in capsys.readouterr().err
-    assert path.read_text() == "mine"
-    assert list(tmp_path.iterdir()) == [path]

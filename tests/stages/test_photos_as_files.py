@@ -25,22 +25,17 @@ from shgae.execution import Execution
 from shgae.recipes import Exif, PrepareConfig
 from shgae.stages.prepare import PrepareResult, Source, run
 from tests.builders.chain import Notes
+from tests.builders.photo_models import exif_of
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
 UPRIGHT = (80, 60)
 CONFIG = PrepareConfig(crop_size=128)
 
 
-def exif(orientation: int) -> Image.Exif:
-    made = Image.Exif()
-    made[0x0112] = orientation
-    return made
-
-
 def encoded(image: Image.Image, form: str, orientation: int) -> bytes:
     stream = BytesIO()
     options: dict[str, Any] = {"quality": 98, "subsampling": 0} if form == "JPEG" else {"lossless": True}
-    image.save(stream, form, exif=exif(orientation), **({} if form == "PNG" else options))
+    image.save(stream, form, exif=exif_of(orientation), **({} if form == "PNG" else options))
     return stream.getvalue()
 
 

@@ -18,6 +18,7 @@ from shgae.artifacts.store import open_artifact
 from shgae.errors import DiskError, Interrupted, Refused
 from shgae.execution import Execution
 from tests.builders.photo_folders import Listener, line_of, make, prepare, rows_of
+from tests.builders.photo_models import turn
 
 
 def test_rows_and_crops_sum_up(tmp_path: Path):
@@ -189,10 +190,7 @@ def test_a_photo_without_samples_is_not_needed(tmp_path: Path):
 def test_exif_turns_no_photo(tmp_path: Path):
     train = make(tmp_path / "train", photos=1)
     plain = prepare({"train": train}, tmp_path / "plain").artifact
-    photo = tmp_path / "train" / "photos" / "0.png"
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.open(photo).save(photo, exif=exif)
+    turn(tmp_path / "train" / "photos" / "0.png", 6)
     assert prepare({"train": train}, tmp_path / "turned").artifact.id == plain.id
 
 

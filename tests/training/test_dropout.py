@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from shgae.artifacts.store import open_artifact
-from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, StopFlag
-from shgae.experiments.resume import verify
-from shgae.experiments.resume.trial import Trial
+from shgae.errors import Refused
+from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import HourglassSpec, build_hourglass
-from shgae.recipes import FitConfig, TrainConfig, as_json
+from shgae.recipes import FitConfig, TrainConfig
 from shgae.stages import train
 from shgae.training.dropout import Dropout, multiplied
 from shgae.training.optim import build_optimizer
-from tests.builders.processes import together
-from tests.builders.tiny import TINY
-
-REGULAR = dataclasses.replace(TINY, dropout=0.3, weight_decay=0.05, optimizer="adam")
+from tests.builders.tiny import REGULAR
 
 
 def network(stacks: int = 1) -> StackedHourglass:
@@ -109,37 +102,7 @@ def test_adam_without_weight_decay_is_adam() -> None:
     assert type(build_optimizer(network(), FitConfig(optimizer="adam"))) is torch.optim.Adam
 
 
-def here(trial: Trial, output: Path, *, steps: int | None, resume: bool, stop: StopFlag) -> bool:  # noqa: ARG001
-    try:
-        trial.train(output, steps=steps, resume=resume)
-    except Interrupted:
-        return False
-    return True
-
-
-def test_stopped_after_every_step_it_ends_with_the_same_bits(tiny_data: Path, tmp_path: Path) -> None:
-    made = train.run(tiny_data, tmp_path / "run", REGULAR, Execution(workers=0)).artifact
-    assert {key: made.manifest.config[key] for key in ("dropout", "weight_decay")} == {
-        **{"dropout": 0.3, "weight_decay": 0.05}
-    }
-    assert not {"dropout", "weight_decay"} & as_json(TINY).keys()
-    found = verify.run(tmp_path / "run", 4, Execution(workers=0), here)
-    assert found.fault() is None
-    assert found.interruptions >= 4
-
-
-def test_two_processes_make_what_one_makes(tiny_data: Path, tmp_path: Path) -> None:
-    config = dataclasses.replace(REGULAR, micro_batches=2, epochs=1)
-    one = train.run(tiny_data, tmp_path / "one", config, Execution(workers=0)).artifact
-    found = together(
-        2, lambda world: train.run(tiny_data, tmp_path / "two", config, Execution(world=world, workers=0)).artifact.id
-    )
-    assert found == [one.id, one.id]
-    assert open_artifact(tmp_path / "two").id == one.id
-
-
 def test_a_refused_training_leaves_nothing(tiny_data: Path, tmp_path: Path) -> None:
-    config = REGULAR
     with pytest.raises(Refused):
-        train.run(tiny_data, tmp_path / "run", config, Execution(device="abacus"))
+        train.run(tiny_data, tmp_path / "run", REGULAR, Execution(device="abacus"))
     assert list(tmp_path.iterdir()) == []
