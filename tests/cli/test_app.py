@@ -97,7 +97,7 @@ def test_a_resumed_run_that_lacks_memory_is_not_told_to_change_its_batch_size(pr
 
     probe.body = body
     assert probe("--resume") == 2
-    assert "Try: the same command when other programs have left it more" in capsys.readouterr().err
+    assert "Try: the same command" in capsys.readouterr().err
 
 
 def test_a_backend_of_a_notebook_is_not_asked_for(monkeypatch) -> None:

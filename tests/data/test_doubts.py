@@ -63,7 +63,7 @@ def test_boxes_of_something_else_are_told_by_the_joints_outside(tmp_path: Path, 
 
 
 def test_joints_that_are_fractions_of_the_photo_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"all joints lie between 0 and 1, .*Try: joints and boxes in pixels"):
+    with pytest.raises(Refused, match="joints lie .*in pixels"):
         selected(tmp_path, joint=lambda x, y: (x / WIDTH, y / HEIGHT))
 
 
@@ -79,7 +79,7 @@ def test_boxes_that_are_fractions_are_refused_for_photos_too(tmp_path: Path) -> 
     for last in (boxes, [*boxes, {"image_id": 9, "bbox": [1, 1, 30, 40]}]):
         (tmp_path / "b.json").write_text(json.dumps(last))
         if last is boxes:
-            with pytest.raises(Refused, match="all boxes lie between 0 and 1"):
+            with pytest.raises(Refused, match="boxes lie"):
                 read_boxes(tmp_path / "b.json", 1)
         else:
             assert len(read_boxes(tmp_path / "b.json", 1).images) == 4

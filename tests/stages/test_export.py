@@ -156,7 +156,7 @@ def test_a_network_too_large_for_one_file_is_refused(
     quick: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "_MOST_BYTES", 20_000)
-    with pytest.raises(Refused, match=r"its weights take .* kB, one ONNX file holds 20\.0 kB"):
+    with pytest.raises(Refused, match=r"20\.0 kB"):
         export.run(quick.model, tmp_path / "pose.onnx", HOW)
     assert list(tmp_path.iterdir()) == []
 
@@ -164,8 +164,8 @@ def test_a_network_too_large_for_one_file_is_refused(
 @pytest.mark.parametrize(
     ("hidden", "words"),
     [
-        (("onnx",), "the package onnx is not installed"),
-        (("onnxscript", "onnxruntime"), "the packages onnxscript, onnxruntime are not installed"),
+        (("onnx",), "package onnx is"),
+        (("onnxscript", "onnxruntime"), "packages onnxscript, onnxruntime are"),
     ],
 )
 def test_without_the_extra_it_says_what_to_install_before_anything_else(
@@ -176,7 +176,7 @@ def test_without_the_extra_it_says_what_to_install_before_anything_else(
     assert main(["export", str(chain.baseline), "-o", str(tmp_path / "pose.onnx")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == f"error: export in this environment: {words}. Try: pip install onnx onnxscript onnxruntime.\n"
+    assert words in err and "pip install onnx onnxscript onnxruntime" in err and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 

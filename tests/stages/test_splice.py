@@ -118,7 +118,7 @@ def test_fidelity_is_measured_around_the_training_mean(chain: Chain, spliced: di
 
 def test_the_bottlenecks_need_not_have_been_extracted(chain: Chain, spliced: dict[str, Any]) -> None:
     found = splice.run(chain.baseline, chain.data, None, EXACT, HOW, chain.autoencoder).to_json()
-    assert "a pass of its own" in found["training"] and "activations" in spliced["training"]
+    assert "activations" in spliced["training"] and "activations" not in found["training"]
     for side in ("skips_on", "skips_off"):
         for name in NAMES:
             one, other = (report[side]["effects"][name]["loss"] for report in (found, spliced))
@@ -273,7 +273,7 @@ def test_maps_that_are_no_numbers_are_refused(chain: Chain, monkeypatch: pytest.
         return torch.full((len(bottleneck), 17, 32, 32), torch.nan)
 
     monkeypatch.setattr(StackedHourglass, "ascend", ascend)
-    with pytest.raises(Refused, match="a map holds numbers that are not finite"):
+    with pytest.raises(Refused, match="a map .*not finite"):
         splice.run(chain.baseline, chain.data, tmp_path / "out", EXACT, HOW)
     assert list(tmp_path.iterdir()) == []
 

@@ -144,7 +144,7 @@ def test_a_gradient_that_differs_is_noticed_though_the_output_is_right(monkeypat
     use(Graphs(lambda out: out.detach() + 2 * (out - out.detach())), monkeypatch)
     network = Recorded(nn.Linear(3, 2), Execution(), ROWS)
     network(torch.ones(4, 3))
-    assert network.fault == "its replay gives other numbers"
+    assert network.fault and "replay" in network.fault
 
 
 class _Two(ProcessGroup):
