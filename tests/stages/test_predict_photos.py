@@ -110,19 +110,6 @@ def test_a_photo_too_thin_for_a_pixel_of_the_crop_is_bad_and_the_others_go_on(
     assert (result["photos"], result["people"], result["boxes_skipped"]) == (7, 7, {})
 
 
-def test_photos_of_equal_bytes_are_told(tmp_path: Path, model: Path, photos: Path) -> None:
-    def said() -> list[str]:
-        notes = Notes()
-        predict.run(model, [photos], None, tmp_path / "out", CONFIG, Execution(progress=notes, force=True))
-        return [note for note in notes.said if "byte for byte" in note]
-
-    assert said() == []
-    for copy in ("99998.png", "99999.png"):
-        (photos / copy).write_bytes((photos / "00002.png").read_bytes())
-    (one,) = said()
-    assert "1 photo" in one and "00002.png and 99998.png" in one
-
-
 def test_when_no_path_is_there_it_is_refused_before_anything_is_measured(tmp_path: Path, model: Path) -> None:
     notes = Notes()
     with pytest.raises(Refused, match="nowhere") as refused:
