@@ -252,7 +252,7 @@ def test_a_photo_has_sides_from_one_pixel_to_two_milliards() -> None:
         assert read(changed(DATASET, "images", 0, "height", to=side)).images[0].size is None
     for side in (2**31, 30.5, True, "30"):
         image = read(changed(DATASET, "images", 0, "height", to=side)).images[0]
-        assert image.size is None and "no whole number of pixels as its height" in str(image.fault)
+        assert image.size is None and "height" in str(image.fault)
 
 
 def test_a_box_may_be_smaller_than_a_pixel_and_lie_far_outside() -> None:

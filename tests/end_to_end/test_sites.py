@@ -67,7 +67,7 @@ def test_what_is_proposed_after_several_stacks_works_as_proposed(stacks: Shell) 
     words = proposed(stacks.run(*words, *QUICK))
     assert words == ["graft", "base", "autoencoder-0", "--stack", "0", "-o", "grafted"]
     out = stacks.run(*words)
-    assert "stack 0     an autoencoder of its own, code of 50 numbers" in out
+    assert any(line.startswith("stack 0 ") and "its own, code of 50" in line for line in out.splitlines())
     words = proposed(out)
     assert words[:2] == ["finetune", "grafted"]
     stacks.run(*words, *QUICK)
@@ -79,7 +79,8 @@ def test_one_autoencoder_of_all_stacks_is_scored_at_each_and_proposed_to_be_shar
     assert [line.split()[:2] for line in each.splitlines()[1:3]] == [["stack", "0"], ["stack", "1"]]
     words = proposed(out)
     assert words == ["graft", "base", "both", "--stack", "0", "--stack", "1", "-o", "grafted"]
-    assert "stack 1     an autoencoder shared with stack 0, code of 50 numbers" in stacks.run(*words)
+    lines = stacks.run(*words).splitlines()
+    assert any(line.startswith("stack 1 ") and "shared with stack 0" in line for line in lines)
 
 
 def test_the_last_stack_needs_no_option_all_the_way(stacks: Shell) -> None:
@@ -87,7 +88,7 @@ def test_the_last_stack_needs_no_option_all_the_way(stacks: Shell) -> None:
     assert words == ["pretrain-ae", "last", "-o", "autoencoder"]
     words = proposed(stacks.run(*words, *QUICK))
     assert words == ["graft", "base", "autoencoder", "-o", "grafted"]
-    assert "stack 1     an autoencoder of its own" in stacks.run(*words)
+    assert any(line.startswith("stack 1 ") and "of its own" in line for line in stacks.run(*words).splitlines())
 
 
 def test_what_does_not_fit_ends_in_one_line_and_changes_nothing(stacks: Shell) -> None:

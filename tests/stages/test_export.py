@@ -142,7 +142,7 @@ def test_people_read_a_table_of_file_shapes_and_differences(quick: Exported, tmp
     assert f"file {tmp_path / 'pose.onnx'}" in text
     assert "input images (batch, 3, 128, 128)" in text
     assert "output code (batch, 6)" in text
-    assert text.count("off torch, batch of") == 3
+    assert text.count("off torch, ") == 3
 
 
 def test_what_is_no_hourglass_is_refused(chain: Chain, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_without_the_extra_it_says_what_to_install_before_anything_else(
     assert main(["export", str(chain.baseline), "-o", str(tmp_path / "pose.onnx")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert words in err and "pip install onnx onnxscript onnxruntime" in err and err.count("\n") == 1
+    assert words in err and all(name in err for name in ("pip", *hidden)) and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 

@@ -250,7 +250,7 @@ def test_nothing_is_kept_of_crops_that_were_changed(chain: Chain, tmp_path: Path
 
     ends = together(size, run)
     assert {end.exit_code for end in ends} <= {2, 5}
-    assert any("val/crops-00000.safetensors was changed since it was written" in end.said for end in ends)
+    assert any("val/crops-00000.safetensors" in end.said for end in ends)
     assert not list((tmp_path / "out.partial").rglob("val/*"))
 
 
