@@ -16,8 +16,9 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.run_log import ORIGIN, RunOrigin, now, read_origin
 from shgae.artifacts.store import Artifact
-from shgae.execution import Execution, Progress
+from shgae.execution import Execution
 from tests.builders.artefacts import make
+from tests.builders.chain import Notes
 
 TEXT = st.text(max_size=8)
 PARENT = Parent("data", "data", "0" * 64, "../data", (Parent("model", "hourglass", "1" * 64, "/m"),))
@@ -28,16 +29,6 @@ ORIGINS = st.builds(
     st.lists(st.just(PARENT), max_size=2).map(tuple),
     st.lists(st.dictionaries(TEXT, TEXT, max_size=3), min_size=1, max_size=3).map(tuple),
 )
-
-
-class Notes(Progress):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
 
 
 def run(target: Path, how: Execution, *, device: str = "cpu", ends: bool = False) -> Artifact | None:

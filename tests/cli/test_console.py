@@ -17,18 +17,7 @@ from shgae.cli.tables import facts_table, lineage_tree
 from shgae.execution import Progress
 from shgae.reporting.table import Grid
 from shgae.wording import duration
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.cli.conftest import Clock
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
 from shgae.evaluation.people import people_of
@@ -25,11 +24,6 @@ from shgae.stages import evaluate
 from shgae.stages.evaluate import EvaluateResult
 
 CONFIG = EvaluateConfig(resamples=100)
-
-
-@pytest.fixture
-def crops(tiny_data: Path) -> Crops:
-    return Crops(open_artifact(tiny_data, "data"), "test")
 
 
 @pytest.fixture

@@ -60,11 +60,6 @@ def test_a_point_outside_the_crop_is_no_point_at_its_border() -> None:
 
 
 @pytest.fixture
-def crops(tiny_data: Path) -> Crops:
-    return Crops(open_artifact(tiny_data, "data"), "test")
-
-
-@pytest.fixture
 def entries(crops: Crops) -> list[dict[str, Any]]:
     """Sound predictions, as they are written."""
     return coco_results(some(crops), crops, category_id=1)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, from_cells
@@ -17,11 +16,6 @@ from shgae.evaluation.scoring import score
 from shgae.metrics import pose_scores
 from shgae.metrics.people import People
 from shgae.skeleton import COCO_PERSON
-
-
-@pytest.fixture
-def crops(tiny_data: Path) -> Crops:
-    return Crops(open_artifact(tiny_data, "data"), "test")
 
 
 def exact(crops: Crops, people: People) -> Predictions:

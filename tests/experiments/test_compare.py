@@ -96,11 +96,6 @@ def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp
     assert read_inputs([tmp_path / "out"]).reports[0][2] == result.report
 
 
-@pytest.fixture
-def crops(tiny_data: Path) -> Crops:
-    return Crops(open_artifact(tiny_data, "data"), "test")
-
-
 def drawn(folder: Path, crops: Crops, name: str, off: float, runs: int, seed: int = 0) -> GivenArm:
     """Predictions of runs of an arm, of which a share ``off`` of joints is far away."""
     cells = people_of(crops, COCO_PERSON).cells

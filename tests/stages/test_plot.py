@@ -7,13 +7,11 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from shgae.analysis.latent.report import ANALYSIS_REPORT
@@ -81,17 +79,6 @@ def test_every_figure_is_a_png_an_svg_and_a_pdf_and_names_its_command_unless_tol
 
 def evaluated() -> dict[str, Any]:
     return EVALUATION.to_json(evaluation(scored("m", {"nose": 0.3}, sure=interval(0.1, 0.5))))
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures cost a second each."""
-
-    def blank(_figure: Figure, paths: Sequence[Path], _command: str) -> None:
-        for path in paths:
-            path.write_bytes(b"a figure")
-
-    monkeypatch.setattr(plot, "save_figure", blank)
 
 
 def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp_path: Path) -> None:
