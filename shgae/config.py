@@ -91,6 +91,11 @@ class Stored:
     values: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Value of the field -> stored value, where they differ."""
 
+    @property
+    def now(self) -> dict[str, str]:
+        """Stored value -> value of the field, where they differ."""
+        return {was: now for now, was in self.values.items()}
+
 
 Count = Annotated[int, Limit(1)]
 Natural = Annotated[int, Limit(0)]
@@ -235,6 +240,6 @@ def from_stored(config: type, stored: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for key, value in stored.items():
         one = fields.get(key)
-        old = {was: now for now, was in one.stored.values.items()} if one else {}
+        old = one.stored.now if one else {}
         found[one.name if one else key] = old.get(value, value) if isinstance(value, str) else value
     return found

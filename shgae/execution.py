@@ -148,14 +148,15 @@ class ProcessGroup:
         return value
 
     def merge_disjoint(self, array: npt.NDArray[Number]) -> npt.NDArray[Number]:
-        """One array of several, bit for bit: each number was filled by one process, and is all zero bits elsewhere."""
+        """One array of several of its shape, bit for bit: each number was filled by one process, and is all zero bits
+        elsewhere."""
         return array
 
     def broadcast_model(self, model: nn.Module) -> None:
         """Gives every process the first one's weights and running statistics."""
 
     def all_reduce_gradients(self, model: nn.Module, losses: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
-        """The sum of all processes' losses of a step; every gradient becomes the sum of all processes' too."""
+        """The sum () of all processes' losses () of a step; every gradient becomes the sum of all processes' too."""
         return sum(losses[1:], losses[0])
 
     def any_stopped(self, stop: StopFlag) -> bool:

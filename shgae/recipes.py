@@ -33,7 +33,8 @@ OneStack = Literal["last", "0", "1", "2", "3", "4", "5", "6", "7"]
 """One stack (hourglass) of a network, counted from 0, or the last one."""
 EvaluatedSplit = Literal["auto", "train", "val", "test"]
 """A split, or test where there is one and val elsewhere."""
-_JOINTS = Stored("joints", {"error": "same", "reset": "new-head"})
+JOINT_MISMATCH = Stored("joints", {"error": "same", "reset": "new-head"})
+"""How manifests, and command lines of before, spell --joint-mismatch."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class FinetuneConfig(HeatmapConfig, AugmentConfig, RegularisationConfig, FitConf
     lr: Rate = 5e-4
     trainable: Annotated[Literal["all", "decoder", "autoencoder", "head"], Stored("train")] = "all"
     """What learns: all, all after the bottleneck (decoder), the autoencoders, or the heads; the rest is frozen."""
-    joint_mismatch: Annotated[Literal["error", "match", "reset"], _JOINTS] = "error"
+    joint_mismatch: Annotated[Literal["error", "match", "reset"], JOINT_MISMATCH] = "error"
     """Data of other joints than the model's: refuse (error), keep channels of equal names (match), or reset all."""
 
 

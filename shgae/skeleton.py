@@ -171,121 +171,28 @@ def _plain(name: str) -> str:
     return re.sub(r"^(r|l)_", lambda side: {"r": "right_", "l": "left_"}[side[1]], plain)
 
 
-COCO_PERSON = Skeleton.from_names(
-    (
-        "nose",
-        "left_eye",
-        "right_eye",
-        "left_ear",
-        "right_ear",
-        "left_shoulder",
-        "right_shoulder",
-        "left_elbow",
-        "right_elbow",
-        "left_wrist",
-        "right_wrist",
-        "left_hip",
-        "right_hip",
-        "left_knee",
-        "right_knee",
-        "left_ankle",
-        "right_ankle",
-    ),
-    (
-        (15, 13),
-        (13, 11),
-        (16, 14),
-        (14, 12),
-        (11, 12),
-        (5, 11),
-        (6, 12),
-        (5, 6),
-        (5, 7),
-        (6, 8),
-        (7, 9),
-        (8, 10),
-        (1, 2),
-        (0, 1),
-        (0, 2),
-        (1, 3),
-        (2, 4),
-        (3, 5),
-        (4, 6),
-    ),
+def _skeleton(names: str, limbs: str) -> Skeleton:
+    pairs = (limb.split("-") for limb in limbs.split())
+    return Skeleton.from_names(names.split(), [(int(a), int(b)) for a, b in pairs])
+
+
+COCO_PERSON = _skeleton(
+    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
+    "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle",
+    "15-13 13-11 16-14 14-12 11-12 5-11 6-12 5-6 5-7 6-8 7-9 8-10 1-2 0-1 0-2 1-3 2-4 3-5 4-6",
 )
 """COCO 2017's person: K = 17."""
 
-MPII_PERSON = Skeleton.from_names(
-    (
-        "right_ankle",
-        "right_knee",
-        "right_hip",
-        "left_hip",
-        "left_knee",
-        "left_ankle",
-        "pelvis",
-        "thorax",
-        "neck",
-        "head_top",
-        "right_wrist",
-        "right_elbow",
-        "right_shoulder",
-        "left_shoulder",
-        "left_elbow",
-        "left_wrist",
-    ),
-    (
-        (0, 1),
-        (1, 2),
-        (2, 6),
-        (5, 4),
-        (4, 3),
-        (3, 6),
-        (6, 7),
-        (7, 8),
-        (8, 9),
-        (10, 11),
-        (11, 12),
-        (12, 7),
-        (15, 14),
-        (14, 13),
-        (13, 7),
-    ),
+MPII_PERSON = _skeleton(
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax neck head_top right_wrist "
+    "right_elbow right_shoulder left_shoulder left_elbow left_wrist",
+    "0-1 1-2 2-6 5-4 4-3 3-6 6-7 7-8 8-9 10-11 11-12 12-7 15-14 14-13 13-7",
 )
 """MPII Human Pose's person: K = 16."""
 
-LSP_PERSON = Skeleton.from_names(
-    (
-        "right_ankle",
-        "right_knee",
-        "right_hip",
-        "left_hip",
-        "left_knee",
-        "left_ankle",
-        "right_wrist",
-        "right_elbow",
-        "right_shoulder",
-        "left_shoulder",
-        "left_elbow",
-        "left_wrist",
-        "neck",
-        "head_top",
-    ),
-    (
-        (0, 1),
-        (1, 2),
-        (2, 3),
-        (5, 4),
-        (4, 3),
-        (2, 8),
-        (3, 9),
-        (6, 7),
-        (7, 8),
-        (8, 12),
-        (11, 10),
-        (10, 9),
-        (9, 12),
-        (12, 13),
-    ),
+LSP_PERSON = _skeleton(
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow right_shoulder "
+    "left_shoulder left_elbow left_wrist neck head_top",
+    "0-1 1-2 2-3 5-4 4-3 2-8 3-9 6-7 7-8 8-12 11-10 10-9 9-12 12-13",
 )
 """Leeds Sports Pose's person: K = 14."""

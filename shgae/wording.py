@@ -33,5 +33,14 @@ def duration(seconds: float) -> str:
 
 def tenths(points: float, sign: str = "") -> str:
     """A number of points with one digit, or up to three where fewer would make 0 of it; ``sign`` is "+" or nothing."""
-    digits = next((digits for digits in (1, 2, 3) if round(points, digits)), 1)
-    return f"{round(points, digits) + 0.0:{sign}.{digits}f}"  # + 0.0: there is no minus zero
+    return _rounded(points, 1, sign)
+
+
+def whole(per_cent: float) -> str:
+    """A number of per cent without digits, or with up to three where fewer would make 0 of it."""
+    return _rounded(per_cent, 0)
+
+
+def _rounded(number: float, fewest: int, sign: str = "") -> str:
+    digits = next((digits for digits in range(fewest, 4) if round(number, digits)), fewest)
+    return f"{round(number, digits) + 0.0:{sign}.{digits}f}"  # + 0.0: there is no minus zero

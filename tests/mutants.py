@@ -57,7 +57,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/activation_writer.py": ("stages/test_extract_pieces.py",),
     "artifacts/checking.py": ("artifacts/test_checking.py", "stages/test_extract_pieces.py"),
     "artifacts/checkpoint.py": ("artifacts/test_checkpoint.py",),
-    "artifacts/command.py": ("artifacts/test_command.py",),
+    "artifacts/command_line.py": ("artifacts/test_command_line.py",),
     "artifacts/compatibility.py": (
         "artifacts/test_compatibility.py",
         "stages/test_chain.py",

@@ -15,7 +15,7 @@ FILES = sorted((ROOT / "shgae").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = (
-    {"config", "errors", "skeleton", "recipes", "recipe_parts", "execution", "wording", "option_lists"},
+    {"arrays", "config", "errors", "skeleton", "recipes", "recipe_parts", "execution", "wording", "option_lists"},
     {"metrics"},
     {"artifacts"},
     {"models", "data"},

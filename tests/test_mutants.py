@@ -81,6 +81,6 @@ def test_the_table_adds_up() -> None:
 
 @pytest.mark.torture
 def test_a_mutant_is_noticed() -> None:
-    words = ["-m", "tests.mutants", "artifacts/command.py", "--per-module", "1", "--jobs", "1"]
+    words = ["-m", "tests.mutants", "artifacts/command_line.py", "--per-module", "1", "--jobs", "1"]
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=280)
-    assert "artifacts/command.py: 1 of 1 noticed" in done.stdout, done.stdout + done.stderr
+    assert "artifacts/command_line.py: 1 of 1 noticed" in done.stdout, done.stdout + done.stderr

@@ -106,7 +106,7 @@ def test_the_wheel_and_the_source_hold_every_file_of_the_package_and_nothing_str
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")}
     assert names == package_files()
-    assert names >= {"shgae/py.typed", "shgae/plots/templates/page.html"}
+    assert names >= {"shgae/py.typed", "shgae/reporting/page/templates/page.html"}
     with tarfile.open(source) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
     assert package_files() <= inside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shgae.wording import counted, counted_people, listed
+from shgae.wording import counted, counted_people, listed, tenths, whole
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,11 @@ def test_a_noun_takes_an_s_unless_it_says_otherwise() -> None:
 
 def test_the_last_of_several_words_follows_an_and() -> None:
     assert [listed("abc"[:number]) for number in range(4)] == ["", "a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0.0, ("0.0", "0")), (0.04, ("0.04", "0.04")), (-0.3, ("-0.3", "-0.3")), (69.6, ("69.6", "70"))],
+)
+def test_what_is_not_0_is_not_rounded_to_0(number: float, said: tuple[str, str]) -> None:
+    assert (tenths(number), whole(number)) == said

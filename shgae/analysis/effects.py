@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from shgae.arrays import Bools, Floats, Ints
 from shgae.config import Share
 from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.pck import ByGroup
-from shgae.metrics.people import Floats
 from shgae.metrics.statistics import RESAMPLES, Interval, PhotoEstimate
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ UNTOUCHED = "id"
 class Truth:
     """What the maps of N people are scored against."""
 
-    cells: npt.NDArray[np.int64]
+    cells: Ints
     """(N, K, 2) true cells x, y."""
     visibility: npt.NDArray[np.integer[Any]]
     """(N, K) v = 0, 1, 2; 0 also for a joint outside the crop."""
-    photo_id: npt.NDArray[np.int64]
+    photo_id: Ints
     """(N,) people of one photo are not independent witnesses."""
     size: int
     """Rows and columns of a map."""
@@ -78,7 +78,7 @@ class Tally:
         self.distance = np.zeros(people)
         """(N,) squared distance from the untouched maps, summed over all cells of all joints."""
 
-    def add(self, rows: Rows, maps: Tensor, untouched: Tensor, targets: Tensor, counts: npt.NDArray[np.bool_]) -> None:
+    def add(self, rows: Rows, maps: Tensor, untouched: Tensor, targets: Tensor, counts: Bools) -> None:
         """Counts a batch.
 
         Args:
@@ -225,12 +225,12 @@ class ReplacementEffects:
 
 
 def fvu_intervals(
-    errors: Mapping[str, Floats], spread: Floats, photo_id: npt.NDArray[np.int64], seed: int
+    errors: Mapping[str, Floats], spread: Floats, photo_id: Ints, seed: int
 ) -> dict[str, Interval | None]:
     """The FVU of each replacement of the same N people with its interval over photos.
 
     ``errors`` are squared errors (N,) by the replacement's name, ``spread`` (N,) squared distances from the training
-    mean."""
+    mean, ``photo_id`` (N,)."""
     above = np.stack([*errors.values()], axis=1)
     paired = PairedBootstrap(above, np.repeat(spread[:, None], len(errors), axis=1), photo_id, seed=seed)
     return {name: paired.interval((place,)) for place, name in enumerate(errors)}
@@ -248,10 +248,10 @@ def no_cost(difference: Interval, measure: Measure) -> Undefined | None:
     return None if cost > 0 else Undefined.BASELINE_BETTER
 
 
-def loss_counts(visibility: Tensor, unlabelled: str) -> npt.NDArray[np.bool_]:
+def loss_counts(visibility: Tensor, unlabelled: str) -> Bools:
     """(n, K) the joints with maps that the training loss counts, of visibility (n, K) as annotated."""
     import torch
 
     counted = visibility > 0 if unlabelled == "masked" else torch.ones_like(visibility, dtype=torch.bool)
-    found: npt.NDArray[np.bool_] = counted.cpu().numpy()
+    found: Bools = counted.cpu().numpy()
     return found

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
+from shgae.arrays import Array, Floats, Floats32
 from shgae.execution import Execution
-from shgae.metrics.people import Floats
 
 if TYPE_CHECKING:
     from shgae.data.datasets import Rows
+
+ROUNDING = 1e-8
+"""A share of the variance up to this is 0 but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Components:
     """(D,) that was taken off before."""
     variances: Floats
     """(D,) along each component, the largest first, never below 0."""
-    directions: npt.NDArray[np.float32]
+    directions: Floats32
     """(D, D): a row a component, of length 1."""
     rank: int
     """How many of them the rows determine: N rows around their mean span N - 1 directions, the others are arbitrary."""
@@ -55,6 +57,12 @@ class Components:
         return int(np.searchsorted(held, share * (1 - 1e-12))) + 1
 
     @property
+    def varying(self) -> int:
+        """How many of the D numbers vary by more than rounding leaves of the whole variance."""
+        spread = self.variances.astype(np.float32) @ np.square(self.directions)
+        return int((spread > ROUNDING * self.variances.sum()).sum())
+
+    @property
     def effective_dimension(self) -> float:
         """Participation ratio (sum of variances)^2 / sum of their squares: D if all are equal, 1 if one has all, 0
         where nothing varies."""
@@ -65,7 +73,7 @@ class Components:
 class CovarianceSums:
     """Running sums of products of centred rows; memory is D x D float64, whatever the number of rows."""
 
-    def __init__(self, mean: npt.NDArray[Any]) -> None:
+    def __init__(self, mean: Array) -> None:
         """Begins with the mean of the rows, of any shape of D numbers."""
         self._mean = mean.astype(np.float64).ravel()
         size = self._mean.size
@@ -73,7 +81,7 @@ class CovarianceSums:
         # The upper triangle only, as BLAS's symmetric product fills it: half the arithmetic.
         self._products = np.zeros((size, size), order="F")
 
-    def add(self, rows: npt.NDArray[Any]) -> None:
+    def add(self, rows: Array) -> None:
         """Counts a block (n, ...) of rows; its products are float32, their sums float64."""
         if len(rows):
             centred = rows.reshape(len(rows), -1).astype(np.float32) - self._mean.astype(np.float32)
@@ -92,8 +100,8 @@ class CovarianceSums:
 
 
 def components_of(
-    mean: npt.NDArray[np.float64],
-    read: Callable[[Rows], npt.NDArray[np.float32]],
+    mean: Floats,
+    read: Callable[[Rows], Floats32],
     rows: int,
     execution: Execution,
     *,

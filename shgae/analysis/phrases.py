@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from shgae.analysis.changes import Change, ChangeVerdict, turned
 from shgae.metrics.statistics import Interval
-from shgae.wording import tenths
+from shgae.wording import tenths, whole
 
 _NAMES = {
     "ae": "the autoencoder",
@@ -31,7 +31,7 @@ def points(one: Interval) -> str:
 
 def per_cent(one: Interval) -> str:
     """A share: ``83 % (70 to 95)``."""
-    value, low, high = (round(100 * end) for end in (one.value, one.low, one.high))  # never -0
+    value, low, high = (whole(100 * end) for end in (one.value, one.low, one.high))
     return f"{value} % ({low} to {high})"
 
 

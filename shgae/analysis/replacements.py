@@ -7,14 +7,13 @@ A replacement is a function of bottlenecks x (n, C, 4, 4) and the rows (n,) of t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from shgae.analysis.pca import Components
+from shgae.arrays import Array, Floats32
 from shgae.data.datasets import Rows
 
 Replacement = Callable[[Tensor, Rows], Tensor]
@@ -32,7 +31,7 @@ def zero(x: Tensor, rows: Rows) -> Tensor:
     return torch.zeros_like(x)
 
 
-def constant(mean: npt.NDArray[Any]) -> Replacement:
+def constant(mean: Array) -> Replacement:
     """The same (C, 4, 4), as float32, for everybody: the training mean."""
     one = torch.from_numpy(mean.astype(np.float32))
 
@@ -43,7 +42,7 @@ def constant(mean: npt.NDArray[Any]) -> Replacement:
     return replace
 
 
-def another(bottlenecks: npt.NDArray[np.float32], seed: int) -> Replacement:
+def another(bottlenecks: Floats32, seed: int) -> Replacement:
     """Another person's: the bottlenecks (N, C, 4, 4) of the whole split, dealt out again, so that nobody gets their
     own and everybody's goes to somebody.
 
@@ -58,7 +57,7 @@ def another(bottlenecks: npt.NDArray[np.float32], seed: int) -> Replacement:
     return replace
 
 
-def given(read: Callable[[Rows], npt.NDArray[np.float32]]) -> Replacement:
+def given(read: Callable[[Rows], Floats32]) -> Replacement:
     """What another program put in its place: ``read`` gives it, (n, C, 4, 4), of rows of the split."""
 
     def replace(x: Tensor, rows: Rows) -> Tensor:
@@ -103,7 +102,7 @@ class Projection:
 
 
 def rank(projection: Projection, count: int) -> Replacement:
-    """x projected on the first ``count`` components around the mean (a linear autoencoder that needs no training)."""
+    """x (n, C, 4, 4) projected on the first ``count`` components around the mean, as a linear autoencoder does."""
 
     def replace(x: Tensor, rows: Rows) -> Tensor:
         del rows

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Tally, Truth, loss_counts
 from shgae.analysis.site import Site
+from shgae.arrays import Bools, Floats32
 from shgae.artifacts.activations import LARGEST, are_sound
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
@@ -57,7 +57,7 @@ class Splicer:
             yield batch, self.descend(batch)
         execution.progress.finish()
 
-    def bottlenecks(self, crops: Crops, execution: Execution, what: str) -> npt.NDArray[np.float32]:
+    def bottlenecks(self, crops: Crops, execution: Execution, what: str) -> Floats32:
         """What enters the graft for every person of a split: (N, C, 4, 4), in memory.
 
         Raises:
@@ -79,7 +79,7 @@ class Splicer:
             return self.module.descend(self.images(batch), self.stack)
 
     def ascend(self, descent: StackState, bottleneck: Tensor, skips: bool) -> Tensor:
-        """Up again from what stands there: the last maps (n, K, H, W) float32.
+        """Up again from a bottleneck (n, C, 4, 4) in its place: the last maps (n, K, H, W) float32.
 
         Raises:
             Refused: they hold numbers that are not finite, or too large for sums of their squares.
@@ -113,7 +113,7 @@ class Splicer:
 
         return replace
 
-    def codes(self, autoencoder: Autoencoder, bottlenecks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def codes(self, autoencoder: Autoencoder, bottlenecks: Floats32) -> Floats32:
         """(N, C, 4, 4) -> (N, code_size), float32 throughout; raises :class:`Refused` as :meth:`bottlenecks`."""
         chunks = in_chunks(np.arange(len(bottlenecks)), _AT_ONCE)
         codes = np.concatenate([encoded(autoencoder, bottlenecks[part], self.device) for part in chunks])
@@ -122,12 +122,10 @@ class Splicer:
         return codes
 
 
-def encoded(
-    autoencoder: Autoencoder, tensors: npt.NDArray[np.float32], device: torch.device
-) -> npt.NDArray[np.float32]:
+def encoded(autoencoder: Autoencoder, tensors: Floats32, device: torch.device) -> Floats32:
     """The codes (n, code_size) of bottlenecks (n, C, 4, 4), by an autoencoder in eval mode on this device."""
     with torch.inference_mode():
-        codes: npt.NDArray[np.float32] = autoencoder.encode(torch.from_numpy(tensors).to(device)).cpu().numpy()
+        codes: Floats32 = autoencoder.encode(torch.from_numpy(tensors).to(device)).cpu().numpy()
     return codes
 
 
@@ -169,7 +167,7 @@ class Passes:
         ways = {"skips_on": self.on, "skips_off": self.off}
         return {way: ReplacementEffects(tallies, self.truth, seed=seed) for way, tallies in ways.items()}
 
-    def targets(self, batch: PoseBatch) -> tuple[Tensor, npt.NDArray[np.bool_]]:
+    def targets(self, batch: PoseBatch) -> tuple[Tensor, Bools]:
         """What the loss compares a batch with, (n, K, H, W), and which joints (n, K) it counts."""
         crop_size = batch.crops.shape[1]
         rule = self._splicer.cell_rule

@@ -26,7 +26,7 @@ An artefact is a folder; its ``manifest.json`` is written last, and its presence
 ``hashing``            checksums of files, and which are known already
 ``typed_json``         dataclasses as JSON, written and read back
 ``strict_json``        the one strict reader of JSON
-``command``            the command line, for manifests
+``command_line``       the command line, for manifests
 ``disk_space``         room on the disk, looked at before long work
 ``file_kinds``         what a file is that is taken for something else
 ``input_file``         files that are read: opened once, and nothing without an end

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.activations import Activations, stacks_of
 from shgae.artifacts.compatibility import find_stacks
 from shgae.artifacts.crops import PEOPLE, PeopleTable, read_people
@@ -39,12 +39,12 @@ class SplitActivations:
         return (len(self), *self._owner.shape)
 
     @cached_property
-    def mean(self) -> npt.NDArray[np.float64]:
+    def mean(self) -> Floats:
         """(C, 4, 4) float64, over its people."""
         return self._rows.mean()
 
     @property
-    def annotation_id(self) -> npt.NDArray[np.int64]:
+    def annotation_id(self) -> Ints:
         """(N,) ids of the people in the COCO JSON, in the order of the rows.
 
         Raises:
@@ -54,7 +54,7 @@ class SplitActivations:
         return self._people.annotation_id
 
     @property
-    def photo_id(self) -> npt.NDArray[np.int64]:
+    def photo_id(self) -> Ints:
         """(N,) ids of their photos in the COCO JSON; raises as :attr:`annotation_id`."""
         return self._people.photo_id
 
@@ -62,7 +62,7 @@ class SplitActivations:
     def _people(self) -> PeopleTable:
         return read_people(self._owner.data(PEOPLE.format(split=self.split)), self.split).head(len(self))
 
-    def read(self, rows: Any = slice(None)) -> npt.NDArray[np.float32]:
+    def read(self, rows: Any = slice(None)) -> Floats32:
         """The bottleneck tensors of rows, by default all: (n, C, 4, 4) float32.
 
         Whatever indexes a numpy array of N tells which: whole numbers, a slice, a mask.

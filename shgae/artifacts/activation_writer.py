@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from shgae.arrays import Array
 from shgae.artifacts.activations import (
     ChannelStatistics,
     StatisticsSums,
@@ -20,7 +21,7 @@ from shgae.artifacts.activations import (
     statistics_name,
 )
 from shgae.artifacts.draft import Draft
-from shgae.artifacts.tensors import Array, check_arrays, check_finite, map_tensor
+from shgae.artifacts.tensors import check_arrays, check_finite, map_tensor
 from shgae.errors import Refused
 
 WHOLE = -1

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Array, Floats, Floats32, Ints
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.tensors import Array, check_arrays, load_tensors, map_tensor, tensors_size
+from shgae.artifacts.tensors import check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 from shgae.recipes import Stack
 
@@ -33,13 +33,13 @@ LARGEST = 1e14
 class ChannelStatistics:
     """What one pass over a split counted, in float64."""
 
-    mean: npt.NDArray[np.float64]
+    mean: Floats
     """(C, 4, 4) mean over the people."""
-    channel_mean: npt.NDArray[np.float64]
+    channel_mean: Floats
     """(C,) mean over people and positions."""
-    channel_variance: npt.NDArray[np.float64]
+    channel_variance: Floats
     """(C,) variance over people and positions (divided by their number)."""
-    channel_negative: npt.NDArray[np.float64]
+    channel_negative: Floats
     """(C,) share of values below zero, 0 to 1."""
 
 
@@ -119,17 +119,17 @@ class Activations:
     def __len__(self) -> int:
         return self._people * len(self.stacks)
 
-    def mean(self) -> npt.NDArray[np.float64]:
+    def mean(self) -> Floats:
         """(C, 4, 4) the mean of these rows: the stored one, or counted again where a limit leaves people out."""
         if self._is_whole:
-            mean: npt.NDArray[np.float64] = np.mean([one.mean for one in self.statistics], axis=0)
+            mean: Floats = np.mean([one.mean for one in self.statistics], axis=0)
             return mean
         sums = StatisticsSums()
         for start in range(0, len(self), SHARD_ROWS):
             sums.add(self.read(np.arange(start, min(start + SHARD_ROWS, len(self)))))
         return sums.result().mean
 
-    def read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def read(self, rows: Ints) -> Floats32:
         """The bottleneck tensors of these rows: (n, C, 4, 4) float32.
 
         Raises:
@@ -155,7 +155,7 @@ class Activations:
 
 
 def are_sound(numbers: Array) -> bool:
-    """Whether all numbers are finite, and none is larger than :data:`LARGEST`; makes no copy."""
+    """Whether all numbers, of any shape, are finite, and none is larger than :data:`LARGEST`; makes no copy."""
     low, high = float(numbers.min(initial=0)), float(numbers.max(initial=0))
     return low >= -LARGEST and high <= LARGEST  # False for NaN; in float16 the limit itself would be infinite
 

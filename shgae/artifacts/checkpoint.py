@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from shgae.arrays import Array
 from shgae.artifacts.durable import write_bytes
-from shgae.artifacts.tensors import Array, load_tensors, read_note, tensors_bytes
+from shgae.artifacts.tensors import load_tensors, read_note, tensors_bytes
 from shgae.errors import Refused
 
 CHECKPOINT = "checkpoint.safetensors"

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Array, Bytes, Floats, Floats32, Ints
 from shgae.artifacts.draft import Draft
 from shgae.artifacts.hashing import state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tables import read_rows
-from shgae.artifacts.tensors import DTYPES, Array, check_arrays, load_tensors, map_tensor, tensors_size
+from shgae.artifacts.tensors import DTYPES, check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
 
 try:
@@ -45,32 +45,32 @@ MEASURES: Mapping[str, tuple[int, ...]] = {"area": (), "head_box": (4,), "head_s
 class PeopleTable:
     """N people with K keypoints, in the order of their crops."""
 
-    xy_crop: npt.NDArray[np.float32]
+    xy_crop: Floats32
     """(N, K, 2) joints in pixels of the crop; what stands where visibility is 0 has no meaning."""
-    visibility: npt.NDArray[np.uint8]
+    visibility: Bytes
     """(N, K) COCO's v: 0 not labelled, 1 labelled but hidden, 2 labelled and visible."""
-    annotation_id: npt.NDArray[np.int64]
+    annotation_id: Ints
     """(N,) id in the COCO JSON."""
-    photo_id: npt.NDArray[np.int64]
+    photo_id: Ints
     """(N,) id of the photo in the COCO JSON."""
-    square: npt.NDArray[np.float64]
+    square: Floats
     """(N, 3) the crop's x0, y0 and side in pixels of the photo."""
-    box: npt.NDArray[np.float64]
+    box: Floats
     """(N, 4) the annotated box: x, y, width, height in pixels of the photo."""
-    photo_size: npt.NDArray[np.int64]
+    photo_size: Ints
     """(N, 2) width and height of the photo in pixels."""
-    valid: npt.NDArray[np.int64]
+    valid: Ints
     """(N, 4) x0, y0, x1, y1: the pixels of the crop that the photo covers."""
-    area: npt.NDArray[np.float64] | None = None
+    area: Floats | None = None
     """(N,) COCO's area of the person in square pixels of the photo. This and what follows: NaN where a person lacks it,
     None where all do."""
-    head_box: npt.NDArray[np.float64] | None = None
+    head_box: Floats | None = None
     """(N, 4) x, y, width, height of the head in pixels of the photo."""
-    head_size: npt.NDArray[np.float64] | None = None
+    head_size: Floats | None = None
     """(N,) PCKh's normaliser in pixels of the photo, as the JSON gives it."""
-    center: npt.NDArray[np.float64] | None = None
+    center: Floats | None = None
     """(N, 2) MPII's centre of the person, in pixels of the photo."""
-    scale: npt.NDArray[np.float64] | None = None
+    scale: Floats | None = None
     """(N,) MPII's scale: the person's height in units of 200 pixels of the photo."""
 
     def __len__(self) -> int:
@@ -115,7 +115,7 @@ def _formats(people: int, joints: int, measures: Sequence[str]) -> dict[str, tup
     } | {name: ("F64", (people, *MEASURES[name])) for name in measures}
 
 
-def photos_of(people: PeopleTable, data: Artifact, split: str) -> npt.NDArray[np.int64]:
+def photos_of(people: PeopleTable, data: Artifact, split: str) -> Ints:
     """(N,) the photo of each person of a split; one that is there under several ids has the first of them."""
     photos = people.photo_id.copy()
     for ids in data.facts.get("same_photos", {}).get(split, []):
@@ -164,7 +164,7 @@ class CropWriter:
         self._shard = np.zeros((min(SHARD_ROWS, most), side, side, 3), np.uint8)
         self._rows = 0
 
-    def add(self, crop: npt.NDArray[np.uint8]) -> None:
+    def add(self, crop: Bytes) -> None:
         """Adds the next crop: (side, side, 3) uint8 RGB."""
         self._shard[self._rows % SHARD_ROWS] = crop
         self._rows += 1
@@ -275,8 +275,8 @@ class Crops:
         """See :func:`photo_names`."""
         return photo_names(self._data, self._split)
 
-    def files_of(self, rows: npt.NDArray[np.int64]) -> list[str]:
-        """The files that hold the crops of these rows."""
+    def files_of(self, rows: Ints) -> list[str]:
+        """The files that hold the crops of these rows (n,)."""
         return [self.files[shard] for shard in np.unique(rows // SHARD_ROWS).tolist()]
 
     @property
@@ -284,7 +284,7 @@ class Crops:
         """Rows and columns of what is stored of a person: the crop, in the middle, and the context around it."""
         return int(self._shards[0].shape[1])
 
-    def read(self, rows: npt.NDArray[np.int64], *, context: bool = False) -> npt.NDArray[np.uint8]:
+    def read(self, rows: Ints, *, context: bool = False) -> Bytes:
         """The crops of these rows, with their context or without: (n, size, size, 3) uint8 RGB."""
         size = self.stored_size if context else self.crop_size
         around = (self.stored_size - size) // 2
@@ -295,7 +295,7 @@ class Crops:
             crop[...] = self._shards[shard][place, middle, middle]
         return out
 
-    def filled(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    def filled(self, rows: Ints) -> Bytes:
         """The crops of these rows, (n, size, size, 3) uint8 RGB, with the mean colour outside the photo: for people."""
         out, mean = self.read(rows), np.round(255 * np.array(self._data.facts["mean_rgb"]))
         x, y = np.arange(out.shape[2]), np.arange(out.shape[1])[:, None]

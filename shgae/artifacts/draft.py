@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from shgae.artifacts.command import command_line
+from shgae.arrays import Array
+from shgae.artifacts.command_line import command_line
 from shgae.artifacts.durable import sync, write_bytes
 from shgae.artifacts.folders import (
     HIDDEN,
@@ -37,7 +38,7 @@ from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.run_log import RunOrigin, conditions_of, going_on, now
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, dumps, json_bytes, write_json
-from shgae.artifacts.tensors import Array, tensors_bytes
+from shgae.artifacts.tensors import tensors_bytes
 from shgae.errors import Refused
 from shgae.execution import Execution, processors
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from shgae.artifacts.strict_json import is_number
 from shgae.config import fields_of
 from shgae.errors import AGAIN, Refused, quoted
 from shgae.recipes import HeatmapConfig, PrepareConfig
@@ -65,10 +66,6 @@ def _count(value: Any) -> bool:
     return type(value) is int and 0 <= value < _MOST
 
 
-def _number(value: Any) -> bool:
-    return type(value) in (int, float) and -_MOST < value < _MOST
-
-
 def _text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -105,7 +102,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "limit": lambda value: value is None or (_count(value) and value > 0),
     "made_by": _text,
     "margin": _as_option("margin"),
-    "mean_rgb": lambda value: _list_of(_number)(value) and len(value) == 3 and all(0 <= one <= 1 for one in value),
+    "mean_rgb": lambda value: _list_of(is_number)(value) and len(value) == 3 and all(0 <= one <= 1 for one in value),
     "model_stacks": _count,
     "parameters": _count,
     "same_photos": lambda value: all(map(_list_of(_list_of(lambda one: type(one) is int)), value.values())),
@@ -115,7 +112,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "spec": lambda value: isinstance(value, dict),
     "square": _as_option("square"),
     "splits": _counts,
-    "val_pck": lambda value: _number(value) and 0 <= value <= 1,
+    "val_pck": lambda value: is_number(value) and 0 <= value <= 1,
     "stacks": lambda value: _list_of(lambda stack: type(stack) is int and -1 <= stack < _MOST)(value) and bool(value),
 }
 """By the name of a fact or option, which means the same in every kind; what only people read is not here."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from shgae.execution import Execution, ProcessGroup, Progress
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _THREADS = 4
 _MB = 1_000_000
 _WORTH_TELLING = 500 * _MB
@@ -31,6 +33,11 @@ _RESTED = 2_000_000_000
 """Nanoseconds since the last change from which equal times mean an equal file, on any file system."""
 
 _known: dict[tuple[int, ...], str] = {}
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text is such a hash in hexadecimal."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def hash_file(path: Path) -> str:

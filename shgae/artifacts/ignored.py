@@ -13,6 +13,7 @@ import numpy as np
 
 from shgae.artifacts.crops import not_as_written
 from shgae.artifacts.store import Artifact
+from shgae.artifacts.strict_json import is_number
 from shgae.artifacts.tables import read_rows
 from shgae.metrics.people import Regions
 
@@ -53,6 +54,4 @@ def _checked(row: dict[str, Any], data: Artifact, joints: int) -> dict[str, Any]
 
 
 def _are_numbers(values: Any, count: int) -> bool:
-    if not isinstance(values, list) or len(values) != count:
-        return False
-    return all(type(one) in (int, float) and abs(one) < 2**53 for one in values)  # False for NaN too
+    return isinstance(values, list) and len(values) == count and all(map(is_number, values))

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import os
 import platform
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shgae import __version__
+from shgae.artifacts.hashing import is_sha256
 from shgae.artifacts.tables import dumps, read_json
 from shgae.errors import AGAIN, Refused, shortened
 
@@ -31,7 +31,6 @@ KINDS = (
 )
 _MOST_PATH, _MOST_NAME = 4096, 255
 """Bytes."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _REPORTED = ("torch", "numpy", "safetensors", "pillow", "pycocotools")
 
 
@@ -207,7 +206,7 @@ def _provenance(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sha256(text: str) -> str:
-    if not _SHA256.fullmatch(text):
+    if not is_sha256(text):
         raise ValueError("a hash is not a SHA-256")
     return text
 

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import safetensors.numpy
 
+from shgae.arrays import Array, Floats32, Ints
 from shgae.artifacts.activation_splits import ActivationSplits
 from shgae.artifacts.activations import LARGEST
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.hashing import known_hash, state_of
 from shgae.artifacts.input_file import open_input
-from shgae.artifacts.tensors import Array, map_tensor, read_header
+from shgae.artifacts.tensors import map_tensor, read_header
 from shgae.errors import Refused, shortened
 
 ORIGIN = "activations"
@@ -36,8 +36,6 @@ _TAKEN = re.compile(r"id|ae|old-ae|random-ae|shuffle|mean|zero|pca-.*|[0-9]+")
 _LONGEST_NAME = 40
 _FIX = "shgae.write_reconstruction writes such a file"
 
-Ids = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class GivenReconstruction:
@@ -47,10 +45,10 @@ class GivenReconstruction:
     sha256: str
     """Of the file."""
     _bottleneck: Array
-    _places: Ids
+    _places: Ints
     """(N,) where in the file each person of the split stands."""
 
-    def read(self, rows: Ids) -> npt.NDArray[np.float32]:
+    def read(self, rows: Ints) -> Floats32:
         """What stands in the place of the bottleneck, of these rows of the split: (n, C, 4, 4) float32."""
         return self._bottleneck[self._places[rows]].astype(np.float32)
 
@@ -72,7 +70,7 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
     most = np.finfo(np.float32).max
     with np.errstate(over="ignore"):
         # In C order: the library writes an array's memory as it lies.
-        people: Ids = ids.astype(np.int64, order="C")
+        people: Ints = ids.astype(np.int64, order="C")
         tensor: Array = numbers.astype(np.float32, order="C")
     _check_shapes(path, tensor, people, activations.shape)
     if (is_beyond := np.isfinite(numbers) & ~np.isfinite(tensor)).any():
@@ -89,7 +87,7 @@ def write_reconstruction(path: str | Path, bottleneck: Any, annotation_id: Any, 
     write_bytes(path, safetensors.numpy.save(tensors, {ORIGIN: activations.origin}))
 
 
-def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ids, known: Ids) -> GivenReconstruction:
+def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ints, known: Ints) -> GivenReconstruction:
     """Opens a file of reconstructions and checks it; the numbers stay on disk.
 
     Args:
@@ -97,7 +95,7 @@ def read_reconstruction(path: Path, origin: str, channels: int, wanted: Ids, kno
         origin: the activations that they must be of, see :attr:`ActivationSplits.origin`.
         channels: of the bottleneck.
         wanted: (N,) ids of the people who are evaluated, in order.
-        known: ids of everybody in their split.
+        known: (M,) ids of everybody in their split.
 
     Raises:
         Refused: the file is torn, of other activations or other people, or its tensors are not as they must be.
@@ -146,7 +144,7 @@ def _check_finite(path: Path, bottleneck: Array, ids: Array) -> None:
             raise Refused("tensor bottleneck", path, why, "finite numbers, in the unit of the activations")
 
 
-def _places(path: Path, ids: Ids, wanted: Ids) -> Ids:
+def _places(path: Path, ids: Ints, wanted: Ints) -> Ints:
     """(N,) where each of the wanted people stands; raises :class:`Refused` if one does twice or not at all."""
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
@@ -156,5 +154,5 @@ def _places(path: Path, ids: Ids, wanted: Ids) -> Ids:
     if len(missing := wanted[ordered[at] != wanted]):
         why = f"annotation {missing[0]} is missing ({len(missing):,} of {len(wanted):,} people)"
         raise Refused("tensor annotation_id", path, why, "reconstructions of everybody who is evaluated")
-    found: Ids = order[at]
+    found: Ints = order[at]
     return found

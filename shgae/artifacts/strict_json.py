@@ -48,6 +48,11 @@ class JsonFault(Exception):
         self.fix = fix
 
 
+def is_number(value: Any, most: float = 2**53 - 1) -> bool:
+    """Whether a value of JSON is a number that lies at most so far from 0: neither true, false, NaN nor an infinity."""
+    return type(value) in (int, float) and abs(value) <= most
+
+
 class JsonFile(NamedTuple):
     """A file that was read."""
 

@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import safetensors.numpy
 
+from shgae.arrays import Array
 from shgae.artifacts import strict_json
 from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.input_file import Source, reading
 from shgae.errors import AGAIN, Refused, shortened
-
-Array = npt.NDArray[Any]
 
 MAX_HEADER_BYTES = 4_000_000
 MAX_TENSORS = 20_000

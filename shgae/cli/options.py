@@ -15,7 +15,7 @@ from shgae.cli.inputs import Folder, NamedFile, NamedFiles, NewFolder
 from shgae.config import ConfigField, Limit, fields_of, within
 from shgae.errors import Refused
 from shgae.execution import EPOCH, JOBS, PROCESSES, SEED, STEPS, Execution
-from shgae.recipes import RecipeName
+from shgae.recipes import JOINT_MISMATCH, RecipeName
 
 _METHOD, _SHOWING = "Method", "Showing"
 _SHORT = {"batch_size": "-b", "seed": "-s", "device": "-d", "workers": "-j"}
@@ -49,7 +49,7 @@ class OldSpelling:
 
 OLD_SPELLINGS = (
     OldSpelling("finetune", "train", "trainable"),
-    OldSpelling("finetune", "joints", "joint-mismatch", {"same": "error", "new-head": "reset"}),
+    OldSpelling("finetune", "joints", "joint-mismatch", JOINT_MISMATCH.now),
     OldSpelling("evaluate", "draws", "resamples"),
     OldSpelling("rate", "ks", "components"),
     OldSpelling("analyze", "tried", "unit-people"),

@@ -12,11 +12,12 @@ from rich.tree import Tree
 
 from shgae.artifacts.disk_space import DryRun, readable
 from shgae.cli.command import Outcome, near
-from shgae.cli.progress.screen import NAMES, SCALES
+from shgae.cli.progress.epochs import NAMES, SCALES
 from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable
 from shgae.evaluation.study_costs import StudyCosts
 from shgae.evaluation.study_report import StudyReport
+from shgae.recipes import JOINT_MISMATCH
 from shgae.reporting.table import Grid
 from shgae.wording import duration
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from shgae.analysis.rate.report import RateReport
     from shgae.analysis.splice.report import SpliceReport
 
-_MISMATCH = {"same": "error", "new-head": "reset"}
-"""How manifests spell --joint-mismatch."""
 _MOST_NAMES = 6
 
 
@@ -126,7 +125,7 @@ def carried_table(joints: Mapping[str, Any]) -> Table:
     shown = {"trained channel": joints["trained"], "newly initialised": joints["new"], "dropped": joints["gone"]}
     return facts_table(
         {name: ", ".join(names) or "-" for name, names in shown.items()},
-        f"joints ({_MISMATCH.get(joints['how'], joints['how'])})",
+        f"joints ({JOINT_MISMATCH.now.get(joints['how'], joints['how'])})",
     )
 
 

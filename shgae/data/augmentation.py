@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from shgae.arrays import Bools, Bytes, Floats, Floats32, Ints
 from shgae.errors import Refused
 from shgae.recipe_parts import PARTS, AugmentConfig, ConfigT, with_parts
 from shgae.skeleton import Skeleton, mirrored
-
-Floats = npt.NDArray[np.float64]
 
 DRAWS = 16
 """Uniform numbers a sample."""
@@ -38,11 +36,11 @@ class Changes(NamedTuple):
 
     affine: Floats
     """(N, 2, 3): xy_crop -> place in the changed crop."""
-    mirrored: npt.NDArray[np.bool_]
+    mirrored: Bools
     """(N,)"""
     gains: Floats
     """(N, 3) factors of the colours, by channel."""
-    hidden: npt.NDArray[np.int64]
+    hidden: Ints
     """(N, 4) x0, y0, x1, y1 of the rectangle that hides; empty where none does."""
 
 
@@ -73,7 +71,7 @@ class Augmentation:
     lower: tuple[bool, ...]
     """Joints of the lower body."""
 
-    def draw(self, uniforms: Floats, xy_crop: npt.NDArray[np.float32], visibility: npt.NDArray[np.uint8]) -> Changes:
+    def draw(self, uniforms: Floats, xy_crop: Floats32, visibility: Bytes) -> Changes:
         """What happens to samples.
 
         Args:
@@ -95,9 +93,7 @@ class Augmentation:
         gains = 1 + parts["colour"] * either_way[:, _COLOUR : _COLOUR + 3]
         return Changes(np.concatenate((turn, shift), -1), mirrored, gains, self._hidden(uniforms))
 
-    def joints(
-        self, changes: Changes, xy_crop: npt.NDArray[np.float32], visibility: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    def joints(self, changes: Changes, xy_crop: Floats32, visibility: Bytes) -> tuple[Floats32, Bytes]:
         """Joints (N, K, 2) in the crop and their v (N, K) -> both in the changed crop.
 
         Mirror pairs have changed places; v is 0 for a joint that left the crop, and 1 for one under the rectangle.
@@ -122,7 +118,7 @@ class Augmentation:
         places, gains = (torch.from_numpy(part.astype(np.float32)) for part in (sampling, changes.gains))
         return Warp(places, gains, torch.from_numpy(changes.hidden), self.crop_size)
 
-    def _focus(self, uniforms: Floats, xy_crop: Floats, labelled: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    def _focus(self, uniforms: Floats, xy_crop: Floats, labelled: Bools) -> tuple[Floats, Floats]:
         """What comes into the crop's middle, (N, 2), and how much larger it becomes, (N,): the crop's own, or a half's.
 
         As HRNet does it: of people with more than half of all joints labelled, either half with equal odds, or the
@@ -141,7 +137,7 @@ class Augmentation:
                 zoom[n] = np.clip(size / max(_HALF_MARGIN * (high - low).max(), 1.0), 1.0, _MOST_ZOOM)
         return centre, zoom
 
-    def _hidden(self, uniforms: Floats) -> npt.NDArray[np.int64]:
+    def _hidden(self, uniforms: Floats) -> Ints:
         least, most = (share * self.crop_size for share in _HIDDEN_SIDES)
         hides = uniforms[:, _HIDE] < self.parts["occlusion"]
         sides = np.where(hides[:, None], least + (most - least) * uniforms[:, _HIDDEN : _HIDDEN + 2], 0)

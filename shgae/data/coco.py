@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Bytes, Floats
 from shgae.artifacts.crops import MEASURES
+from shgae.artifacts.strict_json import is_number
 from shgae.data.coco_json import FIX, AnnotationFile, read_dataset
 from shgae.data.geometry import MIN_SIDE
 from shgae.data.photo_files import Header, PhotoFolder, read_header
@@ -48,13 +49,13 @@ class Person:
     """An annotated person with K keypoints."""
 
     annotation_id: int
-    xy_photo: npt.NDArray[np.float64]
+    xy_photo: Floats
     """(K, 2) joints in pixels of the photo; what stands where visibility is 0 has no meaning."""
-    visibility: npt.NDArray[np.uint8]
+    visibility: Bytes
     """(K,) COCO's v: 0 not labelled, 1 labelled but hidden, 2 labelled and visible."""
-    box: npt.NDArray[np.float64]
+    box: Floats
     """(4,) x, y, width, height in pixels of the photo; where the JSON has none, around the labelled joints."""
-    measures: Mapping[str, npt.NDArray[np.float64]]
+    measures: Mapping[str, Floats]
     """Those of :data:`~shgae.artifacts.crops.MEASURES` that the JSON gives, in photo pixels (area: square pixels)."""
     iscrowd: bool
     """True for a group that is annotated as one."""
@@ -69,7 +70,7 @@ class Person:
         return bool(self.visibility.any())
 
     @property
-    def xy_labelled(self) -> npt.NDArray[np.float64]:
+    def xy_labelled(self) -> Floats:
         """(L, 2) the labelled joints in xy_photo."""
         return self.xy_photo[self.visibility > 0]
 
@@ -134,7 +135,7 @@ class CocoPeople:
     def given(self, annotation_id: int) -> dict[str, Any]:
         """The person's ``area`` and ``iscrowd``, where the JSON has them, as it has them."""
         annotation = self._annotations[annotation_id]
-        return {key: annotation[key] for key in ("area", "iscrowd") if _is_number(annotation.get(key))}
+        return {key: annotation[key] for key in ("area", "iscrowd") if is_number(annotation.get(key))}
 
     def region(self, annotation_id: int, photo: Photo) -> dict[str, Any] | None:
         """A crowd or a person without joints as a row of :mod:`shgae.artifacts.ignored`; None without a box."""
@@ -209,7 +210,7 @@ def _person(annotation: dict[str, Any], photo: Photo, joints: int) -> Person:
     )
 
 
-def _joints(keypoints: Any, joints: int) -> tuple[npt.NDArray[np.float64], str | None]:
+def _joints(keypoints: Any, joints: int) -> tuple[Floats, str | None]:
     """The joints (K, 3), or zeros and what is wrong with them; absent, null or empty: none is labelled."""
     nothing = np.zeros((joints, 3))
     if keypoints is None or (isinstance(keypoints, list | array) and not keypoints):
@@ -221,7 +222,7 @@ def _joints(keypoints: Any, joints: int) -> tuple[npt.NDArray[np.float64], str |
     return np.array(keypoints).reshape(-1, 3), None
 
 
-def _box(numbers: Any, xy_labelled: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool, str | None]:
+def _box(numbers: Any, xy_labelled: Floats) -> tuple[Floats, bool, str | None]:
     """The box, whether it is the JSON's own, and what is wrong with it.
 
     Absent, null, empty, all zeros, or without width or height (of two joints at one height, say): the box around the
@@ -240,7 +241,7 @@ def _box(numbers: Any, xy_labelled: npt.NDArray[np.float64]) -> tuple[npt.NDArra
     return box, True, "box without area" if box[2:].min() < 0 else None
 
 
-def _box_around(xy_labelled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _box_around(xy_labelled: Floats) -> Floats:
     if not len(xy_labelled) or not (np.abs(xy_labelled) < _FAR).all():
         return np.zeros(4)
     low, high = xy_labelled.min(axis=0), xy_labelled.max(axis=0)
@@ -248,7 +249,7 @@ def _box_around(xy_labelled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     return np.concatenate([(low + high - side) / 2, side])
 
 
-def _fault_of(labelled: npt.NDArray[np.float64]) -> str | None:
+def _fault_of(labelled: Floats) -> str | None:
     """What is wrong with joints (L, 3), all with a v other than 0."""
     if not np.isfinite(labelled).all():
         return "joint that is not finite"
@@ -257,9 +258,7 @@ def _fault_of(labelled: npt.NDArray[np.float64]) -> str | None:
     return None
 
 
-def _far(
-    box: npt.NDArray[np.float64], xy_labelled: npt.NDArray[np.float64], photo_size: tuple[int, int] | None
-) -> str | None:
+def _far(box: Floats, xy_labelled: Floats, photo_size: tuple[int, int] | None) -> str | None:
     if photo_size is None:
         return None
     x, y, width, height = box.tolist()
@@ -270,7 +269,7 @@ def _far(
     return None
 
 
-def _measures(annotation: Mapping[str, Any]) -> dict[str, npt.NDArray[np.float64]]:
+def _measures(annotation: Mapping[str, Any]) -> dict[str, Floats]:
     """What the annotation gives in the form that is known; another form of the same key is as good as none."""
     found = {}
     for name, shape in MEASURES.items():
@@ -279,10 +278,6 @@ def _measures(annotation: Mapping[str, Any]) -> dict[str, npt.NDArray[np.float64
         if isinstance(value, list) != bool(shape) or len(numbers) != math.prod(shape):
             continue
         sizes = numbers if not shape else numbers[2:]
-        if all(_is_number(one) for one in numbers) and all(size > 0 for size in sizes):
+        if all(is_number(one) for one in numbers) and all(size > 0 for size in sizes):
             found[name] = np.array(value, np.float64)
     return found
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 2**53  # False for NaN too

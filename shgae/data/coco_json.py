@@ -21,22 +21,10 @@ from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
     (
-        "annotations",
-        "area",
-        "bbox",
-        "bbox_head",
-        "categories",
-        "category_id",
-        "center",
-        "file_name",
-        "flip_pairs",
-        "head_size",
-        "height",
-        "id",
-        "image_id",
-        "images",
+        *("annotations", "area", "bbox", "bbox_head", "categories", "category_id", "center"),
+        *("file_name", "flip_pairs", "head_size", "height", "id", "image_id", "images"),
+        *("iscrowd", "keypoints", "name", "scale", "skeleton", "width"),
     )
-    + ("iscrowd", "keypoints", "name", "scale", "skeleton", "width")
 )
 FIX = "repair the JSON (cocodataset.org/#format-data)"
 NOT_LISTED = "of a photo that is not listed"

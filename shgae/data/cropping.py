@@ -6,10 +6,9 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from shgae.arrays import Bytes
 from shgae.data.coco import CocoPeople, Person, Photo
 from shgae.data.geometry import Rectangle, Square, with_context
 from shgae.data.photo_decoding import cut, open_photo, refuse_huge
@@ -32,11 +31,11 @@ class Sample:
     split: Split
     square: Square
     """In xy_photo."""
-    pixels: npt.NDArray[np.uint8]
+    pixels: Bytes
     """(crop_size, crop_size, 3) RGB, zero outside ``valid``."""
     valid: Rectangle
     """The pixels of the crop that the photo covers."""
-    stored: npt.NDArray[np.uint8]
+    stored: Bytes
     """``pixels``, with the context around them that is kept too."""
 
 
@@ -162,7 +161,7 @@ class _Job:
             samples.append(Sample(person, self.photo, split, square, pixels, valid, stored))
         return Cut(len(self.people), samples)
 
-    def _with_context(self, image: Image.Image, square: Square, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    def _with_context(self, image: Image.Image, square: Square, pixels: Bytes) -> Bytes:
         size, around = self.crop_size, self.around
         if not around:
             return pixels

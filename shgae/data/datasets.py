@@ -8,14 +8,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from shgae.arrays import Floats, Ints
 from shgae.artifacts.crops import Crops
 from shgae.data.augmentation import Augmentation, Warp, warped
 from shgae.data.geometry import Square, covered, with_context
 
-Rows = npt.NDArray[np.int64]
+Rows = Ints
 Batch = TypeVar("Batch", bound=Any)
 
 _FEW = 4
@@ -52,7 +52,7 @@ class PoseBatch(NamedTuple):
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """A tensor on a device; an NVIDIA or AMD GPU fetches it while the CPU goes on."""
+    """A tensor of any shape on a device; an NVIDIA or AMD GPU fetches it while the CPU goes on."""
     if device.type != "cuda":
         return tensor.to(device)
     return (tensor.pin_memory() if tensor.is_cpu else tensor).to(device, non_blocking=True)
@@ -73,7 +73,7 @@ def pinned(batch: Batch, device: torch.device) -> Batch:
 
 
 def load_pose_batch(crops: Crops, rows: Rows) -> PoseBatch:
-    """Reads these rows of a split (on the CPU; safe in any thread)."""
+    """Reads these rows (N,) of a split (on the CPU; safe in any thread)."""
     people = crops.people
     return PoseBatch(
         rows,
@@ -84,10 +84,8 @@ def load_pose_batch(crops: Crops, rows: Rows) -> PoseBatch:
     )
 
 
-def load_augmented_batch(
-    crops: Crops, rows: Rows, augmentation: Augmentation, uniforms: npt.NDArray[np.float64]
-) -> PoseBatch:
-    """Reads these rows with their context, moves their joints, and says what is to happen to the pixels.
+def load_augmented_batch(crops: Crops, rows: Rows, augmentation: Augmentation, uniforms: Floats) -> PoseBatch:
+    """Reads these rows (N,) with their context, moves their joints, and says what is to happen to the pixels.
 
     The uniforms (N, DRAWS) decide it, see :mod:`shgae.data.augmentation`.
     """
@@ -112,7 +110,10 @@ def load_augmented_batch(
 
 
 def batch_images(batch: PoseBatch, mean_rgb: Sequence[float]) -> torch.Tensor:
-    """What a network sees of a batch that is on its device: :func:`to_images`, then its warp, if it has one."""
+    """What a network sees of a batch that is on its device: :func:`to_images`, then its warp, if it has one.
+
+    (N, 3, H, W) float32, RGB - mean; H and W of the crop, without the context around it.
+    """
     if batch.warp is None:
         return to_images(batch.crops, batch.valid, mean_rgb)
     sampling, gains, hidden, crop_size = batch.warp
@@ -162,6 +163,6 @@ def _repeated(mean_rgb: tuple[float, ...], width: int, device: torch.device) -> 
 
 
 def in_chunks(order: Rows, size: int) -> Iterator[Rows]:
-    """The rows in batches of ``size``; the last may be smaller."""
+    """The rows (N,) in batches (size,); the last may be smaller."""
     for start in range(0, len(order), size):
         yield order[start : start + size]

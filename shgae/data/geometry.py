@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+from shgae.arrays import Floats
 
 MIN_SIDE = 8.0
 """Photo pixels: the least side of a square, for a single joint in a tiny box (a smaller photo bounds it further)."""
@@ -47,8 +48,8 @@ class Rectangle(NamedTuple):
 
 
 def square_around(
-    box: Sequence[float] | npt.NDArray[np.float64],
-    xy_labelled: npt.NDArray[np.float64],
+    box: Sequence[float] | Floats,
+    xy_labelled: Floats,
     photo_size: tuple[int, int],
     policy: Literal["pad", "inside"],
     margin: float,
@@ -88,7 +89,7 @@ FAMILY_MARGIN = 0.25
 """Growth of the squares of MPII's and COCO's families."""
 
 
-def mpii_square(center: npt.NDArray[np.float64], scale: float) -> Square:
+def mpii_square(center: Floats, scale: float) -> Square:
     """The square that nets of MPII are given: 200 px x scale, grown by 25 %, around a centre 15 px x scale lower.
 
     Of MPII's ``objpos``, (2,) in xy_photo, and its scale, above 0. (pose-hg-train's ``src/util/dataset/mpii.lua``, and
@@ -99,7 +100,7 @@ def mpii_square(center: npt.NDArray[np.float64], scale: float) -> Square:
     return Square(x - side / 2, y - side / 2, side)
 
 
-def coco_square(box: npt.NDArray[np.float64]) -> Square:
+def coco_square(box: Floats) -> Square:
     """The square that nets of COCO are given: the box's longer side, grown by 25 %, around the box's middle.
 
     Of a box (4,) x, y, width, height in xy_photo. (HRNet's and MMPose's ``_box2cs`` for square inputs.)
@@ -109,15 +110,15 @@ def coco_square(box: npt.NDArray[np.float64]) -> Square:
     return Square(x + (width - side) / 2, y + (height - side) / 2, side)
 
 
-def to_crop(xy_photo: npt.NDArray[np.float64], square: Square, crop_size: int) -> npt.NDArray[np.float64]:
+def to_crop(xy_photo: Floats, square: Square, crop_size: int) -> Floats:
     """Takes points (..., 2) from xy_photo to xy_crop."""
-    xy_crop: npt.NDArray[np.float64] = (xy_photo - np.array((square.x0, square.y0))) * (crop_size / square.side)
+    xy_crop: Floats = (xy_photo - np.array((square.x0, square.y0))) * (crop_size / square.side)
     return xy_crop
 
 
-def to_photo(xy_crop: npt.NDArray[np.float64], square: Square, crop_size: int) -> npt.NDArray[np.float64]:
+def to_photo(xy_crop: Floats, square: Square, crop_size: int) -> Floats:
     """Takes points (..., 2) from xy_crop to xy_photo: the inverse of :func:`to_crop`."""
-    xy_photo: npt.NDArray[np.float64] = xy_crop * (square.side / crop_size) + np.array((square.x0, square.y0))
+    xy_photo: Floats = xy_crop * (square.side / crop_size) + np.array((square.x0, square.y0))
     return xy_photo
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Ints
 from shgae.artifacts.crops import PeopleTable, read_people
 from shgae.artifacts.lineage import parent_of
 from shgae.artifacts.store import Artifact
@@ -16,7 +16,7 @@ NEAR = 0.05
 """A network with a PCK that is not higher than the mean pose's by so much has hardly learned to look."""
 
 
-def mean_pose_cells(train: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]:
+def mean_pose_cells(train: PeopleTable, crop_size: int) -> Ints:
     """(K, 2) the cells of joints at their mean over the training people who have them labelled; 0, 0 without any."""
     import torch  # takes seconds, and whoever reads a finished report does without
 
@@ -25,7 +25,7 @@ def mean_pose_cells(train: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]
     labelled = (train.visibility > 0)[..., None]
     mean = np.where(labelled, train.xy_crop, 0).sum(0, dtype=np.float64) / np.maximum(labelled.sum(0), 1)
     xy_crop = torch.from_numpy(mean.astype(np.float32))[None]
-    cells: npt.NDArray[np.int64] = heatmaps.cells(xy_crop, crop_size).cells[0].numpy()
+    cells: Ints = heatmaps.cells(xy_crop, crop_size).cells[0].numpy()
     return cells
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from shgae.arrays import Bytes
 from shgae.artifacts.file_kinds import NOT_FETCHED, kind_of
 from shgae.artifacts.input_file import read_input
 from shgae.data.geometry import Rectangle, Square, covered
@@ -39,7 +39,7 @@ _OTHER_KINDS = {
 """How files begin that people take for photos: what they are, and what to do."""
 
 
-def cut(photo: Image.Image, square: Square, crop_size: int) -> tuple[npt.NDArray[np.uint8], Rectangle]:
+def cut(photo: Image.Image, square: Square, crop_size: int) -> tuple[Bytes, Rectangle]:
     """Cuts a square out of an RGB photo and resamples it, antialiased and aligned with :func:`to_crop`.
 
     Returns:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from shgae.arrays import Bytes, Floats
 from shgae.artifacts.durable import write_bytes
 from shgae.config import Config, Count, Limit, Natural, Share
 from shgae.data.drawing.backdrop import draw_backdrop, draw_obstacle
 from shgae.data.drawing.puppet import Colour, Puppet, draw_puppet, shade
-from shgae.data.drawing.stance import Array
 from shgae.execution import Progress
 from shgae.skeleton import COCO_PERSON
 
@@ -57,11 +56,11 @@ class SyntheticConfig(Config):
 class DrawnPhoto:
     """One drawn photo."""
 
-    image: NDArray[np.uint8]
+    image: Bytes
     """(H, W, 3) RGB."""
     annotations: tuple[dict[str, Any], ...]
     """COCO keypoint annotations, without ``id`` and ``image_id``; xy in photo pixels."""
-    owner: NDArray[np.uint8]
+    owner: Bytes
     """(H, W): the pixel's owner: 0 nobody (background, seats), n annotation n - 1, 255 a thing in front."""
 
 
@@ -146,7 +145,7 @@ def _cast(rng: np.random.Generator, config: SyntheticConfig, width: int, height:
     return [draw_puppet(rng, x, feet, size) for size, x, feet in places]
 
 
-def _develop(rng: np.random.Generator, canvas: Image.Image) -> NDArray[np.uint8]:
+def _develop(rng: np.random.Generator, canvas: Image.Image) -> Bytes:
     """Halves the canvas and adds what cameras add: softness, a tint and noise."""
     image = canvas.reduce(_SCALE)
     if rng.random() < 0.5:
@@ -154,7 +153,7 @@ def _develop(rng: np.random.Generator, canvas: Image.Image) -> NDArray[np.uint8]
     pixels = np.asarray(image, dtype=np.float32)
     tint = rng.uniform(0.88, 1.08) * rng.uniform(0.95, 1.05, 3)
     noise = rng.uniform(0, 7) * rng.standard_normal((*pixels.shape[:2], 1), dtype=np.float32)
-    developed: NDArray[np.uint8] = np.clip(pixels * tint.astype(np.float32) + noise, 0, 255).astype(np.uint8)
+    developed: Bytes = np.clip(pixels * tint.astype(np.float32) + noise, 0, 255).astype(np.uint8)
     return developed
 
 
@@ -201,7 +200,7 @@ class _Canvas:
             self._pen.polygon(polygon, colour, shade(colour, 0.6))
             self._ident_pen.polygon(polygon, FOREGROUND)
 
-    def on_top(self) -> NDArray[np.uint8]:
+    def on_top(self) -> Bytes:
         """(H, W) of the photo: the ident on top at the middle of each pixel."""
         return np.asarray(self.idents)[_SCALE // 2 :: _SCALE, _SCALE // 2 :: _SCALE]
 
@@ -233,7 +232,7 @@ class _Canvas:
             "iscrowd": 0,
         }
 
-    def _fill(self, outline: Array, colour: Colour) -> None:
+    def _fill(self, outline: Floats, colour: Colour) -> None:
         self._pen.polygon(outline.ravel().tolist(), colour)
 
     def _paint_ground(self, puppet: Puppet) -> None:
@@ -248,14 +247,14 @@ class _Canvas:
             self._pen.rectangle([x0, y0, x1, y0 + 0.1 * (x1 - x0)], (160, 124, 92))
 
 
-def _outline(discs: Array, grow: float) -> Array:
+def _outline(discs: Floats, grow: float) -> Floats:
     """(28, 2) corners of the convex hull of discs (D, 3: x, y, radius), each disc grown by ``grow``.
 
     In each direction the hull reaches as far as the disc that reaches farthest (its support function).
     """
     radii = np.maximum(discs[:, 2:] + grow, 0.5)
     farthest = (discs[:, :2] @ _DIRECTIONS + radii).argmax(axis=0)
-    outline: Array = discs[farthest, :2] + radii[farthest] * _DIRECTIONS.T
+    outline: Floats = discs[farthest, :2] + radii[farthest] * _DIRECTIONS.T
     return outline
 
 

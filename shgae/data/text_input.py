@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from shgae.artifacts.strict_json import JsonFault
+from shgae.artifacts.strict_json import JsonFault, is_number
 from shgae.errors import quoted
 
 _EXACT = 2**53
@@ -79,7 +79,7 @@ def is_id(value: Any) -> bool:
 
 def is_finite(value: Any) -> bool:
     """Whether a value is a number that a float of 64 bits holds: neither true nor false, NaN or an infinity."""
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+    return is_number(value, sys.float_info.max)
 
 
 def is_photo_name(value: Any) -> bool:
@@ -102,7 +102,7 @@ def said_size(photo: Mapping[str, Any]) -> tuple[int, int] | None:
         if side is None or (type(side) in (int, float) and side <= 0):
             continue
         if type(side) is not int or side >= MOST_PIXELS:
-            raise JsonFault(f"the JSON has no whole number of pixels as its {name} ({quoted(side)})")
+            raise JsonFault(f"the JSON has no whole number of pixels as its {name} ({quoted(side, 20)})")
         sides.append(side)
     return (sides[0], sides[1]) if len(sides) > 1 else None
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shgae.arrays import Ints
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.error_kinds import KINDS, ByKind, indicators, kinds, sigmas_of
-from shgae.metrics.people import Ints, People, Points
+from shgae.metrics.people import People, Points
 from shgae.metrics.pose_scores import about_areas
 from shgae.metrics.statistics import Interval
 from shgae.skeleton import Skeleton

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shgae.arrays import Bools, Floats
 from shgae.metrics import pck
-from shgae.metrics.people import Bools, Floats, People
+from shgae.metrics.people import People
 
 if TYPE_CHECKING:
     from shgae.evaluation.predictions import Predictions

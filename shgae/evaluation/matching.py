@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from shgae.arrays import Floats
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.text_input import find_names, name_parts, plain_name, stem_of
 from shgae.errors import Refused
 from shgae.metrics import oks
-from shgae.metrics.people import Floats, area_of
+from shgae.metrics.people import area_of
 from shgae.skeleton import COCO_PERSON
 
 OTHER_SPLIT = "predictions of everybody in this split, --split for another one, or the --limit that they were made with"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Floats
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import PeopleTable, all_people, photo_of_row
 from shgae.artifacts.store import Artifact
-from shgae.artifacts.strict_json import JsonFault
+from shgae.artifacts.strict_json import JsonFault, is_number
 from shgae.data.coco_json import read_dataset
 from shgae.data.selection import BAD_PHOTO, BEYOND_LIMIT
 from shgae.data.text_input import plain_name, there
@@ -29,12 +29,12 @@ _FAR = 1e12
 _ROUNDING = 0.51
 """Pixels of the photo by which a joint may differ: half of one, as in whole numbers, and what a crop's frame rounds."""
 _NEEDED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "area": (lambda value: _is_number(value) and value >= 0, f"a number from 0 to {_FAR:g}"),
+    "area": (lambda value: _is_near(value) and value >= 0, f"a number from 0 to {_FAR:g}"),
     "bbox": (
-        lambda value: isinstance(value, list) and len(value) == 4 and all(map(_is_number, value)),
+        lambda value: isinstance(value, list) and len(value) == 4 and all(map(_is_near, value)),
         f"four numbers up to {_FAR:g}",
     ),
-    "num_keypoints": (lambda value: _is_number(value) and value >= 0, "a number from 0"),
+    "num_keypoints": (lambda value: _is_near(value) and value >= 0, "a number from 0"),
     "iscrowd": (lambda value: isinstance(value, int | float) and value in (0, 1), "0 or 1"),
 }
 """What COCOeval reads of a person besides its joints, and what is sound, also in words."""
@@ -134,11 +134,9 @@ class OfficialTruth:
         everybody = self.dataset["annotations"]
         return Counter(one["image_id"] for one in everybody if one["num_keypoints"] and not one["iscrowd"])
 
-    def scores(
-        self, results: Sequence[Mapping[str, Any]], name: str, sigmas: npt.NDArray[np.float64] | None
-    ) -> dict[str, float | None]:
+    def scores(self, results: Sequence[Mapping[str, Any]], name: str, sigmas: Floats | None) -> dict[str, float | None]:
         """COCO's ten numbers of results; those that say ``"found": false`` are none, and so are those of photos with
-        names that the truth does not have.
+        names that the truth does not have. ``sigmas`` are (K,); None takes COCO's.
 
         Raises:
             Refused: a result is of a photo that the truth does not have, or does not say of which.
@@ -248,9 +246,9 @@ def _keypoints(given: Any, joints: int) -> list[float] | None:
         return None
     labelled = [there(v) not in (0, None) for v in given[2::3]]
     numbers = [one if labelled[place // 3] else 0 for place, one in enumerate(given)]
-    is_known = all(v in (0, 1, 2) for v in numbers[2::3]) and all(map(_is_number, numbers))
+    is_known = all(v in (0, 1, 2) for v in numbers[2::3]) and all(map(_is_near, numbers))
     return numbers if is_known else None
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < _FAR  # False for NaN too
+def _is_near(value: Any) -> bool:
+    return is_number(value, _FAR)

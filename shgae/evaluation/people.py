@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from shgae.arrays import Floats
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.metrics.pckh import head_sizes
-from shgae.metrics.people import Floats, People, Regions
+from shgae.metrics.people import People, Regions
 from shgae.skeleton import Skeleton
 
 

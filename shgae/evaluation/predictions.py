@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from shgae.arrays import Array, Floats, Floats32, Ints
 from shgae.artifacts import strict_json
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.input_file import Source, path_of
@@ -39,7 +39,7 @@ from shgae.inference.batches import Inference
 from shgae.inference.decoding import ARGMAX, decoding_words, places_of
 from shgae.inference.device import sound_model
 from shgae.metrics.oks import LOWEST
-from shgae.metrics.people import Floats, Points
+from shgae.metrics.people import Points
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import CellRule, DecodeConfig
 from shgae.wording import counted_people
@@ -57,14 +57,14 @@ class Predictions(Points):
 
     name: str
     """Its name in the report."""
-    joint_score: npt.NDArray[np.float32]
+    joint_score: Floats32
     """(N, K) the map's value at the cell, or the file's third number of a joint."""
 
 
 def from_cells(
     name: str,
-    cells: npt.NDArray[np.int64],
-    score: npt.NDArray[np.float32] | None,
+    cells: Ints,
+    score: Floats32 | None,
     crops: Crops,
     decoding: str = ARGMAX,
     rule: CellRule = "round",
@@ -81,7 +81,7 @@ def from_cells(
     return Predictions(xy_photo, cells, of_person, decoding, name=name, joint_score=heights)
 
 
-def _stored_points(places: npt.NDArray[Any], crops: Crops, rule: CellRule) -> Floats:
+def _stored_points(places: Array, crops: Crops, rule: CellRule) -> Floats:
     """Places (N, K, 2) of the maps, in cells, as points in photo pixels that a file keeps."""
     xy_crop = heatmaps.map_to_crop(torch.from_numpy(places), rule).double().numpy()
     return photo_points(xy_crop, crops.people, crops.crop_size).round(_DECIMALS)
@@ -94,12 +94,12 @@ def photo_points(xy_crop: Floats, people: PeopleTable, crop_size: int) -> Floats
 
 
 def crop_points(xy_photo: Floats, people: PeopleTable, crop_size: int) -> Floats:
-    """The inverse of :func:`photo_points`."""
+    """Takes points (N, K, 2) in photo pixels to pixels of N people's crops: the inverse of :func:`photo_points`."""
     moved: Floats = xy_photo - people.square[:, None, :2]
     return moved * (crop_size / people.square[:, 2])[:, None, None]
 
 
-def cells_of(xy_photo: Floats, people: PeopleTable, crop_size: int) -> npt.NDArray[np.int64]:
+def cells_of(xy_photo: Floats, people: PeopleTable, crop_size: int) -> Ints:
     """The cells (N, K, 2) that points (N, K, 2) fall on, by the rule of :func:`shgae.data.heatmaps.cells`.
 
     A point outside the crop falls on a cell outside the map: it must not be taken for one at the border.

@@ -15,6 +15,7 @@ from shgae.evaluation.error_shares import ErrorRule, ErrorTable
 from shgae.evaluation.official import OfficialPhotos
 from shgae.evaluation.older_reports import OLDER
 from shgae.evaluation.trainings import NOT_KNOWN, Controlled, Trained
+from shgae.metrics.comparison import Comparison
 from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.official import NAMES
 from shgae.metrics.paired_tests import McNemar
@@ -22,7 +23,7 @@ from shgae.metrics.pck import ByGroup
 from shgae.metrics.pckh import Curve
 from shgae.metrics.people import Metric
 from shgae.metrics.score_interval import is_near_boundary
-from shgae.metrics.statistics import FEWEST_PHOTOS, Interval, Verdict
+from shgae.metrics.statistics import FEWEST_PHOTOS, Interval
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,11 @@ class JointScore:
     """Of ``all``; None for what is not a model, and from fewer than two photos."""
 
 
-@dataclass(frozen=True)
-class Row:
+@dataclass(frozen=True, kw_only=True)
+class Row(Origin):
     """One predictor in the report."""
 
     name: str
-    id: str | None
-    predictions_sha256: str | None
-    trained_on_other_data: bool
-    """These three: see :class:`Origin`."""
     pck: ByGroup[float | None]
     """The original study's, 0 to 1."""
     interval: ByGroup[Interval | None] | None
@@ -86,10 +83,6 @@ class Row:
     """Every dialect; the first one is the original study's."""
     curves: Mapping[str, Curve] = field(default_factory=dict)
     """See :attr:`~shgae.metrics.pose_scores.Scores.curves`."""
-    matching: Matching | None = None
-    official: Mapping[str, float | None] | None = None
-    trained: Trained | None = None
-    """These three: see :class:`Origin`."""
     above_floor: Interval | None = None
     """:attr:`pck` minus that of the best of the floors, on the same photos; None for what is not a model."""
     errors: ErrorTable | None = None
@@ -97,17 +90,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two models of the report."""
+class Pair(Comparison):
+    """Two models of the report; a p is None in reports of before too."""
 
     first: str
     second: str
-    verdict: Verdict
-    difference: ByGroup[Interval | None]
-    p: float | None
-    p_adjusted: float | None
-    photos: int
-    """These five: see :class:`~shgae.metrics.comparison.Comparison`; a p is None in reports of before too."""
     joints: Mapping[str, McNemar]
     """Of each joint, on how many people the two agree."""
     errors: ByKind[Interval | None] | None = None

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Bools, Floats
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.store import Artifact
 from shgae.data.mean_pose import mean_pose_cells
@@ -23,7 +23,7 @@ from shgae.metrics import pose_scores
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.comparison import by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.people import Floats, People, Regions
+from shgae.metrics.people import People, Regions
 from shgae.metrics.pose_scores import Scores
 from shgae.metrics.statistics import Interval
 from shgae.recipes import EvaluateConfig
@@ -103,7 +103,7 @@ def report(
 
 def _pairs(
     names: Sequence[str],
-    hits: Sequence[npt.NDArray[np.bool_]],
+    hits: Sequence[Bools],
     origins: Sequence[Origin],
     paired: PairedBootstrap,
     people: People,
@@ -115,7 +115,9 @@ def _pairs(
         joints = dict(zip(people.joints, by_joint(hits[i], hits[j], people.cell_visibility), strict=True))
         trainings = compare(origins[i].trained, origins[j].trained)
         errors = kinds.difference(i, j) if kinds else None
-        pairs.append(Pair(names[i], names[j], **vars(found), joints=joints, errors=errors, trainings=trainings))
+        pairs.append(
+            Pair(**vars(found), first=names[i], second=names[j], joints=joints, errors=errors, trainings=trainings)
+        )
     return tuple(pairs)
 
 

@@ -20,7 +20,7 @@ from shgae.artifacts.typed_json import SCHEMA, Schema
 from shgae.errors import Inconsistent, Refused
 from shgae.evaluation.older_studies import OLDER
 from shgae.evaluation.study_differences import ArmComparison, Detectable
-from shgae.evaluation.study_plan import Registered, check_registered
+from shgae.evaluation.study_registration import Registered, check_registered
 from shgae.evaluation.study_sizes import CodeSizes
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.statistics import Verdict

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shgae.arrays import Bools, Ints
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import Crops, read_people
 from shgae.artifacts.draft import new_artifact
@@ -31,11 +32,10 @@ from shgae.experiments.study.arms import Pair
 from shgae.experiments.study.differences import Pairing, compared, differences, mean_pck
 from shgae.experiments.study.report import write_report
 from shgae.metrics import pck
-from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.comparison import by_joint
-from shgae.metrics.people import Bools, Ints, People
+from shgae.metrics.people import People
 from shgae.metrics.power import minimum_detectable, spread_over_photos
-from shgae.metrics.statistics import VERDICT_PHOTOS
+from shgae.metrics.statistics import ROUNDING, VERDICT_PHOTOS
 from shgae.option_lists import BASELINE
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import as_json
@@ -266,7 +266,7 @@ def _detectable(
     found: Sequence[ArmComparison], runs: Mapping[str, Sequence[_Run]], photo_id: Ints, config: CompareConfig
 ) -> Detectable | None:
     """Of the primary comparison; of one run each a spread over runs need not be known. None of arms that differ on few
-    photos, which say nothing of the spread over photos.
+    photos, or by the same on all, which say nothing of the spread over photos.
 
     Args:
         found: with the primary one.
@@ -281,23 +281,22 @@ def _detectable(
         return None
     mine, theirs = ([each.scores for each in runs[arm]] for arm in (one.arm, one.minus))
     gains = np.mean([each.share[:, 0] for each in mine], 0) - np.mean([each.share[:, 0] for each in theirs], 0)
-    sd_photos, photos = spread_over_photos(gains, mine[0].has[:, 0], photo_id)
-    differing = int(np.count_nonzero(photo_sums(gains[:, None], photo_id)))
-    if differing < VERDICT_PHOTOS:
+    over_photos = spread_over_photos(gains, mine[0].has[:, 0], photo_id)
+    if over_photos.differing < VERDICT_PHOTOS or over_photos.sd < ROUNDING:
         return None
     counts = {len(of) for arm, of in runs.items() if arm != BASELINE}
     are_pairs = len(theirs) == len(mine) and (config.paired or len(mine) == 1)
     least = minimum_detectable(
         Detectable.POWER,
         sd_seeds=(sd or 0) / 100,
-        sd_photos=sd_photos,
+        sd_photos=over_photos.sd,
         seeds=len(mine),
-        photos=photos,
+        photos=over_photos.photos,
         arms=len(runs) - (BASELINE in runs) if len(counts) == 1 and are_pairs else 2,  # others share no error
         unpaired=None if are_pairs else len(theirs),
-        differing=differing,
+        differing=over_photos.effective,
     )
-    return Detectable(least, None if sd is None else sd / 100, sd_photos)
+    return Detectable(least, None if sd is None else sd / 100, over_photos.sd)
 
 
 def _arm(name: str, of: Sequence[scores.RunScores]) -> ArmResult:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from shgae.arrays import Floats32, Ints
 from shgae.artifacts.checkpoint import HISTORY
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.manifest import differences
 from shgae.artifacts.output_file import make_room
@@ -207,8 +207,8 @@ def _pictures(output: Path, result: EvaluateResult, execution: Execution) -> tup
     return (curves, poses)
 
 
-def _shown(crops: Crops, rows: npt.NDArray[np.int64], mean_rgb: Sequence[float]) -> npt.NDArray[np.float32]:
+def _shown(crops: Crops, rows: Ints, mean_rgb: Sequence[float]) -> Floats32:
     """Crops (n, H, W, 3) as a network sees them, in [0, 1]: the mean colour where the photo does not reach."""
     images = to_images(torch.from_numpy(crops.read(rows)), torch.from_numpy(crops.people.valid[rows]), mean_rgb)
-    shown: npt.NDArray[np.float32] = images.permute(0, 2, 3, 1).numpy() + np.array(mean_rgb, np.float32)
+    shown: Floats32 = images.permute(0, 2, 3, 1).numpy() + np.array(mean_rgb, np.float32)
     return shown.clip(0, 1)

@@ -40,7 +40,8 @@ class Inference:
     """The mean colour that the network was trained with, 0 to 1."""
 
     def forward(self, network: Callable[[torch.Tensor], torch.Tensor], batch: PoseBatch) -> torch.Tensor:
-        """Images of a batch that is on the device through a network, all at once, with gradients."""
+        """Images (N, 3, H, W) of a batch that is on the device through a network, all at once, with gradients; of an
+        hourglass maps (N, S, K, H / 4, W / 4)."""
         with autocast(self.device, self.precision):
             return network(batch_images(batch, self.mean_rgb))
 
@@ -57,10 +58,11 @@ class Inference:
         execution: Execution,
         chunks: Sequence[Rows] | None = None,
     ) -> Iterator[tuple[PoseBatch, torch.Tensor]]:
-        """Batches of a split, ``chunks`` of its rows or all in order, with what :meth:`infer` makes of them.
+        """Batches of a split, on the device, with what :meth:`infer` makes of each: (n, ...).
 
-        Of several processes each one gets its share of the batches: the same ones, whoever works on them. A chunk
-        without rows is left out; so a process may do nothing while others do theirs.
+        A batch is one of the ``chunks``, rows (n,); None takes all rows in order. Of several processes each one gets
+        its share of the batches: the same ones, whoever works on them. A chunk without rows is left out; so a process
+        may do nothing while others do theirs.
         """
         chunks = list(in_chunks(np.arange(len(crops)), self.batch_size)) if chunks is None else chunks
         world = execution.world

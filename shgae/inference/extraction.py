@@ -8,15 +8,14 @@ from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from shgae.arrays import Array, Floats32, Ints
 from shgae.artifacts.activation_writer import WHOLE, ActivationWriter
 from shgae.artifacts.activations import LARGEST, shard_rows
 from shgae.artifacts.checking import Checking
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft
-from shgae.artifacts.tensors import Array
 from shgae.data.datasets import Rows, in_chunks
 from shgae.data.prefetch import behind
 from shgae.errors import Diverged
@@ -101,7 +100,7 @@ class Extraction:
         self._execution.progress.finish()
         return tuple(self._world.broadcast([float(one.channel_negative.mean()) for one in statistics]))
 
-    def _computed(self, crops: Crops, shards: Sequence[Rows]) -> Iterator[tuple[Rows, npt.NDArray[np.float32]]]:
+    def _computed(self, crops: Crops, shards: Sequence[Rows]) -> Iterator[tuple[Rows, Floats32]]:
         """This process's batches of the rows of several shards, in order: (n,) and (stacks, n, C, 4, 4)."""
         chunks: list[Rows] = []
         for rows in shards:
@@ -118,7 +117,7 @@ class Extraction:
         at: int,
         rows: Rows,
         crops: Crops,
-        batches: Iterator[tuple[Rows, npt.NDArray[np.float32]]],
+        batches: Iterator[tuple[Rows, Floats32]],
         keep: Callable[[int, Array], None],
         hand_over: Callable[[Callable[[], None]], None],
     ) -> bool:
@@ -152,7 +151,7 @@ class Extraction:
         self._execution.stop.raise_if_set(self._draft.path, fix, saved=is_kept)
         raise AssertionError("nobody asked to stop")
 
-    def _check(self, found: npt.NDArray[np.float32], annotation_id: npt.NDArray[np.int64]) -> None:
+    def _check(self, found: Floats32, annotation_id: Ints) -> None:
         """Raises :class:`Diverged` for bottlenecks (n, stacks, C, 4, 4) of which a number cannot be kept."""
         most = min(float(np.finfo(self._dtype).max), LARGEST)
         is_lost = ~(np.abs(found) <= most)

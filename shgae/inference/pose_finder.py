@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from shgae.arrays import Bools, Bytes, Floats
 from shgae.data import heatmaps
 from shgae.data.boxes import Box
 from shgae.data.geometry import Rectangle, Square, covered, square_around, to_photo
@@ -24,9 +24,6 @@ from shgae.inference.decoding import perfect_height, target_sigma
 from shgae.inference.device import sound_model
 from shgae.models.zoo import LoadedHourglass
 from shgae.recipes import PredictConfig
-
-_Floats = npt.NDArray[np.float64]
-_Flags = npt.NDArray[np.bool_]
 
 Group = tuple[BoxedPhoto, ...]
 Row = dict[str, Any]
@@ -62,7 +59,7 @@ class _Person(NamedTuple):
     square: Square
     """In xy_photo."""
     photo_size: tuple[int, int]
-    pixels: npt.NDArray[np.uint8]
+    pixels: Bytes
     """(crop_size, crop_size, 3) RGB."""
     valid: Rectangle
     """The pixels of the crop that the photo covers."""
@@ -179,7 +176,7 @@ class PoseFinder:
         for one in cuts:
             yield [self._entry(one.photo, person, *next(found)) for person in one.people]
 
-    def _joints(self, people: Sequence[_Person]) -> tuple[_Floats, _Floats, _Flags]:
+    def _joints(self, people: Sequence[_Person]) -> tuple[Floats, Floats, Bools]:
         """Joints (N, K, 2) in xy_crop, heights (N, K) of their maps, and (N, K) whether a map is flat."""
         crops = torch.from_numpy(np.stack([person.pixels for person in people]))
         valid = torch.tensor([person.valid for person in people])
@@ -195,7 +192,7 @@ class PoseFinder:
         return xy_crop, score.cpu().double().numpy(), heatmaps.is_flat(maps).cpu().numpy()
 
     def _entry(
-        self, photo: BoxedPhoto, person: _Person, xy_crop: _Floats, score: _Floats, is_flat: _Flags
+        self, photo: BoxedPhoto, person: _Person, xy_crop: Floats, score: Floats, is_flat: Bools
     ) -> dict[str, Any]:
         """One person in COCO's results format; K joints in photo pixels, the score of the person their mean.
 
@@ -207,7 +204,7 @@ class PoseFinder:
         mean = float(counted.mean()) if len(counted) else 0.0
         joints = np.column_stack([np.where(is_flat[:, None], 0, xy_photo), score]).round(4)
         # A flat one, at 0, 0, is not outside.
-        is_outside: _Flags = np.any((joints[:, :2] < 0) | (joints[:, :2] > person.photo_size), axis=1)
+        is_outside: Bools = np.any((joints[:, :2] < 0) | (joints[:, :2] > person.photo_size), axis=1)
         lists = {"undecided": self._names(is_flat), "outside_photo": self._names(is_outside)}
         own = {} if person.box.annotation_id is None else {"annotation_id": person.box.annotation_id}
         return {
@@ -221,5 +218,5 @@ class PoseFinder:
             **{key: names for key, names in lists.items() if names},
         }
 
-    def _names(self, which: _Flags) -> list[str]:
+    def _names(self, which: Bools) -> list[str]:
         return [name for name, is_one in zip(self._loaded.skeleton.names, which, strict=True) if is_one]

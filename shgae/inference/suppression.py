@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Floats
 from shgae.inference.pose_finder import Row
 from shgae.metrics.nms import oks_nms
 
@@ -20,7 +20,7 @@ class Suppression:
     """The K names."""
     limit: float | None
     """The highest OKS at which two people of a photo are kept; None keeps everybody."""
-    sigmas: npt.NDArray[np.float64] | None
+    sigmas: Floats | None
     """(K,) of OKS; None takes COCO's."""
 
     def identity(self) -> dict[str, Any]:

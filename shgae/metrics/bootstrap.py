@@ -11,15 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Array, Floats, Ints
 from shgae.metrics.score_interval import is_near_boundary, score_interval
 from shgae.metrics.statistics import (
     CONFIDENCE,
     FEWEST_PHOTOS,
     RESAMPLES,
     ROUNDING,
-    Floats,
     Interval,
     PhotoEstimate,
     effective_number,
@@ -29,7 +28,7 @@ _CELLS_AT_ONCE = 4_000_000
 """Resamples are drawn in portions of about so many photos, which bounds the memory."""
 
 
-def photo_sums(values: npt.NDArray[Any], photo_id: npt.NDArray[np.int64]) -> Floats:
+def photo_sums(values: Array, photo_id: Ints) -> Floats:
     """Sums of people's values (N, ...) by photo: (P, ...) float64, photos in the order of their ids."""
     photos, place = np.unique(photo_id, return_inverse=True)
     sums = np.zeros((len(photos), *values.shape[1:]))
@@ -45,9 +44,9 @@ class PairedBootstrap:
 
     def __init__(
         self,
-        above: npt.NDArray[Any],
-        below: npt.NDArray[Any],
-        photo_id: npt.NDArray[np.int64],
+        above: Array,
+        below: Array,
+        photo_id: Ints,
         *,
         resamples: int = RESAMPLES,
         seed: int = 0,

@@ -1,7 +1,8 @@
 """Models on the same people, by the original study's PCK: how sure is each score, and each difference?
 
-All of them are scored on the same resamples of photos (:class:`shgae.metrics.bootstrap.PairedBootstrap`), so a
-difference has an interval of its own, which is narrower than those of the two scores suggest.
+All of them are scored on the same resamples of photos (:class:`shgae.metrics.bootstrap.PairedBootstrap`), so what they
+have in common, hard photos above all, cancels out of a difference: its own interval is narrower than those of the two
+scores suggest.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shgae.arrays import Bools, Floats, Ints
 from shgae.metrics import pck
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.paired_tests import McNemar, holm, mcnemar
 from shgae.metrics.pck import GROUPS, ByGroup
-from shgae.metrics.people import Bools, Floats, Ints, Visibility
+from shgae.metrics.people import Visibility
 from shgae.metrics.statistics import ALPHA, RESAMPLES, VERDICT_PHOTOS, Interval, Verdict
 
 
@@ -84,11 +86,14 @@ def _verdict(difference: Interval | None, p: float | None) -> Verdict:
 
 def by_joint(first: Bools | Floats, second: Bools | Floats, visibility: Visibility) -> tuple[McNemar, ...]:
     """McNemar's test of each joint, on the people who have it labelled (visibility above 0); adjusted for the number of
-    joints. Of each model (N, K) hits, or shares of runs that hit; see :func:`~shgae.metrics.paired_tests.mcnemar`."""
+    joints that somebody has. Of each model (N, K) hits, or shares of runs that hit; see
+    :func:`~shgae.metrics.paired_tests.mcnemar`."""
     labelled = (visibility > 0).T
     found = [mcnemar(first[rows, k], second[rows, k]) for k, rows in enumerate(labelled)]
-    adjusted = holm([one.p for one in found])
-    return tuple(dataclasses.replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True))
+    tested = np.flatnonzero(labelled.any(1))
+    for k, p in zip(tested, holm([found[k].p for k in tested]), strict=True):
+        found[k] = dataclasses.replace(found[k], p_adjusted=p)
+    return tuple(found)
 
 
 def joint_intervals(

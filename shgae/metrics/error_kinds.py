@@ -23,8 +23,9 @@ from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
+from shgae.arrays import Floats, Ints
 from shgae.metrics.oks import LOWEST, coco_sigmas, joint_similarity, pairs_in_photos
-from shgae.metrics.people import Floats, Ints, People, Points
+from shgae.metrics.people import People, Points
 from shgae.skeleton import COCO_PERSON, Skeleton, mirrored
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from shgae.arrays import Bools, Floats
 from shgae.metrics.oks import joint_similarity
-from shgae.metrics.people import Bools, Floats
 
 
 def oks_nms(

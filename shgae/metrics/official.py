@@ -8,10 +8,10 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
+from shgae.arrays import Floats
 
 NAMES = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
 """In COCO's order; m and l: people of medium and large area."""
@@ -20,7 +20,7 @@ NAMES = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
 def official_scores(
     truth: Mapping[str, Any],
     results: Sequence[Mapping[str, Any]],
-    sigmas: npt.NDArray[np.float64] | None = None,
+    sigmas: Floats | None = None,
     photos: Collection[int] | None = None,
 ) -> dict[str, float | None]:
     """The ten numbers of :data:`NAMES`, in [0, 1]; None where COCOeval has nobody to count.
@@ -48,7 +48,7 @@ def official_scores(
     return {name: None if value < 0 else float(value) for name, value in zip(NAMES, judge.stats, strict=True)}
 
 
-def _nobody(truth: Mapping[str, Any], sigmas: npt.NDArray[np.float64] | None) -> dict[str, Any]:
+def _nobody(truth: Mapping[str, Any], sigmas: Floats | None) -> dict[str, Any]:
     """A result that finds nobody: COCO reads no list without any."""
     joints = 17 if sigmas is None else len(sigmas)
     where = {"image_id": truth["images"][0]["id"], "category_id": truth["categories"][0]["id"]}

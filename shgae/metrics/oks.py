@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from pycocotools.cocoeval import COCOeval
 
-from shgae.metrics.people import Bools, Floats, Ints, Regions, area_of
+from shgae.arrays import Bools, Floats, Ints
+from shgae.metrics.people import Regions, area_of
 
 MOST_IN_A_PHOTO = 20
 """COCO looks at so many predictions of a photo, those of the highest scores."""
@@ -195,7 +196,8 @@ def joint_similarity(off: Floats, area: Floats, sigmas: Floats | None) -> Floats
 
 
 def pairs_in_photos(photo_id: Ints) -> tuple[Ints, Ints]:
-    """Rows of all pairs of people of one photo, also of each person with itself; those of the first rise."""
+    """Of N people in photos (N,): the rows of all P pairs in one photo, also of each person with itself; (P,) of the
+    first ones, which rise, and (P,) of the second ones."""
     order = np.argsort(photo_id, kind="stable")
     _, start, count = np.unique(photo_id[order], return_index=True, return_counts=True)
     place = np.empty(len(photo_id), np.int64)

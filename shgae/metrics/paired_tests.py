@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import scipy
 
-from shgae.metrics.people import Bools, Floats
+from shgae.arrays import Bools, Floats
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from typing import Any, Generic, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-Counts = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
+from shgae.arrays import Array, Bools, Floats, Ints
+
 T = TypeVar("T")
 Group = Literal["all", "v1", "v2"]
 GROUPS: tuple[Group, ...] = ("all", "v1", "v2")
@@ -50,13 +49,13 @@ class PCKCounts:
     Only integers, so sums are exact: neither the order of people nor the size of batches can change a score.
     """
 
-    people: Counts
+    people: Ints
     """(3, K + 1): people that have so many joints of the group."""
-    hits: Counts
+    hits: Ints
     """(3, K + 1): correct joints of the people that have so many joints of the group."""
-    joint_labels: Counts
+    joint_labels: Ints
     """(3, K): people that have this joint in the group."""
-    joint_hits: Counts
+    joint_hits: Ints
     """(3, K): people of whom this joint was correct."""
 
     def pck(self, averaging: Averaging = "person") -> ByGroup[float | None]:
@@ -81,7 +80,7 @@ class PCKCounts:
         return {name: _by_group(self.joint_hits[:, k], self.joint_labels[:, k]) for k, name in enumerate(names)}
 
 
-def _by_group(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> ByGroup[float | None]:
+def _by_group(above: Array, below: Array) -> ByGroup[float | None]:
     """Ratios (3,); None where there is nothing to divide by."""
     return ByGroup(*(float(one / other) if other else None for one, other in zip(above, below, strict=True)))
 

@@ -21,10 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
+from shgae.arrays import Bools, Floats
 from shgae.errors import Inconsistent
 from shgae.metrics import pck
 from shgae.metrics.pck import Averaging
-from shgae.metrics.people import Bools, Floats, Visibility
+from shgae.metrics.people import Visibility
 from shgae.skeleton import Skeleton
 
 HEAD_SHARE = 0.6

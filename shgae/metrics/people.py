@@ -10,11 +10,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from shgae.arrays import Bools, Floats, Ints
 from shgae.metrics import pck
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 Visibility = npt.NDArray[np.integer[Any]]
 T = TypeVar("T")
 U = TypeVar("U")

@@ -24,11 +24,12 @@ from operator import attrgetter, itemgetter
 
 import numpy as np
 
+from shgae.arrays import Bools, Floats
 from shgae.errors import Inconsistent
 from shgae.metrics import pck, pckh
 from shgae.metrics.oks import Similarities
 from shgae.metrics.pck import AVERAGINGS, Averaging, PCKCounts
-from shgae.metrics.people import Bools, Floats, Groups, Metric, People, Points, Values, Visibility
+from shgae.metrics.people import Groups, Metric, People, Points, Values, Visibility
 from shgae.skeleton import COCO_PERSON, Skeleton
 
 BOX_RADII = (0.05, 0.1, 0.2)

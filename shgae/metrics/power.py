@@ -17,7 +17,15 @@ import scipy
 
 from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.seeds import FEWEST_FOR_INTERACTION, NOISIER, STEADIER
-from shgae.metrics.statistics import ALPHA, MANY_PHOTOS, VERDICT_PHOTOS, Floats
+from shgae.metrics.statistics import (
+    ALPHA,
+    FEWEST_PHOTOS,
+    MANY_PHOTOS,
+    ROUNDING,
+    VERDICT_PHOTOS,
+    Floats,
+    effective_number,
+)
 
 _OWN, _REST, _PHOTOS = 120, 40, 24
 """Quantiles of three variances over which the power is averaged: of the pair over seeds, of the other arms over seeds,
@@ -87,13 +95,14 @@ def minimum_detectable(
     photos: int,
     arms: int,
     unpaired: int | None = None,
-    differing: int | None = None,
+    differing: float | None = None,
 ) -> float | None:
     """The true difference that a planned comparison finds with this chance (0.5 or more and below 1; 0.8 is four times
     of five), as a share; the rest as for :func:`planned_power`.
 
     Args:
-        differing: photos on which the arms differ, 2 or more; by these an interval goes. None: all do.
+        differing: as many photos of equal weight as those count for on which the arms differ, 2 or more; by these an
+            interval goes. None: all photos differ, and weigh the same.
 
     Returns:
         None where no difference of PCK would be found so often, as with under 10 photos.
@@ -109,25 +118,38 @@ def minimum_detectable(
     return float(scipy.optimize.brentq(lacks, 0, 1, xtol=1e-7)) if lacks(1) >= 0 else None
 
 
-def spread_over_photos(gains: Floats, has: Floats, photo_id: npt.NDArray[np.int64]) -> tuple[float, int]:
-    """The standard deviation over photos of a mean difference, and the photos that it is of.
+class PhotoSpread(NamedTuple):
+    """How a mean difference varies over photos."""
+
+    sd: float
+    """Standard deviation: its square over the photos is the variance of the ratio of sums (linearised, Cochran 1977,
+    section 6.4); 0 from fewer than two photos."""
+    photos: int
+    """On which something is scored."""
+    differing: int
+    """On which the difference is not 0."""
+    effective: float
+    """As how many of equal weight these count, see :func:`~shgae.metrics.statistics.effective_number`."""
+
+
+def spread_over_photos(gains: Floats, has: Floats, photo_id: npt.NDArray[np.int64]) -> PhotoSpread:
+    """How a mean difference varies over photos, and the photos that it is of.
 
     Args:
         gains: (N,) what each person's score differs by; 0 where nothing is scored.
         has: (N,) 1 where something is, else 0.
         photo_id: (N,).
-
-    Returns:
-        Such that its square over the photos is the variance of the ratio of sums (linearised, Cochran 1977, section
-        6.4); 0 from fewer than two photos.
     """
     sums = photo_sums(np.column_stack([gains, has]), photo_id)
     sums = sums[sums[:, 1] > 0]
-    if len(sums) < 2:
-        return 0.0, len(sums)
     gain, people = sums.T
+    weights = people[np.abs(gain) > ROUNDING]
+    if len(sums) < 2:
+        return PhotoSpread(0.0, len(sums), len(weights), effective_number(weights))
     residuals = (gain - people * gain.sum() / people.sum()) / people.mean()
-    return float(residuals.std(ddof=1)), len(sums)
+    count = max(effective_number(people), FEWEST_PHOTOS)
+    sd = float(residuals.std()) * math.sqrt(count / (count - 1))
+    return PhotoSpread(sd, len(sums), len(weights), effective_number(weights))
 
 
 class _Layout(NamedTuple):
@@ -136,8 +158,8 @@ class _Layout(NamedTuple):
     """Runs of the other arm; None where both have the same seeds."""
     photos: int
     arms: int
-    differing: int | None = None
-    """Photos on which the arms differ; None: all do."""
+    differing: float | None = None
+    """Photos on which the arms differ, by their weight; None: all do."""
 
     @property
     def share(self) -> float:
@@ -178,7 +200,7 @@ def _reaches(spread: _Spread, tail: float) -> Floats:
     """How far an interval reaches on one side, for equally likely sets of variances over seeds and photos; ``tail`` is
     one minus the one-sided level."""
     of_seeds, _, shared, layout = spread
-    photos = layout.differing or layout.photos
+    photos = layout.photos if layout.differing is None else max(layout.differing, FEWEST_PHOTOS)
     photo_freedom = math.inf if photos >= MANY_PHOTOS else photos - 1
     of_photos: Floats = _variances(photos - 1, _PHOTOS) * spread.of_photos
     by_photos: Floats = float(scipy.stats.t.ppf(tail, photo_freedom)) * np.sqrt(of_photos)
@@ -219,7 +241,7 @@ def _unpaired(first: int, second: int) -> tuple[Floats, Floats | float]:
     return total / (1 / first + 1 / second), np.maximum(welch, 1)
 
 
-def _variances(freedom: int, count: int) -> Floats:
+def _variances(freedom: float, count: int) -> Floats:
     """Equally likely estimates of a variance of 1."""
     found: Floats = scipy.stats.chi2.ppf((np.arange(count) + 0.5) / count, freedom) / freedom
     return found

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Array, Bools, Floats
 from shgae.errors import Inconsistent
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class ReconstructionSums:
         self._mean = mean.astype(np.float64)
         self._numbers = 0
         self._error = self._deviation = self._negative = 0.0
-        self._alive: npt.NDArray[np.bool_] | None = None
+        self._alive: Bools | None = None
 
     def add(self, x: Array, xhat: Array, code: Array) -> None:
         """Counts a batch: x and its reconstruction (n, C, H, W), and the code (n, code_size).
@@ -69,27 +66,27 @@ class ReconstructionSums:
         )
 
 
-def is_alive(codes: Array) -> npt.NDArray[np.bool_]:
+def is_alive(codes: Array) -> Bools:
     """(units,) which units of codes (N, units) are not 0 for at least one person; the others are dead."""
     return np.asarray((codes != 0).any(0))
 
 
-def is_varying(codes: Array) -> npt.NDArray[np.bool_]:
+def is_varying(codes: Array) -> Bools:
     """(units,) which units of codes (N, units) do not have one value for everybody; dead ones have."""
     return np.asarray(codes.max(0) != codes.min(0))
 
 
-def density(codes: Array) -> npt.NDArray[np.float64]:
+def density(codes: Array) -> Floats:
     """(units,) of each unit of codes (N, units) the share of people, 0 to 1, for whom it is not 0."""
     return np.asarray((codes != 0).mean(0))
 
 
-def relu_error(x: npt.NDArray[np.float64]) -> float:
+def relu_error(x: Floats) -> float:
     """The squared error that no decoder ending in a ReLU can avoid: sum min(x, 0)^2."""
     return _square_sum(np.minimum(x, 0))
 
 
-def _square_sum(values: npt.NDArray[np.float64]) -> float:
+def _square_sum(values: Floats) -> float:
     return float(np.vdot(values, values))
 
 

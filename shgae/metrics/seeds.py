@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from shgae.metrics.statistics import CONFIDENCE, Floats, PhotoEstimate
+from shgae.arrays import Floats
+from shgae.metrics.statistics import CONFIDENCE, PhotoEstimate
 
 NOISIER, STEADIER = 0.25, 0.025
 """A pair keeps its own error where it is noisier than the other contrasts at the first level (25 %, as Bancroft 1964
@@ -70,7 +71,7 @@ class SeedLayout:
         The pair's differences and all other contrasts of arms have independent sums of squares, so the ratio of their
         variances is F exactly if runs are normal and equally steady. The pair keeps its own error where it is
         :data:`NOISIER` or :data:`STEADIER`, and where there are no others. With one seed in common it takes that of
-        all arms, unchecked.
+        all arms, unchecked, and where its runs tie, as few runs of scores that are counts sometimes do: none vary by 0.
         """
         count = min(len(self._scores[first]), len(self._scores[second]))
         differences = self._scores[first][:count] - self._scores[second][:count]
@@ -86,7 +87,7 @@ class SeedLayout:
             return SeedError(own, own_freedom, False, None, None)
         ratio = (squares / own_freedom) / (left / rest)
         p = float(scipy.stats.f.sf(ratio, own_freedom, rest))
-        if NOISIER <= p <= 1 - STEADIER:
+        if squares <= _NOTHING or NOISIER <= p <= 1 - STEADIER:
             return SeedError(all_arms, self.freedom, True, ratio, p)
         return SeedError(own, own_freedom, False, ratio, p)
 

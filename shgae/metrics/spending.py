@@ -25,7 +25,8 @@ _FARTHEST = 9.0
 _NOTHING = 1e-9
 """What rounding may leave of a level of which all is spent."""
 LEAST = 1e-4
-"""A look that may use less than this is no test: neither resamples nor normal tails tell so small a chance."""
+"""A look that may use less than this is no test: beyond all resamples tails are taken to be Student's, which is no
+ground for smaller chances."""
 
 
 def spent(share: float, alpha: float = ALPHA) -> float:

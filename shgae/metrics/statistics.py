@@ -1,14 +1,13 @@
-"""Several models on the same people: how sure is each score, and each difference?
+"""One estimate over photos: its interval, its p-value and the verdict by them.
 
 People of one photo are not independent witnesses, so photos are resampled, with everybody in them (a cluster
-bootstrap, Davison and Hinkley 1997, section 2.4 and 3.8). All models are scored on every resample
-(:mod:`shgae.metrics.bootstrap`), so what they have in common, hard photos above all, cancels out of a difference.
+bootstrap, Davison and Hinkley 1997, section 2.4 and 3.8; :mod:`shgae.metrics.bootstrap` draws them).
 
-From 50 photos on, an interval is the percentiles of its resamples. Of fewer, they are too narrow (measured in
-docs/statistics.md), and the interval is Student's, with as many degrees of freedom as photos less one
-(:class:`PhotoEstimate`). Photos are counted by their weight: a few crowds among many single people are few
-(:func:`effective_number`). A share near 0 or 100 % has a score interval (:mod:`shgae.metrics.score_interval`). No
-verdict goes by fewer than 10 photos.
+From 50 photos on, an interval is the percentiles of its resamples; of a tail smaller than one resample it is Student's,
+as far as that reaches beyond them all. Of fewer photos, percentiles are too narrow (measured in docs/statistics.md),
+and the interval is Student's, with as many degrees of freedom as photos less one (:class:`PhotoEstimate`). Photos are
+counted by their weight: a few crowds among many single people are few (:func:`effective_number`). A share near 0 or
+100 % has a score interval (:mod:`shgae.metrics.score_interval`). No verdict goes by fewer than 10 photos.
 """
 
 from __future__ import annotations
@@ -129,7 +128,11 @@ class PhotoEstimate:
     @property
     def freedom(self) -> float:
         """Degrees of freedom of Student's interval; infinite where percentiles are taken."""
-        return math.inf if self._many else max(self.evenness * self.informative - 1, 1.0)
+        return math.inf if self._many else self._photo_freedom
+
+    @property
+    def _photo_freedom(self) -> float:
+        return max(self.evenness * self.informative - 1, 1.0)
 
     @property
     def _many(self) -> bool:
@@ -142,16 +145,16 @@ class PhotoEstimate:
 
     def quantile(self, tail: float) -> float:
         """The end of an interval that leaves so much of (0, 1) below it."""
-        if self._many:
+        student = self.value + float(scipy.stats.t.ppf(tail, self._photo_freedom)) * self.standard_error
+        if not self._many:
+            return student
+        if min(tail, 1 - tail) * len(self.drawn) >= 1:
             return float(np.quantile(self.drawn, tail))
-        return self.value + float(scipy.stats.t.ppf(tail, self.freedom)) * self.standard_error
+        return float(min(student, self.drawn.min()) if tail < 0.5 else max(student, self.drawn.max()))
 
     def ends(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided interval."""
         tail = (1 - confidence) / 2
-        if self._many:
-            low, high = np.quantile(self.drawn, [tail, 1 - tail])
-            return float(low), float(high)
         return self.within(self.quantile(tail), self.quantile(1 - tail))
 
     def within(self, low: float, high: float) -> tuple[float, float]:
@@ -164,19 +167,23 @@ class PhotoEstimate:
 
     def p_not_above(self, null: float) -> float:
         """One-sided p of a true value of ``null`` or less: the ``tail`` at which :meth:`quantile` reaches it."""
-        if self._many:
-            return _tail_at(np.sort(self.drawn), null)
-        return _student_p(self.value - null, self.standard_error, self.freedom)
+        return self._p(self.value - null, self.drawn, null)
 
     def p_not_below(self, null: float) -> float:
         """One-sided p of a true value of ``null`` or more."""
-        if self._many:
-            return _tail_at(np.sort(-self.drawn), -null)
-        return _student_p(null - self.value, self.standard_error, self.freedom)
+        return self._p(null - self.value, -self.drawn, -null)
 
     def p(self) -> float:
         """Two-sided p of a true value of 0: 1 - confidence of the interval that ends there."""
         return min(1.0, 2 * min(self.p_not_above(0), self.p_not_below(0)))
+
+    def _p(self, ahead: float, drawn: Floats, null: float) -> float:
+        student = _student_p(ahead, self.standard_error, self._photo_freedom)
+        if not self._many:
+            return student
+        if null < drawn.min():
+            return min(student or 1.0, 1 / len(drawn))  # resamples that do not vary are no certainty
+        return _tail_at(np.sort(drawn), null)
 
 
 def effective_number(weights: Floats) -> float:
@@ -202,10 +209,10 @@ def _student_p(ahead: float, error: float, freedom: float) -> float:
 
 
 def _tail_at(rising: Floats, null: float) -> float:
-    """The largest share of resamples with a quantile not above ``null``, at least one of them."""
+    """The largest share of resamples with a quantile not above ``null``, which is not below all: at least one."""
     n = len(rising)
     place = int(np.searchsorted(rising, null, side="right"))
-    if place in (0, n):
-        return 1 / n if place == 0 else 1.0
+    if place == n:
+        return 1.0
     part = (null - rising[place - 1]) / (rising[place] - rising[place - 1])
     return max(float((place - 1 + part) / (n - 1)), 1 / n)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from shgae.artifacts.tensors import Array
+from shgae.arrays import Array
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.exporting import INPUT, MapsAndCodes

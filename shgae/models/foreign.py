@@ -26,11 +26,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from shgae.arrays import Array
 from shgae.artifacts import reader_process
 from shgae.artifacts.file_kinds import NOT_FETCHED, WEB_PAGE, kind_of
 from shgae.artifacts.hashing import hash_open, state_of
 from shgae.artifacts.input_file import open_input
-from shgae.artifacts.tensors import Array, check_header
+from shgae.artifacts.tensors import check_header
 from shgae.errors import Refused, printable, shortened
 from shgae.execution import StopFlag
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing

@@ -80,7 +80,7 @@ class Hourglass(nn.Module):
         return Encoded(self.bottleneck(x), tuple(skips))
 
     def encode_bottleneck(self, x: Tensor) -> Tensor:
-        """The bottleneck of :meth:`encode`, bit for bit, without computing the skips."""
+        """(N, C, H, W) -> the bottleneck of :meth:`encode`, bit for bit, without computing the skips."""
         for down in self.downs:
             x = down(F.max_pool2d(x, 2))
         bottleneck: Tensor = self.bottleneck(x)
@@ -162,7 +162,8 @@ class Stack(nn.Module):
         return StackOutput(*self.predict(features, x), bottleneck)
 
     def predict(self, features: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The hourglass's features and the stack's input, (N, C, H, W) both -> maps, and the next stack's input."""
+        """The hourglass's features and the stack's input, both (N, C, H, W) -> maps (N, K, H, W), and the next stack's
+        input (N, C, H, W)."""
         predicted = self.head(features)
         return predicted.maps, x if self.merge is None else x + self.merge(predicted)
 

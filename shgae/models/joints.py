@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shgae.artifacts.tensors import Array
+from shgae.arrays import Array
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.specs import HourglassSpec
 from shgae.models.zoo import build_hourglass, load_state, state_arrays

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from shgae.arrays import Array
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tensors import Array, load_tensors
+from shgae.artifacts.tensors import load_tensors
 from shgae.errors import AGAIN, Refused, shortened
 from shgae.models.autoencoder import Autoencoder, ConvAutoencoder, LinearAutoencoder
 from shgae.models.grafting import graft, share
@@ -23,21 +24,6 @@ from shgae.models.layers import NewellResidual, OriginalResidual, Stem
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.recipes import CellRule
 from shgae.skeleton import Skeleton
-
-__all__ = [
-    "AutoencoderSpec",
-    "HourglassSpec",
-    "LoadedAutoencoder",
-    "LoadedHourglass",
-    "build_autoencoder",
-    "build_hourglass",
-    "load_autoencoder",
-    "load_hourglass",
-    "load_state",
-    "misfit",
-    "state_arrays",
-    "tensor_shapes",
-]
 
 Shapes = Mapping[str, tuple[int, ...]]
 _Module = TypeVar("_Module", bound=nn.Module)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from shgae.arrays import Bytes, Floats32
 from shgae.plots.poses import draw_person
 from shgae.plots.style import COLOURS, DASHES, new_figure, style
 from shgae.skeleton import Skeleton
@@ -20,11 +20,11 @@ from shgae.skeleton import Skeleton
 class Member:
     """A person to show."""
 
-    crop: npt.NDArray[np.uint8]
+    crop: Bytes
     """(H, W, 3) RGB."""
-    xy_crop: npt.NDArray[np.float32]
+    xy_crop: Floats32
     """(K, 2) labelled joints in pixels of the crop."""
-    visibility: npt.NDArray[np.uint8]
+    visibility: Bytes
     """(K,)."""
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from shgae.arrays import Array, Floats, Floats32
 from shgae.plots.clusters import Member
 from shgae.plots.lettering import legible
 from shgae.plots.poses import draw_person
@@ -31,17 +31,17 @@ class Portrait:
 
     name: str
     """With what is lost when it is held at its mean."""
-    values: npt.NDArray[np.float32]
+    values: Floats32
     """(N,) of the training people."""
-    xy: npt.NDArray[Any]
+    xy: Array
     """(3, K, 2) decoded joints at -2, 0 and +2 standard deviations, in pixels of the crop."""
-    height: npt.NDArray[Any]
+    height: Array
     """(3, K)."""
-    heat: npt.NDArray[Any]
+    heat: Array
     """(3, H, W)."""
     top: Sequence[Member]
     """People with the highest values; may be none."""
-    lost: npt.NDArray[np.float64]
+    lost: Floats
     """(K,) PCK lost of each joint, a share; NaN where nobody has it."""
 
 

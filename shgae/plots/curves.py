@@ -23,6 +23,8 @@ Runs = Mapping[str, Rows]
 _LARGEST = 1e100
 """No loss is beyond it, and the squares of larger numbers overflow where ticks are placed."""
 _MOST_MARKERS, _MOST_TITLE = 20, 24
+_TWO_COLUMNS = 6
+"""Epochs that a training must have for a second column by itself."""
 
 
 class Score(NamedTuple):
@@ -50,6 +52,11 @@ def is_number(value: Any) -> TypeGuard[int | float]:
     return (type(value) is float and not _LARGEST < abs(value) < math.inf) or (
         type(value) is int and abs(value) < 2**53
     )
+
+
+def second_column(epochs: int) -> int | None:
+    """The epoch that a second column begins with, for the last two thirds of so many; None where they are too few."""
+    return 1 + epochs // 3 if epochs >= _TWO_COLUMNS else None
 
 
 def best_row(rows: Rows) -> Mapping[str, Any]:

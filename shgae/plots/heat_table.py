@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from shgae.arrays import Floats
 from shgae.plots.lettering import legible
 from shgae.plots.style import new_figure, style
 
 _MOST_NAME = 30
 
 
-def heat_table(values: npt.NDArray[np.float64], rows: Sequence[str], columns: Sequence[str], title: str) -> Figure:
+def heat_table(values: Floats, rows: Sequence[str], columns: Sequence[str], title: str) -> Figure:
     """Draws numbers (R, C), shares from 0 to 1 or differences of them, in per cent as a table with cells that are the
     darker the higher; NaN is left white."""
     with style():

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
+from shgae.arrays import Bools, Floats
 from shgae.plots.lettering import legible
 from shgae.plots.style import MIDDLE, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
@@ -42,11 +42,11 @@ _Draw = Callable[[ImageDraw.ImageDraw, Points, float], None]
 class Pose:
     """One person in a picture."""
 
-    xy: npt.NDArray[np.float64]
+    xy: Floats
     """(K, 2) joints in pixels of the picture."""
-    confidence: npt.NDArray[np.float64]
+    confidence: Floats
     """(K,) 0 to 1: a map's height as a share of a perfect map's."""
-    is_decided: npt.NDArray[np.bool_]
+    is_decided: Bools
     """(K,) whether there is a joint to draw."""
     box: tuple[float, float, float, float]
     """x, y, width, height in pixels of the picture."""
@@ -202,7 +202,7 @@ def _blend(photo: Image.Image, points: Points, reach: float, draw: _Draw, colour
     photo.paste(colour, (x0, y0), mask.reduce(scale))
 
 
-def _point(xy: npt.NDArray[np.float64]) -> Point:
+def _point(xy: Floats) -> Point:
     return float(xy[0]), float(xy[1])
 
 

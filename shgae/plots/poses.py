@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from shgae.arrays import Array, Bytes, Floats, Floats32
 from shgae.plots.lettering import legible
 from shgae.plots.style import MIDDLE, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
@@ -20,9 +20,9 @@ _MOST_NAME = 20
 
 
 def prediction_sheet(
-    crops: npt.NDArray[np.float32],
-    truth: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]],
-    predicted: Sequence[tuple[str, npt.NDArray[np.float64]]],
+    crops: Floats32,
+    truth: tuple[Floats32, Bytes],
+    predicted: Sequence[tuple[str, Floats]],
     skeleton: Skeleton,
 ) -> Figure:
     """Draws people in columns: the annotation in the first row, one row a model below it.
@@ -48,9 +48,9 @@ def prediction_sheet(
 
 def draw_person(
     axes: Axes,
-    crop: npt.NDArray[Any],
-    xy: npt.NDArray[Any],
-    visibility: npt.NDArray[np.uint8],
+    crop: Array,
+    xy: Array,
+    visibility: Bytes,
     skeleton: Skeleton,
     **how: Any,
 ) -> None:

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from shgae.arrays import Array, Bytes, Floats32
 from shgae.plots.lettering import legible
 from shgae.plots.poses import draw_person
 from shgae.plots.style import LEFT, MIDDLE, RIGHT, new_figure, side_colours, style
 from shgae.skeleton import Skeleton
 
-Picture = npt.NDArray[np.float32]
+Picture = Floats32
 
 _COLUMNS = 8
 """Pictures next to each other, at most, unless a person has more."""
@@ -42,9 +42,9 @@ class View:
     title: str
     picture: Picture
     """(H, W, 3) RGB in [0, 1]."""
-    xy: npt.NDArray[Any]
+    xy: Array
     """(K, 2) joints in pixels of the picture."""
-    visibility: npt.NDArray[np.uint8]
+    visibility: Bytes
     """(K,) 2 for a filled joint, 1 for a hollow one, 0 for none."""
 
 

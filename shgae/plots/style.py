@@ -91,8 +91,8 @@ def save_figure(figure: Figure, path: Path | Sequence[Path], command: str) -> No
     Args:
         figure: of :func:`new_figure`.
         path: ends in ``.png``, ``.svg`` or ``.pdf``; several are written of one figure.
-        command: see :func:`shgae.artifacts.command.stamp`; one too long for the figure loses its middle, and an empty
-            one leaves the foot empty.
+        command: see :func:`shgae.artifacts.command_line.stamp`; one too long for the figure loses its middle, and an
+            empty one leaves the foot empty.
     """
     with style():
         _sign(figure, command)

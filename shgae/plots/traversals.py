@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from shgae.arrays import Array
 from shgae.plots.clusters import Member
 from shgae.plots.poses import draw_person
 from shgae.plots.style import new_figure, style
@@ -20,7 +20,7 @@ _SURE = 0.3
 
 
 def traversal_figure(
-    rows: Sequence[tuple[str, npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]],
+    rows: Sequence[tuple[str, Array, Array, Array]],
     nearest: Sequence[Member] | None,
     steps: Sequence[float],
     skeleton: Skeleton,
@@ -55,9 +55,9 @@ def traversal_figure(
 
 def draw_decoded(
     line: Sequence[Axes],
-    xy: npt.NDArray[Any],
-    height: npt.NDArray[Any],
-    heat: npt.NDArray[Any],
+    xy: Array,
+    height: Array,
+    heat: Array,
     skeleton: Skeleton,
 ) -> None:
     """Draws a row of decoded joints, a step each; shapes as of the rows of :func:`traversal_figure`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from shgae.artifacts.hashing import is_sha256
 from shgae.evaluation.report import EvaluationReport, JointScore, Pair, Row
 from shgae.evaluation.trainings import Control
 from shgae.metrics.official import NAMES
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
-_ID = re.compile(r"[0-9a-f]{64}")
 _SHOWN = (
     ("pck/person", "PCK, over people (the original study's)"),
     ("pck/micro", "PCK, over all joints at once"),
@@ -283,7 +282,7 @@ def bars_title(report: EvaluationReport) -> str:
 
 
 def _title(report: EvaluationReport) -> str:
-    data = f"data {report.data[:12]}" if _ID.fullmatch(report.data) else report.data
+    data = f"data {report.data[:12]}" if is_sha256(report.data) else report.data
     return f"{report.split}: {counted_people(report.persons)} of {data}"
 
 

@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from shgae.analysis.latent.clusters import Clusters, ClusterVerdict
 from shgae.analysis.latent.report import Condition, Drawn
 from shgae.analysis.latent.spectrum import Spectrum
 from shgae.analysis.latent.traversals import STEPS
-from shgae.artifacts.command import stamp
+from shgae.arrays import Floats32
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft
 from shgae.execution import Execution
@@ -154,7 +154,7 @@ class LatentPictures:
             names = ", ".join(str(unit.measured.unit) for unit in some)
             self._save(figure, f"code-units-{page}", title, f"{alt}{names}.", photos=True)
 
-    def _portrait(self, unit: Unit, values: npt.NDArray[np.float32]) -> Portrait:
+    def _portrait(self, unit: Unit, values: Floats32) -> Portrait:
         assert unit.decoded is not None
         measured, one = unit.measured, unit.decoded
         lost = np.array([measured.joints[name] for name in self._skeleton().names], np.float64)  # None becomes NaN

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from shgae.arrays import Ints
 from shgae.artifacts.crops import Crops, all_people
 from shgae.artifacts.store import Artifact
 from shgae.plots.sheets import Dropped, View, people_sheet
 from shgae.skeleton import Skeleton
 from shgae.wording import counted_people
 
-Rows = npt.NDArray[np.int64]
+Rows = Ints
 _PEOPLE, _EXAMPLES = 8, 3
 
 
@@ -27,12 +27,12 @@ def small_sheet(data: Artifact) -> Figure:
 
 
 def drawn_rows(people: int, most: int, seed: int) -> Rows:
-    """Rows that the seed draws, in the split's order."""
+    """(n,) rows that the seed draws, in the split's order: ``most`` of them, or all."""
     return np.sort(np.random.default_rng(seed).permutation(people)[:most])
 
 
 def annotated(crops: Crops, rows: Rows, *, is_ranked: bool = False) -> list[list[View]]:
-    """The crop of each of these people with its joints; ranked ones are numbered."""
+    """The crop of each of these people (n,) with its joints; ranked ones are numbered."""
     people, pictures = crops.people, crops.filled(rows).astype(np.float32) / 255
     titles = [f"annotation {people.annotation_id[row]}" for row in rows]
     if is_ranked:

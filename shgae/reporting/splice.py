@@ -7,7 +7,7 @@ from shgae.analysis.splice.report import BASELINES, Side, SpliceReport
 from shgae.analysis.splice.verdicts import LEADING, asked_about
 from shgae.metrics.reconstruction import Fidelity
 from shgae.reporting.table import Grid, fvu, interval_points, number, people_title, percent
-from shgae.wording import counted
+from shgae.wording import counted, whole
 
 _MEASURES: dict[Measure, str] = {"pck": "PCK", "loss": "loss", "maps": "maps (faithfulness)"}
 
@@ -80,7 +80,7 @@ def share(one: Recovered | None) -> str:
         return "-"
     if one.share is None:
         return "undefined"
-    value, low, high = (round(100 * end) for end in (one.share.value, one.share.low, one.share.high))
+    value, low, high = (whole(100 * end) for end in (one.share.value, one.share.low, one.share.high))
     return f"{value} ({low} to {high})"
 
 

@@ -30,7 +30,7 @@ from shgae.plots.differences import DifferenceBar, forest_plot
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_cautions import cautions
-from shgae.reporting.study_plan import registration
+from shgae.reporting.study_registration import registration
 from shgae.reporting.table import Grid, number, p_value, percent, points, signed_points, span, stated
 from shgae.wording import counted, counted_people, tenths
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shgae.artifacts.hashing import is_sha256
 from shgae.evaluation.report import EvaluationReport, Pair
 from shgae.evaluation.trainings import OF_THE_AUTOENCODER, Control, Trained, Training, things_of, values_of
 from shgae.reporting.table import Grid
@@ -13,7 +13,6 @@ from shgae.wording import listed
 
 _ALWAYS = ("stages", "epochs", "steps")
 """Rows of the table whether or not they differ."""
-_ID = re.compile(r"[0-9a-f]{64}")
 _SHORT = 8
 _VERDICTS: Mapping[Control, str] = {
     Control.EQUAL: "",
@@ -78,7 +77,7 @@ def _told(trainings: Sequence[Training], name: str) -> str:
 
 def _plain(value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text[:_SHORT] if _ID.fullmatch(text) else text
+    return text[:_SHORT] if is_sha256(text) else text
 
 
 def _network(one: Trained) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shgae.analysis.latent.inputs import choose_parts, open_inputs
-from shgae.analysis.latent.latent import cluster_numbers
 from shgae.analysis.latent.measure import find, report_of
 from shgae.analysis.latent.report import ANALYSIS_REPORT, AnalysisReport
+from shgae.analysis.latent.space import cluster_numbers
 from shgae.analysis.latent.text import sentences
 from shgae.analysis.result import AnalysisResult
 from shgae.artifacts.draft import new_artifact

@@ -23,7 +23,8 @@ from shgae.artifacts.tensors import load_tensors, save_tensors
 from shgae.errors import Refused, ShgaeError
 from shgae.execution import processors
 from shgae.inference.device import UNTESTED, autocast, best_precision, multiplies_bf16, resolve_device
-from shgae.models.zoo import HourglassSpec, build_hourglass
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import build_hourglass
 from shgae.recipes import FitConfig
 from shgae.training.loss_scale import first_position, unscale
 from shgae.training.optim import build_optimizer

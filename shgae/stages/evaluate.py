@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from shgae.arrays import Floats
 from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
@@ -34,7 +35,7 @@ from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, determinism, placed
-from shgae.metrics.people import Floats, Regions
+from shgae.metrics.people import Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
 from shgae.reporting.evaluation import joint_tables, main_tables

@@ -12,7 +12,8 @@ from shgae.errors import Refused
 from shgae.execution import Execution, Progress
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.joints import with_joints
-from shgae.models.zoo import HourglassSpec, LoadedHourglass, load_hourglass
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import FinetuneConfig, HeatmapConfig, as_json
 from shgae.skeleton import Skeleton
 from shgae.stages.pose_training import FitResult, fit_pose

@@ -15,13 +15,8 @@ from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models import grafting
-from shgae.models.zoo import (
-    HourglassSpec,
-    LoadedAutoencoder,
-    load_autoencoder,
-    load_hourglass,
-    state_arrays,
-)
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import LoadedAutoencoder, load_autoencoder, load_hourglass, state_arrays
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 
 from shgae.analysis.latent.report import AnalysisReport
 from shgae.analysis.rate.report import RateReport
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.config import within
@@ -46,8 +46,6 @@ from shgae.reporting.plot_inputs import History, PlotInputs, read_inputs
 from shgae.reporting.rate import rate_figure
 from shgae.reporting.study_sizes import sizes_figure
 
-_TWO_COLUMNS = 6
-"""Epochs that a training must have for a second column by itself."""
 Draw = Callable[[], Figure]
 
 
@@ -104,7 +102,7 @@ def _begins(histories: Sequence[History], first: int | None) -> dict[str, int | 
         for score in {curves.score_of(one.rows) for one in histories}
     }
     if first is None:
-        return {name: 1 + longest // 3 if longest >= _TWO_COLUMNS else None for name, longest in sorted(last.items())}
+        return {name: curves.second_column(longest) for name, longest in sorted(last.items())}
     if not histories:
         raise Refused("option", "--from-epoch", "none of these is a training", "leave --from-epoch out")
     if first > max(last.values()):

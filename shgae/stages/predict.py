@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.compatibility import SQUARE
 from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import ALL_PEOPLE
 from shgae.artifacts.disk_space import DryRun, check_space, free_bytes
 from shgae.artifacts.draft import Draft, new_artifact

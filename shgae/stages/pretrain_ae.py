@@ -18,7 +18,8 @@ from shgae.execution import Execution
 from shgae.inference.device import placed
 from shgae.metrics.reconstruction import Reconstruction
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_state
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_autoencoder, load_state
 from shgae.recipes import AutoencoderConfig, Stack
 from shgae.training import tensorboard
 from shgae.training.drafts import commit_training, training_draft

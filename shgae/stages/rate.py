@@ -12,7 +12,7 @@ from shgae.analysis.rate.report import RATE_REPORT, RateReport
 from shgae.analysis.rate.text import sentences
 from shgae.analysis.result import AnalysisResult
 from shgae.analysis.site import open_site
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import RATE, REPORT
 from shgae.execution import Execution

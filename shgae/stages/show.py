@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from shgae.artifacts.command import stamp
+from shgae.arrays import Floats
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.compatibility import scored_split
 from shgae.artifacts.crops import ALL_PEOPLE, Crops, read_people
 from shgae.artifacts.output_file import PICTURE, check_file, make_room
@@ -23,7 +24,6 @@ from shgae.errors import Refused
 from shgae.evaluation.matching import sigmas_for
 from shgae.evaluation.predictions import PredictionFile, crop_points, read_predictions
 from shgae.execution import Execution
-from shgae.metrics.people import Floats
 from shgae.plots.sheets import Dropped, View, people_sheet, with_maps
 from shgae.plots.style import save_figure
 from shgae.recipe_parts import ShowConfig
@@ -136,7 +136,7 @@ def errors_of(file: PredictionFile, crops: Crops) -> Floats:
 def changed(
     crops: Crops, rows: Rows, augmentation: Augmentation, epoch: int, seed: int, mean_rgb: Sequence[float]
 ) -> list[View]:
-    """The people of these rows as a training with that seed sees them in an epoch, counted from 0."""
+    """The people of these rows (n,) as a training with that seed sees them in an epoch, counted from 0."""
     uniforms = sample_uniforms(rows, DRAWS, epoch=epoch, seed=seed)
     batch = load_augmented_batch(crops, rows, augmentation, uniforms)
     images = batch_images(batch, mean_rgb).permute(0, 2, 3, 1) + torch.tensor(mean_rgb)

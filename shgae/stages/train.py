@@ -7,7 +7,8 @@ from pathlib import Path
 from shgae.artifacts.compatibility import seen
 from shgae.artifacts.store import open_artifact
 from shgae.execution import Execution
-from shgae.models.zoo import HourglassSpec, build_hourglass
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import build_hourglass
 from shgae.recipes import TrainConfig
 from shgae.stages.pose_training import FitResult, fit_pose
 from shgae.training import tensorboard

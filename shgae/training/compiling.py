@@ -41,7 +41,7 @@ class Compiled(nn.Module):
         """Why it runs as it is; None while it is compiled."""
 
     def forward(self, x: torch.Tensor) -> Any:
-        """What the network gives."""
+        """What the network gives of x, whatever shapes both have."""
         if self.fault is not None or len(x) not in self._rows:  # each further shape would be compiled for minutes
             return self.model(x)
         from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException  # seconds

@@ -36,7 +36,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def split_micro_batches(rows: Rows, micro_batches: int, world: ProcessGroup) -> list[Rows]:
-    """This process's micro-batches of a step's rows.
+    """This process's micro-batches (m,) of a step's rows (n,).
 
     The rows become ``micro_batches`` (or one a process) consecutive micro-batches with sizes that differ by at most
     one; each process takes its consecutive share of them. Of all processes together each row comes once. Empty ones are
@@ -75,7 +75,6 @@ class Processes(ProcessGroup):
         self.rank, self.size = rank, size
 
     def broadcast(self, value: T) -> T:
-        """See :class:`~shgae.execution.ProcessGroup`."""
         said = json.dumps(value).encode() if self.is_main else b""
         length = torch.tensor([len(said)])
         collectives.take_from_first(length)
@@ -108,14 +107,12 @@ class Processes(ProcessGroup):
         return flat[0]
 
     def broadcast_model(self, model: nn.Module) -> None:
-        """See :class:`~shgae.execution.ProcessGroup`."""
         for tensor in model.state_dict().values():
             dense = tensor.contiguous()
             collectives.take_from_first(dense)
             tensor.copy_(dense)
 
     def any_stopped(self, stop: StopFlag) -> bool:
-        """See :class:`~shgae.execution.ProcessGroup`."""
         mine = stop.signal_number if stop else None
         asked = torch.tensor([int(mine == number) for number in _SIGNALS])
         collectives.add(asked)

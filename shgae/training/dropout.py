@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
+from shgae.arrays import Ints
 from shgae.models.autoencoder import SIDE
 from shgae.models.hourglass import StackedHourglass
 from shgae.training.seeding import DROPOUT, sample_uniforms
@@ -29,7 +29,7 @@ class Dropout:
     width: int
     seed: int
 
-    def factors(self, rows: npt.NDArray[np.int64], epoch: int) -> torch.Tensor:
+    def factors(self, rows: Ints, epoch: int) -> torch.Tensor:
         """What the bottlenecks of these rows are multiplied by: (N, S, C, 4, 4) float32, 0 or 1 / (1 - share)."""
         shape = (self.stacks, self.width, SIDE, SIDE)
         drawn = sample_uniforms(rows, int(np.prod(shape)), epoch=epoch, seed=self.seed, purpose=DROPOUT)

@@ -73,7 +73,7 @@ def measure(model: nn.Module, loss: torch.Tensor, scale: float = 1.0) -> Measure
 
     Args:
         model: with gradients that are ``scale`` times too large.
-        loss: of the step, not scaled.
+        loss: () of the step, not scaled.
         scale: a power of two.
     """
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]

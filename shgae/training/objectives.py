@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
+from shgae.arrays import Bools, Bytes, Floats, Floats32
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
@@ -48,10 +48,10 @@ class Objective(Protocol[BatchT]):
         """Rows of the training split."""
 
     def load(self, rows: Rows, epoch: int) -> BatchT:
-        """Reads rows of the training split; called in threads."""
+        """Reads rows (n,) of the training split; called in threads."""
 
     def weight(self, rows: Rows, epoch: int) -> int:
-        """How many numbers the loss of these rows is the mean of in an epoch."""
+        """How many numbers the loss of these rows (n,) is the mean of in an epoch."""
 
     def loss(self, model: nn.Module, batch: BatchT, weight: int) -> torch.Tensor:
         """What a batch adds to the loss of a step, a float32 scalar with a gradient.
@@ -73,7 +73,7 @@ class Objective(Protocol[BatchT]):
         """
 
     def name_rows(self, rows: Rows) -> str:
-        """The samples in words, for the error that names them."""
+        """The samples of rows (n,) in words, for the error that names them."""
 
 
 def heatmap_errors(
@@ -113,7 +113,6 @@ class PoseObjective:
 
     @property
     def samples(self) -> int:
-        """See :class:`Objective`."""
         return len(self.train)
 
     def load(self, rows: Rows, epoch: int) -> PoseBatch:
@@ -134,7 +133,6 @@ class PoseObjective:
         return int(maps) * (self.train.crop_size // heatmaps.STRIDE) ** 2
 
     def loss(self, model: nn.Module, batch: PoseBatch, weight: int) -> torch.Tensor:
-        """See :class:`Objective`."""
         on_device = batch.to(self.inference.device)
         with multiplied(model, on_device.factors):
             maps = self.inference.forward(model, on_device)
@@ -171,10 +169,9 @@ class PoseObjective:
         return values["val_pck"]
 
     def name_rows(self, rows: Rows) -> str:
-        """See :class:`Objective`."""
         return "people " + ", ".join(str(i) for i in self.train.people.annotation_id[rows])
 
-    def _uniforms(self, rows: Rows, epoch: int) -> npt.NDArray[np.float64]:
+    def _uniforms(self, rows: Rows, epoch: int) -> Floats:
         return sample_uniforms(rows, DRAWS, epoch=epoch, seed=self.seed)
 
     def _errors(self, maps: torch.Tensor, batch: PoseBatch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -183,9 +180,7 @@ class PoseObjective:
         return heatmap_errors(maps, targets, batch.visibility, self.heatmap.unlabelled)
 
 
-def hits(
-    maps: torch.Tensor, batch: PoseBatch, rule: CellRule = "round"
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
+def hits(maps: torch.Tensor, batch: PoseBatch, rule: CellRule = "round") -> tuple[Bools, Bytes]:
     """Which joints maps (N, K, H, W) find by the original study's PCK, and their v, 0 where none counts: (N, K)."""
     true_cells, visibility = heatmaps.truth(batch.xy_crop, batch.visibility, batch.crops.shape[1], rule)
     predicted = heatmaps.decode(maps).cells
@@ -246,11 +241,10 @@ class ReconstructionObjective:
 
     @property
     def samples(self) -> int:
-        """See :class:`Objective`."""
         return len(self.train)
 
     @functools.cached_property
-    def mean(self) -> npt.NDArray[np.float64]:
+    def mean(self) -> Floats:
         """(C, 4, 4): the mean of the training rows that are used."""
         return self.train.mean()
 
@@ -264,7 +258,7 @@ class ReconstructionObjective:
             noisy = clean + np.float32(self.config.noise) * clean * self._noise(rows, clean.shape[1:], epoch)
         return ActivationBatch(torch.from_numpy(noisy), torch.from_numpy(clean))
 
-    def _noise(self, rows: Rows, shape: tuple[int, ...], epoch: int) -> npt.NDArray[np.float32]:
+    def _noise(self, rows: Rows, shape: tuple[int, ...], epoch: int) -> Floats32:
         return sample_noise(rows, shape, epoch=epoch, seed=self.config.seed)
 
     def weight(self, rows: Rows, epoch: int) -> int:
@@ -273,7 +267,6 @@ class ReconstructionObjective:
         return len(rows) * self.mean.size
 
     def loss(self, model: nn.Module, batch: ActivationBatch | ResidentBatch, weight: int) -> torch.Tensor:
-        """See :class:`Objective`."""
         noisy, clean = self._on_device(batch)
         with autocast(self.device, self.precision):
             decoded = model(noisy).float()
@@ -302,14 +295,13 @@ class ReconstructionObjective:
         return -values["val_loss"]
 
     def name_rows(self, rows: Rows) -> str:
-        """See :class:`Objective`."""
         return "activation rows " + ", ".join(self.train.name(int(row)) for row in rows)
 
 
 def reconstruct(
     autoencoder: Autoencoder,
     rows: Activations,
-    mean: npt.NDArray[np.float64],
+    mean: Floats,
     device: torch.device,
     precision: Precision,
     execution: Execution,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from shgae.artifacts.tensors import Array
+from shgae.arrays import Array
 from shgae.errors import Refused
 from shgae.recipe_parts import RegularisationConfig
 from shgae.recipes import FitConfig

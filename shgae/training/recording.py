@@ -40,7 +40,7 @@ class Recorded(nn.Module):
         """Why it runs as it is; None while it is recorded, or was not called yet."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """What the network gives; the next call overwrites it."""
+        """What the network gives of x, whatever shapes both have; the next call overwrites it."""
         fits = self.fault is None and len(x) in self._rows
         if fits and self._replay is None:
             self._record(x)

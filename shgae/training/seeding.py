@@ -10,22 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
+
+from shgae.arrays import Floats, Floats32, Ints
 
 _ORDER, _NOISE, AUGMENTATION, DROPOUT = 1, 2, 3, 4
 """What a stream of numbers is for."""
 
 
-def epoch_order(samples: int, *, epoch: int, seed: int, shuffle: bool) -> npt.NDArray[np.int64]:
+def epoch_order(samples: int, *, epoch: int, seed: int, shuffle: bool) -> Ints:
     """The rows 0 .. samples - 1 in the order of this epoch: (samples,) int64."""
     if not shuffle:
         return np.arange(samples, dtype=np.int64)
     return np.random.Generator(_stream(_ORDER, seed, epoch)).permutation(samples)
 
 
-def sample_noise(
-    rows: npt.NDArray[np.int64], shape: tuple[int, ...], *, epoch: int, seed: int
-) -> npt.NDArray[np.float32]:
+def sample_noise(rows: Ints, shape: tuple[int, ...], *, epoch: int, seed: int) -> Floats32:
     """Standard normal noise of these rows in this epoch: (n, *shape) float32; a row's noise is its own."""
     noise = np.empty((len(rows), *shape), np.float32)
     for own, generator in zip(noise, _row_by_row(_NOISE, rows, epoch, seed), strict=True):
@@ -33,9 +32,7 @@ def sample_noise(
     return noise
 
 
-def sample_uniforms(
-    rows: npt.NDArray[np.int64], count: int, *, epoch: int, seed: int, purpose: int = AUGMENTATION
-) -> npt.NDArray[np.float64]:
+def sample_uniforms(rows: Ints, count: int, *, epoch: int, seed: int, purpose: int = AUGMENTATION) -> Floats:
     """Numbers in [0, 1) of these rows in this epoch, for a purpose: (n, count) float64; a row's are its own."""
     uniforms = np.empty((len(rows), count))
     for own, generator in zip(uniforms, _row_by_row(purpose, rows, epoch, seed), strict=True):
@@ -43,7 +40,7 @@ def sample_uniforms(
     return uniforms
 
 
-def _row_by_row(purpose: int, rows: npt.NDArray[np.int64], epoch: int, seed: int) -> Iterator[np.random.Generator]:
+def _row_by_row(purpose: int, rows: Ints, epoch: int, seed: int) -> Iterator[np.random.Generator]:
     stream = _stream(purpose, seed, epoch)
     generator, start = np.random.Generator(stream), stream.state
     for row in rows.tolist():

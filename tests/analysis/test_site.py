@@ -9,7 +9,8 @@ import pytest
 from shgae.analysis import site
 from shgae.analysis.site import Site, open_site, target_config
 from shgae.errors import Refused
-from shgae.models.zoo import AutoencoderSpec, build_autoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_autoencoder
 from shgae.recipes import HeatmapConfig
 from tests.builders.chain import Notes
 from tests.builders.networks import random_hourglass

@@ -16,7 +16,8 @@ from shgae.analysis.site import Site
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.errors import Refused
 from shgae.execution import Execution
-from shgae.models.zoo import AutoencoderSpec, build_autoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_autoencoder
 from shgae.recipes import HeatmapConfig
 from tests.builders.networks import first_people, random_hourglass
 

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shgae.artifacts import strict_json
-from shgae.artifacts.strict_json import JsonFault, parse, read
+from shgae.artifacts.strict_json import JsonFault, is_number, parse, read
 from shgae.errors import Refused
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.text()
@@ -147,3 +148,12 @@ def test_the_largest_of_coco_is_far_below_the_bound() -> None:
     objects, lists, numbers = 2 * 860_001, 4 * 860_001, 70 * 860_001
     size = strict_json._BRACKET * (objects + lists) + strict_json._COMMA * numbers
     assert size < strict_json._MOST_MEMORY / 3
+
+
+def test_a_number_is_neither_a_truth_nor_nan_nor_further_from_0_than_was_said() -> None:
+    for value in (0, -3, 0.5, 2**53 - 1, -(2.0**53 - 1)):
+        assert is_number(value), value
+    for value in (True, None, "1", [1], math.nan, math.inf, 2**53, -(2.0**53)):
+        assert not is_number(value), value
+    assert is_number(1e300, sys.float_info.max)
+    assert not any(is_number(value, sys.float_info.max) for value in (10**400, -math.inf, math.nan, False))

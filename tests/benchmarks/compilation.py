@@ -17,7 +17,8 @@ from torch import nn
 
 from shgae.execution import Execution
 from shgae.inference.device import autocast
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_autoencoder, build_hourglass
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.models.zoo import build_autoencoder, build_hourglass
 from shgae.recipes import FitConfig, Precision
 from shgae.training.compiling import Compiled, compiled
 

@@ -40,7 +40,8 @@ from shgae.errors import Interrupted
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, determinism, multiplies_bf16
-from shgae.models.zoo import AutoencoderSpec, build_hourglass, state_arrays
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_hourglass, state_arrays
 from shgae.recipes import RECIPES, ExtractConfig, FitConfig
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import extract, pretrain_ae

@@ -17,7 +17,8 @@ from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import HourglassSpec, build_hourglass
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import build_hourglass
 from shgae.recipes import RECIPES, HeatmapConfig, Precision
 from shgae.skeleton import COCO_PERSON
 from shgae.training.objectives import PoseObjective

@@ -18,7 +18,7 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution
 from shgae.inference.device import resolve_precision
-from shgae.models.zoo import AutoencoderSpec
+from shgae.models.specs import AutoencoderSpec
 from shgae.recipes import RECIPES, AutoencoderConfig, RecipeName
 from shgae.stages import pretrain_ae
 from shgae.training.loop import fit

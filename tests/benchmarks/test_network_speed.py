@@ -23,7 +23,8 @@ from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.inference.device import resolve_precision
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import HourglassSpec, build_hourglass, load_hourglass, state_arrays
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import build_hourglass, load_hourglass, state_arrays
 from shgae.recipes import RECIPES, ExtractConfig, HeatmapConfig, PrepareConfig
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import extract, prepare

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pytest
 from scipy.io import savemat
 
-Floats = npt.NDArray[np.float64]
+from shgae.arrays import Floats
+
 HEAD = (8, 9)
 """Upper neck and head top, which the official release gives no ``is_visible``."""
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from shgae.arrays import Array
 from shgae.artifacts.activations import StatisticsSums, shard_name, statistics_name
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.manifest import MANIFEST, FileEntry, read_manifest
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import write_json
-from shgae.artifacts.tensors import Array, load_tensors, save_tensors
+from shgae.artifacts.tensors import load_tensors, save_tensors
 
 
 def forged(source: Path, target: Path, file: str, change: Callable[[dict[str, Array]], object]) -> Path:

@@ -11,7 +11,8 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.data.datasets import PoseBatch, load_pose_batch, to_images
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.zoo import HourglassSpec, LoadedHourglass, build_hourglass
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import LoadedHourglass, build_hourglass
 from shgae.skeleton import COCO_PERSON
 from tests.builders.manifests import MANIFEST
 

@@ -15,7 +15,8 @@ from PIL import Image
 from shgae.artifacts.draft import new_artifact
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
-from shgae.models.zoo import HourglassSpec, build_hourglass, state_arrays
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import build_hourglass, state_arrays
 from shgae.recipes import PredictConfig
 from shgae.skeleton import Skeleton
 from shgae.stages import predict

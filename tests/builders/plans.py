@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shgae.evaluation.study_plan import AnalysisPlan, Look, Registered, StudyPlan
+from shgae.evaluation.study_registration import AnalysisPlan, Look, Registered, StudyPlan
 
 PLANNED = StudyPlan(
     primary=("full", "none"),

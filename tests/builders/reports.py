@@ -35,13 +35,14 @@ def scored(
     each = {joint: JointScore(share, None, share, count, sure if share else None) for joint, share in joints.items()}
     study = Metric("pck/person", "share", "", "", "", "", pck, None, pck, dict(joints), {"1-4": pck}, 2)
     whole = ByGroup(sure, None, sure) if sure else None
-    return Row(name, None, None, False, ByGroup(pck, None, pck), whole, each, metrics or (study,))
+    share = ByGroup(pck, None, pck)
+    return Row(name=name, pck=share, interval=whole, joints=each, metrics=metrics or (study,))
 
 
 def pair(first: str, second: str, found: Interval | None, joints: Mapping[str, McNemar], photos: int = 20) -> Pair:
     """The second against the first."""
     p = 0.03 if found else None
-    return Pair(first, second, Verdict.of(found, photos), ByGroup(found, None, found), p, p, photos, joints)
+    return Pair(Verdict.of(found, photos), ByGroup(found, None, found), p, p, photos, first, second, joints)
 
 
 def evaluation(*models: Row, persons: int = 10, photos: int = 7) -> EvaluationReport:

@@ -6,14 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from shgae.metrics.comparison import compare_models, resample_pck
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout, interaction
 from shgae.metrics.statistics import PhotoEstimate, Verdict
 
-Floats = npt.NDArray[np.float64]
 JOINTS = 12
 ARMS = 5
 SD_SEEDS, SD_PHOTOS, SD_BOTH = 0.008, 0.06, 0.10

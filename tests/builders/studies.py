@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from shgae.artifacts.manifest import DIFFERENCES, PLAN, REPORT
-from shgae.evaluation.study_plan import STUDY_PLAN, StudyPlan
+from shgae.evaluation.study_registration import STUDY_PLAN, StudyPlan
 from shgae.execution import Execution, StopFlag
 from shgae.experiments.study import run
 from shgae.recipes import StudyConfig

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import safetensors.numpy
 
+from shgae.arrays import Array
 from shgae.artifacts.tensors import load_tensors, map_tensor, read_note
 from shgae.errors import Refused
 from tests.builders.artefacts import put
 
-Array = npt.NDArray[Any]
 NUMBERS = (np.float64, np.float32, np.float16, np.int64, np.int32, np.uint8, np.bool_)
 A, B = np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(4, dtype=np.uint8)
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from shgae.arrays import Floats
 from shgae.data.augmentation import DRAWS, augmentation_of, for_joints, warped
 from shgae.data.datasets import to_images
 from shgae.data.geometry import Square, to_crop
@@ -24,7 +25,6 @@ from shgae.skeleton import COCO_PERSON, MPII_PERSON, Skeleton
 from tests.builders.augmentations import MEAN, SIZE, augmentation
 
 ANGLE, MIRROR = 0, 2
-Floats = npt.NDArray[np.float64]
 
 
 def uniforms(people: int, seed: int = 0) -> Floats:

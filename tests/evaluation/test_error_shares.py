@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from shgae.arrays import Floats
 from shgae.evaluation.error_shares import ErrorKinds, ErrorShares, error_rule
 from shgae.metrics.error_kinds import KINDS, ByKind
 from shgae.metrics.people import People, Points
@@ -16,7 +17,6 @@ from shgae.skeleton import Skeleton
 JOINTS = ("nose", "left_wrist", "right_wrist", "tail")
 SKELETON = Skeleton.from_names(JOINTS)
 NOSE, LEFT, RIGHT, TAIL = range(4)
-Floats = npt.NDArray[np.float64]
 
 
 def crowd(count: int, photos: npt.NDArray[np.int64] | None = None) -> People:

@@ -16,7 +16,7 @@ from shgae.evaluation.study_cautions import (
     training_cost,
 )
 from shgae.evaluation.study_differences import Detectable, Estimate, JointTest
-from shgae.evaluation.study_plan import Registered
+from shgae.evaluation.study_registration import Registered
 from shgae.evaluation.study_report import StudyReport
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.seeds import SeedError

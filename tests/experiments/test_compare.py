@@ -22,7 +22,7 @@ from shgae.experiments import compare
 from shgae.experiments.compare import GivenArm
 from shgae.experiments.study import run as study_run
 from shgae.metrics.power import minimum_detectable
-from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict
+from shgae.metrics.statistics import MANY_PHOTOS, VERDICT_PHOTOS, Verdict, effective_number
 from shgae.recipe_parts import CompareConfig
 from shgae.recipes import EvaluateConfig
 from shgae.reporting import study as said
@@ -162,7 +162,8 @@ def test_the_minimum_detectable_difference_is_of_a_stated_spread_or_of_photos_al
     tmp_path: Path, tiny_data: Path
 ) -> None:
     crops = Crops(open_artifact(tiny_data, "data"), "train")
-    photos = len(np.unique(crops.photos))
+    photos, counts = len(np.unique(crops.photos)), np.unique(crops.photos, return_counts=True)[1]
+    weight = effective_number(counts.astype(float))
 
     def least(runs: int, others: int, sd: float | None, paired: bool = True) -> StudyReport:
         arms = [drawn(tmp_path, crops, "without", 0.5, runs, 1), drawn(tmp_path, crops, "mine", 0.4, others, 2)]
@@ -177,9 +178,9 @@ def test_the_minimum_detectable_difference_is_of_a_stated_spread_or_of_photos_al
         found, whole = report.detectable, report.differences[0].groups.all
         assert found and whole
         spread = {"sd_seeds": (sd or 0) / 100, "sd_photos": found.sd_photos, "seeds": others, "photos": photos}
-        assert found.difference == minimum_detectable(0.8, **spread, arms=2, unpaired=unpaired)
+        assert found.difference == minimum_detectable(0.8, **spread, arms=2, unpaired=unpaired, differing=weight)
         assert found.sd_runs == (sd and pytest.approx(sd / 100))
-        reach = stats.t.ppf(0.975, photos - 1) if photos < MANY_PHOTOS else 1.96
+        reach = stats.t.ppf(0.975, weight - 1) if weight < MANY_PHOTOS else 1.96
         seen = (whole.over_photos.high - whole.over_photos.low) / 2 / reach * np.sqrt(photos)
         assert found.sd_photos == pytest.approx(seen, rel=0.05)
         assert found.difference and found.difference > 0.01
@@ -191,6 +192,19 @@ def test_arms_that_are_alike_have_no_minimum_detectable_difference(tmp_path: Pat
     arms = [drawn(tmp_path, crops, name, 0.5, 1, 1) for name in ("without", "mine")]
     report = compare.run(arms, tiny_data, tmp_path / "out", CompareConfig(split="train"), HOW).report
     assert report.verdict is Verdict.IDENTICAL
+    assert report.detectable is None
+
+
+def test_arms_that_differ_by_the_same_on_every_photo_have_none_either(tmp_path: Path, tiny_data: Path) -> None:
+    crops = Crops(open_artifact(tiny_data, "data"), "train")
+    cells, arms = people_of(crops, COCO_PERSON).cells, []
+    for name, moved in (("without", 16), ("mine", 0)):
+        file = tmp_path / f"{name}.json"
+        file.write_text(json.dumps(coco_results(from_cells(name, (cells + moved) % 32, None, crops), crops, 1)))
+        arms.append(GivenArm(name, (file,)))
+    report = compare.run(arms, tiny_data, tmp_path / "out", CompareConfig(split="train"), HOW).report
+    found = report.differences[0].groups.all
+    assert found and found.value > 0.9
     assert report.detectable is None
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
 import shgae
+from shgae.arrays import Array
 from shgae.data.heatmaps import cells, encode
 from shgae.execution import Execution
 from shgae.metrics.pck import count
@@ -30,7 +30,6 @@ from shgae.skeleton import COCO_PERSON
 from shgae.stages import import_model
 
 GOLDEN = Path(__file__).parent
-Array = npt.NDArray[Any]
 CODE = AutoencoderSpec(width=256, code_size=50, output="relu")
 NEWELL = HourglassSpec(keypoints=16, residual="newell", stem=(64, 128, 256), bottleneck=2, head="newell")
 SPECS = {

@@ -25,7 +25,8 @@ from shgae.data.datasets import PoseBatch
 from shgae.errors import Diverged, Interrupted
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
-from shgae.models.zoo import HourglassSpec, build_hourglass
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import build_hourglass
 from shgae.recipes import HeatmapConfig, Precision, TrainConfig
 from shgae.stages import extract, pretrain_ae, train
 from shgae.training.objectives import PoseObjective

@@ -142,6 +142,9 @@ def check_import(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path("listener").resolve())
     PAYLOADS[name](Path("x.pth"))
     refuse("import", "x.pth", "-o", "x")
+    if name == "the oldest format, a tar":  # told by its first bytes, so no child opens it
+        assert not Path("listener/heard").exists()
+        return
     heard_there = Path("listener/heard").read_text().split("\n")
     assert heard_there[0] == "listening"
     assert {line.partition(" ")[2] for line in heard_there[1:] if line.startswith("pickle.find_class")} <= TORCHS

@@ -23,7 +23,8 @@ from shgae.execution import Execution, ProcessGroup, Progress
 from shgae.inference import extraction
 from shgae.inference.batches import Inference
 from shgae.inference.extraction import Extraction, bottlenecks_of
-from shgae.models.zoo import HourglassSpec, LoadedHourglass, build_hourglass
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import LoadedHourglass, build_hourglass
 from shgae.skeleton import COCO_PERSON
 from tests.builders.line import StopAfter
 from tests.builders.manifests import MANIFEST

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shgae.arrays import Floats
 from shgae.metrics.bootstrap import PairedBootstrap, photo_sums
 from shgae.metrics.statistics import effective_number
-
-Floats = npt.NDArray[np.float64]
 
 
 def people(rng: np.random.Generator, photos: int, gain: float) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shgae.arrays import Bools, Ints
 from shgae.metrics import pck
 from shgae.metrics.comparison import Comparison, by_joint, compare_models, joint_intervals, resample_pck
 from shgae.metrics.statistics import Verdict
 
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 JOINTS = 6
 
 
@@ -195,3 +194,11 @@ def test_a_joints_interval_is_that_of_its_share_over_photos_and_of_none_found_it
 def test_people_of_one_photo_give_no_interval_of_a_joint() -> None:
     hits = np.array([[True], [False], [True]])
     assert joint_intervals([hits], np.full((3, 1), 2), np.zeros(3, np.int64), resamples=50) == [[None]]
+
+
+def test_a_joint_that_nobody_has_does_not_add_to_the_number_of_tests() -> None:
+    first, second, visibility, _ = world(np.random.default_rng(5), 60, gain=0.3)
+    wide = [np.pad(one, ((0, 0), (0, 3))) for one in (first, second, visibility)]
+    found = by_joint(*wide)
+    assert found[: first.shape[1]] == by_joint(first, second, visibility)
+    assert [one.p_adjusted for one in found[first.shape[1] :]] == [1.0] * 3

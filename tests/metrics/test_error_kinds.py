@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shgae.arrays import Floats
 from shgae.metrics.error_kinds import KINDS, NOT_COUNTED, ByKind, indicators, kinds, sigmas_of
 from shgae.metrics.oks import coco_sigmas
 from shgae.metrics.people import People, Points
@@ -18,7 +19,6 @@ from shgae.skeleton import COCO_PERSON, LSP_PERSON
 
 PAIRS = COCO_PERSON.flip_pairs
 LEFT, RIGHT = COCO_PERSON.names.index("left_wrist"), COCO_PERSON.names.index("right_wrist")
-Floats = npt.NDArray[np.float64]
 
 
 def people_of(

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from shgae.arrays import Floats
 from shgae.metrics.oks import Precision, Similarities
 from shgae.metrics.people import Regions
-
-Floats = npt.NDArray[np.float64]
 
 
 def as_coco(annotations: list[dict[str, Any]]) -> COCO:

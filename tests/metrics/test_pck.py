@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shgae.arrays import Ints
 from shgae.metrics.pck import GROUPS, ByGroup, PCKCounts, count, tally
 
-Ints = npt.NDArray[np.int64]
 SEEDS = st.integers(0, 10_000)
 
 

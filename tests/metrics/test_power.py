@@ -11,7 +11,7 @@ from scipy import stats
 from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.power import minimum_detectable, planned_power, spread_over_photos
 from shgae.metrics.seeds import CombinedEstimate, unpaired_error
-from shgae.metrics.statistics import PhotoEstimate
+from shgae.metrics.statistics import PhotoEstimate, effective_number
 from tests.builders.simulated import SD_BOTH, SD_PHOTOS, SD_SEEDS, evaluated, studied, true_error
 
 SPREADS = {"sd_seeds": SD_SEEDS, "sd_photos": SD_PHOTOS, "sd_both": SD_BOTH}
@@ -119,9 +119,28 @@ def test_the_spread_over_photos_is_that_of_the_resamples() -> None:
     photo_id = np.repeat(np.arange(300), rng.integers(1, 4, 300))
     has = (rng.random(len(photo_id)) < 0.9).astype(float)
     gains = (rng.normal(0.02, 0.2, 300)[photo_id] + rng.normal(0, 0.1, len(photo_id))) * has
-    found, photos = spread_over_photos(gains, has, photo_id)
+    found, photos, differing, effective = spread_over_photos(gains, has, photo_id)
     resampled = PairedBootstrap(gains[:, None], has[:, None], photo_id, resamples=2000).interval((0,))
     assert photos == len(np.unique(photo_id[has > 0]))
     assert resampled is not None
     assert found / math.sqrt(photos) == pytest.approx(resampled.standard_error, rel=0.05)
-    assert spread_over_photos(gains[:1], np.ones(1), photo_id[:1]) == (0.0, 1)
+    assert photos == differing > effective > 200
+    assert spread_over_photos(gains[:1], np.ones(1), photo_id[:1]) == (0.0, 1, 1, 1.0)
+
+
+@pytest.mark.parametrize("sizes", [[100] * 3 + [1] * 57, [20] * 3 + [1] * 12, [3] * 15])
+def test_of_photos_that_weigh_unequally_it_is_found_four_times_of_five_too(sizes: list[int]) -> None:
+    """600 simulated comparisons of a known spread over photos."""
+    people, photos = np.array(sizes, dtype=float), len(sizes)
+    photo_id = np.repeat(np.arange(photos), sizes)
+    error = 0.06 * math.sqrt(np.square(people).sum()) / people.sum()
+    known = {"sd_seeds": 0.0, "sd_photos": error * math.sqrt(photos), "seeds": 1, "photos": photos, "arms": 2}
+    least = minimum_detectable(0.8, **known, differing=effective_number(people))
+    assert least is not None
+    rng, found, ones = np.random.default_rng(photos), 0, np.ones((len(photo_id), 1))
+    for trial in range(600):
+        gains = rng.normal(least, 0.06, photos)[photo_id, None]
+        estimate = PairedBootstrap(gains, ones, photo_id, resamples=300, seed=trial).gain((0,))
+        assert estimate is not None
+        found += estimate.ends()[0] > 0
+    assert found / 600 == pytest.approx(0.8, abs=0.06)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +14,6 @@ from shgae.metrics.bootstrap import PairedBootstrap
 from shgae.metrics.seeds import CombinedEstimate, SeedError, SeedLayout, interaction, own_error
 from shgae.metrics.statistics import PhotoEstimate
 
-Floats = npt.NDArray[np.float64]
 NORMAL = stats.norm.ppf((np.arange(2000) + 0.5) / 2000)
 NORMAL /= NORMAL.std(ddof=1)
 

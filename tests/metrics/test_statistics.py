@@ -51,7 +51,25 @@ def test_a_p_is_the_level_at_which_the_interval_ends_at_zero(photos: int, shift:
     assert found.p_not_above(0) + found.p_not_below(0) == pytest.approx(1, abs=0.003)
 
 
-def test_a_p_is_never_less_than_one_resample_tells() -> None:
+@given(st.integers(0, 1000), st.floats(1e-12, 0.2), st.floats(-12, 12))
+def test_an_interval_excludes_a_value_if_and_only_if_its_p_is_under_the_level_that_no_resample_tells_too(
+    seed: int, tail: float, errors: float
+) -> None:
+    drawn = np.random.default_rng(seed).normal(1, 0.1, 200)
+    found = PhotoEstimate(1.0, drawn, 60, 60)
+    null = 1 + 0.1 * errors
+    low, high = found.ends(1 - 2 * tail)
+    p_above, p_below = found.p_not_above(null), found.p_not_below(null)
+    if abs(null - low) > 1e-9 and abs(null - high) > 1e-9 and min(abs(p_above - tail), abs(p_below - tail)) > 1e-9:
+        assert (null < low, null > high) == (p_above < tail, p_below < tail)
+    assert low <= 1 <= high
+
+
+def test_beyond_all_resamples_a_p_is_students_and_one_resample_at_the_most() -> None:
+    drawn = np.random.default_rng(0).normal(1, 0.1, 100)
+    far, near = (PhotoEstimate(1.0, one, 60, 60) for one in (drawn, np.repeat([0.05, 1.95], 50)))
+    assert far.p() == pytest.approx(2 * stats.t.sf(1 / far.standard_error, 59))
+    assert near.p() == 2 / 100 < 2 * stats.t.sf(1 / near.standard_error, 59)
     assert PhotoEstimate(1.0, np.ones(500), 60, 60).p() == 2 / 500
     assert PhotoEstimate(0.0, np.zeros(500), 60, 60).p() == 1
     assert PhotoEstimate(0.0, np.zeros(500), 60, 0).p() == 1

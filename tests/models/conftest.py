@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_hourglass
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.models.zoo import build_hourglass
 
 SMALL = HourglassSpec(keypoints=3, crop_size=128, width=8)
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from shgae.errors import Refused
-from shgae.models.zoo import AutoencoderSpec, build_autoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_autoencoder
 
 
 def test_forward_is_decode_of_encode() -> None:

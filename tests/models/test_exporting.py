@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from shgae.models import exporting
 from shgae.models.exporting import MapsAndCodes, to_onnx
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_hourglass
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.models.zoo import build_hourglass
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -12,15 +12,8 @@ from torch import Tensor, nn
 from shgae.errors import Refused
 from shgae.models import grafting
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import (
-    AutoencoderSpec,
-    HourglassSpec,
-    build_autoencoder,
-    build_hourglass,
-    load_state,
-    state_arrays,
-    tensor_shapes,
-)
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.models.zoo import build_autoencoder, build_hourglass, load_state, state_arrays, tensor_shapes
 
 
 class Unchanged(nn.Module):

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shgae.models.hourglass import Hourglass, StackedHourglass
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_hourglass
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.models.zoo import build_hourglass
 
 
 class Times(nn.Module):

@@ -16,9 +16,8 @@ from shgae.artifacts.draft import new_artifact
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import (
-    AutoencoderSpec,
-    HourglassSpec,
     build_autoencoder,
     build_hourglass,
     load_autoencoder,

@@ -8,7 +8,7 @@ import pytest
 
 from shgae.evaluation.study_cautions import Caution, cautions_of
 from shgae.evaluation.study_differences import Detectable, JointTest
-from shgae.evaluation.study_plan import Registered
+from shgae.evaluation.study_registration import Registered
 from shgae.evaluation.study_report import StudyReport
 from shgae.metrics.paired_tests import McNemar
 from shgae.metrics.seeds import SeedError

@@ -1,4 +1,4 @@
-"""A training on changed crops: the same bits however it is run, and those of a plain one where nothing is changed."""
+"""A training on changed crops or with dropout: the same bits however it is run; those of a plain one without change."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_manifest_says_every_part(strong: Path) -> None:
         assert not {*CHANCE, *PARTS} & as_json(plain).keys()
 
 
-@pytest.mark.parametrize("config", [STRONG, REGULAR], ids=["augment", "dropout"])
+@pytest.mark.parametrize("config", [STRONG, REGULAR], ids=["augmented", "regularised"])
 def test_stopped_after_every_step_it_ends_with_the_same_bits(
     tiny_data: Path, tmp_path: Path, config: TrainConfig
 ) -> None:
@@ -79,14 +79,14 @@ def test_threads_that_read_ahead_change_no_bit(strong: Path, tiny_data: Path, tm
     assert made.id == open_artifact(strong).id
 
 
-@pytest.mark.parametrize("config", [STRONG, REGULAR], ids=["augment", "dropout"])
+@pytest.mark.parametrize("config", [STRONG, REGULAR], ids=["augmented", "regularised"])
 def test_two_processes_make_what_one_makes(tiny_data: Path, tmp_path: Path, config: TrainConfig) -> None:
     config = dataclasses.replace(config, micro_batches=2, epochs=1)
     one = train.run(tiny_data, tmp_path / "one", config, Execution(workers=0)).artifact
     found = together(
         2, lambda world: train.run(tiny_data, tmp_path / "two", config, Execution(world=world, workers=0)).artifact.id
     )
-    assert [*found, open_artifact(tmp_path / "two").id] == [one.id] * 3
+    assert found == [one.id, one.id]
 
 
 def test_fine_tuning_is_changed_too(chain: Chain, tmp_path: Path) -> None:

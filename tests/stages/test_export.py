@@ -22,7 +22,7 @@ from shgae.artifacts.store import open_artifact
 from shgae.cli.app import main
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, StopFlag
-from shgae.models.zoo import HourglassSpec
+from shgae.models.specs import HourglassSpec
 from shgae.recipes import EvaluateConfig
 from shgae.stages import evaluate, export
 from tests.builders.chain import Chain

@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 import torch
 
+from shgae.arrays import Array
 from shgae.artifacts.activation_writer import ActivationWriter
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.hashing import hash_open
 from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.store import open_artifact
-from shgae.artifacts.tensors import Array, map_tensor, tensors_bytes
+from shgae.artifacts.tensors import map_tensor, tensors_bytes
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution, ProcessGroup, StopFlag
 from shgae.inference import extraction

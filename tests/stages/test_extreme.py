@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shgae.arrays import Array
 from shgae.artifacts.activations import LARGEST
 from shgae.artifacts.checkpoint import MODEL
-from shgae.artifacts.tensors import Array
 from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
 from shgae.recipes import AnalyzeConfig, RateConfig, ReportConfig, SpliceConfig

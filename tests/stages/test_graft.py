@@ -17,7 +17,8 @@ from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_hourglass, state_arrays
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_autoencoder, load_hourglass, state_arrays
 from shgae.stages import extract, finetune, graft, info, pretrain_ae
 from tests.builders.chain import Chain, Notes, Sites, as_before
 from tests.builders.tiny import TINY_AE, TINY_EXTRACT, TINY_FINETUNE

@@ -23,7 +23,7 @@ from shgae.artifacts.tables import append_row, read_rows
 from shgae.cli.app import main
 from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
-from shgae.evaluation.study_plan import StudyPlan, plan_bytes
+from shgae.evaluation.study_registration import StudyPlan, plan_bytes
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.metrics.pckh import Curve

@@ -20,7 +20,8 @@ from shgae.data.datasets import load_pose_batch, to_images
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
 from shgae.models import grafting
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_autoencoder, build_hourglass
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.models.zoo import build_autoencoder, build_hourglass
 from shgae.recipes import EvaluateConfig, HeatmapConfig
 from shgae.stages import evaluate, finetune, graft, train
 from shgae.training.objectives import PoseObjective

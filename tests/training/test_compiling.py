@@ -16,7 +16,8 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Interrupted
 from shgae.execution import Execution
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_autoencoder, build_hourglass
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.models.zoo import build_autoencoder, build_hourglass
 from shgae.recipes import FinetuneConfig, FitConfig, TrainConfig
 from shgae.stages import finetune, pretrain_ae, train
 from shgae.training import compiling

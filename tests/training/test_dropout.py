@@ -11,7 +11,8 @@ import torch
 from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import HourglassSpec, build_hourglass
+from shgae.models.specs import HourglassSpec
+from shgae.models.zoo import build_hourglass
 from shgae.recipes import FitConfig, TrainConfig
 from shgae.stages import train
 from shgae.training.dropout import Dropout, multiplied

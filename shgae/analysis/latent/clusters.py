@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
+from shgae.arrays import Array, Floats, Floats32, Ints
 from shgae.config import Count
 from shgae.errors import Inconsistent
 from shgae.execution import Progress
@@ -19,8 +19,6 @@ from shgae.execution import Progress
 if TYPE_CHECKING:
     from sklearn.cluster import KMeans
 
-Floats32 = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 STARTS = 4
 """K-means begins so often, with other centres; the tightest result counts."""
@@ -198,7 +196,7 @@ def against_one_mode(rows: Floats32, ks: Sequence[int], seed: int, progress: Pro
         return None
     progress.start("clouds of one mode", 2 * CLOUDS, "clouds")
 
-    def highest(cloud: Callable[[npt.NDArray[np.float64], np.random.Generator], npt.NDArray[np.float64]]) -> float:
+    def highest(cloud: Callable[[Floats, np.random.Generator], Floats]) -> float:
         progress.advance()
         return _highest(cloud(some, numbers), ks, seed)
 
@@ -208,7 +206,7 @@ def against_one_mode(rows: Floats32, ks: Sequence[int], seed: int, progress: Pro
     return OneMode(len(some), _highest(some, ks, seed), elliptical, copula)
 
 
-def _highest(rows: npt.NDArray[np.float64], ks: Sequence[int], seed: int) -> float:
+def _highest(rows: Floats, ks: Sequence[int], seed: int) -> float:
     from sklearn.cluster import KMeans  # takes a second, and a finished report does without
     from sklearn.metrics import pairwise_distances, silhouette_score
 
@@ -221,18 +219,18 @@ def _highest(rows: npt.NDArray[np.float64], ks: Sequence[int], seed: int) -> flo
     return max(found)
 
 
-def _elliptical_cloud(rows: npt.NDArray[np.float64], numbers: np.random.Generator) -> npt.NDArray[np.float64]:
+def _elliptical_cloud(rows: Floats, numbers: np.random.Generator) -> Floats:
     middle = np.median(rows, axis=0)
     centred = rows - middle
     root = np.linalg.cholesky(_shape(centred))
     lengths = np.linalg.norm(np.linalg.solve(root, centred.T), axis=0)
     steps = numbers.normal(size=rows.shape)
     steps *= (numbers.permutation(lengths) / np.linalg.norm(steps, axis=1))[:, None]
-    cloud: npt.NDArray[np.float64] = middle + steps @ root.T
+    cloud: Floats = middle + steps @ root.T
     return cloud
 
 
-def _shape(centred: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _shape(centred: Floats) -> Floats:
     """The shape matrix (d, d) of rows around their middle, which far rows do not turn towards themselves (Tyler 1987,
     Annals of Statistics 15, 234-251), with a little of the identity so that it can be inverted."""
     size = centred.shape[1]
@@ -246,7 +244,7 @@ def _shape(centred: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return shape
 
 
-def _copula_cloud(rows: npt.NDArray[np.float64], numbers: np.random.Generator) -> npt.NDArray[np.float64]:
+def _copula_cloud(rows: Floats, numbers: np.random.Generator) -> Floats:
     ties = numbers.uniform(size=rows.shape)  # equal values, such as zeros, in a drawn order
     ranks = np.lexsort((ties, rows), axis=0).argsort(0)
     normal = scipy.stats.norm.ppf((ranks + 0.5) / len(rows))
@@ -256,7 +254,7 @@ def _copula_cloud(rows: npt.NDArray[np.float64], numbers: np.random.Generator) -
     return np.take_along_axis(np.sort(rows, axis=0), places, axis=0)
 
 
-def _fitted(means: KMeans, rows: npt.NDArray[Any]) -> KMeans:
+def _fitted(means: KMeans, rows: Array) -> KMeans:
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():

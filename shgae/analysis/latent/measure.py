@@ -10,7 +10,6 @@ import torch
 
 from shgae.analysis.latent.clusters import Clusters
 from shgae.analysis.latent.inputs import Inputs
-from shgae.analysis.latent.latent import Latent, find_clusters, leading, read_latent
 from shgae.analysis.latent.network import Network, Traversal, Unit
 from shgae.analysis.latent.report import (
     AnalysisReport,
@@ -20,6 +19,7 @@ from shgae.analysis.latent.report import (
     Traversed,
     units_of,
 )
+from shgae.analysis.latent.space import LatentSpace, find_clusters, leading, read_latent
 from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
 from shgae.analysis.site import target_config
 from shgae.analysis.splicer import Splicer
@@ -49,7 +49,7 @@ class Found:
     unit_people: int = 0
     unit_photos: int = 0
     """People on whom the units were tried."""
-    latent: Latent | None = None
+    latent: LatentSpace | None = None
 
 
 def find(

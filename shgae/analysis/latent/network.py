@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from shgae.analysis.latent import traversals
 from shgae.analysis.latent.report import BOTTLENECKS, Bottleneck, CodeUnit, Condition
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.splicer import Passes, Splicer
+from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
 from shgae.execution import Execution
@@ -28,8 +28,6 @@ RESTING = 256
 """Training people; their mean skips decode a traversal."""
 SIGMAS = (-2.0, 0.0, 2.0)
 """Standard deviations at which a unit is decoded."""
-
-Floats32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +63,7 @@ class Traversal:
     """Of the variance, 0 to 1."""
     decoded: Mapping[str, DecodedPose]
     """``skips_on`` (those of the mean person) and ``skips_off``."""
-    nearest: npt.NDArray[np.int64]
+    nearest: Ints
     """(steps,) training rows of the people nearest to each place."""
 
     @property
@@ -153,7 +151,7 @@ class Network:
         return found
 
     def levels(
-        self, crops: Crops, heatmap: HeatmapConfig, mean: npt.NDArray[np.float64], names: Sequence[str], seed: int
+        self, crops: Crops, heatmap: HeatmapConfig, mean: Floats, names: Sequence[str], seed: int
     ) -> list[Condition]:
         """PCK with skips on, off, and off at one level after another, around the bottleneck and around its mean
         over training people, (C, 4, 4) float64; ``names`` are of the K joints."""

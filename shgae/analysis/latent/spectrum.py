@@ -9,15 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shgae.analysis.pca import Components
+from shgae.analysis.pca import ROUNDING, Components
 from shgae.config import Count, Natural, Share
 from shgae.errors import Inconsistent
 
 SHARES = (90, 95, 99)
 """Per cent of the variance that components are counted for."""
 _SUM_ROUNDING = 1e-6
-_ROUNDING = 1e-8
-"""A share of the variance up to this is 0 but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,11 @@ def spectrum_of(components: Components, people: int) -> Spectrum:
         shares=tuple(shares.tolist()),
         components={str(share): components.count_for(share / 100) for share in SHARES},
         effective_dimension=components.effective_dimension,
-        above_chance=above_chance(shares, people) if total else 0,
+        above_chance=above_chance(shares, people, components.varying) if total else 0,
     )
 
 
-def above_chance(shares: npt.NDArray[np.float64], people: int) -> int:
+def above_chance(shares: npt.NDArray[np.float64], people: int, numbers: int | None = None) -> int:
     """How many leading components of N people's D numbers hold more than chance gives: more than a broken stick, and
     more than the largest component of white noise.
 
@@ -78,11 +76,12 @@ def above_chance(shares: npt.NDArray[np.float64], people: int) -> int:
         people: N. Around their mean they have variance along min(N - 1, D) components, or fewer where some of the D
             numbers never vary, and the stick has as many pieces: into more, each would be shorter, and noise would
             pass.
+        numbers: of the D those that vary; None takes all of them, unless there are more people.
     """
-    varying = int((shares > _ROUNDING).sum())
+    varying = int((shares > ROUNDING).sum())
     rank = min(people - 1, varying)
-    # Of fewer people than numbers every component varies, so how many of the numbers do is not seen.
-    dimension = varying if varying < people - 1 else len(shares)
+    # Of fewer people than numbers every component varies, so how many of the numbers do is not seen in the shares.
+    dimension = varying if varying < people - 1 else numbers or len(shares)
     least = np.maximum(broken_stick(rank), noise_edge(people, dimension))
     below = np.flatnonzero(shares[:rank] <= least)
     return int(below[0]) if len(below) else rank

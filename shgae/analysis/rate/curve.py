@@ -9,12 +9,11 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
 from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Undefined, no_cost
+from shgae.arrays import Array, Floats, Ints
 from shgae.metrics.bootstrap import PairedBootstrap
-from shgae.metrics.people import Floats
 from shgae.metrics.statistics import CONFIDENCE, FEWEST_PHOTOS, VERDICT_PHOTOS, Interval, PhotoEstimate, percentile_tail
 
 _DENSE = 6
@@ -23,7 +22,7 @@ _EACH, _STEP = 64, 1.05
 """FVU is resampled at every rank up to the first, and from there on at steps of the second."""
 
 
-def curve(squares: npt.NDArray[Any], spread: float, excess: npt.NDArray[Any] | float = 0.0) -> Floats:
+def curve(squares: Array, spread: float, excess: Array | float = 0.0) -> Floats:
     """FVU for every rank 0 .. D: (D + 1,), never rising, from 1 down to 0 but for rounding.
 
     ``squares`` (D,) are squared coefficients along each component, summed over people; ``spread`` is the sum of
@@ -121,8 +120,8 @@ def dense_ranks(ks: Sequence[int], found: Iterable[EqualRank]) -> tuple[int, ...
     return tuple(sorted(extra - set(ks)))
 
 
-def fvu_grid(rank: int) -> npt.NDArray[np.int64]:
-    """Ranks 0 .. rank at which the FVU is resampled: each up to 64, then in steps of 5 %."""
+def fvu_grid(rank: int) -> Ints:
+    """(G,) rising ranks from 0 to ``rank`` at which the FVU is resampled: each up to 64, then in steps of 5 %."""
     steps = itertools.takewhile(lambda k: k < rank, (round(_EACH * _STEP**i) for i in itertools.count()))
     return np.unique([*range(min(_EACH, rank) + 1), *steps, rank])
 
@@ -141,7 +140,7 @@ _TAIL = (1 - CONFIDENCE) / 2
 class FvuSums:
     """What the FVU of N people is made of, for its interval over photos."""
 
-    grid: npt.NDArray[np.int64]
+    grid: Ints
     """(G,) ranks, see :func:`fvu_grid`."""
     left: Floats
     """(N, G) squared error of each projection."""
@@ -149,7 +148,7 @@ class FvuSums:
     """(N,) squared error of the autoencoder."""
     spread: Floats
     """(N,) squared distance from the training mean."""
-    photo_id: npt.NDArray[np.int64]
+    photo_id: Ints
     """(N,)."""
 
     def against_mean(self, seed: int) -> RankVerdict | None:

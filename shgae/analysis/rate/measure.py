@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport, needed
 from shgae.analysis.replacements import Projection
 from shgae.analysis.site import Site, target_config
 from shgae.analysis.splicer import Passes, Splicer
+from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
@@ -29,7 +29,8 @@ from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import Interval
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.hourglass import StackState
-from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import LoadedAutoencoder
 from shgae.option_lists import component_numbers
 from shgae.recipes import RateConfig
 
@@ -182,16 +183,16 @@ class RateCurve:
 class _Seen:
     """Sums over the evaluated bottlenecks: of every rank at once, and of the autoencoder and what was given."""
 
-    def __init__(self, components: Components, mean: npt.NDArray[np.float64], names: Sequence[str]) -> None:
+    def __init__(self, components: Components, mean: Floats, names: Sequence[str]) -> None:
         self._mean, self.names = mean, tuple(names)
         self._squares, self._spread = np.zeros(len(components.variances)), 0.0
         self._excess = np.zeros(len(components.variances) + 1)
         self._grid = fvu_grid(components.rank)
         self._left, self._spreads = [np.zeros((0, len(self._grid)))], [np.zeros(0)]
-        self._held: dict[int, list[npt.NDArray[np.float64]]] = {}
+        self._held: dict[int, list[Floats]] = {}
         self._rebuilt = {name: FidelitySums(mean) for name in names}
 
-    def add_rebuilt(self, name: str, x: npt.NDArray[np.float32], rebuilt: npt.NDArray[np.float32]) -> None:
+    def add_rebuilt(self, name: str, x: Floats32, rebuilt: Floats32) -> None:
         """Counts what one of ``names`` gives for a batch (n, C, 4, 4)."""
         self._rebuilt[name].add(x, rebuilt)
 
@@ -199,13 +200,13 @@ class _Seen:
         """Of one of ``names``; None if no bottleneck differs from the mean."""
         return self._rebuilt[name].result().fvu
 
-    def keep(self, coefficients: npt.NDArray[np.float32], ks: tuple[int, ...]) -> None:
+    def keep(self, coefficients: Floats32, ks: tuple[int, ...]) -> None:
         """Remembers what each of these ranks holds of each person of a batch, coefficients (n, D)."""
         held = np.pad(np.square(coefficients, dtype=np.float64).cumsum(1), ((0, 0), (1, 0)))
         for k in ks:
             self._held.setdefault(k, []).append(held[:, k])
 
-    def add(self, x: npt.NDArray[np.float32], coefficients: npt.NDArray[np.float32]) -> None:
+    def add(self, x: Floats32, coefficients: Floats32) -> None:
         """Counts a batch: bottlenecks (n, C, 4, 4) and their coefficients (n, D)."""
         squares = np.square(coefficients, dtype=np.float64)
         self._squares += squares.sum(0)
@@ -215,19 +216,19 @@ class _Seen:
         self._excess += np.maximum(-left, 0).sum(0)
         self._left.append(np.maximum(left[:, self._grid], 0))
 
-    def rates(self) -> npt.NDArray[np.float64] | None:
-        """FVU of rank 0 .. D; None if no bottleneck differs from the mean."""
+    def rates(self) -> Floats | None:
+        """(D + 1,) FVU of rank 0 .. D; None if no bottleneck differs from the mean."""
         return curve(self._squares, self._spread, self._excess) if self._spread else None
 
-    def intervals(self, photo_id: npt.NDArray[np.int64], seed: int) -> dict[str, Interval | None]:
-        """The FVU of every rank, by its number, and of ``names``, with its interval over photos."""
+    def intervals(self, photo_id: Ints, seed: int) -> dict[str, Interval | None]:
+        """The FVU of every rank that was kept, by its number, and of ``names``, with its interval over photos (N,)."""
         spread = np.concatenate(self._spreads)
         errors = {str(k): np.maximum(spread - np.concatenate(held), 0) for k, held in self._held.items()}
         errors |= {name: one.by_person()[0] for name, one in self._rebuilt.items()}
         return fvu_intervals(errors, spread, photo_id, seed)
 
-    def equal_fvu(self, name: str, rank: int, photo_id: npt.NDArray[np.int64], seed: int) -> EqualRank | None:
-        """The rank with the FVU of one of ``names``; None if no bottleneck differs from the mean."""
+    def equal_fvu(self, name: str, rank: int, photo_id: Ints, seed: int) -> EqualRank | None:
+        """The rank with the FVU of one of ``names``; photos (N,). None if no bottleneck differs from the mean."""
         rates, mine = self.rates(), self.fvu(name)
         if rates is None or mine is None:
             return None

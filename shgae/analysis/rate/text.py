@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from shgae.analysis.phrases import change_sentence, points
 from shgae.analysis.rate.curve import EqualRank, RankVerdict
 from shgae.analysis.rate.report import CurveVerdict, Needed, RateReport
+from shgae.metrics.statistics import ROUNDING
 from shgae.wording import counted
 
 _PCK: Mapping[RankVerdict, str] = {
@@ -112,7 +114,8 @@ def needed_sentence(found: Needed) -> str:
 
 
 def _components(value: float | None) -> str:
-    return counted(round(value or 0), "component")
+    """The fewest whole components that reach it: an estimate between two numbers of them is the higher one."""
+    return counted(math.ceil((value or 0) - ROUNDING), "component")
 
 
 def _number(value: float | None) -> str:

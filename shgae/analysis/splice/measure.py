@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from shgae.analysis import replacements
@@ -16,9 +15,10 @@ from shgae.analysis.pca import Components, components_of
 from shgae.analysis.replacements import Projection, Replacement
 from shgae.analysis.site import Site, target_config
 from shgae.analysis.splice.checks import check
-from shgae.analysis.splice.code import code_health
+from shgae.analysis.splice.code_health import code_health
 from shgae.analysis.splice.report import Check, Replaced, SpliceReport, side_of
 from shgae.analysis.splicer import Passes, Splicer
+from shgae.arrays import Floats, Floats32
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
@@ -26,7 +26,8 @@ from shgae.data.datasets import in_chunks, load_pose_batch
 from shgae.execution import Execution, Progress
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import LoadedAutoencoder, build_autoencoder
 from shgae.recipes import SpliceConfig
 from shgae.wording import counted_people
 
@@ -121,7 +122,7 @@ class Splice:
             checks=self._checks(),
         )
 
-    def _training(self) -> tuple[npt.NDArray[np.float64], Components, str]:
+    def _training(self) -> tuple[Floats, Components, str]:
         """The training mean (C, 4, 4), the principal components, and their owner in words."""
         if self._source is not None:
             rows = training_rows(self._source, self._site, self._config.limit)
@@ -135,7 +136,7 @@ class Splice:
         return mean, components_of(mean, lambda part: tensors[part], len(crops), self._execution), what
 
     def _offered(
-        self, mean: npt.NDArray[np.float64], components: Components, bottlenecks: npt.NDArray[np.float32]
+        self, mean: Floats, components: Components, bottlenecks: Floats32
     ) -> dict[str, tuple[Replacement, str]]:
         """Every replacement by name, and what it is."""
         splicer, seed = self._splicer, self._config.seed
@@ -171,9 +172,7 @@ class Splice:
                 passes.add(batch, descent, instead)
         return passes
 
-    def _distance(
-        self, replace: Replacement, bottlenecks: npt.NDArray[np.float32], mean: npt.NDArray[np.float64]
-    ) -> FidelitySums:
+    def _distance(self, replace: Replacement, bottlenecks: Floats32, mean: Floats) -> FidelitySums:
         sums = FidelitySums(mean)
         for rows in in_chunks(np.arange(len(bottlenecks)), self._config.batch_size):
             with torch.inference_mode():

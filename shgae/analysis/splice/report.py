@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from shgae.analysis.changes import Change
 from shgae.analysis.effects import MEASURES, UNTOUCHED, Effect, Recovered, ReplacementEffects, Undefined
-from shgae.analysis.splice.code import CodeHealth
+from shgae.analysis.splice.code_health import CodeHealth
 from shgae.analysis.splice.verdicts import LEADING, Cost, asked_about, changes_of, cost_of
 from shgae.artifacts.typed_json import Schema, Upgrade, part, renamed, to_json, without
 from shgae.errors import Inconsistent

@@ -1,1 +1,2 @@
-"""Progress on a terminal (screen) and in a file (lines), with the time left (eta)."""
+"""Progress on a terminal (screen) and in a file (lines), by what both keep (tracked), with the time left (eta) and the
+numbers of epochs (epochs)."""

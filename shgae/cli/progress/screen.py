@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from shgae.cli.progress.eta import Pace, Task
+from shgae.cli.progress.epochs import NAMES, SCALES, SCORES, epoch_line
+from shgae.cli.progress.eta import Task
+from shgae.cli.progress.tracked import Tracked
 from shgae.errors import printable
-from shgae.execution import Progress
 from shgae.wording import duration
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ _WIDEST, _NARROWEST = 40, 8
 _ROOM_FOR_BAR = 80
 _EVERY = 0.25
 """Seconds between two drawings."""
-NAMES = {"train_loss": "train loss", "val_loss": "val loss", "val_pck": "val PCK %", "val_fvu": "FVU"}
-"""Of what a history holds, for people; PCK in per cent."""
-_SCORES = ("val_pck", "val_fvu")
-SCALES = {"val_pck": 100.0}
 
 
 def sparkline(values: Sequence[float], width: int, levels: str = BLOCKS) -> str:
@@ -43,53 +40,25 @@ def sparkline(values: Sequence[float], width: int, levels: str = BLOCKS) -> str:
     return "".join(levels[min(int((one - low) / (high - low) * len(levels)), len(levels) - 1)] for one in values)
 
 
-def epoch_line(row: Mapping[str, Any], of: int, best: bool) -> str:
-    """A history row on one line."""
-    shown = {name: SCALES.get(name, 1.0) * value for name, value in row.items() if name != "epoch"}
-    numbers = "  ".join(f"{NAMES.get(name, name.replace('_', ' '))} {value:.4g}" for name, value in shown.items())
-    return f"epoch {row['epoch']}/{of}  {numbers}{'  best' if best else ''}"
-
-
-class Notes:
-    """Remembers notes: what several steps of one command have reason to say is shown once."""
-
-    def __init__(self) -> None:
-        self._shown: set[str] = set()
-
-    def repeats(self, line: str) -> bool:
-        """Whether it is a note that was shown before, of whichever step; other lines never are."""
-        _, mark, text = line.partition("note: ")
-        if not mark or text in self._shown:
-            return bool(mark)
-        self._shown.add(text)
-        return False
-
-
-class Screen(Progress):
+class Screen(Tracked):
     """Progress for a terminal; what it draws is gone when the task is, the lines of notes and epochs stay."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console, self._clock = console, clock
+        super().__init__(clock)
+        self._console = console
         self._live: Live | None = None
-        self._task: Task | None = None
-        self._pace: Pace | None = None
         self._rows: list[Mapping[str, Any]] = []
-        self._notes = Notes()
         self._best_epoch = 0
         self._drawn_at = 0.0
 
     def training(self, rows: Sequence[Mapping[str, Any]], *, of: int, best_epoch: int) -> None:
-        """See :class:`~shgae.execution.Progress`."""
+        super().training(rows, of=of, best_epoch=best_epoch)
         self._rows, self._best_epoch = list(rows), best_epoch
-        self._pace = Pace(of, len(rows), self._clock) if len(rows) < of else None
 
     def start(self, what: str, total: int, unit: str, done: int = 0) -> None:
-        """See :class:`~shgae.execution.Progress`."""
         from rich.live import Live
 
-        self._task = Task(what, total, unit, done, self._clock)
-        if self._pace:
-            self._pace.start(self._task)
+        super().start(what, total, unit, done)
         if self._live is None:
             self._live = Live(
                 console=self._console,
@@ -104,7 +73,6 @@ class Screen(Progress):
         self._refresh()
 
     def advance(self, amount: int = 1, facts: str = "") -> None:
-        """See :class:`~shgae.execution.Progress`."""
         if self._task:
             self._task.advance(amount, facts)
             if self._clock() - self._drawn_at >= _EVERY:
@@ -112,29 +80,20 @@ class Screen(Progress):
 
     def finish(self) -> None:
         """See :class:`~shgae.execution.Progress`; between the tasks of a training the curves stay."""
-        if self._pace and self._task:
-            self._pace.finish()
-            self._task = None
+        goes_on = self._pace and self._task
+        super().finish()
+        if goes_on:
             self._refresh()
         else:
             self.close()
 
-    def note(self, text: str) -> None:
-        """See :class:`~shgae.execution.Progress`; the line stands above the bar."""
-        if self._notes.repeats(text):
-            return
-        with suppress(OSError):  # a terminal that was closed is not a reason to end a training
-            self._console.print(Text(printable(text)), soft_wrap=True)
-
     def record(self, row: Mapping[str, Any], *, of: int, best: bool) -> None:
-        """See :class:`~shgae.execution.Progress`."""
         self._rows.append(row)
         self._best_epoch = row["epoch"] if best else self._best_epoch
         self.note(epoch_line(row, of, best))
-        if self._pace:
-            self._pace.record()
+        super().record(row, of=of, best=best)
         if row["epoch"] >= of:
-            self._pace, self._rows = None, []
+            self._rows = []
             self.close()
 
     def close(self) -> None:
@@ -143,7 +102,11 @@ class Screen(Progress):
             with suppress(OSError):
                 self._live.stop()
             self._live = None
-        self._task = None
+        super().close()
+
+    def _say(self, line: str) -> None:
+        with suppress(OSError):  # a terminal that was closed is not a reason to end a training
+            self._console.print(Text(printable(line)), soft_wrap=True)  # above the bar
 
     def _refresh(self) -> None:
         self._drawn_at = self._clock()
@@ -178,7 +141,7 @@ class Screen(Progress):
             shown = [math.log(value) for value in values] if is_falling else values
             text = f"{name:<10} {sparkline(shown, width, levels)} {values[-1]:.4g}"
             best = [one for row, one in zip(self._rows, values, strict=True) if row["epoch"] == self._best_epoch]
-            if key in _SCORES and best:
+            if key in SCORES and best:
                 text += f"  best {best[0]:.4g} in epoch {self._best_epoch}"
             lines.append(_line(text))
         return lines

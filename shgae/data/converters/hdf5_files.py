@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Array
 from shgae.artifacts.input_file import Source, path_of, reading
 from shgae.data.converters.people import Malformed
 from shgae.errors import Refused
@@ -21,7 +21,7 @@ _MOST_ROWS = 1_000_000
 
 def read_arrays(
     source: Source, numbers: Mapping[str, tuple[int, ...]], texts: Sequence[str], fix: str
-) -> dict[str, npt.NDArray[Any]]:
+) -> dict[str, Array]:
     """Arrays of equally many rows out of an HDF5 file.
 
     Args:
@@ -51,7 +51,7 @@ def read_arrays(
     return found
 
 
-def _array(file: h5py.File, name: str, row: tuple[int, ...] | None) -> npt.NDArray[Any]:
+def _array(file: h5py.File, name: str, row: tuple[int, ...] | None) -> Array:
     import h5py
 
     # A link or a virtual array could bring in another file of this machine.

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from shgae.arrays import Floats
 from shgae.artifacts.input_file import Source, path_of
 from shgae.data.converters.mat_files import read_variable
-from shgae.data.converters.people import BrokenPeople, Converted, ConvertedPerson, Floats, Malformed
+from shgae.data.converters.people import BrokenPeople, Converted, ConvertedPerson, Malformed
 from shgae.errors import Refused
 from shgae.skeleton import LSP_PERSON
 

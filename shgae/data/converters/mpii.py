@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 from scipy.io.matlab import mat_struct
 
+from shgae.arrays import Floats
 from shgae.artifacts import strict_json
 from shgae.artifacts.input_file import Source, path_of
 from shgae.data.converters.hdf5_files import read_arrays
 from shgae.data.converters.mat_files import field, number, read_variable, structs
-from shgae.data.converters.people import BrokenPeople, Converted, ConvertedPerson, Floats, Malformed, file_name_of
+from shgae.data.converters.people import BrokenPeople, Converted, ConvertedPerson, Malformed, file_name_of
 from shgae.errors import Refused
 from shgae.skeleton import MPII_PERSON
 from shgae.wording import counted, counted_people

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shgae.arrays import Bytes, Floats
 from shgae.data.photo_files import PhotoFolder, read_header
 from shgae.data.text_input import is_photo_name, leads_out
 from shgae.errors import Refused
 from shgae.skeleton import Skeleton
 
-Floats = npt.NDArray[np.float64]
 _CATEGORY = 1
 _MOST = 1e7
 """Photo pixels: no coordinate is larger."""
@@ -61,7 +60,7 @@ class ConvertedPerson:
     """The photo."""
     xy_photo: Floats
     """(K, 2) joints, 0 where not labelled."""
-    visibility: npt.NDArray[np.uint8]
+    visibility: Bytes
     """(K,) COCO's v: 0 not labelled, 1 labelled but hidden, 2 labelled and visible."""
     box: tuple[float, float, float, float] | None = None
     """x, y, width, height of the person."""

@@ -10,8 +10,8 @@ import colorsys
 import numpy as np
 from PIL import Image, ImageDraw
 
+from shgae.arrays import Floats
 from shgae.data.drawing.puppet import Colour, colour_of, shade
-from shgae.data.drawing.stance import Array
 
 Box = tuple[float, float, float, float]
 Polygon = list[tuple[float, float]]
@@ -67,7 +67,7 @@ def _tone(rng: np.random.Generator, vividness: float) -> Colour:
     return colour_of(255 * np.array(rgb))
 
 
-def _grid(colours: Array, size: tuple[int, int], how: Image.Resampling) -> Image.Image:
+def _grid(colours: Floats, size: tuple[int, int], how: Image.Resampling) -> Image.Image:
     """Stretches a small (H, W, 3) array over the canvas."""
     return Image.fromarray(np.clip(colours, 0, 255).astype(np.uint8)).resize(size, how)
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shgae.data.drawing.stance import SIDES, Array, draw_stance
+from shgae.arrays import Floats, Ints
+from shgae.data.drawing.stance import SIDES, draw_stance
 from shgae.skeleton import COCO_PERSON
 
 Colour = tuple[int, int, int]
@@ -32,7 +32,7 @@ _HAIRS: tuple[Colour, ...] = (
 class BodyPart:
     """A convex piece of a body on the photo."""
 
-    discs: Array
+    discs: Floats
     """(D, 3): x, y and radius of the discs that it is the hull of, photo pixels."""
     colour: Colour
     """Its RGB."""
@@ -50,7 +50,7 @@ class Puppet:
 
     parts: tuple[BodyPart, ...]
     """From far to near."""
-    xy_photo: NDArray[np.int64]
+    xy_photo: Ints
     """(17, 2) joints of :data:`shgae.skeleton.COCO_PERSON`: indices of photo pixels, some perhaps outside the photo."""
     seat: tuple[float, float, float, float] | None
     """What a sitting person sits on: x0, y0, x1, y1 in photo pixels, to be painted before the parts."""
@@ -88,11 +88,11 @@ class _Body:
 
     look: PuppetLook
     size: float
-    seen: dict[str, Array]
+    seen: dict[str, Floats]
     parts: list[BodyPart] = field(default_factory=list)
 
     def add(
-        self, balls: Sequence[tuple[Array, float]], colour: Colour, nearer: float = 0.0, shows: Sequence[str] = ()
+        self, balls: Sequence[tuple[Floats, float]], colour: Colour, nearer: float = 0.0, shows: Sequence[str] = ()
     ) -> None:
         """Adds the hull of (seen centre, radius in body heights); ``nearer`` shifts its place in the painting order."""
         width = self.size * self.look.build
@@ -200,7 +200,7 @@ def _arms(body: _Body) -> None:
         body.add([(shoulder, 0.043), (elbow, 0.034)], cloth, 0.022, (f"{side}_shoulder", f"{side}_elbow"))
 
 
-def _head(body: _Body, axes: Array) -> None:
+def _head(body: _Body, axes: Floats) -> None:
     """``axes``: (3, 3), columns left, down and forward of the head as seen, as long as the head's radius."""
     look, seen, size = body.look, body.seen, body.size
     left, down, forward = (axes[:, i] * size for i in range(3))
@@ -208,7 +208,7 @@ def _head(body: _Body, axes: Array) -> None:
     centre = seen["head"]
 
     def add(
-        balls: Sequence[tuple[Array, float]],
+        balls: Sequence[tuple[Floats, float]],
         colour: Colour,
         lift: float,
         shows: tuple[str, ...] = (),
@@ -239,7 +239,7 @@ def _head(body: _Body, axes: Array) -> None:
     add([(seen["nose"], 0.14), (seen["nose"] - 0.2 * down, 0.08)], shade(look.skin, 0.88), 0.1, ("nose",))
 
 
-def _near(seen: Mapping[str, Array], joint: str) -> tuple[str, ...]:
+def _near(seen: Mapping[str, Floats], joint: str) -> tuple[str, ...]:
     """Those of the left and the right joint that the trunk does not hide: it is turned far when one is well hidden."""
     left, right = seen[f"left_{joint}"], seen[f"right_{joint}"]
     behind = 0.75 * float(np.linalg.norm(left - right))
@@ -258,7 +258,7 @@ def _cloth(rng: np.random.Generator) -> Colour:
     return colour_of(255 * np.array(rgb))
 
 
-def colour_of(tone: Array | NDArray[np.int64]) -> Colour:
+def colour_of(tone: Floats | Ints) -> Colour:
     """Red, green and blue (3,) as whole numbers from 0 to 255."""
     red, green, blue = (int(value) for value in np.clip(tone, 0, 255))
     return red, green, blue

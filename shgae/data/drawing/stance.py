@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from shgae.arrays import Floats
+
 Range = tuple[float, float]
 
 SIDES = (("left", 1.0), ("right", -1.0))
@@ -45,11 +45,11 @@ _SITTING = 3
 class Stance(NamedTuple):
     """A person in a pose, seen from one side; body heights."""
 
-    seen: dict[str, Array]
+    seen: dict[str, Floats]
     """(3,) seen positions by name, from the middle of the hips: the COCO joints, and neck, head, mouth, hands, toes."""
     sitting: bool
     """Whether something to sit on is needed."""
-    head_axes: Array
+    head_axes: Floats
     """(3, 3), columns left, down and forward of the head as seen, as long as its radius."""
 
 
@@ -58,7 +58,7 @@ def draw_stance(rng: np.random.Generator, build: float, head: float) -> Stance:
     yaw = _degrees(rng, (-40, 40)) if rng.random() < 0.7 else _degrees(rng, (-180, 180))
     view = _about_x(-rng.uniform(0.02, 0.22)) @ _about_z(_degrees(rng, (-9, 9))) @ _about_y(yaw)
     chest = _about_z(_degrees(rng, (-9, 9))) @ _about_x(-_degrees(rng, (-5, 18)))
-    points: dict[str, Array] = {}
+    points: dict[str, Floats] = {}
     neck = chest @ np.array([0, -0.29, 0.0])
     kind = int(rng.choice(len(_LEGS), p=[leg[0] for leg in _LEGS]))
     legs = [_LEGS[kind][1], _LEGS[kind][2]]
@@ -93,7 +93,7 @@ def draw_stance(rng: np.random.Generator, build: float, head: float) -> Stance:
     return Stance(seen, kind == _SITTING, view @ turn * radius)
 
 
-def _face(centre: Array, axes: Array) -> dict[str, Array]:
+def _face(centre: Floats, axes: Floats) -> dict[str, Floats]:
     """Joints of the head and the mouth; ``axes`` scales with the head's radius."""
     places = {
         "nose": (0.0, 0.16, 1.02),
@@ -113,16 +113,16 @@ def _degrees(rng: np.random.Generator, limits: Range) -> float:
     return float(np.radians(rng.uniform(*limits)))
 
 
-def _about_x(angle: float) -> Array:
+def _about_x(angle: float) -> Floats:
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
-def _about_y(angle: float) -> Array:
+def _about_y(angle: float) -> Floats:
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
-def _about_z(angle: float) -> Array:
+def _about_z(angle: float) -> Floats:
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])

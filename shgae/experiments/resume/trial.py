@@ -87,13 +87,11 @@ class StopAfter(Progress):
         self._trains = what.startswith("epoch ")
 
     def advance(self, amount: int = 1, facts: str = "") -> None:  # noqa: ARG002
-        """See :class:`~shgae.execution.Progress`."""
         self._left -= self._trains
         if self._trains and self._left == 0:
             self._stop.signal_number = signal.SIGTERM
 
     def finish(self) -> None:
-        """See :class:`~shgae.execution.Progress`."""
         self._trains = False
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from shgae.analysis.pca import Components, components_of
+from shgae.arrays import Array
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.checkpoint import MODEL
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
-from shgae.artifacts.tensors import Array
 from shgae.execution import Execution
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, state_arrays, tensor_shapes
@@ -57,7 +57,8 @@ def linear(activations: Path, output: Path, code_size: int, execution: Execution
 
 
 def projection(components: Components, code_size: int) -> dict[str, Array]:
-    """The weights of the linear autoencoder that projects on the first components, by name, float32."""
+    """The weights of the linear autoencoder that projects on the first components, by name, float32: of D numbers on
+    ``code_size``, ``to_code`` (code_size, D) and (code_size,), ``from_code`` (D, code_size) and (D,)."""
     directions = components.directions[:code_size]
     return {
         "to_code.weight": directions.copy(),

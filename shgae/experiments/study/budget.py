@@ -13,29 +13,29 @@ from shgae.artifacts.tables import as_read, read_rows
 from shgae.errors import Refused
 from shgae.evaluation.study_report import Budget
 from shgae.experiments.study import arms
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.recipes import as_json
 
 _MADE = ("model", "data", "steps", "samples", "seed", "epochs")
 _FIX = "remove that folder, then the same command again"
 
 
-def check_budget(plan: Plan) -> Budget:
+def check_budget(study: Study) -> Budget:
     """Reads from the manifests of all arms what each was given.
 
     Raises:
         Refused: it was not the same, but for the options that an arm is about; in what and where is said.
     """
-    data = open_artifact(plan.data, "data", verify=False)
-    people = min(plan.config.limit or data.facts["splits"]["train"], data.facts["splits"]["train"])
+    data = open_artifact(study.data, "data", verify=False)
+    people = min(study.config.limit or data.facts["splits"]["train"], data.facts["splits"]["train"])
     first: tuple[Mapping[str, Any], Path] | None = None
     # Arms without options of their own first: what these were given is what all arms share.
-    for arm in sorted((*plan.arms, *plan.repetitions), key=lambda name: bool(arms.arm_of(name).own)):
-        for seed in plan.seeds_of(arm):
-            path = plan.finetuned(arm, seed)
+    for arm in sorted((*study.arms, *study.repetitions), key=lambda name: bool(arms.arm_of(name).own)):
+        for seed in study.seeds_of(arm):
+            path = study.finetuned(arm, seed)
             given = _given(open_artifact(path, "hourglass"))
             first = first or (given, path)
-            changed = differences(given, _due(plan, arm, seed, first[0]))
+            changed = differences(given, _due(study, arm, seed, first[0]))
             if changed:
                 why = f"it was not given what {first[1]} was ({'; '.join(changed)})"
                 raise Refused("budget", path, why, _FIX)
@@ -50,14 +50,14 @@ def check_budget(plan: Plan) -> Budget:
         steps=due["steps"],
         samples=due["samples"],
         config={key: value for key, value in due.items() if key not in _MADE},
-        seeds=tuple(plan.seeds),
+        seeds=tuple(study.seeds),
     )
 
 
-def _due(plan: Plan, arm: str, seed: int, first: Mapping[str, Any]) -> dict[str, Any]:
+def _due(study: Study, arm: str, seed: int, first: Mapping[str, Any]) -> dict[str, Any]:
     """What an arm is to be given where the first one was given that."""
     own = arms.arm_of(arm).own
-    planned = as_read(as_json(arms.finetuning(arm, plan.config, seed)))
+    planned = as_read(as_json(arms.finetuning(arm, study.config, seed)))
     shared = {key: value for key, value in first.items() if key not in own}
     return shared | {key: planned[key] for key in own if key in planned} | {"seed": seed}
 

@@ -16,7 +16,7 @@ from shgae.artifacts.store import open_artifact
 from shgae.data.datasets import Rows
 from shgae.evaluation.study_costs import StudyCosts
 from shgae.execution import Execution
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.inference.batches import Inference
 from shgae.inference.device import describe, resolve_device
 from shgae.models.specs import HourglassSpec
@@ -39,23 +39,23 @@ def gflop(spec: HourglassSpec) -> float:
     return float(counter.get_total_flops()) / 1e9
 
 
-def measured(plan: Plan, execution: Execution) -> StudyCosts:
+def measured(study: Study, execution: Execution) -> StudyCosts:
     """Times the networks of the baseline and of every arm, with the first seed, on crops of val."""
     device = resolve_device(execution.device)
-    crops = Crops(open_artifact(plan.data, "data", verify=False), "val", plan.config.limit)
+    crops = Crops(open_artifact(study.data, "data", verify=False), "val", study.config.limit)
     rows = np.arange(min(_BATCH, len(crops)))
-    networks = {BASELINE: plan.model, **{arm: plan.finetuned(arm, plan.seeds[0]) for arm in plan.arms}}
+    networks = {BASELINE: study.model, **{arm: study.finetuned(arm, study.seeds[0]) for arm in study.arms}}
     found = {}
     for name, path in networks.items():
-        execution.stop.raise_if_set(plan.output, "the same command again")
-        found[name] = 1000 * forward_time(path, plan.config.precision, device, crops, rows, execution)
-    return StudyCosts(describe(device), plan.config.precision, len(rows), found)
+        execution.stop.raise_if_set(study.output, "the same command again")
+        found[name] = 1000 * forward_time(path, study.config.precision, device, crops, rows, execution)
+    return StudyCosts(describe(device), study.config.precision, len(rows), found)
 
 
 def forward_time(
     model: Path, precision: Precision, device: torch.device, crops: Crops, rows: Rows, execution: Execution
 ) -> float:
-    """Seconds of one crop in a forward pass of these through a network, reading them included."""
+    """Seconds of one crop in a forward pass of these rows (n,) through a network, reading them included."""
     loaded = load_hourglass(model, verify=False)
     module = loaded.module.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inference = Inference(device, precision, len(rows), loaded.mean_rgb)

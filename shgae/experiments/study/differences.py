@@ -107,12 +107,13 @@ def differences(
 
 def mean_pck(by_seed: Sequence[Pck]) -> Pck:
     """The mean over seeds of each group; None for a group that nobody has a joint of."""
+    return ByGroup(*(mean_known([one[group] for one in by_seed]) for group in GROUPS))
 
-    def mean(values: Sequence[float | None]) -> float | None:
-        numbers = [value for value in values if value is not None]
-        return float(np.mean(numbers)) if numbers else None
 
-    return ByGroup(*(mean([one[group] for one in by_seed]) for group in GROUPS))
+def mean_known(values: Sequence[float | None]) -> float | None:
+    """The mean of the numbers that are known; None without any."""
+    numbers = [value for value in values if value is not None]
+    return float(np.mean(numbers)) if numbers else None
 
 
 def _is_even(scores: Mapping[str, Sequence[RunScores]]) -> bool:

@@ -15,7 +15,7 @@ from shgae.execution import Execution
 from shgae.experiments.part import Part
 from shgae.experiments.study import arms
 from shgae.experiments.study.costs import forward_time, timed
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.inference.batches import Inference
 from shgae.inference.device import autocast, resolve_device
 from shgae.models import grafting
@@ -49,12 +49,12 @@ class StepCost:
 class Costs:
     """Measures each kind of step once."""
 
-    def __init__(self, plan: Plan, execution: Execution) -> None:
-        self._plan, self._execution = plan, execution
+    def __init__(self, study: Study, execution: Execution) -> None:
+        self._study, self._execution = study, execution
         self._device = resolve_device(execution.device)
-        data = open_artifact(plan.data, "data", verify=False)
-        self._crops = {split: Crops(data, split, plan.config.limit) for split in ("train", "val", plan.split)}
-        self._all = sum(min(count, plan.config.limit or count) for count in data.facts["splits"].values())
+        data = open_artifact(study.data, "data", verify=False)
+        self._crops = {split: Crops(data, split, study.config.limit) for split in ("train", "val", study.split)}
+        self._all = sum(min(count, study.config.limit or count) for count in data.facts["splits"].values())
         self._skeleton = Skeleton.from_json(data.facts["skeleton"])
         self._found: dict[str, float] = {}
 
@@ -63,24 +63,24 @@ class Costs:
         return StepCost(part.arm, part.place, part.what, str(part.path), there, 0.0 if there else self._seconds(part))
 
     def _seconds(self, part: Part) -> float:
-        plan, people = self._plan, len(self._crops["train"])
+        study, people = self._study, len(self._crops["train"])
         if part.step == "finetune":
             validation = len(self._crops["val"]) * self._once("forward", self._forward)
-            arm, config = part.arm, arms.finetuning(part.arm, plan.config, 0)
+            arm, config = part.arm, arms.finetuning(part.arm, study.config, 0)
             # Arms of the same network and options cost the same.
-            kind = str((arms.spec_of(arm, plan.config, plan.width), config))
-            steps = -(-people // plan.config.batch_size)
-            return plan.config.epochs * (steps * self._once(kind, lambda: self._step(arm)) + validation)
+            kind = str((arms.spec_of(arm, study.config, study.width), config))
+            steps = -(-people // study.config.batch_size)
+            return study.config.epochs * (steps * self._once(kind, lambda: self._step(arm)) + validation)
         if part.step == "pretrain":
-            config_ae = arms.pretraining(part.arm, plan.config, 0, plan.width)
-            steps = -(-people // plan.config.ae_batch_size)
+            config_ae = arms.pretraining(part.arm, study.config, 0, study.width)
+            steps = -(-people // study.config.ae_batch_size)
             step = self._once(f"pretrain {config_ae.code_size}", lambda: self._pretraining_step(config_ae))
-            return plan.config.ae_epochs * steps * step
+            return study.config.ae_epochs * steps * step
         if part.step == "linear":
-            return float(_EIGENVECTORS * (plan.width * 16) ** 3)
-        scored = len(self._crops[plan.split])
+            return float(_EIGENVECTORS * (study.width * 16) ** 3)
+        scored = len(self._crops[study.split])
         # A curve passes the second half of the network twice for every size.
-        passes = {"extract": self._all, "score": scored, "rate": scored * (1 + len(plan.code_sizes))}
+        passes = {"extract": self._all, "score": scored, "rate": scored * (1 + len(study.code_sizes))}
         return passes[part.step] * self._once("forward", self._forward) if part.step in passes else 0.0
 
     def _once(self, what: str, measure: Callable[[], float]) -> float:
@@ -90,14 +90,14 @@ class Costs:
 
     def _step(self, arm: str) -> float:
         """Seconds of one step of fine-tuning."""
-        plan, loaded = self._plan, load_hourglass(self._plan.model, verify=False)
-        module, config = loaded.module, arms.finetuning(arm, plan.config, 0)
-        if spec := arms.spec_of(arm, plan.config, plan.width):
-            grafting.graft(module, build_autoencoder(spec), plan.stack)
+        study, loaded = self._study, load_hourglass(self._study.model, verify=False)
+        module, config = loaded.module, arms.finetuning(arm, study.config, 0)
+        if spec := arms.spec_of(arm, study.config, study.width):
+            grafting.graft(module, build_autoencoder(spec), study.stack)
         train_only(module, arms.arm_of(arm).trainable)
         module.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         inference = Inference(self._device, config.precision, config.batch_size, loaded.mean_rgb)
-        augmentation = augmentation_of(config, self._skeleton, self._crops["train"].crop_size, plan.data)
+        augmentation = augmentation_of(config, self._skeleton, self._crops["train"].crop_size, study.data)
         objective = PoseObjective(self._crops["train"], self._crops["val"], config, inference, augmentation)
         optimizer = build_optimizer(module, config)
         train_mode(module)
@@ -106,9 +106,9 @@ class Costs:
         return self._timed(lambda: objective.loss(module, batch, weight), optimizer)
 
     def _pretraining_step(self, config: AutoencoderConfig) -> float:
-        autoencoder = build_autoencoder(AutoencoderSpec.of(config, self._plan.width)).to(self._device)
+        autoencoder = build_autoencoder(AutoencoderSpec.of(config, self._study.width)).to(self._device)
         optimizer = build_optimizer(autoencoder, config)
-        batch = torch.randn(config.batch_size, self._plan.width, 4, 4, device=self._device)
+        batch = torch.randn(config.batch_size, self._study.width, 4, 4, device=self._device)
 
         def loss() -> torch.Tensor:
             with autocast(self._device, config.precision):
@@ -119,10 +119,10 @@ class Costs:
 
     def _forward(self) -> float:
         """Seconds of one person in a forward pass."""
-        plan, crops = self._plan, self._crops["val"]
+        study, crops = self._study, self._crops["val"]
         rows = np.arange(min(32, len(crops)))
         self._execution.stop.raise_if_set("the measurement", "the same command again", saved=False)
-        return forward_time(plan.model, plan.config.precision, self._device, crops, rows, self._execution)
+        return forward_time(study.model, study.config.precision, self._device, crops, rows, self._execution)
 
     def _timed(self, loss: Callable[[], torch.Tensor], optimizer: torch.optim.Optimizer) -> float:
         def step() -> None:

@@ -24,7 +24,7 @@ import torch
 from shgae.errors import DiskError, Diverged, Interrupted, PeerLost, Refused, ShgaeError, shortened
 from shgae.execution import PATIENCE, Execution, own_python
 from shgae.experiments.part import Part
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.experiments.study.work import PAUSE, Work
 from shgae.experiments.study.worker import HOW
 
@@ -73,7 +73,7 @@ def side_by_side(work: Work, jobs: int) -> None:
                 is_taken = part.path in failed or any(child.part is part for child in running)
                 if len(running) < jobs and not is_taken and later.get(part.path, 0.0) <= time.monotonic():
                     slot = min(set(range(jobs)) - {child.slot for child in running})
-                    running.append(_start(work.plan, part, slot, work.execution))
+                    running.append(_start(work.study, part, slot, work.execution))
                     work.begins(part, jobs, len(running))
             if not running and all(part.path in failed for part in work.ready()):
                 break
@@ -99,19 +99,19 @@ def _stop(work: Work, running: list[_Child]) -> None:
     for child in running:
         with suppress(subprocess.TimeoutExpired):
             child.process.wait(max(until - time.monotonic(), 0))
-    raise Interrupted(number, work.plan.output, "the same command again")
+    raise Interrupted(number, work.study.output, "the same command again")
 
 
-def _start(plan: Plan, part: Part, slot: int, execution: Execution) -> _Child:
+def _start(study: Study, part: Part, slot: int, execution: Execution) -> _Child:
     asked = {
-        "model": str(plan.model),
-        "data": str(plan.data),
-        "output": str(plan.output),
-        "config": dataclasses.asdict(plan.config),
-        "width": plan.width,
-        "stack": plan.stack,
-        "split": plan.split,
-        "part": plan.name_of(part),
+        "model": str(study.model),
+        "data": str(study.data),
+        "output": str(study.output),
+        "config": dataclasses.asdict(study.config),
+        "width": study.width,
+        "stack": study.stack,
+        "split": study.split,
+        "part": study.name_of(part),
         **{key: getattr(execution, key) for key in HOW},
     }
     said = tempfile.TemporaryFile(prefix="shgae-")  # noqa: SIM115

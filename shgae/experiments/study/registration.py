@@ -19,7 +19,7 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.artifacts.typed_json import SCHEMA
 from shgae.errors import Refused
-from shgae.evaluation.study_plan import (
+from shgae.evaluation.study_registration import (
     STUDY_LOOKS,
     STUDY_PLAN,
     AnalysisPlan,
@@ -31,7 +31,7 @@ from shgae.evaluation.study_plan import (
 )
 from shgae.evaluation.study_report import STUDY
 from shgae.experiments.study import arms, locks
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.metrics.spending import LEAST, next_level
 from shgae.recipes import as_json
 
@@ -40,17 +40,17 @@ _OWN = ("arms", "margin", "seeds", "seed", "other_seeds", "code_sizes", "code_se
 """Options that are fields of the plan."""
 
 
-def check(plan: Plan, *, force: bool) -> Plan:
-    """The plan with what is registered already, or is going to be; writes nothing.
+def check(study: Study, *, force: bool) -> Study:
+    """The study with what is registered already, or is going to be; writes nothing.
 
     Raises:
         Refused: the study was registered with another plan (unless ``force``); in what it differs is said.
     """
-    path, wanted = plan.output / PLAN, _wanted(plan)
+    path, wanted = study.output / PLAN, _wanted(study)
     if not path.is_file():
-        return dataclasses.replace(plan, registered=dataclasses.replace(wanted, late=_has_scores(plan.output)))
+        return dataclasses.replace(study, registered=dataclasses.replace(wanted, late=_has_scores(study.output)))
     found = STUDY_PLAN.read(path)
-    told = _of_last_report(plan.output, force=force)
+    told = _of_last_report(study.output, force=force)
     if told and told.sha256 not in (found.sha256, *found.replaced) and not force:
         why = f"it is {found.sha256[:12]}, and the report there is of {told.sha256[:12]}: one of the two was changed"
         raise Refused("plan", path, why, "the plan that it was made by, or --force to register a new plan")
@@ -60,20 +60,20 @@ def check(plan: Plan, *, force: bool) -> Plan:
         raise Refused("plan", path, why, "the planned options, another --output, or --force to register a new plan")
     if differs:
         replaced = dict.fromkeys((*found.replaced, *([told.sha256] if told else []), found.sha256))
-        found = dataclasses.replace(wanted, late=_has_scores(plan.output), replaced=tuple(replaced))
-    return dataclasses.replace(plan, registered=found)
+        found = dataclasses.replace(wanted, late=_has_scores(study.output), replaced=tuple(replaced))
+    return dataclasses.replace(study, registered=found)
 
 
-def register(plan: Plan, *, force: bool) -> Plan:
+def register(study: Study, *, force: bool) -> Study:
     """:func:`check`, and writes the plan if there is none yet or another one is forced; of several processes one does.
 
     Raises:
         Refused: see :func:`check`.
     """
-    with locks.waited_for(plan.output, PLAN):
-        checked = check(plan, force=force)
+    with locks.waited_for(study.output, PLAN):
+        checked = check(study, force=force)
         assert checked.registered is not None
-        path = plan.output / PLAN
+        path = study.output / PLAN
         if not path.is_file() or hash_file(path) != checked.registered.sha256:
             if path.is_file():
                 before = STUDY_PLAN.read(path)
@@ -82,29 +82,29 @@ def register(plan: Plan, *, force: bool) -> Plan:
         return checked
 
 
-def look(plan: Plan) -> Registered:
+def look(study: Study) -> Registered:
     """Writes down that a report with these numbers of seeds is made, and gives what it has to say of its plan."""
-    registered = plan.registered
+    registered = study.registered
     if registered is None:
         raise ValueError("a report is of a registered study")
-    count, runs = len(plan.seeds), {arm: len(plan.seeds_of(arm)) for arm in plan.arms}
+    count, runs = len(study.seeds), {arm: len(study.seeds_of(arm)) for arm in study.arms}
     current = None
-    with locks.waited_for(plan.output, LOOKS):
-        looks = _known(plan.output, registered)
+    with locks.waited_for(study.output, LOOKS):
+        looks = _known(study.output, registered)
         if registered.primary is not None:
             # A look of before is this one if it had as many seeds: its runs were not written down.
             same = (place for place, one in enumerate(looks) if one.seeds == count and one.runs in (None, runs))
             current = next(same, len(looks))
             looks[current : current + 1] = [Look(count, _level(looks, count, runs, registered), runs)]
-            write_json(plan.output / LOOKS, STUDY_LOOKS.to_json(Looks(tuple(looks))))
+            write_json(study.output / LOOKS, STUDY_LOOKS.to_json(Looks(tuple(looks))))
     others = len(registered.other_seeds) or len(registered.seeds)
     return Registered(
         sha256=registered.sha256,
         primary=registered.primary,
         margin=registered.margin,
         seeds=registered.seeds,
-        added_arms=tuple(arm for arm in plan.arms if arm not in registered.arms),
-        missing_arms=tuple(arm for arm in registered.arms if arm not in plan.arms),
+        added_arms=tuple(arm for arm in study.arms if arm not in registered.arms),
+        missing_arms=tuple(arm for arm in registered.arms if arm not in study.arms),
         looks=tuple(looks),
         current=current,
         planned_runs={
@@ -166,31 +166,31 @@ def _of_counts(content: Mapping[str, Any], path: Path, plan: StudyPlan) -> tuple
     return tuple(looks)
 
 
-def _wanted(plan: Plan) -> StudyPlan:
-    options = {key: value for key, value in as_read(as_json(plan.config)).items() if key not in _OWN}
-    strengths = {arm: own for arm in plan.arms if (own := _strengths(plan, arm))}
-    bare = dataclasses.replace(plan, registered=None)
-    others = [arm for arm in plan.arms if bare.primary and arm not in bare.primary]
+def _wanted(study: Study) -> StudyPlan:
+    options = {key: value for key, value in as_read(as_json(study.config)).items() if key not in _OWN}
+    strengths = {arm: own for arm in study.arms if (own := _strengths(study, arm))}
+    bare = dataclasses.replace(study, registered=None)
+    others = [arm for arm in study.arms if bare.primary and arm not in bare.primary]
     return StudyPlan(
         primary=bare.primary,
-        arms=plan.arms,
-        seeds=tuple(plan.seeds),
-        other_seeds=tuple(plan.other_seeds) if others else (),
-        code_sizes=plan.code_sizes,
-        code_seeds=tuple(plan.code_seeds),
-        split=plan.split,
-        limit=plan.config.limit,
-        margin=plan.config.margin,
+        arms=study.arms,
+        seeds=tuple(study.seeds),
+        other_seeds=tuple(study.other_seeds) if others else (),
+        code_sizes=study.code_sizes,
+        code_seeds=tuple(study.code_seeds),
+        split=study.split,
+        limit=study.config.limit,
+        margin=study.config.margin,
         analysis=AnalysisPlan(),
-        baseline=open_artifact(plan.model, "hourglass", verify=False).id,
-        data=open_artifact(plan.data, "data", verify=False).id,
+        baseline=open_artifact(study.model, "hourglass", verify=False).id,
+        data=open_artifact(study.data, "data", verify=False).id,
         options={key: value for key, value in options.items() if not key.startswith("arm_")},
         strengths=strengths,
     )
 
 
-def _strengths(plan: Plan, arm: str) -> Mapping[str, Any]:
-    config = as_read(as_json(arms.finetuning(arm, plan.config, 0)))
+def _strengths(study: Study, arm: str) -> Mapping[str, Any]:
+    config = as_read(as_json(arms.finetuning(arm, study.config, 0)))
     return {key: config[key] for key in arms.arm_of(arm).own if key in config}
 
 

@@ -8,41 +8,41 @@ from dataclasses import replace
 import numpy as np
 
 from shgae.analysis.rate.report import RATE_REPORT
-from shgae.artifacts.command import stamp
+from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import PeopleTable, photos_of, read_people
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, PLAN, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
 from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
-from shgae.evaluation.study_plan import plan_bytes
+from shgae.evaluation.study_registration import plan_bytes
 from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict_of
 from shgae.evaluation.study_sizes import CodeSize, CodeSizes
 from shgae.execution import Execution
 from shgae.experiments.study import arms, costs, registration, scores
 from shgae.experiments.study.budget import check_budget
-from shgae.experiments.study.differences import differences, mean_pck
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.differences import differences, mean_known, mean_pck
+from shgae.experiments.study.parts import Study
 from shgae.models.specs import HourglassSpec
 from shgae.option_lists import ARMS, BASELINE, FULL, NONE
 from shgae.plots.style import save_figure
 from shgae.recipes import as_json
-from shgae.reporting import study
+from shgae.reporting.study import conclusion, forest, notes, tables
 from shgae.reporting.study_sizes import sizes_figure, sizes_table
 from shgae.reporting.table import write_pages
 
 
-def report_of(plan: Plan) -> StudyReport:
+def report_of(study: Study) -> StudyReport:
     """The report of a study of which every part is made; that it was made is a look, which is written down."""
-    data = open_artifact(plan.data, "data", verify=False)
-    people = read_people(data, plan.split).head(plan.config.limit)
+    data = open_artifact(study.data, "data", verify=False)
+    people = read_people(data, study.split).head(study.config.limit)
     size = int(data.facts["crop_size"])
-    by_arm = {BASELINE: [scores.read(plan.baseline_scores, people, size)]}
-    for arm in plan.arms:
-        by_arm[arm] = [scores.read(plan.scores(arm, seed), people, size) for seed in plan.seeds_of(arm)]
-    photos = photos_of(people, data, plan.split)
-    registered = registration.look(plan)
-    assert plan.registered is not None  # or else no look
+    by_arm = {BASELINE: [scores.read(study.baseline_scores, people, size)]}
+    for arm in study.arms:
+        by_arm[arm] = [scores.read(study.scores(arm, seed), people, size) for seed in study.seeds_of(arm)]
+    photos = photos_of(people, data, study.split)
+    registered = registration.look(study)
+    assert study.registered is not None  # or else no look
     found = differences(
         by_arm,
         photos,
@@ -51,29 +51,29 @@ def report_of(plan: Plan) -> StudyReport:
         primary=registered.primary or (FULL, NONE),
         without_level=registered.without_level,
         added=registered.added_arms,
-        resamples=plan.registered.analysis.resamples,
+        resamples=study.registered.analysis.resamples,
     )
-    networks = [open_artifact(plan.finetuned(arm, seed)) for arm in plan.arms for seed in plan.seeds_of(arm)]
-    kinds = {arms.arm_of(arm).autoencoder for arm in plan.arms}
+    networks = [open_artifact(study.finetuned(arm, seed)) for arm in study.arms for seed in study.seeds_of(arm)]
+    kinds = {arms.arm_of(arm).autoencoder for arm in study.arms}
     return StudyReport(
-        split=plan.split,
+        split=study.split,
         persons=len(people),
         photos=len(np.unique(photos)),
-        seeds=tuple(plan.seeds),
-        budget=check_budget(plan),
-        arms=tuple(_arm(plan, name, by_arm[name]) for name in by_arm),
+        seeds=tuple(study.seeds),
+        budget=check_budget(study),
+        arms=tuple(_arm(study, name, by_arm[name]) for name in by_arm),
         differences=found,
         verdict=verdict_of(found),
         devices=tuple(sorted({str(network.manifest.provenance.get("device", "unknown")) for network in networks})),
-        ae_epochs=plan.config.ae_epochs if "pretrained" in kinds else None,
-        limit=plan.config.limit,
+        ae_epochs=study.config.ae_epochs if "pretrained" in kinds else None,
+        limit=study.config.limit,
         registered=registered,
-        code_sizes=_code_sizes(plan, people, size),
+        code_sizes=_code_sizes(study, people, size),
     )
 
 
-def _arm(plan: Plan, name: str, by_seed: Sequence[scores.RunScores]) -> ArmResult:
-    networks = [plan.model] if name == BASELINE else [plan.finetuned(name, seed) for seed in plan.seeds_of(name)]
+def _arm(study: Study, name: str, by_seed: Sequence[scores.RunScores]) -> ArmResult:
+    networks = [study.model] if name == BASELINE else [study.finetuned(name, seed) for seed in study.seeds_of(name)]
     runs = [open_artifact(path, "hourglass", verify=False).facts for path in networks]
     each = tuple(one.pck for one in by_seed)
     return ArmResult(
@@ -88,61 +88,55 @@ def _arm(plan: Plan, name: str, by_seed: Sequence[scores.RunScores]) -> ArmResul
     )
 
 
-def _code_sizes(plan: Plan, people: PeopleTable, crop_size: int) -> CodeSizes | None:
+def _code_sizes(study: Study, people: PeopleTable, crop_size: int) -> CodeSizes | None:
     """The curve of a study of which every part is made; None where none was asked for."""
-    if not plan.code_sizes:
+    if not study.code_sizes:
         return None
-    sizes = tuple(_size(plan, size, people, crop_size) for size in plan.code_sizes)
-    rate = RATE_REPORT.read(open_artifact(plan.rate, "rate").open(REPORT))
+    sizes = tuple(_size(study, size, people, crop_size) for size in study.code_sizes)
+    rate = RATE_REPORT.read(open_artifact(study.rate, "rate").open(REPORT))
     return CodeSizes(
-        seeds=tuple(plan.code_seeds),
+        seeds=tuple(study.code_seeds),
         sizes=sizes,
         chosen=max(sizes, key=lambda one: (one.val, -one.size)).size,
         components=tuple((one.n_components, one.skips_on.pck.all) for one in rate.points),
     )
 
 
-def _size(plan: Plan, size: int, people: PeopleTable, crop_size: int) -> CodeSize:
-    arm = plan.repetition(size)
-    facts = [open_artifact(plan.finetuned(arm, seed), "hourglass").facts for seed in plan.code_seeds]
+def _size(study: Study, size: int, people: PeopleTable, crop_size: int) -> CodeSize:
+    arm = study.repetition(size)
+    facts = [open_artifact(study.finetuned(arm, seed), "hourglass").facts for seed in study.code_seeds]
     before, after = (
-        tuple(scores.read(place(arm, seed), people, crop_size).pck.all for seed in plan.code_seeds)
-        for place in (plan.untuned_scores, plan.scores)
+        tuple(scores.read(place(arm, seed), people, crop_size).pck.all for seed in study.code_seeds)
+        for place in (study.untuned_scores, study.scores)
     )
     return CodeSize(
         size=size,
         parameters=int(facts[0]["parameters"]),
         val=sum(float(one["val_pck"]) for one in facts) / len(facts),
-        before=_mean(before),
-        after=_mean(after),
+        before=mean_known(before),
+        after=mean_known(after),
         after_by_seed=after,
     )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 def write_report(made: Draft, report: StudyReport, execution: Execution) -> None:
     """The report, its tables and the picture of its differences."""
     made.write_json(REPORT, STUDY.to_json(report))
-    tables = [*study.tables(report), *sizes_table(report)]
-    write_pages(made, tables, study.conclusion(report), *study.notes(report))
-    save_figure(study.forest(report), made.file(DIFFERENCES), stamp(execution))
+    write_pages(made, [*tables(report), *sizes_table(report)], conclusion(report), *notes(report))
+    save_figure(forest(report), made.file(DIFFERENCES), stamp(execution))
 
 
-def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
+def write(study: Study, report: StudyReport, execution: Execution) -> Artifact:
     """The report as an artefact of its own, unless this very one is there; an older one of fewer parts is replaced."""
-    if plan.registered is None:
+    if study.registered is None:
         raise ValueError("a report is of a registered study")
-    output = plan.output / "report"
-    parents = {"parent": plan.model, "data": plan.data}
+    output = study.output / "report"
+    parents = {"parent": study.model, "data": study.data}
     parents |= {
-        f"arm {arm}, seed {seed}": plan.finetuned(arm, seed) for arm in plan.arms for seed in plan.seeds_of(arm)
+        f"arm {arm}, seed {seed}": study.finetuned(arm, seed) for arm in study.arms for seed in study.seeds_of(arm)
     }
     opened = {role: open_artifact(path, verify=False) for role, path in parents.items()}
-    config = as_json(plan.config)
+    config = as_json(study.config)
     if (output / MANIFEST).is_file() and not execution.force:
         old = open_artifact(output, "study")
         ids = {parent.role: parent.id for parent in old.manifest.parents}
@@ -152,11 +146,11 @@ def write(plan: Plan, report: StudyReport, execution: Execution) -> Artifact:
             return old
     how = replace(execution, force=True, resume=False)
     with new_artifact(output, kind="study", config=config, parents=opened, execution=how) as made:
-        made.write(PLAN, plan_bytes(plan.registered))
+        made.write(PLAN, plan_bytes(study.registered))
         write_report(made, report, execution)
         if report.code_sizes:
             save_figure(sizes_figure(report, report.code_sizes), made.file(CODE_SIZES), stamp(execution))
-        write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(plan, execution)))
-        facts = {"split": report.split, "persons": report.persons, "arms": list(plan.arms), "seeds": list(plan.seeds)}
-        facts |= {"verdict": report.verdict.value, "plan": plan.registered.sha256}
+        write_json(made.file(COSTS), STUDY_COSTS.to_json(costs.measured(study, execution)))
+        facts = {"split": report.split, "persons": report.persons, "arms": list(study.arms), "seeds": list(study.seeds)}
+        facts |= {"verdict": report.verdict.value, "plan": study.registered.sha256}
         return made.commit(facts, volatile=(DIFFERENCES, CODE_SIZES, COSTS))

@@ -24,13 +24,13 @@ from shgae.experiments.part import Part
 from shgae.experiments.study import locks, registration, report, work
 from shgae.experiments.study.estimate import Costs, StepCost
 from shgae.experiments.study.jobs import side_by_side
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.inference.device import resolve_device, resolve_precision
 from shgae.models.autoencoder import SIDE
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.option_lists import PCA, chosen_arms
 from shgae.recipes import StudyConfig
-from shgae.reporting import study
+from shgae.reporting.study import conclusion
 from shgae.training.optim import OPTIMIZER_NUMBERS
 
 
@@ -52,7 +52,7 @@ class StudyResult:
 
     def to_json(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        said = {"made": list(self.made), "kept": self.kept, "conclusion": study.conclusion(self.report)}
+        said = {"made": list(self.made), "kept": self.kept, "conclusion": conclusion(self.report)}
         return self.artifact.to_json() | said | STUDY.to_json(self.report)
 
 
@@ -145,16 +145,16 @@ def run(
     """
     if jobs is not None:
         within(JOBS, "jobs", jobs)
-    plan = _registered(model, data, output, config, execution)
-    parts = plan.parts()
-    todo = work.Work(plan, parts, execution)
+    study = _registered(model, data, output, config, execution)
+    parts = study.parts()
+    todo = work.Work(study, parts, execution)
     if jobs is None:
         work.in_turn(todo)
     else:
         side_by_side(todo, jobs)
-    with locks.waited_for(plan.output, "report"):
-        found = report.report_of(plan)
-        artifact = report.write(plan, found, execution)
+    with locks.waited_for(study.output, "report"):
+        found = report.report_of(study)
+        artifact = report.write(study, found, execution)
     return StudyResult(artifact, found, tuple(todo.made), len(parts) - len(todo.made))
 
 
@@ -169,9 +169,9 @@ def only(model: Path, data: Path, output: Path, config: StudyConfig, name: str, 
         Refused: as :func:`run`; there is no such part, or it is a score and not every training is done.
         Diverged, Interrupted: as :func:`run`.
     """
-    plan = _registered(model, data, output, config, execution)
-    wanted = work.needed_for(plan, name)
-    todo = work.Work(plan, wanted, execution)
+    study = _registered(model, data, output, config, execution)
+    wanted = work.needed_for(study, name)
+    todo = work.Work(study, wanted, execution)
     work.in_turn(todo)
     return PartResult(open_artifact(wanted[-1].path, verify=False), tuple(todo.made))
 
@@ -182,15 +182,15 @@ def listing(model: Path, data: Path, output: Path, config: StudyConfig, executio
     Raises:
         Refused: as :func:`run`.
     """
-    plan = _registered(model, data, output, config, execution)
-    parts = plan.parts()
-    paths = {part.path: plan.name_of(part) for part in parts}
+    study = _registered(model, data, output, config, execution)
+    parts = study.parts()
+    paths = {part.path: study.name_of(part) for part in parts}
     left = work.left_of(parts, execution)
 
     def state(part: Part) -> State:
         if part not in left:
             return "done"
-        if locks.is_held(plan.output, plan.name_of(part)):
+        if locks.is_held(study.output, study.name_of(part)):
             return "running"
         return "interrupted" if part.is_begun(execution.force) else "to do"
 
@@ -206,7 +206,7 @@ def listing(model: Path, data: Path, output: Path, config: StudyConfig, executio
         )
         for part in parts
     ]
-    sha256 = plan.registered.sha256 if plan.registered else ""
+    sha256 = study.registered.sha256 if study.registered else ""
     return Listing(sha256, tuple(listed), work.time_left(left, took).removeprefix(", ").removesuffix(" in all"))
 
 
@@ -216,22 +216,22 @@ def dry_run(model: Path, data: Path, output: Path, config: StudyConfig, executio
     Raises:
         Refused: as :func:`run`.
     """
-    plan = registration.check(_plan(model, data, output, config, execution), force=execution.force)
-    missing = {part.path for part in _missing(plan.parts(), execution)}
-    costs = Costs(plan, execution)
-    return StudyDryRun(tuple(costs.of(part, part.path not in missing) for part in plan.parts()))
+    study = registration.check(_study(model, data, output, config, execution), force=execution.force)
+    missing = {part.path for part in _missing(study.parts(), execution)}
+    costs = Costs(study, execution)
+    return StudyDryRun(tuple(costs.of(part, part.path not in missing) for part in study.parts()))
 
 
-def _registered(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Plan:
-    """The plan, registered, after all that could be in the way was looked at."""
-    plan = registration.check(_plan(model, data, output, config, execution), force=execution.force)
-    _check_room(plan, _missing(plan.parts(), execution), execution)
-    plan = registration.register(plan, force=execution.force)
-    _note_looks(plan, execution)
-    return plan
+def _registered(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Study:
+    """The study, registered, after all that could be in the way was looked at."""
+    study = registration.check(_study(model, data, output, config, execution), force=execution.force)
+    _check_room(study, _missing(study.parts(), execution), execution)
+    study = registration.register(study, force=execution.force)
+    _note_looks(study, execution)
+    return study
 
 
-def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Plan:
+def _study(model: Path, data: Path, output: Path, config: StudyConfig, execution: Execution) -> Study:
     loaded = load_hourglass(model)
     prepared = open_artifact(data, "data", execution=execution)
     check_fits(loaded.artifact.facts, prepared, model, execution.progress)
@@ -245,7 +245,7 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
     if not has_test:
         execution.progress.note("note: the data has no test split; arms are compared on val, which chose their epochs")
     precision = resolve_precision(config.precision, resolve_device(execution.device))
-    plan = Plan(
+    study = Study(
         model=model,
         data=data,
         output=output,
@@ -256,16 +256,16 @@ def _plan(model: Path, data: Path, output: Path, config: StudyConfig, execution:
         stack=loaded.spec.stacks - 1,
         split="test" if has_test else "val",
     )
-    _check_components(plan)
+    _check_components(study)
     note_near_mean_pose(loaded.artifact, execution.progress)
-    return plan
+    return study
 
 
-def _check_components(plan: Plan) -> None:
+def _check_components(study: Study) -> None:
     """Raises :class:`Refused` where the linear autoencoder would need more components than there are."""
-    most = plan.width * SIDE * SIDE
-    if PCA in plan.arms and plan.config.code_size > most:
-        why = f"arm {PCA} has {most:,} components at most, as the bottleneck of {plan.model} has numbers"
+    most = study.width * SIDE * SIDE
+    if PCA in study.arms and study.config.code_size > most:
+        why = f"arm {PCA} has {most:,} components at most, as the bottleneck of {study.model} has numbers"
         raise Refused("value", "--code-size", why, f"--code-size {most}, or --arms without {PCA}")
 
 
@@ -275,12 +275,12 @@ def _check_parent(loaded: LoadedHourglass, model: Path) -> None:
         raise Refused("model", model, why, "the plain model that it was grafted from")
 
 
-def _note_looks(plan: Plan, execution: Execution) -> None:
-    planned = len(plan.registered.seeds) if plan.registered else 0
-    if plan.primary and planned != len(plan.seeds):
-        when = "before the planned" if len(plan.seeds) < planned else "after the planned"
+def _note_looks(study: Study, execution: Execution) -> None:
+    planned = len(study.registered.seeds) if study.registered else 0
+    if study.primary and planned != len(study.seeds):
+        when = "before the planned" if len(study.seeds) < planned else "after the planned"
         execution.progress.note(
-            f"note: a look with {len(plan.seeds)} seeds, {when} {planned}: see docs/statistics.md, looks"
+            f"note: a look with {len(study.seeds)} seeds, {when} {planned}: see docs/statistics.md, looks"
         )
 
 
@@ -292,10 +292,10 @@ def _missing(parts: Sequence[Part], execution: Execution) -> list[Part]:
     return missing
 
 
-def _check_room(plan: Plan, missing: Sequence[Part], execution: Execution) -> None:
+def _check_room(study: Study, missing: Sequence[Part], execution: Execution) -> None:
     """Refuses when the networks to come will not fit on the disk."""
-    weights = 4 * int(open_artifact(plan.model, "hourglass", verify=False).facts["parameters"])
-    copies = {"graft": 1, "finetune": 2 + OPTIMIZER_NUMBERS[plan.config.optimizer]}
+    weights = 4 * int(open_artifact(study.model, "hourglass", verify=False).facts["parameters"])
+    copies = {"graft": 1, "finetune": 2 + OPTIMIZER_NUMBERS[study.config.optimizer]}
     size = sum(copies.get(part.step, 0) * weights for part in missing)
     if size:
-        check_space(plan.output, size, "the networks of all arms and seeds", execution.progress)
+        check_space(study.output, size, "the networks of all arms and seeds", execution.progress)

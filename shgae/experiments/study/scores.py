@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from shgae.arrays import Bytes, Floats, Ints
 from shgae.artifacts.compatibility import check_fits
 from shgae.artifacts.crops import Crops, PeopleTable
 from shgae.artifacts.draft import new_artifact
@@ -34,9 +33,9 @@ class RunScores:
 
     pck: ByGroup[float | None]
     """Of each group, 0 to 1, exactly as shgae evaluate counts it."""
-    share: npt.NDArray[np.float64]
+    share: Floats
     """(N, 3) of each person's joints of the group, the share found; 0 where there is none."""
-    has: npt.NDArray[np.float64]
+    has: Floats
     """(N, 3) 1 where the person has a joint of the group, else 0."""
 
 
@@ -77,7 +76,7 @@ def read(output: Path, people: PeopleTable, crop_size: int) -> RunScores:
     return score(cells, true_cells.numpy(), visibility.numpy(), size)
 
 
-def read_cells(artifact: Artifact, shape: tuple[int, ...], size: int) -> npt.NDArray[np.int64]:
+def read_cells(artifact: Artifact, shape: tuple[int, ...], size: int) -> Ints:
     """(N, K, 2) the highest cells x, y that :func:`run` wrote.
 
     Args:
@@ -90,15 +89,13 @@ def read_cells(artifact: Artifact, shape: tuple[int, ...], size: int) -> npt.NDA
     """
     path, arrays = artifact.file(_CELLS), load_tensors(artifact.open(_CELLS))
     check_arrays(path, arrays, {"cells": ("I64", (*shape, 2)), "score": ("F32", shape)})
-    cells: npt.NDArray[np.int64] = arrays["cells"]
+    cells: Ints = arrays["cells"]
     if cells.min(initial=0) < 0 or cells.max(initial=0) >= size:
         raise Refused("tensor cells", path, f"a cell lies outside of a map of {size} x {size}", AGAIN)
     return cells
 
 
-def score(
-    cells: npt.NDArray[np.int64], true_cells: npt.NDArray[np.int64], visibility: npt.NDArray[np.uint8], size: int
-) -> RunScores:
+def score(cells: Ints, true_cells: Ints, visibility: Bytes, size: int) -> RunScores:
     """Scores N people one by one; arguments as of :func:`shgae.metrics.pck.count`."""
     correct = pck.hits(cells, true_cells, size)
     return RunScores(pck.tally(correct, visibility).pck(), *pck.person_shares(correct, visibility))

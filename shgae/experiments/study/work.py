@@ -15,7 +15,7 @@ from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.experiments.part import SCORING, Part
 from shgae.experiments.study import locks
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.wording import duration
 
 PAUSE = 0.2
@@ -27,8 +27,8 @@ _MOST_SECONDS = 1e9
 class Work:
     """The parts that are left of those that are wanted."""
 
-    def __init__(self, plan: Plan, wanted: Sequence[Part], execution: Execution) -> None:
-        self.plan, self.execution = plan, execution
+    def __init__(self, study: Study, wanted: Sequence[Part], execution: Execution) -> None:
+        self.study, self.execution = study, execution
         self.all = len(wanted)
         self.left = left_of(wanted, execution)
         self.made: list[str] = []
@@ -37,7 +37,7 @@ class Work:
         self._has_said_waiting = False
 
     def ready(self) -> list[Part]:
-        """What can be made now, in the order of the plan: parents are there, and nothing is scored before the last
+        """What can be made now, in the order of the study: parents are there, and nothing is scored before the last
         training."""
         waiting = {part.path for part in self.left}
         trains = any(part.step not in SCORING for part in self.left)
@@ -61,10 +61,10 @@ class Work:
     def waits(self) -> None:
         """A moment in which other processes make what is left."""
         if not self._has_said_waiting:
-            names = ", ".join(self.plan.name_of(part) for part in self.ready()[:3])
+            names = ", ".join(self.study.name_of(part) for part in self.ready()[:3])
             self.execution.progress.note(f"waiting for another process, which makes {names}")
         self._has_said_waiting = True
-        self.execution.stop.raise_if_set(self.plan.output, "the same command again")
+        self.execution.stop.raise_if_set(self.study.output, "the same command again")
         time.sleep(PAUSE)
 
 
@@ -94,9 +94,9 @@ def in_turn(work: Work) -> None:
             work.waits()
 
 
-def make(plan: Plan, part: Part, execution: Execution) -> bool | None:
+def make(study: Study, part: Part, execution: Execution) -> bool | None:
     """Makes a part, unless it is there (then False) or another process is making it (then None)."""
-    with locks.held(plan.output, plan.name_of(part)) as mine:
+    with locks.held(study.output, study.name_of(part)) as mine:
         if not mine:
             return None
         if part.is_made(execution):
@@ -107,35 +107,35 @@ def make(plan: Plan, part: Part, execution: Execution) -> bool | None:
 
 def _make(work: Work, part: Part) -> bool:
     execution = work.execution
-    execution.stop.raise_if_set(work.plan.output, "the same command again")
-    if locks.is_held(work.plan.output, work.plan.name_of(part)):
+    execution.stop.raise_if_set(work.study.output, "the same command again")
+    if locks.is_held(work.study.output, work.study.name_of(part)):
         return False
     if part.is_made(execution):
         work.ends(part, None)
         return True
     work.begins(part)
     begun = time.monotonic()
-    made = make(work.plan, part, execution)
+    made = make(work.study, part, execution)
     if made is not None:
         work.ends(part, time.monotonic() - begun if made else None)
     return made is not None
 
 
-def needed_for(plan: Plan, name: str) -> list[Part]:
+def needed_for(study: Study, name: str) -> list[Part]:
     """The part of a name and all that it is made from, parents before children.
 
     Raises:
         Refused: there is no such part, or it is a score and not every training is done.
     """
-    parts = plan.parts()
-    found = next((part for part in parts if plan.name_of(part) == name), None)
+    parts = study.parts()
+    found = next((part for part in parts if study.name_of(part) == name), None)
     if found is None:
         why = f"{name!r:.60} is not a part of this study"
         raise Refused("value", "--only", why, "one of those that the same command with --plan lists")
     missing = [part for part in parts if part.step not in SCORING and not part.path.exists()]
     if found.step in SCORING and missing:
         why = f"what is scored comes after all trainings, and {len(missing)} are missing"
-        raise Refused("value", "--only", why, f"--only {plan.name_of(missing[-1])}")
+        raise Refused("value", "--only", why, f"--only {study.name_of(missing[-1])}")
     wanted = {found.path}
     for part in reversed(parts):
         if part.path in wanted:

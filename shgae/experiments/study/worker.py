@@ -15,9 +15,9 @@ from typing import Any
 
 from shgae.artifacts.manifest import PLAN
 from shgae.errors import ShgaeError
-from shgae.evaluation.study_plan import STUDY_PLAN
+from shgae.evaluation.study_registration import STUDY_PLAN
 from shgae.execution import Execution, Progress, StopFlag
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.experiments.study.work import make
 from shgae.recipes import StudyConfig
 
@@ -40,9 +40,9 @@ def main() -> int:
     threading.Thread(target=_until_the_end, args=(stop,), daemon=True).start()
     with stop.listening():
         try:
-            plan = _plan(asked)
-            part = next(part for part in plan.parts() if plan.name_of(part) == asked["part"])
-            state = make(plan, part, Execution(progress=_Notes(), stop=stop, **{key: asked[key] for key in HOW}))
+            study = _study(asked)
+            part = next(part for part in study.parts() if study.name_of(part) == asked["part"])
+            state = make(study, part, Execution(progress=_Notes(), stop=stop, **{key: asked[key] for key in HOW}))
         except ShgaeError as error:
             said = {"what": error.what, "where": error.where, "why": error.why, "fix": error.fix}
             _say(error={"kind": type(error).__name__, **said})
@@ -58,9 +58,9 @@ def main() -> int:
     return 0
 
 
-def _plan(asked: dict[str, Any]) -> Plan:
+def _study(asked: dict[str, Any]) -> Study:
     output = Path(asked["output"])
-    return Plan(
+    return Study(
         model=Path(asked["model"]),
         data=Path(asked["data"]),
         output=output,

@@ -147,7 +147,7 @@ def pictures_of(blocks: Sequence[Block]) -> list[Picture]:
 @functools.cache
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("shgae.plots"),
+        loader=PackageLoader("shgae.reporting.page"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_speakable,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.command import shown
+from shgae.artifacts.command_line import shown
 from shgae.artifacts.disk_space import readable
 from shgae.artifacts.lineage import found
 from shgae.artifacts.manifest import Parent

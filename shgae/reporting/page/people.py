@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from shgae.arrays import Floats
 from shgae.artifacts.crops import ALL_PEOPLE, Crops, photo_names, read_people
 from shgae.artifacts.manifest import REPORT
 from shgae.errors import Refused
@@ -38,8 +38,6 @@ _LEGEND = (
 )
 _EXTREMES = "These people were chosen for being extreme: they show what can happen, not what is usual."
 _NEAR, _FAR = 1.0, 0.0
-
-Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -199,7 +197,7 @@ def _crop(drawn: _Drawn, row: int) -> Image.Image:
     )
 
 
-def _panel(drawn: _Drawn, crop: Image.Image, xy_crop: Shares, confidence: Shares, is_decided: Any, alt: str) -> Picture:
+def _panel(drawn: _Drawn, crop: Image.Image, xy_crop: Floats, confidence: Floats, is_decided: Any, alt: str) -> Picture:
     picture = crop.copy()
     factor = PANEL_PIXELS / drawn.crops.crop_size
     box = (0.0, 0.0, float(PANEL_PIXELS), float(PANEL_PIXELS))

@@ -31,7 +31,7 @@ from shgae.reporting.pckh import radius_panels
 from shgae.reporting.rate import rate_table
 from shgae.reporting.study_cautions import cautions
 from shgae.reporting.study_costs import costs_table
-from shgae.reporting.study_plan import registration
+from shgae.reporting.study_registration import registration
 from shgae.reporting.study_sizes import sizes_table
 from shgae.reporting.table import Grid
 

@@ -9,15 +9,13 @@ from typing import Any
 
 from shgae.artifacts.checkpoint import HISTORY
 from shgae.artifacts.tables import read_rows
-from shgae.plots.curves import Score, best_row, is_number, score_of, study_curves
+from shgae.plots.curves import Score, best_row, is_number, score_of, second_column, study_curves
 from shgae.reporting.page.html import Block, Details, Figure, Section
 from shgae.reporting.page.images import Picture, of_figure
 from shgae.reporting.page.inputs import Given
 from shgae.reporting.table import Grid, percent
 
 _KINDS = (("hourglass", "Networks"), ("autoencoder", "Autoencoders"))
-_LONG = 6
-"""Epochs from which on the later ones are drawn once more, by themselves."""
 _LOSSES = ("train_loss", "val_loss")
 
 
@@ -73,8 +71,7 @@ def _blocks(runs: Sequence[_Run]) -> tuple[Block, ...]:
 
 
 def _curves(runs: Mapping[str, Sequence[Mapping[str, float]]], alt: str) -> Picture:
-    longest = max(len(rows) for rows in runs.values())
-    begin = 1 + longest // 3 if longest >= _LONG else None
+    begin = second_column(max(len(rows) for rows in runs.values()))
     return of_figure(study_curves(runs, begin), alt)
 
 

@@ -9,7 +9,8 @@ import pytest
 from shgae.analysis.latent.inputs import Inputs, choose_parts
 from shgae.artifacts.store import Artifact
 from shgae.errors import Refused
-from shgae.models.zoo import AutoencoderSpec, build_autoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_autoencoder
 from shgae.option_lists import PARTS
 from tests.builders.manifests import MANIFEST
 

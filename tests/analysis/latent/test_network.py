@@ -21,7 +21,8 @@ from shgae.artifacts.crops import Crops
 from shgae.data.datasets import PoseBatch
 from shgae.execution import Execution
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.zoo import AutoencoderSpec, build_autoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_autoencoder
 from shgae.recipes import HeatmapConfig
 from shgae.skeleton import COCO_PERSON
 from tests.builders.networks import first_people, random_hourglass

@@ -75,6 +75,21 @@ def test_numbers_that_never_vary_do_not_shorten_the_stick() -> None:
     assert above_chance(np.array([*shares, *[0.0] * 400]), 60) == 0
 
 
+@pytest.mark.parametrize(("people", "numbers"), [(8, 8), (12, 12), (20, 20), (12, 30), (60, 12)])
+def test_noise_among_numbers_that_never_vary_has_a_component_above_chance_at_most_1_time_in_20(
+    people: int, numbers: int
+) -> None:
+    rng = np.random.default_rng([people, numbers])
+    found = 0
+    for _ in range(200):
+        rows = np.full((people, numbers + 40), rng.normal())
+        rows[:, :numbers] = rng.normal(size=(people, numbers))
+        components = components_of(rows)
+        assert components.varying == numbers
+        found += spectrum_of(components, people).above_chance > 0
+    assert found / 200 <= 0.05
+
+
 @pytest.mark.parametrize("people", [6, 12, 40])
 def test_the_largest_component_of_noise_is_above_its_edge_at_most_1_time_in_20_and_not_never(people: int) -> None:
     rows = np.random.default_rng(people).normal(size=(2000, people, 15))

@@ -10,7 +10,8 @@ import pytest
 from shgae.analysis.pca import Components
 from shgae.analysis.rate.measure import _Seen, ranks, rated_code
 from shgae.analysis.site import Site
-from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import LoadedAutoencoder, build_autoencoder
 from tests.builders.networks import random_hourglass
 
 SPEC = AutoencoderSpec(width=16, code_size=5)

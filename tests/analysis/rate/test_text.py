@@ -93,3 +93,9 @@ def test_a_tuned_graft_is_no_point_on_the_curve() -> None:
     assert len(tuned) == 2 and tuned[0] == no_curve and no_curve not in plain
     assert len(list(sentences(rate_report(point(50, 0.4, 0.2))))) == 3
     assert len(list(sentences(rate_report()))) == 1
+
+
+@pytest.mark.parametrize(("estimate", "said"), [(1.4, "2 components"), (2.0, "2 components"), (0.0, "0 components")])
+def test_an_estimate_between_two_ranks_is_the_fewest_whole_components(estimate: float, said: str) -> None:
+    found = replace(EQUAL, components=estimate, low=0.0, high=2.0)
+    assert f" at {said} (95 % CI 0 to 2;" in pck_sentence(found, WHAT, "skips on")

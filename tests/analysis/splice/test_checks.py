@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from shgae.analysis.splice.checks import check
 from shgae.models.grafting import graft
 from shgae.models.hourglass import StackedHourglass
-from shgae.models.zoo import AutoencoderSpec, HourglassSpec, build_autoencoder, build_hourglass, state_arrays
+from shgae.models.specs import AutoencoderSpec, HourglassSpec
+from shgae.models.zoo import build_autoencoder, build_hourglass, state_arrays
 
 SPEC = HourglassSpec(keypoints=3, crop_size=128, residual="newell", width=8, stacks=2)
 CODE = AutoencoderSpec(width=8, code_size=3)

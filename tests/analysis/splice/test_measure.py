@@ -10,7 +10,8 @@ from shgae.analysis.site import Site
 from shgae.analysis.splice import measure
 from shgae.analysis.splice.measure import codes_to_try
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.zoo import AutoencoderSpec, LoadedAutoencoder, build_autoencoder
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import LoadedAutoencoder, build_autoencoder
 from tests.builders.chain import Notes
 from tests.builders.networks import random_hourglass
 

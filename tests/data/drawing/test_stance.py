@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shgae.data.drawing.stance import SIDES, Array, Stance, draw_stance
+from shgae.arrays import Floats
+from shgae.data.drawing.stance import SIDES, Stance, draw_stance
 from shgae.skeleton import COCO_PERSON
 
 STANDING, WALKING, APART, SITTING, SQUATTING, ONE_UP = range(6)
@@ -54,7 +55,7 @@ def chosen(
     swap: float = 0.9,
     same: float = 0.9,
     at: float | None = None,
-) -> dict[str, Array]:
+) -> dict[str, Floats]:
     return draw_stance(Chosen(legs, arms, (turn, swap, same), at), 1.0, 1.0).seen  # type: ignore[arg-type]
 
 
@@ -62,7 +63,7 @@ def drawn(seed: int, build: float = 1.0, head: float = 1.0) -> Stance:
     return draw_stance(np.random.default_rng(seed), build, head)
 
 
-def bend(seen: dict[str, Array], *names: str) -> float:
+def bend(seen: dict[str, Floats], *names: str) -> float:
     """Degrees by which a limb is not straight at the middle one of three joints."""
     first, middle, last = (seen[name] for name in names)
     one, other = middle - first, last - middle
@@ -136,7 +137,7 @@ def test_a_person_who_stands_faces_the_viewer_upright_with_its_left_at_the_right
 @pytest.mark.parametrize("at", [None, 0.0, 1.0])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_arms_do_what_their_kind_is_called(side: str, at: float | None) -> None:
-    def arm(kind: int) -> list[Array]:
+    def arm(kind: int) -> list[Floats]:
         seen = chosen(arms=(kind, HANGING) if side == "left" else (HANGING, kind), at=at)
         at_shoulder = seen[f"{side}_shoulder"]
         outward = 1 if side == "left" else -1
@@ -159,7 +160,7 @@ def test_arms_do_what_their_kind_is_called(side: str, at: float | None) -> None:
 
 @pytest.mark.parametrize("at", [None, 0.0, 1.0])
 def test_legs_do_what_their_kind_is_called(at: float | None) -> None:
-    def legs(kind: int, swap: float = 0.9) -> tuple[Array, ...]:
+    def legs(kind: int, swap: float = 0.9) -> tuple[Floats, ...]:
         seen = chosen(kind, swap=swap, at=at)
         names = ("left_knee", "right_knee", "left_ankle", "right_ankle")
         return tuple((seen[name] - seen[f"{name.partition('_')[0]}_hip"]) * (1, -1, 1) for name in names)

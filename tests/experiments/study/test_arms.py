@@ -15,7 +15,7 @@ from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_report import StudyReport, read_study
 from shgae.execution import Execution
 from shgae.experiments.study import arms, run
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.models.zoo import load_hourglass
 from shgae.option_lists import ARMS, size_of
 from shgae.recipes import ReportConfig, StudyConfig, as_json
@@ -39,8 +39,8 @@ def found(study: Path) -> StudyReport:
     return read_study(open_artifact(study / "report"))
 
 
-def plan_of(config: StudyConfig) -> Plan:
-    return Plan(Path("model"), Path("data"), Path("study"), config, width=256, stack=0, split="test")
+def study_of(config: StudyConfig) -> Study:
+    return Study(Path("model"), Path("data"), Path("study"), config, width=256, stack=0, split="test")
 
 
 @pytest.mark.parametrize(
@@ -90,15 +90,15 @@ def test_the_wide_code_is_as_large_as_the_bottleneck_up_to_the_largest_code() ->
 
 
 def test_other_arms_and_sizes_have_fewer_seeds_and_the_primary_comparison_comes_first() -> None:
-    plan = plan_of(StudyConfig(arms="none,pca,full", seeds=4, other_seeds=2, code_sizes="5,50", precision="fp32"))
-    trained = [(part.arm, part.place) for part in plan.parts() if part.step == "finetune"]
+    study = study_of(StudyConfig(arms="none,pca,full", seeds=4, other_seeds=2, code_sizes="5,50", precision="fp32"))
+    trained = [(part.arm, part.place) for part in study.parts() if part.step == "finetune"]
     assert [arm for arm, _ in trained] == ["none", "full"] * 4 + ["pca", "code-5", "pca"]
-    assert {arm: len(plan.seeds_of(arm)) for arm in ("none", "full", "pca", "code-5")} == {
+    assert {arm: len(study.seeds_of(arm)) for arm in ("none", "full", "pca", "code-5")} == {
         **{"none": 4, "full": 4},
         **{"pca": 2, "code-5": 1},
     }
-    assert plan.repetition(50) == "full", "it has this size"
-    assert plan.repetitions == ("code-5",)
+    assert study.repetition(50) == "full", "it has this size"
+    assert study.repetitions == ("code-5",)
 
 
 @pytest.mark.parametrize(("name", "size"), [("code-5", 5), ("code-4096", 4096), ("full", None), ("code-05", None)])

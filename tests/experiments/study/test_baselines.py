@@ -18,7 +18,8 @@ from shgae.execution import Execution
 from shgae.experiments.study import baselines
 from shgae.metrics.reconstruction import ReconstructionSums
 from shgae.models.autoencoder import LinearAutoencoder
-from shgae.models.zoo import AutoencoderSpec, build_autoencoder, load_autoencoder, load_state
+from shgae.models.specs import AutoencoderSpec
+from shgae.models.zoo import build_autoencoder, load_autoencoder, load_state
 from shgae.stages import graft
 from tests.builders.chain import Chain, Sites
 

@@ -16,7 +16,7 @@ from torch import nn
 from shgae.errors import Interrupted
 from shgae.execution import Execution, StopFlag
 from shgae.experiments.study import costs
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.inference.batches import Inference
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import build_hourglass
@@ -153,26 +153,26 @@ class Small:
         return 0.25 * len(self.opened) * min(self.crops, 8)
 
 
-def plan_of(root: Path, **options: Any) -> Plan:
+def study_of(root: Path, **options: Any) -> Study:
     config = StudyConfig(arms="none,full", seed=7, seeds=2, precision="bf16", **options)
-    return Plan(root / "model", root / "data", root / "study", config, width=16, stack=0, split="test")
+    return Study(root / "model", root / "data", root / "study", config, width=16, stack=0, split="test")
 
 
 def test_the_baseline_and_each_arm_with_the_first_seed_are_timed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small, plan = Small(monkeypatch, 20), plan_of(tmp_path, limit=30)
-    found = costs.measured(plan, Execution(device="cpu"))
-    assert small.opened == [plan.model, plan.finetuned("none", 7), plan.finetuned("full", 7)]
+    small, study = Small(monkeypatch, 20), study_of(tmp_path, limit=30)
+    found = costs.measured(study, Execution(device="cpu"))
+    assert small.opened == [study.model, study.finetuned("none", 7), study.finetuned("full", 7)]
     assert found.milliseconds == {"baseline": 250, "none": 500, "full": 750}
     assert (found.precision, found.batch) == ("bf16", 8)
     assert found.device.startswith("cpu")
-    assert small.cut == [((plan.data, "data"), "val", 30)]
+    assert small.cut == [((study.data, "data"), "val", 30)]
 
 
 def test_networks_are_timed_as_they_are_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Small(monkeypatch, 20)
-    costs.measured(plan_of(tmp_path), Execution(device="cpu"))
+    costs.measured(study_of(tmp_path), Execution(device="cpu"))
     for number, (inference, network, _, _, (rows,)) in enumerate(small.timed, 1):
         assert inference == Inference(CPU, "bf16", 8, (0.1, 0.2, number))
         assert not network.training and network.weight.is_contiguous(memory_format=torch.channels_last)
@@ -184,14 +184,14 @@ def test_a_batch_has_eight_crops_or_all_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crops: int, batch: int
 ) -> None:
     small = Small(monkeypatch, crops)
-    assert costs.measured(plan_of(tmp_path), Execution(device="cpu")).batch == batch
+    assert costs.measured(study_of(tmp_path), Execution(device="cpu")).batch == batch
     assert {len(rows) for *_, (rows,) in small.timed} == {batch}
 
 
 def test_a_signal_ends_it_before_the_next_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small, plan, stop = Small(monkeypatch, 20), plan_of(tmp_path), StopFlag()
+    small, study, stop = Small(monkeypatch, 20), study_of(tmp_path), StopFlag()
     stop.signal_number = signal.SIGTERM
     with pytest.raises(Interrupted) as caught:
-        costs.measured(plan, Execution(device="cpu", stop=stop))
+        costs.measured(study, Execution(device="cpu", stop=stop))
     assert small.opened == []
-    assert caught.value.where == str(plan.output)
+    assert caught.value.where == str(study.output)

@@ -17,7 +17,7 @@ from shgae.errors import Diverged, Interrupted, PeerLost, Refused
 from shgae.execution import Execution, StopFlag
 from shgae.experiments.part import Part
 from shgae.experiments.study import jobs, locks, run, work
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.recipes import StudyConfig
 from tests.builders.artefacts import make
 from tests.builders.chain import Chain, Notes
@@ -59,12 +59,12 @@ def fake(study: Path, monkeypatch: pytest.MonkeyPatch, *parts: tuple[str, str, t
     """Parts of these names, steps and parents, made by a process that only says so."""
     monkeypatch.setattr(jobs, "_WORKER", ("-c", FAKE))
     monkeypatch.chdir(study)
-    plan = Plan(study / "m", study / "d", study, StudyConfig(arms="none", seeds=1), width=16, stack=0, split="test")
+    whole = Study(study / "m", study / "d", study, StudyConfig(arms="none", seeds=1), width=16, stack=0, split="test")
     made = [
         Part(step, name, study / name, "data", {}, {one: study / one for one in parents}, print)
         for name, step, parents in parts
     ]
-    return work.Work(plan, made, Execution(progress=Notes()))
+    return work.Work(whole, made, Execution(progress=Notes()))
 
 
 def log(study: Path) -> list[dict[str, object]]:
@@ -140,13 +140,13 @@ def test_each_place_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch, visibl
 
 
 def test_what_another_process_made_meanwhile_is_kept(tmp_path: Path) -> None:
-    plan = Plan(tmp_path, tmp_path, tmp_path, StudyConfig(arms="none", seeds=1), width=16, stack=0, split="test")
+    whole = Study(tmp_path, tmp_path, tmp_path, StudyConfig(arms="none", seeds=1), width=16, stack=0, split="test")
     part = Part("finetune", "training", tmp_path / "a", "data", {"value": 0}, {}, lambda _: pytest.fail("made twice"))
-    todo = work.Work(plan, [part], Execution())
+    todo = work.Work(whole, [part], Execution())
     with locks.held(tmp_path, "a"):
         other = threading.Timer(0.5, lambda: make(tmp_path / "a"))
         other.start()
-        assert work.make(plan, part, Execution()) is None
+        assert work.make(whole, part, Execution()) is None
         other.join()
     part = replace(part, config=open_artifact(tmp_path / "a").manifest.config)
     todo.left = [part]

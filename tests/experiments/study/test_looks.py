@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from shgae.artifacts.typed_json import from_json, to_json
 from shgae.errors import Refused
-from shgae.evaluation.study_plan import Look, Registered, StudyPlan
+from shgae.evaluation.study_registration import Look, Registered, StudyPlan
 from shgae.evaluation.study_report import STUDY
 from shgae.experiments.study import registration
 from shgae.metrics.statistics import Verdict
-from shgae.reporting.study_plan import registration as said_of
+from shgae.reporting.study_registration import registration as said_of
 from tests.builders.looks import overall
 from tests.builders.plans import KEPT, PLANNED
 from tests.builders.reports import compared, estimate, study

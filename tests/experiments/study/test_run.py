@@ -117,16 +117,16 @@ def test_the_budget_is_equal_and_told(whole: Whole, chain: Chain) -> None:
 
 
 def test_an_arm_that_was_given_more_is_found_out(whole: Whole, chain: Chain, tmp_path: Path) -> None:
-    plan = run._plan(chain.baseline, chain.data, whole.output, TINY, Execution())
+    study = run._study(chain.baseline, chain.data, whole.output, TINY, Execution())
     config = replace(TINY.finetuning(1, "all"), epochs=2)
     longer = finetune.run(chain.baseline, chain.data, tmp_path / "longer", config, Execution()).artifact.path
 
-    class Swapped(type(plan)):  # type: ignore[misc]
+    class Swapped(type(study)):  # type: ignore[misc]
         def finetuned(self, arm: str, seed: int) -> Path:
-            return longer if (arm, seed) == ("none", 1) else plan.finetuned(arm, seed)
+            return longer if (arm, seed) == ("none", 1) else study.finetuned(arm, seed)
 
     with pytest.raises(Refused, match=r"longer: it was not given what .*epochs: 2 here, 1 there"):
-        check_budget(Swapped(**vars(plan)))
+        check_budget(Swapped(**vars(study)))
 
 
 @pytest.mark.torture  # one interruption; the next test has many
@@ -168,7 +168,7 @@ def test_another_report_of_the_same_networks_are_written_anew(
 ) -> None:
     output = shutil.copytree(whole.output, tmp_path / "study")
     of_now = report.report_of
-    monkeypatch.setattr(report, "report_of", lambda plan: replace(of_now(plan), devices=("abacus", "slide rule")))
+    monkeypatch.setattr(report, "report_of", lambda study: replace(of_now(study), devices=("abacus", "slide rule")))
     again = run.run(chain.baseline, chain.data, output, TINY, Execution())
     assert not again.made
     assert STUDY.read(output / "report" / REPORT).devices == ("abacus", "slide rule")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.artifacts.command import command_line, shown
+from shgae.artifacts.command_line import command_line, shown
 from shgae.errors import shortened
 
 

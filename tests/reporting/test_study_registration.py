@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from shgae.evaluation.study_plan import Look
-from shgae.reporting.study_plan import registration
+from shgae.evaluation.study_registration import Look
+from shgae.reporting.study_registration import registration
 from tests.builders.plans import KEPT, PLANNED
 
 REGISTERED = (

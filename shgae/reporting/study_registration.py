@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shgae.evaluation.study_plan import Registered
+from shgae.evaluation.study_registration import Registered
 from shgae.reporting.table import stated
 from shgae.wording import counted
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shgae.analysis.splice.code import code_health
+from shgae.analysis.splice.code_health import code_health
 
 
 def test_dead_constant_and_living_units_are_told_apart() -> None:

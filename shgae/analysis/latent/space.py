@@ -1,4 +1,4 @@
-"""The latent part of an analysis: training people's bottlenecks and codes, their components and clusters."""
+"""Training people in the bottleneck and in the code: their principal components, and their clusters."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from shgae.analysis.latent.clusters import Clusters, cluster, distinct, unit_length
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.pca import Components, CovarianceSums, components_of
 from shgae.analysis.splicer import encoded
+from shgae.arrays import Floats32
 from shgae.artifacts.activations import LARGEST, Activations, are_sound
 from shgae.data.datasets import in_chunks
 from shgae.errors import Refused
@@ -29,13 +29,13 @@ _ROWS = 2048
 
 
 @dataclass(frozen=True, eq=False)
-class Latent:
+class LatentSpace:
     """The training people in the bottleneck and in the code."""
 
     bottleneck: Scattered
     code: Scattered | None
     """None without an autoencoder."""
-    codes: npt.NDArray[np.float32] | None
+    codes: Floats32 | None
     """(N, code size)."""
 
     @property
@@ -46,7 +46,7 @@ class Latent:
 
 def read_latent(
     rows: Activations, code: Autoencoder | None, code_path: Path | None, device: torch.device, execution: Execution
-) -> Latent:
+) -> LatentSpace:
     """Two passes over the training bottlenecks: covariance, then coefficients and codes.
 
     Memory: D x D float64 thrice, and of each person :data:`KEPT` + 1 numbers and the code.
@@ -77,15 +77,15 @@ def read_latent(
     execution.progress.finish()
     bottleneck = Scattered(components, coefficients, squares)
     if not codes:
-        return Latent(bottleneck, None, None)
+        return LatentSpace(bottleneck, None, None)
     whole = np.concatenate(codes)
     if not are_sound(whole):
         why = f"a code of it holds numbers that are not finite, or beyond {LARGEST:g}"
         raise Refused("autoencoder", code_path, why, "an autoencoder that did not diverge in training")
-    return Latent(bottleneck, _scattered(whole), whole)
+    return LatentSpace(bottleneck, _scattered(whole), whole)
 
 
-def _scattered(codes: npt.NDArray[np.float32]) -> Scattered:
+def _scattered(codes: Floats32) -> Scattered:
     sums = CovarianceSums(codes.mean(0, dtype=np.float64))
     sums.add(codes)
     components = sums.components()
@@ -94,7 +94,9 @@ def _scattered(codes: npt.NDArray[np.float32]) -> Scattered:
     return Scattered(components, centred @ components.directions[:KEPT].T, squares)
 
 
-def find_clusters(latent: Latent, ks: str, seed: int, progress: Progress) -> tuple[Clusters | None, Clusters | None]:
+def find_clusters(
+    latent: LatentSpace, ks: str, seed: int, progress: Progress
+) -> tuple[Clusters | None, Clusters | None]:
     """K-means by the code where there is one, else by the leading coefficients, and by the same at unit length; None
     where fewer people differ than clusters are sought.
 

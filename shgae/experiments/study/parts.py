@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from shgae.evaluation.study_plan import StudyPlan
+from shgae.evaluation.study_registration import StudyPlan
 from shgae.execution import Execution, Progress
 from shgae.experiments.part import Part
 from shgae.experiments.study import arms, baselines, scores
@@ -36,7 +36,7 @@ from shgae.stages import extract, finetune, graft, pretrain_ae, rate
 
 
 @dataclass(frozen=True)
-class Plan:
+class Study:
     """All parts of a study, in the order in which they are made."""
 
     model: Path

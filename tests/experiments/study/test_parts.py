@@ -17,7 +17,7 @@ from shgae.artifacts.store import Artifact, open_artifact
 from shgae.errors import Interrupted, Refused
 from shgae.execution import Execution
 from shgae.experiments.part import Part
-from shgae.experiments.study.plan import Plan
+from shgae.experiments.study.parts import Study
 from shgae.option_lists import ARMS, LETTERS
 from shgae.recipes import StudyConfig
 from tests.builders.artefacts import interrupted, make
@@ -26,15 +26,15 @@ MODEL, DATA = Path("model"), Path("data")
 SUBSETS = [",".join(arms) for size in range(1, 6) for arms in itertools.combinations(LETTERS, size)] + [",".join(ARMS)]
 
 
-def plan_of(arms: str = "none,random,pca,frozen,full", seeds: int = 2, **options: Any) -> Plan:
+def study_of(arms: str = "none,random,pca,frozen,full", seeds: int = 2, **options: Any) -> Study:
     config = StudyConfig(arms=arms, seeds=seeds, precision="fp32", **options)
-    return Plan(MODEL, DATA, Path("study"), config, width=16, stack=0, split="test")
+    return Study(MODEL, DATA, Path("study"), config, width=16, stack=0, split="test")
 
 
 @pytest.mark.parametrize("arms", SUBSETS)
 def test_everything_comes_after_what_it_is_made_from_and_has_a_place_of_its_own(arms: str) -> None:
     there = [MODEL, DATA]
-    for part in plan_of(arms).parts():
+    for part in study_of(arms).parts():
         assert set(part.parents.values()) <= set(there), part.title
         assert part.path not in there
         there.append(part.path)
@@ -42,20 +42,20 @@ def test_everything_comes_after_what_it_is_made_from_and_has_a_place_of_its_own(
 
 @pytest.mark.parametrize("arms", SUBSETS)
 def test_nothing_is_made_that_no_arm_needs(arms: str) -> None:
-    plan = plan_of(arms)
-    parts = {part.path: part for part in plan.parts()}
-    needed = [plan.baseline_scores, *(plan.scores(arm, seed) for arm in arms.split(",") for seed in (0, 1))]
+    study = study_of(arms)
+    parts = {part.path: part for part in study.parts()}
+    needed = [study.baseline_scores, *(study.scores(arm, seed) for arm in arms.split(",") for seed in (0, 1))]
     for path in needed:
         needed += [parent for parent in parts[path].parents.values() if parent in parts and parent not in needed]
     assert parts.keys() == set(needed)
 
 
 def test_each_arm_carries_what_it_is_called_after() -> None:
-    plan = plan_of(seeds=1)
-    parts = {part.path: part for part in plan.parts()}
+    study = study_of(seeds=1)
+    parts = {part.path: part for part in study.parts()}
     carried = {}
     for arm in LETTERS:
-        start = parts[plan.finetuned(arm, 0)].parents["model"]
+        start = parts[study.finetuned(arm, 0)].parents["model"]
         carried[arm] = None if start == MODEL else parts[parts[start].parents["autoencoder"]]
     assert carried["none"] is None
     assert {arm: part.step for arm, part in carried.items() if part} == {
@@ -66,11 +66,11 @@ def test_each_arm_carries_what_it_is_called_after() -> None:
 
 def test_the_arms_of_a_seed_are_trained_alike_but_for_what_learns_in_d() -> None:
     for seed in (5, 6):
-        plan = plan_of(seed=5)
+        study = study_of(seed=5)
         configs = {
             part.arm: dict(part.config)
-            for part in plan.parts()
-            if part.arm in LETTERS and part.path == plan.finetuned(part.arm, seed)
+            for part in study.parts()
+            if part.arm in LETTERS and part.path == study.finetuned(part.arm, seed)
         }
         assert configs.keys() == LETTERS.keys()
         assert configs["frozen"].pop("train") == "autoencoder"

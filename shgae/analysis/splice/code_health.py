@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from shgae.analysis.pca import Components
+from shgae.arrays import Array, Floats
 from shgae.config import Count
 from shgae.metrics.reconstruction import density, is_alive, is_varying
 
@@ -36,7 +35,7 @@ class CodeHealth:
     """The highest such."""
 
 
-def code_health(codes: npt.NDArray[Any]) -> CodeHealth:
+def code_health(codes: Array) -> CodeHealth:
     """Measures codes (N, size), N >= 1."""
     wide = codes.astype(np.float64)
     varying, mean = is_varying(wide), wide.mean(0)
@@ -56,9 +55,9 @@ def code_health(codes: npt.NDArray[Any]) -> CodeHealth:
     )
 
 
-def _correlations(covariance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _correlations(covariance: Floats) -> Floats:
     """|correlation| of each pair of units, from the covariance of those that vary."""
     deviation = np.sqrt(np.diag(covariance))
     upper = np.triu_indices(len(covariance), 1)
-    pairs: npt.NDArray[np.float64] = np.abs(covariance / np.outer(deviation, deviation))[upper]
+    pairs: Floats = np.abs(covariance / np.outer(deviation, deviation))[upper]
     return pairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shgae.analysis.latent.latent import KEPT, Latent, cluster_numbers, find_clusters, leading
+from shgae.analysis.latent.space import KEPT, LatentSpace, cluster_numbers, find_clusters, leading
 from shgae.analysis.latent.traversals import Scattered
 from shgae.analysis.pca import Components
 from shgae.errors import Refused
@@ -37,7 +37,7 @@ def test_no_component_is_traversed_that_does_not_vary_or_that_the_people_do_not_
 
 def test_people_who_differ_less_than_clusters_are_sought_have_none() -> None:
     rows = np.repeat(np.eye(2, dtype=np.float32), 5, axis=0) * np.linspace(1, 2, 10, dtype=np.float32)[:, None]
-    latent = Latent(Scattered(components([1, 0.5], rank=2), rows, np.square(rows).sum(1)), None, None)
+    latent = LatentSpace(Scattered(components([1, 0.5], rank=2), rows, np.square(rows).sum(1)), None, None)
     found, at_unit_length = find_clusters(latent, "3", 0, Progress())
     assert found is not None and found.people == 10
     assert at_unit_length is None, "there are two directions"
