@@ -36,7 +36,8 @@ def test_every_verdict_on_a_cost_has_a_sentence(verdict: CostVerdict) -> None:
 
 
 def test_a_share_that_rounds_to_nothing_has_no_sign() -> None:
-    assert per_cent(LEAST) == "0 % (-12 to 0)"
+    assert per_cent(Interval(-0.0, -0.12, 0.0, 0.05)) == "0 % (-12 to 0)"
+    assert per_cent(LEAST) == "-0.1 % (-12 to 0.4)", "what is not nothing keeps a digit"
 
 
 def test_what_was_given_is_told_by_its_name_where_a_share_of_the_cost_is_defined() -> None:
