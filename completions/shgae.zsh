@@ -130,8 +130,8 @@ _shgae() {
                 import)
                     _arguments \
                         '(-o --output)'{-o,--output}'[The folder to make.]:value:_files' \
-                        '--joints[COCO JSON of its joints; else its family’s.]:value:_files' \
-                        '--mean-rgb[Mean colour it subtracts, 0 to 1; else its family’s.]:value: ' \
+                        '--joints[COCO JSON of joints; else its training set’s.]:value:_files' \
+                        '--mean-rgb[Mean colour it subtracts, 0 to 1; else its training set’s.]:value: ' \
                         '--category[Category of --joints, if of several.]:value: ' \
                         '--like[Its weights, tuned elsewhere.]:value:_files' \
                         '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
@@ -344,10 +344,10 @@ _shgae() {
                         '(-j --workers)'{-j,--workers}'[Threads that read and decode ahead; 0 reads in line.]:value: ' \
                         '--compile[Compile the network at the first step (minutes), for faster steps with other last bits; for long trainings.]' \
                         '--cuda-graphs[Record the passes of a step on a GPU and launch them as a whole, with the same bits; checked at the first step.]' \
-                        '--resume[Continue an interrupted run of this output, exactly; where there is none, begin.]' \
+                        '--resume[Changes nothing\: a study always goes on with what was interrupted.]' \
                         '--stamp[Whether pictures show the command that made them, at their foot.]' \
                         '--no-stamp[Not\: Whether pictures show the command that made them, at their foot.]' \
-                        '--force[Replace an output that exists; the old one stays until the new one is complete.]' \
+                        '--force[Register another plan in place of the one there, and make again what has other options or damage.]' \
                         '(-q --quiet)'{-q,--quiet}'[No progress and no notes.]' \
                         '--json[The result as one JSON object on standard output; everything else on standard error.]' \
                         '(-h --help)'{-h,--help}'[Show this message and exit.]' \

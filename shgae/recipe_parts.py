@@ -127,7 +127,10 @@ class RegularisationConfig(Config):
 
 @dataclass(frozen=True)
 class AugmentConfig(Config):
-    """Random changes of the training crops."""
+    """Random changes of the training crops; none by default, where ``shgae train`` has the improved recipe's ``auto``.
+
+    In Python start from a recipe: ``dataclasses.replace(RECIPES["improved"].train, epochs=20)``.
+    """
 
     augment: Preset = "none"
     """Preset of random changes of the training crops, new ones every epoch: none; newell (rotation 30, scale 0.25,

@@ -103,7 +103,7 @@ def open_artifact(
     artifact = Artifact(path, read_manifest(path))
     if kinds and artifact.manifest.kind not in kinds:
         why = f"it holds {in_words(artifact.manifest.kind)}, wanted {' or '.join(in_words(kind) for kind in kinds)}"
-        raise Refused("artefact", path, why, "shgae info on it, and check the order of the arguments")
+        raise Refused("artefact", path, why, "another folder, or another order of the arguments; shgae info on it")
     if verify:
         verify_files(artifact, only, execution)
     return artifact

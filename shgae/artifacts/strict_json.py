@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from shgae.artifacts.file_kinds import NOT_FETCHED, kind_of
@@ -68,6 +69,15 @@ def decode(data: bytes, *, utf16: bool = False) -> str:
         UnicodeDecodeError: it is anything else.
     """
     return data.decode("utf-16" if utf16 and data.startswith(_UTF16) else "utf-8-sig")
+
+
+def text_of(data: bytes, what: str, path: Path, *, utf16: bool = False) -> str:
+    """See :func:`decode`; raises :class:`Refused` for any other text, with what it is if that shows."""
+    try:
+        return decode(data, utf16=utf16)
+    except UnicodeDecodeError as error:
+        found = "UTF-16, " if data.startswith(_UTF16) else ""
+        raise Refused(what, path, f"{found}not UTF-8 (byte {error.start})", "save it as UTF-8") from error
 
 
 def parse(
@@ -147,11 +157,7 @@ def read(
     sha256, kind = hashlib.sha256(data).hexdigest(), kind_of(data[:_HEAD], _OTHER_KINDS)
     if kind:
         raise Refused(what, path, f"not JSON ({kind[0]})", kind[1])
-    try:
-        text = decode(data, utf16=utf16)
-    except UnicodeDecodeError as error:
-        found = "UTF-16, " if data.startswith(_UTF16) else ""
-        raise Refused(what, path, f"{found}not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+    text = text_of(data, what, path, utf16=utf16)
     del data
     try:
         return JsonFile(parse(text, each=each, constant=constant), sha256)

@@ -182,7 +182,8 @@ def usage_line(error: typer.TyperException, words: list[str], commands: dict[str
     homes = [home for home, command in commands.items() if option in set(flags(command))]
     if homes and name not in homes:
         why = f"{option} is not an option of shgae {name}, but of {listed(homes)}"
-    return f"{why if why.endswith(('.', '?')) else why + '.'} Try: {f'shgae {name}'.strip()} --help."
+    fix = "check its permissions" if "is not readable" in why else f"{f'shgae {name}'.strip()} --help"
+    return f"{why if why.endswith(('.', '?')) else why + '.'} Try: {fix}."
 
 
 def flags(command: Any) -> Iterator[str]:
@@ -206,8 +207,8 @@ def _disk_error(error: OSError) -> DiskError:
     fixes = {
         errno.ENOSPC: "make room, then the same command (with --resume where it has one)",
         errno.EDQUOT: "make room, then the same command (with --resume where it has one)",
-        errno.EACCES: "a place that you may read and write",
-        errno.EPERM: "a place that you may read and write",
+        errno.EACCES: "check the permissions there, or another place",
+        errno.EPERM: "check the permissions there, or another place",
         errno.EROFS: "another --output",
     }
     why = error.strerror or str(error) or type(error).__name__

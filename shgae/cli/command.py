@@ -29,12 +29,12 @@ from shgae.cli.interrupts import arm
 from shgae.cli.needs import check_needs
 from shgae.cli.options import (
     RECIPE_OPTIONS,
-    RUN_OPTIONS,
     SHOW_OPTIONS,
     Parameter,
     config_options,
     given,
     modernized,
+    run_options,
 )
 from shgae.errors import Refused, ShgaeError
 from shgae.execution import RENDEZVOUS, Execution, Progress, StopFlag
@@ -97,7 +97,7 @@ def command(
         }
         inputs = tuple(parameters)
         shared = [RECIPE_OPTIONS, config_options(config)] if config else []
-        for options in (*shared, {key: RUN_OPTIONS[key] for key in running}, SHOW_OPTIONS):
+        for options in (*shared, run_options(name, running), SHOW_OPTIONS):
             if twice := parameters.keys() & options.keys():
                 raise TypeError(f"shgae {name} has two options {', '.join(twice)}")
             parameters |= options
@@ -139,7 +139,15 @@ def command(
 
 def typed(*parts: object) -> str:
     """A command line to copy: ``typed("graft", model, "-o", output)``."""
-    return shlex.join(["shgae", *map(str, parts)])
+    return " ".join(["shgae", *(_quoted(str(part)) for part in parts)])
+
+
+def _quoted(word: str) -> str:
+    """A word for bash and zsh; of what cannot be printed, such as bytes that are not UTF-8, only ASCII is left."""
+    if word.isprintable():
+        return shlex.quote(word)
+    letters = (chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(word))
+    return f"$'{''.join(letters)}'"
 
 
 def beside(path: Path, name: str) -> Path:
@@ -244,8 +252,8 @@ class _SectionedCommand(TyperCommand):
         return ["[OPTIONS]", *(str(argument.metavar) for argument in arguments)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Writes arguments and options under the heading of their panel."""
-        sections: dict[str, list[tuple[str, str]]] = {}
+        """Writes arguments and options under the heading of their panel, those of the command's own first."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for parameter in self.get_params(ctx):
             panel = getattr(parameter, "rich_help_panel", None)
             record = parameter.get_help_record(ctx)
@@ -254,5 +262,6 @@ class _SectionedCommand(TyperCommand):
             if record is not None:
                 sections.setdefault(panel or "Options", []).append(record)
         for name, records in sections.items():
-            with formatter.section(name):
-                formatter.write_dl(records)
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)

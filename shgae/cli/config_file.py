@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from shgae.artifacts.input_file import read_input
-from shgae.artifacts.strict_json import decode
+from shgae.artifacts.strict_json import text_of
 from shgae.cli.fields import stages
 from shgae.cli.options import RUN_OPTIONS, old_spelling
 from shgae.config import fields_of
@@ -79,9 +79,9 @@ def resolve(stage: str, given: Mapping[str, Any], recipe: RecipeName | None, fil
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    text = ""
+    data = read_input(path, "config", "key = value lines under [train] and the like", _MOST_BYTES)
+    text = text_of(data, "config", path)
     try:
-        text = decode(read_input(path, "config", "key = value lines under [train] and the like", _MOST_BYTES))
         if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
             raise ValueError(f"a line with more than {_MOST_DOTS} dots")
         return tomllib.loads(text)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from shgae.cli.progress.lines import Lines
 from shgae.cli.progress.screen import Screen
-from shgae.errors import printable, printable_lines
+from shgae.errors import DiskError, printable, printable_lines
 from shgae.execution import Progress
 
 if TYPE_CHECKING:
@@ -27,7 +27,22 @@ _LEAST_WIDTH = 40
 
 
 def show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
-    """Prints a result on standard output: one JSON object, or tables, the artefact and the next command."""
+    """Prints a result on standard output: one JSON object, or tables, the artefact and the next command.
+
+    Raises:
+        DiskError: there is no room for it where standard output goes.
+    """
+    try:
+        _show(outcome, as_json=as_json, quiet=quiet)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise DiskError("disk or I/O", "standard output", why, "another place for it") from error
+
+
+def _show(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(outcome.result, allow_nan=False) + "\n")
         return

@@ -55,16 +55,16 @@ _UNSET = {float: "off", int: "all", str: "person"}
 
 
 def defaults(stage: str, field: ConfigField) -> str:
-    """What the recipes say, for the help: ``default: 16``, or ``improved: adam; original: rmsprop``."""
-    said = {recipe: _spelled(field, getattr(getattr(RECIPES[recipe], stage), field.name)) for recipe in RECIPES}
+    """What the recipes say, for the help: ``default: 16``, or ``improved: yes; original: no``."""
+    said = {recipe: _in_words(field, getattr(getattr(RECIPES[recipe], stage), field.name)) for recipe in RECIPES}
     if len(set(said.values())) == 1:
         return f"default: {next(iter(said.values()))}"
     return "; ".join(f"{recipe}: {value}" for recipe, value in said.items())
 
 
-def _spelled(field: ConfigField, value: Any) -> str:
+def _in_words(field: ConfigField, value: Any) -> str:
     if isinstance(value, bool):
-        return field.option if value else f"no-{field.option}"
+        return "yes" if value else "no"
     if value is None:
         return "by --augment" if field.name in PARTS else _UNSET[field.kind]
     return f"{value:g}" if isinstance(value, float) else str(value) or "none"
@@ -80,7 +80,7 @@ def retyped(config: Any) -> list[str]:
         if value is None or value == getattr(usual, field.name):
             continue
         if isinstance(value, bool):
-            words.append(f"--{_spelled(field, value)}")
+            words.append(f"--{field.option}" if value else f"--no-{field.option}")
         else:
             words += [f"--{field.option}", str(value)]
     return words

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -91,8 +92,9 @@ def _is_within(name: str, limit: Limit) -> Callable[[int | None], int | None]:
 
 
 def _option(type_: Any, default: Any, *names: str, help: str, panel: str = "Running", **more: Any) -> Parameter:
-    shows_default = default not in (None, False)
-    option = typer.Option(*names, rich_help_panel=panel, help=help, show_default=shows_default, **more)
+    shows_default = default not in (None, False, True)
+    text = f"{help} [default: yes]" if default is True else help
+    option = typer.Option(*names, rich_help_panel=panel, help=text, show_default=shows_default, **more)
     return Annotated[type_, option], default
 
 
@@ -177,7 +179,7 @@ FromEpoch = Annotated[
         metavar="EPOCH",
         callback=_is_within("from-epoch", EPOCH),
         show_default=False,
-        help="First epoch of the curves' second column. [default: the last two thirds of the longest training]",
+        help="First epoch of the curves' second column. [default: the one after a third of the longest training]",
     ),
 ]
 Steps = Annotated[
@@ -258,6 +260,26 @@ RUN_OPTIONS: Mapping[str, Parameter] = {
     )
 }
 """The fields of :class:`~shgae.execution.Execution` that are options, and nproc; a command names those that fit it."""
+
+OWN_HELP: Mapping[str, Mapping[str, str]] = {
+    "study": {
+        "resume": "Changes nothing: a study always goes on with what was interrupted.",
+        "force": "Register another plan in place of the one there, and make again what has other options or damage.",
+    }
+}
+"""What some of them do in a command that makes more than one artefact."""
+
+
+def run_options(command: str, names: Sequence[str]) -> dict[str, Parameter]:
+    """Some of :data:`RUN_OPTIONS`, with the help of that command."""
+    found = {name: RUN_OPTIONS[name] for name in names}
+    for name, text in OWN_HELP.get(command, {}).items():
+        annotation, default = found[name]
+        type_, option = get_args(annotation)
+        option = copy.copy(option)
+        option.help = text
+        found[name] = (Annotated[type_, option], default)
+    return found
 
 
 def given(config: type, values: Mapping[str, Any]) -> dict[str, Any]:

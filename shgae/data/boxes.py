@@ -8,19 +8,19 @@ not needed.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.doubts import FRACTIONS
+from shgae.data.coco_category import category_of_people
+from shgae.data.doubts import FRACTIONS, Coordinates
 from shgae.data.text_input import (
     MOST_PIXELS,
     is_finite,
     is_id,
-    is_text,
     name_parts,
     objects_in,
     said_size,
@@ -32,8 +32,8 @@ from shgae.errors import Refused, quoted
 CROWD, OTHER_CATEGORY, NO_AREA, NO_BOX = "crowd", "other category", "box without area", "no box"
 NOT_LISTED = "of an image that is not listed"
 _KEPT = frozenset(
-    ("annotations", "bbox", "category_id", "file_name", "height", "id", "image_id", "images", "iscrowd", "score")
-    + ("width",)
+    ("annotations", "bbox", "categories", "category_id", "file_name", "height", "id", "image_id", "images", "iscrowd")
+    + ("name", "score", "width")
 )
 _FIX = "a COCO dataset, or a list of {image_id, bbox, score}"
 _MOST_SCORE = 1e100
@@ -82,35 +82,51 @@ class BoxFile:
     """Of the people, that was looked for."""
     other_categories: Counter[int] = field(default_factory=Counter)
     """Boxes of each category that is not the people's."""
+    is_list: bool = False
+    """Whether it is a list of detections, in which no category has a name."""
 
 
-def read_boxes(path: Path, category_id: int) -> BoxFile:
+def read_boxes(path: Path, category_id: int, joints: Sequence[str] = ()) -> BoxFile:
     """Reads and checks a COCO dataset or a list of detections.
 
     Boxes of another category, where one is given, and crowds are skipped and counted; they need not be sound. So are
     boxes without area, as detectors leave them, entries without a box, and those of an image that is not listed. Images
     without boxes are not checked.
 
+    Args:
+        path: the JSON.
+        category_id: of the people; a dataset with categories of its own tells by them
+            (:func:`~shgae.data.coco_category.category_of_people`).
+        joints: names of the people's.
+
     Raises:
-        Refused: no such file, no JSON, of neither form, or something in it is broken; the line names the entry.
+        Refused: no such file, no JSON, of neither form, its categories do not tell who the people are, or something in
+            it is broken; the line names the entry.
     """
     # Whoever needs a number checks that it is finite; crowds and other categories may hold what they like.
     document, sha256 = strict_json.read(path, "boxes", _FIX, each=_needed, constant=float)
     others: Counter[int] = Counter()
     try:
         read = _detections if isinstance(document, list) else _dataset
+        if isinstance(document, dict):
+            category_id = category_of_people(document.get("categories"), category_id, joints)
         images, skipped = read(document, category_id, others)
-        boxes = [box.xywh for image in images for box in image.boxes]
-        if boxes and all(0 <= number <= 1 for box in boxes for number in box):
-            raise JsonFault(f"all boxes {FRACTIONS}, wanted are pixels")
+        boxes = Coordinates()
+        boxes.add([box.xywh for image in images for box in image.boxes])
+        if boxes.are_fractions:
+            raise JsonFault(f"boxes {FRACTIONS}, wanted are pixels")
     except (JsonFault, RecursionError) as fault:
-        raise Refused("boxes", path, str(fault), _FIX) from fault
-    return BoxFile(path, sha256, tuple(image for image in images if image.boxes), skipped, category_id, others)
+        raise Refused("boxes", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
+    kept = tuple(image for image in images if image.boxes)
+    return BoxFile(path, sha256, kept, skipped, category_id, others, isinstance(document, list))
 
 
 def _needed(entry: dict[str, Any]) -> dict[str, Any]:
-    # Without polygons: nine tenths of COCO's memory.
-    return with_whole({name: value for name, value in entry.items() if name in _KEPT})
+    # Without polygons: nine tenths of COCO's memory. Keypoints are those of a category, names.
+    kept = {name: value for name, value in entry.items() if name in _KEPT}
+    if "keypoints" in entry and "image_id" not in entry:
+        kept["keypoints"] = entry["keypoints"]
+    return with_whole(kept)
 
 
 def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Iterable[BoxedImage], Counter[str]]:
@@ -126,9 +142,10 @@ def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Ite
     for place, entry in enumerate(objects_in(document, "annotations")):
         number = entry.get("id")
         where = f"annotations[{place}]" if number is None else f"annotation {quoted(number)}"
-        if number is not None and not is_id(number):
+        reason = _reason(entry, category_id, where, others)
+        if reason is None and number is not None and not is_id(number):
             raise JsonFault(f"{where} has no whole number as its id")
-        if reason := _reason(entry, category_id, where, others) or _without_box(entry):
+        if reason := reason or _without_box(entry):
             skipped[reason] += 1
             continue
         image_id: Any = entry.get("image_id")
@@ -145,7 +162,7 @@ def _dataset(document: Any, category_id: int, others: Counter[int]) -> tuple[Ite
 
 
 def _image(entry: Mapping[str, Any], where: str) -> BoxedImage:
-    if not is_text(entry.get("file_name")):
+    if not _is_name(entry.get("file_name")):
         raise JsonFault(f"{where} has no text as its file_name")
     image = BoxedImage(where, entry["id"], entry["file_name"])
     try:
@@ -160,21 +177,24 @@ def _detections(
 ) -> tuple[Iterable[BoxedImage], Counter[str]]:
     images: dict[Any, BoxedImage] = {}
     skipped: Counter[str] = Counter()
-    are_names = any(isinstance(entry, dict) and is_text(entry.get("image_id")) for entry in document)
+    are_names = any(isinstance(entry, dict) and _is_name(entry.get("image_id")) for entry in document)
     for place, entry in enumerate(document):
         where = f"entry {place}"
         if not isinstance(entry, dict):
             raise JsonFault(f"{where} is not an object")
+        if reason := _reason(entry, category_id, where, others):
+            skipped[reason] += 1
+            continue
         image_id, name = entry.get("image_id"), entry.get("file_name")
         if image_id is None and name is None:
             raise JsonFault(f"{where} has neither image_id nor file_name")
-        if image_id is not None and not is_id(image_id) and not is_text(image_id):
+        if image_id is not None and not is_id(image_id) and not _is_name(image_id):
             raise JsonFault(f"{where} has neither a whole number nor a name as its image_id")
-        if name is not None and not is_text(name):
+        if name is not None and not _is_name(name):
             raise JsonFault(f"{where} has no text as its file_name")
         if are_names:
             image_id, name = _by_name(image_id, name)
-        if reason := _reason(entry, category_id, where, others) or _without_box(entry):
+        if reason := _without_box(entry):
             skipped[reason] += 1
             continue
         key = _one_name(name) if image_id is None else image_id
@@ -188,11 +208,16 @@ def _detections(
     return images.values(), skipped
 
 
+def _is_name(value: Any) -> bool:
+    """Whether it may be a photo's: any text, for names that are not UTF-8 hold halves of surrogate pairs."""
+    return isinstance(value, str) and value != ""
+
+
 def _by_name(image_id: Any, name: Any) -> tuple[Any, Any]:
     """Id and name where some ids are photos' names: a number next to a name, as Ultralytics writes it, is no id."""
     if name is not None:
         return None, name
-    return (None, image_id) if is_text(image_id) else (image_id, None)
+    return (None, image_id) if _is_name(image_id) else (image_id, None)
 
 
 def _one_name(name: str | None) -> tuple[str, ...] | None:
@@ -205,11 +230,11 @@ def _reason(entry: Mapping[str, Any], category_id: int, where: str, others: Coun
     category, crowd = entry.get("category_id"), entry.get("iscrowd") or 0
     if category is not None and not is_id(category):
         raise JsonFault(f"{where} has no whole number as its category_id")
-    if type(crowd) not in (int, bool) or crowd not in (0, 1):
-        raise JsonFault(f"{where} has an iscrowd other than 0 and 1")
     if category is not None and category != category_id:
         others[category] += 1
         return OTHER_CATEGORY
+    if type(crowd) not in (int, bool) or crowd not in (0, 1):
+        raise JsonFault(f"{where} has an iscrowd other than 0 and 1")
     return CROWD if crowd else None
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.text_input import is_text, plain_name
+from shgae.data.text_input import is_id, is_text, plain_name
 from shgae.errors import quoted
 from shgae.skeleton import MOST_JOINTS, Skeleton
 from shgae.wording import counted
@@ -51,6 +51,35 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     category["flip_pairs"], said = _mirror_pairs(category.pop("flip_pairs", None), names)
     category["skeleton"], notes = _lines(category.get("skeleton"), len(names))
     return category, (*said, *notes, *_others(found, category, dataset))
+
+
+def category_of_people(categories: Any, category_id: int, joints: Sequence[str]) -> int:
+    """The number that a dataset has for the people of boxes: of its category with these joints, of the one called
+    person, or of the only one with keypoints; ``category_id`` where there are several such, or no categories.
+
+    Raises:
+        JsonFault: there is none of these, and the category of that number has another name, or is not there.
+    """
+    listed = [one for one in categories if isinstance(one, dict)] if isinstance(categories, list) else []
+    listed = [one for one in listed if is_id(one.get("id"))]
+    posed = [one for one in listed if one.get("keypoints")]
+    of_joints = [one for one in posed if _joints_of(one) == list(map(plain_name, joints))]
+    called = [one for one in listed if _is_called(one, "person")]
+    for found in (of_joints, called, posed if len(posed) == 1 else []):
+        numbers = {one["id"] for one in found}
+        if category_id in numbers or len(numbers) == 1:
+            return category_id if category_id in numbers else numbers.pop()
+    own = [one.get("name") for one in listed if one["id"] == category_id]
+    if not listed or (own and not is_text(own[0])):
+        return category_id
+    why = f"called {quoted(own[0])}" if own else "not there"
+    fix = "person as the name of the people's category"
+    raise JsonFault(f"of its categories none is called person, and {category_id}, this model's people, is {why}", fix)
+
+
+def _joints_of(category: Mapping[str, Any]) -> list[str]:
+    names = category["keypoints"]
+    return [plain_name(one) for one in names if isinstance(one, str)] if isinstance(names, list) else []
 
 
 def _is_called(category: Mapping[str, Any], name: str) -> bool:

@@ -7,6 +7,7 @@ polygon in memory. Here the whole file is checked, and what is not needed is dro
 from __future__ import annotations
 
 import math
+import shlex
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 from shgae.artifacts import strict_json
 from shgae.artifacts.strict_json import JsonFault
 from shgae.data.coco_category import choose_category
-from shgae.data.text_input import is_id, is_photo_name, leads_out, objects_in, said_size, there, whole
+from shgae.data.text_input import is_id, is_photo_name, is_text, leads_out, objects_in, said_size, there, whole
 from shgae.errors import Refused, quoted
 
 _KEPT = frozenset(
@@ -128,7 +129,7 @@ def _check_dataset(
     dataset["categories"] = [one for one in dataset["categories"] if is_id(one.get("id"))]
     known = {one["id"] for one in dataset["categories"]}
     if needs_people and not any(_is_in(one.get("category_id"), {category["id"]}) for one in dataset["annotations"]):
-        raise _nobody(dataset["annotations"], category["id"])
+        raise _nobody(dataset, category["id"])
     others = known - {category["id"]}
 
     def is_person(annotation: Mapping[str, Any]) -> bool:
@@ -146,13 +147,17 @@ def _check_dataset(
     return category, notes, strays, bad
 
 
-def _nobody(annotations: list[dict[str, Any]], category: int) -> JsonFault:
+def _nobody(dataset: Mapping[str, Any], category: int) -> JsonFault:
     """What to say where no annotation has the people's category."""
+    annotations = dataset["annotations"]
     said = Counter(_shown(one.get("category_id")) for one in annotations)
     if not said:
         return JsonFault("it holds no people")
     most, count = said.most_common(1)[0]
     why = f"their category_id is {category}, most annotations have {most} ({count:,} of {len(annotations):,})"
+    posed = {str(one["id"]): one.get("name") for one in dataset["categories"] if one.get("keypoints")}
+    if is_text(posed.get(most)):
+        return JsonFault(f"it holds no people: {why}", f"--category {shlex.quote(posed[most])}")
     return JsonFault(f"it holds no people: {why}", f"category_id {category} in the annotations of people")
 
 
@@ -163,8 +168,12 @@ def _shown(category: Any) -> str:
 def _stray(annotation: Mapping[str, Any], category: int, photos: set[int]) -> Stray | None:
     photo = annotation.get("image_id")
     if annotation.get("category_id") != category:
-        return Stray(photo, NO_CATEGORY, f"category_id {quoted(annotation.get('category_id'))}")
-    return None if _is_in(photo, photos) else Stray(photo, NOT_LISTED, f"image_id {quoted(photo)}")
+        return Stray(photo, NO_CATEGORY, _said("category_id", annotation.get("category_id")))
+    return None if _is_in(photo, photos) else Stray(photo, NOT_LISTED, _said("image_id", photo))
+
+
+def _said(key: str, value: Any) -> str:
+    return f"{key} {quoted(value)}" + (", a text: wanted is a whole number" if isinstance(value, str) else "")
 
 
 def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read: Callable[[Any], bool]) -> None:
@@ -173,6 +182,9 @@ def _check_ids(entries: list[dict[str, Any]], name: str, singular: str, is_read:
     for place, entry in enumerate(entries):
         if not is_read(entry):
             continue
+        if isinstance(entry.get("id"), str):
+            why = f"{name}[{place}] has a text as its id ({quoted(entry['id'])}), wanted are whole numbers"
+            raise JsonFault(why, "whole numbers as ids, in id, image_id and category_id")
         if not is_id(entry.get("id")):
             raise JsonFault(f"{name}[{place}] has no whole number as its id")
         if entry["id"] in ids:

@@ -67,9 +67,17 @@ def pinned(batch: Batch, device: torch.device) -> Batch:
     if device.type != "cuda":
         return batch
     with PINNING:
-        there = [one.pin_memory() if isinstance(one, torch.Tensor) and one.is_cpu else one for one in batch]
-    made: Batch = batch._make(there) if hasattr(batch, "_make") else type(batch)(there)
+        made: Batch = _in_pinned_memory(batch)
     return made
+
+
+def _in_pinned_memory(one: Any) -> Any:
+    if isinstance(one, torch.Tensor):
+        return one.pin_memory() if one.is_cpu else one
+    if not isinstance(one, tuple):
+        return one
+    there = map(_in_pinned_memory, one)
+    return one._make(there) if hasattr(one, "_make") else tuple(there)
 
 
 def load_pose_batch(crops: Crops, rows: Rows) -> PoseBatch:

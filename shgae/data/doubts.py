@@ -6,11 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from shgae.data.coco import Person, Photo
 from shgae.wording import counted, counted_people
 
 FRACTIONS = "lie between 0 and 1, as fractions of the photo do"
+_MOST_FRACTION = 2.0
+"""No fraction of a photo is further from 0: what is annotated or found at its border may lie a little beyond it."""
+_LEAST_WITHIN = 0.95
+"""Share of fractions between 0 and 1."""
 _MARGIN = 1.0
 """Pixels that a box may miss."""
 _MOST_BEYOND = 0.25
@@ -35,12 +40,35 @@ def doubt_of_corners(by_corners: int, boxes: int) -> str | None:
 
 
 @dataclass
+class Coordinates:
+    """Counts over the coordinates of a JSON, which tell pixels from fractions of the photo."""
+
+    count: int = 0
+    within: int = 0
+    """Between 0 and 1."""
+    largest: float = 0.0
+    """Of them all, without its sign."""
+
+    def add(self, numbers: npt.ArrayLike) -> None:
+        """Takes finite ones."""
+        values = np.asarray(numbers, np.float64)
+        self.count += values.size
+        self.within += int(((values >= 0) & (values <= 1)).sum())
+        self.largest = float(np.abs(values).max(initial=self.largest))
+
+    @property
+    def are_fractions(self) -> bool:
+        """Whether they are of pixels nowhere: nearly all lie between 0 and 1, the others near, and not all are 0."""
+        return 0 < self.largest <= _MOST_FRACTION and self.within >= _LEAST_WITHIN * self.count
+
+
+@dataclass
 class Doubts:
     """Counts over the labelled people of a JSON."""
 
     people: int = 0
-    fractions: int = 0
-    """People with all joints between 0 and 1."""
+    coordinates: Coordinates = field(default_factory=Coordinates)
+    """Of their joints."""
     boxes: int = 0
     by_corners: int = 0
     joints: int = 0
@@ -58,7 +86,7 @@ class Doubts:
         """Takes a labelled person without a fault."""
         xy = person.xy_labelled
         self.people += 1
-        self.fractions += bool(((xy >= 0) & (xy <= 1)).all())
+        self.coordinates.add(xy)
         self.at_zero += int((xy == 0).all(axis=1).sum())
         if person.has_box:
             self.boxes += 1
@@ -69,11 +97,6 @@ class Doubts:
         key = hash((photo.id, np.where(person.visibility[:, None] > 0, person.xy_photo, 0).tobytes()))
         self.twice += key in self._seen
         self._seen.add(key)
-
-    @property
-    def are_fractions(self) -> bool:
-        """Whether nobody is larger than a pixel."""
-        return 0 < self.people == self.fractions
 
     def notes(self) -> Iterator[str]:
         """What a user should hear."""

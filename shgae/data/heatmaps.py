@@ -117,10 +117,11 @@ def decode(maps: Tensor) -> Decoded:
     """Maps (N, K, H, W) -> the highest cell of each, the first in reading order on ties, and its height.
 
     Raises:
-        ValueError: the highest number of a map is not finite.
+        ValueError: a number of a map is not finite.
     """
-    score, index = maps.float().flatten(-2).max(-1)
-    if not score.isfinite().all():
+    flat = maps.float().flatten(-2)
+    score, index = flat.max(-1)
+    if not (score.isfinite() & flat.amin(-1).isfinite()).all():
         raise ValueError(f"a map holds {'NaN' if score.isnan().any() else 'an infinity'}")
     width = maps.shape[-1]
     return Decoded(torch.stack((index % width, index // width), -1), score)

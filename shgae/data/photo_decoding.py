@@ -23,6 +23,8 @@ MAX_PHOTO_PIXELS = 80_000_000
 """Larger photos are refused before they are decoded: a small file can claim gigabytes."""
 MAX_PHOTO_BYTES = 500_000_000
 """Larger files are refused before they are read; 80 million pixels of 16 bits take less."""
+HUGE = "pixels, at most"
+"""What is said of such a photo, between its size and the limit."""
 _KNOWN = "JPEG, PNG, WebP, BMP, PPM, GIF"
 _CONVERT = "save it as JPEG or PNG"
 _OTHER_KINDS = {
@@ -92,7 +94,7 @@ def open_photo(
     except MemoryError:  # of the machine, not of the photo
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit, which is higher than ours
-        raise _huge(path, f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from error
+        raise _huge(path, f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,}") from error
     except Exception as error:  # About ten types, by format; the bytes are in memory, so none is a disk's error.
         raise _no_photo(path, data, error) from error
     header = Header(photo.size, orientation_of(photo))
@@ -128,11 +130,11 @@ def _check_size(path: Path, header: Header, expected: tuple[int, int] | None, ex
 def refuse_huge(path: Path, size: tuple[int, int]) -> None:
     """Raises :class:`Refused` for a photo of more than :data:`MAX_PHOTO_PIXELS`; ``size`` is its width and height."""
     if size[0] * size[1] > MAX_PHOTO_PIXELS:
-        raise _huge(path, f"{size[0]} x {size[1]} pixels")
+        raise _huge(path, f"{size[0]} x {size[1]}")
 
 
 def _huge(path: Path, pixels: str) -> Refused:
-    why = f"{pixels}, at most {MAX_PHOTO_PIXELS:,} are decoded"
+    why = f"{pixels} {HUGE} {MAX_PHOTO_PIXELS:,} are decoded"
     return Refused("photo", path, why, "a smaller copy, with its JSON scaled as much")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -64,6 +66,17 @@ class Header:
         return self.upright_size if exif == "apply" else self.size
 
 
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keeps back Pillow's warnings of large photos and torn EXIF blocks, for a whole command: threads read the photos.
+
+    Sizes are checked in :func:`~shgae.data.photo_decoding.open_photo`, which ends with a line of its own.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
 def read_header(path: Path) -> Header | None:
     """Reads size and orientation, not the pixels; None where that fails, as decoding will."""
     try:
@@ -76,8 +89,11 @@ def read_header(path: Path) -> Header | None:
 def orientation_of(photo: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; 1 where there is none, or it is torn."""
     try:
-        # Not the PNG's own method, which decodes the pixels in search of a block that may follow them.
-        found = Image.Image.getexif(photo).get(ExifTags.Base.Orientation, 1)
+        # Not the photo's own method: a PNG's decodes the pixels in search of a block that may follow them. Without XMP,
+        # which Pillow takes where EXIF says nothing, and which no browser turns a photo by.
+        bare = Image.Image()
+        bare.info = {key: value for key, value in photo.info.items() if "xmp" not in str(key)}
+        found = bare.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # A torn EXIF block fails in many ways, and the pixels are good.
         return 1
     return int(found) if found in TURNS else 1

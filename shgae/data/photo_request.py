@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shgae.artifacts.tables import dumps
-from shgae.data.boxes import read_boxes
+from shgae.data.boxes import OTHER_CATEGORY, BoxFile, read_boxes
 from shgae.data.doubts import doubt_of_corners, is_by_corners
 from shgae.data.photo_checks import told
 from shgae.data.photo_files import Turned, read_header, same_photos
@@ -21,6 +21,7 @@ from shgae.recipes import PredictConfig
 from shgae.wording import counted
 
 _MOST_SUFFIXES = 6
+_MOST_CATEGORIES = 5
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,12 @@ class PhotoRequest:
 
 
 def read_request(
-    given: Sequence[Path], boxes: Path | None, category_id: int, config: PredictConfig, execution: Execution
+    given: Sequence[Path],
+    boxes: Path | None,
+    category_id: int,
+    config: PredictConfig,
+    execution: Execution,
+    joints: Sequence[str] = (),
 ) -> PhotoRequest:
     """Reads which photos and boxes are meant; what is left out or odd is noted.
 
@@ -68,6 +74,7 @@ def read_request(
         category_id: of the people among the boxes.
         config: limit, and what to do about photos that EXIF says to turn.
         execution: threads and progress.
+        joints: names of the people's.
 
     Raises:
         Refused: there is no photo, the boxes are refused, or a photo is to be turned.
@@ -89,16 +96,26 @@ def read_request(
         whole = tuple(whole_photos(listed)[: config.limit])
         _look_at(whole, config, execution)
         return PhotoRequest(whole, 0, {}, None, None)
-    file = read_boxes(boxes, category_id)
+    file = read_boxes(boxes, category_id, joints)
     photos, skipped = boxed_photos(listed, file)
     without = len(listed) - len(photos)
     if without:
         progress.note(f"note: {without:,} of {len(listed):,} photos have no box")
     for reason, count in sorted(skipped.items()):
-        progress.note(f"note: {counted(count, 'box', 'boxes')} skipped: {reason}")
+        which = _categories(file) if reason == OTHER_CATEGORY else ""
+        progress.note(f"note: {counted(count, 'box', 'boxes')} skipped: {reason}{which}")
     photos = photos[: config.limit]
     _look_at(photos, config, execution)
     return PhotoRequest(tuple(photos), without, dict(sorted(skipped.items())), boxes, file.sha256)
+
+
+def _categories(file: BoxFile) -> str:
+    """The numbers of the other categories, the most frequent first, and a doubt where they may count from 0."""
+    counts = file.other_categories
+    each = [f"{category}: {counted(count, 'box', 'boxes')}" for category, count in counts.most_common(_MOST_CATEGORIES)]
+    more = ", ..." if len(counts) > len(each) else ""
+    doubt = f"; are ids counted from 0? people are {file.category_id} here" if file.is_list and 0 in counts else ""
+    return f" ({', '.join(each)}{more}){doubt}"
 
 
 def _note_twins(photos: Sequence[Path], progress: Progress) -> None:
@@ -120,6 +137,9 @@ def _look_at(photos: Sequence[BoxedPhoto], config: PredictConfig, execution: Exe
     told_of = {} if boxes else {"unclear": "people are found best in upright photos"}
     if note := told(turned, config.exif, **told_of):
         execution.progress.note(note)
+    scores = [box.score for photo in photos for box in photo.boxes or ()]
+    if 0 < (without := scores.count(None)) < len(scores):
+        execution.progress.note(f"note: {without:,} of {len(scores):,} boxes without a score: it counts as 1")
     if note := doubt_of_corners(sum(boxes), len(boxes)):
         execution.progress.note(f"note: {note}")
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from shgae.data.boxes import Box, BoxedImage, BoxFile
+from shgae.data.boxes import NO_AREA, NO_BOX, Box, BoxedImage, BoxFile
 from shgae.data.text_input import find_names, name_parts, plain_name
 from shgae.errors import Refused, shortened
 
@@ -122,10 +122,11 @@ def _none_of(photos: Sequence[Path], file: BoxFile, skipped: Mapping[str, int]) 
     why, fix = f"no box is of {given} ({reasons})", "photos called as its file_name says"
     if not file.images and file.other_categories:
         (other, _), *_ = file.other_categories.most_common(1)
-        why += f"; this model's people have category_id {file.category_id}, most boxes have {other}"
+        why += f"; people have category_id {file.category_id}, most boxes have {other}"
         fix = f"category_id {file.category_id}, if they are people"
     elif not file.images:
-        fix = "boxes with an area, in x, y, width, height"
+        lacks = skipped.get(NO_BOX, 0) > skipped.get(NO_AREA, 0)
+        fix = "bbox as its key: x, y, width, height" if lacks else "boxes with an area, in x, y, width, height"
     named = [image.file_name for image in file.images if image.file_name is not None]
     if named:
         fix = f"photos with a path that ends in {shortened(str(PurePosixPath(*name_parts(named[0]))))}"
@@ -159,6 +160,9 @@ class _Index:
             return self._places[plain_name(image.file_name)]
         parts = name_parts(image.file_name)
         same_name = self._places[parts[-1]] if parts else []
+        if not same_name and image.image_id is None and image.file_name.isdecimal():
+            number = _number(Path(image.file_name))  # an id as a text
+            return [] if number is None else self._numbers.get(number, [])
         return [place for place in same_name if self._lies_so(self._photos[place], parts[:-1])]
 
     def _lies_so(self, photo: Path, folders: tuple[str, ...]) -> bool:

@@ -103,8 +103,8 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
         more = f" ({len(broken)} people are broken)" if len(broken) > 1 else ""
         fix = "--bad-people drop, or repair the JSON" if doubts.people else "repair the JSON: nobody in it is sound"
         raise Refused(f"annotation {annotation}", people.path, reason + more, fix)
-    if doubts.are_fractions:
-        raise Refused("annotations", people.path, f"all joints {FRACTIONS}", "joints and boxes in pixels")
+    if doubts.coordinates.are_fractions:
+        raise Refused("annotations", people.path, f"joints {FRACTIONS}", "joints and boxes in pixels")
     selection = Selection(people, source, tuple(fates), tuple(doubts.notes()))
     if not selection.counts:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in selection.dropped.most_common())

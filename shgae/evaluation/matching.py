@@ -63,7 +63,8 @@ def with_photo_ids(
     A name is a ``file_name``, as Ultralytics writes it next to a number of its own, or a text in place of the id, as
     AlphaPose does: a path, a file name, one without its suffix or with another, or else the id, perhaps with zeros
     before it and a suffix (``000000000139.jpg``). A ``file_name`` says nothing next to an ``annotation_id``, or where
-    none is of the split. An entry of another photo gets None, and its name as ``file_name``.
+    none is of the split (but see :func:`count_misnamed`). An entry of another photo gets None, and its name as
+    ``file_name``.
 
     Args:
         entries: with whole numbers, texts or nothing as ``image_id``.
@@ -89,6 +90,40 @@ def with_photo_ids(
     ]
 
 
+def count_misnamed(
+    entries: Sequence[dict[str, Any]], whole: PeopleTable, photo_names: Callable[[], Mapping[int, str]]
+) -> int:
+    """How many entries have a ``file_name`` that is not of the photo which their id names, whatever its suffix.
+
+    Args:
+        entries: with the ids of :func:`with_photo_ids`.
+        whole: the people of the split.
+        photo_names: see :func:`with_photo_ids`.
+
+    Raises:
+        JsonFault: most of them have: equal ids of other photos.
+    """
+    said = [entry for entry in entries if entry.get("file_name") is not None]
+    names = photo_names() if said else {}
+    photo_of = dict(zip(whole.annotation_id.tolist(), whole.photo_id.tolist(), strict=True))
+    given = [photo_of.get(one["annotation_id"]) if _is_of_person(one) else one["image_id"] for one in said]
+    pairs = zip(said, given, strict=True)
+    known = [(one["file_name"], photo) for one, photo in pairs if photo is not None and photo in names]
+    others = [(name, photo) for name, photo in known if not _may_be(name, photo, names[photo])]
+    if 2 * len(others) > len(known):
+        (name, photo), count = others[0], f"{len(others):,} of {len(known):,} entries are so"
+        why = f"photo {photo} of the split is {names[photo]!r:.60}, an entry calls it {name!r:.60} ({count})"
+        raise JsonFault(why, f"{OTHER_SPLIT}; without file_name if they are of these photos")
+    return len(others)
+
+
+def _may_be(said: str, photo: int, name: str) -> bool:
+    """Whether a photo of that id and name can be called so."""
+    last, own = (name_parts(said) or ("",))[-1], (name_parts(name) or ("",))[-1]
+    number = stem_of(last)
+    return bool(find_names({last}, [own])[last]) or (bool(_NUMBER.fullmatch(number)) and int(number) == photo)
+
+
 def without_strangers(entries: Sequence[Mapping[str, Any]], photo_names: Mapping[int, str]) -> list[dict[str, Any]]:
     """Entries of which :func:`with_photo_ids` knew no photo get its id among these ones; without those of none.
 
@@ -110,7 +145,11 @@ def _named(entry: Mapping[str, Any], are_known: bool) -> str | None:
 
 def _file_name(entry: Mapping[str, Any]) -> str | None:
     name: str | None = entry.get("file_name")
-    return name if entry.get("annotation_id") is None else None
+    return None if _is_of_person(entry) else name
+
+
+def _is_of_person(entry: Mapping[str, Any]) -> bool:
+    return entry.get("annotation_id") is not None
 
 
 class _PhotoNames:

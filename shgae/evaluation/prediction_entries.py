@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shgae.artifacts.strict_json import JsonFault
-from shgae.data.doubts import FRACTIONS
+from shgae.data.doubts import FRACTIONS, Coordinates
 from shgae.data.text_input import MOST_PIXELS, is_finite
 
 
@@ -16,7 +16,7 @@ def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
     An entry that names another category than ``category_id`` is refused; None takes any.
 
     Raises:
-        JsonFault: an entry is broken, of nobody, or of another category, or all points are fractions.
+        JsonFault: an entry is broken, of nobody, or of another category, or the points are fractions.
     """
     if not isinstance(entries, list):
         raise JsonFault("not a list of predictions")
@@ -26,9 +26,11 @@ def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
     _check_category([entry for entry in entries if isinstance(entry, dict)], category_id)
     for place, entry in enumerate(entries):
         _check(entry, f"entry {place}", joints)
-    points = [number for entry in entries for i, number in enumerate(entry["keypoints"]) if i % 3 < 2]
-    if any(points) and all(0 <= number <= 1 for number in points):
-        raise JsonFault(f"all joints {FRACTIONS}", "joints in pixels of the photo")
+    points = Coordinates()
+    for entry in entries:
+        points.add([number for i, number in enumerate(entry["keypoints"]) if i % 3 < 2])
+    if points.are_fractions:
+        raise JsonFault(f"joints {FRACTIONS}", "joints in pixels of the photo")
 
 
 def _check(entry: Any, where: str, joints: int) -> None:

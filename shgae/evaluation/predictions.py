@@ -10,6 +10,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from shgae.data.text_input import with_whole
 from shgae.errors import Refused
 from shgae.evaluation.matching import (
     OTHER_SPLIT,
+    count_misnamed,
     is_of_whole_photos,
     match_people,
     score_of,
@@ -142,15 +144,25 @@ class PredictionFile:
     """None where entries say whom they are of."""
     entries: tuple[dict[str, Any], ...] = ()
     """As the file has them; each with a score."""
+    misnamed: int = 0
+    """Entries in which the photo's name is not of the photo that the id names."""
+    unscored: int = 0
+    """Entries without a score."""
 
     def notes(self) -> Iterator[str]:
         """What a user should hear of whom the entries are."""
         if found := self.matching:
             people = counted_people(len(self.predictions.score))
             who = f"{found.matched:,} of {people} matched by OKS ({found.surely:,} at 0.5 or more)"
-            yield f"{self.path}: {who}, the others are missed"
+            missed = ", the others are missed" if found.matched < len(self.predictions.score) else ""
+            yield f"{self.path}: {who}{missed}"
         if self.strangers:
             yield f"note: {self.strangers:,} of the predictions in {self.path} are of nobody in this split"
+        if self.misnamed:
+            yield f"note: {self.misnamed:,} of the predictions in {self.path} have another file_name than their photo"
+        if 0 < self.unscored < len(self.entries):
+            which = f"{self.unscored:,} of the predictions in {self.path}"
+            yield f"note: {which} have no score: the mean of their joints' counts next to the others' scores"
 
 
 def read_predictions(
@@ -183,7 +195,10 @@ def read_predictions(
     entries, sha256 = strict_json.read(source, "predictions", _FIX, each=with_whole, constant=float)
     try:
         check_entries(entries, joints, category_id)
-        entries = with_photo_ids(entries, crops.photo_names)
+        photo_names = cache(crops.photo_names)
+        entries = with_photo_ids(entries, photo_names)
+        misnamed = count_misnamed(entries, whole, photo_names)
+        unscored = sum(entry.get("score") is None for entry in entries)
         whole_entries = tuple(entry | {"score": score_of(entry)} for entry in entries)
         matching = None
         if is_of_whole_photos(entries, crops.people, whole):
@@ -209,7 +224,7 @@ def read_predictions(
     cells = cells_of(xy_photo, crops.people, crops.crop_size)
     found = None if says == [None] * len(says) else np.array([one is not False for one in says])
     read = Predictions(xy_photo, cells, score, _AS_GIVEN, found=found, name=name, joint_score=each)
-    return PredictionFile(path, sha256, read, rows.count(None), matching, whole_entries)
+    return PredictionFile(path, sha256, read, rows.count(None), matching, whole_entries, misnamed, unscored)
 
 
 def _rows(entries: Sequence[dict[str, Any]], whole: PeopleTable) -> list[int | None]:
@@ -246,7 +261,7 @@ def _one_each(rows: Sequence[int | None], people: PeopleTable) -> list[int]:
     place = {row: i for i, row in enumerate(rows)}
     for row, annotation in enumerate(people.annotation_id):
         if given[row] > 1:
-            raise JsonFault(f"annotation {annotation} is predicted {given[row]} times")
+            raise JsonFault(f"annotation {annotation} is predicted {given[row]} times", "one entry a person")
     missing = [int(people.annotation_id[row]) for row in range(len(people)) if not given[row]]
     if missing:
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""

@@ -109,7 +109,7 @@ def _between(report: StudyReport, arm: str, minus: str) -> ArmComparison | None:
     return next((one for one in report.differences if (one.arm, one.minus) == (arm, minus)), None)
 
 
-def _is_over_photos(report: StudyReport) -> bool:
+def is_over_photos(report: StudyReport) -> bool:
     alone, every = len(over_photos_alone(report)), sum(one.groups.all is not None for one in report.differences)
     return len(report.seeds) == 1 or (alone > 0 and alone == every)
 
@@ -125,9 +125,9 @@ _HOLDS: Mapping[Caution, Callable[[StudyReport], bool]] = {
     Caution.PRETRAINING_APART: lambda report: report.ae_epochs is not None,
     Caution.NO_TEST_SPLIT: lambda report: report.split == "val" and not _is_elsewhere(report),
     Caution.LIMITED: lambda report: bool(report.limit),
-    Caution.OVER_PHOTOS: _is_over_photos,
-    Caution.OVER_PHOTOS_AND_SEEDS: lambda report: not _is_over_photos(report),
-    Caution.SOME_OVER_PHOTOS: lambda report: not _is_over_photos(report) and bool(over_photos_alone(report)),
+    Caution.OVER_PHOTOS: is_over_photos,
+    Caution.OVER_PHOTOS_AND_SEEDS: lambda report: not is_over_photos(report),
+    Caution.SOME_OVER_PHOTOS: lambda report: not is_over_photos(report) and bool(over_photos_alone(report)),
     Caution.MINIMUM_DETECTABLE: lambda report: report.detectable is not None,
     Caution.POOLED_ERROR: lambda report: bool(seed_errors(report).pooled),
     Caution.OWN_ERROR: lambda report: bool(seed_errors(report).own),

@@ -9,6 +9,7 @@ from typing import Any
 from shgae.artifacts.draft import Draft
 from shgae.artifacts.durable import replacing
 from shgae.artifacts.tables import dumps
+from shgae.data.photo_decoding import HUGE
 from shgae.data.photo_request import PhotoRequest
 from shgae.errors import Refused
 from shgae.inference.group_log import GroupLog
@@ -62,7 +63,8 @@ def _nobody(request: PhotoRequest, bad: Sequence[Mapping[str, str]], beyond: int
     first, others = request.photos[0].path, len(bad) - 1
     if bad:
         more = "; 1 more photo is bad" if others == 1 else f"; {others:,} more photos are bad" if others else ""
-        return Refused("photos", first, f"nobody to predict: {bad[0]['reason']}{more}", "other photos")
+        fix = "a smaller copy" if HUGE in bad[0]["reason"] else "other photos"
+        return Refused("photos", first, f"nobody to predict: {bad[0]['reason']}{more}", fix)
     boxes = f"all {beyond:,} boxes are" if beyond > 1 else "the only box is"
     why = f"nobody to predict: {boxes} {TOO_THIN}"
     return Refused("boxes", request.boxes or first, why, "the photos that they belong to")

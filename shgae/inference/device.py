@@ -62,16 +62,16 @@ def runs_on(capability: tuple[int, int], built: Sequence[str]) -> bool:
     Args:
         capability: major and minor, as (8, 6).
         built: what ``torch.cuda.get_arch_list()`` says: machine code as sm_80, which later minors of its major run
-            too, intermediate code as compute_90, which all later GPUs run, or either with a letter for one GPU alone.
-            Other names (ROCm's) are not judged.
+            too, intermediate code as compute_90, which all later GPUs run, or either with a letter: a for one GPU
+            alone, f for its major. Other names (ROCm's) are not judged.
     """
     for name in built:
         found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", name)
         if not found:
             return True
-        kind, exact, target = found[1], found[4], (int(found[2]), int(found[3]))
-        is_older = target < capability and (kind == "compute" or target[0] == capability[0])
-        if target == capability or (is_older and not exact):
+        kind, letter, target = found[1], found[4], (int(found[2]), int(found[3]))
+        is_older = target < capability and (target[0] == capability[0] or (kind == "compute" and not letter))
+        if target == capability or (is_older and letter != "a"):
             return True
     return not built
 

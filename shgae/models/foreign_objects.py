@@ -19,6 +19,7 @@ _MAPPINGS = frozenset({"collections.defaultdict", "collections.UserDict"})
 _LISTS = frozenset({"collections.deque"})
 _PATHS = ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
 _NUMPY = ("ndarray", "dtype", "_core.multiarray.scalar", "_core.multiarray._reconstruct", "core.multiarray.scalar")
+_ARRAYS = ("char.chararray", "core.multiarray._reconstruct", "memmap", "rec.recarray", "record")
 _RANDOM = ("_pickle.__bit_generator_ctor", "_pickle.__generator_ctor", "_pickle.__randomstate_ctor")
 _STANDARD = (
     _MAPPINGS
@@ -26,11 +27,12 @@ _STANDARD = (
     | {f"pathlib.{name}" for name in _PATHS}
     | {f"pathlib._local.{name}" for name in _PATHS}
     | {f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")}
-    | {f"numpy.{name}" for name in (*_NUMPY, "core.multiarray._reconstruct")}
+    | {f"numpy.{name}" for name in (*_NUMPY, *_ARRAYS)}
     | {"argparse.Namespace", "types.SimpleNamespace", "decimal.Decimal", "fractions.Fraction", "uuid.UUID"}
+    | {"random.Random", "time.struct_time"}
     | {f"numpy.random.{name}" for name in (*_RANDOM, "bit_generator.__pyx_unpickle_SeedSequence")}
     | {"numpy.matrix", "numpy.ma.MaskedArray", "numpy.ma.core._mareconstruct", "re._compile", "Ellipsis"}
-    | {"typing.Any", "torch.torch_version.TorchVersion"}
+    | {"typing.Any", "torch.torch_version.TorchVersion", "torch._C.Generator"}
 )
 """Harmless objects of the standard library, numpy and torch (Any is in every config of OmegaConf, which Lightning
 keeps). Any other name of theirs is refused."""
@@ -64,6 +66,11 @@ def stand_in(path: str) -> type:
     elif path not in _STANDARD and not path.startswith(_TRAINING) and module:
         made_of = _Own
     return type(made_of)(name, (made_of,), {"__module__": module or "builtins"})
+
+
+def is_array(value: object) -> bool:
+    """Whether something stands for an array of numpy's."""
+    return isinstance(value, _Inert) and type(value).__name__ == "_reconstruct"
 
 
 class _Inert:

@@ -5,7 +5,7 @@ The network is told by the names of its tensors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from shgae.errors import printable, shortened
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, OWN
+from shgae.models.foreign_objects import is_array
 from shgae.models.zoo import VARIANCE
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
@@ -27,16 +28,20 @@ _COUNTER = "num_batches_tracked"
 STATE_DICT = "a file that torch.save(model.state_dict(), FILE) made"
 
 
-class AmbiguousNetwork(Exception):
-    """There is no tensor, or there are several networks; the text says what was found."""
-
-
-class NotPlain(Exception):
-    """What is wrong with a tensor, for which ``fix`` is the remedy."""
+class _Fault(Exception):
+    """What is wrong, for which ``fix`` is the remedy."""
 
     def __init__(self, why: str, fix: str = STATE_DICT) -> None:
         super().__init__(why)
         self.fix = fix
+
+
+class AmbiguousNetwork(_Fault):
+    """There is no tensor, or there are several networks; the text says what was found."""
+
+
+class NotPlain(_Fault):
+    """What is wrong with a tensor."""
 
 
 class FoundTensors(NamedTuple):
@@ -56,6 +61,9 @@ def find_network(loaded: object) -> FoundTensors:
     """
     tensors = _tensors_in(loaded)
     if not tensors:
+        if any(is_array(value) for _, value in _leaves(loaded)):
+            fix = "a file of tensors: torch.from_numpy of each array"
+            raise AmbiguousNetwork("it holds arrays of numpy in place of tensors", fix)
         raise AmbiguousNetwork(f"it holds no tensor{_held(loaded)}")
     prefix = _prefix(tensors)
     if prefix is None:
@@ -132,19 +140,27 @@ def _check_storages(tensors: Mapping[str, Tensor], size: int) -> None:
 def _tensors_in(loaded: object) -> dict[str, Tensor]:
     """Every tensor by the way to it, in order, with dots between."""
     found: dict[str, Tensor] = {}
+    for way, value in _leaves(loaded):
+        if isinstance(value, Tensor) and found.setdefault(way, value) is not value:
+            raise AmbiguousNetwork(f"it holds two tensors called {_shown(way)}")
+    return found
+
+
+def _leaves(loaded: object) -> Iterator[tuple[str, object]]:
+    """Every value that holds no others, with the way to it."""
     seen: set[int] = set()
     waiting: list[tuple[str, object]] = [("", loaded)]
     while waiting:
         way, value = waiting.pop()
-        if isinstance(value, Tensor) and found.setdefault(way, value) is not value:
-            raise AmbiguousNetwork(f"it holds two tensors called {_shown(way)}")
-        if not isinstance(value, Mapping | list | tuple) or id(value) in seen:
+        if not isinstance(value, Mapping | list | tuple):
+            yield way, value
+            continue
+        if id(value) in seen:
             continue
         seen.add(id(value))
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
         inner = [(f"{way}.{key}" if way else str(key), one) for key, one in items if isinstance(key, str | int)]
         waiting += reversed(inner)
-    return found
 
 
 def _prefix(tensors: Mapping[str, Tensor]) -> str | None:
@@ -155,7 +171,8 @@ def _prefix(tensors: Mapping[str, Tensor]) -> str | None:
     ranked = sorted(outer, key=lambda one: (_rank(one), one))
     if len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1]):
         names = ", ".join(_shown(one.rstrip(".")) for one in ranked[:_MOST_NAMED])
-        raise AmbiguousNetwork(f"it holds {len(ranked)} networks ({names}), and which one is meant is not clear")
+        why = f"it holds {len(ranked)} networks ({names}), and which one is meant is not clear"
+        raise AmbiguousNetwork(why, "a file that torch.save made of the one that is meant")
     return ranked[0] if ranked else None
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from shgae.metrics.statistics import Interval
 from shgae.plots.lettering import label_of, legible
-from shgae.plots.style import COLOURS, HATCHES, columns_of, new_figure, style
+from shgae.plots.style import COLOURS, HATCHES, Looks, columns_of, new_figure, style
 
 _MOST_JOINT = 30
 _GROUP = 0.8
@@ -42,7 +42,7 @@ class ModelBars:
     """In the order in which they are drawn, the same for all models."""
 
 
-def joint_bars(models: Sequence[ModelBars], title: str) -> Figure:
+def joint_bars(models: Sequence[ModelBars], title: str, looks: Looks | None = None) -> Figure:
     """Draws a bar for each of the models (at least one) at each joint, and at all of them, with 95 % intervals over
     photos where there are any."""
     joints = models[0].joints
@@ -52,7 +52,7 @@ def joint_bars(models: Sequence[ModelBars], title: str) -> Figure:
         figure = new_figure(_WIDTH, max(height, 2.6) + above)
         axes = figure.subplots()
         for number, model in enumerate(models):
-            _bars(axes, number, len(models), model)
+            _bars(axes, number, len(models), model, (looks or {}).get(model.name, number))
         labels = [f"{_words(joint)} ({bar.count:,})" for joint, bar in joints.items()]
         axes.set_yticks(range(len(joints) + 1), [_ALL, *labels])
         axes.set_ylim(len(joints) + 0.55, -0.55)
@@ -67,7 +67,7 @@ def joint_bars(models: Sequence[ModelBars], title: str) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, number: int, models: int, model: ModelBars) -> None:
+def _bars(axes: Axes, number: int, models: int, model: ModelBars, look: int) -> None:
     thick = _GROUP / models
     for row, bar in enumerate([model.whole, *model.joints.values()]):
         if bar.share is None:
@@ -78,7 +78,7 @@ def _bars(axes: Axes, number: int, models: int, model: ModelBars) -> None:
         is_named = name in axes.get_legend_handles_labels()[1]
         axes.barh(
             y, 100 * bar.share, 0.9 * thick,
-            color=COLOURS[number % len(COLOURS)], hatch=HATCHES[number % len(HATCHES)],
+            color=COLOURS[look % len(COLOURS)], hatch=HATCHES[look % len(HATCHES)],
             edgecolor="white", linewidth=0, label=None if is_named else name,
         )  # fmt: skip
         if bar.interval:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from shgae.arrays import Bytes, Floats32
-from shgae.plots.poses import draw_person
+from shgae.plots.poses import HIDDEN, SIDES, draw_person
 from shgae.plots.style import COLOURS, DASHES, new_figure, style
 from shgae.skeleton import Skeleton
 
@@ -53,10 +53,13 @@ def silhouette_figure(curves: Sequence[SilhouetteCurve]) -> Figure:
             axes.plot([one.ks[best]], [one.silhouettes[best]], "o", mfc="none", ms=10, color=COLOURS[i])
             if one.clouds is not None:
                 label = "highest of clouds of one mode (dotted, each its colour)" if i == 0 else None
-                axes.axhline(one.clouds, color=COLOURS[i], ls=(0, (1, 1)), lw=1.2, label=label)
+                axes.axhline(one.clouds, color=COLOURS[i], ls=(0, (1, 1)), lw=1.2, label=label, zorder=1.8)
         for height, said in ((0.25, "below: no substantial structure"), (0.5, "below: weak, could be artificial")):
             axes.axhline(height, color="#888888", lw=0.8, ls=":")
-            axes.text(ks[-1], height - 0.012, said, fontsize=6.5, color="#555555", va="top", ha="right")
+            # On white above the dotted line of the clouds, which would cross it, and below the curves.
+            white: dict[str, Any] = {"fc": "white", "ec": "none", "pad": 0.8}
+            how: dict[str, Any] = {"fontsize": 6.5, "color": "#555555", "bbox": white, "zorder": 1.9}
+            axes.text(ks[-1], height - 0.012, said, va="top", ha="right", **how)
         axes.set(xlabel="clusters K", ylabel="mean silhouette")
         figure.legend(loc="outside upper center", fontsize=8)
         axes.set_ylim(min(0.0, *silhouettes) - 0.02, max(0.55, *silhouettes) + 0.05)
@@ -69,7 +72,7 @@ def mosaic_figure(groups: Sequence[tuple[str, Sequence[Member]]], skeleton: Skel
     first) with their labels."""
     columns = 1 + max(len(members) for _, members in groups)
     with style():
-        figure = new_figure(1.05 * columns + 0.9, 1.12 * len(groups) + 0.6)
+        figure = new_figure(1.05 * columns + 0.9, 1.12 * len(groups) + 0.75)
         panels: Any = figure.subplots(len(groups), columns, squeeze=False)
         for line, (name, members) in zip(panels, groups, strict=True):
             for axes in line:
@@ -83,5 +86,5 @@ def mosaic_figure(groups: Sequence[tuple[str, Sequence[Member]]], skeleton: Skel
                 draw_person(axes, member.crop, member.xy_crop, member.visibility, skeleton)
         panels[0][0].set_title("their mean", fontsize=7)
         panels[0][1].set_title("nearest to the centre ...", fontsize=7, loc="left")
-        figure.suptitle(title, fontsize=9)
+        figure.suptitle(f"{title}\n{SIDES}; hollow: {HIDDEN}", fontsize=9)
     return figure

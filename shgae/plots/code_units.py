@@ -13,9 +13,9 @@ from matplotlib.ticker import NullLocator
 from shgae.arrays import Array, Floats, Floats32
 from shgae.plots.clusters import Member
 from shgae.plots.lettering import legible
-from shgae.plots.poses import draw_person
+from shgae.plots.poses import HIDDEN, SIDES, draw_person
 from shgae.plots.style import COLOURS, new_figure, style
-from shgae.plots.traversals import draw_decoded
+from shgae.plots.traversals import UNSURE, draw_decoded
 from shgae.skeleton import Skeleton
 
 _HEADINGS = ("people by value\n(log)", "decoded at\n-2 sd", "decoded at\nits mean", "decoded at\n+2 sd")
@@ -51,7 +51,7 @@ def code_units_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: 
     most = max((float(np.nanmax(np.abs(one.lost), initial=0.0)) for one in portraits), default=0.0) or 1.0
     widths = [1.1, 1, 1, 1, *([1] * people), 2.2]
     with style():
-        figure = new_figure(1.05 * sum(widths) + 0.6, 1.12 * len(portraits) + 0.8)
+        figure = new_figure(1.05 * sum(widths) + 0.6, 1.12 * len(portraits) + 0.95)
         panels: Any = figure.subplots(len(portraits), len(widths), squeeze=False, width_ratios=widths)
         for line, one in zip(panels, portraits, strict=True):
             _density(line[0], one)
@@ -70,7 +70,8 @@ def code_units_figure(portraits: Sequence[Portrait], skeleton: Skeleton, title: 
         panels[-1][-1].set_xticks(
             range(len(skeleton)), [_short(name) for name in skeleton.names], rotation=90, fontsize=5
         )
-        figure.suptitle(f"{title}\n{_EXPLAINED}", fontsize=9)
+        key = f"{SIDES}; hollow: {UNSURE}{f'; for people: {HIDDEN}' if people else ''}"
+        figure.suptitle(f"{title}\n{_EXPLAINED}\n{key}", fontsize=9)
     return figure
 
 

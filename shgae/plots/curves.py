@@ -6,7 +6,7 @@ A row has ``epoch``, ``lr``, ``train_loss``, ``val_loss`` and either ``val_pck``
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from shgae.plots.lettering import label_of, legible, plain_powers
-from shgae.plots.style import COLOURS, DASHES, MARKERS, columns_of, new_figure, style
+from shgae.plots.style import COLOURS, DASHES, MARKERS, Looks, columns_of, new_figure, style
 
 Rows = Sequence[Mapping[str, Any]]
 Runs = Mapping[str, Rows]
@@ -77,21 +77,23 @@ def training_curves(runs: Runs) -> Figure:
     return figure
 
 
-def study_curves(runs: Runs, first: int | None) -> Figure:
+def study_curves(runs: Runs, first: int | None, looks: Looks | None = None) -> Figure:
     """Draws the original study's figure: losses above, score below; all epochs on the left, from ``first`` on
     on the right.
 
     Args:
         runs: all scored in the same way; a run that ended before ``first`` is on the left alone.
         first: the epoch that the right column begins with; None draws the left column alone.
+        looks: of the runs, where other figures show some of them too.
     """
+    numbers = _numbered(runs, looks)
     score = score_of(next(iter(runs.values())))
     with style():
         width = 8.5 if first else 6.0
         figure = new_figure(width, 5.6 + columns_of(map(label_of, runs), width)[1])
         panels = figure.subplots(2, 2 if first else 1, squeeze=False)
         for column, begin in enumerate([1, first] if first else [1]):
-            for number, rows in enumerate(runs.values()):
+            for (_, number), rows in zip(numbers, runs.values(), strict=True):
                 _overlay(panels[0][column], panels[1][column], number, rows, score, begin)
             title = "all epochs" if begin == 1 else f"from epoch {begin} on"
             panels[0][column].set(title=title, ylabel="loss (mean squared error)")
@@ -105,27 +107,28 @@ def study_curves(runs: Runs, first: int | None) -> Figure:
         panels[0][0].legend(handles=keys, fontsize=8)
         panels[1][0].legend(handles=[_key("best epoch", "", marker="o", mfc="none", ms=9)], fontsize=8)
         if len(runs) > 1:
-            _name_runs(figure, runs)
+            _name_runs(figure, numbers)
         else:
             figure.suptitle(legible(next(iter(runs))), fontsize=9)
     return figure
 
 
-def learning_rates(runs: Runs) -> Figure:
+def learning_rates(runs: Runs, looks: Looks | None = None) -> Figure:
     """Draws the learning rate at the end of each epoch, on a logarithmic axis."""
+    numbers = _numbered(runs, looks)
     with style():
         figure = new_figure(6.0, 3.2 + columns_of(map(label_of, runs), 6.0)[1])
         axes = figure.subplots()
         lines = [[(row["epoch"], row["lr"]) for row in rows] for rows in runs.values()]
-        for number, line in enumerate(lines):
+        for place, line in enumerate(lines):
             # Runs that are compared often have equal ones: what lies below shows at the rim.
-            rim = lines[number + 1 :].count(line)
-            look = _look(number, len(line)) | {"lw": 1.4 + 1.6 * rim, "ms": 3.5 + 2.2 * rim}
+            rim = lines[place + 1 :].count(line)
+            look = _look(numbers[place][1], len(line)) | {"lw": 1.4 + 1.6 * rim, "ms": 3.5 + 2.2 * rim}
             axes.plot(*zip(*line, strict=True), **look)
         axes.set(title="learning rate", xlabel="epoch", ylabel="learning rate at the end of the epoch", yscale="log")
         plain_powers(axes.yaxis)
         _whole_epochs(axes)
-        _name_runs(figure, runs)
+        _name_runs(figure, numbers)
     return figure
 
 
@@ -166,8 +169,14 @@ def _key(label: str, dash: str, **look: Any) -> Line2D:
     return Line2D([], [], **settings, label=label)
 
 
-def _name_runs(figure: Figure, names: Collection[str]) -> None:
-    keys = [Line2D([], [], **_look(number, 1), label=label_of(name)) for number, name in enumerate(names)]
+def _numbered(runs: Runs, looks: Looks | None) -> list[tuple[str, int]]:
+    """Each run with the number of its look."""
+    return [(name, (looks or {}).get(name, place)) for place, name in enumerate(runs)]
+
+
+def _name_runs(figure: Figure, numbers: Sequence[tuple[str, int]]) -> None:
+    names = [name for name, _ in numbers]
+    keys = [Line2D([], [], **_look(number, 1), label=label_of(name)) for name, number in numbers]
     figure.legend(
         handles=keys,
         loc="outside upper center",

@@ -27,7 +27,7 @@ class DifferenceBar:
     """What it answers."""
     value: float
     interval: tuple[float, float]
-    """What counts: it allows for other photos and other seeds."""
+    """What counts: it allows for other photos and other seeds; for other photos alone without :attr:`over_seeds`."""
     over_photos: tuple[float, float]
     over_seeds: tuple[float, float] | None
     by_seed: tuple[float, ...]
@@ -39,8 +39,8 @@ def forest_plot(
     bars: Sequence[DifferenceBar], conclusion: str, *, confidence: str = "95", margin: float | None = None
 ) -> Figure:
     """Draws a row a difference (there may be none), the first on top, below the conclusion; a thin line for the
-    interval that counts, a thick one for its part over photos, a dashed one below for its part over seeds,
-    a dot a seed.
+    interval over photos and seeds, a thick one for that over photos, a dashed one below for that over seeds, a dot a
+    seed.
 
     ``confidence`` is that of the intervals, in per cent; ``margin`` the smallest difference that matters, as a share,
     which draws dotted lines on both sides of 0."""
@@ -64,26 +64,27 @@ def forest_plot(
 
 
 def key(bars: Sequence[DifferenceBar], margin: float | None) -> list[Line2D]:
-    """What the lines mean; where seeds were not varied nothing is said of them alone."""
+    """What the lines mean; where no interval allows for other seeds nothing is said of one that does."""
     grey = "#555555"
-    dotted = [Line2D([], [], color=grey, lw=0.9, linestyle=":", label="margin")] if margin else []
-    seeds = (
-        Line2D([], [], color=grey, lw=0.9, linestyle="--", label="seeds alone"),
-        Line2D([], [], color="black", marker=".", ms=4, linestyle="", label="single seeds"),
-    )
+    over_seeds, runs = any(bar.over_seeds for bar in bars), max((len(bar.by_seed) for bar in bars), default=0)
+    both = Line2D([], [], color=grey, lw=1.4, label="photos and seeds: this one counts")
+    one_each = " (one run each)" if runs == 1 and not over_seeds else ""
+    seeds = Line2D([], [], color=grey, lw=0.9, linestyle="--", label="seeds alone")
+    single = Line2D([], [], color="black", marker=".", ms=4, linestyle="", label="single seeds")
     return [
-        Line2D([], [], color=grey, lw=1.4, label="photos and seeds: this one counts"),
-        Line2D([], [], color=grey, lw=4, alpha=0.6, label="photos alone"),
-        *(seeds if any(bar.over_seeds or len(bar.by_seed) > 1 for bar in bars) else ()),
-        *dotted,
+        *([both] if over_seeds else ()),
+        Line2D([], [], color=grey, lw=4, alpha=0.6, label=f"photos alone{one_each}"),
+        *([seeds] if over_seeds else ()),
+        *([single] if runs > 1 else ()),
+        *([Line2D([], [], color=grey, lw=0.9, linestyle=":", label="margin")] if margin else ()),
     ]
 
 
 def _draw(axes: Axes, row: int, bar: DifferenceBar) -> None:
     colour = (COLOURS[1] if row == 0 else COLOURS[0]) if bar.fair else "#999999"
     axes.plot([100 * end for end in bar.over_photos], [row, row], color=colour, lw=4, solid_capstyle="butt", alpha=0.6)
-    axes.plot([100 * end for end in bar.interval], [row, row], color=colour, lw=1.4)
     if bar.over_seeds:
+        axes.plot([100 * end for end in bar.interval], [row, row], color=colour, lw=1.4)
         axes.plot([100 * end for end in bar.over_seeds], [row + 0.2] * 2, "--", color=colour, lw=0.9)
     axes.plot([100 * one for one in bar.by_seed], [row] * len(bar.by_seed), ".", color="black", ms=4)
     axes.plot([100 * bar.value], [row], "D", color=colour, ms=5, mec="black", mew=0.6)

@@ -29,11 +29,12 @@ class ErrorBars:
     """In the order in which they are drawn, the same for all models."""
 
 
-def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], title: str) -> Figure:
+def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], title: str, note: str = "") -> Figure:
     """Draws a panel a model (at least one) with a stacked bar for each joint, and for all of them; the first of the
-    kinds is no error, and grey."""
+    kinds is no error, and grey. A note stands below the title."""
     joints = [_ALL, *models[0].joints]
     width = max(_NAMES + _PANEL * len(models), _NARROWEST)
+    heading = "\n".join(legible(line, _MOST_TITLE) for line in (title, note) if line)
     with style():
         figure = new_figure(width, 1.2 + _ROW * len(joints))
         panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
@@ -48,9 +49,7 @@ def error_bars(models: Sequence[ErrorBars], kinds: Sequence[str], title: str) ->
             range(len(joints)), [legible(joint.replace("_", " "), _MOST_NAME) for joint in joints], fontsize=8
         )
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(
-            handles, labels, loc="outside upper center", ncols=len(kinds), fontsize=8, title=legible(title, _MOST_TITLE)
-        )
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(kinds), fontsize=8, title=heading)
     return figure
 
 

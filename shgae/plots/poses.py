@@ -17,6 +17,10 @@ from shgae.skeleton import Skeleton
 
 _MOST_NAME = 20
 """Characters to the left of a row of pictures."""
+SIDES = "orange: the person's left, blue: right"
+"""What the colours of :func:`draw_person` mean."""
+HIDDEN = "hidden (v = 1)"
+"""What a hollow joint means where people's labels are drawn."""
 
 
 def prediction_sheet(
@@ -42,7 +46,7 @@ def prediction_sheet(
             for person, axes in enumerate(line):
                 draw_person(axes, crops[person], joints[person], visibility[person], skeleton)
             line[0].set_ylabel(legible(name, _MOST_NAME))
-        figure.suptitle("labelled joints; orange: the person's left, blue: right; hollow: hidden (v = 1)", fontsize=8)
+        figure.suptitle(f"labelled joints; {SIDES}; hollow: {HIDDEN}", fontsize=8)
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from shgae.metrics.pckh import Curve
 from shgae.plots.lettering import label_of, legible
-from shgae.plots.style import COLOURS, DASHES, new_figure, style
+from shgae.plots.style import COLOURS, DASHES, Looks, new_figure, style
 
 _ASIDE = "#888888"
 
@@ -29,20 +29,21 @@ class RadiusPanel:
     """What is no model, in grey."""
 
 
-def radius_curves(panels: Sequence[RadiusPanel], title: str) -> Figure:
+def radius_curves(panels: Sequence[RadiusPanel], title: str, looks: Looks | None = None) -> Figure:
     """Draws a panel a measure (at least one), side by side; the area under each curve stands in the legend."""
     with style():
         lines = max(len(panel.models) + len(panel.aside) for panel in panels)
         figure = new_figure(4.3 * len(panels) + 0.4, 3.6 + 0.17 * lines)
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _panel(axes, panel)
+            _panel(axes, panel, looks or {})
         figure.suptitle(legible(title), fontsize=9)
     return figure
 
 
-def _panel(axes: Axes, panel: RadiusPanel) -> None:
-    for number, (name, curve) in enumerate(panel.models):
-        _line(axes, name, curve, color=COLOURS[number % len(COLOURS)], ls=DASHES[number % 3], lw=1.6)
+def _panel(axes: Axes, panel: RadiusPanel, looks: Looks) -> None:
+    for place, (name, curve) in enumerate(panel.models):
+        colour = COLOURS[looks.get(name, place) % len(COLOURS)]
+        _line(axes, name, curve, color=colour, ls=DASHES[place % 3], lw=1.6)
     for number, (name, curve) in enumerate(panel.aside):
         _line(axes, name, curve, color=_ASIDE, ls=DASHES[(number + 1) % len(DASHES)], lw=1.0)
     last = panel.models[0][1].radii[-1]

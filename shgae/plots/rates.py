@@ -95,7 +95,7 @@ def _scores(axes: Axes, found: Ranks) -> None:
         axes.plot(x, one.scores, DASHES[i], color=colour, marker=".", label=one.name)
         if one.band:
             low, high = zip(*one.band, strict=True)
-            name = "95 % interval of the loss" if first else None
+            name = "95 % interval of the points lost" if first else None
             axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, label=name)
         if found.code_size is not None and one.autoencoder is not None:
             _autoencoder(axes, found.code_size, one.autoencoder, colour, first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "+++")
 """Tell lines and bars apart in grey, as many as there are colours."""
+Looks = Mapping[str, int]
+"""The place of a name's colour and hatch among the seven, where figures are to agree on it."""
 SUFFIXES = (".png", ".svg", ".pdf")
 """Formats of :func:`save_figure`."""
 LEFT, RIGHT, MIDDLE = "#E69F00", "#56B4E9", "#F0F0F0"
@@ -58,6 +60,12 @@ def side_colours(skeleton: Skeleton) -> list[str]:
     """The colour of each joint, by the person's side that it is of (:meth:`~shgae.skeleton.Skeleton.sides`)."""
     colours = {"left": LEFT, "right": RIGHT, None: MIDDLE}
     return [colours[side] for side in skeleton.sides()]
+
+
+def looks_of(names: Iterable[str]) -> Looks:
+    """A look for each name; none where there are more names than colours, so that each figure counts its own."""
+    looks = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return looks if len(looks) <= len(COLOURS) else {}
 
 
 def style() -> AbstractContextManager[None]:

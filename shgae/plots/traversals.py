@@ -11,12 +11,14 @@ from matplotlib.figure import Figure
 
 from shgae.arrays import Array
 from shgae.plots.clusters import Member
-from shgae.plots.poses import draw_person
+from shgae.plots.poses import HIDDEN, SIDES, draw_person
 from shgae.plots.style import new_figure, style
 from shgae.skeleton import Skeleton
 
 _SURE = 0.3
 """Decoded joints with a map lower than this share of the row's highest are drawn hollow."""
+UNSURE = f"map under {_SURE:g} of the row's highest"
+"""What a hollow joint means where decoded joints are drawn."""
 
 
 def traversal_figure(
@@ -38,7 +40,7 @@ def traversal_figure(
     """
     lines = len(rows) + (nearest is not None)
     with style():
-        figure = new_figure(1.15 * len(steps) + 0.9, 1.2 * lines + 0.7)
+        figure = new_figure(1.15 * len(steps) + 0.9, 1.2 * lines + 0.85)
         panels: Any = figure.subplots(lines, len(steps), squeeze=False)
         for line, (name, xy, height, heat) in zip(panels, rows, strict=False):
             draw_decoded(line, xy, height, heat, skeleton)
@@ -49,7 +51,8 @@ def traversal_figure(
             _label(panels[-1][0], "nearest\nperson")
         for axes, c in zip(panels[0], steps, strict=True):
             axes.set_title("mean" if c == 0 else f"{c:+g} sd", fontsize=8)
-        figure.suptitle(title, fontsize=9)
+        of_people = f"; for people: {HIDDEN}" if nearest is not None else ""
+        figure.suptitle(f"{title}\n{SIDES}; hollow: {UNSURE}{of_people}", fontsize=9)
     return figure
 
 

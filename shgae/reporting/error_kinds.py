@@ -24,7 +24,7 @@ def error_tables(report: EvaluationReport) -> list[Grid]:
     if report.errors is None:
         return []
     rows = [(row.name, *_cells(row.errors.all)) for row in report.rows if row.errors]
-    caption = "\n".join([MEANING, f"Similarity: {report.errors.similarity}", *_left_out(report)])
+    caption = "\n".join(filter(None, [MEANING, f"Similarity: {report.errors.similarity}", left_out(report)]))
     aside = len(report.floors) + len(report.ceilings)
     tables = [Grid("Kinds of errors, % of labelled joints", ("model", *KINDS, "joints"), tuple(rows), caption, aside)]
     differences = [
@@ -63,12 +63,13 @@ def _joints(report: EvaluationReport, model: str, errors: ErrorTable) -> Grid:
     counted = {name: errors.joints[name] for name in report.joints}
     rows = tuple((name, *_cells(found, counts=True)) for name, found in counted.items() if found.labels)
     title = f"Kinds of errors of {model}, % of labels (count)"
-    return Grid(title, ("joint", *KINDS, "labels"), rows, "\n".join(_left_out(report)))
+    return Grid(title, ("joint", *KINDS, "labels"), rows, left_out(report))
 
 
-def _left_out(report: EvaluationReport) -> list[str]:
+def left_out(report: EvaluationReport) -> str:
+    """A line that names the joints that no kind is known of; empty where there are none."""
     names = report.errors.left_out if report.errors else ()
-    return [f"Without a sigma, so left out: {', '.join(names)} (--sigmas FILE gives one)"] if names else []
+    return f"Without a sigma, so left out: {', '.join(names)} (--sigmas FILE gives one)" if names else ""
 
 
 def _cells(found: ErrorShares, *, counts: bool = False) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ALL_PAIRS = 4
 """Models up to which every pair has its sentence; of more, those with the first one."""
-_SHOWN = (
+SHOWN = (
     ("pck/person", "PCK, over people (the original study's)"),
     ("pck/micro", "PCK, over all joints at once"),
     ("pck/joint", "PCK, over joints"),
@@ -50,6 +50,7 @@ _SHOWN = (
     ("oks_ap75", "OKS AP 75"),
     ("oks_ar", "OKS AR"),
 )
+"""Scores with a row in the table, and its heading; a new family of :mod:`shgae.metrics.pose_scores` needs one here."""
 
 _VERDICTS: Mapping[Verdict, str] = {
     Verdict.BETTER: "{found}: {second} is significantly better{adjusted}",
@@ -95,17 +96,24 @@ def pck_table(report: EvaluationReport) -> Grid:
         whole, *parts = (percent(row.pck[group]) for group, _ in GROUPS)
         count = f"{sum(joint.count for joint in row.joints.values()):,}"
         rows.append((row.name, whole, span(found), *parts, count))
-    worth = report.counting_photos
-    weigh = f"weigh as much as {worth:.1f} of one size, which is" if round(worth, 1) < report.photos else "are"
-    few = f"; Student's t, as they {weigh} fewer than {MANY_PHOTOS}" if worth < MANY_PHOTOS else ""
-    few += "; score intervals near 0 and 100 %" if report.has_score_intervals else ""
-    drawn = f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}{few}"
     caption = (
         "PCK: labelled joints within 5 % of the crop's side, mean over a person's, then over people\n"
-        f"Intervals: {drawn if report.photos > 1 else 'none, from fewer than two photos'}"
+        f"Intervals: {_method(report) if report.photos > 1 else 'none, from fewer than two photos'}"
     )
     caption += "".join(_matched(row, report.persons) for row in report.models) + _by_cells(report) + _blind(report)
     return Grid(_title(report), headings, tuple(rows), caption, len(beside))
+
+
+def _method(report: EvaluationReport) -> str:
+    """How the intervals are made: one way for all, and another one for a PCK near 0 or 100 %."""
+    worth, drawn = (
+        report.counting_photos,
+        f"{report.bootstrap.resamples:,} resamples of {counted(report.photos, 'photo')}",
+    )
+    weigh = f", which weigh as much as {worth:.1f} of one size" if round(worth, 1) < report.photos else ""
+    how = f"Student's t with the standard error of {drawn}{weigh} (under {MANY_PHOTOS})"
+    near = "; of a PCK near 0 or 100 % the score interval instead" if report.has_score_intervals else ""
+    return (how if worth < MANY_PHOTOS else f"percentiles of {drawn}") + near
 
 
 def _matched(row: Row, persons: int) -> str:
@@ -115,7 +123,7 @@ def _matched(row: Row, persons: int) -> str:
         return ""
     by = f"OKS{_BOX_AREA}" if any(BOX_AREA in metric.rule for metric in row.metrics) else "OKS"
     who = f"{found.matched:,} of {counted_people(persons)} matched by {by}, {found.surely:,} at 0.5 or more"
-    return f"\n{row.name}: {who}; the others are missed"
+    return f"\n{row.name}: {who}" + ("; the others are missed" if found.matched < persons else "")
 
 
 def _by_cells(report: EvaluationReport) -> str:
@@ -179,7 +187,7 @@ def dialects_table(report: EvaluationReport) -> Grid:
     columns = report.rows
     tables = [{metric.name: metric for metric in row.metrics} for row in columns]
     rows, reasons = [], {}
-    for name, heading in _SHOWN:
+    for name, heading in SHOWN:
         metrics = [table[name] for table in tables if name in table]
         values = [metric.all for metric in metrics]
         reason = metrics[0].reason if metrics else None

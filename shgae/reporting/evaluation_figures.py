@@ -12,19 +12,23 @@ from shgae.metrics.error_kinds import KINDS
 from shgae.plots.bars import joint_bars
 from shgae.plots.error_bars import error_bars
 from shgae.plots.radii import radius_curves
+from shgae.plots.style import Looks
 from shgae.reporting import error_kinds, evaluation
 from shgae.reporting.pckh import radius_panels
 
 
-def evaluation_figures(report: EvaluationReport) -> dict[str, Callable[[], Figure]]:
+def evaluation_figures(report: EvaluationReport, looks: Looks | None = None) -> dict[str, Callable[[], Figure]]:
     """What draws each figure that the report has numbers for: ``joints``, and ``radii`` and ``errors`` where they are.
 
-    Older reports lack radii and errors, and so do joints without a sigma or a head.
+    Older reports lack radii and errors, and so do joints without a sigma or a head. The looks are those that other
+    figures give the models.
     """
     title = evaluation.bars_title(report)
-    found: dict[str, Callable[[], Figure]] = {"joints": partial(joint_bars, evaluation.joint_bars(report), title)}
+    found: dict[str, Callable[[], Figure]] = {
+        "joints": partial(joint_bars, evaluation.joint_bars(report), title, looks)
+    }
     if panels := radius_panels(report):
-        found["radii"] = partial(radius_curves, panels, title)
+        found["radii"] = partial(radius_curves, panels, title, looks)
     if bars := error_kinds.error_bars(report):
-        found["errors"] = partial(error_bars, bars, KINDS, title)
+        found["errors"] = partial(error_bars, bars, KINDS, title, error_kinds.left_out(report))
     return found

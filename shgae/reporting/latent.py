@@ -38,7 +38,7 @@ def _spectra(bottleneck: Spectrum, code: Spectrum | None) -> Grid:
         f"for as many pieces as vary (under {bottleneck.people:,}), and above white noise"
     )
     if bottleneck.rank < bottleneck.dimension:
-        caption += "\nthe rank is below the dimension: counts can only be too small"
+        caption += "\nso few people determine fewer components than the dimension: counts can only be too small"
     headings = ("of", "dimension", *(f"for {share} %" for share in SHARES), "effective dimension", "above chance")
     title = f"Principal components of {counted_people(bottleneck.people, 'training')}"
     return Grid(title, headings, tuple(rows), caption)

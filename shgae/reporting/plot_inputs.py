@@ -22,7 +22,7 @@ from shgae.errors import Refused
 from shgae.evaluation.report import EVALUATION
 from shgae.evaluation.study_report import STUDY, read_study
 from shgae.plots.curves import is_number, score_of
-from shgae.reporting.names import shortest_ends
+from shgae.reporting.names import folder_of, shortest_ends
 
 TRAINED = ("hourglass", "autoencoder")
 _TYPED: Mapping[str, Schema[Any]] = {
@@ -71,12 +71,14 @@ def read_inputs(paths: Sequence[Path]) -> PlotInputs:
     twice = [path for i, path in enumerate(places) if real[i] in real[:i]]
     if twice:
         raise Refused("input", twice[0], "given twice", "each once")
-    for path, name in zip(places, shortest_ends([Path(one) for one in real]), strict=True):
-        begun = unfinished(path)
-        if begun:
-            _read_unfinished(found, *begun, name)
-        else:
-            _read_complete(found, open_artifact(path, verify=False), name)
+    begun = [unfinished(path) for path in places]
+    complete = [None if one else open_artifact(path, verify=False) for path, one in zip(places, begun, strict=True)]
+    folders = [folder_of(one) if one else Path(path) for one, path in zip(complete, real, strict=True)]
+    for name, artifact, half in zip(shortest_ends(folders), complete, begun, strict=True):
+        if artifact:
+            _read_complete(found, artifact, name)
+        elif half:
+            _read_unfinished(found, *half, name)
     return found
 
 

@@ -10,7 +10,7 @@ from shgae.analysis.effects import BySkips, Effect
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport
 from shgae.plots.rates import Level, Ranks, ScoreCurve, rate_curve
 from shgae.reporting.table import Grid, fvu, interval_points, people_title, percent
-from shgae.wording import counted_people
+from shgae.wording import counted, counted_people
 
 _Side = Literal["skips_on", "skips_off"]
 _SIDES: tuple[tuple[_Side, str], ...] = (("skips_on", "skips on"), ("skips_off", "skips off"))
@@ -64,7 +64,7 @@ def rate_figure(report: RateReport) -> Figure:
 
 
 def _beyond(report: RateReport) -> str:
-    return f"beyond rank {report.rank:,}, all that {counted_people(report.trained_on, 'training')} span"
+    return f"beyond {counted(report.rank, 'component')}, all that {counted_people(report.trained_on, 'training')} span"
 
 
 def _curve(report: RateReport, side: _Side, name: str) -> ScoreCurve | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from shgae.evaluation.study_cautions import is_pretraining_unproven
+from shgae.evaluation.study_cautions import is_over_photos, is_pretraining_unproven
 from shgae.evaluation.study_differences import ArmComparison, Estimate
 from shgae.evaluation.study_report import ArmResult, Budget, StudyReport
 from shgae.metrics.pck import GROUPS
@@ -56,6 +56,8 @@ DIFFERENCE_HEADINGS = (
     "finding",
     "question",
 )
+_OVER_PHOTOS = (*DIFFERENCE_HEADINGS[:2], "CI over photos", *DIFFERENCE_HEADINGS[5:])
+"""The same where no interval allows for other seeds: its two parts would say the same, and nothing."""
 _WORDS = ("what", "finding", "question")
 _UNFAIR = "unfair: only one of the two was trained on"
 _QUESTIONS: Mapping[tuple[str, str], str] = {
@@ -209,9 +211,12 @@ def tables(report: StudyReport) -> list[Grid]:
         if report.differences[0].margin is not None:
             about += f", margin {stated(report.differences[0].margin)}"
     headings = tuple(one.format(base) for one in ARM_HEADINGS)
+    of_differences: Row = DIFFERENCE_HEADINGS
+    if is_over_photos(report):
+        of_differences, differences = _OVER_PHOTOS, [row[:3] + row[5:] for row in differences]
     grids = [
         Grid(title, headings, tuple(arms), words=_WORDS),
-        Grid(about, DIFFERENCE_HEADINGS, tuple(differences), words=_WORDS),
+        Grid(about, of_differences, tuple(differences), words=_WORDS),
     ]
     return [
         *(grids if report.budget else [grid.filled() for grid in grids]),

@@ -38,7 +38,7 @@ from shgae.evaluation.study_report import StudyReport
 from shgae.execution import EPOCH, Execution
 from shgae.plots import curves
 from shgae.plots.spectrum import spectrum_figure
-from shgae.plots.style import SUFFIXES, save_figure
+from shgae.plots.style import SUFFIXES, Looks, looks_of, save_figure
 from shgae.reporting import study
 from shgae.reporting.evaluation_figures import evaluation_figures
 from shgae.reporting.latent_figures import spectrum_curves
@@ -77,7 +77,8 @@ def run(inputs: Sequence[Path], output: Path, execution: Execution, from_epoch: 
         within(EPOCH, "from_epoch", from_epoch)
     read = read_inputs(inputs)
     begins = _begins(read.histories, from_epoch)
-    figures = {**_of_histories(read.histories, begins), **_of_reports(read)}
+    looks = _looks(read)
+    figures = {**_of_histories(read.histories, begins, looks), **_of_reports(read, looks)}
     parents = {f"run {name}": artifact for name, artifact in read.artifacts.items()}
     config = {"from_epoch": from_epoch}
     with new_artifact(
@@ -111,22 +112,28 @@ def _begins(histories: Sequence[History], first: int | None) -> dict[str, int | 
     return {name: first if 1 < first <= longest else None for name, longest in sorted(last.items())}
 
 
-def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None]) -> dict[str, Draw]:
+def _looks(read: PlotInputs) -> Looks:
+    """The same of a name in every figure, whether it is that of a training or of a model that was evaluated."""
+    evaluated = [row.name for kind, _, report in read.reports if kind == "evaluation" for row in report.models]
+    return looks_of([*(one.name for one in read.histories), *evaluated])
+
+
+def _of_histories(histories: Sequence[History], begins: Mapping[str, int | None], looks: Looks) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
     for score, begin in begins.items():
         runs = {one.name: one.rows for one in histories if curves.score_of(one.rows).name == score}
-        found[f"curves-{score.lower()}"] = partial(curves.study_curves, runs, begin)
+        found[f"curves-{score.lower()}"] = partial(curves.study_curves, runs, begin, looks)
     if histories:
-        found["learning-rate"] = partial(curves.learning_rates, {one.name: one.rows for one in histories})
+        found["learning-rate"] = partial(curves.learning_rates, {one.name: one.rows for one in histories}, looks)
     return found
 
 
-def _of_reports(read: PlotInputs) -> dict[str, Draw]:
+def _of_reports(read: PlotInputs, looks: Looks) -> dict[str, Draw]:
     count = Counter(kind for kind, _, _ in read.reports)
     found: dict[str, Draw] = {}
     for kind, name, report in read.reports:
         suffix = "" if count[kind] == 1 else f"-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}"
-        drawn = _FIGURES[kind](report)
+        drawn = evaluation_figures(report, looks) if kind == "evaluation" else _FIGURES[kind](report)
         endings = itertools.chain([suffix], (f"{suffix}-{number}" for number in itertools.count(2)))
         end = next(end for end in endings if found.keys().isdisjoint(f"{stem}{end}" for stem in drawn))
         found |= {f"{stem}{end}": draw for stem, draw in drawn.items()}
@@ -151,7 +158,6 @@ def _study(report: StudyReport) -> dict[str, Draw]:
 _FIGURES: Mapping[str, Callable[[Any], dict[str, Draw]]] = {
     "rate": _rate,
     "analysis": _spectrum,
-    "evaluation": evaluation_figures,
     "study": _study,
 }
-"""What draws the figures of a report, by its kind."""
+"""What draws the figures of a report, by its kind; those of an evaluation have looks."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.compatibility import SQUARE
@@ -16,6 +13,7 @@ from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import SHEET
 from shgae.artifacts.store import Artifact
+from shgae.data.photo_files import without_warnings
 from shgae.data.photo_request import PhotoRequest, read_request
 from shgae.data.photos import BoxedPhoto
 from shgae.errors import Refused
@@ -51,6 +49,7 @@ class PredictResult:
         return self.artifact.to_json() | facts | {"sheet": str(self.artifact.path / SHEET)}
 
 
+@without_warnings()
 def run(
     model: Path,
     photos: Sequence[Path],
@@ -80,27 +79,22 @@ def run(
     """
     loaded = load_hourglass(model)
     trim = _suppression(loaded, config.nms, sigmas)
-    request = read_request(photos, boxes, loaded.artifact.facts["category_id"], config, execution)
+    category = loaded.artifact.facts["category_id"]
+    request = read_request(photos, boxes, category, config, execution, loaded.skeleton.names)
     if config.flip_test:
         note_unpaired(loaded.skeleton, model, execution.progress)
     _note_squares(loaded, execution)
     device, config = placed(config, execution)
-    with (
-        new_artifact(
-            output,
-            kind="predictions",
-            config=as_json(config) | request.identity() | trim.identity(),
-            parents={"model": loaded.artifact},
-            execution=execution,
-            resumable=True,
-            inputs=[*request.inputs(), *([sigmas] if sigmas else [])],
-            device=describe(device),
-        ) as draft,
-        warnings.catch_warnings(),
-    ):
-        # Sizes are checked in open_photo, which ends with a line of its own.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # torn EXIF blocks
+    with new_artifact(
+        output,
+        kind="predictions",
+        config=as_json(config) | request.identity() | trim.identity(),
+        parents={"model": loaded.artifact},
+        execution=execution,
+        resumable=True,
+        inputs=[*request.inputs(), *([sigmas] if sigmas else [])],
+        device=describe(device),
+    ) as draft:
         _check_space(request, output, config, execution.progress)
         pictures = PhotoPictures(loaded, request.photos, config)
         finder = PoseFinder(loaded, config, device, execution.workers)

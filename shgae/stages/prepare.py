@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from shgae.artifacts.command_line import stamp
 from shgae.artifacts.crops import ALL_PEOPLE
@@ -22,6 +19,7 @@ from shgae.artifacts.tables import write_rows
 from shgae.data.crop_writer import Written, write_crops
 from shgae.data.geometry import FAMILY_MARGIN
 from shgae.data.photo_checks import Key, where_twins_are
+from shgae.data.photo_files import without_warnings
 from shgae.data.split_plan import Source as Source
 from shgae.data.split_plan import (
     crops_in_words,
@@ -70,6 +68,7 @@ class PrepareResult:
         return self.artifact.to_json() | counts | {"shared_photos": shared} | said
 
 
+@without_warnings()
 def run(
     sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution, *, sheet: bool = False
 ) -> PrepareResult:
@@ -95,13 +94,10 @@ def run(
     with new_artifact(
         output, kind="data", config=as_json(config), parents={}, execution=execution, inputs=inputs
     ) as unfinished:
-        with warnings.catch_warnings():
-            # Sizes are checked in open_photo, which ends with a line of its own.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            selections, twins, turned = plan_splits(sources, config, execution)
-            needed = size_of(selections, config) + sheet * _SHEET_BYTES
-            check_space(output, needed, crops_in_words(selections), execution.progress)
-            written = write_crops(unfinished, selections, config, execution)
+        selections, twins, turned = plan_splits(sources, config, execution)
+        needed = size_of(selections, config) + sheet * _SHEET_BYTES
+        check_space(output, needed, crops_in_words(selections), execution.progress)
+        written = write_crops(unfinished, selections, config, execution)
         selections = written.selections
         write_rows(unfinished.file(ALL_PEOPLE), (row for selection in selections for row in fate_rows(selection)))
         write_rows(unfinished.file(IGNORED), (row for selection in selections for row in ignored_rows(selection)))
@@ -149,6 +145,7 @@ def _draw(unfinished: Draft, facts: Mapping[str, Any], execution: Execution) -> 
     save_figure(small_sheet(unfinished.preview(facts)), unfinished.file(SHEET), stamp(execution))
 
 
+@without_warnings()
 def dry_run(sources: Mapping[Split, Source], output: Path, config: PrepareConfig, execution: Execution) -> DryRun:
     """Says what :func:`run` would make, but for its sheet; nothing is written.
 

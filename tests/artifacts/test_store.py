@@ -100,8 +100,9 @@ def test_an_artefact_of_another_kind_is_refused_and_both_kinds_are_named(
     tmp_path: Path, kind: str, wanted: tuple[str, ...], sentence: str
 ) -> None:
     path = make(tmp_path / "x", kind).path
-    with pytest.raises(Refused, match=sentence):
+    with pytest.raises(Refused, match=sentence) as fault:
         open_artifact(path, *wanted)
+    assert "Try: another folder, or another order of the arguments" in str(fault.value), "an option has no order"
     assert open_artifact(path, *wanted, kind).manifest.kind == kind
 
 

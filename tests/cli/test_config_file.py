@@ -69,12 +69,23 @@ def test_a_mistake_is_refused_with_the_file_the_key_and_what_is_wanted(
     assert len(line) < 400
 
 
-@pytest.mark.parametrize("content", [b"[train\n", b"epochs: 3\n", b"\xff\xfe", b"a = " + b"[" * 10_000])
+@pytest.mark.parametrize("content", [b"[train\n", b"epochs: 3\n", b"a = " + b"[" * 10_000])
 def test_what_is_no_toml_is_refused_with_the_file(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(Refused, match="not TOML") as refused:
         read(file)
     assert str(file) in refused.value.line()
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [("[train]".encode("utf-16"), "UTF-16, not UTF-8 (byte 0)"), (b"# \xe9\n[train]\n", "not UTF-8 (byte 2)")],
+)
+def test_a_text_of_another_kind_is_told_as_in_a_json(file: Path, content: bytes, found: str) -> None:
+    file.write_bytes(content)
+    with pytest.raises(Refused) as refused:
+        read(file)
+    assert refused.value.line() == f"config in {file}: {found}. Try: save it as UTF-8."
 
 
 def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path: Path, capsys) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 
 import pytest
@@ -14,6 +15,7 @@ from shgae.cli.progress.lines import Lines
 from shgae.cli.progress.screen import Screen
 from shgae.cli.table_layout import FittedTable
 from shgae.cli.tables import facts_table, lineage_tree
+from shgae.errors import DiskError
 from shgae.execution import Progress
 from shgae.reporting.table import Grid
 from shgae.wording import duration
@@ -98,6 +100,34 @@ def test_a_table_loses_nothing_where_columns_say_too_little(columns: str | None,
     assert " ".join(" ".join(lines).split()) == f"splits {value}".strip()
     assert max(map(len, lines)) <= (int(columns) if columns in ("40", "60") else 160)
     assert len(lines) == {"40": 6, "60": 4}.get(str(columns), 2)
+
+
+class Full(io.StringIO):
+    """Standard output on a full disk, which tells as the text is written or at the end of all."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self._at = at
+
+    def write(self, text: str) -> int:
+        return self._fail() if self._at == "write" else len(text)
+
+    def flush(self) -> None:
+        if self._at == "flush":
+            self._fail()
+
+    def _fail(self) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("at", ["write", "flush"])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_standard_output_without_room_is_named(at: str, as_json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Full(at))
+    with pytest.raises(
+        DiskError, match=r"disk or I/O in standard output: No space left on device\. Try: another place"
+    ):
+        show(Outcome({"a": 1}, [facts_table({"a": 1})]), as_json=as_json, quiet=False)
 
 
 def test_a_terminal_that_is_too_narrow_gets_tables_of_forty_columns(monkeypatch, capsys) -> None:

@@ -120,3 +120,24 @@ def test_help_answers_at_once() -> None:
 
     # 0.2 s where nothing else runs; torch alone would take longer than the bound.
     assert min(seconds() for _ in range(3)) < 0.8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_options_of_the_commands_own_stand_before_those_that_all_have(name: str, capsys) -> None:
+    lines = help_of(name, capsys).splitlines()
+    order = ["Arguments:", "Options:", "Method:", "Running:", "Showing:"]
+    headings = [line for line in lines if line in order]
+    assert headings == sorted(headings, key=order.index)
+
+
+def test_the_help_of_a_study_says_what_force_and_resume_do_to_a_study(capsys) -> None:
+    own, other = (" ".join(help_of(name, capsys).split()) for name in ("study", "train"))
+    for text, of_study in (("Continue an interrupted run", False), ("a study always goes on", True)):
+        assert (text in own, text in other) == (of_study, not of_study)
+    for text, of_study in (("Replace an output that exists", False), ("Register another plan", True)):
+        assert (text in own, text in other) == (of_study, not of_study)
+
+
+def test_a_switch_is_said_to_be_on_or_off(capsys) -> None:
+    assert "epoch of pre-training. [improved: yes; original: no]" in " ".join(help_of("study", capsys).split())
+    assert "at their foot. [default: yes]" in " ".join(help_of("plot", capsys).split())

@@ -222,8 +222,8 @@ def of(stage: str, name: str) -> ConfigField:
     [
         ("train", "epochs", "1", "default: 50"),
         ("train", "lr", "0.1", "improved: 0.001; original: 0.00025"),
-        ("train", "shuffle", "true", "default: shuffle"),
-        ("pretrain_ae", "shuffle", "true", "improved: shuffle; original: no-shuffle"),
+        ("train", "shuffle", "true", "default: yes"),
+        ("pretrain_ae", "shuffle", "true", "improved: yes; original: no"),
         ("train", "width", "4", "default: 256"),
         ("train", "residual", "original", "default: original"),
         ("train", "limit", "1", "default: all"),

@@ -74,6 +74,11 @@ def test_a_line_ends_in_one_stop(end: str, kept: str) -> None:
     assert line(Wrong(f"Is it{end}")) == f"Is it{kept} Try: shgae train --help."
 
 
+def test_a_path_that_may_not_be_read_wants_permissions_and_no_help() -> None:
+    said = "Invalid value for '--train': path 'a.json' is not readable."
+    assert line(Wrong(said)) == f"{said} Try: check its permissions."
+
+
 @pytest.mark.parametrize(("words", "help_of"), [("train x", "shgae train"), ("x train", "shgae"), ("--lr 3", "shgae")])
 def test_the_help_is_that_of_the_command_where_there_is_one(words: str, help_of: str) -> None:
     assert line(Wrong("Wrong"), words) == f"Wrong. Try: {help_of} --help."

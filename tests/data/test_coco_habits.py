@@ -93,6 +93,31 @@ def test_people_of_a_category_without_keypoints_are_told_by_their_category(tmp_p
     assert "category_id is 7, most annotations have 9" in refusal(tmp_path, content)
 
 
+def test_people_of_another_category_with_keypoints_are_told_by_its_name(tmp_path: Path):
+    content = document()
+    content["categories"][0]["name"] = "person"
+    content["categories"].append({"id": 8, "name": "my dog", "keypoints": ["tail"]})
+    for person in content["annotations"]:
+        person["category_id"] = 8
+    assert "most annotations have 8 (4 of 4). Try: --category 'my dog'" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize("name", ["annotations", "categories"])
+def test_ids_that_are_texts_are_told_as_such(tmp_path: Path, name: str):
+    content = document()
+    for entry in content[name]:
+        entry["id"] = str(entry["id"])
+    assert f"{name}[0] has a text as its id" in refusal(tmp_path, content)
+
+
+def test_ids_of_photos_that_are_texts_are_told_as_such(tmp_path: Path):
+    content = document()
+    for entry in content["annotations"]:
+        entry["image_id"] = str(entry["image_id"])
+    said = {stray.said for stray in read(tmp_path, content).strays.values()}
+    assert said == {f"image_id '{photo}', a text: wanted is a whole number" for photo in (5, 3)}
+
+
 @pytest.mark.parametrize(("said", "shown"), [("7", "a text"), (None, "none"), (0, "0"), (True, "true"), ([7], "[7]")])
 def test_a_category_id_that_is_nobodys_is_shown_with_how_many_have_it(tmp_path: Path, said: Any, shown: str):
     content = document()

@@ -198,7 +198,7 @@ ENTRY: dict[str, Any] = {"img_paths": "a.jpg", "isValidation": 0, "joint_self": 
                 {"img_paths": None},
                 {"img_paths": "a\nb"},
                 {"isValidation": "0"},
-                {"isValidation": True},
+                {"isValidation": 2},
                 {"joint_self": [[1, 2, 1]] * 15},
                 {"joint_self": [[1, 2]] * 16},
                 {"joint_self": [[1, 2, None]] * 16},
@@ -225,6 +225,12 @@ def test_a_centre_or_scale_that_is_null_is_not_there(tmp_path: Path, nothing: di
     whole, placeless = read_mpii(tmp_path / "a.json").splits["train"]
     assert whole.box == (-100, -90, 300, 300)
     assert (placeless.box, placeless.visibility.tolist()) == (None, [2] * 16)
+
+
+@pytest.mark.parametrize(("flag", "split"), [(True, "val"), (1.0, "val"), (False, "train"), (0, "train")])
+def test_a_flag_of_validation_may_be_true_or_false(tmp_path: Path, flag: Any, split: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([ENTRY | {"isValidation": flag}]))
+    assert [*read_mpii(tmp_path / "a.json").splits] == [split]
 
 
 def test_a_json_of_another_program_is_told_by_what_it_lacks(tmp_path: Path) -> None:
@@ -256,6 +262,20 @@ def test_an_h5_of_another_structure_is_refused(tmp_path: Path, change: dict[str,
         assert not any("bbox" in one for one in annotations(read_mpii(tmp_path / "a.h5")))
         return
     refused(read_mpii, tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("nothing", [0.0, -1.0, np.nan])
+def test_an_h5_without_somebodys_scale_or_head_size_says_of_how_many(tmp_path: Path, nothing: float) -> None:
+    h5py = pytest.importorskip("h5py")
+    arrays = newell_arrays(mpii_people(4))
+    arrays["scale"][:2], arrays["normalize"][1:] = nothing, nothing
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+    found = read_mpii(tmp_path / "a.h5")
+    assert "without centre or scale, and so without a box: 2 people" in found.notes
+    assert "without a head size above 0: 3 people" in found.notes
+    assert ["head_size" in one for one in annotations(found)] == [True, False, False, False]
 
 
 def test_letters_codes_are_a_photos_name(tmp_path: Path) -> None:

@@ -7,11 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from shgae.artifacts.strict_json import JsonFault
 from shgae.data.boxes import read_boxes
 from shgae.data.coco import read_coco
+from shgae.data.doubts import Coordinates
 from shgae.data.selection import Selection, select
 from shgae.errors import Refused
+from shgae.evaluation.prediction_entries import check_entries
 from shgae.recipes import PrepareConfig
 
 WIDTH, HEIGHT = 320, 240
@@ -65,6 +70,30 @@ def test_boxes_of_something_else_are_told_by_the_joints_outside(tmp_path: Path, 
 def test_joints_that_are_fractions_of_the_photo_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="joints lie .*in pixels"):
         selected(tmp_path, joint=lambda x, y: (x / WIDTH, y / HEIGHT))
+
+
+@pytest.mark.parametrize("strange", [-0.01, 1.02, 2.0])
+def test_a_number_a_little_beyond_the_photo_does_not_make_pixels_of_fractions(strange: float, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="joints lie"):
+        selected(tmp_path, joint=lambda x, y: (strange if (x, y) == (2, 3) else x / WIDTH, y / HEIGHT))
+    entries = [{"image_id": 1, "keypoints": [0.5, 0.25, 0.9] * 16 + [0.5, strange, 0.9]} for _ in range(2)]
+    with pytest.raises(JsonFault, match="joints lie"):
+        check_entries(entries, 17, None)
+    boxes = [{"image_id": number, "bbox": [0.1, 0.2, 0.5, 0.3]} for number in range(5)]
+    (tmp_path / "b.json").write_text(json.dumps([*boxes, {"image_id": 9, "bbox": [strange, 0.1, 0.2, 0.3]}]))
+    with pytest.raises(Refused, match="boxes lie"):
+        read_boxes(tmp_path / "b.json", 1)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.lists(st.floats(-1e6, 1e6), max_size=3))
+def test_coordinates_are_fractions_if_nearly_all_are_and_none_is_far(within: list[float], others: list[float]) -> None:
+    counts = Coordinates()
+    for part in (within, [], others):
+        counts.add(part)
+    numbers = [*within, *others]
+    is_within = [0 <= number <= 1 for number in numbers]
+    is_near = max(map(abs, numbers)) <= 2 and sum(is_within) >= 0.95 * len(numbers)
+    assert counts.are_fractions == (is_near and any(numbers))
 
 
 def test_joints_at_the_very_corner_and_people_twice_are_counted(tmp_path: Path) -> None:

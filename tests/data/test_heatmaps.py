@@ -145,6 +145,14 @@ def test_a_map_of_nan_is_an_error() -> None:
         decode(maps)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_map_with_an_infinity_is_an_error(sign: int) -> None:
+    maps = torch.zeros(1, 2, 4, 4)
+    maps[0, 1, 2, 2] = sign * float("inf")
+    with pytest.raises(ValueError, match="an infinity"):
+        decode(maps)
+
+
 def test_a_sigma_of_zero_is_an_error() -> None:
     with pytest.raises(Refused, match="sigma_visible"):
         HeatmapConfig(sigma_visible=0.0)

@@ -22,6 +22,7 @@ from shgae.recipes import EvaluateConfig
 from shgae.skeleton import COCO_PERSON
 from shgae.stages import evaluate
 from shgae.stages.evaluate import EvaluateResult
+from tests.builders.chain import Notes
 
 CONFIG = EvaluateConfig(resamples=100)
 
@@ -83,6 +84,18 @@ def test_who_has_no_prediction_is_missed(tmp_path: Path, tiny_data: Path, entrie
     last = (whole.pck.all - row.pck.all) * result.report.persons
     assert 0 < last <= 1  # the share of the person who is missed now
     assert row.joints["nose"].count == whole.joints["nose"].count
+
+
+def test_people_are_said_to_be_missed_where_somebody_was_not_matched(
+    tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
+) -> None:
+    for some, is_missed in ((entries, False), (entries[1:], True)):
+        (tmp_path / "tool.json").write_text(json.dumps(without_ids(some)))
+        notes = Notes()
+        evaluate.run([tmp_path / "tool.json"], tiny_data, None, CONFIG, Execution(progress=notes))
+        (said,) = [note for note in notes.said if "matched by OKS" in note]
+        assert f"{len(some)} of {len(entries)} people" in said
+        assert said.endswith("the others are missed") == is_missed
 
 
 def test_a_false_alarm_of_a_lower_score_changes_no_pck(

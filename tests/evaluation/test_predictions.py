@@ -18,9 +18,11 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.strict_json import JsonFault
 from shgae.artifacts.tables import write_json
 from shgae.data import geometry
+from shgae.data.text_input import stem_of
 from shgae.errors import Refused
 from shgae.evaluation.matching import score_of, with_photo_ids
 from shgae.evaluation.predictions import Predictions, cells_of, coco_results, from_cells, photo_points, read_predictions
+from shgae.metrics import oks
 
 JOINTS = 17
 
@@ -185,6 +187,32 @@ def test_file_names_that_are_all_of_other_photos_leave_the_ids_alone() -> None:
         with_photo_ids([{"file_name": "frame.png"}], lambda: {2: "a.jpg"})
 
 
+@pytest.mark.parametrize("form", [str, "/all/{}".format, lambda name: f"{stem_of(name)}.tif", stem_of])
+def test_a_file_name_next_to_an_id_is_compared_with_its_photo(
+    tmp_path: Path, crops: Crops, entries: list[dict[str, Any]], form: Callable[[str], str]
+) -> None:
+    names = crops.photo_names()
+    named = [entry | {"file_name": form(names[entry["image_id"]])} for entry in entries]
+    for strange in (0, 1, len(entries) // 2):
+        others = [entry | {"file_name": "other.jpg"} for entry in named[:strange]]
+        write_json(tmp_path / "p.json", [*others, *named[strange:]])
+        found = read_predictions(tmp_path / "p.json", "x", crops, crops.people)
+        assert found.misnamed == strange
+        assert any("another file_name than their photo" in note for note in found.notes()) == bool(strange)
+
+
+@pytest.mark.parametrize("key", ["annotation_id", "image_id"])
+def test_file_names_that_are_mostly_of_other_photos_are_of_another_split(
+    tmp_path: Path, crops: Crops, entries: list[dict[str, Any]], key: str
+) -> None:
+    others = [{**entry, "file_name": f"other_{place}.jpg"} for place, entry in enumerate(entries)]
+    if key == "image_id":
+        others = [{name: value for name, value in entry.items() if name != "annotation_id"} for entry in others]
+    write_json(tmp_path / "p.json", others)
+    with pytest.raises(Refused, match=r"an entry calls it 'other_0.jpg' \((\d+) of \1 entries are so\).*--split"):
+        read_predictions(tmp_path / "p.json", "x", crops, crops.people, oks.coco_sigmas())
+
+
 def test_people_beyond_the_limit_are_no_reason_to_take_a_photo_for_one_persons(
     tmp_path: Path, tiny_data: Path, entries: list[dict[str, Any]]
 ) -> None:
@@ -205,6 +233,19 @@ def test_a_missing_score_is_the_mean_of_the_joints_third_numbers(
         del entry["score"]
     found = read(tmp_path / "p.json", entries, crops)
     assert found.score.tolist() == [score_of(entry) for entry in entries]
+
+
+def test_a_missing_score_among_others_is_told(tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]) -> None:
+    def notes() -> list[str]:
+        write_json(tmp_path / "p.json", entries)
+        return [*read_predictions(tmp_path / "p.json", "x", crops, crops.people).notes()]
+
+    assert notes() == []
+    entries[0]["score"] = None
+    assert ["have no score" in note for note in notes()] == [True]
+    for entry in entries:
+        del entry["score"]
+    assert notes() == []
 
 
 def test_a_score_is_kept_as_it_is_however_large(tmp_path: Path, crops: Crops, entries: list[dict[str, Any]]) -> None:
@@ -242,7 +283,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "sixteen joints": (lambda e: [e[0] | {"keypoints": [1.0] * 48}], "48 numbers as its keypoints, 17 joints need 51"),
     "no joints": (lambda _: [{"annotation_id": 1}], "no list of numbers as its keypoints"),
     "joints in lists": (lambda e: [e[0] | {"keypoints": [[1, 2, 1]] * 17}], "no list of numbers as its .* in one list"),
-    "fractions": (lambda e: [one | {"keypoints": [0.5, 0, 0.9] * 17} for one in e], "all joints lie between 0 and 1"),
+    "fractions": (lambda e: [one | {"keypoints": [0.5, 0, 0.9] * 17} for one in e], "joints lie between 0 and 1"),
     "a file name that is a number": (lambda e: [e[0] | {"file_name": 5}], "entry 0 has no text as its file_name"),
     "NaN": (lambda e: [e[0] | {"keypoints": [float("nan")] * 51}], "entry 0 has keypoints that are not finite numbers"),
     "infinity": (lambda e: [e[0] | {"keypoints": [float("inf")] * 51}], "not finite"),
@@ -252,7 +293,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     ),
     "a text among joints": (lambda e: [e[0] | {"keypoints": ["1"] * 51}], "not finite"),
     "a score that is NaN": (lambda e: [e[0] | {"score": float("nan")}], "a score that is not a finite number"),
-    "a person twice": (lambda e: [*e, e[2]], r"annotation \d+ is predicted 2 times"),
+    "a person twice": (lambda e: [*e, e[2]], r"annotation \d+ is predicted 2 times. Try: one entry a person"),
     "a person missing": (lambda e: e[1:], r"nothing about annotation \d+, of \d+ people"),
     "all but one missing": (lambda e: e[:1], r"nothing about annotation \d+ \(and \d+ more\).* --split for another"),
     "nobody": (lambda _: [], "it holds no prediction. Try: a lower detection threshold"),

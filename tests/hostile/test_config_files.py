@@ -132,7 +132,7 @@ def test_a_config_without_an_end_is_not_read_to_its_end(here: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", "[train]\n".encode("utf-16"), b"[train]\nlr = \x80"])
 def test_what_is_not_utf_8_is_refused(here: Path, data: bytes) -> None:
-    refused(data, "not TOML")
+    refused(data, "not UTF-8")
 
 
 WHOLE = """# mine

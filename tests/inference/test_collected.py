@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shgae.artifacts.draft import Draft
+from shgae.data.photo_decoding import refuse_huge
 from shgae.data.photo_request import PhotoRequest
 from shgae.data.photos import BoxedPhoto
 from shgae.errors import Refused
@@ -115,6 +116,13 @@ def test_where_all_photos_are_bad_the_first_ones_reason_is_said_and_nothing_is_l
     assert "first reason" in refused.value.why and "another" not in refused.value.why
     assert re.findall(r"\d+", refused.value.why) == numbers, "how many more there are"
     assert not draft.holds_files(), "a later run has nothing to go on from"
+
+
+def test_a_photo_that_is_too_large_wants_a_smaller_copy(draft: Draft) -> None:
+    with pytest.raises(Refused) as huge:
+        refuse_huge(Path("a.png"), (10_000, 8_001))
+    with pytest.raises(Refused, match=r"10000 x 8001 pixels.*Try: a smaller copy\.$"):
+        collect(draft, logged(draft, [photo("a", fault=huge.value.why)]), asked())
 
 
 @pytest.mark.parametrize(("boxes", "where"), [(Path("boxes.json"), "boxes.json"), (None, "a.png")])

@@ -8,8 +8,10 @@ import enum
 import importlib
 import io
 import pathlib
+import random
 import re
 import sys
+import time
 import types
 import uuid
 import zipfile
@@ -31,6 +33,7 @@ from shgae.models import foreign
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS
 from shgae.models.foreign import read_foreign
 from shgae.models.foreign_objects import is_harmless
+from shgae.models.foreign_tensors import AmbiguousNetwork
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder, state_arrays
 
@@ -114,6 +117,12 @@ HARMLESS: dict[str, Callable[[], Any]] = {
     "ellipsis": lambda: ...,
     "complex": lambda: 1 + 2j,
     "bytes": lambda: b"x",
+    "torch's generator": lambda: torch.Generator().manual_seed(1),
+    "python's generator": lambda: random.Random(1),
+    "numpy records": lambda: np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
+    "numpy record": lambda: np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")])[0],
+    "numpy characters": lambda: np.char.array(["a"]),
+    "time of day": lambda: time.localtime(0),
 }
 
 
@@ -126,6 +135,21 @@ def test_harmless_objects_beside_the_weights_do_not_stop_it(tmp_path: Path, name
     assert is_network(found)
     assert note == ""
     assert set(torch.serialization.get_safe_globals()) == before
+
+
+@pytest.mark.parametrize("wrap", [lambda net: net, lambda net: {"state_dict": net, "epoch": 3}, lambda net: [net]])
+@pytest.mark.parametrize("is_old", [False, True], ids=["zip", "legacy"])
+def test_weights_that_are_arrays_are_told_as_such(tmp_path: Path, wrap: Callable[[Any], Any], is_old: bool) -> None:
+    arrays = {name: tensor.numpy() for name, tensor in network().items()}
+    with pytest.raises(AmbiguousNetwork, match="arrays of numpy in place of tensors") as caught:
+        read(wrap(arrays), tmp_path, is_old=is_old)
+    assert "torch.from_numpy" in caught.value.fix
+
+
+def test_of_two_networks_the_one_that_is_meant_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(AmbiguousNetwork, match=r"2 networks \(student, teacher\)") as caught:
+        read({"teacher": network(), "student": network(5)}, tmp_path)
+    assert caught.value.fix == "a file that torch.save made of the one that is meant"
 
 
 @pytest.mark.parametrize("make", [torch.nn.MSELoss, torch.nn.ReLU, lambda: torch.nn.ReLU])

@@ -1,5 +1,6 @@
 """The forest plot shows what it is given, alike twice, and can be empty."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +31,12 @@ def test_the_unfair_row_is_grey_and_without_colour(tmp_path: Path) -> None:
     assert np.ptp(drawn(tmp_path / "colour.png", GAIN).astype(int), axis=-1).max() > 100
 
 
-def test_the_key_names_seeds_alone_where_they_were_varied() -> None:
-    of_one = ["photos and seeds: this one counts", "photos alone", "margin"]
-    assert [line.get_label() for line in key([UNFAIR], 0.01)] == of_one
-    assert [line.get_label() for line in key([GAIN, UNFAIR], None)] == [*of_one[:2], "seeds alone", "single seeds"]
+def test_the_key_names_seeds_where_they_were_varied() -> None:
+    assert [line.get_label() for line in key([UNFAIR], 0.01)] == ["photos alone (one run each)", "margin"]
+    both = ["photos and seeds: this one counts", "photos alone", "seeds alone", "single seeds"]
+    assert [line.get_label() for line in key([GAIN, UNFAIR], None)] == both
+    tied = replace(GAIN, over_seeds=None)
+    assert [line.get_label() for line in key([tied], None)] == ["photos alone", "single seeds"]
 
 
 def test_nothing_to_compare_is_drawn_too(tmp_path: Path) -> None:

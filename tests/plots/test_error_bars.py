@@ -29,6 +29,11 @@ def test_bars_follow_each_other_and_end_at_100() -> None:
     assert found[0].get_legend_handles_labels()[1] == list(KINDS)
 
 
+def test_joints_without_a_bar_are_named_below_the_title() -> None:
+    for note, heading in (("", "title"), ("left out: neck", "title\nleft out: neck")):
+        assert error_bars([A], KINDS, "title", note).legends[0].get_title().get_text() == heading
+
+
 def test_each_panel_names_its_axis_so_that_nothing_lies_on_the_command() -> None:
     found = error_bars([A, B], KINDS, "title").axes
     assert {axes.get_xlabel() for axes in found} == {"% of labelled joints"}

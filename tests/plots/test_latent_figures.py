@@ -113,3 +113,22 @@ def test_names_of_a_spectrum_stand_above_its_curves() -> None:
         assert not axes.texts
         box = axes.get_legend().get_window_extent()
         assert box.y0 >= axes.get_window_extent().y1 - 1
+
+
+def test_a_picture_with_joints_says_what_a_hollow_one_means() -> None:
+    for draw, meanings in ((traversal, ("0.3 of the row's highest", "v = 1")), (mosaic, ("v = 1",))):
+        caption = draw(0).get_suptitle()
+        assert "orange: the person's left" in caption and all(meaning in caption for meaning in meanings)
+    assert traversal(0).get_suptitle().splitlines()[1] == code_units(0).get_suptitle().splitlines()[2]
+    row = ("skips\non", np.zeros((1, K, 2)), np.zeros((1, K)), np.zeros((1, 16, 16)))
+    alone = traversal_figure([row], None, (0.0,), SKELETON, "nobody is near")
+    assert "v = 1" not in alone.get_suptitle()
+
+
+def test_the_borders_of_the_silhouette_can_be_read_where_a_cloud_lies_on_them() -> None:
+    near = SilhouetteCurve("the code", (2, 3), (0.3, 0.2), 0.48)
+    axes = silhouette_figure([near]).axes[0]
+    curve, cloud = axes.lines[0], axes.lines[2]
+    for text in axes.texts:
+        assert text.get_bbox_patch() is not None
+        assert cloud.get_zorder() < text.get_zorder() < curve.get_zorder()

@@ -49,10 +49,10 @@ def test_names_stand_above_the_axes_and_cover_no_curve() -> None:
     assert names == [
         "bottleneck as it is",
         "skips on",
-        "95 % interval of the loss",
+        "95 % interval of the points lost",
         "autoencoder (code size 50)",
         "skips off",
-        "beyond rank 299, all that 300 training people span",
+        "beyond 299 components, all that 300 training people span",
     ]
 
 

@@ -13,6 +13,7 @@ from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.paired_tests import McNemar
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.evaluation import joint_tables, main_tables, sentence
+from shgae.reporting.evaluation_figures import evaluation_figures
 from shgae.reporting.trainings import control, trainings_tables
 from tests.builders.reports import evaluation, interval, pair, scored
 
@@ -52,6 +53,11 @@ def test_shares_stand_with_their_differences_and_joints_with_their_counts() -> N
     assert first.rows == (("nose", "50.0 (50)", "20.0 (20)", "10.0 (10)", "5.0 (5)", "15.0 (15)", "100"),)
     titles = {grid.title for grid in main_tables(report()) + joint_tables(report())}
     assert {whole.title, differences.title, first.title} <= titles
+
+
+def test_the_figure_names_the_joints_that_it_leaves_out() -> None:
+    figure = evaluation_figures(report())["errors"]()
+    assert "left out: tail" in figure.legends[0].get_title().get_text()
 
 
 def test_without_sigmas_there_is_no_such_table() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from shgae.reporting import splice
 from shgae.reporting.rate import rate_table
 from shgae.reporting.table import Grid, pages
 from tests.builders.findings import point, rate_report, splice_report
+from tests.builders.pages import page
 
 
 def row_of(grid: Grid, name: str) -> tuple[str, ...]:
@@ -63,6 +65,16 @@ def test_the_worst_channel_is_the_highest_of_its_own_variance() -> None:
     grid = splice.fidelity_table(splice_report())
     assert grid.headings[3] == "worst channel"
     assert row_of(grid, "ae") == ("0.288 (0.278 to 0.298)", "0.12", "0.88", "0.93", "1", "-")
+
+
+def test_the_glossary_explains_what_stands_in_the_tables() -> None:
+    terms = re.findall(r"^\| ([^|]+) \|", page("glossary").text, re.MULTILINE)
+    explained = {term for cell in terms for term in cell.split(", ")}
+    _, sensitivity, fidelity, _ = splice.splice_tables(splice_report())
+    _, *measures = (row[0].partition(",")[0] for row in sensitivity.rows)
+    assert {*fidelity.headings[1:], *measures} - {"PCK", "loss"} <= explained
+    untouched = rate_table(rate_report(point(50, 0.4, 0.2))).rows[-1][0], splice_report().replacements[0].name
+    assert {*untouched, "effective dimension", "cloud of one mode", "copula"} <= explained
 
 
 def test_the_code_in_a_few_lines() -> None:

@@ -156,6 +156,12 @@ def test_margins_stand_in_the_title_as_they_were_given() -> None:
     assert "margin" not in tables(judged(Verdict.NO_SIGNIFICANT_DIFFERENCE, margin=None))[1].title
 
 
+def test_one_interval_stands_in_the_table_where_none_allows_for_other_seeds() -> None:
+    grid = tables(study(compared("full", "none", ONE_SEED), seeds=1))[1]
+    assert grid.headings == ("difference", "points", "CI over photos", "adjusted p", "finding", "question")
+    assert grid.rows[0][:4] == ("full - none", "+2.0", "+1.0 to +3.0", "0.03")
+
+
 def test_a_significant_difference_inside_the_margin_is_called_so_in_its_cell() -> None:
     (row,) = tables(of(estimate(0.001, 0.005)))[1].rows
     assert row[6] == "significantly better, within the margin"

@@ -42,6 +42,8 @@ def test_people_read_units_and_a_line_a_device(capsys) -> None:
     assert main(["doctor"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert f"memory {machine['memory_gb']:g} GB" in lines
+    (processor,) = [line for line in lines if line.startswith("processor ")]
+    assert processor.endswith("thread" if machine["threads"] == 1 else "threads")
     assert any(line.startswith(f"cpu {machine['devices'][0]['name'][:20].strip()}") for line in lines)
 
 

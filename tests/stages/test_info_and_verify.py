@@ -184,3 +184,16 @@ def test_the_next_command_knows_where_the_ancestors_lie(graft: Path, monkeypatch
     assert (ancestor(graft, "model"), ancestor(graft, "data")) == ("base", "data")
     shutil.rmtree(graft.parent / "data")
     assert ancestor(graft, "data") == "DATA"
+
+
+def test_info_shows_options_by_the_names_of_the_help_and_as_they_are_stored_in_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"train": "all", "joints": "same"}
+    with new_artifact(tmp_path / "tuned", kind="hourglass", config=config, parents={}, execution=Execution()) as made:
+        made.commit({})
+    assert main(["info", str(tmp_path / "tuned")]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "trainable all" in shown and "joint mismatch error" in shown
+    assert main(["info", str(tmp_path / "tuned"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["config"] == config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import unicodedata
 from collections.abc import Callable
@@ -111,12 +112,27 @@ BOX = {"bbox": [1, 2, 3, 4], "score": 0.5}
             "people have category_id 1, most boxes have 0.* Try: category_id 1",
         ),
         ([{"image_id": 1, "bbox": [1, 2, 0, 4]}], "box without area: 1.* Try: boxes with an area"),
+        ([{"image_id": 1, "box": [1, 2, 3, 4]}], "no box: 1.* Try: bbox as its key"),
         ([{**BOX, "file_name": "images\\1.jpg"}], "Try: photos with a path that ends in images/1.jpg"),
     ],
 )
 def test_boxes_that_are_of_nobody_are_refused_with_a_fix_that_fits(tmp_path: Path, content: Any, words: str) -> None:
     with pytest.raises(Refused, match=words):
         boxes_of(content, ["1.jpg"], tmp_path)
+
+
+@pytest.mark.parametrize("photo", ["7.jpg", "0007.png", "000000000007.jpg"])
+@pytest.mark.parametrize("said", ["7", "07", "0007"])
+def test_an_id_may_be_a_text(tmp_path: Path, said: str, photo: str) -> None:
+    [found], skipped = boxes_of([{**BOX, "image_id": said}], ["8.jpg", photo], tmp_path)
+    assert (found.path.name, found.people, dict(skipped)) == (photo, 1, {})
+
+
+@pytest.mark.parametrize("key", ["image_id", "file_name"])
+def test_a_name_that_is_not_utf8_is_found(tmp_path: Path, key: str) -> None:
+    name = os.fsdecode(b"b\xff.jpg")
+    [found], skipped = boxes_of([{**BOX, key: name}], ["a.jpg", name], tmp_path)
+    assert (found.file_name, found.people, dict(skipped)) == (name, 1, {})
 
 
 def test_a_box_without_area_among_others_is_counted(tmp_path: Path) -> None:

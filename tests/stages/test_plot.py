@@ -7,11 +7,15 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from shgae.analysis.latent.report import ANALYSIS_REPORT
@@ -27,6 +31,7 @@ from shgae.evaluation.study_registration import StudyPlan, plan_bytes
 from shgae.evaluation.study_report import STUDY
 from shgae.execution import Execution
 from shgae.metrics.pckh import Curve
+from shgae.plots.style import looks_of
 from shgae.reporting import plot_inputs
 from shgae.reporting.plot_inputs import read_inputs
 from shgae.stages import plot
@@ -93,6 +98,32 @@ def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp
     }
 
 
+def test_a_model_has_one_colour_in_all_figures_of_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [trained(tmp_path / "net"), trained(tmp_path / "ae", "autoencoder"), trained(tmp_path / "tuned")]
+    models = [scored(name, {"nose": 0.3}, sure=interval(0.1, 0.5)) for name in ("control", "tuned", "net")]
+    report = EVALUATION.to_json(evaluation(*models))
+    found: dict[str, set[str]] = {}
+
+    def look(figure: Figure, paths: Sequence[Path], _command: str) -> None:
+        for legend in figure.legends:
+            for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+                colour = handle.get_color() if isinstance(handle, Line2D) else handle.get_facecolor()  # type: ignore
+                found.setdefault(text.get_text(), set()).add(to_hex(colour))
+        for path in paths:
+            path.write_bytes(b"a figure")
+
+    monkeypatch.setattr(plot, "save_figure", look)
+    plot.run([*runs, reported(tmp_path / "e", "evaluation", report)], tmp_path / "out", Execution())
+    assert found.keys() == {"net", "ae", "tuned", "control"}
+    assert [len(colours) for colours in found.values()] == [1] * 4
+    assert len(set.union(*found.values())) == 4
+
+
+def test_of_more_names_than_colours_each_figure_has_its_own() -> None:
+    assert looks_of("abcdefg") == dict(zip("abcdefg", range(7), strict=True))
+    assert looks_of("abcdefgh") == {}
+
+
 def test_an_evaluation_with_curves_has_a_figure_of_them_too(tmp_path: Path) -> None:
     curve = Curve((0.0, 0.25, 0.5), (0.0, 0.2, 0.4), 0.2)
     row = dataclasses.replace(scored("m", {"nose": 0.3}, sure=interval(0.1, 0.5)), curves={"pckh": curve})
@@ -152,6 +183,14 @@ def test_a_study_is_meant_by_its_folder_too(tmp_path: Path) -> None:
     report = dataclasses.replace(study(), registered=KEPT)
     reported(tmp_path / "study" / "report", "study", STUDY.to_json(report), PLANNED)
     assert plot.run([tmp_path / "study"], tmp_path / "out", Execution()).artifact.facts["figures"] == ["differences"]
+
+
+def test_a_study_is_named_after_its_folder_next_to_a_comparison(tmp_path: Path) -> None:
+    report = dataclasses.replace(study(), registered=KEPT)
+    reported(tmp_path / "study" / "report", "study", STUDY.to_json(report), PLANNED)
+    reported(tmp_path / "comparison", "study", STUDY.to_json(dataclasses.replace(study(), budget=None)))
+    facts = plot.run([tmp_path / "comparison", tmp_path / "study"], tmp_path / "out", Execution()).artifact.facts
+    assert facts["figures"] == ["differences-comparison", "differences-study"]
 
 
 def test_a_study_without_its_plan_is_not_drawn(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from shgae.artifacts.checkpoint import CHECKPOINT, load_checkpoint
+from shgae.data.augmentation import Warp
 from shgae.data.datasets import PoseBatch, pinned
 from shgae.errors import Diverged, Interrupted
 from shgae.execution import Execution
@@ -130,3 +131,7 @@ def test_batches_for_a_gpu_are_pinned_in_the_thread_that_reads_them(
     assert isinstance(there, PoseBatch)
     assert there.rows is batch.rows
     assert there.crops is not batch.crops
+    warp = Warp(torch.zeros(2, 2, 3), torch.zeros(2, 3), torch.zeros(2, 4, dtype=torch.int64), 128)
+    inner = pinned(batch._replace(warp=warp), GPU).warp
+    assert isinstance(inner, Warp) and inner.crop_size == 128
+    assert inner.sampling is not warp.sampling and inner.gains is not warp.gains

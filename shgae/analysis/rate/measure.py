@@ -147,7 +147,7 @@ class RateCurve:
         for the bottleneck as it is."""
         others = [] if again else [UNTOUCHED, *seen.names]
         passes = Passes(self._splicer, self._crops, self._heatmap, [*others, *map(str, ks)])
-        what = "more ranks" if again else "ranks"
+        what = "more components" if again else "components"
         for batch, descent in self._splicer.descents(self._crops, self._execution, what):
             with torch.inference_mode():
                 instead = self._projected(descent, projection, ks, seen, again)

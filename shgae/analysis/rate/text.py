@@ -12,11 +12,12 @@ from shgae.metrics.statistics import ROUNDING
 from shgae.wording import counted
 
 _PCK: Mapping[RankVerdict, str] = {
-    RankVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: no rank can be named.",
+    RankVerdict.TOO_FEW: "With {side}, under 10 photos of people with joints that count: "
+    "no number of components can be named.",
     RankVerdict.NO_COST: "With {side}, the training mean costs {difference} of PCK, not clearly above 0: "
-    "no rank can be named.",
+    "no number of components can be named.",
     RankVerdict.MEAN_BETTER: "With {side}, the training mean scores higher than the bottleneck itself (its cost: "
-    "{difference}): no rank can be named.",
+    "{difference}): no number of components can be named.",
     RankVerdict.WORSE_THAN_MEAN: "With {side}, {what} is significantly worse than the "
     "training mean: {difference} of PCK.",
     RankVerdict.LIKE_MEAN: "With {side}, no significant difference between {what} and the "
@@ -27,7 +28,8 @@ _PCK: Mapping[RankVerdict, str] = {
     "estimate is {components}, without an upper limit among the {most} tried.",
     RankVerdict.BEYOND: "With {side}, PCA does not reach the PCK of {what}: with every number tried, up to "
     "{most}, it is significantly lower.",
-    RankVerdict.EARLIER: "With {side}, no rank was named for {what}; shgae rate made again gives a limit.",
+    RankVerdict.EARLIER: "With {side}, no number of components was named for {what}; "
+    "shgae rate made again gives a limit.",
 }
 _PERHAPS_BEYOND = (
     "With {side}, PCA needs {least} to reach the PCK of {what}; the estimate lies beyond the {most} tried."
@@ -39,8 +41,8 @@ _FVU: Mapping[RankVerdict, str] = {
     RankVerdict.BEYOND: "In variance explained, PCA does not reach {what} with {most}{interval}.",
     RankVerdict.WORSE_THAN_MEAN: "In variance explained, {what} is worse than the training mean.",
     RankVerdict.LIKE_MEAN: "In variance explained, no significant difference between {what} and the training mean.",
-    RankVerdict.TOO_FEW: "In variance explained, under 10 photos: no rank can be named.",
-    RankVerdict.EARLIER: "In variance explained, no rank was named for {what}.",
+    RankVerdict.TOO_FEW: "In variance explained, under 10 photos: no number of components can be named.",
+    RankVerdict.EARLIER: "In variance explained, no number of components was named for {what}.",
 }
 _NOT_VARYING = "The bottlenecks do not vary: there is no variance to explain."
 _NO_CURVE = "The trunk was tuned with its autoencoder inside: components of its bottleneck do not measure it."

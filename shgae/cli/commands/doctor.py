@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shgae.cli.command import MAINTENANCE, Outcome, command
+from shgae.wording import counted
 
 
 @command("doctor", section=MAINTENANCE, example="shgae doctor --json")
@@ -25,7 +26,8 @@ def _in_words(machine: Mapping[str, Any]) -> dict[str, str]:
     return {
         "versions": ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
         "system": machine["system"],
-        "processor": f"{machine['processor']}, {machine['processors']} cores to use, {machine['threads']} threads",
+        "processor": f"{machine['processor']}, {counted(machine['processors'], 'core')} to use, "
+        f"{counted(machine['threads'], 'thread')}",
         "memory": f"{machine['memory_gb']:g} GB",
         "free disk": f"{machine['disk_free_gb']:g} GB",
         **{device["device"]: _device(device) for device in machine["devices"]},

@@ -35,7 +35,7 @@ def export(
     """Exports a model as one ONNX file, checked against torch with onnxruntime.
 
     In: images (N, 3, H, W), RGB in [0, 1] minus the mean colour. Out: maps (N, stacks, K, H / 4, W / 4), and the code
-    of every autoencoder in it. Needs onnx, onnxscript and onnxruntime (pip install them).
+    of every autoencoder in it. Needs onnx, onnxscript and onnxruntime (pip install '.[onnx]').
     """
     from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table

@@ -41,8 +41,9 @@ def graft(
 ) -> Outcome:
     """Inserts autoencoders after the last bottleneck residual of their hourglasses.
 
-    With one autoencoder per stack, the first goes into the first stack, and so on. A single one for several stacks is
-    shared: one set of weights. The same one given twice becomes two copies, which fine-tuning changes separately.
+    With one autoencoder per stack, the first goes into the first --stack given, and so on. A single one for several
+    stacks is shared: one set of weights. The same one given twice becomes two copies, which fine-tuning changes
+    separately.
     """
     from shgae.cli.tables import facts_table
     from shgae.stages import graft as stage

@@ -32,10 +32,10 @@ def import_model(
     output: Output,
     execution: Execution,
     joints: Annotated[
-        Path | None, typer.Option(metavar="JSON", help="COCO JSON of its joints; else its family's."), File("joints")
+        Path | None, typer.Option(metavar="JSON", help="COCO JSON of joints; else its training set's."), File("joints")
     ] = None,
     mean_rgb: Annotated[
-        str | None, typer.Option(metavar="R,G,B", help="Mean colour it subtracts, 0 to 1; else its family's.")
+        str | None, typer.Option(metavar="R,G,B", help="Mean colour it subtracts, 0 to 1; else its training set's.")
     ] = None,
     category: Category = None,
     like: Annotated[

@@ -25,11 +25,12 @@ def info(
 
     from shgae.artifacts.disk_space import readable
     from shgae.cli.tables import facts_table, in_units, lineage_tree
+    from shgae.reporting.names import options_named
     from shgae.stages import info as stage
 
     result = stage.run(path).to_json()
     size = {"files": result["files"], "size": readable(result["bytes"])}
-    config = facts_table(result["config"], "Made with")
+    config = facts_table(options_named(result["kind"], result["config"]), "Made with")
     known = dict(result["facts"])
     if result["kind"] == "hourglass" and "best_score" in known:
         known["val_pck"] = known.pop("best_score")

@@ -40,9 +40,8 @@ def study(
 ) -> Outcome:
     """Fine-tunes a model with and without an autoencoder, all else equal, and says what the autoencoder gave.
 
-    Registers the study first, keeps what is there and goes on with what was interrupted, with --resume or without;
-    more arms or seeds are added. --force registers another plan and makes again what was made with other options
-    or is damaged.
+    Registers the study first, keeps what is there and goes on with what was interrupted; more arms or seeds are
+    added.
     """
     from shgae.artifacts.manifest import DIFFERENCES
     from shgae.cli.tables import dry_run_tables, plan_tables, study_tables

@@ -13,9 +13,8 @@ the head box) is visible, as in the other two files.
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -138,7 +137,7 @@ def _newell(source: Source) -> Converted:
     people = []
     for i, (name, normalize) in enumerate(zip(found["imgname"], found["normalize"].tolist(), strict=True)):
         with broken.counted():
-            head = {} if math.isnan(normalize) else {"head_size": normalize}
+            head = {"head_size": normalize} if normalize > 0 else {}
             file_name, joints = file_name_of(_name(name)), _without_place(found["part"][i], found["visible"][i])
             people.append(_person(file_name, joints, found["visible"][i], center[i], scale[i], **head))
     stray = int(((found["visible"] > 0) & (found["part"][..., 0] <= 0)).sum())
@@ -146,6 +145,9 @@ def _newell(source: Source) -> Converted:
     notes += broken.notes(len(people))
     if stray:
         notes.append(f"joints flagged visible at x <= 0, not taken: {stray:,}")
+    if headless := sum(person.head_size is None for person in people):
+        notes.append(f"without a head size above 0: {counted(headless, 'person', 'people')}")
+    notes += _without_box(people)
     return Converted(MPII_PERSON, {path_of(source).stem: people}, tuple(notes))
 
 
@@ -157,12 +159,18 @@ def _name(value: Any) -> Any:
     return value
 
 
+def _without_box(people: Sequence[ConvertedPerson]) -> list[str]:
+    if count := sum(person.box is None for person in people):
+        return [f"without centre or scale, and so without a box: {counted(count, 'person', 'people')}"]
+    return []
+
+
 def _bearpaw(source: Source) -> Converted:
     entries = strict_json.read(source, "annotations", FIX, constant=float).value
     if not isinstance(entries, list):
         raise Malformed("no list of people")
     splits: dict[str, list[ConvertedPerson]] = defaultdict(list)
-    others, jointless, placeless = 0, 0, 0
+    others, jointless = 0, 0
     broken = BrokenPeople()
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict):
@@ -175,7 +183,6 @@ def _bearpaw(source: Source) -> Converted:
             continue
         with broken.counted():
             split, person = _bearpaw_person(entry, f"entry {place}")
-            placeless += person.box is None
             splits[split].append(person)
     notes = [_BOX, "head box: the format has none (the official .mat has it)", _INDEX]
     notes += broken.notes(sum(map(len, splits.values())))
@@ -183,8 +190,7 @@ def _bearpaw(source: Source) -> Converted:
         notes.append(f"people without joints: {jointless:,}")
     if others:
         notes.append(f"people of other data sets, left out: {counted_people(others)}")
-    if placeless:
-        notes.append(f"without centre or scale, and so without a box: {counted(placeless, 'person', 'people')}")
+    notes += _without_box([person for people in splits.values() for person in people])
     return Converted(MPII_PERSON, splits, tuple(notes))
 
 
@@ -196,7 +202,7 @@ def _bearpaw_person(entry: Mapping[str, Any], where: str) -> tuple[str, Converte
     center = None if center in (None, []) else _numbers(center, (2,), f"objpos of {where}")
     scale = None if scale is None else float(_numbers(scale, (), f"scale_provided of {where}"))
     is_validation = entry.get("isValidation")
-    if type(is_validation) not in (int, float) or is_validation not in (0, 1):
+    if type(is_validation) not in (int, float, bool) or is_validation not in (0, 1):
         raise Malformed(f"isValidation of {where} is neither 0 nor 1")
     xy, visible = _without_place(joints[:, :2], joints[:, 2]), joints[:, 2]
     if (np.isnan(visible) & (xy[:, 0] > 0)).any():

@@ -13,7 +13,7 @@ from shgae.artifacts.lineage import parent_of
 from shgae.artifacts.manifest import KINDS, SHEET
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.execution import Execution
-from shgae.reporting.names import shortest_ends
+from shgae.reporting.names import folder_of, shortest_ends
 
 _SHOWN: dict[str, tuple[str, ...]] = {
     "hourglass": (HISTORY,),
@@ -69,7 +69,7 @@ def open_given(paths: Sequence[Path], execution: Execution) -> list[Given]:
     for path in sorted(paths, key=str):
         artifact = open_artifact(report_of(path), verify=False)
         found.setdefault(artifact.id, artifact)
-    names = told_apart({identity: _folder(artifact) for identity, artifact in found.items()})
+    names = told_apart({identity: folder_of(artifact) for identity, artifact in found.items()})
     opened = []
     for identity, artifact in sorted(found.items(), key=lambda one: _rank(one[1], names[one[0]])):
         given = Given(names[identity], artifact, execution)
@@ -91,13 +91,7 @@ def locate(data_id: str, child: Given, given: Iterable[Given]) -> Given | None:
         if one.artifact.id == data_id:
             return one
     data = parent_of(child.artifact, "data")
-    return Given(_folder(data).name, data, child.execution) if data and data.id == data_id else None
-
-
-def _folder(artifact: Artifact) -> Path:
-    folder = artifact.path.resolve()
-    is_in_study = artifact.manifest.kind == "study" and folder.name == "report"
-    return folder.parent if is_in_study else folder
+    return Given(folder_of(data).name, data, child.execution) if data and data.id == data_id else None
 
 
 def _rank(artifact: Artifact, name: str) -> tuple[int, int, str, str]:

@@ -14,6 +14,7 @@ from shgae.artifacts.command_line import shown
 from shgae.artifacts.disk_space import readable
 from shgae.artifacts.lineage import found
 from shgae.artifacts.manifest import Parent
+from shgae.reporting.names import options_named
 from shgae.reporting.page.html import Block, Details, Drawing, FactList, Item, Items, Section, Text
 from shgae.reporting.page.inputs import Given, told_apart
 from shgae.reporting.page.lineage_graph import FamilyMember, layout
@@ -135,7 +136,8 @@ def _details(one: Given) -> Details:
         ("folder", str(one.artifact.path)),
         ("size", f"{readable(size)} in {counted(len(manifest.files), 'file')}"),
     )
-    options = tuple((name, _spelled(value)) for name, value in sorted(manifest.config.items()))
+    named = options_named(one.kind, manifest.config)
+    options = tuple((name, _spelled(value)) for name, value in sorted(named.items()))
     blocks: list[Block] = [FactList(pairs, ("command", "id", "folder"))]
     if options:
         blocks += [Text("With these options:"), FactList(options, dense=True)]

@@ -12,14 +12,14 @@ from shgae.analysis.rate.text import fvu_sentence, needed_sentence, pck_sentence
 from tests.builders.findings import CURVE, EQUAL, interval, point, rate_report
 
 WHAT = "the autoencoder (code size 50)"
-TOLD = "With skips on, "
+TOLD, NO_NUMBER = "With skips on, ", "no number of components can be named."
 POINTS, LOSES = "4.0 points (3.0 to 5.0)", f"{TOLD}the training mean loses 20.0 points (10.0 to 30.0) of PCK"
 LEAST = f"{TOLD}PCA needs at least 10 components to reach the PCK of {WHAT}; the estimate"
 PCK = {
-    RankVerdict.TOO_FEW: f"{TOLD}under 10 photos of people with joints that count: no rank can be named.",
-    RankVerdict.NO_COST: (f"{TOLD}the training mean costs {POINTS} of PCK, not clearly above 0: no rank can be named."),
+    RankVerdict.TOO_FEW: f"{TOLD}under 10 photos of people with joints that count: {NO_NUMBER}",
+    RankVerdict.NO_COST: (f"{TOLD}the training mean costs {POINTS} of PCK, not clearly above 0: {NO_NUMBER}"),
     RankVerdict.MEAN_BETTER: (
-        f"{TOLD}the training mean scores higher than the bottleneck itself (its cost: {POINTS}): no rank can be named."
+        f"{TOLD}the training mean scores higher than the bottleneck itself (its cost: {POINTS}): {NO_NUMBER}"
     ),
     RankVerdict.WORSE_THAN_MEAN: (f"{TOLD}{WHAT} is significantly worse than the training mean: {POINTS} of PCK."),
     RankVerdict.LIKE_MEAN: (f"{TOLD}no significant difference between {WHAT} and the training mean: {POINTS} of PCK."),
@@ -28,7 +28,7 @@ PCK = {
     ),
     RankVerdict.OPEN: f"{LEAST} is 12 components, without an upper limit among the 4,096 components tried.",
     RankVerdict.BEYOND: f"{LEAST} lies beyond the 4,096 components tried.",
-    RankVerdict.EARLIER: f"{TOLD}no rank was named for {WHAT}; shgae rate made again gives a limit.",
+    RankVerdict.EARLIER: f"{TOLD}no number of components was named for {WHAT}; shgae rate made again gives a limit.",
 }
 EXPLAINED = "In variance explained, "
 FVU = {
@@ -39,8 +39,8 @@ FVU = {
     RankVerdict.BEYOND: f"{EXPLAINED}PCA does not reach {WHAT} with 4,096 components (95 % CI 9 and more).",
     RankVerdict.WORSE_THAN_MEAN: f"{EXPLAINED}{WHAT} is worse than the training mean.",
     RankVerdict.LIKE_MEAN: f"{EXPLAINED}no significant difference between {WHAT} and the training mean.",
-    RankVerdict.TOO_FEW: f"{EXPLAINED}under 10 photos: no rank can be named.",
-    RankVerdict.EARLIER: f"{EXPLAINED}no rank was named for {WHAT}.",
+    RankVerdict.TOO_FEW: f"{EXPLAINED}under 10 photos: {NO_NUMBER}",
+    RankVerdict.EARLIER: f"{EXPLAINED}no number of components was named for {WHAT}.",
 }
 NEEDED = {
     CurveVerdict.TOO_FEW: f"{TOLD}under 10 photos of people with joints that count: no verdict on the curve.",

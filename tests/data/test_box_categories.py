@@ -1,0 +1,100 @@
+"""Whom the boxes of a JSON are of: the category of the people, by its own name where the JSON has one."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from shgae.data.boxes import OTHER_CATEGORY, BoxFile, read_boxes
+from shgae.data.photo_request import read_request
+from shgae.errors import Refused
+from shgae.execution import Execution
+from shgae.recipes import PredictConfig
+from tests.builders.chain import Notes
+
+BOX = {"image_id": 7, "bbox": [1, 2, 3, 4], "category_id": 1}
+DATASET: dict[str, Any] = {"images": [{"id": 7, "file_name": "a.jpg"}], "annotations": [BOX | {"id": 70}]}
+
+
+def read(document: Any, joints: Sequence[str] = ()) -> BoxFile:
+    """The JSON in a file of its own, for a model of category 1."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "boxes.json"
+        path.write_text(json.dumps(document))
+        return read_boxes(path, 1, joints)
+
+
+@pytest.mark.parametrize("wrong", [{"iscrowd": 2}, {"iscrowd": "no"}, {"id": "x"}, {"image_id": None}])
+@pytest.mark.parametrize("is_list", [True, False])
+def test_boxes_of_another_category_need_not_be_sound(is_list: bool, wrong: dict[str, Any]) -> None:
+    boxes = [*DATASET["annotations"], {"category_id": 18, "bbox": 5} | wrong]
+    file = read(boxes if is_list else DATASET | {"annotations": boxes})
+    assert file.other_categories == {18: 1} and [len(image.boxes) for image in file.images] == [1]
+
+
+JOINTS = ["nose", "tail"]
+PERSON, CAR = {"id": 3, "name": "person"}, {"id": 1, "name": "car"}
+CATEGORIES: dict[str, tuple[list[Any], int]] = {
+    "person by name": ([CAR, PERSON], 3),
+    "person by name in other letters": ([CAR, PERSON | {"name": "Person"}], 3),
+    "person without joints, others with some": ([PERSON, {"id": 4, "name": "dog", "keypoints": ["paw"]}], 3),
+    "the only one with joints": ([CAR, {"id": 5, "name": "human", "keypoints": ["head"]}], 5),
+    "the one with the model's joints": ([PERSON, {"id": 5, "name": "dog", "keypoints": JOINTS}], 5),
+    "several with the model's joints": ([{"id": n, "name": f"dog {n}", "keypoints": JOINTS} for n in (5, 1)], 1),
+    "no categories": ([], 1),
+    "no names": ([{"id": 1}, {"id": 2}], 1),
+    "broken ones": ([5, {"id": "x", "name": "person"}], 1),
+}
+
+
+@pytest.mark.parametrize("case", CATEGORIES)
+def test_a_datasets_own_categories_say_who_the_people_are(case: str) -> None:
+    categories, number = CATEGORIES[case]
+    boxes = [{"id": n, "image_id": 7, "bbox": [n, n, 5, 5], "category_id": n} for n in range(1, 6)]
+    file = read(DATASET | {"annotations": boxes, "categories": categories}, JOINTS)
+    assert [box.annotation_id for image in file.images for box in image.boxes] == [number]
+    assert file.category_id == number and file.skipped == {OTHER_CATEGORY: 4}
+
+
+@pytest.mark.parametrize(
+    ("categories", "words"),
+    [
+        ([CAR], "this model's people, is called 'car'"),
+        ([CAR, {"id": 2, "name": "dog"}], "this model's people, is called 'car'"),
+        ([{"id": 2, "name": "dog"}], "this model's people, is not there"),
+        ([PERSON, PERSON | {"id": 4}, CAR], "is called 'car'"),
+        ([CAR | {"keypoints": ["wheel"]}, {"id": 2, "name": "dog", "keypoints": ["paw"]}], "is called 'car'"),
+    ],
+)
+def test_a_dataset_in_which_the_number_means_something_else_is_refused(categories: list[Any], words: str) -> None:
+    with pytest.raises(Refused, match=f"{words}.* Try: person as the name of the people's category"):
+        read(DATASET | {"categories": categories}, JOINTS)
+
+
+def noted(folder: Path, boxes: Any) -> list[str]:
+    """What is said of boxes of one photo."""
+    Image.new("L", (40, 30)).save(folder / "1.png")
+    (folder / "b.json").write_text(json.dumps(boxes))
+    notes = Notes()
+    read_request([folder / "1.png"], folder / "b.json", 1, PredictConfig(), Execution(progress=notes))
+    return notes.said
+
+
+def test_other_categories_are_named_and_a_list_that_counts_from_0_is_doubted(tmp_path: Path) -> None:
+    boxes = [{"image_id": 1, "bbox": [1, 1, 9, 9], "category_id": category} for category in (1, 2, 0, 2)]
+    note = "note: 3 boxes skipped: other category (2: 2 boxes, 0: 1 box)"
+    assert noted(tmp_path, boxes) == [f"{note}; are ids counted from 0? people are 1 here"]
+    named = {"images": [{"id": 1, "file_name": "1.png"}], "categories": [{"id": 1, "name": "person"}]}
+    assert noted(tmp_path, named | {"annotations": boxes}) == [note]
+
+
+def test_a_box_without_a_score_among_scored_ones_is_told(tmp_path: Path) -> None:
+    boxes: list[dict[str, Any]] = [{"image_id": 1, "bbox": [1, 1, 9, 9], "score": score} for score in (0.5, None, 0.1)]
+    assert noted(tmp_path, boxes) == ["note: 1 of 3 boxes without a score: it counts as 1"]
+    assert noted(tmp_path, boxes[:1]) == noted(tmp_path, boxes[1:2]) == []
