@@ -16,6 +16,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from shgae.artifacts.crops import Crops
+from shgae.artifacts.store import open_artifact
 from shgae.data.synthetic import SyntheticConfig, draw_dataset
 from shgae.execution import Execution
 from shgae.experiments.study import costs
@@ -112,3 +114,9 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory, drawn: dict[Split, prepa
     output = tmp_path_factory.mktemp("prepared") / "data"
     prepare.run(drawn, output, PrepareConfig(crop_size=128), Execution())
     return output
+
+
+@pytest.fixture
+def crops(tiny_data: Path) -> Crops:
+    """People and crops of the test split of that data."""
+    return Crops(open_artifact(tiny_data, "data"), "test")

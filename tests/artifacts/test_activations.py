@@ -89,7 +89,7 @@ def test_a_limit_keeps_the_first_rows(tmp_path: Path, limit: int | None, rows: i
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_a_split_that_is_not_there_is_refused_with_what_is_and_how_to_get_it(tmp_path: Path, split: str) -> None:
     artifact = extracted(tmp_path / "a", train=2, val=1, test=0)
-    with pytest.raises(Refused, match=f"split {split} in .*: these activations hold train, val only. Try: shgae ext"):
+    with pytest.raises(Refused, match=f"split {split} in .*train, val only. Try: shgae ext"):
         Activations(artifact, split)
 
 

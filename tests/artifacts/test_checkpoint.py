@@ -73,7 +73,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     )
     for note in notes:
         save_tensors(tmp_path / "c", {"model.x": np.arange(5.0)}, note)
-        with pytest.raises(Refused, match="checkpoint in .*: no position of a training in it. Try: --force"):
+        with pytest.raises(Refused, match="checkpoint in .*: no position .*--force"):
             load_checkpoint(tmp_path / "c")
     with pytest.raises(Refused, match="no such file"):
         load_checkpoint(tmp_path / "none")
@@ -99,7 +99,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
 )
 def test_a_position_that_no_training_can_have_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     save_tensors(tmp_path / "c", TENSORS, asdict(Position(epoch=2)) | change)
-    with pytest.raises(Refused, match="no position that a training can have"):
+    with pytest.raises(Refused, match="no position"):
         load_checkpoint(tmp_path / "c")
 
 

@@ -70,7 +70,7 @@ def test_people_with_numbers_that_nobody_wrote_are_refused(tmp_path: Path, name:
     made.visibility[3] = 2
     made.arrays()[name][3] = value
     data = stored(tmp_path / "data", train=made)
-    with pytest.raises(Refused, match=f"{name} of annotation {made.annotation_id[3]} is out of range"):
+    with pytest.raises(Refused, match=f"{name} of annotation {made.annotation_id[3]} "):
         Crops(data, "train")
 
 
@@ -84,7 +84,7 @@ def test_a_row_of_the_table_of_people_that_nobody_wrote_is_refused(tmp_path: Pat
     with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as draft:
         write_rows(draft.file("people.jsonl"), [row, row | change])
         data = draft.commit({"splits": {"train": 0}, "crop_size": SIZE})
-    with pytest.raises(Refused, match="not as prepare writes it"):
+    with pytest.raises(Refused, match="prepare writes"):
         photo_names(data, "train")
 
 
@@ -144,7 +144,7 @@ def test_a_limit_keeps_the_first_people(tmp_path: Path, limit: int | None, rows:
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_a_split_that_is_not_there_is_refused_with_what_is_and_how_to_get_it(tmp_path: Path, split: str) -> None:
     data = prepared(tmp_path / "data", train=2, val=1, test=0)
-    with pytest.raises(Refused, match=f"split {split} in .*: this data has train, val only. Try: .*shgae prepare"):
+    with pytest.raises(Refused, match=f"split {split} in .*train, val only.*shgae prepare"):
         Crops(data, split)
 
 

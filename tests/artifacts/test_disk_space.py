@@ -37,9 +37,7 @@ def test_a_disk_without_that_room_ends_it_at_once(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disk_space, "free_bytes", lambda _: 65_000_000)
-    with pytest.raises(
-        DiskError, match="weights and checkpoints need .* with 64.0 MB to spare, 65.0 MB are free. Try: another disk.$"
-    ):
+    with pytest.raises(DiskError, match=r"need .* 64.0 MB to spare, 65.0 MB .*another disk\.$"):
         train.run(tiny_data, tmp_path / "baseline", RECIPES["improved"].train, Execution())
     assert not list(tmp_path.iterdir())
 

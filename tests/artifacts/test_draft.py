@@ -17,8 +17,9 @@ from shgae.artifacts.run_log import ORIGIN
 from shgae.artifacts.store import open_artifact, verify_files
 from shgae.artifacts.tables import write_rows
 from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, ProcessGroup, Progress, StopFlag
+from shgae.execution import Execution, ProcessGroup, StopFlag
 from tests.builders.artefacts import FILES, FORCE, RESUME, everything, fill, interrupted, make, recorded
+from tests.builders.chain import Notes
 
 
 class Process(ProcessGroup):
@@ -34,14 +35,6 @@ class Process(ProcessGroup):
             self.says.append(value)
             return value
         return self.says.pop(0)
-
-
-class Notes(Progress):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
 
 
 def stopped() -> StopFlag:

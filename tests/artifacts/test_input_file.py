@@ -56,16 +56,16 @@ def test_what_may_not_be_read_is_said_so(tmp_path: Path, monkeypatch: pytest.Mon
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(*((Path, "stat") if call == "stat" else (input_file.os, "open")), forbidden)
-    assert refusal(path).why == "it may not be read"
+    assert "may not" in refusal(path).why
     if call == "stat":
-        with pytest.raises(Refused, match="it may not be read"):
+        with pytest.raises(Refused, match="may not"):
             check_input(path, "notes")
 
 
 @pytest.mark.parametrize("check", [open_input, lambda path: check_input(path, "file")])
 def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path: Path, check) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(Refused, match=r"it is a pipe \(FIFO\)"):
+    with pytest.raises(Refused, match=r"\(FIFO\)"):
         check(tmp_path / "pipe")
 
 
@@ -104,7 +104,7 @@ def test_of_a_folder_the_first_three_files_of_a_wanted_kind_are_named(tmp_path: 
     (tmp_path / "d.json").unlink()
     assert refusal(tmp_path, "a .json or .txt file").fix == " or ".join(f"{tmp_path}/{n}.json" for n in "abc") + ", ..."
     assert refusal(tmp_path, "a .json file").fix == " or ".join(f"{tmp_path}/{n}.json" for n in "abc")
-    assert "it is a folder" in refusal(tmp_path).why
+    assert "a folder" in refusal(tmp_path).why
 
 
 def test_a_typed_path_may_begin_at_a_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_a_draft_that_does_not_say_what_it_is_can_be_begun_again_and_not_resumed
     (partial / INTENT).write_text(content)
     before = everything(partial)
     for execution in (Execution(), RESUME, Execution(resume=True, force=True)):
-        with pytest.raises(Refused, match=r"intent.json .* Try: the command that began it, with --force"):
+        with pytest.raises(Refused, match=r"intent.json .*with --force"):
             make(tmp_path / "run", execution=execution, resumable=True)
     with pytest.raises(Refused, match="unfinished artefact in .*run.partial"):
         unfinished(partial)
@@ -114,7 +114,7 @@ def test_another_config_kind_or_parent_is_not_resumed_and_the_differences_are_na
         ("hourglass", {"seed": 1}, {"data": data}, f"data: {data.id} here, None there"),
     ):
         with (
-            pytest.raises(Refused, match="it was begun otherwise") as caught,
+            pytest.raises(Refused, match="begun otherwise") as caught,
             new_artifact(target, kind=kind, config=config, parents=parents, execution=RESUME, resumable=True),
         ):
             pass
@@ -161,15 +161,15 @@ def test_a_resumable_draft_that_holds_nothing_yet_is_cleared(tmp_path: Path) -> 
 
 def test_to_resume_what_is_complete_is_refused_and_says_so(tmp_path: Path) -> None:
     make(tmp_path / "run")
-    with pytest.raises(Refused, match="it is complete already"):
+    with pytest.raises(Refused, match="complete already"):
         make(tmp_path / "run", execution=RESUME, resumable=True)
 
 
 def test_an_interrupted_run_is_neither_continued_nor_dropped_unasked(tmp_path: Path) -> None:
     partial = interrupted(tmp_path / "run", value=1)
-    with pytest.raises(Refused, match="an interrupted run lies in run.partial. Try: --resume to continue it, or --for"):
+    with pytest.raises(Refused, match="run.partial. Try: --resume .*--force"):
         make(tmp_path / "run", "hourglass", 1, resumable=True)
-    with pytest.raises(Refused, match="an interrupted run lies in run.partial. Try: another --output, or --force"):
+    with pytest.raises(Refused, match="run.partial. Try: another --output, or --force"):
         make(tmp_path / "run", "hourglass", 2)  # another step, one that cannot be resumed
     assert (partial / "half.json").is_file()
 

@@ -111,16 +111,16 @@ def test_names_and_paths_are_as_long_as_a_disk_takes_and_no_longer(tmp_path: Pat
         whole = changed(files={name: FileEntry("a" * 64, 1)})
         assert read_manifest(written(tmp_path, whole.to_json())) == whole
     for name in ("x" * 256, "ü" * 128, LONGEST + "z"):
-        with pytest.raises(Refused, match="longer than a disk takes"):
+        with pytest.raises(Refused, match="longer than"):
             read_manifest(written(tmp_path, changed(files={name: FileEntry("a" * 64, 1)}).to_json()))
     assert read_manifest(written(tmp_path, with_parent(path="p" * 4096).to_json())).parents[0].path == "p" * 4096
-    with pytest.raises(Refused, match="the path of a parent is not a path"):
+    with pytest.raises(Refused, match="path of a parent"):
         read_manifest(written(tmp_path, with_parent(path="p" * 4097).to_json()))
 
 
 @pytest.mark.parametrize("sha256", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "a" * 63 + "\n", "a" * 64 + "\n"])
 def test_a_hash_that_is_none_is_refused_though_the_id_fits(tmp_path: Path, sha256: str) -> None:
-    with pytest.raises(Refused, match="a hash is not a SHA-256"):
+    with pytest.raises(Refused, match="SHA-256"):
         read_manifest(written(tmp_path, changed(files={"x": FileEntry(sha256, 1)}).to_json()))
 
 
@@ -131,13 +131,13 @@ def test_a_manifest_of_another_schema_is_refused_and_says_which(tmp_path: Path) 
 
 
 def test_a_kind_that_nobody_knows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="kind model is none of data, hourglass"):
+    with pytest.raises(Refused, match="kind model is none"):
         read_manifest(written(tmp_path, changed(kind="model").to_json()))
 
 
-@pytest.mark.parametrize("path", ["a\0b", "a\ud800b"])
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b", "\ud800"])
 def test_a_parent_that_lies_nowhere_is_refused(tmp_path: Path, path: str) -> None:
-    with pytest.raises(Refused, match="torn or not ours"):
+    with pytest.raises(Refused, match="torn"):
         read_manifest(written(tmp_path, with_parent(path=path).to_json()))
 
 
@@ -145,7 +145,7 @@ def test_a_parent_that_lies_nowhere_is_refused(tmp_path: Path, path: str) -> Non
     "provenance", [{"command": "shgae train"}, {"command": ["shgae", 3]}, {"command": None}, {"versions": []}, [], None]
 )
 def test_a_provenance_that_cannot_be_told_is_refused(tmp_path: Path, provenance: Any) -> None:
-    with pytest.raises(Refused, match="torn or not ours"):
+    with pytest.raises(Refused, match="torn"):
         read_manifest(written(tmp_path, MANIFEST.to_json() | {"provenance": provenance}))
     assert read_manifest(written(tmp_path, changed(provenance={}).to_json())).provenance == {}
 
@@ -220,7 +220,7 @@ def test_a_manifest_with_any_byte_flipped_or_cut_is_refused_or_tells_the_same(tm
 )
 def test_an_edited_manifest_is_refused_as_changed(tmp_path: Path, at: tuple[Any, ...]) -> None:
     new = {"kind": "data", "sha256": "d" * 64, "id": "4" * 64}.get(at[-1], "fp16")
-    with pytest.raises(Refused, match="changed since it was written"):
+    with pytest.raises(Refused, match="changed since"):
         read_manifest(written(tmp_path, edited(MANIFEST.to_json(), at, new)))
 
 

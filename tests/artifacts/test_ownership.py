@@ -77,7 +77,7 @@ def test_a_piece_that_was_changed_since_is_not_gone_on_from(tmp_path: Path) -> N
     whole = half.read_bytes()
     for content in (whole[:-1], whole + b" ", bytes([whole[0] ^ 1, *whole[1:]]), b""):
         half.write_bytes(content)
-        with pytest.raises(Refused, match=r"half.json was changed since it was written. Try: --force"):
+        with pytest.raises(Refused, match=r"half.json was changed .* Try: --force"):
             make(tmp_path / "run", "hourglass", execution=RESUME, resumable=True)
     half.write_bytes(whole)
     make(tmp_path / "run", "hourglass", execution=RESUME, resumable=True)

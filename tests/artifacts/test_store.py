@@ -14,12 +14,7 @@ from shgae.artifacts.store import agree, open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import ProcessGroup
-from tests.builders.artefacts import FILES, interrupted, make
-
-
-def replace_by_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
+from tests.builders.artefacts import FILES, interrupted, make, replace_by_folder
 
 
 def rewritten(change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
@@ -54,7 +49,7 @@ def test_a_damaged_file_is_refused_by_name(
 def test_a_file_of_another_run_is_refused_by_name(tmp_path: Path, name: str) -> None:
     one, other = make(tmp_path / "one", value=1), make(tmp_path / "other", value=2)
     shutil.copy(other.path / name, one.path / name)
-    with pytest.raises(Refused, match=f"{name} was changed since it was written"):
+    with pytest.raises(Refused, match=f"{name} was changed"):
         open_artifact(one.path)
 
 
@@ -85,9 +80,9 @@ def test_a_file_that_the_user_put_into_the_folder_is_tolerated_and_not_part_of_i
     artifact = make(tmp_path / "data")
     (artifact.path / "notes.txt").write_text("my notes")
     assert open_artifact(artifact.path) == artifact
-    with pytest.raises(Refused, match="file notes.txt in .* not part of this data"):
+    with pytest.raises(Refused, match="file notes.txt in .* not part"):
         artifact.file("notes.txt")
-    with pytest.raises(Refused, match="not part of this data"):
+    with pytest.raises(Refused, match="not part"):
         artifact.file("../data/x.safetensors")
 
 
@@ -124,7 +119,7 @@ def test_a_folder_that_is_no_artefact_is_refused_for_what_it_is(tmp_path: Path) 
     }.items():
         with pytest.raises(Refused, match=why):
             open_artifact(tmp_path / name, "hourglass")
-    with pytest.raises(Refused, match="no such folder, wanted an artefact"):
+    with pytest.raises(Refused, match="wanted an artefact"):
         open_artifact(tmp_path / "none")
 
 
@@ -163,7 +158,7 @@ class Two(ProcessGroup):
 def test_what_another_process_found_is_refused_here_too(tmp_path: Path) -> None:
     artifact = make(tmp_path / "made")
     agree(artifact, FILES, {}, Two([0, 0, 0]))
-    with pytest.raises(Refused, match=f"{FILES[1]} is another file to another process\\. "):
+    with pytest.raises(Refused, match=f"{FILES[1]} is another file"):
         agree(artifact, FILES, {}, Two([0, 1, 0]))
     with pytest.raises(Refused, match=rf"{FILES[0]} is torn \(and 2 more\)\. "):
         agree(artifact, FILES, {FILES[0]: f"{FILES[0]} is torn"}, Two([0, 1, 1]))

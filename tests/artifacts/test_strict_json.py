@@ -117,7 +117,7 @@ def test_a_file_in_utf_16_is_read_only_where_it_may_be(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes("[1]".encode("utf-16"))
     assert read(path, "sigmas", "x", utf16=True).value == [1]
-    with pytest.raises(Refused, match="UTF-16, not UTF-8.* Try: save it as UTF-8"):
+    with pytest.raises(Refused, match="UTF-16, not UTF-8"):
         read(path, "boxes", "x")
 
 
@@ -138,7 +138,7 @@ def test_values_that_would_take_too_much_memory_are_refused_before_they_are_made
     parse(text)
     monkeypatch.setattr(strict_json, "_MOST_MEMORY", 20_000)
     made: list[dict[str, object]] = []
-    with pytest.raises(JsonFault, match="of memory, at most"):
+    with pytest.raises(JsonFault, match="memory, at most"):
         parse(text, each=made.append)
     assert made == []
 

@@ -112,7 +112,7 @@ def test_a_line_that_holds_no_json_object_is_refused_by_its_number(tmp_path: Pat
     path.write_bytes(b'{"a": 1}\n' + line + b'\n{"b": 2}\n')
     rows = read_rows(path)
     assert next(rows) == {"a": 1}
-    with pytest.raises(Refused, match="x.jsonl:2: the line is not (a )?JSON"):
+    with pytest.raises(Refused, match="x.jsonl:2: .*not (a )?JSON"):
         next(rows)
 
 

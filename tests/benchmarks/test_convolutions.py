@@ -47,5 +47,5 @@ def test_the_network_keeps_its_weights_and_gets_no_gradient(network: nn.Sequenti
 
 
 def test_a_run_that_misses_the_network_is_no_measurement(network: nn.Sequential) -> None:
-    with pytest.raises(AssertionError, match="did not come through"):
+    with pytest.raises(AssertionError, match="come through"):
         convolutions_alone(network, lambda: None, torch.float32)

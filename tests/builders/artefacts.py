@@ -65,6 +65,12 @@ def put(path: Path, content: bytes) -> Path:
     return path
 
 
+def replace_by_folder(path: Path) -> None:
+    """Puts a folder in the place of a file."""
+    path.unlink()
+    path.mkdir()
+
+
 class Killed(BaseException):
     """Stands for SIGKILL: from here on the process does nothing more to the disk."""
 

@@ -113,7 +113,13 @@ def peaks(cells: Sequence[tuple[int, int]]) -> torch.Tensor:
     return maps
 
 
+def exif_of(orientation: int) -> Image.Exif:
+    """What a camera writes that was held this way."""
+    made = Image.Exif()
+    made[0x0112] = orientation
+    return made
+
+
 def turn(path: Path, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.open(path).save(path, exif=exif)
+    """Writes a photo again, of a camera that was held this way."""
+    Image.open(path).save(path, exif=exif_of(orientation))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
+
+from shgae.stages import plot
 
 _SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"/>'
 
@@ -25,3 +29,14 @@ def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Figure, "savefig", save)
     monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *_: None)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures of ``shgae plot`` are saved as blanks: their three formats take a second each."""
+
+    def blank(_figure: Figure, paths: Sequence[Path], _command: str) -> None:
+        for path in paths:
+            path.write_bytes(b"a figure")
+
+    monkeypatch.setattr(plot, "save_figure", blank)

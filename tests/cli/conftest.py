@@ -44,3 +44,17 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Probe:
     run.add_to(app)
     monkeypatch.setattr("shgae.cli.app.app", app)
     return seen
+
+
+class Clock:
+    """A clock that a test puts on."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -129,5 +129,5 @@ def test_a_file_has_at_most_a_hundred_thousand_bytes_and_a_line_at_most_a_hundre
     path.write_bytes(head + b"." * 100)
     assert read(path).values == {"train": {"epochs": 7}}
     path.write_bytes(head + b"." * 101)
-    with pytest.raises(Refused, match="a line with more than 100 dots"):
+    with pytest.raises(Refused, match="100 dots"):
         read(path)

@@ -19,18 +19,7 @@ from shgae.errors import DiskError
 from shgae.execution import Progress
 from shgae.reporting.table import Grid
 from shgae.wording import duration
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.cli.conftest import Clock
 
 
 @pytest.fixture

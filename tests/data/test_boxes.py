@@ -238,7 +238,7 @@ def test_ids_have_at_most_64_bits(place: tuple[Any, ...]) -> None:
     for number in (LARGEST, SMALLEST):
         read(changed(alone, *place, to=number))
     for number in (LARGEST + 1, SMALLEST - 1, 1.5, True):
-        with pytest.raises(Refused, match="has no whole number as its"):
+        with pytest.raises(Refused, match="whole number"):
             read(changed(alone, *place, to=number))
 
 
@@ -252,7 +252,7 @@ def test_a_photo_has_sides_from_one_pixel_to_two_milliards() -> None:
         assert read(changed(DATASET, "images", 0, "height", to=side)).images[0].size is None
     for side in (2**31, 30.5, True, "30"):
         image = read(changed(DATASET, "images", 0, "height", to=side)).images[0]
-        assert image.size is None and "no whole number of pixels as its height" in str(image.fault)
+        assert image.size is None and "height" in str(image.fault)
 
 
 def test_a_box_may_be_smaller_than_a_pixel_and_lie_far_outside() -> None:
@@ -260,17 +260,17 @@ def test_a_box_may_be_smaller_than_a_pixel_and_lie_far_outside() -> None:
         assert read(changed(DETECTIONS, 0, "bbox", to=box)).images[0].boxes[0].xywh == tuple(box)
     for place in range(4):
         for number in (2**31 + 1, -1e39 if place < 2 else 1e39, 10**300):
-            with pytest.raises(Refused, match="entry 0 has a bbox beyond 2,147,483,648 pixels"):
+            with pytest.raises(Refused, match="entry 0 .*bbox beyond 2,147,483,648"):
                 read(changed(DETECTIONS, 0, "bbox", place, to=number))
         for number in (math.inf, 10**400):
-            with pytest.raises(Refused, match="entry 0 has no four finite numbers as its bbox"):
+            with pytest.raises(Refused, match="entry 0 .*finite numbers .*bbox"):
                 read(changed(DETECTIONS, 0, "bbox", place, to=number))
     for place in (2, 3):
         for side in (0, -0.5):
             file = read(changed(DETECTIONS, 0, "bbox", place, to=side))
             assert (file.skipped[NO_AREA], sum(len(image.boxes) for image in file.images)) == (1, 2)
     for odd in ("1234", {"x": 1}, [1, 2, 3, 4, 5]):
-        with pytest.raises(Refused, match="entry 0 has no four finite numbers as its bbox"):
+        with pytest.raises(Refused, match="entry 0 .*finite numbers .*bbox"):
             read(changed(DETECTIONS, 0, "bbox", to=odd))
 
 
@@ -291,10 +291,10 @@ def test_a_score_is_any_finite_number_and_an_entry_may_lack_its_category() -> No
         box = read(changed(changed(DETECTIONS, 0, "score", to=score), 0, "category_id", to=...)).images[0].boxes[0]
         assert (box.score, type(box.score)) == (score, float)
     assert read(changed(DETECTIONS, 0, "score", to=None)).images[0].boxes[0].score is None
-    with pytest.raises(Refused, match="entry 0 has a score beyond 1e\\+100"):
+    with pytest.raises(Refused, match=r"entry 0 .*score beyond 1e\+100"):
         read(changed(DETECTIONS, 0, "score", to=1e101))
     for score in (True, "0.9", [], math.inf, math.nan, 10**400):
-        with pytest.raises(Refused, match="entry 0 has a score that is not a finite number"):
+        with pytest.raises(Refused, match="entry 0 .*score .*finite"):
             read(changed(DETECTIONS, 0, "score", to=score))
 
 
@@ -303,7 +303,7 @@ def test_a_crowd_is_said_by_a_number_or_a_truth(crowd: Any, is_one: bool) -> Non
     assert read(changed(DATASET, "annotations", 0, "iscrowd", to=crowd)).skipped[CROWD] == 1 + is_one
     assert read(changed(DATASET, "annotations", 0, "iscrowd", to=None)).skipped[CROWD] == 1
     for odd in (2, -1, "1", 0.5, [0]):
-        with pytest.raises(Refused, match="annotation 70 has an iscrowd other than 0 and 1"):
+        with pytest.raises(Refused, match="annotation 70 .*iscrowd"):
             read(changed(DATASET, "annotations", 0, "iscrowd", to=odd))
 
 
@@ -330,7 +330,7 @@ def test_detections_may_all_be_by_name_and_their_names_are_texts() -> None:
     ]
     for document, place in ((by_name, (1,)), (DATASET, ("images", 0))):
         for odd in ("", 5, ["a.jpg"]):
-            with pytest.raises(Refused, match=r"(entry 1|images\[0\]) has no text as its file_name"):
+            with pytest.raises(Refused, match=r"(entry 1|images\[0\]) .*file_name"):
                 read(changed(document, *place, "file_name", to=odd))
 
 

@@ -129,7 +129,7 @@ def test_photos_are_found_inside_their_folder_only(tmp_path: Path):
         people = read_coco(tmp_path / "people.json", photos)
         outside, inside = (photo for photo, _ in people)
         assert people.photo_path(inside) == photos / "sub" / "b.jpg"
-        with pytest.raises(Refused, match="a link leads it out of"):
+        with pytest.raises(Refused, match="a link"):
             people.photo_path(outside)
     (folder / "a.jpg").unlink()
     with pytest.raises(Refused, match="no such file"):
@@ -140,7 +140,7 @@ def test_photos_are_found_inside_their_folder_only(tmp_path: Path):
     (folder / "sub" / "b.jpg").unlink()
     (folder / "sub").rmdir()
     (folder / "sub").symlink_to(tmp_path)
-    with pytest.raises(Refused, match="a link leads it out of"):
+    with pytest.raises(Refused, match="a link"):
         people.photo_path(inside)
 
 
@@ -259,7 +259,7 @@ def test_what_a_file_says_is_quoted_by_its_beginning_and_end(tmp_path: Path):
 def test_the_folder_of_the_photos_is_a_folder_and_a_link_to_nothing_is_no_photo(tmp_path: Path):
     (tmp_path / "file").touch()
     (tmp_path / "people.json").write_text(json.dumps(document()))
-    with pytest.raises(Refused, match="photos in .*file: it is a file"):
+    with pytest.raises(Refused, match="photos in .*file: "):
         read_coco(tmp_path / "people.json", tmp_path / "file")
     with pytest.raises(Refused, match="no such file. Try: check the path"):
         read_coco(tmp_path / "file" / "below.json", tmp_path)

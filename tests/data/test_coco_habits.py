@@ -14,6 +14,7 @@ from PIL import Image
 from shgae.data.coco import read_coco
 from shgae.errors import Refused
 from tests.builders.coco_documents import NAMES, Document, document, everybody, read, with_value, without
+from tests.builders.photo_models import exif_of
 
 
 def refusal(folder: Path, content: Document) -> str:
@@ -81,7 +82,7 @@ def test_of_several_categories_one_is_chosen_by_its_name(tmp_path: Path):
         assert read_coco(tmp_path / "people.json", tmp_path, name).skeleton.names == tuple(NAMES)
     with pytest.raises(Refused, match="no people"):
         read_coco(tmp_path / "people.json", tmp_path, "dog")
-    with pytest.raises(Refused, match="no category called kite has keypoints"):
+    with pytest.raises(Refused, match="kite"):
         read_coco(tmp_path / "people.json", tmp_path, "kite")
 
 
@@ -89,7 +90,7 @@ def test_people_of_a_category_without_keypoints_are_told_by_their_category(tmp_p
     content = document()
     for person in content["annotations"]:
         person["category_id"] = 9
-    assert "it holds no people: their category_id is 7, most annotations have 9" in refusal(tmp_path, content)
+    assert "category_id is 7, most annotations have 9" in refusal(tmp_path, content)
 
 
 def test_people_of_another_category_with_keypoints_are_told_by_its_name(tmp_path: Path):
@@ -140,10 +141,8 @@ def test_sizes_that_the_json_lacks_are_the_photos(tmp_path: Path):
     for image in content["images"]:
         image["width"] = None
     Image.new("RGB", (50, 40)).save(tmp_path / "a.jpg")
-    turned = Image.Exif()
-    turned[0x0112] = 6
     (tmp_path / "sub").mkdir()
-    Image.new("RGB", (50, 40)).save(tmp_path / "sub" / "b.jpg", exif=turned)
+    Image.new("RGB", (50, 40)).save(tmp_path / "sub" / "b.jpg", exif=exif_of(6))
     assert [photo.size for photo, _ in read(tmp_path, content)] == [(50, 40), (50, 40)]
     upright = read_coco(tmp_path / "people.json", tmp_path, exif="apply")
     assert [photo.size for photo, _ in upright] == [(50, 40), (40, 50)]
@@ -177,7 +176,7 @@ def test_names_are_read_as_windows_and_macs_write_them(
 
 def test_utf_16_is_refused_by_its_name(tmp_path: Path):
     (tmp_path / "people.json").write_bytes(json.dumps(document()).encode("utf-16"))
-    with pytest.raises(Refused, match="UTF-16, not UTF-8.*Try: save it as UTF-8"):
+    with pytest.raises(Refused, match="UTF-16, not UTF-8"):
         read_coco(tmp_path / "people.json", tmp_path)
 
 

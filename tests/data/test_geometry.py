@@ -16,6 +16,7 @@ from shgae.data import photo_decoding
 from shgae.data.geometry import MIN_SIDE, Square, covered, square_around, to_crop, to_photo
 from shgae.data.photo_decoding import cut, open_photo
 from shgae.errors import Refused
+from tests.builders.photo_models import exif_of
 
 SIZES = st.tuples(st.integers(1, 3000), st.integers(1, 3000))
 MARGINS = st.sampled_from((0.0, 0.1, 0.25))
@@ -208,11 +209,9 @@ def test_cmyk_becomes_rgb(tmp_path: Path):
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_does_not_turn_a_photo(tmp_path: Path, name: str, orientation: int):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
     pixels = np.zeros((16, 32, 3), np.uint8)
     pixels[:8, :16] = 255
-    path = save(tmp_path, Image.fromarray(pixels), name, exif=exif)
+    path = save(tmp_path, Image.fromarray(pixels), name, exif=exif_of(orientation))
     photo = np.asarray(open_photo(path, (32, 16)))
     assert photo[:7, :15].min() > 200
     assert photo[9:].max() < 50
@@ -247,7 +246,7 @@ def test_what_is_no_photo_is_refused(tmp_path: Path):
     (tmp_path / "text.jpg").write_text("no photo")
     assert "JPEG" in line_of(tmp_path / "text.jpg")
     assert "no such file" in line_of(tmp_path / "missing.jpg")
-    assert "it is a folder" in line_of(tmp_path)
+    assert "a folder" in line_of(tmp_path)
 
 
 def test_a_tiff_is_refused_as_pillow_would_turn_it(tmp_path: Path):

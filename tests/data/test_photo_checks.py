@@ -22,6 +22,7 @@ from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import SPLITS, Exif, PrepareConfig, Split
 from tests.builders.chain import Notes
+from tests.builders.photo_models import exif_of
 
 SIZE = (40, 30)
 A, B, C, D = (Path(one) for one in "abcd")
@@ -48,10 +49,8 @@ def selected(
 
 
 def draw(path: Path, orientation: int, form: str = "JPEG") -> None:
-    made = Image.Exif()
-    made[0x0112] = orientation
     path.parent.mkdir(exist_ok=True)
-    Image.new("RGB", SIZE).save(path, form, exif=made)
+    Image.new("RGB", SIZE).save(path, form, exif=exif_of(orientation))
 
 
 def put(folder: Path, contents: Sequence[str], first: int = 1) -> None:

@@ -17,6 +17,7 @@ from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.recipes import Exif, PredictConfig
 from tests.builders.chain import Notes
+from tests.builders.photo_models import exif_of
 
 SIZE = (40, 30)
 BOX = [5, 5, 10, 10]
@@ -24,9 +25,7 @@ BOX = [5, 5, 10, 10]
 
 def draw(path: Path, orientation: int = 1, grey: int = 0) -> Path:
     path.parent.mkdir(exist_ok=True)
-    made = Image.Exif()
-    made[0x0112] = orientation
-    Image.new("L", SIZE, grey).save(path, exif=made)
+    Image.new("L", SIZE, grey).save(path, exif=exif_of(orientation))
     return path
 
 

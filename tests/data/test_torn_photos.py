@@ -50,7 +50,7 @@ def is_torn(folder: Path, data: bytes) -> bool:
     try:
         opened(folder, data)
     except Refused as error:
-        assert "it cannot be decoded (image file is truncated)" in error.line()
+        assert "truncated" in error.why
         return True
     return False
 
@@ -131,5 +131,5 @@ def test_zeros_at_the_end_of_a_png_or_webp_are_told_from_those_behind_it(
     whole = opened(tmp_path, data)
     assert np.array_equal(opened(tmp_path, data + bytes(500)), whole)
     for cut in (100, 200, 500):
-        with pytest.raises(Refused, match="it cannot be decoded"):
+        with pytest.raises(Refused, match="decoded"):
             opened(tmp_path, data[:-cut] + bytes(cut))

@@ -147,8 +147,7 @@ def test_a_full_disk_is_exit_5_and_leaves_nothing_that_looks_whole(
     out, err = shell.read_streams()
     line = one_line(err)
     assert out == ""
-    assert "No space left on device" in line
-    assert "make room" in line
+    assert os.strerror(errno.ENOSPC) in line
     left = {path: content for path, content in snapshot(shell.here, *shell.shared).items() if path not in before}
     assert snapshot(shell.here, *shell.shared).items() >= before.items()
     assert all(path.startswith(str(shell.here / "x.partial")) for path in left)
@@ -205,12 +204,12 @@ def interrupted(shell: Shell, monkeypatch: pytest.MonkeyPatch, *words: object) -
 def test_an_interrupted_run_goes_on_only_as_it_was_begun(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     train = ("train", "made/data", "-o", "x", *TRAIN)
     interrupted(shell, monkeypatch, *train)
-    assert "an interrupted run lies in x.partial. Try: --resume" in shell.refused(*train)
+    assert "x.partial. Try: --resume" in shell.refused(*train)
     line = shell.refused(*train[:-1], "3", "--resume", "--lr", "0.5")
     assert "begun otherwise (epochs: 3 here, 2 there; lr: 0.5 here, " in line
     shell.run("prepare", "--train", *PAIR.split(), "--val", *PAIR.split(), "-o", "other", "--crop-size", "128")
     assert "begun otherwise (data: " in shell.refused("train", "other", "-o", "x", *TRAIN, "--resume")
-    assert "an interrupted run lies in x.partial" in shell.refused(*STEPS["graft"].split(), "-o", "x")
+    assert "x.partial. Try: another --output" in shell.refused(*STEPS["graft"].split(), "-o", "x")
     for reader in ("extract x made/data -o y", "verify x"):
         assert "unfinished" in shell.refused(*reader.split())
 
@@ -226,4 +225,4 @@ def test_a_folder_of_the_users_own_beside_the_output_is_spared(shell: Shell) -> 
     Path("x.partial").mkdir()
     Path("x.partial/thesis.txt").write_text("years of work")
     for step in STEPS.values():
-        assert "x.partial stands in the way" in shell.refused(*step.split(), "-o", "x", "--force")
+        assert "x.partial stands" in shell.refused(*step.split(), "-o", "x", "--force")

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.builders.artefacts import replace_by_folder
 from tests.end_to_end.conftest import PAIR, TRAIN, Shell, one_line, snapshot
 
 Document = dict[str, Any]
@@ -42,27 +43,27 @@ def photo(**changes: Any) -> Callable[[Document], None]:
 
 
 BROKEN_JSON: dict[str, tuple[Callable[[Document], object], str]] = {
-    "no people": (lambda document: document["annotations"].clear(), "it holds no people"),
-    "no list of people": (lambda document: document.pop("annotations"), "no list of objects called 'annotations'"),
+    "no people": (lambda document: document["annotations"].clear(), "no people"),
+    "no list of people": (lambda document: document.pop("annotations"), "'annotations'"),
     "no category with joints": (
         lambda document: document["categories"][0].pop("keypoints"),
-        "no category has keypoints, the names of joints",
+        "keypoints",
     ),
-    "a joint too few": (edited(keypoints=[1] * 48), "48 numbers as its keypoints, 17 joints need 51"),
-    "nobody labelled": (all_people(keypoints=[0] * 51), "nobody is left (no labelled joint: "),
-    "crowds only": (all_people(iscrowd=1), "nobody is left (crowd: "),
+    "a joint too few": (edited(keypoints=[1] * 48), "48 numbers"),
+    "nobody labelled": (all_people(keypoints=[0] * 51), "no labelled joint: "),
+    "crowds only": (all_people(iscrowd=1), "crowd: "),
     "a box without area": (edited(bbox=[10, 10, -1, 40]), "box without area"),
     "a box that is not finite": (edited(bbox=[10, 10, math.nan, 40]), "box that is not finite"),
-    "a box far away": (edited(bbox=[9000, 10, 10, 40]), "far outside the photo"),
-    "a box of three numbers": (edited(bbox=[1, 2, 3]), "bbox that is not four numbers"),
-    "a visibility of 3": (edited(keypoints=[5, 5, 3] * 17), "visibility other than 0, 1 and 2"),
-    "words for numbers": (edited(keypoints=["left"] * 51), "keypoints that are not a list of numbers"),
-    "an unknown photo": (edited(image_id=999), "a photo that is not listed (image_id 999)"),
-    "an id given twice": (all_people(id=7), "annotation id 7 is given twice"),
-    "a photo outside of its folder": (photo(file_name="../../secret.jpg"), "leads out of the folder of photos"),
-    "a photo with a text as its width": (photo(width="320"), "no whole number of pixels as its width"),
-    "a photo that is not there": (photo(file_name="gone.jpg"), "no such file"),
-    "another size than the photo's": (photo(width=321), "the JSON says 321 x "),
+    "a box far away": (edited(bbox=[9000, 10, 10, 40]), "far outside"),
+    "a box of three numbers": (edited(bbox=[1, 2, 3]), "bbox"),
+    "a visibility of 3": (edited(keypoints=[5, 5, 3] * 17), "visibility"),
+    "words for numbers": (edited(keypoints=["left"] * 51), "keypoints"),
+    "an unknown photo": (edited(image_id=999), "image_id 999"),
+    "an id given twice": (all_people(id=7), "annotation id 7"),
+    "a photo outside of its folder": (photo(file_name="../../secret.jpg"), "leads out"),
+    "a photo with a text as its width": (photo(width="320"), "width"),
+    "a photo that is not there": (photo(file_name="gone.jpg"), "gone.jpg"),
+    "another size than the photo's": (photo(width=321), "321 x "),
 }
 
 
@@ -99,19 +100,14 @@ def _linked_away(path: Path) -> None:
     path.symlink_to(Path("elsewhere.jpg").absolute())
 
 
-def _replaced_by_a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
 BROKEN_PHOTO: dict[str, tuple[Callable[[Path], object], str]] = {
-    "truncated": (_truncated, "it cannot be decoded"),
+    "truncated": (_truncated, "decoded"),
     "empty": (lambda path: path.write_bytes(b""), "no photo"),
     "text": (lambda path: path.write_text("<html>404</html>"), "no photo"),
-    "of another size": (lambda path: Image.new("RGB", (50, 40)).save(path), "it is 50 x 40, the JSON says"),
+    "of another size": (lambda path: Image.new("RGB", (50, 40)).save(path), "50 x 40"),
     "missing": (Path.unlink, "no such file"),
-    "a folder": (_replaced_by_a_folder, "no such file"),
-    "a link out of the folder": (_linked_away, "a link leads it out"),
+    "a folder": (replace_by_folder, "no such file"),
+    "a link out of the folder": (_linked_away, "link"),
 }
 
 
@@ -154,71 +150,71 @@ REFUSED = {
     # What is given is not there, or is something else.
     f"prepare --train none.json {PHOTOS} -o x": "none.json: no such file",
     f"prepare --train {JSON} none -o x": "none: no such folder",
-    f"prepare --train {PHOTOS} {JSON} -o x": "the JSON first, then the folder",
+    f"prepare --train {PHOTOS} {JSON} -o x": "the JSON first",
     f"prepare --train {PHOTOS} {PHOTOS} -o x": "it is a folder",
-    f"prepare --train {JSON} -o x": "in --train: its value is missing, -o stands in its place. Try: --train JSON DIR",
-    f"prepare --train {JSON} drawn/val -o x": "the folder that holds the photos",
-    "train none -o x": "none: no such folder, wanted prepared data",
+    f"prepare --train {JSON} -o x": "in --train: ",
+    f"prepare --train {JSON} drawn/val -o x": "holds the photos",
+    "train none -o x": "wanted prepared data",
     "train . -o x": "no manifest.json in it",
     f"train {JSON} -o x": "it is a file",
-    "train made/baseline -o x": "it holds an hourglass, wanted prepared data",
-    "train made/activations -o x": "it holds activations, wanted prepared data",
-    "extract made/data made/baseline -o x": "it holds prepared data, wanted an hourglass",
-    "extract made/autoencoder made/data -o x": "it holds an autoencoder, wanted an hourglass",
-    "pretrain-ae made/data -o x": "it holds prepared data, wanted activations",
-    "pretrain-ae made/baseline -o x": "it holds an hourglass, wanted activations",
-    "graft made/autoencoder made/baseline -o x": "it holds an autoencoder, wanted an hourglass",
-    "graft made/baseline made/activations -o x": "it holds activations, wanted an autoencoder",
+    "train made/baseline -o x": "an hourglass, wanted prepared data",
+    "train made/activations -o x": "activations, wanted prepared data",
+    "extract made/data made/baseline -o x": "prepared data, wanted an hourglass",
+    "extract made/autoencoder made/data -o x": "an autoencoder, wanted an hourglass",
+    "pretrain-ae made/data -o x": "prepared data, wanted activations",
+    "pretrain-ae made/baseline -o x": "an hourglass, wanted activations",
+    "graft made/autoencoder made/baseline -o x": "an autoencoder, wanted an hourglass",
+    "graft made/baseline made/activations -o x": "activations, wanted an autoencoder",
     "graft made/grafted made/autoencoder -o x": "autoencoder",
-    "graft made/finetuned made/autoencoder -o x": "it carries an autoencoder already",
-    "finetune made/data made/grafted -o x": "it holds prepared data, wanted an hourglass",
-    "finetune made/autoencoder made/data -o x": "it holds an autoencoder, wanted an hourglass",
+    "graft made/finetuned made/autoencoder -o x": "already",
+    "finetune made/data made/grafted -o x": "prepared data, wanted an hourglass",
+    "finetune made/autoencoder made/data -o x": "an autoencoder, wanted an hourglass",
     "evaluate made/data made/baseline": "wanted an hourglass",
     "evaluate made/baseline": "Missing argument",
-    "evaluate made/baseline none made/data": "none: no such folder, wanted an hourglass",
+    "evaluate made/baseline none made/data": "none: no such folder",
     "info none": "no such folder",
     "verify drawn": "no manifest.json in it",
     "import none.pth -o x": "none.pth: no such file",
     "import made/baseline -o x": "a folder, wanted a .pth",
-    "import made/baseline/model.safetensors -o x": "weights under shgae's own names",
+    "import made/baseline/model.safetensors -o x": "shgae's own names",
     # Numbers and names that cannot be.
-    f"prepare --train {PAIR} -o x --limit 0": "--limit: 0 is not at least 1",
-    f"prepare --train {PAIR} -o x --hold-out 10000": "10000 to hold out of ",
-    f"prepare --train {PAIR} --test {PAIR} -o x --hold-out 3": "--test is given too",
+    f"prepare --train {PAIR} -o x --limit 0": "--limit: 0",
+    f"prepare --train {PAIR} -o x --hold-out 10000": "10000 to hold",
+    f"prepare --train {PAIR} --test {PAIR} -o x --hold-out 3": "--test",
     f"prepare --train {PAIR} -o x --crop-size 64": "--crop-size",
-    f"prepare --train {PAIR} -o x --margin=-0.1": "--margin: -0.1 is not 0 to 100",
-    "train made/data -o x --limit 0": "--limit: 0 is not at least 1",
-    "train made/data -o x --epochs 0": "--epochs: 0 is not 1 to 1,000,000",
-    "train made/data -o x --lr nan": "--lr: NaN is not a finite number",
-    "train made/data -o x --width 18": "--width: 18 is not a multiple of 4",
+    f"prepare --train {PAIR} -o x --margin=-0.1": "--margin: -0.1",
+    "train made/data -o x --limit 0": "--limit: 0",
+    "train made/data -o x --epochs 0": "--epochs: 0",
+    "train made/data -o x --lr nan": "--lr: NaN",
+    "train made/data -o x --width 18": "--width: 18",
     "train made/data -o x --batch-size none": "--batch-size",
     "train made/data -o x --widht 16": "Possible options: --width",
-    "train made/data made/data -o x": "unexpected extra argument",
-    "train made/data -o": "Option '-o' requires an argument. Try: shgae train --help",
-    "train made/data": "Missing option '--output'",
+    "train made/data made/data -o x": "extra argument",
+    "train made/data -o": "'-o' requires an argument",
+    "train made/data": "Missing option",
     "train": "Missing argument 'DATA'",
     "trian made/data -o x": "Did you mean 'train'",
-    "train made/data -o x --device tpu": "--device: 'tpu' is not a device",
-    "train made/data -o x --device cuda:99": "there is no cuda:99 (GPUs that torch sees: ",
+    "train made/data -o x --device tpu": "'tpu'",
+    "train made/data -o x --device cuda:99": "cuda:99",
     "train made/data -o x --config none.toml": "none.toml: no such file",
     f"train made/data -o x --config {JSON}": "not TOML",
-    "train made/data -o x --recipe best": "'best' is not one of 'original', 'improved'",
-    "evaluate made/baseline made/data --split dev": "'dev' is not one of 'auto', 'train', 'val', 'test'",
+    "train made/data -o x --recipe best": "'best'",
+    "evaluate made/baseline made/data --split dev": "'dev'",
     # Outputs that cannot be.
-    "train made/data -o made/data/manifest.json/x": "a file stands in the way",
-    "train made/data -o made/data": "an input of this step",
+    "train made/data -o made/data/manifest.json/x": "in the way",
+    "train made/data -o made/data": "an input",
     "train made/data -o made --force": "output in made: ",
     "train made/data -o . --force": "output in .: ",
-    "graft made/baseline made/autoencoder -o made/grafted": "it is a link, which is never replaced",
-    "graft made/baseline made/autoencoder -o drawn": "it is a link, which is never replaced",
+    "graft made/baseline made/autoencoder -o made/grafted": "a link",
+    "graft made/baseline made/autoencoder -o drawn": "a link",
     "graft made/baseline made/autoencoder -o drawn/val --force": "is not an artefact",
     "graft made/baseline made/autoencoder -o made/baseline/manifest.json --force": "is not an artefact",
-    f"prepare --train {PAIR} -o {PHOTOS} --force": "an input of this step",
-    f"prepare --train {PAIR} -o made/activations": "it is a link, which is never replaced",
-    "train made/data -o made/baseline": "it is a link, which is never replaced",
-    "train made/data -o made/baseline --resume": "it is a link, which is never replaced",
-    "extract made/baseline made/data -o made/activations --resume": "it is a link, which is never replaced",
-    "demo -o drawn": "output in drawn: it exists",
+    f"prepare --train {PAIR} -o {PHOTOS} --force": "an input",
+    f"prepare --train {PAIR} -o made/activations": "a link",
+    "train made/data -o made/baseline": "a link",
+    "train made/data -o made/baseline --resume": "a link",
+    "extract made/baseline made/data -o made/activations --resume": "a link",
+    "demo -o drawn": "output in drawn: ",
 }
 
 
@@ -232,7 +228,7 @@ def test_a_gpu_that_is_not_there_is_refused(shell: Shell) -> None:
         pytest.skip("this machine has a GPU")
     for command in ("train made/data", "extract made/baseline made/data", "finetune made/baseline made/data"):
         line = shell.refused(*command.split(), "-o", "x", "--device", "cuda")
-        assert "there is no cuda:0 (GPUs that torch sees: 0). Try: shgae doctor, or --device cpu." in line
+        assert "cuda:0 (GPUs that torch sees: 0)" in line and "--device cpu" in line
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -246,27 +242,27 @@ def test_data_without_the_split_that_a_step_needs_is_refused(shell: Shell) -> No
     alone = shell.train_only()
     for words in (("train", alone), ("train", alone, "--force"), ("train", alone, "--resume")):
         line = shell.refused(*words, "-o", "x")
-        assert "this data has train only. Try: --val or --hold-out-val at shgae prepare" in line
+        assert "split val in alone" in line and "--hold-out-val" in line
     shell.run("train", "made/data", "-o", "base", *TRAIN[:-1], 1)
     some = shell.json("prepare", "--train", *PAIR.split(), "--val", *PAIR.split(), "-o", "some", "--crop-size", 128)
     assert set(some["splits"]) == {"train", "val"}
     assert shell.json("evaluate", "base", "some")["split"] == "val", "where there is no test, val is scored"
     line = shell.refused("evaluate", "base", "some", "--split", "test")
-    assert "split test in some: this data has train, val only. Try: --test or --hold-out at shgae prepare" in line
+    assert "split test in some" in line and "train, val" in line and "--hold-out" in line
 
 
 def test_activations_without_a_val_split_are_refused(shell: Shell) -> None:
     shell.run("prepare", "--train", *PAIR.split(), "-o", "alone", "--crop-size", 128, "--limit", 4)
     shell.run("extract", "made/baseline", "alone", "-o", "activations")
     line = shell.refused("pretrain-ae", "activations", "-o", "x")
-    assert "split val in activations: these activations hold train only" in line
+    assert "split val in activations" in line
 
 
 @pytest.mark.parametrize("command", ["extract made/baseline", "finetune made/grafted", "evaluate made/baseline"])
 def test_data_of_another_crop_size_is_refused_naming_both(shell: Shell, command: str) -> None:
     alone = shell.train_only()
     line = shell.refused(*command.split(), alone, *([] if "evaluate" in command else ["-o", "x"]))
-    assert "trained on crop size 128, the data in alone has 256" in line
+    assert "128" in line and "256" in line
 
 
 def test_scoring_or_tuning_on_other_joints_is_refused_naming_both(shell: Shell) -> None:
@@ -276,7 +272,7 @@ def test_scoring_or_tuning_on_other_joints_is_refused_naming_both(shell: Shell) 
     shell.run("prepare", "--train", *shell.people(renamed), "-o", "other", "--limit", 2, "--crop-size", 128)
     for words in (("evaluate", "made/baseline", "other"), ("finetune", "made/baseline", "other")):
         line = shell.refused(*words, "-o", "x")
-        assert "trained on 17 joints, the data in other has 17 (joint 1 is nose there, joint 0 here)" in line
+        assert "(joint 1 is nose there, joint 0 here)" in line
         assert "--joint-mismatch match" in line
 
 
@@ -284,7 +280,7 @@ def test_an_autoencoder_of_another_models_activations_is_refused_naming_both(she
     base = shell.json("train", "made/data", "-o", "base", *TRAIN, "--seed", 7, "--limit", 4)
     line = shell.refused("graft", "base", "made/autoencoder", "-o", "x")
     mine = shell.json("info", "made/baseline")["id"]
-    assert f"activations of model {mine[:12]}, not of base ({base['id'][:12]})" in line
+    assert mine[:12] in line and base["id"][:12] in line
 
 
 def test_an_autoencoder_of_another_width_is_refused(shell: Shell) -> None:
@@ -338,7 +334,7 @@ def test_a_file_that_is_no_checkpoint_of_ours_or_the_studys_is_refused_and_not_r
     [
         (["train", "none", "-o", "x"], "none: no such folder"),
         (["--bogus"], "No such option: --bogus"),
-        (["train", "made/data", "-o", "x", "--limit", "0"], "--limit: 0 is not at least 1"),
+        (["train", "made/data", "-o", "x", "--limit", "0"], "--limit: 0"),
     ],
 )
 def test_it_is_the_same_in_a_process_of_its_own(shell: Shell, words: list[str], said: str) -> None:

@@ -77,7 +77,7 @@ def stopped(number: signal.Signals, code: int, *words: str) -> None:
         process.send_signal(number)
         ends, err = ended(process, 25)
     assert ends == code
-    assert "stopped by a signal; what was done is saved" in one_line(err)
+    assert "--resume" in one_line(err)
     assert are_gone(workers, 1)
 
 
@@ -111,7 +111,7 @@ def test_a_process_that_is_killed_ends_all_of_them(shell: Shell, kept: Kept) -> 
         os.kill(workers[1], signal.SIGKILL)
         code, err = ended(process, 60)
     assert code == 5
-    assert "process 1 of 2 was killed by SIGKILL. Try: the same command, with --resume" in one_line(err)
+    assert "process 1 of 2 was killed by SIGKILL" in one_line(err)
     assert are_gone(workers, 1)
     assert load_checkpoint(Path("x.partial") / CHECKPOINT)[1].epoch >= 1
     kept(ENDS, 1, "kills")
@@ -186,5 +186,5 @@ def test_processes_that_a_scheduler_starts_stop_alike_and_each_with_our_code(she
             process.kill()
             process.wait(timeout=60)
     assert [code for code, _ in ends] == [143, 143]
-    assert "what was done is saved" in one_line(ends[0][1])
+    assert "--resume" in one_line(ends[0][1])
     load_checkpoint(Path("x.partial") / CHECKPOINT)

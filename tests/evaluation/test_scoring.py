@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from shgae.artifacts.crops import Crops
-from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
 from shgae.evaluation.people import people_of
 from shgae.evaluation.predictions import Predictions, from_cells
@@ -17,11 +16,6 @@ from shgae.evaluation.scoring import score
 from shgae.metrics import pose_scores
 from shgae.metrics.people import People
 from shgae.skeleton import COCO_PERSON
-
-
-@pytest.fixture
-def crops(tiny_data: Path) -> Crops:
-    return Crops(open_artifact(tiny_data, "data"), "test")
 
 
 def exact(crops: Crops, people: People) -> Predictions:
@@ -62,7 +56,7 @@ def test_a_prediction_that_is_not_finite_is_refused_and_any_other_fault_is_ours(
     found = exact(crops, people)
     xy_photo = found.xy_photo.copy()
     xy_photo[0, 0, 0] = np.nan
-    with pytest.raises(Refused, match="exact: a prediction is not a finite number"):
+    with pytest.raises(Refused, match="exact: .*finite"):
         score(dataclasses.replace(found, xy_photo=xy_photo), people)
     monkeypatch.setattr(pose_scores.pck, "hits", lambda *_: np.zeros((1, 2)) + np.zeros((1, 3)))
     with pytest.raises(ValueError, match="broadcast"):

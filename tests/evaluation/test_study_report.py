@@ -12,7 +12,7 @@ from tests.builders.reports import compared, estimate, study
 def test_a_budget_without_the_options_that_are_shown_is_refused() -> None:
     torn = STUDY.to_json(study(compared("full", "none", estimate(0.01, 0.03))))
     del torn["budget"]["config"]["lr"]
-    with pytest.raises(Refused, match="budget: the config of fine-tuning lacks lr"):
+    with pytest.raises(Refused, match="budget: .*lacks lr"):
         STUDY.from_json(torn, "here")
 
 

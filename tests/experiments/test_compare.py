@@ -74,7 +74,6 @@ def test_a_studys_own_scores_give_its_numbers_to_the_last_bit(studied: Studied, 
     assert found.budget is None
     assert all(one.groups.all for one in found.differences)
     assert found.scored_by_studies == ("baseline", *ARMS)
-    assert "the verdict that was planned stands in its own report" in " ".join(said.notes(found))
 
 
 def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp_path: Path) -> None:
@@ -95,11 +94,6 @@ def test_files_that_evaluate_writes_of_its_networks_do_too(studied: Studied, tmp
         compare.run(twice, studied.data, tmp_path / "twice", CompareConfig(), HOW)
     assert STUDY.read(result.artifact.file("report.json")) == result.report
     assert read_inputs([tmp_path / "out"]).reports[0][2] == result.report
-
-
-@pytest.fixture
-def crops(tiny_data: Path) -> Crops:
-    return Crops(open_artifact(tiny_data, "data"), "test")
 
 
 def drawn(folder: Path, crops: Crops, name: str, off: float, runs: int, seed: int = 0) -> GivenArm:
@@ -125,7 +119,7 @@ def test_predictions_of_nobody_in_the_split_are_told(tmp_path: Path, tiny_data: 
     entries = json.loads(file.read_text())
     file.write_text(json.dumps([*entries, entries[0] | {"annotation_id": 10**9}]))
     compare.run(arms, tiny_data, tmp_path / "out", CompareConfig(), dataclasses.replace(HOW, progress=notes))
-    assert any(f"1 of the predictions in {file} are of nobody" in said for said in notes.said)
+    assert any("1 of the predictions" in said and str(file) in said for said in notes.said)
 
 
 def test_the_order_of_the_files_decides_nothing_unless_runs_are_said_to_be_pairs(

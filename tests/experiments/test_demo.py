@@ -62,7 +62,7 @@ def test_a_demo_that_is_there_is_not_run_over(made: demo.DemoResult) -> None:
 def test_a_folder_that_is_no_demo_is_spared_even_by_force(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(Refused, match="is not a demo"):
+    with pytest.raises(Refused, match="not a demo"):
         demo.run(tmp_path / "mine", Execution(force=True))
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
@@ -109,5 +109,5 @@ def test_a_step_of_somebody_else_is_spared_by_a_resume(
     make(output / "mine", "hourglass")
     shutil.rmtree(output / "baseline")
     (output / "mine").rename(output / "baseline")
-    with pytest.raises(Refused, match="it is another one than is wanted here"):
+    with pytest.raises(Refused, match="another one"):
         demo.run(output, Execution(resume=True))

@@ -7,7 +7,7 @@ import json
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.builders.manifests import places
 from tests.hostile.conftest import End, run
 from tests.promises import Kept
 
@@ -198,14 +199,6 @@ def what_pycocotools_takes(random: random.Random) -> str:
     for fault in random.sample(faults, random.choice((1, 1, 2))):
         person.update(fault)
     return json.dumps(content)
-
-
-def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every value inside a JSON value."""
-    yield at
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in pairs:
-        yield from places(inner, (*at, key))
 
 
 KINDS: tuple[Callable[[random.Random], str | bytes], ...] = (

@@ -45,7 +45,6 @@ def test_every_option_with_a_letter_missing_is_told_its_right_name(here: Path, t
             wrong = field.option[:2] + field.option[3:]
             line = refused(f"[{table}]\n{wrong} = 1\n", f"error: {table}.{wrong} in ")
             assert f"Try: {table}." in line
-            assert "(did you mean that?)" in line
             tried += 1
     kept(PROMISE, tried, "unknown keys")
 
@@ -128,7 +127,7 @@ def test_a_config_that_is_large_is_refused_at_once_and_not_quoted_at_length(here
 def test_a_config_without_an_end_is_not_read_to_its_end(here: Path) -> None:
     FILE.symlink_to("/dev/zero")
     end = run("train", "data", "-o", "out", "--config", FILE).check(growth=50_000_000)
-    assert "mine.toml: it is a device" in end.line
+    assert "a device" in end.line
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", "[train]\n".encode("utf-16"), b"[train]\nlr = \x80"])

@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.figure import Figure
 
 from shgae.artifacts.manifest import KINDS, read_manifest
-from shgae.stages import plot
 from tests.builders.old_artefacts import IDS
 from tests.end_to_end.conftest import ROOT
 from tests.hostile.conftest import run
@@ -66,17 +64,6 @@ def old(here: Path) -> Path:
         archive.extractall(here, filter="data")
     (here / "photo.png").write_bytes(next(here.glob("figures/*.png")).read_bytes())
     return here
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are saved as blanks: their three formats take as long as all the rest, and the torture draws them."""
-
-    def blank(_figure: Figure, paths: Sequence[Path], _command: str) -> None:
-        for path in paths:
-            path.write_bytes(b"a figure")
-
-    monkeypatch.setattr(plot, "save_figure", blank)
 
 
 def forge(name: str, facts: Mapping[str, Any]) -> None:

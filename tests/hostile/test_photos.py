@@ -19,6 +19,7 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import read_rows
 from shgae.data.photo_decoding import MAX_PHOTO_PIXELS, open_photo
 from shgae.errors import Refused
+from tests.builders.photo_models import exif_of
 from tests.hostile.conftest import End, heard, opened, peak_of, run
 from tests.promises import Kept
 
@@ -34,12 +35,6 @@ def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
     stream = BytesIO()
     image.save(stream, form, **options)
     return stream.getvalue()
-
-
-def exif(orientation: int) -> Image.Exif:
-    made = Image.Exif()
-    made[0x0112] = orientation
-    return made
 
 
 def png_that_claims(width: int, height: int) -> bytes:
@@ -63,7 +58,7 @@ HONEST: dict[str, bytes] = {
     "animated GIF": encoded(PHOTO, "GIF", save_all=True, append_images=[PHOTO.rotate(90)] * 3),
     "animated WebP": encoded(PHOTO, "WEBP", save_all=True, append_images=[PHOTO.rotate(90)] * 3, lossless=True),
     "animated PNG": encoded(PHOTO, save_all=True, append_images=[PHOTO.rotate(90)] * 3),
-    **{f"EXIF {turn}": encoded(PHOTO, exif=exif(turn)) for turn in range(1, 9)},
+    **{f"EXIF {turn}": encoded(PHOTO, exif=exif_of(turn)) for turn in range(1, 9)},
 }
 BROKEN: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "no photo"),

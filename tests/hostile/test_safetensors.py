@@ -19,7 +19,6 @@ from tests.builders.tensor_files import BASE, HEADER_END, check_that_readers_agr
 from tests.hostile.conftest import heard, opened, peak_of, run
 from tests.promises import Kept
 
-CUT = "A safetensors file that is cut anywhere is refused"
 MUTATED = "A safetensors file with another header is refused or read alike by every reader, within 1 s and 200 MB"
 SECONDS, GROWTH = 1.0, 200_000_000
 READERS: tuple[Callable[[Path], Any], ...] = (load_tensors, read_note, lambda path: map_tensor(path, "a"))
@@ -44,24 +43,6 @@ def seconds_of(reader: Callable[[Path], Any], path: Path, growth: int) -> float:
     start = time.process_time()
     assert peak_of(read) < growth
     return time.process_time() - start
-
-
-def test_a_file_cut_at_every_byte_is_refused(tmp_path: Path, kept: Kept) -> None:
-    rng = np.random.default_rng(1)
-    arrays = {
-        "a": rng.normal(size=(3, 5)),
-        "layer.b": np.arange(7),
-        "c": np.zeros((2, 0), np.uint8),
-        "d": np.float16(2),
-    }
-    save_tensors(tmp_path / "whole", arrays, {"epoch": 3, "deep": [1, {"x": None}]})
-    whole = (tmp_path / "whole").read_bytes()
-    for size in range(len(whole)):
-        path = put(tmp_path / "cut", whole[:size])
-        for reader in READERS:
-            with pytest.raises(Refused):
-                reader(path)
-    kept(CUT, len(whole), "cuts")
 
 
 def mutated(number: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.draft import Draft
 from shgae.data.photo_decoding import refuse_huge
 from shgae.data.photo_request import PhotoRequest
 from shgae.data.photos import BoxedPhoto
 from shgae.errors import Refused
-from shgae.execution import Execution
 from shgae.inference.collected import PREDICTIONS, collect
 from shgae.inference.group_log import GroupLog
 from shgae.inference.pose_finder import TOO_THIN
 
 JOINTS = ("nose", "left_hand", "right_hand")
 PHOTOS = tuple(BoxedPhoto(Path(f"{name}.png"), f"{name}.png", number) for number, name in enumerate("abcd"))
-
-
-@pytest.fixture
-def draft(tmp_path: Path) -> Iterator[Draft]:
-    with new_artifact(tmp_path / "out", kind="predictions", config={}, parents={}, execution=Execution()) as made:
-        yield made
 
 
 def asked(boxes: Path | None = Path("boxes.json"), **skipped: int) -> PhotoRequest:

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shgae.artifacts.draft import Draft, new_artifact
+from shgae.artifacts.draft import Draft
 from shgae.artifacts.hashing import hash_file
 from shgae.artifacts.store import open_artifact
 from shgae.artifacts.tables import dumps
 from shgae.data.photos import BoxedPhoto
-from shgae.execution import Execution
 from shgae.inference.group_log import GroupLog, remove_put_aside
 
 Groups = list[list[BoxedPhoto]]
 LOG, ASIDE = "groups.jsonl", ".groups.jsonl"
-
-
-@pytest.fixture
-def draft(tmp_path: Path) -> Iterator[Draft]:
-    with new_artifact(tmp_path / "out", kind="predictions", config={}, parents={}, execution=Execution()) as made:
-        yield made
 
 
 @pytest.fixture

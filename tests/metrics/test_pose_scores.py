@@ -274,13 +274,13 @@ def test_the_truth_scores_one_everywhere_and_is_off_by_nothing() -> None:
 def test_a_prediction_that_is_no_number_is_an_error(broken: float) -> None:
     points, people = drawn(0, 3)
     points.xy_photo[2, 1, 0] = broken
-    with pytest.raises(ValueError, match="not a finite number"):
+    with pytest.raises(ValueError, match="finite"):
         score(points, people)
 
 
 def test_a_score_that_is_no_number_and_arrays_that_do_not_fit_are_errors() -> None:
     points, people = drawn(0, 3)
-    with pytest.raises(ValueError, match="not a finite number"):
+    with pytest.raises(ValueError, match="finite"):
         score(dataclasses.replace(points, score=np.array([1, np.nan, 1])), people)
     with pytest.raises(ValueError, match=r"predictions \(2, 5, 2\), people \(3, 5, 2\)"):
         score(dataclasses.replace(points, xy_photo=points.xy_photo[:2]), people)

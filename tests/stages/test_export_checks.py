@@ -37,7 +37,7 @@ def test_a_graph_of_other_weights_is_refused_and_leaves_what_was_there(
     old, new = tmp_path / "old.onnx", tmp_path / "new.onnx"
     old.write_text("mine")
     for path, how in ((old, FORCE), (new, HOW)):
-        with pytest.raises(Refused, match=r"output maps in a batch of 1 is off torch's by 0\.\d+ of its largest value"):
+        with pytest.raises(Refused, match=r"output maps in a batch of 1 .* by 0\.\d+ "):
             export.run(exported.model, path, how)
     assert old.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [old]
@@ -111,7 +111,7 @@ def test_a_network_that_gives_no_numbers_is_refused(
         return loaded
 
     monkeypatch.setattr(export, "load_hourglass", diverged)
-    with pytest.raises(Refused, match="holds numbers that are not finite"):
+    with pytest.raises(Refused, match="not finite"):
         export.run(quick.model, tmp_path / "pose.onnx", HOW)
     assert list(tmp_path.iterdir()) == []
 

@@ -131,7 +131,7 @@ def test_a_json_without_people_names_joints_all_the_same(tmp_path: Path) -> None
 
 def test_joints_of_another_number_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     json_ = coco_json(tmp_path / "people.json", ["a", "b"])
-    with pytest.raises(Refused, match="category has 2 joints, the network has maps for 16"):
+    with pytest.raises(Refused, match="2 joints, .* 16"):
         imported(tmp_path, BEARPAW, NEWELL, joints=json_)
     assert not list(tmp_path.glob("model*")) or [path.name for path in tmp_path.glob("model*")] == [
         "model_best.pth.tar"
@@ -140,7 +140,7 @@ def test_joints_of_another_number_are_refused_and_nothing_is_written(tmp_path: P
 
 @pytest.mark.parametrize("mean", [(0.5, 0.5), (0.1, 0.2, 1.01), (-0.1, 0, 0), (float("nan"), 0, 0), ()])
 def test_a_colour_that_is_none_is_refused_before_the_file_is_read(tmp_path: Path, mean: tuple[float, ...]) -> None:
-    with pytest.raises(Refused, match="is not three numbers from 0 to 1"):
+    with pytest.raises(Refused, match="three numbers"):
         import_model.run(tmp_path / "none.pth", tmp_path / "model", Execution(), mean_rgb=mean)
 
 
@@ -217,6 +217,6 @@ def test_an_output_that_holds_the_file_is_refused_and_the_file_is_spared(tmp_pat
     import_model.run(file, made, Execution())
     inside = made / file.name
     inside.write_bytes(file.read_bytes())
-    with pytest.raises(Refused, match="an input of this step"):
+    with pytest.raises(Refused, match="input"):
         import_model.run(inside, made, Execution(force=True))
     assert inside.is_file()

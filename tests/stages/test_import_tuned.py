@@ -109,7 +109,7 @@ def test_an_autoencoder_that_stacks_share_stays_one(tmp_path: Path) -> None:
     state = model.state_dict()
     name = next(key for key in state if key.startswith("stacks.1.hourglass.graft.") and key.endswith("weight"))
     torch.save({**state, name: state[name] + 1}, tmp_path / "torn.pth")
-    with pytest.raises(Refused, match="one tensor in the model"):
+    with pytest.raises(Refused, match="one tensor"):
         import_model.run(tmp_path / "torn.pth", tmp_path / "torn", Execution(), like=like)
 
 
@@ -128,5 +128,5 @@ def test_what_does_not_fit_is_refused(chain: Chain, tmp_path: Path) -> None:
 def test_a_graft_on_tuned_weights_needs_an_autoencoder_of_theirs(chain: Chain, tmp_path: Path) -> None:
     weights = plain(tuned(chain.baseline), tmp_path)
     import_model.run(weights, tmp_path / "tuned", Execution(), like=chain.baseline)
-    with pytest.raises(Refused, match="pre-trained on activations of model"):
+    with pytest.raises(Refused, match="activations of"):
         graft.run(tmp_path / "tuned", [chain.autoencoder], tmp_path / "grafted", Execution())

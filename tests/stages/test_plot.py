@@ -86,17 +86,6 @@ def evaluated() -> dict[str, Any]:
     return EVALUATION.to_json(evaluation(scored("m", {"nose": 0.3}, sure=interval(0.1, 0.5))))
 
 
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures cost a second each."""
-
-    def blank(_figure: Figure, paths: Sequence[Path], _command: str) -> None:
-        for path in paths:
-            path.write_bytes(b"a figure")
-
-    monkeypatch.setattr(plot, "save_figure", blank)
-
-
 def test_networks_and_autoencoders_have_figures_of_their_own_in_every_format(tmp_path: Path) -> None:
     runs = [trained(tmp_path / "net"), trained(tmp_path / "other"), trained(tmp_path / "ae", "autoencoder")]
     result = plot.run([*runs, reported(tmp_path / "e", "evaluation", evaluated())], tmp_path / "out", Execution())
@@ -209,7 +198,7 @@ def test_a_study_without_its_plan_is_not_drawn(tmp_path: Path) -> None:
     kept = dataclasses.replace(study(), registered=KEPT)
     for name, report, plan in (("none", study(), None), ("gone", kept, None), ("other", other, PLANNED)):
         path = reported(tmp_path / name, "study", STUDY.to_json(report), plan)
-        with pytest.raises(Refused, match="names no plan|nothing was registered|it is of plan 0000"):
+        with pytest.raises(Refused, match="no plan|nothing was registered|of plan 0000"):
             plot.run([path], tmp_path / "out", Execution())
 
 
@@ -249,20 +238,20 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(tmp_path: Path) -> None:
 def test_a_history_of_anything_but_numbers_is_refused(tmp_path: Path, key: str, value: Any) -> None:
     rows = [{"epoch": 1, "lr": 0.1, "train_loss": 1, "val_loss": 1.0, "val_pck": 0.5}] * 2
     assert len(plot_inputs._rows("\n".join(map(json.dumps, rows)).encode(), tmp_path)) == 2
-    with pytest.raises(Refused, match=f"not as a training writes it .{key} is not a number in every row"):
+    with pytest.raises(Refused, match=f"{key} is not a number"):
         plot_inputs._rows("\n".join(map(json.dumps, [*rows, {**rows[0], key: value}])).encode(), tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"1\n2", b"{", b'{"epoch": 1}', b"[" * 10**5])
 def test_what_has_no_rows_is_no_history(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(Refused, match="not as a training writes it"):
+    with pytest.raises(Refused, match="training writes"):
         plot_inputs._rows(content, tmp_path)
 
 
 @pytest.mark.parametrize("epoch", [0, -1, 1.5, float("inf"), float("nan")])
 def test_epochs_are_counted_from_one(tmp_path: Path, epoch: float) -> None:
     row = {"epoch": epoch, "lr": 0.1, "train_loss": 1, "val_loss": 1.0, "val_pck": 0.5}
-    with pytest.raises(Refused, match="epochs are not counted from 1"):
+    with pytest.raises(Refused, match="counted from 1"):
         plot_inputs._rows(json.dumps(row).encode(), tmp_path)
 
 

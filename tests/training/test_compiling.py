@@ -117,7 +117,7 @@ def test_going_on_with_it_or_without_is_told_and_recorded(tmp_path: Path, traced
         trained(tmp_path / "run", Execution(stop=StopAfter(2)))
     notes, how = saying()
     trained(tmp_path / "run", dataclasses.replace(how, resume=True))
-    assert any("other conditions (compile: on here, off there)" in note for note in notes.said)
+    assert any("(compile: on here, off there)" in note for note in notes.said)
     assert open_artifact(tmp_path / "run").manifest.provenance["resumed_otherwise"] == ["compile: off, then on"]
 
 

@@ -82,7 +82,7 @@ def test_a_gradient_that_is_no_number_stops_before_it_touches_a_weight(tmp_path:
             self.batches += 1
             return loss + sum((p - p).abs().sqrt().sum() for p in model.parameters()) if self.batches == 5 else loss
 
-    with pytest.raises(Diverged, match=r"epoch 2, step 2 \(.*the gradient is not finite \(the loss is "):
+    with pytest.raises(Diverged, match=r"epoch 2, step 2 \(.*gradient is not"):
         trained(tmp_path / "run", Execution(), Cliff())
     _, position = load_checkpoint(tmp_path / "run.partial" / CHECKPOINT)
     assert (position.epoch, position.step) == (1, 0)
@@ -94,7 +94,7 @@ def test_batch_statistics_that_blew_up_stop_at_once(tmp_path: Path) -> None:
             model[1].running_var.fill_(float("inf"))  # type: ignore[index]
             return super().loss(model, batch, weight)
 
-    with pytest.raises(Diverged, match="step 1 .*a statistic of batch normalisation is not finite"):
+    with pytest.raises(Diverged, match="step 1 .*batch normalisation"):
         trained(tmp_path / "run", Execution(), Overflowing())
     assert not (tmp_path / "run.partial").exists()
 
@@ -136,7 +136,7 @@ def of_copies(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
 
 def test_an_optimizer_that_owns_copies_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "build_optimizer", of_copies)
-    with pytest.raises(Diverged, match="the optimizer does not own all weights") as ended:
+    with pytest.raises(Diverged, match="does not own") as ended:
         trained(tmp_path / "run", Execution(), config=LONG)
     assert ended.value.exit_code == 4
     assert "epoch 17, step 2:" in ended.value.line(), "that is step 50"
@@ -146,7 +146,7 @@ def test_it_is_found_out_after_a_resume_too(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(Interrupted):
         trained(tmp_path / "run", Execution(stop=StopAfter(10)), config=LONG)
     monkeypatch.setattr(loop, "build_optimizer", of_copies)
-    with pytest.raises(Diverged, match="epoch 20, step 3: the optimizer does not own all weights"):
+    with pytest.raises(Diverged, match="epoch 20, step 3: .*does not own"):
         trained(tmp_path / "run", Execution(resume=True), config=LONG)
 
 
@@ -161,7 +161,7 @@ def test_an_optimizer_that_does_nothing_is_found_out(
 
     monkeypatch.setattr(loop, "build_optimizer", idle)
     config = dataclasses.replace(LONG, lr=lr, schedule="plateau")
-    with pytest.raises(Diverged, match="no weight moved in 50 steps, the gradient's norm is up to "):
+    with pytest.raises(Diverged, match="50 steps, .*norm"):
         trained(tmp_path / "run", Execution(), config=config)
 
 
@@ -170,7 +170,7 @@ def test_a_dead_network_is_found_out(tmp_path: Path) -> None:
         def loss(self, model: nn.Module, batch: Any, weight: int) -> torch.Tensor:
             return super().loss(model, batch, weight) * 0
 
-    with pytest.raises(Diverged, match="no weight moved in 50 steps, every gradient is 0"):
+    with pytest.raises(Diverged, match="50 steps, every gradient"):
         trained(tmp_path / "run", Execution(), Dead(), LONG)
 
 

@@ -79,7 +79,7 @@ def test_the_faulty_step_is_named_and_nothing_of_it_is_saved(
     """Even if a signal comes right after that step."""
     place = epoch_order(10, epoch=1, seed=CONFIG.seed, shuffle=True).tolist().index(row) // CONFIG.batch_size
     stop = StopAfter(3 + place + 1) if stopped else StopAfter(10**9)
-    with pytest.raises(Diverged, match=rf"epoch 2, step {place + 1} \(points [\d, ]*{row}[,)].*the loss became nan"):
+    with pytest.raises(Diverged, match=rf"epoch 2, step {place + 1} \(points [\d, ]*{row}[,)].*nan"):
         trained(tmp_path / "run", Execution(stop=stop), Fitting(Poison(row, 1, float("nan"))))
     arrays, position = load_checkpoint(tmp_path / "run.partial" / CHECKPOINT)
     assert (position.epoch, position.step) == (1, 0)
@@ -95,7 +95,7 @@ def test_weights_that_stand_still_are_found_out_late_too(
         return optimizer
 
     monkeypatch.setattr(loop, "build_optimizer", idle)
-    with pytest.raises(Diverged, match="epoch 17, step 2: no weight moved in 50 steps"):
+    with pytest.raises(Diverged, match="epoch 17, step 2: no weight moved"):
         trained(tmp_path / "run", Execution(), config=dataclasses.replace(CONFIG, epochs=20))
 
 

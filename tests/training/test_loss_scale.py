@@ -113,7 +113,7 @@ def test_a_gradient_that_no_scale_helps_ends_the_training(tmp_path: Path) -> Non
             return loss + sum((p - p).abs().sqrt().sum() for p in model.parameters())
 
     config = dataclasses.replace(FP16, epochs=7)
-    with pytest.raises(Diverged, match=r"epoch 6, step 2 .*the gradient is not finite"):
+    with pytest.raises(Diverged, match=r"epoch 6, step 2 .*gradient"):
         trained(tmp_path / "run", Execution(), Broken(), config)
 
 

@@ -144,7 +144,7 @@ def test_a_gradient_that_differs_is_noticed_though_the_output_is_right(monkeypat
     use(Graphs(lambda out: out.detach() + 2 * (out - out.detach())), monkeypatch)
     network = Recorded(nn.Linear(3, 2), Execution(), ROWS)
     network(torch.ones(4, 3))
-    assert network.fault == "its replay gives other numbers"
+    assert network.fault and "replay" in network.fault
 
 
 class _Two(ProcessGroup):
@@ -171,4 +171,5 @@ def test_where_a_step_is_not_one_piece_nothing_is_recorded(
 def test_a_cpu_has_none() -> None:
     notes, model = Notes(), nn.Linear(1, 1)
     assert recorded(model, CONFIG, dataclasses.replace(RECORD, progress=notes), ROWS) is model
-    assert notes.said == ["note: --cuda-graphs has no effect on this training: cpu has none"]
+    (note,) = notes.said
+    assert "--cuda-graphs" in note and note.endswith("cpu has none")

@@ -12,48 +12,43 @@ from shgae.analysis.rate.text import fvu_sentence, needed_sentence, pck_sentence
 from tests.builders.findings import CURVE, EQUAL, interval, point, rate_report
 
 WHAT = "the autoencoder (code size 50)"
+TOLD, NO_NUMBER = "With skips on, ", "no number of components can be named."
+POINTS, LOSES = "4.0 points (3.0 to 5.0)", f"{TOLD}the training mean loses 20.0 points (10.0 to 30.0) of PCK"
+LEAST = f"{TOLD}PCA needs at least 10 components to reach the PCK of {WHAT}; the estimate"
 PCK = {
-    RankVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: "
-    "no number of components can be named.",
-    RankVerdict.NO_COST: "With skips on, the training mean costs 4.0 points (3.0 to 5.0) of PCK, not "
-    "clearly above 0: no number of components can be named.",
-    RankVerdict.MEAN_BETTER: "With skips on, the training mean scores higher than the bottleneck itself (its "
-    "cost: 4.0 points (3.0 to 5.0)): no number of components can be named.",
-    RankVerdict.WORSE_THAN_MEAN: "With skips on, the autoencoder (code size 50) is significantly worse than the"
-    " training mean: 4.0 points (3.0 to 5.0) of PCK.",
-    RankVerdict.LIKE_MEAN: "With skips on, no significant difference between the autoencoder (code size 50) and"
-    " the training mean: 4.0 points (3.0 to 5.0) of PCK.",
-    RankVerdict.NAMED: "With skips on, PCA reaches the PCK of the autoencoder (code size 50) at 12 components "
-    "(95 % CI 9 to 46; one-sided, at least 10).",
-    RankVerdict.OPEN: "With skips on, PCA needs at least 10 components to reach the PCK of the autoencoder "
-    "(code size 50); the estimate is 12 components, without an upper limit among the 4,096 components tried.",
-    RankVerdict.BEYOND: "With skips on, PCA needs at least 10 components to reach the PCK of the autoencoder "
-    "(code size 50); the estimate lies beyond the 4,096 components tried.",
-    RankVerdict.EARLIER: "With skips on, no number of components was named for the autoencoder (code size 50); "
-    "shgae rate made again gives a limit.",
+    RankVerdict.TOO_FEW: f"{TOLD}under 10 photos of people with joints that count: {NO_NUMBER}",
+    RankVerdict.NO_COST: (f"{TOLD}the training mean costs {POINTS} of PCK, not clearly above 0: {NO_NUMBER}"),
+    RankVerdict.MEAN_BETTER: (
+        f"{TOLD}the training mean scores higher than the bottleneck itself (its cost: {POINTS}): {NO_NUMBER}"
+    ),
+    RankVerdict.WORSE_THAN_MEAN: (f"{TOLD}{WHAT} is significantly worse than the training mean: {POINTS} of PCK."),
+    RankVerdict.LIKE_MEAN: (f"{TOLD}no significant difference between {WHAT} and the training mean: {POINTS} of PCK."),
+    RankVerdict.NAMED: (
+        f"{TOLD}PCA reaches the PCK of {WHAT} at 12 components (95 % CI 9 to 46; one-sided, at least 10)."
+    ),
+    RankVerdict.OPEN: f"{LEAST} is 12 components, without an upper limit among the 4,096 components tried.",
+    RankVerdict.BEYOND: f"{LEAST} lies beyond the 4,096 components tried.",
+    RankVerdict.EARLIER: f"{TOLD}no number of components was named for {WHAT}; shgae rate made again gives a limit.",
 }
+EXPLAINED = "In variance explained, "
 FVU = {
-    RankVerdict.NAMED: "In variance explained, PCA reaches the autoencoder (code size 50) at 12 components (95 "
-    "% CI 9 to 46).",
-    RankVerdict.OPEN: "In variance explained, PCA reaches the autoencoder (code size 50) at 12 components, "
-    "without an upper limit among the 4,096 components.",
-    RankVerdict.BEYOND: "In variance explained, PCA does not reach the autoencoder (code size 50) with 4,096 "
-    "components (95 % CI 9 and more).",
-    RankVerdict.WORSE_THAN_MEAN: "In variance explained, the autoencoder (code size 50) is worse than the training "
-    "mean.",
-    RankVerdict.LIKE_MEAN: "In variance explained, no significant difference between the autoencoder (code size 50) "
-    "and the training mean.",
-    RankVerdict.TOO_FEW: "In variance explained, under 10 photos: no number of components can be named.",
-    RankVerdict.EARLIER: "In variance explained, no number of components was named for the autoencoder (code size 50).",
+    RankVerdict.NAMED: f"{EXPLAINED}PCA reaches {WHAT} at 12 components (95 % CI 9 to 46).",
+    RankVerdict.OPEN: (
+        f"{EXPLAINED}PCA reaches {WHAT} at 12 components, without an upper limit among the 4,096 components."
+    ),
+    RankVerdict.BEYOND: f"{EXPLAINED}PCA does not reach {WHAT} with 4,096 components (95 % CI 9 and more).",
+    RankVerdict.WORSE_THAN_MEAN: f"{EXPLAINED}{WHAT} is worse than the training mean.",
+    RankVerdict.LIKE_MEAN: f"{EXPLAINED}no significant difference between {WHAT} and the training mean.",
+    RankVerdict.TOO_FEW: f"{EXPLAINED}under 10 photos: {NO_NUMBER}",
+    RankVerdict.EARLIER: f"{EXPLAINED}no number of components was named for {WHAT}.",
 }
 NEEDED = {
-    CurveVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the curve.",
-    CurveVerdict.NO_COST: "With skips on, the training mean loses nothing significant: 20.0 points (10.0 to "
-    "30.0) of PCK.",
-    CurveVerdict.REGAINED: "With skips on, the training mean loses 20.0 points (10.0 to 30.0) of PCK; no "
-    "significant loss from 50 components on: 0.0 points (-10.0 to 10.0).",
-    CurveVerdict.NOT_REGAINED: "With skips on, the training mean loses 20.0 points (10.0 to 30.0) of PCK, and"
-    " the most components tried that the training people determine still lose something significant.",
+    CurveVerdict.TOO_FEW: f"{TOLD}under 10 photos of people with joints that count: no verdict on the curve.",
+    CurveVerdict.NO_COST: (f"{TOLD}the training mean loses nothing significant: 20.0 points (10.0 to 30.0) of PCK."),
+    CurveVerdict.REGAINED: (f"{LOSES}; no significant loss from 50 components on: 0.0 points (-10.0 to 10.0)."),
+    CurveVerdict.NOT_REGAINED: (
+        f"{LOSES}, and the most components tried that the training people determine still lose something significant."
+    ),
 }
 
 
@@ -93,8 +88,9 @@ def test_a_curve_alone_regains_everything_from_the_rank_on_after_which_no_rank_l
 
 
 def test_a_tuned_graft_is_no_point_on_the_curve() -> None:
-    said = list(sentences(rate_report(point(50, 0.4, 0.2), is_tuned=True)))
-    assert len(said) == 2 and said[0].startswith("The trunk was tuned")
+    tuned, plain = (list(sentences(rate_report(point(50, 0.4, 0.2), is_tuned=tuned))) for tuned in (True, False))
+    no_curve = "The trunk was tuned with its autoencoder inside: components of its bottleneck do not measure it."
+    assert len(tuned) == 2 and tuned[0] == no_curve and no_curve not in plain
     assert len(list(sentences(rate_report(point(50, 0.4, 0.2))))) == 3
     assert len(list(sentences(rate_report()))) == 1
 

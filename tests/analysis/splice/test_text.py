@@ -6,36 +6,38 @@ from dataclasses import replace
 
 import pytest
 
+from shgae.analysis.phrases import per_cent
 from shgae.analysis.splice.text import cost_sentence, sentences
 from shgae.analysis.splice.verdicts import Cost, CostVerdict, changes_of
 from shgae.metrics.statistics import Interval
 from tests.builders.findings import PHOTOS, interval, splice_report
 
-
-def test_a_share_that_rounds_to_nothing_has_no_sign() -> None:
-    least = Interval(-0.001, -0.12, 0.004, 0.05)
-    assert "-0 %" not in cost_sentence(Cost(CostVerdict.NOT_SHOWN, "ae", interval(0.2), least), "skips on")
-
-
+MEAN_COSTS = "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0 to 20.0) of PCK"
 COSTS = {
     CostVerdict.TOO_FEW: "With skips on, under 10 photos of people with joints that count: no verdict on the mean.",
-    CostVerdict.NO_COST: "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0"
-    " to 20.0) of PCK, not clearly above 0: a share of it is not defined.",
-    CostVerdict.MEAN_BETTER: "With skips on, the training mean scores -10.0 points (-20.0 to 0.0) of PCK more"
-    " than the bottleneck itself.",
-    CostVerdict.GIVES_BACK: "With skips on, replacing the bottleneck by the training mean costs 10.0 points "
-    "(0.0 to 20.0) of PCK; the autoencoder recovers 50 % (40 to 60) of it.",
-    CostVerdict.NOT_SHOWN: "With skips on, replacing the bottleneck by the training mean costs 10.0 points "
-    "(0.0 to 20.0) of PCK; no significant difference between the autoencoder and the mean: 50 % (40 to 60) of the"
-    " cost.",
-    CostVerdict.WORSE: "With skips on, replacing the bottleneck by the training mean costs 10.0 points (0.0 "
-    "to 20.0) of PCK; the autoencoder is significantly worse than the mean: 50 % (40 to 60) of the cost.",
+    CostVerdict.NO_COST: f"{MEAN_COSTS}, not clearly above 0: a share of it is not defined.",
+    CostVerdict.MEAN_BETTER: (
+        "With skips on, the training mean scores -10.0 points (-20.0 to 0.0) of PCK more than the bottleneck itself."
+    ),
+    CostVerdict.GIVES_BACK: f"{MEAN_COSTS}; the autoencoder recovers 50 % (40 to 60) of it.",
+    CostVerdict.NOT_SHOWN: (
+        f"{MEAN_COSTS}; no significant difference between the autoencoder and the mean: 50 % (40 to 60) of the cost."
+    ),
+    CostVerdict.WORSE: (
+        f"{MEAN_COSTS}; the autoencoder is significantly worse than the mean: 50 % (40 to 60) of the cost."
+    ),
 }
+LEAST = Interval(-0.001, -0.12, 0.004, 0.05)
 
 
 @pytest.mark.parametrize("verdict", CostVerdict)
 def test_every_verdict_on_a_cost_has_a_sentence(verdict: CostVerdict) -> None:
     assert cost_sentence(Cost(verdict, "ae", interval(0.1), interval(0.5)), "skips on") == COSTS[verdict]
+
+
+def test_a_share_that_rounds_to_nothing_has_no_sign() -> None:
+    assert per_cent(Interval(-0.0, -0.12, 0.0, 0.05)) == "0 % (-12 to 0)"
+    assert per_cent(LEAST) == "-0.1 % (-12 to 0.4)", "what is not nothing keeps a digit"
 
 
 def test_what_was_given_is_told_by_its_name_where_a_share_of_the_cost_is_defined() -> None:

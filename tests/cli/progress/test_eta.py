@@ -3,18 +3,7 @@
 import pytest
 
 from shgae.cli.progress.eta import WINDOW, Pace, Task
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.cli.conftest import Clock
 
 
 def epoch(pace: Pace, clock: Clock, *, steps: float, rest: float, done: int = 0) -> None:

@@ -10,13 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from shgae.cli.progress.screen import ASCII, BLOCKS, Screen, sparkline
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.cli.conftest import Clock
 
 
 class Terminal(io.TextIOWrapper):

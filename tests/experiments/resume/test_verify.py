@@ -160,7 +160,7 @@ def test_what_differs_is_named(chain: Chain, part: str) -> None:
     fault = found.fault()
     assert fault
     assert fault.exit_code == 2
-    assert f"a resumed run differs from an uninterrupted one in {part}: {spoiled[0]} (" in fault.line()
+    assert f"{part}: {spoiled[0]} (" in fault.line()
     assert found.to_json()["exact"] is False
 
 
@@ -212,7 +212,7 @@ def test_what_was_not_trained_is_refused(chain: Chain, tmp_path: Path) -> None:
     for path in (chain.grafted, chain.data, chain.activations, tmp_path / "nothing"):
         with pytest.raises(Refused):
             verify.run(path, 2, NEAR, here)
-    with pytest.raises(Refused, match="it was not trained by this shgae"):
+    with pytest.raises(Refused, match="this shgae"):
         verify.run(chain.grafted, 2, NEAR, here)
 
 
@@ -226,7 +226,7 @@ def test_a_training_whose_parents_are_gone_is_refused(chain: Chain, tmp_path: Pa
 
 def test_what_a_new_process_refuses_is_said_as_here(chain: Chain, tmp_path: Path) -> None:
     trial = dataclasses.replace(trial_of(chain.autoencoder, 1, NEAR), inputs=[str(tmp_path / "gone")])
-    with pytest.raises(Refused, match="no such folder, wanted activations"):
+    with pytest.raises(Refused, match="wanted activations"):
         in_new_process(trial, tmp_path / "run", steps=None, resume=False, stop=StopFlag())
 
 

@@ -67,7 +67,7 @@ def test_it_can_be_grafted_into_the_model_it_was_made_from_and_into_no_other(
 ) -> None:
     baselines.linear(chain.activations, tmp_path / "linear", 6, Execution())
     graft.run(chain.baseline, [tmp_path / "linear"], tmp_path / "grafted", Execution())
-    with pytest.raises(Refused, match="pre-trained on activations of model"):
+    with pytest.raises(Refused, match="activations of"):
         graft.run(sites.baseline, [tmp_path / "linear"], tmp_path / "no", Execution())
 
 

@@ -160,9 +160,9 @@ def test_side_by_side_in_turn_and_part_by_part_end_in_the_same_report(chain: Cha
     asked = (chain.baseline, chain.data, tmp_path / "parts", SMALL)
     listed = run.listing(*asked, how).parts
     assert {part.state for part in listed} == {"to do"}
-    with pytest.raises(Refused, match="comes after all trainings, and 4 are missing"):
+    with pytest.raises(Refused, match="4 are missing"):
         run.only(*asked, "baseline/scores", how)
-    with pytest.raises(Refused, match="'seed-7' is not a part of this study"):
+    with pytest.raises(Refused, match="'seed-7'"):
         run.only(*asked, "seed-7", how)
     last = [part.name for part in listed if part.step == "finetune"][-1]
     assert last == "seed-0/arm-random/finetuned"

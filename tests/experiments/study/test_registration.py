@@ -106,7 +106,7 @@ def test_costs_that_nobody_measures_are_refused(change: dict[str, object]) -> No
 
 @pytest.mark.parametrize("empty", ["arms", "seeds"])
 def test_a_plan_of_nothing_is_refused(tmp_path: Path, empty: str) -> None:
-    with pytest.raises(ValueError, match="an arm and a seed"):
+    with pytest.raises(ValueError, match="a seed"):
         replace(PLANNED, **{empty: ()})
     (tmp_path / PLAN).write_bytes(plan_bytes(PLANNED).replace(b'"margin"', b'"leeway"'))
     with pytest.raises(Refused, match="leeway: unknown key"):
@@ -135,7 +135,7 @@ def test_a_plan_that_was_edited_after_a_report_is_refused(whole: Whole, chain: C
     first = read_plan(study).sha256
     write_bytes(study / PLAN, plan_bytes(replace(read_plan(study), margin=50.0)))
     asked = replace(TINY, margin=50.0)
-    with pytest.raises(Refused, match=f"the report there is of {first[:12]}"):
+    with pytest.raises(Refused, match=first[:12]):
         run.run(chain.baseline, chain.data, study, asked, Execution())
     forced = run.run(chain.baseline, chain.data, study, replace(TINY, margin=2.0), Execution(force=True))
     assert forced.report.registered is not None
@@ -154,9 +154,9 @@ def test_a_report_without_its_plan_or_with_another_is_refused(whole: Whole, tmp_
     study = shutil.copytree(whole.output, tmp_path / "study")
     write_bytes(study / PLAN, plan_bytes(replace(read_plan(study), margin=2.0)))
     for read in (info.run, verify.run, lambda path: read_study(open_artifact(path / "report"))):
-        with pytest.raises(Refused, match="it is of plan"):
+        with pytest.raises(Refused, match="of plan"):
             read(study)
-    with pytest.raises(Refused, match="it is of plan"):
+    with pytest.raises(Refused, match="of plan"):
         plot.run([study], tmp_path / "figures", Execution())
     (study / PLAN).unlink()
     assert read_study(open_artifact(study / "report")) == whole.report

@@ -214,9 +214,9 @@ def test_another_study_in_the_folder_is_refused_before_any_work(whole: Whole, ch
     other = finetune.run(
         chain.baseline, chain.data, tmp_path / "other", TINY.finetuning(9, "all"), Execution()
     ).artifact.path
-    with pytest.raises(Refused, match=r"plan\.json: it was registered otherwise \(lr: 0\.01 here, 0\.0005 there\)"):
+    with pytest.raises(Refused, match=r"plan\.json: .*\(lr: 0\.01 here, 0\.0005 there\)"):
         run.run(chain.baseline, chain.data, whole.output, replace(TINY, lr=0.01), Execution())
-    with pytest.raises(Refused, match=r"code_size: 5 here, 6 there; arms: none is not among them"):
+    with pytest.raises(Refused, match=r"code_size: 5 here, 6 there; arms: none"):
         run.run(chain.baseline, chain.data, whole.output, replace(TINY, arms="frozen,full", code_size=5), Execution())
     with pytest.raises(Refused, match=r"registered otherwise \(baseline: "):
         run.run(other, chain.data, whole.output, TINY, Execution())
@@ -292,7 +292,7 @@ def test_a_code_of_more_numbers_than_the_bottleneck_has_components_is_refused_wi
 
 
 def test_a_parent_with_an_autoencoder_is_refused(chain: Chain, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="it carries an autoencoder already"):
+    with pytest.raises(Refused, match="autoencoder already"):
         run.run(chain.grafted, chain.data, tmp_path / "s", TINY, Execution())
 
 
