@@ -196,7 +196,9 @@ def test_people_read_tables_the_artefact_and_the_next_command(probe, capsys) -> 
 def test_the_next_command_can_be_pasted_whatever_the_name(name: bytes) -> None:
     line = typed("info", os.fsdecode(name))
     assert line.isprintable()
-    said = subprocess.run(["bash", "-c", f'shgae() {{ printf %s "$2"; }}; {line}'], capture_output=True, check=True)
+    said = subprocess.run(
+        ["bash", "-c", f'shgae() {{ printf %s "$2"; }}; {line}'], capture_output=True, check=True, timeout=60
+    )
     assert said.stdout == name
 
 
