@@ -75,13 +75,12 @@ class Artifact:
         return file
 
     def check_unwritten(self, names: Iterable[str], states: Mapping[str, tuple[int, ...]]) -> None:
-        """Raises :class:`Refused` where an open file of these names was written to since it had its state: of what is
-        memory-mapped that would be read."""
+        """Raises :class:`Refused` where an open file of these names was written to since it had its state, and is not
+        what the manifest says any more: of what is memory-mapped that would be read."""
         for name in names:
-            if was_written(self.path / name, states[name]):
-                why = f"{name} was changed while it was read"
-                fix = f"shgae verify {self.path}, then the same command, with --resume where it has one"
-                raise Refused(self.manifest.kind, self.path, why, fix)
+            path, entry = self.path / name, self.manifest.files[name]
+            if was_written(path, states[name]) and unlike(path, entry.sha256, entry.size, anew=False):
+                raise Refused(self.manifest.kind, self.path, f"{name} was changed while it was read", AGAIN)
 
     def to_json(self) -> dict[str, Any]:
         """The artefact's part of what ``--json`` prints."""

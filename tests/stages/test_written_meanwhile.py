@@ -70,7 +70,7 @@ def test_a_file_that_is_written_to_while_it_is_read_ends_the_step(
         shutil.copytree(getattr(chain, name), copy)
     name, run = STEPS[step]
     watched = Meanwhile(mine["activations" if "bottleneck" in name else "data"] / name, change)
-    with pytest.raises(Refused, match=f"{name} was changed while it was read. Try: shgae verify"):
+    with pytest.raises(Refused, match=f"{name} was changed while it was read. Try: make the artefact again"):
         run(replace(chain, **mine), tmp_path / "out", Execution(workers=0, progress=watched))
     assert watched.is_done
     assert not (tmp_path / "out").exists()
