@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from shgae.arrays import Array, Floats, Floats32, Ints
+from shgae.artifacts.hashing import state_of
 from shgae.artifacts.store import Artifact
 from shgae.artifacts.tensors import check_arrays, load_tensors, map_tensor, tensors_size
 from shgae.errors import Refused
@@ -96,10 +97,8 @@ class Activations:
         self._artifact = artifact
         self._folders = folders = [site_folder(split, stack, there) for stack in self.stacks]
         numbers = range(-(-self._people // self._shard_rows))
-        self._shards = [
-            [map_tensor(artifact.open(shard_name(folder, number)), "bottleneck") for number in numbers]
-            for folder in folders
-        ]
+        self._states: dict[str, tuple[int, ...]] = {}
+        self._shards = [[self._opened(shard_name(folder, number)) for number in numbers] for folder in folders]
         channels = self._shards[0][0].shape[1:2] or (0,)
         for folder, shards in zip(folders, self._shards, strict=True):
             for number, shard in enumerate(shards):
@@ -115,6 +114,11 @@ class Activations:
             _check_ranges(found[-1], artifact.file(name))
         self.statistics = tuple(found)
         """Of each stack, over all people of the split."""
+
+    def _opened(self, name: str) -> Array:
+        file = self._artifact.open(name)
+        self._states[name] = state_of(file)
+        return map_tensor(file, "bottleneck")
 
     def __len__(self) -> int:
         return self._people * len(self.stacks)
@@ -133,13 +137,18 @@ class Activations:
         """The bottleneck tensors of these rows: (n, C, 4, 4) float32.
 
         Raises:
-            Refused: a number of them is not finite, or larger than :data:`LARGEST`.
+            Refused: a number of them is not finite, or larger than :data:`LARGEST`, or a file of them was written to
+                since it was opened.
         """
         out = np.empty((len(rows), *self._shards[0][0].shape[1:]), np.float32)
         people, sites = np.divmod(rows, len(self.stacks))
         shards, places = np.divmod(people, self._shard_rows)
+        pairs = sorted(set(zip(sites.tolist(), shards.tolist(), strict=True)))
+        names = [shard_name(self._folders[site], shard) for site, shard in pairs]
+        self._artifact.check_unwritten(names, self._states)  # before: one that became shorter would kill the process
         for into, site, shard, place in zip(out, sites.tolist(), shards.tolist(), places.tolist(), strict=True):
             into[...] = self._shards[site][shard][place]
+        self._artifact.check_unwritten(names, self._states)
         if not are_sound(out):
             row, *_ = np.argwhere(~(np.abs(out) <= LARGEST))[0]
             path = self._artifact.file(shard_name(self._folders[sites[row]], int(shards[row])))

@@ -289,7 +289,10 @@ class Crops:
 
         Raises:
             IndexError: there is no such row.
+            Refused: a file of them was written to since it was opened.
         """
+        names = self.files_of(rows)
+        self._data.check_unwritten(names, self._states)  # before: one that became shorter would kill the process
         size = self.stored_size if context else self.crop_size
         around = (self.stored_size - size) // 2
         middle = slice(around, around + size)
@@ -297,6 +300,7 @@ class Crops:
         shards, places = np.divmod(self._places(rows), SHARD_ROWS)
         for crop, shard, place in zip(out, shards.tolist(), places.tolist(), strict=True):
             crop[...] = self._shards[shard][place, middle, middle]
+        self._data.check_unwritten(names, self._states)
         return out
 
     def _places(self, rows: Ints) -> Ints:

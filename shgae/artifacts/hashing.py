@@ -164,3 +164,13 @@ def state_of(file: BufferedReader) -> tuple[int, ...]:
     """What tells an open file from any other, and from itself after a change: device, inode, size, times."""
     stat = os.fstat(file.fileno())
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def was_written(path: Path, state: tuple[int, ...]) -> bool:
+    """Whether the file that was opened here with this :func:`state_of` was written to since; one that has taken its
+    place does not count."""
+    try:
+        now = path.stat()
+    except OSError:
+        return False
+    return (now.st_dev, now.st_ino) == state[:2] and (now.st_size, now.st_mtime_ns) != state[2:4]

@@ -62,14 +62,15 @@ def read_origin(folder: Path) -> RunOrigin | None:
 
 
 def going_on(new: RunOrigin, folder: Path, progress: Progress) -> RunOrigin:
-    """The origin of a draft that is resumed, stored again; conditions that are not those of its last run are told."""
+    """The origin of a draft that is resumed, stored again, with its parents where they lie now; conditions that are not
+    those of its last run are told."""
     origin, here = read_origin(folder) or new, new.conditions[-1]
     # Before there was a choice, nothing was compiled.
     conditions = [{_COMPILE: "off"} | dict(one) for one in origin.conditions]
     if changed := differences(here, conditions[-1]):
         progress.note(f"note: going on under other conditions ({'; '.join(changed)}): the last bits may differ")
         conditions.append(dict(here))
-    origin = replace(origin, conditions=conditions)
+    origin = replace(origin, parents=new.parents, conditions=conditions)
     origin.write(folder)
     return origin
 

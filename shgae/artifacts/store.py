@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
@@ -11,7 +11,7 @@ from typing import Any
 
 from shgae.artifacts.facts import Facts
 from shgae.artifacts.folders import INTENT, partial_of
-from shgae.artifacts.hashing import learn, led_out, of_each, unlike, unlike_open
+from shgae.artifacts.hashing import learn, led_out, of_each, unlike, unlike_open, was_written
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.manifest import MANIFEST, PLAN, REPORT, Manifest, Parent, in_words, read_manifest
 from shgae.errors import AGAIN, Refused
@@ -73,6 +73,14 @@ class Artifact:
             file.close()
             raise Refused(self.manifest.kind, self.path, f"{name} {fault}", AGAIN)
         return file
+
+    def check_unwritten(self, names: Iterable[str], states: Mapping[str, tuple[int, ...]]) -> None:
+        """Raises :class:`Refused` where an open file of these names was written to since it had its state, and is not
+        what the manifest says any more: of what is memory-mapped that would be read."""
+        for name in names:
+            path, entry = self.path / name, self.manifest.files[name]
+            if was_written(path, states[name]) and unlike(path, entry.sha256, entry.size, anew=False):
+                raise Refused(self.manifest.kind, self.path, f"{name} was changed while it was read", AGAIN)
 
     def to_json(self) -> dict[str, Any]:
         """The artefact's part of what ``--json`` prints."""

@@ -218,5 +218,7 @@ def _verdict(codes: Sequence[int], order: Sequence[int], said: Sequence[Path], c
     if killed:
         why = f"process {killed[0][0]} of {len(codes)} was killed by {signal.Signals(killed[0][1]).name}"
     fix = "the same command, with --resume where it has one; if memory ran out, a smaller --batch-size"
+    if killed and killed[0][1] == signal.SIGBUS:
+        why, fix = f"{why}: an input file became shorter while it was read", "shgae verify on the inputs"
     error_line(PeerLost("work together", f"shgae {command}", why, fix).line())
     return PeerLost.exit_code

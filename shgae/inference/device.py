@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
-from typing import TypeVar
+from pathlib import Path
+from typing import TypeVar, get_args
 
 import torch
 
+from shgae.artifacts.folders import interrupted
 from shgae.errors import Refused
 from shgae.execution import Deterministic, Execution, Progress
 from shgae.recipes import ExtractConfig, FitConfig, Precision, PredictConfig, ScoredConfig
@@ -112,6 +114,19 @@ def resolve_precision(precision: Precision, device: torch.device) -> Precision:
     return precision
 
 
+def keep_precision(precision: Precision, begun: object, device: torch.device, progress: Progress) -> Precision:
+    """``auto`` becomes the precision in which a run or a study was begun, if the device computes in it; a note says so
+    where it would be another one here."""
+    if precision != "auto" or begun not in get_args(Precision) or begun == best_precision(device)[0]:
+        return precision
+    kept: Precision = begun  # type: ignore[assignment]
+    with suppress(Refused):
+        resolve_precision(kept, device)
+        progress.note(f"note: going on in {kept}, in which it was begun; --precision auto is another one here")
+        return kept
+    return precision
+
+
 def describe(device: torch.device) -> str:
     """The device in words, with what may change the last bits of a result: the GPU, or the number of threads."""
     if device.type == "cuda":
@@ -131,14 +146,21 @@ def announce(device: torch.device, precision: Precision, progress: Progress) -> 
         progress.note(f"note: shgae was never tried on {device.type}; compare some numbers with those of --device cpu")
 
 
-def placed(config: ConfigT, execution: Execution, *, quiet: bool = False) -> tuple[torch.device, ConfigT]:
+def placed(
+    config: ConfigT, execution: Execution, *, output: Path | None = None, quiet: bool = False
+) -> tuple[torch.device, ConfigT]:
     """The device that was asked for, and the options with their precision resolved; :func:`announce` says so.
+
+    ``output`` is what is resumed: see :func:`keep_precision`.
 
     Raises:
         Refused: see :func:`resolve_device` and :func:`resolve_precision`.
     """
-    device = resolve_device(execution.device)
-    config = replace(config, precision=resolve_precision(config.precision, device))
+    device, precision = resolve_device(execution.device), config.precision
+    if output and execution.resume:
+        begun = interrupted(output, force=True) or {}
+        precision = keep_precision(precision, begun.get("precision"), device, execution.progress)
+    config = replace(config, precision=resolve_precision(precision, device))
     if not quiet:
         announce(device, config.precision, execution.progress)
     return device, config

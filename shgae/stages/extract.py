@@ -72,7 +72,7 @@ def run(model: Path, data: Path, output: Path, config: ExtractConfig, execution:
         Interrupted: a signal came; all that was finished is kept. A kill costs half a minute and a batch
             (:data:`~shgae.inference.extraction.KEPT_SECONDS`).
     """
-    plan = _plan(model, data, config, execution)
+    plan = _plan(model, data, config, execution, output)
     read = [name for crops in plan.crops.values() for name in crops.files]
     parents = {"model": plan.loaded.artifact, "data": plan.data}
     with (
@@ -155,7 +155,7 @@ class _Plan(NamedTuple):
         return sum(split_size(count, len(self.stacks), self.loaded.spec.width, dtype) for count in people)
 
 
-def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) -> _Plan:
+def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution, output: Path | None = None) -> _Plan:
     loaded = load_hourglass(model)
     has = loaded.spec.stacks
     stacks = find_stacks(config.stack, range(has), model, f"--stack {has - 1} or all")
@@ -168,7 +168,7 @@ def _plan(model: Path, data: Path, config: ExtractConfig, execution: Execution) 
         execution.progress.note(
             f"note: {model} was trained on {other_joints(mine, theirs, data)}; no bottleneck depends on them"
         )
-    device, config = placed(config, execution, quiet=True)
+    device, config = placed(config, execution, output=output, quiet=True)
     crops = {
         split: Crops(prepared, split, config.limit, checked=False)
         for split in SPLITS

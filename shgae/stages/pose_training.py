@@ -69,7 +69,7 @@ def fit_pose(
     """
     planned = config
     skeleton = Skeleton.from_json(facts["skeleton"])
-    device, config = placed(for_joints(config, skeleton), execution, quiet=True)
+    device, config = placed(for_joints(config, skeleton), execution, output=output, quiet=True)
     # channels last: convolutions run in this layout without copies, on CPUs as on GPUs
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = _objective(facts, config, parents["data"], device)

@@ -84,7 +84,7 @@ def run(
     if config.flip_test:
         note_unpaired(loaded.skeleton, model, execution.progress)
     _note_squares(loaded, execution)
-    device, config = placed(config, execution)
+    device, config = placed(config, execution, output=output)
     with new_artifact(
         output,
         kind="predictions",

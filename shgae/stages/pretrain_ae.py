@@ -68,7 +68,7 @@ def run(activations: Path, output: Path, config: AutoencoderConfig, execution: E
     stacks = _stacks(config.stack, source)
     read = [site_folder(split, stack, stacks_of(source)) for split in ("train", "val") for stack in stacks]
     verify_files(source, tuple(f"{folder}/" for folder in read), execution)
-    device, config = placed(config, execution, quiet=True)
+    device, config = placed(config, execution, output=output, quiet=True)
     train, val = (Activations(source, split, config.limit, stacks) for split in ("train", "val"))
     width, model_stacks = int(source.facts["shape"][0]), int(source.facts.get("model_stacks", 0))
     spec = AutoencoderSpec.of(config, width)

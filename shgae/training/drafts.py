@@ -57,7 +57,7 @@ def training_draft(
 def commit_training(draft: Draft, summary: FitSummary, facts: Mapping[str, Any]) -> Artifact:
     """The finished artefact; its id leaves out the history, which holds times."""
     told = {"best_epoch": summary.best_epoch, "epochs": len(summary.history)}
-    return draft.commit({**facts, **told}, volatile=(HISTORY, *tensorboard.files_of(draft.path)))
+    return draft.commit({**facts, **told}, volatile=(HISTORY, *tensorboard.files_of(draft)))
 
 
 def training_size(model: nn.Module, optimizer: str) -> int:

@@ -44,7 +44,7 @@ from shgae.training.objectives import BatchT, Objective
 from shgae.training.optim import build_optimizer, learning_rate, load_optimizer, optimizer_arrays
 from shgae.training.position import after_epoch, history_fault, position_fault
 from shgae.training.seeding import epoch_order
-from shgae.training.tensorboard import files_of, scalars
+from shgae.training.tensorboard import scalars
 
 CHECKPOINT_SECONDS = 600.0
 """Within a long epoch the state is saved this often."""
@@ -87,12 +87,8 @@ def fit(
     fitting = _Fitting(model, objective, config, draft, execution)
     rows = fitting.restore()
     execution.progress.training(rows, of=config.epochs, best_epoch=fitting.position.best_epoch)
-    watched = (
-        scalars(draft.path, rows, wanted=execution.tensorboard) if world.is_main else nullcontext(lambda _row: None)
-    )
+    watched = scalars(draft, rows, wanted=execution.tensorboard) if world.is_main else nullcontext(lambda _row: None)
     with watched as write, searching(fitting.network, execution):
-        for name in files_of(draft.path):
-            draft.file(name)
         while fitting.position.epoch < config.epochs:
             fitting.train_epoch()
             write(fitting.close_epoch())

@@ -7,15 +7,15 @@ The events are not part of the artefact's id, nor of what ``--resume`` compares:
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from shgae.artifacts.draft import Draft
 from shgae.errors import Refused
 
 FOLDER = "tensorboard"
+_EVENTS = "events.out.tfevents."
 
 
 def check(*, wanted: bool) -> None:
@@ -25,14 +25,15 @@ def check(*, wanted: bool) -> None:
         raise Refused("option", "--tensorboard", why, "pip install tensorboard, or leave it out")
 
 
-def files_of(folder: Path) -> tuple[str, ...]:
-    """Names of the event files in a run, inside it: the volatile part of what is committed."""
-    return tuple(path.relative_to(folder).as_posix() for path in sorted((folder / FOLDER).glob("*")) if path.is_file())
+def files_of(draft: Draft) -> tuple[str, ...]:
+    """Names of the event files that a run wrote, inside it: the volatile part of what is committed."""
+    ours = sorted(name for name in draft.pieces.names if name.startswith(f"{FOLDER}/{_EVENTS}"))
+    return tuple(name for name in ours if (draft.path / name).is_file())
 
 
 @contextmanager
 def scalars(
-    folder: Path, rows: Sequence[Mapping[str, Any]], *, wanted: bool
+    draft: Draft, rows: Sequence[Mapping[str, Any]], *, wanted: bool
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Hands out what writes a history row as scalars, one a column, at the row's epoch.
 
@@ -40,17 +41,24 @@ def scalars(
     whether earlier runs wrote any; a run without ``wanted`` leaves none, as they would lack its epochs.
 
     Args:
-        folder: of the run.
+        draft: of the run; other files in that folder are left alone.
         rows: what the history holds already.
         wanted: without it nothing is written, and nothing imported.
     """
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    folder = draft.path / FOLDER
+    for name in files_of(draft):
+        draft.discard(name)
+    with suppress(OSError):  # something of the user's lies there, or it is not there
+        folder.rmdir()
     if not wanted:
         yield lambda _row: None
         return
     from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(folder / FOLDER)) as writer:
+    theirs = set(folder.glob(f"{_EVENTS}*"))
+    with SummaryWriter(str(folder)) as writer:
+        for path in set(folder.glob(f"{_EVENTS}*")) - theirs:
+            draft.file(f"{FOLDER}/{path.name}")
 
         def write(row: Mapping[str, Any]) -> None:
             for name, value in row.items():

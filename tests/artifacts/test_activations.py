@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -258,3 +259,14 @@ def test_of_several_stacks_the_file_of_the_one_that_is_not_finite_is_named(tmp_p
     with pytest.raises(Refused, match="row 0 ") as refused:
         rows.read(np.arange(6))
     assert refused.value.where == str(path / file)
+
+
+def test_rows_of_a_file_that_was_written_to_are_refused_and_the_others_are_read(tmp_path: Path) -> None:
+    rows = Activations(extracted_at(tmp_path / "a", (0, 1), 6), "train", stacks=(0, 1))
+    file = tmp_path / "a" / "train/stack-1/bottleneck-00000.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(file, ns=(1, 1))
+    assert len(rows.read(np.array([0, 2]))) == 2
+    with pytest.raises(Refused, match="stack-1/bottleneck-00000.safetensors was changed while it was read"):
+        rows.read(np.array([0, 1]))

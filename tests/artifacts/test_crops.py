@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -242,3 +243,16 @@ def test_crops_smaller_than_the_manifest_says_are_refused(tmp_path: Path) -> Non
     other = replace(data, manifest=replace(data.manifest, facts={**data.manifest.facts, "crop_size": 2 * SIZE}))
     with pytest.raises(Refused, match="its manifest wants"):
         Crops(other, "train")
+
+
+def test_rows_of_a_file_that_was_written_to_are_refused_and_the_others_are_read(tmp_path: Path) -> None:
+    crops = Crops(prepared(tmp_path / "data", train=8), "train")
+    file = tmp_path / "data" / shard_name("train", 1)
+    os.utime(file, ns=(1, 1))
+    assert len(crops.read(np.arange(8))) == 8  # of another time alone
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(file, ns=(2, 2))
+    np.testing.assert_array_equal(crops.read(np.arange(4)), drawn(8)[:4])
+    with pytest.raises(Refused, match="crops-00001.safetensors was changed while it was read"):
+        crops.read(np.array([0, -1]))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shgae.artifacts import hashing
-from shgae.artifacts.hashing import hash_file, hash_open, known_hash, led_out, of_each, unlike
+from shgae.artifacts.hashing import hash_file, hash_open, known_hash, led_out, of_each, state_of, unlike, was_written
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.store import verify_files
 from shgae.errors import Interrupted, Refused
@@ -197,3 +197,30 @@ def test_what_is_unlike_is_said_in_words(tmp_path: Path) -> None:
     assert unlike(path, sha256, 4, anew=True) == "has 3 bytes, 4 were written"
     path.write_bytes(b"two")
     assert unlike(path, sha256, 3, anew=False) == "was changed since it was written"
+
+
+def test_a_file_is_written_to_where_its_content_changes_and_not_where_another_takes_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    with path.open("rb") as file:
+        state = state_of(file)
+    assert not was_written(path, state)
+    path.chmod(0o600)
+    assert not was_written(path, state)
+    (tmp_path / "b").write_bytes(b"another one")
+    with path.open("rb"):  # so that its inode is not given to another
+        (tmp_path / "b").replace(path)
+        assert not was_written(path, state)
+        path.unlink()
+        assert not was_written(path, state)
+
+
+@pytest.mark.parametrize("content", [b"after!", b"longer than before", b""])
+def test_a_file_of_another_size_or_time_was_written_to(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    os.utime(path, ns=(1, 1))
+    with path.open("rb") as file:
+        state = state_of(file)
+    path.write_bytes(content)
+    assert was_written(path, state)

@@ -15,7 +15,7 @@ from shgae.artifacts import run_log
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import Parent
 from shgae.artifacts.run_log import ORIGIN, RunOrigin, now, read_origin
-from shgae.artifacts.store import Artifact
+from shgae.artifacts.store import Artifact, open_artifact
 from shgae.execution import Execution
 from tests.builders.artefacts import make
 from tests.builders.chain import Notes
@@ -31,11 +31,14 @@ ORIGINS = st.builds(
 )
 
 
-def run(target: Path, how: Execution, *, device: str = "cpu", ends: bool = False) -> Artifact | None:
+def run(
+    target: Path, how: Execution, *, device: str = "cpu", data: Artifact | None = None, ends: bool = False
+) -> Artifact | None:
     """A resumable step on a device, which ends before it is done unless told otherwise."""
+    parents = {"data": data} if data else {}
     try:
         with new_artifact(
-            target, kind="data", config={}, parents={}, execution=how, resumable=True, device=device
+            target, kind="data", config={}, parents=parents, execution=how, resumable=True, device=device
         ) as made:
             made.write_json("a.json", {})
             if not ends:
@@ -159,6 +162,15 @@ def test_an_unfinished_run_knows_its_parents_and_its_command(tmp_path: Path, mon
     assert found
     assert list(found.command) == ["shgae", "train", "data"]
     assert [(one.role, one.id, one.path) for one in found.parents] == [("data", parent.id, "../data")]
+
+
+def test_a_resumed_run_knows_its_parents_where_they_lie_now(tmp_path: Path) -> None:
+    run(tmp_path / "run", Execution(), data=make(tmp_path / "data"))
+    (tmp_path / "data").rename(tmp_path / "moved")
+    run(tmp_path / "run", Execution(resume=True), data=open_artifact(tmp_path / "moved"))
+    found = read_origin(tmp_path / "run.partial")
+    assert found
+    assert [one.path for one in found.parents] == ["../moved"]
 
 
 def test_every_change_between_two_runs_is_named_once() -> None:

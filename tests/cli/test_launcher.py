@@ -46,6 +46,11 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
         ("75 5", 5, "error: rank 1"),
         ("143 75 143", 143, "error: rank 0"),
         ("75 -9", 5, "process 1 of 2 was killed by SIGKILL. Try: the same command, with --resume"),
+        (
+            "75 -7",
+            5,
+            "killed by SIGBUS: an input file became shorter while it was read. Try: shgae verify on the inputs.",
+        ),
         ("-11 75", 5, "process 0 of 2 was killed by SIGSEGV"),
         ("-15 -15", 143, ""),
         ("0 quiet143", 143, ""),

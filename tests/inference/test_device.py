@@ -9,7 +9,7 @@ import torch
 from shgae.errors import Refused
 from shgae.execution import Deterministic, Execution
 from shgae.inference import device
-from shgae.recipes import EvaluateConfig
+from shgae.recipes import EvaluateConfig, Precision
 from tests.builders.chain import Notes
 from tests.builders.gpus import pretend_gpus
 from tests.builders.pages import ROOT
@@ -119,6 +119,26 @@ def test_bf16_is_refused_on_a_gpu_that_does_not_multiply_it(monkeypatch: pytest.
     pretend_gpus(monkeypatch, 1, (7, 5))
     with pytest.raises(Refused, match=r"cuda:0 \(Pretended\) .*bf16 .*--precision fp16 or fp32"):
         device.resolve_precision("bf16", torch.device("cuda:0"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "begun", "capability", "kept"),
+    [
+        ("auto", "bf16", (9, 0), "auto"),
+        ("auto", "fp32", (9, 0), "fp32"),
+        ("auto", "bf16", (7, 5), "auto"),  # it cannot
+        ("bf16", "fp32", (9, 0), "bf16"),
+        ("auto", None, (9, 0), "auto"),
+        ("auto", "fp7", (9, 0), "auto"),
+    ],
+)
+def test_auto_precision_stays_what_it_was_when_a_run_was_begun(
+    asked: Precision, begun: object, capability: tuple[int, int], kept: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_gpus(monkeypatch, 1, capability)
+    notes = Notes()
+    assert device.keep_precision(asked, begun, torch.device("cuda:0"), notes) == kept
+    assert len(notes.said) == (kept != asked)
 
 
 @pytest.mark.parametrize("name", ["mps", "xpu"])

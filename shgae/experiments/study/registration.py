@@ -64,6 +64,12 @@ def check(study: Study, *, force: bool) -> Study:
     return dataclasses.replace(study, registered=found)
 
 
+def precision(output: Path) -> object:
+    """The number format of the study that is registered there; None where there is none."""
+    path = output / PLAN
+    return STUDY_PLAN.read(path).options.get("precision") if path.is_file() else None
+
+
 def register(study: Study, *, force: bool) -> Study:
     """:func:`check`, and writes the plan if there is none yet or another one is forced; of several processes one does.
 

@@ -25,7 +25,7 @@ from shgae.experiments.study import locks, registration, report, work
 from shgae.experiments.study.estimate import Costs, StepCost
 from shgae.experiments.study.jobs import side_by_side
 from shgae.experiments.study.parts import Study
-from shgae.inference.device import resolve_device, resolve_precision
+from shgae.inference.device import keep_precision, resolve_device, resolve_precision
 from shgae.models.autoencoder import SIDE
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.option_lists import PCA, chosen_arms
@@ -244,13 +244,16 @@ def _study(model: Path, data: Path, output: Path, config: StudyConfig, execution
     has_test = bool(prepared.facts["splits"].get("test"))
     if not has_test:
         execution.progress.note("note: the data has no test split; arms are compared on val, which chose their epochs")
-    precision = resolve_precision(config.precision, resolve_device(execution.device))
+    device = resolve_device(execution.device)
+    precision = keep_precision(config.precision, registration.precision(output), device, execution.progress)
     study = Study(
         model=model,
         data=data,
         output=output,
         config=dataclasses.replace(
-            for_joints(config, loaded.skeleton), precision=precision, arms=",".join(chosen_arms(config.arms))
+            for_joints(config, loaded.skeleton),
+            precision=resolve_precision(precision, device),
+            arms=",".join(chosen_arms(config.arms)),
         ),
         width=loaded.spec.width,
         stack=loaded.spec.stacks - 1,

@@ -18,6 +18,7 @@ from shgae.evaluation.study_registration import STUDY_PLAN, AnalysisPlan, check_
 from shgae.evaluation.study_report import STUDY, read_study
 from shgae.execution import Execution
 from shgae.experiments.study import run
+from shgae.inference import device
 from shgae.stages import info, plot, verify
 from tests.builders.chain import Chain
 from tests.builders.plans import PLANNED
@@ -140,6 +141,19 @@ def test_a_plan_that_was_edited_after_a_report_is_refused(whole: Whole, chain: C
     forced = run.run(chain.baseline, chain.data, study, replace(TINY, margin=2.0), Execution(force=True))
     assert forced.report.registered is not None
     assert first in forced.report.registered.replaced
+
+
+def test_a_study_keeps_its_number_format_on_another_machine(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans, config = [], replace(TINY, precision="auto")
+    for is_native in (True, False):
+        monkeypatch.setattr(device, "multiplies_bf16", lambda _device, found=is_native: found)
+        plans.append(run.listing(chain.baseline, chain.data, tmp_path / "study", config, Execution()).plan)
+    assert plans[0] == plans[1]
+    assert read_plan(tmp_path / "study").options["precision"] == "bf16"
+    with pytest.raises(Refused, match="precision: fp32 here, bf16 there"):
+        run.listing(chain.baseline, chain.data, tmp_path / "study", replace(TINY, precision="fp32"), Execution())
 
 
 def test_a_report_that_cannot_be_read_is_in_nobodys_way_by_force(whole: Whole, chain: Chain, tmp_path: Path) -> None:
