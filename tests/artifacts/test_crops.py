@@ -32,17 +32,17 @@ def people(count: int) -> PeopleTable:
     )
 
 
-def drawn(count: int) -> npt.NDArray[np.uint8]:
-    return np.random.default_rng(7).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
+def drawn(count: int, side: int = SIZE) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(7).integers(0, 256, (count, side, side, 3), np.uint8)
 
 
-def stored(target: Path, **splits: PeopleTable) -> Artifact:
+def stored(target: Path, side: int = SIZE, **splits: PeopleTable) -> Artifact:
     counts = {split: len(table) for split, table in splits.items()}
     with new_artifact(target, kind="data", config={}, parents={}, execution=Execution()) as made:
         for split, count in counts.items():
             if count:
-                writer = CropWriter(made, split, SIZE, count)
-                for crop in drawn(count):
+                writer = CropWriter(made, split, side, count)
+                for crop in drawn(count, side):
                     writer.add(crop)
                 writer.finish(splits[split])
         return made.commit({"splits": counts, "crop_size": SIZE})
@@ -116,6 +116,14 @@ def test_rows_are_read_in_any_order_and_as_often_as_asked(tmp_path: Path) -> Non
     np.testing.assert_array_equal(read, drawn(11)[rows])
     read[:] = 0  # what is read is a copy
     np.testing.assert_array_equal(crops.read(rows), drawn(11)[rows])
+
+
+def test_of_crops_with_context_the_middle_is_the_crop(tmp_path: Path) -> None:
+    side, rows = SIZE + 4, np.array([5, 0])
+    crops = Crops(stored(tmp_path / "data", side, train=people(6)), "train")
+    assert (crops.crop_size, crops.stored_size) == (SIZE, side)
+    np.testing.assert_array_equal(crops.read(rows, context=True), drawn(6, side)[rows])
+    np.testing.assert_array_equal(crops.read(rows), drawn(6, side)[rows, 2:-2, 2:-2])
 
 
 @pytest.mark.parametrize("limit", [None, 7])

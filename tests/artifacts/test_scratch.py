@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
 
 from shgae.artifacts import scratch as module
 from shgae.artifacts.scratch import clear_abandoned, scratch
-
-OLD = time.time() - 2 * 3600
 
 
 @pytest.fixture
@@ -47,10 +47,31 @@ def test_what_a_killed_program_left_is_cleared_by_the_next_one(place: Path) -> N
         assert not torn.exists() and other.exists()
 
 
-def test_a_folder_without_a_lock_is_spared_for_an_hour(place: Path) -> None:
-    young, old = left(place, "shgae-young", locked=False), left(place, "shgae-old", locked=False, at=OLD)
+def test_a_folder_without_a_lock_is_spared_for_an_hour(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    young, old = (left(place, f"shgae-{at}", locked=False, at=at) for at in (1001, 1000))
+    monkeypatch.setattr(time, "time", lambda: 4600.5)
     clear_abandoned(place)
     assert young.exists() and not old.exists()
+
+
+def test_a_file_that_cannot_be_deleted_costs_nothing_but_itself(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink = os.unlink
+
+    def stubborn(path: str, **options: Any) -> None:
+        if Path(path).name == "a":
+            raise OSError(errno.EIO, "Input/output error")
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", stubborn)
+    for torn in (left(place), left(place, "shgae-y")):
+        for name in ("a", "b", "deep/a", "deep/b"):
+            (torn / name).parent.mkdir(exist_ok=True)
+            (torn / name).touch()
+    with scratch("read") as folder:
+        (folder / "a").touch()
+        (folder / "b").touch()
+        assert {path.name for path in place.rglob("*") if path.parent != folder and path.is_file()} == {"a"}
+    assert [path.name for path in folder.iterdir()] == ["a"]
 
 
 def test_a_folder_that_is_locked_is_spared(place: Path) -> None:
