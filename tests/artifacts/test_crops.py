@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from shgae.artifacts import crops as crops_module
-from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, photo_names, shard_name, split_size
+from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, all_people, photo_names, shard_name, split_size
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import write_rows
@@ -86,6 +86,17 @@ def test_a_row_of_the_table_of_people_that_nobody_wrote_is_refused(tmp_path: Pat
         data = draft.commit({"splits": {"train": 0}, "crop_size": SIZE})
     with pytest.raises(Refused, match="prepare writes"):
         photo_names(data, "train")
+
+
+def test_photos_have_the_names_that_the_rows_of_their_split_give(tmp_path: Path) -> None:
+    base = {"file_name": "a.jpg", "split": "train", "source": "train", "reason": None}
+    rows = [base | {"image_id": 5}, base | {"photo_id": 6, "file_name": "b.jpg", "reason": "crowd"}]
+    rows += [base | {"image_id": 7, "split": "val"}, base | {"image_id": 8, "split": None}]
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as draft:
+        write_rows(draft.file("people.jsonl"), rows)
+        data = draft.commit({"splits": {"train": 0}, "crop_size": SIZE})
+    assert list(all_people(data)) == rows
+    assert photo_names(data, "train") == {5: "a.jpg", 6: "b.jpg"}
 
 
 def test_one_annotation_is_one_person(tmp_path: Path) -> None:
