@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from shgae.artifacts import hashing
 from shgae.artifacts.folders import PIECES
+from shgae.artifacts.hashing import state_of
+from shgae.artifacts.input_file import open_input
 from shgae.artifacts.pieces import Pieces
 from shgae.artifacts.tables import read_rows
 from shgae.errors import Refused
@@ -69,6 +72,18 @@ def test_of_the_last_two_announced_the_one_that_is_there_is_kept(tmp_path: Path,
     assert pieces.written("x") == told(there) and pieces.names == {"x", "y"}
     sha256, size = told(there)
     assert list(read_rows(tmp_path / PIECES)) == [{"name": "x", "sha256": sha256, "bytes": size}, {"name": "y"}]
+
+
+def test_what_is_there_is_read_whatever_this_process_knew_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(tmp_path, b"one")
+    (tmp_path / "x").write_bytes(b"one")
+    with open_input(tmp_path / "x") as file:
+        monkeypatch.setattr(hashing, "_known", {state_of(file): told(b"two")[0]})
+    pieces = reopened(tmp_path)
+    pieces.check(Execution())
+    assert pieces.written("x") == told(b"one")
 
 
 def test_what_was_announced_and_is_not_there_is_owned_and_no_more(tmp_path: Path) -> None:
