@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from torch import nn
@@ -27,6 +29,18 @@ def test_what_lies_there_already_takes_no_negative_room(tmp_path: Path) -> None:
     notes = Notes()
     disk_space.check_space(tmp_path / "run", -95_235, "weights", notes)
     assert notes.said[0].startswith("weights will take 0 bytes (")
+
+
+def test_the_disk_is_that_of_the_folder_in_which_the_output_will_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (there := tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(there / "none")
+    asked = []
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=7))
+    for output in (there, there / "run", tmp_path / "link" / "deep" / "run"):
+        assert disk_space.free_bytes(output) == 7
+    assert {path.resolve() for path in asked} == {there.resolve()}
 
 
 @pytest.mark.parametrize(("free", "fits"), [(64_000_100, True), (64_000_099, False)])
