@@ -323,7 +323,7 @@ def test_a_region_has_what_the_json_has_of_it_and_is_none_without_a_box(tmp_path
     assert people.region(unlabelled, photo) == row | {"annotation_id": 11, "iscrowd": 0}
     joints = [1.0, 2.0, 2.0, 0.0, 0.0, 0.0, 7.0, 8.0, 1.0]
     assert people.region(crowd, photo) == row | {"annotation_id": 13, "iscrowd": 1, "keypoints": joints}
-    broken = with_value([1, 1, 3] * 3, "annotations", 1, "keypoints")
+    broken = with_value([1, 1, 2, 1, 1, 3, 0, 0, 0], "annotations", 1, "keypoints")
     assert "keypoints" not in (read(tmp_path, broken).region(labelled, photo) or {})
     assert "area" not in (read(tmp_path, without("annotations", 2, "area")).region(unlabelled, photo) or {})
     for box in ([0, 0, 0, 9], [0, 0, 9, -1], [0, None, 9, 9], [-1e9, 0, 9, 9], None):
