@@ -11,12 +11,15 @@ from shgae.errors import Refused, quoted, shortened
 
 MOST_JOINTS = 512
 """More than any data set has; a network has a map of each."""
-_UPPER = {"head", "headtop", "forehead", "nose", "eye", "ear", "neck", "thorax", "shoulder", "elbow", "wrist", "hand"}
-_LOWER = {"pelvis", "hip", "knee", "ankle", "foot", "heel", "toe"}
+_ENDS = "(base|index|joint|point|tip|top)?s?"
+_UPPER = re.compile(f"(.*(head|nose|eye|neck|thorax|shoulder|elbow|wrist|hand)|ear){_ENDS}")
+_LOWER = re.compile(f".*(pelvis|hip|knee|ankle|foot|heel|toe){_ENDS}")
+"""Words of each half of a body: toe, bigtoe and toetip, but of a rear no ear."""
 _MIDDLE = re.compile(
-    "abdomen|back|base|bell(y|ies)|body|cent(er|re)|chest|chin|fore?head|head|jaw|lips?|mid(?!dle)|mouth|muzzle|navel|neck|nose"
-    "|pelvis|rib|root|rump|sacrum|snout|spine|sternum|stomach|tail|thorax|throat|top|torso|trunk|withers"
-    "|becken|brust|hals|kopf|nase|bassin|cou$|nez|tete|cabeza|cuello|nariz"
+    "abdomen|back|base|beak|bell(y|ies)|bill|body|breast|caudal|cent(er|re)|chest|chin|crest|croup|crown|dorsal|fore?head|head"
+    "|hips|jaw|lips?|mid(?!dle)|mouth|muzzle|nape|navel|neck|nose|pelvis|poll|rib|root|rump|sacrum|skull|snout|spine|sternum"
+    "|stomach|tail|thorax|throat|tongue|top|torso|trunk|waist|withers"
+    "|becken|brust|hals|kopf|nase|scheitel|bassin|bouche|cou$|menton|nez|tete|cabeza|cuello|nariz"
 )
 """How words of the middle of a body begin, of which a mirror image leaves the joint in place."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
@@ -86,8 +89,8 @@ class Skeleton:
 
     def halves(self) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
         """Which joints are of the upper body and which of the lower, by their names; some may be of neither."""
-        words = [{*one, *(word.removesuffix("s") for word in one)} for one in self._words()]
-        upper, lower = (tuple(not parts.isdisjoint(one) for one in words) for parts in (_UPPER, _LOWER))
+        words = self._words()
+        upper, lower = (tuple(any(map(part.fullmatch, one)) for one in words) for part in (_UPPER, _LOWER))
         return upper, lower
 
     def left_in_place(self) -> tuple[str, ...]:
@@ -116,7 +119,7 @@ class Skeleton:
         for a, b in self.flip_pairs:
             one, other = _by_letter(self.names[a]), _by_letter(self.names[b])
             if one and other and one[1] == other[1]:
-                plain[a] = plain[b] = one[1]
+                plain[a], plain[b] = (self.names[joint].strip()[1:] for joint in (a, b))
         return [[word for word in _words(name) if word not in _SIDES] for name in plain]
 
     def sides(self) -> tuple[Side | None, ...]:

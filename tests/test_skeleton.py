@@ -61,6 +61,7 @@ def test_mirror_pairs_follow_from_names_of_other_languages(left: str, right: str
         (MPII_PERSON.names, ()),
         (LSP_PERSON.names, ()),
         (("LHip", "RHip", "Hip", "MidHip", "HeadTop", "tailbase", "Nase"), ()),
+        (("left_eye", "right_eye", "beak", "breast", "crown", "nape", "Hips", "Scheitel", "menton"), ()),
         (("left_eye", "right_eye", "wrist A", "wrist B", "nose"), ("wrist A", "wrist B")),
         (("left_eye", "right_eye", "left_tail", "head_r", "middle finger"), ("left_tail", "head_r", "middle finger")),
         (("wrist A", "wrist B"), ()),
@@ -87,11 +88,31 @@ def test_joints_that_a_mirror_image_leaves_in_place_are_named_unless_they_are_in
         ("HeadTop", (True, False)),
         ("left_toes", (False, True)),
         ("LBigToe", (False, True)),
+        ("left_handtip", (True, False)),
+        ("left_eartip", (True, False)),
+        ("Nearknee", (False, True)),
+        ("Offfrontfoot", (False, True)),
     ],
 )
 def test_halves_of_a_body_follow_from_whole_words(name: str, halves: tuple[bool, bool]) -> None:
     upper, lower = Skeleton.from_names((name,)).halves()
     assert (*upper, *lower) == halves
+
+
+@pytest.mark.parametrize(
+    ("rest", "halves"),
+    [
+        ("BigToe", (False, True)),
+        ("EarTip", (True, False)),
+        ("_EarBase", (True, False)),
+        ("HipJoint", (False, True)),
+        ("shoulderjoint", (True, False)),
+        ("FootIndex", (False, True)),
+    ],
+)
+def test_a_pair_by_its_first_letters_keeps_the_words_of_its_rest(rest: str, halves: tuple[bool, bool]) -> None:
+    (upper, _), (lower, _) = Skeleton.from_names((f"L{rest}", f"R{rest}")).halves()
+    assert (upper, lower) == halves
 
 
 def test_a_side_that_is_stuck_on_is_no_part_of_the_word() -> None:

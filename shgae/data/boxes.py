@@ -84,6 +84,8 @@ class BoxFile:
     """Boxes of each category that is not the people's."""
     is_list: bool = False
     """Whether it is a list of detections, in which no category has a name."""
+    note: str = ""
+    """On the category that was taken; "" where it is plain."""
 
 
 def read_boxes(path: Path, category_id: int, joints: Sequence[str] = ()) -> BoxFile:
@@ -100,16 +102,17 @@ def read_boxes(path: Path, category_id: int, joints: Sequence[str] = ()) -> BoxF
         joints: names of the people's.
 
     Raises:
-        Refused: no such file, no JSON, of neither form, its categories do not tell who the people are, or something in
+        Refused: no such file, no JSON, of neither form, none of its categories may be the people's, or something in
             it is broken; the line names the entry.
     """
     # Whoever needs a number checks that it is finite; crowds and other categories may hold what they like.
     document, sha256 = strict_json.read(path, "boxes", _FIX, each=_needed, constant=float)
     others: Counter[int] = Counter()
+    note = ""
     try:
         read = _detections if isinstance(document, list) else _dataset
         if isinstance(document, dict):
-            category_id = category_of_people(document.get("categories"), category_id, joints)
+            category_id, note = category_of_people(document.get("categories"), category_id, joints)
         images, skipped = read(document, category_id, others)
         boxes = Coordinates()
         boxes.add([box.xywh for image in images for box in image.boxes])
@@ -118,7 +121,7 @@ def read_boxes(path: Path, category_id: int, joints: Sequence[str] = ()) -> BoxF
     except (JsonFault, RecursionError) as fault:
         raise Refused("boxes", path, str(fault), getattr(fault, "fix", None) or _FIX) from fault
     kept = tuple(image for image in images if image.boxes)
-    return BoxFile(path, sha256, kept, skipped, category_id, others, isinstance(document, list))
+    return BoxFile(path, sha256, kept, skipped, category_id, others, isinstance(document, list), note)
 
 
 def _needed(entry: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from shgae.skeleton import MOST_JOINTS, Skeleton
 from shgae.wording import counted
 
 _MOST_LISTED, _LONGEST_NAME = 5, 80
+_PERSON = 1
+"""COCO's number for people."""
 
 
 def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -53,28 +55,35 @@ def choose_category(dataset: Mapping[str, Any], name: str | None) -> tuple[dict[
     return category, (*said, *notes, *_others(found, category, dataset))
 
 
-def category_of_people(categories: Any, category_id: int, joints: Sequence[str]) -> int:
-    """The number that a dataset has for the people of boxes: of its category with these joints, of the one called
-    person, or of the only one with keypoints; ``category_id`` where there are several such, or no categories.
+def category_of_people(categories: Any, category_id: int, joints: Sequence[str]) -> tuple[int, str]:
+    """The number that a dataset has for the people of boxes, and a note where that is not plain, else "".
+
+    It is that of the category with these joints, or called person, or the only one with keypoints, or the model's own
+    ``category_id``, or the only one at all; where there are several such, or no categories, ``category_id``. A model of
+    another number than COCO's for people, 1, may be one of animals: of it the own number comes before a name.
 
     Raises:
-        JsonFault: there is none of these, and the category of that number has another name, or is not there.
+        JsonFault: there is none of these.
     """
     listed = [one for one in categories if isinstance(one, dict)] if isinstance(categories, list) else []
     listed = [one for one in listed if is_id(one.get("id"))]
+    if not listed:
+        return category_id, ""
     posed = [one for one in listed if one.get("keypoints")]
     of_joints = [one for one in posed if _joints_of(one) == list(map(plain_name, joints))]
     called = [one for one in listed if _is_called(one, "person")]
-    for found in (of_joints, called, posed if len(posed) == 1 else []):
+    own = [one for one in listed if one["id"] == category_id]
+    named = [own, called] if category_id != _PERSON else [called]
+    for found in (of_joints, *named, *(each for each in (posed, own, listed) if len(each) == 1)):
         numbers = {one["id"] for one in found}
         if category_id in numbers or len(numbers) == 1:
-            return category_id if category_id in numbers else numbers.pop()
-    own = [one.get("name") for one in listed if one["id"] == category_id]
-    if not listed or (own and not is_text(own[0])):
-        return category_id
-    why = f"called {quoted(own[0])}" if own else "not there"
-    fix = "person as the name of the people's category"
-    raise JsonFault(f"of its categories none is called person, and {category_id}, this model's people, is {why}", fix)
+            number = category_id if category_id in numbers else numbers.pop()
+            one = next(one for one in found if one["id"] == number)
+            is_plain = found is of_joints or not is_text(one.get("name"))
+            is_plain = is_plain or (number == category_id and _is_called(one, "person"))
+            return number, "" if is_plain else f"boxes are those of category {number}, {quoted(one['name'])}"
+    why = f"of its categories none is called person, and {category_id}, this model's people, is not there"
+    raise JsonFault(why, "person as the name of the people's category")
 
 
 def _joints_of(category: Mapping[str, Any]) -> list[str]:

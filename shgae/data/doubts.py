@@ -57,6 +57,11 @@ class Coordinates:
         self.largest = float(np.abs(values).max(initial=self.largest))
 
     @property
+    def are_nowhere(self) -> bool:
+        """Whether there are some, and all are 0."""
+        return bool(self.count) and not self.largest
+
+    @property
     def are_fractions(self) -> bool:
         """Whether they are of pixels nowhere: nearly all lie between 0 and 1, the others near, and not all are 0."""
         return 0 < self.largest <= _MOST_FRACTION and self.within >= _LEAST_WITHIN * self.count

@@ -14,7 +14,7 @@ from shgae.data.boxes import OTHER_CATEGORY, BoxFile, read_boxes
 from shgae.data.doubts import doubt_of_corners, is_by_corners
 from shgae.data.photo_checks import told
 from shgae.data.photo_files import Turned, read_header, same_photos
-from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, in_subfolders, left_out, list_photos, whole_photos
+from shgae.data.photos import SUFFIXES, BoxedPhoto, boxed_photos, have_more, left_out, list_photos, whole_photos
 from shgae.data.prefetch import prefetch
 from shgae.errors import Refused
 from shgae.execution import Execution, Progress
@@ -86,8 +86,8 @@ def read_request(
         raise Refused("photos", given[0], "no such file or folder", "check the path")
     listed, empty = list_photos(given)
     skipped_files = [f"{count:,} {suffix}" for suffix, count in left_out(given).items()][:_MOST_SUFFIXES]
-    if deeper := in_subfolders(given, listed):
-        skipped_files.append(f"{counted(deeper, 'photo')} in subfolders, which are not opened")
+    if have_more(given, listed):
+        skipped_files.append("photos in subfolders, which are not opened")
     others = ", ".join(skipped_files)
     if not listed:
         why = "it holds no photo"
@@ -102,6 +102,8 @@ def read_request(
         _look_at(whole, config, execution)
         return PhotoRequest(whole, 0, {}, None, None)
     file = read_boxes(boxes, category_id, joints)
+    if file.note:
+        progress.note(f"note: {file.note}")
     photos, skipped = boxed_photos(listed, file)
     without = len(listed) - len(photos)
     if without:

@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from shgae.artifacts.manifest import MANIFEST
 from shgae.data.boxes import NO_AREA, NO_BOX, Box, BoxedImage, BoxFile
 from shgae.data.text_input import find_names, name_parts, plain_name
 from shgae.errors import Refused, shortened
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".gif")
 """What makes a file of a folder a photo, in lower or upper case."""
+_SHORT_LOOK = 20_000
+"""Files and folders of one that is given, after which no more are looked at."""
 NOT_GIVEN = "of a photo that was not given"
 
 
@@ -112,18 +115,25 @@ def left_out(given: Sequence[Path]) -> dict[str, int]:
     return dict(sorted(Counter(suffix or "no suffix" for suffix in others if suffix not in SUFFIXES).items()))
 
 
-def in_subfolders(given: Sequence[Path], taken: Sequence[Path]) -> int:
-    """How many photos lie deeper in the folders given and are not taken; without hidden files and folders."""
-    known, found = {os.path.realpath(photo) for photo in taken}, set()
+def have_more(given: Sequence[Path], taken: Sequence[Path]) -> bool:
+    """Whether photos that are not taken lie deeper in the folders given, as far as a short look tells.
+
+    Hidden files and folders do not count, nor do artefacts, which have pictures of their own.
+    """
+    known = {os.path.realpath(photo) for photo in taken}
     for path in given:
+        seen = 0
         for folder, folders, names in os.walk(path):
+            if MANIFEST in names:
+                folders.clear()
+                continue
             folders[:] = [name for name in folders if not name.startswith(".")]
-            found |= {
-                os.path.realpath(Path(folder, name))
-                for name in names
-                if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
-            }
-    return len(found - known)
+            photos = [name for name in names if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")]
+            if any(os.path.realpath(Path(folder, name)) not in known for name in photos):
+                return True
+            if (seen := seen + len(names) + len(folders)) > _SHORT_LOOK:
+                break
+    return False
 
 
 def _none_of(photos: Sequence[Path], file: BoxFile, skipped: Mapping[str, int]) -> Refused:

@@ -111,6 +111,8 @@ def select(people: CocoPeople, source: Split, config: PrepareConfig) -> Selectio
         raise Refused(f"annotation {annotation}", people.path, reason + more, fix)
     if doubts.coordinates.are_fractions:
         raise Refused("annotations", people.path, f"joints {FRACTIONS}", "joints and boxes in pixels")
+    if doubts.coordinates.are_nowhere:
+        raise Refused("annotations", people.path, "all labelled joints are at 0, 0", "v = 0 of joints without a label")
     selection = Selection(people, source, tuple(fates), tuple(doubts.notes()))
     if not selection.counts:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in selection.dropped.most_common())

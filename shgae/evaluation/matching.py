@@ -120,8 +120,13 @@ def count_misnamed(
 def _may_be(said: str, photo: int, name: str) -> bool:
     """Whether a photo of that id and name can be called so."""
     last, own = (name_parts(said) or ("",))[-1], (name_parts(name) or ("",))[-1]
-    number = stem_of(last)
-    return bool(find_names({last}, [own])[last]) or (bool(_NUMBER.fullmatch(number)) and int(number) == photo)
+    # Where photos are called by their ids, names that hold the id are of crops, or COCO's of 2014.
+    numbers = _NUMBER.findall(stem_of(last)) if _is(stem_of(own), photo) else [stem_of(last)]
+    return bool(find_names({last}, [own])[last]) or any(_is(number, photo) for number in numbers)
+
+
+def _is(number: str, photo: int) -> bool:
+    return bool(_NUMBER.fullmatch(number)) and int(number) == photo
 
 
 def without_strangers(entries: Sequence[Mapping[str, Any]], photo_names: Mapping[int, str]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,9 +27,12 @@ def check_entries(entries: Any, joints: int, category_id: int | None) -> None:
     _check_category([entry for entry in entries if isinstance(entry, dict)], category_id)
     for place, entry in enumerate(entries):
         _check(entry, f"entry {place}", joints)
-    points = Coordinates()
+    numbers = array("d")
     for entry in entries:
-        points.add([number for i, number in enumerate(entry["keypoints"]) if i % 3 < 2])
+        numbers.extend(entry["keypoints"][0::3])
+        numbers.extend(entry["keypoints"][1::3])
+    points = Coordinates()
+    points.add(numbers)
     if points.are_fractions:
         raise JsonFault(f"joints {FRACTIONS}", "joints in pixels of the photo")
 

@@ -182,7 +182,8 @@ class PhotoEstimate:
         if not self._many:
             return student
         if null < drawn.min():
-            return min(student or 1.0, 1 / len(drawn))  # resamples that do not vary are no certainty
+            varies = float(np.ptp(drawn)) > ROUNDING  # else they are no certainty
+            return min(student, 1 / len(drawn)) if varies else 1 / len(drawn)
         return _tail_at(np.sort(drawn), null)
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from shgae.data.boxes import OTHER_CATEGORY, BoxFile, read_boxes
+from shgae.data.coco_category import category_of_people
 from shgae.data.photo_request import read_request
 from shgae.errors import Refused
 from shgae.execution import Execution
@@ -62,19 +63,44 @@ def test_a_datasets_own_categories_say_who_the_people_are(case: str) -> None:
     assert file.category_id == number and file.skipped == {OTHER_CATEGORY: 4}
 
 
+NAMED: dict[str, tuple[list[Any], int, int, str]] = {
+    "another word for people": ([{"id": 1, "name": "pedestrian"}, CAR | {"id": 4}], 1, 1, "category 1, 'pedestrian'"),
+    "something else by the number": ([CAR, {"id": 2, "name": "dog"}], 1, 1, "category 1, 'car'"),
+    "the only category": ([{"id": 5, "name": "athlete"}], 1, 5, "category 5, 'athlete'"),
+    "people by another number": ([CAR, PERSON], 1, 3, "category 3, 'person'"),
+    "several people": ([PERSON, PERSON | {"id": 4}, CAR], 1, 1, "category 1, 'car'"),
+    "several with joints": ([CAR | {"keypoints": ["x"]}, {"id": 2, "name": "dog", "keypoints": ["y"]}], 1, 1, "'car'"),
+    "animals, next to people": ([PERSON, {"id": 17, "name": "cat"}], 17, 17, "category 17, 'cat'"),
+    "animals, next to hands": (
+        [{"id": 2, "name": "hand", "keypoints": ["x"]}, {"id": 17, "name": "cat"}],
+        17,
+        17,
+        "'cat'",
+    ),
+    "animals that are not there": ([PERSON, CAR], 17, 3, "category 3, 'person'"),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_a_category_that_is_not_plainly_that_of_the_people_is_named(case: str) -> None:
+    categories, number, taken, named = NAMED[case]
+    found, note = category_of_people(categories, number, JOINTS)
+    assert found == taken
+    assert named in note
+
+
 @pytest.mark.parametrize(
-    ("categories", "words"),
-    [
-        ([CAR], "this model's people, is called 'car'"),
-        ([CAR, {"id": 2, "name": "dog"}], "this model's people, is called 'car'"),
-        ([{"id": 2, "name": "dog"}], "this model's people, is not there"),
-        ([PERSON, PERSON | {"id": 4}, CAR], "is called 'car'"),
-        ([CAR | {"keypoints": ["wheel"]}, {"id": 2, "name": "dog", "keypoints": ["paw"]}], "is called 'car'"),
-    ],
+    ("categories", "number"), [([{"id": 1, "name": "person"}, CAR | {"id": 3}], 1), ([], 9), ([{"id": 9}], 9)]
 )
-def test_a_dataset_in_which_the_number_means_something_else_is_refused(categories: list[Any], words: str) -> None:
-    with pytest.raises(Refused, match=f"{words}.* Try: person as the name of the people's category"):
-        read(DATASET | {"categories": categories}, JOINTS)
+def test_a_category_called_person_by_its_number_and_one_without_a_name_are_plain(
+    categories: list[Any], number: int
+) -> None:
+    assert category_of_people(categories, number, JOINTS) == (number, "")
+
+
+def test_a_dataset_of_several_other_things_is_refused() -> None:
+    with pytest.raises(Refused, match="1, this model's people, is not there"):
+        read(DATASET | {"categories": [CAR | {"id": 4}, {"id": 2, "name": "dog"}]}, JOINTS)
 
 
 def noted(folder: Path, boxes: Any) -> list[str]:

@@ -72,6 +72,11 @@ def test_joints_that_are_fractions_of_the_photo_are_refused(tmp_path: Path) -> N
         selected(tmp_path, joint=lambda x, y: (x / WIDTH, y / HEIGHT))
 
 
+def test_joints_that_are_all_at_the_very_corner_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="all labelled joints are at 0, 0"):
+        selected(tmp_path, joint=lambda *_: (0, 0))
+
+
 @pytest.mark.parametrize("strange", [-0.01, 1.02, 2.0])
 def test_a_number_a_little_beyond_the_photo_does_not_make_pixels_of_fractions(strange: float, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="joints lie"):
@@ -94,6 +99,7 @@ def test_coordinates_are_fractions_if_nearly_all_are_and_none_is_far(within: lis
     is_within = [0 <= number <= 1 for number in numbers]
     is_near = max(map(abs, numbers)) <= 2 and sum(is_within) >= 0.95 * len(numbers)
     assert counts.are_fractions == (is_near and any(numbers))
+    assert counts.are_nowhere == (not any(numbers))
 
 
 def test_joints_at_the_very_corner_and_people_twice_are_counted(tmp_path: Path) -> None:

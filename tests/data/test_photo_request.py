@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from shgae.artifacts.manifest import MANIFEST
 from shgae.cli.app import main
 from shgae.data.photo_request import PhotoRequest, read_request
 from shgae.data.photos import SUFFIXES
@@ -230,19 +231,27 @@ def test_boxes_of_no_photo_that_was_given_are_refused(photos: Path, tmp_path: Pa
     assert refused(photos, boxes=boxes).where == str(boxes)
 
 
-def test_photos_in_subfolders_are_counted_unless_they_are_given_too(photos: Path) -> None:
+def test_photos_in_subfolders_are_told_of_unless_they_are_given_too(photos: Path) -> None:
     for grey, name in enumerate(("sub/e.JPG", "sub/.hidden.jpg", ".cache/f.jpg"), 100):
         draw(photos / name, grey=grey)
     draw(photos / "sub" / "deep" / "g.png", grey=110)
     (photos / "sub" / "notes.txt").touch()
-    assert ["2 photos in subfolders" in line for line in said(photos)] == [True]
-    assert ["1 photo in subfolders" in line for line in said(photos, photos / "sub")] == [True, False]
+    assert ["subfolders" in line for line in said(photos)] == [True]
+    assert ["subfolders" in line for line in said(photos, photos / "sub")] == [True, False]
+    assert not any("subfolders" in line for line in said(photos, photos / "sub", photos / "sub" / "deep"))
     assert said(photos / "c.jpg") == []
+
+
+def test_pictures_of_an_artefact_in_the_folder_are_no_photos_in_subfolders(photos: Path) -> None:
+    draw(photos / "found" / "overlay.png")
+    assert any("subfolders" in line for line in said(photos))
+    (photos / "found" / MANIFEST).touch()
+    assert said(photos) == []
 
 
 def test_a_folder_of_folders_is_refused_with_what_they_hold(tmp_path: Path) -> None:
     draw(tmp_path / "all" / "c.jpg").rename(draw(tmp_path / "all" / "sub" / "d.jpg"))
-    assert "1 photo in subfolders" in refused(tmp_path / "all").why
+    assert "subfolders" in refused(tmp_path / "all").why
 
 
 def test_a_request_for_nothing_is_refused() -> None:

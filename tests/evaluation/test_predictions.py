@@ -18,11 +18,9 @@ from shgae.artifacts.store import open_artifact
 from shgae.artifacts.strict_json import JsonFault
 from shgae.artifacts.tables import write_json
 from shgae.data import geometry
-from shgae.data.text_input import stem_of
 from shgae.errors import Refused
 from shgae.evaluation.matching import score_of, with_photo_ids
 from shgae.evaluation.predictions import Predictions, cells_of, coco_results, from_cells, photo_points, read_predictions
-from shgae.metrics import oks
 
 JOINTS = 17
 
@@ -185,32 +183,6 @@ def test_file_names_that_are_all_of_other_photos_leave_the_ids_alone() -> None:
     assert with_photo_ids(entries, lambda: {2: "a.jpg"}) == entries
     with pytest.raises(JsonFault, match="photo 'frame.png'"):
         with_photo_ids([{"file_name": "frame.png"}], lambda: {2: "a.jpg"})
-
-
-@pytest.mark.parametrize("form", [str, "/all/{}".format, lambda name: f"{stem_of(name)}.tif", stem_of])
-def test_a_file_name_next_to_an_id_is_compared_with_its_photo(
-    tmp_path: Path, crops: Crops, entries: list[dict[str, Any]], form: Callable[[str], str]
-) -> None:
-    names = crops.photo_names()
-    named = [entry | {"file_name": form(names[entry["image_id"]])} for entry in entries]
-    for strange in (0, 1, len(entries) // 2):
-        others = [entry | {"file_name": "other.jpg"} for entry in named[:strange]]
-        write_json(tmp_path / "p.json", [*others, *named[strange:]])
-        found = read_predictions(tmp_path / "p.json", "x", crops, crops.people)
-        assert found.misnamed == strange
-        assert any("another file_name than their photo" in note for note in found.notes()) == bool(strange)
-
-
-@pytest.mark.parametrize("key", ["annotation_id", "image_id"])
-def test_file_names_that_are_mostly_of_other_photos_are_of_another_split(
-    tmp_path: Path, crops: Crops, entries: list[dict[str, Any]], key: str
-) -> None:
-    others = [{**entry, "file_name": f"other_{place}.jpg"} for place, entry in enumerate(entries)]
-    if key == "image_id":
-        others = [{name: value for name, value in entry.items() if name != "annotation_id"} for entry in others]
-    write_json(tmp_path / "p.json", others)
-    with pytest.raises(Refused, match=r"an entry calls it 'other_0.jpg' \((\d+) of \1 entries are so\).*--split"):
-        read_predictions(tmp_path / "p.json", "x", crops, crops.people, oks.coco_sigmas())
 
 
 def test_people_beyond_the_limit_are_no_reason_to_take_a_photo_for_one_persons(

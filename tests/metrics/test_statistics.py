@@ -70,6 +70,8 @@ def test_beyond_all_resamples_a_p_is_students_and_one_resample_at_the_most() -> 
     far, near = (PhotoEstimate(1.0, one, 60, 60) for one in (drawn, np.repeat([0.05, 1.95], 50)))
     assert far.p() == pytest.approx(2 * stats.t.sf(1 / far.standard_error, 59))
     assert near.p() == 2 / 100 < 2 * stats.t.sf(1 / near.standard_error, 59)
+    sure = PhotoEstimate(1.0, 1 + (drawn - 1) / 10, 3000, 3000)
+    assert sure.p() < 1e-100 and sure.ends(1 - 1e-4)[0] > 0.8, "whatever is smaller than any number of the machine"
     assert PhotoEstimate(1.0, np.ones(500), 60, 60).p() == 2 / 500
     assert PhotoEstimate(0.0, np.zeros(500), 60, 60).p() == 1
     assert PhotoEstimate(0.0, np.zeros(500), 60, 0).p() == 1
