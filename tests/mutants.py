@@ -75,7 +75,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "artifacts/lineage.py": ("artifacts/test_lineage.py", "stages/test_info_and_verify.py"),
     "artifacts/durable.py": ("artifacts/test_durable.py", "artifacts/test_tables.py"),
     "artifacts/manifest.py": ("artifacts/test_manifest.py", *_STORE[:3], "hostile/test_manifests.py"),
-    "artifacts/pieces.py": ("artifacts/test_ownership.py", "artifacts/test_interrupted.py"),
+    "artifacts/pieces.py": ("artifacts/test_pieces.py", "artifacts/test_ownership.py", "artifacts/test_interrupted.py"),
     "artifacts/output_file.py": ("artifacts/test_output_file.py", "stages/test_export_and_report.py"),
     "artifacts/reader_process.py": ("artifacts/test_reader_process.py",),
     "artifacts/reconstructions.py": ("artifacts/test_reconstructions.py",),

@@ -32,6 +32,7 @@ class Pieces:
         self._log = folder / PIECES
         self._folder = folder
         self._lines: dict[str, list[dict[str, Any]]] = {}
+        """By name, those with a hash, in their order."""
         self._lock = threading.Lock()
 
     @property
@@ -41,11 +42,11 @@ class Pieces:
 
     def holds(self, name: str) -> bool:
         """Whether a file was written whole, and is there."""
-        return any("sha256" in line for line in self._lines.get(name, ())) and (self._folder / name).is_file()
+        return bool(self._lines.get(name)) and (self._folder / name).is_file()
 
     def written(self, name: str) -> tuple[str, int] | None:
         """sha256 and bytes of a file as it was written last; None if it was written in another way."""
-        lines = [line for line in self._lines.get(name, ()) if "sha256" in line]
+        lines = self._lines.get(name)
         return (lines[-1]["sha256"], lines[-1]["bytes"]) if lines else None
 
     def claim(self, name: str) -> None:

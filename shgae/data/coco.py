@@ -61,7 +61,7 @@ class Person:
     """True for a group that is annotated as one."""
     fault: str | None
     """What is broken about a labelled person (then the arrays are of no use); None where all is well."""
-    has_box: bool = True
+    has_box: bool
     """Whether the JSON has a box with an area."""
 
     @property

@@ -46,7 +46,7 @@ class Fate:
     """Why the person is dropped; None for a sample."""
     square: Square | None
     """What a sample is cut out with, in xy_photo."""
-    has_box: bool = True
+    has_box: bool
     """Whether the JSON has a box with an area."""
 
 

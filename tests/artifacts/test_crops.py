@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from shgae.artifacts import crops as crops_module
-from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, photo_names, shard_name, split_size
+from shgae.artifacts.crops import Crops, CropWriter, PeopleTable, all_people, photo_names, shard_name, split_size
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import write_rows
@@ -33,17 +33,17 @@ def people(count: int) -> PeopleTable:
     )
 
 
-def drawn(count: int) -> npt.NDArray[np.uint8]:
-    return np.random.default_rng(7).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
+def drawn(count: int, side: int = SIZE) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(7).integers(0, 256, (count, side, side, 3), np.uint8)
 
 
-def stored(target: Path, **splits: PeopleTable) -> Artifact:
+def stored(target: Path, side: int = SIZE, **splits: PeopleTable) -> Artifact:
     counts = {split: len(table) for split, table in splits.items()}
     with new_artifact(target, kind="data", config={}, parents={}, execution=Execution()) as made:
         for split, count in counts.items():
             if count:
-                writer = CropWriter(made, split, SIZE, count)
-                for crop in drawn(count):
+                writer = CropWriter(made, split, side, count)
+                for crop in drawn(count, side):
                     writer.add(crop)
                 writer.finish(splits[split])
         return made.commit({"splits": counts, "crop_size": SIZE})
@@ -89,6 +89,17 @@ def test_a_row_of_the_table_of_people_that_nobody_wrote_is_refused(tmp_path: Pat
         photo_names(data, "train")
 
 
+def test_photos_have_the_names_that_the_rows_of_their_split_give(tmp_path: Path) -> None:
+    base = {"file_name": "a.jpg", "split": "train", "source": "train", "reason": None}
+    rows = [base | {"image_id": 5}, base | {"photo_id": 6, "file_name": "b.jpg", "reason": "crowd"}]
+    rows += [base | {"image_id": 7, "split": "val"}, base | {"image_id": 8, "split": None}]
+    with new_artifact(tmp_path / "data", kind="data", config={}, parents={}, execution=Execution()) as draft:
+        write_rows(draft.file("people.jsonl"), rows)
+        data = draft.commit({"splits": {"train": 0}, "crop_size": SIZE})
+    assert list(all_people(data)) == rows
+    assert photo_names(data, "train") == {5: "a.jpg", 6: "b.jpg"}
+
+
 def test_one_annotation_is_one_person(tmp_path: Path) -> None:
     made = people(3)
     made.annotation_id[2] = made.annotation_id[0]
@@ -117,6 +128,14 @@ def test_rows_are_read_in_any_order_and_as_often_as_asked(tmp_path: Path) -> Non
     np.testing.assert_array_equal(read, drawn(11)[rows])
     read[:] = 0  # what is read is a copy
     np.testing.assert_array_equal(crops.read(rows), drawn(11)[rows])
+
+
+def test_of_crops_with_context_the_middle_is_the_crop(tmp_path: Path) -> None:
+    side, rows = SIZE + 4, np.array([5, 0])
+    crops = Crops(stored(tmp_path / "data", side, train=people(6)), "train")
+    assert (crops.crop_size, crops.stored_size) == (SIZE, side)
+    np.testing.assert_array_equal(crops.read(rows, context=True), drawn(6, side)[rows])
+    np.testing.assert_array_equal(crops.read(rows), drawn(6, side)[rows, 2:-2, 2:-2])
 
 
 @pytest.mark.parametrize("limit", [None, 7])

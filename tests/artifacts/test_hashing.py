@@ -9,14 +9,26 @@ import time
 from io import BufferedReader
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shgae.artifacts import hashing
-from shgae.artifacts.hashing import hash_file, hash_open, known_hash, led_out, of_each, state_of, unlike, was_written
+from shgae.artifacts.hashing import (
+    hash_file,
+    hash_open,
+    known_hash,
+    learn,
+    led_out,
+    misfit,
+    of_each,
+    state_of,
+    unlike,
+    was_written,
+)
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.store import verify_files
 from shgae.errors import Interrupted, Refused
-from shgae.execution import Execution, Progress, StopFlag
+from shgae.execution import Execution, ProcessGroup, Progress, StopFlag
 from tests.builders.artefacts import make
 
 
@@ -49,6 +61,14 @@ def rested(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_is_hashed_over_its_whole_content(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"ab" * 300_000)
     assert hash_file(tmp_path / "x") == hashlib.sha256(b"ab" * 300_000).hexdigest()
+
+
+def test_a_file_that_is_open_is_hashed_from_its_beginning_and_is_there_again(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"one")
+    with open_input(tmp_path / "x") as file:
+        file.read(1)
+        assert hash_open(file) == hashlib.sha256(b"one").hexdigest()
+        assert file.read() == b"one"
 
 
 def test_a_file_that_stays_as_it_is_is_read_once(tmp_path: Path, read: list[str], rested: None) -> None:
@@ -124,6 +144,38 @@ def test_an_artefact_is_not_hashed_twice_unless_that_is_asked_for(
     (tmp_path / "a" / "history.jsonl").write_text('{"seconds": 7}\n')
     with pytest.raises(Refused, match="history.jsonl"):
         verify_files(artifact)
+
+
+class OneOfTwo(ProcessGroup):
+    """One of two processes, of which the other one filled in these marks."""
+
+    def __init__(self, rank: int, marks: np.ndarray | None = None) -> None:
+        self.rank, self.size, self.others, self.own = rank, 2, marks, np.zeros(0)
+
+    def merge_disjoint(self, array: np.ndarray) -> np.ndarray:
+        self.own = array.copy()
+        return array if self.others is None else array + self.others
+
+
+def test_what_another_process_hashed_is_known_where_it_is_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("mine", "its", "mine but other", "its but other", "mine unread", "its since replaced")
+    files, states = [], []
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+        files.append((tmp_path / name, hash_file(tmp_path / name)))
+        with open_input(tmp_path / name) as file:
+            states.append(state_of(file))
+    known = {states[place]: files[place][1] for place in (0, 1, 5)} | {states[2]: "0" * 64, states[3]: "0" * 64}
+    other = OneOfTwo(1)
+    monkeypatch.setattr(hashing, "_known", {states[place]: known[states[place]] for place in (1, 3, 5)})
+    learn(files, other)
+    (tmp_path / names[5]).write_bytes(b"longer than it was then")
+    here = {states[place]: known[states[place]] for place in (0, 2)}
+    monkeypatch.setattr(hashing, "_known", here.copy())
+    learn(files, OneOfTwo(0, other.own))
+    assert hashing._known == here | {states[1]: files[1][1]}
 
 
 def test_long_hashing_is_told_in_megabytes_that_add_up() -> None:
@@ -224,3 +276,9 @@ def test_a_file_of_another_size_or_time_was_written_to(tmp_path: Path, content: 
         state = state_of(file)
     path.write_bytes(content)
     assert was_written(path, state)
+
+
+def test_a_file_of_another_size_or_none_is_told_unread(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"one")
+    assert [misfit(tmp_path / "x", size) for size in (2, 3)] == ["has 3 bytes, 2 were written", None]
+    assert misfit(tmp_path / "y", 3) == misfit(tmp_path, 3) == "is missing"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
 
 from shgae.artifacts import scratch as module
 from shgae.artifacts.scratch import clear_abandoned, scratch
-
-OLD = time.time() - 2 * 3600
 
 
 @pytest.fixture
@@ -47,10 +47,32 @@ def test_what_a_killed_program_left_is_cleared_by_the_next_one(place: Path) -> N
         assert not torn.exists() and other.exists()
 
 
-def test_a_folder_without_a_lock_is_spared_for_an_hour(place: Path) -> None:
-    young, old = left(place, "shgae-young", locked=False), left(place, "shgae-old", locked=False, at=OLD)
+def test_a_folder_without_a_lock_is_spared_for_an_hour(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    young, old = (left(place, f"shgae-{at}", locked=False, at=at) for at in (1000, 999))
+    monkeypatch.setattr(time, "time", lambda: 4600.0)
     clear_abandoned(place)
     assert young.exists() and not old.exists()
+
+
+def test_a_file_that_cannot_be_deleted_costs_nothing_but_itself(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, unlink = {"a", "b", "c"}, os.unlink
+    kept = dict[str, str]()
+
+    def stubborn(path: str, **options: Any) -> None:
+        name = Path(path).name
+        if name in names and kept.setdefault("first", name) == name:
+            raise OSError(errno.EIO, "Input/output error")
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", stubborn)
+    torn = left(place)
+    for name in names:
+        (torn / name).touch()
+    with scratch("read") as folder:
+        assert [path.name for path in torn.iterdir()] == [kept["first"]]
+        for name in names:
+            (folder / name).touch()
+    assert [path.name for path in folder.iterdir()] == [kept["first"]]
 
 
 def test_a_folder_that_is_locked_is_spared(place: Path) -> None:
@@ -62,13 +84,24 @@ def test_a_folder_that_is_locked_is_spared(place: Path) -> None:
     assert not folder.exists()
 
 
-def test_a_link_a_file_and_somebody_elses_folder_are_spared(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    away = left(place, "away")
+def test_a_link_a_file_and_somebody_elses_folder_are_spared_and_not_locked(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, locked = filelock.FileLock, []
+
+    def watched(path: Path, **options: Any) -> filelock.BaseFileLock:
+        locked.append(path.parent)
+        return lock(path, **options)
+
+    away, mine = left(place, "away"), left(place)
     (place / "shgae-link").symlink_to(away)
     (place / "shgae-file").write_text("")
+    os.utime(place / "shgae-file", (1000, 1000))
+    monkeypatch.setattr(filelock, "FileLock", watched)
+    with monkeypatch.context() as patch:
+        patch.setattr(module.os, "getuid", lambda: 12345)
+        clear_abandoned(place)
+    assert mine.exists() and not locked
     clear_abandoned(place)
     assert (away / ".lock").exists() and (place / "shgae-file").exists() and (place / "shgae-link").is_symlink()
-    mine = left(place)
-    monkeypatch.setattr(module.os, "getuid", lambda: 12345)
-    clear_abandoned(place)
-    assert mine.exists()
+    assert not mine.exists() and locked == [mine]

@@ -14,11 +14,16 @@ from shgae.artifacts.store import agree, open_artifact
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
 from shgae.execution import ProcessGroup
-from tests.builders.artefacts import FILES, interrupted, make, replace_by_folder
+from tests.builders.artefacts import FILES, interrupted, make, put, replace_by_folder
 
 
 def rewritten(change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(change(path.read_bytes()))
+
+
+def links_to(other: Path) -> Callable[[Path], object]:
+    """Puts a link to another file in the place of one."""
+    return lambda path: (path.unlink(), path.symlink_to(other))
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -70,10 +75,36 @@ def test_every_single_flipped_bit_is_seen(tmp_path: Path, name: str) -> None:
 
 def test_several_damaged_files_are_counted(tmp_path: Path) -> None:
     path = make(tmp_path / "data").path
-    for name in FILES:
+    for number, name in enumerate(reversed(FILES)):
         (path / name).unlink()
-    with pytest.raises(Refused, match=r"history.jsonl is missing \(and 2 more\)"):
-        open_artifact(path)
+        more = rf" \(and {number} more\)" if number else ""
+        with pytest.raises(Refused, match=rf"{name} is missing{more}\. "):
+            open_artifact(path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_opened_as_it_was_written_or_refused_by_name(tmp_path: Path, name: str) -> None:
+    artifact = make(tmp_path / "data")
+    whole = (artifact.path / name).read_bytes()
+    with artifact.open(name) as file:
+        assert file.read() == whole
+    away = put(tmp_path / "away", whole)
+    for damage in (lambda path: put(path, bytes(len(whole))), lambda path: os.truncate(path, 3), links_to(away)):
+        damage(artifact.path / name)
+        with pytest.raises(Refused, match=f"data: {name} "):
+            artifact.open(name)
+        with pytest.raises(Refused, match=f"data: {name} "):
+            open_artifact(artifact.path)
+
+
+def test_an_artefact_knows_its_config_its_parents_and_itself(tmp_path: Path) -> None:
+    data = make(tmp_path / "data", value=7)
+    model = make(tmp_path / "model", "hourglass", parents={"data": data})
+    assert dict(data.config) == {"seed": 7} and dict(data.facts) == {"rows": 3}
+    assert len(data.short_id) == 12 and data.id.startswith(data.short_id)
+    assert (parent := model.parent("data")) and parent.id == data.id
+    assert data.parent("data") is model.parent("model") is None
+    assert data.to_json() == {"output": str(data.path), "kind": "data", "id": data.id}
 
 
 def test_a_file_that_the_user_put_into_the_folder_is_tolerated_and_not_part_of_it(tmp_path: Path) -> None:

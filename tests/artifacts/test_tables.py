@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shgae.artifacts import tables
 from shgae.artifacts.tables import append_row, as_read, dumps, read_json, read_rows, write_json, write_rows
 from shgae.errors import Refused
 from tests.builders.artefacts import everything, put, recorded
@@ -114,6 +116,24 @@ def test_a_line_that_holds_no_json_object_is_refused_by_its_number(tmp_path: Pat
     assert next(rows) == {"a": 1}
     with pytest.raises(Refused, match="x.jsonl:2: .*not (a )?JSON"):
         next(rows)
+
+
+def test_a_row_longer_than_it_may_be_is_refused_though_its_beginning_is_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_MOST_LINE", 20)
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"a": 1}'.ljust(19) + b"\n" + b'{"b": 2}'.ljust(20) + b"\n")
+    rows = read_rows(path)
+    assert next(rows) == {"a": 1}
+    with pytest.raises(Refused, match="x.jsonl:2: .*more than 20 bytes"):
+        next(rows)
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+def test_a_json_file_may_be_in_utf_16(tmp_path: Path, mark: bytes) -> None:
+    (tmp_path / "x.json").write_bytes(mark + '{"a": 1}'.encode("utf-16-le" if mark[0] == 0xFF else "utf-16-be"))
+    assert read_json(tmp_path / "x.json") == {"a": 1}
 
 
 def test_rows_before_a_torn_last_line_can_be_read(tmp_path: Path) -> None:

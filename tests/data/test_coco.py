@@ -296,3 +296,36 @@ def test_without_a_box_the_labelled_joints_extent_is_taken_and_counted(tmp_path:
     boxes = {person.annotation_id: person.box.tolist() for person in everybody(people)}
     assert boxes == {10: [-1, 0, 8, 8], 12: [0.625, 0.5, 8, 8], 11: [0] * 4, 13: [0] * 4}
     assert all(person.fault is None for person in everybody(people))
+
+
+@pytest.mark.parametrize(
+    ("box", "is_own"), [([1, 2, 3, -4], True), ([1, 2, None, 4], True), ([1, 2, 3], False), ([1, 2, 0, 4], False)]
+)
+def test_a_broken_box_is_the_jsons_own_where_it_has_four_numbers_and_sides(tmp_path: Path, box: Any, is_own: bool):
+    person = everybody(read(tmp_path, with_value(box, "annotations", 0, "bbox")))[3]
+    assert person.has_box == is_own
+    assert (person.box[:2].tolist() == [1, 2]) == is_own, "else around the joints"
+
+
+def test_joints_a_light_year_away_have_no_box(tmp_path: Path):
+    content = without("annotations", 0, "bbox")
+    for far, near in ((1e9, False), (1e9 - 1, True), (-1e9, False)):
+        content["annotations"][0]["keypoints"] = [far, 3, 2, 4, 5, 1, 0, 0, 0]
+        assert everybody(read(tmp_path, content))[3].box.any() == near
+
+
+def test_a_region_has_what_the_json_has_of_it_and_is_none_without_a_box(tmp_path: Path):
+    content = document()
+    content["annotations"][3]["keypoints"] = [1, 2, 2, 5, 6, 0, 7, 8, 1]
+    people = read(tmp_path, content)
+    (photo, (labelled, unlabelled, crowd)), _ = people
+    row = {"image_id": 5, "bbox": [0.0, 0.0, 9.0, 9.0], "area": 3.5}
+    assert people.region(unlabelled, photo) == row | {"annotation_id": 11, "iscrowd": 0}
+    joints = [1.0, 2.0, 2.0, 0.0, 0.0, 0.0, 7.0, 8.0, 1.0]
+    assert people.region(crowd, photo) == row | {"annotation_id": 13, "iscrowd": 1, "keypoints": joints}
+    broken = with_value([1, 1, 2, 1, 1, 3, 0, 0, 0], "annotations", 1, "keypoints")
+    assert "keypoints" not in (read(tmp_path, broken).region(labelled, photo) or {})
+    assert "area" not in (read(tmp_path, without("annotations", 2, "area")).region(unlabelled, photo) or {})
+    for box in ([0, 0, 0, 9], [0, 0, 9, -1], [0, None, 9, 9], [-1e9, 0, 9, 9], None):
+        assert read(tmp_path, with_value(box, "annotations", 2, "bbox")).region(unlabelled, photo) is None
+    assert read(tmp_path, with_value([1 - 1e9, 0, 9, 9], "annotations", 2, "bbox")).region(unlabelled, photo)

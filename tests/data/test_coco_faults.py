@@ -234,6 +234,19 @@ def test_a_side_of_0_or_less_is_as_good_as_none(tmp_path: Path, side: object) ->
     assert photo.size == (30, 20) and people.photo_path(photo) == tmp_path / "a.jpg"
 
 
+def test_a_photo_outside_the_folder_is_not_looked_at_for_its_size(tmp_path: Path) -> None:
+    (photos := tmp_path / "photos").mkdir()
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg")
+    (photos / "a.jpg").symlink_to(tmp_path / "a.jpg")
+    content = without("images", 0, "width")
+    (photo, _), _ = read(photos, content)
+    assert photo.size is None
+    (photos / "a.jpg").unlink()
+    (tmp_path / "a.jpg").rename(photos / "a.jpg")
+    (photo, _), _ = read(photos, content)
+    assert photo.size == (30, 20)
+
+
 @pytest.mark.parametrize("name", PERSON_FAULTS)
 def test_what_is_wrong_with_one_person_is_that_persons_fault(tmp_path: Path, name: str):
     change, fault = PERSON_FAULTS[name]

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shgae.data.coco import read_coco
+from shgae.data.geometry import mpii_square
 from shgae.data.selection import (
     BAD_PHOTO,
     BEYOND_LIMIT,
     CROWD,
     NO_FIT,
+    NO_PLACE,
     OUTSIDE,
     UNLABELLED,
     Selection,
     hold_out,
     limit,
     select,
+    with_twins,
     without_photos,
 )
 from shgae.errors import Refused
@@ -31,10 +36,13 @@ from shgae.recipes import PrepareConfig
 WHOLE = {"bbox": [10, 10, 20, 20], "keypoints": [12, 12, 2, 28, 28, 1]}
 
 
-def chosen(folder: Path, people_of_photos: list[list[dict[str, Any]]], **options: Any) -> Selection:
+def chosen(
+    folder: Path, people_of_photos: list[list[dict[str, Any]]], width: int | None = 100, **options: Any
+) -> Selection:
     """Selects from photos of 100 x 60 pixels, each given as the annotations of its people."""
+    photo = {"file_name": "a.jpg", "width": width, "height": 60}
     content: dict[str, Any] = {
-        "images": [{"id": i, "file_name": "a.jpg", "width": 100, "height": 60} for i in range(len(people_of_photos))],
+        "images": [{"id": i} | photo for i in range(len(people_of_photos))],
         "annotations": [],
         "categories": [{"id": 1, "name": "person", "keypoints": ["head", "foot"], "skeleton": []}],
     }
@@ -89,6 +97,32 @@ def test_where_everybody_is_broken_dropping_them_is_no_advice(tmp_path: Path):
 def test_a_crowd_or_a_person_without_labels_is_never_broken(tmp_path: Path):
     people = [[WHOLE, {"iscrowd": 1, "bbox": [1, 1, 0, 0]}, {"keypoints": [0] * 6, "bbox": [1, 1, 0, 0]}]]
     assert reasons(chosen(tmp_path, people)) == [None, CROWD, UNLABELLED]
+
+
+def test_of_a_photo_without_a_size_everybody_is_kept_with_a_square_until_it_is_read(tmp_path: Path):
+    beyond = {"keypoints": [150, 10, 2, 0, 0, 0], "bbox": [145, 8, 10, 10]}
+    for options in ({}, {"crop_policy": "inside"}, {"square": "mpii"}):
+        selection = chosen(tmp_path, [[WHOLE, beyond, {"iscrowd": 1}]], width=None, **options)
+        assert reasons(selection) == [None, None, CROWD]
+        sized = chosen(tmp_path, [[WHOLE]], crop_policy="pad").fates[0]
+        assert selection.fates[0] == sized
+        assert selection.fates[1].square and selection.fates[1].square.x0 > 100
+
+
+def test_mpiis_square_needs_a_centre_and_a_scale_and_no_more(tmp_path: Path):
+    people = [{"center": [20, 20], "scale": 0.1}, {"center": [20, 20], "scale": 0.1, "area": 9}]
+    people += [{"center": [20, 20], "area": 9}, {"scale": 0.1, "area": 9}]
+    selection = chosen(tmp_path, [people], square="mpii")
+    assert reasons(selection) == [None, None, NO_PLACE, NO_PLACE]
+    assert selection.fates[0].square == mpii_square(np.array([20.0, 20.0]), 0.1)
+
+
+def test_photos_that_are_one_have_the_first_ones_number_and_the_others_keep_theirs(tmp_path: Path):
+    before = chosen(tmp_path, [[WHOLE]] + [[WHOLE, WHOLE]] * 4)
+    after = with_twins(before, [[4, 1], [3, 2]])
+    assert [fate.photo for fate in after.fates] == [0, 1, 1, 2, 2, 2, 2, 1, 1]
+    assert [replace(fate, photo=0) for fate in after.fates] == [replace(fate, photo=0) for fate in before.fates]
+    assert with_twins(before, []) == before
 
 
 def test_nobody_left_is_refused_with_the_reasons(tmp_path: Path):
