@@ -130,6 +130,20 @@ def test_rows_are_read_in_any_order_and_as_often_as_asked(tmp_path: Path) -> Non
     np.testing.assert_array_equal(crops.read(rows), drawn(11)[rows])
 
 
+def test_the_files_of_rows_are_known_and_one_that_was_replaced_since_is_refused(tmp_path: Path) -> None:
+    data = prepared(tmp_path / "data", train=11)
+    crops = Crops(data, "train")
+    names = [shard_name("train", shard) for shard in range(3)]
+    assert crops.files_of(np.array([9, 0, -1, 3])) == [names[0], names[2]]
+    crops.check_same(names)
+    content = data.file(names[1]).read_bytes()
+    data.file(names[1]).unlink()
+    data.file(names[1]).write_bytes(content + b" ")
+    crops.check_same([names[0], names[2]])
+    with pytest.raises(Refused, match=names[1]):
+        crops.check_same(names)
+
+
 def test_of_crops_with_context_the_middle_is_the_crop(tmp_path: Path) -> None:
     side, rows = SIZE + 4, np.array([5, 0])
     crops = Crops(stored(tmp_path / "data", side, train=people(6)), "train")

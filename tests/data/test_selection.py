@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shgae.data.coco import read_coco
-from shgae.data.geometry import mpii_square
+from shgae.data.geometry import coco_square, mpii_square
 from shgae.data.selection import (
     BAD_PHOTO,
     BEYOND_LIMIT,
@@ -115,6 +115,11 @@ def test_mpiis_square_needs_a_centre_and_a_scale_and_no_more(tmp_path: Path):
     selection = chosen(tmp_path, [people], square="mpii")
     assert reasons(selection) == [None, None, NO_PLACE, NO_PLACE]
     assert selection.fates[0].square == mpii_square(np.array([20.0, 20.0]), 0.1)
+
+
+def test_cocos_square_is_of_the_box_alone(tmp_path: Path):
+    selection = chosen(tmp_path, [[WHOLE | {"keypoints": [12, 12, 2, 60, 28, 1]}]], square="coco")
+    assert selection.fates[0].square == coco_square(np.array(WHOLE["bbox"], float))
 
 
 def test_photos_that_are_one_have_the_first_ones_number_and_the_others_keep_theirs(tmp_path: Path):
