@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from shgae.config import Config, Count, Limit, Natural, Share
+from shgae.errors import Refused
 
 Decode = Literal["quarter", "argmax", "dark"]
 Preset = Literal["auto", "none", "newell", "strong"]
@@ -59,6 +60,10 @@ class PrepareConfig(Config):
     """Seed of the hold-out draw."""
 
 
+NARROWEST = 0.125
+"""Cells: a target Gaussian between cells of a smaller sigma would end before the next cell."""
+
+
 @dataclass(frozen=True)
 class HeatmapConfig(Config):
     """Joints -> target maps."""
@@ -73,6 +78,14 @@ class HeatmapConfig(Config):
     """Joints without a label (v = 0): left out of the loss, or trained towards an empty map."""
     centres: Literal["cell", "subpixel"] = "cell"
     """Centre of a target Gaussian: the joint's cell, or the joint's own place between cells."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Refused` also for a Gaussian so narrow that it fits between cells."""
+        super().__post_init__()
+        for option, sigma in (("--sigma-visible", self.sigma_visible), ("--sigma-hidden", self.sigma_hidden)):
+            if self.centres == "subpixel" and sigma < NARROWEST:
+                why = f"with --centres subpixel it must be at least {NARROWEST:g}, but is {sigma:g}"
+                raise Refused("value", option, why, f"{option} {NARROWEST:g}, or --centres cell")
 
 
 @dataclass(frozen=True)

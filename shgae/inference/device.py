@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -14,7 +13,8 @@ import torch
 
 from shgae.artifacts.folders import interrupted
 from shgae.errors import Refused
-from shgae.execution import Deterministic, Execution, Progress
+from shgae.execution import Execution, Progress
+from shgae.inference.torch_settings import without_tf32
 from shgae.recipes import ExtractConfig, FitConfig, Precision, PredictConfig, ScoredConfig
 
 ConfigT = TypeVar("ConfigT", bound=ExtractConfig | FitConfig | PredictConfig | ScoredConfig)
@@ -100,12 +100,11 @@ def best_precision(device: torch.device) -> tuple[Precision, str]:
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Precision:
-    """``auto`` becomes :func:`best_precision`; fp32 is never TF32.
+    """``auto`` becomes :func:`best_precision`.
 
     Raises:
         Refused: bf16 on a GPU that cannot multiply it.
     """
-    _forbid_tf32()
     if precision == "auto":
         return best_precision(device)[0]
     if precision == "bf16" and device.type == "cuda" and not multiplies_bf16(device):
@@ -167,41 +166,7 @@ def placed(
 
 
 @contextmanager
-def determinism(mode: Deterministic) -> Iterator[None]:
-    """Allows torch only algorithms that give the same bits each time; ``off`` leaves it as it is.
-
-    On CPUs the algorithms that shgae uses are of that kind anyway; on GPUs some are not.
-
-    Raises:
-        Refused: with ``error``, an algorithm has no such form; torch's name of it is said.
-    """
-    if mode == "off":
-        yield
-        return
-    # cuBLAS reads it when it begins: with less memory than this its sums may be ordered by chance.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    cudnn = torch.backends.cudnn
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark, cudnn.benchmark = cudnn.benchmark, False
-    torch.use_deterministic_algorithms(True, warn_only=mode == "warn")
-    try:
-        yield
-    except RuntimeError as error:
-        if "deterministic" not in str(error):
-            raise
-        raise Refused("algorithm", "--deterministic error", str(error).partition(", but")[0], "warn or off") from error
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        cudnn.benchmark = benchmark
-
-
-def _forbid_tf32() -> None:
-    # On GPUs torch lets float32 convolutions round to TF32 by default.
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
-
-
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
     """The forward pass in that precision; weights, loss and optimizer stay float32, which is never TF32."""
-    _forbid_tf32()
-    return torch.autocast(device.type, _HALVES.get(precision), enabled=precision in _HALVES)
+    with without_tf32(), torch.autocast(device.type, _HALVES.get(precision), enabled=precision in _HALVES):
+        yield

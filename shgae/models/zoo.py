@@ -46,14 +46,12 @@ def build_hourglass(spec: HourglassSpec, seed: int = 0) -> StackedHourglass:
     Weights with more than one axis are Glorot normal, of variance 2 / (fan_in + fan_out), the rest is torch's
     default. Torch's global random numbers stay as they are.
     """
-    with _random_numbers_of(seed):
-        return _glorot_normal(_hourglass(spec))
+    return _drawn(lambda: _hourglass(spec), seed)
 
 
 def build_autoencoder(spec: AutoencoderSpec, seed: int = 0) -> Autoencoder:
     """A new autoencoder, in train mode on the CPU; weights as in :func:`build_hourglass`."""
-    with _random_numbers_of(seed):
-        return _glorot_normal(_autoencoder(spec))
+    return _drawn(lambda: _autoencoder(spec), seed)
 
 
 def _hourglass(spec: HourglassSpec) -> StackedHourglass:
@@ -117,19 +115,27 @@ def _head(spec: HourglassSpec) -> Head:
     return Head(features=features, maps=nn.Conv2d(width, keypoints, 1))
 
 
-def _glorot_normal(module: _Module) -> _Module:
+def _drawn(make: Callable[[], _Module], seed: int) -> _Module:
+    numbers = torch.Generator().manual_seed(seed)
+    with _DrawsFrom(numbers):
+        module = make()
     for parameter in module.parameters():
         if parameter.ndim > 1:
-            nn.init.xavier_normal_(parameter)
+            nn.init.xavier_normal_(parameter, generator=numbers)
     return module
 
 
-@contextmanager
-def _random_numbers_of(seed: int) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would reseed the GPUs too, and nothing would set them back.
-        torch.default_generator.manual_seed(seed)
-        yield
+class _DrawsFrom(TorchFunctionMode):
+    """Networks that are made inside draw their weights from these numbers, not from those that all threads share."""
+
+    def __init__(self, numbers: torch.Generator) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def __torch_function__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Hands them to the functions of :mod:`torch.nn.init` with which layers draw."""
+        own = {"generator": self._numbers} if func in (nn.init.kaiming_uniform_, nn.init.uniform_) else {}
+        return func(*args, **{**(kwargs or {}), **own})
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ from shgae.evaluation.trainings import trained
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
 from shgae.inference.decoding import note_unpaired
-from shgae.inference.device import describe, determinism, placed
+from shgae.inference.device import describe, placed
+from shgae.inference.torch_settings import determinism, without_tf32
 from shgae.metrics.people import Regions
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.recipes import DecodeConfig, EvaluateConfig, as_json
@@ -99,6 +100,7 @@ class _Rules:
         return found | ({"official_sha256": self.official.sha256} if self.official else {})
 
 
+@without_tf32()
 def run(
     models: Sequence[Path],
     data: Path,

@@ -25,6 +25,7 @@ from shgae.inference.device import describe, placed
 from shgae.inference.group_log import GroupLog, remove_put_aside
 from shgae.inference.pose_finder import PoseFinder, Row, in_groups
 from shgae.inference.suppression import Suppression
+from shgae.inference.torch_settings import without_tf32
 from shgae.models.zoo import LoadedHourglass, load_hourglass
 from shgae.plots.overlays import SHEET_PHOTOS
 from shgae.recipes import PredictConfig, as_json
@@ -50,6 +51,7 @@ class PredictResult:
 
 
 @without_warnings()
+@without_tf32()
 def run(
     model: Path,
     photos: Sequence[Path],

@@ -17,6 +17,7 @@ from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import RATE, REPORT
 from shgae.execution import Execution
 from shgae.inference.device import describe, placed
+from shgae.inference.torch_settings import without_tf32
 from shgae.models.autoencoder import SIDE
 from shgae.plots.style import save_figure
 from shgae.recipes import RateConfig, as_json
@@ -24,6 +25,7 @@ from shgae.reporting.rate import rate_figure, rate_table
 from shgae.reporting.table import write_pages
 
 
+@without_tf32()
 def run(
     model: Path,
     activations: Path,

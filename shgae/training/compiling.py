@@ -8,8 +8,6 @@ the last bits differ from those of a training without ``--compile``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -85,21 +83,11 @@ def described(network: nn.Module, config: FitConfig, execution: Execution) -> st
     parts = [f"torch.compile, {BACKEND}"]
     if isinstance(network, Compiled) and network.graphs:
         parts.append("reduce-overhead")
-    return ", ".join(parts + ["cudnn.benchmark"] * _searches(network, execution))
+    return ", ".join(parts + ["cudnn.benchmark"] * searches(network, execution))
 
 
-@contextmanager
-def searching(network: nn.Module, execution: Execution) -> Iterator[None]:
-    """Lets cuDNN try its algorithms for a compiled network; they may differ in bits from run to run."""
-    cudnn = torch.backends.cudnn
-    before, cudnn.benchmark = cudnn.benchmark, cudnn.benchmark or _searches(network, execution)
-    try:
-        yield
-    finally:
-        cudnn.benchmark = before
-
-
-def _searches(network: nn.Module, execution: Execution) -> bool:
+def searches(network: nn.Module, execution: Execution) -> bool:
+    """Whether cuDNN tries its algorithms for a compiled network."""
     on_gpu = next(network.parameters()).device.type == "cuda"
     return execution.compile and on_gpu and execution.deterministic == "off"
 

@@ -15,7 +15,8 @@ from shgae.artifacts.disk_space import check_space
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.store import Artifact
 from shgae.execution import Execution, Progress
-from shgae.inference.device import announce, describe, determinism
+from shgae.inference.device import announce, describe
+from shgae.inference.torch_settings import determinism
 from shgae.recipes import FitConfig, as_json
 from shgae.training import tensorboard
 from shgae.training.loop import FitSummary

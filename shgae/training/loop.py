@@ -32,11 +32,12 @@ from shgae.data.prefetch import prefetch
 from shgae.errors import Diverged, Refused
 from shgae.execution import Execution
 from shgae.inference.device import BEYOND_FP16
+from shgae.inference.torch_settings import searching
 from shgae.models.zoo import load_state, state_arrays
 from shgae.recipes import FitConfig
 from shgae.training import distributed, recording
 from shgae.training.batch_norm import statistics_kept
-from shgae.training.compiling import compiled, described, searching, whole_rows
+from shgae.training.compiling import compiled, described, searches, whole_rows
 from shgae.training.freezing import train_mode
 from shgae.training.health import Measured, StepStatistics, Watchdog, measure
 from shgae.training.loss_scale import after_step, first_position, unscale
@@ -88,7 +89,8 @@ def fit(
     rows = fitting.restore()
     execution.progress.training(rows, of=config.epochs, best_epoch=fitting.position.best_epoch)
     watched = scalars(draft, rows, wanted=execution.tensorboard) if world.is_main else nullcontext(lambda _row: None)
-    with watched as write, searching(fitting.network, execution):
+    trying = searching() if searches(fitting.network, execution) else nullcontext()
+    with watched as write, trying:
         while fitting.position.epoch < config.epochs:
             fitting.train_epoch()
             write(fitting.close_epoch())

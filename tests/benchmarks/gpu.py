@@ -39,7 +39,8 @@ from shgae.data.prefetch import prefetch
 from shgae.errors import Interrupted
 from shgae.execution import Execution, Progress
 from shgae.inference.batches import Inference
-from shgae.inference.device import describe, determinism, multiplies_bf16
+from shgae.inference.device import describe, multiplies_bf16
+from shgae.inference.torch_settings import determinism
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_hourglass, state_arrays
 from shgae.recipes import RECIPES, ExtractConfig, FitConfig

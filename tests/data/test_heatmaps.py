@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,8 @@ from shgae.data.heatmaps import (
     quarter_offset,
 )
 from shgae.errors import Refused
-from shgae.recipes import RECIPES, HeatmapConfig
+from shgae.recipe_parts import NARROWEST
+from shgae.recipes import RECIPES, HeatmapConfig, TrainConfig
 
 CELL = st.integers(0, 31)
 SIGMA = st.floats(0.3, 4.0)
@@ -260,6 +263,23 @@ def test_a_subpixel_target_says_where_the_joint_is_and_dark_reads_it(x: float, y
     found = dark_offset(maps, decode(maps).cells, sigma)
     np.testing.assert_allclose(found[0, 0].numpy(), [x, y], atol=0.01)
     np.testing.assert_allclose(map_to_crop(found).numpy(), xy_crop.numpy(), atol=0.04)
+
+
+@pytest.mark.parametrize("peak", ["one", "mass"])
+def test_the_narrowest_subpixel_target_reaches_a_cell_wherever_the_joint_is(peak: Any) -> None:
+    config = HeatmapConfig(peak=peak, sigma_visible=NARROWEST, centres="subpixel")
+    xy_crop = torch.arange(4, 12, 0.1).repeat(2, 1).T[None]
+    maps = encode(xy_crop, torch.full(xy_crop.shape[:2], 2), config, 128)
+    assert maps.isfinite().all() and (maps.amax((-2, -1)) > 0).all()
+    assert peak == "one" or torch.allclose(maps.sum((-2, -1)), torch.ones(()))
+
+
+@pytest.mark.parametrize("joints", ["visible", "hidden"])
+def test_a_subpixel_target_that_would_fit_between_cells_is_refused(joints: str) -> None:
+    narrow: dict[str, Any] = {f"sigma_{joints}": 0.12}
+    assert HeatmapConfig(**narrow).centres == "cell"
+    with pytest.raises(Refused, match=f"--sigma-{joints}: .* at least 0.125, but is 0.12"):
+        TrainConfig(**narrow, centres="subpixel")
 
 
 def test_a_target_on_a_cell_is_the_same_either_way() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shgae.errors import Refused
-from shgae.execution import Deterministic, Execution
+from shgae.execution import Execution
 from shgae.inference import device
 from shgae.recipes import EvaluateConfig, Precision
 from tests.builders.chain import Notes
@@ -15,12 +15,6 @@ from tests.builders.gpus import pretend_gpus
 from tests.builders.pages import ROOT
 
 CPU = torch.device("cpu")
-
-
-def test_float32_is_never_tf32_wherever_a_network_runs() -> None:
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
-    with device.autocast(CPU, "fp32"):
-        assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_numbers_that_fp16_cannot_hold_are_no_fault_of_the_model() -> None:
@@ -165,13 +159,6 @@ def test_numbers_become_float64_on_the_cpu_only() -> None:
             assert not found or ".cpu()" in before or "from_numpy" in before or path.name == "heatmaps.py", (path, line)
 
 
-def test_float32_never_means_tf32() -> None:
-    torch.backends.cudnn.allow_tf32 = True
-    device.resolve_precision("fp32", CPU)
-    assert not torch.backends.cudnn.allow_tf32
-    assert not torch.backends.cuda.matmul.allow_tf32
-
-
 @pytest.mark.parametrize(
     ("precision", "dtype"), [("bf16", torch.bfloat16), ("fp16", torch.float16), ("fp32", torch.float32)]
 )
@@ -181,45 +168,3 @@ def test_only_the_forward_pass_changes_its_format(precision: str, dtype: torch.d
         out = layer(torch.ones(1, 3))
     assert out.dtype == dtype
     assert layer.weight.dtype == torch.float32
-
-
-def is_strict() -> tuple[bool, bool, bool]:
-    enabled = torch.are_deterministic_algorithms_enabled()
-    return enabled, torch.is_deterministic_algorithms_warn_only_enabled(), torch.backends.cudnn.benchmark
-
-
-@pytest.mark.parametrize(
-    ("mode", "inside"),
-    [("off", (False, False, True)), ("warn", (True, True, False)), ("error", (True, False, False))],
-)
-def test_determinism_is_asked_of_torch_and_taken_back(
-    mode: Deterministic, inside: tuple[bool, bool, bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
-    before = is_strict()
-    with device.determinism(mode):
-        assert is_strict() == inside
-        assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (None if mode == "off" else ":4096:8")
-    assert is_strict() == before
-
-
-def unpool() -> torch.Tensor:
-    """An operation of which torch has no deterministic form, on CPUs either."""
-    return torch.nn.functional.max_unpool2d(torch.ones(1, 1, 2, 2), torch.arange(4).view(1, 1, 2, 2), 2)
-
-
-def test_an_algorithm_without_a_deterministic_form_is_refused_or_told() -> None:
-    with device.determinism("off"):
-        unpool()
-    with device.determinism("warn"), pytest.warns(UserWarning, match="deterministic"):
-        unpool()
-    refusal = "does not have a deterministic implementation. Try: warn or off"
-    with pytest.raises(Refused, match=refusal), device.determinism("error"):
-        unpool()
-    assert is_strict()[:2] == (False, False)
-
-
-def test_other_errors_pass_as_they_are() -> None:
-    with pytest.raises(RuntimeError, match="mat"), device.determinism("error"):
-        torch.ones(2, 3) @ torch.ones(2, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,17 @@ def test_equal_seeds_give_equal_weights_and_torchs_own_numbers_stay(
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all((one[name] == same[name]).all() for name in one)
     assert any((one[name] != other[name]).any() for name in one)
+
+
+def test_threads_that_build_at_once_get_the_weights_of_their_seeds(small_spec: HourglassSpec) -> None:
+    seeds, before = [0, 1, 2, 3] * 5, torch.random.get_rng_state()
+    alone = [state_arrays(build_hourglass(small_spec, seed)) for seed in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        built = list(threads.map(lambda seed: state_arrays(build_hourglass(small_spec, seed)), seeds))
+    assert all(
+        (found[name] == alone[seed][name]).all() for seed, found in zip(seeds, built, strict=True) for name in found
+    )
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_weights_with_more_than_one_axis_are_glorot_normal() -> None:

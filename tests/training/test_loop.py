@@ -29,6 +29,23 @@ def test_training_twice_gives_equal_weights(tmp_path: Path) -> None:
     assert history(tmp_path / "a") == history(tmp_path / "b")
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_cudnn_searches_while_a_training_that_wants_it_lasts(
+    tmp_path: Path, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = set()
+
+    class Looking(Progress):
+        def advance(self, amount: int = 1, facts: str = "") -> None:
+            del amount, facts
+            seen.add(torch.backends.cudnn.benchmark)
+
+    monkeypatch.setattr(loop, "searches", lambda *_: wanted)
+    trained(tmp_path / "run", Execution(progress=Looking()))
+    assert seen == {wanted}
+    assert not torch.backends.cudnn.benchmark
+
+
 @pytest.mark.parametrize("step", range(1, STEPS))
 def test_resumed_after_any_step_equals_uninterrupted(tmp_path: Path, step: int) -> None:
     trained(tmp_path / "whole", Execution())

@@ -82,8 +82,7 @@ def side_by_side(work: Work, jobs: int) -> None:
                 _end(work, child, failed, later)
             time.sleep(PAUSE / 4)
     finally:
-        for child in running:
-            child.process.kill()
+        _wait(running)
     if failed:
         raise next(iter(failed.values()))
 
@@ -94,12 +93,23 @@ def _stop(work: Work, running: list[_Child]) -> None:
         return
     for child in running:
         child.process.send_signal(number)
-        child.process.send_signal(signal.SIGCONT)  # one that was stopped would not hear it
-    until = time.monotonic() + PATIENCE
-    for child in running:
-        with suppress(subprocess.TimeoutExpired):
-            child.process.wait(max(until - time.monotonic(), 0))
     raise Interrupted(number, work.study.output, "the same command again")
+
+
+def _wait(running: list[_Child]) -> None:
+    """Lets processes save and end, whatever ended us, a KeyboardInterrupt say: they notice that their input ended."""
+    try:
+        for child in running:
+            assert child.process.stdin is not None
+            child.process.stdin.close()
+            child.process.send_signal(signal.SIGCONT)  # one that was stopped would not notice
+        until = time.monotonic() + PATIENCE
+        for child in running:
+            with suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(until - time.monotonic(), 0))
+    finally:
+        for child in running:
+            child.process.kill()
 
 
 def _start(study: Study, part: Part, slot: int, execution: Execution) -> _Child:

@@ -38,6 +38,8 @@ if name == "halted":
     os.kill(os.getpid(), signal.SIGSTOP)
 if name == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if name == "saves":
+    sys.stdin.read()
 time.sleep(60 if name in ("long", "halted", "deaf") else 0.3)
 print("what a library prints")
 said = {"state": "made"}
@@ -129,6 +131,20 @@ def test_a_signal_goes_on_to_every_part(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(Interrupted):
         jobs.side_by_side(todo, 2)
     assert time.monotonic() - begun < 30
+
+
+def test_a_keyboard_interrupt_of_python_lets_every_part_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    todo = fake(tmp_path, monkeypatch, ("saves", "finetune", ()))
+
+    def interrupted(*_: object) -> None:
+        while not (tmp_path / "log.jsonl").exists():
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(todo, "begins", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.side_by_side(todo, 1)
+    assert ["ended" in line for line in log(tmp_path)] == [False, True]
 
 
 @pytest.mark.parametrize(("visible", "seen"), [(None, ["0", "1", "0"]), ("3,5", ["3", "5", "3"])])
