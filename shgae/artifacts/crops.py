@@ -305,7 +305,10 @@ class Crops:
 
     def _places(self, rows: Ints) -> Ints:
         """Rows (n,) counted from 0; negative ones count from the end, as numpy's do for the people."""
-        return np.arange(len(self))[rows]
+        count = len(self)
+        if len(rows) and not (-count <= rows.min() and rows.max() < count):
+            raise IndexError(f"rows {rows.min()} to {rows.max()} of {count} people")
+        return rows % count
 
     def filled(self, rows: Ints) -> Bytes:
         """The crops of these rows, (n, size, size, 3) uint8 RGB, with the mean colour outside the photo: for people."""

@@ -145,11 +145,11 @@ class PhotoEstimate:
 
     def quantile(self, tail: float) -> float:
         """The end of an interval that leaves so much of (0, 1) below it."""
+        if self._many and min(tail, 1 - tail) * len(self.drawn) >= 1:
+            return float(np.quantile(self.drawn, tail))
         student = self.value + float(scipy.stats.t.ppf(tail, self._photo_freedom)) * self.standard_error
         if not self._many:
             return student
-        if min(tail, 1 - tail) * len(self.drawn) >= 1:
-            return float(np.quantile(self.drawn, tail))
         return float(min(student, self.drawn.min()) if tail < 0.5 else max(student, self.drawn.max()))
 
     def ends(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -178,13 +178,13 @@ class PhotoEstimate:
         return min(1.0, 2 * min(self.p_not_above(0), self.p_not_below(0)))
 
     def _p(self, ahead: float, drawn: Floats, null: float) -> float:
+        if self._many and null >= drawn.min():
+            return _tail_at(np.sort(drawn), null)
         student = _student_p(ahead, self.standard_error, self._photo_freedom)
         if not self._many:
             return student
-        if null < drawn.min():
-            varies = float(np.ptp(drawn)) > ROUNDING  # else they are no certainty
-            return min(student, 1 / len(drawn)) if varies else 1 / len(drawn)
-        return _tail_at(np.sort(drawn), null)
+        varies = float(np.ptp(drawn)) > ROUNDING  # else they are no certainty
+        return min(student, 1 / len(drawn)) if varies else 1 / len(drawn)
 
 
 def effective_number(weights: Floats) -> float:
