@@ -19,10 +19,9 @@ from shgae.data.photos import BoxedPhoto
 from shgae.errors import Refused
 from shgae.evaluation.matching import read_sigmas
 from shgae.execution import Execution, Progress
-from shgae.inference.collected import collect
 from shgae.inference.decoding import note_unpaired
 from shgae.inference.device import describe, placed
-from shgae.inference.group_log import GroupLog, remove_put_aside
+from shgae.inference.group_log import GroupLog, collect, remove_put_aside
 from shgae.inference.pose_finder import PoseFinder, Row, in_groups
 from shgae.inference.suppression import Suppression
 from shgae.inference.torch_settings import without_tf32
