@@ -17,8 +17,10 @@ from shgae.data.prefetch import prefetch
 from shgae.data.selection import Selection
 from shgae.errors import Refused, shortened
 from shgae.recipes import Split
+from shgae.wording import few
 
-_MOST_NAMED = 3
+_MOST_NAMED = 2
+"""Bad photos besides the first."""
 MOST_AT_ONCE = 64
 """People of a photo who are cut out at once; a crowd goes in parts, so that memory does not grow with it."""
 
@@ -91,10 +93,9 @@ def too_many(bad: Sequence[BadPhoto], of: int) -> Refused:
     fix = first.fix if len(bad) >= of else f"{first.fix}, or --max-bad-photos {len(bad)}"
     if len(bad) == 1:
         return Refused(first.what, first.where, first.why, fix)
-    others = ", ".join(shortened(one.photo.file_name) for one in bad[1:_MOST_NAMED])
-    more = ", ..." if len(bad) > _MOST_NAMED else ""
+    others = few([shortened(one.photo.file_name) for one in bad[1:]], _MOST_NAMED)
     told = f"{len(bad):,} photos are bad" if len(bad) < of else f"all {of:,} photos are bad"
-    return Refused(first.what, first.where, f"{first.why}; {told} ({others}{more})", fix)
+    return Refused(first.what, first.where, f"{first.why}; {told} ({others})", fix)
 
 
 def photos_to_cut(selection: Selection) -> int:
