@@ -6,28 +6,21 @@ one go, and once stopped after every step and resumed in a new process. Everythi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, read_position
 from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tables import read_rows
 from shgae.artifacts.tensors import load_tensors
 from shgae.errors import Refused
-from shgae.execution import Execution, StopFlag
+from shgae.execution import Execution
 from shgae.experiments.resume.trial import Trial, in_new_process, trial_of
 
 _TIMES = ("seconds",)
 """What may differ: how long it took."""
-
-
-class TrialLaunch(Protocol):
-    """How a trial is trained; see :func:`~shgae.experiments.resume.trial.in_new_process`."""
-
-    def __call__(self, trial: Trial, output: Path, *, steps: int | None, resume: bool, stop: StopFlag) -> bool:
-        """Trains, and returns whether it came to its end."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +66,16 @@ class VerifyResumeResult:
         return None
 
 
-def run(path: Path, steps: int, execution: Execution, launch: TrialLaunch = in_new_process) -> VerifyResumeResult:
+def run(
+    path: Path, steps: int, execution: Execution, launch: Callable[..., bool] = in_new_process
+) -> VerifyResumeResult:
     """Repeats a trial of a training whole and in pieces, and compares; removes what it made.
 
     Args:
         path: the folder of a training, finished or interrupted; it is only read.
         steps: about how many steps the trial has.
         execution: device, determinism, threads, progress.
-        launch: how each piece is trained.
+        launch: how each piece is trained, see :func:`~shgae.experiments.resume.trial.in_new_process`.
 
     Raises:
         Refused: no training, its parents are gone, or its training is refused.
