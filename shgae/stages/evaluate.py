@@ -16,7 +16,8 @@ from shgae.artifacts.compatibility import check_fits, scored_split
 from shgae.artifacts.crops import PEOPLE, Crops, PeopleTable, read_people
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.ignored import IGNORED, read_regions
-from shgae.artifacts.manifest import REPORT, Parent
+from shgae.artifacts.lineage import ids_of
+from shgae.artifacts.manifest import REPORT
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.config import some
 from shgae.errors import Refused
@@ -214,7 +215,7 @@ def _score(
         if decoding.flip_test:
             note_unpaired(source.skeleton, source.artifact.path, execution.progress)
         predicted.append(predict(source, name, crops, inference, execution, decoding))
-        is_foreign = not _knows(source.artifact.manifest.parents, prepared.id)
+        is_foreign = prepared.id not in ids_of(source.artifact.manifest.parents)
         if is_foreign:
             execution.progress.note(f"note: {name} was not trained on this data; it may have seen these people before")
         origins.append(Origin(source.artifact.id, None, is_foreign, trained=trained(source.artifact)))
@@ -238,10 +239,6 @@ def _write(
     write_pages(made, main_tables(scored) + joint_tables(scored))
     for one in predicted:
         made.write_json(f"{_PREDICTIONS}{one.name}.json", coco_results(one, crops, category_id))
-
-
-def _knows(parents: Sequence[Parent], data: str) -> bool:
-    return any(parent.id == data or _knows(parent.parents, data) for parent in parents)
 
 
 def _names(models: Sequence[Path]) -> list[str]:

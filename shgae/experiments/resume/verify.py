@@ -6,12 +6,13 @@ one go, and once stopped after every step and resumed in a new process. Everythi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, read_position
+from shgae.arrays import Array
+from shgae.artifacts.checkpoint import CHECKPOINT, HISTORY, MODEL, load_checkpoint, section
 from shgae.artifacts.scratch import scratch
 from shgae.artifacts.tables import read_rows
 from shgae.artifacts.tensors import load_tensors
@@ -99,13 +100,13 @@ def run(
 def compare(whole: Path, torn: Path) -> tuple[TrialComparison, ...]:
     """Compares two finished trainings: weights, optimizer, position and history, bit for bit, times aside."""
     best = [load_tensors(run / MODEL) for run in (whole, torn)]
-    last = [load_tensors(run / CHECKPOINT) for run in (whole, torn)]
-    positions = [_timeless(asdict(read_position(run / CHECKPOINT))) for run in (whole, torn)]
+    last, at = zip(*(load_checkpoint(run / CHECKPOINT) for run in (whole, torn)), strict=True)
+    positions = [_timeless(asdict(one)) for one in at]
     histories = [{f"epoch {row['epoch']}": _timeless(row) for row in read_rows(run / HISTORY)} for run in (whole, torn)]
     return (
         _compared("best weights", _bits(best)),
-        _compared("last weights", _bits(last, "model.")),
-        _compared("optimizer", _bits(last, "optimizer.")),
+        _compared("last weights", _bits(section(one, "model.") for one in last)),
+        _compared("optimizer", _bits(section(one, "optimizer.") for one in last)),
         _compared("position", positions),
         _compared("history", histories),
     )
@@ -115,15 +116,8 @@ def _timeless(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in _TIMES}
 
 
-def _bits(runs: Sequence[Mapping[str, Any]], beginning: str = "") -> list[dict[str, Any]]:
-    return [
-        {
-            name.removeprefix(beginning): (str(array.dtype), array.shape, array.tobytes())
-            for name, array in run.items()
-            if name.startswith(beginning)
-        }
-        for run in runs
-    ]
+def _bits(runs: Iterable[Mapping[str, Array]]) -> list[dict[str, Any]]:
+    return [{name: (str(one.dtype), one.shape, one.tobytes()) for name, one in run.items()} for run in runs]
 
 
 def _compared(part: str, runs: Sequence[Mapping[str, Any]]) -> TrialComparison:
