@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,7 @@ from shgae.artifacts.compatibility import (
     scored_split,
 )
 from shgae.artifacts.crops import read_people
-from shgae.artifacts.lineage import ancestors, parent_of
-from shgae.artifacts.manifest import Parent
+from shgae.artifacts.lineage import ancestors, ancestors_of, parent_of
 from shgae.artifacts.reconstructions import GivenReconstruction, check_name, read_reconstruction
 from shgae.artifacts.store import Artifact, open_artifact, verify_files
 from shgae.data.mean_pose import note_near_mean_pose
@@ -99,7 +98,11 @@ def open_code(path: Path, site: Site, progress: Progress, *, compared: bool = Fa
         Refused: see :func:`~shgae.artifacts.compatibility.check_autoencoder`.
     """
     code, mine, spec = load_autoencoder(path), site.loaded.artifact, site.loaded.spec
-    same = _same_bottleneck(site) if site.own is None else set(_ids(mine.manifest.parents))
+    same = (
+        _same_bottleneck(site)
+        if site.own is None
+        else {one.id for one in ancestors_of(mine.manifest.parents, mine.path)}
+    )
     taken = () if compared or site.own is None else (site.stack,)
     into = Bottlenecks(mine, spec.width, spec.stacks, [site.stack], taken, same)
     check_autoencoder(code.artifact, code.spec.width, into, progress)
@@ -135,12 +138,6 @@ def open_given(
 def given_config(given: Mapping[str, GivenReconstruction]) -> dict[str, Any]:
     """The part of a config that tells what was given."""
     return {"given_sha256": {name: one.sha256 for name, one in given.items()}} if given else {}
-
-
-def _ids(parents: tuple[Parent, ...]) -> Iterator[str]:
-    for parent in parents:
-        yield parent.id
-        yield from _ids(parent.parents)
 
 
 def before_tuning(site: Site, progress: Progress) -> Autoencoder | None:
