@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,12 +76,19 @@ def report(
     kinds = _error_kinds(every, people, skeleton, crops, models, how)
     best = max(floors, key=lambda place: paired.value((place, 0)) or 0.0)
     rows = []
-    for i, one in enumerate(scored):
-        row = _row(names[i], one, skeleton.names, *((origins[i], each[i]) if i < models else ()))
-        row = replace(row, errors=kinds.table(i) if kinds else None)
-        if i < models:
-            interval = ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS))))
-            row = replace(row, interval=interval, above_floor=paired.difference((best, 0), (i, 0)))
+    for i, (name, one) in enumerate(zip(names, scored, strict=True)):
+        is_model = i < models
+        row = Row(
+            name=name,
+            pck=one.original.pck(),
+            interval=ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS)))) if is_model else None,
+            joints=_joints(one, skeleton.names, each[i] if is_model else [None] * len(skeleton.names)),
+            metrics=one.metrics,
+            curves=one.curves,
+            above_floor=paired.difference((best, 0), (i, 0)) if is_model else None,
+            errors=kinds.table(i) if kinds else None,
+            **vars(origins[i] if is_model else Origin()),
+        )
         rows.append(row)
     pairs = _pairs(names, hits, origins, paired, people, kinds)
     return EvaluationReport(
@@ -130,28 +136,10 @@ def _error_kinds(
     return ErrorKinds(every, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
 
 
-def _row(
-    name: str,
-    scores: Scores,
-    joints: tuple[str, ...],
-    origin: Origin | None = None,
-    joint_interval: Sequence[Interval | None] | None = None,
-) -> Row:
-    """The row of a model, or (without an origin) of what is none."""
-    origin, each = origin or Origin(), joint_interval or [None] * len(joints)
+def _joints(scores: Scores, names: Sequence[str], intervals: Sequence[Interval | None]) -> dict[str, JointScore]:
     labels = scores.original.joint_labels[0].tolist()
-    return Row(
-        name=name,
-        pck=scores.original.pck(),
-        interval=None,
-        joints={
-            name: JointScore(found.all, found.v1, found.v2, count, one)
-            for (name, found), count, one in zip(scores.original.joints(joints).items(), labels, each, strict=True)
-        },
-        metrics=scores.metrics,
-        curves=scores.curves,
-        **vars(origin),
-    )
+    each = zip(scores.original.joints(names).items(), labels, intervals, strict=True)
+    return {name: JointScore(found.all, found.v1, found.v2, count, one) for (name, found), count, one in each}
 
 
 def _aside(crops: Crops, train: PeopleTable, people: People) -> list[Predictions]:

@@ -96,11 +96,12 @@ class RateCurve:
             ks = tuple(sorted({*ks, *dense}))
             equal = self._equal(names, sides, ks, rank)
         rates, intervals = seen.rates(), seen.intervals(photos, seed)
-        fvu = {str(k): None if rates is None else float(rates[k]) for k in ks}
-        points = tuple(_point(str(k), k, fvu[str(k)], intervals[str(k)], sides) for k in ks)
-        mine = None
-        if code is not None:
-            mine = _point("ae", code.spec.code_size, seen.fvu("ae"), intervals["ae"], sides)
+
+        def point(name: str, n_components: int, fvu: float | None) -> RatePoint:
+            return RatePoint(n_components, fvu, intervals[name], *(side.effect(name) for side in sides.values()))
+
+        points = tuple(point(str(k), k, None if rates is None else float(rates[k])) for k in ks)
+        mine = point("ae", code.spec.code_size, seen.fvu("ae")) if code else None
         fewest = {name: seen.equal_fvu(name, rank, photos, seed) for name in equal}
         return RateReport(
             model=self._site.loaded.artifact.id,
@@ -114,7 +115,7 @@ class RateCurve:
             trained_on=len(rows),
             rank=rank,
             points=points,
-            untouched=BySkips(*(sides[name].effect(UNTOUCHED) for name in ("skips_on", "skips_off"))),
+            untouched=BySkips(*(side.effect(UNTOUCHED) for side in sides.values())),
             autoencoder=mine,
             equal_fvu=fewest.get("ae"),
             equal_pck=equal.get("ae", {}),
@@ -235,9 +236,3 @@ class _Seen:
         left, spread = (np.concatenate(one) for one in (self._left, self._spreads))
         sums = FvuSums(self._grid, left, self._rebuilt[name].by_person()[0], spread, photo_id)
         return equal_fvu(rates, mine, rank, sums, seed)
-
-
-def _point(
-    name: str, n_components: int, fvu: float | None, interval: Interval | None, sides: Mapping[str, ReplacementEffects]
-) -> RatePoint:
-    return RatePoint(n_components, fvu, interval, sides["skips_on"].effect(name), sides["skips_off"].effect(name))
