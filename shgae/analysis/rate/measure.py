@@ -17,7 +17,7 @@ from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport, needed_of, taken_out_of
 from shgae.analysis.replacements import Projection
-from shgae.analysis.site import Site, target_config
+from shgae.analysis.site import Site
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
@@ -74,8 +74,7 @@ class RateCurve:
         self._prepared, self._source = sources
         self._execution, self._device = execution, device
         self._crops = Crops(self._prepared, config.split, config.limit)
-        self._splicer = Splicer(site, device, config.precision, config.batch_size)
-        self._heatmap = target_config(site, execution.progress)
+        self._splicer = Splicer(site, device, config.precision, config.batch_size, execution)
 
     def report(self) -> RateReport:
         """Does everything."""
@@ -147,9 +146,9 @@ class RateCurve:
         """One way down a batch; a way up for each rank, and the first time for the autoencoder, for what was given and
         for the bottleneck as it is."""
         others = [] if again else [UNTOUCHED, *seen.names]
-        passes = Passes(self._splicer, self._crops, self._heatmap, [*others, *map(str, ks)])
+        passes = Passes(self._splicer, self._crops, [*others, *map(str, ks)])
         what = "more components" if again else "components"
-        for batch, descent in self._splicer.descents(self._crops, self._execution, what):
+        for batch, descent in self._splicer.descents(self._crops, what):
             with torch.inference_mode():
                 instead = self._projected(descent, projection, ks, seen, again)
                 before = iter(()) if again else self._others(batch, descent, seen)
