@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -73,7 +72,9 @@ def report(
     floors = range(models, len(every) - 1)
     paired = resample_pck(hits, *on, resamples=how.resamples, seed=how.seed)
     each = joint_intervals(hits[:models], *on, resamples=how.resamples, seed=how.seed)
-    kinds = _error_kinds(every, people, skeleton, crops, models, how)
+    kinds = None
+    if rule := error_rule(people):
+        kinds = ErrorKinds(every, people, skeleton, crops.photos, models=models, resamples=how.resamples, seed=how.seed)
     best = max(floors, key=lambda place: paired.value((place, 0)) or 0.0)
     rows = []
     for i, (name, one) in enumerate(zip(names, scored, strict=True)):
@@ -103,7 +104,7 @@ def report(
         floors=tuple(rows[place] for place in floors),
         ceilings=(rows[-1],),
         comparisons=pairs,
-        errors=error_rule(people) if kinds else None,
+        errors=rule,
     )
 
 
@@ -125,15 +126,6 @@ def _pairs(
             Pair(**vars(found), first=names[i], second=names[j], joints=joints, errors=errors, trainings=trainings)
         )
     return tuple(pairs)
-
-
-def _error_kinds(
-    every: Sequence[Predictions], people: People, skeleton: Skeleton, crops: Crops, models: int, how: Bootstrap
-) -> ErrorKinds | None:
-    """Kinds of errors, the first so many being models; None where no joint has a sigma."""
-    if len(error_rule(people).left_out) == len(people.joints):
-        return None
-    return ErrorKinds(every, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
 
 
 def _joints(scores: Scores, names: Sequence[str], intervals: Sequence[Interval | None]) -> dict[str, JointScore]:
