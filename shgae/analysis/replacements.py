@@ -19,15 +19,13 @@ from shgae.data.datasets import Rows
 Replacement = Callable[[Tensor, Rows], Tensor]
 
 
-def identity(x: Tensor, rows: Rows) -> Tensor:
+def identity(x: Tensor, _: Rows) -> Tensor:
     """x (n, C, 4, 4) itself."""
-    del rows
     return x
 
 
-def zero(x: Tensor, rows: Rows) -> Tensor:
+def zero(x: Tensor, _: Rows) -> Tensor:
     """Zeros of the shape (n, C, 4, 4) and number format of x."""
-    del rows
     return torch.zeros_like(x)
 
 
@@ -35,8 +33,7 @@ def constant(mean: Array) -> Replacement:
     """The same (C, 4, 4), as float32, for everybody: the training mean."""
     one = torch.from_numpy(mean.astype(np.float32))
 
-    def replace(x: Tensor, rows: Rows) -> Tensor:
-        del rows
+    def replace(x: Tensor, _: Rows) -> Tensor:
         return one.to(x.device).expand_as(x)
 
     return replace
@@ -104,8 +101,7 @@ class Projection:
 def rank(projection: Projection, count: int) -> Replacement:
     """x (n, C, 4, 4) projected on the first ``count`` components around the mean, as a linear autoencoder does."""
 
-    def replace(x: Tensor, rows: Rows) -> Tensor:
-        del rows
+    def replace(x: Tensor, _: Rows) -> Tensor:
         rebuilt = projection.extend(projection.begin(x), projection.coefficients(x), 0, count)
         return rebuilt.view(x.shape)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from shgae.analysis.effects import UNTOUCHED, ReplacementEffects, Tally, Truth, loss_counts
-from shgae.analysis.site import Site
+from shgae.analysis.site import Site, target_config
 from shgae.arrays import Bools, Floats32
 from shgae.artifacts.activations import LARGEST, are_sound
 from shgae.artifacts.crops import Crops
@@ -31,44 +32,52 @@ _AT_ONCE = 256
 class Splicer:
     """One network at work on a split, cut open at a site."""
 
-    def __init__(self, site: Site, device: torch.device, precision: Precision, batch_size: int) -> None:
-        self.device, self.stack = device, site.stack
-        self._site, self._precision, self._at_once = site, precision, crops_at_once(device, batch_size)
+    def __init__(
+        self, site: Site, device: torch.device, precision: Precision, batch_size: int, execution: Execution
+    ) -> None:
+        self.site, self.device, self.stack, self.execution = site, device, site.stack, execution
+        self._precision, self._at_once = precision, crops_at_once(device, batch_size)
         self.cell_rule = site.loaded.cell_rule
         self.module = site.loaded.module
         self.module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    @functools.cached_property
+    def heatmap(self) -> HeatmapConfig:
+        """The target maps that the network was trained with; a note is told where they are not known."""
+        return target_config(self.site, self.execution.progress)
+
     def images(self, batch: PoseBatch) -> Tensor:
         """What the network sees of a batch: (n, 3, H, W)."""
-        return to_images(batch.crops, batch.valid, self._site.loaded.mean_rgb)
+        return to_images(batch.crops, batch.valid, self.site.loaded.mean_rgb)
 
-    def batches(self, crops: Crops, execution: Execution) -> Iterator[PoseBatch]:
+    def batches(self, crops: Crops) -> Iterator[PoseBatch]:
         """The batches of a split, in order, on the device."""
+        execution = self.execution
         chunks = in_chunks(np.arange(len(crops)), self._at_once)
         for batch in prefetch(chunks, lambda part: load_pose_batch(crops, part), execution.workers):
-            execution.stop.raise_if_set(self._site.loaded.artifact.path, "the same command again", saved=False)
+            execution.stop.raise_if_set(self.site.loaded.artifact.path, "the same command again", saved=False)
             yield batch.to(self.device)
             execution.progress.advance(len(batch.rows))
 
-    def descents(self, crops: Crops, execution: Execution, what: str) -> Iterator[tuple[PoseBatch, StackState]]:
+    def descents(self, crops: Crops, what: str) -> Iterator[tuple[PoseBatch, StackState]]:
         """The batches of a split, each with its way down; ``what`` they are for is told to the progress."""
-        execution.progress.start(what, len(crops), "people")
-        for batch in self.batches(crops, execution):
+        self.execution.progress.start(what, len(crops), "people")
+        for batch in self.batches(crops):
             yield batch, self.descend(batch)
-        execution.progress.finish()
+        self.execution.progress.finish()
 
-    def bottlenecks(self, crops: Crops, execution: Execution, what: str) -> Floats32:
+    def bottlenecks(self, crops: Crops, what: str) -> Floats32:
         """What enters the graft for every person of a split: (N, C, 4, 4), in memory.
 
         Raises:
             Refused: they hold numbers that are not finite, or too large for sums of their squares.
         """
-        out = np.empty((len(crops), self._site.loaded.spec.width, 4, 4), np.float32)
-        execution.progress.start(what, len(crops), "people")
-        for batch in self.batches(crops, execution):
+        out = np.empty((len(crops), self.site.loaded.spec.width, 4, 4), np.float32)
+        self.execution.progress.start(what, len(crops), "people")
+        for batch in self.batches(crops):
             with torch.inference_mode(), autocast(self.device, self._precision):
                 out[batch.rows] = self.module.bottleneck(self.images(batch), self.stack).float().cpu().numpy()
-        execution.progress.finish()
+        self.execution.progress.finish()
         if not are_sound(out):
             raise self._unsound("a bottleneck")
         return out
@@ -92,7 +101,7 @@ class Splicer:
 
     def _unsound(self, what: str) -> Refused:
         why = f"{what} holds numbers that are not finite, or beyond {LARGEST:g}"
-        return Refused("model", self._site.loaded.artifact.path, why, sound_model(self._precision))
+        return Refused("model", self.site.loaded.artifact.path, why, sound_model(self._precision))
 
     def through(self, autoencoder: Autoencoder) -> Callable[[Tensor, Rows], Tensor]:
         """An autoencoder as a replacement, (n, C, 4, 4) -> (n, C, 4, 4), in the number format of the network around it.
@@ -103,8 +112,7 @@ class Splicer:
         autoencoder.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         autoencoder.eval()
 
-        def replace(x: Tensor, rows: Rows) -> Tensor:
-            del rows
+        def replace(x: Tensor, _: Rows) -> Tensor:
             with torch.inference_mode(), autocast(self.device, self._precision):
                 rebuilt: Tensor = autoencoder(x)
             if not rebuilt.abs().max() <= LARGEST:
@@ -132,7 +140,7 @@ def encoded(autoencoder: Autoencoder, tensors: Floats32, device: torch.device) -
 class Passes:
     """The maps of a split with one replacement of the bottleneck after another, skips on and off."""
 
-    def __init__(self, splicer: Splicer, crops: Crops, heatmap: HeatmapConfig, names: Iterable[str]) -> None:
+    def __init__(self, splicer: Splicer, crops: Crops, names: Iterable[str] = ()) -> None:
         """Begins with nobody; ``names`` are those of the replacements."""
         people = crops.people
         xy, v = torch.from_numpy(people.xy_crop), torch.from_numpy(people.visibility)
@@ -141,7 +149,7 @@ class Passes:
         self.truth = Truth(true_cells.numpy(), visibility.numpy(), crops.photos, size)
         names = tuple(names)
         self.on, self.off = ({name: Tally(*v.shape) for name in names} for _ in range(2))
-        self._splicer, self._heatmap = splicer, heatmap
+        self._splicer = splicer
 
     def add(self, batch: PoseBatch, descent: StackState, instead: Iterable[tuple[str, Tensor]]) -> None:
         """Counts a batch: one way up for each replacement (n, C, 4, 4), with skips and without.
@@ -169,7 +177,6 @@ class Passes:
 
     def targets(self, batch: PoseBatch) -> tuple[Tensor, Bools]:
         """What the loss compares a batch with, (n, K, H, W), and which joints (n, K) it counts."""
-        crop_size = batch.crops.shape[1]
-        rule = self._splicer.cell_rule
-        targets = heatmaps.encode(batch.xy_crop, batch.visibility, self._heatmap, crop_size, rule)
-        return targets, loss_counts(batch.visibility, self._heatmap.unlabelled)
+        heatmap, rule = self._splicer.heatmap, self._splicer.cell_rule
+        targets = heatmaps.encode(batch.xy_crop, batch.visibility, heatmap, batch.crops.shape[1], rule)
+        return targets, loss_counts(batch.visibility, heatmap.unlabelled)

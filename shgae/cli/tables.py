@@ -15,8 +15,7 @@ from shgae.cli.command import Outcome, near
 from shgae.cli.progress.epochs import NAMES, SCALES
 from shgae.cli.table_layout import FittedTable
 from shgae.errors import printable
-from shgae.evaluation.study_costs import StudyCosts
-from shgae.evaluation.study_report import StudyReport
+from shgae.evaluation.study_report import StudyCosts, StudyReport
 from shgae.recipes import JOINT_MISMATCH
 from shgae.reporting.table import Grid
 from shgae.wording import duration

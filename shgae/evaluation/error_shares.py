@@ -47,9 +47,11 @@ class ErrorTable:
     joints: Mapping[str, ErrorShares]
 
 
-def error_rule(people: People) -> ErrorRule:
-    """With what the kinds of these people's joints are told."""
+def error_rule(people: People) -> ErrorRule | None:
+    """With what the kinds of these people's joints are told; None where no joint has a sigma."""
     has = np.isfinite(sigmas_of(people))
+    if not has.any():
+        return None
     whose = "COCO's sigma of the joint's name" if people.sigmas is None else "the given sigmas"
     left_out = tuple(name for name, there in zip(people.joints, has.tolist(), strict=True) if not there)
     return ErrorRule(f"{whose}; {about_areas(people)}", left_out)

@@ -85,11 +85,12 @@ class OfficialTruth:
         Raises:
             Refused: no photo is left, or one of these people is not in the truth, or otherwise than in the data.
         """
-        use, given, counts = _use_of_photos(data, split, people), self._given, self._counted
-        others = {photo for photo in given if photo in use.known or not counts[photo]} if use.is_whole else set()
-        photos = (given & (use.scored | others)) - use.left_out
-        if not photos & use.scored:
-            if not given & use.scored:
+        known, left_out, is_whole = _photos_of_json(data, split, people)
+        given, counts, scored = self._given, self._counted, frozenset(people.photo_id.tolist())
+        others = {photo for photo in given if photo in known or not counts[photo]} if is_whole else set()
+        photos = (given & (scored | others)) - left_out
+        if not photos & scored:
+            if not given & scored:
                 raise Refused("--official", self.path, f"it has no photo of the people of split {split}", _FIX)
             why = f"none of its photos has all its people among those of split {split} that are scored"
             raise Refused("--official", self.path, why, "a split of whole photos (--split-by photo), and no --limit")
@@ -158,25 +159,13 @@ class OfficialTruth:
         return official_scores(self.dataset, whole, sigmas, self.photos)
 
 
-@dataclass(frozen=True)
-class _Use:
-    """What became of the photos of the JSON that a split is of, by their ids."""
-
-    known: frozenset[int]
-    """All that have people."""
-    scored: frozenset[int]
-    """Those of the people that are scored."""
-    left_out: frozenset[int]
-    """Those with people that are not scored and that ``prepare`` could have kept for this split."""
-    is_whole: bool
-    """Whether everybody of the JSON that is a sample is scored."""
-
-
-def _use_of_photos(data: Artifact, split: str, people: PeopleTable) -> _Use:
+def _photos_of_json(data: Artifact, split: str, people: PeopleTable) -> tuple[set[int], set[int], bool]:
+    """Of the JSON that a split is of, ids of all photos with people; of those with people that are not scored and that
+    ``prepare`` could have kept for this split; and whether everybody of it who is a sample is scored."""
     rows = list(all_people(data))
     sources = {row.get("source") for row in rows if row.get("split") == split}
     scored = frozenset(people.annotation_id.tolist())
-    known, left_out, is_whole = set(), set(), True
+    known, left_out, is_whole = set[int](), set[int](), True
     for row in rows:
         if row.get("source") not in sources or (photo := photo_of_row(row)) is None:
             continue
@@ -187,7 +176,7 @@ def _use_of_photos(data: Artifact, split: str, people: PeopleTable) -> _Use:
         if is_elsewhere or row.get("reason") == BAD_PHOTO:
             left_out.add(photo)
         is_whole = is_whole and not is_elsewhere
-    return _Use(frozenset(known), frozenset(people.photo_id.tolist()), frozenset(left_out), is_whole)
+    return known, left_out, is_whole
 
 
 def read_truth(path: Path, joints: Sequence[str], called: str | None = None) -> OfficialTruth:

@@ -150,27 +150,13 @@ def from_schema_5(old: _Report5) -> _Object:
     return _each(old, row)
 
 
-class _Any(TypedDict):
-    """Nothing is looked at."""
-
-
-def from_schema_6(old: _Any) -> _Object:
-    """Schema 6 did not say which photos COCO's official numbers are of."""
-    return {**old, "official_photos": None}
-
-
-def from_schema_7(old: _Any) -> _Object:
-    """Schema 7 did not say how unequal photos are."""
-    return {**old, "effective_photos": None}
-
-
 OLDER: Mapping[int, Upgrade] = {
     1: Upgrade(_Report1, from_schema_1),
     2: Upgrade(_Rows, from_schema_2),
     3: Upgrade(_Report3, from_schema_3),
     4: Upgrade(_Report4, from_schema_4),
     5: Upgrade(_Report5, from_schema_5),
-    6: Upgrade(_Any, from_schema_6),
-    7: Upgrade(_Any, from_schema_7),
+    6: Upgrade(_Object, lambda old: old | {"official_photos": None}),
+    7: Upgrade(_Object, lambda old: old | {"effective_photos": None}),
 }
 """From each earlier version, what turns its object into that of the next one."""

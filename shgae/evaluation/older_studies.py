@@ -116,15 +116,6 @@ def from_schema_3(old: _Report3) -> _Object:
     return {**old, "differences": [one | {"joints": None} for one in old["differences"]]}
 
 
-class _Report4(TypedDict):
-    """Nothing is looked at."""
-
-
-def from_schema_4(old: _Report4) -> _Object:
-    """Schema 4 knew no stated spread over runs."""
-    return {**old, "detectable": None}
-
-
 class _Look5(TypedDict):
     seeds: int
 
@@ -153,7 +144,7 @@ OLDER: Mapping[int, Upgrade] = {
     1: Upgrade(_Report1, from_schema_1),
     2: Upgrade(_Report2, from_schema_2),
     3: Upgrade(_Report3, from_schema_3),
-    4: Upgrade(_Report4, from_schema_4),
+    4: Upgrade(_Object, lambda old: old | {"detectable": None}),  # no spread over runs was stated
     5: Upgrade(_Report5, from_schema_5),
 }
 """From each earlier version, what turns its object into that of the next one."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,15 +72,24 @@ def report(
     floors = range(models, len(every) - 1)
     paired = resample_pck(hits, *on, resamples=how.resamples, seed=how.seed)
     each = joint_intervals(hits[:models], *on, resamples=how.resamples, seed=how.seed)
-    kinds = _error_kinds(every, people, skeleton, crops, models, how)
+    kinds = None
+    if rule := error_rule(people):
+        kinds = ErrorKinds(every, people, skeleton, crops.photos, models=models, resamples=how.resamples, seed=how.seed)
     best = max(floors, key=lambda place: paired.value((place, 0)) or 0.0)
     rows = []
-    for i, one in enumerate(scored):
-        row = _row(names[i], one, skeleton.names, *((origins[i], each[i]) if i < models else ()))
-        row = replace(row, errors=kinds.table(i) if kinds else None)
-        if i < models:
-            interval = ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS))))
-            row = replace(row, interval=interval, above_floor=paired.difference((best, 0), (i, 0)))
+    for i, (name, one) in enumerate(zip(names, scored, strict=True)):
+        is_model = i < models
+        row = Row(
+            name=name,
+            pck=one.original.pck(),
+            interval=ByGroup(*(paired.share((i, group)) for group in range(len(GROUPS)))) if is_model else None,
+            joints=_joints(one, skeleton.names, each[i] if is_model else [None] * len(skeleton.names)),
+            metrics=one.metrics,
+            curves=one.curves,
+            above_floor=paired.difference((best, 0), (i, 0)) if is_model else None,
+            errors=kinds.table(i) if kinds else None,
+            **vars(origins[i] if is_model else Origin()),
+        )
         rows.append(row)
     pairs = _pairs(names, hits, origins, paired, people, kinds)
     return EvaluationReport(
@@ -97,7 +104,7 @@ def report(
         floors=tuple(rows[place] for place in floors),
         ceilings=(rows[-1],),
         comparisons=pairs,
-        errors=error_rule(people) if kinds else None,
+        errors=rule,
     )
 
 
@@ -121,37 +128,10 @@ def _pairs(
     return tuple(pairs)
 
 
-def _error_kinds(
-    every: Sequence[Predictions], people: People, skeleton: Skeleton, crops: Crops, models: int, how: Bootstrap
-) -> ErrorKinds | None:
-    """Kinds of errors, the first so many being models; None where no joint has a sigma."""
-    if len(error_rule(people).left_out) == len(people.joints):
-        return None
-    return ErrorKinds(every, people, skeleton, crops.photos, models=models, **dataclasses.asdict(how))
-
-
-def _row(
-    name: str,
-    scores: Scores,
-    joints: tuple[str, ...],
-    origin: Origin | None = None,
-    joint_interval: Sequence[Interval | None] | None = None,
-) -> Row:
-    """The row of a model, or (without an origin) of what is none."""
-    origin, each = origin or Origin(), joint_interval or [None] * len(joints)
+def _joints(scores: Scores, names: Sequence[str], intervals: Sequence[Interval | None]) -> dict[str, JointScore]:
     labels = scores.original.joint_labels[0].tolist()
-    return Row(
-        name=name,
-        pck=scores.original.pck(),
-        interval=None,
-        joints={
-            name: JointScore(found.all, found.v1, found.v2, count, one)
-            for (name, found), count, one in zip(scores.original.joints(joints).items(), labels, each, strict=True)
-        },
-        metrics=scores.metrics,
-        curves=scores.curves,
-        **vars(origin),
-    )
+    each = zip(scores.original.joints(names).items(), labels, intervals, strict=True)
+    return {name: JointScore(found.all, found.v1, found.v2, count, one) for (name, found), count, one in each}
 
 
 def _aside(crops: Crops, train: PeopleTable, people: People) -> list[Predictions]:

@@ -218,11 +218,10 @@ def check_registered(found: Registered, artifact: Artifact) -> None:
     Raises:
         Refused: there is no plan, or it is another one.
     """
-    copies = [artifact.file(PLAN)] if PLAN in artifact.manifest.files else []
-    if not copies:
+    if PLAN not in artifact.manifest.files:
         raise Refused("report", artifact.path, f"it has no {PLAN}, so nothing was registered", "make the report again")
     outside = artifact.path.parent / PLAN
-    for path in [*copies, *([outside] if outside.is_file() else [])]:
+    for path in (artifact.file(PLAN), *([outside] if outside.is_file() else [])):
         sha256 = STUDY_PLAN.read(path).sha256
         if sha256 != found.sha256:
             why = f"it is of plan {found.sha256[:12]}, {path} is plan {sha256[:12]}"

@@ -4,7 +4,8 @@ Two things could have been otherwise: which people there are, and which seeds. T
 the first (people resampled, networks as they are), the interval over seeds for the second; a verdict goes by the
 interval that allows for both (:class:`shgae.metrics.seeds.CombinedEstimate`).
 
-``report.json`` is a :class:`StudyReport`, written and read by :data:`STUDY`.
+``report.json`` is a :class:`StudyReport`, written and read by :data:`STUDY`. What the networks cost at work lies apart,
+for measured times do not repeat: ``costs.json`` is a :class:`StudyCosts`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from shgae.errors import Inconsistent, Refused
 from shgae.evaluation.older_studies import OLDER
 from shgae.evaluation.study_differences import ArmComparison, Detectable
 from shgae.evaluation.study_registration import Registered, check_registered
-from shgae.evaluation.study_sizes import CodeSizes
 from shgae.metrics.pck import ByGroup
 from shgae.metrics.statistics import Verdict
 from shgae.recipe_parts import PARTS
@@ -29,6 +29,7 @@ from shgae.recipe_parts import PARTS
 _USED = {"batch_size": int, "lr": float, "optimizer": str, "schedule": str, "precision": str}
 _USED_IF_THERE = {"augment": str, **dict.fromkeys(PARTS, float)}
 
+COSTS = "costs.json"
 Pck = ByGroup[float | None]
 """0 to 1; None for a group that nobody has a joint of."""
 
@@ -78,6 +79,47 @@ class ArmResult:
     """The epochs of the weights that were kept, by seed; empty where the arm was not trained here."""
     gflop: float | None
     """Billions of operations of a crop's forward pass, convolutions and matrix products; None in a report of before."""
+
+
+@dataclass(frozen=True)
+class CodeSize:
+    """Arm full with a code of one size."""
+
+    size: int
+    parameters: int
+    """Of the network with this autoencoder."""
+    val: float
+    """PCK on val after fine-tuning, 0 to 1, mean over seeds: by this the size is chosen."""
+    before: float | None
+    """PCK of the compared split before fine-tuning, 0 to 1, mean over seeds; None if nobody has a labelled joint."""
+    after: float | None
+    """The same after fine-tuning."""
+    after_by_seed: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class CodeSizes:
+    """PCK against the size of the code (``--code-sizes``); every number but those on val is of the split on which
+    the arms are compared."""
+
+    seeds: tuple[int, ...]
+    sizes: tuple[CodeSize, ...]
+    """Rising."""
+    chosen: int
+    """The size with the best PCK on val; of equal ones the smallest."""
+    components: tuple[tuple[int, float | None], ...]
+    """Numbers of principal components and the baseline's PCK with its bottleneck projected on them, from 0, which is
+    the training mean."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` where the chosen size is none of them."""
+        if self.chosen not in {one.size for one in self.sizes}:
+            raise Inconsistent("a chosen size that was not tried")
+
+    @property
+    def best(self) -> CodeSize:
+        """That of the chosen size."""
+        return next(one for one in self.sizes if one.size == self.chosen)
 
 
 @dataclass(frozen=True)
@@ -132,6 +174,27 @@ def verdict_of(differences: Sequence[ArmComparison]) -> Verdict:
 
 STUDY = Schema(StudyReport, version=6, older=OLDER)
 """The form of a study's ``report.json``."""
+
+
+@dataclass(frozen=True)
+class StudyCosts:
+    """Measured where the report was made."""
+
+    device: str
+    precision: str
+    batch: int
+    """Crops in one forward pass."""
+    milliseconds: Mapping[str, float]
+    """Of a crop in it, by arm: the median of a few passes, reading the crops included."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~shgae.errors.Inconsistent` for numbers that nobody measures."""
+        if self.batch < 1 or min(self.milliseconds.values(), default=0.0) < 0:
+            raise Inconsistent("nobody measures such costs")
+
+
+STUDY_COSTS = Schema(StudyCosts, version=1, older={})
+"""The form of ``costs.json``."""
 
 
 def read_study(artifact: Artifact) -> StudyReport:

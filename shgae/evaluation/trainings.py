@@ -37,14 +37,14 @@ class Training:
 
     id: str
     """Of the network that came out."""
-    made_by: str | None
+    made_by: str | None = None
     """The step: train, finetune, import or pretrain-ae; this and what follows are None where its folder is gone."""
-    data: str | None
+    data: str | None = None
     """The id of the prepared data."""
-    epochs: int | None
-    steps: int | None
+    epochs: int | None = None
+    steps: int | None = None
     """Of the optimizer, by its history."""
-    options: Mapping[str, Any] | None
+    options: Mapping[str, Any] | None = None
     """By their names on the command line, with underscores; ``augment`` in words, with its parts."""
 
 
@@ -109,7 +109,7 @@ NOT_KNOWN = Controlled(Control.UNKNOWN, ())
 def trained(model: Artifact) -> Trained:
     """What made a network what it is, by its manifest and those of its ancestors that are still there."""
     autoencoders = tuple(_autoencoders(model.manifest.parents, model.path))
-    return Trained(dict(model.facts["spec"]), tuple(reversed(_trainings(model))), autoencoders)
+    return Trained(dict(model.facts["spec"]), tuple(_trainings(model)), autoencoders)
 
 
 def _autoencoders(parents: Sequence[Parent], child: Path) -> Iterator[Training]:
@@ -118,7 +118,7 @@ def _autoencoders(parents: Sequence[Parent], child: Path) -> Iterator[Training]:
         if parent.kind == "autoencoder":
             artifact = found(parent, child)
             if artifact is None:
-                yield Training(parent.id, None, None, None, None, None)
+                yield Training(parent.id)
                 continue
             named = from_stored(AutoencoderConfig, artifact.manifest.config)
             wanted = {one.name for one in fields(AutoencoderConfig)} - {*_CODE, "epochs"}
@@ -130,10 +130,9 @@ def _autoencoders(parents: Sequence[Parent], child: Path) -> Iterator[Training]:
 
 
 def _trainings(model: Artifact) -> list[Training]:
-    """The last one first."""
     parent = model.parent("model")
     own = [] if model.facts.get("made_by") == "graft" else [_training(model)]
-    return own + (_before(parent, model.path) if parent else [])
+    return (_before(parent, model.path) if parent else []) + own
 
 
 def _before(parent: Parent, child: Path) -> list[Training]:
@@ -142,8 +141,8 @@ def _before(parent: Parent, child: Path) -> list[Training]:
         return _trainings(artifact)
     roles = {one.role.partition(" ")[0]: one for one in parent.parents}
     data, before = roles.get("data"), roles.get("model")
-    own = [] if "autoencoder" in roles else [Training(parent.id, None, data.id if data else None, None, None, None)]
-    return own + (_before(before, child / parent.path) if before else [])
+    own = [] if "autoencoder" in roles else [Training(parent.id, data=data.id if data else None)]
+    return (_before(before, child / parent.path) if before else []) + own
 
 
 def _training(model: Artifact) -> Training:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -65,18 +64,17 @@ class PairedBootstrap:
         """
         if above.shape != below.shape or above.shape[:1] != photo_id.shape:
             raise ValueError(f"numerators {above.shape}, denominators {below.shape}, photos {photo_id.shape}")
-        shape = above.shape[1:]
-        flat = (len(above), math.prod(shape))
-        numerator, denominator = (photo_sums(values.reshape(flat), photo_id) for values in (above, below))
+        numerator, denominator = (photo_sums(values, photo_id) for values in (above, below))
         self.photos = len(numerator)
         """How many there are."""
-        self._numerator, self._denominator = numerator, denominator
-        self._photos_of = (denominator > 0).sum(0).reshape(shape)
-        self._below: Floats = denominator.sum(0).reshape(shape)
-        self._values: Floats = _ratios(numerator.sum(0), denominator.sum(0)).reshape(shape)
-        self._drawn: Floats = np.zeros((0, numerator.shape[1]))
+        # (..., 2, P) and (..., resamples): an index into either is a quantity.
+        self._sums: Floats = np.moveaxis(np.stack([numerator, denominator]), (0, 1), (-2, -1))
+        self._photos_of = (denominator > 0).sum(0)
+        self._values = _ratios(numerator.sum(0), denominator.sum(0))
+        drawn = np.zeros((0, *above.shape[1:]))
         if self.photos >= FEWEST_PHOTOS:
-            self._drawn = _resampled(numerator, denominator, resamples, seed)
+            drawn = _resampled(numerator, denominator, resamples, seed)
+        self._drawn: Floats = np.moveaxis(drawn, 0, -1)
 
     def value(self, quantity: tuple[int, ...]) -> float | None:
         """The ratio on the people as they are; None where there is nothing to divide by."""
@@ -85,14 +83,14 @@ class PairedBootstrap:
 
     def resampled(self, quantity: tuple[int, ...]) -> Floats:
         """(resamples,) the ratio on each; NaN where there is nothing to divide by. Empty for fewer than two photos."""
-        drawn: Floats = self._drawn[:, self._place(quantity)]
+        drawn: Floats = self._drawn[quantity]
         return drawn
 
     def has_interval(self, *quantities: tuple[int, ...]) -> bool:
         """Whether two photos at least have something to divide by, and half of the resamples, for each of these."""
         return all(
             self._photos_of[one] >= FEWEST_PHOTOS
-            and 2 * int(np.isfinite(self.resampled(one)).sum()) >= len(self._drawn)
+            and 2 * int(np.isfinite(self.resampled(one)).sum()) >= self._drawn.shape[-1]
             for one in quantities
         )
 
@@ -102,7 +100,7 @@ class PairedBootstrap:
 
     def effective(self, quantity: tuple[int, ...]) -> float:
         """As how many photos of equal weight those with something to divide by count."""
-        return effective_number(self._sums(quantity)[1])
+        return effective_number(self._sums[quantity][1])
 
     def interval(self, quantity: tuple[int, ...]) -> Interval | None:
         """A ratio with its interval, which reaches below 0 only where a numerator does; None from too few photos."""
@@ -110,7 +108,7 @@ class PairedBootstrap:
         if found is None:
             return None
         one = found.interval()
-        return one if (self._sums(quantity)[0] < 0).any() else dataclasses.replace(one, low=max(one.low, 0.0))
+        return one if (self._sums[quantity][0] < 0).any() else dataclasses.replace(one, low=max(one.low, 0.0))
 
     def share(self, quantity: tuple[int, ...]) -> Interval | None:
         """A share of people (denominators 0 or 1), or of their joints, with its interval in [0, 1]; None from too few
@@ -128,7 +126,7 @@ class PairedBootstrap:
             return Interval(one.value, max(one.low, 0.0), min(one.high, 1.0), one.standard_error)
         size = photos
         if error > ROUNDING:
-            size = min(float(self._below[quantity]), found.value * (1 - found.value) / error**2)
+            size = min(float(self._sums[quantity][1].sum()), found.value * (1 - found.value) / error**2)
         return Interval(found.value, *score_interval(found.value, size, photos, CONFIDENCE), one.standard_error)
 
     def estimate(self, first: tuple[int, ...], second: tuple[int, ...]) -> PhotoEstimate | None:
@@ -136,13 +134,13 @@ class PairedBootstrap:
         found = self.combined(lambda one, other: other - one, first, second)
         if found is None:
             return None
-        one, other = (self._sums(quantity) for quantity in (first, second))
+        one, other = self._sums[first], self._sums[second]
         of_shares = all(bool((sums[0] >= 0).all()) and _are_shares(sums) for sums in (one, other))
         return _difference(found, np.abs(one - other).max(0), np.maximum(one[1], other[1]), of_shares)
 
     def gain(self, quantity: tuple[int, ...]) -> PhotoEstimate | None:
         """A ratio that is a difference by itself, its numerators differences of people; None from too few photos."""
-        found, sums = self.combined(lambda one: one, quantity), self._sums(quantity)
+        found, sums = self.combined(lambda one: one, quantity), self._sums[quantity]
         return found and _difference(found, sums[0], sums[1], _are_shares(sums))
 
     def difference(self, first: tuple[int, ...], second: tuple[int, ...]) -> Interval | None:
@@ -164,14 +162,6 @@ class PairedBootstrap:
         photos = min(map(self.photos_of, quantities))
         evenness = min(map(self.effective, quantities)) / photos
         return PhotoEstimate(float(function(*values)), finite, photos, photos, evenness=evenness)
-
-    def _sums(self, quantity: tuple[int, ...]) -> Floats:
-        """(2, P) numerators and denominators."""
-        place = self._place(quantity)
-        return np.stack([self._numerator[:, place], self._denominator[:, place]])
-
-    def _place(self, quantity: tuple[int, ...]) -> int:
-        return int(np.ravel_multi_index(quantity, self._values.shape))
 
 
 def _are_shares(sums: Floats) -> bool:
@@ -196,11 +186,11 @@ def _ratios(numerator: Floats, denominator: Floats) -> Floats:
 
 
 def _resampled(numerator: Floats, denominator: Floats, resamples: int, seed: int) -> Floats:
-    """(resamples, M) ratios of sums (P, M) over photos drawn with replacement."""
-    photos, quantities = numerator.shape
+    """(resamples, ...) ratios of sums (P, ...) over photos drawn with replacement."""
+    photos = len(numerator)
     rng = np.random.Generator(np.random.Philox(seed))
-    both = np.concatenate([numerator, denominator], axis=1)
-    sums = np.empty((resamples, 2 * quantities))
+    both = np.concatenate([numerator.reshape(photos, -1), denominator.reshape(photos, -1)], axis=1)
+    sums = np.empty((resamples, both.shape[1]))
     portion = max(1, _CELLS_AT_ONCE // photos)
     for start in range(0, resamples, portion):
         count = min(portion, resamples - start)
@@ -208,4 +198,5 @@ def _resampled(numerator: Floats, denominator: Floats, resamples: int, seed: int
         drawn += (np.arange(count, dtype=np.int32) * photos)[:, None]
         weights = np.bincount(drawn.ravel(), minlength=count * photos).reshape(count, photos)
         sums[start : start + count] = weights @ both
-    return _ratios(sums[:, :quantities], sums[:, quantities:])
+    above, below = np.split(sums, 2, axis=1)
+    return _ratios(above, below).reshape(resamples, *numerator.shape[1:])

@@ -18,7 +18,7 @@ import numpy as np
 from pycocotools.cocoeval import COCOeval
 
 from shgae.arrays import Bools, Floats, Ints
-from shgae.metrics.people import Regions, area_of
+from shgae.metrics.people import People, Points, Regions, area_of
 
 MOST_IN_A_PHOTO = 20
 """COCO looks at so many predictions of a photo, those of the highest scores."""
@@ -42,36 +42,18 @@ class Precision:
 class Similarities:
     """How like every prediction of a photo is to every person of that photo, joint by joint."""
 
-    def __init__(
-        self,
-        predicted: Floats,
-        xy_photo: Floats,
-        area: Floats,
-        score: Floats,
-        photo_id: Ints,
-        annotation_id: Ints,
-        sigmas: Floats | None = None,
-        regions: Regions | None = None,
-    ) -> None:
-        """Compares N predictions with N people.
-
-        Args:
-            predicted: (N, K, 2) in photo pixels, row by row of the people.
-            xy_photo: (N, K, 2) the people's joints in photo pixels; finite, also where not labelled.
-            area: (N,) of the people, in square photo pixels.
-            score: (N,) of the predictions.
-            photo_id: (N,).
-            annotation_id: (N,) of the people: decides between equal scores.
-            sigmas: (K,) of the joints; None takes COCO's, of its 17.
-            regions: in which a prediction of nobody is neither right nor wrong.
-        """
-        order = np.lexsort((annotation_id, photo_id))
-        photos, self._photo = np.unique(photo_id[order], return_inverse=True)
-        self._score = score[order]
+    def __init__(self, points: Points, people: People) -> None:
+        """Compares the predictions of N people with them; their ids decide between equal scores."""
+        predicted, regions, sigmas = points.xy_photo, people.regions, people.sigmas
+        order = np.lexsort((people.annotation_id, people.photo_id))
+        photo_id = people.photo_id[order]
+        photos, self._photo = np.unique(photo_id, return_inverse=True)
+        self._score = points.score[order]
         self._order = order
-        self._prediction, self._person = pairs_in_photos(photo_id[order])
+        self._prediction, self._person = pairs_in_photos(photo_id)
+        xy_photo = np.where((people.visibility > 0)[..., None], people.xy_photo, 0.0)
         off = predicted[order][self._prediction] - xy_photo[order][self._person]
-        self._alike: Floats = joint_similarity(off, area[order][self._person], sigmas)
+        self._alike: Floats = joint_similarity(off, people.areas[order][self._person], sigmas)
         self._near: list[tuple[Ints, Floats, Bools]] = []
         """Of each photo with regions the rows of its predictions, how like they are to them, and which are crowds."""
         if regions is not None:

@@ -20,7 +20,6 @@ Group = Literal["all", "v1", "v2"]
 GROUPS: tuple[Group, ...] = ("all", "v1", "v2")
 """Which joints are counted: every labelled one, those of v = 1 (hidden), those of v = 2 (visible)."""
 Averaging = Literal["person", "micro", "joint"]
-AVERAGINGS: tuple[Averaging, ...] = ("person", "micro", "joint")
 """Over a person's joints, then over people; over all joints of all people at once; over the people who have a joint,
 then over joints."""
 

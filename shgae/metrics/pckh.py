@@ -92,7 +92,7 @@ def curve(
         distance: (N, K) in units of what the radius is a share of.
         visibility: (N, K) v = 0, 1, 2; 0 where a joint does not count.
         radii: two or more, ascending.
-        averaging: as in :data:`~shgae.metrics.pck.AVERAGINGS`.
+        averaging: see :data:`~shgae.metrics.pck.Averaging`.
     """
     shares = [pck.tally(distance < radius, visibility).pck(averaging).all for radius in radii]
     found = [share for share in shares if share is not None]

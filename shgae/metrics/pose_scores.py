@@ -28,7 +28,7 @@ from shgae.arrays import Bools, Floats
 from shgae.errors import Inconsistent
 from shgae.metrics import pck, pckh
 from shgae.metrics.oks import Similarities
-from shgae.metrics.pck import AVERAGINGS, Averaging, PCKCounts
+from shgae.metrics.pck import Averaging, PCKCounts
 from shgae.metrics.people import Groups, Metric, People, Points, Values, Visibility
 from shgae.skeleton import COCO_PERSON, Skeleton
 
@@ -101,17 +101,18 @@ def score(points: Points, people: People) -> Scores:
     return Scores(pck.tally(hits, people.cell_visibility), hits, tuple(metrics), _curves(off, people))
 
 
-def torso_lengths(xy: Floats, visibility: Visibility, joints: tuple[str, ...]) -> Floats | None:
+def _torso_lengths(people: People) -> Floats | None:
     """(N,) mean of the distances left shoulder - right hip and right shoulder - left hip that are labelled.
 
     0 where neither is; None if these joints are not among the K.
     """
-    ends = [end for end in Skeleton.from_names(_TORSO_ENDS).sources(Skeleton.from_names(joints)) if end is not None]
+    joints = Skeleton.from_names(people.joints)
+    ends = [end for end in Skeleton.from_names(_TORSO_ENDS).sources(joints) if end is not None]
     if len(ends) < len(_TORSO_ENDS):
         return None
     shoulders, hips = ends[::2], ends[1::2]
-    has = (visibility[:, shoulders] > 0) & (visibility[:, hips] > 0)
-    across = np.where(has[..., None], xy[:, shoulders] - xy[:, hips], 0.0)
+    has = (people.visibility[:, shoulders] > 0) & (people.visibility[:, hips] > 0)
+    across = np.where(has[..., None], people.xy_photo[:, shoulders] - people.xy_photo[:, hips], 0.0)
     mean: Floats = _norm(across).sum(1) / np.maximum(has.sum(1), 1)
     return mean
 
@@ -165,11 +166,11 @@ def _box_pck(off: Floats, points: Points, people: People) -> Iterator[Metric]:
 def _torso_pck(off: Floats, points: Points, people: People) -> Iterator[Metric]:
     family = f"torso_pck@{TORSO_RADIUS:g}"
     rule = f"the point is nearer to the annotation than {TORSO_RADIUS:g} of the way from shoulder to opposite hip"
-    length = torso_lengths(people.xy_photo, people.visibility, people.joints)
+    length = _torso_lengths(people)
     if length is None:
         reason = "these joints do not name left and right shoulders and hips"
-        for averaging in AVERAGINGS:
-            yield _nothing(f"{family}/{averaging}", rule, _AVERAGING[averaging], points, people, reason)
+        for averaging, words in _AVERAGING.items():
+            yield _nothing(f"{family}/{averaging}", rule, words, points, people, reason)
         return
     has = length > 0
     missing = int((~has & (people.visibility > 0).any(1)).sum())
@@ -208,7 +209,7 @@ def _curves(off: Floats, people: People) -> dict[str, pckh.Curve]:
         distance, visibility = _in_sizes(off, people.head_size, people.visibility)
         visibility = np.where(pckh.counted_joints(pckh.VARIANTS["bearpaw"], people.joints), visibility, 0)
         found["pckh"] = pckh.curve(distance, visibility, _CURVE_RADII)
-    length = torso_lengths(people.xy_photo, people.visibility, people.joints)
+    length = _torso_lengths(people)
     if length is not None:
         found["torso_pck"] = pckh.curve(*_in_sizes(off, length, people.visibility), _CURVE_RADII)
     return {name: one for name, one in found.items() if one is not None}
@@ -242,9 +243,7 @@ def _oks(points: Points, people: People) -> Iterator[Metric]:
             reason = "these are not COCO's 17 joints, for which alone there are sigmas (--sigmas FILE gives others)"
             yield _nothing(name, rule, averagings[name], points, people, reason)
         return
-    xy_photo = np.where((people.visibility > 0)[..., None], people.xy_photo, 0.0)
-    ids = (people.photo_id, people.annotation_id)
-    alike = Similarities(points.xy_photo, xy_photo, people.areas, points.score, *ids, people.sigmas, people.regions)
+    alike = Similarities(points, people)
     own, masks = alike.own(), people.masks
     nobody = np.zeros_like(masks.all)  # COCO scores whole people; a joint's own figure is its similarity
     precision = replace(masks, joints=dict.fromkeys(people.joints, nobody)).map(alike.precision)

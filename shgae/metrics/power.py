@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
+from shgae.arrays import Floats, Ints
 from shgae.config import Limit, within
 from shgae.metrics.bootstrap import photo_sums
 from shgae.metrics.seeds import FEWEST_FOR_INTERACTION, NOISIER, STEADIER
@@ -24,7 +24,6 @@ from shgae.metrics.statistics import (
     MANY_PHOTOS,
     ROUNDING,
     VERDICT_PHOTOS,
-    Floats,
     effective_number,
 )
 
@@ -80,16 +79,16 @@ def planned_power(
     """
     gain = abs(within(_GAIN, "gain", gain, float))
     margin, alpha = within(_SHARE, "margin", margin, float), within(_LEVEL, "alpha", alpha, float)
-    spread = _Spread.of(sd_seeds, sd_photos, sd_both, _Layout.of(seeds, unpaired, photos, arms))
+    plan = _Plan.of(sd_seeds, sd_photos, sd_both, seeds, photos, arms, unpaired)
     if photos < VERDICT_PHOTOS:
         return Power(0.0, 0.0)
-    if spread.sampling == 0:
+    if plan.sampling == 0:
         return Power(float(gain > 0), float(gain < margin))
-    differs, equal = (_reaches(spread, 1 - one) for one in (alpha / 2, alpha))
+    differs, equal = (_reaches(plan, 1 - one) for one in (alpha / 2, alpha))
     room = np.maximum(margin - equal, 0)
     normal = scipy.stats.norm
-    inside = normal.cdf((room - gain) / spread.sampling) - normal.cdf((-room - gain) / spread.sampling)
-    return Power(_share_beyond(differs, gain, spread), float(inside.mean()))
+    inside = normal.cdf((room - gain) / plan.sampling) - normal.cdf((-room - gain) / plan.sampling)
+    return Power(_share_beyond(differs, gain, plan), float(inside.mean()))
 
 
 def minimum_detectable(
@@ -117,13 +116,13 @@ def minimum_detectable(
         Refused: a number is out of range.
     """
     power = within(_POWER, "power", power, float)
-    spread = _Spread.of(sd_seeds, sd_photos, 0.0, _Layout.of(seeds, unpaired, photos, arms, differing))
+    plan = _Plan.of(sd_seeds, sd_photos, 0.0, seeds, photos, arms, unpaired, differing)
     if photos < VERDICT_PHOTOS:
         return None
-    differs = _reaches(spread, 0.975) if spread.sampling else None
+    differs = _reaches(plan, 0.975) if plan.sampling else None
 
     def lacks(gain: float) -> float:
-        return (float(gain > 0) if differs is None else _share_beyond(differs, gain, spread)) - power
+        return (float(gain > 0) if differs is None else _share_beyond(differs, gain, plan)) - power
 
     return float(scipy.optimize.brentq(lacks, 0, 1, xtol=1e-7)) if lacks(1) >= 0 else None
 
@@ -142,7 +141,7 @@ class PhotoSpread(NamedTuple):
     """As how many of equal weight these count, see :func:`~shgae.metrics.statistics.effective_number`."""
 
 
-def spread_over_photos(gains: Floats, has: Floats, photo_id: npt.NDArray[np.int64]) -> PhotoSpread:
+def spread_over_photos(gains: Floats, has: Floats, photo_id: Ints) -> PhotoSpread:
     """How a mean difference varies over photos, and the photos that it is of.
 
     Args:
@@ -162,51 +161,45 @@ def spread_over_photos(gains: Floats, has: Floats, photo_id: npt.NDArray[np.int6
     return PhotoSpread(sd, len(sums), len(weights), effective_number(weights))
 
 
-class _Layout(NamedTuple):
+class _Plan(NamedTuple):
+    """Runs and photos, and the variances of a mean difference over them."""
+
     seeds: int
     unpaired: int | None
     """Runs of the other arm; None where both have the same seeds."""
     photos: int
     arms: int
-    differing: float | None = None
+    differing: float | None
     """Photos on which the arms differ, by their weight; None: all do."""
-
-    @classmethod
-    def of(cls, seeds: int, unpaired: int | None, photos: int, arms: int, differing: float | None = None) -> _Layout:
-        """Checked; raises Refused for a number out of range."""
-        return cls(
-            within(Limit(1), "seeds", seeds),
-            None if unpaired is None else within(Limit(1), "unpaired", unpaired),
-            within(Limit(1), "photos", photos),
-            within(Limit(2), "arms", arms),
-            None if differing is None else within(Limit(0), "differing", differing, float),
-        )
-
-    @property
-    def share(self) -> float:
-        """The variance of a mean difference, as a share of that of a difference of two runs."""
-        return (1 / self.seeds + 1 / (self.unpaired or self.seeds)) / 2
-
-
-class _Spread(NamedTuple):
-    """Variances of a mean difference."""
-
     of_seeds: float
-    """Over seeds."""
     of_photos: float
-    """Over photos."""
     shared: float
     """Their interaction, which is in both."""
-    layout: _Layout
-    """Runs and photos."""
 
     @classmethod
-    def of(cls, sd_seeds: float, sd_photos: float, sd_both: float, layout: _Layout) -> _Spread:
-        """From the standard deviations of :func:`planned_power`; raises Refused for one that is negative or NaN."""
+    def of(
+        cls,
+        sd_seeds: float,
+        sd_photos: float,
+        sd_both: float,
+        seeds: int,
+        photos: int,
+        arms: int,
+        unpaired: int | None,
+        differing: float | None = None,
+    ) -> _Plan:
+        """Of the arguments of :func:`minimum_detectable`, which are checked here."""
+        seeds = within(Limit(1), "seeds", seeds)
+        unpaired = None if unpaired is None else within(Limit(1), "unpaired", unpaired)
+        photos, arms = within(Limit(1), "photos", photos), within(Limit(2), "arms", arms)
+        differing = None if differing is None else within(Limit(0), "differing", differing, float)
         given = {"sd_seeds": sd_seeds, "sd_photos": sd_photos, "sd_both": sd_both}
         sd_seeds, sd_photos, sd_both = (within(Limit(0), name, sd, float) for name, sd in given.items())
-        shared = sd_both**2 * layout.share / layout.photos
-        return cls(sd_seeds**2 * layout.share + shared, sd_photos**2 / layout.photos + shared, shared, layout)
+        # The variance of a mean difference, as a share of that of a difference of two runs.
+        share = (1 / seeds + 1 / (unpaired or seeds)) / 2
+        shared = sd_both**2 * share / photos
+        of_seeds, of_photos = sd_seeds**2 * share + shared, sd_photos**2 / photos + shared
+        return cls(seeds, unpaired, photos, arms, differing, of_seeds, of_photos, shared)
 
     @property
     def sampling(self) -> float:
@@ -214,24 +207,23 @@ class _Spread(NamedTuple):
         return math.sqrt(self.of_seeds + self.of_photos - self.shared)
 
 
-def _share_beyond(reaches: Floats, gain: float, spread: _Spread) -> float:
+def _share_beyond(reaches: Floats, gain: float, plan: _Plan) -> float:
     """The chance that a difference of this true gain lies beyond its interval's reach."""
-    return float(scipy.stats.norm.sf((reaches - gain) / spread.sampling).mean())
+    return float(scipy.stats.norm.sf((reaches - gain) / plan.sampling).mean())
 
 
-def _reaches(spread: _Spread, tail: float) -> Floats:
+def _reaches(plan: _Plan, tail: float) -> Floats:
     """How far an interval reaches on one side, for equally likely sets of variances over seeds and photos; ``tail`` is
     one minus the one-sided level."""
-    of_seeds, _, shared, layout = spread
-    photos = layout.photos if layout.differing is None else max(layout.differing, FEWEST_PHOTOS)
+    photos = plan.photos if plan.differing is None else max(plan.differing, FEWEST_PHOTOS)
     photo_freedom = math.inf if photos >= MANY_PHOTOS else photos - 1
-    of_photos: Floats = _variances(photos - 1, _PHOTOS) * spread.of_photos
+    of_photos: Floats = _variances(photos - 1, _PHOTOS) * plan.of_photos
     by_photos: Floats = float(scipy.stats.t.ppf(tail, photo_freedom)) * np.sqrt(of_photos)
-    if layout.seeds == (layout.unpaired or layout.seeds) == 1:
+    if plan.seeds == (plan.unpaired or plan.seeds) == 1:
         return by_photos
-    variance, freedom = _over_seeds(layout) if layout.unpaired is None else _unpaired(layout.seeds, layout.unpaired)
-    seen = variance * of_seeds
-    known = shared if layout.unpaired is None and layout.seeds >= FEWEST_FOR_INTERACTION else 0
+    variance, freedom = _over_seeds(plan) if plan.unpaired is None else _unpaired(plan.seeds, plan.unpaired)
+    seen = variance * plan.of_seeds
+    known = plan.shared if plan.unpaired is None and plan.seeds >= FEWEST_FOR_INTERACTION else 0
     total = np.maximum(seen + of_photos - known, np.maximum(seen, of_photos))
     both = total**2 / (seen**2 / freedom + of_photos**2 / (photos - 1))
     by_seeds = scipy.stats.t.ppf(tail, freedom) * np.sqrt(seen)
@@ -239,9 +231,9 @@ def _reaches(spread: _Spread, tail: float) -> Floats:
     return found
 
 
-def _over_seeds(layout: _Layout) -> tuple[Floats, Floats | float]:
+def _over_seeds(plan: _Plan) -> tuple[Floats, Floats | float]:
     """Equally likely estimates of a variance of 1 and their degrees of freedom, as :class:`SeedLayout` has them."""
-    own_freedom, rest_freedom = layout.seeds - 1, (layout.arms - 2) * (layout.seeds - 1)
+    own_freedom, rest_freedom = plan.seeds - 1, (plan.arms - 2) * (plan.seeds - 1)
     own = _variances(own_freedom, _OWN)[:, None, None]
     if not rest_freedom:
         return own, own_freedom

@@ -34,11 +34,11 @@ class SeedError:
     """As a share."""
     freedom: int
     """Its degrees of freedom."""
-    pooled: bool
+    pooled: bool = False
     """Whether it is that of all arms; else that of these two alone."""
-    ratio: float | None
+    ratio: float | None = None
     """F: the variance of this pair's differences to that of all other contrasts of arms; None without others."""
-    p: float | None
+    p: float | None = None
     """Probability of so large a ratio if all arms were equally steady; None without others."""
 
     def ends(self, value: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -80,11 +80,11 @@ class SeedLayout:
         rest = self.freedom - own_freedom
         all_arms = math.sqrt(2 * self._squares / self.freedom / count) if self.freedom and count else 0.0
         if own_freedom < 1:
-            return SeedError(all_arms, self.freedom, True, None, None) if self.freedom and count else None
+            return SeedError(all_arms, self.freedom, True) if self.freedom and count else None
         own = math.sqrt(2 * squares / own_freedom / count)
         left = max(self._squares - squares, 0.0)
         if rest < 1 or left <= max(1e-12 * self._squares, _NOTHING):
-            return SeedError(own, own_freedom, False, None, None)
+            return SeedError(own, own_freedom)
         ratio = (squares / own_freedom) / (left / rest)
         p = float(scipy.stats.f.sf(ratio, own_freedom, rest))
         if squares <= _NOTHING or NOISIER <= p <= 1 - STEADIER:
@@ -97,7 +97,7 @@ def own_error(differences: Sequence[float]) -> SeedError | None:
     count = len(differences)
     if count < 2:
         return None
-    return SeedError(float(np.std(differences, ddof=1)) / math.sqrt(count), count - 1, False, None, None)
+    return SeedError(float(np.std(differences, ddof=1)) / math.sqrt(count), count - 1)
 
 
 def unpaired_error(first: Sequence[float], second: Sequence[float]) -> SeedError | None:
@@ -112,14 +112,12 @@ def unpaired_error(first: Sequence[float], second: Sequence[float]) -> SeedError
     squares = np.array([float(np.square(one - np.mean(one)).sum()) for one in map(np.asarray, (first, second))])
     if counts.min() == 1:
         freedom = int(counts.sum()) - 2
-        return SeedError(
-            math.sqrt(float(squares.sum()) / freedom * float((1 / counts).sum())), freedom, False, None, None
-        )
+        return SeedError(math.sqrt(float(squares.sum()) / freedom * float((1 / counts).sum())), freedom)
     parts = squares / (counts - 1) / counts
     total = float(parts.sum())
     welch = total**2 / float((parts**2 / (counts - 1)).sum()) if total else int(counts.sum()) - 2
     freedom = math.floor(welch + 1e-9)  # of a whole number rounding may leave a little less
-    return SeedError(math.sqrt(total), freedom, False, None, None)
+    return SeedError(math.sqrt(total), freedom)
 
 
 def interaction(differences: Floats, weights: Floats) -> float | None:

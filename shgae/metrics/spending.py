@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import scipy
 
-from shgae.metrics.statistics import ALPHA, Floats
+from shgae.arrays import Floats
+from shgae.metrics.statistics import ALPHA
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(201)
 _FARTHEST = 9.0
@@ -45,52 +47,47 @@ def next_level(planned: int, looks: Sequence[int], used: Sequence[float], seeds:
     nothing.
 
     ``planned`` seeds are registered now; ``alpha`` is the level of all looks together."""
-    _check([*looks, seeds])
-    density, before, bound, total = followed(looks, used)
+    rising = [*looks, seeds]
+    if rising[0] < 1 or rising != sorted(set(rising)):
+        raise ValueError(f"looks at {rising} seeds: expected rising numbers of seeds")
+    density, total = followed(looks, used)
     left = spent(seeds / planned, alpha) - total
     if left <= _NOTHING:
         return 0.0
-    density = _carried(density, before, bound, seeds)
     reach = scipy.optimize.brentq(lambda reach: _beyond(density, seeds, reach) - left, 0.0, _FARTHEST)
     return float(2 * scipy.stats.norm.sf(reach))
 
 
-def _check(looks: Sequence[int]) -> None:
-    if not looks or looks[0] < 1 or any(after <= before for before, after in zip(looks, looks[1:], strict=False)):
-        raise ValueError(f"looks at {list(looks)} seeds: expected rising numbers of seeds")
+class _Density(NamedTuple):
+    """The sum of differences at a look, as far as neither it nor one before it stopped the study."""
+
+    seeds: int
+    at: Floats
+    """(n,) sums."""
+    mass: Floats
+    """(n,) their probabilities."""
 
 
-class _Density:
-    """The sum of differences at a look, as far as no look before it stopped the study."""
-
-    def __init__(self, at: Floats, mass: Floats, step: float) -> None:
-        """Sums (n,) at the look before, their probabilities (n,), and the deviation of what came since."""
-        self.at, self.mass, self.step = at, mass, step
-
-
-def followed(looks: Sequence[int], used: Sequence[float]) -> tuple[_Density, int, float, float]:
-    """Where looks at these levels lead: sums before the last one, its seeds and bound (0 and infinite without looks),
-    and how often one of them stopped."""
-    density, before, bound, total = _Density(np.zeros(1), np.ones(1), 0.0), 0, math.inf, 0.0
+def followed(looks: Sequence[int], used: Sequence[float]) -> tuple[_Density, float]:
+    """Where looks at these levels lead: the sums after the last one, and how often one of them stopped."""
+    density, total = _Density(0, np.zeros(1), np.ones(1)), 0.0
     for seeds, level in zip(looks, used, strict=True):
-        density = _carried(density, before, bound, seeds)
         bound = float(scipy.stats.norm.isf(level / 2)) if level > 0 else _FARTHEST
         total += _beyond(density, seeds, bound)
-        before = seeds
-    return density, before, bound, total
+        density = _within(density, seeds, min(bound, _FARTHEST))
+    return density, total
 
 
-def _carried(density: _Density, seeds: int, bound: float, later: int) -> _Density:
-    """From a look, where sums of more than ``bound`` standard errors stopped, or from none (0 seeds), to the next."""
-    at, mass, step = density.at, density.mass, density.step
-    if seeds:
-        edge = min(bound, _FARTHEST) * math.sqrt(seeds)
-        at = edge * _NODES
-        mass = edge * _WEIGHTS * (scipy.stats.norm.pdf((at[:, None] - density.at) / step) / step @ mass)
-    return _Density(at, mass, math.sqrt(later - seeds))
+def _within(density: _Density, seeds: int, bound: float) -> _Density:
+    """At a later look, the sums of no more than ``bound`` standard errors."""
+    edge, step = bound * math.sqrt(seeds), math.sqrt(seeds - density.seeds)
+    at = edge * _NODES
+    mass = edge * _WEIGHTS * (scipy.stats.norm.pdf((at[:, None] - density.at) / step) / step @ density.mass)
+    return _Density(seeds, at, mass)
 
 
 def _beyond(density: _Density, seeds: int, bound: float) -> float:
-    edge, step = bound * math.sqrt(seeds), density.step
+    """How often a later look has more than ``bound`` standard errors."""
+    edge, step = bound * math.sqrt(seeds), math.sqrt(seeds - density.seeds)
     tails = scipy.stats.norm.sf((edge - density.at) / step) + scipy.stats.norm.cdf((-edge - density.at) / step)
     return float(tails @ density.mass)

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 
-Floats = npt.NDArray[np.float64]
+from shgae.arrays import Floats
+
 CONFIDENCE = 0.95
 ALPHA = 0.05
 """Two-sided level of tests."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from shgae.evaluation.study_costs import StudyCosts
-from shgae.evaluation.study_report import StudyReport
+from shgae.evaluation.study_report import StudyCosts, StudyReport
 from shgae.reporting.table import Grid, number
 
 _HEADINGS = ("arm", "parameters", "GFLOP a crop", "ms a crop")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from shgae.evaluation.study_report import StudyReport
-from shgae.evaluation.study_sizes import CodeSize, CodeSizes
+from shgae.evaluation.study_report import CodeSize, CodeSizes, StudyReport
 from shgae.option_lists import BASELINE, NONE
 from shgae.plots.code_sizes import SizeCurves, code_size_figure
 from shgae.reporting.table import Grid, percent

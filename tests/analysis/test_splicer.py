@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ AUTOENCODER = AutoencoderSpec(width=16, code_size=5)
 
 
 def splicer_of(site: Site, batch_size: int = 4) -> Splicer:
-    return Splicer(site, CPU, "fp32", batch_size)
+    return Splicer(site, CPU, "fp32", batch_size, HOW)
 
 
 @torch.inference_mode()
@@ -44,7 +45,7 @@ def test_bottlenecks_are_what_enters_the_graft_of_a_whole_pass(tiny_data: Path, 
     crops, _, images = first_people(tiny_data, limit=5)
     loaded = random_hourglass(stacks=2)
     wanted, _ = entering_the_graft(loaded.module, images, stack)
-    found = splicer_of(Site(loaded, stack), batch_size).bottlenecks(crops, HOW, "people")
+    found = splicer_of(Site(loaded, stack), batch_size).bottlenecks(crops, "people")
     assert found.shape == (5, 16, 4, 4)
     np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-4, atol=1e-6)
 
@@ -101,10 +102,11 @@ def test_maps_that_are_no_numbers_are_refused_by_the_models_name(tiny_data: Path
 @pytest.mark.parametrize("unlabelled", ["masked", "empty"])
 def test_every_person_is_counted_as_a_loop_over_people_counts(tiny_data: Path, unlabelled: Any) -> None:
     crops, batch, images = first_people(tiny_data, limit=4)
-    loaded, heatmap = random_hourglass(), HeatmapConfig(sigma_visible=1.5, unlabelled=unlabelled)
+    heatmap = HeatmapConfig(sigma_visible=1.5, unlabelled=unlabelled)
+    loaded = random_hourglass(heatmap=dataclasses.asdict(heatmap))
     splicer = splicer_of(Site(loaded, 0), batch_size=2)
-    passes = Passes(splicer, crops, heatmap, (UNTOUCHED, "zero"))
-    for part in splicer.batches(crops, HOW):
+    passes = Passes(splicer, crops, (UNTOUCHED, "zero"))
+    for part in splicer.batches(crops):
         descent = splicer.descend(part)
         passes.add(part, descent, ((UNTOUCHED, descent.bottleneck), ("zero", torch.zeros_like(descent.bottleneck))))
     _, untouched = entering_the_graft(loaded.module, images, 0)
@@ -136,7 +138,7 @@ def test_every_person_is_counted_as_a_loop_over_people_counts(tiny_data: Path, u
 
 def test_people_are_scored_against_the_cells_that_their_joints_fall_on(tiny_data: Path) -> None:
     crops, batch, _ = first_people(tiny_data)
-    truth = Passes(splicer_of(Site(random_hourglass(), 0)), crops, HeatmapConfig(), ()).truth
+    truth = Passes(splicer_of(Site(random_hourglass(), 0)), crops).truth
     assert truth.size == 32
     assert truth.photo_id.tolist() == crops.people.photo_id.tolist()
     for person, joint in np.ndindex(len(crops), 17):

@@ -164,9 +164,11 @@ def test_people_of_one_photo_are_drawn_together_so_intervals_are_wider() -> None
 def test_the_rule_names_joints_without_a_sigma_and_says_where_sigmas_are_from() -> None:
     people = crowd(2)
     rule = error_rule(people)
-    assert rule.left_out == ("tail",)
+    assert rule is not None and rule.left_out == ("tail",)
+    assert error_rule(replace(people, sigmas=np.full(4, np.nan))) is None
     given = error_rule(replace(people, sigmas=np.array([0.1, np.nan, 0.1, 0.2])))
-    assert given.left_out == ("left_wrist",)
+    assert given is not None and given.left_out == ("left_wrist",)
     assert "COCO" in rule.similarity and "COCO" not in given.similarity
     outlined = error_rule(replace(people, area=np.array([50.0, 60.0])))
+    assert outlined is not None
     assert len({rule.similarity, given.similarity, outlined.similarity}) == 3

@@ -16,7 +16,8 @@ from pycocotools.cocoeval import COCOeval
 
 from shgae.arrays import Floats
 from shgae.metrics.oks import Precision, Similarities
-from shgae.metrics.people import Regions
+from shgae.metrics.people import People, Points, Regions
+from shgae.skeleton import COCO_PERSON
 
 
 def as_coco(annotations: list[dict[str, Any]]) -> COCO:
@@ -93,9 +94,21 @@ def ignored(seed: int, n: int, photos: int) -> Regions:
 
 
 def similarities(of: dict[str, Any]) -> Similarities:
-    ids = np.arange(len(of["truth"]))
-    rest = (of["area"], of["score"], of["photo"], ids)
-    return Similarities(of["predicted"], of["truth"], *rest, regions=of.get("regions"))
+    cells, box = np.zeros(of["truth"].shape, np.int64), np.ones((len(of["truth"]), 4))
+    people = People(
+        joints=COCO_PERSON.names,
+        xy_photo=of["truth"],
+        visibility=of["visibility"],
+        cells=cells,
+        cell_visibility=of["visibility"],
+        map_size=64,
+        box=box,
+        photo_id=of["photo"],
+        annotation_id=np.arange(len(box)),
+        area=of["area"],
+        regions=of.get("regions"),
+    )
+    return Similarities(Points(of["predicted"], cells, of["score"], ""), people)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 8))

@@ -98,15 +98,15 @@ def test_one_level_off_is_the_network_with_that_skip_left_out(chain: Chain) -> N
 
 def network_of(chain: Chain) -> tuple[Network, Splicer]:
     site = open_site(chain.baseline, "last")
-    splicer = Splicer(site, torch.device("cpu"), "fp32", 4)
-    return Network(splicer, site.own, HOW), splicer
+    splicer = Splicer(site, torch.device("cpu"), "fp32", 4, HOW)
+    return Network(splicer), splicer
 
 
 def test_the_mean_person_is_the_mean_of_all_descents(chain: Chain) -> None:
     network, splicer = network_of(chain)
     crops = Crops(open_artifact(chain.data), "train")
     rest = network.rest(crops)
-    descents = [splicer.descend(batch) for batch in splicer.batches(crops, HOW)]
+    descents = [splicer.descend(batch) for batch in splicer.batches(crops)]
     assert rest.people == len(crops)
     for level, skip in enumerate(rest.descent.skips):
         each = torch.cat([one.skips[level] for one in descents])  # type: ignore[misc]

@@ -21,7 +21,6 @@ from shgae.analysis.latent.report import (
 )
 from shgae.analysis.latent.space import LatentSpace, find_clusters, leading, read_latent
 from shgae.analysis.latent.spectrum import Spectrum, spectrum_of
-from shgae.analysis.site import target_config
 from shgae.analysis.splicer import Splicer
 from shgae.artifacts.crops import Crops
 from shgae.execution import Execution
@@ -87,9 +86,8 @@ def _find_in_network(
     execution: Execution,
 ) -> None:
     assert inputs.site is not None and inputs.data is not None
-    site, latent = inputs.site, found.latent
-    splicer = Splicer(site, device, config.precision, config.batch_size)
-    network, names = Network(splicer, site.own, execution), site.loaded.skeleton.names
+    latent = found.latent
+    network = Network(Splicer(inputs.site, device, config.precision, config.batch_size, execution))
     rest = network.rest(Crops(inputs.data, "train", config.limit))
     found.rest = rest.people
     if latent and "traversals" in parts:
@@ -100,15 +98,14 @@ def _find_in_network(
                 found.traversals[space] = network.traverse(rest, scattered, which, code)
     if {"skips", "code-units"} & set(parts):
         crops = Crops(inputs.data, config.split, config.limit)
-        heatmap = target_config(site, execution.progress)
         found.split, found.persons = config.split, len(crops)
         if "skips" in parts:
             mean = inputs.rows.mean() if inputs.rows else rest.descent.bottleneck[0].cpu().double().numpy()
-            found.skips = network.levels(crops, heatmap, mean, names, config.seed)
+            found.skips = network.levels(crops, mean, config.seed)
         if "code-units" in parts and latent and latent.codes is not None and inputs.code is not None:
             some = Crops(inputs.data, config.split, min(config.unit_people, len(crops)))
             found.unit_people, found.unit_photos = len(some), len(np.unique(some.photos))
-            found.units = network.units(some, heatmap, inputs.code, latent.codes, rest, names, config.seed)
+            found.units = network.units(some, inputs.code, latent.codes, rest, config.seed)
 
 
 def report_of(found: Found, left_out: Mapping[str, str], figures: Sequence[Drawn]) -> AnalysisReport:

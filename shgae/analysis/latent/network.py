@@ -17,12 +17,10 @@ from shgae.analysis.splicer import Passes, Splicer
 from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
 from shgae.data import heatmaps
-from shgae.execution import Execution
 from shgae.metrics import pck
 from shgae.metrics.reconstruction import density, is_varying
 from shgae.models.autoencoder import SIDE, Autoencoder, ConvAutoencoder
 from shgae.models.hourglass import StackState
-from shgae.recipes import HeatmapConfig
 
 RESTING = 256
 """Training people; their mean skips decode a traversal."""
@@ -90,9 +88,10 @@ class Unit:
 class Network:
     """One network at work for an analysis."""
 
-    def __init__(self, splicer: Splicer, graft: Autoencoder | None, execution: Execution) -> None:
-        """Of the stack that the splicer cuts open; ``graft`` is the autoencoder that the network carries there."""
-        self._splicer, self._execution = splicer, execution
+    def __init__(self, splicer: Splicer) -> None:
+        """Of the stack that the splicer cuts open."""
+        self._splicer, self._execution, graft = splicer, splicer.execution, splicer.site.own
+        self._names = splicer.site.loaded.skeleton.names
         self._grafted = None if graft is None else splicer.through(graft)
 
     def _through_graft(self, bottleneck: Tensor) -> Tensor:
@@ -104,7 +103,7 @@ class Network:
         people = min(RESTING, len(train))
         self._execution.progress.start("mean person", people, "people")
         done = 0
-        for batch in self._splicer.batches(train, self._execution):
+        for batch in self._splicer.batches(train):
             descent = self._splicer.descend(batch)
             parts = [descent.stack_input, descent.bottleneck, *descent.skips]
             totals = [part[: people - done].float().sum(0, keepdim=True) for part in parts if part is not None]
@@ -150,16 +149,14 @@ class Network:
             found.append(Traversal(number + 1, variance**0.5, variance / total, decoded, nearest))
         return found
 
-    def levels(
-        self, crops: Crops, heatmap: HeatmapConfig, mean: Floats, names: Sequence[str], seed: int
-    ) -> list[Condition]:
+    def levels(self, crops: Crops, mean: Floats, seed: int) -> list[Condition]:
         """PCK with skips on, off, and off at one level after another, around the bottleneck and around its mean
-        over training people, (C, 4, 4) float64; ``names`` are of the K joints."""
+        over training people, (C, 4, 4) float64."""
         splicer, ways = self._splicer, dict[str, tuple[bool, ...]]()
         still = self._through_graft(torch.from_numpy(mean.astype(np.float32))[None].to(splicer.device))
         tallies: dict[tuple[Bottleneck, str], Tally] = {}
-        passes = Passes(splicer, crops, heatmap, ())
-        for batch, descent in splicer.descents(crops, self._execution, "skips"):
+        passes = Passes(splicer, crops)
+        for batch, descent in splicer.descents(crops, "skips"):
             ways = ways or _ways([skip.shape[-1] for skip in descent.skips if skip is not None])
             targets = passes.targets(batch)
             own = self._through_graft(descent.bottleneck)
@@ -177,40 +174,30 @@ class Network:
             Condition(
                 *pair,
                 side.effect(labels[pair]).pck,
-                _by_joint(tallies[pair], passes, names),
+                self._by_joint(tallies[pair], passes),
                 None if pair == first else side.difference(UNTOUCHED, labels[pair]),
             )
             for pair in tallies
         ]
 
-    def units(
-        self,
-        crops: Crops,
-        heatmap: HeatmapConfig,
-        code: Autoencoder,
-        codes: Floats32,
-        rest: Rest,
-        names: Sequence[str],
-        seed: int,
-    ) -> list[Unit]:
+    def units(self, crops: Crops, code: Autoencoder, codes: Floats32, rest: Rest, seed: int) -> list[Unit]:
         """Each unit of the code, in order: what PCK loses without it, who has most of it, what it draws with the mean
         person.
 
-        ``codes`` (N, code size) float32 are those of the training people, not below 0 where a ReLU makes them;
-        ``names`` are of the K joints."""
+        ``codes`` (N, code size) float32 are those of the training people, not below 0 where a ReLU makes them."""
         mean, active = codes.mean(0, dtype=np.float64), density(codes)
         deviation = np.where(is_varying(codes), codes.std(0, dtype=np.float64), 0.0)
         varying = np.flatnonzero(is_varying(codes)).tolist()
-        tallies, passes = self._without_each(crops, heatmap, code, mean.astype(np.float32), varying)
+        tallies, passes = self._without_each(crops, code, mean.astype(np.float32), varying)
         side = ReplacementEffects(tallies, passes.truth, seed=seed)
-        whole = _by_joint(tallies[UNTOUCHED], passes, names)
+        whole = self._by_joint(tallies[UNTOUCHED], passes)
         units = []
         for number in range(codes.shape[1]):
             lost, joints, decoded = None, dict[str, float | None](), None
             if number in varying:
                 lost = side.difference(UNTOUCHED, str(number))
-                without = _by_joint(tallies[str(number)], passes, names)
-                joints = {name: _minus(whole[name], without[name]) for name in names}
+                without = self._by_joint(tallies[str(number)], passes)
+                joints = {name: _minus(whole[name], without[name]) for name in whole}
                 places = np.tile(mean, (len(SIGMAS), 1))
                 places[:, number] += np.asarray(SIGMAS) * deviation[number]
                 tensor = torch.from_numpy(places.astype(np.float32)).to(self._splicer.device)
@@ -223,13 +210,13 @@ class Network:
         return units
 
     def _without_each(
-        self, crops: Crops, heatmap: HeatmapConfig, code: Autoencoder, mean: Floats32, varying: Sequence[int]
+        self, crops: Crops, code: Autoencoder, mean: Floats32, varying: Sequence[int]
     ) -> tuple[dict[str, Tally], Passes]:
-        splicer, passes = self._splicer, Passes(self._splicer, crops, heatmap, ())
+        splicer, passes = self._splicer, Passes(self._splicer, crops)
         shape = crops.people.visibility.shape
         tallies = {name: Tally(*shape) for name in (UNTOUCHED, *map(str, varying))}
         still = torch.from_numpy(mean).to(splicer.device)
-        for batch, descent in splicer.descents(crops, self._execution, "units of the code"):
+        for batch, descent in splicer.descents(crops, "units of the code"):
             with torch.inference_mode():
                 own = code.encode(descent.bottleneck.float())
                 untouched = splicer.ascend(descent, code.decode(own), True)
@@ -241,6 +228,11 @@ class Network:
                     maps = splicer.ascend(descent, code.decode(changed), True)
                     tallies[str(number)].add(batch.rows, maps, untouched, *targets)
         return tallies, passes
+
+    def _by_joint(self, tally: Tally, passes: Passes) -> dict[str, float | None]:
+        truth = passes.truth
+        joints = pck.count(tally.cells, truth.cells, truth.visibility, truth.size).joints(self._names)
+        return {name: found.all for name, found in joints.items()}
 
 
 def decode_code(code: Autoencoder, places: Tensor) -> Tensor:
@@ -255,12 +247,6 @@ def _ways(sides: Sequence[int]) -> dict[str, tuple[bool, ...]]:
     levels = len(sides)
     each = {f"off at {side}": tuple(i != level for i in range(levels)) for level, side in enumerate(sides)}
     return {"all on": (True,) * levels, **each, "all off": (False,) * levels}
-
-
-def _by_joint(tally: Tally, passes: Passes, names: Sequence[str]) -> dict[str, float | None]:
-    truth = passes.truth
-    joints = pck.count(tally.cells, truth.cells, truth.visibility, truth.size).joints(names)
-    return {name: found.all for name, found in joints.items()}
 
 
 def _minus(first: float | None, second: float | None) -> float | None:

@@ -17,7 +17,7 @@ from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport, needed_of, taken_out_of
 from shgae.analysis.replacements import Projection
-from shgae.analysis.site import Site, target_config
+from shgae.analysis.site import Site
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
@@ -74,8 +74,7 @@ class RateCurve:
         self._prepared, self._source = sources
         self._execution, self._device = execution, device
         self._crops = Crops(self._prepared, config.split, config.limit)
-        self._splicer = Splicer(site, device, config.precision, config.batch_size)
-        self._heatmap = target_config(site, execution.progress)
+        self._splicer = Splicer(site, device, config.precision, config.batch_size, execution)
 
     def report(self) -> RateReport:
         """Does everything."""
@@ -96,11 +95,12 @@ class RateCurve:
             ks = tuple(sorted({*ks, *dense}))
             equal = self._equal(names, sides, ks, rank)
         rates, intervals = seen.rates(), seen.intervals(photos, seed)
-        fvu = {str(k): None if rates is None else float(rates[k]) for k in ks}
-        points = tuple(_point(str(k), k, fvu[str(k)], intervals[str(k)], sides) for k in ks)
-        mine = None
-        if code is not None:
-            mine = _point("ae", code.spec.code_size, seen.fvu("ae"), intervals["ae"], sides)
+
+        def point(name: str, n_components: int, fvu: float | None) -> RatePoint:
+            return RatePoint(n_components, fvu, intervals[name], *(side.effect(name) for side in sides.values()))
+
+        points = tuple(point(str(k), k, None if rates is None else float(rates[k])) for k in ks)
+        mine = point("ae", code.spec.code_size, seen.fvu("ae")) if code else None
         fewest = {name: seen.equal_fvu(name, rank, photos, seed) for name in equal}
         return RateReport(
             model=self._site.loaded.artifact.id,
@@ -114,7 +114,7 @@ class RateCurve:
             trained_on=len(rows),
             rank=rank,
             points=points,
-            untouched=BySkips(*(sides[name].effect(UNTOUCHED) for name in ("skips_on", "skips_off"))),
+            untouched=BySkips(*(side.effect(UNTOUCHED) for side in sides.values())),
             autoencoder=mine,
             equal_fvu=fewest.get("ae"),
             equal_pck=equal.get("ae", {}),
@@ -146,9 +146,9 @@ class RateCurve:
         """One way down a batch; a way up for each rank, and the first time for the autoencoder, for what was given and
         for the bottleneck as it is."""
         others = [] if again else [UNTOUCHED, *seen.names]
-        passes = Passes(self._splicer, self._crops, self._heatmap, [*others, *map(str, ks)])
+        passes = Passes(self._splicer, self._crops, [*others, *map(str, ks)])
         what = "more components" if again else "components"
-        for batch, descent in self._splicer.descents(self._crops, self._execution, what):
+        for batch, descent in self._splicer.descents(self._crops, what):
             with torch.inference_mode():
                 instead = self._projected(descent, projection, ks, seen, again)
                 before = iter(()) if again else self._others(batch, descent, seen)
@@ -235,9 +235,3 @@ class _Seen:
         left, spread = (np.concatenate(one) for one in (self._left, self._spreads))
         sums = FvuSums(self._grid, left, self._rebuilt[name].by_person()[0], spread, photo_id)
         return equal_fvu(rates, mine, rank, sums, seed)
-
-
-def _point(
-    name: str, n_components: int, fvu: float | None, interval: Interval | None, sides: Mapping[str, ReplacementEffects]
-) -> RatePoint:
-    return RatePoint(n_components, fvu, interval, sides["skips_on"].effect(name), sides["skips_off"].effect(name))

@@ -13,7 +13,7 @@ from shgae.analysis.effects import UNTOUCHED, fvu_intervals
 from shgae.analysis.inputs import before_tuning, training_rows
 from shgae.analysis.pca import Components, components_of
 from shgae.analysis.replacements import Projection, Replacement
-from shgae.analysis.site import Site, target_config
+from shgae.analysis.site import Site
 from shgae.analysis.splice.checks import check
 from shgae.analysis.splice.code_health import code_health
 from shgae.analysis.splice.report import Check, Replaced, SpliceReport, side_of
@@ -82,7 +82,7 @@ class Splice:
         self._site, self._prepared, self._source, self._given = site, prepared, source, given
         self._config, self._execution = config, execution
         self._crops = Crops(prepared, config.split, config.limit)
-        self._splicer = Splicer(site, device, config.precision, config.batch_size)
+        self._splicer = Splicer(site, device, config.precision, config.batch_size, execution)
         self._device, self._codes, self._spec = device, codes.modules, codes.spec
 
     def report(self) -> SpliceReport:
@@ -90,7 +90,7 @@ class Splice:
         mean, components, training = self._training()
         crops, codes = self._crops, self._codes
         varies = bool(components.variances.any())
-        bottlenecks = self._splicer.bottlenecks(crops, self._execution, f"bottlenecks of {self._config.split}")
+        bottlenecks = self._splicer.bottlenecks(crops, f"bottlenecks of {self._config.split}")
         offered = self._offered(mean, components, bottlenecks)
         passes = self._passes({name: replace for name, (replace, _) in offered.items()})
         compared = passes.effects(self._config.seed).values()
@@ -130,7 +130,7 @@ class Splice:
             what = f"{counted_people(len(rows), 'training')} of {self._source.path} ({self._source.short_id})"
             return mean, components_of(mean, rows.read, len(rows), self._execution), what
         crops = Crops(self._prepared, "train", self._config.limit)
-        tensors = self._splicer.bottlenecks(crops, self._execution, "bottlenecks of train")
+        tensors = self._splicer.bottlenecks(crops, "bottlenecks of train")
         mean = tensors.mean(0, dtype=np.float64)
         what = f"{counted_people(len(crops), 'training')}, in a pass of its own"
         return mean, components_of(mean, lambda part: tensors[part], len(crops), self._execution), what
@@ -164,9 +164,8 @@ class Splice:
 
     def _passes(self, offered: dict[str, Replacement]) -> Passes:
         """One way down a batch, and a way up for each replacement, with skips and without."""
-        heatmap = target_config(self._site, self._execution.progress)
-        passes = Passes(self._splicer, self._crops, heatmap, offered)
-        for batch, descent in self._splicer.descents(self._crops, self._execution, "replacements"):
+        passes = Passes(self._splicer, self._crops, offered)
+        for batch, descent in self._splicer.descents(self._crops, "replacements"):
             with torch.inference_mode():
                 instead = ((name, replace(descent.bottleneck, batch.rows)) for name, replace in offered.items())
                 passes.add(batch, descent, instead)

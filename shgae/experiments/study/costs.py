@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
 from shgae.data.datasets import Rows
-from shgae.evaluation.study_costs import StudyCosts
+from shgae.evaluation.study_report import StudyCosts
 from shgae.execution import Execution
 from shgae.experiments.study.parts import Study
 from shgae.inference.batches import Inference

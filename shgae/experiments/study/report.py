@@ -14,10 +14,17 @@ from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, MANIFEST, PLAN, REPORT
 from shgae.artifacts.store import Artifact, open_artifact
 from shgae.artifacts.tables import as_read, read_json, write_json
-from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
 from shgae.evaluation.study_registration import plan_bytes
-from shgae.evaluation.study_report import STUDY, ArmResult, StudyReport, verdict_of
-from shgae.evaluation.study_sizes import CodeSize, CodeSizes
+from shgae.evaluation.study_report import (
+    COSTS,
+    STUDY,
+    STUDY_COSTS,
+    ArmResult,
+    CodeSize,
+    CodeSizes,
+    StudyReport,
+    verdict_of,
+)
 from shgae.execution import Execution
 from shgae.experiments.study import arms, costs, registration, scores
 from shgae.experiments.study.budget import check_budget

@@ -17,8 +17,7 @@ from shgae.config import within
 from shgae.data.augmentation import augmentation_of, for_joints
 from shgae.data.mean_pose import note_near_mean_pose
 from shgae.errors import Refused
-from shgae.evaluation.study_costs import COSTS, STUDY_COSTS, StudyCosts
-from shgae.evaluation.study_report import STUDY, StudyReport
+from shgae.evaluation.study_report import COSTS, STUDY, STUDY_COSTS, StudyCosts, StudyReport
 from shgae.execution import JOBS, Execution
 from shgae.experiments.part import Part
 from shgae.experiments.study import locks, registration, report, work

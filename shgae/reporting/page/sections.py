@@ -16,8 +16,7 @@ from shgae.artifacts.manifest import CODE_SIZES, DIFFERENCES, RATE, REPORT, SHEE
 from shgae.artifacts.store import Artifact
 from shgae.errors import AGAIN, Refused
 from shgae.evaluation.report import EVALUATION
-from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
-from shgae.evaluation.study_report import read_study
+from shgae.evaluation.study_report import COSTS, STUDY_COSTS, read_study
 from shgae.execution import Progress
 from shgae.metrics.error_kinds import KINDS
 from shgae.recipes import SPLITS

@@ -23,11 +23,9 @@ from shgae.execution import Execution
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder
-from shgae.recipes import HeatmapConfig
-from shgae.skeleton import COCO_PERSON
 from tests.builders.networks import first_people, random_hourglass
 
-HOW, NAMES, HEATMAP = Execution(workers=0), COCO_PERSON.names, HeatmapConfig()
+HOW = Execution(workers=0)
 
 
 def autoencoder(family: str = "conv") -> Autoencoder:
@@ -35,8 +33,8 @@ def autoencoder(family: str = "conv") -> Autoencoder:
 
 
 def network_of(graft: Autoencoder | None = None) -> tuple[Network, Splicer]:
-    splicer = Splicer(Site(random_hourglass(graft=graft), 0), torch.device("cpu"), "fp32", 2)
-    return Network(splicer, graft, HOW), splicer
+    splicer = Splicer(Site(random_hourglass(graft=graft), 0), torch.device("cpu"), "fp32", 2, HOW)
+    return Network(splicer), splicer
 
 
 def answered(crops: Crops, batch: PoseBatch, splicer: Splicer, through: Callable[[Tensor], Tensor]) -> Crops:
@@ -158,11 +156,11 @@ def test_levels_are_switched_off_one_by_one_and_scored_as_by_a_loop(tiny_data: P
     network, splicer = network_of(code)
     crops = answered(crops, batch, splicer, code)
     mean = np.random.default_rng(0).standard_normal((16, 4, 4))
-    found = {(one.bottleneck, one.skips): one for one in network.levels(crops, HEATMAP, mean, NAMES, seed=0)}
+    found = {(one.bottleneck, one.skips): one for one in network.levels(crops, mean, seed=0)}
     ways = ["all on", "off at 32", "off at 16", "off at 8", "all off"]
     assert list(found) == [(bottleneck, way) for bottleneck in ("as it is", "training mean") for way in ways]
     assert len({one.pck.all for one in found.values()}) > 5, "conditions that differ"
-    passes = Passes(splicer, crops, HEATMAP, ())
+    passes = Passes(splicer, crops)
     descents = [splicer.descend(type(batch)(*(part[i : i + 1] for part in batch[:5]))) for i in range(len(crops))]
     for (bottleneck, way), one in found.items():
 
@@ -193,8 +191,8 @@ def test_a_unit_is_held_at_its_mean_and_a_dead_one_is_only_counted(tiny_data: Pa
     rest, crops = network.rest(crops), answered(crops, batch, splicer, code)
     codes = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
     codes[:, 2], codes[:10, 3] = 0.25, 0
-    units = network.units(crops, HEATMAP, code, codes, rest, NAMES, seed=0)
-    passes = Passes(splicer, crops, HEATMAP, ())
+    units = network.units(crops, code, codes, rest, seed=0)
+    passes = Passes(splicer, crops)
     descents = [splicer.descend(type(batch)(*(part[i : i + 1] for part in batch[:5]))) for i in range(len(crops))]
 
     def without(unit: int | None) -> Callable[[int], Tensor]:

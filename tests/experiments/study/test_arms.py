@@ -11,8 +11,7 @@ import torch
 from shgae.artifacts.manifest import CODE_SIZES, REPORT
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
-from shgae.evaluation.study_costs import COSTS, STUDY_COSTS
-from shgae.evaluation.study_report import StudyReport, read_study
+from shgae.evaluation.study_report import COSTS, STUDY_COSTS, StudyReport, read_study
 from shgae.execution import Execution
 from shgae.experiments.study import arms, run
 from shgae.experiments.study.parts import Study

@@ -13,9 +13,8 @@ from shgae.artifacts.durable import write_bytes
 from shgae.artifacts.manifest import PLAN
 from shgae.artifacts.store import open_artifact
 from shgae.errors import Refused
-from shgae.evaluation.study_costs import STUDY_COSTS, StudyCosts
 from shgae.evaluation.study_registration import STUDY_PLAN, AnalysisPlan, check_registered, plan_bytes
-from shgae.evaluation.study_report import STUDY, read_study
+from shgae.evaluation.study_report import STUDY, STUDY_COSTS, StudyCosts, read_study
 from shgae.execution import Execution
 from shgae.experiments.study import run
 from shgae.inference import device
