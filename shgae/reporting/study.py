@@ -26,7 +26,7 @@ from shgae.option_lists import (
     WEIGHT_DECAY,
     WIDE,
 )
-from shgae.plots.differences import DifferenceBar, forest_plot
+from shgae.plots.differences import forest_plot
 from shgae.recipe_parts import augment_in_words
 from shgae.reporting.evaluation import mcnemar_grid
 from shgae.reporting.study_cautions import cautions
@@ -249,28 +249,6 @@ def _difference_row(one: ArmComparison, *, asks: bool) -> Row:
 
 def forest(report: StudyReport) -> Figure:
     """Draws the differences with the conclusion above, see :func:`shgae.plots.differences.forest_plot`."""
-    first = next(iter(report.differences), None)
-    confidence, margin = (_confidence(first), first.margin) if first else ("95", None)
-    return forest_plot(bars(report), conclusion(report), confidence=confidence, margin=margin)
-
-
-def bars(report: StudyReport) -> list[DifferenceBar]:
-    """The differences as :func:`shgae.plots.differences.forest_plot` draws them; those without an interval are left
-    out."""
-    drawn = []
-    for one in report.differences:
-        found = one.groups.all
-        if found is None:
-            continue
-        bar = DifferenceBar(
-            label=f"{one.arm} - {one.minus}" + ("" if one.fair else " (unfair)"),
-            question=_QUESTIONS.get((one.arm, one.minus), "") if report.budget else "",
-            value=found.value,
-            interval=(found.low, found.high),
-            over_photos=(found.over_photos.low, found.over_photos.high),
-            over_seeds=(found.over_seeds.low, found.over_seeds.high) if found.over_seeds else None,
-            by_seed=found.by_seed,
-            fair=one.fair,
-        )
-        drawn.append(bar)
-    return drawn
+    confidence = _confidence(report.differences[0]) if report.differences else "95"
+    questions = _QUESTIONS if report.budget else {}
+    return forest_plot(report.differences, conclusion(report), questions, confidence=confidence)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from shgae.evaluation.study_report import StudyReport
 from shgae.evaluation.study_sizes import CodeSize, CodeSizes
 from shgae.option_lists import BASELINE, NONE
-from shgae.plots.code_sizes import SizeCurves, code_size_figure
+from shgae.plots.code_sizes import code_size_figure
 from shgae.reporting.table import Grid, percent
 from shgae.wording import counted
 
@@ -35,22 +35,5 @@ def _row(one: CodeSize, components: float | None) -> tuple[str, ...]:
 
 def sizes_figure(report: StudyReport, found: CodeSizes) -> Figure:
     """Draws the curve of the report's code sizes."""
-
-    def points(values: list[tuple[int, float | None]]) -> list[tuple[int, float]]:
-        return [(size, 100 * value) for size, value in values if value is not None and size > 0]
-
-    levels = {arm.name: arm.pck.all for arm in report.arms if arm.name in (BASELINE, NONE)}
     names = {BASELINE: "baseline", NONE: "fine-tuned without an autoencoder"}
-    after = points([(one.size, one.after) for one in found.sizes])
-    several = [(one.size, score) for one in found.sizes for score in one.after_by_seed] if len(found.seeds) > 1 else []
-    curves = SizeCurves(
-        curves={
-            "autoencoder, after fine-tuning": after,
-            "autoencoder, before": points([(one.size, one.before) for one in found.sizes]),
-            "principal components, not fine-tuned": points(list(found.components)),
-        },
-        single=points(several),
-        levels={names[name]: 100 * level for name, level in levels.items() if level is not None},
-        chosen=next((point for point in after if point[0] == found.chosen), None),
-    )
-    return code_size_figure(curves)
+    return code_size_figure(found, {names[arm.name]: arm.pck.all for arm in report.arms if arm.name in names})

@@ -37,13 +37,12 @@ from shgae.errors import Refused
 from shgae.evaluation.study_report import StudyReport
 from shgae.execution import EPOCH, Execution
 from shgae.plots import curves
+from shgae.plots.rates import rate_curve
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, Looks, looks_of, save_figure
 from shgae.reporting import study
 from shgae.reporting.evaluation_figures import evaluation_figures
-from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.plot_inputs import History, PlotInputs, read_inputs
-from shgae.reporting.rate import rate_figure
 from shgae.reporting.study_sizes import sizes_figure
 
 Draw = Callable[[], Figure]
@@ -142,11 +141,12 @@ def _of_reports(read: PlotInputs, looks: Looks) -> dict[str, Draw]:
 
 
 def _rate(report: RateReport) -> dict[str, Draw]:
-    return {"rate": partial(rate_figure, report)}
+    return {"rate": partial(rate_curve, report)}
 
 
 def _spectrum(report: AnalysisReport) -> dict[str, Draw]:
-    return {"spectrum": lambda: spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum))}
+    assert report.spectrum is not None  # else it is refused when it is read
+    return {"spectrum": partial(spectrum_figure, report.spectrum, report.code_spectrum)}
 
 
 def _study(report: StudyReport) -> dict[str, Draw]:
