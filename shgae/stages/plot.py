@@ -43,7 +43,6 @@ from shgae.plots.style import SUFFIXES, Looks, looks_of, save_figure
 from shgae.reporting import study
 from shgae.reporting.evaluation_figures import evaluation_figures
 from shgae.reporting.plot_inputs import History, PlotInputs, read_inputs
-from shgae.reporting.study_sizes import sizes_figure
 
 Draw = Callable[[], Figure]
 
@@ -152,7 +151,7 @@ def _spectrum(report: AnalysisReport) -> dict[str, Draw]:
 def _study(report: StudyReport) -> dict[str, Draw]:
     found: dict[str, Draw] = {"differences": partial(study.forest, report)}
     if report.code_sizes:
-        found["code-sizes"] = partial(sizes_figure, report, report.code_sizes)
+        found["code-sizes"] = partial(study.sizes_figure, report, report.code_sizes)
     return found
 
 
