@@ -34,14 +34,12 @@ from shgae.config import some, within
 from shgae.errors import Refused
 from shgae.execution import EPOCH, Execution
 from shgae.plots import curves
+from shgae.plots.rates import rate_curve
 from shgae.plots.spectrum import spectrum_figure
 from shgae.plots.style import SUFFIXES, Looks, looks_of, save_figure
 from shgae.reporting import study
 from shgae.reporting.evaluation_figures import evaluation_figures
-from shgae.reporting.latent_figures import spectrum_curves
 from shgae.reporting.plot_inputs import History, PlotInputs, read_inputs
-from shgae.reporting.rate import rate_figure
-from shgae.reporting.study_sizes import sizes_figure
 
 Draw = Callable[[], Figure]
 
@@ -142,8 +140,8 @@ def _of_report(kind: str, report: Any, looks: Looks) -> Mapping[str, Draw]:
     if kind == "evaluation":
         return evaluation_figures(report, looks)
     if kind == "rate":
-        return {"rate": partial(rate_figure, report)}
+        return {"rate": partial(rate_curve, report)}
     if kind == "analysis":
-        return {"spectrum": lambda: spectrum_figure(spectrum_curves(report.spectrum, report.code_spectrum))}
-    sizes = {"code-sizes": partial(sizes_figure, report, report.code_sizes)} if report.code_sizes else {}
+        return {"spectrum": partial(spectrum_figure, report.spectrum, report.code_spectrum)}
+    sizes = {"code-sizes": partial(study.sizes_figure, report, report.code_sizes)} if report.code_sizes else {}
     return {"differences": partial(study.forest, report), **sizes}

@@ -34,8 +34,7 @@ from shgae.models.specs import HourglassSpec
 from shgae.option_lists import ARMS, BASELINE, FULL, NONE
 from shgae.plots.style import save_figure
 from shgae.recipes import as_json
-from shgae.reporting.study import conclusion, forest, notes, tables
-from shgae.reporting.study_sizes import sizes_figure, sizes_table
+from shgae.reporting.study import conclusion, forest, notes, sizes_figure, sizes_table, tables
 from shgae.reporting.table import write_pages
 
 
