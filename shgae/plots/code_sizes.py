@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from shgae.evaluation.study_sizes import CodeSizes
+from shgae.evaluation.study_report import CodeSizes
 from shgae.plots.lettering import label_of
 from shgae.plots.style import COLOURS, DASHES, MARKERS, new_figure, style
 

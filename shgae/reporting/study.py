@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from shgae.evaluation.study_cautions import is_over_photos, is_pretraining_unproven
-from shgae.evaluation.study_costs import StudyCosts
 from shgae.evaluation.study_differences import ArmComparison, Estimate
-from shgae.evaluation.study_report import ArmResult, Budget, StudyReport
-from shgae.evaluation.study_sizes import CodeSizes
+from shgae.evaluation.study_report import ArmResult, Budget, CodeSizes, StudyCosts, StudyReport
 from shgae.metrics.pck import GROUPS
 from shgae.metrics.statistics import ALPHA, VERDICT_PHOTOS, Verdict
 from shgae.option_lists import (
