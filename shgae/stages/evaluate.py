@@ -143,7 +143,6 @@ def run(
             scored, predicted = score(sources, names, config, device)
         return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, None)
     files = {name: one for name, one in zip(names, sources, strict=True) if isinstance(one, PredictionFile)}
-    hashes = {name: file.sha256 for name, file in files.items()}
     parents = {"data": prepared} | {f"model {i + 1}": model.artifact for i, model in networks.items()}
     inputs = [*(file.path for file in files.values()), *(path for path in (sigmas, official) if path)]
     # Begun before the work, so that an output that cannot be made is refused at once.
@@ -151,7 +150,7 @@ def run(
         new_artifact(
             output,
             kind="evaluation",
-            config=as_json(config) | ({"predictions_sha256": hashes} if hashes else {}) | rules.identity(),
+            config=as_json(config) | _identity(files) | rules.identity(),
             parents=parents,
             execution=execution,
             inputs=inputs,
@@ -164,6 +163,10 @@ def run(
             _write(draft, scored, predicted, crops, prepared.facts["category_id"])
         artifact = draft.commit({"split": config.split, "persons": len(crops), "models": list(names)})
     return EvaluateResult(dataclasses.replace(scored, data=str(data)), predicted, artifact)
+
+
+def _identity(files: Mapping[str, PredictionFile]) -> dict[str, Any]:
+    return {"predictions_sha256": {name: file.sha256 for name, file in files.items()}} if files else {}
 
 
 def _load(models: Sequence[Path], prepared: Artifact, execution: Execution) -> dict[int, LoadedHourglass]:
