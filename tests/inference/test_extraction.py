@@ -14,6 +14,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shgae.arrays import Floats
 from shgae.artifacts.activation_writer import ActivationWriter
 from shgae.artifacts.draft import Draft, new_artifact
 from shgae.artifacts.store import Artifact
@@ -83,17 +84,18 @@ def said(person: int, stack: int) -> np.ndarray:
 
 
 class Network:
-    """Says :func:`said` to the images of people; ``spoiled`` are numbers in its place, by person."""
+    """Says :func:`said` times ``scale`` to the images of people; ``spoiled`` are numbers in its place, by person."""
 
-    def __init__(self, spoiled: dict[int, float] | None = None) -> None:
+    def __init__(self, spoiled: dict[int, float] | None = None, scale: Floats | float = 1.0) -> None:
         self.seen: list[list[int]] = []
-        self._spoiled = spoiled or {}
+        self._spoiled, self._scale = spoiled or {}, scale
 
     def bottlenecks(self, images: torch.Tensor, stacks: Sequence[int]) -> list[torch.Tensor]:
         people = (images[:, 0, 0, 0] * 255).round().int().tolist()
         self.seen.append(people)
         found = [
-            torch.tensor(np.stack([said(person, stack) for person in people]), dtype=torch.float32) for stack in stacks
+            torch.tensor(np.stack([said(person, stack) * self._scale for person in people]), dtype=torch.float32)
+            for stack in stacks
         ]
         for place, person in enumerate(people):
             if person in self._spoiled:
@@ -291,6 +293,26 @@ def test_a_number_that_cannot_be_kept_ends_it_and_names_its_person(
     assert ("fp32" in diverged.value.fix) == (dtype == "fp16" and 65_504 < abs(number) < 1e14)
     if np.isfinite(number):
         assert f"{100 / (4 * 2 * WIDTH * 16):.3g} %" in diverged.value.why, "one of all numbers of the batch"
+
+
+def some_small(share: float, scale: float) -> Floats:
+    """Factors of a bottleneck's numbers: this share of them is small."""
+    factors = np.ones(WIDTH * 16)
+    factors[: round(share * len(factors))] = scale
+    return factors.reshape(WIDTH, 4, 4)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-9, some_small(0.15, 1e-9)], ids=["1e-6", "1e-9", "some"])
+def test_numbers_that_fp16_would_round_to_nothing_end_it_with_the_way_out(tmp_path: Path, scale: Any) -> None:
+    with pytest.raises(Diverged, match=r"% of the numbers of a batch are below 6.1e-05, .*") as diverged:
+        extracted(tmp_path / "half", People(6), Network(scale=scale), dtype="fp16")
+    assert (diverged.value.fix, diverged.value.exit_code) == ("--dtype fp32", 4)
+    extracted(tmp_path / "whole", People(6), Network(scale=scale))
+
+
+def test_a_few_small_numbers_and_any_zeros_are_kept_in_fp16(tmp_path: Path) -> None:
+    for name, scale in (("few", some_small(0.05, 1e-9)), ("zeros", some_small(0.9, 0.0)), ("none", 0.0)):
+        extracted(tmp_path / name, People(6), Network(scale=scale), dtype="fp16")
 
 
 @pytest.mark.parametrize(("spoiled", "named", "others"), [(3, [1, 3, 4], ""), (5, [1, 3, 4], "2 more")])
