@@ -19,6 +19,7 @@
 ``ungrafted``           which network a grafted one was before
 ``joints``              a network of other joints than it was trained on
 ``exporting``           a network as an ONNX graph, and whether that computes the same
+``foreign_kinds``       what a file is that is not a checkpoint
 ``foreign_objects``     inert stand-ins for objects in a checkpoint
 ``foreign_tensors``     tensors in any nesting of a checkpoint
 ======================  ================================================================================

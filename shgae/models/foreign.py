@@ -24,27 +24,24 @@ import numpy as np
 import safetensors.numpy
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from shgae.arrays import Array
 from shgae.artifacts import reader_process
-from shgae.artifacts.file_kinds import NOT_FETCHED, WEB_PAGE, kind_of
 from shgae.artifacts.hashing import hash_open, state_of
 from shgae.artifacts.input_file import open_input
 from shgae.artifacts.tensors import check_header
-from shgae.errors import Refused, printable, shortened
+from shgae.errors import Refused, printable
 from shgae.execution import StopFlag
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, DECLINED, CheckpointFormat, Upbringing
-from shgae.models.foreign_objects import is_harmless, stand_in
-from shgae.models.foreign_tensors import STATE_DICT, AmbiguousNetwork, NotPlain, as_weights, find_network
+from shgae.models.foreign_kinds import BEGINNING, other_kind, reason
+from shgae.models.foreign_objects import FOUND, Form, is_harmless, stand_in, wanted
+from shgae.models.foreign_tensors import STATE_DICT, FoundTensors, as_weights, find_network
 from shgae.models.specs import AutoencoderSpec, HourglassSpec
 from shgae.models.zoo import misfit, shared_names, tensor_shapes
 
 _PREFIXES = re.compile(r"((module|model|net|_orig_mod)\.)*")
 """What DataParallel, torch.compile or a trainer that holds the network put before every name."""
 _SAFETENSORS = ".safetensors"
-_HEAD = 512
-"""Bytes of a file that tell what it is."""
 _TIME_LIMIT = 60.0
 """Seconds in which a file must be read."""
 _MEMORY_LIMIT = 8 << 30
@@ -53,21 +50,6 @@ _EXPECTED = ("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiar
 """What most trainings save with the weights: their best score, as a number of numpy's."""
 _MOST_NAMES = 200
 """Different objects in one checkpoint."""
-_OTHER_KINDS = {
-    rb"\x04\0\0\0.{8}V \d": ("a Torch7 file of Lua, which PyTorch does not read", "a PyTorch version of this network"),
-    rb"\x89HDF": ("an HDF5 file, as Keras writes it", "a PyTorch version of this network"),
-    rb"\Z": ("an empty file", "copy or download it again"),
-    rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd": ("compressed", "the file that comes out of it, unpacked"),
-    rb"\x93NUMPY|PK\x03\x04.{26}[^/\0]*\.npy": ("a file of numpy's arrays", STATE_DICT),
-    rb"PK\x03\x04.{26}(?![^\0]*data\.pkl)[^\0]*\.(pth|pt|tar|ckpt|bin|safetensors)(?![/\w])": (
-        *("a ZIP with a checkpoint in it", "unzip it"),
-    ),
-    rb".{257}ustar": ("a tar archive", "the file that comes out of it, unpacked"),
-    rb"\x08[\x01-\x40]\x12.{1,2}(pytorch|keras|tf2onnx|onnx)": ("an ONNX graph", "a PyTorch version of this network"),
-    rb"\s*<\?xml": WEB_PAGE,
-    **NOT_FETCHED,
-}
-"""How files begin that are taken for checkpoints: what they are, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +70,8 @@ class ForeignModel:
     """Tensors of the file, by their own names, that its network never used."""
     note: str = ""
     """Where in the file the network was, and what lies next to it, where that is worth a word."""
+    chosen: str = ""
+    """Where in the file it was, if there are several."""
     sha256: str = ""
     """Of the file, in hexadecimal."""
 
@@ -104,17 +88,20 @@ def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
         Refused: no such file, no checkpoint of plain tensors (nothing in it was run), an unknown family, or tensors
             that are missing, left over or of another shape.
     """
-    arrays, note, sha256 = _read(path, stop)
-    return dataclasses.replace(translate(arrays, path), note=note, sha256=sha256)
+    found = _read(path, stop)
+    translated = translate(found.arrays, path)
+    return dataclasses.replace(translated, note=found.note, chosen=found.chosen, sha256=found.sha256)
 
 
 class StateDict(NamedTuple):
-    """The state dict of an hourglass of ours."""
+    """The state dict of one network of a file."""
 
     arrays: dict[str, Array]
     """Every tensor by name, float32 or int64."""
     note: str
     """Where in the file it was, if that is worth a word."""
+    chosen: str
+    """Where in the file it was, if there are several networks."""
     sha256: str
     """Of the file."""
 
@@ -130,33 +117,33 @@ def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) ->
     Raises:
         Refused: as :func:`read_foreign`; or stacks that share an autoencoder have different weights for it.
     """
-    found, note, sha256 = _read(path, stop)
-    wanted = tensor_shapes(spec)
-    arrays = dict(_with_counters(_bare(found), wanted))
+    found = _read(path, stop)
+    shapes = tensor_shapes(spec)
+    arrays = dict(_with_counters(_bare(found.arrays), shapes))
     for name, first in shared_names(spec).items():
         copy = arrays.pop(name, None)
         if copy is not None and not np.array_equal(copy, arrays.setdefault(first, copy)):
             why = f"{name} and {first} are one tensor in the model, and differ here"
             raise Refused("tensors", path, why, "--like a model in which each stack has an autoencoder of its own")
-    if wrong := misfit(wanted, {name: array.shape for name, array in arrays.items()}):
+    if wrong := misfit(shapes, {name: array.shape for name, array in arrays.items()}):
         raise Refused("tensors", path, wrong, "--like the model that these weights were opened from")
-    return StateDict(arrays, note, sha256)
+    return found._replace(arrays=arrays)
 
 
 def _read(path: Path, stop: StopFlag | None) -> StateDict:
     """All tensors of a file, as they are named in it."""
     with open_input(path, "checkpoint", wanted="a .pth, .tar, .pt, .bin, .ckpt or .safetensors file") as file:
-        start = file.read(_HEAD)
-        if other := kind_of(start, _OTHER_KINDS):
+        start = file.read(BEGINNING)
+        if other := other_kind(start, path):
             raise Refused("checkpoint", path, f"it is {other[0]}", other[1])
         kind = _SAFETENSORS if _is_safetensors(start, path) else ""
         if kind:
             check_header(file, path)  # the library would take headers that cost gigabytes
         before, sha256 = state_of(file), hash_open(file)
-        arrays, note = _read_in_child(file, path, kind, StopFlag() if stop is None else stop)
+        found = _read_in_child(file, path, kind, StopFlag() if stop is None else stop)
         if state_of(file) != before:
             raise Refused("checkpoint", path, "it was changed while it was read", "the same command again")
-    return StateDict(arrays, note, sha256)
+    return found._replace(sha256=sha256)
 
 
 def _is_safetensors(start: bytes, path: Path) -> bool:
@@ -225,7 +212,7 @@ def _spec(
         raise Refused("tensors", where, why, "a whole checkpoint") from error
 
 
-def _read_in_child(file: BufferedReader, path: Path, kind: str, stop: StopFlag) -> tuple[dict[str, Array], str]:
+def _read_in_child(file: BufferedReader, path: Path, kind: str, stop: StopFlag) -> StateDict:
     words = [str(_MEMORY_LIMIT), kind]
     try:
         answer = reader_process.ask(__name__, words, file, _TIME_LIMIT, _MEMORY_LIMIT, stop)
@@ -237,10 +224,12 @@ def _read_in_child(file: BufferedReader, path: Path, kind: str, stop: StopFlag) 
         raise Refused("checkpoint", path, why, fix)
     if answer.code < 0:
         raise Refused("checkpoint", path, f"its reader died (signal {-answer.code})", STATE_DICT)
-    note, newline, tensors = answer.out.partition(b"\n")
+    line, newline, tensors = answer.out.partition(b"\n")
     if answer.code or not newline:
         raise RuntimeError(f"the reader of {path} failed:\n{answer.err}")
-    return safetensors.numpy.load(tensors), str(json.loads(note))
+    note, chosen, names = json.loads(line)
+    arrays = safetensors.numpy.load(tensors)  # in another order each time
+    return StateDict({name: arrays[name] for name in names}, note, chosen, "")
 
 
 def _child(parent: int, memory: int, kind: str) -> int:
@@ -254,56 +243,42 @@ def _child(parent: int, memory: int, kind: str) -> int:
 
 
 def _answer(source: IO[bytes], kind: str) -> tuple[int, bytes]:
-    """The exit code, and a line on where the network was, then its tensors; or why it is refused, and a fix."""
+    """The exit code, and a line (where the network was, its names), then its tensors; or why not, and a fix."""
     try:
-        tensors, note = _network(_load(source, kind), os.fstat(source.fileno()).st_size)
-        return 0, (json.dumps(note) + "\n").encode() + safetensors.torch.save(tensors)
+        tensors, note, chosen = _network(_load(source, kind), os.fstat(source.fileno()).st_size)
+        line = json.dumps([note, chosen, list(tensors)]) + "\n"
+        return 0, line.encode() + safetensors.torch.save(tensors)
     except Exception as error:  # Whatever a hostile file causes, the answer is the same: refused.
-        why, fix = printable(_reason(error)), getattr(error, "fix", STATE_DICT)
-        return reader_process.REFUSES, f"{why}\n{fix}".encode(errors="replace")
+        source.seek(0)
+        why, fix = reason(error, source.read(BEGINNING))
+        return reader_process.REFUSES, f"{printable(why)}\n{fix}".encode(errors="replace")
 
 
 def _load(source: IO[bytes], kind: str = "") -> object:
     """What a file holds: tensors, plain values, and inert namesakes of harmless objects; nothing in it is run."""
     if kind == _SAFETENSORS:
-        return safetensors.torch.load(source.read())
+        return dict(sorted(safetensors.torch.load(source.read()).items()))
     named = {path: stand_in(path) for path in _EXPECTED}
+    tried: set[tuple[str, Form | None]] = {(path, None) for path in named}
     while True:
         try:
-            with torch.serialization.safe_globals([*named.values()]):
+            with torch.serialization.safe_globals([FOUND, *named.values()]):
                 source.seek(0)
                 # latin1: what Python 2 pickled as text may be the bytes of a number. Tensors' names are ASCII anyway.
                 return torch.load(source, map_location="cpu", weights_only=True, encoding="latin1")
         except Exception as error:
-            path = _asked_for(error)
-            if path is None or path in named or len(named) > _MOST_NAMES or not is_harmless(path):
+            path, form = wanted(error)
+            may_be = path in named if form else is_harmless(path)
+            if not may_be or (path, form) in tried or len(tried) > _MOST_NAMES:
                 raise
-            named[path] = stand_in(path)
+            tried.add((path, form))
+            named[path] = stand_in(path, form)
 
 
-def _asked_for(error: Exception) -> str | None:
-    """What a checkpoint wants made or run that torch does not allow, as a dotted path."""
-    asked = re.search(r"GLOBAL (\S+)", str(error))
-    return asked[1] if asked else None
-
-
-def _network(loaded: object, size: int | None = None) -> tuple[dict[str, Tensor], str]:
-    """The tensors of the network in a checkpoint, and a note on where they were; ``size`` is that of its file."""
-    tensors, note = find_network(loaded)
-    return as_weights(tensors, size), note
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    if asked := _asked_for(error):
-        return f"it asks to make or run {shortened(asked)}, which is not a tensor; nothing of it was run"
-    if isinstance(error, MemoryError) or "allocate memory" in text:
-        return "it needs more memory than a checkpoint may"
-    if isinstance(error, NotPlain | AmbiguousNetwork):
-        return text
-    if "TorchScript" in text:
-        return "it is a TorchScript program; nothing of it was run"
-    return "it is not a checkpoint of tensors, or a torn one"
+def _network(loaded: object, size: int | None = None) -> FoundTensors:
+    """The network in a checkpoint, its tensors as weights; ``size`` is that of its file."""
+    found = find_network(loaded)
+    return found._replace(tensors=as_weights(found.tensors, size))
 
 
 if __name__ == "__main__":

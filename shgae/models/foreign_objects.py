@@ -1,76 +1,131 @@
 """Inert namesakes of the objects next to the weights of a checkpoint: nothing of the originals is ever run.
 
-A pickle names classes and asks for calls of them. Here a harmless name gets a class of ours, which takes any arguments
-and keeps nothing of them, or, for a subclass of dict or list, an empty container that may be filled with tensors.
+A pickle names classes and asks for calls of them. Here a harmless name gets a class of ours, which takes any arguments.
+What it makes keeps nothing, or, for somebody's own class, what the file fills it with: items and attributes.
 """
 
 from __future__ import annotations
 
+import builtins
+import re
 import sys
-from collections import OrderedDict
-from typing import Any
+import traceback
+from collections import Counter
+from typing import Any, Literal
 
-_BUILTINS = frozenset(
-    ("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range", "set")
-    + ("slice", "str", "tuple")
+import numpy as np
+from torch._weights_only_unpickler import Unpickler
+
+Form = Literal["object", "mapping", "list"]
+"""What a stand-in makes: an object that keeps nothing; what the file fills with items and attributes; or a list."""
+
+_CLASSES = frozenset(name for name, value in vars(builtins).items() if isinstance(value, type))
+"""Of Python: named as the factory of a defaultdict, say."""
+_PLAIN = frozenset(
+    ("argparse", "collections", "dataclasses", "decimal", "enum", "fractions", "http", "ipaddress", "logging")
+    + ("numbers", "pathlib", "pathlib._local", "random", "string", "typing", "uuid", "zoneinfo")
 )
-"""Plain classes, which are named as the factory of a defaultdict, say."""
-_MAPPINGS = frozenset({"collections.defaultdict", "collections.UserDict"})
-_LISTS = frozenset({"collections.deque"})
-_PATHS = ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
-_NUMPY = ("ndarray", "dtype", "_core.multiarray.scalar", "_core.multiarray._reconstruct", "core.multiarray.scalar")
-_ARRAYS = ("char.chararray", "core.multiarray._reconstruct", "memmap", "rec.recarray", "record")
-_RANDOM = ("_pickle.__bit_generator_ctor", "_pickle.__generator_ctor", "_pickle.__randomstate_ctor")
-_STANDARD = (
-    _MAPPINGS
-    | _LISTS
-    | {f"pathlib.{name}" for name in _PATHS}
-    | {f"pathlib._local.{name}" for name in _PATHS}
+"""Modules of the standard library with classes that hold values: these are written with a capital."""
+_STANDARD = frozenset(
+    {"Ellipsis", "NotImplemented", "getattr", "_operator.getitem", "operator.itemgetter", "itertools.count"}
+    | {"collections.defaultdict", "collections.deque", "functools.partial", "logging.getLogger", "re._compile"}
+    | {"array.array", "array._array_reconstructor", "copyreg._reconstructor", "time.struct_time"}
     | {f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")}
-    | {f"numpy.{name}" for name in (*_NUMPY, *_ARRAYS)}
-    | {"argparse.Namespace", "types.SimpleNamespace", "decimal.Decimal", "fractions.Fraction", "uuid.UUID"}
-    | {"random.Random", "time.struct_time"}
-    | {f"numpy.random.{name}" for name in (*_RANDOM, "bit_generator.__pyx_unpickle_SeedSequence")}
-    | {"numpy.matrix", "numpy.ma.MaskedArray", "numpy.ma.core._mareconstruct", "re._compile", "Ellipsis"}
-    | {"typing.Any", "torch.torch_version.TorchVersion", "torch._C.Generator"}
+    | {f"types.{name}" for name in ("GenericAlias", "MappingProxyType", "NoneType", "SimpleNamespace", "UnionType")}
+    | {f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")}
+    | {f"numpy.random._pickle.__{name}_ctor" for name in ("bit_generator", "generator", "randomstate")}
+    | {"numpy.random.bit_generator.__pyx_unpickle_SeedSequence", "numpy.ma.core._mareconstruct"}
+    | {"numpy.char.chararray", "numpy.rec.recarray", "_io.BytesIO", "_io.StringIO"}
+    | {"torch.torch_version.TorchVersion", "torch._C.Generator", "torch._C._VariableFunctionsClass"}
 )
-"""Harmless objects of the standard library, numpy and torch (Any is in every config of OmegaConf, which Lightning
-keeps). Any other name of theirs is refused."""
-_TRAINING = ("torch.optim.", "torch.nn.modules.activation.", "torch.nn.modules.loss.", "numpy.random.")
-"""Where the classes are that a training keeps whole: optimizers and schedules, losses, random numbers."""
-_FUNCTIONS = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
+"""Other harmless names of Python, numpy and torch. ``getattr`` looks nothing up here: it makes an inert class."""
+_PLACES = (
+    *("numpy.dtypes.", "numpy.ma.", "numpy.polynomial.", "numpy.random."),
+    *("torch.distributions.", "torch.nn.modules.", "torch.optim."),
+)
+"""Where numpy's and torch's classes are that a training keeps whole: written with a capital."""
+_FUNCTIONS = ("torch.amp.", "torch.cuda.amp.", "torch.nn.functional.", "torch.nn.init.", "torch.utils.data.")
+"""Where the functions are, too, that a training or its config names."""
+_KNOWN = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 """Where names are known, and most of them do something."""
+_RUNNERS = frozenset({"commands", "pip", "popen2"})
+"""Other packages that run programs."""
+_CLASS = " class"
+"""The attribute that tells what a filled stand-in stands for."""
 
 
 def is_harmless(path: str) -> bool:
-    """Whether a checkpoint may name this, a dotted path, or a bare name of a builtin.
+    """Whether a checkpoint may name this, a dotted path, or a bare name of Python's own.
 
-    A class of somebody's own program (an Enum, a config) is: it is not imported, and a namesake stands for it.
+    Anything of somebody's own program (an Enum, a config) is: it is not imported, and a namesake stands for it.
     """
     module, _, name = path.rpartition(".")
+    if path in _STANDARD or path.startswith(_FUNCTIONS):
+        return True
     if not module:
-        return name in _BUILTINS or path in _STANDARD
-    is_of_training = path.startswith(_TRAINING)
-    is_class = (is_of_training or module.partition(".")[0] not in _FUNCTIONS) and name[:1].isupper()
-    return path in _STANDARD or is_class
+        return name in _CLASSES
+    if module == "numpy":
+        return isinstance(vars(np).get(name), type | np.ufunc)
+    if module.partition(".")[0] in _KNOWN:
+        return name[:1].isupper() and (module in _PLAIN or path.startswith(_PLACES))
+    return module.partition(".")[0] not in _RUNNERS
 
 
-def stand_in(path: str) -> type:
-    """The inert class of that name."""
+def stand_in(path: str, form: Form | None = None) -> type:
+    """The inert class of that name; without a form, somebody's own class makes a mapping, any other an object."""
     module, _, name = path.rpartition(".")
-    made_of: type = _Inert
-    if path in _LISTS:
-        made_of = _List
-    elif path in _MAPPINGS:
-        made_of = _Mapping
-    elif path not in _STANDARD and not path.startswith(_TRAINING) and module:
-        made_of = _Own
-    return type(made_of)(name, (made_of,), {"__module__": module or "builtins"})
+    forms: dict[Form | None, type[_Inert]] = {"object": _Inert, "mapping": _Mapping, "list": _List, None: _Own}
+    if form is None and (not module or module.partition(".")[0] in _KNOWN):
+        form = "object"
+    made_of = _Found if path == "getattr" else forms[form]
+    kind: type[type] = type(made_of)
+    return kind(name, (made_of,), {"__module__": module or "builtins"})
+
+
+def asked_for(error: Exception) -> str | None:
+    """What a checkpoint wants made or run that torch does not allow, as a dotted path."""
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    return asked[1] if asked else None
+
+
+def wanted(error: Exception) -> tuple[str, Form | None]:
+    """The stand-in that a file lacks, or the one that it fills in a way that needs another form, and that form."""
+    if path := asked_for(error):
+        return path, None
+    stack = getattr(unpickler_of(error), "stack", [])
+    path = class_of(stack[-1]) if stack else ""
+    if "Can only SETITEM" in str(error):
+        return path, "mapping"
+    return path, "list" if re.search("Can only (append|extend)", str(error)) else "object"
+
+
+def unpickler_of(error: Exception) -> Unpickler | None:
+    """The reader that raised it, as it was then."""
+    frames = traceback.walk_tb((error.__context__ or error).__traceback__)
+    readers = [frame.f_locals.get("self") for frame, _ in frames]
+    return next((one for one in reversed(readers) if isinstance(one, Unpickler)), None)
+
+
+def class_of(value: object) -> str:
+    """The dotted path of what something stands for; empty for all else."""
+    if isinstance(value, _Inert):
+        return f"{type(value).__module__}.{type(value).__name__}"
+    return str(attributes_of(value).get(_CLASS, "")) if type(value) is Counter else ""
+
+
+def attributes_of(value: object) -> dict[str, Any]:
+    """What a file gave a stand-in of somebody's own class beside items."""
+    return vars(value) if type(value) is Counter else {}
 
 
 def is_array(value: object) -> bool:
     """Whether something stands for an array of numpy's."""
     return isinstance(value, _Inert) and type(value).__name__ == "_reconstruct"
+
+
+def is_module(value: object) -> bool:
+    """Whether something stands for a whole network, or a layer."""
+    return class_of(value).startswith("torch.nn.modules.") or "_modules" in attributes_of(value)
 
 
 class _Inert:
@@ -90,15 +145,29 @@ class _List(_Inert):
 
 
 class _Mapping(_Inert):
-    def __new__(cls, *_: object) -> Any:
-        return OrderedDict()
+    """What the file fills. Torch fills a Counter with items and with attributes."""
+
+    def __new__(cls, *values: object) -> Any:
+        made: Counter[Any] = Counter()
+        vars(made).update({str(place): value for place, value in enumerate(values)})
+        vars(made)[_CLASS] = f"{cls.__module__}.{cls.__name__}"
+        return made
 
 
 class _Called(type):
-    def __call__(cls, *_: object) -> Any:
-        """An inert object: what is called with values, as an Enum is, holds no tensors."""
-        return object.__new__(cls)  # type: ignore[arg-type]
+    def __call__(cls, *values: object) -> Any:
+        """What is called with values, as an Enum is, holds no tensors: an inert object."""
+        return object.__new__(cls) if values else cls.__new__(cls)  # type: ignore[arg-type, call-overload]
 
 
 class _Own(_Mapping, metaclass=_Called):
-    """Somebody's own class: made empty and then filled, it may be a mapping; called with values, it is none."""
+    """Somebody's own class: made, then filled; or called."""
+
+
+class _Found(_Inert):
+    def __new__(cls, *_: object) -> Any:
+        return FOUND
+
+
+FOUND = _Called("attribute", (_Own,), {"__module__": "an object's"})
+"""What ``getattr`` of a stand-in makes, which may be called in its turn."""

@@ -13,14 +13,16 @@ from torch import Tensor
 
 from shgae.errors import printable, shortened
 from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS, OWN
-from shgae.models.foreign_objects import is_array
+from shgae.models.foreign_objects import attributes_of, class_of, is_array, is_module
 from shgae.models.zoo import VARIANCE
 from shgae.wording import few
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "params")
-"""Names that mean the network itself, the likeliest first."""
-_NEUTRAL = ("module", "_orig_mod")
-"""What DataParallel and torch.compile put before every name."""
+"""Names that mean the network itself."""
+_NEUTRAL = "module"
+"""What DataParallel puts before every name."""
+_AROUND = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+"""What torch.compile, FSDP and checkpointing put into the names of the modules that they wrap."""
 _MOST_VIEWS = 16
 """How often a number of the file may be in a tensor: eight stacks may share one autoencoder."""
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -28,7 +30,7 @@ _COUNTER = "num_batches_tracked"
 STATE_DICT = "a file that torch.save(model.state_dict(), FILE) made"
 
 
-class _Fault(Exception):
+class Fault(Exception):
     """What is wrong, for which ``fix`` is the remedy."""
 
     def __init__(self, why: str, fix: str = STATE_DICT) -> None:
@@ -36,11 +38,11 @@ class _Fault(Exception):
         self.fix = fix
 
 
-class AmbiguousNetwork(_Fault):
+class AmbiguousNetwork(Fault):
     """There is no tensor, or there are several networks; the text says what was found."""
 
 
-class NotPlain(_Fault):
+class NotPlain(Fault):
     """What is wrong with a tensor."""
 
 
@@ -51,6 +53,8 @@ class FoundTensors(NamedTuple):
     """By the names that its family gives them."""
     note: str
     """Where they were, and what lies next to them, where that is worth a word; else empty."""
+    chosen: str
+    """Where they were, if there are several networks; else empty."""
 
 
 def find_network(loaded: object) -> FoundTensors:
@@ -59,23 +63,43 @@ def find_network(loaded: object) -> FoundTensors:
     Raises:
         AmbiguousNetwork: it holds no tensor, or more than one network that could be meant.
     """
-    tensors = _tensors_in(loaded)
+    homes: dict[str, str] = {}
+    tensors = _tensors_in(loaded, homes) or _tensors_in(loaded, homes, into_objects=True)
     if not tensors:
-        if any(is_array(value) for _, value in _leaves(loaded)):
-            fix = "a file of tensors: torch.from_numpy of each array"
-            raise AmbiguousNetwork("it holds arrays of numpy in place of tensors", fix)
-        raise AmbiguousNetwork(f"it holds no tensor{_held(loaded)}")
-    prefix = _prefix(tensors)
+        raise _no_tensor(loaded)
+    prefix, others = _prefix(tensors)
     if prefix is None:
-        return FoundTensors(_unknown(loaded) or tensors, "")
-    chosen = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    beside = [name for name in tensors if not name.startswith(prefix) and not name.startswith("optim")]
-    usual = all(part in (*WRAPPERS, *_NEUTRAL, "") for part in prefix.split("."))
-    if usual and not beside:
-        return FoundTensors(chosen, "")
-    note = f"the network is what it holds as {_shown(prefix.rstrip('.'))}" if prefix else "the network lies bare in it"
-    others = f"; not taken: {few([_shown(name) for name in beside])}" if beside else ""
-    return FoundTensors(chosen, note + others)
+        return FoundTensors(_unknown(loaded) or tensors, "", "")
+    chosen = _at(tensors, homes, prefix)
+    beside = [name for name in tensors if name not in chosen and not name.startswith("optim")]
+    usual = all(part in (*WRAPPERS, _NEUTRAL, "") for part in prefix.split("."))
+    way = prefix.rstrip(".")
+    note = f"the network is what it holds as {_shown(way)}" if prefix else "the network lies bare in it"
+    note += f"; not taken: {few([_shown(name) for name in beside])}" if beside else ""
+    network = {name.removeprefix(prefix): tensors[name] for name in chosen}
+    return FoundTensors(network, "" if usual and not beside else note, _shown(way) if others else "")
+
+
+def _at(tensors: Mapping[str, Tensor], homes: Mapping[str, str], prefix: str) -> dict[str, None]:
+    """The names of the network at a prefix: without what its own mapping holds in mappings, or as bare numbers."""
+    names = [name for name in tensors if name.startswith(prefix)]
+    first = {name: name.removeprefix(prefix).split(".") for name in names}
+    direct = {name for name in names if len(homes[name]) <= len(prefix)}
+    own = {first[name][0] for name in direct if len(first[name]) > 1}
+    is_whole = not own  # a mapping of mappings
+    return dict.fromkeys(
+        one for one in names if is_whole or first[one][0] in own or (one in direct and tensors[one].ndim)
+    )
+
+
+def _no_tensor(loaded: object) -> AmbiguousNetwork:
+    values = [value for _, _, value in _leaves(loaded, into_objects=True)]
+    if any(map(is_array, values)):
+        fix = "a file of tensors: torch.from_numpy of each array"
+        return AmbiguousNetwork("it holds arrays of numpy in place of tensors", fix)
+    if modules := [class_of(value) for value in values if is_module(value)]:
+        return AmbiguousNetwork(f"it holds a whole module ({_shown(modules[0])}) and not its weights alone")
+    return AmbiguousNetwork(f"it holds no tensor{_held(loaded)}")
 
 
 def as_weights(tensors: Mapping[str, Tensor], size: int | None = None) -> dict[str, Tensor]:
@@ -136,43 +160,51 @@ def _check_storages(tensors: Mapping[str, Tensor], size: int) -> None:
         raise NotPlain(f"its tensors claim {max(views, sum(storages.values())):,} bytes, the file holds {size:,}")
 
 
-def _tensors_in(loaded: object) -> dict[str, Tensor]:
-    """Every tensor by the way to it, in order, with dots between."""
+def _tensors_in(loaded: object, homes: dict[str, str], *, into_objects: bool = False) -> dict[str, Tensor]:
+    """Every tensor by the way to it, in order, with dots between; ``homes`` takes the way to the mapping of each."""
     found: dict[str, Tensor] = {}
-    for way, value in _leaves(loaded):
-        if isinstance(value, Tensor) and found.setdefault(way, value) is not value:
-            raise AmbiguousNetwork(f"it holds two tensors called {_shown(way)}")
+    for home, way, value in _leaves(loaded, into_objects=into_objects):
+        if isinstance(value, Tensor):
+            if found.setdefault(way, value) is not value:
+                raise AmbiguousNetwork(f"it holds two tensors called {_shown(way)}")
+            homes[way] = home
     return found
 
 
-def _leaves(loaded: object) -> Iterator[tuple[str, object]]:
-    """Every value that holds no others, with the way to it."""
+def _leaves(loaded: object, *, into_objects: bool) -> Iterator[tuple[str, str, object]]:
+    """Every value that holds no others, and every stand-in: the way to what holds it, the way to it, itself."""
     seen: set[int] = set()
-    waiting: list[tuple[str, object]] = [("", loaded)]
+    waiting: list[tuple[str, str, object]] = [("", "", loaded)]
     while waiting:
-        way, value = waiting.pop()
-        if not isinstance(value, Mapping | list | tuple):
-            yield way, value
-            continue
-        if id(value) in seen:
+        home, way, value = waiting.pop()
+        if not isinstance(value, dict | list | tuple) or class_of(value):
+            yield home, way, value
+        if not isinstance(value, dict | list | tuple) or id(value) in seen:
             continue
         seen.add(id(value))
-        items = value.items() if isinstance(value, Mapping) else enumerate(value)
-        inner = [(f"{way}.{key}" if way else str(key), one) for key, one in items if isinstance(key, str | int)]
+        items = [*(dict.items(value) if isinstance(value, dict) else enumerate(value))]
+        items += attributes_of(value).items() if into_objects else ()
+        inner = [(way, _joined(way, key), one) for key, one in items if isinstance(key, str | int)]
         waiting += reversed(inner)
 
 
-def _prefix(tensors: Mapping[str, Tensor]) -> str | None:
-    """What stands before every name of the network; None where neither a family's names nor ours are found."""
+def _joined(way: str, key: str | int) -> str:
+    """The way to an item; without the names of what is put around modules."""
+    return ".".join(part for part in f"{way}.{key}".split(".")[not way :] if part not in _AROUND)
+
+
+def _prefix(tensors: Mapping[str, Tensor]) -> tuple[str | None, bool]:
+    """What stands before every name of the network, and whether there are others; None for names of no family."""
     known = [checkpoint_format.known_by for checkpoint_format in CHECKPOINT_FORMATS]
     found = _before(tensors, known) or _before(tensors, [OWN])
     outer = [one for one in found if not any(one != other and one.startswith(other) for other in found)]
     ranked = sorted(outer, key=lambda one: (_rank(one), one))
-    if len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1]):
-        names = few([_shown(one.rstrip(".")) for one in ranked])
-        why = f"it holds {len(ranked)} networks ({names}), and which one is meant is not clear"
+    likeliest = [one for one in ranked if _rank(one) == _rank(ranked[0])]
+    if len(likeliest) > 1:
+        names = few([_shown(one.rstrip(".")) for one in likeliest])
+        why = f"it holds {len(likeliest)} networks ({names}), and which one is meant is not clear"
         raise AmbiguousNetwork(why, "a file that torch.save made of the one that is meant")
-    return ranked[0] if ranked else None
+    return (ranked[0] if ranked else None), len(ranked) > 1
 
 
 def _before(names: Iterable[str], beginnings: Sequence[str]) -> set[str]:
@@ -181,9 +213,8 @@ def _before(names: Iterable[str], beginnings: Sequence[str]) -> set[str]:
     return {name[:place] for name, place in places if place >= 0}
 
 
-def _rank(prefix: str) -> tuple[int, ...]:
-    parts = [part for part in prefix.split(".") if part and part not in _NEUTRAL]
-    return tuple(WRAPPERS.index(part) if part in WRAPPERS else len(WRAPPERS) for part in parts)
+def _rank(prefix: str) -> list[bool]:
+    return [part not in WRAPPERS for part in prefix.split(".") if part and part != _NEUTRAL]
 
 
 def _unknown(loaded: object) -> dict[str, Tensor]:
@@ -198,8 +229,8 @@ def _unknown(loaded: object) -> dict[str, Tensor]:
 
 
 def _held(loaded: object) -> str:
-    if not isinstance(loaded, Mapping):
-        return f", but a {type(loaded).__name__}"
+    if not isinstance(loaded, Mapping) or class_of(loaded):
+        return f", but an object of {_shown(class_of(loaded) or type(loaded).__name__)}"
     return f", but {few([_shown(str(key)) for key in loaded])}" if loaded else ""
 
 

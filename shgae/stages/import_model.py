@@ -44,6 +44,7 @@ class ImportResult:
         if self.artifact.manifest.kind == "hourglass":
             found |= {"stacks": facts["spec"]["stacks"], "joints": facts["skeleton"]["names"]}
             found |= {"mean_rgb": facts["mean_rgb"]}
+        found |= {"network": facts["network"]} if "network" in facts else {}
         return self.artifact.to_json() | found | {"dropped_tensors": self.dropped_tensors}
 
 
@@ -111,7 +112,7 @@ def _foreign(
         execution.progress.note(f"note: {foreign.note}")
     parameters = sum(array.size for name, array in foreign.arrays.items() if "running_" not in name and array.ndim)
     facts: dict[str, Any] = {"made_by": "import", "spec": foreign.spec.to_json(), "parameters": parameters}
-    facts["dropped_tensors"] = len(foreign.dropped)
+    facts |= {"dropped_tensors": len(foreign.dropped)} | ({"network": foreign.chosen} if foreign.chosen else {})
     if isinstance(foreign.spec, HourglassSpec) and foreign.upbringing:
         facts |= _travels(foreign.spec, foreign.upbringing, named)
         if mean_rgb is not None:
@@ -142,7 +143,7 @@ def _foreign(
 def _tuned(file: Path, like: Path, output: Path, execution: Execution) -> ImportResult:
     """A network of ours with the weights of a file."""
     model = load_hourglass(like)
-    arrays, note, sha256 = read_tuned(file, model.spec, execution.stop)
+    arrays, note, chosen, sha256 = read_tuned(file, model.spec, execution.stop)
     before = state_arrays(model.module)
     moved = sum(not np.array_equal(array, before[name]) for name, array in arrays.items())
     if not moved:
@@ -152,7 +153,7 @@ def _tuned(file: Path, like: Path, output: Path, execution: Execution) -> Import
     parameters = sum(parameter.numel() for parameter in model.module.parameters())
     facts: dict[str, Any] = {"made_by": "import", "spec": model.spec.to_json(), "parameters": parameters}
     facts |= {"dropped_tensors": 0, "tuned_tensors": moved}
-    facts |= copied(model.artifact.facts)
+    facts |= copied(model.artifact.facts) | ({"network": chosen} if chosen else {})
     config = {"family": _OURS, "source_sha256": sha256}
     execution.stop.raise_if_set(file, "the same command again", saved=False)
     with new_artifact(

@@ -306,7 +306,7 @@ def broken_file(kind: str, folder: Path) -> Path:
         ("empty", "an empty file"),
         ("payload", "nothing of it was run"),
         ("old-style payload", "nothing of it was run"),
-        ("module", "make or run torch.nn.modules.linear.Linear"),
+        ("module", "a whole module .torch.nn.modules.linear.Linear"),
         ("numpy's own functions", "make or run numpy"),
         ("nested without end", "holds no tensor, but model"),
         ("no tensor", "holds no tensor"),

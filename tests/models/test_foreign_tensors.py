@@ -132,3 +132,69 @@ def test_what_people_take_for_weights_is_called_by_its_name(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(Refused, match=words):
         read_foreign(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"epoch": torch.tensor(3)}, {"optimizer": {"state": {0: {"step": torch.ones(2)}}}}, {"ema": "a network"}],
+    ids=["number", "optimizer", "network"],
+)
+@pytest.mark.parametrize("key", ["", "state_dict", "net.backbone"])
+def test_what_lies_next_to_a_bare_network_is_set_aside(beside: dict[str, Any], key: str) -> None:
+    network = autoencoder()
+    beside = {name: autoencoder() if value == "a network" else value for name, value in beside.items()}
+    loaded: Any = {**network, **beside}
+    found = find_network({key: loaded} if key else loaded)
+    assert found.tensors == network
+    assert "optimizer" in beside or next(iter(beside)) in found.note
+
+
+def test_a_layer_of_a_bare_network_that_its_family_lacks_is_not_set_aside() -> None:
+    for odd in ("attention", "attention.weight"):
+        assert odd in find_network({**autoencoder(), odd: torch.ones(2)}).tensors
+
+
+def test_a_network_in_mappings_of_mappings_is_whole() -> None:
+    nested: dict[str, Any] = {}
+    network = autoencoder()
+    for name, tensor in network.items():
+        place, *parts, last = [nested, *name.split(".")]
+        for part in parts:
+            place = place.setdefault(part, {})
+        place[last] = tensor
+    for found in (find_network(nested).tensors, find_network({"net": nested}).tensors):
+        assert found.keys() == network.keys() and all(found[name] is network[name] for name in network)
+
+
+@pytest.mark.parametrize("around", ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"])
+@pytest.mark.parametrize("part", ["", "decoder.", "encoder.0."])
+def test_what_torch_puts_around_a_module_is_not_part_of_a_name(around: str, part: str) -> None:
+    network = autoencoder()
+    names = {name: name.replace(part, f"{part}{around}.", 1) if name.startswith(part) else name for name in network}
+    wrapped = {names[name]: tensor for name, tensor in network.items()}
+    assert wrapped.keys() != network.keys()
+    assert find_network({"module": wrapped}).tensors == network
+    with pytest.raises(AmbiguousNetwork, match="two tensors called"):
+        find_network({**{name: tensor.clone() for name, tensor in network.items()}, **wrapped})
+
+
+def test_of_two_networks_under_names_that_mean_the_network_neither_is_taken() -> None:
+    one, other = autoencoder(), {name: tensor + 1 for name, tensor in autoencoder().items()}
+    for first, second in (("model", "net"), ("weights", "params"), ("state_dict", "model")):
+        with pytest.raises(AmbiguousNetwork, match=f"2 networks .({first}, {second}|{second}, {first})"):
+            find_network({first: one, second: other})
+    assert [find_network({"model": one, name: other}).chosen for name in ("ema", "epoch")] == ["model", "model"]
+    assert find_network({"model": one, "epoch": 3}).chosen == ""
+
+
+def test_an_error_names_the_same_tensors_in_each_run(tmp_path: Path) -> None:
+    network = autoencoder()
+    safetensors.torch.save_file(
+        {f"{name}.odd": tensor for name, tensor in hourglass().items()} | network, tmp_path / "x.safetensors"
+    )
+    lines = set()
+    for _ in range(4):
+        with pytest.raises(Refused) as refused:
+            read_foreign(tmp_path / "x.safetensors")
+        lines.add(refused.value.line())
+    assert len(lines) == 1

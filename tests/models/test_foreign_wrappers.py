@@ -30,36 +30,15 @@ from hypothesis import strategies as st
 
 from shgae.errors import Refused
 from shgae.models import foreign
-from shgae.models.checkpoint_formats import CHECKPOINT_FORMATS
 from shgae.models.foreign import read_foreign
 from shgae.models.foreign_objects import is_harmless
 from shgae.models.foreign_tensors import AmbiguousNetwork
-from shgae.models.specs import AutoencoderSpec
-from shgae.models.zoo import build_autoencoder, state_arrays
+from tests.builders.checkpoints import is_network, network, read
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:pickle_load_args only works"),
     pytest.mark.usefixtures("reads_here"),
 ]
-
-CODE = AutoencoderSpec(width=8, code_size=5, output="relu")
-AUTOENCODER = CHECKPOINT_FORMATS[1]
-
-
-def network(seed: int = 4) -> dict[str, torch.Tensor]:
-    weights = state_arrays(build_autoencoder(CODE, seed=seed))
-    return {AUTOENCODER.name(name): torch.tensor(array) for name, array in weights.items()}
-
-
-def read(value: Any, folder: Path, *, is_old: bool = False) -> tuple[dict[str, torch.Tensor], str]:
-    """What the importer's child makes of a checkpoint."""
-    torch.save(value, folder / "x.pth", _use_new_zipfile_serialization=not is_old)
-    return foreign._network(foreign._load((folder / "x.pth").open("rb")))
-
-
-def is_network(found: dict[str, torch.Tensor], seed: int = 4) -> bool:
-    wanted = network(seed)
-    return found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
 class Phase(enum.Enum):
@@ -177,15 +156,25 @@ def test_nothing_of_a_class_is_imported_or_called(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     "path",
-    ["posix.system", "os.System", "eval", "getattr", "Exec", "numpy.fromfile", "numpy.Foo", "torch.hub.load", "torch.X"]
-    + ["subprocess.Popen", "pickle.Unpickler", "importlib.import_module", "pip.main", "__main__.run", "nt.system"]
+    ["posix.system", "os.System", "eval", "setattr", "Exec", "numpy.fromfile", "numpy.Foo", "torch.hub.load", "torch.X"]
+    + ["subprocess.Popen", "pickle.Unpickler", "importlib.import_module", "pip.main", "os.stat_result", "nt.system"]
     + [
         "io.FileIO",
-        "torch.nn.modules.linear.Linear",
+        "torch.nn.parameter.Buffer",
         "torch.optim.sgd.sgd",
         "numpy.random.seed",
         "collections.namedtuple",
-        "functools.partial",
+        "functools.reduce",
+        "__import__",
+        "open",
+        "compile",
+        "sys.exit",
+        "runpy.run_path",
+        "socket.AddressFamily",
+        "types.CodeType",
+        "types.FunctionType",
+        "_io.open",
+        "operator.attrgetter",
         "commands.getoutput",
     ],
 )

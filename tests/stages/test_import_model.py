@@ -194,6 +194,20 @@ def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFi
     )
 
 
+def test_which_of_several_networks_was_taken_is_told_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, _ = princetons_file(tmp_path)
+    state = torch.load(file)["state_dict"]
+    told = []
+    for content in ({"model": state}, {"ema": {"module": {k: v + 1 for k, v in state.items()}}, "model": state}):
+        torch.save(content, file)
+        assert main(["import", str(file), "-o", str(tmp_path / "model"), "--force", "--json"]) == 0
+        facts = open_artifact(tmp_path / "model").facts
+        told.append([json.loads(capsys.readouterr().out).get("network"), facts.get("network")])
+    assert told == [[None, None], ["model.module", "model.module"]]
+
+
 @pytest.mark.parametrize("text", ["0.4,0.4", "0.4;0.4;0.4", "red", "1,2,3", ""])
 def test_the_command_refuses_a_colour_that_is_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str

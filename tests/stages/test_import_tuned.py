@@ -130,3 +130,16 @@ def test_a_graft_on_tuned_weights_needs_an_autoencoder_of_theirs(chain: Chain, t
     import_model.run(weights, tmp_path / "tuned", Execution(), like=chain.baseline)
     with pytest.raises(Refused, match="activations of"):
         graft.run(tmp_path / "tuned", [chain.autoencoder], tmp_path / "grafted", Execution())
+
+
+def test_which_of_several_networks_was_taken_is_kept(chain: Chain, tmp_path: Path) -> None:
+    state = tuned(chain.baseline).state_dict()
+    torch.save({"ema": {name: tensor.clone() for name, tensor in state.items()}, "net": state}, tmp_path / "x.pth")
+    result = import_model.run(tmp_path / "x.pth", tmp_path / "tuned", Execution(), like=chain.baseline)
+    assert result.artifact.facts["network"] == result.to_json()["network"] == "net"
+
+
+def test_what_lies_next_to_a_bare_state_dict_is_set_aside(chain: Chain, tmp_path: Path) -> None:
+    state = tuned(chain.baseline).state_dict()
+    torch.save({**state, "epoch": torch.tensor(3), "optimizer": {"state": {0: torch.ones(2)}}}, tmp_path / "x.pth")
+    assert import_model.run(tmp_path / "x.pth", tmp_path / "tuned", Execution(), like=chain.baseline).parameters
