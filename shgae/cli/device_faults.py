@@ -15,12 +15,13 @@ _LARGER_LIMIT = "a larger limit (ulimit -v)"
 _RESUMED = "the same command when other programs have left it more"
 _FAULTS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
-        # A limit on address space (ulimit -v) shows when a library is loaded, or when oneDNN asks for room. The last
-        # three: a GPU so full that its libraries cannot begin.
+        # A limit on address space (ulimit -v) shows when a library is loaded, or when oneDNN asks for room. Next, a GPU
+        # so full that its libraries cannot begin; last, one on which cuDNN has no room for any algorithm.
         (
             *("out of memory", "can't allocate memory", "annot allocate memory", "failed to map segment"),
             *("bad_alloc", "bad allocation", "could not create a memory", "could not create a primitive"),
             *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED"),
+            *("unable to find an engine", "Unable to find a valid cuDNN algorithm", "No valid execution plans"),
         ),
         *("memory", "there is not enough of it", "a smaller --batch-size"),
     ),
@@ -37,12 +38,18 @@ _FAULTS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         *("device", "this torch was not built for this GPU", "shgae doctor, or --device cpu"),
     ),
     (
-        ("driver version is insufficient", "driver on your system is too old", "no CUDA-capable device is detected"),
+        (
+            *("driver version is insufficient", "driver on your system is too old"),
+            *("no CUDA-capable device is detected", "No CUDA GPUs are available", "SUBLIBRARY_LOADING_FAILED"),
+        ),
         *("device", "the GPU's driver does not fit this torch", "a newer driver, or --device cpu"),
     ),
     (
-        ("uncorrectable ECC error", "fallen off the bus"),
-        *("device", "the GPU's hardware reports a fault", "nvidia-smi, another GPU, or --device cpu"),
+        (
+            *("uncorrectable ECC error", "fallen off the bus", "CUDA unknown error", "launch timed out"),
+            *("unspecified launch failure", "CUDNN_STATUS_EXECUTION_FAILED", "CUDNN_STATUS_INTERNAL_ERROR"),
+        ),
+        *("device", "the GPU or its driver reports a fault", "nvidia-smi, another GPU, or --device cpu"),
     ),
     (
         ("CUDNN_STATUS_NOT_SUPPORTED", "CUDNN_STATUS_ARCH_MISMATCH", "Got unsupported ScalarType"),

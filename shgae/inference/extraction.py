@@ -17,11 +17,11 @@ from shgae.artifacts.checking import Checking
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import Draft
 from shgae.data.datasets import Rows, in_chunks
-from shgae.data.prefetch import behind
+from shgae.data.prefetch import behind, one_ahead
 from shgae.errors import Diverged
 from shgae.execution import Execution
 from shgae.inference.batches import Inference
-from shgae.inference.device import sound_model
+from shgae.inference.device import fetch, sound_model
 from shgae.models.hourglass import StackedHourglass
 from shgae.models.zoo import LoadedHourglass
 from shgae.wording import few
@@ -106,10 +106,13 @@ class Extraction:
         for rows in shards:
             chunks += in_chunks(rows, self._inference.batch_size)
             chunks += [rows[:0]] * (-len(chunks) % self._world.size)  # so that the first process begins every shard
-        for batch, tensors in self._inference.over(self._bottlenecks, crops, self._execution, chunks):
-            found = tensors.float().cpu().numpy()
-            self._check(found, crops.people.annotation_id[batch.rows])
-            yield batch.rows, found.swapaxes(0, 1)
+        batches = self._inference.over(self._bottlenecks, crops, self._execution, chunks)
+        asked = ((batch.rows, fetch(tensors.float())) for batch, tensors in batches)
+        # A GPU is asked for the next batch before this one is waited for; on a CPU nothing would be won.
+        for rows, fetched in one_ahead(asked) if self._inference.device.type == "cuda" else asked:
+            found = fetched().numpy()
+            self._check(found, crops.people.annotation_id[rows])
+            yield rows, found.swapaxes(0, 1)
 
     def _fill(
         self,
