@@ -129,7 +129,6 @@ def _without_names(dataset: Mapping[str, Any]) -> JsonFault:
 
 
 def _others(found: list[dict[str, Any]], chosen: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
-    """A note where other categories have keypoints and people too."""
     people = _people(dataset)
     others = [one for one in found if one["id"] != chosen["id"] and people[one["id"]]]
     if not others:
@@ -141,7 +140,6 @@ def _others(found: list[dict[str, Any]], chosen: Mapping[str, Any], dataset: Map
 
 
 def _people(dataset: Mapping[str, Any]) -> Counter[int]:
-    """How many annotations each category has."""
     return Counter(one.get("category_id") for one in dataset["annotations"] if type(one.get("category_id")) is int)
 
 

@@ -99,7 +99,6 @@ def too_many(bad: Sequence[BadPhoto], of: int) -> Refused:
 
 
 def photos_to_cut(selection: Selection) -> int:
-    """How many photos have samples."""
     return sum(1 for _ in selection.samples())
 
 
@@ -134,7 +133,6 @@ class _Decoded:
         self._found: Image.Image | Refused | None = None
 
     def get(self) -> Image.Image | Refused:
-        """The pixels, or why there are none."""
         with self._lock:
             if self._found is None:
                 self._found = self._open()

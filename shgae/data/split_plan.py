@@ -106,7 +106,6 @@ def _note_shared_photos(selections: Sequence[Selection], twins: Sequence[Sequenc
 
 
 def crops_in_words(selections: Sequence[Selection]) -> str:
-    """What will be made, in words."""
     people, everybody = sum(split_sizes(selections).values()), sum(len(one.people) for one in selections)
     return f"crops of {counted_people(people)} out of {everybody:,}"
 

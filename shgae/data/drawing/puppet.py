@@ -35,7 +35,6 @@ class BodyPart:
     discs: Floats
     """(D, 3): x, y and radius of the discs that it is the hull of, photo pixels."""
     colour: Colour
-    """Its RGB."""
     depth: float
     """Nearness to the viewer: greater is painted later."""
     shows: frozenset[str] = frozenset()
@@ -102,7 +101,6 @@ class _Body:
 
 
 def draw_look(rng: np.random.Generator) -> PuppetLook:
-    """Draws how a person looks."""
     skin = np.array(_SKINS[rng.integers(len(_SKINS))]) + rng.integers(-8, 9)
     shirt, trousers, shoes, trim = (_cloth(rng) for _ in range(4))
     return PuppetLook(
