@@ -69,10 +69,7 @@ def read_request(
     Args:
         given: files, and folders of which the photos directly inside are taken.
         boxes: a COCO dataset or list of detections; None takes each photo as one person.
-        category_id: of the people among the boxes.
-        config: limit, and what to do about photos that EXIF says to turn.
-        execution: threads and progress.
-        joints: names of the people's.
+        category_id, joints: the people's, see :func:`~shgae.data.boxes.read_boxes`.
 
     Raises:
         Refused: there is no photo, the boxes are refused, or a photo is to be turned.

@@ -53,17 +53,8 @@ class Extraction:
         checking: Checking,
         execution: Execution,
     ) -> None:
-        """Nothing is computed yet.
-
-        Args:
-            loaded: the model, on the device of the inference.
-            stacks: the stacks of these bottlenecks, counted from 0.
-            inference: device, precision and batch size.
-            dtype: on disk, ``fp32`` or ``fp16``.
-            draft: where the shards go.
-            checking: the checksums of the crops, which are taken meanwhile.
-            execution: threads, progress, stop, and the other processes.
-        """
+        """The model is on the device of the inference; stacks count from 0; ``dtype``, on disk, is a key of
+        :data:`FORMATS`; ``checking`` takes the checksums of the crops meanwhile."""
         self._bottlenecks, self._inference = bottlenecks_of(loaded, stacks), inference
         self._dtype, self._format = NUMBERS[dtype], FORMATS[dtype]
         self._draft, self._checking, self._execution, self._world = draft, checking, execution, execution.world

@@ -238,13 +238,8 @@ class PoseFinder:
 def without_doubles(row: Row, joints: Sequence[str], limit: float, sigmas: Floats | None) -> Row:
     """A photo's row without the people that :func:`~shgae.metrics.nms.oks_nms` drops, counted as ``suppressed``.
 
-    Those that remain no longer say which annotation they are of: one of two boxes of a person may be gone.
-
-    Args:
-        row: see :data:`Row`.
-        joints: the K names.
-        limit: the highest OKS at which two people are kept.
-        sigmas: (K,) of OKS; None takes COCO's.
+    Those that remain no longer say which annotation they are of: one of two boxes of a person may be gone. ``limit`` is
+    the highest OKS at which two people of K joints are kept, ``sigmas`` its own, (K,); None takes COCO's.
     """
     people, shape = row["people"], (len(row["people"]), len(joints))
     table = np.array([one["keypoints"] for one in people], np.float64).reshape(*shape, 3)

@@ -93,11 +93,8 @@ class ForeignModel:
 
 
 def read_foreign(path: Path, stop: StopFlag | None = None) -> ForeignModel:
-    """Reads a ``.pth`` or ``.safetensors`` file of a known family, with its sizes taken from its shapes.
-
-    Args:
-        path: the file.
-        stop: the wish to stop, heard while it is read.
+    """Reads a ``.pth`` or ``.safetensors`` file of a known family, with its sizes taken from its shapes; the wish to
+    stop is heard meanwhile.
 
     Raises:
         Interrupted: a signal came.
@@ -122,10 +119,7 @@ class StateDict(NamedTuple):
 def read_tuned(path: Path, spec: HourglassSpec, stop: StopFlag | None = None) -> StateDict:
     """Reads the state dict of an hourglass of ours that was trained on elsewhere: ``model.state_dict()``.
 
-    Args:
-        path: ``.pth`` or ``.safetensors``; names may begin with what DataParallel and the like put before them.
-        spec: the network that it must fit.
-        stop: as of :func:`read_foreign`.
+    As :func:`read_foreign`; it must fit the spec. Names may begin with what DataParallel and the like put before them.
 
     Raises:
         Refused: as :func:`read_foreign`; or stacks that share an autoencoder have different weights for it.
