@@ -121,7 +121,7 @@ def cut_people(selection: Selection, config: PrepareConfig, workers: int) -> Gen
             samples.append(Sample(person, part.photo, split, square, pixels, valid, stored))
         return Cut(len(part.people), samples)
 
-    yield from prefetch(_parts(selection), cut_part, workers)
+    return prefetch(_parts(selection), cut_part, workers)
 
 
 class _Decoded:

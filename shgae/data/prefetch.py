@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -15,7 +15,7 @@ _AHEAD = 2
 """Items that wait for each worker."""
 
 
-def prefetch(items: Iterable[Item], make: Callable[[Item], Made], workers: int) -> Iterator[Made]:
+def prefetch(items: Iterable[Item], make: Callable[[Item], Made], workers: int) -> Generator[Made, None, None]:
     """``make`` of every item, in order, worked out ahead by so many threads; 0 does it in line.
 
     Threads suffice: reading mapped files, NumPy's copies and Pillow's decoding let go of the interpreter's lock.
