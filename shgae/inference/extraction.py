@@ -150,12 +150,9 @@ class Extraction:
             return
         people = annotation_id[is_lost.reshape(len(found), -1).any(axis=1)].tolist()
         who = f"annotation {few([str(one) for one in people])}"
-        if not np.isfinite(found).all():
-            why = f"the bottleneck of {who} holds numbers that are not finite"
-            raise Diverged("activations", self._model, why, sound_model(self._inference.precision))
-        share, largest = f"{100 * is_lost.mean():.3g} %", float(np.abs(found).max())
-        if largest > LARGEST:
-            why = f"{share} of the numbers of a batch are beyond {LARGEST:g}; the largest is {largest:.3g} ({who})"
-            raise Diverged("activations", self._model, why, sound_model(self._inference.precision))
-        why = f"{share} of the numbers of a batch are beyond {most:,.0f}, all that fp16 holds"
-        raise Diverged("activations", self._model, f"{why}; the largest is {largest:,.0f} ({who})", "--dtype fp32")
+        largest, why = float(np.abs(found).max()), f"the bottleneck of {who} holds numbers that are not finite"
+        if np.isfinite(largest):
+            share = f"{100 * is_lost.mean():.3g} %"
+            why = f"{share} of the numbers of a batch are beyond {most:,g}; the largest is {largest:,g} ({who})"
+        fix = "--dtype fp32, which holds more" if largest <= LARGEST else sound_model(self._inference.precision)
+        raise Diverged("activations", self._model, why, fix)
