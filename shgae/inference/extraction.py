@@ -85,11 +85,11 @@ class Extraction:
                     hand_over(partial(writer.complete, number, tensors))
         if is_stopped:
             self._end()
-        if not self._world.is_main:
-            return tuple(self._world.broadcast([]))
-        statistics = writer.finish()
-        self._execution.progress.finish()
-        return tuple(self._world.broadcast([float(one.channel_negative.mean()) for one in statistics]))
+        negative: list[float] = []
+        if self._world.is_main:
+            negative = [float(one.channel_negative.mean()) for one in writer.finish()]
+            self._execution.progress.finish()
+        return tuple(self._world.broadcast(negative))
 
     def _computed(self, crops: Crops, shards: Sequence[Rows]) -> Iterator[tuple[Rows, Floats32]]:
         """This process's batches of the rows of several shards, in order: (n,) and (stacks, n, C, 4, 4)."""
