@@ -29,10 +29,9 @@ _HALVES: Mapping[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torc
 
 
 def resolve_device(name: str) -> torch.device:
-    """``auto`` takes the first NVIDIA or AMD GPU, else the CPU; a GPU gets its number, so equal ones compare equal.
+    """The device of a name that :class:`~shgae.execution.Execution` takes.
 
-    Args:
-        name: one that :class:`~shgae.execution.Execution` takes.
+    ``auto`` is the first NVIDIA or AMD GPU, else the CPU; a GPU gets its number, so equal ones compare equal.
 
     Raises:
         Refused: a GPU that this machine does not have or this torch was not built for.

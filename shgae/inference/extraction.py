@@ -53,17 +53,8 @@ class Extraction:
         checking: Checking,
         execution: Execution,
     ) -> None:
-        """Nothing is computed yet.
-
-        Args:
-            loaded: the model, on the device of the inference.
-            stacks: the stacks of these bottlenecks, counted from 0.
-            inference: device, precision and batch size.
-            dtype: on disk, ``fp32`` or ``fp16``.
-            draft: where the shards go.
-            checking: the checksums of the crops, which are taken meanwhile.
-            execution: threads, progress, stop, and the other processes.
-        """
+        """The model is on the device of the inference; stacks count from 0; ``dtype``, on disk, is a key of
+        :data:`FORMATS`; ``checking`` takes the checksums of the crops meanwhile."""
         self._bottlenecks, self._inference = bottlenecks_of(loaded, stacks), inference
         self._dtype, self._format = NUMBERS[dtype], FORMATS[dtype]
         self._draft, self._checking, self._execution, self._world = draft, checking, execution, execution.world
@@ -94,11 +85,11 @@ class Extraction:
                     hand_over(partial(writer.complete, number, tensors))
         if is_stopped:
             self._end()
-        if not self._world.is_main:
-            return tuple(self._world.broadcast([]))
-        statistics = writer.finish()
-        self._execution.progress.finish()
-        return tuple(self._world.broadcast([float(one.channel_negative.mean()) for one in statistics]))
+        negative: list[float] = []
+        if self._world.is_main:
+            negative = [float(one.channel_negative.mean()) for one in writer.finish()]
+            self._execution.progress.finish()
+        return tuple(self._world.broadcast(negative))
 
     def _computed(self, crops: Crops, shards: Sequence[Rows]) -> Iterator[tuple[Rows, Floats32]]:
         """This process's batches of the rows of several shards, in order: (n,) and (stacks, n, C, 4, 4)."""
@@ -162,12 +153,9 @@ class Extraction:
             return
         people = annotation_id[is_lost.reshape(len(found), -1).any(axis=1)].tolist()
         who = f"annotation {few([str(one) for one in people])}"
-        if not np.isfinite(found).all():
-            why = f"the bottleneck of {who} holds numbers that are not finite"
-            raise Diverged("activations", self._model, why, sound_model(self._inference.precision))
-        share, largest = f"{100 * is_lost.mean():.3g} %", float(np.abs(found).max())
-        if largest > LARGEST:
-            why = f"{share} of the numbers of a batch are beyond {LARGEST:g}; the largest is {largest:.3g} ({who})"
-            raise Diverged("activations", self._model, why, sound_model(self._inference.precision))
-        why = f"{share} of the numbers of a batch are beyond {most:,.0f}, all that fp16 holds"
-        raise Diverged("activations", self._model, f"{why}; the largest is {largest:,.0f} ({who})", "--dtype fp32")
+        largest, why = float(np.abs(found).max()), f"the bottleneck of {who} holds numbers that are not finite"
+        if np.isfinite(largest):
+            share = f"{100 * is_lost.mean():.3g} %"
+            why = f"{share} of the numbers of a batch are beyond {most:,g}; the largest is {largest:,g} ({who})"
+        fix = "--dtype fp32, which holds more" if largest <= LARGEST else sound_model(self._inference.precision)
+        raise Diverged("activations", self._model, why, fix)
