@@ -9,7 +9,7 @@ import numpy as np
 
 from shgae.arrays import Floats
 from shgae.inference.pose_finder import Row
-from shgae.metrics.nms import oks_nms
+from shgae.metrics.oks import oks_nms
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Suppression:
         return {} if self.sigmas is None else {"sigmas": self.sigmas.tolist()}
 
     def of(self, row: Row) -> Row:
-        """A photo's row without the people that :func:`~shgae.metrics.nms.oks_nms` drops, counted as ``suppressed``.
+        """A photo's row without the people that :func:`~shgae.metrics.oks.oks_nms` drops, counted as ``suppressed``.
 
         Those that remain no longer say which annotation they are of: one of two boxes of a person may be gone.
         """

@@ -18,7 +18,7 @@ from shgae.evaluation.study_cautions import (
 from shgae.evaluation.study_differences import Detectable, Estimate, JointTest
 from shgae.evaluation.study_registration import Registered
 from shgae.evaluation.study_report import StudyReport
-from shgae.metrics.paired_tests import McNemar
+from shgae.metrics.comparison import McNemar
 from shgae.metrics.seeds import SeedError
 from tests.builders.reports import compared, estimate, study
 

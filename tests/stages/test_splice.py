@@ -15,8 +15,7 @@ import torch
 
 import shgae
 from shgae.analysis.site import Site, target_config
-from shgae.analysis.splice.report import SPLICE_REPORT
-from shgae.analysis.splice.verdicts import CostVerdict
+from shgae.analysis.splice.report import SPLICE_REPORT, CostVerdict
 from shgae.artifacts.activations import Activations
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.store import open_artifact
