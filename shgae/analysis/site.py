@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shgae.artifacts.compatibility import find_stacks, is_tuned
-from shgae.execution import Progress
 from shgae.models.autoencoder import Autoencoder
 from shgae.models.zoo import LoadedHourglass, load_hourglass
-from shgae.recipes import HeatmapConfig, OneStack
+from shgae.recipes import OneStack
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,3 @@ def open_site(model: Path, stack: OneStack) -> Site:
     has = loaded.spec.stacks
     (index,) = find_stacks(stack, range(has), model, f"--stack {has - 1}")
     return Site(loaded, index)
-
-
-def target_config(site: Site, progress: Progress) -> HeatmapConfig:
-    """The target maps that the network was trained with."""
-    known = site.loaded.artifact.facts.get("heatmap")
-    if known is None:
-        progress.note(f"note: {site.loaded.artifact.path} does not say what target maps it was trained with")
-    return HeatmapConfig(**known) if known else HeatmapConfig()

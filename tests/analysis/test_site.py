@@ -1,4 +1,4 @@
-"""A site is one stack of a network, with the autoencoder there and the target maps of the training."""
+"""A site is one stack of a network, with the autoencoder there."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from shgae.analysis import site
-from shgae.analysis.site import Site, open_site, target_config
+from shgae.analysis.site import Site, open_site
 from shgae.errors import Refused
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import build_autoencoder
-from shgae.recipes import HeatmapConfig
-from tests.builders.chain import Notes
 from tests.builders.networks import random_hourglass
 
 
@@ -32,12 +30,3 @@ def test_a_site_knows_its_own_autoencoder_and_whether_it_was_trained_on(made_by:
     assert grafted.own is autoencoder
     assert grafted.is_tuned == is_tuned
     assert (other.own, other.is_tuned) == (None, False)
-
-
-def test_targets_are_those_of_the_training_or_the_usual_ones_with_a_note() -> None:
-    notes = Notes()
-    known = {"peak": "one", "sigma_visible": 2.5}
-    assert target_config(Site(random_hourglass(heatmap=known), 0), notes) == HeatmapConfig(**known)  # type: ignore[arg-type]
-    assert notes.said == []
-    assert target_config(Site(random_hourglass(), 0), notes) == HeatmapConfig()
-    assert len(notes.said) == 1

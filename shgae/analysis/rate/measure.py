@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,12 +22,11 @@ from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
-from shgae.data.datasets import PoseBatch
+from shgae.data.datasets import Rows
 from shgae.execution import Execution
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import Interval
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.hourglass import StackState
 from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import LoadedAutoencoder
 from shgae.option_lists import component_numbers
@@ -146,30 +144,28 @@ class RateCurve:
         """One way down a batch; a way up for each rank, and the first time for the autoencoder, for what was given and
         for the bottleneck as it is."""
         others = [] if again else [UNTOUCHED, *seen.names]
-        passes = Passes(self._splicer, self._crops, [*others, *map(str, ks)])
-        what = "more components" if again else "components"
-        for batch, descent in self._splicer.descents(self._crops, what):
-            with torch.inference_mode():
-                instead = self._projected(descent, projection, ks, seen, again)
-                before = iter(()) if again else self._others(batch, descent, seen)
-                passes.add(batch, descent, itertools.chain(before, instead))
-        return passes
 
-    def _others(self, batch: PoseBatch, descent: StackState, seen: _Seen) -> Iterator[tuple[str, Tensor]]:
-        x = descent.bottleneck
+        def instead(x: Tensor, rows: Rows) -> Iterator[tuple[str, Tensor]]:
+            if not again:
+                yield from self._others(x, rows, seen)
+            yield from self._projected(x, projection, ks, seen, again)
+
+        what = "more components" if again else "components"
+        return self._splicer.passes(self._crops, what, [*others, *map(str, ks)], instead)
+
+    def _others(self, x: Tensor, rows: Rows, seen: _Seen) -> Iterator[tuple[str, Tensor]]:
         yield UNTOUCHED, x
         instead = {"ae": self._splicer.through(self._code.module)} if self._code is not None else {}
         instead |= {name: replacements.given(one.read) for name, one in self._given.items()}
         for name, replace in instead.items():
-            rebuilt = replace(x, batch.rows)
+            rebuilt = replace(x, rows)
             seen.add_rebuilt(name, x.float().cpu().numpy(), rebuilt.float().cpu().numpy())
             yield name, rebuilt
 
     @staticmethod
     def _projected(
-        descent: StackState, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool
+        x: Tensor, projection: Projection, ks: tuple[int, ...], seen: _Seen, again: bool
     ) -> Iterator[tuple[str, Tensor]]:
-        x = descent.bottleneck
         coefficients = projection.coefficients(x)
         seen.keep(coefficients.cpu().numpy(), ks)
         if not again:

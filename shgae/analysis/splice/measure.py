@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from shgae.analysis import replacements
 from shgae.analysis.effects import UNTOUCHED, fvu_intervals
@@ -17,12 +18,12 @@ from shgae.analysis.site import Site
 from shgae.analysis.splice.checks import check
 from shgae.analysis.splice.code_health import code_health
 from shgae.analysis.splice.report import Check, Replaced, SpliceReport, side_of
-from shgae.analysis.splicer import Passes, Splicer
+from shgae.analysis.splicer import Splicer
 from shgae.arrays import Floats, Floats32
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
-from shgae.data.datasets import in_chunks, load_pose_batch
+from shgae.data.datasets import Rows, in_chunks, load_pose_batch
 from shgae.execution import Execution, Progress
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.models.autoencoder import Autoencoder
@@ -92,7 +93,11 @@ class Splice:
         varies = bool(components.variances.any())
         bottlenecks = self._splicer.bottlenecks(crops, f"bottlenecks of {self._config.split}")
         offered = self._offered(mean, components, bottlenecks)
-        passes = self._passes({name: replace for name, (replace, _) in offered.items()})
+
+        def instead(x: Tensor, rows: Rows) -> Iterator[tuple[str, Tensor]]:
+            return ((name, replace(x, rows)) for name, (replace, _) in offered.items())
+
+        passes = self._splicer.passes(crops, "replacements", offered, instead)
         compared = passes.effects(self._config.seed).values()
         sides = [side_of(side, list(offered), self._site.is_tuned, tuple(self._given)) for side in compared]
         distances = {name: self._distance(replace, bottlenecks, mean) for name, (replace, _) in offered.items()}
@@ -161,15 +166,6 @@ class Splice:
         offered["mean"] = (replacements.constant(mean), "the training mean, for everybody")
         offered["zero"] = (replacements.zero, "zeros")
         return offered
-
-    def _passes(self, offered: dict[str, Replacement]) -> Passes:
-        """One way down a batch, and a way up for each replacement, with skips and without."""
-        passes = Passes(self._splicer, self._crops, offered)
-        for batch, descent in self._splicer.descents(self._crops, "replacements"):
-            with torch.inference_mode():
-                instead = ((name, replace(descent.bottleneck, batch.rows)) for name, replace in offered.items())
-                passes.add(batch, descent, instead)
-        return passes
 
     def _distance(self, replace: Replacement, bottlenecks: Floats32, mean: Floats) -> FidelitySums:
         sums = FidelitySums(mean)
