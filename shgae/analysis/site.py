@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shgae.artifacts.compatibility import find_stacks, is_tuned
 from shgae.models.autoencoder import Autoencoder
-from shgae.models.zoo import LoadedHourglass, load_hourglass
+from shgae.models.zoo import LoadedAutoencoder, LoadedHourglass, load_hourglass
 from shgae.recipes import OneStack
 
 
@@ -24,6 +24,11 @@ class Site:
         """The autoencoder grafted there."""
         graft = self.loaded.module.hourglass(self.stack).graft
         return graft if isinstance(graft, Autoencoder) else None
+
+    def asked_about(self, given: LoadedAutoencoder | None) -> LoadedAutoencoder | None:
+        """The autoencoder that an analysis is about: the one grafted there, or else the given one."""
+        own, spec = self.own, self.loaded.spec.autoencoder(self.stack)
+        return given if own is None or spec is None else LoadedAutoencoder(own, spec, self.loaded.artifact)
 
     @property
     def is_tuned(self) -> bool:

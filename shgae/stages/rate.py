@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shgae.analysis.inputs import given_config, open_activations, open_code, open_given, open_split
-from shgae.analysis.rate.measure import RateCurve, ranks, rated_code
+from shgae.analysis.rate.measure import RateCurve, ranks
 from shgae.analysis.rate.report import RATE_REPORT, RateReport
 from shgae.analysis.rate.text import sentences
 from shgae.analysis.result import AnalysisResult
@@ -63,7 +63,7 @@ def run(
         parents["autoencoder"] = code.artifact
     theirs = open_given(given or {}, source, site, prepared, split, config.limit)
     device, config = placed(dataclasses.replace(config, split=split), execution)
-    rate = RateCurve(site, rated_code(site, code), (prepared, source), ks, config, device, execution, theirs)
+    rate = RateCurve(site, site.asked_about(code), (prepared, source), ks, config, device, execution, theirs)
     if output is None:
         report = rate.report()
         return AnalysisResult(report, RATE_REPORT, tuple(sentences(report)), None)

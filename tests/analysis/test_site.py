@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from shgae.analysis import site
 from shgae.analysis.site import Site, open_site
 from shgae.errors import Refused
 from shgae.models.specs import AutoencoderSpec
-from shgae.models.zoo import build_autoencoder
+from shgae.models.zoo import LoadedAutoencoder, build_autoencoder
 from tests.builders.networks import random_hourglass
 
 
@@ -30,3 +31,13 @@ def test_a_site_knows_its_own_autoencoder_and_whether_it_was_trained_on(made_by:
     assert grafted.own is autoencoder
     assert grafted.is_tuned == is_tuned
     assert (other.own, other.is_tuned) == (None, False)
+
+
+def test_an_analysis_is_about_the_autoencoder_of_the_site_or_the_given_one() -> None:
+    spec, plain = AutoencoderSpec(width=16, code_size=5), random_hourglass()
+    own, given = build_autoencoder(spec, seed=1), LoadedAutoencoder(build_autoencoder(spec), spec, plain.artifact)
+    assert Site(plain, 0).asked_about(None) is None
+    assert Site(plain, 0).asked_about(given) is given
+    grafted = random_hourglass(graft=own)
+    found = Site(replace(grafted, spec=grafted.spec.with_graft(spec)), 0).asked_about(given)
+    assert found is not None and (found.module, found.spec) == (own, spec)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,31 +25,14 @@ from shgae.data.datasets import Rows
 from shgae.execution import Execution
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import Interval
-from shgae.models.autoencoder import Autoencoder
-from shgae.models.specs import AutoencoderSpec
 from shgae.models.zoo import LoadedAutoencoder
 from shgae.option_lists import component_numbers
 from shgae.recipes import RateConfig
 
 
-class RatedCode(NamedTuple):
-    """The autoencoder that is a point on the curve."""
-
-    module: Autoencoder
-    spec: AutoencoderSpec
-
-
 def ranks(text: str, size: int) -> tuple[int, ...]:
     """Numbers of components, rising, each once, cut to the size of the bottleneck; 0 is always among them."""
     return tuple(sorted({min(number, size) for number in component_numbers(text)}))
-
-
-def rated_code(site: Site, given: LoadedAutoencoder | None) -> RatedCode | None:
-    """The autoencoder that is the point on the curve: the site's own, or else the given one; None without any."""
-    spec = site.loaded.spec.autoencoder(site.stack)
-    if site.own is None or spec is None:
-        return RatedCode(given.module, given.spec) if given else None
-    return RatedCode(site.own, spec)
 
 
 class RateCurve:
@@ -59,7 +41,7 @@ class RateCurve:
     def __init__(
         self,
         site: Site,
-        code: RatedCode | None,
+        code: LoadedAutoencoder | None,
         sources: tuple[Artifact, Artifact],
         ks: tuple[int, ...],
         config: RateConfig,

@@ -50,20 +50,19 @@ class Codes(NamedTuple):
 def codes_to_try(site: Site, given: LoadedAutoencoder | None, progress: Progress) -> Codes:
     """The autoencoders of a splice: the site's own and the one from before it was tuned, or else the given one
     (``--ae``), which is the one from before where the site has its own."""
-    if site.own is not None:
-        codes = {"ae": site.own}
-        if given is not None:
-            codes["old-ae"] = given.module
-        elif site.is_tuned and (before := before_tuning(site, progress)):
-            codes["old-ae"] = before
-        return Codes(codes, site.loaded.spec.autoencoder(site.stack))
-    if given is None:
+    asked = site.asked_about(given)
+    if asked is None:
         spec = site.loaded.spec
         grafted = [str(stack) for stack in range(spec.stacks) if spec.autoencoder(stack)]
         which = f"--stack {' or '.join(grafted)}" if grafted else "--ae"
         progress.note(f"note: stack {site.stack} carries no autoencoder; with {which} there is one to compare")
         return Codes({}, None)
-    return Codes({"ae": given.module}, given.spec)
+    codes = {"ae": asked.module}
+    if asked is not given and given is not None:
+        codes["old-ae"] = given.module
+    elif site.is_tuned and given is None and (before := before_tuning(site, progress)):
+        codes["old-ae"] = before
+    return Codes(codes, asked.spec)
 
 
 class Splice:
