@@ -12,7 +12,9 @@ from shgae.analysis.rate.report import RATE_REPORT, RateReport
 from shgae.analysis.rate.text import sentences
 from shgae.analysis.result import AnalysisResult
 from shgae.analysis.site import open_site
+from shgae.analysis.splicer import Splicer
 from shgae.artifacts.command_line import stamp
+from shgae.artifacts.crops import Crops
 from shgae.artifacts.draft import new_artifact
 from shgae.artifacts.manifest import RATE, REPORT
 from shgae.execution import Execution
@@ -63,7 +65,9 @@ def run(
         parents["autoencoder"] = code.artifact
     theirs = open_given(given or {}, source, site, prepared, split, config.limit)
     device, config = placed(dataclasses.replace(config, split=split), execution)
-    rate = RateCurve(site, site.asked_about(code), (prepared, source), ks, config, device, execution, theirs)
+    splicer = Splicer(site, device, config.precision, config.batch_size, execution)
+    crops = Crops(prepared, split, config.limit)
+    rate = RateCurve(splicer, site.asked_about(code), crops, prepared, source, ks, config, theirs)
     if output is None:
         report = rate.report()
         return AnalysisResult(report, RATE_REPORT, tuple(sentences(report)), None)

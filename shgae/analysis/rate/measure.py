@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from shgae.analysis import replacements
@@ -15,14 +15,12 @@ from shgae.analysis.pca import Components, components_of
 from shgae.analysis.rate.curve import EqualRank, FvuSums, curve, dense_ranks, equal_fvu, equal_pck, fvu_grid
 from shgae.analysis.rate.report import GivenPoint, RatePoint, RateReport, needed_of, taken_out_of
 from shgae.analysis.replacements import Projection
-from shgae.analysis.site import Site
 from shgae.analysis.splicer import Passes, Splicer
 from shgae.arrays import Floats, Floats32, Ints
 from shgae.artifacts.crops import Crops
 from shgae.artifacts.reconstructions import GivenReconstruction
 from shgae.artifacts.store import Artifact
 from shgae.data.datasets import Rows
-from shgae.execution import Execution
 from shgae.metrics.reconstruction import FidelitySums
 from shgae.metrics.statistics import Interval
 from shgae.models.zoo import LoadedAutoencoder
@@ -35,38 +33,34 @@ def ranks(text: str, size: int) -> tuple[int, ...]:
     return tuple(sorted({min(number, size) for number in component_numbers(text)}))
 
 
+@dataclass(frozen=True, eq=False)
 class RateCurve:
     """One curve at work."""
 
-    def __init__(
-        self,
-        site: Site,
-        code: LoadedAutoencoder | None,
-        sources: tuple[Artifact, Artifact],
-        ks: tuple[int, ...],
-        config: RateConfig,
-        device: torch.device,
-        execution: Execution,
-        given: Mapping[str, GivenReconstruction],
-    ) -> None:
-        self._given = given
-        self._site, self._code, self._ks, self._config = site, code, ks, config
-        self._prepared, self._source = sources
-        self._execution, self._device = execution, device
-        self._crops = Crops(self._prepared, config.split, config.limit)
-        self._splicer = Splicer(site, device, config.precision, config.batch_size, execution)
+    splicer: Splicer
+    code: LoadedAutoencoder | None
+    """The autoencoder that is a point on the curve."""
+    crops: Crops
+    """Of the split that is scored."""
+    data: Artifact
+    activations: Artifact
+    ks: tuple[int, ...]
+    """Ranks to try."""
+    config: RateConfig
+    given: Mapping[str, GivenReconstruction]
 
     def report(self) -> RateReport:
-        """Does everything."""
-        rows = training_rows(self._source, self._site, self._config.limit)
+        """Runs the network and computes the curve; raises :class:`Refused` for numbers that are not finite."""
+        splicer, site = self.splicer, self.splicer.site
+        rows = training_rows(self.activations, site, self.config.limit)
         mean = rows.mean()
-        components = components_of(mean, rows.read, len(rows), self._execution)
-        ks, code, rank = self._ks, self._code, components.rank
-        names = [*(["ae"] if code else []), *self._given]
+        components = components_of(mean, rows.read, len(rows), splicer.execution)
+        ks, code, rank = self.ks, self.code, components.rank
+        names = [*(["ae"] if code else []), *self.given]
         seen = _Seen(components, mean, names)
-        projection = Projection(components, self._device)
+        projection = Projection(components, splicer.device)
         passes = self._passes(projection, ks, seen)
-        photos, seed = self._crops.photos, self._config.seed
+        photos, seed = self.crops.photos, self.config.seed
         sides = passes.effects(seed)
         equal = self._equal(names, sides, ks, rank)
         if dense := dense_ranks(ks, [found for one in equal.values() for found in one.values()]):
@@ -83,14 +77,14 @@ class RateCurve:
         mine = point("ae", code.spec.code_size, seen.fvu("ae")) if code else None
         fewest = {name: seen.equal_fvu(name, rank, photos, seed) for name in equal}
         return RateReport(
-            model=self._site.loaded.artifact.id,
-            data=self._prepared.id,
-            activations=self._source.id,
-            split=self._config.split,
-            persons=len(self._crops),
-            photos=len(np.unique(self._crops.photos)),
-            stack=self._site.stack,
-            tuned=self._site.is_tuned,
+            model=site.loaded.artifact.id,
+            data=self.data.id,
+            activations=self.activations.id,
+            split=self.config.split,
+            persons=len(self.crops),
+            photos=len(np.unique(self.crops.photos)),
+            stack=site.stack,
+            tuned=site.is_tuned,
             trained_on=len(rows),
             rank=rank,
             points=points,
@@ -98,7 +92,7 @@ class RateCurve:
             autoencoder=mine,
             equal_fvu=fewest.get("ae"),
             equal_pck=equal.get("ae", {}),
-            taken_out=taken_out_of(mine, self._site.is_tuned, sides["skips_on"].photos),
+            taken_out=taken_out_of(mine, site.is_tuned, sides["skips_on"].photos),
             needed=needed_of(points, rank, sides["skips_on"].photos) if mine is None else None,
             given={
                 name: GivenPoint(
@@ -110,7 +104,7 @@ class RateCurve:
                     fewest.get(name),
                     equal.get(name, {}),
                 )
-                for name, one in self._given.items()
+                for name, one in self.given.items()
             },
         )
 
@@ -118,7 +112,7 @@ class RateCurve:
         self, names: Sequence[str], sides: Mapping[str, ReplacementEffects], ks: tuple[int, ...], rank: int
     ) -> dict[str, dict[str, EqualRank]]:
         """Of each name, skips on and skips off; of nothing in a tuned trunk, where there is no curve."""
-        if self._site.is_tuned:
+        if self.splicer.site.is_tuned:
             return {}
         return {name: {way: equal_pck(side, ks, name, rank) for way, side in sides.items()} for name in names}
 
@@ -133,12 +127,12 @@ class RateCurve:
             yield from self._projected(x, projection, ks, seen, again)
 
         what = "more components" if again else "components"
-        return self._splicer.passes(self._crops, what, [*others, *map(str, ks)], instead)
+        return self.splicer.passes(self.crops, what, [*others, *map(str, ks)], instead)
 
     def _others(self, x: Tensor, rows: Rows, seen: _Seen) -> Iterator[tuple[str, Tensor]]:
         yield UNTOUCHED, x
-        instead = {"ae": self._splicer.through(self._code.module)} if self._code is not None else {}
-        instead |= {name: replacements.given(one.read) for name, one in self._given.items()}
+        instead = {"ae": self.splicer.through(self.code.module)} if self.code is not None else {}
+        instead |= {name: replacements.given(one.read) for name, one in self.given.items()}
         for name, replace in instead.items():
             rebuilt = replace(x, rows)
             seen.add_rebuilt(name, x.float().cpu().numpy(), rebuilt.float().cpu().numpy())
